@@ -1,0 +1,5 @@
+//! The execline suite.
+
+mod tools;
+
+pub use tools::TOOLS;

@@ -1,0 +1,24 @@
+//! The binary: entry point and lookup, nothing else.
+//!
+//! It is entered by the C start-up code directly (`no_main`), so that descriptors, signal dispositions and the
+//! mask reach a tool exactly as exec left them: the standard library's own start-up would reopen closed
+//! descriptors and ignore SIGPIPE.
+#![cfg_attr(not(test), no_main)]
+#![allow(unsafe_code)]
+
+mod table;
+
+#[cfg(not(test))]
+use std::ffi::{c_char, c_int};
+
+/// The program's entry: `argc` and `argv` as the kernel hands them over.
+///
+/// # Safety
+/// Called once by the C start-up code with a valid argument vector.
+#[cfg(not(test))]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    // SAFETY: the start-up code hands over `argc` valid strings.
+    let argv = unsafe { sys::args::from_raw(argc, argv) };
+    table::dispatch(argv)
+}

@@ -1,0 +1,5 @@
+//! The overlay suite.
+
+mod tools;
+
+pub use tools::TOOLS;

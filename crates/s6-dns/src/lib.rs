@@ -1,0 +1,5 @@
+//! The s6-dns suite.
+
+mod tools;
+
+pub use tools::TOOLS;

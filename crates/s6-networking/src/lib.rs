@@ -1,0 +1,5 @@
+//! The s6-networking suite.
+
+mod tools;
+
+pub use tools::TOOLS;

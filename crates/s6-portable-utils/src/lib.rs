@@ -1,0 +1,5 @@
+//! The s6-portable-utils suite.
+
+mod tools;
+
+pub use tools::TOOLS;

@@ -1,0 +1,5 @@
+//! The s6-rc suite.
+
+mod tools;
+
+pub use tools::TOOLS;

@@ -1,0 +1,6 @@
+//! The commands of s6-rc, one file each, named after the command with `-` as `_`.
+
+use tool::Tool;
+
+/// The suite's part of the tool table, sorted by name.
+pub const TOOLS: &[&Tool] = &[];

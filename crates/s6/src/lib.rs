@@ -1,0 +1,5 @@
+//! The s6 suite.
+
+mod tools;
+
+pub use tools::TOOLS;

@@ -1,0 +1,19 @@
+//! The system layer: the only crate with `unsafe` code.
+//!
+//! It offers safe functions for what std and rustix cannot give safely: fork and exec of byte strings, signal
+//! dispositions and masks, credentials, the C library's error texts.  Plain system calls without such
+//! traps (open, pipe, poll, mount, …) are taken from rustix directly by whoever needs them.
+//!
+//! Contract: the process has one thread (the lints forbid to start another), so that fork and changes of the
+//! environment or of credentials have no other thread to race with.
+#![allow(unsafe_code)]
+
+pub mod account;
+pub mod args;
+pub mod credential;
+pub mod process;
+pub mod signal;
+pub mod strerror;
+
+pub use rustix::io::Errno;
+pub use strerror::strerror;

@@ -1,0 +1,148 @@
+//! Processes: fork, exec and the status of a child.
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::ffi::{CString, c_char};
+
+/// Which side of a fork this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// The parent, with the child's process id.
+    Parent(Pid),
+    /// The child.
+    Child,
+}
+
+/// fork(2).
+pub fn fork() -> Result<Fork, Errno> {
+    // SAFETY: the process has one thread, so the child may go on with any code.
+    match unsafe { libc::fork() } {
+        -1 => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::AGAIN)),
+        n => Ok(Pid::from_raw(n).map_or(Fork::Child, Fork::Parent)),
+    }
+}
+
+/// execve(2): only returns if it fails.  Strings with a NUL byte give `INVAL`.
+#[must_use]
+pub fn execve(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>]) -> Errno {
+    let own = |v: &[Vec<u8>]| v.iter().map(|s| CString::new(s.as_slice())).collect::<Result<Vec<_>, _>>();
+    let (Ok(file), Ok(argv), Ok(env)) = (CString::new(file), own(argv), own(env)) else {
+        return Errno::INVAL;
+    };
+    let point = |v: &[CString]| -> Vec<*const c_char> {
+        v.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect()
+    };
+    let (argv_p, env_p) = (point(&argv), point(&env));
+    // SAFETY: all three are NUL-terminated, the vectors end with a null pointer and outlive the call.
+    unsafe { libc::execve(file.as_ptr(), argv_p.as_ptr(), env_p.as_ptr()) };
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited with this code.
+    Exited(u8),
+    /// This signal killed it.
+    Killed(u8),
+}
+
+impl Ended {
+    /// The exit code that a shell reports: the code itself, or 128 + the signal's number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Exited(c) => c,
+            Self::Killed(s) => s.wrapping_add(128),
+        }
+    }
+
+    /// The raw status of wait(2), as the supervision status file stores it.
+    #[must_use]
+    pub fn wstat(self) -> u16 {
+        match self {
+            Self::Exited(c) => u16::from(c) << 8,
+            Self::Killed(s) => u16::from(s),
+        }
+    }
+
+    fn from_raw(status: libc::c_int) -> Option<Self> {
+        if libc::WIFEXITED(status) {
+            Some(Self::Exited(u8::try_from(libc::WEXITSTATUS(status) & 0xff).unwrap_or(0)))
+        } else if libc::WIFSIGNALED(status) {
+            Some(Self::Killed(u8::try_from(libc::WTERMSIG(status)).unwrap_or(0)))
+        } else {
+            None
+        }
+    }
+}
+
+fn wait4(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<(Pid, Ended)>, Errno> {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is writable.
+        let n = unsafe { libc::waitpid(pid, &mut status, flags) };
+        if n == -1 {
+            match Errno::from_io_error(&std::io::Error::last_os_error()) {
+                Some(Errno::INTR) => continue,
+                e => return Err(e.unwrap_or(Errno::CHILD)),
+            }
+        }
+        match (Pid::from_raw(n), Ended::from_raw(status)) {
+            (None, _) => return Ok(None),
+            (Some(p), Some(e)) => return Ok(Some((p, e))),
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// Waits until the child has ended.
+pub fn wait_for(pid: Pid) -> Result<Ended, Errno> {
+    wait4(pid.as_raw_nonzero().get(), 0)?.map(|(_, e)| e).ok_or(Errno::CHILD)
+}
+
+/// Waits until some child has ended.
+pub fn wait_any() -> Result<(Pid, Ended), Errno> {
+    wait4(-1, 0)?.ok_or(Errno::CHILD)
+}
+
+/// One child that has ended, if there is one: `None` while all children live, `CHILD` if there are none.
+pub fn reap() -> Result<Option<(Pid, Ended)>, Errno> {
+    wait4(-1, libc::WNOHANG)
+}
+
+/// This child's end, `None` while it lives.
+pub fn reap_one(pid: Pid) -> Result<Option<Ended>, Errno> {
+    Ok(wait4(pid.as_raw_nonzero().get(), libc::WNOHANG)?.map(|(_, e)| e))
+}
+
+/// Ends the process at once: no buffers are flushed, no exit functions run.
+pub fn exit(code: u8) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(libc::c_int::from(code)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_childs_code_arrives() {
+        match fork().unwrap() {
+            Fork::Child => exit(7),
+            Fork::Parent(pid) => assert_eq!(wait_for(pid).unwrap(), Ended::Exited(7)),
+        }
+    }
+
+    #[test]
+    fn statuses_convert() {
+        assert_eq!(Ended::Killed(15).code(), 143);
+        assert_eq!(Ended::Exited(3).wstat(), 0x300);
+    }
+
+    #[test]
+    fn exec_reports_why() {
+        assert_eq!(execve(b"/no/such", &[b"x".to_vec()], &[]), Errno::NOENT);
+        assert_eq!(execve(b"/bin/\0sh", &[], &[]), Errno::INVAL);
+    }
+}

@@ -1,0 +1,193 @@
+//! Signals: names, dispositions, the mask, and a descriptor to read them from.
+
+use rustix::io::Errno;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+/// A signal number.
+pub type Signal = i32;
+
+/// Signal names without `SIG` and their numbers on Linux; the first name of a number is the one that is printed.
+pub const NAMES: &[(&str, Signal)] = &[
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("ILL", libc::SIGILL),
+    ("TRAP", libc::SIGTRAP),
+    ("ABRT", libc::SIGABRT),
+    ("IOT", libc::SIGIOT),
+    ("BUS", libc::SIGBUS),
+    ("FPE", libc::SIGFPE),
+    ("KILL", libc::SIGKILL),
+    ("USR1", libc::SIGUSR1),
+    ("SEGV", libc::SIGSEGV),
+    ("USR2", libc::SIGUSR2),
+    ("PIPE", libc::SIGPIPE),
+    ("ALRM", libc::SIGALRM),
+    ("TERM", libc::SIGTERM),
+    ("STKFLT", libc::SIGSTKFLT),
+    ("CHLD", libc::SIGCHLD),
+    ("CONT", libc::SIGCONT),
+    ("STOP", libc::SIGSTOP),
+    ("TSTP", libc::SIGTSTP),
+    ("TTIN", libc::SIGTTIN),
+    ("TTOU", libc::SIGTTOU),
+    ("URG", libc::SIGURG),
+    ("XCPU", libc::SIGXCPU),
+    ("XFSZ", libc::SIGXFSZ),
+    ("VTALRM", libc::SIGVTALRM),
+    ("PROF", libc::SIGPROF),
+    ("WINCH", libc::SIGWINCH),
+    ("IO", libc::SIGIO),
+    ("POLL", libc::SIGPOLL),
+    ("PWR", libc::SIGPWR),
+    ("SYS", libc::SIGSYS),
+];
+
+/// The number of a signal given as a number or as a name, in any case, with or without `SIG`.
+#[must_use]
+pub fn parse(word: &[u8]) -> Option<Signal> {
+    let word = std::str::from_utf8(word).ok()?;
+    if let Ok(n) = word.parse::<Signal>() {
+        return (1..=64).contains(&n).then_some(n);
+    }
+    let upper = word.to_ascii_uppercase();
+    let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
+    NAMES.iter().find(|(name, _)| *name == bare).map(|(_, n)| *n)
+}
+
+/// The name of a signal with `SIG`, if it has one.
+#[must_use]
+pub fn name(n: Signal) -> Option<String> {
+    NAMES.iter().find(|(_, m)| *m == n).map(|(name, _)| format!("SIG{name}"))
+}
+
+fn last() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}
+
+/// A set of signals.
+#[derive(Clone, Copy)]
+pub struct Set(libc::sigset_t);
+
+impl Set {
+    /// No signal.
+    #[must_use]
+    pub fn empty() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigemptyset fills the whole set.
+        Self(unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            set.assume_init()
+        })
+    }
+
+    /// All signals.
+    #[must_use]
+    pub fn full() -> Self {
+        let mut set = Self::empty();
+        // SAFETY: the set is initialized.
+        unsafe { libc::sigfillset(&mut set.0) };
+        set
+    }
+
+    /// These signals.
+    #[must_use]
+    pub fn of(signals: &[Signal]) -> Self {
+        let mut set = Self::empty();
+        for s in signals {
+            // SAFETY: the set is initialized; a number out of range is refused by the call.
+            unsafe { libc::sigaddset(&mut set.0, *s) };
+        }
+        set
+    }
+}
+
+/// Replaces the signal mask and gives back the old one.
+pub fn set_mask(set: &Set) -> Set {
+    let mut old = Set::empty();
+    // SAFETY: both sets are initialized.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &set.0, &mut old.0) };
+    old
+}
+
+/// Adds to the signal mask and gives back the old one.
+pub fn block(set: &Set) -> Set {
+    let mut old = Set::empty();
+    // SAFETY: both sets are initialized.
+    unsafe { libc::sigprocmask(libc::SIG_BLOCK, &set.0, &mut old.0) };
+    old
+}
+
+/// Removes from the signal mask.
+pub fn unblock(set: &Set) {
+    // SAFETY: the set is initialized; a null old set is allowed.
+    unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &set.0, std::ptr::null_mut()) };
+}
+
+/// Sets a signal's disposition to the default.
+pub fn set_default(s: Signal) -> Result<(), Errno> {
+    // SAFETY: SIG_DFL is a valid disposition.
+    if unsafe { libc::signal(s, libc::SIG_DFL) } == libc::SIG_ERR { Err(last()) } else { Ok(()) }
+}
+
+/// Makes the process ignore a signal.
+pub fn set_ignored(s: Signal) -> Result<(), Errno> {
+    // SAFETY: SIG_IGN is a valid disposition.
+    if unsafe { libc::signal(s, libc::SIG_IGN) } == libc::SIG_ERR { Err(last()) } else { Ok(()) }
+}
+
+/// A descriptor that reads as a stream of arrived signals, signalfd(2).
+pub struct SignalFd(OwnedFd);
+
+impl SignalFd {
+    /// Blocks the signals of the set and makes a non-blocking, close-on-exec descriptor for them.
+    pub fn new(set: &Set) -> Result<Self, Errno> {
+        block(set);
+        // SAFETY: the set is initialized.
+        let fd = unsafe { libc::signalfd(-1, &set.0, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) };
+        if fd == -1 {
+            return Err(last());
+        }
+        // SAFETY: a fresh descriptor that nobody else owns.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// The next signal that has arrived, `None` if there is none.
+    pub fn read(&self) -> Result<Option<Signal>, Errno> {
+        let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: the buffer has the size that is passed.
+        let n = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+        if usize::try_from(n) == Ok(size) {
+            // SAFETY: a full record was read.
+            let number = unsafe { info.assume_init() }.ssi_signo;
+            return Ok(Signal::try_from(number).ok());
+        }
+        match last() {
+            Errno::AGAIN | Errno::INTR => Ok(None),
+            e => Err(e),
+        }
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers() {
+        assert_eq!(parse(b"SIGQUIT"), Some(3));
+        assert_eq!(parse(b"term"), Some(15));
+        assert_eq!(parse(b"9"), Some(9));
+        assert_eq!(parse(b"0"), None);
+        assert_eq!(parse(b"SIGNAL"), None);
+        assert_eq!(name(6).as_deref(), Some("SIGABRT"));
+    }
+}

@@ -1,0 +1,96 @@
+//! What every tool stands on: its entry in the table, its options, its diagnostics, and the way on to the
+//! next program.
+//!
+//! A tool is one `static TOOL: Tool` in one file.  Its `main` gets a [`Call`] (name, arguments, environment)
+//! and gives back a [`Next`]: exit with a code, or run another program.  A fatal error is a value,
+//! [`Fatal`]; [`run`] is the one place that prints it and exits.
+//!
+//! Nothing here touches descriptors, signals or the mask: a tool finds them as exec left them.
+
+mod call;
+mod chain;
+pub mod diag;
+mod env;
+mod fatal;
+mod help;
+pub mod number;
+mod opt;
+mod out;
+mod spawn;
+
+pub use call::Call;
+pub use chain::{lookup, run, set_table};
+pub use env::Env;
+pub use fatal::{Fatal, OrUnable};
+pub use help::usage_line;
+pub use opt::{Opt, Options};
+pub use out::Out;
+pub use spawn::{spawn, spawn_with};
+
+/// What a tool's `main` gives back.
+pub type Outcome = Result<Next, Fatal>;
+
+/// How a tool may be entered from another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It changes its own process state and goes on to another program: a chain of such tools runs in one
+    /// process, without exec.
+    Chain,
+    /// It stays or does its work and exits: always really executed, so that `ps` shows its command line.
+    Stay,
+}
+
+/// A command: one entry of the tool table.
+#[derive(Debug)]
+pub struct Tool {
+    /// The exact basename that it is called by.
+    pub name: &'static str,
+    /// One line: what it does.
+    pub summary: &'static str,
+    /// The operands of the usage line, such as `file prog...`.
+    pub operands: &'static str,
+    /// The options, each defined once: parsing, usage line and documentation derive from them.
+    pub options: &'static [Opt],
+    /// How it may be entered.
+    pub role: Role,
+    /// The program.
+    pub main: fn(&mut Call) -> Outcome,
+}
+
+/// What happens after a tool's `main`.
+#[derive(Debug)]
+pub enum Next {
+    /// The process ends with this code.
+    Exit(u8),
+    /// Another program takes over.
+    Run(Program),
+}
+
+impl Next {
+    /// The end with code 0.
+    pub const SUCCESS: Self = Self::Exit(0);
+
+    /// Goes on to `argv`; without a word in it that is a usage error of the calling tool.
+    pub fn run(argv: Vec<Vec<u8>>, env: Env) -> Outcome {
+        match argv.first() {
+            None => Err(Fatal::usage()),
+            Some(file) => Ok(Self::Run(Program { file: file.clone(), argv, env })),
+        }
+    }
+
+    /// Goes on to `argv`; without a word in it the process ends with code 0.
+    pub fn run_if_any(argv: Vec<Vec<u8>>, env: Env) -> Outcome {
+        if argv.is_empty() { Ok(Self::SUCCESS) } else { Self::run(argv, env) }
+    }
+}
+
+/// A program to go on to.
+#[derive(Debug)]
+pub struct Program {
+    /// What is looked up: in PATH if it has no slash.
+    pub file: Vec<u8>,
+    /// Its arguments, argv[0] included.
+    pub argv: Vec<Vec<u8>>,
+    /// Its environment.
+    pub env: Env,
+}

@@ -1,0 +1,40 @@
+//! Numbers in arguments and files.
+
+use std::str::FromStr;
+
+/// A whole word of decimal digits as a number that fits; no sign `+`, no blanks.
+#[must_use]
+pub fn decimal<T: FromStr>(word: &[u8]) -> Option<T> {
+    let text = std::str::from_utf8(word).ok()?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// A whole word of octal digits.
+#[must_use]
+pub fn octal(word: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(word).ok()?;
+    if text.is_empty() || !text.bytes().all(|b| (b'0'..b'8').contains(&b)) {
+        return None;
+    }
+    u32::from_str_radix(text, 8).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_words() {
+        assert_eq!(decimal::<u32>(b"12"), Some(12));
+        assert_eq!(decimal::<i32>(b"-12"), Some(-12));
+        for bad in [&b""[..], b"+1", b" 1", b"1x", b"-", b"-1", b"4294967296"] {
+            assert_eq!(decimal::<u32>(bad), None, "{bad:?}");
+        }
+        assert_eq!(octal(b"0755"), Some(0o755));
+        assert_eq!(octal(b"8"), None);
+    }
+}

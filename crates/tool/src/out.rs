@@ -1,0 +1,65 @@
+//! Standard output, buffered.
+
+use crate::{Fatal, OrUnable};
+
+const LIMIT: usize = 64 * 1024;
+
+/// A buffer before standard output.  Nothing is written before the buffer is full or [`Out::finish`] is called.
+#[derive(Debug, Default)]
+pub struct Out {
+    buf: Vec<u8>,
+}
+
+impl Out {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// Writing to standard output failed: code 111.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), Fatal> {
+        self.buf.extend_from_slice(bytes);
+        if self.buf.len() >= LIMIT { self.flush() } else { Ok(()) }
+    }
+
+    /// Appends bytes and a newline.
+    ///
+    /// # Errors
+    /// As [`Out::put`].
+    pub fn line(&mut self, bytes: &[u8]) -> Result<(), Fatal> {
+        self.buf.extend_from_slice(bytes);
+        self.put(b"\n")
+    }
+
+    /// Writes what is in the buffer.
+    ///
+    /// # Errors
+    /// As [`Out::put`].
+    pub fn flush(&mut self) -> Result<(), Fatal> {
+        let mut rest = self.buf.as_slice();
+        while !rest.is_empty() {
+            match rustix::io::write(rustix::stdio::stdout(), rest) {
+                Err(rustix::io::Errno::INTR) => {}
+                done => {
+                    let n = done.or_unable(|| "write to standard output")?;
+                    rest = rest.get(n..).unwrap_or_default();
+                }
+            }
+        }
+        self.buf.clear();
+        Ok(())
+    }
+
+    /// Writes the rest and ends the tool with code 0.
+    ///
+    /// # Errors
+    /// As [`Out::put`].
+    pub fn finish(mut self) -> crate::Outcome {
+        self.flush()?;
+        Ok(crate::Next::SUCCESS)
+    }
+}

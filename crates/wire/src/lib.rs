@@ -1,0 +1,6 @@
+//! Formats: bytes to types and back, without any input or output.
+//!
+//! Each module documents the byte layout that it reads and writes, and is tested against bytes that the
+//! reference wrote.  Input is hostile: a damaged record is `None` or an error, never a panic.
+
+pub mod tai;

@@ -1,0 +1,111 @@
+//! TAI64 and TAI64N time stamps.
+//!
+//! A TAI64 label counts seconds from 2^62 at 1970-01-01 00:00:00 TAI.  The reference, as it is built for
+//! containers, takes the system clock for UTC and adds a constant 10 s.  The packed form of a TAI64N:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0–7 | TAI64 seconds, big-endian |
+//! | 8–11 | nanoseconds, big-endian, below 10^9 |
+//!
+//! The printed form is `@` and the 24 lower-case hexadecimal digits of the packed form.
+
+/// Seconds between the TAI64 label of a moment and 2^62 + its Unix time.
+const OFFSET: u64 = (1 << 62) + 10;
+
+/// Length of a packed time stamp in bytes.
+pub const PACKED: usize = 12;
+
+/// A moment: TAI64 seconds and nanoseconds.  Ordered by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Tai64n {
+    /// The TAI64 label.
+    pub seconds: u64,
+    /// Nanoseconds, below 10^9.
+    pub nanos: u32,
+}
+
+impl Tai64n {
+    /// From Unix time.
+    #[must_use]
+    pub fn from_unix(seconds: i64, nanos: u32) -> Self {
+        Self { seconds: OFFSET.wrapping_add_signed(seconds), nanos }
+    }
+
+    /// The Unix time in seconds.
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.seconds.wrapping_sub(OFFSET).cast_signed()
+    }
+
+    /// The packed form.
+    #[must_use]
+    pub fn pack(self) -> [u8; PACKED] {
+        let mut out = [0; PACKED];
+        let (s, n) = out.split_at_mut(8);
+        s.copy_from_slice(&self.seconds.to_be_bytes());
+        n.copy_from_slice(&self.nanos.to_be_bytes());
+        out
+    }
+
+    /// From the packed form; `None` if the length is wrong or the nanoseconds are out of range.
+    #[must_use]
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let (s, n) = bytes.split_at_checked(8)?;
+        let (seconds, nanos) =
+            (u64::from_be_bytes(s.try_into().ok()?), u32::from_be_bytes(n.try_into().ok()?));
+        (nanos < 1_000_000_000).then_some(Self { seconds, nanos })
+    }
+
+    /// The printed form: `@` and 24 hexadecimal digits.
+    #[must_use]
+    pub fn label(self) -> [u8; 25] {
+        let mut out = [b'@'; 25];
+        for (i, byte) in self.pack().into_iter().enumerate() {
+            for (j, nibble) in [byte >> 4, byte & 15].into_iter().enumerate() {
+                if let Some(slot) = out.get_mut(1 + 2 * i + j) {
+                    *slot = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+                }
+            }
+        }
+        out
+    }
+
+    /// From the printed form at the start of `text`; lower or upper case.
+    #[must_use]
+    pub fn from_label(text: &[u8]) -> Option<Self> {
+        let digits = text.strip_prefix(b"@")?.get(..2 * PACKED)?;
+        let mut packed = [0; PACKED];
+        for (slot, pair) in packed.iter_mut().zip(digits.chunks_exact(2)) {
+            *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Self::unpack(&packed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_labels() {
+        let t = Tai64n::from_unix(0, 0);
+        assert_eq!(&t.label(), b"@400000000000000a00000000");
+        assert_eq!(Tai64n::from_label(b"@400000000000000A00000000 rest"), Some(t));
+    }
+
+    #[test]
+    fn packs_both_ways() {
+        let t = Tai64n::from_unix(1_700_000_000, 999_999_999);
+        assert_eq!(Tai64n::unpack(&t.pack()), Some(t));
+        assert_eq!(t.unix_seconds(), 1_700_000_000);
+    }
+
+    #[test]
+    fn refuses_damage() {
+        assert_eq!(Tai64n::unpack(&[0xff; 12]), None);
+        assert_eq!(Tai64n::unpack(&[0; 11]), None);
+        assert_eq!(Tai64n::from_label(b"@4000"), None);
+        assert_eq!(Tai64n::from_label(b"@400000000000000a0000000g"), None);
+    }
+}

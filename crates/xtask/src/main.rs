@@ -1,0 +1,3 @@
+//! What developers run: see `cargo xtask --help`.
+
+fn main() {}

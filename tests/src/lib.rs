@@ -1,0 +1,1 @@
+//! Conformance and container tests.
