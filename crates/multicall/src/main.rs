@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), no_main)]
 #![allow(unsafe_code)]
 
+#[cfg_attr(test, allow(dead_code))] // the entry is not compiled into the test harness
 mod table;
 
 #[cfg(not(test))]
