@@ -1,3 +1,67 @@
 //! What developers run: see `cargo xtask --help`.
+//!
+//! One module a subcommand, each with its `Args` and `run`.  Nothing here ships.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a front end for people: standard output is its job"
+)]
 
-fn main() {}
+mod bench;
+mod build;
+mod dist;
+mod run;
+mod tidy;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a subcommand failed: one sentence for people.
+#[derive(Debug)]
+struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a subcommand gives back: the exit code, or the reason for a failure (exit code 1).
+type Outcome = Result<ExitCode, Failure>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, run, test and package s6-overlay")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the program.
+    Build(build::Args),
+    /// Make the release tarballs and one tree of them all.
+    Dist(dist::Args),
+    /// Check the layout rules of the source tree.
+    Tidy(tidy::Args),
+    /// Boot the overlay as pid 1 in fresh namespaces.
+    Run(run::Args),
+    /// Measure.
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Build(args) => build::run(args),
+        Command::Dist(args) => dist::run(args),
+        Command::Tidy(args) => tidy::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Bench(args) => bench::run(args),
+    };
+    outcome.unwrap_or_else(|why| {
+        eprintln!("xtask: {why}");
+        ExitCode::FAILURE
+    })
+}
