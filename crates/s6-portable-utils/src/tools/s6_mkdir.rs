@@ -1,0 +1,93 @@
+//! `s6-mkdir`: creates directories.
+
+use rustix::fs::{CWD, Mode};
+use rustix::io::Errno;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-mkdir",
+    summary: "create directories",
+    operands: "[ dir... ]",
+    options: &[
+        Opt::flag('p', "create missing parents too, and accept what exists"),
+        Opt::flag('v', "tell on standard error what is created"),
+        Opt::value('m', "mode", "exact permissions of dir, octal, whatever the umask"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let mode = match options.get('m') {
+        None => None,
+        Some(word) => Some(number::octal(word).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?),
+    };
+    let parents = options.has('p');
+    for dir in &call.args {
+        if parents {
+            for parent in ancestors(dir) {
+                make(call, parent, None, options.has('v'), true)?;
+            }
+        }
+        make(call, dir, mode, options.has('v'), parents)?;
+    }
+    Ok(Next::SUCCESS)
+}
+
+fn make(call: &Call, dir: &[u8], mode: Option<u32>, tell: bool, may_exist: bool) -> Result<(), Fatal> {
+    match mkdir(dir, mode) {
+        Err(_) if may_exist && is_directory(dir) => return Ok(()),
+        made => made.or_unable(|| format!("make directory {}", diag::show(dir)))?,
+    }
+    if tell {
+        call.info(&format!("made directory {}", diag::show(dir)));
+    }
+    Ok(())
+}
+
+fn mkdir(dir: &[u8], mode: Option<u32>) -> Result<(), Errno> {
+    let Some(mode) = mode else {
+        return rustix::fs::mkdir(dir, Mode::from_raw_mode(0o777));
+    };
+    let old = rustix::process::umask(Mode::empty());
+    let made = rustix::fs::mkdir(dir, Mode::from_raw_mode(mode));
+    rustix::process::umask(old);
+    made?;
+    // mkdir(2) ignores the set-id bits.
+    if mode & 0o6000 == 0 {
+        return Ok(());
+    }
+    rustix::fs::chmodat(CWD, dir, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
+}
+
+fn is_directory(path: &[u8]) -> bool {
+    rustix::fs::stat(path).is_ok_and(|st| rustix::fs::FileType::from_raw_mode(st.st_mode).is_dir())
+}
+
+/// The parents of a path, the outermost first, without `/` itself.
+fn ancestors(path: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    let mut in_name = false;
+    for (i, byte) in path.iter().enumerate() {
+        let slash = *byte == b'/';
+        if slash && in_name && path.get(i..).is_some_and(|rest| rest.iter().any(|b| *b != b'/')) {
+            found.extend(path.get(..i));
+        }
+        in_name = !slash;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_outermost_first() {
+        assert_eq!(ancestors(b"a/b//c/"), [&b"a"[..], b"a/b"]);
+        assert_eq!(ancestors(b"/a/b"), [b"/a"]);
+        assert!(ancestors(b"a").is_empty());
+        assert!(ancestors(b"//").is_empty());
+    }
+}

@@ -1,0 +1,66 @@
+//! `s6-pause`: waits until a signal kills it.
+
+use sys::signal::{self, Signal};
+use tool::{Call, Fatal, Opt, OrUnable, Outcome, Role, Tool, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-pause",
+    summary: "wait until killed by a signal",
+    operands: "",
+    options: &[
+        Opt::flag('t', "ignore SIGTERM"),
+        Opt::flag('h', "ignore SIGHUP"),
+        Opt::flag('a', "ignore SIGALRM"),
+        Opt::flag('q', "ignore SIGQUIT"),
+        Opt::flag('b', "ignore SIGABRT"),
+        Opt::flag('i', "ignore SIGINT"),
+        Opt::value('p', "signals", "ignore these signal numbers, separated by commas"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    for (letter, value) in options.iter() {
+        for ignored in signals(letter, value)? {
+            signal::set_ignored(ignored).or_unable(|| format!("ignore signal {ignored}"))?;
+        }
+    }
+    loop {
+        rustix::event::pause();
+    }
+}
+
+/// The signals that one option asks to ignore.
+fn signals(letter: char, list: &[u8]) -> Result<Vec<Signal>, Fatal> {
+    let name: &[u8] = match letter {
+        't' => b"TERM",
+        'h' => b"HUP",
+        'a' => b"ALRM",
+        'q' => b"QUIT",
+        'b' => b"ABRT",
+        'i' => b"INT",
+        _ => {
+            return list
+                .split(|b| *b == b',')
+                .map(|word| number::decimal(word).filter(|n| (1..=64).contains(n)).ok_or_else(Fatal::usage))
+                .collect();
+        }
+    };
+    Ok(signal::parse(name).into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_and_letters() {
+        assert_eq!(signals('p', b"10,12,15").unwrap(), [10, 12, 15]);
+        assert_eq!(signals('b', b"").unwrap(), [6]);
+        for bad in [&b""[..], b"1,", b"0", b"65", b"TERM"] {
+            assert!(signals('p', bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! `s6-rename`: renames a file atomically; an existing target is replaced as rename(2) does.
+
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-rename",
+    summary: "rename a file atomically",
+    operands: "old new",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let (old, new) = (call.shift()?, call.shift()?);
+    rustix::fs::rename(old.as_slice(), new.as_slice())
+        .or_unable(|| format!("rename {} to {}", diag::show(&old), diag::show(&new)))?;
+    Ok(Next::SUCCESS)
+}
