@@ -1,5 +1,17 @@
-//! The execline suite.
+//! The execline suite: the language and its commands.
+//!
+//! A script is not interpreted: it becomes one command line ([`parse`]), a chain of programs each of which does
+//! its work and goes on to the rest of its arguments.  Whatever a script can do is done by words: a [`block`] is
+//! words with a space in front, [`substitute`] rewrites the words that follow, [`frame`] keeps the arguments of
+//! scripts in the environment.
 
+pub mod block;
+pub mod frame;
+pub mod lexer;
+pub mod substitute;
+mod syntax;
 mod tools;
+pub mod transform;
 
+pub use syntax::{Fault, MAX_SIZE, Position, SyntaxError, parse};
 pub use tools::TOOLS;

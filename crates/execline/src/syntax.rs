@@ -1,0 +1,239 @@
+//! From the text of a script to one command line, and what can be wrong with it.
+//!
+//! A command line has no braces: each word gets one space in front for each block around it, and the end of a
+//! block is the empty word, with a space for each block that is still open around it.
+
+use crate::lexer::{Lexer, Piece};
+use std::fmt;
+
+/// The most bytes, terminators included, that a script or a substitution may come to.  Linux takes no command line
+/// above 6 MiB, and without a bound a short text grows without measure (deep blocks, split values side by side).
+pub const MAX_SIZE: usize = 16 << 20;
+
+/// A place in a script, counted from 1; columns count bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: u32,
+    /// The byte in the line.
+    pub column: u32,
+}
+
+impl Position {
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+
+    pub(crate) fn next_line(self) -> Self {
+        Self { line: self.line.saturating_add(1), column: 1 }
+    }
+
+    pub(crate) fn next_column(self) -> Self {
+        Self { line: self.line, column: self.column.saturating_add(1) }
+    }
+}
+
+/// What is wrong with a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A `{` without its `}`.
+    UnmatchedOpen,
+    /// A `}` without its `{`.
+    UnmatchedClose,
+    /// A `"` without its partner.
+    UnterminatedQuote,
+    /// `\0` or `\0x` without a digit of its base.
+    EscapeDigits,
+    /// An escape that stands for 0 or for more than 255.
+    EscapeRange,
+    /// A null character.
+    Nul,
+    /// The command line would exceed [`MAX_SIZE`].
+    TooBig,
+}
+
+/// What is wrong, and where: for a brace or a quote without its partner, the place of the brace or quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Where.
+    pub at: Position,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnmatchedOpen => "unmatched {: expected a } on its own before the end",
+            Self::UnmatchedClose => "unmatched }: no block is open here",
+            Self::UnterminatedQuote => "unterminated string: expected a closing \" before the end",
+            Self::EscapeDigits => {
+                "bad escape: expected an octal digit after \\0, or x and a hexadecimal digit"
+            }
+            Self::EscapeRange => "bad escape: expected a value from 1 to 255",
+            Self::Nul => "null character: a script can't contain one",
+            Self::TooBig => "the command line is too long",
+        })
+    }
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.at.line, self.at.column, self.fault)
+    }
+}
+
+/// The command line of a script; no word at all if the script is empty or only comments.
+///
+/// # Errors
+/// The first fault; nothing of a script that has one may be run.
+pub fn parse(script: &[u8]) -> Result<Vec<Vec<u8>>, SyntaxError> {
+    let mut argv = Vec::new();
+    let mut size = 0;
+    let mut open = Vec::new();
+    for token in Lexer::new(script) {
+        let token = token?;
+        let word = match token.piece {
+            Piece::Word(word) => word,
+            Piece::Open => {
+                open.push(token.at);
+                continue;
+            }
+            Piece::Close => {
+                open.pop().ok_or(SyntaxError { fault: Fault::UnmatchedClose, at: token.at })?;
+                Vec::new()
+            }
+        };
+        size += open.len() + word.len() + 1;
+        if size > MAX_SIZE {
+            return Err(SyntaxError { fault: Fault::TooBig, at: token.at });
+        }
+        let mut spaced = vec![b' '; open.len()];
+        spaced.extend_from_slice(&word);
+        argv.push(spaced);
+    }
+    match open.pop() {
+        Some(at) => Err(SyntaxError { fault: Fault::UnmatchedOpen, at }),
+        None => Ok(argv),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block;
+    use proptest::prelude::*;
+
+    fn argv(script: &str) -> Vec<String> {
+        parse(script.as_bytes()).unwrap().into_iter().map(|w| String::from_utf8(w).unwrap()).collect()
+    }
+
+    #[test]
+    fn blocks_are_spaces_and_empty_words() {
+        assert_eq!(
+            argv("show { a { b \"c d\" { } } } e { }"),
+            ["show", " a", "  b", "  c d", "  ", " ", "", "e", ""]
+        );
+        assert_eq!(argv("# nothing"), [""; 0]);
+        assert_eq!(argv("a \"\" { \"\" }"), ["a", "", " ", ""]);
+    }
+
+    #[test]
+    fn unmatched_braces_are_pointed_at() {
+        let e = |s: &str| parse(s.as_bytes()).unwrap_err().to_string();
+        assert!(e("a {\n { b }\n").starts_with("line 1, column 3: unmatched {"), "{}", e("a {"));
+        assert!(e("a\n  }").starts_with("line 2, column 3: unmatched }"));
+        assert!(e("} {").starts_with("line 1, column 1: unmatched }"));
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = "{ ".repeat(50_000) + &"} ".repeat(50_000);
+        assert_eq!(parse(deep.as_bytes()).unwrap_err().fault, Fault::TooBig);
+    }
+
+    /// A script as a tree.
+    #[derive(Debug, Clone)]
+    enum Node {
+        Word(Vec<u8>, u8),
+        Block(Vec<Node>),
+    }
+
+    fn nodes() -> impl Strategy<Value = Vec<Node>> {
+        let word = (prop::collection::vec(1..=255u8, 0..6), any::<u8>()).prop_map(|(w, s)| Node::Word(w, s));
+        let node = word.prop_recursive(4, 40, 5, |n| prop::collection::vec(n, 0..5).prop_map(Node::Block));
+        prop::collection::vec(node, 0..8)
+    }
+
+    /// Writes a word in one of the ways that the language offers.
+    fn print_word(word: &[u8], style: u8, out: &mut Vec<u8>) {
+        if style.is_multiple_of(2) && !word.is_empty() && !word.contains(&b'\n') {
+            for b in word {
+                out.extend([b'\\', *b]);
+            }
+            return;
+        }
+        out.push(b'"');
+        for b in word {
+            match (style / 2) % 4 {
+                0 => out.extend(format!("\\0x{b:02x}").bytes()),
+                1 => out.extend(format!("\\0{b:03o}").bytes()),
+                2 if *b >= 100 => out.extend(format!("\\{b}").bytes()),
+                _ if matches!(b, b'"' | b'\\') => out.extend([b'\\', *b]),
+                _ => out.push(*b),
+            }
+        }
+        out.push(b'"');
+    }
+
+    fn print(nodes: &[Node], out: &mut Vec<u8>) {
+        for node in nodes {
+            match node {
+                Node::Word(w, style) => print_word(w, *style, out),
+                Node::Block(inner) => {
+                    out.extend(b"{ # {\n");
+                    print(inner, out);
+                    out.push(b'}');
+                }
+            }
+            out.push(b' ');
+        }
+    }
+
+    fn encode(nodes: &[Node], level: usize, argv: &mut Vec<Vec<u8>>) {
+        for node in nodes {
+            let mut word = vec![b' '; level];
+            match node {
+                Node::Word(w, _) => word.extend(w),
+                Node::Block(inner) => encode(inner, level + 1, argv),
+            }
+            argv.push(word);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_parsed(tree in nodes()) {
+            let (mut script, mut argv) = (Vec::new(), Vec::new());
+            print(&tree, &mut script);
+            encode(&tree, 0, &mut argv);
+            prop_assert_eq!(parse(&script).unwrap(), argv);
+        }
+
+        #[test]
+        fn a_block_comes_back_as_it_was(tree in nodes(), tail in nodes()) {
+            let (mut inner, mut args, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+            encode(&tree, 0, &mut inner);
+            encode(&tail, 0, &mut rest);
+            encode(&[Node::Block(tree)], 0, &mut args);
+            args.extend(rest.iter().cloned());
+            let taken = block::take(&mut args).unwrap();
+            prop_assert_eq!(taken.words, inner);
+            prop_assert_eq!(taken.unquoted, Vec::<usize>::new());
+            prop_assert_eq!(args, rest);
+        }
+
+        #[test]
+        fn any_bytes_parse_or_fail(script in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&script);
+        }
+    }
+}
