@@ -9,18 +9,30 @@
 
 mod bench;
 mod build;
+mod command;
 mod dist;
+mod elf;
+mod musl;
 mod run;
 mod tidy;
+mod workspace;
 
-use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
+use std::{fmt, io};
 
 use clap::{Parser, Subcommand};
 
 /// Why a subcommand failed: one sentence for people.
 #[derive(Debug)]
 struct Failure(String);
+
+impl Failure {
+    /// For `map_err`: what couldn't be done with which file.
+    fn unable(verb: &str, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |why| Self(format!("unable to {verb} {}: {why}", workspace::shown(path)))
+    }
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
