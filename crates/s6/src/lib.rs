@@ -1,5 +1,10 @@
-//! The s6 suite.
+//! The s6 suite: supervision.
 
+pub mod clock;
+pub mod control;
+pub mod fifodir;
+pub mod status;
 mod tools;
+pub mod watch;
 
 pub use tools::TOOLS;

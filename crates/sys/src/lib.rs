@@ -11,8 +11,10 @@
 pub mod account;
 pub mod args;
 pub mod credential;
+pub mod lock;
 pub mod process;
 pub mod signal;
+pub mod spawn;
 pub mod strerror;
 
 pub use rustix::io::Errno;

@@ -91,6 +91,10 @@ impl Set {
         set
     }
 
+    pub(crate) fn raw(&self) -> libc::sigset_t {
+        self.0
+    }
+
     /// These signals.
     #[must_use]
     pub fn of(signals: &[Signal]) -> Self {

@@ -1,0 +1,54 @@
+//! Reading what a supervisor keeps about its service.
+
+use crate::control::{SUPERVISE, join};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use wire::death_tally::{self, Death};
+use wire::svstatus::Status;
+
+/// Reads at most `limit` bytes of a regular file.
+pub(crate) fn read_bounded(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes = vec![0; limit];
+    let mut have = 0;
+    while let Some(rest) = bytes.get_mut(have..).filter(|r| !r.is_empty()) {
+        match rustix::io::read(&file, rest) {
+            Ok(0) => break,
+            Ok(n) => have = have.saturating_add(n),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    bytes.truncate(have);
+    Ok(bytes)
+}
+
+fn read(dir: &[u8], name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(join(dir, &[SUPERVISE, name]), flags, Mode::empty())?;
+    read_bounded(fd, limit)
+}
+
+/// The status of the service in `dir`.
+///
+/// # Errors
+/// The file cannot be read; `PIPE` if it is too short, `IO` if it is damaged.
+pub fn read_status(dir: &[u8]) -> Result<Status, Errno> {
+    let bytes = read(dir, b"status", wire::svstatus::SIZE)?;
+    if bytes.len() < wire::svstatus::SIZE {
+        return Err(Errno::PIPE);
+    }
+    Status::unpack(&bytes).ok_or(Errno::IO)
+}
+
+/// The last deaths of the service in `dir`, oldest first; none if nothing was recorded.
+///
+/// # Errors
+/// The file cannot be read; `IO` if it is damaged.
+pub fn read_deaths(dir: &[u8]) -> Result<Vec<Death>, Errno> {
+    let bytes = match read(dir, b"death_tally", death_tally::MAX * death_tally::RECORD) {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        bytes => bytes?,
+    };
+    death_tally::parse(&bytes).ok_or(Errno::IO)
+}

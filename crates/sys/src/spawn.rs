@@ -1,0 +1,322 @@
+//! Starting a program as a child, fast and with everything about it described beforehand.
+//!
+//! The child is made by clone(2) with `CLONE_VM | CLONE_VFORK`: it shares the memory, so that nothing is copied,
+//! on a stack of its own, and the caller waits until the program is executed.  Between clone and exec the
+//! child only makes system calls with data that was built before; an error's number is left in the shared
+//! memory, so [`spawn`] knows whether the program really runs.  Where clone is refused (an emulated kernel), fork
+//! and a pipe do the same.
+//!
+//! The child gets: default dispositions for the signals of [`Spawn::reset`], an empty signal mask, and of the
+//! descriptors those that aren't close-on-exec plus the ones that are described.
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Rlimit};
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+/// Strings as exec wants them: NUL-terminated, with a vector of pointers to them.
+#[derive(Debug)]
+pub struct Strings {
+    // The pointers point into the strings' heap blocks, which don't move with the vector.
+    _own: Vec<CString>,
+    pointers: Vec<*const c_char>,
+}
+
+impl Strings {
+    /// From byte strings.
+    ///
+    /// # Errors
+    /// `INVAL` if one has a NUL byte.
+    pub fn new<S: AsRef<[u8]>>(strings: &[S]) -> Result<Self, Errno> {
+        let own = strings
+            .iter()
+            .map(|s| CString::new(s.as_ref()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| Errno::INVAL)?;
+        let pointers = own.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect();
+        Ok(Self { _own: own, pointers })
+    }
+}
+
+/// A program to start.
+#[derive(Debug)]
+pub struct Spawn<'a> {
+    /// The file to execute; a relative name is looked up in `dir`, never in PATH.
+    pub file: &'a [u8],
+    /// Its arguments, argv[0] included.
+    pub argv: &'a Strings,
+    /// Its environment.
+    pub env: &'a Strings,
+    /// The working directory; the caller's if not given.
+    pub dir: Option<BorrowedFd<'a>>,
+    /// Descriptors and the numbers that the program finds them at.
+    pub fds: &'a [(BorrowedFd<'a>, RawFd)],
+    /// Whether the child leads a new session, setsid(2).
+    pub session: bool,
+    /// Whether the child is the first process of a new pid namespace.
+    pub pid_namespace: bool,
+    /// The limit on open files.
+    pub open_files: Option<Rlimit>,
+    /// Signals whose disposition goes back to the default.
+    pub reset: &'a [crate::signal::Signal],
+}
+
+/// What the child reads, and the one word that it writes.
+struct Plan {
+    file: *const c_char,
+    argv: *const *const c_char,
+    env: *const *const c_char,
+    dir: RawFd,
+    moves: *mut (RawFd, RawFd),
+    moves_len: usize,
+    /// Every target is below this.
+    above: RawFd,
+    session: bool,
+    limit: Option<libc::rlimit>,
+    reset: *const crate::signal::Signal,
+    reset_len: usize,
+    mask: libc::sigset_t,
+    /// The error's number if the program could not be executed.
+    error: c_int,
+}
+
+const STACK: usize = 32 * 1024;
+
+fn last() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+/// Starts the program and gives back its process id once it has been executed.
+///
+/// # Errors
+/// Why no child could be made or the program could not be executed; no child is left behind then.
+pub fn spawn(what: &Spawn<'_>) -> Result<Pid, Errno> {
+    let file = CString::new(what.file).map_err(|_| Errno::INVAL)?;
+    let mut moves: Vec<(RawFd, RawFd)> = what.fds.iter().map(|(fd, to)| (fd.as_raw_fd(), *to)).collect();
+    if moves.iter().any(|(_, to)| *to < 0) {
+        return Err(Errno::BADF);
+    }
+    let above = moves.iter().map(|(_, to)| *to).max().unwrap_or(2).saturating_add(1);
+    let limit = what.open_files.map(|l| libc::rlimit {
+        rlim_cur: l.current.map_or(libc::RLIM_INFINITY, |n| n as libc::rlim_t),
+        rlim_max: l.maximum.map_or(libc::RLIM_INFINITY, |n| n as libc::rlim_t),
+    });
+    let mut plan = Plan {
+        file: file.as_ptr(),
+        argv: what.argv.pointers.as_ptr(),
+        env: what.env.pointers.as_ptr(),
+        dir: what.dir.map_or(-1, |d| d.as_raw_fd()),
+        moves: moves.as_mut_ptr(),
+        moves_len: moves.len(),
+        above,
+        session: what.session,
+        limit,
+        reset: what.reset.as_ptr(),
+        reset_len: what.reset.len(),
+        mask: crate::signal::Set::empty().raw(),
+        error: 0,
+    };
+    let namespace = if what.pid_namespace { libc::CLONE_NEWPID } else { 0 };
+    let old = crate::signal::set_mask(&crate::signal::Set::full());
+    let made = match by_clone(&mut plan, namespace) {
+        Err(Errno::NOSYS | Errno::INVAL) => by_fork(&mut plan, namespace),
+        made => made,
+    };
+    crate::signal::set_mask(&old);
+    made
+}
+
+/// The child: runs the plan; only comes back with the error's number.
+///
+/// # Safety
+/// The plan's pointers are valid; the caller is a child that nothing else runs in.
+unsafe fn child(plan: *mut Plan) -> c_int {
+    // SAFETY: the plan outlives the child's use of it, and the parent doesn't touch it meanwhile.
+    let plan = unsafe { &mut *plan };
+    let errno = || {
+        // SAFETY: the C library's errno is always readable.
+        unsafe { *libc::__errno_location() }
+    };
+    // SAFETY: moves and their number describe a live vector that only the child uses now.
+    let moves = unsafe { std::slice::from_raw_parts_mut(plan.moves, plan.moves_len) };
+    // SAFETY: likewise, read only.
+    let reset = unsafe { std::slice::from_raw_parts(plan.reset, plan.reset_len) };
+    // SAFETY: plain system calls on descriptors, signals and limits of the child; pointers come from the plan.
+    unsafe {
+        if plan.session && libc::setsid() == -1 {
+            return errno();
+        }
+        for (from, to) in moves.iter_mut() {
+            if *from != *to && *from < plan.above {
+                *from = libc::fcntl(*from, libc::F_DUPFD_CLOEXEC, plan.above);
+                if *from == -1 {
+                    return errno();
+                }
+            }
+        }
+        for (from, to) in moves.iter() {
+            let rc = if from == to { libc::fcntl(*from, libc::F_SETFD, 0) } else { libc::dup2(*from, *to) };
+            if rc == -1 {
+                return errno();
+            }
+        }
+        if plan.dir != -1 && libc::fchdir(plan.dir) == -1 {
+            return errno();
+        }
+        if let Some(limit) = &plan.limit
+            && libc::setrlimit(libc::RLIMIT_NOFILE, limit) == -1
+        {
+            return errno();
+        }
+        for signal in reset {
+            libc::signal(*signal, libc::SIG_DFL);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, &plan.mask, std::ptr::null_mut());
+        libc::execve(plan.file, plan.argv, plan.env);
+    }
+    errno()
+}
+
+extern "C" fn cloned(plan: *mut c_void) -> c_int {
+    let plan = plan.cast::<Plan>();
+    // SAFETY: `by_clone` passes its plan and is suspended until this process has executed or exited.
+    unsafe {
+        let error = child(plan);
+        // Volatile: the write is seen by the parent, which shares the memory.
+        std::ptr::write_volatile(&raw mut (*plan).error, error);
+        libc::_exit(127)
+    }
+}
+
+fn by_clone(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
+    let mut stack = vec![0_u128; STACK / size_of::<u128>()];
+    let top = stack.as_mut_ptr_range().end;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace;
+    let pointer = std::ptr::from_mut(plan);
+    // SAFETY: the stack grows down from its aligned end and lives until the call is back, which is after the
+    // child has executed or exited; the plan lives as long.  All signals are blocked.
+    let pid = unsafe { libc::clone(cloned, top.cast(), flags, pointer.cast()) };
+    if pid == -1 {
+        return Err(last());
+    }
+    // SAFETY: the plan is still there; volatile because the child wrote it.
+    let error = unsafe { std::ptr::read_volatile(&raw const (*pointer).error) };
+    finish(pid, error)
+}
+
+/// The result for the parent; a child that failed is reaped.
+fn finish(pid: libc::pid_t, error: c_int) -> Result<Pid, Errno> {
+    let pid = Pid::from_raw(pid).ok_or(Errno::AGAIN)?;
+    if error == 0 {
+        return Ok(pid);
+    }
+    let _ = crate::process::wait_for(pid);
+    Err(Errno::from_raw_os_error(error))
+}
+
+fn by_fork(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
+    if namespace != 0 {
+        return Err(Errno::INVAL);
+    }
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    plan.above = plan.above.max(reader.as_raw_fd().max(writer.as_raw_fd()).saturating_add(1));
+    match crate::process::fork()? {
+        crate::process::Fork::Child => {
+            // A target might be the pipe itself.
+            let writer = rustix::io::fcntl_dupfd_cloexec(&writer, plan.above);
+            // SAFETY: this is the child of a process with one thread, and has the plan as a copy.
+            let error = unsafe { child(plan) };
+            if let Ok(writer) = writer {
+                let _ = rustix::io::write(&writer, &error.to_ne_bytes());
+            }
+            crate::process::exit(127)
+        }
+        crate::process::Fork::Parent(pid) => {
+            drop(writer);
+            let mut bytes = [0; size_of::<c_int>()];
+            let n = rustix::io::read(&reader, &mut bytes)?;
+            finish(pid.as_raw_nonzero().get(), if n == bytes.len() { c_int::from_ne_bytes(bytes) } else { 0 })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{Ended, wait_for};
+    use std::os::fd::AsFd;
+
+    fn strings(words: &[&str]) -> Strings {
+        Strings::new(words).unwrap()
+    }
+
+    fn plain<'a>(file: &'a [u8], argv: &'a Strings, env: &'a Strings) -> Spawn<'a> {
+        let (dir, open_files) = (None, None);
+        Spawn { file, argv, env, dir, fds: &[], session: true, pid_namespace: false, open_files, reset: &[] }
+    }
+
+    #[test]
+    fn runs_and_exits() {
+        let (argv, env) = (strings(&["sh", "-c", "exit $CODE"]), strings(&["CODE=5"]));
+        let pid = spawn(&plain(b"/bin/sh", &argv, &env)).unwrap();
+        assert_eq!(wait_for(pid).unwrap(), Ended::Exited(5));
+    }
+
+    #[test]
+    fn tells_why_it_could_not_execute() {
+        let (argv, env) = (strings(&["x"]), strings(&[]));
+        assert_eq!(spawn(&plain(b"/no/such", &argv, &env)).unwrap_err(), Errno::NOENT);
+        assert_eq!(spawn(&plain(b"/etc/passwd", &argv, &env)).unwrap_err(), Errno::ACCESS);
+        assert_eq!(spawn(&plain(b"a\0b", &argv, &env)).unwrap_err(), Errno::INVAL);
+    }
+
+    #[test]
+    fn moves_descriptors_that_cross() {
+        let (r1, w1) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let (r2, w2) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        // Each write end goes to the other's number.
+        let fds = [(w1.as_fd(), w2.as_raw_fd()), (w2.as_fd(), w1.as_raw_fd())];
+        let script = format!("echo one >/dev/fd/{}; echo two >/dev/fd/{}", w2.as_raw_fd(), w1.as_raw_fd());
+        let (argv, env) = (strings(&["sh", "-c", &script]), strings(&[]));
+        let pid = spawn(&Spawn { fds: &fds, ..plain(b"/bin/sh", &argv, &env) }).unwrap();
+        assert_eq!(wait_for(pid).unwrap(), Ended::Exited(0));
+        let mut buf = [0; 8];
+        let n = rustix::io::read(&r1, &mut buf).unwrap();
+        assert_eq!(&buf[..n], b"one\n");
+        let n = rustix::io::read(&r2, &mut buf).unwrap();
+        assert_eq!(&buf[..n], b"two\n");
+    }
+
+    #[test]
+    fn starts_in_the_directory() {
+        let dir = std::fs::File::open("/").unwrap();
+        let (argv, env) = (strings(&["sh", "-c", "test \"$(pwd)\" = /"]), strings(&["PATH=/bin"]));
+        let pid = spawn(&Spawn { dir: Some(dir.as_fd()), ..plain(b"bin/sh", &argv, &env) }).unwrap();
+        assert_eq!(wait_for(pid).unwrap(), Ended::Exited(0));
+    }
+
+    #[test]
+    fn the_forked_way_does_the_same() {
+        let (argv, env) = (strings(&["sh", "-c", "exit 3"]), strings(&[]));
+        let run = |file: &CString| {
+            let mut plan = Plan {
+                file: file.as_ptr(),
+                argv: argv.pointers.as_ptr(),
+                env: env.pointers.as_ptr(),
+                dir: -1,
+                moves: std::ptr::NonNull::dangling().as_ptr(),
+                moves_len: 0,
+                above: 3,
+                session: false,
+                limit: None,
+                reset: std::ptr::NonNull::dangling().as_ptr(),
+                reset_len: 0,
+                mask: crate::signal::Set::empty().raw(),
+                error: 0,
+            };
+            by_fork(&mut plan, 0)
+        };
+        assert_eq!(wait_for(run(&CString::new("/bin/sh").unwrap()).unwrap()).unwrap(), Ended::Exited(3));
+        assert_eq!(run(&CString::new("/no/such").unwrap()).unwrap_err(), Errno::NOENT);
+    }
+}

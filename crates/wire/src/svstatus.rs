@@ -1,0 +1,130 @@
+//! The state of a supervised service: `supervise/status`.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0–11 | TAI64N of the last change between up and down |
+//! | 12–23 | TAI64N of the last readiness (up: notified; down: `finish` done) |
+//! | 24–31 | process id of `run` or `finish`, 0 if neither runs; big-endian |
+//! | 32–33 | status of the last death of `run` as wait(2) gives it; big-endian |
+//! | 34 | flags: 1 paused, 2 `finish` runs, 4 wanted up, 8 ready |
+//!
+//! A supervisor that hasn't tried to start anything yet writes the paused flag with process id 0.
+
+use crate::tai::{PACKED, Tai64n};
+
+/// Length of the file in bytes.
+pub const SIZE: usize = 35;
+
+/// Content of the status file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// When the service last came up or went down.
+    pub stamp: Tai64n,
+    /// When the service last became ready.
+    pub ready_stamp: Tai64n,
+    /// The process that runs: `run`, or `finish` if `finishing`; 0 for none.
+    pub pid: u32,
+    /// How `run` last died, as wait(2) gives it; 0 before the first death.
+    pub wstat: u16,
+    /// The service was stopped by a signal on request.
+    pub paused: bool,
+    /// `pid` is `finish`.
+    pub finishing: bool,
+    /// The service is restarted when it dies.
+    pub want_up: bool,
+    /// Up: readiness was notified.  Down: `finish` is done.
+    pub ready: bool,
+}
+
+impl Status {
+    /// Whether `run` is alive.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.pid != 0 && !self.finishing
+    }
+
+    /// The exit code of the last death, if it was an exit.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u8> {
+        (self.wstat & 0x7f == 0).then(|| self.wstat.to_be_bytes()[0])
+    }
+
+    /// The signal of the last death, if it was one.
+    #[must_use]
+    pub fn term_signal(&self) -> Option<u8> {
+        let signal = self.wstat.to_be_bytes()[1] & 0x7f;
+        (signal != 0 && signal != 0x7f).then_some(signal)
+    }
+
+    /// The packed form.
+    #[must_use]
+    pub fn pack(&self) -> [u8; SIZE] {
+        let mut out = [0; SIZE];
+        let flags = u8::from(self.paused)
+            | u8::from(self.finishing) << 1
+            | u8::from(self.want_up) << 2
+            | u8::from(self.ready) << 3;
+        let (stamp, rest) = out.split_at_mut(PACKED);
+        let (ready, rest) = rest.split_at_mut(PACKED);
+        let (pid, rest) = rest.split_at_mut(8);
+        let (wstat, flag) = rest.split_at_mut(2);
+        stamp.copy_from_slice(&self.stamp.pack());
+        ready.copy_from_slice(&self.ready_stamp.pack());
+        pid.copy_from_slice(&u64::from(self.pid).to_be_bytes());
+        wstat.copy_from_slice(&self.wstat.to_be_bytes());
+        flag.copy_from_slice(&[flags]);
+        out
+    }
+
+    /// From the packed form; `None` if the length or a time stamp is wrong, or no process has such an id.
+    #[must_use]
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; SIZE] = bytes.try_into().ok()?;
+        let (stamp, rest) = bytes.split_at_checked(PACKED)?;
+        let (ready, rest) = rest.split_at_checked(PACKED)?;
+        let (pid, rest) = rest.split_at_checked(8)?;
+        let (wstat, flags) = rest.split_at_checked(2)?;
+        let flags = *flags.first()?;
+        Some(Self {
+            stamp: Tai64n::unpack(stamp)?,
+            ready_stamp: Tai64n::unpack(ready)?,
+            pid: u64::from_be_bytes(pid.try_into().ok()?).try_into().ok()?,
+            wstat: u16::from_be_bytes(wstat.try_into().ok()?),
+            paused: flags & 1 != 0,
+            finishing: flags & 2 != 0,
+            want_up: flags & 4 != 0,
+            ready: flags & 8 != 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A running, ready service whose `run` was killed by SIGTERM before.
+    const RUNNING: &[u8; SIZE] = b"\x40\0\0\0\x65\x53\xf1\x0a\x00\x00\x00\x01\
+        \x40\0\0\0\x65\x53\xf1\x0b\x3b\x9a\xc9\xff\
+        \0\0\0\0\0\0\x04\xd2\x00\x0f\x0c";
+
+    #[test]
+    fn reads_and_writes_the_layout() {
+        let s = Status::unpack(RUNNING).unwrap();
+        assert_eq!((s.pid, s.wstat, s.stamp.unix_seconds()), (1234, 15, 1_700_000_000));
+        assert_eq!((s.paused, s.finishing, s.want_up, s.ready), (false, false, true, true));
+        assert_eq!((s.is_up(), s.term_signal(), s.exit_code()), (true, Some(15), None));
+        assert_eq!(&s.pack(), RUNNING);
+    }
+
+    #[test]
+    fn deaths_by_exit() {
+        let s = Status { wstat: 42 << 8, ..Status::unpack(RUNNING).unwrap() };
+        assert_eq!((s.exit_code(), s.term_signal()), (Some(42), None));
+    }
+
+    #[test]
+    fn refuses_damage() {
+        assert_eq!(Status::unpack(&RUNNING[..34]), None);
+        assert_eq!(Status::unpack(&[0xff; SIZE]), None);
+    }
+}
