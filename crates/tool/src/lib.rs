@@ -16,6 +16,7 @@ mod help;
 pub mod number;
 mod opt;
 mod out;
+pub mod regex;
 mod spawn;
 
 pub use call::Call;

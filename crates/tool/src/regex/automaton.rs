@@ -1,0 +1,253 @@
+//! The deterministic automaton of a program, made state by state as texts need it.
+//!
+//! A state is the set of steps that the text so far leads to, before conditions are looked at, and the last
+//! byte as far as conditions depend on it.  The transition for a byte looks at the conditions with both
+//! neighbours known, then takes the byte.
+
+use super::parse::{Place, Set, is_word};
+use super::program::Step;
+use std::collections::HashMap;
+
+/// Not computed yet.
+const UNKNOWN: u32 = 0;
+/// The expression has matched, whatever follows.
+const MATCHED: u32 = 1;
+/// No text that follows can make it match.
+const DEAD: u32 = 2;
+const FIRST: u32 = 3;
+
+/// States are thrown away and made anew when they hold more numbers (4 bytes each) than this.
+const MOST_NUMBERS: usize = 256 * 1024;
+
+/// What is kept of the byte before a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Before {
+    Start,
+    Word,
+    Other,
+}
+
+impl Before {
+    fn byte(self) -> Option<u8> {
+        match self {
+            Self::Start => None,
+            Self::Word => Some(b'a'),
+            Self::Other => Some(b' '),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct State {
+    steps: Box<[u32]>,
+    before: Before,
+}
+
+/// The automaton with the states that are known.
+#[derive(Debug)]
+pub(super) struct Automaton {
+    program: Vec<Step>,
+    /// Every byte's class: bytes of a class are alike for the whole program.
+    class: [u8; 256],
+    /// A byte of each class.
+    example: Vec<u8>,
+    /// Whether words matter, so that states know about the byte before.
+    words: bool,
+    /// Whether it can only match from the start of the text.
+    anchored: bool,
+    states: Vec<State>,
+    numbers: HashMap<State, u32>,
+    /// For each state a row of one transition for each class, then the one for the end of the text.
+    table: Vec<u32>,
+    /// How many numbers the states hold beside the table.
+    held: usize,
+}
+
+impl Automaton {
+    pub(super) fn new(program: Vec<Step>) -> Self {
+        let mut sets: Vec<Set> =
+            program.iter().filter_map(|s| if let Step::Byte(set) = s { Some(*set) } else { None }).collect();
+        sets.sort_unstable();
+        sets.dedup();
+        let words = program
+            .iter()
+            .any(|s| matches!(s, Step::At(p) if !matches!(p, Place::TextStart | Place::TextEnd)));
+        let (class, example) = classes(&sets, words);
+        let mut automaton = Self {
+            anchored: anchored(&program),
+            program,
+            class,
+            example,
+            words,
+            states: Vec::new(),
+            numbers: HashMap::new(),
+            table: Vec::new(),
+            held: 0,
+        };
+        automaton.forget();
+        automaton
+    }
+
+    /// Length of a row of the table.
+    fn width(&self) -> usize {
+        self.example.len() + 1
+    }
+
+    /// Drops all states but the first.
+    fn forget(&mut self) {
+        self.states.clear();
+        self.numbers.clear();
+        self.table.clear();
+        self.held = 0;
+        self.number(State { steps: Box::new([0]), before: Before::Start });
+    }
+
+    /// The number of a state, made if it is new.
+    fn number(&mut self, state: State) -> u32 {
+        if let Some(number) = self.numbers.get(&state) {
+            return *number;
+        }
+        let number = FIRST + u32::try_from(self.states.len()).unwrap_or(u32::MAX - FIRST);
+        self.held += 2 * state.steps.len();
+        self.states.push(state.clone());
+        self.numbers.insert(state, number);
+        self.table.resize(self.table.len() + self.width(), UNKNOWN);
+        number
+    }
+
+    pub(super) fn is_match(&mut self, text: &[u8]) -> bool {
+        let width = self.width();
+        let mut state = FIRST;
+        for byte in text {
+            let column = usize::from(self.class[usize::from(*byte)]);
+            let row = (state - FIRST) as usize * width;
+            state = match self.table.get(row + column) {
+                Some(&UNKNOWN) | None => self.step(state, column),
+                Some(&next) => next,
+            };
+            if state < FIRST {
+                return state == MATCHED;
+            }
+        }
+        let column = width - 1;
+        let row = (state - FIRST) as usize * width;
+        match self.table.get(row + column) {
+            Some(&UNKNOWN) | None => self.step(state, column) == MATCHED,
+            Some(&next) => next == MATCHED,
+        }
+    }
+
+    /// Computes a transition and notes it down.
+    fn step(&mut self, from: u32, column: usize) -> u32 {
+        let index = (from - FIRST) as usize;
+        let Some(state) = self.states.get(index).cloned() else { return DEAD };
+        let byte = self.example.get(column).copied();
+        let next = match self.advance(&state, byte) {
+            None => MATCHED,
+            Some(steps) if steps.is_empty() => DEAD,
+            Some(steps) => {
+                let before = match byte {
+                    Some(b) if self.words && is_word(b) => Before::Word,
+                    _ => Before::Other,
+                };
+                if self.table.len() + self.held >= MOST_NUMBERS {
+                    self.forget();
+                    return self.number(State { steps: steps.into(), before });
+                }
+                self.number(State { steps: steps.into(), before })
+            }
+        };
+        let width = self.width();
+        if let Some(slot) = self.table.get_mut(index * width + column) {
+            *slot = next;
+        }
+        next
+    }
+
+    /// The steps that a byte (or the end of the text) leads to; `None` if the expression has matched.
+    fn advance(&self, state: &State, byte: Option<u8>) -> Option<Vec<u32>> {
+        let mut seen = vec![false; self.program.len()];
+        let mut open: Vec<u32> = state.steps.to_vec();
+        let mut next = Vec::new();
+        while let Some(number) = open.pop() {
+            let at = number as usize;
+            let Some(mark) = seen.get_mut(at) else { continue };
+            if std::mem::replace(mark, true) {
+                continue;
+            }
+            match self.program.get(at) {
+                Some(Step::Match) => return None,
+                Some(Step::Byte(set)) if byte.is_some_and(|b| set.contains(b)) => next.push(number + 1),
+                Some(Step::Byte(_)) | None => {}
+                Some(Step::At(place)) => {
+                    if place.holds(state.before.byte(), byte) {
+                        open.push(number + 1);
+                    }
+                }
+                Some(Step::Split(a, b)) => open.extend([index(*a), index(*b)]),
+                Some(Step::Jump(a)) => open.push(index(*a)),
+                Some(Step::Note(_) | Step::Moved(_) | Step::Back(_)) => open.push(number + 1),
+            }
+        }
+        if byte.is_some() && !self.anchored {
+            next.push(0);
+        }
+        next.sort_unstable();
+        next.dedup();
+        Some(next)
+    }
+}
+
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Whether every way into the program begins with the condition "start of the text".
+fn anchored(program: &[Step]) -> bool {
+    let mut seen = vec![false; program.len()];
+    let mut open = vec![0];
+    while let Some(at) = open.pop() {
+        let Some(mark) = seen.get_mut(at) else { return false };
+        if std::mem::replace(mark, true) {
+            continue;
+        }
+        match program.get(at) {
+            Some(Step::At(Place::TextStart)) => {}
+            Some(Step::Split(a, b)) => open.extend([*a, *b]),
+            Some(Step::Jump(a)) => open.push(*a),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Sorts the bytes into classes: two bytes are alike if they are in the same sets, and, where words matter,
+/// both belong to words or both don't.
+fn classes(sets: &[Set], words: bool) -> ([u8; 256], Vec<u8>) {
+    let mut class = [0; 256];
+    let mut example = vec![0];
+    // Each set splits the classes that it cuts through; the number of classes only grows, to 256 at most.
+    let split = |class: &mut [u8; 256], example: &mut Vec<u8>, member: &dyn Fn(u8) -> bool| {
+        let mut inside: [Option<u8>; 256] = [None; 256];
+        for byte in 0..=u8::MAX {
+            let slot = &mut class[usize::from(byte)];
+            let old = usize::from(*slot);
+            let of_old = example.get(old).copied().unwrap_or_default();
+            if member(byte) == member(of_old) {
+                continue;
+            }
+            let moved = *inside[old].get_or_insert_with(|| {
+                example.push(byte);
+                u8::try_from(example.len() - 1).unwrap_or(u8::MAX)
+            });
+            *slot = moved;
+        }
+    };
+    for set in sets {
+        split(&mut class, &mut example, &|b| set.contains(b));
+    }
+    if words {
+        split(&mut class, &mut example, &is_word);
+    }
+    (class, example)
+}
