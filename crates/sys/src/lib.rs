@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod args;
+pub mod clock;
 pub mod credential;
 pub mod lock;
 pub mod process;

@@ -116,6 +116,26 @@ pub fn reap_one(pid: Pid) -> Result<Option<Ended>, Errno> {
     Ok(wait4(pid.as_raw_nonzero().get(), libc::WNOHANG)?.map(|(_, e)| e))
 }
 
+/// kill(2): sends a signal to one process.
+pub fn kill(pid: Pid, signal: crate::signal::Signal) -> Result<(), Errno> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::kill(pid.as_raw_nonzero().get(), signal) })
+}
+
+/// Sends a signal to every process that this one may signal, except itself and process 1: kill(2) with -1.
+pub fn kill_all(signal: crate::signal::Signal) -> Result<(), Errno> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::kill(-1, signal) })
+}
+
+fn check(rc: libc::c_int) -> Result<(), Errno> {
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::SRCH))
+    }
+}
+
 /// Ends the process at once: no buffers are flushed, no exit functions run.
 pub fn exit(code: u8) -> ! {
     // SAFETY: ends the process.

@@ -1,0 +1,122 @@
+//! The records of who is logged in, utmp(5), and what shutdown programs do with them.
+//!
+//! A record has 384 bytes; those that count here:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0–1 | type: 1 run level change, 7 user process; native byte order |
+//! | 8–39 | the terminal below /dev |
+//! | 40–43 | the terminal's identifier |
+//! | 44–75 | the user |
+//! | 76–331 | the host, or for a run level change the kernel's release |
+//! | 340–347 | seconds and microseconds, 32 bits each |
+
+use std::io::Write;
+
+const RECORD: usize = 384;
+const USERS: &str = "/run/utmp";
+const HISTORY: &str = "/var/log/wtmp";
+/// Nobody reads more records than this; it bounds what a damaged file costs.
+const MOST: usize = 4096;
+
+/// A user who is logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The user's name.
+    pub(crate) user: Vec<u8>,
+    /// The terminal, a path below /dev.
+    pub(crate) line: Vec<u8>,
+}
+
+fn text(record: &[u8], from: usize, to: usize) -> Vec<u8> {
+    let field = record.get(from..to).unwrap_or_default();
+    field.split(|b| *b == 0).next().unwrap_or_default().to_vec()
+}
+
+fn parse(bytes: &[u8]) -> Vec<Login> {
+    let users = bytes.chunks_exact(RECORD).take(MOST).filter(|r| r.starts_with(&7u16.to_ne_bytes()));
+    users.map(|r| Login { user: text(r, 44, 76), line: text(r, 8, 40) }).collect()
+}
+
+/// Who is logged in; nobody if the file can't be read.
+pub(crate) fn logins() -> Vec<Login> {
+    std::fs::read(USERS).map(|bytes| parse(&bytes)).unwrap_or_default()
+}
+
+/// Whether a terminal's name stays below /dev.
+fn is_below(line: &[u8]) -> bool {
+    !line.is_empty() && line.split(|b| *b == b'/').all(|part| !part.is_empty() && part != b"..")
+}
+
+/// Writes a message to the terminal of everybody who is logged in; a terminal that doesn't take it is skipped.
+pub(crate) fn wall(message: &str) {
+    use rustix::fs::{CWD, Mode, OFlags};
+    for login in logins().into_iter().filter(|l| is_below(&l.line)) {
+        let path = [&b"/dev/"[..], &login.line].concat();
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        if let Ok(tty) = rustix::fs::openat(CWD, path, flags, Mode::empty()) {
+            let _ = rustix::io::write(&tty, format!("\r\n{message}\r\n").as_bytes());
+        }
+    }
+}
+
+fn shutdown_record(release: &[u8], seconds: u64) -> [u8; RECORD] {
+    let mut record = [0; RECORD];
+    let mut put = |at: usize, bytes: &[u8]| {
+        for (slot, b) in record.iter_mut().skip(at).zip(bytes) {
+            *slot = *b;
+        }
+    };
+    put(0, &1u16.to_ne_bytes());
+    put(8, b"~");
+    put(40, b"~~");
+    put(44, b"shutdown");
+    put(76, release.get(..release.len().min(255)).unwrap_or_default());
+    put(340, &u32::try_from(seconds).unwrap_or(u32::MAX).to_ne_bytes());
+    record
+}
+
+/// Appends a shutdown record to the history, if the machine keeps one.
+pub(crate) fn record_shutdown() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let name = rustix::system::uname();
+    let record = shutdown_record(name.release().to_bytes(), now.map_or(0, |t| t.as_secs()));
+    if let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(HISTORY) {
+        let _ = file.write_all(&record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u16, line: &[u8], user: &[u8]) -> Vec<u8> {
+        let mut r = vec![0; RECORD];
+        r[..2].copy_from_slice(&kind.to_ne_bytes());
+        r[8..8 + line.len()].copy_from_slice(line);
+        r[44..44 + user.len()].copy_from_slice(user);
+        r
+    }
+
+    #[test]
+    fn only_users_count() {
+        let bytes = [record(2, b"~", b"reboot"), record(7, b"pts/3", b"me"), vec![1; 100]].concat();
+        assert_eq!(parse(&bytes), [Login { user: b"me".to_vec(), line: b"pts/3".to_vec() }]);
+    }
+
+    #[test]
+    fn terminals_stay_below_dev() {
+        assert!(is_below(b"pts/3"));
+        assert!(!is_below(b"../etc/passwd"));
+        assert!(!is_below(b"/etc/passwd"));
+        assert!(!is_below(b""));
+    }
+
+    #[test]
+    fn a_shutdown_record_has_its_fields() {
+        let r = shutdown_record(b"6.1.0", 5);
+        assert_eq!(text(&r, 44, 76), b"shutdown");
+        assert_eq!(text(&r, 76, 332), b"6.1.0");
+        assert_eq!(r[340..344], 5u32.to_ne_bytes());
+    }
+}
