@@ -1,6 +1,6 @@
 //! From a name to its tool.
 
-use tool::{Env, Tool, diag};
+use tool::{Call, Env, Next, Out, Outcome, Role, Tool, diag};
 
 /// Every suite's tools.
 const SUITES: &[&[&Tool]] = &[
@@ -14,6 +14,27 @@ const SUITES: &[&[&Tool]] = &[
     s6_dns::TOOLS,
     overlay::TOOLS,
 ];
+
+/// What the binary itself does besides: prints the names of all tools, one a line, sorted.
+static LIST: Tool = Tool {
+    name: "--list",
+    summary: "print the names of all tools",
+    operands: "",
+    options: &[],
+    role: Role::Stay,
+    main: list,
+};
+
+fn list(_: &mut Call) -> Outcome {
+    let mut names: Vec<&str> = SUITES.iter().flat_map(|tools| tools.iter().map(|t| t.name)).collect();
+    names.sort_unstable();
+    let mut out = Out::new();
+    for name in names {
+        out.line(name.as_bytes())?;
+    }
+    out.flush()?;
+    Ok(Next::SUCCESS)
+}
 
 fn find(name: &[u8]) -> Option<&'static Tool> {
     SUITES.iter().find_map(|tools| {
@@ -34,12 +55,13 @@ pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     if !argv.is_empty() {
         argv.remove(0);
     }
-    match by_name(&argv) {
+    let listing = argv.first().is_some_and(|a| a == LIST.name.as_bytes()).then_some(&LIST);
+    match by_name(&argv).or(listing) {
         Some(tool) => tool::run(tool, argv, env),
         None => {
             let named =
                 argv.first().map_or(String::from("no tool named"), |a| diag::show(a) + ": no such tool");
-            diag::fatal("s6-overlay", &format!("{named}; usage: s6-overlay TOOL ARGS..."));
+            diag::fatal("s6-overlay", &format!("{named}; usage: s6-overlay TOOL ARGS... | --list"));
             sys::process::exit(100);
         }
     }

@@ -13,8 +13,10 @@ mod command;
 mod dist;
 mod elf;
 mod musl;
+mod names;
 mod run;
 mod tidy;
+mod tree;
 mod workspace;
 
 use std::path::Path;
