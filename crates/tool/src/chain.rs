@@ -37,57 +37,97 @@ pub(crate) fn basename(path: &[u8]) -> &[u8] {
 /// Device and inode of a regular file, links followed.
 type Identity = (u32, u32, u64);
 
-fn identity(file: &[u8]) -> Option<Identity> {
-    let st = rustix::fs::statx(CWD, file, AtFlags::empty(), StatxFlags::INO | StatxFlags::TYPE).ok()?;
-    let regular = u32::from(st.stx_mode) & 0o170_000 == 0o100_000;
-    regular.then_some((st.stx_dev_major, st.stx_dev_minor, st.stx_ino))
+/// What `file` is, if it is a regular file that runs with the caller's own rights.
+fn identity(file: &[u8]) -> Result<Option<Identity>, Errno> {
+    let wanted = StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE;
+    let st = rustix::fs::statx(CWD, file, AtFlags::empty(), wanted)?;
+    let mode = u32::from(st.stx_mode);
+    let plain = mode & 0o170_000 == 0o100_000 && mode & 0o6000 == 0;
+    Ok(plain.then_some((st.stx_dev_major, st.stx_dev_minor, st.stx_ino)))
 }
 
 /// This binary; `None` where /proc isn't there to tell, and then every program is executed.
 fn own_identity() -> Option<Identity> {
     static OWN: OnceLock<Option<Identity>> = OnceLock::new();
-    *OWN.get_or_init(|| identity(b"/proc/self/exe"))
+    *OWN.get_or_init(|| identity(b"/proc/self/exe").ok().flatten())
 }
 
-/// The tool to enter directly if exec of `file` as `argv0` would start it.
-fn enterable(file: &[u8], argv0: &[u8]) -> Option<&'static Tool> {
-    let tool = lookup(basename(argv0)).filter(|t| t.role == Role::Chain)?;
-    let own = own_identity()?;
-    (identity(file)? == own && rustix::fs::access(file, Access::EXEC_OK).is_ok()).then_some(tool)
+/// What a program turns out to be.
+pub(crate) enum Target {
+    /// A tool of this binary, to be entered.
+    Tool(&'static Tool),
+    /// Files to execute: the first one that can be.
+    Files(Vec<Vec<u8>>),
 }
 
-enum Step {
-    Enter(&'static Tool),
-    Failed(Errno),
-}
-
-/// Executes or enters `program`, looked up in `path`; returns a tool to enter, or why it failed.
-fn step(program: &Program, path: Option<&[u8]>) -> Step {
-    let argv0 = program.argv.first().map_or(&[][..], Vec::as_slice);
-    let attempt = |file: &[u8]| match enterable(file, argv0) {
-        Some(tool) => Step::Enter(tool),
-        None => Step::Failed(sys::process::execve(file, &program.argv, program.env.vars())),
-    };
-    if program.file.is_empty() {
-        return Step::Failed(Errno::NOENT);
+/// The paths at which exec would look for `file`, in order.
+fn candidates(file: &[u8], path: Option<&[u8]>) -> Vec<Vec<u8>> {
+    if file.contains(&b'/') {
+        return vec![file.to_vec()];
     }
-    if program.file.contains(&b'/') {
-        return attempt(&program.file);
-    }
-    let mut denied = false;
-    for dir in path.unwrap_or(DEFAULT_PATH).split(|b| *b == b':') {
-        let mut file = dir.to_vec();
+    let in_directory = |dir: &[u8]| {
+        let mut full = dir.to_vec();
         if !dir.is_empty() {
-            file.push(b'/');
+            full.push(b'/');
         }
-        file.extend_from_slice(&program.file);
-        match attempt(&file) {
-            Step::Failed(Errno::NOENT | Errno::NOTDIR) => {}
-            Step::Failed(Errno::ACCESS) => denied = true,
-            done => return done,
+        full.extend_from_slice(file);
+        full
+    };
+    path.unwrap_or(DEFAULT_PATH).split(|b| *b == b':').map(in_directory).collect()
+}
+
+/// Looks `program` up in `path`.
+///
+/// # Errors
+/// Why exec would fail, where that is known already: nothing there, or nothing that may be executed.
+pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Errno> {
+    if program.file.is_empty() {
+        return Err(Errno::NOENT);
+    }
+    let argv0 = program.argv.first().map_or(&[][..], Vec::as_slice);
+    // Only a tool that may be entered makes it necessary to look before exec does.
+    let Some(tool) = lookup(basename(argv0)).filter(|t| t.role == Role::Chain) else {
+        return Ok(Target::Files(candidates(&program.file, path)));
+    };
+    let mut files = Vec::new();
+    let mut denied = false;
+    for file in candidates(&program.file, path) {
+        match identity(&file) {
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(Errno::ACCESS) => denied = true,
+            Err(_) => files.push(file),
+            Ok(found) => {
+                if rustix::fs::accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS).is_err() {
+                    denied = true;
+                } else if found.is_some() && found == own_identity() {
+                    // What comes before it in PATH could be executed, so it has to be tried.
+                    if files.is_empty() {
+                        return Ok(Target::Tool(tool));
+                    }
+                    files.push(file);
+                } else {
+                    files.push(file);
+                }
+            }
         }
     }
-    Step::Failed(if denied { Errno::ACCESS } else { Errno::NOENT })
+    match files.is_empty() {
+        false => Ok(Target::Files(files)),
+        true => Err(if denied { Errno::ACCESS } else { Errno::NOENT }),
+    }
+}
+
+/// Executes the first of `files` that can be executed; only comes back with why none could be.
+pub(crate) fn execute(files: &[Vec<u8>], program: &Program) -> Errno {
+    let mut denied = false;
+    for file in files {
+        match sys::process::execve(file, &program.argv, program.env.vars()) {
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCESS => denied = true,
+            e => return e,
+        }
+    }
+    if denied { Errno::ACCESS } else { Errno::NOENT }
 }
 
 /// The exit code for a program that could not be run: 127 if it doesn't exist, 126 otherwise.
@@ -105,34 +145,40 @@ fn report(tool: &Tool, fatal: &Fatal) -> u8 {
     fatal.code
 }
 
+/// Executes `program`, or gives back the tool to enter, or why it can't be run.
+fn attempt(program: &Program, path: Option<&[u8]>) -> Result<&'static Tool, Errno> {
+    match find(program, path)? {
+        Target::Tool(tool) => Ok(tool),
+        Target::Files(files) => Err(execute(&files, program)),
+    }
+}
+
 /// Runs `tool`, and every tool that it goes on to, and ends the process.
 pub fn run(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env) -> ! {
     let (mut tool, mut argv, mut env) = (tool, argv, env);
-    loop {
+    'tools: loop {
         let path = env.get(b"PATH").map(<[u8]>::to_vec);
         let mut args = argv.into_iter();
         let argv0 = args.next().unwrap_or_default();
         let mut call = Call { tool, argv0, args: args.collect(), env, path };
-        let fatal = match (tool.main)(&mut call) {
-            Ok(Next::Exit(code)) => sys::process::exit(code),
-            Ok(Next::Run(program)) => match step(&program, call.path.as_deref()) {
-                Step::Enter(next) => {
+        let mut outcome = (tool.main)(&mut call);
+        let fatal = loop {
+            let (program, otherwise) = match outcome {
+                Ok(Next::Exit(code)) => sys::process::exit(code),
+                Ok(Next::Run(program)) => (program, None),
+                Ok(Next::Try(program, otherwise)) => (program, Some(otherwise)),
+                Err(fatal) => break fatal,
+            };
+            match (attempt(&program, call.path.as_deref()), otherwise) {
+                (Ok(next), _) => {
                     (tool, argv, env) = (next, program.argv, program.env);
-                    continue;
+                    continue 'tools;
                 }
-                Step::Failed(e) => exec_failure(&program.file, e),
-            },
-            Err(fatal) => fatal,
+                (Err(_), Some(next)) => outcome = Ok(*next),
+                (Err(e), None) => break exec_failure(&program.file, e),
+            }
         };
         sys::process::exit(report(tool, &fatal));
-    }
-}
-
-/// Goes on to `program` from inside a tool's forked child, and ends the process.
-pub(crate) fn run_program(tool: &'static Tool, program: Program, path: Option<&[u8]>) -> ! {
-    match step(&program, path) {
-        Step::Enter(next) => run(next, program.argv, program.env),
-        Step::Failed(e) => sys::process::exit(report(tool, &exec_failure(&program.file, e))),
     }
 }
 
@@ -145,6 +191,17 @@ mod tests {
         assert_eq!(basename(b"/command/if"), b"if");
         assert_eq!(basename(b"if"), b"if");
         assert_eq!(basename(b"/command/"), b"");
+    }
+
+    #[test]
+    fn where_a_program_is_looked_for() {
+        let files = |file: &[u8], path: Option<&[u8]>| {
+            candidates(file, path).iter().map(|f| diag::show(f)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(files(b"x", Some(b"/a:/b")), "/a/x /b/x");
+        assert_eq!(files(b"x", Some(b"/a::b")), "/a/x x b/x", "an empty element is the current directory");
+        assert_eq!(files(b"./x", Some(b"/a")), "./x");
+        assert_eq!(files(b"x", None), "/usr/bin/x /bin/x");
     }
 
     #[test]

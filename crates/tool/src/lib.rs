@@ -26,7 +26,7 @@ pub use fatal::{Fatal, OrUnable};
 pub use help::usage_line;
 pub use opt::{Opt, Options};
 pub use out::Out;
-pub use spawn::{spawn, spawn_with};
+pub use spawn::{Setup, spawn, try_spawn, unable_to_spawn};
 
 /// What a tool's `main` gives back.
 pub type Outcome = Result<Next, Fatal>;
@@ -34,10 +34,10 @@ pub type Outcome = Result<Next, Fatal>;
 /// How a tool may be entered from another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It changes its own process state and goes on to another program: a chain of such tools runs in one
-    /// process, without exec.
+    /// It doesn't stay: it changes its own process state and goes on to another program, or answers and exits.
+    /// A chain of such tools runs in one process, without exec.
     Chain,
-    /// It stays or does its work and exits: always really executed, so that `ps` shows its command line.
+    /// It stays, or works for long: always really executed, so that `ps` shows its command line.
     Stay,
 }
 
@@ -65,6 +65,8 @@ pub enum Next {
     Exit(u8),
     /// Another program takes over.
     Run(Program),
+    /// Another program takes over if it can be run; what happens otherwise.
+    Try(Program, Box<Self>),
 }
 
 impl Next {

@@ -1,38 +1,106 @@
 //! A child that runs a program, as the blocks of execline and the runs of a loop need it.
+//!
+//! The program is looked up as [`crate::run`] does.  A tool of this binary that may be entered is entered in a forked
+//! child; anything else is executed, and the caller learns if that fails: then no child is left behind.
 
-use crate::chain::run_program;
-use crate::{Call, Env, Fatal, OrUnable, Program};
+use crate::chain::{self, Target};
+use crate::{Call, Env, Fatal, Program, diag};
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
 use rustix::process::Pid;
-use sys::process::Fork;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use sys::process::{Fork, wait_for};
+use sys::signal::Set;
 
-/// Starts `argv` in a child; the child looks it up in the call's PATH and reports its own failure to run
-/// (126, 127) in the name of the calling tool.
-///
-/// # Errors
-/// No child could be made: code 111.  An empty `argv` is a usage error.
-pub fn spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Pid, Fatal> {
-    spawn_with(call, argv, env, || Ok(()))
+/// What a child finds beside its arguments and its environment.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// Descriptors and the numbers that the program finds them at.
+    pub fds: &'a [(BorrowedFd<'a>, RawFd)],
+    /// The caller's own descriptors, all close-on-exec, which the child must not see.
+    pub own: &'a [BorrowedFd<'a>],
+    /// The signal mask; the caller's if not given.
+    pub mask: Option<Set>,
 }
 
-/// As [`spawn`]; `prepare` runs in the child first (descriptors, signals, credentials).
+impl Setup<'_> {
+    /// In the child: puts everything in its place.
+    fn apply(&self) -> Result<(), Errno> {
+        let moves: Vec<_> = self.fds.iter().map(|(fd, to)| (fd.as_raw_fd(), *to)).collect();
+        sys::fd::copy_all(&moves)?;
+        for fd in self.own {
+            if !moves.iter().any(|(_, to)| *to == fd.as_raw_fd()) {
+                sys::fd::close(fd.as_raw_fd());
+            }
+        }
+        if let Some(mask) = &self.mask {
+            sys::signal::set_mask(mask);
+        }
+        Ok(())
+    }
+}
+
+/// Starts `argv` in a child; the call's PATH tells where it is looked up.
 ///
 /// # Errors
-/// As [`spawn`].  An error of `prepare` ends the child with its code.
-pub fn spawn_with(
-    call: &Call,
-    argv: Vec<Vec<u8>>,
-    env: Env,
-    prepare: impl FnOnce() -> Result<(), Fatal>,
-) -> Result<Pid, Fatal> {
-    let file = argv.first().cloned().ok_or_else(Fatal::usage)?;
-    match sys::process::fork().or_unable(|| "fork")? {
-        Fork::Parent(pid) => Ok(pid),
-        Fork::Child => {
-            if let Err(fatal) = prepare() {
-                crate::diag::fatal(call.tool.name, fatal.message());
-                sys::process::exit(fatal.code());
+/// `unable to spawn PROG: REASON`, code 111.  An empty `argv` is a usage error.
+pub fn spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Pid, Fatal> {
+    let name = argv.first().cloned().ok_or_else(Fatal::usage)?;
+    try_spawn(call, argv, env, &Setup::default()).map_err(|e| unable_to_spawn(&name, e))
+}
+
+/// `unable to spawn PROG: REASON`, code 111.
+#[must_use]
+pub fn unable_to_spawn(name: &[u8], e: Errno) -> Fatal {
+    Fatal::unable(&format!("spawn {}", diag::show(name)), e)
+}
+
+/// As [`spawn`], with what the child is to find.
+///
+/// # Errors
+/// Why there is no child, or why it could not run the program; `NOENT` for an empty `argv`.
+pub fn try_spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env, setup: &Setup<'_>) -> Result<Pid, Errno> {
+    let program = Program { file: argv.first().cloned().ok_or(Errno::NOENT)?, argv, env };
+    match chain::find(&program, call.path.as_deref())? {
+        Target::Tool(tool) => match sys::process::fork()? {
+            Fork::Parent(pid) => Ok(pid),
+            Fork::Child => {
+                if let Err(e) = setup.apply() {
+                    diag::fatal(call.tool.name, Fatal::unable("set up descriptors", e).message());
+                    sys::process::exit(111);
+                }
+                crate::run(tool, program.argv, program.env)
             }
-            run_program(call.tool, Program { file, argv, env }, call.path.as_deref())
+        },
+        Target::Files(files) => execute(&files, &program, setup),
+    }
+}
+
+/// Executes the first of `files` that can be executed; an error comes back through a pipe.
+fn execute(files: &[Vec<u8>], program: &Program, setup: &Setup<'_>) -> Result<Pid, Errno> {
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    match sys::process::fork()? {
+        Fork::Child => {
+            let above = setup.fds.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(3);
+            let writer = sys::fd::duplicate(writer.as_raw_fd(), above);
+            let error = match setup.apply() {
+                Ok(()) => chain::execute(files, program),
+                Err(e) => e,
+            };
+            if let Ok(writer) = writer {
+                let _ = rustix::io::write(&writer, &error.raw_os_error().to_ne_bytes());
+            }
+            sys::process::exit(127)
+        }
+        Fork::Parent(pid) => {
+            drop(writer);
+            let mut error = [0; size_of::<i32>()];
+            let n = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut error))?;
+            if n == 0 {
+                return Ok(pid);
+            }
+            wait_for(pid)?;
+            Err(Errno::from_raw_os_error(i32::from_ne_bytes(error)))
         }
     }
 }

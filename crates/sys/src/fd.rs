@@ -1,0 +1,157 @@
+//! Descriptors by their number, for programs whose business are the numbers themselves: the ones that a caller
+//! left open, and the ones that the next program is to find.
+//!
+//! Nobody in this process may own the number as a value (`OwnedFd`, `File`) while it is closed or replaced here.
+
+use rustix::io::Errno;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+fn result(rc: libc::c_int) -> Result<libc::c_int, Errno> {
+    if rc == -1 {
+        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::BADF))
+    } else {
+        Ok(rc)
+    }
+}
+
+/// Closes the descriptor; one that isn't open is no error.
+pub fn close(fd: RawFd) {
+    // SAFETY: closing a number touches no memory; by contract nobody owns it.
+    unsafe { libc::close(fd) };
+}
+
+/// Whether the descriptor is open.
+#[must_use]
+pub fn is_open(fd: RawFd) -> bool {
+    // SAFETY: asks for flags.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
+}
+
+/// Makes `to` a copy of `from` that the next program inherits; closes what `to` was.
+///
+/// # Errors
+/// `BADF` if `from` isn't open or `to` is no possible number.
+pub fn copy(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    if from == to {
+        // SAFETY: changes the descriptor's own flag.
+        return result(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
+    }
+    loop {
+        // SAFETY: by contract nobody owns `to`.
+        match result(unsafe { libc::dup2(from, to) }) {
+            Err(Errno::INTR | Errno::BUSY) => {}
+            done => return done.map(drop),
+        }
+    }
+}
+
+/// Makes `to` what `from` is and closes `from`; the next program inherits `to`.
+///
+/// # Errors
+/// As [`copy`].
+pub fn rename(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    copy(from, to)?;
+    if from != to {
+        close(from);
+    }
+    Ok(())
+}
+
+/// Places an own descriptor at the number `to`, for the next program to inherit.
+///
+/// # Errors
+/// As [`copy`].
+pub fn place(fd: OwnedFd, to: RawFd) -> Result<(), Errno> {
+    rename(fd.into_raw_fd(), to)
+}
+
+/// A close-on-exec copy of the descriptor with this number, at the lowest free number from `above` on.
+///
+/// # Errors
+/// `BADF` if it isn't open, `MFILE` if there is no free number.
+pub fn duplicate(fd: RawFd, above: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: makes a fresh descriptor.
+    let new = result(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, above) })?;
+    // SAFETY: a fresh descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(new) })
+}
+
+/// Turns blocking mode on or off for the open file behind the descriptor.
+///
+/// # Errors
+/// `BADF` if it isn't open.
+pub fn set_blocking(fd: RawFd, blocking: bool) -> Result<(), Errno> {
+    // SAFETY: asks for flags.
+    let flags = result(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    let changed = if blocking { flags & !libc::O_NONBLOCK } else { flags | libc::O_NONBLOCK };
+    // SAFETY: sets flags.
+    result(unsafe { libc::fcntl(fd, libc::F_SETFL, changed) }).map(drop)
+}
+
+/// Gives `f` the descriptor with this number as a value, if it is open.
+///
+/// # Errors
+/// `BADF` if it isn't open, and what `f` fails with.
+pub fn with<T>(fd: RawFd, f: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>) -> Result<T, Errno> {
+    if !is_open(fd) {
+        return Err(Errno::BADF);
+    }
+    // SAFETY: open, and nothing else runs in this process that could close it while `f` does.
+    f(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Numbers for a child to find descriptors at, without one being overwritten before it is copied: carries out all of
+/// `moves` (from, to) at once.
+///
+/// # Errors
+/// As [`copy`].
+pub fn copy_all(moves: &[(RawFd, RawFd)]) -> Result<(), Errno> {
+    let above = moves.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(0);
+    let mut aside = Vec::new();
+    for (from, to) in moves {
+        if from != to && *from < above {
+            aside.push((duplicate(*from, above)?, *to));
+        }
+    }
+    for (from, to) in moves {
+        if from == to || *from >= above {
+            copy(*from, *to)?;
+        }
+    }
+    aside.iter().try_for_each(|(from, to)| copy(from.as_raw_fd(), *to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn pipe() -> (OwnedFd, OwnedFd) {
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap()
+    }
+
+    #[test]
+    fn copies_can_cross() {
+        let (r, w) = pipe();
+        let (from, to) = (r.as_raw_fd(), w.as_raw_fd());
+        copy_all(&[(from, to), (to, from)]).unwrap();
+        // Each value now owns the other end.
+        rustix::io::write(&r, b"x").unwrap();
+        drop(r);
+        let mut text = String::new();
+        std::fs::File::from(w).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+    }
+
+    #[test]
+    fn what_is_closed_is_an_error() {
+        let (r, _w) = pipe();
+        let free = duplicate(r.as_raw_fd(), 900).unwrap().into_raw_fd();
+        assert!(is_open(free));
+        close(free);
+        assert!(!is_open(free));
+        assert_eq!(copy(free, 901), Err(Errno::BADF));
+        assert_eq!(set_blocking(free, true), Err(Errno::BADF));
+        assert_eq!(with(free, |_| Ok(())), Err(Errno::BADF));
+    }
+}
