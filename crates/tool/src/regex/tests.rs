@@ -1,3 +1,5 @@
+//! Expressions against what POSIX says they match.
+
 use super::Regex;
 
 fn ere(pattern: &str, text: &str) -> bool {

@@ -1,0 +1,84 @@
+//! What holds for every Rust file: it says what it is, it is short, it has no loose ends, and it has no
+//! unsafe code unless that is its job.
+
+use super::lexer::{code_only, has_word};
+use super::{Complaint, Source};
+
+/// The most lines of a file without a reason.
+const MOST_LINES: usize = 800;
+/// What a longer file's head states its reason with.
+const REASON: &str = "//! Long because ";
+/// Where unsafe code may be.
+const UNSAFE: &[&str] = &["crates/sys/", "crates/multicall/src/main.rs"];
+/// Marks of unfinished work, in two parts so that they aren't found here.
+const LOOSE_ENDS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
+
+/// Complains about each file that breaks one of these rules.
+pub fn check(sources: &[Source]) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    for Source { path, text } in sources.iter().filter(|s| s.path.ends_with(".rs")) {
+        let mut complain = |line, what: String| complaints.push(Complaint::new(path, line, what));
+        if !text.starts_with("//! ") {
+            complain(1, "open with `//!`: what this module is and the contract that it keeps".into());
+        }
+        let lines = text.lines().count();
+        let mut head = text.lines().take_while(|line| line.starts_with("//!"));
+        if lines > MOST_LINES && !head.any(|line| line.starts_with(REASON)) {
+            complain(0, format!("{lines} lines: split it, or say `{REASON}…` at its head"));
+        }
+        for (number, line) in (1..).zip(text.lines()) {
+            for word in LOOSE_ENDS.iter().filter(|word| has_word(line, word)) {
+                complain(number, format!("{word}: do it, or leave it to an issue"));
+            }
+        }
+        if !UNSAFE.iter().any(|allowed| path.starts_with(allowed)) {
+            for (number, line) in (1..).zip(code_only(text).lines()) {
+                if has_word(line, "unsafe") || has_word(line, "unsafe_code") {
+                    complain(number, "unsafe code belongs in crates/sys".into());
+                }
+            }
+        }
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(path: &str, text: &str) -> Vec<(usize, String)> {
+        check(&[Source { path: path.into(), text: text.into() }])
+            .into_iter()
+            .map(|c| (c.line, c.what))
+            .collect()
+    }
+
+    #[test]
+    fn a_module_says_what_it_is() {
+        assert!(complaints("crates/a/src/b.rs", "//! B.\nfn f() {}\n").is_empty());
+        assert_eq!(complaints("crates/a/src/b.rs", "fn f() {}\n")[0].0, 1);
+    }
+
+    #[test]
+    fn long_files_have_a_reason() {
+        let long = "fn f() {}\n".repeat(MOST_LINES);
+        assert!(complaints("x.rs", &format!("//! B.\n{long}"))[0].1.starts_with("801 lines"));
+        assert!(
+            complaints("x.rs", &format!("//! B.\n//!\n//! Long because it is a table.\n{long}")).is_empty()
+        );
+    }
+
+    #[test]
+    fn loose_ends_are_found() {
+        let mark = LOOSE_ENDS[0];
+        assert_eq!(complaints("x.rs", &format!("//! B.\n// {mark}: more\n"))[0].0, 2);
+        assert!(complaints("x.rs", &format!("//! B.\n// {mark}S\n")).is_empty());
+    }
+
+    #[test]
+    fn unsafe_code_has_one_home() {
+        let text = "//! B.\n// unsafe\n#![allow(unsafe_code)]\n";
+        assert_eq!(complaints("crates/s6/src/lib.rs", text)[0].0, 3);
+        assert!(complaints("crates/sys/src/lib.rs", text).is_empty());
+    }
+}
