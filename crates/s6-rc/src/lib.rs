@@ -1,5 +1,22 @@
-//! The s6-rc suite.
+//! The s6-rc suite: a service manager on top of the supervisor.
+//!
+//! [`compile`](mod@compile) turns source directories into a [`database`], [`init`] makes the live state from one,
+//! [`change`] brings services up and down.  They are libraries first: the commands are thin, and a program that
+//! boots a machine calls them without any exec.
 
+pub mod compile;
+pub mod database;
+mod definition;
+pub mod diagnostic;
+mod folder;
+pub mod format;
+mod graph;
+mod order;
+mod pipeline;
+mod script;
+mod source;
+mod text;
 mod tools;
+mod tree;
 
 pub use tools::TOOLS;

@@ -1,0 +1,170 @@
+//! The compiler: source directories in, a compiled database out.
+//!
+//! A compiled database is a directory: `db` ([`crate::format`]), `lock` (empty, for flock), and
+//! `servicedirs/NAME`, a service directory for each longrun.  It is made under another name beside its place and
+//! renamed when it is whole: no half-made one is ever seen, and nothing is left behind by a failure.
+
+use crate::database::{Body as ServiceBody, Database};
+use crate::definition::{Body, Definition, ServiceFiles};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::folder::{create, join, open_directory, split, with_umask};
+use crate::{graph, source, tree};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{AtFlags, CWD, Mode, RenameFlags};
+use rustix::io::Errno;
+use tool::{Fatal, OrUnable, diag::show};
+
+/// What compiling gave.
+#[derive(Debug)]
+pub struct Report {
+    /// Everything found in the sources, in no particular order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The database; `None` if an error is among the diagnostics, and then nothing was written.
+    pub database: Option<Database>,
+}
+
+/// Checks source directories as [`compile`] does, and writes nothing.
+///
+/// # Errors
+/// A source could not be read: code 111.
+pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
+    let read = source::read_sources(sources)?;
+    let mut diagnostics = read.findings;
+    let database =
+        graph::resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
+    Ok(Report { diagnostics, database })
+}
+
+/// Compiles source directories into `destination`, which must not exist.
+///
+/// # Errors
+/// A system call failed, or `destination` exists: code 111.  What is wrong with the definitions is in the report.
+pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal> {
+    if rustix::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(Fatal::unable(&format!("mkdir {}", show(destination)), Errno::EXIST));
+    }
+    let read = source::read_sources(sources)?;
+    let mut diagnostics = read.findings;
+    let Some((database, definitions)) = graph::resolve(&read.definitions, &read.broken, &mut diagnostics)
+    else {
+        return Ok(Report { diagnostics, database: None });
+    };
+    with_umask(|| write(destination, &database, &definitions))?;
+    Ok(Report { diagnostics, database: Some(database) })
+}
+
+/// Prints what a report holds to standard error in the name of a program: errors always, warnings at verbosity 1,
+/// notes at 2.
+pub fn print_report(program: &str, verbosity: u32, diagnostics: &[Diagnostic]) {
+    for finding in diagnostics {
+        match finding.severity {
+            Severity::Error => tool::diag::fatal(program, &finding.to_string()),
+            Severity::Warning if verbosity >= 1 => tool::diag::warn(program, &finding.to_string()),
+            Severity::Note if verbosity >= 2 => tool::diag::info(program, &finding.to_string()),
+            _ => {}
+        }
+    }
+}
+
+/// A name that nobody else uses, for something that is renamed to `name` later.
+pub(crate) fn temporary_name(name: &[u8], purpose: &str) -> Vec<u8> {
+    let mut random = [0_u8; 8];
+    // Without random numbers the name is still unlikely to be taken, and a taken name is an error.
+    let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
+    let mut out = name.to_vec();
+    out.extend_from_slice(format!(":{purpose}:{:016x}", u64::from_le_bytes(random)).as_bytes());
+    out
+}
+
+fn write(destination: &[u8], database: &Database, definitions: &[Option<&Definition>]) -> Result<(), Fatal> {
+    let (parent, name) = split(destination);
+    let parent_fd = open_directory(CWD, parent).or_unable(|| format!("mkdir {}", show(destination)))?;
+    let mut temporary = b".".to_vec();
+    temporary.extend(temporary_name(name, "s6-rc-compile"));
+    let path = join(parent, &temporary);
+    rustix::fs::mkdirat(&parent_fd, &temporary, Mode::from_raw_mode(0o755))
+        .or_unable(|| format!("mkdir {}", show(destination)))?;
+    let done = fill(parent_fd.as_fd(), &temporary, &path, database, definitions).and_then(|()| {
+        rename_new(parent_fd.as_fd(), &temporary, name)
+            .or_unable(|| format!("rename {} to {}", show(&path), show(destination)))
+    });
+    if done.is_err() {
+        let _ = tree::remove(parent_fd.as_fd(), &temporary);
+    }
+    done
+}
+
+/// Renames to a name that doesn't exist yet.
+fn rename_new(at: BorrowedFd<'_>, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+    match rustix::fs::renameat_with(at, from, at, to, RenameFlags::NOREPLACE) {
+        // A file system without this flag: a directory only ever replaces an empty directory.
+        Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(at, from, at, to),
+        done => done,
+    }
+}
+
+fn fill(
+    parent: BorrowedFd<'_>,
+    name: &[u8],
+    path: &[u8],
+    database: &Database,
+    definitions: &[Option<&Definition>],
+) -> Result<(), Fatal> {
+    let dir = open_directory(parent, name).or_unable(|| format!("open {}", show(path)))?;
+    let unable = |what: &[u8]| format!("write to {}", show(&join(path, what)));
+    create(dir.as_fd(), b"lock", b"", 0o644).or_unable(|| unable(b"lock"))?;
+    create(dir.as_fd(), b"db", &crate::format::encode(database), 0o644).or_unable(|| unable(b"db"))?;
+    rustix::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755))
+        .or_unable(|| unable(b"servicedirs"))?;
+    let servicedirs = open_directory(dir.as_fd(), b"servicedirs").or_unable(|| unable(b"servicedirs"))?;
+    for (service, definition) in database.services().iter().zip(definitions) {
+        if let Some(Definition { path, body: Body::Longrun { files, .. }, .. }) = definition {
+            service_directory(servicedirs.as_fd(), &service.name, path, files)?;
+            for (file, pipe) in pipe_files(database, &service.body, &service.name) {
+                create(servicedirs.as_fd(), &join(&service.name, file), &pipe, 0o644)
+                    .or_unable(|| format!("write the pipe names of {}", show(&service.name)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The host of the service directories keeps a pipe for each name in a `pipe-in` or `pipe-out`; a pipe is named after
+/// the consumer that reads it.
+fn pipe_files(database: &Database, body: &ServiceBody, name: &[u8]) -> Vec<(&'static [u8], Vec<u8>)> {
+    let ServiceBody::Longrun { consumer, producers } = body else { return Vec::new() };
+    let line = |name: &[u8]| [name, b"\n"].concat();
+    let input = (!producers.is_empty()).then(|| (&b"pipe-in"[..], line(name)));
+    let output = consumer.map(|c| (&b"pipe-out"[..], line(database.name(c))));
+    input.into_iter().chain(output).collect()
+}
+
+fn service_directory(
+    servicedirs: BorrowedFd<'_>,
+    name: &[u8],
+    source: &[u8],
+    files: &ServiceFiles,
+) -> Result<(), Fatal> {
+    let unable = |what: &str| format!("make {} in the service directory of {}", what, show(name));
+    let mode = Mode::from_raw_mode(0o755);
+    rustix::fs::mkdirat(servicedirs, name, mode).or_unable(|| unable("files"))?;
+    for file in &files.files {
+        let target = join(name, file.name.as_bytes());
+        match &file.data {
+            Some(data) => create(servicedirs, &target, data, file.mode),
+            None => {
+                let from = join(source, file.name.as_bytes());
+                tree::copy_file(CWD, &from, servicedirs, &target, file.mode)
+            }
+        }
+        .or_unable(|| unable(file.name))?;
+    }
+    for tree in &files.trees {
+        tree::copy(CWD, &join(source, tree.as_bytes()), servicedirs, &join(name, tree.as_bytes()))
+            .or_unable(|| unable(tree))?;
+    }
+    for tree in &files.empty {
+        rustix::fs::mkdirat(servicedirs, join(name, tree.as_bytes()), mode).or_unable(|| unable(tree))?;
+    }
+    Ok(())
+}

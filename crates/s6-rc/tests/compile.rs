@@ -1,0 +1,243 @@
+//! The compiler on small sources: what it accepts, what it says, what it writes.
+
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+use s6_rc::compile::{Report, check, compile};
+use s6_rc::database::Body;
+use s6_rc::diagnostic::Severity;
+use s6_rc::format::decode;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+struct Sources(tempfile::TempDir);
+
+impl Sources {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join("s").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        self.path().join(name).as_os_str().as_bytes().to_vec()
+    }
+
+    fn compile(&self) -> Report {
+        compile(&self.bytes("c"), &[self.bytes("s")]).unwrap()
+    }
+
+    /// The findings of this severity, without the path of the temporary directory.
+    fn findings(&self, severity: Severity) -> Vec<String> {
+        let report = check(&[self.bytes("s")]).unwrap();
+        let top = format!("{}/s/", self.path().display());
+        let mut found: Vec<_> = report
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity == severity)
+            .map(|d| d.to_string().replace(&top, ""))
+            .collect();
+        found.sort();
+        found
+    }
+
+    fn errors(&self) -> Vec<String> {
+        self.findings(Severity::Error)
+    }
+}
+
+const RUN: &str = "#!/bin/sh\nexec sleep 9\n";
+
+#[test]
+fn a_whole_source_becomes_a_database_and_service_directories() {
+    let s = Sources::new(&[
+        ("a/type", "oneshot"),
+        ("a/up", "echo up"),
+        ("a/.gitkeep", ""),
+        ("l/type", "longrun\n"),
+        ("l/run", RUN),
+        ("l/notification-fd", "3"),
+        ("l/dependencies.d/a", "some text"),
+        ("l/dependencies.d/.gitkeep", ""),
+        ("l/data/f", "x"),
+        ("l/helper", ""),
+        ("user/type", "bundle\n"),
+        ("user/contents.d/l", ""),
+        ("user/contents.d/.gitkeep", ""),
+    ]);
+    let database = s.compile().database.unwrap();
+    let names: Vec<_> = database.services().iter().map(|s| String::from_utf8_lossy(&s.name)).collect();
+    assert_eq!(names, ["s6rc-fdholder", "s6rc-oneshot-runner", "l", "a"]);
+    assert_eq!(database.service(2).unwrap().dependencies, [3]);
+    assert_eq!(database.atomics(b"user"), Some(vec![2]));
+    let c = s.path().join("c");
+    assert_eq!(decode(&std::fs::read(c.join("db")).unwrap()).as_ref(), Ok(&database));
+    assert_eq!(std::fs::read_to_string(c.join("servicedirs/l/run")).unwrap(), RUN);
+    assert_eq!(std::fs::read_to_string(c.join("servicedirs/l/notification-fd")).unwrap(), "3\n");
+    assert_eq!(std::fs::read_to_string(c.join("servicedirs/l/data/f")).unwrap(), "x");
+    assert!(!c.join("servicedirs/l/helper").exists());
+    assert!(!c.join("servicedirs/s6rc-oneshot-runner").exists());
+}
+
+#[test]
+fn every_error_of_a_run_is_reported_with_its_place() {
+    let s = Sources::new(&[
+        ("a/type", "oneshot\r\n"),
+        ("b/type", "oneshot\n"),
+        ("b/up", "if { true\n"),
+        ("b/timeout-up", "soon\n"),
+        ("c/type", "longrun\n"),
+        ("d/type", "bundle\n"),
+        ("d/contents", "# list\n b\n E_\n"),
+        ("e/type", "longrun\n"),
+        ("e/run", RUN),
+        ("e/dependencies.d/ghost", ""),
+        ("f/other", ""),
+        ("s6rc-x/type", "oneshot\n"),
+    ]);
+    assert_eq!(
+        s.errors(),
+        [
+            "a/type:1: \"oneshot\" is no type: must be oneshot, longrun or bundle (the line ends in a carriage \
+             return: save the file with Unix line ends)",
+            "b/timeout-up:1: \"soon\" is not a number of milliseconds (decimal digits only, from 0 to 4294967295, \
+             no blanks)",
+            "b/up:1:4: unmatched {: expected a } on its own before the end",
+            "c: a longrun needs a run file (run is the program that is the service; it must not go to the \
+             background)",
+            "d/contents:3: undefined service name E_ (did you mean e?)",
+            "e/dependencies.d/ghost: undefined service name ghost (no source directory defines it)",
+            "f: there is no type file (every definition directory needs a file type with oneshot, longrun or \
+             bundle in it)",
+            "s6rc-x: service names can't begin with s6rc- or s6-rc-: these are reserved",
+        ]
+    );
+    assert!(s.compile().database.is_none());
+    assert_eq!(std::fs::read_dir(s.path()).unwrap().count(), 1, "nothing is left behind");
+}
+
+#[test]
+fn cycles_are_shown_as_paths() {
+    let s = Sources::new(&[
+        ("a/type", "oneshot"),
+        ("a/up", ""),
+        ("a/dependencies", "b"),
+        ("b/type", "oneshot"),
+        ("b/up", ""),
+        ("b/dependencies", "both"),
+        ("both/type", "bundle"),
+        ("both/contents.d/a", ""),
+        ("x/type", "bundle"),
+        ("x/contents.d/y", ""),
+        ("y/type", "bundle"),
+        ("y/contents.d/x", ""),
+    ]);
+    let errors = s.errors();
+    assert!(errors[0].starts_with("a: services need each other: a -> b -> a"), "{errors:?}");
+    assert!(errors[1].starts_with("x: bundles contain each other: x -> y -> x"), "{errors:?}");
+}
+
+#[test]
+fn pipelines_are_funnels_with_names_that_others_may_use() {
+    let s = Sources::new(&[
+        ("p/type", "longrun"),
+        ("p/run", RUN),
+        ("p/producer-for", "sink"),
+        ("q/type", "longrun"),
+        ("q/run", RUN),
+        ("q/producer-for", "sink\n"),
+        ("sink/type", "longrun"),
+        ("sink/run", RUN),
+        ("sink/consumer-for", "p\n# and\n q\np"),
+        ("sink/pipeline-name", "whole"),
+        ("user/type", "bundle"),
+        ("user/contents.d/whole", ""),
+        ("after/type", "oneshot"),
+        ("after/up", ""),
+        ("after/dependencies.d/whole", ""),
+    ]);
+    let database = s.compile().database.unwrap();
+    let id = |name: &str| database.atomics(name.as_bytes()).unwrap()[0];
+    let all = [id("p"), id("q"), id("sink")];
+    assert_eq!(database.atomics(b"user").unwrap(), all);
+    assert!(matches!(&database.service(id("sink")).unwrap().body,
+        Body::Longrun { consumer: None, producers } if *producers == all[..2]));
+    assert_eq!(database.service(id("p")).unwrap().dependencies, [0, id("sink")]);
+    assert!(database.service(id("after")).unwrap().dependencies.ends_with(&all));
+    let c = s.path().join("c/servicedirs");
+    assert_eq!(std::fs::read_to_string(c.join("p/pipe-out")).unwrap(), "sink\n");
+    assert_eq!(std::fs::read_to_string(c.join("sink/pipe-in")).unwrap(), "sink\n");
+}
+
+#[test]
+fn pipelines_must_agree() {
+    let s = Sources::new(&[
+        ("p/type", "longrun"),
+        ("p/run", RUN),
+        ("p/producer-for", "q"),
+        ("q/type", "longrun"),
+        ("q/run", RUN),
+        ("q/consumer-for", "r"),
+        ("r/type", "longrun"),
+        ("r/run", RUN),
+    ]);
+    assert_eq!(
+        s.errors(),
+        [
+            "p/producer-for:1: q does not say that it is a consumer for p (add a line p to its consumer-for)",
+            "q/consumer-for:1: r does not say that it is a producer for q (write q into its producer-for)",
+        ]
+    );
+}
+
+#[test]
+fn what_goes_wrong_silently_is_a_warning_or_a_note() {
+    let s = Sources::new(&[
+        ("a/type", "oneshot"),
+        ("a/up", "#!/bin/sh\necho one && echo two\n"),
+        ("a/run", RUN),
+        ("l/type", "longrun"),
+        ("l/run", "exec sleep 9\n"),
+        ("l/dependencies", "a\r\n"),
+        ("l/down-signal", "SIGNOTHING"),
+    ]);
+    let files = |findings: Vec<String>| -> Vec<String> {
+        findings.iter().map(|f| f.split(": ").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        files(s.findings(Severity::Warning)),
+        ["a/up:1:1", "a/up:2:1", "l/dependencies:1", "l/down-signal", "l/run:1"]
+    );
+    assert_eq!(files(s.findings(Severity::Note)), ["a/run", "l"]);
+    assert!(s.compile().database.is_some());
+}
+
+#[test]
+fn a_bundles_flags_reach_its_contents() {
+    let s = Sources::new(&[
+        ("a/type", "oneshot"),
+        ("a/up", ""),
+        ("inner/type", "bundle"),
+        ("inner/contents.d/a", ""),
+        ("outer/type", "bundle"),
+        ("outer/contents.d/inner", ""),
+        ("outer/flag-essential", ""),
+    ]);
+    let database = s.compile().database.unwrap();
+    assert!(database.services().iter().find(|s| s.name == b"a").unwrap().is_essential());
+}
+
+#[test]
+fn an_existing_destination_is_left_alone() {
+    let s = Sources::new(&[("a/type", "oneshot"), ("a/up", "")]);
+    std::fs::create_dir(s.path().join("c")).unwrap();
+    assert_eq!(compile(&s.bytes("c"), &[s.bytes("s")]).unwrap_err().code(), 111);
+    assert_eq!(std::fs::read_dir(s.path().join("c")).unwrap().count(), 0);
+}
