@@ -1,6 +1,24 @@
 //! The commands of overlay, one file each, named after the command with `-` as `_`.
 
+mod cont_finish;
+mod cont_init;
+mod fix_attrs;
+mod logutil_newfifo;
+mod printcontenv;
+mod s6_overlay_stat;
+mod with_contenv;
+mod with_retries;
+
 use tool::Tool;
 
 /// The suite's part of the tool table, sorted by name.
-pub const TOOLS: &[&Tool] = &[];
+pub const TOOLS: &[&Tool] = &[
+    &cont_finish::TOOL,
+    &cont_init::TOOL,
+    &fix_attrs::TOOL,
+    &logutil_newfifo::TOOL,
+    &printcontenv::TOOL,
+    &s6_overlay_stat::TOOL,
+    &with_contenv::TOOL,
+    &with_retries::TOOL,
+];

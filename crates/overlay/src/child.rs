@@ -1,0 +1,126 @@
+//! Programs that the stages run and wait for.
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags};
+use std::time::{Duration, Instant};
+use sys::process::Ended;
+use sys::signal::Signal;
+use sys::spawn::{Spawn, Strings, spawn};
+use tool::Env;
+
+/// Interprets files without a first line that names their interpreter, as shells and execvp(3) do.
+const SHELL: &[u8] = b"/bin/sh";
+
+/// What a shell reports for a program that could not be run.
+#[must_use]
+pub fn failure_code(e: Errno) -> u8 {
+    if e == Errno::NOENT { 127 } else { 126 }
+}
+
+/// Starts a file; one without an interpreter line is given to the shell.
+fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
+    let env = Strings::new(env.vars())?;
+    let attempt = |file: &[u8], argv: &[Vec<u8>]| {
+        spawn(&Spawn {
+            file,
+            argv: &Strings::new(argv)?,
+            env: &env,
+            dir: None,
+            fds: &[],
+            session: false,
+            pid_namespace: false,
+            open_files: None,
+            reset: &[],
+        })
+    };
+    match attempt(file, argv) {
+        Err(Errno::NOEXEC) => {
+            let mut words = vec![SHELL.to_vec(), file.to_vec()];
+            words.extend(argv.iter().skip(1).cloned());
+            attempt(SHELL, &words)
+        }
+        done => done,
+    }
+}
+
+/// Starts a program, looked up in the PATH of `env` if its name has no slash.
+///
+/// # Errors
+/// It isn't found or can't be executed; [`failure_code`] has the exit code for that.
+pub fn start(argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
+    let name = argv.first().ok_or(Errno::NOENT)?;
+    if name.contains(&b'/') {
+        return start_file(name, argv, env);
+    }
+    let mut reason = Errno::NOENT;
+    for dir in env.get(b"PATH").unwrap_or(b"/usr/bin:/bin").split(|b| *b == b':') {
+        let file = if dir.is_empty() { name.clone() } else { [dir, b"/", name].concat() };
+        match start_file(&file, argv, env) {
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(Errno::ACCESS) => reason = Errno::ACCESS,
+            done => return done,
+        }
+    }
+    Err(reason)
+}
+
+/// Starts a program and waits for it; the code is a shell's, also for a program that can't be run.
+pub fn run(argv: &[Vec<u8>], env: &Env) -> Result<u8, Errno> {
+    let pid = start(argv, env)?;
+    Ok(sys::process::wait_for(pid).map_or(111, Ended::code))
+}
+
+/// Waits for a child; after `limit` it gets the signal, and the wait goes on.  The second value says whether
+/// that happened.
+pub fn wait_at_most(pid: Pid, limit: Option<Duration>, signal: Signal) -> Result<(Ended, bool), Errno> {
+    let mut late = false;
+    if let Some(limit) = limit
+        && let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty())
+    {
+        late = !is_readable_before(&pidfd, Instant::now() + limit);
+        if late {
+            let _ = sys::process::kill(pid, signal);
+        }
+    }
+    Ok((sys::process::wait_for(pid)?, late))
+}
+
+fn is_readable_before(fd: &impl std::os::fd::AsFd, deadline: Instant) -> bool {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
+        match rustix::event::poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(w: &[&str]) -> Vec<Vec<u8>> {
+        w.iter().map(|w| w.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn codes_of_programs_and_of_failures() {
+        let env = Env::from_vars(words(&["PATH=/nowhere:/bin:/usr/bin"]));
+        assert_eq!(run(&words(&["sh", "-c", "exit 9"]), &env), Ok(9));
+        assert_eq!(run(&words(&["sh", "-c", "kill -KILL $$"]), &env), Ok(137));
+        assert_eq!(run(&words(&["no-such-program"]), &env).map_err(failure_code), Err(127));
+        assert_eq!(run(&words(&["/etc"]), &env).map_err(failure_code), Err(126));
+    }
+
+    #[test]
+    fn a_child_that_takes_too_long_gets_the_signal() {
+        let env = Env::from_vars(words(&["PATH=/bin:/usr/bin"]));
+        let pid = start(&words(&["cat"]), &env).ok();
+        // cat may end by itself where standard input is empty; then nothing was late
+        let (ended, late) = wait_at_most(pid.unwrap(), Some(Duration::from_millis(50)), 9).unwrap();
+        assert_eq!(late, ended == Ended::Killed(9));
+    }
+}

@@ -1,0 +1,181 @@
+//! The container environment: the variables that the container was started with, one file each.
+//!
+//! The file's name is the variable's name, its whole content the value, byte for byte: an empty file is an empty
+//! value, a trailing newline belongs to the value.  Scripts of images write and remove such files themselves, so
+//! every reader looks there anew.  Names that start with a dot or have a `=` are not variables.
+//!
+//! With S6_KEEP_ENV nothing is stored, and everybody's own environment is the container's.
+
+use crate::layout::CONTAINER_ENVIRONMENT;
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, OwnedFd};
+use tool::Env;
+
+/// Longer values can't be passed to a program on Linux (MAX_ARG_STRLEN), so they are not read.
+const LONGEST: usize = 128 * 1024;
+
+/// A variable that was not stored, and why.
+#[derive(Debug)]
+pub struct Skipped {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// The error.
+    pub reason: Errno,
+}
+
+/// Whether a variable of this name has a file.
+fn is_storable(name: &[u8]) -> bool {
+    !name.is_empty() && !name.starts_with(b".") && name.len() <= 255 && !name.contains(&b'/')
+}
+
+/// Writes each variable into the directory, which it makes with mode 0755.
+///
+/// # Errors
+/// The directory can't be made or opened.  Variables that can't be stored are given back.
+pub fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
+    match rustix::fs::mkdir(CONTAINER_ENVIRONMENT, Mode::from(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(e) => return Err(e),
+    }
+    let dir = open_dir()?;
+    let mut skipped = Vec::new();
+    for (name, value) in env.iter() {
+        let stored = if is_storable(name) { write_file(&dir, name, value) } else { Err(Errno::INVAL) };
+        if let Err(reason) = stored {
+            skipped.push(Skipped { name: name.to_vec(), reason });
+        }
+    }
+    Ok(skipped)
+}
+
+fn open_dir() -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, CONTAINER_ENVIRONMENT, flags, Mode::empty())
+}
+
+fn write_file(dir: &OwnedFd, name: &[u8], mut value: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::from(0o644))?;
+    while !value.is_empty() {
+        let n = rustix::io::retry_on_intr(|| rustix::io::write(&file, value))?;
+        value = value.get(n..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The value in a file; `None` if it isn't a regular file or is too long.
+fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    let mut value = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut buffer)) {
+            Ok(0) => return Ok(Some(value)),
+            Ok(n) => value.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+            Err(Errno::ISDIR | Errno::AGAIN) => return Ok(None),
+            Err(e) => return Err(e),
+        }
+        if value.len() > LONGEST {
+            return Ok(None);
+        }
+    }
+}
+
+/// What a program's variable is worth: up to the first NUL byte, which none can hold.
+fn as_value(mut value: Vec<u8>) -> Vec<u8> {
+    if let Some(nul) = value.iter().position(|b| *b == 0) {
+        value.truncate(nul);
+    }
+    value
+}
+
+/// Sets every variable of the directory in `env`.
+///
+/// # Errors
+/// The directory or a file in it can't be read.
+pub fn load(env: &mut Env) -> Result<(), Errno> {
+    let dir = open_dir()?;
+    let mut names = Vec::new();
+    for entry in Dir::read_from(&dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if is_storable(name) && !name.contains(&b'=') {
+            names.push(name.to_vec());
+        }
+    }
+    names.sort_unstable();
+    for name in names {
+        match read_file(&dir, &name) {
+            Ok(Some(value)) => env.set(&name, &as_value(value)),
+            Ok(None) | Err(Errno::NOENT) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the container's environment is everybody's own: S6_KEEP_ENV is set and not 0.
+#[must_use]
+pub fn is_kept(env: &Env) -> bool {
+    env.get(b"S6_KEEP_ENV").is_some_and(is_nonzero)
+}
+
+/// A switch: any number but zero.
+#[must_use]
+pub fn is_nonzero(value: &[u8]) -> bool {
+    let digits = value.trim_ascii();
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && digits.iter().any(|b| *b != b'0')
+}
+
+/// The value of one variable of the container's environment; `env` is the asking process's own.
+#[must_use]
+pub fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
+    if is_kept(env) {
+        return env.get(name).map(<[u8]>::to_vec);
+    }
+    if !is_storable(name) {
+        return None;
+    }
+    let path = [CONTAINER_ENVIRONMENT.as_bytes(), b"/", name].concat();
+    read_file(CWD, &path).ok().flatten()
+}
+
+/// Whether that variable has a file.
+#[must_use]
+pub fn exists(name: &[u8]) -> bool {
+    let path = [CONTAINER_ENVIRONMENT.as_bytes(), b"/", name].concat();
+    is_storable(name) && rustix::fs::statat(CWD, path, AtFlags::empty()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_leave_the_directory_are_refused() {
+        for bad in [&b""[..], b".", b"..", b".hidden", b"a/b", &[b'x'; 256]] {
+            assert!(!is_storable(bad), "{bad:?}");
+        }
+        for good in [&b"PATH"[..], b"a.b-c", b"\xff", b"with blank"] {
+            assert!(is_storable(good), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn switches() {
+        for on in [&b"1"[..], b"2", b"010"] {
+            assert!(is_nonzero(on), "{on:?}");
+        }
+        for off in [&b""[..], b"0", b"00", b"yes", b"-1"] {
+            assert!(!is_nonzero(off), "{off:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_ends_before_a_nul() {
+        assert_eq!(as_value(b"a\0b".to_vec()), b"a");
+        assert_eq!(as_value(b"a\n".to_vec()), b"a\n");
+    }
+}

@@ -1,0 +1,54 @@
+//! Folders of scripts that run one after the other: cont-init.d and cont-finish.d.
+
+use rustix::fs::{CWD, Dir, Mode, OFlags};
+use rustix::io::Errno;
+
+/// The visible names in a folder, in byte order; none if there is no such folder.
+///
+/// # Errors
+/// The folder exists and can't be read.
+pub fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut names = list_all(folder)?;
+    names.retain(|n| !n.starts_with(b"."));
+    Ok(names)
+}
+
+/// As [`list`], with the hidden names but `.` and `..`.
+///
+/// # Errors
+/// As [`list`].
+pub fn list_all(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = match rustix::fs::openat(CWD, folder, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        Err(e) => return Err(e),
+    };
+    let mut names = Vec::new();
+    for entry in Dir::new(fd)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// `folder/name`.
+#[must_use]
+pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    [folder, b"/", name].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_folder_is_empty() {
+        assert_eq!(list(b"/no/such/folder"), Ok(Vec::new()));
+        assert_eq!(list(b"/etc/passwd"), Err(Errno::NOTDIR));
+    }
+}

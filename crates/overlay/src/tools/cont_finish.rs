@@ -1,0 +1,39 @@
+//! `cont-finish`: runs the scripts of cont-finish.d; the oneshot legacy-cont-init runs it when it goes down.
+
+use crate::settings::Settings;
+use crate::{child, scripts};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "cont-finish",
+    summary: "run the scripts of cont-finish.d",
+    operands: "",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+const KILL: i32 = 9;
+
+fn main(call: &mut Call) -> Outcome {
+    let settings = Settings::new(&call.env);
+    let verbosity = settings.verbosity();
+    let limit = settings.limit("S6_KILL_FINISH_MAXTIME", 5000);
+    let folder = scripts::join(&settings.etc(), b"cont-finish.d");
+    let names = scripts::list(&folder).or_unable(|| format!("read {}", diag::show(&folder)))?;
+    for name in names {
+        let script = scripts::join(&folder, &name);
+        let shown = diag::show(&script);
+        if verbosity >= 2 {
+            call.info(&format!("running {shown}"));
+        }
+        let ended = child::start(std::slice::from_ref(&script), &call.env)
+            .and_then(|pid| child::wait_at_most(pid, limit, KILL));
+        match ended {
+            Ok((_, true)) => call.warn(&format!("{shown} took too long and was killed")),
+            Ok(_) => {}
+            Err(e) => call.warn(&format!("unable to run {shown}: {}", sys::strerror(e))),
+        }
+    }
+    Ok(Next::SUCCESS)
+}

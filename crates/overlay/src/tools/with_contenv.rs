@@ -1,0 +1,32 @@
+//! `with-contenv`: runs a program in the container's environment.
+
+use crate::contenv;
+use crate::layout::CONTAINER_ENVIRONMENT;
+use tool::{Call, Env, Next, OrUnable, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "with-contenv",
+    summary: "run a program in the container's environment",
+    operands: "prog...",
+    options: &[],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    // A first `--` is the end of (no) options, as everywhere.
+    call.options()?;
+    let argv = call.take_args();
+    let own = call.take_env();
+    if contenv::is_kept(&own) {
+        return Next::run_if_any(argv, own);
+    }
+    let mut env = Env::new();
+    if let Some(path) = own.get(b"PATH") {
+        env.set(b"PATH", path);
+    }
+    contenv::load(&mut env).or_unable(|| format!("read {CONTAINER_ENVIRONMENT}"))?;
+    // The program is looked up in the container's PATH, not in the caller's.
+    call.path = env.get(b"PATH").map(<[u8]>::to_vec);
+    Next::run_if_any(argv, env)
+}

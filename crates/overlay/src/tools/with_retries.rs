@@ -1,0 +1,36 @@
+//! `with-retries`: runs a program until it succeeds, a few times at most.
+
+use crate::child::wait_at_most;
+use std::time::Duration;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "with-retries",
+    summary: "run a program until it succeeds, a few times at most",
+    operands: "prog...",
+    options: &[
+        Opt::value('n', "tries", "how often at most; 3 if not given"),
+        Opt::value('t', "ms", "how long a try may take before it gets SIGTERM; 500 if not given"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+const TERM: i32 = 15;
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let tries = options.number::<u32>('n')?.unwrap_or(3);
+    let limit = Duration::from_millis(u64::from(options.number::<u32>('t')?.unwrap_or(500)));
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    for _ in 0..tries {
+        let pid = tool::spawn(call, call.args.clone(), call.env.clone())?;
+        let (ended, _) = wait_at_most(pid, Some(limit), TERM).or_unable(|| "wait for the program")?;
+        if ended.code() == 0 {
+            return Ok(Next::SUCCESS);
+        }
+    }
+    Err(Fatal::silent(1))
+}
