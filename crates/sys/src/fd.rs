@@ -76,6 +76,19 @@ pub fn duplicate(fd: RawFd, above: RawFd) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
+/// Marks every descriptor from `first` up close-on-exec, whoever opened it.
+///
+/// # Errors
+/// `NOSYS` on kernels before 5.11.
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    let flags = libc::c_long::from(libc::CLOSE_RANGE_CLOEXEC);
+    // SAFETY: sets a flag on descriptors and closes none.
+    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) } {
+        0 => Ok(()),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOSYS)),
+    }
+}
+
 /// Turns blocking mode on or off for the open file behind the descriptor.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod credential;
 pub mod fd;
 pub mod lock;
+pub mod namespace;
 pub mod pattern;
 pub mod process;
 pub mod signal;
