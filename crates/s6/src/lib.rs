@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod control;
 pub mod fifodir;
+pub mod identity;
 pub mod status;
 mod tools;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! User and group ids of the process.
 //!
 //! Each change concerns real, effective and saved id at once, as set*id(2) do for a privileged process.
+//! [`assume`] is the whole change in the right order, checked afterwards.
 
 use rustix::io::Errno;
 
@@ -29,4 +30,97 @@ pub fn set_gid(gid: u32) -> Result<(), Errno> {
 pub fn set_groups(gids: &[u32]) -> Result<(), Errno> {
     // SAFETY: the pointer and the count describe the slice.
     check(unsafe { libc::setgroups(gids.len(), gids.as_ptr()) })
+}
+
+/// Real, effective and saved user id, getresuid(2).
+pub fn uids() -> Result<[u32; 3], Errno> {
+    let [mut real, mut effective, mut saved] = [0; 3];
+    // SAFETY: all three are writable.
+    check(unsafe { libc::getresuid(&mut real, &mut effective, &mut saved) })?;
+    Ok([real, effective, saved])
+}
+
+/// Real, effective and saved group id, getresgid(2).
+pub fn gids() -> Result<[u32; 3], Errno> {
+    let [mut real, mut effective, mut saved] = [0; 3];
+    // SAFETY: all three are writable.
+    check(unsafe { libc::getresgid(&mut real, &mut effective, &mut saved) })?;
+    Ok([real, effective, saved])
+}
+
+/// Who a process is to become; what isn't given stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The user id.
+    pub uid: Option<u32>,
+    /// The group id.
+    pub gid: Option<u32>,
+    /// The supplementary groups; the group id joins them.
+    pub groups: Option<Vec<u32>>,
+}
+
+/// Becomes someone else: supplementary groups, then the group, then the user, so that each step still has the
+/// right to be done.
+///
+/// What already is as it shall be isn't touched, so a process that is no longer privileged may assume the
+/// identity that it has.  Afterwards all ids are read back.
+///
+/// # Errors
+/// What could not be changed, and why; `PERM` if the kernel reported success but the ids are others.  The
+/// process may be half-changed then: end it.
+pub fn assume(who: &Identity) -> Result<(), (&'static str, Errno)> {
+    if let Some(extra) = &who.groups {
+        let mut wanted = vec![who.gid.unwrap_or_else(|| rustix::process::getegid().as_raw())];
+        wanted.extend(extra.iter().filter(|g| !wanted.contains(g)).copied().collect::<Vec<_>>());
+        let sorted = |mut groups: Vec<u32>| {
+            groups.sort_unstable();
+            groups.dedup();
+            groups
+        };
+        let of_process = || -> Result<Vec<u32>, Errno> {
+            Ok(sorted(rustix::process::getgroups()?.iter().map(|g| g.as_raw()).collect()))
+        };
+        let step = |e| ("set supplementary group list", e);
+        if of_process().map_err(step)? != sorted(wanted.clone()) {
+            set_groups(&wanted).map_err(step)?;
+            if of_process().map_err(step)? != sorted(wanted) {
+                return Err(step(Errno::PERM));
+            }
+        }
+    }
+    if let Some(gid) = who.gid {
+        become_one("setgid", gid, gids, set_gid)?;
+    }
+    if let Some(uid) = who.uid {
+        become_one("setuid", uid, uids, set_uid)?;
+    }
+    Ok(())
+}
+
+fn become_one(
+    what: &'static str,
+    id: u32,
+    get: fn() -> Result<[u32; 3], Errno>,
+    set: fn(u32) -> Result<(), Errno>,
+) -> Result<(), (&'static str, Errno)> {
+    let is_so = || Ok::<_, (&'static str, Errno)>(get().map_err(|e| (what, e))? == [id; 3]);
+    if is_so()? {
+        return Ok(());
+    }
+    set(id).map_err(|e| (what, e))?;
+    if is_so()? { Ok(()) } else { Err((what, Errno::PERM)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_own_identity_can_be_assumed() {
+        let groups = rustix::process::getgroups().unwrap().iter().map(|g| g.as_raw()).collect::<Vec<_>>();
+        let (uid, gid) = (uids().unwrap()[0], gids().unwrap()[0]);
+        // The group joins the list, so only a list that has it is unchanged.
+        let groups = groups.contains(&gid).then_some(groups);
+        assume(&Identity { uid: Some(uid), gid: Some(gid), groups }).unwrap();
+    }
 }

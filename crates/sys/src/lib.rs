@@ -20,6 +20,7 @@ pub mod process;
 pub mod signal;
 pub mod spawn;
 pub mod strerror;
+pub mod timer;
 
 pub use rustix::io::Errno;
 pub use strerror::strerror;

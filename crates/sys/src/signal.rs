@@ -7,6 +7,41 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 /// A signal number.
 pub type Signal = i32;
 
+/// SIGABRT
+pub const ABRT: Signal = libc::SIGABRT;
+/// SIGALRM
+pub const ALRM: Signal = libc::SIGALRM;
+/// SIGCHLD
+pub const CHLD: Signal = libc::SIGCHLD;
+/// SIGCONT
+pub const CONT: Signal = libc::SIGCONT;
+/// SIGHUP
+pub const HUP: Signal = libc::SIGHUP;
+/// SIGINT
+pub const INT: Signal = libc::SIGINT;
+/// SIGKILL
+pub const KILL: Signal = libc::SIGKILL;
+/// SIGPIPE
+pub const PIPE: Signal = libc::SIGPIPE;
+/// SIGPWR
+pub const PWR: Signal = libc::SIGPWR;
+/// SIGQUIT
+pub const QUIT: Signal = libc::SIGQUIT;
+/// SIGSTOP
+pub const STOP: Signal = libc::SIGSTOP;
+/// SIGTERM
+pub const TERM: Signal = libc::SIGTERM;
+/// SIGTTOU
+pub const TTOU: Signal = libc::SIGTTOU;
+/// SIGUSR1
+pub const USR1: Signal = libc::SIGUSR1;
+/// SIGUSR2
+pub const USR2: Signal = libc::SIGUSR2;
+/// SIGWINCH
+pub const WINCH: Signal = libc::SIGWINCH;
+/// SIGXCPU
+pub const XCPU: Signal = libc::SIGXCPU;
+
 /// Signal names without `SIG` and their numbers on Linux; the first name of a number is the one that is printed.
 pub const NAMES: &[(&str, Signal)] = &[
     ("HUP", libc::SIGHUP),
@@ -123,10 +158,12 @@ pub fn block(set: &Set) -> Set {
     old
 }
 
-/// Removes from the signal mask.
-pub fn unblock(set: &Set) {
-    // SAFETY: the set is initialized; a null old set is allowed.
-    unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &set.0, std::ptr::null_mut()) };
+/// Removes from the signal mask and gives back the old one.
+pub fn unblock(set: &Set) -> Set {
+    let mut old = Set::empty();
+    // SAFETY: both sets are initialized.
+    unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &set.0, &mut old.0) };
+    old
 }
 
 /// Sets a signal's disposition to the default.
@@ -139,6 +176,29 @@ pub fn set_default(s: Signal) -> Result<(), Errno> {
 pub fn set_ignored(s: Signal) -> Result<(), Errno> {
     // SAFETY: SIG_IGN is a valid disposition.
     if unsafe { libc::signal(s, libc::SIG_IGN) } == libc::SIG_ERR { Err(last()) } else { Ok(()) }
+}
+
+/// Whether the process ignores a signal.
+pub fn is_ignored(s: Signal) -> Result<bool, Errno> {
+    // SAFETY: all-zero bytes are a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a null new action only asks.
+    if unsafe { libc::sigaction(s, std::ptr::null(), &mut action) } == -1 {
+        Err(last())
+    } else {
+        Ok(action.sa_sigaction == libc::SIG_IGN)
+    }
+}
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// Makes a signal interrupt blocking system calls (`INTR`), and do nothing else; exec resets it.
+pub fn set_interrupting(s: Signal) -> Result<(), Errno> {
+    // SAFETY: all-zero bytes are a valid `sigaction`: no flags, so calls aren't restarted, and an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as *const () as usize;
+    // SAFETY: the handler does nothing, which is always safe; a null old action is allowed.
+    if unsafe { libc::sigaction(s, &action, std::ptr::null_mut()) } == -1 { Err(last()) } else { Ok(()) }
 }
 
 /// A descriptor that reads as a stream of arrived signals, signalfd(2).

@@ -52,6 +52,21 @@ fn own_identity() -> Option<Identity> {
     *OWN.get_or_init(|| identity(b"/proc/self/exe").ok().flatten())
 }
 
+/// The file to run for the tool of that name, wherever PATH leads: the link beside this binary if there is one, else
+/// the bare name.
+#[must_use]
+pub fn own_file(name: &str) -> Vec<u8> {
+    let beside = || {
+        let mut file = rustix::fs::readlink("/proc/self/exe", Vec::new()).ok()?.into_bytes();
+        let slash = file.iter().rposition(|b| *b == b'/')?;
+        file.truncate(slash + 1);
+        file.extend_from_slice(name.as_bytes());
+        let own = own_identity()?;
+        (identity(&file).ok()? == Some(own)).then_some(file)
+    };
+    beside().unwrap_or_else(|| name.as_bytes().to_vec())
+}
+
 /// What a program turns out to be.
 pub(crate) enum Target {
     /// A tool of this binary, to be entered.

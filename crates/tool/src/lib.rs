@@ -20,7 +20,7 @@ pub mod regex;
 mod spawn;
 
 pub use call::Call;
-pub use chain::{lookup, run, set_table};
+pub use chain::{lookup, own_file, run, set_table};
 pub use env::Env;
 pub use fatal::{Fatal, OrUnable};
 pub use help::usage_line;

@@ -6,6 +6,7 @@ mod s6_chown;
 mod s6_echo;
 mod s6_env;
 mod s6_false;
+mod s6_maximumtime;
 mod s6_mkdir;
 mod s6_mkfifo;
 mod s6_pause;
@@ -26,6 +27,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_echo::TOOL,
     &s6_env::TOOL,
     &s6_false::TOOL,
+    &s6_maximumtime::TOOL,
     &s6_mkdir::TOOL,
     &s6_mkfifo::TOOL,
     &s6_pause::TOOL,
