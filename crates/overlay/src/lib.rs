@@ -5,6 +5,8 @@ pub mod child;
 pub mod contenv;
 pub mod glob;
 pub mod layout;
+pub mod lifecycle;
+pub mod preinit;
 pub mod scripts;
 pub mod searchpath;
 pub mod settings;

@@ -1,0 +1,142 @@
+//! Whether /run is fit for a supervision tree, and what makes it so: the pure decision.
+//!
+//! /run must belong to the container's user, or be usable by it without letting anybody else replace what is
+//! in it.
+
+/// What /run is like, and who is asking.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// The container's user.
+    pub uid: u32,
+    /// The container's group.
+    pub gid: u32,
+    /// Root's rights are at hand to mend things.
+    pub privileged: bool,
+    /// Owner of /run.
+    pub run_uid: u32,
+    /// Group of /run.
+    pub run_gid: u32,
+    /// Mode of /run, the lower twelve bits.
+    pub run_mode: u32,
+    /// S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES
+    pub insecure_accepted: bool,
+}
+
+/// What to do with /run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is good.
+    Good,
+    /// It works, but.
+    Warn(&'static str),
+    /// Give it to the container's user with mode 0755.
+    Take,
+    /// It can't be used; why, and what to change.
+    Refuse(&'static str),
+}
+
+const STICKY: u32 = 0o1000;
+const SETGID: u32 = 0o2000;
+
+/// The verdict.
+#[must_use]
+pub fn judge(f: Facts) -> Verdict {
+    let all = |bits: u32| f.run_mode & bits == bits;
+    if f.run_uid == f.uid {
+        return Verdict::Good;
+    }
+    if f.privileged {
+        return Verdict::Take;
+    }
+    if f.gid == 0 && f.run_gid == 0 {
+        return if all(0o070) && f.run_mode & 0o002 == 0 {
+            Verdict::Good
+        } else {
+            Verdict::Refuse(
+                "the container runs with group 0, so /run has to be writable for its group 0 and not for others",
+            )
+        };
+    }
+    if f.run_uid == 0 {
+        let usable = if f.run_gid == f.gid { all(0o070 | STICKY | SETGID) } else { all(0o007 | STICKY) };
+        if usable {
+            return Verdict::Warn("/run belongs to root; that works as long as only one user runs here");
+        }
+        if f.insecure_accepted && all(0o770) {
+            return Verdict::Warn(if all(0o002) {
+                "/run belongs to root and is WORLD WRITABLE, which S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES accepts"
+            } else {
+                "/run belongs to root and is GROUP WRITABLE, which S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES accepts"
+            });
+        }
+    }
+    Verdict::Refuse(
+        "/run belongs to another user or has unsafe permissions, and there are no rights to change that; \
+         start as root, mount a tmpfs on /run that belongs to the container's user, or keep s6-overlay-suexec setuid",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: Facts = Facts {
+        uid: 1000,
+        gid: 1000,
+        privileged: false,
+        run_uid: 0,
+        run_gid: 0,
+        run_mode: 0o755,
+        insecure_accepted: false,
+    };
+
+    fn refused(f: Facts) -> bool {
+        matches!(judge(f), Verdict::Refuse(_))
+    }
+
+    fn warned(f: Facts) -> bool {
+        matches!(judge(f), Verdict::Warn(_))
+    }
+
+    #[test]
+    fn ones_own_is_good() {
+        assert_eq!(judge(Facts { run_uid: 1000, ..USER }), Verdict::Good);
+        assert_eq!(judge(Facts { uid: 0, run_mode: 0o777, ..USER }), Verdict::Good);
+    }
+
+    #[test]
+    fn root_mends() {
+        assert_eq!(judge(Facts { privileged: true, run_mode: 0o777, ..USER }), Verdict::Take);
+        assert_eq!(judge(Facts { privileged: true, run_uid: 1001, ..USER }), Verdict::Take);
+    }
+
+    #[test]
+    fn another_user_is_refused() {
+        assert!(refused(USER));
+        assert!(refused(Facts { run_mode: 0o777, ..USER }));
+        assert!(refused(Facts { run_uid: 1001, run_mode: 0o777, insecure_accepted: true, ..USER }));
+    }
+
+    #[test]
+    fn group_0() {
+        let group = Facts { gid: 0, ..USER };
+        assert!(refused(group));
+        assert!(refused(Facts { run_mode: 0o777, ..group }));
+        assert_eq!(judge(Facts { run_mode: 0o775, ..group }), Verdict::Good);
+    }
+
+    #[test]
+    fn sticky_folders_work() {
+        assert!(warned(Facts { run_mode: 0o1777, ..USER }));
+        assert!(refused(Facts { run_gid: 1000, run_mode: 0o1775, ..USER }));
+        assert!(warned(Facts { run_gid: 1000, run_mode: 0o3775, ..USER }));
+    }
+
+    #[test]
+    fn kubernetes() {
+        let asked = Facts { insecure_accepted: true, ..USER };
+        assert!(warned(Facts { run_mode: 0o777, ..asked }));
+        assert!(warned(Facts { run_gid: 1000, run_mode: 0o775, ..asked }));
+        assert!(refused(Facts { run_mode: 0o757, ..asked }));
+    }
+}
