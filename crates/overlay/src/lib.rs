@@ -7,6 +7,8 @@ pub mod glob;
 pub mod layout;
 pub mod lifecycle;
 pub mod preinit;
+mod prepare;
+pub mod processes;
 pub mod scripts;
 pub mod searchpath;
 pub mod settings;

@@ -48,6 +48,19 @@ pub fn gids() -> Result<[u32; 3], Errno> {
     Ok([real, effective, saved])
 }
 
+/// Sets real, effective and saved user id, setresuid(2): also an unprivileged process of a setuid program keeps
+/// no way back.
+pub fn set_all_uids(uid: u32) -> Result<(), Errno> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::setresuid(uid, uid, uid) })
+}
+
+/// Sets real, effective and saved group id, setresgid(2).
+pub fn set_all_gids(gid: u32) -> Result<(), Errno> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::setresgid(gid, gid, gid) })
+}
+
 /// Who a process is to become; what isn't given stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {

@@ -4,8 +4,10 @@ mod cont_finish;
 mod cont_init;
 mod fix_attrs;
 mod logutil_newfifo;
+mod preinit;
 mod printcontenv;
 mod s6_overlay_stat;
+mod s6_overlay_suexec;
 mod with_contenv;
 mod with_retries;
 
@@ -17,8 +19,10 @@ pub const TOOLS: &[&Tool] = &[
     &cont_init::TOOL,
     &fix_attrs::TOOL,
     &logutil_newfifo::TOOL,
+    &preinit::TOOL,
     &printcontenv::TOOL,
     &s6_overlay_stat::TOOL,
+    &s6_overlay_suexec::TOOL,
     &with_contenv::TOOL,
     &with_retries::TOOL,
 ];

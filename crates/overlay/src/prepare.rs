@@ -1,0 +1,162 @@
+//! Makes /run fit for the supervision tree: what needs, or may need, root's rights.
+//!
+//! Done by `/init` itself where it can be, else by `preinit` under s6-overlay-suexec.
+
+use crate::layout::{RUN, RUN_S6, SCANDIR, UNCAUGHT_LOGS};
+use crate::preinit::{Facts, Verdict, judge};
+use crate::{contenv, scripts, tree};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, StatVfsMountFlags, Uid};
+use rustix::io::Errno;
+use rustix::mount::MountFlags;
+use tool::{Call, Env, Fatal, OrUnable};
+
+const VAR_RUN: &str = "/var/run";
+
+/// Whom the container is for, and what this process may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    /// The container's user.
+    pub uid: u32,
+    /// The container's group.
+    pub gid: u32,
+    /// This process has root's rights.
+    pub privileged: bool,
+}
+
+/// A call's diagnostics at the verbosity of its environment.
+struct Voice<'a>(&'a Call);
+
+impl Voice<'_> {
+    fn warn(&self, text: &str) {
+        let verbosity = self.0.env.get(b"S6_VERBOSITY").and_then(tool::number::decimal::<u32>).unwrap_or(2);
+        if verbosity > 0 {
+            self.0.warn(text);
+        }
+    }
+}
+
+fn switch(env: &Env, name: &str) -> bool {
+    env.get(name.as_bytes()).is_some_and(contenv::is_nonzero)
+}
+
+/// Checks and prepares /run and /var/run, and clears what an earlier container left there.
+///
+/// # Errors
+/// 100 if /run can't be used, with what to change; 111 if the system fails.
+pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
+    let voice = Voice(call);
+    ensure_writable(&voice, owner)?;
+    let stat = rustix::fs::statat(CWD, RUN, AtFlags::empty()).or_unable(|| "stat /run")?;
+    let verdict = judge(Facts {
+        uid: owner.uid,
+        gid: owner.gid,
+        privileged: owner.privileged,
+        run_uid: stat.st_uid,
+        run_gid: stat.st_gid,
+        run_mode: stat.st_mode & 0o7777,
+        insecure_accepted: switch(&call.env, "S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES"),
+    });
+    match verdict {
+        Verdict::Good => {}
+        Verdict::Warn(text) => voice.warn(text),
+        Verdict::Take => {
+            give(RUN, owner)?;
+            rustix::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
+        }
+        Verdict::Refuse(why) => return Err(Fatal::user(why)),
+    }
+    link_var_run(&voice);
+    clear()?;
+    for folder in [RUN_S6, SCANDIR] {
+        rustix::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
+        if owner.privileged && owner.uid != 0 {
+            give(folder, owner)?;
+        }
+    }
+    Ok(())
+}
+
+fn give(path: &str, owner: Owner) -> Result<(), Fatal> {
+    let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+    rustix::fs::chownat(CWD, path, Some(uid), Some(gid), AtFlags::empty())
+        .or_unable(|| format!("change the owner of {path}"))
+}
+
+/// There is a /run, not on a read-only file system, and programs can be executed in it.
+fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
+    let kind = || rustix::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
+    if kind() == Err(Errno::NOENT) && !switch(&voice.0.env, "S6_READ_ONLY_ROOT") {
+        rustix::fs::mkdir(RUN, Mode::from(0o755)).or_unable(|| "make /run")?;
+    }
+    if kind() != Ok(FileType::Directory) {
+        return Err(Fatal::user("/run is missing or not a folder, and it can't be made here"));
+    }
+    if rustix::fs::accessat(CWD, RUN, Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ROFS) {
+        rustix::mount::mount("tmpfs", RUN, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0755")
+            .map_err(|e| {
+                Fatal::user(format!(
+                    "/run is read-only and no tmpfs can be mounted on it: {}; mount one when the container is made",
+                    sys::strerror(e)
+                ))
+            })?;
+        return Ok(());
+    }
+    let flags = rustix::fs::statvfs(RUN).or_unable(|| "look at the file system of /run")?.f_flag;
+    if flags.contains(StatVfsMountFlags::NOEXEC) {
+        let kept =
+            [(StatVfsMountFlags::NOSUID, MountFlags::NOSUID), (StatVfsMountFlags::NODEV, MountFlags::NODEV)];
+        let keep = kept.iter().filter(|(has, _)| flags.contains(*has)).map(|(_, flag)| *flag);
+        let wanted = keep.fold(MountFlags::BIND, |all, flag| all | flag);
+        let done =
+            if owner.privileged { rustix::mount::mount_remount(RUN, wanted, c"") } else { Err(Errno::PERM) };
+        if done.is_err() {
+            voice.warn(
+                "/run is mounted noexec and can't be remounted: scripts of services can't run from there; \
+                 mount it with the exec option",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether /var/run leads to /run, and not by being a folder of its own.
+fn var_run_is_link() -> bool {
+    rustix::fs::readlink(VAR_RUN, Vec::new()).is_ok()
+        && std::fs::canonicalize(VAR_RUN).is_ok_and(|p| std::fs::canonicalize(RUN).is_ok_and(|r| r == p))
+}
+
+/// Old scripts use /var/run.  Without it the container still works, so a failure is only said.
+fn link_var_run(voice: &Voice<'_>) {
+    if var_run_is_link() {
+        return;
+    }
+    let made = match rustix::fs::mkdir("/var", Mode::from(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(e) => Err(e),
+    };
+    let linked =
+        made.and_then(|()| tree::remove(VAR_RUN.as_bytes())).and_then(|()| rustix::fs::symlink(RUN, VAR_RUN));
+    match linked {
+        Ok(()) => voice.warn("/var/run wasn't a link to /run, and is one now"),
+        Err(e) => {
+            voice.warn(&format!("/var/run isn't a link to /run and can't be made one: {}", sys::strerror(e)))
+        }
+    }
+}
+
+/// Removes what an earlier container left.
+fn clear() -> Result<(), Fatal> {
+    let mut old: Vec<Vec<u8>> = [RUN_S6, SCANDIR, UNCAUGHT_LOGS].map(|p| p.as_bytes().to_vec()).into();
+    let names = scripts::list(RUN.as_bytes()).or_unable(|| "read /run")?;
+    let states = names.into_iter().filter(|n| n.starts_with(b"s6-rc"));
+    old.extend(states.map(|n| scripts::join(RUN.as_bytes(), &n)));
+    for path in old {
+        tree::remove(&path).or_unable(|| {
+            format!(
+                "remove {}, left by an earlier container of perhaps another user",
+                tool::diag::show(&path)
+            )
+        })?;
+    }
+    Ok(())
+}

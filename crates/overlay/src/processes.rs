@@ -1,0 +1,117 @@
+//! The processes of the container, as /proc tells: whom to signal at the end, and who is left.
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+/// What matters of /proc/PID/stat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its process id.
+    pub pid: i32,
+    /// Its parent's; 0 if that is outside of this pid namespace.
+    pub parent: i32,
+    /// It has ended and only waits to be reaped.
+    pub dead: bool,
+    /// It is a part of the kernel.
+    pub kernel: bool,
+}
+
+/// `PF_KTHREAD` of the flags field.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// From the text of /proc/PID/stat, see proc_pid_stat(5): `pid (name) state ppid pgrp session tty tpgid flags …`.
+/// The name may hold anything, so fields count from its last parenthesis.
+#[must_use]
+pub fn parse_stat(text: &[u8]) -> Option<Process> {
+    let open = text.iter().position(|b| *b == b'(')?;
+    let close = text.iter().rposition(|b| *b == b')')?;
+    let pid = tool::number::decimal(text.get(..open)?.trim_ascii())?;
+    let mut fields = text.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
+    let state = fields.next()?;
+    let parent = tool::number::decimal(fields.next()?)?;
+    let flags: u64 = tool::number::decimal(fields.nth(4)?)?;
+    let dead = matches!(state, b"Z" | b"X" | b"x");
+    Some(Process { pid, parent, dead, kernel: flags & KERNEL_THREAD != 0 })
+}
+
+/// All processes; those that vanish meanwhile are left out.
+///
+/// # Errors
+/// /proc can't be read.
+pub fn all() -> Result<Vec<Process>, Errno> {
+    let names = crate::scripts::list(b"/proc")?;
+    let mut found = Vec::new();
+    for name in names.iter().filter(|n| n.iter().all(u8::is_ascii_digit)) {
+        let path = format!("/proc/{}/stat", tool::diag::show(name));
+        found.extend(std::fs::read(path).ok().and_then(|text| parse_stat(&text)));
+    }
+    if found.is_empty() { Err(Errno::NOENT) } else { Ok(found) }
+}
+
+/// The living processes that descend from `root`, without it.
+#[must_use]
+pub fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        next += 1;
+        found.extend(processes.iter().filter(|p| p.parent == parent && p.pid != parent).map(|p| p.pid));
+    }
+    found.retain(|pid| *pid != root && processes.iter().any(|p| p.pid == *pid && !p.dead));
+    found
+}
+
+/// The living processes of the namespace but `own`, which is its first one.
+///
+/// # Errors
+/// /proc can't be read.
+pub fn others(own: Pid) -> Result<Vec<Pid>, Errno> {
+    let own = own.as_raw_nonzero().get();
+    let living = all()?.into_iter().filter(|p| !p.dead && !p.kernel && p.pid != own);
+    Ok(living.filter_map(|p| Pid::from_raw(p.pid)).collect())
+}
+
+/// Sends a signal to everybody else: as process 1 to the whole namespace, else to the own descendants only.
+pub fn signal_all(signal: sys::signal::Signal) {
+    let own = rustix::process::getpid();
+    if own.is_init() {
+        let _ = sys::process::kill_all(signal);
+        return;
+    }
+    let processes = all().unwrap_or_default();
+    for pid in descendants(&processes, own.as_raw_nonzero().get()) {
+        if let Some(pid) = Pid::from_raw(pid) {
+            let _ = sys::process::kill(pid, signal);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_may_hold_anything() {
+        let p = parse_stat(b"42 (a) b) (c) S 7 42 42 0 -1 4194560 1 2").unwrap();
+        assert_eq!(p, Process { pid: 42, parent: 7, dead: false, kernel: false });
+        assert!(parse_stat(b"1 (x) Z 0 1 1 0 -1 4194560").unwrap().dead);
+        assert!(parse_stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984").unwrap().kernel);
+        assert_eq!(parse_stat(b"1 (x"), None);
+        assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn only_living_descendants() {
+        let p = |pid, parent, dead| Process { pid, parent, dead, kernel: false };
+        let all =
+            [p(1, 0, false), p(5, 1, false), p(6, 5, false), p(7, 6, true), p(8, 1, false), p(9, 7, false)];
+        assert_eq!(descendants(&all, 5), [6, 9]);
+        assert_eq!(descendants(&all, 8), []);
+    }
+
+    #[test]
+    fn this_process_is_listed() {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        assert!(all().unwrap().iter().any(|p| p.pid == own));
+    }
+}

@@ -1,0 +1,24 @@
+//! `preinit`: the part of `/init` that may need root's rights; s6-overlay-suexec runs it.
+
+use crate::prepare::{Owner, prepare};
+use tool::{Call, Fatal, Next, Outcome, Role, Tool, number};
+
+pub static TOOL: Tool = Tool {
+    name: "preinit",
+    summary: "prepare /run for the container's user, as root",
+    operands: "",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let id = |name: &str| {
+        let value = call.env.get(name.as_bytes()).and_then(number::decimal::<u32>);
+        value.ok_or_else(|| Fatal::user(format!("{name} isn't set: s6-overlay-suexec runs this program")))
+    };
+    let owner = Owner { uid: id("UID")?, gid: id("GID")?, privileged: rustix::process::geteuid().is_root() };
+    rustix::process::umask(rustix::fs::Mode::from(0o022));
+    prepare(call, owner)?;
+    Ok(Next::SUCCESS)
+}

@@ -1,0 +1,109 @@
+//! `s6-overlay-suexec`: as process 1, runs a block as root and goes on as the container's user.
+//!
+//! Installed setuid root, as a small program of its own.  Outside of process 1 it does nothing, so nobody in a
+//! running container gets anything from it; without the setuid bit, or where the kernel ignores it, the block
+//! runs as the user.
+
+use crate::child;
+use sys::credential::{set_all_gids, set_all_uids};
+use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-overlay-suexec",
+    summary: "as process 1, run a block as root and go on as the container's user",
+    operands: "{ root_block... } normal_init...",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let args = call.take_args();
+    if args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    if !rustix::process::getpid().is_init() {
+        return Err(Fatal::user("can only run as pid 1"));
+    }
+    let (block, rest) = split_block(args)?;
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let (euid, egid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let become_root = euid == 0 && (uid, gid) != (0, 0);
+    if become_root {
+        set_all_gids(0).or_unable(|| "become group 0")?;
+        set_all_uids(0).or_unable(|| "become root")?;
+    } else if euid != uid {
+        call.warn("setuid, but not to root: it has no effect");
+        set_all_gids(gid).or_unable(|| "drop the effective group")?;
+        set_all_uids(uid).or_unable(|| "drop the effective user")?;
+    }
+    let code = child::run(&block, &block_env(&call.env, (uid, gid), (euid, egid))?)
+        .map_err(|e| Fatal::unable("run the block", e).with_code(child::failure_code(e)))?;
+    if code != 0 {
+        return Err(Fatal::new(code, format!("the block failed with exit code {code}")));
+    }
+    if become_root {
+        set_all_gids(gid).or_unable(|| "become the container's group")?;
+        set_all_uids(uid).or_unable(|| "become the container's user")?;
+    }
+    Next::run(rest, call.take_env())
+}
+
+type Words = Vec<Vec<u8>>;
+
+/// The block's words, each with a blank in front in the arguments and an empty one at the end; and the rest.
+fn split_block(args: Words) -> Result<(Words, Words), Fatal> {
+    let mut words = args.into_iter();
+    let mut block = Vec::new();
+    loop {
+        match words.next() {
+            None => return Err(Fatal::user("unterminated block")),
+            Some(word) if word.is_empty() => break,
+            Some(word) => match word.strip_prefix(b" ") {
+                Some(bare) => block.push(bare.to_vec()),
+                None => return Err(Fatal::user("a block was expected")),
+            },
+        }
+    }
+    let rest: Vec<_> = words.collect();
+    if block.is_empty() || rest.is_empty() {
+        return Err(Fatal::user("an empty block, or nothing after it"));
+    }
+    Ok((block, rest))
+}
+
+/// The block learns whose container it prepares.
+fn block_env(env: &Env, real: (u32, u32), effective: (u32, u32)) -> Result<Env, Fatal> {
+    let mut env = env.clone();
+    env.unset(b"GIDLIST");
+    let users = sys::account::users().or_unable(|| "read /etc/passwd")?;
+    let groups = sys::account::groups().or_unable(|| "read /etc/group")?;
+    for (prefix, (uid, gid)) in [("", real), ("E", effective)] {
+        let user = users.iter().find(|u| u.uid == uid).map(|u| u.name.clone()).unwrap_or_default();
+        let group = groups.iter().find(|g| g.gid == gid).map(|g| g.name.clone()).unwrap_or_default();
+        let mut set = |name: &str, value: &[u8]| env.set(format!("{prefix}{name}").as_bytes(), value);
+        set("UID", uid.to_string().as_bytes());
+        set("GID", gid.to_string().as_bytes());
+        set("USER", &user);
+        set("GROUP", &group);
+    }
+    Ok(env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(w: &[&str]) -> Vec<Vec<u8>> {
+        w.iter().map(|w| w.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn blocks() {
+        let (block, rest) = split_block(words(&[" a", "  b", "", "c", ""])).unwrap();
+        assert_eq!((block, rest), (words(&["a", " b"]), words(&["c", ""])));
+        for bad in [&["a", "", "b"][..], &[" a"], &["", "b"], &[" a", ""]] {
+            assert_eq!(split_block(words(bad)).unwrap_err().code(), 100, "{bad:?}");
+        }
+    }
+}
