@@ -7,9 +7,10 @@ use std::time::Duration;
 ///
 /// The repetition is for a call that the first signal came just too early to interrupt.
 pub fn set_alarm(first: Duration, again: Duration) -> Result<(), Errno> {
+    // Through i32, because the C library's own types for these have no one width.
     let value = |d: Duration| libc::timeval {
-        tv_sec: libc::time_t::try_from(d.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_usec: libc::suseconds_t::from(d.subsec_micros()),
+        tv_sec: i32::try_from(d.as_secs()).unwrap_or(i32::MAX).into(),
+        tv_usec: i32::try_from(d.subsec_micros()).unwrap_or(0).into(),
     };
     let timer = libc::itimerval { it_interval: value(again), it_value: value(first) };
     // SAFETY: the structure is valid for the call; a null old value is allowed.
