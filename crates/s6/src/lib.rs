@@ -4,6 +4,8 @@ pub mod clock;
 pub mod control;
 pub mod fifodir;
 pub mod identity;
+pub mod scandir;
+pub mod service;
 pub mod status;
 mod tools;
 pub mod watch;

@@ -16,6 +16,33 @@ pub fn is_locked(fd: impl AsFd) -> Result<bool, Errno> {
     Ok(lock.l_type != kind(libc::F_UNLCK))
 }
 
+/// Takes an exclusive lock on the whole file if nobody holds one; `false` if somebody does.
+///
+/// The lock belongs to the open file, not to the process, where the kernel knows such locks: closing another
+/// descriptor of the same file doesn't lose it.
+pub fn try_exclusive(fd: impl AsFd) -> Result<bool, Errno> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: all-zero bytes are a valid `flock`: the whole file, from its start.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind(libc::F_WRLCK);
+    let set = |command| {
+        // SAFETY: the structure is valid for the call, which only reads it.
+        if unsafe { libc::fcntl(fd, command, &lock) } == 0 {
+            return Ok(());
+        }
+        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    };
+    let done = match set(libc::F_OFD_SETLK) {
+        Err(Errno::INVAL) => set(libc::F_SETLK),
+        done => done,
+    };
+    match done {
+        Ok(()) => Ok(true),
+        Err(Errno::ACCESS | Errno::AGAIN) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 /// The lock's kind in the width of the structure's field; the constants are small.
 fn kind(constant: libc::c_int) -> libc::c_short {
     libc::c_short::try_from(constant).unwrap_or_default()
@@ -29,5 +56,18 @@ mod tests {
     fn nobody_holds_a_fresh_file() {
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(!is_locked(&file).unwrap());
+    }
+
+    #[test]
+    fn a_lock_keeps_others_out() {
+        let path = std::env::temp_dir().join(format!("lock-test-{}", std::process::id()));
+        let open = || std::fs::File::options().write(true).read(true).create(true).truncate(true).open(&path);
+        let (mine, other) = (open().unwrap(), open().unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(try_exclusive(&mine).unwrap());
+        assert!(!try_exclusive(&other).unwrap());
+        assert!(is_locked(&other).unwrap());
+        drop(mine);
+        assert!(try_exclusive(&other).unwrap());
     }
 }

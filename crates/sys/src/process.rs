@@ -122,6 +122,17 @@ pub fn kill(pid: Pid, signal: crate::signal::Signal) -> Result<(), Errno> {
     check(unsafe { libc::kill(pid.as_raw_nonzero().get(), signal) })
 }
 
+/// kill(2) with a negative number: sends a signal to every process of the group that this one leads.
+pub fn kill_group(leader: Pid, signal: crate::signal::Signal) -> Result<(), Errno> {
+    let leader = leader.as_raw_nonzero().get();
+    if leader == 1 {
+        // -1 would be every process; as pid 1 of another namespace it has another number here.
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::kill(leader.wrapping_neg(), signal) })
+}
+
 /// Sends a signal to every process that this one may signal, except itself and process 1: kill(2) with -1.
 pub fn kill_all(signal: crate::signal::Signal) -> Result<(), Errno> {
     // SAFETY: no memory is passed.

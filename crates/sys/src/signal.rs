@@ -172,6 +172,14 @@ pub fn set_default(s: Signal) -> Result<(), Errno> {
     if unsafe { libc::signal(s, libc::SIG_DFL) } == libc::SIG_ERR { Err(last()) } else { Ok(()) }
 }
 
+/// Sets every signal's disposition to the default, also of those that were ignored when the process began.
+pub fn reset_all() {
+    for s in 1..=64 {
+        // The two that can't be changed, and the C library's own, are refused; nothing follows from that.
+        let _ = set_default(s);
+    }
+}
+
 /// Makes the process ignore a signal.
 pub fn set_ignored(s: Signal) -> Result<(), Errno> {
     // SAFETY: SIG_IGN is a valid disposition.
@@ -202,6 +210,7 @@ pub fn set_interrupting(s: Signal) -> Result<(), Errno> {
 }
 
 /// A descriptor that reads as a stream of arrived signals, signalfd(2).
+#[derive(Debug)]
 pub struct SignalFd(OwnedFd);
 
 impl SignalFd {

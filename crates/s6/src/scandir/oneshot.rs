@@ -1,0 +1,43 @@
+//! The socket on which a person's `s6-rc` asks for oneshots to be run in the supervision tree's environment.
+
+use crate::service::Launch;
+use rustix::fs::{AtFlags, CWD, Mode};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Where it is, under the scan directory: short enough for any socket address.
+const PATH: &str = ".s6-svscan/oneshot";
+
+/// The tool that serves one connection on its standard input.
+const SERVER: &[u8] = b"s6-rc-oneshot-run";
+
+/// Listens in the working directory, which is the scan directory.
+pub(super) fn listen() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match rustix::fs::unlinkat(CWD, PATH, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(e) => return Err(e),
+    }
+    let umask = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let bound = rustix::net::bind(&socket, &SocketAddrUnix::new(PATH)?);
+    rustix::process::umask(umask);
+    bound?;
+    rustix::net::listen(&socket, 16)?;
+    Ok(socket)
+}
+
+/// Accepts the connections that wait and starts a server for each.
+pub(super) fn serve(socket: &OwnedFd, launch: &Launch) -> Result<(), Errno> {
+    loop {
+        match rustix::net::accept_with(socket, SocketFlags::CLOEXEC) {
+            Ok(connection) => {
+                launch.spawn(None, b"/proc/self/exe", &[SERVER], &[(connection.as_fd(), 0)])?;
+            }
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(Errno::INTR | Errno::CONNABORTED) => {}
+            Err(e) => return Err(e),
+        }
+    }
+}

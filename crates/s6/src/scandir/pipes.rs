@@ -1,0 +1,54 @@
+//! Pipes between services that name them, kept as long as one of those is loaded.
+
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::rc::{Rc, Weak};
+
+/// Both ends of a pipe.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    pub(super) read: Rc<OwnedFd>,
+    pub(super) write: Rc<OwnedFd>,
+}
+
+impl Pipe {
+    pub(super) fn new() -> Result<Self, Errno> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+        Ok(Self { read: Rc::new(read), write: Rc::new(write) })
+    }
+}
+
+/// The pipes that have a name.
+#[derive(Debug, Default)]
+pub(super) struct NamedPipes(HashMap<Vec<u8>, Weak<Pipe>>);
+
+impl NamedPipes {
+    /// The pipe of that name; it lives as long as what is given back here, by this call or another.
+    pub(super) fn get(&mut self, name: &[u8]) -> Result<Rc<Pipe>, Errno> {
+        if let Some(pipe) = self.0.get(name).and_then(Weak::upgrade) {
+            return Ok(pipe);
+        }
+        let pipe = Rc::new(Pipe::new()?);
+        self.0.retain(|_, p| p.strong_count() > 0);
+        self.0.insert(name.to_vec(), Rc::downgrade(&pipe));
+        Ok(pipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_pipe_for_a_name_while_somebody_has_it() {
+        let mut pipes = NamedPipes::default();
+        let (a, b) = (pipes.get(b"x").unwrap(), pipes.get(b"x").unwrap());
+        assert!(Rc::ptr_eq(&a, &b));
+        assert!(!Rc::ptr_eq(&a, &pipes.get(b"y").unwrap()));
+        drop((a, b));
+        pipes.get(b"z").unwrap();
+        assert_eq!(pipes.0.len(), 1);
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a script could not be executed, in words that say what to change.
+
+use crate::status::read_bounded;
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::BorrowedFd;
+use tool::diag::show;
+
+/// As much of a script's first line as the kernel looks at.
+const FIRST: usize = 256;
+
+/// The interpreter and its arguments that a script's first line names.
+fn interpreter_line(bytes: &[u8]) -> Option<&[u8]> {
+    let line = bytes.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
+    Some(line.trim_ascii_start())
+}
+
+/// Explains the error that exec of `name` in `dir` gave.
+pub(super) fn explain(dir: BorrowedFd<'_>, name: &str, e: Errno) -> String {
+    let reason = sys::strerror(e);
+    let Ok(st) = rustix::fs::statat(dir, name, AtFlags::empty()) else { return reason };
+    if !FileType::from_raw_mode(st.st_mode).is_file() {
+        return format!("{reason}: it is not a regular file");
+    }
+    if st.st_mode & 0o111 == 0 {
+        return format!("{reason}: the file is not executable (chmod +x)");
+    }
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(bytes) = rustix::fs::openat(dir, name, flags, Mode::empty()).and_then(|f| read_bounded(f, FIRST))
+    else {
+        return reason;
+    };
+    match (interpreter_line(&bytes), e) {
+        (Some(line), _) if line.ends_with(b"\r") => {
+            format!(
+                "{reason}: the first line ends in a carriage return (CRLF); save the file with LF line ends"
+            )
+        }
+        (Some(line), _) => {
+            let file = line.split(|b| b" \t".contains(b)).next().unwrap_or_default();
+            match rustix::fs::accessat(CWD, file, Access::EXEC_OK, AtFlags::empty()) {
+                Err(Errno::NOENT) => format!("{reason}: its interpreter {} does not exist", show(file)),
+                Err(Errno::ACCESS) => format!("{reason}: its interpreter {} is not executable", show(file)),
+                _ => reason,
+            }
+        }
+        (None, Errno::NOEXEC) if bytes.is_empty() => format!("{reason}: the file is empty"),
+        (None, Errno::NOEXEC) if bytes.starts_with(b"\x7fELF") => {
+            format!("{reason}: the program is for another machine")
+        }
+        (None, Errno::NOEXEC) => {
+            format!("{reason}: the first line names no interpreter (such as #!/command/execlineb -P)")
+        }
+        (None, Errno::NOENT) if bytes.starts_with(b"\x7fELF") => {
+            format!("{reason}: the program's dynamic loader does not exist")
+        }
+        (None, _) => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn says_what_to_change() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        let path = tmp.path().join("run");
+        let reason = |text: &str, mode, e| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            explain(dir.as_fd(), "run", e)
+        };
+        for (text, mode, e, word) in [
+            ("#!/bin/sh\n", 0o644, Errno::ACCESS, "not executable"),
+            ("#!/bin/sh\r\n", 0o755, Errno::NOENT, "carriage return"),
+            ("#! /no/such/shell -x\n", 0o755, Errno::NOENT, "/no/such/shell does not exist"),
+            ("echo hello\n", 0o755, Errno::NOEXEC, "names no interpreter"),
+            ("", 0o755, Errno::NOEXEC, "empty"),
+        ] {
+            let said = reason(text, mode, e);
+            assert!(said.contains(word), "{said}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(explain(dir.as_fd(), "run", Errno::NOENT), "No such file or directory");
+    }
+}

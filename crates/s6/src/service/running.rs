@@ -1,0 +1,414 @@
+//! A service directory under supervision: carries out what its machine decides.
+
+use super::definition::ServiceDir;
+use super::directory::{self, Hold};
+use super::machine::{Action, Event, Machine, Now};
+use super::{exec_failure, tally};
+use crate::clock;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use sys::process::Ended;
+use sys::signal::{self, Signal};
+use sys::spawn::{Spawn, Strings, spawn};
+use tool::{Fatal, OrUnable};
+use wire::control::Command;
+use wire::svstatus::Status;
+
+/// What all children of a host begin with.
+#[derive(Debug)]
+pub struct Launch {
+    /// The environment.
+    pub env: Strings,
+    /// The limit on open files from before the host raised its own.
+    pub open_files: Rlimit,
+    null: OwnedFd,
+}
+
+/// Signals that the host itself ignores.
+const RESET: &[Signal] = &[signal::PIPE];
+
+impl Launch {
+    /// For children with this environment; raises the process's own limit on open files as far as it may.
+    ///
+    /// # Errors
+    /// `INVAL` for a NUL byte in the environment; /dev/null cannot be opened.
+    pub fn new(env: &[Vec<u8>]) -> Result<Self, Fatal> {
+        let env = Strings::new(env).or_unable(|| "read the environment")?;
+        let open_files = rustix::process::getrlimit(Resource::Nofile);
+        // What can't be raised is what there is: each service that doesn't fit is refused by itself.
+        let _ = rustix::process::setrlimit(
+            Resource::Nofile,
+            Rlimit { current: open_files.maximum, maximum: open_files.maximum },
+        );
+        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+            .or_unable(|| "open /dev/null")?;
+        Ok(Self { env, open_files, null })
+    }
+
+    /// Starts a program in `dir` with these descriptors, as everything that a host starts.
+    ///
+    /// # Errors
+    /// Why it could not be executed.
+    pub fn spawn(
+        &self,
+        dir: Option<BorrowedFd<'_>>,
+        file: &[u8],
+        argv: &[&[u8]],
+        fds: &[(BorrowedFd<'_>, RawFd)],
+    ) -> Result<Pid, Errno> {
+        let argv = Strings::new(argv)?;
+        spawn(&self.plain(dir, file, &argv, fds))
+    }
+
+    fn plain<'a>(
+        &'a self,
+        dir: Option<BorrowedFd<'a>>,
+        file: &'a [u8],
+        argv: &'a Strings,
+        fds: &'a [(BorrowedFd<'a>, RawFd)],
+    ) -> Spawn<'a> {
+        Spawn {
+            file,
+            argv,
+            env: &self.env,
+            dir,
+            fds,
+            session: false,
+            pid_namespace: false,
+            open_files: Some(self.open_files),
+            reset: RESET,
+        }
+    }
+}
+
+/// Where a service's standard descriptors lead; what isn't given is inherited from the host.
+#[derive(Debug, Default, Clone)]
+pub struct Stdio {
+    /// Standard input.
+    pub input: Option<Rc<OwnedFd>>,
+    /// Standard output.
+    pub output: Option<Rc<OwnedFd>>,
+    /// Standard error.
+    pub error: Option<Rc<OwnedFd>>,
+}
+
+/// A service under supervision.
+#[derive(Debug)]
+pub struct Service {
+    dir: ServiceDir,
+    name: Vec<u8>,
+    /// Given up when the machine leaves.
+    hold: Option<Hold>,
+    machine: Machine,
+    stdio: Stdio,
+    detached: bool,
+    notification: Option<OwnedFd>,
+    /// To be done when the machine has come to rest: one status and one event write for all that happened.
+    unwritten: Option<Status>,
+    unsaid: Vec<u8>,
+    actions: Vec<Action>,
+}
+
+/// The time by both clocks.
+fn now() -> Now {
+    Now { moment: clock::now(), wall: clock::wall() }
+}
+
+impl Service {
+    /// Becomes the supervisor of the directory behind `fd`, and starts its service if it is wanted up.
+    ///
+    /// `name` is what `run` and `finish` get as argument.
+    ///
+    /// # Errors
+    /// Code 100: somebody else supervises the directory, or it isn't fit for it; 111: the system failed.
+    pub fn begin(fd: OwnedFd, name: &[u8], stdio: Stdio, launch: &Launch) -> Result<Self, Fatal> {
+        let hold = directory::hold(fd.as_fd())?;
+        let dir = ServiceDir::new(fd, name);
+        let want_up = !dir.has("down");
+        let mut service = Self {
+            dir,
+            name: name.to_vec(),
+            hold: Some(hold),
+            machine: Machine::new(want_up, now()),
+            stdio,
+            detached: false,
+            notification: None,
+            unwritten: None,
+            unsaid: Vec::new(),
+            actions: Vec::new(),
+        };
+        service.machine.begin(&mut service.actions);
+        service.perform(launch);
+        Ok(service)
+    }
+
+    /// The control FIFO; `None` when the service has left.
+    #[must_use]
+    pub fn control(&self) -> Option<BorrowedFd<'_>> {
+        self.hold.as_ref().map(|h| h.control.as_fd())
+    }
+
+    /// The descriptor on which the service notifies its readiness, while that is waited for.
+    #[must_use]
+    pub fn notification(&self) -> Option<BorrowedFd<'_>> {
+        self.notification.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The state machine.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Whether supervision has ended.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.hold.is_none()
+    }
+
+    /// What `run` gets as argument.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Changes what the standard descriptors of the next processes lead to.
+    pub fn set_stdio(&mut self, stdio: Stdio) {
+        if !self.detached {
+            self.stdio = stdio;
+        }
+    }
+
+    /// Takes an event.
+    pub fn feed(&mut self, event: Event, launch: &Launch) {
+        self.machine.step(event, now(), &mut self.dir, &mut self.actions);
+        self.perform(launch);
+    }
+
+    /// Takes what has come in through the control FIFO.
+    pub fn read_control(&mut self, launch: &Launch) {
+        let Some(hold) = &self.hold else { return };
+        let mut letters = [0; 64];
+        match rustix::io::read(&hold.control, &mut letters) {
+            Ok(n) => {
+                for letter in letters.into_iter().take(n) {
+                    if let Some(command) = Command::from_letter(letter) {
+                        self.feed(Event::Command(command), launch);
+                    }
+                }
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(e) => self.dir.warn_unable("read supervise/control", e),
+        }
+    }
+
+    /// Takes what has come in on the notification descriptor: a newline means ready.
+    pub fn read_notification(&mut self, launch: &Launch) {
+        let Some(fd) = &self.notification else { return };
+        let mut bytes = [0; 512];
+        match rustix::io::read(fd, &mut bytes) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(n) if n > 0 => {
+                if bytes.iter().take(n).any(|b| *b == b'\n') {
+                    self.feed(Event::Ready, launch);
+                }
+            }
+            Ok(_) | Err(_) => self.notification = None,
+        }
+    }
+
+    /// Carries out what the machine has decided, until it comes to rest.
+    fn perform(&mut self, launch: &Launch) {
+        let mut next = 0_usize;
+        while let Some(action) = self.actions.get(next).copied() {
+            next = next.saturating_add(1);
+            let answer = match action {
+                Action::Start => Some(self.start(launch)),
+                Action::Finish(how, pid) => Some(self.finish(how, pid, launch)),
+                _ => {
+                    self.act(action);
+                    None
+                }
+            };
+            if let Some(event) = answer {
+                self.machine.step(event, now(), &mut self.dir, &mut self.actions);
+            }
+        }
+        self.actions.clear();
+        self.tell();
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Signal(pid, signal) => self.kill(pid, signal, sys::process::kill),
+            Action::SignalGroup(pid, signal) => self.kill(pid, signal, sys::process::kill_group),
+            Action::Publish(status) => self.unwritten = Some(status),
+            Action::Announce(letters) => self.unsaid.extend_from_slice(letters),
+            Action::Record(death) => tally::record(&self.dir, death),
+            Action::MakeDownFile => {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+                if let Err(e) = rustix::fs::openat(&self.dir, "down", flags, Mode::from_raw_mode(0o666)) {
+                    self.dir.warn_unable("create ./down", e);
+                }
+            }
+            Action::RemoveDownFile => match rustix::fs::unlinkat(&self.dir, "down", AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(e) => self.dir.warn_unable("remove ./down", e),
+            },
+            Action::Detach => {
+                self.detached = true;
+                self.stdio.input = None;
+                self.stdio.output = None;
+            }
+            Action::ForgetNotification => self.notification = None,
+            Action::Warn(text) => self.dir.warn(text),
+            Action::Leave => {
+                // Whoever hears that we leave finds the directory free.
+                self.hold = None;
+                self.stdio = Stdio::default();
+                self.notification = None;
+            }
+            Action::Start | Action::Finish(..) => {}
+        }
+    }
+
+    fn kill(&self, pid: u32, signal: Signal, kill: fn(Pid, Signal) -> Result<(), Errno>) {
+        let Some(target) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+        match kill(target, signal) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(e) => self.dir.warn_unable(&format!("send signal {signal} to {pid}"), e),
+        }
+    }
+
+    /// Writes the status, then sends the events.
+    fn tell(&mut self) {
+        if let Some(status) = self.unwritten.take()
+            && let Err(e) = directory::write_status(&self.dir, &status)
+        {
+            self.dir.warn_unable("write supervise/status", e);
+        }
+        if self.unsaid.is_empty() {
+            return;
+        }
+        let unheard = self.hold.as_mut().is_some_and(|h| std::mem::take(&mut h.unheard));
+        if !unheard && let Err(e) = crate::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsaid) {
+            self.dir.warn_unable("notify event", e);
+        }
+        self.unsaid.clear();
+    }
+
+    /// The standard descriptors of the next process.
+    fn descriptors<'a>(&'a self, launch: &'a Launch) -> Vec<(BorrowedFd<'a>, RawFd)> {
+        let null = self.detached.then_some(&launch.null);
+        let slots = [(&self.stdio.input, 0), (&self.stdio.output, 1), (&self.stdio.error, 2)];
+        slots
+            .into_iter()
+            .filter_map(|(fd, n)| {
+                let own = fd.as_deref();
+                let fd = if n < 2 { null.or(own) } else { own };
+                fd.map(|fd| (fd.as_fd(), n))
+            })
+            .collect()
+    }
+
+    fn start(&mut self, launch: &Launch) -> Event {
+        match self.spawn_run(launch) {
+            Ok((pid, notification)) => {
+                self.notification = notification;
+                Event::Started(pid)
+            }
+            Err(retry) => Event::NotStarted { retry },
+        }
+    }
+
+    /// Executes `run`; an error is printed, and tells whether to try again.
+    fn spawn_run(&self, launch: &Launch) -> Result<(u32, Option<OwnedFd>), bool> {
+        let limit = launch.open_files.current.unwrap_or(u64::MAX);
+        let pid_namespace = self.dir.has("flag-newpidns");
+        let lock = self.dir.descriptor("lock-fd", limit);
+        let notification = self.dir.descriptor("notification-fd", limit);
+        if lock.is_some() && lock == notification {
+            self.dir.warn("unable to start: notification-fd and lock-fd are the same");
+            return Err(false);
+        }
+        let wait = |to_do: &str, reason: &str| {
+            self.dir.warn(&format!("unable to {to_do} (waiting 60 seconds): {reason}"));
+            true
+        };
+        let number = lock.map(|n| n.to_string());
+        let mut argv: Vec<&[u8]> = Vec::with_capacity(8);
+        let mut file: &[u8] = b"./run";
+        if let Some(number) = &number {
+            self.check_service_lock().map_err(|e| wait("open the service lock", &sys::strerror(e)))?;
+            file = b"/proc/self/exe";
+            argv.extend([&b"s6-setlock"[..], b"-d", number.as_bytes(), b"--", SERVICE_LOCK.as_bytes()]);
+        }
+        argv.extend([&b"./run"[..], &self.name]);
+        let argv = Strings::new(&argv).map_err(|_| false)?;
+        let pipe = notification
+            .map(|n| notification_pipe().map(|(r, w)| (r, w, n)))
+            .transpose()
+            .map_err(|e| wait("make a notification pipe", &sys::strerror(e)))?;
+        let mut fds = self.descriptors(launch);
+        if let Some((_, writer, n)) = &pipe {
+            fds.retain(|(_, number)| number != n);
+            fds.push((writer.as_fd(), *n));
+        }
+        let plain = launch.plain(Some(self.dir.as_fd()), file, &argv, &fds);
+        match spawn(&Spawn { session: true, pid_namespace, ..plain }) {
+            Ok(pid) => Ok((pid.as_raw_nonzero().get().unsigned_abs(), pipe.map(|(r, _, _)| r))),
+            Err(e) => Err(wait("spawn ./run", &exec_failure::explain(self.dir.as_fd(), "run", e))),
+        }
+    }
+
+    /// Says it if an earlier instance still runs; the new one will wait for it.
+    fn check_service_lock(&self) -> Result<(), Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let lock = rustix::fs::openat(&self.dir, SERVICE_LOCK, flags, Mode::from_raw_mode(0o666))?;
+        if rustix::fs::fstat(&lock)?.st_size != 0 {
+            self.dir.warn("a previous instance of the service wrote to the lock file");
+            rustix::fs::ftruncate(&lock, 0)?;
+        }
+        if sys::lock::is_locked(&lock)? {
+            self.dir.warn("another instance of the service is already running: the new one will wait for it");
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, how: Ended, pid: u32, launch: &Launch) -> Event {
+        if !self.dir.has("finish") {
+            return Event::NoFinish;
+        }
+        let (code, signal) = match how {
+            Ended::Exited(code) => (u16::from(code), 0),
+            Ended::Killed(signal) => (256, signal),
+        };
+        let words = [code.to_string(), signal.to_string(), pid.to_string()];
+        let [code, signal, pid] = words.each_ref().map(|w| w.as_bytes());
+        let Ok(argv) = Strings::new(&[b"finish", code, signal, self.name.as_slice(), pid]) else {
+            return Event::NoFinish;
+        };
+        let fds = self.descriptors(launch);
+        let plain = launch.plain(Some(self.dir.as_fd()), b"./finish", &argv, &fds);
+        match spawn(&Spawn { session: true, ..plain }) {
+            Ok(pid) => Event::FinishStarted(pid.as_raw_nonzero().get().unsigned_abs()),
+            Err(e) => {
+                let reason = exec_failure::explain(self.dir.as_fd(), "finish", e);
+                self.dir.warn(&format!("unable to spawn ./finish: {reason}"));
+                Event::NoFinish
+            }
+        }
+    }
+}
+
+const SERVICE_LOCK: &str = "supervise/service-lock";
+
+/// A pipe whose read end doesn't block; the service's end is an ordinary one.
+fn notification_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
+    Ok((reader, writer))
+}
