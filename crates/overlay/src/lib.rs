@@ -3,7 +3,6 @@
 pub mod attributes;
 pub mod child;
 pub mod contenv;
-pub mod glob;
 pub mod layout;
 pub mod lifecycle;
 pub mod preinit;

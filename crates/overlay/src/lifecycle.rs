@@ -21,18 +21,10 @@
 use s6_linux_init::request::{How, Request};
 use std::time::Duration;
 use sys::process::Ended;
-use sys::signal::Signal;
+use sys::signal::{INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
 
 /// A moment on the monotonic clock.
 pub type Moment = Duration;
-
-const INT: Signal = 2;
-const QUIT: Signal = 3;
-const USR1: Signal = 10;
-const USR2: Signal = 12;
-const TERM: Signal = 15;
-const WINCH: Signal = 28;
-const PWR: Signal = 30;
 
 /// The signals that mean something here.
 pub const SIGNALS: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR];

@@ -8,16 +8,6 @@ use rustix::io::Errno;
 /// # Errors
 /// The folder exists and can't be read.
 pub fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut names = list_all(folder)?;
-    names.retain(|n| !n.starts_with(b"."));
-    Ok(names)
-}
-
-/// As [`list`], with the hidden names but `.` and `..`.
-///
-/// # Errors
-/// As [`list`].
-pub fn list_all(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = match rustix::fs::openat(CWD, folder, flags, Mode::empty()) {
         Ok(fd) => fd,
@@ -28,7 +18,7 @@ pub fn list_all(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
     for entry in Dir::new(fd)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
+        if !name.starts_with(b".") {
             names.push(name.to_vec());
         }
     }

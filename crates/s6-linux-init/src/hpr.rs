@@ -2,8 +2,6 @@
 
 use crate::request::{How, Request, send};
 use crate::utmp;
-use rustix::io::Errno;
-use rustix::system::RebootCommand;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, diag};
 
 /// The options of all four.
@@ -38,15 +36,6 @@ pub(crate) fn confirm_hostname(call: &Call) -> Result<(), Fatal> {
     } else {
         Err(Fatal::new(1, "another host's name was typed, nothing is stopped"))
     }
-}
-
-/// The system call that ends a machine or the pid namespace of a container.
-fn kernel_reboot(how: How) -> Result<(), Errno> {
-    rustix::system::reboot(match how {
-        How::Halt => RebootCommand::Halt,
-        How::PowerOff => RebootCommand::PowerOff,
-        How::Reboot => RebootCommand::Restart,
-    })
 }
 
 /// Runs one of the four; `name_says` is what the name itself asks for.
@@ -91,7 +80,7 @@ fn stop_now(how: How, sync: bool) -> Outcome {
         rustix::fs::sync();
     }
     if send(Request::Stop { how, now: true, delay: 0, grace: 0 }).is_err() {
-        kernel_reboot(how).or_unable(|| "reboot")?;
+        how.reboot().or_unable(|| "reboot")?;
     }
     Ok(Next::SUCCESS)
 }

@@ -11,6 +11,7 @@
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::system::RebootCommand;
 
 /// The FIFO, mode 0600, owned by the user that the container runs as.
 pub const FIFO: &str = "/run/s6/shutdown";
@@ -27,6 +28,20 @@ pub enum How {
     PowerOff,
     /// As the kernel tells a restart of a pid namespace: killed by SIGHUP.
     Reboot,
+}
+
+impl How {
+    /// reboot(2): ends the machine, or in a container its pid namespace; then it doesn't come back for process 1.
+    ///
+    /// # Errors
+    /// `PERM` without CAP_SYS_BOOT.
+    pub fn reboot(self) -> Result<(), Errno> {
+        rustix::system::reboot(match self {
+            Self::Halt => RebootCommand::Halt,
+            Self::PowerOff => RebootCommand::PowerOff,
+            Self::Reboot => RebootCommand::Restart,
+        })
+    }
 }
 
 /// A request.

@@ -1,6 +1,11 @@
 //! The arguments and the environment as the kernel handed them over.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// Where the kernel put the strings of arguments and environment, one after the other.
+static START: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
+static LENGTH: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
     /// The C library's environment pointer; set before `main` runs.
@@ -13,12 +18,53 @@ unsafe extern "C" {
 /// `argv` points to `argc` pointers to NUL-terminated strings, as `main` gets them.
 pub unsafe fn from_raw(argc: c_int, argv: *const *const c_char) -> Vec<Vec<u8>> {
     let count = usize::try_from(argc).unwrap_or(0);
+    // SAFETY: the caller vouches for the vector, which ends with a null pointer.
+    unsafe { remember(argv) };
     (0..count)
         .map(|i| {
             // SAFETY: the caller vouches for `argc` valid strings behind `argv`.
             unsafe { CStr::from_ptr(*argv.add(i)) }.to_bytes().to_vec()
         })
         .collect()
+}
+
+/// Notes where the strings are, as far as they follow each other.
+///
+/// # Safety
+/// `argv` is what `main` got.
+unsafe fn remember(argv: *const *const c_char) {
+    // SAFETY: both vectors hold NUL-terminated strings and end with a null pointer.
+    unsafe {
+        let start = *argv;
+        let mut end = start;
+        for mut p in [argv, environ] {
+            while !p.is_null() && *p == end && !end.is_null() {
+                end = end.add(CStr::from_ptr(end).to_bytes().len() + 1);
+                p = p.add(1);
+            }
+        }
+        START.store(start.cast_mut(), Ordering::Relaxed);
+        LENGTH.store((end as usize).saturating_sub(start as usize), Ordering::Relaxed);
+    }
+}
+
+/// Makes the process appear with other arguments in /proc/PID/cmdline, and so in ps; cut to the room that there is.
+///
+/// Takes the room of the arguments and of the environment, which is empty from then on.
+pub fn set_title(title: &[u8]) {
+    let start = START.swap(std::ptr::null_mut(), Ordering::Relaxed).cast::<u8>();
+    let Some(room) = LENGTH.load(Ordering::Relaxed).checked_sub(1) else { return };
+    if start.is_null() {
+        return;
+    }
+    let title = title.get(..room).unwrap_or(title);
+    // SAFETY: the strings lie in the process's own writable stack, LENGTH bytes from START on.  Nothing reads them
+    // any more: arguments and environment were copied, and the C library is told that there is no environment.
+    unsafe {
+        libc::clearenv();
+        std::ptr::write_bytes(start, 0, room + 1);
+        std::ptr::copy_nonoverlapping(title.as_ptr(), start, title.len());
+    }
 }
 
 /// Copies the process's environment: `NAME=VALUE` strings, in the order of the environment block.

@@ -2,6 +2,7 @@
 
 use crate::settings::Settings;
 use crate::{child, scripts};
+use sys::signal::KILL;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -12,8 +13,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Stay,
     main,
 };
-
-const KILL: i32 = 9;
 
 fn main(call: &mut Call) -> Outcome {
     let settings = Settings::new(&call.env);

@@ -1,8 +1,8 @@
 //! `fix-attrs`: applies the files of fix-attrs.d; the oneshot of that name runs it.
 
 use crate::attributes::{Accounts, Rule, parse};
+use crate::scripts;
 use crate::settings::Settings;
-use crate::{glob, scripts};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sys::account::{Group, User};
+use sys::pattern::{Globbing, glob};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -102,7 +103,7 @@ fn apply_file(call: &Call, file: &[u8], text: &[u8], accounts: &Files, hidden: b
             continue;
         };
         let apply = Apply { rule: &rule, uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), hidden };
-        for path in glob::expand(&rule.path, &mut |f| scripts::list_all(f).unwrap_or_default()) {
+        for path in expand(&rule.path) {
             let flags = OFlags::PATH | OFlags::CLOEXEC;
             let done =
                 rustix::fs::openat(CWD, path.as_slice(), flags, Mode::empty()).and_then(|fd| apply.to(&fd));
@@ -112,6 +113,12 @@ fn apply_file(call: &Call, file: &[u8], text: &[u8], accounts: &Files, hidden: b
         }
     }
     good
+}
+
+/// The paths that match a pattern; itself if none does, as in a shell.
+fn expand(pattern: &[u8]) -> Vec<Vec<u8>> {
+    let found = glob(pattern, Globbing { sorted: true, ..Globbing::default() }).names;
+    if found.is_empty() { vec![pattern.to_vec()] } else { found }
 }
 
 /// One rule with its ids.

@@ -8,6 +8,9 @@ mod preinit;
 mod printcontenv;
 mod s6_overlay_stat;
 mod s6_overlay_suexec;
+mod services_down;
+mod services_up;
+mod syslogd_prepare;
 mod with_contenv;
 mod with_retries;
 
@@ -23,6 +26,9 @@ pub const TOOLS: &[&Tool] = &[
     &printcontenv::TOOL,
     &s6_overlay_stat::TOOL,
     &s6_overlay_suexec::TOOL,
+    &services_down::TOOL,
+    &services_up::TOOL,
+    &syslogd_prepare::TOOL,
     &with_contenv::TOOL,
     &with_retries::TOOL,
 ];

@@ -2,6 +2,7 @@
 
 use crate::child::wait_at_most;
 use std::time::Duration;
+use sys::signal::TERM;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -15,8 +16,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Stay,
     main,
 };
-
-const TERM: i32 = 15;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;

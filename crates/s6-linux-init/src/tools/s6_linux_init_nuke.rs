@@ -1,5 +1,6 @@
 //! `s6-linux-init-nuke`: kills every process but the first one.
 
+use sys::signal::KILL;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -17,6 +18,3 @@ fn main(_: &mut Call) -> Outcome {
         failed => failed.or_unable(|| "kill all processes").map(|()| Next::SUCCESS),
     }
 }
-
-/// SIGKILL.
-const KILL: sys::signal::Signal = 9;

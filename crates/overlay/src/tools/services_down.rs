@@ -1,0 +1,65 @@
+//! `services-down`: stops the legacy services; the oneshot legacy-services runs it when it goes down.
+
+use crate::layout::{LEGACY_SERVICES, SCANDIR};
+use crate::scripts;
+use crate::settings::Settings;
+use s6::clock;
+use s6::control::{self, SVSCAN};
+use s6::status::read_status;
+use s6::watch::Watch;
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "services-down",
+    summary: "stop the services of services.d",
+    operands: "",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let settings = Settings::new(&call.env);
+    let names = scripts::list(LEGACY_SERVICES.as_bytes()).or_unable(|| format!("read {LEGACY_SERVICES}"))?;
+    let mut watch = Watch::new().or_unable(|| "make a poller")?;
+    let mut waited = Vec::new();
+    for name in names {
+        let dir = scripts::join(LEGACY_SERVICES.as_bytes(), &name);
+        for dir in [scripts::join(&dir, b"log"), dir] {
+            // Without a fifodir nobody has ever supervised it.
+            if watch.add(&scripts::join(&dir, b"event")).is_ok() {
+                waited.push(dir);
+            }
+        }
+        let _ = rustix::fs::unlink(scripts::join(SCANDIR.as_bytes(), &name));
+    }
+    if waited.is_empty() || control::send(SCANDIR.as_bytes(), SVSCAN, b"an").is_err() {
+        return Ok(Next::SUCCESS);
+    }
+    let grace = std::time::Duration::from_millis(u64::from(settings.number("S6_SERVICES_GRACETIME", 3000)));
+    let deadline = clock::now() + grace;
+    // The state is read after the listening began, so that nothing is missed.
+    let mut left: Vec<bool> = waited.iter().map(|dir| !is_down(dir)).collect();
+    while left.contains(&true) {
+        let Some((index, letters)) = watch.next(Some(deadline)).or_unable(|| "wait for services")? else {
+            break;
+        };
+        if letters.iter().any(|l| b"Dx".contains(l))
+            && let Some(slot) = left.get_mut(index)
+        {
+            *slot = false;
+        }
+    }
+    if settings.verbosity() >= 1 {
+        for (dir, _) in waited.iter().zip(left).filter(|(_, left)| *left) {
+            call.warn(&format!("{} isn't down after {} ms", diag::show(dir), grace.as_millis()));
+        }
+    }
+    Ok(Next::SUCCESS)
+}
+
+/// Down and finished, or without a supervisor.
+fn is_down(dir: &[u8]) -> bool {
+    !control::is_supervised(dir).unwrap_or(false)
+        || read_status(dir).is_ok_and(|s| !s.is_up() && !s.finishing && !s.want_up)
+}

@@ -1,0 +1,115 @@
+//! `services-up`: starts copies of the legacy service directories; the oneshot legacy-services runs it.
+//!
+//! With S6_CMD_WAIT_FOR_SERVICES it waits until they are ready, or up if they don't tell.  Listening begins before
+//! they are supervised, so there is no race that S6_SERVICES_READYTIME would have to bridge.
+
+use crate::layout::{LEGACY_SERVICES, SCANDIR};
+use crate::settings::Settings;
+use crate::{scripts, tree};
+use rustix::fs::{AtFlags, CWD, FileType, Mode};
+use rustix::io::Errno;
+use s6::clock::{self, Moment};
+use s6::control::{self, SVSCAN};
+use s6::fifodir;
+use s6::watch::Watch;
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "services-up",
+    summary: "start the services of services.d",
+    operands: "",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+/// A copied service directory.
+struct Copied {
+    dir: Vec<u8>,
+    name: Vec<u8>,
+    /// It tells when it is ready.
+    notifies: bool,
+}
+
+fn main(call: &mut Call) -> Outcome {
+    let settings = Settings::new(&call.env);
+    let copied = copy_all(call, &settings)?;
+    if copied.is_empty() {
+        return Ok(Next::SUCCESS);
+    }
+    let waits = settings.number("S6_CMD_WAIT_FOR_SERVICES", 0) > 0;
+    let mut watch = Watch::new().or_unable(|| "make a poller")?;
+    if waits {
+        for service in &copied {
+            let event = scripts::join(&service.dir, b"event");
+            fifodir::make(&event, Some(rustix::process::getegid().as_raw()), false)
+                .and_then(|()| watch.add(&event))
+                .or_unable(|| format!("listen to {}", diag::show(&event)))?;
+        }
+    }
+    for service in &copied {
+        link(service)?;
+    }
+    control::send(SCANDIR.as_bytes(), SVSCAN, b"a")
+        .map_err(|_| Fatal::new(111, format!("nobody supervises {SCANDIR}")))?;
+    let limit = settings.limit("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 0);
+    let late = if waits { wait(&copied, &mut watch, limit.map(|l| clock::now() + l))? } else { Vec::new() };
+    let behaviour = settings.behaviour();
+    if !late.is_empty() && behaviour > 0 && settings.verbosity() >= 1 {
+        call.warn(&format!("not ready in time: {}", diag::show(&late.join(&b", "[..]))));
+    }
+    if !late.is_empty() && behaviour >= 2 { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+}
+
+fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> {
+    let chatty = settings.verbosity() >= 2;
+    let source = scripts::join(&settings.etc(), b"services.d");
+    let target = LEGACY_SERVICES.as_bytes();
+    tree::remove(target)
+        .and_then(|()| rustix::fs::mkdir(target, Mode::from(0o755)))
+        .or_unable(|| format!("make {LEGACY_SERVICES}"))?;
+    let mut copied = Vec::new();
+    for name in scripts::list(&source).or_unable(|| format!("read {}", diag::show(&source)))? {
+        let (from, dir) = (scripts::join(&source, &name), scripts::join(target, &name));
+        let stat = rustix::fs::statat(CWD, from.as_slice(), AtFlags::empty());
+        if !stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory) {
+            continue;
+        }
+        tree::copy(&from, &dir).or_unable(|| format!("copy {}", diag::show(&from)))?;
+        let notifies =
+            rustix::fs::statat(CWD, scripts::join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
+        if chatty {
+            let note = if notifies { "" } else { " (no readiness notification)" };
+            call.info(&format!("copying legacy longrun {}{note}", diag::show(&name)));
+        }
+        copied.push(Copied { dir, name, notifies });
+    }
+    Ok(copied)
+}
+
+/// Puts the service into the scandir, in place of a link that is there.
+fn link(service: &Copied) -> Result<(), Fatal> {
+    let path = scripts::join(SCANDIR.as_bytes(), &service.name);
+    let made = match rustix::fs::symlink(service.dir.as_slice(), path.as_slice()) {
+        Err(Errno::EXIST) => rustix::fs::unlink(path.as_slice())
+            .and_then(|()| rustix::fs::symlink(service.dir.as_slice(), path.as_slice())),
+        done => done,
+    };
+    made.or_unable(|| format!("link {}", diag::show(&path)))
+}
+
+/// Waits until every service was up, or ready if it tells; the names of those that weren't by the deadline.
+fn wait(copied: &[Copied], watch: &mut Watch, deadline: Option<Moment>) -> Result<Vec<Vec<u8>>, Fatal> {
+    let mut missing: Vec<bool> = copied.iter().map(|_| true).collect();
+    while missing.contains(&true) {
+        let Some((index, letters)) = watch.next(deadline).or_unable(|| "wait for services")? else { break };
+        let wanted = if copied.get(index).is_some_and(|c| c.notifies) { b'U' } else { b'u' };
+        if letters.contains(&wanted)
+            && let Some(slot) = missing.get_mut(index)
+        {
+            *slot = false;
+        }
+    }
+    let late = copied.iter().zip(missing).filter(|(_, missing)| *missing);
+    Ok(late.map(|(service, _)| service.name.clone()).collect())
+}
