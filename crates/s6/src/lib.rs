@@ -4,8 +4,6 @@ pub mod clock;
 pub mod control;
 pub mod fifodir;
 pub mod identity;
-pub mod listen;
-mod log;
 pub mod scandir;
 pub mod service;
 pub mod status;
