@@ -1,7 +1,7 @@
 //! The compiler: source directories in, a compiled database out.
 //!
-//! A compiled database is a directory: `db` ([`crate::format`]), `lock` (empty, for flock), and
-//! `servicedirs/NAME`, a service directory for each longrun.  It is made under another name beside its place and
+//! A compiled database is a directory: `db` ([`crate::format`]) and `servicedirs/NAME`, a service directory for each
+//! longrun.  It never changes, so readers take no lock.  It is made under another name beside its place and
 //! renamed when it is whole: no half-made one is ever seen, and nothing is left behind by a failure.
 
 use crate::database::{Body as ServiceBody, Database};
@@ -112,7 +112,6 @@ fn fill(
 ) -> Result<(), Fatal> {
     let dir = open_directory(parent, name).or_unable(|| format!("open {}", show(path)))?;
     let unable = |what: &[u8]| format!("write to {}", show(&join(path, what)));
-    create(dir.as_fd(), b"lock", b"", 0o644).or_unable(|| unable(b"lock"))?;
     create(dir.as_fd(), b"db", &crate::format::encode(database), 0o644).or_unable(|| unable(b"db"))?;
     rustix::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755))
         .or_unable(|| unable(b"servicedirs"))?;

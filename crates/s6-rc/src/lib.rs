@@ -4,15 +4,22 @@
 //! [`change`] brings services up and down.  They are libraries first: the commands are thin, and a program that
 //! boots a machine calls them without any exec.
 
+pub mod change;
 pub mod compile;
 pub mod database;
 mod definition;
 pub mod diagnostic;
+mod engine;
 mod folder;
 pub mod format;
 mod graph;
+pub mod init;
+pub mod live;
+mod longrun;
+pub mod oneshot;
 mod order;
 mod pipeline;
+pub mod plan;
 mod script;
 mod source;
 mod text;

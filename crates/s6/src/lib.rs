@@ -4,6 +4,7 @@ pub mod clock;
 pub mod control;
 pub mod fifodir;
 pub mod identity;
+pub mod listen;
 pub mod scandir;
 pub mod service;
 pub mod status;

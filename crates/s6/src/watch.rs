@@ -40,6 +40,13 @@ impl Watch {
         Ok(index)
     }
 
+    /// The descriptors that a child must not see.
+    #[must_use]
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let listeners = self.listeners.iter().flatten().map(AsFd::as_fd);
+        std::iter::once(self.poller.as_fd()).chain(listeners).collect()
+    }
+
     /// Stops listening to one of them.
     pub fn remove(&mut self, index: usize) {
         if let Some(slot) = self.listeners.get_mut(index) {

@@ -88,7 +88,7 @@ impl FromDebian {
         cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", &self.library);
         // The build of std is an unstable option; the compiler is still a stable release.
         cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTC", RUSTC);
-        cargo.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features="]);
+        cargo.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
     }
 
     /// The compiler's options that stand for what rustup's target knows by itself.

@@ -169,6 +169,12 @@ impl Service {
         self.hold.is_none()
     }
 
+    /// Whether the service is to go on without the host's standard input and output.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.detached
+    }
+
     /// What `run` gets as argument.
     #[must_use]
     pub fn name(&self) -> &[u8] {

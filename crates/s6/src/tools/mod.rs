@@ -9,8 +9,23 @@ mod s6_setlock;
 mod s6_setsid;
 mod s6_setuidgid;
 mod s6_softlimit;
+mod s6_supervise;
+mod s6_svc;
+mod s6_svlisten;
+mod s6_svlisten1;
+mod s6_svok;
+mod s6_svscan;
+mod s6_svscanctl;
+mod s6_svstat;
+mod s6_svwait;
 
-use tool::Tool;
+use crate::clock::{self, Moment};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+use tool::{Call, Fatal, Setup, Tool};
 
 /// The suite's part of the tool table, sorted by name.
 pub const TOOLS: &[&Tool] = &[
@@ -23,4 +38,66 @@ pub const TOOLS: &[&Tool] = &[
     &s6_setsid::TOOL,
     &s6_setuidgid::TOOL,
     &s6_softlimit::TOOL,
+    &s6_supervise::TOOL,
+    &s6_svc::TOOL,
+    &s6_svlisten::TOOL,
+    &s6_svlisten1::TOOL,
+    &s6_svok::TOOL,
+    &s6_svscan::TOOL,
+    &s6_svscanctl::TOOL,
+    &s6_svstat::TOOL,
+    &s6_svwait::TOOL,
 ];
+
+/// The moment that is so many milliseconds from now; never for 0 or nothing.
+fn deadline(milliseconds: Option<u32>) -> Option<Moment> {
+    let span = Duration::from_millis(milliseconds.filter(|ms| *ms != 0)?.into());
+    clock::now().checked_add(span)
+}
+
+/// Takes an execline block off the front: words up to an empty one, each without the blank that marks it.
+fn take_block(args: &mut Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
+    let end = args.iter().position(Vec::is_empty)?;
+    let mut block: Vec<_> = args.drain(..=end).collect();
+    block.pop();
+    Some(block.into_iter().map(|w| w.strip_prefix(b" ").map(<[u8]>::to_vec).unwrap_or(w)).collect())
+}
+
+/// Starts the rest of the call's command line in a child that doesn't see `own` descriptors.
+fn run_beside(call: &mut Call, own: &[BorrowedFd<'_>]) -> Result<Pid, Fatal> {
+    let argv = call.take_args();
+    let name = argv.first().cloned().ok_or_else(Fatal::usage)?;
+    let env = call.env.clone();
+    let setup = Setup { fds: &[], own, mask: None };
+    tool::try_spawn(call, argv, env, &setup).map_err(|e| tool::unable_to_spawn(&name, e))
+}
+
+/// Opens /dev/null for standard descriptors that are closed, so that nothing else gets their numbers.
+fn open_standard() -> Result<(), Errno> {
+    while let Some(closed) = (0..3).find(|fd| !sys::fd::is_open(*fd)) {
+        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        sys::fd::place(null, closed)?;
+    }
+    Ok(())
+}
+
+/// Replaces standard input and output by /dev/null.
+fn null_standard() -> Result<(), Errno> {
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    sys::fd::copy(null.as_raw_fd(), 0)?;
+    sys::fd::copy(null.as_raw_fd(), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_end_at_an_empty_word() {
+        let words = |w: &[&str]| w.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
+        let mut args = words(&[" a", "b", "", "prog", ""]);
+        assert_eq!(take_block(&mut args), Some(words(&["a", "b"])));
+        assert_eq!(args, words(&["prog", ""]));
+        assert_eq!(take_block(&mut words(&["a"])), None);
+    }
+}

@@ -1,0 +1,601 @@
+//! The engine: carries a [`Plan`] out on the live state.
+//!
+//! Longruns are told to go up or down through their supervisors and listened to; oneshots run as children, or by the
+//! host of the scan directory.  One poller waits for all of them, for time-outs and for the caller's interruption.
+//! The live state is written after every transition, so that a change that is cut short can be taken up again.
+
+use crate::change::{Changed, End, Failure, OnInterrupt, Oneshots, Options};
+use crate::database::{Id, Service};
+use crate::folder::{create, join};
+use crate::live::Live;
+use crate::longrun::{self, Progress, Transition, Trouble};
+use crate::oneshot::{Answer, Request, Script, TERMINATE, ask_host};
+use crate::plan::{Direction, Plan, Step};
+use rustix::event::{Timespec, epoll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
+use s6::clock::{self, Moment};
+use s6::control::{self, SUPERVISE};
+use s6::watch::Watch;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+use sys::process::{Ended, reap_one};
+use sys::signal::{self, Set, SignalFd};
+use tool::{Fatal, OrUnable, diag::show};
+
+/// A transition on its way.
+enum Running {
+    Longrun(Transition),
+    Child(Pid),
+    Host(OwnedFd),
+    /// A pretended one.
+    Nothing,
+}
+
+impl Running {
+    fn waits_for(&self) -> &'static str {
+        match self {
+            Self::Longrun(transition) => transition.goal().text(),
+            Self::Child(_) | Self::Host(_) => "its script to end",
+            Self::Nothing => "the end of the dry run",
+        }
+    }
+}
+
+/// Who can be read; connections to the host come with [`HOSTS`] plus the service's number.
+const EVENTS: u64 = 0;
+const CHILDREN: u64 = 1;
+const INTERRUPT: u64 = 2;
+const HOSTS: u64 = 3;
+
+/// What is being done to the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Start,
+    Stop,
+    Reload,
+}
+
+impl Work {
+    /// The verb for it, what is happening, and what has happened.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Start => ("start", "starting", "started"),
+            Self::Stop => ("stop", "stopping", "stopped"),
+            Self::Reload => ("reload", "reloading", "reloaded"),
+        }
+    }
+
+    fn script(self) -> Script {
+        match self {
+            Self::Start => Script::Up,
+            Self::Stop => Script::Down,
+            Self::Reload => Script::Reload,
+        }
+    }
+}
+
+/// One change on its way.
+pub(crate) struct Engine<'a> {
+    live: &'a mut Live,
+    options: &'a Options<'a>,
+    plan: Plan<'a>,
+    work: Work,
+    watch: Watch,
+    /// Tells of children's ends; the mask of signals to go back to.
+    children: Option<(SignalFd, Set)>,
+    poller: OwnedFd,
+    running: HashMap<Id, Running>,
+    /// Whose listener has which index in the watch.
+    listeners: HashMap<usize, Id>,
+    deadlines: BTreeSet<(Moment, Id)>,
+    failures: Vec<(Id, Failure)>,
+    /// Waits until descriptors are free again.
+    delayed: Vec<Id>,
+    scandir: Option<Vec<u8>>,
+}
+
+impl<'a> Engine<'a> {
+    /// An engine for a plan.
+    ///
+    /// # Errors
+    /// No poller can be made: code 111.
+    pub(crate) fn new(live: &'a mut Live, options: &'a Options<'a>, plan: Plan<'a>) -> Result<Self, Fatal> {
+        let unable = || "set up a poller";
+        let poller = epoll::create(epoll::CreateFlags::CLOEXEC).or_unable(unable)?;
+        let watch = Watch::new().or_unable(unable)?;
+        add(&poller, watch.as_fd(), EVENTS).or_unable(unable)?;
+        if let Some(fd) = options.interrupt {
+            add(&poller, fd, INTERRUPT).or_unable(unable)?;
+        }
+        Ok(Self {
+            live,
+            options,
+            work: if plan.direction() == Direction::Up { Work::Start } else { Work::Stop },
+            plan,
+            watch,
+            children: None,
+            poller,
+            running: HashMap::new(),
+            listeners: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            failures: Vec::new(),
+            delayed: Vec::new(),
+            scandir: None,
+        })
+    }
+
+    fn is_up(&self) -> bool {
+        self.work == Work::Start
+    }
+
+    fn name(&self, id: Id) -> String {
+        show(self.live.database().name(id))
+    }
+
+    fn info(&self, id: Id, text: &str) {
+        let dry = if self.options.dry_run.is_some() { "dry run: " } else { "" };
+        self.options.call.info(&format!("{dry}service {}{text}", self.name(id)));
+    }
+
+    /// Begins to reload these services.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub(crate) fn reload(&mut self, ids: &[Id]) -> Result<(), Fatal> {
+        self.work = Work::Reload;
+        ids.iter().try_for_each(|id| self.begin(*id))
+    }
+
+    /// Carries the plan out.
+    ///
+    /// # Errors
+    /// The live state or the poller can't be used: code 111.
+    pub(crate) fn run(&mut self) -> Result<Changed, Fatal> {
+        let end = loop {
+            self.take_steps()?;
+            if self.is_idle() {
+                break End::Done;
+            }
+            if let Some(end) = self.wait()? {
+                break end;
+            }
+        };
+        let mut unfinished: Vec<_> = self.running.iter().map(|(id, r)| (*id, r.waits_for())).collect();
+        unfinished.sort_unstable();
+        if end == End::TimedOut && self.options.verbosity >= 1 {
+            let (verb, ..) = self.work.words();
+            for (id, waited_for) in &unfinished {
+                let text = format!(
+                    "out of time to {verb} service {}: it was waiting for {waited_for}",
+                    self.name(*id)
+                );
+                self.options.call.warn(&text);
+            }
+        }
+        Ok(Changed { end, failures: std::mem::take(&mut self.failures), unfinished })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.delayed.is_empty()
+    }
+
+    /// Begins everything that may begin.
+    fn take_steps(&mut self) -> Result<(), Fatal> {
+        for id in std::mem::take(&mut self.delayed) {
+            self.begin(id)?;
+        }
+        while let Some(step) = self.plan.next_step() {
+            match step {
+                Step::Begin(id) => {
+                    if self.options.verbosity >= 2 {
+                        self.info(id, &format!(": {}", self.work.words().1));
+                    }
+                    self.begin(id)?;
+                }
+                Step::Already(id) if self.options.verbosity >= 3 => {
+                    self.info(id, if self.is_up() { ": already up" } else { ": already down" });
+                }
+                Step::Essential(id) if self.options.verbosity >= 1 => {
+                    let text = format!("service {} is marked as essential, not stopping it", self.name(id));
+                    self.options.call.warn(&text);
+                }
+                Step::Already(_) | Step::Essential(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, id: Id) -> Result<(), Fatal> {
+        let Some(service) = self.live.database().service(id) else { return Ok(()) };
+        let (internal, longrun) = (service.is_internal(), service.is_longrun());
+        let timeout = self.timeout(id);
+        if let Some(ms) = self.options.dry_run {
+            self.print_dry_run(id)?;
+            self.running.insert(id, Running::Nothing);
+            self.deadlines.insert((clock::now() + Duration::from_millis(ms.into()), id));
+            return Ok(());
+        }
+        if internal {
+            return self.succeed(id);
+        }
+        let begun = if longrun { self.begin_longrun(id) } else { self.begin_oneshot(id) };
+        match begun {
+            Ok(None) => self.succeed(id)?,
+            Ok(Some(running)) => {
+                self.running.insert(id, running);
+                if timeout != 0 {
+                    self.deadlines.insert((clock::now() + Duration::from_millis(timeout.into()), id));
+                }
+            }
+            Err(None) if self.running.is_empty() => {
+                self.fail(id, Failure::Unable("no descriptors or processes are left".into()));
+            }
+            Err(None) => self.delayed.push(id),
+            Err(Some(failure)) => self.fail(id, failure),
+        }
+        Ok(())
+    }
+
+    /// The longest that a service may take, in milliseconds; 0 for no limit.
+    fn timeout(&self, id: Id) -> u32 {
+        let service = self.live.database().service(id);
+        service.map_or(0, |s| match self.work {
+            Work::Start => s.timeout_up,
+            Work::Stop => s.timeout_down,
+            Work::Reload => 0,
+        })
+    }
+
+    /// Begins a longrun's transition; `Err(None)`: not now, descriptors are short.
+    fn begin_longrun(&mut self, id: Id) -> Result<Option<Running>, Option<Failure>> {
+        if self.work == Work::Reload {
+            let servicedir = self.live.servicedir(id);
+            return match control::send(&servicedir, SUPERVISE, b"l") {
+                Ok(()) => Ok(None),
+                Err(e) => Err(Some(trouble_text(longrun::undelivered(e)))),
+            };
+        }
+        let up = self.is_up();
+        match Transition::begin(self.live.servicedir(id), up, &mut self.watch) {
+            Ok(None) => Ok(None),
+            Ok(Some(transition)) => {
+                self.listeners.insert(transition.index, id);
+                Ok(Some(Running::Longrun(transition)))
+            }
+            Err(Trouble::NoDescriptors) => Err(None),
+            Err(trouble) => Err(Some(trouble_text(trouble))),
+        }
+    }
+
+    /// Begins to run a oneshot's script; `Err(None)`: not now, descriptors or processes are short.
+    fn begin_oneshot(&mut self, id: Id) -> Result<Option<Running>, Option<Failure>> {
+        self.start_script(id).map_err(|e| match e {
+            Errno::MFILE | Errno::NFILE | Errno::AGAIN => None,
+            e => answer_failure(Answer::NotRun(e)),
+        })
+    }
+
+    /// Starts a script; `None` if there is nothing to run.
+    fn start_script(&mut self, id: Id) -> Result<Option<Running>, Errno> {
+        let script = self.work.script();
+        let Some(service) = self.live.database().service(id) else { return Ok(None) };
+        let argv = script.of(service).to_vec();
+        if argv.is_empty() {
+            return Ok(None);
+        }
+        let request = Request { script, name: service.name.clone(), argv };
+        let env = match &self.options.oneshots {
+            Oneshots::Direct(env) => env,
+            Oneshots::Host => {
+                match self.ask_host(&request) {
+                    Ok(socket) => {
+                        add(&self.poller, socket.as_fd(), HOSTS + u64::from(id))?;
+                        return Ok(Some(Running::Host(socket)));
+                    }
+                    Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => {}
+                    Err(e) => return Err(e),
+                }
+                &self.options.call.env
+            }
+        };
+        self.watch_children()?;
+        let pid = request.spawn(self.options.call, env, &[], &self.live.descriptors())?;
+        Ok(Some(Running::Child(pid)))
+    }
+
+    fn print_dry_run(&self, id: Id) -> Result<(), Fatal> {
+        if self.options.verbosity == 0 {
+            return Ok(());
+        }
+        let longrun = self.live.database().service(id).is_some_and(Service::is_longrun);
+        let mut line = b"s6-rc-dryrun: ".to_vec();
+        if longrun {
+            let servicedir = self.live.servicedir(id);
+            let ready =
+                rustix::fs::access(join(&servicedir, b"notification-fd"), rustix::fs::Access::EXISTS).is_ok();
+            let how: &[u8] = match (self.is_up(), ready) {
+                (true, true) => b"s6-svc -uwU -- ",
+                (true, false) => b"s6-svc -uwu -- ",
+                (false, _) => b"s6-svc -dwD -- ",
+            };
+            line.extend([how, &servicedir].concat());
+        } else {
+            let word = if self.is_up() { "up" } else { "down" };
+            let text =
+                format!("s6-rc-oneshot-run -l {} {word} {id} # {}", show(self.live.path()), self.name(id));
+            line.extend(text.bytes());
+        }
+        let mut out = tool::Out::new();
+        out.line(&line)?;
+        out.flush()
+    }
+
+    fn succeed(&mut self, id: Id) -> Result<(), Fatal> {
+        let up = self.is_up();
+        self.forget(id);
+        if self.options.dry_run.is_none() && self.work != Work::Reload {
+            let longrun =
+                self.live.database().service(id).is_some_and(|s| s.is_longrun() && !s.is_internal());
+            if longrun {
+                let file = join(&self.live.servicedir(id), b"down");
+                let done = if up { rustix::fs::unlink(&file) } else { create(CWD, &file, b"", 0o644) };
+                match done {
+                    Ok(()) | Err(Errno::NOENT | Errno::EXIST) => {}
+                    Err(e) if self.options.verbosity >= 1 => {
+                        let verb = if up { "unlink" } else { "touch" };
+                        self.options.call.warn(&format!(
+                            "unable to {verb} {}: {}",
+                            show(&file),
+                            sys::strerror(e)
+                        ));
+                    }
+                    Err(_) => {}
+                }
+            }
+            self.live.set_up(id, up)?;
+        }
+        if self.options.verbosity >= 2 {
+            self.info(id, &format!(" successfully {}", self.work.words().2));
+        }
+        self.plan.finished(id, true);
+        Ok(())
+    }
+
+    fn fail(&mut self, id: Id, failure: Failure) {
+        if let Some(Running::Longrun(_)) = self.forget(id)
+            && self.is_up()
+        {
+            // Down is a state that is known, half started isn't.
+            let _ = control::send(&self.live.servicedir(id), SUPERVISE, b"d");
+        }
+        if self.options.verbosity >= 1 {
+            let dry = if self.options.dry_run.is_some() { "(dry run) " } else { "" };
+            let (verb, ..) = self.work.words();
+            let text = format!("unable to {dry}{verb} service {}: {failure}", self.name(id));
+            self.options.call.warn(&text);
+        }
+        self.failures.push((id, failure));
+        self.plan.finished(id, false);
+    }
+
+    /// Stops waiting for a transition.
+    fn forget(&mut self, id: Id) -> Option<Running> {
+        if !self.deadlines.is_empty() {
+            self.deadlines.retain(|(_, other)| *other != id);
+        }
+        let running = self.running.remove(&id);
+        if let Some(Running::Longrun(transition)) = &running {
+            self.watch.remove(transition.index);
+            self.listeners.remove(&transition.index);
+        }
+        running
+    }
+
+    /// Waits for something to happen and deals with it; the end, if that is what happened.
+    fn wait(&mut self) -> Result<Option<End>, Fatal> {
+        let next = self.deadlines.first().map(|(at, _)| *at).into_iter().chain(self.options.deadline).min();
+        let left = next.map(|at| at.saturating_sub(clock::now()));
+        let timeout = left.and_then(|l| Timespec::try_from(l).ok());
+        let mut events = Vec::with_capacity(64);
+        match epoll::wait(&self.poller, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(Fatal::unable("wait for events", e)),
+        }
+        for event in events {
+            match event.data.u64() {
+                EVENTS => self.hear()?,
+                CHILDREN => self.reap()?,
+                INTERRUPT => return self.interrupted(),
+                host => {
+                    if let Ok(id) = Id::try_from(host - HOSTS) {
+                        self.read_answer(id)?;
+                    }
+                }
+            }
+        }
+        self.expire()?;
+        let over = self.options.deadline.is_some_and(|d| d <= clock::now());
+        Ok((over && !self.is_idle()).then_some(End::TimedOut))
+    }
+
+    fn hear(&mut self) -> Result<(), Fatal> {
+        while let Some((index, letters)) =
+            self.watch.next(Some(Moment::ZERO)).or_unable(|| "listen to supervisors")?
+        {
+            let Some(id) = self.listeners.get(&index).copied() else { continue };
+            let Some(Running::Longrun(transition)) = self.running.get(&id) else { continue };
+            match transition.hear(&letters) {
+                Progress::Waiting => {}
+                Progress::Done => self.succeed(id)?,
+                Progress::Failed(trouble) => self.fail(id, trouble_text(trouble)),
+            }
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self) -> Result<(), Fatal> {
+        if let Some((children, _)) = &self.children {
+            while children.read().or_unable(|| "read signals")?.is_some() {}
+        }
+        let pids: Vec<_> = self
+            .running
+            .iter()
+            .filter_map(|(id, r)| if let Running::Child(pid) = r { Some((*id, *pid)) } else { None })
+            .collect();
+        for (id, pid) in pids {
+            match reap_one(pid) {
+                Ok(None) => {}
+                Ok(Some(ended)) => self.script_ended(id, Answer::Ended(ended))?,
+                Err(e) => self.script_ended(id, Answer::NotRun(e))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn read_answer(&mut self, id: Id) -> Result<(), Fatal> {
+        let Some(Running::Host(socket)) = self.running.get(&id) else { return Ok(()) };
+        let answer = read_answer(socket.as_fd());
+        self.script_ended(id, answer)
+    }
+
+    fn script_ended(&mut self, id: Id, answer: Answer) -> Result<(), Fatal> {
+        match answer_failure(answer) {
+            None => self.succeed(id)?,
+            Some(failure) => self.fail(id, failure),
+        }
+        Ok(())
+    }
+
+    /// Ends the transitions whose time is over.
+    fn expire(&mut self) -> Result<(), Fatal> {
+        let now = clock::now();
+        while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            self.deadlines.pop_first();
+            let Some(running) = self.running.get(&id) else { continue };
+            if let Running::Nothing = running {
+                self.succeed(id)?;
+                continue;
+            }
+            let waited_for = running.waits_for();
+            terminate(running);
+            let after = self.timeout(id);
+            self.fail(id, Failure::TimedOut { after, waited_for });
+        }
+        Ok(())
+    }
+
+    /// The caller wants an end: longruns are given up, and oneshots as the options say.
+    fn interrupted(&mut self) -> Result<Option<End>, Fatal> {
+        if self.options.verbosity >= 2 {
+            self.options.call.warn("interrupted: beginning nothing more");
+        }
+        self.plan.stop();
+        for id in std::mem::take(&mut self.delayed) {
+            self.fail(id, Failure::Interrupted);
+        }
+        let longruns: Vec<Id> = self
+            .running
+            .iter()
+            .filter(|(_, r)| !matches!(r, Running::Child(_) | Running::Host(_)))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in longruns {
+            self.fail(id, Failure::Interrupted);
+        }
+        if let Some(fd) = self.options.interrupt {
+            epoll::delete(&self.poller, fd).or_unable(|| "change the poller")?;
+        }
+        match self.options.on_interrupt {
+            OnInterrupt::Abandon => self.running.values().for_each(terminate),
+            OnInterrupt::FinishOneshots => {
+                while !self.is_idle() {
+                    if self.wait()? == Some(End::TimedOut) {
+                        return Ok(Some(End::TimedOut));
+                    }
+                }
+            }
+        }
+        Ok(Some(End::Interrupted))
+    }
+
+    /// Begins to hear of children's ends.
+    fn watch_children(&mut self) -> Result<(), Errno> {
+        if self.children.is_none() {
+            // A parent that ignores its children never learns how they ended.
+            signal::set_default(signal::CHLD)?;
+            let mask = signal::block(&Set::empty());
+            let children = SignalFd::new(&Set::of(&[signal::CHLD]))?;
+            add(&self.poller, children.as_fd(), CHILDREN)?;
+            self.children = Some((children, mask));
+        }
+        Ok(())
+    }
+
+    fn ask_host(&mut self, request: &Request) -> Result<OwnedFd, Errno> {
+        if self.scandir.is_none() {
+            self.scandir = Some(self.live.scandir().map_err(|_| Errno::NOENT)?);
+        }
+        ask_host(self.scandir.as_deref().unwrap_or_default(), request)
+    }
+}
+
+impl Drop for Engine<'_> {
+    /// Gives the caller's signal mask back.
+    fn drop(&mut self) {
+        if let Some((_, mask)) = &self.children {
+            signal::set_mask(mask);
+        }
+    }
+}
+
+fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
+    epoll::add(poller, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)
+}
+
+fn trouble_text(trouble: Trouble) -> Failure {
+    match trouble {
+        Trouble::NotSupervised => Failure::Unable("no supervisor runs on its service directory".into()),
+        Trouble::Permanent => Failure::Permanent,
+        Trouble::NoDescriptors => Failure::Unable("no descriptors are left".into()),
+        Trouble::Failed(e) => Failure::Unable(format!("its supervisor can't be used: {}", sys::strerror(e))),
+    }
+}
+
+/// Why a script's end is a failure; `None` if it isn't.
+pub(crate) fn answer_failure(answer: Answer) -> Option<Failure> {
+    match answer {
+        Answer::Ended(Ended::Exited(0)) => None,
+        Answer::Ended(Ended::Exited(code)) => Some(Failure::Exited(code)),
+        Answer::Ended(Ended::Killed(signal)) => Some(Failure::Killed(signal)),
+        Answer::NotRun(e) => {
+            Some(Failure::Unable(format!("its script could not be run: {}", sys::strerror(e))))
+        }
+    }
+}
+
+/// Reads what the host's runner says; its silent end counts as a script that could not be run.
+pub(crate) fn read_answer(socket: BorrowedFd<'_>) -> Answer {
+    let mut bytes = [0; 2];
+    match rustix::io::retry_on_intr(|| rustix::io::read(socket, &mut bytes)) {
+        Ok(2) => Answer::decode(&bytes).unwrap_or(Answer::NotRun(Errno::PROTO)),
+        Ok(_) => Answer::NotRun(Errno::PIPE),
+        Err(e) => Answer::NotRun(e),
+    }
+}
+
+/// Asks a script to end.
+fn terminate(running: &Running) {
+    match running {
+        Running::Child(pid) => {
+            let _ = rustix::process::kill_process(*pid, Signal::TERM);
+            let _ = rustix::process::kill_process(*pid, Signal::CONT);
+        }
+        Running::Host(socket) => {
+            let _ = rustix::net::send(socket, &[TERMINATE], rustix::net::SendFlags::NOSIGNAL);
+        }
+        Running::Longrun(_) | Running::Nothing => {}
+    }
+}

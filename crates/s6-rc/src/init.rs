@@ -1,0 +1,310 @@
+//! Making the live state from a compiled database: everything down, the longruns supervised.
+
+use crate::compile::temporary_name;
+use crate::folder::{Kind, create, entries, join, open_directory, split, with_umask};
+use crate::live::{Live, Lock, load};
+use crate::tree;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{AtFlags, CWD, Mode};
+use rustix::io::Errno;
+use s6::clock::{self, Moment};
+use s6::control::{self, SVSCAN, Undelivered};
+use tool::{Fatal, OrUnable, diag::show};
+
+/// What to make the live state of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The directory that a host supervises; absolute.
+    pub scandir: Vec<u8>,
+    /// The compiled database; absolute.
+    pub compiled: Vec<u8>,
+    /// Where the live state is to be; absolute.
+    pub live: Vec<u8>,
+    /// What stands before a longrun's name in the scan directory.
+    pub prefix: Vec<u8>,
+    /// When to give up waiting for the supervisors, in milliseconds from now.
+    pub timeout: Option<u32>,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub enum Initialized {
+    /// The live state is new.
+    New(Live),
+    /// There was one already for the same database, and it lives.
+    Running(Vec<u8>),
+    /// There was one already, which the link had got lost of.
+    Recovered(Vec<u8>),
+}
+
+/// The purposes in the names of live directories.
+pub(crate) const PURPOSES: [&str; 2] = ["s6-rc-init", "s6-rc-update"];
+
+/// Makes the live state, and waits until all longruns are supervised.  `interrupt`: give up when this can be read.
+///
+/// # Errors
+/// Code 100 if no host runs on the scan directory, 102 if there is a live state already for something else, 4 if the
+/// database is damaged, 111 for everything else.
+pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Initialized, Fatal> {
+    let deadline = options.timeout.map(|ms| clock::now() + std::time::Duration::from_millis(ms.into()));
+    check_scandir(&options.scandir)?;
+    let (parent, name) = split(&options.live);
+    let parent_fd = open_directory(CWD, parent).or_unable(|| format!("open {}", show(parent)))?;
+    let mut stale = None;
+    match rustix::fs::readlinkat(&parent_fd, name, Vec::new()) {
+        Ok(target) => {
+            let existing = join(parent, target.as_bytes());
+            if is_alive(&existing, options)? {
+                return Ok(Initialized::Running(existing));
+            }
+            stale = Some(target.into_bytes()).filter(|t| is_live_name(t, name));
+        }
+        Err(Errno::NOENT) => {
+            for entry in entries(parent_fd.as_fd()).or_unable(|| format!("read {}", show(parent)))? {
+                let existing = join(parent, &entry.name);
+                if entry.kind == Kind::Directory
+                    && is_live_name(&entry.name, name)
+                    && is_alive(&existing, options)?
+                {
+                    link(parent_fd.as_fd(), &entry.name, name)
+                        .or_unable(|| format!("symlink {}", show(&options.live)))?;
+                    return Ok(Initialized::Recovered(existing));
+                }
+            }
+        }
+        Err(e) => return Err(Fatal::unable(&format!("make {}", show(&options.live)), e)),
+    }
+    let database = load(&options.compiled)?;
+    let longruns: Vec<Vec<u8>> = database
+        .services()
+        .iter()
+        .filter(|s| s.is_longrun() && !s.is_internal())
+        .map(|s| s.name.clone())
+        .collect();
+    let state = vec![0; database.len()];
+    let directory = with_umask(|| make(options, PURPOSES[0], &state))?;
+    let path = join(parent, &directory);
+    let done = with_umask(|| fill(options, &path, &longruns)).and_then(|()| {
+        link(parent_fd.as_fd(), &directory, name).or_unable(|| format!("symlink {}", show(&options.live)))?;
+        supervise(&options.scandir, &path, &options.prefix, &longruns, deadline, interrupt).inspect_err(
+            |_| {
+                let _ = rustix::fs::unlinkat(&parent_fd, name, AtFlags::empty());
+            },
+        )
+    });
+    if let Err(fatal) = done {
+        unlink_all(&options.scandir, &path, &options.prefix, &longruns);
+        let _ = tree::remove(parent_fd.as_fd(), &directory);
+        return Err(fatal);
+    }
+    if let Some(old) = stale {
+        let _ = tree::remove(parent_fd.as_fd(), &old);
+    }
+    Live::open(&options.live, Lock::Exclusive, true).map(Initialized::New)
+}
+
+fn check_scandir(scandir: &[u8]) -> Result<(), Fatal> {
+    control::send(scandir, SVSCAN, b"").map_err(|e| match e {
+        Undelivered::NobodyListens => {
+            Fatal::new(100, format!("s6-svscan is not running on {}", show(scandir)))
+        }
+        Undelivered::NotThere => {
+            Fatal::new(111, format!("{} has no control directory of a scan directory", show(scandir)))
+        }
+        Undelivered::Failed(e) => Fatal::unable(&format!("check {}", show(scandir)), e),
+    })
+}
+
+/// Whether `file` is a name that a live directory for the link `name` can have.
+fn is_live_name(file: &[u8], name: &[u8]) -> bool {
+    let rest = file.strip_prefix(name).and_then(|r| r.strip_prefix(b":"));
+    rest.is_some_and(|r| PURPOSES.iter().any(|p| r.starts_with(p.as_bytes())))
+}
+
+/// Whether supervisors run on an existing live directory.
+///
+/// # Errors
+/// Code 102 if they do, and it was made with other options.
+fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
+    let servicedirs = join(existing, b"servicedirs");
+    let Ok(dir) = open_directory(CWD, &servicedirs) else { return Ok(false) };
+    let found = entries(dir.as_fd()).or_unable(|| format!("read {}", show(&servicedirs)))?;
+    let supervised = |name: &[u8]| control::is_supervised(&join(&servicedirs, name)).unwrap_or(false);
+    if !found.iter().any(|e| supervised(&e.name)) {
+        return Ok(false);
+    }
+    let target = |link: &[u8]| rustix::fs::readlink(join(existing, link), Vec::new()).map(|t| t.into_bytes());
+    let differs = |what: &str, own: &[u8], wanted: &[u8]| {
+        let text = format!("{} has {what} {}, not {}", show(existing), show(own), show(wanted));
+        Err(Fatal::new(102, format!("there is a live state already: {text}")))
+    };
+    let scandir = target(b"scandir").unwrap_or_default();
+    if scandir != options.scandir {
+        return differs("the scan directory", &scandir, &options.scandir);
+    }
+    let prefix = crate::folder::read(CWD, &join(existing, b"prefix"), 4096).unwrap_or_default();
+    if prefix != options.prefix {
+        return differs("the prefix", &prefix, &options.prefix);
+    }
+    let compiled = target(b"compiled").unwrap_or_default();
+    if compiled != options.compiled {
+        return differs("the database", &compiled, &options.compiled);
+    }
+    Ok(true)
+}
+
+/// Makes `name` a link to `target`, whatever it was before.
+pub(crate) fn link(at: BorrowedFd<'_>, target: &[u8], name: &[u8]) -> Result<(), Errno> {
+    match rustix::fs::symlinkat(target, at, name) {
+        Err(Errno::EXIST) => {}
+        done => return done,
+    }
+    let temporary = temporary_name(name, "link");
+    rustix::fs::symlinkat(target, at, &temporary)?;
+    rustix::fs::renameat(at, &temporary, at, name).inspect_err(|_| {
+        let _ = rustix::fs::unlinkat(at, &temporary, AtFlags::empty());
+    })
+}
+
+/// Makes a live directory without service directories beside the link; its name.
+pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec<u8>, Fatal> {
+    let (parent, name) = split(&options.live);
+    let unable = |what: &[u8]| format!("make {}", show(&join(parent, what)));
+    let parent_fd = open_directory(CWD, parent).or_unable(|| format!("open {}", show(parent)))?;
+    let directory = temporary_name(name, purpose);
+    rustix::fs::mkdirat(&parent_fd, &directory, Mode::from_raw_mode(0o755))
+        .or_unable(|| unable(&directory))?;
+    let dir = open_directory(parent_fd.as_fd(), &directory).or_unable(|| unable(&directory))?;
+    let filled = rustix::fs::symlinkat(&options.compiled, &dir, "compiled")
+        .and_then(|()| rustix::fs::symlinkat(&options.scandir, &dir, "scandir"))
+        .and_then(|()| create(dir.as_fd(), b"prefix", &options.prefix, 0o644))
+        .and_then(|()| create(dir.as_fd(), b"state", state, 0o644))
+        .and_then(|()| create(dir.as_fd(), b"lock", b"", 0o600))
+        .and_then(|()| rustix::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)));
+    if let Err(e) = filled {
+        let _ = tree::remove(parent_fd.as_fd(), &directory);
+        return Err(Fatal::unable(&unable(&directory), e));
+    }
+    Ok(directory)
+}
+
+/// Copies the service directories of these longruns into a live directory, all of them down.
+fn fill(options: &Options, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fatal> {
+    let from_path = join(&options.compiled, b"servicedirs");
+    let to_path = join(live, b"servicedirs");
+    let from = open_directory(CWD, &from_path).or_unable(|| format!("open {}", show(&from_path)))?;
+    let to = open_directory(CWD, &to_path).or_unable(|| format!("open {}", show(&to_path)))?;
+    for name in longruns {
+        copy_servicedir(from.as_fd(), to.as_fd(), name)
+            .and_then(|()| create(to.as_fd(), &join(name, b"down"), b"", 0o644))
+            .or_unable(|| format!("copy {} to {}", show(&join(&from_path, name)), show(&to_path)))?;
+    }
+    Ok(())
+}
+
+/// Copies one service directory of a compiled database.
+///
+/// Its files never change there, so they are shared by hard links where the file system allows; `data`, `env` and
+/// other directories are copied, because services write into them.
+pub(crate) fn copy_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    let source = open_directory(from, name)?;
+    match rustix::fs::mkdirat(to, name, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(e) => return Err(e),
+    }
+    for entry in entries(source.as_fd())? {
+        copy_part(source.as_fd(), &entry.name, to, &join(name, &entry.name), entry.kind == Kind::File)?;
+    }
+    Ok(())
+}
+
+fn copy_part(
+    source: BorrowedFd<'_>,
+    name: &[u8],
+    to: BorrowedFd<'_>,
+    path: &[u8],
+    may_link: bool,
+) -> Result<(), Errno> {
+    if may_link && rustix::fs::linkat(source, name, to, path, AtFlags::empty()).is_ok() {
+        return Ok(());
+    }
+    tree::copy(source, name, to, path)
+}
+
+/// Takes the links of longruns into a live directory out of the scan directory, and tells its host.
+pub(crate) fn unlink_all(scandir: &[u8], live: &[u8], prefix: &[u8], longruns: &[Vec<u8>]) {
+    for name in longruns {
+        let file = join(scandir, &[prefix, name].concat());
+        let target = rustix::fs::readlink(&file, Vec::new());
+        if target.is_ok_and(|t| t.as_bytes() == join(&join(live, b"servicedirs"), name)) {
+            let _ = rustix::fs::unlink(&file);
+        }
+    }
+    let _ = control::send(scandir, SVSCAN, b"an");
+}
+
+/// Links service directories into the scan directory, and waits until each is supervised.
+pub(crate) fn supervise(
+    scandir: &[u8],
+    live: &[u8],
+    prefix: &[u8],
+    longruns: &[Vec<u8>],
+    deadline: Option<Moment>,
+    interrupt: Option<BorrowedFd<'_>>,
+) -> Result<(), Fatal> {
+    let dir = open_directory(CWD, scandir).or_unable(|| format!("open {}", show(scandir)))?;
+    let servicedirs = join(live, b"servicedirs");
+    for name in longruns {
+        let file = [prefix, name].concat();
+        link(dir.as_fd(), &join(&servicedirs, name), &file)
+            .or_unable(|| format!("symlink {}", show(&join(scandir, &file))))?;
+    }
+    if longruns.is_empty() {
+        return Ok(());
+    }
+    control::send(scandir, SVSCAN, b"a").map_err(|e| match e {
+        Undelivered::NobodyListens | Undelivered::NotThere => {
+            Fatal::new(100, format!("s6-svscan is not running on {}", show(scandir)))
+        }
+        Undelivered::Failed(e) => Fatal::unable(&format!("control {}", show(scandir)), e),
+    })?;
+    longruns.iter().try_for_each(|name| await_supervisor(&join(&servicedirs, name), deadline, interrupt))
+}
+
+/// Waits until a supervisor runs on the directory.  The host takes up all new directories in one go, so that after the
+/// first few waits the others are there already, and cost one look.
+fn await_supervisor(
+    servicedir: &[u8],
+    deadline: Option<Moment>,
+    interrupt: Option<BorrowedFd<'_>>,
+) -> Result<(), Fatal> {
+    let listens = || control::send(servicedir, control::SUPERVISE, b"").is_ok();
+    if listens() {
+        return Ok(());
+    }
+    let unable = || format!("wait for the supervisor of {}", show(servicedir));
+    let event = join(servicedir, b"event");
+    let group = rustix::process::getegid().as_raw();
+    s6::fifodir::make(&event, Some(group), false).or_unable(unable)?;
+    let mut watch = s6::watch::Watch::new().or_unable(unable)?;
+    watch.add(&event).or_unable(unable)?;
+    while !listens() {
+        if let Some(fd) = interrupt {
+            watch.wait_with(fd, deadline).or_unable(unable)?;
+            if is_readable(fd) {
+                return Err(Fatal::unable(&unable(), Errno::INTR));
+            }
+        }
+        if watch.next(deadline).or_unable(unable)?.is_none() {
+            return Err(Fatal::unable(&unable(), Errno::TIMEDOUT));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a descriptor can be read at once.
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|n| n > 0)
+}

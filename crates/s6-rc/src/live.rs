@@ -1,0 +1,197 @@
+//! The live state: which database is current, and which of its services are up.
+//!
+//! `LIVE` is a link to the directory `LIVE:…` beside it.  In that directory:
+//!
+//! | name | what |
+//! |---|---|
+//! | `compiled` | a link to the compiled database |
+//! | `scandir` | a link to the scan directory whose host supervises the longruns |
+//! | `prefix` | what stands before a longrun's name in the scan directory |
+//! | `servicedirs/NAME` | the longruns' service directories; each has a file `down` while it is down |
+//! | `state` | one byte for each service, by number: bit 0 is set while it is up |
+//! | `lock` | locked, flock(2), shared by those who look and exclusively by those who change |
+
+use crate::database::{Database, Id};
+use crate::folder::{join, read};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::rc::Rc;
+use tool::{Fatal, OrUnable, diag::show};
+
+/// Where the live state is by default.
+pub const LIVE: &[u8] = b"/run/s6-rc";
+
+/// The compiled database that a machine boots by default.
+pub const BOOT_DATABASE: &[u8] = b"/etc/s6-rc/compiled/current";
+
+/// The largest database file that is read, in bytes.
+const DATABASE_LIMIT: usize = 1 << 30;
+
+/// How the lock is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// With others who only look.  Who may not open the lock looks without it.
+    Shared,
+    /// Alone.
+    Exclusive,
+    /// Not at all: the caller knows that nobody else is there.
+    None,
+}
+
+/// Reads the compiled database in the directory `compiled`.
+///
+/// # Errors
+/// Code 111 if it can't be read, 4 if it is damaged.
+pub fn load(compiled: &[u8]) -> Result<Database, Fatal> {
+    let path = join(compiled, b"db");
+    let file = read(CWD, &path, DATABASE_LIMIT).or_unable(|| format!("read {}", show(&path)))?;
+    crate::format::decode(&file)
+        .map_err(|damage| Fatal::new(4, format!("invalid service database {}: {damage}", show(&path))))
+}
+
+/// The live state, open.
+#[derive(Debug)]
+pub struct Live {
+    path: Vec<u8>,
+    database: Rc<Database>,
+    state: Vec<u8>,
+    file: Option<OwnedFd>,
+    lock: Option<OwnedFd>,
+}
+
+fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<OwnedFd>, Fatal> {
+    let (flags, operation) = match (kind, block) {
+        (Lock::None, _) => return Ok(None),
+        (Lock::Shared, true) => (OFlags::RDONLY, FlockOperation::LockShared),
+        (Lock::Shared, false) => (OFlags::RDONLY, FlockOperation::NonBlockingLockShared),
+        (Lock::Exclusive, true) => (OFlags::RDWR, FlockOperation::LockExclusive),
+        (Lock::Exclusive, false) => (OFlags::RDWR, FlockOperation::NonBlockingLockExclusive),
+    };
+    let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(Errno::ACCESS) if kind == Lock::Shared => return Ok(None),
+        done => done.or_unable(|| format!("take lock {}", show(path)))?,
+    };
+    rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, operation)).map_err(|e| match e {
+        Errno::WOULDBLOCK => {
+            Fatal::new(111, format!("unable to take lock {}: another command is using it", show(path)))
+        }
+        e => Fatal::unable(&format!("take lock {}", show(path)), e),
+    })?;
+    Ok(Some(fd))
+}
+
+impl Live {
+    /// Opens the live state in `path`; with `block`, waits for those who use it.
+    ///
+    /// # Errors
+    /// Code 111 if it isn't there or is locked, 4 if it or its database is damaged.
+    pub fn open(path: &[u8], lock: Lock, block: bool) -> Result<Self, Fatal> {
+        let lock_path = join(path, b"lock");
+        let locked = take_lock(&lock_path, lock, block)?;
+        let database = load(&join(path, b"compiled"))?;
+        let state_path = join(path, b"state");
+        let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };
+        let file = rustix::fs::open(&state_path, flags | OFlags::CLOEXEC, Mode::empty())
+            .or_unable(|| format!("read {}", show(&state_path)))?;
+        let state = crate::folder::read_all(&file, database.len() + 1)
+            .or_unable(|| format!("read {}", show(&state_path)))?;
+        if state.len() != database.len() {
+            let text = format!("{} is not the state of the current database", show(&state_path));
+            return Err(Fatal::new(4, text));
+        }
+        Ok(Self { path: path.to_vec(), database: Rc::new(database), state, file: Some(file), lock: locked })
+    }
+
+    /// Where it is, as the caller named it.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// The current database.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// A handle on the database that stays good while the state changes.
+    pub(crate) fn database_handle(&self) -> Rc<Database> {
+        Rc::clone(&self.database)
+    }
+
+    /// What a child must not see: the lock would outlive us in it.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.file.iter().chain(&self.lock).map(AsFd::as_fd).collect()
+    }
+
+    /// Whether a service is up.
+    #[must_use]
+    pub fn is_up(&self, id: Id) -> bool {
+        self.state.get(id as usize).is_some_and(|s| s & 1 != 0)
+    }
+
+    /// For each service whether it is up.
+    #[must_use]
+    pub fn up(&self) -> Vec<bool> {
+        self.state.iter().map(|s| s & 1 != 0).collect()
+    }
+
+    /// Writes down that a service is up or down now.
+    ///
+    /// # Errors
+    /// The state can't be written: code 111.
+    pub fn set_up(&mut self, id: Id, up: bool) -> Result<(), Fatal> {
+        let Some(byte) = self.state.get_mut(id as usize) else { return Ok(()) };
+        *byte = u8::from(up);
+        let Some(file) = &self.file else { return Ok(()) };
+        rustix::io::retry_on_intr(|| rustix::io::pwrite(file, &[u8::from(up)], u64::from(id)))
+            .or_unable(|| format!("write {}", show(&join(&self.path, b"state"))))?;
+        Ok(())
+    }
+
+    /// The service directory of a longrun.
+    #[must_use]
+    pub fn servicedir(&self, id: Id) -> Vec<u8> {
+        join(&join(&self.path, b"servicedirs"), self.database.name(id))
+    }
+
+    /// The scan directory that the longruns are in.
+    ///
+    /// # Errors
+    /// The link can't be read: code 111.
+    pub fn scandir(&self) -> Result<Vec<u8>, Fatal> {
+        let link = join(&self.path, b"scandir");
+        let target =
+            rustix::fs::readlink(&link, Vec::new()).or_unable(|| format!("readlink {}", show(&link)))?;
+        Ok(target.into_bytes())
+    }
+
+    /// Selects the atomic services that names stand for.
+    ///
+    /// # Errors
+    /// Code 3 for a name that the database doesn't know.
+    pub fn select(&self, names: &[Vec<u8>]) -> Result<Vec<bool>, Fatal> {
+        select(&self.database, names)
+    }
+}
+
+/// Selects the atomic services that names stand for, as one flag for each service.
+///
+/// # Errors
+/// Code 3 for a name that the database doesn't know.
+pub fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>, Fatal> {
+    let mut selection = vec![false; database.len()];
+    for name in names {
+        let ids = database.atomics(name).ok_or_else(|| {
+            Fatal::new(3, format!("{} is not a service or bundle of this database", show(name)))
+        })?;
+        for id in ids {
+            if let Some(slot) = selection.get_mut(id as usize) {
+                *slot = true;
+            }
+        }
+    }
+    Ok(selection)
+}

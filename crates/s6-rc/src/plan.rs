@@ -1,0 +1,327 @@
+//! The planner: which transition may begin now.
+//!
+//! It knows the graph, which services are up and which ones were selected, and is told how each transition ended; it
+//! never looks at a process, a file or a clock.  The rules:
+//!
+//! - Upwards, a service begins when all its dependencies are up; downwards, when all its dependents are down.
+//! - Whatever may begin is given out at once; independent services never wait for each other.
+//! - A failure keeps only those from beginning that need the failed service, directly or not.
+//! - A service that is already where it should be costs nothing.
+//! - Downwards, an essential service stays up unless force is used, and so does what it needs.
+
+use crate::database::{Database, Id};
+use std::collections::VecDeque;
+
+/// Which way services are brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Up: dependencies first.
+    Up,
+    /// Down: dependents first.
+    Down,
+}
+
+/// What to do about a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Begin its transition, and tell [`Plan::finished`] how it ended.
+    Begin(Id),
+    /// Nothing: it is there already.
+    Already(Id),
+    /// Nothing: it is essential and stays up.
+    Essential(Id),
+}
+
+/// One change in one direction.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    database: &'a Database,
+    direction: Direction,
+    force: bool,
+    up: Vec<bool>,
+    selected: Vec<bool>,
+    /// How many neighbours each service still waits for.
+    waiting: Vec<u32>,
+    steps: VecDeque<Step>,
+    running: usize,
+    stopped: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// A plan to bring `selected` services, a selection that is closed in this direction, where they should be.
+    #[must_use]
+    pub fn new(
+        database: &'a Database,
+        direction: Direction,
+        up: Vec<bool>,
+        selected: Vec<bool>,
+        force: bool,
+    ) -> Self {
+        let needs = |id: usize| {
+            let service = database.services().get(id);
+            service.map_or(0, |s| match direction {
+                Direction::Up => s.dependencies.len(),
+                Direction::Down => s.dependents.len(),
+            })
+        };
+        let waiting = (0..database.len()).map(|id| u32::try_from(needs(id)).unwrap_or(u32::MAX)).collect();
+        let mut plan = Self {
+            database,
+            direction,
+            force,
+            up,
+            selected,
+            waiting,
+            steps: VecDeque::new(),
+            running: 0,
+            stopped: false,
+        };
+        let ids = 0..Id::try_from(database.len()).unwrap_or(Id::MAX);
+        let free: Vec<Id> = ids.filter(|id| plan.waiting.get(*id as usize) == Some(&0)).collect();
+        plan.examine(free);
+        plan
+    }
+
+    fn is(&self, list: &[bool], id: Id) -> bool {
+        list.get(id as usize).copied().unwrap_or(false)
+    }
+
+    /// Decides about services that wait for nobody any more, and about those whom that sets free.
+    fn examine(&mut self, mut free: Vec<Id>) {
+        // Taken from the end: keep the order of the numbers.
+        free.reverse();
+        while let Some(id) = free.pop() {
+            if !self.is(&self.selected, id) {
+                continue;
+            }
+            let up = self.direction == Direction::Up;
+            let essential = self.database.service(id).is_some_and(crate::database::Service::is_essential);
+            if self.is(&self.up, id) == up {
+                self.steps.push_back(Step::Already(id));
+                free.extend(self.release(id).into_iter().rev());
+            } else if !up && essential && !self.force {
+                self.steps.push_back(Step::Essential(id));
+            } else {
+                self.steps.push_back(Step::Begin(id));
+            }
+        }
+    }
+
+    /// Tells those who wait for a service that it is where it should be; who waits for nobody else.
+    fn release(&mut self, id: Id) -> Vec<Id> {
+        let Some(service) = self.database.service(id) else { return Vec::new() };
+        let next = match self.direction {
+            Direction::Up => &service.dependents,
+            Direction::Down => &service.dependencies,
+        };
+        let mut free = Vec::new();
+        for id in next {
+            if let Some(count) = self.waiting.get_mut(*id as usize) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    free.push(*id);
+                }
+            }
+        }
+        free
+    }
+
+    /// The next thing to do; `None` until a transition has finished, or for good if none is running.
+    pub fn next_step(&mut self) -> Option<Step> {
+        if self.stopped {
+            return None;
+        }
+        let step = self.steps.pop_front();
+        if let Some(Step::Begin(_)) = step {
+            self.running += 1;
+        }
+        step
+    }
+
+    /// How a transition that was begun has ended.
+    pub fn finished(&mut self, id: Id, success: bool) {
+        self.running = self.running.saturating_sub(1);
+        if success {
+            if let Some(slot) = self.up.get_mut(id as usize) {
+                *slot = self.direction == Direction::Up;
+            }
+            let free = self.release(id);
+            self.examine(free);
+        }
+    }
+
+    /// Which way it goes.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Begins nothing any more.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// How many transitions have begun and not ended.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running
+    }
+
+    /// Which services are up.
+    #[must_use]
+    pub fn up(&self) -> &[bool] {
+        &self.up
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::tests::oneshots;
+    use proptest::prelude::*;
+
+    /// A graph without cycles (each service depends only on ones of lower numbers), what is up, what is selected, what
+    /// fails, and the order in which transitions end.
+    #[derive(Debug, Clone)]
+    struct World {
+        dependencies: Vec<Vec<Id>>,
+        up: Vec<bool>,
+        selected: Vec<bool>,
+        fails: Vec<bool>,
+        ends: Vec<u8>,
+    }
+
+    fn world() -> impl Strategy<Value = World> {
+        (1..14_usize).prop_flat_map(|n| {
+            let flags = || prop::collection::vec(any::<bool>(), n);
+            let rare = prop::collection::vec(prop::bool::weighted(0.2), n);
+            let edges = prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..4), n);
+            (edges, flags(), flags(), rare, prop::collection::vec(any::<u8>(), n)).prop_map(
+                |(edges, up, selected, fails, ends)| {
+                    let dependencies = edges
+                        .into_iter()
+                        .enumerate()
+                        .map(|(i, list)| {
+                            let mut on: Vec<Id> = match i {
+                                0 => Vec::new(),
+                                i => list.iter().map(|x| x.index(i) as Id).collect(),
+                            };
+                            on.sort_unstable();
+                            on.dedup();
+                            on
+                        })
+                        .collect();
+                    World { dependencies, up, selected, fails, ends }
+                },
+            )
+        })
+    }
+
+    /// Runs a plan to its end and checks each step against the rules.
+    fn run(world: &World, direction: Direction) -> Result<(), TestCaseError> {
+        let lists: Vec<&[Id]> = world.dependencies.iter().map(Vec::as_slice).collect();
+        let database = Database::new(oneshots(&lists), Vec::new()).unwrap();
+        let going_up = direction == Direction::Up;
+        let mut selected = world.selected.clone();
+        database.close(&mut selected, going_up);
+        // A possible state: what is up has its dependencies up.
+        let mut up = world.up.clone();
+        database.close(&mut up, true);
+        let mut plan = Plan::new(&database, direction, up.clone(), selected.clone(), true);
+        let neighbours = |id: Id| {
+            let s = database.service(id).unwrap();
+            if going_up { &s.dependencies } else { &s.dependents }
+        };
+        let mut running: Vec<Id> = Vec::new();
+        let mut begun = vec![0; database.len()];
+        let mut failed = vec![false; database.len()];
+        let mut ends = world.ends.iter().cycle();
+        loop {
+            while let Some(step) = plan.next_step() {
+                if let Step::Begin(id) = step {
+                    prop_assert!(selected[id as usize] && up[id as usize] != going_up);
+                    for n in neighbours(id) {
+                        prop_assert_eq!(up[*n as usize], going_up, "{} began before {}", id, n);
+                    }
+                    begun[id as usize] += 1;
+                    running.push(id);
+                }
+            }
+            prop_assert_eq!(plan.running(), running.len());
+            // Nothing that could run is kept waiting.
+            for id in 0..database.len() as Id {
+                let i = id as usize;
+                let ready = neighbours(id).iter().all(|n| up[*n as usize] == going_up);
+                if selected[i] && up[i] != going_up && ready && !failed[i] {
+                    prop_assert!(running.contains(&id), "{} waits for nothing", id);
+                }
+            }
+            if running.is_empty() {
+                break;
+            }
+            let id = running.remove(*ends.next().unwrap() as usize % running.len());
+            let good = !world.fails[id as usize];
+            if good {
+                up[id as usize] = going_up;
+            } else {
+                failed[id as usize] = true;
+            }
+            plan.finished(id, good);
+            prop_assert_eq!(plan.up(), up.as_slice());
+        }
+        for i in 0..database.len() {
+            prop_assert!(begun[i] <= 1);
+            if selected[i] && up[i] != going_up {
+                let mut needs = vec![false; database.len()];
+                needs[i] = true;
+                database.close(&mut needs, going_up);
+                let blamed = needs.iter().zip(&failed).any(|(n, f)| *n && *f);
+                prop_assert!(blamed, "{} was left out without a failure", i);
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn upwards_keeps_the_rules(world in world()) {
+            run(&world, Direction::Up)?;
+        }
+
+        #[test]
+        fn downwards_keeps_the_rules(world in world()) {
+            run(&world, Direction::Down)?;
+        }
+    }
+
+    #[test]
+    fn essential_services_and_what_they_need_stay_up() {
+        let mut services = oneshots(&[&[], &[0], &[1]]);
+        services[1].flags = crate::database::ESSENTIAL;
+        let database = Database::new(services, Vec::new()).unwrap();
+        let steps = |force| {
+            let mut plan = Plan::new(&database, Direction::Down, vec![true; 3], vec![true; 3], force);
+            let mut steps = Vec::new();
+            while let Some(step) = plan.next_step() {
+                steps.push(step);
+                if let Step::Begin(id) = step {
+                    plan.finished(id, true);
+                }
+            }
+            steps
+        };
+        assert_eq!(steps(false), [Step::Begin(2), Step::Essential(1)]);
+        assert_eq!(steps(true), [Step::Begin(2), Step::Begin(1), Step::Begin(0)]);
+    }
+
+    #[test]
+    fn a_stopped_plan_begins_nothing() {
+        let database = Database::new(oneshots(&[&[], &[]]), Vec::new()).unwrap();
+        let mut plan = Plan::new(&database, Direction::Up, vec![false; 2], vec![true; 2], false);
+        assert_eq!(plan.next_step(), Some(Step::Begin(0)));
+        plan.stop();
+        assert_eq!((plan.next_step(), plan.running()), (None, 1));
+    }
+}

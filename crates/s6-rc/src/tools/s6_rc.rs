@@ -1,0 +1,151 @@
+//! `s6-rc`: lists services, and brings them up and down.
+//!
+//! Exit codes: 0 done, 1 a transition failed or a difference was found, 2 out of time, 3 an unknown name, 4 an invalid
+//! database, 100 wrong usage, 111 a system call failed.
+
+use crate::change::{End, OnInterrupt, Oneshots, Options as ChangeOptions, change, prune, reload};
+use crate::database::{Id, Service};
+use crate::live::{LIVE, Live, Lock};
+use crate::plan::Direction;
+use rustix::fd::AsFd;
+use s6::clock;
+use std::time::Duration;
+use sys::signal::{self, Set, SignalFd};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
+
+/// The command.
+pub static TOOL: Tool = Tool {
+    name: "s6-rc",
+    summary: "list services, and bring them up and down",
+    operands: "help|list|listall|diff|start|stop|reload|change [ servicenames... ]",
+    options: &[
+        Opt::flag('u', "up: start what is selected (the default)").long("up"),
+        Opt::flag('d', "down: stop what is selected").long("down"),
+        Opt::flag('D', "down, essential services too").long("all-down"),
+        Opt::flag('p', "prune: nothing but the selection is to be up").long("prune"),
+        Opt::flag('a', "select all services that are up, too").long("add"),
+        Opt::flag('b', "wait for other commands instead of failing").long("block"),
+        Opt::flag('E', "essential services are treated like others").long("with-essentials"),
+        Opt::flag('e', "essential services are not listed, and may be stopped").long("without-essentials"),
+        Opt::flag('\u{1}', "take no lock").long("no-lock"),
+        Opt::value('v', "verbosity", "0: silent; 1: failures; 2: transitions; 3: more").long("verbosity"),
+        Opt::value('n', "ms", "only print what would be run; each takes this long").long("dry-run"),
+        Opt::value('t', "ms", "give up after this time").long("timeout"),
+        Opt::value('l', "live", "the live directory").long("livedir"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+const HELP: &str = "\
+s6-rc help                                  print this
+s6-rc [ -a ] [ -d ] list [ names... ]       print the selection; with -d everything else
+s6-rc [ -a ] [ -u | -d ] listall [ names... ]
+                                            print the selection and all that it needs; with -d all that needs it
+s6-rc diff                                  print the longruns whose supervisors disagree with the live state
+s6-rc start names...                        start services and what they need
+s6-rc stop names...                         stop services and what needs them
+s6-rc reload names...                       make running services read their configuration again
+s6-rc [ -a ] [ -u | -d | -D ] [ -p ] [ -t ms ] [ -n ms ] change [ names... ]
+                                            start or stop the selection; with -p bring everything else the other way
+all: [ -l live ] [ -b ] [ -v verbosity ]; list, listall: -e leaves essential services out
+";
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity = options.number('v')?.unwrap_or(1);
+    let dry_run = options.number::<u32>('n')?;
+    let timeout = options.number::<u32>('t')?.filter(|ms| *ms != 0);
+    let command = call.shift()?;
+    let names = call.take_args();
+    let mut down = options.last_of("udD").is_some_and(|c| c != 'u');
+    let hide = options.last_of("EeD").is_some_and(|c| c != 'E');
+    let mut pruning = options.has('p');
+    let lock = match command.as_slice() {
+        b"help" => {
+            let mut out = Out::new();
+            out.put(HELP.as_bytes())?;
+            return out.finish();
+        }
+        b"list" | b"listall" | b"diff" => Lock::Shared,
+        b"start" | b"stop" | b"change" | b"reload" => Lock::Exclusive,
+        _ => return Err(Fatal::user(format!("unknown command: {}", show(&command)))),
+    };
+    if command == b"start" || command == b"stop" {
+        down = command == b"stop";
+        pruning = false;
+    }
+    let lock = if options.has('\u{1}') { Lock::None } else { lock };
+    let mut live = Live::open(options.get('l').unwrap_or(LIVE), lock, options.has('b'))?;
+    if command == b"diff" {
+        return diff(&live);
+    }
+    let mut selected = live.select(&names)?;
+    if options.has('a') {
+        selected.iter_mut().zip(live.up()).for_each(|(s, up)| *s |= up);
+    }
+    let direction = if down { Direction::Down } else { Direction::Up };
+    match command.as_slice() {
+        b"list" => {
+            selected.iter_mut().for_each(|s| *s ^= down);
+            return print(&live, &selected, hide);
+        }
+        b"listall" => {
+            live.database().close(&mut selected, !down);
+            return print(&live, &selected, hide);
+        }
+        _ => {}
+    }
+    // SIGTERM and SIGINT end a change; scripts find them as they were.
+    let signals = SignalFd::new(&Set::of(&[signal::TERM, signal::INT])).or_unable(|| "trap signals")?;
+    let how = ChangeOptions {
+        call,
+        force: hide,
+        deadline: timeout.map(|ms| clock::now() + Duration::from_millis(ms.into())),
+        verbosity,
+        dry_run,
+        oneshots: Oneshots::Host,
+        interrupt: Some(signals.as_fd()),
+        on_interrupt: OnInterrupt::FinishOneshots,
+    };
+    let changed = match (command.as_slice(), pruning) {
+        (b"reload", _) => reload(&mut live, &selected, &how)?,
+        (_, true) => prune(&mut live, direction, selected, &how)?,
+        (_, false) => change(&mut live, direction, selected, &how)?,
+    };
+    if changed.end == End::TimedOut {
+        return Err(Fatal::new(2, "timed out"));
+    }
+    Ok(Next::Exit(changed.code()))
+}
+
+fn print(live: &Live, selected: &[bool], hide: bool) -> Outcome {
+    let mut out = Out::new();
+    for (service, _) in live.database().services().iter().zip(selected).filter(|(_, s)| **s) {
+        if !(hide && service.is_essential()) {
+            out.line(&service.name)?;
+        }
+    }
+    out.finish()
+}
+
+fn diff(live: &Live) -> Outcome {
+    let mut out = Out::new();
+    let mut code = 0;
+    for (id, service) in (0..).zip(live.database().services()).filter(|(_, s)| is_supervised(s)) {
+        let servicedir = live.servicedir(id);
+        let status = s6::status::read_status(&servicedir)
+            .or_unable(|| format!("read the status of {}", show(&servicedir)))?;
+        if status.want_up != live.is_up(id as Id) {
+            let sign: &[u8] = if status.want_up { b"+" } else { b"-" };
+            out.line(&[sign, &service.name].concat())?;
+            code = 1;
+        }
+    }
+    out.flush()?;
+    Ok(Next::Exit(code))
+}
+
+fn is_supervised(service: &Service) -> bool {
+    service.is_longrun() && !service.is_internal()
+}

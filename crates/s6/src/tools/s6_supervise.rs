@@ -1,0 +1,109 @@
+//! `s6-supervise`: supervises one service directory.
+
+use crate::clock;
+use crate::service::machine::Event;
+use crate::service::{Launch, Service, Stdio};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::os::fd::AsFd;
+use sys::signal::{self, SignalFd};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-supervise",
+    summary: "supervise one service directory",
+    operands: "servicedir",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let name = call.shift()?;
+    rustix::process::chdir(&name).or_unable(|| format!("chdir to {}", diag::show(&name)))?;
+    super::open_standard().or_unable(|| "open /dev/null")?;
+    let launch = Launch::new(call.env.vars())?;
+    let dir = rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .or_unable(|| "open the service directory")?;
+    signal::reset_all();
+    let caught = [signal::CHLD, signal::TERM, signal::HUP, signal::QUIT, signal::INT];
+    let signals = SignalFd::new(&signal::Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
+    signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
+    let mut service = Service::begin(dir, &name, Stdio::default(), &launch)?;
+    let mut detached = false;
+    while !service.has_left() {
+        wait(&mut service, &signals, &launch)?;
+        if service.is_detached() && !detached {
+            // Whoever reads what we would write is not to wait for us.
+            detached = true;
+            super::null_standard().or_unable(|| "open /dev/null")?;
+        }
+    }
+    Ok(Next::SUCCESS)
+}
+
+/// Waits for the next events and feeds them.
+fn wait(service: &mut Service, signals: &SignalFd, launch: &Launch) -> Result<(), Fatal> {
+    let deadline = service.machine().deadline();
+    let left = deadline.map(|d| d.saturating_sub(clock::now()));
+    let timeout = left.and_then(|l| Timespec::try_from(l).ok());
+    let mut fds = vec![PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
+    for fd in [service.control(), service.notification()].into_iter().flatten() {
+        fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+    }
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(e) => return Err(Fatal::unable("wait for events", e)),
+    }
+    let ready = |n: usize| fds.get(n).is_some_and(|fd| !fd.revents().is_empty());
+    let (signal, control, notification) = (ready(0), ready(1), ready(2));
+    // Readiness that was notified before a death is told before it.
+    if notification {
+        service.read_notification(launch);
+    }
+    if signal {
+        read_signals(service, signals, launch)?;
+    }
+    if control {
+        service.read_control(launch);
+    }
+    if service.machine().deadline().is_some_and(|d| d <= clock::now()) {
+        service.feed(Event::Timeout, launch);
+    }
+    Ok(())
+}
+
+fn read_signals(service: &mut Service, signals: &SignalFd, launch: &Launch) -> Result<(), Fatal> {
+    while let Some(signal) = signals.read().or_unable(|| "read signals")? {
+        let event = match signal {
+            signal::CHLD => {
+                reap(service, launch)?;
+                continue;
+            }
+            signal::TERM => Event::Terminate,
+            signal::HUP => Event::Hangup,
+            signal::QUIT => Event::Quit,
+            _ => Event::Interrupt,
+        };
+        service.feed(event, launch);
+    }
+    Ok(())
+}
+
+fn reap(service: &mut Service, launch: &Launch) -> Result<(), Fatal> {
+    loop {
+        match sys::process::reap() {
+            Ok(Some((pid, how))) => {
+                let own = service.machine().pid().and_then(|p| Pid::from_raw(p.cast_signed()));
+                if own == Some(pid) {
+                    service.feed(Event::Ended(how), launch);
+                }
+            }
+            Ok(None) | Err(Errno::CHILD) => return Ok(()),
+            Err(e) => return Err(Fatal::unable("reap", e)),
+        }
+    }
+}

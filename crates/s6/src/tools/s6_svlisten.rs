@@ -1,0 +1,47 @@
+//! `s6-svlisten`: listens to services, runs a program, and waits until they have come into a state.
+
+use crate::listen::{Goal, Listening};
+use crate::tools::{deadline, take_block};
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svlisten",
+    summary: "run a program and wait until services are up or down",
+    operands: "{ servicedir... } prog...",
+    options: &[
+        Opt::flag('u', "wait until they are up (default)"),
+        Opt::flag('U', "wait until they are up and ready"),
+        Opt::flag('d', "wait until they are down"),
+        Opt::flag('D', "wait until they are down and their finish is done"),
+        Opt::flag('r', "wait until they have restarted"),
+        Opt::flag('R', "wait until they have restarted and are ready"),
+        Opt::flag('a', "all of them (default)"),
+        Opt::flag('o', "one of them is enough"),
+        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let deadline = deadline(options.number('t')?);
+    let goal = options.last_of("uUdDrR").and_then(Goal::from_letter).unwrap_or(Goal::Up);
+    let mut any = options.last_of("ao") == Some('o');
+    let dirs = take_block(&mut call.args).ok_or_else(|| Fatal::user("unterminated servicedir block"))?;
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    if dirs.is_empty() {
+        let env = call.take_env();
+        return Next::run(call.take_args(), env);
+    }
+    if any && matches!(goal, Goal::Restart | Goal::RestartReady) {
+        call.warn("-o cannot be combined with a restart: waiting for all services");
+        any = false;
+    }
+    let mut listening = Listening::new(&dirs, goal, any)?;
+    super::run_beside(call, &listening.descriptors())?;
+    listening.wait(deadline)?;
+    Ok(Next::SUCCESS)
+}

@@ -1,0 +1,20 @@
+//! `s6-svok`: tells whether a service directory is supervised.
+
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svok",
+    summary: "tell whether a service directory is supervised",
+    operands: "servicedir",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let dir = call.shift()?;
+    let supervised =
+        crate::control::is_supervised(&dir).or_unable(|| format!("check {}", diag::show(&dir)))?;
+    Ok(Next::Exit(u8::from(!supervised)))
+}

@@ -1,0 +1,107 @@
+//! `s6-svscan`: supervises the services of a scan directory, all in this process.
+
+use crate::scandir::{Config, Host, Leave, Plain};
+use rustix::fs::Access;
+use rustix::process::Resource;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::time::Duration;
+use sys::signal;
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svscan",
+    summary: "supervise the services of a scan directory",
+    operands: "scandir",
+    options: &[
+        Opt::value('C', "services_max", "supervise at most so many services, loggers included")
+            .long("services-max"),
+        Opt::value('L', "name_max", "leave out services with a longer name").long("name-max"),
+        Opt::value('t', "rescan", "scan every so many milliseconds").long("timeout"),
+        Opt::value('d', "notif", "write a newline to this descriptor when ready").long("notification-fd"),
+        Opt::value('X', "consoleholder", "the console, standard error of s6-svscan-log")
+            .long("console-holder"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// What is run when everything is down, and when nothing works any more; under the scan directory.
+const FINISH: &str = ".s6-svscan/finish";
+const CRASH: &str = ".s6-svscan/crash";
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let mut config = Config::new(TOOL.name, call.env.vars().to_vec());
+    if let Some(n) = number::<u32>(&options, 'C', "services_max")? {
+        config.services_max = usize::try_from(n.clamp(4, 160_000)).unwrap_or(160_000);
+    }
+    if let Some(n) = number::<u32>(&options, 'L', "name_max")? {
+        config.name_max = usize::try_from(n.clamp(11, 1019)).unwrap_or(1019);
+    }
+    config.rescan = number::<u64>(&options, 't', "rescan")?.filter(|ms| *ms > 0).map(Duration::from_millis);
+    let notif = descriptor(&options, 'd', "notif")?;
+    let console = descriptor(&options, 'X', "consoleholder")?;
+    let scandir = call.shift()?;
+    super::open_standard().or_unable(|| "open /dev/null")?;
+    if let Some(fd) = console {
+        let copy = sys::fd::duplicate(fd, 3).or_unable(|| "take the console holder")?;
+        sys::fd::close(fd);
+        config.console = Some(Rc::new(copy));
+    }
+    let console = config.console.clone();
+    let mut host = Host::open(&scandir, config)?;
+    if let Some(fd) = notif {
+        let _ = sys::fd::with(fd, |fd| rustix::io::write(fd, b"\n"));
+        sys::fd::close(fd);
+    }
+    let leave = host.run(&mut Plain);
+    let open_files = host.launch().open_files;
+    drop(host);
+    if let Some(console) = console {
+        use std::os::fd::AsRawFd;
+        for standard in [2, 1] {
+            if let Err(e) = sys::fd::copy(console.as_raw_fd(), standard) {
+                call.warn(&format!("unable to restore the console: {}", sys::strerror(e)));
+            }
+        }
+    }
+    // What comes next finds the process as this program found it.
+    let _ = rustix::process::setrlimit(Resource::Nofile, open_files);
+    let _ = signal::set_default(signal::PIPE);
+    signal::set_mask(&signal::Set::empty());
+    last_program(call, leave)
+}
+
+/// A number in an option's value.
+fn number<T: std::str::FromStr>(options: &Options, letter: char, name: &str) -> Result<Option<T>, Fatal> {
+    let parse = |v| tool::number::decimal(v).ok_or_else(|| Fatal::user(format!("{name} must be a number")));
+    options.get(letter).map(parse).transpose()
+}
+
+/// The number of an open descriptor above the standard ones.
+fn descriptor(options: &Options, letter: char, name: &str) -> Result<Option<RawFd>, Fatal> {
+    let Some(fd) = number::<RawFd>(options, letter, name)? else { return Ok(None) };
+    if fd < 3 {
+        return Err(Fatal::user(format!("{name} must be 3 or more")));
+    }
+    if !sys::fd::is_open(fd) {
+        return Err(Fatal::user(format!("{name} is not open")));
+    }
+    Ok(Some(fd))
+}
+
+fn last_program(call: &mut Call, leave: Leave) -> Outcome {
+    let file = match leave {
+        Leave::Failed(_) => CRASH,
+        Leave::Stopped | Leave::Aborted if rustix::fs::access(FINISH, Access::EXISTS).is_err() => {
+            return Ok(Next::SUCCESS);
+        }
+        Leave::Stopped | Leave::Aborted => FINISH,
+    };
+    if file == FINISH && rustix::fs::access(FINISH, Access::EXEC_OK).is_err() {
+        diag::warn(TOOL.name, "unable to run .s6-svscan/finish: it is not executable");
+    }
+    let argv = vec![file.as_bytes().to_vec()];
+    Ok(Next::Run(Program { file: file.as_bytes().to_vec(), argv, env: call.take_env() }))
+}

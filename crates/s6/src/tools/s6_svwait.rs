@@ -1,0 +1,36 @@
+//! `s6-svwait`: waits until services have come into a state.
+
+use crate::listen::{Goal, Listening};
+use crate::tools::deadline;
+use tool::{Call, Next, Opt, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svwait",
+    summary: "wait until services are up or down",
+    operands: "servicedir...",
+    options: &[
+        Opt::flag('u', "wait until they are up (default)"),
+        Opt::flag('U', "wait until they are up and ready"),
+        Opt::flag('d', "wait until they are down"),
+        Opt::flag('D', "wait until they are down and their finish is done"),
+        Opt::flag('r', "wait until they have restarted"),
+        Opt::flag('R', "wait until they have restarted and are ready"),
+        Opt::flag('a', "all of them (default)"),
+        Opt::flag('o', "one of them is enough"),
+        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let deadline = deadline(options.number('t')?);
+    let goal = options.last_of("uUdDrR").and_then(Goal::from_letter).unwrap_or(Goal::Up);
+    let dirs = call.take_args();
+    if dirs.is_empty() {
+        return Ok(Next::SUCCESS);
+    }
+    Listening::new(&dirs, goal, options.last_of("ao") == Some('o'))?.wait(deadline)?;
+    Ok(Next::SUCCESS)
+}
