@@ -5,6 +5,7 @@ pub mod control;
 pub mod fifodir;
 pub mod identity;
 pub mod listen;
+mod log;
 pub mod scandir;
 pub mod service;
 pub mod status;

@@ -27,6 +27,20 @@ pub fn is_open(fd: RawFd) -> bool {
     unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
 }
 
+/// Opens /dev/null at those of the numbers 0, 1 and 2 that are closed, so that no file that is opened later gets them.
+///
+/// # Errors
+/// /dev/null can't be opened.
+pub fn ensure_standard() -> Result<(), Errno> {
+    for number in 0..3 {
+        if !is_open(number) {
+            let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
+            place(null, number)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes `to` a copy of `from` that the next program inherits; closes what `to` was.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ mod s6_applyuidgid;
 mod s6_envdir;
 mod s6_envuidgid;
 mod s6_fghack;
+mod s6_log;
 mod s6_notifyoncheck;
 mod s6_setlock;
 mod s6_setsid;
@@ -33,6 +34,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_envdir::TOOL,
     &s6_envuidgid::TOOL,
     &s6_fghack::TOOL,
+    &s6_log::TOOL,
     &s6_notifyoncheck::TOOL,
     &s6_setlock::TOOL,
     &s6_setsid::TOOL,

@@ -1,0 +1,140 @@
+//! Lines out of what was read.
+//!
+//! A line ends with a newline or a NUL byte.  One that is longer than the limit comes in pieces.
+
+/// What was read and has not been taken yet.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    buf: Vec<u8>,
+    /// Where the next line begins.
+    start: usize,
+    /// The end of what was read.
+    end: usize,
+    /// Up to here there is no end of a line.
+    scanned: usize,
+    /// The longest line; 0: no limit.
+    limit: usize,
+}
+
+/// How much is read at once.
+const CHUNK: usize = 128 * 1024;
+
+/// The first newline or NUL byte.
+///
+/// Eight bytes at a time: a byte of a word is zero where the subtraction borrows into its high bit.
+pub(crate) fn end_of_line(text: &[u8]) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let has_zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let mut at = 0;
+    let (words, _) = text.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let found = has_zero(word) | has_zero(word ^ (LOW * 10));
+        if found != 0 {
+            // The lowest mark is right; a higher one may be due to its borrow.
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    rest.iter().position(|b| matches!(b, b'\n' | 0)).map(|i| at + i)
+}
+
+impl Lines {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { buf: Vec::new(), start: 0, end: 0, scanned: 0, limit }
+    }
+
+    /// Room for reading.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.buf.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.scanned = self.scanned.saturating_sub(self.start);
+        self.start = 0;
+        if self.buf.len() < self.end + CHUNK {
+            self.buf.resize(self.end + CHUNK, 0);
+        }
+        self.buf.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// So many bytes were read into the room.
+    pub(crate) fn filled(&mut self, n: usize) {
+        self.end = (self.end + n).min(self.buf.len());
+    }
+
+    /// Whether there is the beginning of a line.
+    pub(crate) fn has_partial(&self) -> bool {
+        self.start < self.end
+    }
+
+    /// The next line, without its end; `None` if there is no whole line.
+    pub(crate) fn next(&mut self) -> Option<&[u8]> {
+        let from = self.scanned.max(self.start);
+        let found = end_of_line(self.buf.get(from..self.end).unwrap_or_default()).map(|i| from + i);
+        self.scanned = found.unwrap_or(self.end);
+        let length = self.scanned - self.start;
+        let start = self.start;
+        if self.limit > 0 && length > self.limit {
+            self.start += self.limit;
+            return self.buf.get(start..start + self.limit);
+        }
+        self.start = found? + 1;
+        self.buf.get(start..start + length)
+    }
+
+    /// The line that has no end.
+    pub(crate) fn last(&mut self) -> Option<&[u8]> {
+        let start = std::mem::replace(&mut self.start, self.end);
+        self.buf.get(start..self.end).filter(|line| !line.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(limit: usize, reads: &[&str]) -> Vec<String> {
+        let mut lines = Lines::new(limit);
+        let mut found = Vec::new();
+        for read in reads {
+            lines.room()[..read.len()].copy_from_slice(read.as_bytes());
+            lines.filled(read.len());
+            while let Some(line) = lines.next() {
+                found.push(String::from_utf8_lossy(line).into_owned());
+            }
+        }
+        found.extend(lines.last().map(|l| format!("{}…", String::from_utf8_lossy(l))));
+        found
+    }
+
+    #[test]
+    fn lines_across_reads() {
+        assert_eq!(all(0, &["a\nb", "c", "\n\n", "d"]), ["a", "bc", "", "d…"]);
+        assert_eq!(all(0, &["a\0b\n"]), ["a", "b"]);
+        assert!(all(0, &[]).is_empty());
+    }
+
+    #[test]
+    fn long_lines_come_in_pieces() {
+        assert_eq!(all(4, &["abcdefghij\nx\n"]), ["abcd", "efgh", "ij", "x"]);
+        assert_eq!(all(4, &["abcd", "\n", "abcde", "f\n"]), ["abcd", "abcd", "ef"]);
+        assert_eq!(all(4, &["abcdefgh"]), ["abcd", "efgh…"]);
+    }
+
+    #[test]
+    fn ends_are_found_wherever_they_are() {
+        for length in 0..40 {
+            let mut text = vec![b'\x0b'; length];
+            assert_eq!(end_of_line(&text), None);
+            for at in 0..length {
+                for end in [b'\n', 0] {
+                    text[at] = end;
+                    assert_eq!(end_of_line(&text), Some(at));
+                    text[at] = 0x80;
+                }
+                text[at] = 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! A log directory: `current` that lines are appended to, and its rotation into archives.
+//!
+//! | file | what |
+//! |---|---|
+//! | `lock` | locked while a logger runs |
+//! | `current` | the newest lines; executable by its owner if it was finished in an orderly way |
+//! | `previous` | a former `current` that is being archived |
+//! | `processed`, `newstate` | a processor's output; `processed` is executable when it is complete |
+//! | `state` | the `newstate` of the last processor |
+//! | `@STAMP.s`, `@STAMP.u` | archives |
+//!
+//! At any moment the files say how far a rotation has got, so that whoever opens the directory after a crash
+//! loses nothing and keeps nothing twice.
+
+use super::archive;
+use super::script::{DirSpec, Processor};
+use crate::clock::{self, Moment};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::os::fd::{AsFd, OwnedFd};
+use sys::process::Ended;
+use sys::spawn::{Spawn, Strings, spawn};
+use tool::{Fatal, OrUnable, diag};
+use wire::tai::Tai64n;
+
+/// What a processor needs to be started.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    /// The file of execlineb.
+    pub(crate) execlineb: Vec<u8>,
+    pub(crate) env: Strings,
+}
+
+/// The next thing to do for a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    SetAside,
+    Renew,
+    Close,
+    Archive,
+    Process,
+    AwaitProcessor,
+    TakeProcessed,
+}
+
+/// An open log directory.
+#[derive(Debug)]
+pub(crate) struct LogDir {
+    spec: DirSpec,
+    dir: OwnedFd,
+    _lock: OwnedFd,
+    current: OwnedFd,
+    size: u64,
+    /// Permissions of files, without the mark of being finished.
+    mode: Mode,
+    step: Option<Step>,
+    rotate_again: bool,
+    retry_at: Option<Moment>,
+    rotate_at: Option<Moment>,
+    processor: Option<Pid>,
+    /// What went wrong since the last call of [`LogDir::complaints`].
+    complaints: Vec<String>,
+    complained: bool,
+}
+
+type Doing<T> = Result<T, (&'static str, Errno)>;
+
+fn open(dir: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o666))
+}
+
+fn is_finished(dir: &OwnedFd, name: &str) -> Result<bool, Errno> {
+    match rustix::fs::statat(dir, name, AtFlags::empty()) {
+        Ok(st) => Ok(st.st_mode & 0o100 != 0),
+        Err(Errno::NOENT) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+fn remove(dir: &OwnedFd, name: &str) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        done => done,
+    }
+}
+
+/// Makes an archive of a file, unless it is empty or one already, and removes its old name.
+fn archive(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
+    let st = match rustix::fs::statat(dir, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        st => st?,
+    };
+    if st.st_nlink == 1 && st.st_size > 0 {
+        keep(dir, name, suffix)?;
+    }
+    remove(dir, name)
+}
+
+/// Gives a file the name of an archive; its old name may stay.
+fn keep(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
+    let mut when = clock::wall();
+    loop {
+        let target = archive::name(when, suffix);
+        let renamed =
+            match rustix::fs::renameat_with(dir, name, dir, target.as_slice(), RenameFlags::NOREPLACE) {
+                Err(Errno::INVAL | Errno::NOSYS) => {
+                    rustix::fs::linkat(dir, name, dir, target.as_slice(), AtFlags::empty())
+                }
+                renamed => renamed,
+            };
+        match renamed {
+            // Two archives of one moment, or a clock that was set back.
+            Err(Errno::EXIST) => when = later(when),
+            done => return done,
+        }
+    }
+}
+
+fn later(when: Tai64n) -> Tai64n {
+    match when.nanos {
+        999_999_999.. => Tai64n { seconds: when.seconds.saturating_add(1), nanos: 0 },
+        nanos => Tai64n { seconds: when.seconds, nanos: nanos + 1 },
+    }
+}
+
+impl LogDir {
+    /// Opens a log directory, made if it doesn't exist, and brings order into what a crash left.
+    pub(crate) fn open(spec: DirSpec) -> Result<Self, Fatal> {
+        let path = diag::show(&spec.path);
+        match rustix::fs::mkdir(spec.path.as_slice(), Mode::from_raw_mode(0o2700)) {
+            Err(Errno::EXIST) => {}
+            made => made.or_unable(|| format!("make directory {path}"))?,
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(spec.path.as_slice(), flags, Mode::empty())
+            .or_unable(|| format!("open directory {path}"))?;
+        let lock =
+            open(&dir, "lock", OFlags::WRONLY | OFlags::CREATE).or_unable(|| format!("open {path}/lock"))?;
+        rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|e| if matches!(e, Errno::ACCESS | Errno::AGAIN) { Errno::BUSY } else { e })
+            .or_unable(|| format!("lock {path}/lock"))?;
+        let umask = rustix::process::umask(Mode::empty());
+        rustix::process::umask(umask);
+        let mode = Mode::from_raw_mode(0o666) & !umask;
+        let (current, size) =
+            recover(&dir, mode).map_err(|(what, e)| Fatal::unable(&format!("{what} in {path}"), e))?;
+        let rotate_at = spec.period.map(|p| clock::now() + p);
+        let mut opened = Self {
+            spec,
+            dir,
+            _lock: lock,
+            current,
+            size,
+            mode,
+            step: None,
+            rotate_again: false,
+            retry_at: None,
+            rotate_at,
+            processor: None,
+            complaints: Vec::new(),
+            complained: false,
+        };
+        opened.trim();
+        Ok(opened)
+    }
+
+    /// Device and inode of the directory.
+    pub(crate) fn identity(&self) -> Option<(u64, u64)> {
+        rustix::fs::fstat(&self.dir).ok().map(|st| (st.st_dev, st.st_ino))
+    }
+
+    /// Appends what can be written now, and takes it off `out`.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>, launcher: &Launcher) {
+        let mut done = 0;
+        while self.retry_at.is_none() && self.is_writable() {
+            let Some(rest) = out.get(done..).filter(|r| !r.is_empty()) else { break };
+            // The line that reaches the limit is the last one.
+            let goal = (self.spec.size - self.spec.tolerance).saturating_sub(self.size);
+            let goal = usize::try_from(goal).unwrap_or(usize::MAX).saturating_sub(1);
+            let tail = rest.get(goal..).and_then(|t| t.iter().position(|b| *b == b'\n'));
+            let part = rest.get(..tail.map_or(rest.len(), |i| goal + i + 1)).unwrap_or(rest);
+            match rustix::io::write(&self.current, part) {
+                Err(Errno::INTR) => {}
+                Err(e) => self.fail("write to current", e),
+                Ok(n) => {
+                    self.complained = false;
+                    done += n;
+                    self.size += n as u64;
+                    if self.is_full() && part.get(..n).is_some_and(|p| p.ends_with(b"\n")) {
+                        self.rotate(launcher);
+                    }
+                }
+            }
+        }
+        out.drain(..done);
+    }
+
+    fn is_full(&self) -> bool {
+        self.size + self.spec.tolerance >= self.spec.size
+    }
+
+    /// While an older file is still being processed, lines go to the new `current` until that is full too.
+    fn is_writable(&self) -> bool {
+        match self.step {
+            None => true,
+            Some(Step::SetAside | Step::Renew) => false,
+            Some(_) => !self.is_full(),
+        }
+    }
+
+    /// Begins a rotation, or has one follow the one that is going on.
+    pub(crate) fn rotate(&mut self, launcher: &Launcher) {
+        if self.step.is_some() {
+            self.rotate_again = true;
+        } else {
+            self.step = Some(Step::SetAside);
+            self.advance(launcher);
+        }
+    }
+
+    fn fail(&mut self, what: &'static str, e: Errno) {
+        if !self.complained {
+            let path = diag::show(&self.spec.path);
+            self.complaints.push(format!("unable to {what} in {path}: {}", sys::strerror(e)));
+        }
+        self.complained = true;
+        self.retry_at = Some(clock::now() + self.spec.cooldown);
+    }
+
+    /// What went wrong; each trouble once.
+    pub(crate) fn complaints(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.complaints)
+    }
+
+    /// When [`LogDir::wake`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        [self.retry_at, self.rotate_at].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, now: Moment, launcher: &Launcher) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            self.advance(launcher);
+        }
+        if let (Some(at), Some(period)) = (self.rotate_at, self.spec.period)
+            && at <= now
+        {
+            self.rotate_at = Some(now + period);
+            self.rotate(launcher);
+        }
+    }
+
+    /// Goes on with a rotation as far as that is possible.
+    fn advance(&mut self, launcher: &Launcher) {
+        while let Some(step) = self.step {
+            if self.retry_at.is_some() || step == Step::AwaitProcessor {
+                return;
+            }
+            match self.take(step, launcher) {
+                Err((what, e)) => self.fail(what, e),
+                Ok(next) => {
+                    self.complained = false;
+                    self.step = next;
+                    if next.is_none() {
+                        self.trim();
+                        if std::mem::take(&mut self.rotate_again) || self.is_full() {
+                            self.step = Some(Step::SetAside);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step, launcher: &Launcher) -> Doing<Option<Step>> {
+        let dir = &self.dir;
+        match step {
+            Step::SetAside => {
+                rustix::fs::fsync(&self.current).map_err(|e| ("sync current", e))?;
+                rustix::fs::renameat(dir, "current", dir, "previous").map_err(|e| ("rename current", e))?;
+                Ok(Some(Step::Renew))
+            }
+            Step::Renew => {
+                self.current = open_current(dir, self.mode).map_err(|e| ("open current", e))?;
+                self.size = 0;
+                Ok(Some(Step::Close))
+            }
+            Step::Close => {
+                let finished = self.mode | Mode::XUSR;
+                rustix::fs::chmodat(dir, "previous", finished, AtFlags::empty())
+                    .map_err(|e| ("change mode of previous", e))?;
+                Ok(Some(if self.spec.processor.is_some() { Step::Process } else { Step::Archive }))
+            }
+            Step::Archive => {
+                archive(dir, "previous", b's').map_err(|e| ("archive previous", e))?;
+                Ok(None)
+            }
+            Step::Process => {
+                self.processor = self.start_processor(launcher).map_err(|e| ("start the processor", e))?;
+                Ok(Some(if self.processor.is_some() { Step::AwaitProcessor } else { Step::Archive }))
+            }
+            Step::AwaitProcessor => Ok(Some(step)),
+            Step::TakeProcessed => {
+                self.take_processed()?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn start_processor(&self, launcher: &Launcher) -> Result<Option<Pid>, Errno> {
+        let (file, option, text) = match &self.spec.processor {
+            None => return Ok(None),
+            Some(Processor::Shell(text)) => (&b"/bin/sh"[..], "-c", text),
+            Some(Processor::Execline(text)) => (launcher.execlineb.as_slice(), "-Pc", text),
+        };
+        let argv = Strings::new(&[file, option.as_bytes(), text])?;
+        let fresh = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+        let previous =
+            rustix::fs::openat(&self.dir, "previous", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let state = open(&self.dir, "state", OFlags::RDONLY | OFlags::CREATE)?;
+        let processed = open(&self.dir, "processed", fresh)?;
+        let newstate = open(&self.dir, "newstate", fresh)?;
+        let fds = [(previous.as_fd(), 0), (processed.as_fd(), 1), (state.as_fd(), 4), (newstate.as_fd(), 5)];
+        spawn(&Spawn {
+            file,
+            argv: &argv,
+            env: &launcher.env,
+            dir: Some(self.dir.as_fd()),
+            fds: &fds,
+            session: false,
+            pid_namespace: false,
+            open_files: None,
+            reset: &[sys::signal::PIPE],
+        })
+        .map(Some)
+    }
+
+    /// The processor has left its output: `processed` becomes valid at the moment when it is marked as finished.
+    fn take_processed(&self) -> Doing<()> {
+        let dir = &self.dir;
+        let processed = open(dir, "processed", OFlags::RDONLY).map_err(|e| ("open processed", e))?;
+        rustix::fs::fsync(&processed).map_err(|e| ("sync processed", e))?;
+        match open(dir, "newstate", OFlags::RDONLY) {
+            Err(Errno::NOENT) => {} // renamed already, at the first try
+            newstate => {
+                let newstate = newstate.map_err(|e| ("open newstate", e))?;
+                rustix::fs::fsync(&newstate).map_err(|e| ("sync newstate", e))?;
+            }
+        }
+        let finished = self.mode | Mode::XUSR;
+        rustix::fs::fchmod(&processed, finished).map_err(|e| ("change mode of processed", e))?;
+        remove(dir, "previous").map_err(|e| ("remove previous", e))?;
+        match rustix::fs::renameat(dir, "newstate", dir, "state") {
+            Err(Errno::NOENT) => {}
+            renamed => renamed.map_err(|e| ("rename newstate", e))?,
+        }
+        archive(dir, "processed", b's').map_err(|e| ("archive processed", e))
+    }
+
+    /// Takes notice of a child's end; `false` if it isn't this directory's processor.
+    pub(crate) fn child(&mut self, pid: Pid, how: Ended, launcher: &Launcher) -> bool {
+        if self.processor != Some(pid) {
+            return false;
+        }
+        self.processor = None;
+        if how == Ended::Exited(0) {
+            self.step = Some(Step::TakeProcessed);
+            self.advance(launcher);
+        } else {
+            let path = diag::show(&self.spec.path);
+            let how = match how {
+                Ended::Exited(code) => format!("exited with {code}"),
+                Ended::Killed(signal) => format!("was killed by signal {signal}"),
+            };
+            self.complaints.push(format!("the processor of {path} {how}"));
+            self.step = Some(Step::Process);
+            self.retry_at = Some(clock::now() + self.spec.cooldown);
+        }
+        true
+    }
+
+    /// Whether a rotation is going on and doesn't wait after an error.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.step.is_some() && self.retry_at.is_none()
+    }
+
+    /// Deletes archives that are too many.
+    fn trim(&mut self) {
+        if let Err((what, e)) = self.try_trim() {
+            let path = diag::show(&self.spec.path);
+            self.complaints.push(format!("unable to {what} in {path}: {}", sys::strerror(e)));
+        }
+    }
+
+    fn try_trim(&self) -> Doing<()> {
+        let mut archives = Vec::new();
+        for entry in Dir::read_from(&self.dir).map_err(|e| ("list archives", e))? {
+            let entry = entry.map_err(|e| ("list archives", e))?;
+            let name = entry.file_name().to_bytes();
+            if archive::is_archive(name) {
+                let st = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
+                let size = st.map_or(0, |st| u64::try_from(st.st_size).unwrap_or(0));
+                archives.push((name.to_vec(), size));
+            }
+        }
+        for name in archive::surplus(archives, self.spec.archives, self.spec.total) {
+            match rustix::fs::unlinkat(&self.dir, name.as_slice(), AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(e) => return Err(("remove an archive", e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes `current` at the end; while a rotation is incomplete it stays unmarked, and the next logger mends
+    /// the directory.
+    pub(crate) fn finish(self) -> Result<(), String> {
+        if self.step.is_some() {
+            return Ok(());
+        }
+        let done = rustix::fs::fsync(&self.current)
+            .and_then(|()| rustix::fs::fchmod(&self.current, self.mode | Mode::XUSR));
+        done.map_err(|e| {
+            format!("unable to finish current in {}: {}", diag::show(&self.spec.path), sys::strerror(e))
+        })
+    }
+}
+
+fn open_current(dir: &OwnedFd, mode: Mode) -> Result<OwnedFd, Errno> {
+    let current = open(dir, "current", OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND)?;
+    rustix::fs::fcntl_setfl(&current, OFlags::APPEND)?;
+    rustix::fs::fchmod(&current, mode)?;
+    Ok(current)
+}
+
+/// Archives what an interrupted logger left; gives `current` and its size.
+fn recover(dir: &OwnedFd, mode: Mode) -> Doing<(OwnedFd, u64)> {
+    let interrupted = !is_finished(dir, "current").map_err(|e| ("stat current", e))?;
+    if is_finished(dir, "processed").map_err(|e| ("stat processed", e))? {
+        remove(dir, "previous").map_err(|e| ("remove previous", e))?;
+        archive(dir, "processed", b's').map_err(|e| ("archive processed", e))?;
+    } else {
+        remove(dir, "processed").map_err(|e| ("remove processed", e))?;
+        archive(dir, "previous", b'u').map_err(|e| ("archive previous", e))?;
+    }
+    remove(dir, "newstate").map_err(|e| ("remove newstate", e))?;
+    if interrupted {
+        archive(dir, "current", b'u').map_err(|e| ("archive current", e))?;
+        open(dir, "state", OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC).map_err(|e| ("make state", e))?;
+    }
+    let current = open_current(dir, mode).map_err(|e| ("open current", e))?;
+    let st = rustix::fs::fstat(&current).map_err(|e| ("stat current", e))?;
+    Ok((current, u64::try_from(st.st_size).unwrap_or(0)))
+}

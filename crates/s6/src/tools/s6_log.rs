@@ -1,0 +1,404 @@
+//! `s6-log`: reads lines, selects them by a script, and puts them into log directories and other places.
+//!
+//! One loop waits for input, for signals, for standard output to take more, and for what log directories retry.
+//! Nothing that was read is dropped: the loop ends when every output has taken its lines.
+
+use crate::clock::{self, Moment};
+use crate::log::feed::{Feed, Outputs};
+use crate::log::lines::Lines;
+use crate::log::logdir::{Launcher, LogDir};
+use crate::log::script::{self, Target};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use rustix::stdio::{stderr, stdin, stdout};
+use std::os::fd::RawFd;
+use std::time::Duration;
+use sys::signal::{self, Set, SignalFd};
+use sys::spawn::Strings;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-log",
+    summary: "sort lines into self-rotating log directories",
+    operands: "logging script...",
+    options: &[
+        Opt::value('d', "notif", "write a newline to this descriptor when ready"),
+        Opt::flag('q', "be quieter"),
+        Opt::flag('v', "be more verbose"),
+        Opt::flag('b', "don't read while something isn't written yet"),
+        Opt::flag('p', "don't exit on SIGTERM"),
+        Opt::value('l', "linelimit", "split longer lines; default 8192, 0 is never"),
+        Opt::value('t', "ms", "when told to exit, wait for the end of a line; default 2000, 0 is for ever"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// The smallest line limit.
+const LEAST_LIMIT: usize = 48;
+
+/// Reading pauses while more than this waits to be written.
+const MOST_PENDING: usize = 16 * 1024 * 1024;
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let mut verbosity = 1_u32;
+    for (letter, _) in options.iter() {
+        match letter {
+            'q' => verbosity = verbosity.saturating_sub(1),
+            'v' => verbosity = verbosity.saturating_add(1),
+            _ => {}
+        }
+    }
+    let limit = match options.number::<u32>('l')?.unwrap_or(8192) as usize {
+        0 => 0,
+        n => n.max(LEAST_LIMIT),
+    };
+    let patience = match options.number::<u32>('t')?.unwrap_or(2000) {
+        0 => None,
+        ms => Some(Duration::from_millis(ms.into())),
+    };
+    let notification = options.number::<RawFd>('d')?;
+    if let Some(number) = notification
+        && (number < 3 || !sys::fd::is_open(number))
+    {
+        return Err(Fatal::user(format!("invalid notification descriptor: {number}")));
+    }
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let script = script::parse(&call.args).map_err(Fatal::user)?;
+    if script.has_trailing && verbosity > 0 {
+        call.warn("directives after the last action have no effect");
+    }
+    sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
+
+    let mut dirs: Vec<LogDir> = Vec::new();
+    let mut indexes = Vec::new();
+    for action in script.stages.iter().flat_map(|stage| &stage.actions) {
+        if let Target::Dir(spec) = &action.to {
+            let opened = LogDir::open(spec.clone())?;
+            // One directory under several names, or named twice, has one state.
+            let known = dirs.iter().position(|d| d.identity() == opened.identity());
+            indexes.push(known.unwrap_or(dirs.len()));
+            if known.is_none() {
+                dirs.push(opened);
+            }
+        }
+    }
+    let mut outputs = Outputs { dirs: vec![Vec::new(); dirs.len()], ..Outputs::default() };
+    let feed = Feed::new(script, indexes.into_iter(), &mut outputs);
+
+    signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
+    let set = Set::of(&[signal::TERM, signal::HUP, signal::ALRM, signal::CHLD]);
+    let signals = SignalFd::new(&set).or_unable(|| "make a signal descriptor")?;
+    let env = Strings::new(call.env.vars()).or_unable(|| "copy the environment")?;
+    if let Some(number) = notification {
+        let written = sys::fd::with(number, |fd| rustix::io::write(fd, b"\n"));
+        written.or_unable(|| "notify")?;
+        sys::fd::close(number);
+    }
+    Logger {
+        verbosity,
+        blocking: options.has('b'),
+        protected: options.has('p'),
+        patience,
+        lines: Lines::new(limit),
+        feed,
+        outputs,
+        dirs,
+        launcher: Launcher { execlineb: execlineb(call), env },
+        signals,
+        input: Input::Open,
+        stdout_done: 0,
+        stdout_works: true,
+    }
+    .run(call)
+}
+
+/// Where execlineb is: beside this binary, else in PATH.
+fn execlineb(call: &Call) -> Vec<u8> {
+    let own = tool::own_file("execlineb");
+    if own.contains(&b'/') {
+        return own;
+    }
+    let in_path =
+        call.path.iter().flat_map(|p| p.split(|b| *b == b':')).map(|dir| [dir, b"/", &own].concat());
+    let mut found =
+        in_path.filter(|file| rustix::fs::access(file.as_slice(), rustix::fs::Access::EXEC_OK).is_ok());
+    found.next().unwrap_or(own)
+}
+
+/// What is still expected on standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Open,
+    /// Told to exit: only the rest of a line, until that moment.
+    LastLine(Option<Moment>),
+    Closed,
+}
+
+struct Logger {
+    verbosity: u32,
+    blocking: bool,
+    protected: bool,
+    patience: Option<Duration>,
+    lines: Lines,
+    feed: Feed,
+    outputs: Outputs,
+    dirs: Vec<LogDir>,
+    launcher: Launcher,
+    signals: SignalFd,
+    input: Input,
+    /// How much of what waits for standard output has been written.
+    stdout_done: usize,
+    stdout_works: bool,
+}
+
+impl Logger {
+    fn run(mut self, call: &Call) -> Outcome {
+        loop {
+            self.write_dirs(call);
+            let pending = self.pending();
+            if self.input == Input::Closed && pending == 0 && !self.dirs.iter().any(|d| d.is_busy()) {
+                break;
+            }
+            let reading = match self.input {
+                Input::Open => pending < MOST_PENDING && !(self.blocking && pending > 0),
+                Input::LastLine(_) => true,
+                Input::Closed => false,
+            };
+            let writing = !self.outputs.stdout.is_empty();
+            let (signaled, readable, writable) = self.wait(reading, writing)?;
+            if signaled {
+                self.take_signals(call)?;
+            }
+            if writable {
+                self.write_stdout(call);
+            }
+            if readable && self.input != Input::Closed {
+                self.read(call);
+            }
+            let now = clock::now();
+            if matches!(self.input, Input::LastLine(Some(until)) if until <= now) {
+                self.end_input(call);
+            }
+            self.dirs.iter_mut().for_each(|d| d.wake(now, &self.launcher));
+        }
+        for dir in self.dirs {
+            if let Err(complaint) = dir.finish()
+                && self.verbosity > 0
+            {
+                call.warn(&complaint);
+            }
+        }
+        Ok(Next::SUCCESS)
+    }
+
+    fn pending(&self) -> usize {
+        self.outputs.stdout.len() - self.stdout_done + self.outputs.dirs.iter().map(Vec::len).sum::<usize>()
+    }
+
+    /// Waits for something to do: tells about signals, standard input and standard output.
+    fn wait(&self, reading: bool, writing: bool) -> Result<(bool, bool, bool), Fatal> {
+        let own = match self.input {
+            Input::LastLine(until) => until,
+            _ => None,
+        };
+        let deadline = self.dirs.iter().filter_map(LogDir::deadline).chain(own).min();
+        let left = deadline.map(|d| d.saturating_sub(clock::now()));
+        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        if reading {
+            fds.push(PollFd::from_borrowed_fd(stdin(), PollFlags::IN));
+        }
+        if writing {
+            fds.push(PollFd::from_borrowed_fd(stdout(), PollFlags::OUT));
+        }
+        match poll(&mut fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(Fatal::unable("poll", e)),
+        }
+        let mut events = fds.iter().map(|fd| !fd.revents().is_empty());
+        let signaled = events.next().unwrap_or(false);
+        let readable = reading && events.next().unwrap_or(false);
+        let writable = writing && events.next().unwrap_or(false);
+        Ok((signaled, readable, writable))
+    }
+
+    fn take_signals(&mut self, call: &Call) -> Result<(), Fatal> {
+        while let Some(number) = self.signals.read().or_unable(|| "read signals")? {
+            match number {
+                signal::ALRM => self.dirs.iter_mut().for_each(|d| d.rotate(&self.launcher)),
+                signal::CHLD => self.reap()?,
+                signal::TERM if self.protected => {}
+                _ if self.input != Input::Open => {}
+                _ if self.lines.has_partial() => {
+                    self.input = Input::LastLine(self.patience.map(|p| clock::now() + p));
+                }
+                _ => self.end_input(call),
+            }
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self) -> Result<(), Fatal> {
+        loop {
+            match sys::process::reap() {
+                Ok(Some((pid, how))) => {
+                    let launcher = &self.launcher;
+                    self.dirs.iter_mut().any(|d| d.child(pid, how, launcher));
+                }
+                Ok(None) | Err(Errno::CHILD) => return Ok(()),
+                Err(e) => return Err(Fatal::unable("wait for a processor", e)),
+            }
+        }
+    }
+
+    /// Reads once: a lot, or, where only the rest of a line is wanted, a byte, so that the next logger gets the rest.
+    fn read(&mut self, call: &Call) {
+        let last = self.input != Input::Open;
+        let room = self.lines.room();
+        let room = if last { room.get_mut(..1).unwrap_or_default() } else { room };
+        match rustix::io::read(stdin(), room) {
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Ok(0) => self.end_input(call),
+            Err(e) => {
+                self.complain(call, &format!("unable to read standard input: {}", sys::strerror(e)));
+                self.end_input(call);
+            }
+            Ok(n) => {
+                self.lines.filled(n);
+                if self.take_lines(call) && last {
+                    self.end_input(call);
+                }
+            }
+        }
+    }
+
+    fn now(&mut self) {
+        if self.feed.is_stamped() {
+            self.feed.set_time(clock::wall());
+        }
+    }
+
+    /// Feeds the lines that are there; tells whether there was one.
+    fn take_lines(&mut self, call: &Call) -> bool {
+        self.now();
+        let mut any = false;
+        while let Some(line) = self.lines.next() {
+            self.feed.line(line, &mut self.outputs);
+            any = true;
+        }
+        self.write_at_once(call);
+        any
+    }
+
+    /// Nothing more is read; a line without an end counts as it is.
+    fn end_input(&mut self, call: &Call) {
+        self.input = Input::Closed;
+        self.now();
+        if let Some(line) = self.lines.last() {
+            self.feed.line(line, &mut self.outputs);
+        }
+        self.write_at_once(call);
+    }
+
+    /// Writes what isn't queued: alerts and status files.
+    fn write_at_once(&mut self, call: &Call) {
+        let mut rest = self.outputs.alerts.as_slice();
+        while let Some(n) = (!rest.is_empty()).then(|| rustix::io::write(stderr(), rest)) {
+            match n {
+                Err(Errno::INTR) => {}
+                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
+                _ => break, // nobody listens there
+            }
+        }
+        self.outputs.alerts.clear();
+        let mut complaints = Vec::new();
+        for status in &mut self.outputs.statuses {
+            if let Some(content) = status.content.take()
+                && let Err(e) = replace(&status.file, &content)
+            {
+                complaints.push(format!("unable to write {}: {e}", diag::show(&status.file)));
+            }
+        }
+        complaints.iter().for_each(|c| self.complain(call, c));
+    }
+
+    fn write_dirs(&mut self, call: &Call) {
+        let mut complaints = Vec::new();
+        for (dir, out) in self.dirs.iter_mut().zip(&mut self.outputs.dirs) {
+            dir.write(out, &self.launcher);
+            complaints.extend(dir.complaints());
+        }
+        complaints.iter().for_each(|c| self.complain(call, c));
+    }
+
+    /// Writes to standard output what it takes without blocking.
+    fn write_stdout(&mut self, call: &Call) {
+        let out = &mut self.outputs.stdout;
+        let rest = out.get(self.stdout_done..).unwrap_or_default();
+        let part = if is_file(stdout()) { rest.len() } else { pipe_part(rest) };
+        match rustix::io::write(stdout(), rest.get(..part).unwrap_or_default()) {
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Ok(n) => self.stdout_done += n,
+            Err(e) => {
+                // What comes after this goes to /dev/null.
+                self.stdout_done = out.len();
+                sys::fd::close(1);
+                let replaced = sys::fd::ensure_standard();
+                if std::mem::replace(&mut self.stdout_works, replaced.is_ok()) {
+                    self.complain(call, &format!("unable to write standard output: {}", sys::strerror(e)));
+                }
+            }
+        }
+        // Moving the rest down costs, so it is done when it is the smaller part.
+        if self.stdout_done * 2 >= self.outputs.stdout.len() {
+            self.outputs.stdout.drain(..self.stdout_done);
+            self.stdout_done = 0;
+        }
+    }
+
+    fn complain(&self, call: &Call, text: &str) {
+        if self.verbosity > 0 {
+            call.warn(text);
+        }
+    }
+}
+
+fn is_file(fd: impl std::os::fd::AsFd) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_file())
+}
+
+/// What a pipe that poll calls writable takes at once, whole lines if possible.
+fn pipe_part(out: &[u8]) -> usize {
+    const PIPE_BUF: usize = 4096;
+    match out.get(..PIPE_BUF) {
+        None => out.len(),
+        Some(start) => start.iter().rposition(|b| *b == b'\n').map_or(PIPE_BUF, |i| i + 1),
+    }
+}
+
+/// Replaces a file's content at once for whoever reads it.
+fn replace(file: &[u8], content: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::ffi::OsStrExt;
+    let new = [file, b".new"].concat();
+    let new = std::ffi::OsStr::from_bytes(&new);
+    std::fs::write(new, content)?;
+    std::fs::rename(new, std::ffi::OsStr::from_bytes(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipes_get_whole_lines() {
+        assert_eq!(pipe_part(b"a\nb"), 3);
+        let mut text = vec![b'x'; 5000];
+        assert_eq!(pipe_part(&text), 4096);
+        text[99] = b'\n';
+        assert_eq!(pipe_part(&text), 100);
+    }
+}
