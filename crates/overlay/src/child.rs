@@ -1,6 +1,7 @@
 //! Programs that the stages run and wait for.
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{Access, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use std::time::{Duration, Instant};
@@ -44,6 +45,48 @@ fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
     }
 }
 
+/// The command line with the shell in front, if its program is a file that the kernel can't execute: text without an
+/// interpreter line.
+#[must_use]
+pub fn with_interpreter(argv: Vec<Vec<u8>>, env: &Env) -> Vec<Vec<u8>> {
+    let Some(file) = argv.first().and_then(|name| find(name, env)).filter(|file| is_bare_script(file)) else {
+        return argv;
+    };
+    let mut words = vec![SHELL.to_vec(), file];
+    words.extend(argv.into_iter().skip(1));
+    words
+}
+
+/// The file that would be executed for this name.
+fn find(name: &[u8], env: &Env) -> Option<Vec<u8>> {
+    if name.contains(&b'/') {
+        return Some(name.to_vec());
+    }
+    let mut files = candidates(name, env);
+    files.find(|f| rustix::fs::access(f.as_slice(), Access::EXEC_OK).is_ok())
+}
+
+/// The files that PATH leads to.
+fn candidates<'a>(name: &'a [u8], env: &'a Env) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let path = env.get(b"PATH").unwrap_or(b"/usr/bin:/bin");
+    path.split(|b| *b == b':').map(
+        move |dir| {
+            if dir.is_empty() { name.to_vec() } else { [dir, b"/", name].concat() }
+        },
+    )
+}
+
+/// A regular executable file that begins neither as a program nor with an interpreter line.
+fn is_bare_script(file: &[u8]) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(fd) = rustix::fs::openat(CWD, file, flags, Mode::empty()) else { return false };
+    let mut start = [0; 2];
+    rustix::fs::access(file, Access::EXEC_OK).is_ok()
+        && rustix::io::read(&fd, &mut start).is_ok_and(|n| n > 0)
+        && &start != b"#!"
+        && &start != b"\x7fE"
+}
+
 /// Starts a program, looked up in the PATH of `env` if its name has no slash.
 ///
 /// # Errors
@@ -54,8 +97,7 @@ pub fn start(argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
         return start_file(name, argv, env);
     }
     let mut reason = Errno::NOENT;
-    for dir in env.get(b"PATH").unwrap_or(b"/usr/bin:/bin").split(|b| *b == b':') {
-        let file = if dir.is_empty() { name.clone() } else { [dir, b"/", name].concat() };
+    for file in candidates(name, env) {
         match start_file(&file, argv, env) {
             Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(Errno::ACCESS) => reason = Errno::ACCESS,
@@ -113,6 +155,15 @@ mod tests {
         assert_eq!(run(&words(&["sh", "-c", "kill -KILL $$"]), &env), Ok(137));
         assert_eq!(run(&words(&["no-such-program"]), &env).map_err(failure_code), Err(127));
         assert_eq!(run(&words(&["/etc"]), &env).map_err(failure_code), Err(126));
+    }
+
+    #[test]
+    fn only_text_without_an_interpreter_line_gets_the_shell() {
+        let env = Env::from_vars(words(&["PATH=/bin:/usr/bin"]));
+        for as_it_is in ["sh", "/bin/sh", "/etc/passwd", "/etc", "no-such-program"] {
+            let argv = words(&[as_it_is, "a"]);
+            assert_eq!(with_interpreter(argv.clone(), &env), argv);
+        }
     }
 
     #[test]

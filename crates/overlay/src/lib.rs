@@ -3,14 +3,19 @@
 pub mod attributes;
 pub mod child;
 pub mod contenv;
+mod first;
 pub mod layout;
 pub mod lifecycle;
 pub mod preinit;
 mod prepare;
 pub mod processes;
+mod remains;
+pub mod results;
 pub mod scripts;
 pub mod searchpath;
 pub mod settings;
+mod stage2;
+mod stage3;
 mod tools;
 pub mod tree;
 

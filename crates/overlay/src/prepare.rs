@@ -46,17 +46,7 @@ fn switch(env: &Env, name: &str) -> bool {
 pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
     let voice = Voice(call);
     ensure_writable(&voice, owner)?;
-    let stat = rustix::fs::statat(CWD, RUN, AtFlags::empty()).or_unable(|| "stat /run")?;
-    let verdict = judge(Facts {
-        uid: owner.uid,
-        gid: owner.gid,
-        privileged: owner.privileged,
-        run_uid: stat.st_uid,
-        run_gid: stat.st_gid,
-        run_mode: stat.st_mode & 0o7777,
-        insecure_accepted: switch(&call.env, "S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES"),
-    });
-    match verdict {
+    match verdict(&call.env, owner)? {
         Verdict::Good => {}
         Verdict::Warn(text) => voice.warn(text),
         Verdict::Take => {
@@ -74,6 +64,33 @@ pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
         }
     }
     Ok(())
+}
+
+/// The verdict about /run as it is.
+fn verdict(env: &Env, owner: Owner) -> Result<Verdict, Fatal> {
+    let stat = rustix::fs::statat(CWD, RUN, AtFlags::empty()).or_unable(|| "stat /run")?;
+    Ok(judge(Facts {
+        uid: owner.uid,
+        gid: owner.gid,
+        privileged: owner.privileged,
+        run_uid: stat.st_uid,
+        run_gid: stat.st_gid,
+        run_mode: stat.st_mode & 0o7777,
+        insecure_accepted: switch(env, "S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES"),
+    }))
+}
+
+/// Whether something is wrong that root could mend.
+pub fn needs_root(call: &Call, owner: Owner) -> bool {
+    !matches!(verdict(&call.env, owner), Ok(Verdict::Good)) || !var_run_is_link() || !is_ours_to_clear(owner)
+}
+
+/// Whether what an earlier container left belongs to this user.
+fn is_ours_to_clear(owner: Owner) -> bool {
+    [RUN_S6, SCANDIR, UNCAUGHT_LOGS].iter().all(|path| match rustix::fs::lstat(*path) {
+        Ok(stat) => stat.st_uid == owner.uid,
+        Err(_) => true,
+    })
 }
 
 fn give(path: &str, owner: Owner) -> Result<(), Fatal> {

@@ -11,19 +11,29 @@ use tool::{Env, number};
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
     env: &'a Env,
+    own: bool,
 }
 
 impl<'a> Settings<'a> {
     /// `env` is the process's own environment, which counts under S6_KEEP_ENV.
     #[must_use]
     pub fn new(env: &'a Env) -> Self {
-        Self { env }
+        Self { env, own: false }
+    }
+
+    /// `env` is the container's environment itself.
+    #[must_use]
+    pub fn of_container(env: &'a Env) -> Self {
+        Self { env, own: true }
     }
 
     /// A variable's value if it isn't empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<Vec<u8>> {
-        contenv::lookup(self.env, name.as_bytes()).filter(|v| !v.is_empty())
+        let name = name.as_bytes();
+        let value =
+            if self.own { self.env.get(name).map(<[u8]>::to_vec) } else { contenv::lookup(self.env, name) };
+        value.filter(|v| !v.is_empty())
     }
 
     /// A variable's words, separated by blanks.
@@ -42,6 +52,12 @@ impl<'a> Settings<'a> {
     #[must_use]
     pub fn limit(&self, name: &str, default: u32) -> Option<Duration> {
         Some(self.number(name, default)).filter(|n| *n > 0).map(|n| Duration::from_millis(u64::from(n)))
+    }
+
+    /// A variable as a switch: on with any number but 0.
+    #[must_use]
+    pub fn switch(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|v| contenv::is_nonzero(&v))
     }
 
     /// S6_VERBOSITY: 0 errors, 1 warnings too, 2 what is started and stopped too.
@@ -77,14 +93,13 @@ mod tests {
     use super::*;
 
     fn env(vars: &[&str]) -> Env {
-        let all = ["S6_KEEP_ENV=1"].iter().chain(vars);
-        Env::from_vars(all.map(|v| v.as_bytes().to_vec()).collect())
+        Env::from_vars(vars.iter().map(|v| v.as_bytes().to_vec()).collect())
     }
 
     #[test]
     fn numbers_that_are_none_give_the_default() {
         let e = env(&["A=12", "B=x", "C=", "D=7\n", "E=-1"]);
-        let s = Settings::new(&e);
+        let s = Settings::of_container(&e);
         let all = ["A", "B", "C", "D", "E", "F"].map(|n| s.number(n, 3));
         assert_eq!(all, [12, 3, 3, 7, 3, 3]);
         assert_eq!(s.limit("F", 0), None);
@@ -99,7 +114,10 @@ mod tests {
 
     #[test]
     fn a_profile_moves_etc() {
-        assert_eq!(Settings::new(&env(&["S6_RUNTIME_PROFILE=lite"])).etc(), b"/etc/cont-profile.d/lite");
-        assert_eq!(Settings::new(&env(&["S6_RUNTIME_PROFILE="])).etc(), b"/etc");
+        assert_eq!(
+            Settings::of_container(&env(&["S6_RUNTIME_PROFILE=lite"])).etc(),
+            b"/etc/cont-profile.d/lite"
+        );
+        assert_eq!(Settings::of_container(&env(&["S6_RUNTIME_PROFILE="])).etc(), b"/etc");
     }
 }

@@ -21,6 +21,7 @@ pub mod signal;
 pub mod spawn;
 pub mod strerror;
 pub mod timer;
+pub mod tty;
 
 pub use rustix::io::Errno;
 pub use strerror::strerror;

@@ -3,6 +3,7 @@
 mod cont_finish;
 mod cont_init;
 mod fix_attrs;
+mod init;
 mod logutil_newfifo;
 mod preinit;
 mod printcontenv;
@@ -10,6 +11,7 @@ mod s6_overlay_stat;
 mod s6_overlay_suexec;
 mod services_down;
 mod services_up;
+mod stage0;
 mod syslogd_prepare;
 mod with_contenv;
 mod with_retries;
@@ -21,6 +23,7 @@ pub const TOOLS: &[&Tool] = &[
     &cont_finish::TOOL,
     &cont_init::TOOL,
     &fix_attrs::TOOL,
+    &init::TOOL,
     &logutil_newfifo::TOOL,
     &preinit::TOOL,
     &printcontenv::TOOL,
@@ -28,6 +31,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_overlay_suexec::TOOL,
     &services_down::TOOL,
     &services_up::TOOL,
+    &stage0::TOOL,
     &syslogd_prepare::TOOL,
     &with_contenv::TOOL,
     &with_retries::TOOL,

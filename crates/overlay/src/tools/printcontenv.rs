@@ -8,7 +8,7 @@ pub static TOOL: Tool = Tool {
     summary: "print a variable of the container's environment",
     operands: "variable",
     options: &[],
-    role: Role::Stay,
+    role: Role::Chain,
     main,
 };
 

@@ -8,7 +8,7 @@ pub static TOOL: Tool = Tool {
     summary: "print owner and permissions of a file as shell assignments",
     operands: "path",
     options: &[],
-    role: Role::Stay,
+    role: Role::Chain,
     main,
 };
 

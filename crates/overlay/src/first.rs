@@ -1,0 +1,276 @@
+//! The container's first process: the host of the root scandir with the lifecycle as its policy.
+//!
+//! Decisions are [`crate::lifecycle`]'s; this carries them out.
+
+use crate::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
+use crate::processes::signal_all;
+use crate::{results, stage2, stage3};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use s6::clock;
+use s6::scandir::{Handled, Host, Policy};
+use s6_linux_init::request::{How, LENGTH, Request};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use sys::process::{Ended, Fork, fork};
+use sys::signal::{ABRT, CONT, KILL, Set, Signal, TERM, reset_all, set_mask};
+use tool::{Env, Tool, diag};
+use wire::control::ScanCommand;
+
+/// The name in diagnostics.
+const NAME: &str = "init";
+
+/// Key of the FIFO with requests.
+const REQUESTS: u32 = 0;
+/// Key of the pipe on which the boot child says that it becomes the CMD.
+const NOTICE: u32 = 1;
+
+/// The number at which the boot child finds that pipe.
+const NOTICE_FD: i32 = 3;
+
+/// What the boot child takes with it.
+#[derive(Debug)]
+pub struct Boot {
+    /// The container's standard input.
+    pub stdin: OwnedFd,
+    /// The CMD.
+    pub command: Vec<Vec<u8>>,
+    /// Standard input, output or error is a terminal, which becomes the boot session's.
+    pub terminal: Option<i32>,
+}
+
+/// The policy.
+#[derive(Debug)]
+pub struct First {
+    life: Lifecycle,
+    env: Env,
+    requests: OwnedFd,
+    notice: Option<OwnedFd>,
+    boot: Option<Pid>,
+    stop: Option<Pid>,
+    end: Option<How>,
+}
+
+/// In a forked child: nothing of the parent but the standard descriptors and `keep`, which gets the number after them.
+fn enter(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env, keep: Option<&OwnedFd>) -> ! {
+    if let Some(fd) = keep {
+        let placed = sys::fd::copy(fd.as_raw_fd(), NOTICE_FD);
+        let _ = placed.and_then(|()| {
+            sys::fd::with(NOTICE_FD, |fd| rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC))
+        });
+    }
+    sys::fd::close_from(if keep.is_some() { 4 } else { 3 });
+    reset_all();
+    set_mask(&Set::empty());
+    let _ = rustix::process::chdir("/");
+    tool::run(tool, argv, env)
+}
+
+impl First {
+    /// A container that is about to boot; `requests` is the FIFO, open for reading and writing.
+    #[must_use]
+    pub fn new(config: Config, env: Env, requests: OwnedFd) -> Self {
+        let life = Lifecycle::new(config);
+        Self { life, env, requests, notice: None, boot: None, stop: None, end: None }
+    }
+
+    /// Starts the boot child.
+    ///
+    /// # Errors
+    /// No child can be made.
+    pub fn begin(&mut self, host: &mut Host, boot: Boot) -> Result<(), Errno> {
+        host.watch(self.requests.as_fd(), REQUESTS)?;
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        match fork()? {
+            Fork::Parent(pid) => self.boot = Some(pid),
+            Fork::Child => {
+                let _ = rustix::process::setsid();
+                let _ = sys::fd::copy(boot.stdin.as_raw_fd(), 0);
+                if let Some(number) = boot.terminal {
+                    let _ = sys::fd::with(number, |fd| rustix::process::ioctl_tiocsctty(fd));
+                }
+                let mut argv = vec![NAME.as_bytes().to_vec(), NOTICE_FD.to_string().into_bytes()];
+                argv.extend(boot.command);
+                enter(&stage2::TOOL, argv, self.env.clone(), Some(&writer))
+            }
+        }
+        host.watch(reader.as_fd(), NOTICE)?;
+        self.notice = Some(reader);
+        Ok(())
+    }
+
+    /// How the container is to end, once that is known.
+    #[must_use]
+    pub fn end(&self) -> Option<How> {
+        self.end
+    }
+
+    /// When [`First::expire`] is due.
+    #[must_use]
+    pub fn due(&self) -> Option<Moment> {
+        self.life.deadline()
+    }
+
+    /// The deadline has passed.
+    pub fn expire(&mut self, host: Option<&mut Host>) {
+        self.step(Event::Time, host);
+    }
+
+    /// No process is left.
+    pub fn emptied(&mut self) {
+        self.step(Event::Empty, None);
+    }
+
+    /// A child that is no service's has ended.
+    pub fn child_ended(&mut self, pid: Pid, how: Ended, host: Option<&mut Host>) {
+        if self.boot == Some(pid) {
+            self.boot = None;
+            self.step(Event::BootEnded(how), host);
+        } else if self.stop == Some(pid) {
+            self.stop = None;
+            self.step(Event::StopEnded, host);
+        }
+    }
+
+    fn step(&mut self, event: Event, mut host: Option<&mut Host>) {
+        for action in self.life.step(event, clock::now()) {
+            self.act(action, host.as_deref_mut());
+        }
+    }
+
+    fn act(&mut self, action: Action, host: Option<&mut Host>) {
+        let to_boot = |signal: Signal| {
+            if let Some(pid) = self.boot {
+                let _ = sys::process::kill(pid, signal);
+            }
+        };
+        match action {
+            Action::InterruptBoot => to_boot(TERM),
+            Action::KillBoot => {
+                diag::warn(NAME, "the start takes too long to be interrupted and is killed");
+                to_boot(KILL);
+            }
+            Action::PassOn(signal) => to_boot(signal),
+            Action::StartStop => self.start_stop(host),
+            Action::KeepCode(code) => keep_code(code),
+            Action::KeepCodeIfNone(code) => {
+                if results::is_untouched() {
+                    keep_code(code);
+                }
+            }
+            Action::Terminate => {
+                if let Some(host) = host {
+                    host.stop(false);
+                }
+                signal_all(TERM);
+                signal_all(CONT);
+            }
+            Action::Kill => signal_all(KILL),
+            Action::End(how) => {
+                self.end = Some(how);
+                if let Some(host) = host {
+                    host.abort();
+                }
+            }
+        }
+    }
+
+    fn start_stop(&mut self, host: Option<&mut Host>) {
+        match fork() {
+            Ok(Fork::Parent(pid)) => self.stop = Some(pid),
+            Ok(Fork::Child) => {
+                let _ = rustix::process::setsid();
+                enter(&stage3::TOOL, vec![NAME.as_bytes().to_vec()], self.env.clone(), None)
+            }
+            Err(e) => {
+                diag::warn(NAME, &format!("unable to stop the services in order: {}", sys::strerror(e)));
+                self.step(Event::StopEnded, host);
+            }
+        }
+    }
+
+    fn read_requests(&mut self, host: &mut Host) {
+        let mut buffer = [0; 16 * LENGTH];
+        let count = match rustix::io::read(&self.requests, &mut buffer) {
+            Ok(count) => count,
+            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(e) => {
+                diag::warn(NAME, &format!("unable to read requests: {}", sys::strerror(e)));
+                let _ = host.unwatch(self.requests.as_fd());
+                return;
+            }
+        };
+        let (requests, rest) = buffer.get(..count).unwrap_or_default().as_chunks::<LENGTH>();
+        for request in requests {
+            match Request::unpack(request) {
+                Some(request) => self.step(Event::Asked(request), Some(host)),
+                None => diag::warn(NAME, "a malformed request was ignored"),
+            }
+        }
+        if !rest.is_empty() {
+            diag::warn(NAME, "a malformed request was ignored");
+        }
+    }
+
+    fn read_notice(&mut self, host: &mut Host) {
+        let Some(pipe) = &self.notice else { return };
+        let mut byte = [0; 1];
+        match rustix::io::read(pipe, &mut byte) {
+            Ok(1) => self.step(Event::CommandStarts, Some(host)),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(_) | Err(_) => {
+                let _ = host.unwatch(pipe.as_fd());
+                self.notice = None;
+            }
+        }
+    }
+}
+
+fn keep_code(code: u8) {
+    if let Err(e) = results::write(code) {
+        diag::warn(NAME, &format!("unable to write the exit code {code}: {}", sys::strerror(e)));
+    }
+}
+
+impl Policy for First {
+    fn signal(&mut self, host: &mut Host, signal: Signal) -> Handled {
+        if signal == ABRT {
+            // A core dump of process 1 helps nobody.
+            return Handled::Yes;
+        }
+        if !SIGNALS.contains(&signal) {
+            return Handled::No;
+        }
+        self.step(Event::Signal(signal), Some(host));
+        Handled::Yes
+    }
+
+    fn command(&mut self, host: &mut Host, letter: u8) -> Handled {
+        match ScanCommand::from_letter(letter) {
+            Some(ScanCommand::Terminate | ScanCommand::Quit | ScanCommand::Abort) => {
+                diag::warn(NAME, "the root scandir was told to end: the container stops");
+                self.step(Event::Asked(Request::stop(How::Halt)), Some(host));
+                Handled::Yes
+            }
+            _ => Handled::No,
+        }
+    }
+
+    fn child(&mut self, host: &mut Host, pid: Pid, how: Ended) {
+        self.child_ended(pid, how, Some(host));
+    }
+
+    fn readable(&mut self, host: &mut Host, key: u32) {
+        match key {
+            REQUESTS => self.read_requests(host),
+            _ => self.read_notice(host),
+        }
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        self.life.deadline()
+    }
+
+    fn timeout(&mut self, host: &mut Host) {
+        self.expire(Some(host));
+    }
+}

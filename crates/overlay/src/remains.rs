@@ -1,0 +1,78 @@
+//! After the last service: waits until no process is left, or the grace time is over.
+//!
+//! Each living process is waited for by its pidfd, so that also those count that entered the container from outside
+//! and are nobody's children here.
+
+use crate::first::First;
+use crate::processes::others;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags};
+use s6::clock;
+use std::os::fd::{AsFd, OwnedFd};
+use sys::signal::{CHLD, Set, SignalFd};
+
+/// Processes that are waited for at once; the others' turn comes when these are gone.
+const BATCH: usize = 256;
+
+/// Waits until the lifecycle has come to its end.
+pub fn wait(first: &mut First) {
+    let own = rustix::process::getpid();
+    let children = SignalFd::new(&Set::of(&[CHLD])).ok();
+    while first.end().is_none() {
+        let alone = reap_all(first);
+        if first.end().is_some() {
+            return;
+        }
+        let left = if own.is_init() { others(own) } else { Ok(Vec::new()) };
+        match left {
+            Ok(pids) if pids.is_empty() && alone => first.emptied(),
+            // Without /proc, children are all that can be known.
+            Err(_) if alone => first.emptied(),
+            left => wait_for_batch(first, &left.unwrap_or_default(), children.as_ref()),
+        }
+    }
+}
+
+/// Takes note of every child that has ended; whether none is left.
+fn reap_all(first: &mut First) -> bool {
+    loop {
+        match sys::process::reap() {
+            Ok(Some((pid, how))) => first.child_ended(pid, how, None),
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+    }
+}
+
+/// Waits until these processes are gone, a child has ended, or the deadline has passed.
+fn wait_for_batch(first: &mut First, pids: &[Pid], children: Option<&SignalFd>) {
+    let open = |pid: &Pid| rustix::process::pidfd_open(*pid, PidfdFlags::empty()).ok();
+    let mut pidfds: Vec<OwnedFd> = pids.iter().take(BATCH).filter_map(open).collect();
+    loop {
+        let mut fds: Vec<PollFd<'_>> = pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        fds.extend(children.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
+        if fds.is_empty() && first.due().is_none() {
+            // Nothing that could ever be waited for.
+            return first.emptied();
+        }
+        let left = first.due().map(|due| due.saturating_sub(clock::now()));
+        let timeout = left.and_then(|l| Timespec::try_from(l).ok());
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(0) => return first.expire(None),
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(_) => return first.emptied(),
+        }
+        if children.is_some_and(|fd| fd.read().is_ok_and(|s| s.is_some())) {
+            return;
+        }
+        let gone: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
+        let mut gone = gone.into_iter();
+        pidfds.retain(|_| !gone.next().unwrap_or(false));
+        if pidfds.is_empty() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The container's exit code: a decimal number in a file that scripts write.
+
+use crate::layout::{EXITCODE, RESULTS};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use tool::number;
+
+/// What the file holds at the start.
+const NOTHING: &[u8] = b"0\n";
+
+/// The code that the text says: its number's lowest eight bits, 0 for no text; `None` if it isn't a number.
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<u8> {
+    let word = text.trim_ascii();
+    if word.is_empty() {
+        return Some(0);
+    }
+    u8::try_from(number::decimal::<u32>(word)? & 0xff).ok()
+}
+
+fn replace(text: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(CWD, EXITCODE, flags, Mode::from(0o644))?;
+    rustix::io::write(file, text).map(|_| ())
+}
+
+/// Makes the folder and the file, with code 0.
+///
+/// # Errors
+/// One of them can't be made.
+pub fn reset() -> Result<(), Errno> {
+    match rustix::fs::mkdir(RESULTS, Mode::from(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => replace(NOTHING),
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes a code.
+///
+/// # Errors
+/// The file can't be written.
+pub fn write(code: u8) -> Result<(), Errno> {
+    replace(format!("{code}\n").as_bytes())
+}
+
+/// The first bytes of the file; nothing if there is none.
+#[must_use]
+pub fn read() -> Vec<u8> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut text = [0; 64];
+    let count =
+        rustix::fs::openat(CWD, EXITCODE, flags, Mode::empty()).and_then(|f| rustix::io::read(f, &mut text));
+    text.get(..count.unwrap_or(0)).unwrap_or_default().to_vec()
+}
+
+/// Whether nobody has written a code.
+#[must_use]
+pub fn is_untouched() -> bool {
+    read() == NOTHING
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes() {
+        for (text, code) in [
+            ("0\n", 0),
+            ("17", 17),
+            ("", 0),
+            ("\n", 0),
+            (" 42 \n", 42),
+            ("255", 255),
+            ("256", 0),
+            ("300\n", 44),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some(code), "{text:?}");
+        }
+        for bad in ["x", "1 2", "-1", "99999999999"] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+}

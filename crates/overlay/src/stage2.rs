@@ -1,0 +1,219 @@
+//! Stage 2, in a child of the first process: brings the services up, and becomes the CMD.
+//!
+//! The child is called with the number of a descriptor and the CMD.  Just before it becomes the CMD it writes a byte
+//! there.  SIGTERM before that moment means: start nothing more, let what runs finish, exit.
+
+use crate::layout::{DATABASE, LIVE, RUN_S6, SCANDIR, SOURCES, WORKDIR};
+use crate::settings::{Settings, split_words};
+use crate::{child, tree};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use s6::clock;
+use s6_rc::change::{self, End, OnInterrupt, Oneshots};
+use s6_rc::compile::{compile, print_report};
+use s6_rc::init::{self, Initialized};
+use s6_rc::plan::Direction;
+use std::os::fd::{AsFd, BorrowedFd};
+use sys::signal::{Set, SignalFd, TERM, set_mask};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, number};
+
+/// The bundle of everything that a container starts.
+const TOP: &[u8] = b"top";
+
+/// Not in the table: nobody calls it by name.
+pub static TOOL: Tool = Tool {
+    name: "init",
+    summary: "bring the services up and become the CMD",
+    operands: "fd cmd...",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let notice = number::decimal::<i32>(&call.shift()?).ok_or_else(Fatal::usage)?;
+    let interrupt = SignalFd::new(&Set::of(&[TERM])).or_unable(|| "make a signal descriptor")?;
+    if is_interrupted(interrupt.as_fd()) {
+        return Ok(Next::SUCCESS);
+    }
+    run_hook(call)?;
+    if is_interrupted(interrupt.as_fd()) || !bring_up(call, interrupt.as_fd())? {
+        return Ok(Next::SUCCESS);
+    }
+    become_command(call, notice)
+}
+
+fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)) == Ok(1)
+}
+
+/// Runs S6_STAGE2_HOOK, split into words.
+fn run_hook(call: &Call) -> Result<(), Fatal> {
+    let settings = Settings::new(&call.env);
+    let Some(hook) = settings.text("S6_STAGE2_HOOK") else { return Ok(()) };
+    let words = split_words(&hook);
+    if words.is_empty() {
+        return Ok(());
+    }
+    let shown = diag::show(&hook);
+    let code = child::run(&words, &call.env).unwrap_or_else(|e| {
+        call.warn(&format!("unable to run the hook {shown}: {}", sys::strerror(e)));
+        child::failure_code(e)
+    });
+    let verbosity = settings.verbosity();
+    if code != 0 && settings.behaviour() >= 2 {
+        return Err(Fatal::new(code, format!("the hook {shown} exited {code}, so the container stops")));
+    }
+    if code != 0 && verbosity >= 1 {
+        call.warn(&format!("the hook {shown} exited {code}"));
+    } else if verbosity >= 2 {
+        call.info(&format!("the hook {shown} exited {code}"));
+    }
+    Ok(())
+}
+
+/// Compiles the definitions and brings the bundle `top` up; `false` if that was interrupted.
+fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
+    let settings = Settings::new(&call.env);
+    let verbosity = settings.verbosity();
+    let report = compile(DATABASE.as_bytes(), &sources(call, &settings)?)?;
+    print_report("s6-rc-compile", verbosity.saturating_sub(1), &report.diagnostics);
+    if report.database.is_none() {
+        return Err(Fatal::new(1, "the service definitions are invalid, so the container stops"));
+    }
+    let options = init::Options {
+        scandir: SCANDIR.as_bytes().to_vec(),
+        compiled: DATABASE.as_bytes().to_vec(),
+        live: LIVE.as_bytes().to_vec(),
+        prefix: Vec::new(),
+        timeout: None,
+    };
+    let live = match init::init(&options, Some(interrupt)) {
+        Err(_) if is_interrupted(interrupt) => return Ok(false),
+        done => done?,
+    };
+    let Initialized::New(mut live) = live else {
+        return Err(Fatal::new(111, "another s6-rc manages the services of this container already"));
+    };
+    let limit = settings.limit("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 0);
+    let selected = live.select(&[TOP.to_vec()])?;
+    let engine = Call {
+        tool: &ENGINE,
+        argv0: b"s6-rc".to_vec(),
+        args: Vec::new(),
+        env: call.env.clone(),
+        path: call.path.clone(),
+    };
+    let changed = change::change(
+        &mut live,
+        Direction::Up,
+        selected,
+        &change::Options {
+            call: &engine,
+            force: false,
+            deadline: limit.map(|l| clock::now() + l),
+            verbosity,
+            dry_run: None,
+            oneshots: Oneshots::Direct(call.env.clone()),
+            interrupt: Some(interrupt),
+            on_interrupt: OnInterrupt::FinishOneshots,
+        },
+    )?;
+    if changed.end == End::Interrupted {
+        return Ok(false);
+    }
+    let (code, behaviour) = (changed.code(), settings.behaviour());
+    if code != 0 && behaviour >= 2 {
+        return Err(Fatal::new(code, "not all services could be started, so the container stops"));
+    }
+    if code != 0 && behaviour > 0 {
+        call.warn("not all services could be started");
+    }
+    Ok(true)
+}
+
+/// In whose name the engine speaks.
+pub(crate) static ENGINE: Tool = Tool {
+    name: "s6-rc",
+    summary: "bring services up and down",
+    operands: "",
+    options: &[],
+    role: Role::Stay,
+    main: |_| Err(Fatal::usage()),
+};
+
+fn is_folder(path: &[u8]) -> bool {
+    let stat = rustix::fs::statat(CWD, path, AtFlags::empty());
+    stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory)
+}
+
+/// The source directories: the image's services, its user bundles, and the overlay's own.
+fn sources(call: &Call, settings: &Settings<'_>) -> Result<Vec<Vec<u8>>, Fatal> {
+    let image = [&settings.etc()[..], b"/s6-overlay"].concat();
+    let services = [&image[..], b"/s6-rc.d"].concat();
+    if is_folder(&[&services[..], b"/user"].concat()) {
+        if settings.verbosity() >= 1 {
+            let shown = diag::show(&image);
+            call.warn(&format!(
+                "user bundles in {shown}/s6-rc.d are deprecated, put them into {shown}/user-bundles.d"
+            ));
+        }
+        return Ok(vec![with_whole_bundles(services)?, SOURCES.as_bytes().to_vec()]);
+    }
+    let bundles =
+        settings.text("S6_RUNTIME_BUNDLEDIR").unwrap_or_else(|| [&image[..], b"/user-bundles.d"].concat());
+    Ok(vec![services, bundles, SOURCES.as_bytes().to_vec()])
+}
+
+/// User bundles beside the services may lack their type, or the second one altogether.  Then a copy is completed: the
+/// image's own folder may be read-only.
+fn with_whole_bundles(services: Vec<u8>) -> Result<Vec<u8>, Fatal> {
+    let path = |base: &[u8], rest: &str| [base, rest.as_bytes()].concat();
+    let is_whole = ["/user", "/user2"].iter().all(|bundle| {
+        let exists = |rest: &str| {
+            rustix::fs::statat(CWD, path(&services, &format!("{bundle}{rest}")), AtFlags::empty()).is_ok()
+        };
+        exists("/type") && (exists("/contents.d") || exists("/contents"))
+    });
+    if is_whole {
+        return Ok(services);
+    }
+    let copy = [RUN_S6.as_bytes(), b"/s6-rc.d"].concat();
+    let completed = tree::copy(&services, &copy).and_then(|()| {
+        for bundle in ["/user", "/user2"] {
+            for folder in [bundle.to_owned(), format!("{bundle}/contents.d")] {
+                match rustix::fs::mkdir(path(&copy, &folder), Mode::from(0o755)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+            let file =
+                rustix::fs::openat(CWD, path(&copy, &format!("{bundle}/type")), flags, Mode::from(0o644))?;
+            rustix::io::write(file, b"bundle\n")?;
+        }
+        Ok(())
+    });
+    completed.or_unable(|| format!("complete the user bundles of {}", diag::show(&services)))?;
+    Ok(copy)
+}
+
+/// Goes on to the CMD, in the container's working directory; without one this child has done its work.
+fn become_command(call: &mut Call, notice: i32) -> Outcome {
+    let mut argv = Settings::new(&call.env).words("S6_CMD_ARG0");
+    let command = call.take_args();
+    if command.is_empty() {
+        return Ok(Next::SUCCESS);
+    }
+    argv.extend(command);
+    let workdir = std::fs::read(WORKDIR).or_unable(|| format!("read {WORKDIR}"))?;
+    let workdir = workdir.strip_suffix(b"\n").unwrap_or(&workdir);
+    rustix::process::chdir(workdir)
+        .or_unable(|| format!("change to the working directory {}", diag::show(workdir)))?;
+    let _ = sys::fd::with(notice, |fd| rustix::io::write(fd, b"C"));
+    set_mask(&Set::empty());
+    let env = call.take_env();
+    Next::run(child::with_interpreter(argv, &env), env)
+}

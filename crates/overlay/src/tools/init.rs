@@ -1,0 +1,218 @@
+//! `init`: the container's first program, `/init CMD`.
+//!
+//! It prepares /run, saves the container's environment, starts a child for stage 2, and is the host of the root
+//! scandir from then on: process 1 and the supervisor are the same process.  Where it isn't process 1, it takes the
+//! part of one for its own descendants.
+
+use crate::first::{Boot, First};
+use crate::layout::{BASEDIR, BINARY, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
+use crate::lifecycle::Config;
+use crate::prepare::{Owner, needs_root, prepare};
+use crate::settings::Settings;
+use crate::{contenv, remains, results, searchpath};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use s6::control::{self, SVSCAN};
+use s6::scandir::{self, Host};
+use s6_linux_init::request::{FIFO, How};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+use sys::signal::{HUP, INT};
+use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "init",
+    summary: "boot the container and run its CMD",
+    operands: "cmd...",
+    options: &[],
+    role: Role::Stay,
+    main: |call| main(call, true),
+};
+
+/// What process 1 looks like in ps: what it is.
+const TITLE: &[u8] = b"/package/admin/s6/command/s6-svscan -d4 -- /run/service";
+
+/// The services that are supervised at most.
+const SERVICES_MAX: usize = 100_000;
+
+/// Boots; `may_ask` is whether s6-overlay-suexec may be asked for root's help first.
+pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
+    let first = rustix::process::getpid().is_init();
+    if !first {
+        stand_in(call)?;
+    }
+    // Nobody before has made sure of a PATH or of descriptors 0 to 2.
+    open_standard_streams()?;
+    let path = searchpath::complete(call.env.get(b"PATH").unwrap_or_default());
+    call.env.set(b"PATH", &path);
+    rustix::process::umask(Mode::from(0o022));
+    wait_for_closing_fd(&call.env);
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let owner = Owner { uid, gid, privileged: rustix::process::geteuid().is_root() };
+    if may_ask && first && !owner.privileged && needs_root(call, owner) && is_setuid_root(SUEXEC) {
+        return ask_for_root(call);
+    }
+    prepare(call, owner)?;
+    let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
+    let env = save(call, &workdir)?;
+    let requests = make_fifo()?;
+    let config = config(&Settings::of_container(&call.env), !call.args.is_empty(), first);
+    let sync = Settings::of_container(&call.env).switch("S6_SYNC_DISKS");
+    let boot = take_terminal(call)?;
+    let mut host_config = scandir::Config::new("s6-svscan", env.vars().to_vec());
+    host_config.services_max = SERVICES_MAX;
+    let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
+    if let Some(number) = boot.terminal {
+        // The boot session is to have it.
+        let _ = sys::fd::with(number, |fd| sys::tty::give_up(fd));
+    }
+    let _ = rustix::thread::set_name(c"s6-svscan");
+    sys::args::set_title(TITLE);
+    let mut policy = First::new(config, env, requests);
+    policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
+    host.run(&mut policy);
+    remains::wait(&mut policy);
+    Ok(Next::Exit(finish(policy.end().unwrap_or(How::Halt), first, sync)))
+}
+
+/// Not process 1: everything below is this process's to reap and to stop, and nothing else is.
+fn stand_in(call: &Call) -> Result<(), Fatal> {
+    if control::send(SCANDIR.as_bytes(), SVSCAN, b"").is_ok() {
+        return Err(Fatal::user("another container's first process already runs on /run/service"));
+    }
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .or_unable(|| "become the reaper of all descendants")?;
+    call.warn("not process 1 (an init of the container engine, or a shared pid namespace): only own processes are stopped at the end");
+    Ok(())
+}
+
+fn open_standard_streams() -> Result<(), Fatal> {
+    for number in 0..3 {
+        if !sys::fd::is_open(number) {
+            let null =
+                rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()).or_unable(|| "open /dev/null")?;
+            sys::fd::place(null, number).or_unable(|| "open a standard stream")?;
+        }
+    }
+    Ok(())
+}
+
+/// S6_WAIT_FOR_CLOSING_FD: the engine closes that descriptor when the container may begin.
+fn wait_for_closing_fd(env: &Env) {
+    let number = Settings::of_container(env).number("S6_WAIT_FOR_CLOSING_FD", 0);
+    let Some(number) = i32::try_from(number).ok().filter(|n| *n >= 3 && sys::fd::is_open(*n)) else { return };
+    let mut buffer = [0; 64];
+    while sys::fd::with(number, |fd| rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut buffer)))
+        .is_ok_and(|n| n > 0)
+    {}
+    sys::fd::close(number);
+}
+
+fn is_setuid_root(file: &str) -> bool {
+    rustix::fs::statat(CWD, file, rustix::fs::AtFlags::empty())
+        .is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0)
+}
+
+/// Goes on through the setuid program, which prepares /run as root and comes back as this user.
+fn ask_for_root(call: &mut Call) -> Outcome {
+    let words = [SUEXEC, &format!(" {PREINIT}"), "", STAGE0].map(|w| w.as_bytes().to_vec());
+    let argv = words.into_iter().chain(call.take_args()).collect();
+    Next::run(argv, call.take_env())
+}
+
+/// Saves what the container was started with; the environment that everything in it gets.
+fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
+    let env = if contenv::is_kept(&call.env) {
+        call.env.clone()
+    } else {
+        for skipped in contenv::store(&call.env).or_unable(|| "save the container's environment")? {
+            let (name, reason) = (diag::show(&skipped.name), sys::strerror(skipped.reason));
+            call.warn(&format!(
+                "the variable {name} can't be a file of the container's environment: {reason}"
+            ));
+        }
+        let mut env = Env::new();
+        env.set(b"PATH", call.env.get(b"PATH").unwrap_or_default());
+        env
+    };
+    results::reset().or_unable(|| "make the file for the exit code")?;
+    let text = [workdir, b"\n"].concat();
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, WORKDIR, flags, Mode::from(0o644))
+        .and_then(|file| rustix::io::write(file, &text))
+        .or_unable(|| format!("write {WORKDIR}"))?;
+    make_basedir()?;
+    Ok(env)
+}
+
+/// `halt` and its relatives, where everybody knows them.
+fn make_basedir() -> Result<(), Fatal> {
+    let bin = format!("{BASEDIR}/bin");
+    for folder in [BASEDIR, &bin] {
+        rustix::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
+    }
+    let own =
+        rustix::fs::readlink("/proc/self/exe", Vec::new()).map_or_else(|_| BINARY.into(), |p| p.into_bytes());
+    for name in ["halt", "poweroff", "reboot", "shutdown", "telinit"] {
+        rustix::fs::symlink(own.as_slice(), format!("{bin}/{name}"))
+            .or_unable(|| format!("make {bin}/{name}"))?;
+    }
+    Ok(())
+}
+
+fn make_fifo() -> Result<OwnedFd, Fatal> {
+    rustix::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0)
+        .or_unable(|| format!("make {FIFO}"))?;
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, FIFO, flags, Mode::empty()).or_unable(|| format!("open {FIFO}"))
+}
+
+fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
+    let ms = |name: &str| Duration::from_millis(u64::from(settings.number(name, 3000)));
+    Config {
+        command,
+        receive_signals: settings.switch("S6_CMD_RECEIVE_SIGNALS"),
+        kill_grace: ms("S6_KILL_GRACETIME"),
+        interrupt_grace: ms("S6_SERVICES_GRACETIME"),
+        first,
+    }
+}
+
+/// What the boot child gets: the container's standard input, and its terminal if there is one.  Services get an empty
+/// standard input instead.
+fn take_terminal(call: &mut Call) -> Result<Boot, Fatal> {
+    let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
+    let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
+    sys::fd::place(null, 0).or_unable(|| "replace standard input")?;
+    let terminal = terminal.map(|n| if n == 0 { stdin_number(&stdin) } else { n });
+    Ok(Boot { stdin, command: call.take_args(), terminal })
+}
+
+fn stdin_number(stdin: &OwnedFd) -> i32 {
+    use std::os::fd::AsRawFd;
+    stdin.as_raw_fd()
+}
+
+/// The end: by reboot(2) where it was asked for and may be, else with the code that stands for it.
+fn finish(how: How, first: bool, sync: bool) -> u8 {
+    if sync {
+        rustix::fs::sync();
+    }
+    let signal = match how {
+        How::Halt => {
+            let text = results::read();
+            return results::parse(&text).unwrap_or_else(|| {
+                diag::warn("init", &format!("the exit code file holds no number: {}", diag::show(&text)));
+                100
+            });
+        }
+        How::PowerOff => INT,
+        How::Reboot => HUP,
+    };
+    if first && how.reboot() != Err(Errno::PERM) {
+        // Only a kernel that doesn't know the request gets here.
+        diag::warn("init", "reboot(2) had no effect");
+    }
+    u8::try_from(128 + signal).unwrap_or(111)
+}
