@@ -8,11 +8,12 @@
 //! - Values are never looked at again, and what precedes a match is kept, so that a value can't leave its block.
 
 use crate::syntax::MAX_SIZE;
+use std::collections::BTreeMap;
 
 /// Keys and their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Substitutions {
-    keys: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
+    keys: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
 }
 
 /// A key that can't be added: it is empty, or there already.
@@ -45,12 +46,12 @@ impl Substitutions {
         if key.is_empty() || self.values(key).is_some() {
             return Err(BadKey);
         }
-        self.keys.push((key.to_vec(), values));
+        self.keys.insert(key.to_vec(), values);
         Ok(())
     }
 
     fn values(&self, key: &[u8]) -> Option<&[Vec<u8>]> {
-        self.keys.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_slice())
+        self.keys.get(key).map(Vec::as_slice)
     }
 
     /// The words with all matches replaced.

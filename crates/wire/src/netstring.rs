@@ -10,17 +10,42 @@ pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b',');
 }
 
+/// What a stream begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front<'a> {
+    /// A netstring's bytes, and what follows it.
+    Whole(&'a [u8], &'a [u8]),
+    /// The beginning of one; more has to come.
+    Part,
+    /// Something else.
+    Damage,
+}
+
+/// Looks at what `input` begins with; empty input is a part.
+#[must_use]
+pub fn front(input: &[u8]) -> Front<'_> {
+    let digits = input.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, rest) = input.split_at_checked(digits).unwrap_or_default();
+    if digits > DIGITS || (digits == 0 && !input.is_empty()) {
+        return Front::Damage;
+    }
+    let Some((colon, rest)) = rest.split_first() else { return Front::Part };
+    let length = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok());
+    let Some(length) = length.filter(|_| *colon == b':') else { return Front::Damage };
+    match rest.split_at_checked(length) {
+        Some((bytes, [b',', rest @ ..])) => Front::Whole(bytes, rest),
+        None | Some((_, [])) => Front::Part,
+        Some(_) => Front::Damage,
+    }
+}
+
 /// The first netstring of `input` and what follows it; `None` if there isn't a whole one.
 #[must_use]
 pub fn decode(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = input.iter().take(DIGITS + 1).position(|b| *b == b':')?;
-    let (digits, rest) = input.split_at_checked(colon)?;
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
+    match front(input) {
+        Front::Whole(bytes, rest) => Some((bytes, rest)),
+        Front::Part | Front::Damage => None,
     }
-    let length = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    let (bytes, rest) = rest.get(1..)?.split_at_checked(length)?;
-    Some((bytes, rest.strip_prefix(b",")?))
 }
 
 /// All netstrings of `input`; `None` if it is anything else than a sequence of them.
@@ -47,6 +72,16 @@ mod tests {
         }
         assert_eq!(out, b"1:a,0:,6:x,y:z\0,");
         assert_eq!(decode_all(&out).unwrap(), [&b"a"[..], b"", b"x,y:z\0"]);
+    }
+
+    #[test]
+    fn a_part_is_not_damage() {
+        for part in [&b""[..], b"1", b"12:", b"2:a", b"2:ab"] {
+            assert_eq!(front(part), Front::Part, "{part:?}");
+        }
+        for bad in [&b"x"[..], b":", b"1x", b"2:abc", b"12345678901"] {
+            assert_eq!(front(bad), Front::Damage, "{bad:?}");
+        }
     }
 
     #[test]

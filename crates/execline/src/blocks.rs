@@ -1,0 +1,55 @@
+//! Blocks of a running command, checked as EXECLINE_STRICT asks.
+
+use crate::block;
+use tool::{Call, Env, Fatal, diag};
+
+/// The value of EXECLINE_STRICT: 1 warns of unquoted words in blocks, 2 and more refuse them.  `None` if it isn't
+/// set or isn't a number.
+pub(crate) fn strictness(env: &Env) -> Option<u32> {
+    tool::number::decimal(env.get(b"EXECLINE_STRICT")?)
+}
+
+/// Takes the blocks of one call, and counts them for its messages.
+pub(crate) struct Blocks {
+    name: &'static str,
+    strict: u32,
+    count: usize,
+}
+
+impl Blocks {
+    pub(crate) fn new(call: &Call) -> Self {
+        Self { name: call.tool.name, strict: strictness(&call.env).unwrap_or(0), count: 0 }
+    }
+
+    /// Takes the block at the front of `args`; `what` says in an error which one is missing its end.
+    pub(crate) fn take(&mut self, args: &mut Vec<Vec<u8>>, what: &str) -> Result<Vec<Vec<u8>>, Fatal> {
+        self.count += 1;
+        let block = block::take(args).ok_or_else(|| {
+            let of = if what.is_empty() { String::new() } else { format!("{what} ") };
+            Fatal::user(format!("unterminated {of}block"))
+        })?;
+        self.check(&block)?;
+        Ok(block.words)
+    }
+
+    /// As [`Blocks::take`] for a block that must have words.
+    pub(crate) fn take_filled(&mut self, args: &mut Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Fatal> {
+        let words = self.take(args, "")?;
+        if words.is_empty() { Err(Fatal::user("empty block")) } else { Ok(words) }
+    }
+
+    fn check(&self, block: &block::Block) -> Result<(), Fatal> {
+        if self.strict == 0 {
+            return Ok(());
+        }
+        for at in &block.unquoted {
+            let word = block.words.get(*at).map(|w| diag::show(w)).unwrap_or_default();
+            let text = format!("unquoted argument {word} at block {} position {at}", self.count);
+            if self.strict > 1 {
+                return Err(Fatal::user(text));
+            }
+            diag::warn(self.name, &text);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Children of a command: blocks that are run to their end, and how their end is passed on.
+
+use rustix::io::Errno;
+use sys::process::{Ended, wait_for};
+use tool::{Call, Env, Fatal, OrUnable, Setup, diag};
+
+/// Runs `argv` and waits for its end; an empty `argv` succeeds as `true` does.
+pub(crate) fn run(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Ended, Fatal> {
+    let name = argv.first().cloned().unwrap_or_default();
+    try_run(call, argv, env)?.map_err(|e| tool::unable_to_spawn(&name, e))
+}
+
+/// As [`run`]; the inner error is why the program could not be run.
+pub(crate) fn try_run(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Result<Ended, Errno>, Fatal> {
+    if argv.is_empty() {
+        return Ok(Ok(Ended::Exited(0)));
+    }
+    match tool::try_spawn(call, argv, env, &Setup::default()) {
+        Ok(pid) => wait_for(pid).or_unable(|| "wait for a child").map(Ok),
+        Err(e) => Ok(Err(e)),
+    }
+}
+
+/// The exit code that stands for a child's end, by the exitcodes page: its own below 128, 128 for all others,
+/// 128 and the signal if it was killed.
+pub(crate) fn approximate(ended: Ended) -> u8 {
+    match ended {
+        Ended::Exited(code) => code.min(128),
+        Ended::Killed(signal) => signal.saturating_add(128),
+    }
+}
+
+/// The end as the variable `?` has it: the exit code, or 256 and the signal.
+pub(crate) fn status(ended: Ended) -> u16 {
+    match ended {
+        Ended::Exited(code) => u16::from(code),
+        Ended::Killed(signal) => 256 + u16::from(signal),
+    }
+}
+
+/// Whether the child succeeded.  Unless `crash_is_false`, one that was killed is a fatal error.
+pub(crate) fn succeeded(ended: Ended, crash_is_false: bool) -> Result<bool, Fatal> {
+    match ended {
+        Ended::Killed(signal) if !crash_is_false => {
+            Err(Fatal::new(approximate(ended), format!("child crashed with signal {signal}")))
+        }
+        _ => Ok(ended == Ended::Exited(0)),
+    }
+}
+
+/// Runs `argv` to its end and leaves its status in `?`; if it can't be run, warns and leaves the code for that.
+pub(crate) fn run_in_sequence(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Env, Fatal> {
+    let name = argv.first().map(|n| diag::show(n)).unwrap_or_default();
+    let mut after = env.clone();
+    let status = match try_run(call, argv, env)? {
+        Ok(ended) => status(ended),
+        Err(e) => {
+            call.warn(&format!("unable to spawn {name}: {}", sys::strerror(e)));
+            if e == Errno::NOENT { 127 } else { 126 }
+        }
+    };
+    after.set(b"?", status.to_string().as_bytes());
+    Ok(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_passed_on() {
+        assert_eq!(approximate(Ended::Exited(127)), 127);
+        assert_eq!(approximate(Ended::Exited(200)), 128);
+        assert_eq!(approximate(Ended::Killed(9)), 137);
+        assert_eq!(status(Ended::Exited(200)), 200);
+        assert_eq!(status(Ended::Killed(9)), 265);
+    }
+
+    #[test]
+    fn a_crash_is_fatal_unless_wanted() {
+        assert!(succeeded(Ended::Exited(0), false).unwrap());
+        assert!(!succeeded(Ended::Exited(3), false).unwrap());
+        assert_eq!(succeeded(Ended::Killed(15), false).unwrap_err().code(), 143);
+        assert!(!succeeded(Ended::Killed(15), true).unwrap());
+    }
+}

@@ -1,0 +1,43 @@
+//! The positional parameters of a script, kept in the variables `#`, `0`, `1`, … of its frame.
+
+use tool::{Env, Fatal};
+
+/// The number of parameters.
+pub(crate) fn count(env: &Env) -> Result<u32, Fatal> {
+    let n = env.get(b"#").ok_or_else(|| not_set(b"#"))?;
+    tool::number::decimal(n).ok_or_else(|| Fatal::user("invalid #"))
+}
+
+/// Parameter `i`.
+pub(crate) fn get(env: &Env, i: u32) -> Result<&[u8], Fatal> {
+    let name = name(i);
+    env.get(&name).ok_or_else(|| not_set(&name))
+}
+
+/// Parameters `first` to `last`, both included.
+pub(crate) fn range(env: &Env, first: u32, last: u32) -> Result<Vec<Vec<u8>>, Fatal> {
+    (first..=last).map(|i| get(env, i).map(<[u8]>::to_vec)).collect()
+}
+
+/// The variable of parameter `i`.
+pub(crate) fn name(i: u32) -> Vec<u8> {
+    i.to_string().into_bytes()
+}
+
+/// `NAME is not set`, code 100.
+pub(crate) fn not_set(name: &[u8]) -> Fatal {
+    Fatal::user(format!("{} is not set", tool::diag::show(name)))
+}
+
+/// Makes `parameters` the ones of the frame in place of `old` ones; `0` stays.
+pub(crate) fn replace(env: &mut Env, old: u32, parameters: &[Vec<u8>]) {
+    env.set(b"#", parameters.len().to_string().as_bytes());
+    let mut i = 0;
+    for value in parameters {
+        i += 1;
+        env.set(&name(i), value);
+    }
+    for gone in i + 1..=old {
+        env.unset(&name(gone));
+    }
+}

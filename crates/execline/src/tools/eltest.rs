@@ -1,0 +1,187 @@
+//! `eltest`: tells by its exit code whether an expression is true.
+
+use crate::test_expression::{BadWord, Expression, parse};
+use rustix::fs::{Access, FileType, Stat, access, lstat, stat};
+use std::os::fd::BorrowedFd;
+use sys::pattern::{Regex, Syntax};
+use tool::{Call, Env, Fatal, Next, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "eltest",
+    summary: "evaluate an expression",
+    operands: "expression...",
+    options: &[],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    if call.args.is_empty() {
+        return Ok(Next::Exit(1));
+    }
+    let expression = parse(&call.args)
+        .map_err(|BadWord(at)| Fatal::user(format!("parse error at argument {}", at + 1)))?;
+    Ok(Next::Exit(u8::from(!holds(&expression, &call.env)?)))
+}
+
+fn holds(expression: &Expression<'_>, env: &Env) -> Result<bool, Fatal> {
+    Ok(match expression {
+        Expression::Or(all) => {
+            for one in all {
+                if holds(one, env)? {
+                    return Ok(true);
+                }
+            }
+            false
+        }
+        Expression::And(all) => {
+            for one in all {
+                if !holds(one, env)? {
+                    return Ok(false);
+                }
+            }
+            true
+        }
+        Expression::Not(inner) => !holds(inner, env)?,
+        Expression::Word(word) => !word.is_empty(),
+        Expression::Unary(name, word) => unary(name, word, env)?,
+        Expression::Binary(name, left, right) => binary(name, left, right)?,
+    })
+}
+
+fn unary(name: &str, word: &[u8], env: &Env) -> Result<bool, Fatal> {
+    let found = || stat(word).ok();
+    let is = |kind: FileType| found().is_some_and(|s| FileType::from_raw_mode(s.st_mode) == kind);
+    let has_bit = |bit: u32| found().is_some_and(|s| s.st_mode & bit != 0);
+    let may = |what: Access| access(word, what).is_ok();
+    Ok(match name {
+        "-n" => !word.is_empty(),
+        "-z" => word.is_empty(),
+        "-v" => env.get(word).is_some(),
+        "-e" => may(Access::EXISTS),
+        "-r" => may(Access::READ_OK),
+        "-w" => may(Access::WRITE_OK),
+        "-x" => may(Access::EXEC_OK),
+        "-b" => is(FileType::BlockDevice),
+        "-c" => is(FileType::CharacterDevice),
+        "-d" => is(FileType::Directory),
+        "-f" => is(FileType::RegularFile),
+        "-p" => is(FileType::Fifo),
+        "-S" => is(FileType::Socket),
+        "-h" | "-L" => lstat(word).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Symlink),
+        "-u" => has_bit(0o4000),
+        "-g" => has_bit(0o2000),
+        "-k" => has_bit(0o1000),
+        "-s" => found().is_some_and(|s| s.st_size > 0),
+        "-N" => found().is_some_and(|s| modified(&s) > (s.st_atime, s.st_atime_nsec)),
+        "-O" | "-U" => found().is_some_and(|s| s.st_uid == rustix::process::geteuid().as_raw()),
+        "-G" => found().is_some_and(|s| s.st_gid == rustix::process::getegid().as_raw()),
+        _ => {
+            let fd = tool::number::decimal::<i32>(word).filter(|n| *n >= 0);
+            let fd = fd.ok_or_else(|| Fatal::user("-t requires an integer argument"))?;
+            let is_terminal = |fd: BorrowedFd<'_>| Ok(rustix::termios::isatty(fd));
+            sys::fd::with(fd, is_terminal).unwrap_or(false)
+        }
+    })
+}
+
+fn modified(s: &Stat) -> (i64, u64) {
+    (s.st_mtime, s.st_mtime_nsec)
+}
+
+fn binary(name: &str, left: &[u8], right: &[u8]) -> Result<bool, Fatal> {
+    let files = || (stat(left).ok(), stat(right).ok());
+    Ok(match name {
+        "=" => left == right,
+        "!=" => left != right,
+        "<" => left < right,
+        "<=" => left <= right,
+        ">" => left > right,
+        ">=" => left >= right,
+        "-nt" => match files() {
+            (Some(l), Some(r)) => modified(&l) > modified(&r),
+            (l, _) => l.is_some(),
+        },
+        "-ot" => match files() {
+            (Some(l), Some(r)) => modified(&l) < modified(&r),
+            (l, _) => l.is_none(),
+        },
+        "-ef" => match files() {
+            (Some(l), Some(r)) => (l.st_dev, l.st_ino) == (r.st_dev, r.st_ino),
+            _ => false,
+        },
+        "=~" => {
+            let syntax = Syntax { extended: true, ignore_case: false };
+            let regex = Regex::new(right, syntax).map_err(|bad| {
+                Fatal::user(format!(
+                    "unable to compile {} into a regular expression: {}",
+                    diag::show(right),
+                    bad.0
+                ))
+            })?;
+            regex.matches(left, &mut [])
+        }
+        _ => {
+            let numbers = integer(left).zip(integer(right));
+            let (l, r) = numbers.ok_or_else(|| Fatal::user(format!("{name} requires integer arguments")))?;
+            match name {
+                "-eq" => l == r,
+                "-ne" => l != r,
+                "-gt" => l > r,
+                "-ge" => l >= r,
+                "-lt" => l < r,
+                _ => l <= r,
+            }
+        }
+    })
+}
+
+/// A decimal number with or without a sign.
+fn integer(word: &[u8]) -> Option<i64> {
+    match word.strip_prefix(b"+") {
+        Some(digits) if digits.first().is_some_and(u8::is_ascii_digit) => tool::number::decimal(digits),
+        Some(_) => None,
+        None => tool::number::decimal(word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_expression::{BINARY, UNARY};
+
+    fn value(words: &[&str]) -> Result<bool, u8> {
+        let words: Vec<_> = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+        holds(&parse(&words).map_err(|_| 0)?, &Env::new()).map_err(|f| f.code())
+    }
+
+    #[test]
+    fn numbers_are_whole_words() {
+        assert_eq!(value(&["+3", "-eq", "03"]), Ok(true));
+        assert_eq!(value(&["-5", "-lt", "3"]), Ok(true));
+        for bad in ["x", "", "1x", "+", "+-1", "--1"] {
+            assert_eq!(value(&[bad, "-eq", "1"]), Err(100), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_needed_is_not_evaluated() {
+        assert_eq!(value(&["", "-a", "x", "-eq", "1"]), Ok(false));
+        assert_eq!(value(&["a", "-o", "x", "-eq", "1"]), Ok(true));
+        assert_eq!(value(&["a", "-a", "x", "-eq", "1"]), Err(100));
+    }
+
+    #[test]
+    fn every_operator_has_a_meaning() {
+        for name in UNARY {
+            assert!(value(&[name, "1"]).is_ok(), "{name}");
+        }
+        for name in BINARY {
+            assert!(value(&["1", name, "1"]).is_ok(), "{name}");
+        }
+        assert_eq!(value(&["/", "-ef", "/no/such"]), Ok(false));
+        assert_eq!(value(&["/", "-ef", "/."]), Ok(true));
+        assert_eq!(value(&["abc", "=~", "^a.c$"]), Ok(true));
+        assert_eq!(value(&["a", "=~", "("]), Err(100));
+    }
+}

@@ -1,0 +1,31 @@
+//! `ifelse`: goes on to a block or to the rest, as another block succeeds or fails.
+
+use crate::blocks::Blocks;
+use crate::child;
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "ifelse",
+    summary: "run a block and go on to one of two programs as it succeeds or fails",
+    operands: "{ prog1... } { prog2... } prog3...",
+    options: &[
+        Opt::flag('X', "a crash of prog1 is a failure like others"),
+        Opt::flag('n', "negate: go on to prog2 if prog1 fails"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let mut blocks = Blocks::new(call);
+    let test = blocks.take(&mut call.args, "if")?;
+    if call.args.is_empty() {
+        return Err(Fatal::user("then block required"));
+    }
+    let then = blocks.take(&mut call.args, "then")?;
+    let ended = child::run(call, test, call.env.clone())?;
+    let goes_then = child::succeeded(ended, options.has('X'))? != options.has('n');
+    let argv = if goes_then { then } else { call.take_args() };
+    Next::run_if_any(argv, call.take_env())
+}

@@ -1,0 +1,93 @@
+//! `multidefine`: splits a value and substitutes its words for several keys.
+
+use crate::binding::{Bindings, CHOMP, CRUNCH, DELIMITERS, NO_CHOMP, NO_CRUNCH, split, transform};
+use crate::block;
+use crate::transform::Transform;
+use tool::{Call, Env, Fatal, Opt, Options, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "multidefine",
+    summary: "split a value and substitute its words for several keys",
+    operands: "value { keys... } prog...",
+    options: &[
+        Opt::flag('0', "keys without a word of their own give no word, rather than the empty one"),
+        Opt::flag('r', "the last key gets all remaining words"),
+        CRUNCH,
+        NO_CRUNCH,
+        NO_CHOMP,
+        CHOMP,
+        DELIMITERS,
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let mut bindings = Bindings::new(111);
+    bind(&mut call.args, &call.env, &mut bindings)?;
+    bindings.go_on(call)
+}
+
+/// The command as a directive: takes its words off `args`.
+pub(super) fn bind(args: &mut Vec<Vec<u8>>, _: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {
+    let options = Options::take(TOOL.options, args)?;
+    if args.len() < 2 {
+        return Err(Fatal::usage());
+    }
+    let value = args.remove(0);
+    let keys = block::take(args).ok_or_else(Fatal::usage)?.words;
+    if keys.is_empty() {
+        return Err(Fatal::user("empty block"));
+    }
+    let words = split(&value, &Transform { split: true, ..transform(&options) })?;
+    for (key, values) in deal(&keys, words, options.has('r'), options.has('0')) {
+        bindings.bind(key, values)?;
+    }
+    Ok(())
+}
+
+/// Deals the words out to the keys; an empty key takes a word and binds nothing.
+fn deal(
+    keys: &[Vec<u8>],
+    words: Vec<Vec<u8>>,
+    all_to_last: bool,
+    none_for_rest: bool,
+) -> Vec<(&[u8], Vec<Vec<u8>>)> {
+    let mut words = words.into_iter();
+    let mut dealt = Vec::new();
+    for (i, key) in keys.iter().enumerate() {
+        let mut values: Vec<_> = words.next().into_iter().collect();
+        if values.is_empty() && !none_for_rest {
+            values.push(Vec::new());
+        }
+        if all_to_last && i + 1 == keys.len() {
+            values.extend(words.by_ref());
+        }
+        if !key.is_empty() {
+            dealt.push((key.as_slice(), values));
+        }
+    }
+    dealt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dealt(keys: &str, words: &str, all: bool, none: bool) -> String {
+        let split = |s: &str| s.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
+        let show = |v: &[Vec<u8>]| v.iter().map(|w| tool::diag::show(w)).collect::<Vec<_>>().join("+");
+        let keys = split(keys);
+        let all = deal(&keys, split(words), all, none);
+        all.iter().map(|(k, v)| format!("{}={}", tool::diag::show(k), show(v))).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn words_are_dealt() {
+        assert_eq!(dealt("X Y", "a b c", false, false), "X=a Y=b");
+        assert_eq!(dealt("X Y", "a b c", true, false), "X=a Y=b+c");
+        assert_eq!(dealt("X  Z", "a b c", false, false), "X=a Z=c");
+        assert_eq!(dealt("X Y", "a", true, false), "X=a Y=");
+        assert_eq!(deal(&[b"X".to_vec()], Vec::new(), false, true), [(&b"X"[..], Vec::new())]);
+    }
+}

@@ -1,0 +1,49 @@
+//! `multisubstitute`: several substitutions at once, so that none sees another's values.
+
+use super::{define, elgetpositionals, elglob, importas, multidefine};
+use crate::binding::Bindings;
+use crate::blocks::Blocks;
+use tool::{Call, Env, Fatal, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "multisubstitute",
+    summary: "perform several substitutions at once",
+    operands: "{ directives... } prog...",
+    options: &[],
+    role: Role::Chain,
+    main,
+};
+
+type Directive = fn(&mut Vec<Vec<u8>>, &Env, &mut Bindings) -> Result<(), Fatal>;
+
+fn directive(name: &[u8]) -> Option<Directive> {
+    Some(match name {
+        b"define" => define::bind,
+        b"importas" => importas::bind,
+        b"elglob" => elglob::bind,
+        b"elgetpositionals" => elgetpositionals::bind,
+        b"multidefine" => multidefine::bind,
+        _ => return None,
+    })
+}
+
+fn main(call: &mut Call) -> Outcome {
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut words = Blocks::new(call).take(&mut call.args, "")?;
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut bindings = Bindings::new(100);
+    while !words.is_empty() {
+        let name = words.remove(0);
+        let bind = directive(&name)
+            .ok_or_else(|| Fatal::user(format!("unrecognized directive: {}", diag::show(&name))))?;
+        bind(&mut words, &call.env, &mut bindings).map_err(|fatal| {
+            let why = if fatal.message().is_empty() { "syntax error" } else { fatal.message() };
+            Fatal::new(fatal.code(), format!("directive {}: {why}", diag::show(&name)))
+        })?;
+    }
+    bindings.go_on(call)
+}
