@@ -2,8 +2,10 @@
 
 pub mod clock;
 pub mod control;
+pub mod expect;
 pub mod fifodir;
 pub mod identity;
+pub mod link;
 pub mod listen;
 mod log;
 pub mod scandir;

@@ -1,23 +1,35 @@
 //! The commands of s6, one file each, named after the command with `-` as `_`.
 
 mod s6_applyuidgid;
+mod s6_cleanfifodir;
 mod s6_envdir;
 mod s6_envuidgid;
 mod s6_fghack;
+mod s6_ftrig_listen;
+mod s6_ftrig_listen1;
+mod s6_ftrig_notify;
+mod s6_ftrig_wait;
 mod s6_log;
+mod s6_mkfifodir;
 mod s6_notifyoncheck;
+mod s6_permafailon;
 mod s6_setlock;
 mod s6_setsid;
 mod s6_setuidgid;
 mod s6_softlimit;
 mod s6_supervise;
 mod s6_svc;
+mod s6_svdt;
+mod s6_svdt_clear;
+mod s6_svlink;
 mod s6_svlisten;
 mod s6_svlisten1;
 mod s6_svok;
+mod s6_svperms;
 mod s6_svscan;
 mod s6_svscanctl;
 mod s6_svstat;
+mod s6_svunlink;
 mod s6_svwait;
 
 use crate::clock::{self, Moment};
@@ -31,23 +43,35 @@ use tool::{Call, Fatal, Setup, Tool};
 /// The suite's part of the tool table, sorted by name.
 pub const TOOLS: &[&Tool] = &[
     &s6_applyuidgid::TOOL,
+    &s6_cleanfifodir::TOOL,
     &s6_envdir::TOOL,
     &s6_envuidgid::TOOL,
     &s6_fghack::TOOL,
+    &s6_ftrig_listen::TOOL,
+    &s6_ftrig_listen1::TOOL,
+    &s6_ftrig_notify::TOOL,
+    &s6_ftrig_wait::TOOL,
     &s6_log::TOOL,
+    &s6_mkfifodir::TOOL,
     &s6_notifyoncheck::TOOL,
+    &s6_permafailon::TOOL,
     &s6_setlock::TOOL,
     &s6_setsid::TOOL,
     &s6_setuidgid::TOOL,
     &s6_softlimit::TOOL,
     &s6_supervise::TOOL,
     &s6_svc::TOOL,
+    &s6_svdt::TOOL,
+    &s6_svdt_clear::TOOL,
+    &s6_svlink::TOOL,
     &s6_svlisten::TOOL,
     &s6_svlisten1::TOOL,
     &s6_svok::TOOL,
+    &s6_svperms::TOOL,
     &s6_svscan::TOOL,
     &s6_svscanctl::TOOL,
     &s6_svstat::TOOL,
+    &s6_svunlink::TOOL,
     &s6_svwait::TOOL,
 ];
 

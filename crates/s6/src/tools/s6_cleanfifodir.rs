@@ -1,0 +1,19 @@
+//! `s6-cleanfifodir`: removes from a fifodir what listeners that are gone have left.
+
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-cleanfifodir",
+    summary: "remove the FIFOs of dead listeners from a fifodir",
+    operands: "fifodir",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let path = call.shift()?;
+    crate::fifodir::clean(&path).or_unable(|| format!("clean up fifodir at {}", diag::show(&path)))?;
+    Ok(Next::SUCCESS)
+}

@@ -1,0 +1,23 @@
+//! `s6-ftrig-notify`: sends letters to everybody who listens in a fifodir.
+
+use sys::signal;
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-ftrig-notify",
+    summary: "send letters to the listeners of a fifodir",
+    operands: "fifodir message",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let path = call.shift()?;
+    let letters = call.shift()?;
+    // A listener may go away at any moment.
+    signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
+    crate::fifodir::notify(&path, &letters).or_unable(|| format!("notify {}", diag::show(&path)))?;
+    Ok(Next::SUCCESS)
+}

@@ -1,0 +1,24 @@
+//! `s6-ftrig-wait`: waits until what is notified in a fifodir matches, and prints it.
+
+use crate::expect::Expectations;
+use crate::tools::deadline;
+use tool::{Call, Opt, Out, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-ftrig-wait",
+    summary: "wait for events in a fifodir",
+    operands: "fifodir regexp",
+    options: &[Opt::value('t', "timeout", "give up after so many milliseconds, with code 99").long("timeout")],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let deadline = deadline(options.number('t')?);
+    let (fifodir, pattern) = (call.shift()?, call.shift()?);
+    let heard = Expectations::new([(&*fifodir, &*pattern)])?.wait(false, deadline, 99)?;
+    let mut out = Out::new();
+    out.line(&heard)?;
+    out.finish()
+}

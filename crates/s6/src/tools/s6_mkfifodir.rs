@@ -1,0 +1,24 @@
+//! `s6-mkfifodir`: makes a fifodir.
+
+use tool::{Call, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-mkfifodir",
+    summary: "make a fifodir",
+    operands: "fifodir",
+    options: &[
+        Opt::flag('f', "set the permissions of a directory that is there, too"),
+        Opt::value('g', "gid", "let only this group listen; by default everybody may"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let gid = options.number('g')?;
+    let path = call.shift()?;
+    crate::fifodir::make(&path, gid, options.has('f'))
+        .or_unable(|| format!("create fifodir at {}", diag::show(&path)))?;
+    Ok(Next::SUCCESS)
+}

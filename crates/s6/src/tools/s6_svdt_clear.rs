@@ -1,0 +1,23 @@
+//! `s6-svdt-clear`: empties the death tally of a service.
+
+use crate::control::{SUPERVISE, join};
+use rustix::fs::{Mode, OFlags};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svdt-clear",
+    summary: "forget how a service has died",
+    operands: "servicedir",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let dir = call.shift()?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    rustix::fs::open(join(&dir, &[SUPERVISE, b"death_tally"]), flags, Mode::from_raw_mode(0o666))
+        .or_unable(|| format!("clear death tally for service {}", diag::show(&dir)))?;
+    Ok(Next::SUCCESS)
+}

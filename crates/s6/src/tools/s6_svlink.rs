@@ -1,0 +1,72 @@
+//! `s6-svlink`: puts a service directory into a live scan directory and waits for its supervisor.
+
+use crate::control::join;
+use crate::link::{How, is_hosted, link};
+use crate::tools::deadline;
+use rustix::io::Errno;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svlink",
+    summary: "supervise a service directory in a scan directory",
+    operands: "scandir servicedir [name]",
+    options: &[
+        Opt::flag('d', "do not start the service"),
+        Opt::flag('D', "do not start the service, and leave a down file"),
+        Opt::flag('f', "set the permissions of an event directory that is there, too"),
+        Opt::flag('P', "let everybody subscribe to the service's events"),
+        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let deadline = deadline(options.number('t')?);
+    let down = options.last_of("dD");
+    let how = How {
+        force_event: options.has('f'),
+        public: options.has('P'),
+        down: down.is_some(),
+        remove_down: down == Some('d'),
+        verbatim: false,
+    };
+    let (scandir, servicedir) = (call.shift()?, call.shift()?);
+    let name = match call.args.first() {
+        Some(name) => name.clone(),
+        None => servicedir.split(|b| *b == b'/').rfind(|w| !w.is_empty()).unwrap_or_default().to_vec(),
+    };
+    if scandir.is_empty() || servicedir.is_empty() {
+        return Err(Fatal::user("invalid directory"));
+    }
+    if name.is_empty() || name.starts_with(b".") || name.contains(&b'/') {
+        return Err(Fatal::user("invalid name"));
+    }
+    if !is_hosted(&scandir)? {
+        return Err(Fatal::new(1, format!("s6-svscan not running on {}", diag::show(&scandir))));
+    }
+    check(call, &servicedir)?;
+    let log = join(&servicedir, &[b"log"]);
+    match rustix::fs::stat(&log) {
+        Ok(_) => check(call, &log)?,
+        Err(Errno::NOENT) => {}
+        Err(e) => return Err(Fatal::unable(&format!("stat {}", diag::show(&log)), e)),
+    }
+    link(&scandir, &servicedir, &name, how, deadline)?;
+    Ok(Next::SUCCESS)
+}
+
+/// A service directory has a program to run; one that is supervised already is worth a warning.
+fn check(call: &Call, dir: &[u8]) -> Result<(), Fatal> {
+    let run = join(dir, &[b"run"]);
+    let st = rustix::fs::stat(&run).or_unable(|| format!("stat {}", diag::show(&run)))?;
+    if st.st_mode & 0o100 == 0 {
+        return Err(Fatal::user(format!("{} is not executable", diag::show(&run))));
+    }
+    let name = diag::show(dir);
+    if crate::control::is_supervised(dir).or_unable(|| format!("check supervision of {name}"))? {
+        call.warn(&format!("supervisor already running on {name}"));
+    }
+    Ok(())
+}

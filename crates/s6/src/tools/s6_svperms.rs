@@ -1,0 +1,149 @@
+//! `s6-svperms`: shows and sets who may see, control and listen to a service.
+
+use crate::control::{SUPERVISE, join};
+use rustix::fs::{CWD, FileType, Gid, Mode};
+use sys::account;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svperms",
+    summary: "show and set who may use a service",
+    operands: "servicedir...",
+    options: &[
+        Opt::flag('v', "show the permissions; the default without another option"),
+        Opt::flag('u', "only the owner may see the status and send commands"),
+        Opt::value('g', "group", "the group may see the status"),
+        Opt::value('G', "group", "the group may see the status and send commands"),
+        Opt::flag('o', "everybody may see the status"),
+        Opt::value('O', "group", "everybody may see the status, the group may send commands"),
+        Opt::flag('e', "everybody may listen to events"),
+        Opt::value('E', "group", "the group may listen to events"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// Who may do something beside the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Owner,
+    Group(u32),
+    Everybody,
+}
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let (mut status, mut control, mut events, mut show) = (None, Who::Owner, None, false);
+    for (option, value) in options.iter() {
+        match option {
+            'v' => show = true,
+            'u' => (status, control) = (Some(Who::Owner), Who::Owner),
+            'g' => (status, control) = (Some(Who::Group(gid(value)?)), Who::Owner),
+            'G' => (status, control) = (Some(Who::Group(gid(value)?)), Who::Group(gid(value)?)),
+            'o' => (status, control) = (Some(Who::Everybody), Who::Owner),
+            'O' => (status, control) = (Some(Who::Everybody), Who::Group(gid(value)?)),
+            'e' => events = Some(Who::Everybody),
+            _ => events = Some(Who::Group(gid(value)?)),
+        }
+    }
+    show |= status.is_none() && events.is_none();
+    let dirs = call.take_args();
+    if dirs.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut out = Out::new();
+    let mut code = 0;
+    for dir in dirs {
+        if let Some(status) = status {
+            set(&join(&dir, &[SUPERVISE]), status, [0o700, 0o710, 0o711])?;
+            set(&join(&dir, &[SUPERVISE, b"control"]), control, [0o600, 0o620, 0o600])?;
+        }
+        if let Some(events) = events {
+            set(&join(&dir, &[b"event"]), events, [0o3730, 0o3730, 0o1733])?;
+        }
+        if show {
+            for (what, permission) in describe(&dir) {
+                match permission {
+                    Ok(who) => out.line(&[&dir, &b" "[..], what.as_bytes(), b": ", &named(who)].concat())?,
+                    Err(fatal) => {
+                        call.warn(fatal.message());
+                        code = 1;
+                    }
+                }
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Next::Exit(code))
+}
+
+/// A group by name, or by number after a colon.
+fn gid(word: &[u8]) -> Result<u32, Fatal> {
+    if let Some(number) = word.strip_prefix(b":") {
+        return tool::number::decimal(number).ok_or_else(Fatal::usage);
+    }
+    match account::group(word).or_unable(|| "read /etc/group")? {
+        Some(group) => Ok(group.gid),
+        None => Err(Fatal::user(format!("unable to find group {}", diag::show(word)))),
+    }
+}
+
+fn named(who: Who) -> Vec<u8> {
+    match who {
+        Who::Owner => b"owner".to_vec(),
+        Who::Everybody => b"public".to_vec(),
+        Who::Group(gid) => {
+            let found = account::groups().unwrap_or_default().into_iter().find(|g| g.gid == gid);
+            [b"group ", found.map_or_else(|| gid.to_string().into_bytes(), |g| g.name).as_slice()].concat()
+        }
+    }
+}
+
+/// The primary group of a file's owner, root's if there is no such user.
+fn owners_group(path: &[u8]) -> Result<u32, Fatal> {
+    let st = rustix::fs::stat(path).or_unable(|| format!("stat {}", diag::show(path)))?;
+    let users = account::users().or_unable(|| "read /etc/passwd")?;
+    Ok(users.into_iter().find(|u| u.uid == st.st_uid).map_or(0, |u| u.gid))
+}
+
+/// Gives a file its group and the mode for the owner, the group, or everybody.
+fn set(path: &[u8], who: Who, modes: [u32; 3]) -> Result<(), Fatal> {
+    let [owner, group, public] = modes;
+    let (gid, mode) = match who {
+        Who::Owner => (owners_group(path)?, owner),
+        Who::Group(gid) => (gid, group),
+        Who::Everybody => (owners_group(path)?, public),
+    };
+    rustix::fs::chownat(CWD, path, None, Some(Gid::from_raw(gid)), rustix::fs::AtFlags::empty())
+        .or_unable(|| format!("chown {}", diag::show(path)))?;
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable(|| format!("chmod {}", diag::show(path)))
+}
+
+/// What may be done and by whom; an error for permissions that make no sense.
+fn describe(dir: &[u8]) -> [(&'static str, Result<Who, Fatal>); 3] {
+    [
+        ("status", permission(&join(dir, &[SUPERVISE]), FileType::Directory, &[0o700, 0o710, 0o711])),
+        ("control", permission(&join(dir, &[SUPERVISE, b"control"]), FileType::Fifo, &[0o600, 0o620])),
+        ("events", permission(&join(dir, &[b"event"]), FileType::Directory, &[0, 0o3730, 0o1733])),
+    ]
+}
+
+/// Which of the modes for owner, group and everybody a file has.
+fn permission(path: &[u8], kind: FileType, modes: &[u32]) -> Result<Who, Fatal> {
+    let name = diag::show(path);
+    let st = rustix::fs::stat(path).or_unable(|| format!("stat {name}"))?;
+    if FileType::from_raw_mode(st.st_mode) != kind {
+        return Err(Fatal::new(
+            1,
+            format!("{name} is no {}", if kind.is_dir() { "directory" } else { "FIFO" }),
+        ));
+    }
+    // A directory under a setgid one has that bit too.
+    let mode = st.st_mode & 0o7777 & if modes.contains(&0o700) { !0o2000 } else { !0 };
+    match modes.iter().position(|m| *m == mode) {
+        Some(0) => Ok(Who::Owner),
+        Some(1) => Ok(Who::Group(st.st_gid)),
+        Some(_) => Ok(Who::Everybody),
+        None => Err(Fatal::new(1, format!("{name} has incorrect permissions: {mode:o}"))),
+    }
+}

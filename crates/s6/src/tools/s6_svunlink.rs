@@ -1,0 +1,28 @@
+//! `s6-svunlink`: takes a service out of a live scan directory and waits for its supervisor's end.
+
+use crate::link::unlink;
+use crate::tools::deadline;
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-svunlink",
+    summary: "end the supervision of a service in a scan directory",
+    operands: "scandir servicename",
+    options: &[
+        Opt::flag('X', "do not wait"),
+        Opt::value('t', "timeout", "wait at most so many milliseconds"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let deadline = deadline(options.number('t')?);
+    let (scandir, name) = (call.shift()?, call.shift()?);
+    if name.is_empty() || name.starts_with(b".") || name.contains(&b'/') {
+        return Err(Fatal::user("invalid service name"));
+    }
+    unlink(&scandir, &name, !options.has('X'), deadline)?;
+    Ok(Next::SUCCESS)
+}
