@@ -32,7 +32,7 @@ pub fn utc(unix: i64) -> Result<DateTime, Errno> {
 
 fn broken_down(
     unix: i64,
-    convert: unsafe extern "C" fn(*const libc::time_t, *mut libc::tm) -> *mut libc::tm,
+    convert: unsafe extern "C" fn(*const i64, *mut libc::tm) -> *mut libc::tm,
 ) -> Result<DateTime, Errno> {
     let mut tm = MaybeUninit::<libc::tm>::uninit();
     // SAFETY: both pointers are valid; `tm` is read only after a success.

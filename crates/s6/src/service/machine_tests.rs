@@ -1,3 +1,5 @@
+//! The machine against sequences of events, written out and made up.
+
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::*;
