@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod compile;
+mod conversion;
 pub mod database;
 mod definition;
 pub mod diagnostic;
@@ -25,5 +26,6 @@ mod source;
 mod text;
 mod tools;
 mod tree;
+pub mod update;
 
 pub use tools::TOOLS;

@@ -82,6 +82,14 @@ fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<OwnedFd>, Fa
     Ok(Some(fd))
 }
 
+/// Whether the file is still the one that the path leads to.
+fn is_still_at(fd: &OwnedFd, path: &[u8]) -> bool {
+    match (rustix::fs::fstat(fd), rustix::fs::stat(path)) {
+        (Ok(own), Ok(there)) => (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino),
+        _ => true,
+    }
+}
+
 impl Live {
     /// Opens the live state in `path`; with `block`, waits for those who use it.
     ///
@@ -89,7 +97,13 @@ impl Live {
     /// Code 111 if it isn't there or is locked, 4 if it or its database is damaged.
     pub fn open(path: &[u8], lock: Lock, block: bool) -> Result<Self, Fatal> {
         let lock_path = join(path, b"lock");
-        let locked = take_lock(&lock_path, lock, block)?;
+        let locked = loop {
+            let locked = take_lock(&lock_path, lock, block)?;
+            // While we waited, an update may have put another live directory in this one's place.
+            if locked.as_ref().is_none_or(|fd| is_still_at(fd, &lock_path)) {
+                break locked;
+            }
+        };
         let database = load(&join(path, b"compiled"))?;
         let state_path = join(path, b"state");
         let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };

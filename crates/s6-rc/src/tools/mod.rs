@@ -6,6 +6,7 @@ mod s6_rc_db;
 mod s6_rc_dryrun;
 mod s6_rc_init;
 mod s6_rc_oneshot_run;
+mod s6_rc_update;
 
 use tool::Tool;
 
@@ -17,4 +18,5 @@ pub const TOOLS: &[&Tool] = &[
     &s6_rc_dryrun::TOOL,
     &s6_rc_init::TOOL,
     &s6_rc_oneshot_run::TOOL,
+    &s6_rc_update::TOOL,
 ];

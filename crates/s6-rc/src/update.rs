@@ -1,0 +1,283 @@
+//! Switching the live state to another compiled database, with as few restarts as possible.
+
+use crate::change::{self, Changed, End, Options as ChangeOptions};
+use crate::conversion::{Conversions, Mapping, Transitions, parse};
+use crate::database::{Database, Id, Service};
+use crate::folder::{TEXT_LIMIT, create, entries, join, open_directory, read, split, with_umask};
+use crate::init::{self, PURPOSES, copy_servicedir};
+use crate::live::{Live, Lock, load};
+use crate::plan::Direction;
+use crate::tree;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{AtFlags, CWD};
+use rustix::io::Errno;
+use s6::control::{self, SUPERVISE};
+use tool::{Fatal, OrUnable, Out, diag::show};
+
+/// What to switch.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The live directory's link; absolute.
+    pub live: Vec<u8>,
+    /// The compiled database to switch to; absolute.
+    pub compiled: Vec<u8>,
+    /// A conversion file.
+    pub conversions: Option<Vec<u8>>,
+    /// Waits for other commands instead of failing.
+    pub block: bool,
+}
+
+/// Switches to another database: stops what must stop, replaces the live directory, starts what must start.
+///
+/// The exit code: 0, 1 or 2 for failures or the end of time after the switch, 9 or 10 before it.
+///
+/// # Errors
+/// Codes 3, 4, 5, 6 and 100 for the conversion file, 4 for a damaged database, 111 for the system.
+pub fn update(options: &Options, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
+    let mut live = Live::open(&options.live, Lock::Exclusive, options.block)?;
+    let new = load(&options.compiled)?;
+    let old = live.database_handle();
+    let conversions = match &options.conversions {
+        Some(file) => {
+            let text = read(CWD, file, TEXT_LIMIT).or_unable(|| format!("read {}", show(file)))?;
+            parse(&text, &old)?
+        }
+        None => Conversions::new(),
+    };
+    let mapping = Mapping::new(&old, &new, &conversions)?;
+    let up = live.up();
+    let transitions = mapping.transitions(&up);
+    if how.dry_run.is_some() {
+        print_dry_run(options, how, &old, &new, &transitions)?;
+        return Ok(0);
+    }
+    let stopped = change::change(&mut live, Direction::Down, transitions.stop, how)?;
+    match code(&stopped) {
+        0 => {}
+        failed => return Ok(failed + 8),
+    }
+    let transitions = mapping.after_stop(&up, &live.up());
+    let switch = Switch::new(options, &live, &new, &mapping, &transitions)?;
+    let mut live = with_umask(|| switch.run(live, how))?;
+    let started = change::change(&mut live, Direction::Up, transitions.start, how)?;
+    Ok(code(&started))
+}
+
+fn code(changed: &Changed) -> u8 {
+    match changed.end {
+        End::TimedOut => 2,
+        End::Done | End::Interrupted => changed.code(),
+    }
+}
+
+fn print_dry_run(
+    options: &Options,
+    how: &ChangeOptions<'_>,
+    old: &Database,
+    new: &Database,
+    transitions: &Transitions,
+) -> Result<(), Fatal> {
+    let mut out = Out::new();
+    let down: &[u8] = if how.force { b"-D" } else { b"-d" };
+    for (direction, database, list) in [(down, old, &transitions.stop), (b"-u", new, &transitions.start)] {
+        let mut line =
+            [b"s6-rc-dryrun: s6-rc -l ", options.live.as_slice(), b" ", direction, b" -- change"].concat();
+        for (service, _) in database.services().iter().zip(list).filter(|(_, l)| **l) {
+            line.push(b' ');
+            line.extend_from_slice(&service.name);
+        }
+        out.line(&line)?;
+    }
+    out.flush()
+}
+
+fn is_supervised(service: &Service) -> bool {
+    service.is_longrun() && !service.is_internal()
+}
+
+/// The replacement of the live directory.
+struct Switch<'a> {
+    made: init::Options,
+    old: &'a [u8],
+    old_database: std::rc::Rc<Database>,
+    new: &'a Database,
+    /// For each new service the old one that goes on running as it.
+    keep: &'a [Option<Id>],
+    mapping: &'a Mapping<'a>,
+}
+
+impl<'a> Switch<'a> {
+    fn new(
+        options: &'a Options,
+        live: &Live,
+        new: &'a Database,
+        mapping: &'a Mapping<'a>,
+        transitions: &'a Transitions,
+    ) -> Result<Self, Fatal> {
+        let prefix_file = join(&options.live, b"prefix");
+        let prefix = read(CWD, &prefix_file, 4096).or_unable(|| format!("read {}", show(&prefix_file)))?;
+        let made = init::Options {
+            scandir: live.scandir()?,
+            compiled: options.compiled.clone(),
+            live: options.live.clone(),
+            prefix,
+            timeout: None,
+        };
+        let old_database = live.database_handle();
+        Ok(Self { made, old: &options.live, old_database, new, keep: &transitions.keep, mapping })
+    }
+
+    fn kept(&self, id: Id) -> Option<Id> {
+        self.keep.get(id as usize).copied().flatten()
+    }
+
+    fn longruns(&self) -> impl Iterator<Item = (Id, &Service)> {
+        (0..).zip(self.new.services()).filter(|(_, s)| is_supervised(s))
+    }
+
+    fn run(&self, live: Live, how: &ChangeOptions<'_>) -> Result<Live, Fatal> {
+        let (parent, name) = split(&self.made.live);
+        let parent_fd = open_directory(CWD, parent).or_unable(|| format!("open {}", show(parent)))?;
+        let old = rustix::fs::readlinkat(&parent_fd, name, Vec::new())
+            .or_unable(|| format!("readlink {}", show(self.old)))?
+            .into_bytes();
+        let state: Vec<u8> = self.keep.iter().map(|k| u8::from(k.is_some())).collect();
+        let directory = init::make(&self.made, PURPOSES[1], &state)?;
+        let (old_path, path) = (join(parent, &old), join(parent, &directory));
+        let mut moved = Vec::new();
+        let filled = self.fill(&old_path, &path, &mut moved).and_then(|()| {
+            init::link(parent_fd.as_fd(), &directory, name)
+                .or_unable(|| format!("symlink {}", show(self.old)))
+        });
+        if let Err(fatal) = filled {
+            for (from, to) in moved {
+                let _ = rustix::fs::rename(to, from);
+            }
+            let _ = tree::remove(parent_fd.as_fd(), &directory);
+            return Err(fatal);
+        }
+        // From here on the new database is the current one.
+        self.release_supervisors(&old_path);
+        let names: Vec<Vec<u8>> = self.longruns().map(|(_, s)| s.name.clone()).collect();
+        let made = &self.made;
+        init::supervise(&made.scandir, &path, &made.prefix, &names, how.deadline, how.interrupt)?;
+        if control::send(&made.scandir, control::SVSCAN, b"an").is_err() && how.verbosity >= 1 {
+            how.call.warn(&format!("unable to send a command to the host of {}", show(&made.scandir)));
+        }
+        let _ = tree::remove(parent_fd.as_fd(), &old);
+        drop(live);
+        Live::open(&made.live, Lock::Exclusive, true)
+    }
+
+    /// Fills the new directory; what is moved out of the old one is noted, to be moved back after a failure.
+    fn fill(&self, old: &[u8], new: &[u8], moved: &mut Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Fatal> {
+        let from_path = join(&self.made.compiled, b"servicedirs");
+        let to_path = join(new, b"servicedirs");
+        let from = open_directory(CWD, &from_path).or_unable(|| format!("open {}", show(&from_path)))?;
+        let to = open_directory(CWD, &to_path).or_unable(|| format!("open {}", show(&to_path)))?;
+        for (id, service) in self.longruns() {
+            let unable = || format!("make the service directory {}", show(&join(&to_path, &service.name)));
+            let origin = |id: Id| join(&join(old, b"servicedirs"), self.old_database.name(id));
+            if let Some(running) = self.kept(id) {
+                let (source, target) = (origin(running), join(&to_path, &service.name));
+                rustix::fs::rename(&source, &target).or_unable(unable)?;
+                moved.push((source, target));
+                replace_servicedir(from.as_fd(), to.as_fd(), &service.name).or_unable(unable)?;
+            } else {
+                copy_servicedir(from.as_fd(), to.as_fd(), &service.name)
+                    .and_then(|()| create(to.as_fd(), &join(&service.name, b"down"), b"", 0o644))
+                    .or_unable(unable)?;
+                if let Some(before) = self.mapping.origin(id) {
+                    keep_instances(&origin(before), to.as_fd(), &service.name).or_unable(unable)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the old services that don't go on out of the scan directory, and tells their supervisors to leave.
+    fn release_supervisors(&self, old: &[u8]) {
+        let kept: Vec<(Id, &[u8])> =
+            self.longruns().filter_map(|(id, s)| Some((self.kept(id)?, s.name.as_slice()))).collect();
+        for (id, service) in (0..).zip(self.old_database.services()).filter(|(_, s)| is_supervised(s)) {
+            let link = join(&self.made.scandir, &[self.made.prefix.as_slice(), &service.name].concat());
+            match kept.iter().find(|(old, _)| *old == id) {
+                Some((_, name)) if *name == service.name => {}
+                Some(_) => {
+                    let _ = rustix::fs::unlink(&link);
+                }
+                None => {
+                    let _ = rustix::fs::unlink(&link);
+                    let servicedir = join(&join(old, b"servicedirs"), &service.name);
+                    let _ = control::send(&servicedir, SUPERVISE, b"xd");
+                }
+            }
+        }
+    }
+}
+
+/// What a compiled service directory can hold, and a live one keeps only if the compiled one has it.
+const PARTS: [&[u8]; 15] = [
+    b"run",
+    b"finish",
+    b"notification-fd",
+    b"lock-fd",
+    b"timeout-kill",
+    b"timeout-finish",
+    b"max-death-tally",
+    b"down-signal",
+    b"reload-signal",
+    b"flag-newpidns",
+    b"flag-timeout-killpg",
+    b"pipe-in",
+    b"pipe-out",
+    b"data",
+    b"env",
+];
+
+/// Brings a live service directory, whose daemon goes on running, to what the compiled one says.
+fn replace_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    let source = open_directory(from, name)?;
+    let target = open_directory(to, name)?;
+    let wanted = entries(source.as_fd())?;
+    for entry in &wanted {
+        if matches!(entry.name.as_slice(), b"instance" | b"instances") {
+            continue;
+        }
+        // Under another name first: the daemon may be restarted at any moment.
+        let fresh = [entry.name.as_slice(), b".new"].concat();
+        tree::remove(target.as_fd(), &fresh)?;
+        tree::copy(source.as_fd(), &entry.name, target.as_fd(), &fresh)?;
+        match rustix::fs::renameat(&target, &fresh, &target, &entry.name) {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                tree::remove(target.as_fd(), &entry.name)?;
+                rustix::fs::renameat(&target, &fresh, &target, &entry.name)?;
+            }
+            done => done?,
+        }
+    }
+    for part in PARTS {
+        if !wanted.iter().any(|e| e.name == part) {
+            tree::remove(target.as_fd(), part)?;
+        }
+    }
+    Ok(())
+}
+
+/// Hands the instances that people have made of a service over to its next service directory.
+fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    for part in [&b"instance"[..], b"instances"] {
+        let Ok(source) = open_directory(CWD, &join(old, part)) else { continue };
+        let target = join(name, part);
+        if rustix::fs::statat(to, &target, AtFlags::empty()).is_err() {
+            continue;
+        }
+        for entry in entries(source.as_fd())? {
+            match tree::copy(source.as_fd(), &entry.name, to, &join(&target, &entry.name)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(())
+}
