@@ -182,6 +182,6 @@ mod tests {
         assert_eq!(value(&["/", "-ef", "/no/such"]), Ok(false));
         assert_eq!(value(&["/", "-ef", "/."]), Ok(true));
         assert_eq!(value(&["abc", "=~", "^a.c$"]), Ok(true));
-        assert_eq!(value(&["a", "=~", "("]), Err(100));
+        assert_eq!(value(&["a", "=~", "\\("]), Err(100));
     }
 }
