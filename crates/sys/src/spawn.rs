@@ -91,6 +91,14 @@ fn last() -> Errno {
 /// # Errors
 /// Why no child could be made or the program could not be executed; no child is left behind then.
 pub fn spawn(what: &Spawn<'_>) -> Result<Pid, Errno> {
+    spawn_with_mask(what, &crate::signal::Set::empty())
+}
+
+/// As [`spawn`], with this signal mask for the child instead of an empty one.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pid, Errno> {
     let file = CString::new(what.file).map_err(|_| Errno::INVAL)?;
     let mut moves: Vec<(RawFd, RawFd)> = what.fds.iter().map(|(fd, to)| (fd.as_raw_fd(), *to)).collect();
     if moves.iter().any(|(_, to)| *to < 0) {
@@ -113,7 +121,7 @@ pub fn spawn(what: &Spawn<'_>) -> Result<Pid, Errno> {
         limit,
         reset: what.reset.as_ptr(),
         reset_len: what.reset.len(),
-        mask: crate::signal::Set::empty().raw(),
+        mask: mask.raw(),
         error: 0,
     };
     let namespace = if what.pid_namespace { libc::CLONE_NEWPID } else { 0 };

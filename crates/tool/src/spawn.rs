@@ -5,12 +5,13 @@
 
 use crate::chain::{self, Target};
 use crate::{Call, Env, Fatal, Program, diag};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
-use rustix::pipe::PipeFlags;
 use rustix::process::Pid;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use sys::process::{Fork, wait_for};
+use sys::process::Fork;
 use sys::signal::Set;
+use sys::spawn::{Spawn, Strings, spawn_with_mask};
 
 /// What a child finds beside its arguments and its environment.
 #[derive(Default)]
@@ -76,31 +77,32 @@ pub fn try_spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env, setup: &Setup<'_>) -
     }
 }
 
-/// Executes the first of `files` that can be executed; an error comes back through a pipe.
+/// Executes the first of `files` that can be executed.
 fn execute(files: &[Vec<u8>], program: &Program, setup: &Setup<'_>) -> Result<Pid, Errno> {
-    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    match sys::process::fork()? {
-        Fork::Child => {
-            let above = setup.fds.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(3);
-            let writer = sys::fd::duplicate(writer.as_raw_fd(), above);
-            let error = match setup.apply() {
-                Ok(()) => chain::execute(files, program),
-                Err(e) => e,
-            };
-            if let Ok(writer) = writer {
-                let _ = rustix::io::write(&writer, &error.raw_os_error().to_ne_bytes());
-            }
-            sys::process::exit(127)
-        }
-        Fork::Parent(pid) => {
-            drop(writer);
-            let mut error = [0; size_of::<i32>()];
-            let n = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut error))?;
-            if n == 0 {
-                return Ok(pid);
-            }
-            wait_for(pid)?;
-            Err(Errno::from_raw_os_error(i32::from_ne_bytes(error)))
+    let argv = Strings::new(&program.argv)?;
+    let env = Strings::new(program.env.vars())?;
+    let mask = setup.mask.unwrap_or_else(|| sys::signal::block(&Set::empty()));
+    let mut denied = false;
+    for file in files {
+        let (dir, open_files) = (None, None);
+        let what = Spawn {
+            file,
+            argv: &argv,
+            env: &env,
+            dir,
+            fds: setup.fds,
+            session: false,
+            pid_namespace: false,
+            open_files,
+            reset: &[],
+        };
+        // No child is made only to learn that there is no such file.
+        let there = accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS);
+        match there.and_then(|()| spawn_with_mask(&what, &mask)) {
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(Errno::ACCESS) => denied = true,
+            done => return done,
         }
     }
+    Err(if denied { Errno::ACCESS } else { Errno::NOENT })
 }
