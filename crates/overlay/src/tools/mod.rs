@@ -5,6 +5,7 @@ mod cont_init;
 mod fix_attrs;
 mod init;
 mod logutil_newfifo;
+mod logutil_service;
 mod preinit;
 mod printcontenv;
 mod s6_overlay_stat;
@@ -25,6 +26,7 @@ pub const TOOLS: &[&Tool] = &[
     &fix_attrs::TOOL,
     &init::TOOL,
     &logutil_newfifo::TOOL,
+    &logutil_service::TOOL,
     &preinit::TOOL,
     &printcontenv::TOOL,
     &s6_overlay_stat::TOOL,
