@@ -8,9 +8,11 @@ pub mod identity;
 pub mod link;
 pub mod listen;
 mod log;
+mod queue;
 pub mod scandir;
 pub mod service;
 pub mod status;
+mod syslog;
 mod tools;
 pub mod watch;
 

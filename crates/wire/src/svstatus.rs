@@ -103,8 +103,8 @@ mod tests {
     use super::*;
 
     /// A running, ready service whose `run` was killed by SIGTERM before.
-    const RUNNING: &[u8; SIZE] = b"\x40\0\0\0\x65\x53\xf1\x0a\x00\x00\x00\x01\
-        \x40\0\0\0\x65\x53\xf1\x0b\x3b\x9a\xc9\xff\
+    const RUNNING: &[u8; SIZE] = b"\x40\0\0\0\x65\x53\xf1\x25\x00\x00\x00\x01\
+        \x40\0\0\0\x65\x53\xf1\x26\x3b\x9a\xc9\xff\
         \0\0\0\0\0\0\x04\xd2\x00\x0f\x0c";
 
     #[test]

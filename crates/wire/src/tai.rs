@@ -1,7 +1,8 @@
 //! TAI64 and TAI64N time stamps.
 //!
-//! A TAI64 label counts seconds from 2^62 at 1970-01-01 00:00:00 TAI.  The reference, as it is built for
-//! containers, takes the system clock for UTC and adds a constant 10 s.  The packed form of a TAI64N:
+//! A TAI64 label counts seconds from 2^62 at 1970-01-01 00:00:00 TAI, leap seconds included: TAI was 10 s ahead
+//! of UTC when they began in 1972, and is one more with each.  A moment within a leap second has no Unix time of
+//! its own; it gets that of the second before.  The packed form of a TAI64N:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -10,8 +11,39 @@
 //!
 //! The printed form is `@` and the 24 lower-case hexadecimal digits of the packed form.
 
-/// Seconds between the TAI64 label of a moment and 2^62 + its Unix time.
+/// Seconds between the TAI64 label of a moment before 1972 and its Unix time.
 const OFFSET: u64 = (1 << 62) + 10;
+
+/// The Unix times right after leap seconds, as the IERS announced them.
+const LEAPS: [i64; 27] = [
+    78_796_800,
+    94_694_400,
+    126_230_400,
+    157_766_400,
+    189_302_400,
+    220_924_800,
+    252_460_800,
+    283_996_800,
+    315_532_800,
+    362_793_600,
+    394_329_600,
+    425_865_600,
+    489_024_000,
+    567_993_600,
+    631_152_000,
+    662_688_000,
+    709_948_800,
+    741_484_800,
+    773_020_800,
+    820_454_400,
+    867_715_200,
+    915_148_800,
+    1_136_073_600,
+    1_230_768_000,
+    1_341_100_800,
+    1_435_708_800,
+    1_483_228_800,
+];
 
 /// Length of a packed time stamp in bytes.
 pub const PACKED: usize = 12;
@@ -29,13 +61,17 @@ impl Tai64n {
     /// From Unix time.
     #[must_use]
     pub fn from_unix(seconds: i64, nanos: u32) -> Self {
-        Self { seconds: OFFSET.wrapping_add_signed(seconds), nanos }
+        let leaps = LEAPS.partition_point(|leap| *leap <= seconds) as u64;
+        Self { seconds: OFFSET.wrapping_add_signed(seconds).wrapping_add(leaps), nanos }
     }
 
     /// The Unix time in seconds.
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
-        self.seconds.wrapping_sub(OFFSET).cast_signed()
+        let seconds = self.seconds.wrapping_sub(OFFSET).cast_signed();
+        // The n-th leap second is n - 1 seconds later on this scale than on that of its neighbours.
+        let leaps = (0_i64..).zip(LEAPS).take_while(|(n, leap)| leap + n <= seconds).count();
+        seconds.wrapping_sub_unsigned(leaps as u64)
     }
 
     /// The packed form.
@@ -92,6 +128,21 @@ mod tests {
         let t = Tai64n::from_unix(0, 0);
         assert_eq!(&t.label(), b"@400000000000000a00000000");
         assert_eq!(Tai64n::from_label(b"@400000000000000A00000000 rest"), Some(t));
+    }
+
+    #[test]
+    fn leap_seconds_count() {
+        let t = Tai64n::from_label(b"@4000000065937a7f00000000").unwrap();
+        assert_eq!(t.unix_seconds(), 1_704_163_930);
+        assert_eq!(Tai64n::from_unix(1_704_163_930, 0), t);
+        let last = LEAPS[26];
+        let labels = [last - 1, last].map(|s| Tai64n::from_unix(s, 0).seconds);
+        assert_eq!(labels[1] - labels[0], 2);
+        let within = Tai64n { seconds: labels[0] + 1, nanos: 0 };
+        assert_eq!(within.unix_seconds(), last - 1);
+        for s in LEAPS.into_iter().flat_map(|leap| leap - 2..leap + 2) {
+            assert_eq!(Tai64n::from_unix(s, 0).unix_seconds(), s);
+        }
     }
 
     #[test]

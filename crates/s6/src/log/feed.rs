@@ -2,12 +2,13 @@
 
 use super::script::{Action, Script, Selection, Target};
 use super::stamp::Clock;
+use crate::queue::Queue;
 use wire::tai::Tai64n;
 
 /// Bytes for each output, waiting to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Outputs {
-    pub(crate) stdout: Vec<u8>,
+    pub(crate) stdout: Queue,
     pub(crate) alerts: Vec<u8>,
     /// One for each status file; the last line counts.
     pub(crate) statuses: Vec<Status>,
@@ -130,7 +131,7 @@ impl Feed {
 impl Route {
     fn put(&self, line: &[u8], outputs: &mut Outputs) {
         match self.sink {
-            Sink::Stdout => self.append(line, b"\n", &mut outputs.stdout),
+            Sink::Stdout => self.append(line, b"\n", &mut outputs.stdout.bytes),
             Sink::Dir(index) => {
                 if let Some(out) = outputs.dirs.get_mut(index) {
                     self.append(line, b"\n", out);
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn stamps_then_prefix() {
         let out = run(&["pP:", "t", "1", "2"], &["x"]);
-        assert_eq!(out.stdout, b"@400000000000000a00000005 P: x\n");
+        assert_eq!(out.stdout.bytes, b"@400000000000000a00000005 P: x\n");
         assert_eq!(out.alerts, b"s6-log: alert: P: x\n");
     }
 

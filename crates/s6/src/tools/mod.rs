@@ -16,6 +16,7 @@ mod s6_permafailon;
 mod s6_setlock;
 mod s6_setsid;
 mod s6_setuidgid;
+mod s6_socklog;
 mod s6_softlimit;
 mod s6_supervise;
 mod s6_svc;
@@ -31,6 +32,9 @@ mod s6_svscanctl;
 mod s6_svstat;
 mod s6_svunlink;
 mod s6_svwait;
+mod s6_tai64n;
+mod s6_tai64nlocal;
+mod ucspilogd;
 
 use crate::clock::{self, Moment};
 use rustix::fs::{Mode, OFlags};
@@ -58,6 +62,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_setlock::TOOL,
     &s6_setsid::TOOL,
     &s6_setuidgid::TOOL,
+    &s6_socklog::TOOL,
     &s6_softlimit::TOOL,
     &s6_supervise::TOOL,
     &s6_svc::TOOL,
@@ -73,6 +78,9 @@ pub const TOOLS: &[&Tool] = &[
     &s6_svstat::TOOL,
     &s6_svunlink::TOOL,
     &s6_svwait::TOOL,
+    &s6_tai64n::TOOL,
+    &s6_tai64nlocal::TOOL,
+    &ucspilogd::TOOL,
 ];
 
 /// The moment that is so many milliseconds from now; never for 0 or nothing.

@@ -8,8 +8,8 @@ use crate::log::feed::{Feed, Outputs};
 use crate::log::lines::Lines;
 use crate::log::logdir::{Launcher, LogDir};
 use crate::log::script::{self, Target};
+use crate::queue::Queue;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdin, stdout};
 use std::os::fd::RawFd;
@@ -111,7 +111,6 @@ fn main(call: &mut Call) -> Outcome {
         launcher: Launcher { execlineb: execlineb(call), env },
         signals,
         input: Input::Open,
-        stdout_done: 0,
         stdout_works: true,
     }
     .run(call)
@@ -151,8 +150,6 @@ struct Logger {
     launcher: Launcher,
     signals: SignalFd,
     input: Input,
-    /// How much of what waits for standard output has been written.
-    stdout_done: usize,
     stdout_works: bool,
 }
 
@@ -197,7 +194,7 @@ impl Logger {
     }
 
     fn pending(&self) -> usize {
-        self.outputs.stdout.len() - self.stdout_done + self.outputs.dirs.iter().map(Vec::len).sum::<usize>()
+        self.outputs.stdout.len() + self.outputs.dirs.iter().map(Vec::len).sum::<usize>()
     }
 
     /// Waits for something to do: tells about signals, standard input and standard output.
@@ -335,28 +332,14 @@ impl Logger {
         complaints.iter().for_each(|c| self.complain(call, c));
     }
 
-    /// Writes to standard output what it takes without blocking.
     fn write_stdout(&mut self, call: &Call) {
-        let out = &mut self.outputs.stdout;
-        let rest = out.get(self.stdout_done..).unwrap_or_default();
-        let part = if is_file(stdout()) { rest.len() } else { pipe_part(rest) };
-        match rustix::io::write(stdout(), rest.get(..part).unwrap_or_default()) {
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            Ok(n) => self.stdout_done += n,
-            Err(e) => {
-                // What comes after this goes to /dev/null.
-                self.stdout_done = out.len();
-                sys::fd::close(1);
-                let replaced = sys::fd::ensure_standard();
-                if std::mem::replace(&mut self.stdout_works, replaced.is_ok()) {
-                    self.complain(call, &format!("unable to write standard output: {}", sys::strerror(e)));
-                }
-            }
-        }
-        // Moving the rest down costs, so it is done when it is the smaller part.
-        if self.stdout_done * 2 >= self.outputs.stdout.len() {
-            self.outputs.stdout.drain(..self.stdout_done);
-            self.stdout_done = 0;
+        let Err(e) = self.outputs.stdout.write_some(stdout()) else { return };
+        // What comes after this goes to /dev/null.
+        self.outputs.stdout = Queue::default();
+        sys::fd::close(1);
+        let replaced = sys::fd::ensure_standard();
+        if std::mem::replace(&mut self.stdout_works, replaced.is_ok()) {
+            self.complain(call, &format!("unable to write standard output: {}", sys::strerror(e)));
         }
     }
 
@@ -367,19 +350,6 @@ impl Logger {
     }
 }
 
-fn is_file(fd: impl std::os::fd::AsFd) -> bool {
-    rustix::fs::fstat(fd).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_file())
-}
-
-/// What a pipe that poll calls writable takes at once, whole lines if possible.
-fn pipe_part(out: &[u8]) -> usize {
-    const PIPE_BUF: usize = 4096;
-    match out.get(..PIPE_BUF) {
-        None => out.len(),
-        Some(start) => start.iter().rposition(|b| *b == b'\n').map_or(PIPE_BUF, |i| i + 1),
-    }
-}
-
 /// Replaces a file's content at once for whoever reads it.
 fn replace(file: &[u8], content: &[u8]) -> std::io::Result<()> {
     use std::os::unix::ffi::OsStrExt;
@@ -387,18 +357,4 @@ fn replace(file: &[u8], content: &[u8]) -> std::io::Result<()> {
     let new = std::ffi::OsStr::from_bytes(&new);
     std::fs::write(new, content)?;
     std::fs::rename(new, std::ffi::OsStr::from_bytes(file))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pipes_get_whole_lines() {
-        assert_eq!(pipe_part(b"a\nb"), 3);
-        let mut text = vec![b'x'; 5000];
-        assert_eq!(pipe_part(&text), 4096);
-        text[99] = b'\n';
-        assert_eq!(pipe_part(&text), 100);
-    }
 }
