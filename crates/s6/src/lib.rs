@@ -5,6 +5,7 @@ pub mod control;
 pub mod expect;
 pub mod fifodir;
 pub mod identity;
+pub mod instance;
 pub mod link;
 pub mod listen;
 mod log;

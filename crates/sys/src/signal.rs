@@ -82,12 +82,11 @@ pub const NAMES: &[(&str, Signal)] = &[
 /// The number of a signal given as a number or as a name, in any case, with or without `SIG`.
 #[must_use]
 pub fn parse(word: &[u8]) -> Option<Signal> {
-    let word = std::str::from_utf8(word).ok()?;
-    if let Ok(n) = word.parse::<Signal>() {
+    let upper = std::str::from_utf8(word).ok()?.to_ascii_uppercase();
+    let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Ok(n) = bare.parse::<Signal>() {
         return (1..=64).contains(&n).then_some(n);
     }
-    let upper = word.to_ascii_uppercase();
-    let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
     NAMES.iter().find(|(name, _)| *name == bare).map(|(_, n)| *n)
 }
 
@@ -258,7 +257,7 @@ mod tests {
     fn names_and_numbers() {
         assert_eq!(parse(b"SIGQUIT"), Some(3));
         assert_eq!(parse(b"term"), Some(15));
-        assert_eq!(parse(b"9"), Some(9));
+        assert_eq!((parse(b"9"), parse(b"sig11")), (Some(9), Some(11)));
         assert_eq!(parse(b"0"), None);
         assert_eq!(parse(b"SIGNAL"), None);
         assert_eq!(name(6).as_deref(), Some("SIGABRT"));

@@ -154,6 +154,10 @@ unsafe fn child(plan: *mut Plan) -> c_int {
         if plan.session && libc::setsid() == -1 {
             return errno();
         }
+        // Before its number may be given to something else.
+        if plan.dir != -1 && libc::fchdir(plan.dir) == -1 {
+            return errno();
+        }
         for (from, to) in moves.iter_mut() {
             if *from != *to && *from < plan.above {
                 *from = libc::fcntl(*from, libc::F_DUPFD_CLOEXEC, plan.above);
@@ -167,9 +171,6 @@ unsafe fn child(plan: *mut Plan) -> c_int {
             if rc == -1 {
                 return errno();
             }
-        }
-        if plan.dir != -1 && libc::fchdir(plan.dir) == -1 {
-            return errno();
         }
         if let Some(limit) = &plan.limit
             && libc::setrlimit(libc::RLIMIT_NOFILE, limit) == -1
@@ -299,7 +300,11 @@ mod tests {
     fn starts_in_the_directory() {
         let dir = std::fs::File::open("/").unwrap();
         let (argv, env) = (strings(&["sh", "-c", "test \"$(pwd)\" = /"]), strings(&["PATH=/bin"]));
-        let pid = spawn(&Spawn { dir: Some(dir.as_fd()), ..plain(b"bin/sh", &argv, &env) }).unwrap();
+        // A descriptor that takes the directory's number doesn't take the directory.
+        let null = std::fs::File::open("/dev/null").unwrap();
+        let fds = [(null.as_fd(), dir.as_raw_fd())];
+        let what = Spawn { dir: Some(dir.as_fd()), fds: &fds, ..plain(b"bin/sh", &argv, &env) };
+        let pid = spawn(&what).unwrap();
         assert_eq!(wait_for(pid).unwrap(), Ended::Exited(0));
     }
 

@@ -9,6 +9,12 @@ mod s6_ftrig_listen;
 mod s6_ftrig_listen1;
 mod s6_ftrig_notify;
 mod s6_ftrig_wait;
+mod s6_instance_control;
+mod s6_instance_create;
+mod s6_instance_delete;
+mod s6_instance_list;
+mod s6_instance_maker;
+mod s6_instance_status;
 mod s6_log;
 mod s6_mkfifodir;
 mod s6_notifyoncheck;
@@ -42,7 +48,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
-use tool::{Call, Fatal, Setup, Tool};
+use tool::{Call, Fatal, Next, Outcome, Setup, Tool};
 
 /// The suite's part of the tool table, sorted by name.
 pub const TOOLS: &[&Tool] = &[
@@ -55,6 +61,12 @@ pub const TOOLS: &[&Tool] = &[
     &s6_ftrig_listen1::TOOL,
     &s6_ftrig_notify::TOOL,
     &s6_ftrig_wait::TOOL,
+    &s6_instance_control::TOOL,
+    &s6_instance_create::TOOL,
+    &s6_instance_delete::TOOL,
+    &s6_instance_list::TOOL,
+    &s6_instance_maker::TOOL,
+    &s6_instance_status::TOOL,
     &s6_log::TOOL,
     &s6_mkfifodir::TOOL,
     &s6_notifyoncheck::TOOL,
@@ -104,6 +116,23 @@ fn run_beside(call: &mut Call, own: &[BorrowedFd<'_>]) -> Result<Pid, Fatal> {
     let env = call.env.clone();
     let setup = Setup { fds: &[], own, mask: None };
     tool::try_spawn(call, argv, env, &setup).map_err(|e| tool::unable_to_spawn(&name, e))
+}
+
+/// Goes on to `name` with the call's options, on the service directory of the instance that is named.
+fn on_instance(call: &mut Call, name: &str) -> Outcome {
+    let words = call.args.clone();
+    call.options()?;
+    let options = words.get(..words.len().saturating_sub(call.args.len())).unwrap_or_default();
+    let mut argv = vec![tool::own_file(name)];
+    argv.extend_from_slice(options);
+    let (service, instance) = (call.shift()?, call.shift()?);
+    if service.is_empty() {
+        return Err(Fatal::user("invalid service path"));
+    }
+    crate::instance::check_name(&instance)?;
+    argv.push(crate::control::join(&service, &[b"instance", &instance]));
+    let env = call.take_env();
+    Next::run(argv, env)
 }
 
 /// Opens /dev/null for standard descriptors that are closed, so that nothing else gets their numbers.

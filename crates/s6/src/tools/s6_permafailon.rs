@@ -58,7 +58,7 @@ impl Events {
         let mut events = Self { codes: Vec::new(), signals: Vec::new() };
         for word in list.split(|b| b",; \n\r\t".contains(b)).filter(|w| !w.is_empty()) {
             if !word.first().is_some_and(u8::is_ascii_digit) {
-                let signal = signal_of(word).and_then(|s| u8::try_from(s).ok());
+                let signal = signal::parse(word).and_then(|s| u8::try_from(s).ok());
                 events.signals.push(signal.ok_or_else(|| Fatal::user("invalid list of events"))?);
                 continue;
             }
@@ -77,14 +77,6 @@ impl Events {
             n => self.signals.contains(&n),
         }
     }
-}
-
-/// A signal by name, or by number after `SIG`.
-fn signal_of(word: &[u8]) -> Option<signal::Signal> {
-    signal::parse(word).or_else(|| {
-        let (sig, number) = word.split_at_checked(3)?;
-        sig.eq_ignore_ascii_case(b"sig").then(|| signal::parse(number)).flatten()
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,165 @@
+//! Instances of a templated service: a service directory whose `run` is a scan directory's host.
+//!
+//! ```text
+//! SERVICE/template        the service directory that every instance is a copy of
+//! SERVICE/instances/NAME  an instance's own copy
+//! SERVICE/instance        the scan directory, with a link ../instances/NAME for each instance
+//! ```
+
+use crate::control::{SVSCAN, join};
+use crate::link;
+use rustix::fs::{AtFlags, CWD, FileType, Mode};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use tool::diag::show;
+use tool::{Fatal, OrUnable};
+
+/// Checks the name of an instance.
+///
+/// # Errors
+/// Code 100: it is empty, hidden, or has blanks or a slash in it.
+pub fn check_name(name: &[u8]) -> Result<(), Fatal> {
+    if name.is_empty() || name.starts_with(b".") || name.iter().any(|b| b" \t\x0c\r\n/".contains(b)) {
+        return Err(Fatal::user("invalid instance name"));
+    }
+    Ok(())
+}
+
+/// The scan directory of a service's instances, which is hosted.
+///
+/// # Errors
+/// Code 1: the service isn't up; 100: the service's name is empty; 111: there is no such directory.
+pub fn live_scandir(service: &[u8]) -> Result<Vec<u8>, Fatal> {
+    if service.is_empty() {
+        return Err(Fatal::user("invalid service path"));
+    }
+    let scandir = join(service, &[b"instance"]);
+    rustix::fs::stat(join(&scandir, &[SVSCAN]))
+        .or_unable(|| format!("find instances in {}", show(service)))?;
+    if link::is_hosted(&scandir)? {
+        Ok(scandir)
+    } else {
+        Err(Fatal::new(1, format!("instanced service not running on {}", show(service))))
+    }
+}
+
+fn path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// Copies a tree of directories, files, links and FIFOs with their modes; `to` must not exist.
+///
+/// # Errors
+/// Code 111.  What was copied so far stays.
+pub fn copy_tree(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
+    let st = rustix::fs::lstat(from).or_unable(|| format!("stat {}", show(from)))?;
+    copy_entry(from, to, &st)
+}
+
+fn copy_entry(from: &[u8], to: &[u8], st: &rustix::fs::Stat) -> Result<(), Fatal> {
+    let unable = || format!("copy {} to {}", show(from), show(to));
+    let mode = Mode::from_raw_mode(st.st_mode & 0o7777);
+    match FileType::from_raw_mode(st.st_mode) {
+        FileType::Directory => {
+            rustix::fs::mkdir(to, Mode::RWXU).or_unable(unable)?;
+            for entry in std::fs::read_dir(path(from)).or_unable(unable)? {
+                let name = entry.or_unable(unable)?.file_name().into_vec();
+                copy_tree(&join(from, &[&name]), &join(to, &[&name]))?;
+            }
+            rustix::fs::chmod(to, mode).or_unable(unable)
+        }
+        FileType::RegularFile => std::fs::copy(path(from), path(to)).map(drop).or_unable(unable),
+        FileType::Symlink => {
+            let target = rustix::fs::readlink(from, Vec::new()).or_unable(unable)?;
+            rustix::fs::symlink(target, to).or_unable(unable)
+        }
+        FileType::Fifo => {
+            rustix::fs::mknodat(CWD, to, FileType::Fifo, mode, 0).or_unable(unable)?;
+            rustix::fs::chmod(to, mode).or_unable(unable)
+        }
+        _ => Err(Fatal::unable(&unable(), Errno::NOTSUP)),
+    }
+}
+
+/// Removes a tree; one that isn't there is no error.
+///
+/// # Errors
+/// Code 111.
+pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
+    let removed = match rustix::fs::statat(CWD, tree, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(()),
+        Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => std::fs::remove_dir_all(path(tree)),
+        _ => std::fs::remove_file(path(tree)),
+    };
+    removed.or_unable(|| format!("remove {}", show(tree)))
+}
+
+/// Makes a file with this content and mode, whatever the umask.
+///
+/// # Errors
+/// Code 111.
+pub fn write_file(file: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
+    let unable = || format!("write {}", show(file));
+    std::fs::write(path(file), content).or_unable(unable)?;
+    rustix::fs::chmod(file, Mode::from_raw_mode(mode)).or_unable(unable)
+}
+
+/// Makes a directory with this mode, whatever the umask.
+///
+/// # Errors
+/// Code 111.
+pub fn make_dir(dir: &[u8], mode: u32) -> Result<(), Fatal> {
+    let unable = || format!("mkdir {}", show(dir));
+    rustix::fs::mkdir(dir, Mode::RWXU).or_unable(unable)?;
+    rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable(unable)
+}
+
+/// A word as an execline script has to write it.
+#[must_use]
+pub fn quote(word: &[u8]) -> Vec<u8> {
+    let mut quoted = vec![b'"'];
+    for byte in word {
+        match byte {
+            b'"' | b'\\' => quoted.extend([b'\\', *byte]),
+            b'\n' => quoted.extend(b"\\n"),
+            _ => quoted.push(*byte),
+        }
+    }
+    quoted.push(b'"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for bad in [&b""[..], b".x", b"a b", b"a/b", b"a\n"] {
+            assert_eq!(check_name(bad).unwrap_err().code(), 100, "{bad:?}");
+        }
+        assert!(check_name(b"tty1").is_ok());
+    }
+
+    #[test]
+    fn words_for_execline() {
+        assert_eq!(quote(b"a \"b\"\\\n"), b"\"a \\\"b\\\"\\\\\\n\"");
+    }
+
+    #[test]
+    fn trees_are_copied_with_modes() {
+        let tmp = tempfile::tempdir().unwrap();
+        let at = |name: &str| tmp.path().join(name).into_os_string().into_vec();
+        make_dir(&at("t"), 0o750).unwrap();
+        write_file(&at("t/run"), b"x", 0o755).unwrap();
+        rustix::fs::symlink("run", at("t/link")).unwrap();
+        copy_tree(&at("t"), &at("u")).unwrap();
+        let mode = |name: &str| rustix::fs::lstat(at(name)).unwrap().st_mode;
+        assert_eq!((mode("u"), mode("u/run")), (mode("t"), mode("t/run")));
+        assert_eq!(rustix::fs::readlink(at("u/link"), Vec::new()).unwrap().as_bytes(), b"run");
+        remove_tree(&at("u")).unwrap();
+        assert!(rustix::fs::lstat(at("u")).is_err());
+    }
+}
