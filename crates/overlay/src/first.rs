@@ -4,7 +4,7 @@
 
 use crate::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
 use crate::processes::signal_all;
-use crate::{results, stage2, stage3};
+use crate::{catchall, results, stage2, stage3};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use s6::clock;
@@ -87,6 +87,9 @@ impl First {
                 let _ = sys::fd::copy(boot.stdin.as_raw_fd(), 0);
                 if let Some(number) = boot.terminal {
                     let _ = sys::fd::with(number, |fd| rustix::process::ioctl_tiocsctty(fd));
+                }
+                if catchall::exists() {
+                    catchall::join_log();
                 }
                 let mut argv = vec![NAME.as_bytes().to_vec(), NOTICE_FD.to_string().into_bytes()];
                 argv.extend(boot.command);

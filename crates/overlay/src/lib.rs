@@ -1,6 +1,7 @@
 //! The overlay: the container's first process, its stages, and what images use of them.
 
 pub mod attributes;
+pub mod catchall;
 pub mod child;
 pub mod contenv;
 mod first;

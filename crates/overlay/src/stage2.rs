@@ -200,6 +200,16 @@ fn with_whole_bundles(services: Vec<u8>) -> Result<Vec<u8>, Fatal> {
     Ok(copy)
 }
 
+/// S6_CMD_USE_TERMINAL: the CMD's output goes to the terminal that its input comes from, not to a log.
+fn use_terminal() {
+    if !rustix::termios::isatty(rustix::stdio::stdin()) {
+        return;
+    }
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(CWD, "/proc/self/fd/0", flags, Mode::empty());
+    let _ = opened.and_then(|tty| sys::fd::place(tty, 1)).and_then(|()| sys::fd::copy(1, 2));
+}
+
 /// Goes on to the CMD, in the container's working directory; without one this child has done its work.
 fn become_command(call: &mut Call, notice: i32) -> Outcome {
     let mut argv = Settings::new(&call.env).words("S6_CMD_ARG0");
@@ -212,6 +222,9 @@ fn become_command(call: &mut Call, notice: i32) -> Outcome {
     let workdir = workdir.strip_suffix(b"\n").unwrap_or(&workdir);
     rustix::process::chdir(workdir)
         .or_unable(|| format!("change to the working directory {}", diag::show(workdir)))?;
+    if Settings::new(&call.env).switch("S6_CMD_USE_TERMINAL") {
+        use_terminal();
+    }
     let _ = sys::fd::with(notice, |fd| rustix::io::write(fd, b"C"));
     set_mask(&Set::empty());
     let env = call.take_env();

@@ -25,7 +25,8 @@ fn main(call: &mut Call) -> Outcome {
         return Ok(Next::SUCCESS);
     }
     let mut live = Live::open(LIVE.as_bytes(), Lock::Exclusive, true)?;
-    let all = vec![true; live.database().len()];
+    // Essential services, the internal ones among them, stay: the end takes them.
+    let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
     let engine = Call {
         tool: &ENGINE,
         argv0: b"s6-rc".to_vec(),

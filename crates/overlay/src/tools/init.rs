@@ -9,13 +9,14 @@ use crate::layout::{BASEDIR, BINARY, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
 use crate::lifecycle::Config;
 use crate::prepare::{Owner, needs_root, prepare};
 use crate::settings::Settings;
-use crate::{contenv, remains, results, searchpath};
+use crate::{catchall, contenv, remains, results, searchpath};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use s6::control::{self, SVSCAN};
 use s6::scandir::{self, Host};
 use s6_linux_init::request::{FIFO, How};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 use sys::signal::{HUP, INT};
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
@@ -59,7 +60,9 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let config = config(&Settings::of_container(&call.env), !call.args.is_empty(), first);
     let sync = Settings::of_container(&call.env).switch("S6_SYNC_DISKS");
     let boot = take_terminal(call)?;
+    let console = catchall::set_up(&Settings::of_container(&call.env), uid == 0)?;
     let mut host_config = scandir::Config::new("s6-svscan", env.vars().to_vec());
+    host_config.console = console.map(Rc::new);
     host_config.services_max = SERVICES_MAX;
     let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
     if let Some(number) = boot.terminal {

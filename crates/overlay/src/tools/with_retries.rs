@@ -25,7 +25,14 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     for _ in 0..tries {
-        let pid = tool::spawn(call, call.args.clone(), call.env.clone())?;
+        // A program that isn't there yet may be there at the next try.
+        let pid = match tool::spawn(call, call.args.clone(), call.env.clone()) {
+            Ok(pid) => pid,
+            Err(failure) => {
+                call.warn(failure.message());
+                continue;
+            }
+        };
         let (ended, _) = wait_at_most(pid, Some(limit), TERM).or_unable(|| "wait for the program")?;
         if ended.code() == 0 {
             return Ok(Next::SUCCESS);

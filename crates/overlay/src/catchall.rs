@@ -1,0 +1,133 @@
+//! The catch-all logger of S6_LOGGING: a service that gets what nobody else takes, through a FIFO.
+//!
+//! With 1 it also shows each line on the container's standard error, with 2 it doesn't.
+
+use crate::layout::{SCANDIR, UNCAUGHT_LOGS};
+use crate::scripts::join;
+use crate::settings::Settings;
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+use std::fmt::Write;
+use std::os::fd::OwnedFd;
+use tool::{Fatal, OrUnable, diag};
+
+/// Its name in the root scandir; the host treats a service of that name as its own logger.
+const NAME: &str = "s6-svscan-log";
+
+/// The FIFO that it reads.
+pub const FIFO: &str = "/run/service/s6-svscan-log/fifo";
+
+fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(CWD, path, flags, Mode::from(mode))?;
+    rustix::io::write(file, content.as_bytes()).map(|_| ())
+}
+
+/// The logger's run script.
+fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>]) -> String {
+    let mut text = String::from("#!/package/admin/s6-overlay/command/execlineb -P\n");
+    let is_set = |word: &[u8]| logging_script.iter().any(|w| w == word);
+    let mut line = |words: &str| {
+        let _ = writeln!(text, "{words}");
+    };
+    line("fdmove -c 1 2");
+    line("redirfd -rnb 0 fifo");
+    if let Some(user) = user {
+        line(&format!("s6-setuidgid {user}"));
+    }
+    line("exec -c");
+    let show = if shows { "1 " } else { "" };
+    let short = if is_set(b"t") { "t " } else { "" };
+    let iso = if is_set(b"T") || logging_script.is_empty() { "T " } else { "" };
+    line(&format!("s6-log -bp -d 3 -- {show}{short}{iso}{UNCAUGHT_LOGS}"));
+    text
+}
+
+/// Makes the service if S6_LOGGING asks for it, and sends this process's output to it; gives back what standard error
+/// was before.
+///
+/// # Errors
+/// 100 for an unknown S6_CATCHALL_USER; 111 if something can't be made.
+pub fn set_up(settings: &Settings<'_>, is_root: bool) -> Result<Option<OwnedFd>, Fatal> {
+    let logging = settings.number("S6_LOGGING", 0);
+    if logging == 0 {
+        return Ok(None);
+    }
+    let name = settings.text("S6_CATCHALL_USER").filter(|_| is_root);
+    let user = match &name {
+        None => None,
+        Some(name) => Some(
+            sys::account::user(name)
+                .or_unable(|| "read /etc/passwd")?
+                .ok_or_else(|| Fatal::user(format!("S6_CATCHALL_USER: unknown user {}", diag::show(name))))?,
+        ),
+    };
+    // A name from /etc/passwd; anything but a plain word would be more than one word of the script.
+    let word = name.as_deref().map(|n| String::from_utf8_lossy(n).into_owned());
+    if word.as_deref().is_some_and(|w| !w.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))) {
+        return Err(Fatal::user("S6_CATCHALL_USER isn't a plain user name"));
+    }
+    let dir = format!("{SCANDIR}/{NAME}");
+    let path = |file: &str| format!("{dir}/{file}");
+    rustix::fs::mkdir(UNCAUGHT_LOGS, Mode::from(0o750))
+        .and_then(|()| match &user {
+            Some(u) => {
+                let (uid, gid) = (Uid::from_raw(u.uid), Gid::from_raw(u.gid));
+                rustix::fs::chownat(CWD, UNCAUGHT_LOGS, Some(uid), Some(gid), AtFlags::empty())
+            }
+            None => Ok(()),
+        })
+        .and_then(|()| rustix::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750)))
+        .or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
+    let run = script(logging == 1, word.as_deref(), &settings.words("S6_LOGGING_SCRIPT"));
+    rustix::fs::mkdir(dir.as_str(), Mode::from(0o755))
+        .and_then(|()| rustix::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0))
+        .and_then(|()| create(&path("notification-fd"), "3\n", 0o644))
+        .and_then(|()| create(&path("run"), &run, 0o755))
+        .or_unable(|| format!("make {dir}"))?;
+    redirect().or_unable(|| "send the output to the catch-all logger").map(Some)
+}
+
+/// Makes the FIFO this process's standard output and error, before anybody reads it.
+fn redirect() -> Result<OwnedFd, Errno> {
+    let console = sys::fd::duplicate(2, 3)?;
+    let open = |flags: OFlags| rustix::fs::openat(CWD, FIFO, flags | OFlags::CLOEXEC, Mode::empty());
+    let _reader = open(OFlags::RDONLY | OFlags::NONBLOCK)?;
+    sys::fd::place(open(OFlags::WRONLY)?, 1)?;
+    sys::fd::copy(1, 2)?;
+    Ok(console)
+}
+
+/// In the boot child: the same for its own output, once the logger reads; until then it waits.
+pub fn join_log() {
+    let opened = rustix::fs::openat(CWD, FIFO, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+    let _ = opened.and_then(|fd| sys::fd::place(fd, 1)).and_then(|()| sys::fd::copy(1, 2));
+}
+
+/// Whether there is a catch-all logger.
+#[must_use]
+pub fn exists() -> bool {
+    rustix::fs::lstat(join(SCANDIR.as_bytes(), NAME.as_bytes())).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_those_of_the_logging_script() {
+        let words = |text: &str| crate::settings::split_words(text.as_bytes());
+        let last = |shows, text: &str| {
+            let script = script(shows, None, &words(text));
+            script.trim_end().rsplit(" -- ").next().unwrap().to_owned()
+        };
+        assert_eq!(last(false, ""), "T /run/uncaught-logs");
+        assert_eq!(last(true, "n20 t T"), "1 t T /run/uncaught-logs");
+        assert_eq!(last(true, "n20 s1000"), "1 /run/uncaught-logs");
+    }
+
+    #[test]
+    fn the_user_is_one_word() {
+        assert!(script(false, Some("nobody"), &[]).contains("s6-setuidgid nobody\n"));
+    }
+}
