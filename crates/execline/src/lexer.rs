@@ -105,11 +105,12 @@ impl<'a> Lexer<'a> {
                 }
                 b'\\' => {
                     self.bump();
-                    word.quoted = true;
                     match self.peek() {
+                        None => break,
                         Some(0) => return Err(SyntaxError { fault: Fault::Nul, at: self.at }),
-                        escaped => word.text.extend(escaped),
+                        Some(escaped) => word.text.push(escaped),
                     }
+                    word.quoted = true;
                     self.bump();
                 }
                 _ => {

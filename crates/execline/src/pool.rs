@@ -9,7 +9,7 @@ use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 use sys::process::{Ended, reap_one, wait_for};
 use sys::signal::{self, Set, SignalFd};
-use tool::{Call, Env, Fatal, Opt, Options, OrUnable, Setup};
+use tool::{Call, Env, Fatal, Opt, Options, OrUnable, Setup, diag};
 
 /// The options of [`Pool::new`], beside the list of exit codes and autoimport.
 pub(crate) const PARALLEL: Opt = Opt::flag('p', "run all at once");
@@ -37,6 +37,9 @@ pub(crate) struct Pool<'a> {
     running: Vec<Pid>,
     deaths: Option<Deaths>,
     own: Vec<BorrowedFd<'a>>,
+    /// Whether a body that can't be executed is one run's failure, not the loop's.  With autoimport it is: the name may
+    /// come from the value.
+    pub(crate) goes_on: bool,
     /// Whether some child ended with a code that ends the loop.
     pub(crate) broken: bool,
 }
@@ -62,10 +65,12 @@ impl<'a> Pool<'a> {
         } else {
             None
         };
+        let import = variable::autoimports(options);
         Ok(Self {
             variable,
             body,
-            import: variable::autoimports(options),
+            import,
+            goes_on: import,
             codes: Codes::from_options(options)?,
             at_once: usize::try_from(at_once).unwrap_or(1),
             running: Vec::new(),
@@ -88,7 +93,14 @@ impl<'a> Pool<'a> {
         let Some(name) = argv.first().cloned() else {
             return Ok(self.ended(Ended::Exited(0)));
         };
-        let pid = self.spawn(call, argv, env).map_err(|e| tool::unable_to_spawn(&name, e))?;
+        let pid = match self.spawn(call, argv, env) {
+            Ok(pid) => pid,
+            Err(e) if self.goes_on => {
+                call.warn(&format!("unable to exec {}: {}", diag::show(&name), sys::strerror(e)));
+                return Ok(self.ended(Ended::Exited(if e == Errno::NOENT { 127 } else { 126 })));
+            }
+            Err(e) => return Err(tool::unable_to_spawn(&name, e)),
+        };
         if self.deaths.is_none() {
             let ended = wait_for(pid).or_unable(|| "wait for a child")?;
             return Ok(self.ended(ended));

@@ -90,7 +90,7 @@ fn substitute(
     after: bool,
 ) -> Outcome {
     let args = call.take_args();
-    let strict = if options.has('q') { Some(0) } else { strictness(&call.env) };
+    let strict = if options.last_of("qwW") == Some('q') { Some(0) } else { strictness(&call.env) };
     if strict != Some(0) && args.len() < usize::from(least) {
         let text = too_few(least, args.len());
         if strict.is_some_and(|s| s > 1) {

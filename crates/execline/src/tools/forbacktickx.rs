@@ -27,11 +27,9 @@ fn main(call: &mut Call) -> Outcome {
     check_name(&variable)?;
     let generator = Blocks::new(call).take_filled(&mut call.args)?;
     let body = call.take_args();
-    if body.is_empty() {
-        return Err(Fatal::usage());
-    }
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "create a pipe")?;
     let mut pool = Pool::new(&options, variable, body, vec![reader.as_fd()])?;
+    pool.goes_on = true;
     let name = generator.first().cloned().unwrap_or_default();
     let setup =
         Setup { fds: &[(writer.as_fd(), 1)], own: &[reader.as_fd(), writer.as_fd()], mask: pool.mask() };
