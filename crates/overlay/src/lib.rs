@@ -20,4 +20,4 @@ mod stage3;
 mod tools;
 pub mod tree;
 
-pub use tools::TOOLS;
+pub use tools::{SUEXEC, TOOLS};

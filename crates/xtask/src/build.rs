@@ -39,6 +39,8 @@ pub enum Flavour {
 pub struct Program {
     /// The executable.
     pub path: PathBuf,
+    /// The setuid program beside it.
+    pub setuid: PathBuf,
     /// Whether it may be released.
     pub releasable: bool,
 }
@@ -75,7 +77,7 @@ pub fn build(flavour: Flavour) -> Result<Program, Failure> {
     let file = fs::read(&program).map_err(Failure::unable("read", &program))?;
     match elf::inspect(&file) {
         Some(elf::Kind { without_interpreter: true, fixed_address: true }) => {
-            Ok(Program { path: program, releasable: true })
+            Ok(Program { setuid: beside(&program), path: program, releasable: true })
         }
         other => Err(Failure(format!(
             "{} is not a static executable at a fixed address: {other:?}",
@@ -102,12 +104,17 @@ fn with_musl(std: &Std) -> Result<PathBuf, Failure> {
     Ok(directory.join(musl::target()).join("release/s6-overlay"))
 }
 
+/// The setuid program, which is built together with the other one.
+fn beside(program: &Path) -> PathBuf {
+    program.with_file_name("s6-overlay-suexec")
+}
+
 fn with_glibc(profile: &str) -> Result<Program, Failure> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     finish(cargo(&target, profile), &["-Ctarget-feature=+crt-static".to_owned()])?;
     let folder = if profile == "dev" { "debug" } else { profile };
     let path = workspace::target().join(target).join(folder).join("s6-overlay");
-    Ok(Program { path, releasable: false })
+    Ok(Program { setuid: beside(&path), path, releasable: false })
 }
 
 fn cargo(target: &str, profile: &str) -> Command {

@@ -98,12 +98,13 @@ impl Parts {
         if missing > 0 {
             println!("{missing} of {} commands are not in the program yet", names.commands().count());
         }
-        let executable = fs::read(&program.path).map_err(Failure::unable("read", &program.path))?;
+        let read = |path: &Path| fs::read(path).map_err(Failure::unable("read", path));
+        let executables = Executables { program: read(&program.path)?, setuid: read(&program.setuid)? };
         let data = |folder: &str| {
             let folder = workspace::top().join("crates/overlay").join(folder);
             if folder.is_dir() { Tree::read(&folder) } else { Ok(Tree::default()) }
         };
-        lay_out(&names, &known, executable, data("rootfs")?, data("syslogd-rootfs")?)
+        lay_out(&names, &known, executables, data("rootfs")?, data("syslogd-rootfs")?)
     }
 
     /// The tarballs by name.
@@ -131,11 +132,21 @@ fn arch_tarball() -> String {
     format!("s6-overlay-{ARCH}")
 }
 
+/// What was built.
+struct Executables {
+    program: Vec<u8>,
+    /// The one command that is a program of its own, because it is setuid root.
+    setuid: Vec<u8>,
+}
+
+/// The name of the setuid program.
+const SETUID: &str = "s6-overlay-suexec";
+
 /// Decides what goes where.
 fn lay_out(
     names: &Names,
     known: &BTreeSet<String>,
-    executable: Vec<u8>,
+    executables: Executables,
     data: Tree,
     syslogd: Tree,
 ) -> Result<Parts, Failure> {
@@ -157,7 +168,7 @@ fn lay_out(
         part.link("init", format!("{unversioned}/command/{OVERLAY}"));
         part.link(&unversioned, versioned(OVERLAY, &overlay.version));
     }
-    parts.arch.add(format!("{home}/{OVERLAY}"), Node::File { content: executable, executable: true });
+    parts.arch.add(format!("{home}/{OVERLAY}"), Node::File { content: executables.program, mode: 0o755 });
     parts.arch.link(format!("command/{OVERLAY}"), format!("../{unversioned}/command/{OVERLAY}"));
     parts.symlinks_arch.link(format!("usr/bin/{OVERLAY}"), format!("../../command/{OVERLAY}"));
 
@@ -169,7 +180,12 @@ fn lay_out(
         };
         let folder = versioned(&suite.name, &suite.version);
         for name in suite.commands.iter().filter(|name| known.contains(*name)) {
-            part.link(format!("{home}/{name}"), OVERLAY);
+            if name == SETUID {
+                let content = executables.setuid.clone();
+                part.add(format!("{home}/{name}"), Node::File { content, mode: 0o4755 });
+            } else {
+                part.link(format!("{home}/{name}"), OVERLAY);
+            }
             part.link(format!("command/{name}"), format!("../{unversioned}/command/{name}"));
             symlinks.link(format!("usr/bin/{name}"), format!("../../command/{name}"));
             if suite.name != OVERLAY {
@@ -248,6 +264,7 @@ fn within_budget(packed: usize, unpacked: usize, releasable: bool) -> Result<(),
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::os::unix::fs::PermissionsExt;
 
     use lzma_rust2::XzReader;
 
@@ -264,12 +281,14 @@ mod tests {
         let suites = vec![
             suite("s6-dns", "web", &["s6-dnsip", "s6-later"]),
             suite("s6-overlay", "admin", &["with-contenv"]),
+            suite("s6-overlay-helpers", "admin", &[SETUID]),
         ];
         let names = Names { suites, internal: vec!["init".into()] };
-        let known = ["init", "s6-dnsip", "with-contenv"].map(str::to_owned).into();
+        let known = ["init", "s6-dnsip", "s6-overlay-suexec", "with-contenv"].map(str::to_owned).into();
+        let executables = Executables { program: b"program".to_vec(), setuid: b"setuid".to_vec() };
         let mut data = Tree::default();
-        data.add("etc/x", Node::File { content: b"data".to_vec(), executable: false });
-        lay_out(&names, &known, b"program".to_vec(), data, Tree::default()).unwrap()
+        data.add("etc/x", Node::File { content: b"data".to_vec(), mode: 0o644 });
+        lay_out(&names, &known, executables, data, Tree::default()).unwrap()
     }
 
     #[test]
@@ -290,15 +309,18 @@ mod tests {
             assert_eq!(fs::read(root.join(path)).unwrap(), b"program", "{path}");
         }
         assert_eq!(fs::read(root.join("etc/x")).unwrap(), b"data");
+        let setuid = root.join("command/s6-overlay-suexec");
+        assert_eq!(fs::read(&setuid).unwrap(), b"setuid");
+        assert_eq!(fs::metadata(&setuid).unwrap().permissions().mode() & 0o7777, 0o4755);
         for path in ["command/s6-later", "usr/bin/s6-later", "command/init"] {
             assert!(fs::symlink_metadata(root.join(path)).is_err(), "{path}");
         }
     }
 
     #[test]
-    fn only_the_arch_part_holds_the_program() {
+    fn only_the_arch_part_holds_programs() {
         let parts = parts();
-        assert_eq!(parts.arch.size(), "program".len());
+        assert_eq!(parts.arch.size(), "program".len() + "setuid".len());
         assert_eq!(parts.noarch.size(), "data".len());
         assert_eq!(parts.symlinks_arch.size() + parts.symlinks_noarch.size(), 0);
     }

@@ -1,6 +1,6 @@
 //! A tree of files as a value: read from a directory, merged, written to a directory or to a tar archive.
 //!
-//! The archive depends on names, contents and executable bits only: sorted, one fixed time, owned by root.
+//! The archive depends on names, contents and modes only: sorted, one fixed time, owned by root.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,12 +21,12 @@ const PLACEHOLDERS: &[&str] = &[".gitkeep", ".empty"];
 pub enum Node {
     /// A directory, mode 0755.
     Directory,
-    /// A file, mode 0755 or 0644.
+    /// A file.
     File {
         /// Its contents.
         content: Vec<u8>,
-        /// Whether it may be executed.
-        executable: bool,
+        /// Its mode.
+        mode: u32,
     },
     /// A symbolic link to this.
     Link(PathBuf),
@@ -82,7 +82,10 @@ impl Tree {
                 let content = fs::read(entry.path()).map_err(&unable)?;
                 self.add(
                     &path,
-                    Node::File { content, executable: metadata.permissions().mode() & 0o100 != 0 },
+                    Node::File {
+                        content,
+                        mode: if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 },
+                    },
                 );
             }
         }
@@ -146,8 +149,8 @@ impl Tree {
 
 fn mode(node: &Node) -> u32 {
     match node {
-        Node::File { executable: false, .. } => 0o644,
-        Node::File { .. } | Node::Directory => 0o755,
+        Node::File { mode, .. } => *mode,
+        Node::Directory => 0o755,
         Node::Link(_) => 0o777,
     }
 }
@@ -158,8 +161,8 @@ mod tests {
 
     fn sample() -> Tree {
         let mut tree = Tree::default();
-        tree.add("b/run", Node::File { content: b"x\n".to_vec(), executable: true });
-        tree.add("b/type", Node::File { content: b"longrun\n".to_vec(), executable: false });
+        tree.add("b/run", Node::File { content: b"x\n".to_vec(), mode: 0o755 });
+        tree.add("b/type", Node::File { content: b"longrun\n".to_vec(), mode: 0o644 });
         tree.link("a/deep/link", "../../b/run");
         tree.add("empty", Node::Directory);
         tree

@@ -38,3 +38,6 @@ pub const TOOLS: &[&Tool] = &[
     &with_contenv::TOOL,
     &with_retries::TOOL,
 ];
+
+/// The setuid program.
+pub const SUEXEC: &Tool = &s6_overlay_suexec::TOOL;
