@@ -1,5 +1,7 @@
 //! The s6-portable-utils suite.
 
+mod paths;
+mod quoting;
 mod tools;
 
 pub use tools::TOOLS;

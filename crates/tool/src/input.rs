@@ -1,8 +1,10 @@
-//! Standard input, line by line, for filters.
+//! Standard input or a file, line by line, for filters.
 
-use crate::{Fatal, OrUnable, Out};
+use crate::{Fatal, OrUnable, Out, diag};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::stdio::stdin;
+use std::os::fd::OwnedFd;
 
 /// A line of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +15,14 @@ pub struct Line<'a> {
     pub is_terminated: bool,
 }
 
-/// Lines of standard input.
+/// Lines of standard input or of a file.
 ///
 /// Before it waits for input, it writes what the filter has put out: nobody waits for a line longer than needed.
 #[derive(Debug)]
 pub struct Input {
+    /// The file; standard input if there is none.
+    file: Option<OwnedFd>,
+    name: String,
     separators: &'static [u8],
     buf: Vec<u8>,
     start: usize,
@@ -39,7 +44,39 @@ impl Input {
     /// Lines that end with any of these bytes.
     #[must_use]
     pub fn separated_by(separators: &'static [u8]) -> Self {
-        Self { separators, buf: Vec::new(), start: 0, end: 0, scanned: 0, at_end: false }
+        let (file, name) = (None, String::from("standard input"));
+        Self { file, name, separators, buf: Vec::new(), start: 0, end: 0, scanned: 0, at_end: false }
+    }
+
+    /// Lines of a file that end with newlines; `-` is standard input.
+    ///
+    /// # Errors
+    /// The file can't be opened: code 111.
+    pub fn file(path: &[u8]) -> Result<Self, Fatal> {
+        if path == b"-" {
+            return Ok(Self::lines());
+        }
+        let name = diag::show(path);
+        let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .or_unable(|| format!("open {name}"))?;
+        Ok(Self { file: Some(fd), name, ..Self::lines() })
+    }
+
+    /// The next bytes, as they come; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Input::next`].
+    pub fn chunk(&mut self, out: &mut Out) -> Result<Option<&[u8]>, Fatal> {
+        while self.start == self.end {
+            if self.at_end {
+                return Ok(None);
+            }
+            out.flush()?;
+            self.fill()?;
+        }
+        let start = std::mem::replace(&mut self.start, self.end);
+        self.scanned = self.end;
+        Ok(self.buf.get(start..self.end))
     }
 
     /// The next line; `None` at the end of the input.  `out` is flushed before reading.
@@ -76,9 +113,13 @@ impl Input {
             self.buf.resize(wanted, 0);
         }
         let room = self.buf.get_mut(self.end..).unwrap_or_default();
-        match rustix::io::read(stdin(), room) {
+        let got = match &self.file {
+            Some(fd) => rustix::io::read(fd, room),
+            None => rustix::io::read(stdin(), room),
+        };
+        match got {
             Err(Errno::INTR) => {}
-            done => match done.or_unable(|| "read standard input")? {
+            done => match done.or_unable(|| format!("read {}", self.name))? {
                 0 => self.at_end = true,
                 n => self.end += n,
             },

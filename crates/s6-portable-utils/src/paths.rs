@@ -1,0 +1,61 @@
+//! Parts of paths, as POSIX's basename and dirname define them.
+
+/// The last component, without slashes at the end; `/` for the root.
+pub(crate) fn basename(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|b| *b != b'/').map_or(0, |i| i + 1);
+    if end == 0 {
+        return path.get(..1).unwrap_or_default();
+    }
+    let name = path.get(..end).unwrap_or_default();
+    name.rsplit(|b| *b == b'/').next().unwrap_or_default()
+}
+
+/// What comes before the last component; `.` if nothing does.
+pub(crate) fn dirname(path: &[u8]) -> &[u8] {
+    let trimmed = |p: &[u8]| p.iter().rposition(|b| *b != b'/').map_or(0, |i| i + 1);
+    let name = path.get(..trimmed(path)).unwrap_or_default();
+    match name.iter().rposition(|b| *b == b'/') {
+        None if name.is_empty() && !path.is_empty() => b"/",
+        None => b".",
+        Some(slash) => {
+            let parent = path.get(..slash).unwrap_or_default();
+            match parent.get(..trimmed(parent)) {
+                Some(rest) if !rest.is_empty() => rest,
+                _ => b"/",
+            }
+        }
+    }
+}
+
+/// A path in a directory.
+pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    [dir, b"/", name].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts() {
+        for (path, dir, base) in [
+            ("a", ".", "a"),
+            ("/a", "/", "a"),
+            ("a/b", "a", "b"),
+            ("/usr/lib/", "/usr", "lib"),
+            ("a//b", "a", "b"),
+            ("/", "/", "/"),
+            ("//", "/", "/"),
+            ("..", ".", ".."),
+            ("a/.", "a", "."),
+            ("", ".", ""),
+            ("//a", "/", "a"),
+        ] {
+            assert_eq!(
+                (dirname(path.as_bytes()), basename(path.as_bytes())),
+                (dir.as_bytes(), base.as_bytes()),
+                "{path}"
+            );
+        }
+    }
+}

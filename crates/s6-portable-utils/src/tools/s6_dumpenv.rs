@@ -1,0 +1,86 @@
+//! `s6-dumpenv`: stores the environment in a directory, one file a variable.
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-dumpenv",
+    summary: "store the environment in a directory",
+    operands: "dir",
+    options: &[
+        Opt::flag('N', "write a newline after each value"),
+        Opt::flag('n', "write values as they are (default)"),
+        Opt::value('m', "mode", "make the directory with these permissions; default 0755"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let mode = match options.get('m') {
+        None => 0o755,
+        Some(word) => number::octal(word).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?,
+    };
+    let newline = options.last_of("nN") == Some('N');
+    let path = call.shift()?;
+    let dir = open(&path, mode).or_unable(|| format!("make directory {}", diag::show(&path)))?;
+    for (name, value) in call.env.iter() {
+        if !is_file_name(name) {
+            call.warn(&format!("no file can be named {}", diag::show(name)));
+            continue;
+        }
+        let mut content = value.to_vec();
+        content.extend_from_slice(if newline { b"\n" } else { b"" });
+        write(&dir, name, &content)
+            .or_unable(|| format!("write {}/{}", diag::show(&path), diag::show(name)))?;
+    }
+    Ok(Next::SUCCESS)
+}
+
+/// Opens the directory; one that is made gets exactly this mode.
+fn open(path: &[u8], mode: u32) -> Result<OwnedFd, Errno> {
+    let made = rustix::fs::mkdir(path, Mode::from_raw_mode(0o700));
+    let dir = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    match made {
+        Err(Errno::EXIST) => dir,
+        Err(e) => Err(e),
+        Ok(()) => {
+            let dir = dir?;
+            rustix::fs::fchmod(&dir, Mode::from_raw_mode(mode))?;
+            Ok(dir)
+        }
+    }
+}
+
+fn is_file_name(name: &[u8]) -> bool {
+    !name.is_empty() && name != b"." && name != b".." && !name.contains(&b'/')
+}
+
+fn write(dir: &OwnedFd, name: &[u8], content: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = openat(dir, name, flags, Mode::from_raw_mode(0o666))?;
+    let mut rest = content;
+    while !rest.is_empty() {
+        match rustix::io::write(&fd, rest) {
+            Err(Errno::INTR) => {}
+            done => rest = rest.get(done?..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_outside_the_directory() {
+        assert!(is_file_name(b"A") && is_file_name(b"..."));
+        for bad in [&b""[..], b".", b"..", b"../x", b"a/b"] {
+            assert!(!is_file_name(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `s6-expr`: evaluates an expression of whole numbers.
+//!
+//! Operators, from the weakest to the strongest: `|`, `&`, comparisons, `+ -`, `* / %`; all group to the left.
+
+use std::iter::Peekable;
+use std::slice::Iter;
+use tool::{Call, Fatal, Next, Out, Outcome, Role, Tool, diag, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-expr",
+    summary: "evaluate an expression",
+    operands: "expression...",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+/// How deep parentheses may nest.
+const DEEPEST: u32 = 1000;
+
+fn main(call: &mut Call) -> Outcome {
+    // A word such as -7 is a number, no option.
+    if call.args.is_empty() {
+        return Err(Fatal::usage().with_code(2));
+    }
+    let value = evaluate(&call.args).map_err(|why| Fatal::new(2, format!("invalid expression: {why}")))?;
+    let mut out = Out::new();
+    out.line(value.to_string().as_bytes())?;
+    out.flush()?;
+    Ok(Next::Exit(u8::from(value == 0)))
+}
+
+struct Parser<'a> {
+    words: Peekable<Iter<'a, Vec<u8>>>,
+    depth: u32,
+}
+
+fn evaluate(words: &[Vec<u8>]) -> Result<i64, String> {
+    let mut parser = Parser { words: words.iter().peekable(), depth: 0 };
+    let value = parser.operation(0)?;
+    match parser.words.next() {
+        None => Ok(value),
+        Some(word) => Err(format!("unexpected {}", diag::show(word))),
+    }
+}
+
+/// How strongly an operator binds, from 0.
+fn strength(operator: &[u8]) -> Option<u8> {
+    Some(match operator {
+        b"|" => 0,
+        b"&" => 1,
+        b"<" | b"<=" | b"=" | b"!=" | b">=" | b">" => 2,
+        b"+" | b"-" => 3,
+        b"*" | b"/" | b"%" => 4,
+        _ => return None,
+    })
+}
+
+fn apply(operator: &[u8], a: i64, b: i64) -> Result<i64, String> {
+    let overflow = || String::from("a number is too big");
+    Ok(match operator {
+        b"|" => {
+            if a == 0 {
+                b
+            } else {
+                a
+            }
+        }
+        b"&" => {
+            if a == 0 || b == 0 {
+                0
+            } else {
+                a
+            }
+        }
+        b"<" => i64::from(a < b),
+        b"<=" => i64::from(a <= b),
+        b"=" => i64::from(a == b),
+        b"!=" => i64::from(a != b),
+        b">=" => i64::from(a >= b),
+        b">" => i64::from(a > b),
+        b"+" => a.checked_add(b).ok_or_else(overflow)?,
+        b"-" => a.checked_sub(b).ok_or_else(overflow)?,
+        b"*" => a.checked_mul(b).ok_or_else(overflow)?,
+        _ if b == 0 => return Err(String::from("division by zero")),
+        b"/" => a.checked_div(b).ok_or_else(overflow)?,
+        _ => a.checked_rem(b).ok_or_else(overflow)?,
+    })
+}
+
+impl Parser<'_> {
+    /// A row of operands whose operators are at least this strong.
+    fn operation(&mut self, least: u8) -> Result<i64, String> {
+        let mut value = self.operand()?;
+        while let Some(word) = self.words.peek().copied() {
+            let Some(strength) = strength(word).filter(|s| *s >= least) else { break };
+            self.words.next();
+            let right = self.operation(strength + 1)?;
+            value = apply(word, value, right)?;
+        }
+        Ok(value)
+    }
+
+    fn operand(&mut self) -> Result<i64, String> {
+        let word = self.words.next().ok_or("it ends too early")?;
+        if word != b"(" {
+            return number::decimal(word).ok_or_else(|| format!("{} is no number", diag::show(word)));
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(String::from("too many parentheses"));
+        }
+        let value = self.operation(0)?;
+        self.depth -= 1;
+        match self.words.next() {
+            Some(word) if word == b")" => Ok(value),
+            _ => Err(String::from("missing )")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Result<i64, String> {
+        evaluate(&text.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn precedence() {
+        for (text, expected) in [
+            ("2 + 3 * 4", 14),
+            ("( 2 + 3 ) * 4", 20),
+            ("10 - 3 - 2", 5),
+            ("100 / 5 / 2", 10),
+            ("-7 + 2", -5),
+            ("0 | 7", 7),
+            ("4 & 7", 4),
+            ("1 + 1 = 2 & 5", 1),
+            ("1 < 2 = 1", 1),
+        ] {
+            assert_eq!(value(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn errors() {
+        for bad in [
+            "1 +",
+            "+ 1",
+            "( 1",
+            "1 )",
+            "1 2",
+            "a + b",
+            "( )",
+            "1 / 0",
+            "1 % 0",
+            "3abc",
+            "9223372036854775807 + 1",
+        ] {
+            assert!(value(bad).is_err(), "{bad}");
+        }
+        assert!(value(&"( ".repeat(100_000)).is_err());
+    }
+}

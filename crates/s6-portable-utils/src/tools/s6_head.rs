@@ -1,0 +1,132 @@
+//! `s6-head`: prints the first lines or bytes of files.
+
+use rustix::io::Errno;
+use rustix::stdio::stdin;
+use tool::{Call, Fatal, Input, Opt, Options, OrUnable, Out, Outcome, Role, Tool, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-head",
+    summary: "print the first lines of files",
+    operands: "[ file... ]",
+    options: &[
+        Opt::flag('S', "of standard input, read no more than what is printed"),
+        Opt::value('n', "lines", "print so many lines; default 10"),
+        Opt::value('c', "chars", "print so many bytes"),
+        Opt::flag('1', "as -n 1; so do -2 to -9"),
+        Opt::flag('2', "as -n 2"),
+        Opt::flag('3', "as -n 3"),
+        Opt::flag('4', "as -n 4"),
+        Opt::flag('5', "as -n 5"),
+        Opt::flag('6', "as -n 6"),
+        Opt::flag('7', "as -n 7"),
+        Opt::flag('8', "as -n 8"),
+        Opt::flag('9', "as -n 9"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// How much of each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Amount {
+    Lines(u32),
+    Bytes(u32),
+}
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let amount = amount(&options)?;
+    let mut out = Out::new();
+    if call.args.is_empty() && options.has('S') {
+        carefully(amount, &mut out)?;
+        return out.finish();
+    }
+    let files = if call.args.is_empty() { vec![b"-".to_vec()] } else { call.take_args() };
+    for (i, file) in files.iter().enumerate() {
+        if files.len() > 1 {
+            out.put(if i > 0 { b"\n==> " } else { b"==> " })?;
+            out.put(file)?;
+            out.put(b" <==\n")?;
+        }
+        print(Input::file(file)?, amount, &mut out)?;
+    }
+    out.finish()
+}
+
+fn amount(options: &Options) -> Result<Amount, Fatal> {
+    let mut found = None;
+    for (letter, value) in options.iter().filter(|(letter, _)| *letter != 'S') {
+        let number = || number::decimal(value).ok_or_else(Fatal::usage);
+        let this = match letter {
+            'n' => Amount::Lines(number()?),
+            'c' => Amount::Bytes(number()?),
+            digit => Amount::Lines(digit.to_digit(10).ok_or_else(Fatal::usage)?),
+        };
+        if found.replace(this).is_some() {
+            return Err(Fatal::usage());
+        }
+    }
+    Ok(found.unwrap_or(Amount::Lines(10)))
+}
+
+fn print(mut input: Input, amount: Amount, out: &mut Out) -> Result<(), Fatal> {
+    match amount {
+        Amount::Lines(lines) => {
+            for _ in 0..lines {
+                let Some(line) = input.next(out)? else { break };
+                out.put(line.text)?;
+                if line.is_terminated {
+                    out.put(b"\n")?;
+                }
+            }
+        }
+        Amount::Bytes(bytes) => {
+            let mut left = bytes as usize;
+            while left > 0 {
+                let Some(chunk) = input.chunk(out)? else { break };
+                let part = chunk.get(..left).unwrap_or(chunk);
+                left -= part.len();
+                out.put(part)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads byte by byte, so that the rest of standard input is left to whoever reads it next.
+fn carefully(amount: Amount, out: &mut Out) -> Result<(), Fatal> {
+    let mut left = match amount {
+        Amount::Lines(n) | Amount::Bytes(n) => n,
+    };
+    let mut byte = [0; 1];
+    while left > 0 {
+        match rustix::io::read(stdin(), &mut byte) {
+            Err(Errno::INTR) => continue,
+            done if done.or_unable(|| "read standard input")? == 0 => break,
+            _ => out.put(&byte)?,
+        }
+        if matches!(amount, Amount::Bytes(_)) || byte == *b"\n" {
+            left -= 1;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Amount, u8> {
+        let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+        Options::take(TOOL.options, &mut args).and_then(|o| amount(&o)).map_err(|e| e.code())
+    }
+
+    #[test]
+    fn amounts() {
+        assert_eq!(parse(&["-S"]), Ok(Amount::Lines(10)));
+        assert_eq!(parse(&["-3"]), Ok(Amount::Lines(3)));
+        assert_eq!(parse(&["-c", "0"]), Ok(Amount::Bytes(0)));
+        assert_eq!(parse(&["-n", "2", "-3"]), Err(100));
+        assert_eq!(parse(&["-n", "-2"]), Err(100));
+    }
+}

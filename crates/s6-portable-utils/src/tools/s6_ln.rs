@@ -1,0 +1,85 @@
+//! `s6-ln`: makes hard or symbolic links; an existing target is replaced atomically if asked for.
+
+use crate::paths;
+use rustix::fs::{AtFlags, CWD, FileType, linkat, lstat, stat, symlink};
+use rustix::io::Errno;
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-ln",
+    summary: "make links",
+    operands: "source... target",
+    options: &[
+        Opt::flag('n', "replace a target that is a link to a directory"),
+        Opt::flag('s', "make symbolic links"),
+        Opt::flag('f', "replace existing targets"),
+        Opt::flag('L', "of a source that is a symbolic link, link what it leads to"),
+        Opt::flag('P', "of a source that is a symbolic link, link the link (default)"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// What kind of link.
+#[derive(Clone, Copy)]
+enum Kind {
+    Symbolic,
+    Hard(AtFlags),
+}
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let kind = if options.has('s') {
+        Kind::Symbolic
+    } else if options.last_of("LP") == Some('L') {
+        Kind::Hard(AtFlags::SYMLINK_FOLLOW)
+    } else {
+        Kind::Hard(AtFlags::empty())
+    };
+    let mut sources = call.take_args();
+    let target = sources.pop().ok_or_else(Fatal::usage)?;
+    if sources.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let is_directory = |path: &[u8]| {
+        let st = if options.has('n') { lstat(path) } else { stat(path) };
+        st.is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_dir())
+    };
+    let into = sources.len() > 1 || is_directory(&target);
+    let mut failed = 0;
+    for source in &sources {
+        let name = if into { paths::join(&target, paths::basename(source)) } else { target.clone() };
+        if let Err(e) = make(kind, source, &name, options.has('f')) {
+            failed += 1;
+            let (source, name, why) = (diag::show(source), diag::show(&name), sys::strerror(e));
+            call.warn(&format!("unable to make link {name} to {source}: {why}"));
+        }
+    }
+    if failed == 0 { Ok(Next::SUCCESS) } else { Ok(Next::Exit(1)) }
+}
+
+fn link(kind: Kind, source: &[u8], name: &[u8]) -> Result<(), Errno> {
+    match kind {
+        Kind::Symbolic => symlink(source, name),
+        Kind::Hard(flags) => linkat(CWD, source, CWD, name, flags),
+    }
+}
+
+fn make(kind: Kind, source: &[u8], name: &[u8], replace: bool) -> Result<(), Errno> {
+    match link(kind, source, name) {
+        Err(Errno::EXIST) if replace => {}
+        done => return done,
+    }
+    let mut number = rustix::process::getpid().as_raw_nonzero().get();
+    let new = loop {
+        let new = [name, format!(":{number}").as_bytes()].concat();
+        match link(kind, source, &new) {
+            Err(Errno::EXIST) => number = number.wrapping_add(1),
+            done => break done.map(|()| new)?,
+        }
+    };
+    let done = rustix::fs::rename(new.as_slice(), name);
+    // Two names of one file: rename(2) leaves both.
+    let _ = rustix::fs::unlink(new.as_slice());
+    done
+}

@@ -1,0 +1,69 @@
+//! `s6-ls`: lists the names in a directory, sorted.
+
+use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-ls",
+    summary: "list the names in a directory",
+    operands: "dir",
+    options: &[
+        Opt::flag('0', "separate by NUL bytes"),
+        Opt::flag('a', "also names that begin with a dot, but not . and .."),
+        Opt::flag('A', "also names that begin with a dot, . and .. as well"),
+        Opt::value('x', "exclude", "leave this name out"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let dir = call.shift()?;
+    let unable = || format!("list {}", diag::show(&dir));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = openat(CWD, dir.as_slice(), flags, Mode::empty()).or_unable(unable)?;
+    let mut names = Vec::new();
+    for entry in Dir::new(fd).or_unable(unable)? {
+        names.push(entry.or_unable(unable)?.file_name().to_bytes().to_vec());
+    }
+    names.sort_unstable();
+    let separator: &[u8] = if options.has('0') { b"\0" } else { b"\n" };
+    let hidden = options.last_of("aA");
+    let mut out = Out::new();
+    for name in names.iter().filter(|n| is_wanted(n, hidden, options.get('x'))) {
+        out.put(name)?;
+        out.put(separator)?;
+    }
+    out.finish()
+}
+
+fn is_wanted(name: &[u8], hidden: Option<char>, excluded: Option<&[u8]>) -> bool {
+    let shown = match hidden {
+        Some('A') => true,
+        Some(_) => name != b"." && name != b"..",
+        None => !name.starts_with(b"."),
+    };
+    shown && excluded != Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots() {
+        let wanted = |hidden, excluded: Option<&'static [u8]>| {
+            let names = [".", "..", ".a", "b"];
+            names
+                .iter()
+                .filter(|n| is_wanted(n.as_bytes(), hidden, excluded))
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(wanted(None, None), "b");
+        assert_eq!(wanted(Some('a'), None), ".a b");
+        assert_eq!(wanted(Some('A'), Some(b"b")), ". .. .a");
+    }
+}

@@ -1,0 +1,30 @@
+//! `s6-nice`: runs a program with another nice value.
+
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-nice",
+    summary: "run a program with another nice value",
+    operands: "[ prog... ]",
+    options: &[
+        Opt::flag('I', "only warn if the value can't be set (default)"),
+        Opt::flag('i', "fail with code 111 if the value can't be set"),
+        Opt::value('n', "value", "add this to the nice value; default 10"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let increment = options.number::<i32>('n')?.unwrap_or(10);
+    if let Err(e) = rustix::process::nice(increment) {
+        let fatal = Fatal::unable("set the nice value", e);
+        if options.last_of("iI") == Some('i') {
+            return Err(fatal);
+        }
+        call.warn(fatal.message());
+    }
+    let env = call.take_env();
+    Next::run_if_any(call.take_args(), env)
+}

@@ -1,0 +1,33 @@
+//! `s6-unquote`: prints what a quoted string stands for.
+
+use crate::quoting;
+use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-unquote",
+    summary: "print what a quoted string stands for",
+    operands: "string",
+    options: &[
+        Opt::flag('n', "print no newline at the end"),
+        Opt::value('d', "delim", "any of these characters quotes; empty: the string is only escaped"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let string = call.shift()?;
+    let delimiters = options.get('d').unwrap_or(b"\"");
+    let (text, used) = quoting::unquote(&string, delimiters)
+        .map_err(|flaw| Fatal::user(format!("unable to unquote the string: {}", flaw.text())))?;
+    if used < string.len() {
+        call.warn(&format!("the string ends at character {used}; what follows is ignored"));
+    }
+    let mut out = Out::new();
+    out.put(&text)?;
+    if !options.has('n') {
+        out.put(b"\n")?;
+    }
+    out.finish()
+}

@@ -1,0 +1,55 @@
+//! `s6-unquote-filter`: prints what quoted lines stand for; a line that isn't quoted comes out as it is.
+
+use crate::quoting;
+use tool::{Call, Fatal, Input, Opt, Out, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-unquote-filter",
+    summary: "print what quoted lines stand for",
+    operands: "",
+    options: &[
+        Opt::flag('q', "say nothing about lines that aren't quoted well"),
+        Opt::flag('Q', "warn of them (default)"),
+        Opt::flag('v', "warn of them, and show them"),
+        Opt::flag('w', "fail with code 100 at the first one"),
+        Opt::value('d', "delim", "any of these characters quotes; empty: lines are only escaped"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let strictness = options.last_of("qQvw").unwrap_or('Q');
+    let delimiters = options.get('d').unwrap_or(b"\"");
+    let (mut input, mut out) = (Input::lines(), Out::new());
+    let mut number = 0_u64;
+    while let Some(line) = input.next(&mut out)? {
+        number += 1;
+        let unquoted = quoting::unquote(line.text, delimiters);
+        let flaw = match &unquoted {
+            Err(flaw) => Some(flaw.text()),
+            Ok((_, used)) if *used < line.text.len() => Some(format!("it ends at character {used}")),
+            Ok(_) => None,
+        };
+        if let Some(flaw) = flaw {
+            match strictness {
+                'q' => {}
+                'w' => {
+                    out.flush()?;
+                    return Err(Fatal::user(format!("unable to unquote line {number}: {flaw}")));
+                }
+                'v' => {
+                    let text = diag::show(line.text);
+                    call.warn(&format!("line {number} isn't quoted well: {flaw}: {text}"));
+                }
+                _ => call.warn(&format!("line {number} isn't quoted well: {flaw}")),
+            }
+        }
+        out.put(unquoted.as_ref().map_or(line.text, |(text, _)| text))?;
+        if line.is_terminated {
+            out.put(b"\n")?;
+        }
+    }
+    out.finish()
+}

@@ -1,0 +1,211 @@
+//! `s6-update-symlinks`: makes one tree of symbolic links into several trees.
+//!
+//! Of a name that is in several sources, the last one counts; directories of the same name are merged, and what
+//! comes from one source only is one link.  The new tree takes the old one's place in one step.
+
+use crate::paths::join;
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, mkdir, renameat_with, symlink};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-update-symlinks",
+    summary: "make one tree of links into several trees",
+    operands: "destination source...",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+type Path = Vec<u8>;
+
+/// What a name of the new tree is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Node {
+    Link(Path),
+    Dir(BTreeMap<Vec<u8>, Node>),
+}
+
+/// Lists a directory; `None` for anything else.
+type List<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal>;
+
+/// Directories may nest so deep; links in a circle end here.
+const DEEPEST: usize = 200;
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let mut destination = call.shift()?;
+    let sources = call.take_args();
+    if sources.is_empty() || !sources.iter().chain([&destination]).all(|p| p.starts_with(b"/")) {
+        return Err(Fatal::usage());
+    }
+    while destination.ends_with(b"/") {
+        destination.pop();
+    }
+    if destination.is_empty() {
+        return Err(Fatal::user("the root directory can't be replaced"));
+    }
+    let mut tree = None;
+    for source in &sources {
+        tree = Some(add(tree, source, &mut list, 0)?);
+    }
+    let pid = rustix::process::getpid().as_raw_nonzero();
+    let new = [&destination[..], format!(":new-{pid}").as_bytes()].concat();
+    if let Some(tree) = tree {
+        let made = make(&new, &tree).or_unable(|| format!("make {}", diag::show(&new)));
+        made.and_then(|()| put(&new, &destination, pid.get())).inspect_err(|_| {
+            let _ = remove(&new);
+        })?;
+    }
+    Ok(Next::SUCCESS)
+}
+
+fn list(path: &[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
+    let st = rustix::fs::stat(path).or_unable(|| format!("stat {}", diag::show(path)));
+    if !FileType::from_raw_mode(st?.st_mode).is_dir() {
+        return Ok(None);
+    }
+    let unable = || format!("list {}", diag::show(path));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(std::ffi::OsStr::from_bytes(path)).or_unable(unable)? {
+        names.push(entry.or_unable(unable)?.file_name().into_vec());
+    }
+    Ok(Some(names))
+}
+
+/// Adds a source to what the sources before it gave.
+fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Result<Node, Fatal> {
+    let link = || Node::Link(source.to_vec());
+    let Some(node) = node else { return Ok(link()) };
+    if depth > DEEPEST {
+        return Err(Fatal::unable(&format!("follow {}", diag::show(source)), Errno::LOOP));
+    }
+    let new_names = match (list(source), &node) {
+        // A link that leads nowhere is a file like others.
+        (Err(_) | Ok(None), Node::Link(_)) if depth > 0 => return Ok(link()),
+        (Ok(None), Node::Link(_)) => return Ok(link()),
+        (Ok(None), Node::Dir(_)) => {
+            let text = "is a directory in some sources, and none in this one";
+            return Err(Fatal::user(format!("conflict: {} {text}", diag::show(source))));
+        }
+        (Err(e), _) => return Err(e),
+        (Ok(Some(names)), _) => names,
+    };
+    let mut children = match node {
+        Node::Dir(children) => children,
+        Node::Link(old) => match list(&old) {
+            Ok(Some(names)) => {
+                let child = |name: Vec<u8>| (name.clone(), Node::Link(join(&old, &name)));
+                let children: BTreeMap<_, _> = names.into_iter().map(child).collect();
+                if new_names.is_empty() {
+                    return Ok(Node::Link(old));
+                }
+                children
+            }
+            _ => return Ok(link()),
+        },
+    };
+    for name in new_names {
+        let path = join(source, &name);
+        let old = children.remove(&name);
+        children.insert(name, add(old, &path, list, depth + 1)?);
+    }
+    // What this source overrides wholly is this source.
+    let mine = children.iter().all(|(name, child)| *child == Node::Link(join(source, name)));
+    Ok(if mine { link() } else { Node::Dir(children) })
+}
+
+fn make(path: &[u8], node: &Node) -> Result<(), Errno> {
+    match node {
+        Node::Link(to) => symlink(to.as_slice(), path),
+        Node::Dir(children) => {
+            mkdir(path, Mode::from_raw_mode(0o777))?;
+            children.iter().try_for_each(|(name, child)| make(&join(path, name), child))
+        }
+    }
+}
+
+/// Puts the new tree in the place of the old one, and removes that.
+fn put(new: &[u8], destination: &[u8], pid: i32) -> Result<(), Fatal> {
+    let unable = || format!("rename {} to {}", diag::show(new), diag::show(destination));
+    let old = match renameat_with(CWD, new, CWD, destination, RenameFlags::EXCHANGE) {
+        Ok(()) => new.to_vec(),
+        Err(Errno::NOENT) => return rustix::fs::rename(new, destination).or_unable(unable),
+        // No exchange on this file system: for a moment there is none of the two.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            let old = [destination, format!(":old-{pid}").as_bytes()].concat();
+            rustix::fs::rename(destination, old.as_slice()).or_unable(unable)?;
+            if let Err(e) = rustix::fs::rename(new, destination) {
+                let _ = rustix::fs::rename(old.as_slice(), destination);
+                return Err(Fatal::unable(&unable(), e));
+            }
+            old
+        }
+        Err(e) => return Err(Fatal::unable(&unable(), e)),
+    };
+    remove(&old).or_unable(|| format!("remove {}", diag::show(&old)))
+}
+
+fn remove(path: &[u8]) -> std::io::Result<()> {
+    match rustix::fs::unlink(path) {
+        Err(Errno::ISDIR | Errno::PERM) => std::fs::remove_dir_all(std::ffi::OsStr::from_bytes(path)),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Directories with their names; everything else is a file.
+    fn tree(dirs: &[(&str, &[&str])], sources: &[&str]) -> Result<String, u8> {
+        let mut list = |path: &[u8]| {
+            let found = dirs.iter().find(|(dir, _)| dir.as_bytes() == path);
+            Ok(found.map(|(_, names)| names.iter().map(|n| n.as_bytes().to_vec()).collect()))
+        };
+        let mut node = None;
+        for source in sources {
+            node = Some(add(node, source.as_bytes(), &mut list, 0).map_err(|e| e.code())?);
+        }
+        Ok(show(&node.unwrap()))
+    }
+
+    fn show(node: &Node) -> String {
+        match node {
+            Node::Link(to) => diag::show(to),
+            Node::Dir(children) => {
+                let parts: Vec<_> =
+                    children.iter().map(|(n, c)| format!("{}={}", diag::show(n), show(c))).collect();
+                format!("{{{}}}", parts.join(" "))
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_source_wins() {
+        let dirs: &[(&str, &[&str])] =
+            &[("/1", &["a", "b"]), ("/2", &["a"]), ("/3", &["a", "b"]), ("/4", &[])];
+        assert_eq!(tree(dirs, &["/1", "/2"]).unwrap(), "{a=/2/a b=/1/b}");
+        assert_eq!(tree(dirs, &["/1", "/3"]).unwrap(), "/3");
+        assert_eq!(tree(dirs, &["/1", "/4"]).unwrap(), "/1");
+        assert_eq!(tree(dirs, &["/4", "/1"]).unwrap(), "/1");
+        assert_eq!(tree(dirs, &["/1"]).unwrap(), "/1");
+    }
+
+    #[test]
+    fn directories_are_merged_only_where_needed() {
+        let dirs: &[(&str, &[&str])] =
+            &[("/1", &["x", "y"]), ("/2", &["x"]), ("/1/x", &["p"]), ("/1/y", &["q"]), ("/2/x", &["r"])];
+        assert_eq!(tree(dirs, &["/1", "/2"]).unwrap(), "{x={p=/1/x/p r=/2/x/r} y=/1/y}");
+    }
+
+    #[test]
+    fn a_merged_directory_conflicts_with_a_file() {
+        let dirs: &[(&str, &[&str])] =
+            &[("/1", &["x"]), ("/2", &["x"]), ("/3", &["x"]), ("/1/x", &["p"]), ("/2/x", &["r"])];
+        assert_eq!(tree(dirs, &["/1", "/2", "/3"]), Err(100));
+        assert_eq!(tree(dirs, &["/1", "/3"]).unwrap(), "/3", "a link gives way");
+    }
+}

@@ -1,0 +1,47 @@
+//! `seekablepipe`: stores standard input in a temporary file, then runs a program that can seek in it.
+
+use rustix::fs::{Mode, OFlags, open, unlink};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::Write;
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "seekablepipe",
+    summary: "run a program on a seekable copy of standard input",
+    operands: "tmpfile prog...",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let name = call.shift()?;
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let unable = || format!("make {}", diag::show(&name));
+    let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let made = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    let writer = open(name.as_slice(), flags | made, Mode::from_raw_mode(0o600)).or_unable(unable)?;
+    let reader = open(name.as_slice(), flags | OFlags::RDONLY, Mode::empty()).or_unable(unable)?;
+    unlink(name.as_slice()).or_unable(|| format!("remove {}", diag::show(&name)))?;
+    copy(File::from(writer)).or_unable(|| "copy standard input")?;
+    sys::fd::place(reader, 0).or_unable(|| "move the file to standard input")?;
+    let env = call.take_env();
+    Next::run(call.take_args(), env)
+}
+
+/// Copies what standard input has left.
+fn copy(mut to: File) -> std::io::Result<()> {
+    let mut buf = vec![0; 64 * 1024];
+    loop {
+        match rustix::io::read(rustix::stdio::stdin(), &mut buf) {
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+            Ok(0) => return Ok(()),
+            Ok(n) => to.write_all(buf.get(..n).unwrap_or_default())?,
+        }
+    }
+}
