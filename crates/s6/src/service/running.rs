@@ -106,6 +106,8 @@ pub struct Service {
     stdio: Stdio,
     detached: bool,
     notification: Option<OwnedFd>,
+    /// No status was written yet.
+    is_new: bool,
     /// To be done when the machine has come to rest: one status and one event write for all that happened.
     unwritten: Option<Status>,
     unsaid: Vec<u8>,
@@ -136,6 +138,7 @@ impl Service {
             stdio,
             detached: false,
             notification: None,
+            is_new: true,
             unwritten: None,
             unsaid: Vec::new(),
             actions: Vec::new(),
@@ -232,7 +235,13 @@ impl Service {
         while let Some(action) = self.actions.get(next).copied() {
             next = next.saturating_add(1);
             let answer = match action {
-                Action::Start => Some(self.start(launch)),
+                Action::Start => {
+                    if self.is_new {
+                        // The service, or who hears from it, may ask for its status at once.
+                        self.write_status();
+                    }
+                    Some(self.start(launch))
+                }
                 Action::Finish(how, pid) => Some(self.finish(how, pid, launch)),
                 _ => {
                     self.act(action);
@@ -289,13 +298,17 @@ impl Service {
         }
     }
 
-    /// Writes the status, then sends the events.
-    fn tell(&mut self) {
-        if let Some(status) = self.unwritten.take()
-            && let Err(e) = directory::write_status(&self.dir, &status)
-        {
+    fn write_status(&mut self) {
+        let Some(status) = self.unwritten.take() else { return };
+        self.is_new = false;
+        if let Err(e) = directory::write_status(&self.dir, &status) {
             self.dir.warn_unable("write supervise/status", e);
         }
+    }
+
+    /// Writes the status, then sends the events.
+    fn tell(&mut self) {
+        self.write_status();
         if self.unsaid.is_empty() {
             return;
         }
