@@ -73,17 +73,19 @@ pub fn build(flavour: Flavour) -> Result<Program, Failure> {
         }
         Err(why) => return Err(why),
     };
-    let program = with_musl(&std)?;
-    let file = fs::read(&program).map_err(Failure::unable("read", &program))?;
-    match elf::inspect(&file) {
-        Some(elf::Kind { without_interpreter: true, fixed_address: true }) => {
-            Ok(Program { setuid: beside(&program), path: program, releasable: true })
+    let path = with_musl(&std)?;
+    let program = Program { setuid: beside(&path), path, releasable: true };
+    for path in [&program.path, &program.setuid] {
+        let file = fs::read(path).map_err(Failure::unable("read", path))?;
+        let kind = elf::inspect(&file);
+        if kind != Some(elf::Kind { without_interpreter: true, fixed_address: true }) {
+            return Err(Failure(format!(
+                "{} is not a static executable at a fixed address: {kind:?}",
+                workspace::shown(path)
+            )));
         }
-        other => Err(Failure(format!(
-            "{} is not a static executable at a fixed address: {other:?}",
-            workspace::shown(&program)
-        ))),
     }
+    Ok(program)
 }
 
 fn with_musl(std: &Std) -> Result<PathBuf, Failure> {
