@@ -1,0 +1,154 @@
+//! The recorded cases of the reference, each a test of its own: `conformance/*.cases`, see [`tests::case`].
+//!
+//! `cargo test --test conformance AREA::NAME` runs those whose name contains that.  Needs root: the cases are about
+//! several users.
+#![expect(clippy::print_stderr, reason = "an ordinary test program")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use sandbox::{Output, Sandbox, Streams};
+use similar::TextDiff;
+use tests::case::{self, Boot, Case, Kind};
+use tests::image;
+use tests::ratchet::{Ratchet, Verdict};
+
+/// The PATH of everything that isn't told another one.
+const PATH: &str = "/command:/usr/bin:/bin:/usr/sbin:/sbin";
+/// The PATH that a container engine gives `/init`.
+const BOOT_PATH: &str = "/usr/bin:/bin";
+
+fn main() {
+    sandbox::enter_stage();
+    let code = run().unwrap_or_else(|why| {
+        eprintln!("conformance: {why}");
+        2
+    });
+    std::process::exit(code)
+}
+
+fn run() -> Result<i32, String> {
+    let arguments = Arguments::from_args();
+    let cases = cases()?;
+    let folder = image::workspace().join("tests/conformance");
+    let ratchet = Arc::new(Ratchet::read(folder.join("known-failures.txt"))?);
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+    if names.len() != cases.len() {
+        return Err("two cases have the same name".into());
+    }
+    let strangers = ratchet.strangers(|name| names.contains(name));
+    if !strangers.is_empty() {
+        return Err(format!("known-failures.txt names what is no case: {}", strangers.join(" ")));
+    }
+    let base = tempfile::tempdir().map_err(|why| format!("unable to make a directory: {why}"))?;
+    let mut images = None;
+    if !arguments.list {
+        if !rustix::process::geteuid().is_root() {
+            return Err("these tests need root: they are about several users".into());
+        }
+        image::busybox(base.path())?;
+        images = Some([image::distribution()?, base.path().to_owned()]);
+    }
+    let trials = cases
+        .into_iter()
+        .map(|case| {
+            let (images, ratchet) = (images.clone(), Arc::clone(&ratchet));
+            Trial::ignorable_test(case.name.clone(), move || {
+                let [distribution, base] = images.as_ref().ok_or("there are no images")?;
+                judge(&case, check(&case, distribution, base), &ratchet)
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    ratchet.save()?;
+    Ok(if conclusion.has_failed() { 101 } else { 0 })
+}
+
+fn cases() -> Result<Vec<Case>, String> {
+    let folder = image::workspace().join("tests/conformance");
+    let unable = |why| format!("unable to read {}: {why}", folder.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(unable)? {
+        paths.push(entry.map_err(unable)?.path());
+    }
+    paths.sort();
+    let mut cases = Vec::new();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "cases")) {
+        let area = path.file_stem().unwrap_or_default().display().to_string();
+        cases.extend(case::parse(&area, &fs::read_to_string(path).map_err(unable)?)?);
+    }
+    Ok(cases)
+}
+
+/// What the ratchet makes of it.
+fn judge(case: &Case, result: Result<(), String>, ratchet: &Ratchet) -> Result<Completion, Failed> {
+    match ratchet.judge(&case.name, result.is_ok()) {
+        Verdict::Pass => Ok(Completion::Completed),
+        Verdict::Known => Ok(Completion::ignored_with("known failure")),
+        Verdict::Stale => {
+            Err("passes now: remove it from known-failures.txt (cargo xtask ratchet does)".into())
+        }
+        Verdict::Fail => Err(result.err().unwrap_or_default().into()),
+    }
+}
+
+/// Runs a case; an error says what differs.
+fn check(case: &Case, distribution: &Path, base: &Path) -> Result<(), String> {
+    let description = match &case.kind {
+        Kind::Script => script(case, base),
+        Kind::Boot(boot) => container(case, boot, base),
+    };
+    let container = description.layer(distribution).streams(Streams::Capture).start();
+    let output = container.and_then(|c| c.output(case.limit)).map_err(|why| why.to_string())?;
+    let said = case::printable(&output.stdout);
+    if output.code == Some(case.code) && said == case.output {
+        return Ok(());
+    }
+    Err(difference(case, &output, &said))
+}
+
+/// The script under a minimal pid 1, which is the shell that starts it.
+fn script(case: &Case, base: &Path) -> Sandbox {
+    Sandbox::new(base, ["/bin/sh", "-c", "cd /tmp/w; /bin/sh /tmp/.case </dev/null; exit $?"])
+        .env("PATH", PATH)
+        .env("HOME", "/root")
+        .make_directory("/tmp/w")
+        .file("/tmp/.case", case.script.as_bytes())
+}
+
+fn container(case: &Case, boot: &Boot, base: &Path) -> Sandbox {
+    let init = ["/init".to_owned()].into_iter().chain(boot.command.iter().cloned());
+    let mut sandbox = Sandbox::new(base, init)
+        .run_options(format!("mode={},exec", boot.run_mode))
+        .read_only(boot.read_only)
+        .make_directory("/tmp/w")
+        .file("/tmp/.case", case.script.as_bytes())
+        .prepare(["/bin/sh", "-c", "/bin/sh -e /tmp/.case && rm -rf /tmp/.case /tmp/w"]);
+    if let Some((uid, gid)) = boot.user {
+        sandbox = sandbox.user(uid, gid);
+    }
+    for (name, value) in boot.env.iter().map(|word| word.split_once('=').unwrap_or((word, ""))) {
+        sandbox = sandbox.env(name, value);
+    }
+    if boot.env.iter().any(|word| word.starts_with("PATH=")) {
+        sandbox
+    } else {
+        sandbox.env("PATH", BOOT_PATH)
+    }
+}
+
+fn difference(case: &Case, output: &Output, said: &str) -> String {
+    let code = output.code.map_or_else(|| format!("over its {:?}", case.limit), |code| code.to_string());
+    let mut text = format!("exit code {} expected, got {code}\n", case.code);
+    let diff = TextDiff::from_lines(case.output.as_str(), said);
+    let _ = write!(text, "{}", diff.unified_diff().header("expected", "got"));
+    let stderr = case::printable(&output.stderr);
+    if !stderr.is_empty() {
+        let _ = write!(text, "--- standard error\n{stderr}");
+    }
+    text
+}
