@@ -14,6 +14,8 @@ mod dist;
 mod elf;
 mod musl;
 mod names;
+mod ratchet;
+mod relay;
 mod run;
 mod tidy;
 mod tree;
@@ -60,18 +62,22 @@ enum Command {
     Dist(dist::Args),
     /// Check the layout rules of the source tree.
     Tidy(tidy::Args),
-    /// Boot the overlay as pid 1 in fresh namespaces.
+    /// Boot the overlay as pid 1 of a container on any root file system.
     Run(run::Args),
+    /// Take the recorded cases that pass now off the list of known failures.
+    Ratchet(ratchet::Args),
     /// Measure.
     Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
+    sandbox::enter_stage();
     let outcome = match Cli::parse().command {
         Command::Build(args) => build::run(args),
         Command::Dist(args) => dist::run(args),
         Command::Tidy(args) => tidy::run(args),
         Command::Run(args) => run::run(args),
+        Command::Ratchet(args) => ratchet::run(args),
         Command::Bench(args) => bench::run(args),
     };
     outcome.unwrap_or_else(|why| {
