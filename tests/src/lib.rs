@@ -8,3 +8,5 @@
 pub mod case;
 pub mod image;
 pub mod ratchet;
+pub mod services;
+pub mod transcript;

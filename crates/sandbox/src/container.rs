@@ -1,10 +1,11 @@
 //! A running container, from the caller's side.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -22,6 +23,8 @@ pub struct Container {
     link: Option<OwnedFd>,
     pid: u32,
     terminal: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
 }
 
 /// What a container left behind that ran to its end.
@@ -40,10 +43,16 @@ impl Container {
         let (ours, theirs) = link::pair()?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0(stage::NAME);
+        let mut together = None;
         match sandbox.streams {
             Streams::Inherit => {}
             Streams::Capture => {
                 command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            }
+            Streams::Together => {
+                let (reader, writer) = io::pipe()?;
+                command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+                together = Some(reader.into());
             }
             Streams::Terminal => {
                 command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -52,10 +61,12 @@ impl Container {
         command
             .fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: stage::LINK }])
             .map_err(io::Error::other)?;
-        let stage = command.spawn()?;
-        // Holds the other end of the link, which would never end with it.
+        let mut stage = command.spawn()?;
+        // Holds the other ends of link and pipe, which would never end with it.
         drop(command);
-        let mut container = Self { stage, link: None, pid: 0, terminal: None };
+        let stdout = together.or_else(|| stage.stdout.take().map(OwnedFd::from));
+        let stderr = stage.stderr.take().map(OwnedFd::from);
+        let mut container = Self { stage, link: None, pid: 0, terminal: None, stdout, stderr };
         link::send(&ours, b'D', &sandbox.encode(), None)?;
         while container.pid == 0 {
             let message = link::receive(&ours)?
@@ -67,8 +78,8 @@ impl Container {
                 b'P' => container.pid = text.parse().map_err(io::Error::other)?,
                 _ => {
                     let mut said = String::new();
-                    if let Some(mut stderr) = container.stage.stderr.take() {
-                        let _ = stderr.read_to_string(&mut said);
+                    if let Some(stderr) = container.take_stderr().or_else(|| container.take_stdout()) {
+                        let _ = File::from(stderr).read_to_string(&mut said);
                     }
                     return Err(io::Error::other(format!("{text}\n{said}").trim_end().to_owned()));
                 }
@@ -85,13 +96,13 @@ impl Container {
     }
 
     /// The pipe of a captured standard output, once.
-    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
-        self.stage.stdout.take()
+    pub fn take_stdout(&mut self) -> Option<OwnedFd> {
+        self.stdout.take()
     }
 
-    /// The pipe of a captured standard error, once.
-    pub fn take_stderr(&mut self) -> Option<ChildStderr> {
-        self.stage.stderr.take()
+    /// The pipe of a standard error captured by itself, once.
+    pub fn take_stderr(&mut self) -> Option<OwnedFd> {
+        self.stderr.take()
     }
 
     /// The master side of the container's terminal, once.
@@ -143,10 +154,8 @@ impl Container {
     /// Reads the captured streams to their end and waits; kills the container when `limit` is over.
     pub fn output(mut self, limit: Duration) -> io::Result<Output> {
         let end = Instant::now() + limit;
-        let mut streams = [
-            self.take_stdout().map(OwnedFd::from).map(|fd| (fd, Vec::new())),
-            self.take_stderr().map(OwnedFd::from).map(|fd| (fd, Vec::new())),
-        ];
+        let mut streams =
+            [self.take_stdout().map(|fd| (fd, Vec::new())), self.take_stderr().map(|fd| (fd, Vec::new()))];
         let mut done = [Vec::new(), Vec::new()];
         let mut late = false;
         while streams.iter().any(Option::is_some) {

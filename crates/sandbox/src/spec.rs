@@ -15,6 +15,8 @@ pub enum Streams {
     Inherit,
     /// Standard input is `/dev/null`, the others are pipes that the caller reads.
     Capture,
+    /// As [`Streams::Capture`], but both outputs are one pipe, which keeps their order.
+    Together,
     /// A terminal of the container's own, which the caller holds the other end of.
     Terminal,
 }
@@ -72,6 +74,13 @@ impl Sandbox {
             streams: Streams::Inherit,
             enter: None,
         }
+    }
+
+    /// Runs this command instead.
+    #[must_use]
+    pub fn command<C: Into<OsString>>(mut self, command: impl IntoIterator<Item = C>) -> Self {
+        self.command = command.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Lays a directory over the root and over the layers that were laid before.

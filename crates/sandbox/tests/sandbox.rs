@@ -85,6 +85,8 @@ fn exit_codes() -> Outcome {
 fn streams() -> Outcome {
     let got = output(&sh("read x; echo \"out[$x]\"; echo err >&2"));
     assert_eq!((got.stdout, got.stderr), (b"out[]\n".to_vec(), b"err\n".to_vec()));
+    let got = output(&sh("echo 1; echo 2 >&2; echo 3").streams(Streams::Together));
+    assert_eq!((got.stdout, got.stderr), (b"1\n2\n3\n".to_vec(), Vec::new()));
     // More than a pipe holds, on both.
     let got = output(&sh("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2"));
     assert_eq!((got.stdout.len(), got.stderr.len()), (300_000, 300_000));
@@ -213,7 +215,7 @@ fn why_it_did_not_start() -> Outcome {
 fn stop_is_term_to_pid_1() -> Outcome {
     let mut container =
         sh("trap 'echo stopped; exit 9' TERM; echo ready; read x <>/dev/ptmx & wait").start()?;
-    let mut lines = BufReader::new(container.take_stdout().unwrap()).lines();
+    let mut lines = BufReader::new(fs::File::from(container.take_stdout().unwrap())).lines();
     assert_eq!(lines.next().unwrap()?, "ready");
     container.stop()?;
     assert_eq!(lines.next().unwrap()?, "stopped");
@@ -223,8 +225,8 @@ fn stop_is_term_to_pid_1() -> Outcome {
 }
 
 fn a_limit_kills() -> Outcome {
-    let got = sh("trap '' TERM; echo said; sleep 1000 & wait").start()?.output(Duration::from_millis(300))?;
-    assert_eq!((got.code, got.stdout), (None, b"said\n".to_vec()));
+    let got = sh("trap '' TERM; sleep 1000 & wait").start()?.output(Duration::from_millis(100))?;
+    assert_eq!(got.code, None);
     Ok(())
 }
 
@@ -232,7 +234,7 @@ fn dropping_kills_everything() -> Outcome {
     let (reader, writer) = rustix::pipe::pipe()?;
     let mut container = sh("setsid sleep 1000 & echo up; exec sleep 1000").start()?;
     drop(writer);
-    let mut lines = BufReader::new(container.take_stdout().unwrap());
+    let mut lines = BufReader::new(fs::File::from(container.take_stdout().unwrap()));
     let mut line = String::new();
     lines.read_line(&mut line)?;
     let pid = container.pid();
@@ -264,7 +266,7 @@ fn terminal_is_a_real_one() -> Outcome {
 fn commands_enter() -> Outcome {
     let mut container =
         sh("hostname inside; mkfifo /tmp/f; echo ready; read code </tmp/f; exit $code").start()?;
-    let mut lines = BufReader::new(container.take_stdout().unwrap()).lines();
+    let mut lines = BufReader::new(fs::File::from(container.take_stdout().unwrap())).lines();
     assert_eq!(lines.next().unwrap()?, "ready");
     let command = container.exec(["/bin/sh", "-c", "hostname; echo 42 >/tmp/f"]).env("PATH", "/bin:/usr/bin");
     assert_eq!(says(&command.streams(Streams::Capture)), "inside\n");

@@ -1,0 +1,82 @@
+//! Boots of whole containers: real daemons on the machine's own root, bad definitions, stops, the demo.
+//!
+//! Needs root, and from Debian what `.ci/run` installs.
+#![expect(clippy::print_stderr, reason = "an ordinary test program")]
+
+mod bad_input;
+mod command;
+mod daemons;
+mod demo;
+mod stop;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use sandbox::Sandbox;
+use tempfile::TempDir;
+use tests::image;
+use tests::services::Services;
+
+type Outcome = Result<(), Failed>;
+type Test = fn(&Images) -> Outcome;
+
+/// What the containers are made of.
+struct Images {
+    distribution: PathBuf,
+    busybox: TempDir,
+}
+
+impl Images {
+    fn new() -> Result<Self, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("these tests need root: they boot daemons that change their user".into());
+        }
+        let busybox = tempfile::tempdir().map_err(|why| format!("unable to make a directory: {why}"))?;
+        image::busybox(busybox.path())?;
+        Ok(Self { distribution: image::distribution()?, busybox })
+    }
+
+    /// `/init` and these arguments on a small root with these services.
+    fn small(&self, services: &Services, arguments: &[&str]) -> Sandbox {
+        self.on(self.busybox.path(), services.path(), arguments)
+    }
+
+    /// `/init` and these arguments on this root, with a directory laid over it.
+    fn on(&self, root: &Path, over: &Path, arguments: &[&str]) -> Sandbox {
+        Sandbox::new(root, ["/init"].iter().chain(arguments))
+            .layer(&self.distribution)
+            .layer(over)
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    }
+}
+
+fn main() {
+    sandbox::enter_stage();
+    let code = run().unwrap_or_else(|why| {
+        eprintln!("container: {why}");
+        2
+    });
+    std::process::exit(code)
+}
+
+fn run() -> Result<i32, String> {
+    let arguments = Arguments::from_args();
+    let images = Arc::new(if arguments.list { None } else { Some(Images::new()?) });
+    let groups = [bad_input::TESTS, command::TESTS, daemons::TESTS, demo::TESTS, stop::TESTS];
+    let trials = groups
+        .concat()
+        .into_iter()
+        .map(|(name, test)| {
+            let images = Arc::clone(&images);
+            Trial::test(name, move || test(images.as_ref().as_ref().ok_or("there are no images")?))
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    Ok(if conclusion.has_failed() { 101 } else { 0 })
+}
+
+/// Fails with both values and all that the container said unless they are equal.
+fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T, said: &str) -> Outcome {
+    if got == want { Ok(()) } else { Err(format!("{want:?} expected, got {got:?}:\n{said}").into()) }
+}
