@@ -32,7 +32,7 @@ exec s6-notifyoncheck -n 200 -w 20 -c 'curl -fs -o /dev/null http://127.0.0.1:80
 /// Workers outlive a master that was killed; they are what holds the port.
 const NGINX_FINISH: &str = "\
 #!/bin/sh
-kill -KILL -- \"-$4\" 2>/dev/null
+kill -KILL \"-$4\"
 echo finish nginx >&2
 ";
 
@@ -71,7 +71,7 @@ echo 'cont-finish'
 grep -o 'GET /[a-z]*' /var/log/nginx-test/current
 stat -c 'log: %U' /var/log/nginx-test/current
 cat /var/log/legacy/current
-ps -e -o comm= | grep -E 'nginx|redis|cron|legacy' | sed 's/^/still there: /'
+ps -e -o stat=,ppid=,args= | grep -E 'nginx|redis|cron|legacy-' | grep -v grep | sed 's/^/still there: /'
 exit 0
 ";
 
@@ -92,7 +92,10 @@ fn services() -> std::io::Result<Services> {
     s.longrun("nginx", &["redis"], NGINX_RUN)?.define("nginx", "notification-fd", "3\n")?;
     s.script(&format!("{DEFINITIONS}/nginx/finish"), NGINX_FINISH)?;
     s.define("nginx", "producer-for", "nginx-log\n")?;
-    s.longrun("nginx-log", &["redis-dir"], "#!/bin/sh\nexec logutil-service /var/log/nginx-test\n")?;
+    s.oneshot("log-dir", &["base"], "/etc/test/log-dir /var/log/nginx-test", "")?;
+    s.script("/etc/test/log-dir", "#!/bin/sh -e\nmkdir -p $1\nchown nobody:nogroup $1\nchmod 02755 $1\n")?;
+    s.script("/etc/cont-init.d/legacy-log", "#!/bin/sh\nexec /etc/test/log-dir /var/log/legacy\n")?;
+    s.longrun("nginx-log", &["log-dir"], "#!/bin/sh\nexec logutil-service /var/log/nginx-test\n")?;
     s.define("nginx-log", "consumer-for", "nginx\n")?;
 
     s.longrun("cron", &["nginx"], "#!/bin/sh\nexec cron -f\n")?;
