@@ -42,14 +42,35 @@ fn find(name: &[u8]) -> Option<&'static Tool> {
     })
 }
 
-/// Runs the tool that argv[0] names, or, called as the binary itself, the one that argv[1] names.
+/// The tool that a chain of links leads to: a service's `run` may be a link to a tool, whose name is then not
+/// the one that it is called by.
+fn find_by_links(file: Vec<u8>) -> Option<&'static Tool> {
+    let mut file = file;
+    for _ in 0..8 {
+        let target = rustix::fs::readlink(&file, Vec::new()).ok()?.into_bytes();
+        if let Some(tool) = target.rsplit(|b| *b == b'/').next().and_then(find) {
+            return Some(tool);
+        }
+        if !target.starts_with(b"/") {
+            let dir = file.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash.saturating_add(1));
+            file.truncate(dir);
+        } else {
+            file.clear();
+        }
+        file.extend(target);
+    }
+    None
+}
+
+/// Runs the tool that argv[0] names, or the one that the executed file is a link to, or, called as the binary
+/// itself, the one that argv[1] names.
 pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     tool::set_table(find);
     let env = Env::from_vars(sys::args::environment());
     let by_name = |argv: &[Vec<u8>]| {
         argv.first().and_then(|a| find(a.rsplit(|b| *b == b'/').next().unwrap_or_default()))
     };
-    if let Some(tool) = by_name(&argv) {
+    if let Some(tool) = by_name(&argv).or_else(|| sys::args::executed_file().and_then(find_by_links)) {
         tool::run(tool, argv, env);
     }
     if !argv.is_empty() {
@@ -82,6 +103,22 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn links_lead_to_tools() {
+        use std::os::unix::ffi::OsStringExt;
+        let dir = std::env::temp_dir().join(format!("links-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let path = |name: &str| dir.join(name).into_os_string().into_vec();
+        for (target, name) in
+            [("second", "first"), ("/command/s6-true", "second"), ("first", "first2"), ("/", "no")]
+        {
+            std::os::unix::fs::symlink(target, dir.join(name)).unwrap();
+        }
+        let found = |name| find_by_links(path(name)).map(|t| t.name);
+        assert_eq!((found("first2"), found("no"), found("none")), (Some("s6-true"), None, None));
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -82,3 +82,12 @@ pub fn environment() -> Vec<Vec<u8>> {
     }
     vars
 }
+
+/// The file that exec was called with, as it was given there; `None` where the kernel doesn't tell.
+#[must_use]
+pub fn executed_file() -> Option<Vec<u8>> {
+    // SAFETY: reads the auxiliary vector, which the kernel has put behind the environment.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
+    // SAFETY: the entry is null or points to a NUL-terminated string that lives as long as the process.
+    (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_bytes().to_vec())
+}
