@@ -49,10 +49,9 @@ fn main(call: &mut Call) -> Outcome {
     let caught: Vec<Signal> =
         (1..=64).filter(|s| trappable(*s) && (all || handlers.of.contains_key(s))).collect();
     let mask = signal::block(&Set::empty());
-    for signal in caught.iter().chain([&signal::CHLD]) {
-        // An ignored signal would never arrive.  The real-time signals of the C library can't be set.
-        let _ = signal::set_default(*signal);
-    }
+    // Ignored, it would let children vanish without a trace.  Other ignored signals arrive all the same while they
+    // are blocked, and stay ignored in children.
+    signal::set_default(signal::CHLD).or_unable(|| "reset SIGCHLD")?;
     let mut set = caught;
     set.push(signal::CHLD);
     let signals = SignalFd::new(&Set::of(&set)).or_unable(|| "trap signals")?;
