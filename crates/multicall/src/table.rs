@@ -42,15 +42,15 @@ fn find(name: &[u8]) -> Option<&'static Tool> {
     })
 }
 
-/// The tool that a chain of links leads to: a service's `run` may be a link to a tool, whose name is then not
-/// the one that it is called by.
+/// The tool that a file is by its name, or by the name of a link that it leads to: a service's `run` may be a link
+/// to a tool, which is then called by another name.
 fn find_by_links(file: Vec<u8>) -> Option<&'static Tool> {
     let mut file = file;
     for _ in 0..8 {
-        let target = rustix::fs::readlink(&file, Vec::new()).ok()?.into_bytes();
-        if let Some(tool) = target.rsplit(|b| *b == b'/').next().and_then(find) {
+        if let Some(tool) = file.rsplit(|b| *b == b'/').next().and_then(find) {
             return Some(tool);
         }
+        let target = rustix::fs::readlink(&file, Vec::new()).ok()?.into_bytes();
         if !target.starts_with(b"/") {
             let dir = file.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash.saturating_add(1));
             file.truncate(dir);
