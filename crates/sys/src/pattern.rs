@@ -176,7 +176,9 @@ pub fn glob(pattern: &[u8], how: Globbing) -> Found {
     // SAFETY: filled by glob, freed once.
     unsafe { libc::globfree(&mut list) };
     let unreadable = UNREADABLE.lock().map(|mut l| std::mem::take(&mut *l)).unwrap_or_default();
-    Found { names, unreadable, aborted: code != 0 && code != libc::GLOB_NOMATCH }
+    // The C library may say "no match" of a search that an unreadable directory ended.
+    let aborted = (code != 0 && code != libc::GLOB_NOMATCH) || (how.strict && !unreadable.is_empty());
+    Found { names, unreadable, aborted }
 }
 
 #[cfg(test)]
