@@ -17,6 +17,8 @@ mod s6_instance_maker;
 mod s6_instance_status;
 mod s6_log;
 mod s6_mkfifodir;
+mod s6_notify_fd_from_socket;
+mod s6_notify_socket_from_fd;
 mod s6_notifyoncheck;
 mod s6_permafailon;
 mod s6_setlock;
@@ -34,20 +36,22 @@ mod s6_svlisten1;
 mod s6_svok;
 mod s6_svperms;
 mod s6_svscan;
+mod s6_svscanboot;
 mod s6_svscanctl;
 mod s6_svstat;
 mod s6_svunlink;
 mod s6_svwait;
 mod s6_tai64n;
 mod s6_tai64nlocal;
-mod ucspilogd;
 
 use crate::clock::{self, Moment};
+use rustix::event::{PollFd, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
+use sys::process::{Ended, Fork, fork, wait_for};
 use tool::{Call, Fatal, Next, Outcome, Setup, Tool};
 
 /// The suite's part of the tool table, sorted by name.
@@ -69,6 +73,8 @@ pub const TOOLS: &[&Tool] = &[
     &s6_instance_status::TOOL,
     &s6_log::TOOL,
     &s6_mkfifodir::TOOL,
+    &s6_notify_fd_from_socket::TOOL,
+    &s6_notify_socket_from_fd::TOOL,
     &s6_notifyoncheck::TOOL,
     &s6_permafailon::TOOL,
     &s6_setlock::TOOL,
@@ -86,13 +92,13 @@ pub const TOOLS: &[&Tool] = &[
     &s6_svok::TOOL,
     &s6_svperms::TOOL,
     &s6_svscan::TOOL,
+    &s6_svscanboot::TOOL,
     &s6_svscanctl::TOOL,
     &s6_svstat::TOOL,
     &s6_svunlink::TOOL,
     &s6_svwait::TOOL,
     &s6_tai64n::TOOL,
     &s6_tai64nlocal::TOOL,
-    &ucspilogd::TOOL,
 ];
 
 /// The moment that is so many milliseconds from now; never for 0 or nothing.
@@ -133,6 +139,35 @@ fn on_instance(call: &mut Call, name: &str) -> Outcome {
     argv.push(crate::control::join(&service, &[b"instance", &instance]));
     let env = call.take_env();
     Next::run(argv, env)
+}
+
+/// Makes the child; with `twice` a grandchild, whose parent is gone.
+fn fork_beside(twice: bool) -> Result<Fork, Errno> {
+    let first = fork()?;
+    match first {
+        Fork::Child if twice => match fork() {
+            Ok(Fork::Child) => Ok(Fork::Child),
+            Ok(Fork::Parent(_)) => sys::process::exit(0),
+            Err(_) => sys::process::exit(111),
+        },
+        Fork::Parent(pid) if twice => match wait_for(pid)? {
+            Ended::Exited(0) => Ok(first),
+            _ => Err(Errno::AGAIN),
+        },
+        _ => Ok(first),
+    }
+}
+
+/// poll(2) until something is ready or the deadline has passed: then 0.
+fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Moment>) -> Result<usize, Errno> {
+    loop {
+        let left = deadline.map(|d| d.saturating_sub(clock::now()));
+        match poll(fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
+            Err(Errno::INTR) => {}
+            Ok(0) if deadline.is_none_or(|d| d > clock::now()) => {}
+            done => return done,
+        }
+    }
 }
 
 /// Opens /dev/null for standard descriptors that are closed, so that nothing else gets their numbers.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
-use sys::process::{Ended, Fork, fork, kill, reap_one, wait_for};
+use sys::process::{Ended, Fork, kill, reap_one, wait_for};
 use sys::signal::{self, Set, SignalFd};
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Setup, Tool, diag, number};
 
@@ -61,7 +61,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let notification = sys::fd::duplicate(number, 3).or_unable(|| "duplicate the notification descriptor")?;
     let daemon = Daemon::of(getpid());
-    match start(options.has('d')).or_unable(|| "fork")? {
+    match super::fork_beside(options.has('d')).or_unable(|| "fork")? {
         Fork::Child => {
             sys::fd::close(number);
             plan.check_until_ready(call, &daemon, &notification).map(Next::Exit)
@@ -83,23 +83,6 @@ fn notification_fd(options: &Options) -> Result<RawFd, Fatal> {
     let text = std::fs::read("notification-fd").or_unable(|| "read ./notification-fd")?;
     let line = text.split(|b| *b == b'\n').next().unwrap_or_default();
     number::decimal(line).filter(valid).ok_or_else(|| Fatal::user("invalid ./notification-fd"))
-}
-
-/// Makes the child; with `twice` a grandchild, whose parent is gone.
-fn start(twice: bool) -> Result<Fork, Errno> {
-    let first = fork()?;
-    match first {
-        Fork::Child if twice => match fork() {
-            Ok(Fork::Child) => Ok(Fork::Child),
-            Ok(Fork::Parent(_)) => sys::process::exit(0),
-            Err(_) => sys::process::exit(111),
-        },
-        Fork::Parent(pid) if twice => match wait_for(pid)? {
-            Ended::Exited(0) => Ok(first),
-            _ => Err(Errno::AGAIN),
-        },
-        _ => Ok(first),
-    }
 }
 
 /// The process to watch, by a pidfd where the kernel has them, else by its number.

@@ -1,0 +1,119 @@
+//! `s6-notify-fd-from-socket`: runs a daemon that notifies its readiness by NOTIFY_SOCKET, and passes that on to a
+//! supervisor that waits on a descriptor.
+//!
+//! The process goes on to the daemon; a child reads the socket, an abstract one that the kernel names, until
+//! `READY=1` comes, the daemon is gone, or time is up.
+
+use crate::clock::Moment;
+use crate::tools::deadline;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use sys::process::Fork;
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-notify-fd-from-socket",
+    summary: "run a daemon that uses NOTIFY_SOCKET under s6",
+    operands: "prog...",
+    options: &[
+        Opt::value('3', "fd", "notify on this descriptor; default: what ./notification-fd says")
+            .long("notification-fd"),
+        Opt::value('t', "timeout", "give up after so many milliseconds").long("timeout"),
+        Opt::flag('f', "wait in a child of the daemon, not in a grandchild").long("no-doublefork"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let deadline = deadline(options.number('t')?);
+    let number = notification_fd(&options)?;
+    if !sys::fd::is_open(number) {
+        return Err(Fatal::new(111, format!("the notification descriptor {number} isn't open")));
+    }
+    let (socket, name) = socket().or_unable(|| "make a socket")?;
+    let daemon = pidfd_open(getpid(), PidfdFlags::empty()).ok();
+    match super::fork_beside(!options.has('f')).or_unable(|| "fork")? {
+        Fork::Child => {
+            if wait(&socket, daemon.as_ref(), deadline).or_unable(|| "wait for readiness")? {
+                sys::fd::with(number, |fd| rustix::io::write(fd, b"\n")).or_unable(|| "notify")?;
+                return Ok(Next::SUCCESS);
+            }
+            Ok(Next::Exit(99))
+        }
+        Fork::Parent(_) => {
+            drop(socket);
+            sys::fd::close(number);
+            let mut env = call.take_env();
+            env.set(b"NOTIFY_SOCKET", &name);
+            Next::run(call.take_args(), env)
+        }
+    }
+}
+
+fn notification_fd(options: &Options) -> Result<RawFd, Fatal> {
+    if let Some(word) = options.get('3') {
+        return tool::number::decimal(word).filter(|n| *n >= 0).ok_or_else(Fatal::usage);
+    }
+    let text = std::fs::read("notification-fd").or_unable(|| "read ./notification-fd")?;
+    let line = text.split(|b| *b == b'\n').next().unwrap_or_default();
+    tool::number::decimal(line).filter(|n| *n >= 0).ok_or_else(|| Fatal::user("invalid ./notification-fd"))
+}
+
+/// A datagram socket under a name that the kernel finds, and that name as the variable gives it.
+fn socket() -> Result<(OwnedFd, Vec<u8>), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed())?;
+    let address = SocketAddrUnix::try_from(rustix::net::getsockname(&socket)?)?;
+    let name = address.abstract_name().ok_or(Errno::AFNOSUPPORT)?;
+    Ok((socket, [b"@", name].concat()))
+}
+
+/// Whether the daemon has said that it is ready before its end and the deadline.
+fn wait(socket: &OwnedFd, daemon: Option<&OwnedFd>, deadline: Option<Moment>) -> Result<bool, Errno> {
+    loop {
+        let mut fds = vec![PollFd::new(socket, PollFlags::IN)];
+        fds.extend(daemon.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
+        if super::poll_until(&mut fds, deadline)? == 0 {
+            return Ok(false);
+        }
+        let gone = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
+        let mut message = [0; 4096];
+        loop {
+            match rustix::net::recv(socket, &mut message[..], rustix::net::RecvFlags::empty()) {
+                Ok((n, _)) if says_ready(message.get(..n).unwrap_or_default()) => return Ok(true),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(e) => return Err(e),
+            }
+        }
+        if gone {
+            return Ok(false);
+        }
+    }
+}
+
+fn says_ready(message: &[u8]) -> bool {
+    message.split(|b| *b == b'\n').any(|line| line == b"READY=1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_is_a_line_of_its_own() {
+        assert!(says_ready(b"STATUS=up\nREADY=1"));
+        assert!(says_ready(b"READY=1\n"));
+        assert!(!says_ready(b"READY=10"));
+        assert!(!says_ready(b"XREADY=1"));
+    }
+}
