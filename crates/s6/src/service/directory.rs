@@ -13,8 +13,6 @@ pub(super) struct Hold {
     pub(super) control: OwnedFd,
     /// Whoever has this locked is the directory's supervisor.
     _lock: OwnedFd,
-    /// Nobody can be listening yet: the fifodir was made just now.
-    pub(super) unheard: bool,
 }
 
 /// Makes a private directory, behind a dangling link if there is one; `false` if it exists.
@@ -69,8 +67,8 @@ pub(crate) fn take_lock(at: BorrowedFd<'_>, name: &str, mode: u32) -> Result<Opt
 /// # Errors
 /// Code 100: somebody else supervises it, or a name is taken by something else; 111: the system failed.
 pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
-    let unheard = make_dir(dir, "event")?;
-    if unheard {
+    let made = make_dir(dir, "event")?;
+    if made {
         let group = rustix::process::getegid();
         rustix::fs::chownat(dir, "event", None, Some(group), rustix::fs::AtFlags::empty())
             .or_unable(|| "chown event")?;
@@ -85,10 +83,10 @@ pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
     rustix::fs::openat(dir, super::tally::FILE, flags, Mode::from_raw_mode(0o666))
         .or_unable(|| format!("truncate {}", super::tally::FILE))?;
-    if !unheard {
+    if !made {
         crate::fifodir::clean_at(dir, b"event").or_unable(|| "clean event")?;
     }
-    Ok(Hold { control, _lock: lock, unheard })
+    Ok(Hold { control, _lock: lock })
 }
 
 /// Replaces the content of a file at once.

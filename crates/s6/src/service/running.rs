@@ -312,8 +312,7 @@ impl Service {
         if self.unsaid.is_empty() {
             return;
         }
-        let unheard = self.hold.as_mut().is_some_and(|h| std::mem::take(&mut h.unheard));
-        if !unheard && let Err(e) = crate::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsaid) {
+        if let Err(e) = crate::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsaid) {
             self.dir.warn_unable("notify event", e);
         }
         self.unsaid.clear();
