@@ -24,13 +24,17 @@ pub fn wait(first: &mut First) {
         if first.end().is_some() {
             return;
         }
-        let left = if own.is_init() { others(own) } else { Ok(Vec::new()) };
-        match left {
-            Ok(pids) if pids.is_empty() && alone => first.emptied(),
-            // Without /proc, children are all that can be known.
-            Err(_) if alone => first.emptied(),
-            left => wait_for_batch(first, &left.unwrap_or_default(), children.as_ref()),
+        // Beside process 1, only descendants count, and the last of them become children.
+        if alone && (!own.is_init() || sys::process::kill_all(0) == Err(Errno::SRCH)) {
+            return first.emptied();
         }
+        let left = if own.is_init() { others(own).unwrap_or_default() } else { Vec::new() };
+        let pidfds = open_batch(&left);
+        if alone && pidfds.is_empty() {
+            // What is left has ended, and waits for a parent outside.
+            return first.emptied();
+        }
+        wait_for_batch(first, pidfds, children.as_ref());
     }
 }
 
@@ -45,10 +49,13 @@ fn reap_all(first: &mut First) -> bool {
     }
 }
 
-/// Waits until these processes are gone, a child has ended, or the deadline has passed.
-fn wait_for_batch(first: &mut First, pids: &[Pid], children: Option<&SignalFd>) {
+fn open_batch(pids: &[Pid]) -> Vec<OwnedFd> {
     let open = |pid: &Pid| rustix::process::pidfd_open(*pid, PidfdFlags::empty()).ok();
-    let mut pidfds: Vec<OwnedFd> = pids.iter().take(BATCH).filter_map(open).collect();
+    pids.iter().take(BATCH).filter_map(open).collect()
+}
+
+/// Waits until these processes are gone, a child has ended, or the deadline has passed.
+fn wait_for_batch(first: &mut First, mut pidfds: Vec<OwnedFd>, children: Option<&SignalFd>) {
     loop {
         let mut fds: Vec<PollFd<'_>> = pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         fds.extend(children.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
