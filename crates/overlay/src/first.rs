@@ -6,7 +6,7 @@ use crate::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
 use crate::processes::signal_all;
 use crate::{catchall, results, stage2, stage3};
 use rustix::io::Errno;
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, Rlimit};
 use s6::clock;
 use s6::scandir::{Handled, Host, Policy};
 use s6_linux_init::request::{How, LENGTH, Request};
@@ -45,13 +45,24 @@ pub struct First {
     env: Env,
     requests: OwnedFd,
     notice: Option<OwnedFd>,
+    /// The limit on open files from before the host raised its own.
+    open_files: Option<Rlimit>,
     boot: Option<Pid>,
     stop: Option<Pid>,
     end: Option<How>,
 }
 
 /// In a forked child: nothing of the parent but the standard descriptors and `keep`, which gets the number after them.
-fn enter(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env, keep: Option<&OwnedFd>) -> ! {
+fn enter(
+    tool: &'static Tool,
+    argv: Vec<Vec<u8>>,
+    env: Env,
+    open_files: Option<Rlimit>,
+    keep: Option<&OwnedFd>,
+) -> ! {
+    if let Some(limit) = open_files {
+        let _ = rustix::process::setrlimit(Resource::Nofile, limit);
+    }
     if let Some(fd) = keep {
         let placed = sys::fd::copy(fd.as_raw_fd(), NOTICE_FD);
         let _ = placed.and_then(|()| {
@@ -70,7 +81,7 @@ impl First {
     #[must_use]
     pub fn new(config: Config, env: Env, requests: OwnedFd) -> Self {
         let life = Lifecycle::new(config);
-        Self { life, env, requests, notice: None, boot: None, stop: None, end: None }
+        Self { life, env, requests, notice: None, open_files: None, boot: None, stop: None, end: None }
     }
 
     /// Starts the boot child.
@@ -78,6 +89,7 @@ impl First {
     /// # Errors
     /// No child can be made.
     pub fn begin(&mut self, host: &mut Host, boot: Boot) -> Result<(), Errno> {
+        self.open_files = Some(host.launch().open_files);
         host.watch(self.requests.as_fd(), REQUESTS)?;
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match fork()? {
@@ -93,7 +105,7 @@ impl First {
                 }
                 let mut argv = vec![NAME.as_bytes().to_vec(), NOTICE_FD.to_string().into_bytes()];
                 argv.extend(boot.command);
-                enter(&stage2::TOOL, argv, self.env.clone(), Some(&writer))
+                enter(&stage2::TOOL, argv, self.env.clone(), self.open_files, Some(&writer))
             }
         }
         host.watch(reader.as_fd(), NOTICE)?;
@@ -116,6 +128,11 @@ impl First {
     /// The deadline has passed.
     pub fn expire(&mut self, host: Option<&mut Host>) {
         self.step(Event::Time, host);
+    }
+
+    /// The host has left its loop; does nothing if that is as it should be.
+    pub fn host_lost(&mut self) {
+        self.step(Event::HostLost, None);
     }
 
     /// No process is left.
@@ -182,7 +199,7 @@ impl First {
             Ok(Fork::Parent(pid)) => self.stop = Some(pid),
             Ok(Fork::Child) => {
                 let _ = rustix::process::setsid();
-                enter(&stage3::TOOL, vec![NAME.as_bytes().to_vec()], self.env.clone(), None)
+                enter(&stage3::TOOL, vec![NAME.as_bytes().to_vec()], self.env.clone(), self.open_files, None)
             }
             Err(e) => {
                 diag::warn(NAME, &format!("unable to stop the services in order: {}", sys::strerror(e)));

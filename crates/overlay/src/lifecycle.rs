@@ -82,6 +82,8 @@ pub enum Event {
     BootEnded(Ended),
     /// The stop child has ended.
     StopEnded,
+    /// The host can't go on: nothing is supervised any more, and no child brings the services down.
+    HostLost,
     /// No process is left.
     Empty,
     /// The deadline may have passed.
@@ -168,8 +170,11 @@ impl Lifecycle {
             }
             Event::BootEnded(ended) => self.on_boot_end(ended, now),
             Event::StopEnded if self.phase == Phase::Stopping => self.terminate(now),
+            Event::HostLost if !matches!(self.phase, Phase::Terminating | Phase::Killing | Phase::Ended) => {
+                self.terminate(now)
+            }
             Event::Empty if matches!(self.phase, Phase::Terminating | Phase::Killing) => self.end(),
-            Event::StopEnded | Event::Empty => Vec::new(),
+            Event::StopEnded | Event::HostLost | Event::Empty => Vec::new(),
             Event::Time => self.on_time(now),
         }
     }
@@ -445,6 +450,14 @@ mod tests {
         m.step(Event::StopEnded, ms(900));
         assert_eq!(m.deadline(), Some(ms(940)));
         assert_eq!(m.step(Event::Empty, ms(901)), [Action::End(How::Reboot)]);
+    }
+
+    #[test]
+    fn without_a_host_everything_is_terminated() {
+        let mut m = up(CONFIG);
+        assert_eq!(m.step(Event::HostLost, ms(0)), [Action::Terminate]);
+        assert_eq!(m.step(Event::HostLost, ms(1)), []);
+        assert_eq!(m.deadline(), Some(ms(3000)));
     }
 
     #[test]

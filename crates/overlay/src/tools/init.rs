@@ -74,6 +74,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let mut policy = First::new(config, env, requests);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
     host.run(&mut policy);
+    policy.host_lost();
     remains::wait(&mut policy);
     Ok(Next::Exit(finish(policy.end().unwrap_or(How::Halt), first, sync)))
 }
