@@ -102,12 +102,12 @@ impl Automaton {
         self.number(State { steps: Box::new([0]), before: Before::Start });
     }
 
-    /// The number of a state, made if it is new.
+    /// The number of a state, which tells where its row is; made if it is new.
     fn number(&mut self, state: State) -> u32 {
         if let Some(number) = self.numbers.get(&state) {
             return *number;
         }
-        let number = FIRST + u32::try_from(self.states.len()).unwrap_or(u32::MAX - FIRST);
+        let number = FIRST + u32::try_from(self.table.len()).unwrap_or(u32::MAX - FIRST);
         self.held += 2 * state.steps.len();
         self.states.push(state.clone());
         self.numbers.insert(state, number);
@@ -116,31 +116,35 @@ impl Automaton {
     }
 
     pub(super) fn is_match(&mut self, text: &[u8]) -> bool {
-        let width = self.width();
         let mut state = FIRST;
         for byte in text {
             let column = usize::from(self.class[usize::from(*byte)]);
-            let row = (state - FIRST) as usize * width;
-            state = match self.table.get(row + column) {
-                Some(&UNKNOWN) | None => self.step(state, column),
-                Some(&next) => next,
-            };
-            if state < FIRST {
-                return state == MATCHED;
+            let mut next = self.entry(state, column);
+            if next < FIRST {
+                if next == UNKNOWN {
+                    next = self.step(state, column);
+                }
+                if next < FIRST {
+                    return next == MATCHED;
+                }
             }
+            state = next;
         }
-        let column = width - 1;
-        let row = (state - FIRST) as usize * width;
-        match self.table.get(row + column) {
-            Some(&UNKNOWN) | None => self.step(state, column) == MATCHED,
-            Some(&next) => next == MATCHED,
+        let end = self.width() - 1;
+        match self.entry(state, end) {
+            UNKNOWN => self.step(state, end) == MATCHED,
+            next => next == MATCHED,
         }
+    }
+
+    fn entry(&self, state: u32, column: usize) -> u32 {
+        self.table.get((state - FIRST) as usize + column).copied().unwrap_or(UNKNOWN)
     }
 
     /// Computes a transition and notes it down.
     fn step(&mut self, from: u32, column: usize) -> u32 {
-        let index = (from - FIRST) as usize;
-        let Some(state) = self.states.get(index).cloned() else { return DEAD };
+        let row = (from - FIRST) as usize;
+        let Some(state) = self.states.get(row / self.width()).cloned() else { return DEAD };
         let byte = self.example.get(column).copied();
         let next = match self.advance(&state, byte) {
             None => MATCHED,
@@ -157,8 +161,7 @@ impl Automaton {
                 self.number(State { steps: steps.into(), before })
             }
         };
-        let width = self.width();
-        if let Some(slot) = self.table.get_mut(index * width + column) {
+        if let Some(slot) = self.table.get_mut(row + column) {
             *slot = next;
         }
         next
