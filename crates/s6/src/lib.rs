@@ -15,6 +15,7 @@ pub mod service;
 pub mod status;
 mod syslog;
 mod tools;
+mod unix_socket;
 pub mod watch;
 
 pub use tools::TOOLS;

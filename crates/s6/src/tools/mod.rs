@@ -1,7 +1,9 @@
 //! The commands of s6, one file each, named after the command with `-` as `_`.
 
 mod s6_applyuidgid;
+mod s6_background_watch;
 mod s6_cleanfifodir;
+mod s6_connlimit;
 mod s6_envdir;
 mod s6_envuidgid;
 mod s6_fghack;
@@ -15,6 +17,11 @@ mod s6_instance_delete;
 mod s6_instance_list;
 mod s6_instance_maker;
 mod s6_instance_status;
+mod s6_ioconnect;
+mod s6_ipcclient;
+mod s6_ipcserver;
+mod s6_ipcserver_socketbinder;
+mod s6_ipcserverd;
 mod s6_log;
 mod s6_mkfifodir;
 mod s6_notify_fd_from_socket;
@@ -57,7 +64,9 @@ use tool::{Call, Fatal, Next, Outcome, Setup, Tool};
 /// The suite's part of the tool table, sorted by name.
 pub const TOOLS: &[&Tool] = &[
     &s6_applyuidgid::TOOL,
+    &s6_background_watch::TOOL,
     &s6_cleanfifodir::TOOL,
+    &s6_connlimit::TOOL,
     &s6_envdir::TOOL,
     &s6_envuidgid::TOOL,
     &s6_fghack::TOOL,
@@ -71,6 +80,11 @@ pub const TOOLS: &[&Tool] = &[
     &s6_instance_list::TOOL,
     &s6_instance_maker::TOOL,
     &s6_instance_status::TOOL,
+    &s6_ioconnect::TOOL,
+    &s6_ipcclient::TOOL,
+    &s6_ipcserver::TOOL,
+    &s6_ipcserver_socketbinder::TOOL,
+    &s6_ipcserverd::TOOL,
     &s6_log::TOOL,
     &s6_mkfifodir::TOOL,
     &s6_notify_fd_from_socket::TOOL,

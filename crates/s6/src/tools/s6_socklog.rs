@@ -2,13 +2,10 @@
 
 use crate::identity::{self, id, id_list};
 use crate::queue::Queue;
-use crate::{clock, syslog};
+use crate::{clock, syslog, unix_socket};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, FileType, Mode};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recvfrom, socket_with,
-};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recvfrom, socket_with};
 use rustix::stdio::stdout;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{OwnedFd, RawFd};
@@ -143,24 +140,11 @@ fn open(source: &Source) -> Result<OwnedFd, Fatal> {
         }
         Source::Unix(path) => {
             let socket = make(AddressFamily::UNIX)?;
-            bind_unix(&socket, path).or_unable(|| format!("bind to {}", diag::show(path)))?;
+            unix_socket::bind_to(&socket, path, 0o777, true)
+                .or_unable(|| format!("bind to {}", diag::show(path)))?;
             Ok(socket)
         }
     }
-}
-
-/// Binds to a path that everybody may send to; takes the place of a socket that was left there.
-fn bind_unix(socket: &OwnedFd, path: &[u8]) -> Result<(), Errno> {
-    let address = SocketAddrUnix::new(path)?;
-    if let Ok(st) = rustix::fs::statat(CWD, path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-        && FileType::from_raw_mode(st.st_mode).is_socket()
-    {
-        rustix::fs::unlink(path)?;
-    }
-    let umask = rustix::process::umask(Mode::empty());
-    let bound = bind(socket, &address);
-    rustix::process::umask(umask);
-    bound
 }
 
 fn receive(socket: &OwnedFd, buf: &mut [u8], names: bool, out: &mut Vec<u8>) -> Result<(), Errno> {

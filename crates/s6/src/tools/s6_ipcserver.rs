@@ -1,0 +1,131 @@
+//! `s6-ipcserver`: a super-server for Unix sockets, put together from its parts.
+
+use crate::identity::{id, id_list};
+use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-ipcserver",
+    summary: "run a program for each connection to a Unix socket",
+    operands: "path prog...",
+    options: &[
+        Opt::flag('1', "write a newline to standard output when ready"),
+        Opt::flag('q', "be quiet"),
+        Opt::flag('Q', "be normally verbose (default)"),
+        Opt::flag('v', "be verbose"),
+        Opt::flag('d', "take the place of a socket that was left there (default)"),
+        Opt::flag('D', "fail if there is something"),
+        Opt::flag('P', "don't look up who the client is"),
+        Opt::flag('p', "look up who the client is (default)"),
+        Opt::value('a', "perms", "permissions of the socket, octal; default 0777"),
+        Opt::value('c', "maxconn", "so many connections at once; default 40"),
+        Opt::value('C', "localmaxconn", "so many connections of one user at once; default 40"),
+        Opt::value('b', "backlog", "how many connections may wait"),
+        Opt::value('G', "gidlist", "then have these supplementary groups"),
+        Opt::value('g', "gid", "then run as this group"),
+        Opt::value('u', "uid", "then run as this user"),
+        Opt::flag('U', "take user and groups from UID, GID and GIDLIST"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let path = call.shift()?;
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut argv = command(&options, path, tool::own_file)?;
+    argv.extend(call.take_args());
+    let env = call.take_env();
+    Next::run(argv, env)
+}
+
+/// The command line without the program at its end.
+fn command(options: &Options, path: Vec<u8>, file: fn(&str) -> Vec<u8>) -> Result<Vec<Vec<u8>>, Fatal> {
+    let word = |text: &str| text.as_bytes().to_vec();
+    let mut argv = vec![file("s6-ipcserver-socketbinder")];
+    if options.last_of("dD") == Some('D') {
+        argv.push(word("-D"));
+    }
+    if let Some(backlog) = options.number::<u32>('b')? {
+        // 0 would be a socket that doesn't listen.
+        argv.extend([word("-b"), word(&backlog.max(1).to_string())]);
+    }
+    if let Some(permissions) = options.get('a') {
+        let valid = number::octal(permissions).is_some_and(|m| m <= 0o777);
+        argv.extend([word("-a"), permissions.to_vec()]);
+        if !valid {
+            return Err(Fatal::usage());
+        }
+    }
+    argv.extend([word("--"), path]);
+    let mut identity = Vec::new();
+    for (letter, value) in options.iter() {
+        let valid = match letter {
+            'U' => {
+                identity = vec![word("-Uz")];
+                continue;
+            }
+            'u' | 'g' => id(value).is_some(),
+            'G' => id_list(value).is_some(),
+            _ => continue,
+        };
+        if !valid {
+            return Err(Fatal::usage());
+        }
+        identity.extend([word(&format!("-{letter}")), value.to_vec()]);
+    }
+    if !identity.is_empty() {
+        argv.push(file("s6-applyuidgid"));
+        argv.append(&mut identity);
+        argv.push(word("--"));
+    }
+    argv.push(file("s6-ipcserverd"));
+    match options.last_of("qQv") {
+        Some('q') => argv.push(word("-v0")),
+        Some('v') => argv.push(word("-v2")),
+        _ => {}
+    }
+    if options.has('1') {
+        argv.push(word("-1"));
+    }
+    if options.last_of("pP") == Some('P') {
+        argv.push(word("-P"));
+    }
+    for letter in ['c', 'C'] {
+        if let Some(most) = options.number::<u32>(letter)? {
+            argv.extend([word(&format!("-{letter}")), word(&most.to_string())]);
+        }
+    }
+    argv.push(word("--"));
+    Ok(argv)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(words: &[&str]) -> Result<String, u8> {
+        let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+        let options = Options::take(TOOL.options, &mut args).map_err(|e| e.code())?;
+        let argv = command(&options, b"s".to_vec(), |n| n.as_bytes().to_vec()).map_err(|e| e.code())?;
+        Ok(argv.iter().map(|w| String::from_utf8_lossy(w)).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn only_the_parts_that_are_needed() {
+        assert_eq!(made(&[]).unwrap(), "s6-ipcserver-socketbinder -- s s6-ipcserverd --");
+        assert_eq!(
+            made(&["-1qPD", "-a", "0700", "-b0", "-c", "5", "-u1", "-U", "-g", "2", "-G", ""]).unwrap(),
+            "s6-ipcserver-socketbinder -D -b 1 -a 0700 -- s s6-applyuidgid -Uz -g 2 -G  -- s6-ipcserverd -v0 -1 -P -c 5 --"
+        );
+    }
+
+    #[test]
+    fn values_are_checked_here() {
+        for bad in [["-a", "999"], ["-a", "x"], ["-c", "x"], ["-u", "x"], ["-G", "x"], ["-b", "x"]] {
+            assert_eq!(made(&bad), Err(100), "{bad:?}");
+        }
+    }
+}
