@@ -6,6 +6,7 @@
 
 pub mod change;
 pub mod compile;
+mod consistency;
 mod conversion;
 pub mod database;
 mod definition;
@@ -21,6 +22,7 @@ pub mod oneshot;
 mod order;
 mod pipeline;
 pub mod plan;
+mod repo;
 mod script;
 mod source;
 mod text;

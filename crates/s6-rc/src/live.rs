@@ -60,7 +60,11 @@ pub struct Live {
     lock: Option<OwnedFd>,
 }
 
-fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<OwnedFd>, Fatal> {
+/// Takes a lock, flock(2); `None` if there is none to take.
+///
+/// # Errors
+/// Code 111, also if somebody has it and `block` isn't set.
+pub(crate) fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<OwnedFd>, Fatal> {
     let (flags, operation) = match (kind, block) {
         (Lock::None, _) => return Ok(None),
         (Lock::Shared, true) => (OFlags::RDONLY, FlockOperation::LockShared),

@@ -2,7 +2,7 @@
 
 use crate::change::{self, Changed, End, Options as ChangeOptions};
 use crate::conversion::{Conversions, Mapping, Transitions, parse};
-use crate::database::{Database, Id, Service};
+use crate::database::{Database, Entity, Id, Service};
 use crate::folder::{TEXT_LIMIT, create, entries, join, open_directory, read, split, with_umask};
 use crate::init::{self, PURPOSES, copy_servicedir};
 use crate::live::{Live, Lock, load};
@@ -280,4 +280,29 @@ fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Err
         }
     }
     Ok(())
+}
+
+/// Makes another database of the same services the current one; all services go on as they are.
+///
+/// # Errors
+/// Code 4 if the database is damaged or has other services, 111 for the system.
+pub fn upgrade_format(live: &Live, compiled: &[u8]) -> Result<(), Fatal> {
+    let new = load(compiled)?;
+    let old = live.database();
+    let kinds = |d: &Database| -> std::collections::BTreeMap<Vec<u8>, bool> {
+        d.services().iter().map(|s| (s.name.clone(), s.is_longrun())).collect()
+    };
+    if kinds(old) != kinds(&new) {
+        let text =
+            format!("{} has other services than the current database: use s6-rc-update", show(compiled));
+        return Err(Fatal::new(4, text));
+    }
+    let up = |s: &Service| matches!(old.find(&s.name), Some(Entity::Atomic(id)) if live.is_up(id));
+    let state: Vec<u8> = new.services().iter().map(|s| u8::from(up(s))).collect();
+    let unable = || format!("change {}", show(live.path()));
+    let dir = open_directory(CWD, live.path()).or_unable(unable)?;
+    tree::remove(dir.as_fd(), b"state.new").or_unable(unable)?;
+    with_umask(|| create(dir.as_fd(), b"state.new", &state, 0o644)).or_unable(unable)?;
+    init::link(dir.as_fd(), compiled, b"compiled").or_unable(unable)?;
+    rustix::fs::renameat(&dir, "state.new", &dir, "state").or_unable(unable)
 }

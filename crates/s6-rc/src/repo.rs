@@ -1,0 +1,394 @@
+//! Repositories: which of the services in a number of stores are to be in a database, and which start at boot.
+//!
+//! | name | what |
+//! |---|---|
+//! | `stores` | the source directories, one a line; of two services with one name the later store's counts |
+//! | `reference` | a link to the database of all services, `reference:…` beside it |
+//! | `sets/NAME` | a set: a line `SERVICE/PRESCRIPTION` for each atomic service, sorted |
+//! | `compiled/NAME` | a link to the set's database, `NAME:…` beside it |
+//! | `committed/NAME` | the set, and the reference, that this database was made of |
+//! | `lock` | locked, flock(2) |
+//!
+//! Files are replaced, never written over, so that a reader sees one or the other.
+
+use crate::compile::{compile, print_report, temporary_name};
+use crate::database::{Database, ESSENTIAL, RECOMMENDED};
+use crate::folder::{TEXT_LIMIT, create, entries, join, open_directory, read, with_umask};
+use crate::init::link;
+use crate::live::{Lock, load, take_lock};
+use crate::tree;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, Mode};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use tool::{Fatal, OrUnable, diag::show};
+
+/// Where the repository is by default.
+pub(crate) const REPOSITORY: &[u8] = b"/var/lib/s6-rc/repository";
+
+/// What is to become of a service at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Prescription {
+    /// Not in the database.
+    Masked,
+    /// In the database, and down.
+    Usable,
+    /// Started at boot.
+    Active,
+    /// Essential: always started.
+    Always,
+}
+
+impl Prescription {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Masked => "masked",
+            Self::Usable => "usable",
+            Self::Active => "active",
+            Self::Always => "always",
+        }
+    }
+
+    /// From any of the words for it.
+    pub(crate) fn from_word(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"mask" | b"masked" | b"suppress" => Self::Masked,
+            b"usable" | b"latent" | b"disable" | b"disabled" | b"deactivate" | b"inactive" | b"unmask"
+            | b"unmasked" => Self::Usable,
+            b"active" | b"activate" | b"enable" | b"enabled" | b"onboot" => Self::Active,
+            b"always" | b"essential" | b"make-essential" => Self::Always,
+            _ => return None,
+        })
+    }
+
+    fn default_for(flags: u32) -> Self {
+        if flags & ESSENTIAL != 0 {
+            Self::Always
+        } else if flags & RECOMMENDED != 0 {
+            Self::Active
+        } else {
+            Self::Usable
+        }
+    }
+}
+
+/// The services of a set and their prescriptions.
+pub(crate) type Set = BTreeMap<Vec<u8>, Prescription>;
+
+/// The text of a set.
+fn print_set(set: &Set) -> Vec<u8> {
+    set.iter().flat_map(|(name, p)| [name.as_slice(), b"/", p.name().as_bytes(), b"\n"].concat()).collect()
+}
+
+fn parse_set(text: &[u8]) -> Option<Set> {
+    let mut set = Set::new();
+    for line in text.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+        let slash = line.iter().rposition(|b| *b == b'/')?;
+        let (name, word) = line.split_at_checked(slash)?;
+        set.insert(name.to_vec(), Prescription::from_word(word.get(1..)?)?);
+    }
+    Some(set)
+}
+
+/// Checks the name of a set.
+///
+/// # Errors
+/// Code 100.
+pub(crate) fn check_set_name(name: &[u8]) -> Result<(), Fatal> {
+    if name.is_empty() || name.starts_with(b".") || name.iter().any(|b| b"/\n:".contains(b)) {
+        let text =
+            format!("\"{}\" can't be the name of a set: no / : or newline, no dot at its start", show(name));
+        return Err(Fatal::user(text));
+    }
+    Ok(())
+}
+
+/// An open repository.
+#[derive(Debug)]
+pub(crate) struct Repo {
+    pub(crate) path: Vec<u8>,
+    _lock: Option<OwnedFd>,
+}
+
+/// The services of `stores` and where each is; later stores override earlier ones.
+fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Fatal> {
+    let mut found: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    for store in stores {
+        let dir = open_directory(CWD, store).or_unable(|| format!("open {}", show(store)))?;
+        for entry in entries(dir.as_fd()).or_unable(|| format!("read {}", show(store)))? {
+            if entry.name.starts_with(b".")
+                || crate::folder::follow(dir.as_fd(), &entry.name) != crate::folder::Kind::Directory
+            {
+                continue;
+            }
+            let path = join(store, &entry.name);
+            if let Some(before) = found.insert(entry.name, path.clone())
+                && verbosity >= 1
+            {
+                tool::diag::warn(program, &format!("{} overrides {}", show(&path), show(&before)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+impl Repo {
+    /// Opens and locks a repository, waiting for others.
+    ///
+    /// # Errors
+    /// There is none, or it can't be locked: code 111.
+    pub(crate) fn open(path: &[u8], lock: Lock) -> Result<Self, Fatal> {
+        Ok(Self { path: path.to_vec(), _lock: take_lock(&join(path, b"lock"), lock, true)? })
+    }
+
+    /// Fills a new directory with an empty repository.
+    ///
+    /// # Errors
+    /// Code 111.
+    pub(crate) fn make(path: &[u8], stores: &[Vec<u8>]) -> Result<Self, Fatal> {
+        let unable = || format!("make {}", show(path));
+        let dir = open_directory(CWD, path).or_unable(unable)?;
+        for name in ["sets", "compiled", "committed"] {
+            rustix::fs::mkdirat(&dir, name, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+        }
+        create(dir.as_fd(), b"lock", b"", 0o600).or_unable(unable)?;
+        let repo = Self::open(path, Lock::Exclusive)?;
+        repo.set_stores(stores)?;
+        Ok(repo)
+    }
+
+    fn at(&self, parts: &[&[u8]]) -> Vec<u8> {
+        parts.iter().fold(self.path.clone(), |path, part| join(&path, part))
+    }
+
+    fn replace(&self, path: &[u8], text: &[u8]) -> Result<(), Fatal> {
+        let (dir, name) = crate::folder::split(path);
+        let mut temporary = b".".to_vec();
+        temporary.extend(temporary_name(name, "new"));
+        let temporary = join(dir, &temporary);
+        with_umask(|| create(CWD, &temporary, text, 0o644))
+            .and_then(|()| rustix::fs::rename(&temporary, path))
+            .or_unable(|| format!("write {}", show(path)))
+    }
+
+    pub(crate) fn stores(&self) -> Result<Vec<Vec<u8>>, Fatal> {
+        let path = self.at(&[b"stores"]);
+        let text = read(CWD, &path, TEXT_LIMIT).or_unable(|| format!("read {}", show(&path)))?;
+        Ok(text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec).collect())
+    }
+
+    pub(crate) fn set_stores(&self, stores: &[Vec<u8>]) -> Result<(), Fatal> {
+        let text: Vec<u8> = stores.iter().flat_map(|s| [s.as_slice(), b"\n"].concat()).collect();
+        self.replace(&self.at(&[b"stores"]), &text)
+    }
+
+    /// The database of all services.
+    pub(crate) fn reference(&self) -> Result<Database, Fatal> {
+        load(&self.at(&[b"reference"]))
+    }
+
+    /// The names of all sets, sorted.
+    pub(crate) fn sets(&self) -> Result<Vec<Vec<u8>>, Fatal> {
+        let path = self.at(&[b"sets"]);
+        let found = open_directory(CWD, &path).and_then(|dir| entries(dir.as_fd()));
+        let found = found.or_unable(|| format!("read {}", show(&path)))?;
+        let mut names: Vec<_> = found.into_iter().map(|e| e.name).filter(|n| !n.starts_with(b".")).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// A set.
+    ///
+    /// # Errors
+    /// Code 3 if there is none of that name, 102 if it is damaged.
+    pub(crate) fn set(&self, name: &[u8]) -> Result<Set, Fatal> {
+        check_set_name(name)?;
+        let path = self.at(&[b"sets", name]);
+        let text = match read(CWD, &path, TEXT_LIMIT) {
+            Err(Errno::NOENT) => {
+                // Without the repository itself the system is to blame.
+                rustix::fs::stat(self.at(&[b"sets"])).or_unable(|| format!("read {}", show(&path)))?;
+                return Err(Fatal::new(3, format!("there is no set {}", show(name))));
+            }
+            done => done.or_unable(|| format!("read {}", show(&path)))?,
+        };
+        parse_set(&text).ok_or_else(|| Fatal::new(102, format!("damaged set: {}", show(&path))))
+    }
+
+    pub(crate) fn write_set(&self, name: &[u8], set: &Set) -> Result<(), Fatal> {
+        self.replace(&self.at(&[b"sets", name]), &print_set(set))
+    }
+
+    /// A set as it begins: every service has the prescription that its flags ask for.
+    pub(crate) fn default_set(database: &Database) -> Set {
+        let services = database.services().iter().filter(|s| !s.is_internal());
+        services.map(|s| (s.name.clone(), Prescription::default_for(s.flags))).collect()
+    }
+
+    /// Removes a set and its database.
+    pub(crate) fn delete(&self, name: &[u8]) -> Result<(), Fatal> {
+        let unable = || format!("delete set {}", show(name));
+        rustix::fs::unlink(self.at(&[b"sets", name])).or_unable(unable)?;
+        let link = self.at(&[b"compiled", name]);
+        if let Ok(target) = rustix::fs::readlink(&link, Vec::new()) {
+            rustix::fs::unlink(&link).or_unable(unable)?;
+            tree::remove(CWD, &self.at(&[b"compiled", target.as_bytes()])).or_unable(unable)?;
+        }
+        tree::remove(CWD, &self.at(&[b"committed", name])).or_unable(unable)
+    }
+
+    /// Compiles services, each from where it is, to a new directory beside `link_name` that this becomes a link to; gives
+    /// what the link led to before.
+    ///
+    /// # Errors
+    /// Code 1 if the services don't fit together.
+    fn compile_to(
+        &self,
+        program: &str,
+        verbosity: u32,
+        services: &BTreeMap<Vec<u8>, Vec<u8>>,
+        bundle: Option<(&[u8], Vec<&[u8]>)>,
+        link_path: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fatal> {
+        let sources = self.at(&[&temporary_name(b".sources", "tmp")]);
+        let made = with_umask(|| gather(&sources, services, bundle));
+        let (dir, name) = crate::folder::split(link_path);
+        let database = temporary_name(name, "db");
+        let compiled = made.and_then(|()| compile(&join(dir, &database), std::slice::from_ref(&sources)));
+        let _ = tree::remove(CWD, &sources);
+        let mut report = compiled?;
+        for finding in &mut report.diagnostics {
+            // Say where the file really is.
+            let rest = finding.file.strip_prefix(sources.as_slice()).and_then(|r| r.strip_prefix(b"/"));
+            let mut parts = rest.unwrap_or_default().splitn(2, |b| *b == b'/');
+            if let Some(real) = parts.next().and_then(|service| services.get(service)) {
+                finding.file = join(real, parts.next().unwrap_or_default());
+            }
+        }
+        print_report(program, verbosity, &report.diagnostics);
+        if report.database.is_none() {
+            return Err(Fatal::new(1, "the services don't make a consistent database"));
+        }
+        let unable = || format!("symlink {}", show(link_path));
+        let dir = open_directory(CWD, dir).or_unable(unable)?;
+        let before = rustix::fs::readlinkat(&dir, name, Vec::new()).ok().map(|t| t.into_bytes());
+        link(dir.as_fd(), &database, name).or_unable(unable)?;
+        Ok(before)
+    }
+
+    /// Makes the reference anew from the stores, and brings all sets in line with it.
+    ///
+    /// # Errors
+    /// Code 1 if the stores are inconsistent; then nothing has changed.
+    pub(crate) fn sync(&self, program: &str, verbosity: u32) -> Result<(), Fatal> {
+        let services = merge(program, verbosity, &self.stores()?)?;
+        let before = self.compile_to(program, verbosity, &services, None, &self.at(&[b"reference"]))?;
+        if let Some(old) = before {
+            let _ = tree::remove(CWD, &self.at(&[&old]));
+        }
+        let fresh = Self::default_set(&self.reference()?);
+        for name in self.sets()? {
+            let old = self.set(&name)?;
+            let new: Set =
+                fresh.iter().map(|(service, p)| (service.clone(), *old.get(service).unwrap_or(p))).collect();
+            if new != old {
+                self.write_set(&name, &new)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a commit of this set is made of.
+    fn identity(&self, set: &Set) -> Result<Vec<u8>, Fatal> {
+        let reference = self.at(&[b"reference"]);
+        let target = rustix::fs::readlink(&reference, Vec::new())
+            .or_unable(|| format!("readlink {}", show(&reference)))?;
+        Ok([print_set(set).as_slice(), b"# ", target.as_bytes(), b"\n"].concat())
+    }
+
+    /// Whether the set's database is made of the set as it is now.
+    pub(crate) fn is_committed(&self, name: &[u8]) -> Result<bool, Fatal> {
+        let wanted = self.identity(&self.set(name)?)?;
+        Ok(read(CWD, &self.at(&[b"committed", name]), TEXT_LIMIT).is_ok_and(|have| have == wanted))
+    }
+
+    /// Where the link to a set's database leads.
+    pub(crate) fn compiled(&self, name: &[u8]) -> Result<Vec<u8>, Fatal> {
+        let link = self.at(&[b"compiled", name]);
+        let target =
+            rustix::fs::readlink(&link, Vec::new()).or_unable(|| format!("readlink {}", show(&link)))?;
+        Ok(self.at(&[b"compiled", target.as_bytes()]))
+    }
+
+    /// Makes the database of a set, with a bundle of what is to be started at boot; gives the old one's directory.
+    ///
+    /// # Errors
+    /// Code 1 if the set is inconsistent.
+    pub(crate) fn commit(
+        &self,
+        program: &str,
+        verbosity: u32,
+        name: &[u8],
+        default_bundle: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fatal> {
+        let set = self.set(name)?;
+        let reference = self.reference()?;
+        let masked = |service: &[u8]| set.get(service) == Some(&Prescription::Masked);
+        let mut services = merge(program, verbosity, &self.stores()?)?;
+        services.retain(|service, _| {
+            let atomics = reference.atomics(service);
+            atomics.is_some_and(|all| !all.iter().any(|id| masked(reference.name(*id))))
+        });
+        let started =
+            set.iter().filter(|(_, p)| **p >= Prescription::Active).map(|(s, _)| s.as_slice()).collect();
+        if services.contains_key(default_bundle) {
+            return Err(Fatal::new(1, format!("{} is a service of the set", show(default_bundle))));
+        }
+        let link = self.at(&[b"compiled", name]);
+        let old = self.compile_to(program, verbosity, &services, Some((default_bundle, started)), &link)?;
+        self.replace(&self.at(&[b"committed", name]), &self.identity(&set)?)?;
+        Ok(old.map(|o| self.at(&[b"compiled", &o])))
+    }
+}
+
+/// Makes a source directory of links to services, and one bundle.
+fn gather(
+    sources: &[u8],
+    services: &BTreeMap<Vec<u8>, Vec<u8>>,
+    bundle: Option<(&[u8], Vec<&[u8]>)>,
+) -> Result<(), Fatal> {
+    let unable = || format!("make {}", show(sources));
+    rustix::fs::mkdir(sources, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+    for (name, path) in services {
+        rustix::fs::symlink(path, join(sources, name)).or_unable(unable)?;
+    }
+    let Some((name, contents)) = bundle else { return Ok(()) };
+    let dir = join(sources, name);
+    rustix::fs::mkdir(&dir, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+    create(CWD, &join(&dir, b"type"), b"bundle\n", 0o644).or_unable(unable)?;
+    let list = join(&dir, b"contents.d");
+    rustix::fs::mkdir(&list, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+    contents.iter().try_for_each(|c| create(CWD, &join(&list, c), b"", 0o644)).or_unable(unable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_lines() {
+        let set = Set::from([(b"a".to_vec(), Prescription::Active), (b"b c".to_vec(), Prescription::Masked)]);
+        assert_eq!(print_set(&set), b"a/active\nb c/masked\n");
+        assert_eq!(parse_set(b"a/active\nb c/masked\n"), Some(set));
+        assert_eq!(parse_set(b"a\n"), None);
+        assert_eq!(parse_set(b"a/nothing\n"), None);
+    }
+
+    #[test]
+    fn names_of_sets() {
+        for bad in [&b""[..], b".x", b"a/b", b"a\nb", b"a:b"] {
+            assert!(check_set_name(bad).is_err());
+        }
+        assert!(check_set_name(b"my set").is_ok());
+    }
+}

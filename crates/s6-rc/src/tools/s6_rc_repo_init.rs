@@ -1,0 +1,98 @@
+//! `s6-rc-repo-init`: makes a repository of stores, or gives one other stores.
+//!
+//! Exit codes: 0 done, 1 the stores are inconsistent, 100 wrong usage, 111 a system call failed.
+
+use crate::compile::temporary_name;
+use crate::folder::{join, open_directory, split, with_umask};
+use crate::live::Lock;
+use crate::repo::{REPOSITORY, Repo};
+use crate::tree;
+use rustix::fd::AsFd;
+use rustix::fs::{AtFlags, CWD, Mode};
+use rustix::io::Errno;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
+
+/// The command.
+pub static TOOL: Tool = Tool {
+    name: "s6-rc-repo-init",
+    summary: "make a repository of service definitions",
+    operands: "stores...",
+    options: &[
+        Opt::flag('f', "replace an existing repository").long("force"),
+        Opt::flag('U', "change the stores of an existing repository").long("update-stores"),
+        Opt::flag('B', "don't compile the stores yet").long("bare"),
+        Opt::value('h', "user", "the user of the pipe holder; pipes are held by the supervisor here")
+            .long("fdholder-user"),
+        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
+        Opt::value('r', "repo", "the repository").long("repodir"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity = options.number('v')?.unwrap_or(1);
+    let path = options.get('r').unwrap_or(REPOSITORY).to_vec();
+    let stores = call.take_args();
+    if stores.is_empty() {
+        return Err(Fatal::usage());
+    }
+    for store in &stores {
+        if !store.starts_with(b"/") {
+            return Err(Fatal::user(format!("{} is not an absolute path", show(store))));
+        }
+        if store.contains(&b'\n') {
+            return Err(Fatal::user("the path of a store can't contain a newline"));
+        }
+        open_directory(CWD, store).or_unable(|| format!("open {}", show(store)))?;
+    }
+    if options.has('U') {
+        update_stores(&path, &stores, verbosity, options.has('B'))?;
+    } else {
+        make(&path, &stores, verbosity, options.has('B'), options.has('f'))?;
+    }
+    Ok(Next::SUCCESS)
+}
+
+fn update_stores(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool) -> Result<(), Fatal> {
+    let repo = Repo::open(path, Lock::Exclusive)?;
+    let before = repo.stores()?;
+    repo.set_stores(stores)?;
+    if bare {
+        return Ok(());
+    }
+    // Inconsistent stores are not kept.
+    repo.sync(TOOL.name, verbosity).or_else(|fatal| {
+        repo.set_stores(&before)?;
+        Err(fatal)
+    })
+}
+
+/// Makes the repository under another name, and renames it when it is whole.
+fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool) -> Result<(), Fatal> {
+    let (parent, name) = split(path);
+    let unable = || format!("make {}", show(path));
+    let dir = open_directory(CWD, parent).or_unable(unable)?;
+    let exists = rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+    if exists && !force {
+        return Err(Fatal::unable(&unable(), Errno::EXIST));
+    }
+    let temporary = temporary_name(name, "new");
+    let fresh = join(parent, &temporary);
+    let made = with_umask(|| {
+        rustix::fs::mkdirat(&dir, &temporary, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+        let repo = Repo::make(&fresh, stores)?;
+        if bare { Ok(()) } else { repo.sync(TOOL.name, verbosity) }
+    });
+    let done = made.and_then(|()| {
+        if exists {
+            tree::remove(dir.as_fd(), name).or_unable(|| format!("remove {}", show(path)))?;
+        }
+        rustix::fs::renameat(&dir, &temporary, &dir, name).or_unable(unable)
+    });
+    if done.is_err() {
+        let _ = tree::remove(dir.as_fd(), &temporary);
+    }
+    done
+}

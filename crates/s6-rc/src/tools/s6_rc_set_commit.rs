@@ -1,0 +1,63 @@
+//! `s6-rc-set-commit`: compiles a set, ready to be installed.
+//!
+//! Exit codes: 0 done, 1 the set is inconsistent, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system call failed.
+
+use crate::consistency::fixes;
+use crate::live::Lock;
+use crate::repo::{REPOSITORY, Repo, check_set_name};
+use crate::tree;
+use rustix::fs::CWD;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
+
+/// The command.
+pub static TOOL: Tool = Tool {
+    name: "s6-rc-set-commit",
+    summary: "compile a set of services",
+    operands: "set",
+    options: &[
+        Opt::flag('K', "keep the old database and print its path").long("keep-old"),
+        Opt::flag('f', "compile even if nothing has changed").long("force"),
+        Opt::value('D', "bundle", "the name of the bundle of what starts at boot, default by default")
+            .long("default-bundle"),
+        Opt::value('h', "user", "the user of the pipe holder; pipes are held by the supervisor here")
+            .long("fdholder-user"),
+        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
+        Opt::value('r', "repo", "the repository").long("repodir"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity = options.number('v')?.unwrap_or(1);
+    let name = call.shift()?;
+    check_set_name(&name)?;
+    let bundle = options.get('D').unwrap_or(b"default");
+    if bundle.is_empty() || bundle.contains(&b'/') {
+        return Err(Fatal::user(format!("\"{}\" can't be the name of a bundle", show(bundle))));
+    }
+    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    let set = repo.set(&name)?;
+    if !options.has('f') && repo.is_committed(&name)? {
+        if verbosity >= 2 {
+            call.info(&format!("set {} has not changed", show(&name)));
+        }
+        return Ok(Next::SUCCESS);
+    }
+    if let Some((service, to)) = fixes(&repo.reference()?, &set, false).first() {
+        let service = show(service);
+        let text = format!("the set is inconsistent: something that {service} needs is only {}", to.name());
+        return Err(Fatal::new(1, text));
+    }
+    if let Some(old) = repo.commit(TOOL.name, verbosity, &name, bundle)? {
+        if options.has('K') {
+            let mut out = Out::new();
+            out.line(&old)?;
+            out.flush()?;
+        } else {
+            tree::remove(CWD, &old).or_unable(|| format!("remove {}", show(&old)))?;
+        }
+    }
+    Ok(Next::SUCCESS)
+}

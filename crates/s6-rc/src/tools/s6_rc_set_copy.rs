@@ -1,0 +1,39 @@
+//! `s6-rc-set-copy`: copies a set.
+//!
+//! Exit codes: 0 done, 1 the copy exists already, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system call failed.
+
+use crate::live::Lock;
+use crate::repo::{REPOSITORY, Repo, check_set_name};
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
+
+/// The command.
+pub static TOOL: Tool = Tool {
+    name: "s6-rc-set-copy",
+    summary: "copy a set of services",
+    operands: "source destination",
+    options: &[
+        Opt::flag('f', "replace an existing set").long("force"),
+        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
+        Opt::value('r', "repo", "the repository").long("repodir"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    options.number::<u32>('v')?;
+    let (from, to) = (call.shift()?, call.shift()?);
+    check_set_name(&from)?;
+    check_set_name(&to)?;
+    if from == to {
+        return Err(Fatal::user("a set can't be copied onto itself"));
+    }
+    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    let set = repo.set(&from)?;
+    if !options.has('f') && repo.sets()?.contains(&to) {
+        return Err(Fatal::new(1, format!("set {} exists already", show(&to))));
+    }
+    repo.write_set(&to, &set)?;
+    Ok(Next::SUCCESS)
+}

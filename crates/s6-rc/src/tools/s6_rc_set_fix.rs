@@ -1,0 +1,60 @@
+//! `s6-rc-set-fix`: makes sets consistent.
+//!
+//! Exit codes: 0 done, 1 an essential service stands in the way, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system
+//! call failed.
+
+use crate::consistency::fixes;
+use crate::live::Lock;
+use crate::repo::{Prescription, REPOSITORY, Repo, check_set_name};
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
+
+/// The command.
+pub static TOOL: Tool = Tool {
+    name: "s6-rc-set-fix",
+    summary: "make sets of services consistent",
+    operands: "[ sets... ]",
+    options: &[
+        Opt::flag('u', "bring up what is needed").long("fix-up"),
+        Opt::flag('d', "bring down what needs too much (the default)").long("fix-down"),
+        Opt::flag('E', "leave essential services alone (the default)").long("no-force-essential"),
+        Opt::flag('e', "change essential services too").long("force-essential"),
+        Opt::flag('n', "only say what would be done").long("dry-run"),
+        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
+        Opt::value('r', "repo", "the repository").long("repodir"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity = options.number::<u32>('v')?.unwrap_or(1);
+    let mut names = call.take_args();
+    names.iter().try_for_each(|name| check_set_name(name))?;
+    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    if names.is_empty() {
+        names = repo.sets()?;
+    }
+    let reference = repo.reference()?;
+    let upwards = options.last_of("ud") == Some('u');
+    let force = options.last_of("Ee") == Some('e');
+    for name in &names {
+        let mut set = repo.set(name)?;
+        for (service, to) in fixes(&reference, &set, upwards) {
+            let from = set.get(&service).copied().unwrap_or(Prescription::Masked);
+            let text =
+                format!("set {}: {} goes from {} to {}", show(name), show(&service), from.name(), to.name());
+            if (from == Prescription::Always || to == Prescription::Always) && !force {
+                return Err(Fatal::new(1, format!("{text}: only with --force-essential")));
+            }
+            if verbosity >= 1 {
+                call.warn(&text);
+            }
+            set.insert(service, to);
+        }
+        if !options.has('n') {
+            repo.write_set(name, &set)?;
+        }
+    }
+    Ok(Next::SUCCESS)
+}
