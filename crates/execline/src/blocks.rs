@@ -18,16 +18,30 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     pub(crate) fn new(call: &Call) -> Self {
-        Self { name: call.tool.name, strict: strictness(&call.env).unwrap_or(0), count: 0 }
+        Self::of(call.tool.name, &call.env)
+    }
+
+    /// For the command of that name, which has no call of its own.
+    pub(crate) fn of(name: &'static str, env: &Env) -> Self {
+        Self { name, strict: strictness(env).unwrap_or(0), count: 0 }
     }
 
     /// Takes the block at the front of `args`; `what` says in an error which one is missing its end.
     pub(crate) fn take(&mut self, args: &mut Vec<Vec<u8>>, what: &str) -> Result<Vec<Vec<u8>>, Fatal> {
-        self.count += 1;
-        let block = block::take(args).ok_or_else(|| {
+        self.take_or(args, || {
             let of = if what.is_empty() { String::new() } else { format!("{what} ") };
             Fatal::user(format!("unterminated {of}block"))
-        })?;
+        })
+    }
+
+    /// Takes the block at the front of `args`; `missing` is the error if there is none.
+    pub(crate) fn take_or(
+        &mut self,
+        args: &mut Vec<Vec<u8>>,
+        missing: impl FnOnce() -> Fatal,
+    ) -> Result<Vec<Vec<u8>>, Fatal> {
+        self.count += 1;
+        let block = block::take(args).ok_or_else(missing)?;
         self.check(&block)?;
         Ok(block.words)
     }
@@ -51,5 +65,31 @@ impl Blocks {
             diag::warn(self.name, &text);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(strict: &str, words: &[&str]) -> Result<usize, u8> {
+        let mut env = Env::new();
+        env.set(b"EXECLINE_STRICT", strict.as_bytes());
+        let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+        Blocks::of("if", &env).take_filled(&mut args).map(|b| b.len()).map_err(|e| e.code())
+    }
+
+    #[test]
+    fn unquoted_words_are_refused_on_request() {
+        assert_eq!(take("0", &["a", " b", ""]), Ok(2));
+        assert_eq!(take("2", &["a", " b", ""]), Err(100));
+        assert_eq!(take("2", &[" a", " b", ""]), Ok(2));
+        assert_eq!(take("x", &["a", ""]), Ok(1));
+    }
+
+    #[test]
+    fn a_block_has_words_and_an_end() {
+        assert_eq!(take("0", &[""]), Err(100));
+        assert_eq!(take("0", &[" a"]), Err(100));
     }
 }

@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
-use sys::process::{Ended, reap_one, wait_for};
+use sys::process::{Ended, reap, wait_for};
 use sys::signal::{self, Set, SignalFd};
 use tool::{Call, Env, Fatal, Opt, Options, OrUnable, Setup, diag};
 
@@ -138,17 +138,12 @@ impl<'a> Pool<'a> {
                 Err(e) => return Err(Fatal::unable("poll", e)),
             }
             while deaths.signals.read().or_unable(|| "read signals")?.is_some() {}
-            let mut ends = Vec::new();
-            self.running.retain(|pid| match reap_one(*pid) {
-                Ok(None) => true,
-                Ok(Some(ended)) => {
-                    ends.push(ended);
-                    false
+            // Also reaps children that the program before left to this process; nobody else will.
+            while let Ok(Some((pid, ended))) = reap() {
+                if let Some(at) = self.running.iter().position(|p| *p == pid) {
+                    self.running.swap_remove(at);
+                    self.ended(ended);
                 }
-                Err(_) => false,
-            });
-            for ended in ends {
-                self.ended(ended);
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! `multidefine`: splits a value and substitutes its words for several keys.
 
 use crate::binding::{Bindings, CHOMP, CRUNCH, DELIMITERS, NO_CHOMP, NO_CRUNCH, split, transform};
-use crate::block;
+use crate::blocks::Blocks;
 use crate::transform::Transform;
 use tool::{Call, Env, Fatal, Opt, Options, Outcome, Role, Tool};
 
@@ -29,13 +29,13 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 /// The command as a directive: takes its words off `args`.
-pub(super) fn bind(args: &mut Vec<Vec<u8>>, _: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {
+pub(super) fn bind(args: &mut Vec<Vec<u8>>, env: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {
     let options = Options::take(TOOL.options, args)?;
     if args.len() < 2 {
         return Err(Fatal::usage());
     }
     let value = args.remove(0);
-    let keys = block::take(args).ok_or_else(Fatal::usage)?.words;
+    let keys = Blocks::of(TOOL.name, env).take_or(args, Fatal::usage)?;
     if keys.is_empty() {
         return Err(Fatal::user("empty block"));
     }

@@ -27,10 +27,9 @@ fn main(call: &mut Call) -> Outcome {
     let count = positional::count(&call.env)?;
     let mut parameters = positional::range(&call.env, skip.saturating_add(1), count)?;
     let mut blocks = Blocks::new(call);
-    let too_few = |_| Fatal::user("too few arguments");
     let mut chosen = Vec::new();
     for _ in 0..n {
-        chosen = blocks.take(&mut parameters, "").map_err(too_few)?;
+        chosen = blocks.take_or(&mut parameters, || Fatal::user("too few arguments"))?;
     }
     if options.has('r') {
         if parameters.is_empty() {

@@ -1,7 +1,7 @@
 //! `shift`: shifts the positional parameters.
 
-use crate::blocks::strictness;
-use crate::{block, positional};
+use crate::blocks::{Blocks, strictness};
+use crate::positional;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -35,9 +35,9 @@ fn main(call: &mut Call) -> Outcome {
         }
     }
     rest.drain(..usize::try_from(n.min(count)).unwrap_or(0));
+    let mut taken = Blocks::new(call);
     for i in 1..=blocks.unwrap_or(0) {
-        block::take(&mut rest)
-            .ok_or_else(|| Fatal::user(format!("unable to shift block {i}: too few arguments")))?;
+        taken.take_or(&mut rest, || Fatal::user(format!("unable to shift block {i}: too few arguments")))?;
     }
     positional::replace(&mut call.env, count, &rest);
     Next::run(call.take_args(), call.take_env())
