@@ -168,6 +168,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Vec<String> {
         let all = parse(text.as_bytes()).unwrap();
@@ -209,6 +210,20 @@ mod tests {
             "A=\\",
         ] {
             assert_eq!(parse(format!("Z=\n\n{bad}").as_bytes()), Err(BadLine(3)), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_or_fail(text in prop::collection::vec(any::<u8>(), 0..100)) {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn quoted_values_come_back(value in "[ -~]{0,20}") {
+            let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
+            let read = parse(format!("KEY=\"{quoted}\"").as_bytes()).unwrap();
+            prop_assert_eq!(read, vec![(b"KEY".to_vec(), value.into_bytes())]);
         }
     }
 }

@@ -160,6 +160,7 @@ fn one_or<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn words(text: &str) -> Vec<Vec<u8>> {
         text.split(' ').map(|w| w.as_bytes().to_vec()).collect()
@@ -220,5 +221,15 @@ mod tests {
         }
         assert_eq!(parse(&words("a b")), Err(BadWord(1)));
         assert!(parse(&words(&"( ".repeat(100_000))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_parse_or_fail(words in prop::collection::vec("[!()a]|-[aon]|=", 0..30)) {
+            let words: Vec<_> = words.into_iter().map(String::into_bytes).collect();
+            if let Err(BadWord(at)) = parse(&words) {
+                prop_assert!(at <= words.len());
+            }
+        }
     }
 }
