@@ -12,6 +12,7 @@ pub mod account;
 pub mod args;
 pub mod clock;
 pub mod credential;
+pub mod device;
 pub mod fd;
 pub mod lock;
 pub mod namespace;

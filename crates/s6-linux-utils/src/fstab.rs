@@ -1,0 +1,71 @@
+//! Lines of /etc/fstab and /proc/mounts, fstab(5).
+
+/// A line: device, mount point, type and options, with octal escapes decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) device: Vec<u8>,
+    pub(crate) dir: Vec<u8>,
+    pub(crate) kind: Vec<u8>,
+    pub(crate) options: Vec<u8>,
+}
+
+/// The entries of a file; lines with fewer than four fields are no entries.
+pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
+    text.split(|b| *b == b'\n').filter_map(entry).collect()
+}
+
+fn entry(line: &[u8]) -> Option<Entry> {
+    let mut fields = line.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
+    let device = fields.next().filter(|f| !f.starts_with(b"#"))?;
+    let mut next = || fields.next().map(decoded);
+    Some(Entry { device: decoded(device), dir: next()?, kind: next()?, options: next()? })
+}
+
+/// `\040` is a space, `\134` a backslash, and so on.
+fn decoded(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(field.len());
+    let mut at = 0;
+    while let Some(byte) = field.get(at) {
+        let digits = field.get(at + 1..at + 4).filter(|_| *byte == b'\\');
+        match digits.and_then(tool::number::octal).and_then(|n| u8::try_from(n).ok()) {
+            Some(escaped) => {
+                out.push(escaped);
+                at += 4;
+            }
+            None => {
+                out.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+impl Entry {
+    /// Whether an option is among the options.
+    pub(crate) fn has(&self, option: &[u8]) -> bool {
+        self.options.split(|b| *b == b',').any(|o| o == option)
+    }
+
+    /// Whether it is swap space.
+    pub(crate) fn is_swap(&self) -> bool {
+        self.kind == b"swap"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields() {
+        let found = entries(
+            b"# c\n\n/dev/a /a\\040b ext4 rw,noauto 0 1\nshort line\n\tnone  none\tswap sw\n x\\ y\\9 z w\n",
+        );
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0].dir, b"/a b");
+        assert!(found[0].has(b"noauto") && !found[0].has(b"auto"));
+        assert!(found[1].is_swap());
+        assert_eq!(found[2].dir, b"y\\9");
+    }
+}

@@ -1,0 +1,166 @@
+//! `rngseed`: seeds the kernel's random number generator from a file, waits for it, saves a new seed.
+//!
+//! A seed file of mode 0400 comes from a ready generator and counts as entropy; one of mode 0600 does not.
+
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync, openat};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+use std::os::fd::OwnedFd;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "rngseed",
+    summary: "seed the random number generator, or save a seed",
+    operands: "",
+    options: &[
+        Opt::flag('r', "seed from the file, which is removed"),
+        Opt::flag('R', "as -r, but never count it as entropy"),
+        Opt::flag('N', "then wait until the generator is ready (default)"),
+        Opt::flag('n', "don't wait"),
+        Opt::flag('w', "then save a new seed"),
+        Opt::flag('W', "as -w, but never mark it as counting"),
+        Opt::value('d', "dir", "where the seed file is; default /var/lib/rngseed"),
+        Opt::value('v', "verbosity", "0: errors, 1: also warnings (default), 2: also information"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// Bytes of a seed.
+const SEED: usize = 512;
+
+/// A seed that counts.
+const CREDITABLE: u32 = 0o400;
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity: u32 = options.number('v')?.unwrap_or(1);
+    let path = options.get('d').unwrap_or(b"/var/lib/rngseed").to_vec();
+    let (reading, writing) = (options.last_of("rR"), options.last_of("wW"));
+    let dir = if reading.is_some() || writing.is_some() {
+        Some(open_dir(&path).or_unable(|| format!("open {}", diag::show(&path)))?)
+    } else {
+        None
+    };
+    let info = |text: &str| {
+        if verbosity >= 2 {
+            call.info(text);
+        }
+    };
+    if let (Some(how), Some(dir)) = (reading, &dir) {
+        let unable = || format!("read {}/seed", diag::show(&path));
+        let (seed, mode) = take_seed(dir).or_unable(unable)?;
+        if seed.is_empty() {
+            return Err(Fatal::new(111, format!("{}/seed is empty", diag::show(&path))));
+        }
+        let credit = how == 'r' && mode == CREDITABLE;
+        if how == 'r' && !credit && verbosity >= 1 {
+            call.warn("the seed doesn't count as entropy");
+        }
+        plant(&seed, credit).or_unable(|| "seed the random number generator")?;
+        info("seeded the random number generator");
+    }
+    if options.last_of("nN") != Some('n') {
+        fill(&mut [0], GetRandomFlags::empty()).or_unable(|| "wait for the random number generator")?;
+    }
+    if let (Some(how), Some(dir)) = (writing, &dir) {
+        let mut seed = vec![0; SEED];
+        let ready = fill(&mut seed, GetRandomFlags::NONBLOCK).is_ok();
+        if !ready {
+            fill(&mut seed, GetRandomFlags::INSECURE).or_unable(|| "get random bytes")?;
+        }
+        let mode = if ready && how == 'w' { CREDITABLE } else { 0o600 };
+        save(dir, &seed, mode).or_unable(|| format!("write {}/seed", diag::show(&path)))?;
+        info("saved a seed");
+    }
+    Ok(Next::SUCCESS)
+}
+
+/// Opens and locks the directory, so that no seed is used twice; only its owner may look into it.
+fn open_dir(path: &[u8]) -> Result<OwnedFd, Errno> {
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(e) => return Err(e),
+    }
+    let dir = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    flock(&dir, FlockOperation::LockExclusive)?;
+    Ok(dir)
+}
+
+/// The seed and its file's mode; the file is gone for good before the seed is used.
+fn take_seed(dir: &OwnedFd) -> Result<(Vec<u8>, u32), Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(dir, "seed", flags, Mode::empty())?;
+    let mode = rustix::fs::fstat(&file)?.st_mode & 0o7777;
+    let mut seed = vec![0; SEED];
+    let mut length = 0;
+    while let Some(rest) = seed.get_mut(length..).filter(|r| !r.is_empty()) {
+        match rustix::io::read(&file, rest) {
+            Err(Errno::INTR) => {}
+            done => match done? {
+                0 => break,
+                n => length += n,
+            },
+        }
+    }
+    seed.truncate(length);
+    rustix::fs::unlinkat(dir, "seed", AtFlags::empty())?;
+    fsync(dir)?;
+    Ok((seed, mode))
+}
+
+fn plant(seed: &[u8], credit: bool) -> Result<(), Errno> {
+    let random = openat(CWD, "/dev/urandom", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    if credit {
+        return sys::device::add_entropy(random, seed);
+    }
+    rustix::io::write(random, seed).map(drop)
+}
+
+fn fill(bytes: &mut [u8], flags: GetRandomFlags) -> Result<(), Errno> {
+    let mut done = 0;
+    while let Some(rest) = bytes.get_mut(done..).filter(|r| !r.is_empty()) {
+        match getrandom(rest, flags) {
+            Err(Errno::INTR) => {}
+            got => done += got?,
+        }
+    }
+    Ok(())
+}
+
+/// A new seed file takes the old one's place at once.
+fn save(dir: &OwnedFd, seed: &[u8], mode: u32) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(dir, "seed.new", AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(e) => return Err(e),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = openat(dir, "seed.new", flags, Mode::from_raw_mode(0o600))?;
+    let mut rest = seed;
+    while !rest.is_empty() {
+        match rustix::io::write(&file, rest) {
+            Err(Errno::INTR) => {}
+            done => rest = rest.get(done?..).unwrap_or_default(),
+        }
+    }
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+    fsync(&file)?;
+    rustix::fs::renameat(dir, "seed.new", dir, "seed")?;
+    fsync(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_seed_is_taken_once() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = open_dir(place.path().as_os_str().as_bytes()).unwrap();
+        save(&dir, &[7; SEED], CREDITABLE).unwrap();
+        save(&dir, &[8; 100], 0o600).unwrap();
+        assert_eq!(take_seed(&dir).unwrap(), (vec![8; 100], 0o600));
+        assert_eq!(take_seed(&dir).unwrap_err(), Errno::NOENT);
+    }
+}

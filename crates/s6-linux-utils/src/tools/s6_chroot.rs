@@ -1,0 +1,25 @@
+//! `s6-chroot`: runs a program with another root directory.
+
+use rustix::process::{chdir, chroot};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-chroot",
+    summary: "run a program with another root directory",
+    operands: "newroot prog...",
+    options: &[],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let root = call.shift()?;
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    chdir(root.as_slice()).or_unable(|| format!("change directory to {}", diag::show(&root)))?;
+    chroot(".").or_unable(|| format!("change root to {}", diag::show(&root)))?;
+    let env = call.take_env();
+    Next::run(call.take_args(), env)
+}
