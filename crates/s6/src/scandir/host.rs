@@ -33,6 +33,8 @@ pub struct Config {
     pub name_max: usize,
     /// Standard error for the service `s6-svscan-log`.
     pub console: Option<Rc<OwnedFd>>,
+    /// The classic layout: an `s6-supervise` process for each service, for who looks for these.
+    pub processes: bool,
     /// The environment of all children.
     pub env: Vec<Vec<u8>>,
     /// Signals to catch beyond those of `s6-svscan`, for the policy.
@@ -40,11 +42,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// `s6-svscan` without options.
+    /// `s6-svscan` without options; `S6_SUPERVISE_PROCESSES=1` in the environment asks for the classic layout.
     #[must_use]
     pub fn new(name: &'static str, env: Vec<Vec<u8>>) -> Self {
         let (rescan, console, signals) = (None, None, Vec::new());
-        Self { name, rescan, services_max: 1000, name_max: 251, console, env, signals }
+        let processes = env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=1");
+        Self { name, rescan, services_max: 1000, name_max: 251, console, processes, env, signals }
     }
 }
 
@@ -229,7 +232,7 @@ impl Host {
         }
         while let Some((at, number)) = self.roster.next_timer().filter(|(at, _)| *at <= now) {
             match self.roster.get_mut(number) {
-                Some(slot) if slot.service.is_some() => self.feed(number, Event::Timeout),
+                Some(slot) if slot.is_live() => self.feed(number, Event::Timeout),
                 Some(_) => self.begin_again(number),
                 None => {}
             }
@@ -295,13 +298,7 @@ impl Host {
         if service.has_left() {
             slot.service = None;
             slot.notification = None;
-            if self.stopping || !slot.active {
-                self.roster.remove(number);
-            } else {
-                slot.again = Some(slot.begun.saturating_add(Duration::from_secs(1)));
-                self.roster.index(number);
-            }
-            return;
+            return self.supervision_ended(number);
         }
         let notification = service.notification().map(|fd| fd.as_raw_fd());
         if notification != slot.notification {
@@ -313,6 +310,17 @@ impl Host {
             }
         }
         self.roster.index(number);
+    }
+
+    /// A service without supervision is forgotten, or supervised again a second after it last was.
+    fn supervision_ended(&mut self, number: usize) {
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        if self.stopping || !slot.active {
+            self.roster.remove(number);
+        } else {
+            slot.again = Some(slot.begun.saturating_add(Duration::from_secs(1)));
+            self.roster.index(number);
+        }
     }
 
     fn read_signals(&mut self, policy: &mut dyn Policy) {
@@ -365,12 +373,23 @@ impl Host {
         loop {
             match sys::process::reap() {
                 Ok(Some((pid, how))) => match self.roster.of_pid(pid.as_raw_nonzero().get().unsigned_abs()) {
-                    Some(number) => self.feed(number, Event::Ended(how)),
+                    Some(number) => self.child_ended(number, how),
                     None => policy.child(self, pid, how),
                 },
                 Ok(None) | Err(Errno::CHILD) => return,
                 Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
             }
+        }
+    }
+
+    /// The process that a slot knows has ended: a service's, or in the classic layout its supervisor.
+    fn child_ended(&mut self, number: usize, how: sys::process::Ended) {
+        match self.roster.get_mut(number) {
+            Some(slot) if slot.supervisor.is_some() => {
+                slot.supervisor = None;
+                self.supervision_ended(number);
+            }
+            _ => self.feed(number, Event::Ended(how)),
         }
     }
 
@@ -419,6 +438,9 @@ impl Host {
             let patient = !loggers && (slot.pair.is_logger() || scan::is_catch_all(slot));
             if slot.service.is_some() {
                 self.feed(number, if patient { Event::Hangup } else { Event::Terminate });
+            } else if let Some(pid) = slot.supervisor.and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+                // It has not been reaped, so it is still there.
+                let _ = sys::process::kill(pid, if patient { signal::HUP } else { signal::TERM });
             } else {
                 self.roster.remove(number);
             }

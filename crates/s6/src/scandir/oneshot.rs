@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 const PATH: &str = ".s6-svscan/oneshot";
 
 /// The tool that serves one connection on its standard input.
-const SERVER: &[u8] = b"s6-rc-oneshot-run";
+const SERVER: &str = "s6-rc-oneshot-run";
 
 /// Listens in the working directory, which is the scan directory.
 pub(super) fn listen() -> Result<OwnedFd, Errno> {
@@ -33,7 +33,8 @@ pub(super) fn serve(socket: &OwnedFd, launch: &Launch) -> Result<(), Errno> {
     loop {
         match rustix::net::accept_with(socket, SocketFlags::CLOEXEC) {
             Ok(connection) => {
-                launch.spawn(None, b"/proc/self/exe", &[SERVER], &[(connection.as_fd(), 0)])?;
+                let file = Launch::own_file(SERVER);
+                launch.spawn(None, &file, &[SERVER.as_bytes()], &[(connection.as_fd(), 0)])?;
             }
             Err(Errno::AGAIN) => return Ok(()),
             Err(Errno::INTR | Errno::CONNABORTED) => {}

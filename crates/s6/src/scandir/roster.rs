@@ -42,8 +42,10 @@ pub(super) struct Slot {
     /// The pipes that its files name for its input and its output.
     pub(super) named_input: Option<Rc<Pipe>>,
     pub(super) named_output: Option<Rc<Pipe>>,
-    /// Supervision; `None` while it waits to begin.
+    /// Supervision in this process; `None` while it waits to begin.
     pub(super) service: Option<Service>,
+    /// Supervision by a process of its own, in the classic layout.
+    pub(super) supervisor: Option<u32>,
     /// When supervision last began.
     pub(super) begun: Moment,
     /// When it is to begin again.
@@ -67,6 +69,7 @@ impl Slot {
             named_input: None,
             named_output: None,
             service: None,
+            supervisor: None,
             begun: now,
             again: None,
             failures: 0,
@@ -76,9 +79,15 @@ impl Slot {
         }
     }
 
+    /// Whether it is supervised.
+    pub(super) fn is_live(&self) -> bool {
+        self.service.is_some() || self.supervisor.is_some()
+    }
+
     fn due(&self) -> Option<Moment> {
         match &self.service {
             Some(service) => service.machine().deadline(),
+            None if self.supervisor.is_some() => None,
             None => self.again,
         }
     }
@@ -173,7 +182,7 @@ impl Roster {
     /// Brings the tables up to date with a service's process and deadline.
     pub(super) fn index(&mut self, number: usize) {
         let Some(slot) = self.slots.get_mut(number).and_then(Option::as_mut) else { return };
-        let pid = slot.service.as_ref().and_then(|s| s.machine().pid());
+        let pid = slot.service.as_ref().and_then(|s| s.machine().pid()).or(slot.supervisor);
         if pid != slot.pid {
             if let Some(old) = std::mem::replace(&mut slot.pid, pid) {
                 self.by_pid.remove(&old);

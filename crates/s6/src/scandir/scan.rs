@@ -4,7 +4,7 @@ use super::host::Host;
 use super::pipes::Pipe;
 use super::roster::{Identity, Pair, Slot};
 use crate::clock;
-use crate::service::{Service, ServiceDir, Stdio};
+use crate::service::{Launch, Service, ServiceDir, Stdio};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use std::collections::HashSet;
@@ -108,7 +108,7 @@ impl Host {
             for number in 0..self.roster.end() {
                 let Some(slot) = self.roster.get_mut(number) else { continue };
                 slot.active = seen.numbers.contains(&number);
-                if !slot.active && slot.service.is_none() {
+                if !slot.active && !slot.is_live() {
                     self.roster.remove(number);
                 }
             }
@@ -240,6 +240,9 @@ impl Host {
             return self.begin_failed(number, &Fatal::unable("make its pipes", e));
         }
         let stdio = stdio(slot, self.config.console.as_ref());
+        if self.config.processes {
+            return self.begin_process(number, &stdio);
+        }
         match Service::begin(dir, &slot.name, stdio, &self.launch) {
             Ok(service) => {
                 slot.failures = 0;
@@ -252,6 +255,20 @@ impl Host {
                 self.sync(number);
             }
             Err(fatal) => self.begin_failed(number, &fatal),
+        }
+    }
+
+    /// The classic layout: starts an `s6-supervise` for the service.
+    fn begin_process(&mut self, number: usize, stdio: &Stdio) {
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        let file = Launch::own_file("s6-supervise");
+        match self.launch.spawn(None, &file, &[b"s6-supervise", &slot.name], &stdio.descriptors()) {
+            Ok(pid) => {
+                slot.failures = 0;
+                slot.supervisor = Some(pid.as_raw_nonzero().get().unsigned_abs());
+                self.roster.index(number);
+            }
+            Err(e) => self.begin_failed(number, &Fatal::unable("spawn s6-supervise", e)),
         }
     }
 

@@ -48,6 +48,14 @@ impl Launch {
         Ok(Self { env, open_files, null })
     }
 
+    /// The file that runs this binary as the tool `name`.
+    #[must_use]
+    pub fn own_file(name: &str) -> Vec<u8> {
+        let file = tool::own_file(name);
+        // Without a link of that name beside the binary, the name comes by argv[0] alone.
+        if file.contains(&b'/') { file } else { b"/proc/self/exe".to_vec() }
+    }
+
     /// Starts a program in `dir` with these descriptors, as everything that a host starts.
     ///
     /// # Errors
@@ -93,6 +101,15 @@ pub struct Stdio {
     pub output: Option<Rc<OwnedFd>>,
     /// Standard error.
     pub error: Option<Rc<OwnedFd>>,
+}
+
+impl Stdio {
+    /// The descriptors that are given, with their numbers.
+    #[must_use]
+    pub fn descriptors(&self) -> Vec<(BorrowedFd<'_>, RawFd)> {
+        let slots = [(&self.input, 0), (&self.output, 1), (&self.error, 2)];
+        slots.into_iter().filter_map(|(fd, n)| Some((fd.as_ref()?.as_fd(), n))).collect()
+    }
 }
 
 /// A service under supervision.
@@ -320,16 +337,12 @@ impl Service {
 
     /// The standard descriptors of the next process.
     fn descriptors<'a>(&'a self, launch: &'a Launch) -> Vec<(BorrowedFd<'a>, RawFd)> {
-        let null = self.detached.then_some(&launch.null);
-        let slots = [(&self.stdio.input, 0), (&self.stdio.output, 1), (&self.stdio.error, 2)];
-        slots
-            .into_iter()
-            .filter_map(|(fd, n)| {
-                let own = fd.as_deref();
-                let fd = if n < 2 { null.or(own) } else { own };
-                fd.map(|fd| (fd.as_fd(), n))
-            })
-            .collect()
+        let mut fds = self.stdio.descriptors();
+        if self.detached {
+            fds.retain(|(_, n)| *n > 1);
+            fds.extend([(launch.null.as_fd(), 0), (launch.null.as_fd(), 1)]);
+        }
+        fds
     }
 
     fn start(&mut self, launch: &Launch) -> Event {
@@ -358,10 +371,10 @@ impl Service {
         };
         let number = lock.map(|n| n.to_string());
         let mut argv: Vec<&[u8]> = Vec::with_capacity(8);
-        let mut file: &[u8] = b"./run";
+        let mut file = b"./run".to_vec();
         if let Some(number) = &number {
             self.check_service_lock().map_err(|e| wait("open the service lock", &sys::strerror(e)))?;
-            file = b"/proc/self/exe";
+            file = Launch::own_file("s6-setlock");
             argv.extend([&b"s6-setlock"[..], b"-d", number.as_bytes(), b"--", SERVICE_LOCK.as_bytes()]);
         }
         argv.extend([&b"./run"[..], &self.name]);
@@ -375,7 +388,7 @@ impl Service {
             fds.retain(|(_, number)| number != n);
             fds.push((writer.as_fd(), *n));
         }
-        let plain = launch.plain(Some(self.dir.as_fd()), file, &argv, &fds);
+        let plain = launch.plain(Some(self.dir.as_fd()), &file, &argv, &fds);
         match spawn(&Spawn { session: true, pid_namespace, ..plain }) {
             Ok(pid) => Ok((pid.as_raw_nonzero().get().unsigned_abs(), pipe.map(|(r, _, _)| r))),
             Err(e) => Err(wait("spawn ./run", &exec_failure::explain(self.dir.as_fd(), "run", e))),
