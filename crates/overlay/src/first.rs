@@ -19,6 +19,10 @@ use wire::control::ScanCommand;
 /// The name in diagnostics.
 const NAME: &str = "init";
 
+/// What the children look like in ps, as in the reference.
+const BOOT_TITLE: &[u8] = b"/run/s6/basedir/scripts/rc.init top";
+const STOP_TITLE: &[u8] = b"/run/s6/basedir/scripts/rc.shutdown";
+
 /// Key of the FIFO with requests.
 const REQUESTS: u32 = 0;
 /// Key of the pipe on which the boot child says that it becomes the CMD.
@@ -54,6 +58,7 @@ pub struct First {
 
 /// In a forked child: nothing of the parent but the standard descriptors and `keep`, which gets the number after them.
 fn enter(
+    title: &[u8],
     tool: &'static Tool,
     argv: Vec<Vec<u8>>,
     env: Env,
@@ -73,6 +78,7 @@ fn enter(
     reset_all();
     set_mask(&Set::empty());
     let _ = rustix::process::chdir("/");
+    sys::args::set_title(title);
     tool::run(tool, argv, env)
 }
 
@@ -105,7 +111,7 @@ impl First {
                 }
                 let mut argv = vec![NAME.as_bytes().to_vec(), NOTICE_FD.to_string().into_bytes()];
                 argv.extend(boot.command);
-                enter(&stage2::TOOL, argv, self.env.clone(), self.open_files, Some(&writer))
+                enter(BOOT_TITLE, &stage2::TOOL, argv, self.env.clone(), self.open_files, Some(&writer))
             }
         }
         host.watch(reader.as_fd(), NOTICE)?;
@@ -199,7 +205,14 @@ impl First {
             Ok(Fork::Parent(pid)) => self.stop = Some(pid),
             Ok(Fork::Child) => {
                 let _ = rustix::process::setsid();
-                enter(&stage3::TOOL, vec![NAME.as_bytes().to_vec()], self.env.clone(), self.open_files, None)
+                enter(
+                    STOP_TITLE,
+                    &stage3::TOOL,
+                    vec![NAME.as_bytes().to_vec()],
+                    self.env.clone(),
+                    self.open_files,
+                    None,
+                )
             }
             Err(e) => {
                 diag::warn(NAME, &format!("unable to stop the services in order: {}", sys::strerror(e)));

@@ -1,6 +1,6 @@
 //! The arguments and the environment as the kernel handed them over.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Where the kernel put the strings of arguments and environment, one after the other.
@@ -50,9 +50,15 @@ unsafe fn remember(argv: *const *const c_char) {
 
 /// Makes the process appear with other arguments in /proc/PID/cmdline, and so in ps; cut to the room that there is.
 ///
-/// Takes the room of the arguments and of the environment, which is empty from then on.
+/// Takes the room of the arguments and of the environment, which is empty from then on.  The name that ps shows where
+/// it shows no arguments is what follows the last slash of the first word.
 pub fn set_title(title: &[u8]) {
-    let start = START.swap(std::ptr::null_mut(), Ordering::Relaxed).cast::<u8>();
+    let command = title.split(|b| *b == b' ').next().unwrap_or_default();
+    let name = command.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    if let Ok(name) = CString::new(name) {
+        let _ = rustix::thread::set_name(&name);
+    }
+    let start = START.load(Ordering::Relaxed).cast::<u8>();
     let Some(room) = LENGTH.load(Ordering::Relaxed).checked_sub(1) else { return };
     if start.is_null() {
         return;

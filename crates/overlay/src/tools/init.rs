@@ -69,7 +69,6 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         // The boot session is to have it.
         let _ = sys::fd::with(number, |fd| sys::tty::give_up(fd));
     }
-    let _ = rustix::thread::set_name(c"s6-svscan");
     sys::args::set_title(TITLE);
     let mut policy = First::new(config, env, requests);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
