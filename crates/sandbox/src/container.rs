@@ -22,6 +22,8 @@ pub struct Container {
     /// `None` once the container has been told to die.
     link: Option<OwnedFd>,
     pid: u32,
+    /// On the monotonic clock, in nanoseconds.
+    started: i128,
     terminal: Option<OwnedFd>,
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
@@ -66,7 +68,7 @@ impl Container {
         drop(command);
         let stdout = together.or_else(|| stage.stdout.take().map(OwnedFd::from));
         let stderr = stage.stderr.take().map(OwnedFd::from);
-        let mut container = Self { stage, link: None, pid: 0, terminal: None, stdout, stderr };
+        let mut container = Self { stage, link: None, pid: 0, started: 0, terminal: None, stdout, stderr };
         link::send(&ours, b'D', &sandbox.encode(), None)?;
         while container.pid == 0 {
             let message = link::receive(&ours)?
@@ -75,6 +77,7 @@ impl Container {
             let text = String::from_utf8_lossy(&text).into_owned();
             match message.letter {
                 b'T' => container.terminal = message.descriptor,
+                b'M' => container.started = text.parse().map_err(io::Error::other)?,
                 b'P' => container.pid = text.parse().map_err(io::Error::other)?,
                 _ => {
                     let mut said = String::new();
@@ -93,6 +96,14 @@ impl Container {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// The time since its pid 1 executed its command.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let now = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
+        Duration::from_nanos(u64::try_from(now - self.started).unwrap_or(0))
     }
 
     /// The pipe of a captured standard output, once.

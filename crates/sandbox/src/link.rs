@@ -8,6 +8,7 @@
 //! | `D` | down | the description, see `spec` |
 //! | `S` | down | send pid 1 the signal whose number is the field |
 //! | `T` | up | the master side of the container's terminal, as a descriptor |
+//! | `M` | up | pid 1 is about to execute its command; the field is the monotonic clock in nanoseconds, in decimal |
 //! | `P` | up | pid 1 has executed its command; the field is its pid as the caller sees it, in decimal |
 //! | `E` | up | it could not; the field is the reason |
 //!

@@ -49,6 +49,7 @@ pub struct Sandbox {
     pub(crate) prepare: Vec<OsString>,
     pub(crate) streams: Streams,
     pub(crate) enter: Option<u32>,
+    pub(crate) bare_daemons: Option<(u32, OsString)>,
 }
 
 impl Sandbox {
@@ -73,6 +74,7 @@ impl Sandbox {
             prepare: Vec::new(),
             streams: Streams::Inherit,
             enter: None,
+            bare_daemons: None,
         }
     }
 
@@ -171,6 +173,14 @@ impl Sandbox {
         self
     }
 
+    /// Before the command is executed, pid 1 itself starts this program so many times, each in a session of its own: all
+    /// that an init has to do, and nothing else.
+    #[must_use]
+    pub fn bare_daemons(mut self, count: u32, program: impl Into<OsString>) -> Self {
+        self.bare_daemons = Some((count, program.into()));
+        self
+    }
+
     /// Starts the container.  Returns when its command has been executed, or with the reason why it could not be.
     pub fn start(&self) -> io::Result<Container> {
         Container::start(self)
@@ -208,6 +218,10 @@ impl Sandbox {
         if let Some(pid) = self.enter {
             add(b'i', pid.to_string().as_bytes());
         }
+        if let Some((count, program)) = &self.bare_daemons {
+            add(b'b', count.to_string().as_bytes());
+            add(b'B', program.as_bytes());
+        }
         out
     }
 
@@ -234,6 +248,8 @@ impl Sandbox {
                 b'p' => s.prepare.push(text),
                 b't' => s.streams = Streams::Terminal,
                 b'i' => s.enter = Some(number(&value)?),
+                b'b' => s.bare_daemons = Some((number(&value)?, OsString::new())),
+                b'B' => s.bare_daemons.as_mut()?.1 = text,
                 _ => return None,
             }
         }
@@ -260,6 +276,7 @@ mod tests {
             .prepare(["sh", "-c", "true"])
             .hostname("h")
             .directory("/tmp")
+            .bare_daemons(3, "/d")
             .streams(Streams::Terminal);
         assert_eq!(s.layers, [Path::new("/over"), Path::new("/")]);
         assert_eq!(Sandbox::decode(s.encode()), Some(s));

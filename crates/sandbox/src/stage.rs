@@ -3,7 +3,6 @@
 //! It makes the namespaces, forks pid 1, passes signals on to it and exits with its code (128 + n if a signal ended
 //! it).  Only the stage reaps pid 1, so a signal never goes to a stranger with the same number.
 
-use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Read;
@@ -17,8 +16,10 @@ use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use rustix::time::ClockId;
 use sys::process::Fork;
 use sys::signal::SignalFd;
+use sys::spawn::{Spawn, Strings};
 
 use crate::fault::{Fault, Unable};
 use crate::spec::{Network, Sandbox};
@@ -70,7 +71,17 @@ fn run(link: &OwnedFd) -> Result<u8, Fault> {
         Fork::Parent(pid) => pid,
         Fork::Child => {
             drop(reader);
-            let Err(why) = first(&sandbox, link, user_namespace);
+            let why = match first(&sandbox, link, user_namespace) {
+                Ok(()) if sandbox.bare_daemons.is_some() => {
+                    // This is the moment that an init would be executed.
+                    drop(writer);
+                    let _ = daemons(&sandbox);
+                    let _ = execute(&sandbox.command, &sandbox.env);
+                    sys::process::exit(NO_CONTAINER)
+                }
+                Ok(()) => execute(&sandbox.command, &sandbox.env),
+                Err(why) => why,
+            };
             let _ = rustix::io::write(&writer, why.as_bytes());
             sys::process::exit(NO_CONTAINER)
         }
@@ -177,8 +188,8 @@ fn join(pid: u32) -> Result<bool, Fault> {
     Ok(user_namespace)
 }
 
-/// The rest of the way of the forked process; it ends by executing the command, so only an error comes back.
-fn first(sandbox: &Sandbox, link: &OwnedFd, user_namespace: bool) -> Result<Infallible, Fault> {
+/// The way of the forked process up to the execution of the command.
+fn first(sandbox: &Sandbox, link: &OwnedFd, user_namespace: bool) -> Result<(), Fault> {
     for signal in 1..=64 {
         // Refused for those that can't be changed, which are at their defaults.
         let _ = sys::signal::set_default(signal);
@@ -205,7 +216,35 @@ fn first(sandbox: &Sandbox, link: &OwnedFd, user_namespace: bool) -> Result<Infa
     }
     // Last, since a change of user resets it.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).unable("tie pid 1 to the stage")?;
-    Err(execute(&sandbox.command, &sandbox.env))
+    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    let now = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
+    link::send(link, b'M', &vec![(b'm', now.to_string().into_bytes())], None).unable("talk to the caller")
+}
+
+/// Starts the bare daemons.
+fn daemons(sandbox: &Sandbox) -> Result<(), Fault> {
+    let Some((count, program)) = &sandbox.bare_daemons else {
+        return Ok(());
+    };
+    let strings = |words: &[OsString]| {
+        Strings::new(&words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>()).unable("pass a string on")
+    };
+    let (argv, env) = (strings(std::slice::from_ref(program))?, strings(&sandbox.env)?);
+    for _ in 0..*count {
+        let spawn = Spawn {
+            file: program.as_bytes(),
+            argv: &argv,
+            env: &env,
+            dir: None,
+            fds: &[],
+            session: true,
+            pid_namespace: false,
+            open_files: None,
+            reset: &[],
+        };
+        sys::spawn::spawn(&spawn).unable("start a daemon")?;
+    }
+    Ok(())
 }
 
 fn prepare(command: &[OsString]) -> Result<(), Fault> {

@@ -28,7 +28,7 @@ fn main() {
         without_privilege_inside();
         return;
     }
-    let trials: [(&str, Run); 21] = [
+    let trials: [(&str, Run); 22] = [
         ("exit_codes", exit_codes),
         ("streams", streams),
         ("nothing_lasts", nothing_lasts),
@@ -49,6 +49,7 @@ fn main() {
         ("dropping_kills_everything", dropping_kills_everything),
         ("terminal_is_a_real_one", terminal_is_a_real_one),
         ("commands_enter", commands_enter),
+        ("bare_daemons_start", bare_daemons_start),
         ("without_privilege", without_privilege),
     ];
     let trials = trials.into_iter().map(|(name, run)| Trial::test(name, run)).collect();
@@ -272,6 +273,20 @@ fn commands_enter() -> Outcome {
     assert_eq!(says(&command.streams(Streams::Capture)), "inside\n");
     assert_eq!(container.wait()?, 42);
     assert!(container.exec(["/bin/true"]).start().is_err(), "the container is gone");
+    Ok(())
+}
+
+fn bare_daemons_start() -> Outcome {
+    let waiting = tempfile::tempdir()?;
+    let program = waiting.path().join("speak");
+    fs::write(
+        &program,
+        "#!/bin/sh\necho I am $$ in session $(cut -d ' ' -f 6 /proc/$$/stat) >/tmp/said.$$\n",
+    )?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    let script = "until [ -s /tmp/said.2 -a -s /tmp/said.3 ]; do :; done; cat /tmp/said.2 /tmp/said.3";
+    let said = says(&sh(script).layer(waiting.path()).bare_daemons(2, "/speak"));
+    assert_eq!(said, "I am 2 in session 2\nI am 3 in session 3\n");
     Ok(())
 }
 

@@ -1,12 +1,25 @@
-//! `cargo xtask bench`: measures.
+//! `cargo xtask bench`: measures.  Figures for people; no test depends on a time.
 
-use crate::{Failure, Outcome};
+mod boot;
+
+use crate::Outcome;
 
 /// The options of `cargo xtask bench`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Boot and end of a container, processes and memory, beside a pid 1 that only starts the daemons.
+    Boot(boot::Args),
+}
 
 /// Runs the subcommand.
-pub fn run(_args: Args) -> Outcome {
-    Err(Failure("bench is not built yet".into()))
+pub fn run(args: Args) -> Outcome {
+    match args.what {
+        What::Boot(args) => boot::run(args),
+    }
 }

@@ -20,16 +20,17 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// The exit code when there is no container, as of `docker run`.
 const NO_CONTAINER: u8 = 125;
 
+const HELP: &str = "\
+The container sees a copy-on-write view of DIR with the overlay laid over it: nothing that happens in it lasts, and
+nothing of it is left when it ends. As root it has all of root's rights, though: don't run strangers' programs in
+it. Without root it runs in a user namespace, where root is the only user.
+
+Ctrl-C and SIGTERM stop it as `docker stop` does, a second one kills it. With --tty, keys go to the container's
+terminal. The exit code is the container's (128 + n: killed by signal n), or 125 if it couldn't start.";
+
 /// The options of `cargo xtask run`.
-///
-/// The container sees a copy-on-write view of DIR with the overlay laid over it: nothing that happens in it lasts, and
-/// nothing of it is left when it ends.  As root it has all of root's rights, though: don't run strangers'
-/// programs in it.  Without root it runs in a user namespace, where root is the only user.
-///
-/// Ctrl-C and SIGTERM stop it as `docker stop` does, a second one kills it.  With --tty, keys go to the
-/// container's terminal.  The exit code is the container's (128 + n: killed by signal n), or 125 if it couldn't start.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = HELP)]
 pub struct Args {
     /// The root file system
     #[arg(long, value_name = "DIR", default_value = "/")]

@@ -1,0 +1,239 @@
+//! `cargo xtask bench boot`: how long a container takes to its command and from there to its end, and what it costs.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use sandbox::{Container, Sandbox, Streams};
+
+use crate::{Failure, Outcome, dist};
+
+const HELP: &str = "\
+A container with so many s6-rc longruns, each an s6-pause, is booted with default settings on an otherwise empty
+root. Columns, the times being medians over the rounds:
+
+  to CMD        from the execution of /init to the first line of a command that says `up` and exits
+  bare          the same from a pid 1 that only starts the daemons, directly, and then executes the command: no
+                init can be faster. Both boot in turns, so that a change of the machine's mood meets both
+  ratio         to CMD by bare
+  to gone       from that line to the end of the container's last process
+  processes     beside the daemons and the command, while the command runs
+  private, PSS  memory of these processes: private dirty pages, proportional set size
+
+A budget of the design stands in parentheses.";
+
+/// The options of `cargo xtask bench boot`.
+#[derive(clap::Args)]
+#[command(after_help = HELP)]
+pub struct Args {
+    /// How often to boot each
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How many services
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [0, 100, 500])]
+    services: Vec<u32>,
+}
+
+const DAEMON: &str = "/command/s6-pause";
+const ECHO: &str = "/command/s6-echo";
+
+/// Runs the subcommand.
+pub fn run(args: Args) -> Outcome {
+    let distribution = dist::root()?;
+    let unable = |why: std::io::Error| Failure(format!("unable to measure: {why}"));
+    println!(
+        "{:>8}  {:>17} {:>9} {:>6}  {:>16}  {:>13}  {:>16} {:>9}",
+        "services", "to CMD", "bare", "ratio", "to gone", "processes", "private", "PSS"
+    );
+    for count in &args.services {
+        let bench = Bench::new(*count, distribution.clone()).map_err(unable)?;
+        println!("{}", bench.measure(args.rounds).map_err(unable)?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Containers with the same services.
+struct Bench {
+    count: u32,
+    distribution: PathBuf,
+    root: tempfile::TempDir,
+}
+
+/// Time to the command, and from there to the end.
+struct Times {
+    up: Duration,
+    gone: Duration,
+}
+
+/// What stands beside the daemons and the command; sizes in KiB.
+#[derive(Default)]
+struct Cost {
+    processes: u32,
+    private: u64,
+    proportional: u64,
+}
+
+impl Bench {
+    fn new(count: u32, distribution: PathBuf) -> std::io::Result<Self> {
+        let root = tempfile::tempdir()?;
+        let overlay = root.path().join("etc/s6-overlay");
+        let contents = overlay.join("user-bundles.d/user/contents.d");
+        fs::create_dir_all(&contents)?;
+        for number in 0..count {
+            let name = format!("daemon-{number}");
+            let definition = overlay.join("s6-rc.d").join(&name);
+            fs::create_dir_all(definition.join("dependencies.d"))?;
+            fs::write(definition.join("dependencies.d/base"), "")?;
+            fs::write(definition.join("type"), "longrun\n")?;
+            fs::write(definition.join("run"), format!("#!/command/execlineb -P\n{DAEMON}\n"))?;
+            fs::write(contents.join(name), "")?;
+        }
+        Ok(Self { count, distribution, root })
+    }
+
+    fn measure(&self, rounds: u32) -> std::io::Result<String> {
+        let (mut ups, mut bares, mut ratios, mut ends) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let up = self.sandbox(&["/init", ECHO, "up"]);
+        let bare = self.sandbox(&[ECHO, "up"]).bare_daemons(self.count, DAEMON);
+        for _ in 0..rounds {
+            let (ours, plain) = (time(&up)?, time(&bare)?);
+            ups.push(ours.up.as_secs_f64());
+            bares.push(plain.up.as_secs_f64());
+            ratios.push(ours.up.as_secs_f64() / plain.up.as_secs_f64());
+            ends.push(ours.gone.as_secs_f64());
+        }
+        let cost = self.cost()?;
+        let budget = match self.count {
+            0 => "(6)",
+            100 => "(30)",
+            500 => "(150)",
+            _ => "",
+        };
+        Ok(format!(
+            "{:>8}  {:>11} {budget:<5} {:>9} {:>6.1}  {:>11} (30)  {:>9} (1)  {:>9} (2048) {:>5} KiB",
+            self.count,
+            milliseconds(median(ups)),
+            milliseconds(median(bares)),
+            median(ratios),
+            milliseconds(median(ends)),
+            cost.processes,
+            format!("{} KiB", cost.private),
+            cost.proportional,
+        ))
+    }
+
+    fn sandbox(&self, command: &[&str]) -> Sandbox {
+        Sandbox::new(self.root.path(), command)
+            .layer(&self.distribution)
+            .env("PATH", "/usr/bin:/bin")
+            .streams(Streams::Together)
+    }
+
+    fn cost(&self) -> std::io::Result<Cost> {
+        let command = ["/init", "/command/foreground", " /command/s6-echo", " up", "", DAEMON];
+        let (container, _lines, _) = started(&self.sandbox(&command))?;
+        // The command has spoken, but may not be in its last form yet: looks until two agree.
+        let mut last = Cost::of(&container)?;
+        loop {
+            std::thread::sleep(Duration::from_millis(50));
+            let cost = Cost::of(&container)?;
+            if cost.processes == last.processes {
+                return Ok(cost);
+            }
+            last = cost;
+        }
+    }
+}
+
+impl Cost {
+    fn of(container: &Container) -> std::io::Result<Self> {
+        let mut cost = Cost::default();
+        for pid in processes_of(container)? {
+            let directory = Path::new("/proc").join(pid.to_string());
+            // A process may end meanwhile; then it costs nothing.
+            let (Ok(line), Ok(memory)) =
+                (fs::read(directory.join("cmdline")), fs::read_to_string(directory.join("smaps_rollup")))
+            else {
+                continue;
+            };
+            // Daemons and the command, some of them on the last steps of their way.
+            if [DAEMON, ECHO, "./run"]
+                .iter()
+                .any(|word| line.split(|b| *b == 0).any(|w| w == word.as_bytes()))
+            {
+                continue;
+            }
+            let field = |name: &str| -> u64 {
+                let value = memory.lines().find_map(|line| line.strip_prefix(name));
+                value.and_then(|v| v.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+            };
+            cost.processes += 1;
+            cost.private += field("Private_Dirty:");
+            cost.proportional += field("Pss:");
+        }
+        Ok(cost)
+    }
+}
+
+/// The processes in the container's pid namespace.
+fn processes_of(container: &Container) -> std::io::Result<Vec<u32>> {
+    let namespace = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid"));
+    let own = namespace(container.pid())?;
+    let pids = fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(pids.filter(|pid| namespace(*pid).is_ok_and(|other| other == own)).collect())
+}
+
+/// What a container says.
+type Lines = BufReader<fs::File>;
+
+/// Starts a container and waits for its line `up`; gives the time that took.
+fn started(sandbox: &Sandbox) -> std::io::Result<(Container, Lines, Duration)> {
+    let mut container = sandbox.start()?;
+    let mut lines =
+        BufReader::new(fs::File::from(container.take_stdout().ok_or(std::io::ErrorKind::BrokenPipe)?));
+    let mut said = String::new();
+    loop {
+        let before = said.len();
+        if lines.read_line(&mut said)? == 0 {
+            return Err(std::io::Error::other(format!("the container ended early:\n{said}")));
+        }
+        if said.get(before..) == Some("up\n") {
+            let took = container.age();
+            return Ok((container, lines, took));
+        }
+    }
+}
+
+fn time(sandbox: &Sandbox) -> std::io::Result<Times> {
+    let (mut container, mut lines, up) = started(sandbox)?;
+    let start = Instant::now();
+    // A full pipe would hold the stop up.
+    std::io::copy(&mut lines, &mut std::io::sink())?;
+    container.wait()?;
+    Ok(Times { up, gone: start.elapsed() })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+    if values.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.wrapping_sub(1)), at(middle)) }
+}
+
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.1} ms", seconds * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(milliseconds(0.01234), "12.3 ms");
+    }
+}
