@@ -114,13 +114,10 @@ pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Err
             Ok(found) => {
                 if rustix::fs::accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS).is_err() {
                     denied = true;
-                } else if found.is_some() && found == own_identity() {
-                    // What comes before it in PATH could be executed, so it has to be tried.
-                    if files.is_empty() {
-                        return Ok(Target::Tool(tool));
-                    }
-                    files.push(file);
+                } else if found.is_some() && found == own_identity() && files.is_empty() {
+                    return Ok(Target::Tool(tool));
                 } else {
+                    // Also this binary, if something that could be executed comes before it in PATH.
                     files.push(file);
                 }
             }
@@ -217,6 +214,58 @@ mod tests {
         assert_eq!(files(b"x", Some(b"/a::b")), "/a/x x b/x", "an empty element is the current directory");
         assert_eq!(files(b"./x", Some(b"/a")), "./x");
         assert_eq!(files(b"x", None), "/usr/bin/x /bin/x");
+    }
+
+    static CHAINED: Tool = Tool {
+        name: "chained",
+        summary: "",
+        operands: "",
+        options: &[],
+        role: Role::Chain,
+        main: |_| Ok(Next::SUCCESS),
+    };
+
+    fn found(argv0: &str, path: &str) -> String {
+        let argv = vec![argv0.as_bytes().to_vec()];
+        let program = Program { file: b"chained".to_vec(), argv, env: Env::new() };
+        match find(&program, Some(path.as_bytes())) {
+            Ok(Target::Tool(tool)) => format!("tool {}", tool.name),
+            Ok(Target::Files(files)) => files.iter().map(|f| diag::show(f)).collect::<Vec<_>>().join(" "),
+            Err(e) => sys::strerror(e),
+        }
+    }
+
+    #[test]
+    fn only_what_exec_would_start_is_entered() {
+        set_table(|name| (name == b"chained").then_some(&CHAINED));
+        let top = tempfile::tempdir().unwrap();
+        let dir = |name: &str| {
+            let dir = top.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            dir.join("chained")
+        };
+        let (own, other, plain) = (dir("own"), dir("other"), dir("plain"));
+        std::os::unix::fs::symlink(std::fs::read_link("/proc/self/exe").unwrap(), &own).unwrap();
+        std::os::unix::fs::symlink("/bin/sh", &other).unwrap();
+        std::fs::write(&plain, "no program").unwrap();
+        let t = top.path().display();
+        assert_eq!(found("chained", &format!("{t}/none:{t}/own:{t}/other")), "tool chained");
+        assert_eq!(
+            found("chained", &format!("{t}/plain:{t}/own")),
+            "tool chained",
+            "what can't be executed is passed"
+        );
+        assert_eq!(
+            found("chained", &format!("{t}/other:{t}/own")),
+            format!("{t}/other/chained {t}/own/chained")
+        );
+        assert_eq!(
+            found("unknown", &format!("{t}/own")),
+            format!("{t}/own/chained"),
+            "argv[0] names the tool"
+        );
+        assert_eq!(found("chained", &format!("{t}/none")), sys::strerror(Errno::NOENT));
+        assert_eq!(found("chained", &format!("{t}/plain")), sys::strerror(Errno::ACCESS));
     }
 
     #[test]
