@@ -50,6 +50,7 @@ mod s6_svunlink;
 mod s6_svwait;
 mod s6_tai64n;
 mod s6_tai64nlocal;
+mod ucspilogd;
 
 use crate::clock::{self, Moment};
 use rustix::event::{PollFd, Timespec, poll};
@@ -113,6 +114,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_svwait::TOOL,
     &s6_tai64n::TOOL,
     &s6_tai64nlocal::TOOL,
+    &ucspilogd::TOOL,
 ];
 
 /// The moment that is so many milliseconds from now; never for 0 or nothing.
