@@ -78,12 +78,13 @@ fn main(call: &mut Call) -> Outcome {
     let mut indexes = Vec::new();
     for action in script.stages.iter().flat_map(|stage| &stage.actions) {
         if let Target::Dir(spec) = &action.to {
-            let opened = LogDir::open(spec.clone())?;
-            // One directory under several names, or named twice, has one state.
-            let known = dirs.iter().position(|d| d.identity() == opened.identity());
+            // A directory that is named twice has one state.  It must not be opened again: closing the lock would
+            // release it.
+            let identity = rustix::fs::stat(spec.path.as_slice()).ok().map(|st| (st.st_dev, st.st_ino));
+            let known = identity.and_then(|i| dirs.iter().position(|d| d.identity() == Some(i)));
             indexes.push(known.unwrap_or(dirs.len()));
             if known.is_none() {
-                dirs.push(opened);
+                dirs.push(LogDir::open(spec.clone())?);
             }
         }
     }
