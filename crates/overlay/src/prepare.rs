@@ -128,8 +128,8 @@ fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
             if owner.privileged { rustix::mount::mount_remount(RUN, wanted, c"") } else { Err(Errno::PERM) };
         if done.is_err() {
             voice.warn(
-                "/run is mounted noexec and can't be remounted: scripts of services can't run from there; \
-                 mount it with the exec option",
+                "/run is mounted noexec and can't be remounted: the run and finish scripts of services still work, \
+                 but nothing else there can be executed",
             );
         }
     }

@@ -3,7 +3,7 @@
 use super::definition::ServiceDir;
 use super::directory::{self, Hold};
 use super::machine::{Action, Event, Machine, Now};
-use super::{exec_failure, tally};
+use super::{exec_failure, noexec, tally};
 use crate::clock;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -355,6 +355,20 @@ impl Service {
         }
     }
 
+    /// Starts a program; a script of this directory, which is given with its arguments, also where it may not be executed.
+    fn execute(&self, what: Spawn<'_>, script: Option<(&str, &[&[u8]])>) -> Result<Pid, Errno> {
+        let refused = match spawn(&what) {
+            Err(Errno::ACCESS) => Errno::ACCESS,
+            done => return done,
+        };
+        let words = script.and_then(|(name, arguments)| noexec::around(self.dir.as_fd(), name, arguments));
+        let Some((words, file)) = words.as_ref().and_then(|w| Some((w, w.first()?))) else {
+            return Err(refused);
+        };
+        let argv = Strings::new(words)?;
+        spawn(&Spawn { file, argv: &argv, ..what })
+    }
+
     /// Executes `run`; an error is printed, and tells whether to try again.
     fn spawn_run(&self, launch: &Launch) -> Result<(u32, Option<OwnedFd>), bool> {
         let limit = launch.open_files.current.unwrap_or(u64::MAX);
@@ -389,7 +403,9 @@ impl Service {
             fds.push((writer.as_fd(), *n));
         }
         let plain = launch.plain(Some(self.dir.as_fd()), &file, &argv, &fds);
-        match spawn(&Spawn { session: true, pid_namespace, ..plain }) {
+        let words = [self.name.as_slice()];
+        let script = number.is_none().then_some(("run", &words[..]));
+        match self.execute(Spawn { session: true, pid_namespace, ..plain }, script) {
             Ok(pid) => Ok((pid.as_raw_nonzero().get().unsigned_abs(), pipe.map(|(r, _, _)| r))),
             Err(e) => Err(wait("spawn ./run", &exec_failure::explain(self.dir.as_fd(), "run", e))),
         }
@@ -424,7 +440,8 @@ impl Service {
         };
         let fds = self.descriptors(launch);
         let plain = launch.plain(Some(self.dir.as_fd()), b"./finish", &argv, &fds);
-        match spawn(&Spawn { session: true, ..plain }) {
+        let words = [code, signal, self.name.as_slice(), pid];
+        match self.execute(Spawn { session: true, ..plain }, Some(("finish", &words))) {
             Ok(pid) => Event::FinishStarted(pid.as_raw_nonzero().get().unsigned_abs()),
             Err(e) => {
                 let reason = exec_failure::explain(self.dir.as_fd(), "finish", e);
