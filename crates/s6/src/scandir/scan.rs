@@ -228,15 +228,20 @@ impl Host {
     fn begin_in(&mut self, number: usize, dir: OwnedFd) {
         let now = clock::now();
         let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
-        let last = u64::try_from(dir.as_raw_fd()).unwrap_or_default();
-        if last.saturating_add(RESERVE) >= limit {
+        // The copy has the lowest number that is free.
+        let copy = match rustix::io::fcntl_dupfd_cloexec(&dir, 0) {
+            Ok(copy) => copy,
+            Err(e) => return self.begin_failed(number, &Fatal::unable("open its files", e)),
+        };
+        let lowest = u64::try_from(copy.as_raw_fd()).unwrap_or_default();
+        if lowest.saturating_add(RESERVE) >= limit {
             let text = format!("too few descriptors are left: the limit on open files is {limit}");
             return self.begin_failed(number, &Fatal::new(111, text));
         }
         let Some(slot) = self.roster.get_mut(number) else { return };
         slot.begun = now;
         slot.again = None;
-        if let Err(e) = name_pipes(slot, &mut self.pipes, &dir) {
+        if let Err(e) = name_pipes(slot, &mut self.pipes, copy) {
             return self.begin_failed(number, &Fatal::unable("make its pipes", e));
         }
         let stdio = stdio(slot, self.config.console.as_ref());
@@ -285,8 +290,8 @@ impl Host {
 }
 
 /// Takes hold of the pipes that the service's files name.
-fn name_pipes(slot: &mut Slot, pipes: &mut super::pipes::NamedPipes, dir: &OwnedFd) -> Result<(), Errno> {
-    let dir = ServiceDir::new(rustix::io::fcntl_dupfd_cloexec(dir, 0)?, &slot.name);
+fn name_pipes(slot: &mut Slot, pipes: &mut super::pipes::NamedPipes, dir: OwnedFd) -> Result<(), Errno> {
+    let dir = ServiceDir::new(dir, &slot.name);
     let mut pipe = |file| dir.pipe_name(file).map(|name| pipes.get(&name)).transpose();
     slot.named_input = pipe("pipe-in")?;
     slot.named_output = pipe("pipe-out")?;
