@@ -5,9 +5,12 @@
 use crate::database::Id;
 use crate::engine::Engine;
 use crate::live::Live;
+use crate::longrun::Trouble;
+use crate::oneshot::Answer;
 use crate::plan::{Direction, Plan};
 use rustix::fd::BorrowedFd;
 use s6::clock::Moment;
+use sys::process::Ended;
 use tool::{Call, Env, Fatal};
 
 /// Where oneshots' scripts run.
@@ -70,6 +73,30 @@ pub enum Failure {
     Permanent,
     /// The change was interrupted.
     Interrupted,
+}
+
+impl Failure {
+    /// Why a longrun's transition failed.
+    pub(crate) fn of_trouble(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotSupervised => Self::Unable("no supervisor runs on its service directory".into()),
+            Trouble::Permanent => Self::Permanent,
+            Trouble::NoDescriptors => Self::Unable("no descriptors are left".into()),
+            Trouble::Failed(e) => Self::Unable(format!("its supervisor can't be used: {}", sys::strerror(e))),
+        }
+    }
+
+    /// Why a script's end is a failure; `None` if it isn't.
+    pub(crate) fn of_answer(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Ended(Ended::Exited(0)) => None,
+            Answer::Ended(Ended::Exited(code)) => Some(Self::Exited(code)),
+            Answer::Ended(Ended::Killed(signal)) => Some(Self::Killed(signal)),
+            Answer::NotRun(e) => {
+                Some(Self::Unable(format!("its script could not be run: {}", sys::strerror(e))))
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Failure {

@@ -9,7 +9,7 @@ use crate::database::{Id, Service};
 use crate::folder::{create, join};
 use crate::live::Live;
 use crate::longrun::{self, Progress, Transition, Trouble};
-use crate::oneshot::{Answer, Request, Script, TERMINATE, ask_host};
+use crate::oneshot::{Answer, Request, Script, TERMINATE, ask_host, read_answer};
 use crate::plan::{Direction, Plan, Step};
 use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,7 +21,7 @@ use s6::control::{self, SUPERVISE};
 use s6::watch::Watch;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
-use sys::process::{Ended, reap_one};
+use sys::process::reap_one;
 use sys::signal::{self, Set, SignalFd};
 use tool::{Fatal, OrUnable, diag::show};
 
@@ -255,7 +255,7 @@ impl<'a> Engine<'a> {
             let servicedir = self.live.servicedir(id);
             return match control::send(&servicedir, SUPERVISE, b"l") {
                 Ok(()) => Ok(None),
-                Err(e) => Err(Some(trouble_text(longrun::undelivered(e)))),
+                Err(e) => Err(Some(Failure::of_trouble(longrun::undelivered(e)))),
             };
         }
         let up = self.is_up();
@@ -266,7 +266,7 @@ impl<'a> Engine<'a> {
                 Ok(Some(Running::Longrun(transition)))
             }
             Err(Trouble::NoDescriptors) => Err(None),
-            Err(trouble) => Err(Some(trouble_text(trouble))),
+            Err(trouble) => Err(Some(Failure::of_trouble(trouble))),
         }
     }
 
@@ -274,7 +274,7 @@ impl<'a> Engine<'a> {
     fn begin_oneshot(&mut self, id: Id) -> Result<Option<Running>, Option<Failure>> {
         self.start_script(id).map_err(|e| match e {
             Errno::MFILE | Errno::NFILE | Errno::AGAIN => None,
-            e => answer_failure(Answer::NotRun(e)),
+            e => Failure::of_answer(Answer::NotRun(e)),
         })
     }
 
@@ -430,7 +430,7 @@ impl<'a> Engine<'a> {
             match transition.hear(&letters) {
                 Progress::Waiting => {}
                 Progress::Done => self.succeed(id)?,
-                Progress::Failed(trouble) => self.fail(id, trouble_text(trouble)),
+                Progress::Failed(trouble) => self.fail(id, Failure::of_trouble(trouble)),
             }
         }
         Ok(())
@@ -462,7 +462,7 @@ impl<'a> Engine<'a> {
     }
 
     fn script_ended(&mut self, id: Id, answer: Answer) -> Result<(), Fatal> {
-        match answer_failure(answer) {
+        match Failure::of_answer(answer) {
             None => self.succeed(id)?,
             Some(failure) => self.fail(id, failure),
         }
@@ -553,37 +553,6 @@ impl Drop for Engine<'_> {
 
 fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
     epoll::add(poller, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)
-}
-
-fn trouble_text(trouble: Trouble) -> Failure {
-    match trouble {
-        Trouble::NotSupervised => Failure::Unable("no supervisor runs on its service directory".into()),
-        Trouble::Permanent => Failure::Permanent,
-        Trouble::NoDescriptors => Failure::Unable("no descriptors are left".into()),
-        Trouble::Failed(e) => Failure::Unable(format!("its supervisor can't be used: {}", sys::strerror(e))),
-    }
-}
-
-/// Why a script's end is a failure; `None` if it isn't.
-pub(crate) fn answer_failure(answer: Answer) -> Option<Failure> {
-    match answer {
-        Answer::Ended(Ended::Exited(0)) => None,
-        Answer::Ended(Ended::Exited(code)) => Some(Failure::Exited(code)),
-        Answer::Ended(Ended::Killed(signal)) => Some(Failure::Killed(signal)),
-        Answer::NotRun(e) => {
-            Some(Failure::Unable(format!("its script could not be run: {}", sys::strerror(e))))
-        }
-    }
-}
-
-/// Reads what the host's runner says; its silent end counts as a script that could not be run.
-pub(crate) fn read_answer(socket: BorrowedFd<'_>) -> Answer {
-    let mut bytes = [0; 2];
-    match rustix::io::retry_on_intr(|| rustix::io::read(socket, &mut bytes)) {
-        Ok(2) => Answer::decode(&bytes).unwrap_or(Answer::NotRun(Errno::PROTO)),
-        Ok(_) => Answer::NotRun(Errno::PIPE),
-        Err(e) => Answer::NotRun(e),
-    }
 }
 
 /// Asks a script to end.

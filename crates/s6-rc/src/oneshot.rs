@@ -270,6 +270,16 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<(Request, Vec<OwnedFd>), Errn
     Request::decode(&bytes).map(|request| (request, fds)).ok_or(Errno::PROTO)
 }
 
+/// Reads what the host's runner says; its silent end counts as a script that could not be run.
+pub(crate) fn read_answer(socket: BorrowedFd<'_>) -> Answer {
+    let mut bytes = [0; 2];
+    match rustix::io::retry_on_intr(|| rustix::io::read(socket, &mut bytes)) {
+        Ok(2) => Answer::decode(&bytes).unwrap_or(Answer::NotRun(Errno::PROTO)),
+        Ok(_) => Answer::NotRun(Errno::PIPE),
+        Err(e) => Answer::NotRun(e),
+    }
+}
+
 /// The length of the netstring that begins with these bytes, its punctuation included; `None` as long as the bytes
 /// don't tell.
 fn total(bytes: &[u8]) -> Result<Option<usize>, Errno> {

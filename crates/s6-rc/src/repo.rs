@@ -272,6 +272,13 @@ impl Repo {
         let unable = || format!("symlink {}", show(link_path));
         let dir = open_directory(CWD, dir).or_unable(unable)?;
         let before = rustix::fs::readlinkat(&dir, name, Vec::new()).ok().map(|t| t.into_bytes());
+        if let Some(old) = &before
+            && tree::same(dir.as_fd(), old, &database).unwrap_or(false)
+        {
+            // Nothing has changed: what was made of the old one stays up to date.
+            tree::remove(dir.as_fd(), &database).or_unable(unable)?;
+            return Ok(None);
+        }
         link(dir.as_fd(), &database, name).or_unable(unable)?;
         Ok(before)
     }

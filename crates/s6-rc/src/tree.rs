@@ -1,6 +1,6 @@
-//! Whole trees: copied with owners and modes, and removed.
+//! Whole trees: copied with owners and modes, compared, and removed.
 
-use crate::folder::{Kind, entries, open_directory};
+use crate::folder::{Kind, entries, join, open_directory};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
@@ -85,6 +85,49 @@ pub(crate) fn copy(
     copy_at(from, name, to, as_name, DEPTH)
 }
 
+fn same_at(at: BorrowedFd<'_>, a: &[u8], b: &[u8], depth: u32) -> Result<bool, Errno> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    let (st, other) = (rustix::fs::statat(at, a, flags)?, rustix::fs::statat(at, b, flags)?);
+    if (st.st_mode, st.st_uid, st.st_gid) != (other.st_mode, other.st_uid, other.st_gid) {
+        return Ok(false);
+    }
+    match FileType::from_raw_mode(st.st_mode) {
+        FileType::RegularFile => {
+            let read = |name| crate::folder::read(at, name, usize::MAX);
+            Ok(st.st_size == other.st_size && read(a)? == read(b)?)
+        }
+        FileType::Symlink => {
+            let read = |name| rustix::fs::readlinkat(at, name, Vec::new());
+            Ok(read(a)? == read(b)?)
+        }
+        FileType::Directory => {
+            let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
+            let names = |name| -> Result<Vec<Vec<u8>>, Errno> {
+                let found = entries(open_directory(at, name)?.as_fd())?;
+                let mut names: Vec<_> = found.into_iter().map(|e| e.name).collect();
+                names.sort();
+                Ok(names)
+            };
+            let (list, other) = (names(a)?, names(b)?);
+            if list != other {
+                return Ok(false);
+            }
+            for name in list {
+                if !same_at(at, &join(a, &name), &join(b, &name), below)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        _ => Ok(st.st_rdev == other.st_rdev),
+    }
+}
+
+/// Whether two trees have the same names, modes, owners and contents.
+pub(crate) fn same(at: BorrowedFd<'_>, a: &[u8], b: &[u8]) -> Result<bool, Errno> {
+    same_at(at, a, b, DEPTH)
+}
+
 fn remove_at(at: BorrowedFd<'_>, name: &[u8], depth: u32) -> Result<(), Errno> {
     match rustix::fs::unlinkat(at, name, AtFlags::empty()) {
         Err(Errno::NOENT) => return Ok(()),
@@ -128,6 +171,9 @@ mod tests {
         assert_eq!(std::fs::read(top.join("b/sub/f")).unwrap(), b"text");
         assert_eq!(std::fs::metadata(top.join("b/sub/f")).unwrap().permissions().mode() & 0o7777, 0o4711);
         assert_eq!(std::fs::read_link(top.join("b/link")).unwrap(), std::path::Path::new("nowhere"));
+        assert!(same(fd.as_fd(), b"a", b"b").unwrap());
+        std::fs::write(top.join("b/sub/f"), "TEXT").unwrap();
+        assert!(!same(fd.as_fd(), b"a", b"b").unwrap());
         remove(fd.as_fd(), b"b").unwrap();
         assert!(!top.join("b").exists());
         remove(fd.as_fd(), b"b").unwrap();
