@@ -206,6 +206,6 @@ pub fn reload(live: &mut Live, selected: &[bool], options: &Options<'_>) -> Resu
     let none = vec![false; database.len()];
     let plan = Plan::new(&database, Direction::Up, live.up(), none, false);
     let mut engine = Engine::new(live, options, plan)?;
-    engine.reload(&ids)?;
+    engine.reload(&ids);
     engine.run()
 }

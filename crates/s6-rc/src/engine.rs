@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal};
 use s6::clock::{self, Moment};
 use s6::control::{self, SUPERVISE};
 use s6::watch::Watch;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 use sys::process::reap_one;
 use sys::signal::{self, Set, SignalFd};
@@ -92,8 +92,10 @@ pub(crate) struct Engine<'a> {
     listeners: HashMap<usize, Id>,
     deadlines: BTreeSet<(Moment, Id)>,
     failures: Vec<(Id, Failure)>,
-    /// Waits until descriptors are free again.
-    delayed: Vec<Id>,
+    /// Transitions that may begin.
+    queue: VecDeque<Id>,
+    /// How many may be on their way at once: each takes a descriptor.
+    room: usize,
     scandir: Option<Vec<u8>>,
 }
 
@@ -122,7 +124,8 @@ impl<'a> Engine<'a> {
             listeners: HashMap::new(),
             deadlines: BTreeSet::new(),
             failures: Vec::new(),
-            delayed: Vec::new(),
+            queue: VecDeque::new(),
+            room: room(),
             scandir: None,
         })
     }
@@ -140,13 +143,10 @@ impl<'a> Engine<'a> {
         self.options.call.info(&format!("{dry}service {}{text}", self.name(id)));
     }
 
-    /// Begins to reload these services.
-    ///
-    /// # Errors
-    /// As [`Engine::run`].
-    pub(crate) fn reload(&mut self, ids: &[Id]) -> Result<(), Fatal> {
+    /// Makes it an engine that reloads these services.
+    pub(crate) fn reload(&mut self, ids: &[Id]) {
         self.work = Work::Reload;
-        ids.iter().try_for_each(|id| self.begin(*id))
+        self.queue.extend(ids);
     }
 
     /// Carries the plan out.
@@ -179,15 +179,26 @@ impl<'a> Engine<'a> {
     }
 
     fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.delayed.is_empty()
+        self.running.is_empty() && self.queue.is_empty()
+    }
+
+    /// The next thing to do: what the plan says, as long as there is room for more.
+    fn next_step(&mut self) -> Option<Step> {
+        while let Some(step) = self.plan.next_step() {
+            match step {
+                Step::Begin(id) => self.queue.push_back(id),
+                other => return Some(other),
+            }
+        }
+        if self.running.len() >= self.room {
+            return None;
+        }
+        self.queue.pop_front().map(Step::Begin)
     }
 
     /// Begins everything that may begin.
     fn take_steps(&mut self) -> Result<(), Fatal> {
-        for id in std::mem::take(&mut self.delayed) {
-            self.begin(id)?;
-        }
-        while let Some(step) = self.plan.next_step() {
+        while let Some(step) = self.next_step() {
             match step {
                 Step::Begin(id) => {
                     if self.options.verbosity >= 2 {
@@ -233,7 +244,11 @@ impl<'a> Engine<'a> {
             Err(None) if self.running.is_empty() => {
                 self.fail(id, Failure::Unable("no descriptors or processes are left".into()));
             }
-            Err(None) => self.delayed.push(id),
+            Err(None) => {
+                // What runs now is as much as there is room for.
+                self.room = self.running.len();
+                self.queue.push_front(id);
+            }
             Err(Some(failure)) => self.fail(id, failure),
         }
         Ok(())
@@ -493,7 +508,7 @@ impl<'a> Engine<'a> {
             self.options.call.warn("interrupted: beginning nothing more");
         }
         self.plan.stop();
-        for id in std::mem::take(&mut self.delayed) {
+        for id in std::mem::take(&mut self.queue) {
             self.fail(id, Failure::Interrupted);
         }
         let longruns: Vec<Id> = self
@@ -549,6 +564,12 @@ impl Drop for Engine<'_> {
             signal::set_mask(mask);
         }
     }
+}
+
+/// How many transitions the limit on open files has room for, with some to spare for short uses.
+fn room() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)).saturating_sub(32).max(8)
 }
 
 fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {

@@ -195,6 +195,15 @@ impl Live {
     }
 }
 
+impl Drop for Live {
+    /// Gives the lock back at once: a child that has only just been started may have a copy of its descriptor still.
+    fn drop(&mut self) {
+        if let Some(lock) = &self.lock {
+            let _ = rustix::fs::flock(lock, FlockOperation::Unlock);
+        }
+    }
+}
+
 /// Selects the atomic services that names stand for, as one flag for each service.
 ///
 /// # Errors

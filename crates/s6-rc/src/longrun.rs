@@ -62,8 +62,15 @@ pub(crate) enum Progress {
 pub(crate) fn undelivered(e: Undelivered) -> Trouble {
     match e {
         Undelivered::NobodyListens | Undelivered::NotThere => Trouble::NotSupervised,
-        Undelivered::Failed(Errno::NOENT) => Trouble::NotSupervised,
-        Undelivered::Failed(e) => Trouble::Failed(e),
+        Undelivered::Failed(e) => failed(e),
+    }
+}
+
+fn failed(e: Errno) -> Trouble {
+    match e {
+        Errno::NOENT => Trouble::NotSupervised,
+        Errno::MFILE | Errno::NFILE => Trouble::NoDescriptors,
+        e => Trouble::Failed(e),
     }
 }
 
@@ -88,12 +95,8 @@ impl Transition {
             true => Goal::Up,
         };
         // Listening comes first: whatever changes from here on is heard.
-        let index = watch.add(&join(&servicedir, b"event")).map_err(|e| match e {
-            Errno::NOENT => Trouble::NotSupervised,
-            Errno::MFILE | Errno::NFILE => Trouble::NoDescriptors,
-            e => Trouble::Failed(e),
-        })?;
-        let told = reached(&servicedir, goal).map_err(Trouble::Failed).and_then(|there| {
+        let index = watch.add(&join(&servicedir, b"event")).map_err(failed)?;
+        let told = reached(&servicedir, goal).map_err(failed).and_then(|there| {
             control::send(&servicedir, SUPERVISE, if up { b"u" } else { b"d" }).map_err(undelivered)?;
             Ok(there)
         });
