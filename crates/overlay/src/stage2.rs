@@ -3,15 +3,14 @@
 //! The child is called with the number of a descriptor and the CMD.  Just before it becomes the CMD it writes a byte
 //! there.  SIGTERM before that moment means: start nothing more, let what runs finish, exit.
 
-use crate::layout::{DATABASE, LIVE, RUN_S6, SCANDIR, SOURCES, WORKDIR};
+use crate::child;
+use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES, WORKDIR};
 use crate::settings::{Settings, split_words};
-use crate::{child, tree};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
 use s6::clock;
 use s6_rc::change::{self, End, OnInterrupt, Oneshots};
-use s6_rc::compile::{compile, print_report};
+use s6_rc::compile::{compile_with_bundles, print_report};
 use s6_rc::init::{self, Initialized};
 use s6_rc::plan::Direction;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,6 +19,10 @@ use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, number};
 
 /// The bundle of everything that a container starts.
 const TOP: &[u8] = b"top";
+
+/// Bundles that images fill.  In their old place, beside the services, they often lack a `type`, and the second one is
+/// often missing: there they are bundles all the same.
+const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
 
 /// Not in the table: nobody calls it by name.
 pub static TOOL: Tool = Tool {
@@ -78,7 +81,8 @@ fn run_hook(call: &Call) -> Result<(), Fatal> {
 fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
-    let report = compile(DATABASE.as_bytes(), &sources(call, &settings)?)?;
+    let (sources, implied) = sources(call, &settings);
+    let report = compile_with_bundles(DATABASE.as_bytes(), &sources, implied)?;
     print_report("s6-rc-compile", verbosity.saturating_sub(1), &report.diagnostics);
     if report.database.is_none() {
         return Err(Fatal::new(1, "the service definitions are invalid, so the container stops"));
@@ -149,8 +153,9 @@ fn is_folder(path: &[u8]) -> bool {
     stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory)
 }
 
-/// The source directories: the image's services, its user bundles, and the overlay's own.
-fn sources(call: &Call, settings: &Settings<'_>) -> Result<Vec<Vec<u8>>, Fatal> {
+/// The source directories: the image's services, its user bundles, and the overlay's own; and the bundles that need not
+/// be whole.
+fn sources(call: &Call, settings: &Settings<'_>) -> (Vec<Vec<u8>>, &'static [&'static [u8]]) {
     let image = [&settings.etc()[..], b"/s6-overlay"].concat();
     let services = [&image[..], b"/s6-rc.d"].concat();
     if is_folder(&[&services[..], b"/user"].concat()) {
@@ -160,44 +165,11 @@ fn sources(call: &Call, settings: &Settings<'_>) -> Result<Vec<Vec<u8>>, Fatal> 
                 "user bundles in {shown}/s6-rc.d are deprecated, put them into {shown}/user-bundles.d"
             ));
         }
-        return Ok(vec![with_whole_bundles(services)?, SOURCES.as_bytes().to_vec()]);
+        return (vec![services, SOURCES.as_bytes().to_vec()], USER_BUNDLES);
     }
     let bundles =
         settings.text("S6_RUNTIME_BUNDLEDIR").unwrap_or_else(|| [&image[..], b"/user-bundles.d"].concat());
-    Ok(vec![services, bundles, SOURCES.as_bytes().to_vec()])
-}
-
-/// User bundles beside the services may lack their type, or the second one altogether.  Then a copy is completed: the
-/// image's own folder may be read-only.
-fn with_whole_bundles(services: Vec<u8>) -> Result<Vec<u8>, Fatal> {
-    let path = |base: &[u8], rest: &str| [base, rest.as_bytes()].concat();
-    let is_whole = ["/user", "/user2"].iter().all(|bundle| {
-        let exists = |rest: &str| {
-            rustix::fs::statat(CWD, path(&services, &format!("{bundle}{rest}")), AtFlags::empty()).is_ok()
-        };
-        exists("/type") && (exists("/contents.d") || exists("/contents"))
-    });
-    if is_whole {
-        return Ok(services);
-    }
-    let copy = [RUN_S6.as_bytes(), b"/s6-rc.d"].concat();
-    let completed = tree::copy(&services, &copy).and_then(|()| {
-        for bundle in ["/user", "/user2"] {
-            for folder in [bundle.to_owned(), format!("{bundle}/contents.d")] {
-                match rustix::fs::mkdir(path(&copy, &folder), Mode::from(0o755)) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(e) => return Err(e),
-                }
-            }
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-            let file =
-                rustix::fs::openat(CWD, path(&copy, &format!("{bundle}/type")), flags, Mode::from(0o644))?;
-            rustix::io::write(file, b"bundle\n")?;
-        }
-        Ok(())
-    });
-    completed.or_unable(|| format!("complete the user bundles of {}", diag::show(&services)))?;
-    Ok(copy)
+    (vec![services, bundles, SOURCES.as_bytes().to_vec()], &[])
 }
 
 /// S6_CMD_USE_TERMINAL: the CMD's output goes to the terminal that its input comes from, not to a log.

@@ -28,7 +28,7 @@ pub struct Report {
 /// # Errors
 /// A source could not be read: code 111.
 pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
-    let read = source::read_sources(sources)?;
+    let read = source::read_sources(sources, &[])?;
     let mut diagnostics = read.findings;
     let database =
         graph::resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
@@ -40,10 +40,23 @@ pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
 /// # Errors
 /// A system call failed, or `destination` exists: code 111.  What is wrong with the definitions is in the report.
 pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal> {
+    compile_with_bundles(destination, sources, &[])
+}
+
+/// As [`compile`]; a service that `bundles` names is a bundle even without its `type` and contents, and an empty
+/// one if no source defines it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with_bundles(
+    destination: &[u8],
+    sources: &[Vec<u8>],
+    bundles: &[&[u8]],
+) -> Result<Report, Fatal> {
     if rustix::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(Fatal::unable(&format!("mkdir {}", show(destination)), Errno::EXIST));
     }
-    let read = source::read_sources(sources)?;
+    let read = source::read_sources(sources, bundles)?;
     let mut diagnostics = read.findings;
     let Some((database, definitions)) = graph::resolve(&read.definitions, &read.broken, &mut diagnostics)
     else {

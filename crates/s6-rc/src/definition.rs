@@ -17,6 +17,19 @@ pub(crate) struct Definition {
     pub(crate) body: Body,
 }
 
+impl Definition {
+    /// A bundle of nothing.
+    pub(crate) fn empty_bundle(name: &[u8], path: Vec<u8>) -> Self {
+        Self {
+            name: name.to_vec(),
+            path,
+            essential: false,
+            recommended: false,
+            body: Body::Bundle(Names::default()),
+        }
+    }
+}
+
 /// What depends on the type.
 #[derive(Debug)]
 pub(crate) enum Body {

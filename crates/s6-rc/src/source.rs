@@ -25,10 +25,11 @@ pub(crate) fn is_reserved(name: &[u8]) -> bool {
 }
 
 /// Reads all source directories, in the order that they are given; the services of each sorted by name.
+/// `bundles` names services that are bundles whatever their directories lack, and empty ones if they have none.
 ///
 /// # Errors
 /// A directory or file could not be read: code 111.  What is wrong inside them is in the findings.
-pub(crate) fn read_sources(sources: &[Vec<u8>]) -> Result<Sources, Fatal> {
+pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sources, Fatal> {
     let mut all = Sources::default();
     for source in sources {
         let mut folder = Folder::open(CWD, source, source.clone())?;
@@ -55,13 +56,20 @@ pub(crate) fn read_sources(sources: &[Vec<u8>]) -> Result<Sources, Fatal> {
             } else {
                 let service = Folder::open(folder.fd.as_fd(), &entry.name, path)?;
                 let mut reader = Reader { folder: service, findings: &mut all.findings };
-                match reader.definition(&entry.name)? {
+                let implied = bundles.contains(&entry.name.as_slice());
+                match reader.definition(&entry.name, implied)? {
                     Some(definition) => all.definitions.push(definition),
                     None => {
                         all.broken.insert(entry.name.clone());
                     }
                 }
             }
+        }
+    }
+    for name in bundles {
+        if !all.broken.contains(*name) && all.definitions.iter().all(|d| d.name != *name) {
+            let path = sources.first().map_or_else(|| name.to_vec(), |source| join(source, name));
+            all.definitions.push(Definition::empty_bundle(name, path));
         }
     }
     Ok(all)
@@ -95,7 +103,13 @@ impl Reader<'_> {
         self.folder.text(file.as_bytes())
     }
 
-    fn definition(&mut self, name: &[u8]) -> Result<Option<Definition>, Fatal> {
+    /// The definition, or nothing if it has errors; `implied`: it is a bundle without having to say so.
+    fn definition(&mut self, name: &[u8], implied: bool) -> Result<Option<Definition>, Fatal> {
+        if implied {
+            let contents = self.list("contents.d", "contents")?.unwrap_or_default();
+            let bundle = Definition::empty_bundle(name, self.folder.path.clone());
+            return Ok(Some(Definition { body: Body::Bundle(contents), ..bundle }));
+        }
         let Some(text) = self.text("type")? else {
             let advice = "every definition directory needs a file type with oneshot, longrun or bundle in it";
             self.add(self.error("", "there is no type file").advice(advice));

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use s6_rc::compile::{Report, check, compile};
+use s6_rc::compile::{Report, check, compile, compile_with_bundles};
 use s6_rc::database::Body;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::decode;
@@ -54,6 +54,16 @@ impl Sources {
 }
 
 const RUN: &str = "#!/bin/sh\nexec sleep 9\n";
+
+#[test]
+fn implied_bundles_need_no_type_and_no_directory() {
+    let s = Sources::new(&[("one/type", "oneshot"), ("one/up", "true"), ("user/contents.d/one", "")]);
+    assert!(s.compile().database.is_none());
+    let report = compile_with_bundles(&s.bytes("c"), &[s.bytes("s")], &[b"user", b"user2"]).unwrap();
+    let database = report.database.unwrap();
+    let contents = |name: &[u8]| database.atomics(name).map(|ids| ids.len());
+    assert_eq!((contents(b"user"), contents(b"user2")), (Some(1), Some(0)));
+}
 
 #[test]
 fn a_whole_source_becomes_a_database_and_service_directories() {
