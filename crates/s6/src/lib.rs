@@ -1,5 +1,6 @@
 //! The s6 suite: supervision.
 
+pub mod access_rules;
 pub mod clock;
 pub mod control;
 pub mod expect;

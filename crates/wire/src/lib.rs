@@ -3,6 +3,7 @@
 //! Each module documents the byte layout that it reads and writes, and is tested against bytes that the
 //! reference wrote.  Input is hostile: a damaged record is `None` or an error, never a panic.
 
+pub mod cdb;
 pub mod control;
 pub mod death_tally;
 pub mod fifodir;

@@ -1,5 +1,7 @@
 //! The commands of s6, one file each, named after the command with `-` as `_`.
 
+mod s6_accessrules_cdb_from_fs;
+mod s6_accessrules_fs_from_cdb;
 mod s6_applyuidgid;
 mod s6_background_watch;
 mod s6_cleanfifodir;
@@ -20,6 +22,7 @@ mod s6_instance_status;
 mod s6_ioconnect;
 mod s6_ipcclient;
 mod s6_ipcserver;
+mod s6_ipcserver_access;
 mod s6_ipcserver_socketbinder;
 mod s6_ipcserverd;
 mod s6_log;
@@ -64,6 +67,8 @@ use tool::{Call, Fatal, Next, Outcome, Setup, Tool};
 
 /// The suite's part of the tool table, sorted by name.
 pub const TOOLS: &[&Tool] = &[
+    &s6_accessrules_cdb_from_fs::TOOL,
+    &s6_accessrules_fs_from_cdb::TOOL,
     &s6_applyuidgid::TOOL,
     &s6_background_watch::TOOL,
     &s6_cleanfifodir::TOOL,
@@ -84,6 +89,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_ioconnect::TOOL,
     &s6_ipcclient::TOOL,
     &s6_ipcserver::TOOL,
+    &s6_ipcserver_access::TOOL,
     &s6_ipcserver_socketbinder::TOOL,
     &s6_ipcserverd::TOOL,
     &s6_log::TOOL,

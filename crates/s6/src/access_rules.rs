@@ -1,0 +1,267 @@
+//! Rules that tell which clients a server lets in, in a directory or compiled into a cdb.
+//!
+//! A rule is a key such as `uid/1000` or `ip4/10.0.0.0_8`.  In a directory it is a subdirectory with `allow` or
+//! `deny`, and beside `allow` perhaps `env/` (as for s6-envdir) and `exec` (a command line for execlineb).  In a cdb:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0 | `A` or `D`; after a `D` there is nothing more |
+//! | 1–2 | length of the environment, big-endian |
+//! | then | the environment: `NAME=VALUE` sets, `NAME` removes, each with a NUL byte at its end |
+//! | then | length of the command line, 2 bytes, and the command line |
+
+use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::io::Errno;
+use tool::Env;
+
+/// A variable to set, or to remove if there is no value.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// What a rule allows beside the connection itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Changes of the environment.
+    pub env: Vec<Change>,
+    /// A command line that runs instead of the server's program.
+    pub exec: Vec<u8>,
+}
+
+/// What the rules say about a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Let the client in.
+    Allow(Grant),
+    /// Keep the client out.
+    Deny,
+    /// There is no such rule.
+    Unknown,
+}
+
+/// Where rules are.
+#[derive(Debug)]
+pub enum Rules {
+    /// In this directory.
+    Dir(Vec<u8>),
+    /// In a cdb with this content.
+    Cdb(Vec<u8>),
+}
+
+/// The most bytes of an environment or a command line in a cdb, and of a file of either in a directory.
+const MOST: usize = 4096;
+
+impl Rules {
+    /// What the rule of that key says.
+    ///
+    /// # Errors
+    /// The rule can't be read, or is damaged: `INVAL`.
+    pub fn look_up(&self, key: &[u8]) -> Result<Verdict, Errno> {
+        match self {
+            Self::Dir(dir) => read_rule(&[dir, &b"/"[..], key].concat()),
+            Self::Cdb(cdb) => match wire::cdb::find(cdb, key) {
+                None => Ok(Verdict::Unknown),
+                Some(data) => unpack(data).ok_or(Errno::INVAL),
+            },
+        }
+    }
+
+    /// What the rules say about a local client: `self` is who the server runs as.
+    ///
+    /// # Errors
+    /// As [`Rules::look_up`].
+    pub fn check_ids(&self, uid: u32, gid: u32) -> Result<Verdict, Errno> {
+        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        for key in id_keys(uid, gid, own) {
+            match self.look_up(key.as_bytes())? {
+                Verdict::Unknown => {}
+                known => return Ok(known),
+            }
+        }
+        Ok(Verdict::Unknown)
+    }
+}
+
+/// The keys of a client's ids, the first one that has a rule counts.
+fn id_keys(uid: u32, gid: u32, own: (u32, u32)) -> Vec<String> {
+    let mut keys = Vec::new();
+    if uid == own.0 {
+        keys.push(String::from("uid/self"));
+    }
+    keys.push(format!("uid/{uid}"));
+    if gid == own.1 {
+        keys.push(String::from("gid/self"));
+    }
+    keys.extend([format!("gid/{gid}"), String::from("uid/default")]);
+    keys
+}
+
+fn read_rule(dir: &[u8]) -> Result<Verdict, Errno> {
+    let exists = |name: &str| match rustix::fs::access(
+        [dir, b"/", name.as_bytes()].concat(),
+        rustix::fs::Access::EXISTS,
+    ) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+        Err(e) => Err(e),
+    };
+    if exists("allow")? {
+        let env = read_env(&[dir, b"/env"].concat())?;
+        let exec = read_file(&[dir, b"/exec"].concat())?.unwrap_or_default();
+        return Ok(Verdict::Allow(Grant { env, exec }));
+    }
+    Ok(if exists("deny")? { Verdict::Deny } else { Verdict::Unknown })
+}
+
+/// The start of a file; `None` if there is none.
+fn read_file(path: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = match openat(CWD, path, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        opened => opened?,
+    };
+    let mut content = vec![0; MOST];
+    let mut length = 0;
+    while let Some(room) = content.get_mut(length..).filter(|r| !r.is_empty()) {
+        match rustix::io::read(&fd, room) {
+            Err(Errno::INTR) => {}
+            done => match done? {
+                0 => break,
+                n => length += n,
+            },
+        }
+    }
+    content.truncate(length);
+    Ok(Some(content))
+}
+
+fn read_env(path: &[u8]) -> Result<Vec<Change>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = match openat(CWD, path, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        opened => opened?,
+    };
+    let mut env = Vec::new();
+    for entry in Dir::new(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if !name.starts_with(b".") && !name.contains(&b'=') {
+            let content = read_file(&[path, b"/", name].concat())?.unwrap_or_default();
+            env.push((name.to_vec(), (!content.is_empty()).then(|| first_line(&content))));
+        }
+    }
+    env.sort_unstable();
+    Ok(env)
+}
+
+/// The first line without blanks at its end; NUL bytes are newlines.
+fn first_line(content: &[u8]) -> Vec<u8> {
+    let line = content.split(|b| *b == b'\n').next().unwrap_or_default();
+    let length = line.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |i| i + 1);
+    line.iter().take(length).map(|b| if *b == 0 { b'\n' } else { *b }).collect()
+}
+
+/// A verdict as a cdb has it; `None` if it is too long, or no verdict.
+#[must_use]
+pub fn pack(verdict: &Verdict) -> Option<Vec<u8>> {
+    let grant = match verdict {
+        Verdict::Unknown => return None,
+        Verdict::Deny => return Some(b"D".to_vec()),
+        Verdict::Allow(grant) => grant,
+    };
+    let mut env = Vec::new();
+    for (name, value) in &grant.env {
+        env.extend_from_slice(name);
+        if let Some(value) = value {
+            env.push(b'=');
+            env.extend_from_slice(value);
+        }
+        env.push(0);
+    }
+    let length = |n: usize| u16::try_from(n).ok().filter(|_| n <= MOST).map(u16::to_be_bytes);
+    let mut data = b"A".to_vec();
+    data.extend(length(env.len())?);
+    data.append(&mut env);
+    data.extend(length(grant.exec.len())?);
+    data.extend_from_slice(&grant.exec);
+    Some(data)
+}
+
+/// The verdict that a cdb has; `None` if it is damaged.
+#[must_use]
+pub fn unpack(data: &[u8]) -> Option<Verdict> {
+    match data.split_first()? {
+        (b'D', _) => Some(Verdict::Deny),
+        (b'A', rest) => {
+            let (env, rest) = counted(rest)?;
+            let (exec, rest) = counted(rest)?;
+            let vars = env.split(|b| *b == 0).filter(|v| !v.is_empty());
+            let var = |v: &[u8]| match v.iter().position(|b| *b == b'=') {
+                None => (v.to_vec(), None),
+                Some(at) => (v.get(..at).unwrap_or_default().to_vec(), v.get(at + 1..).map(<[u8]>::to_vec)),
+            };
+            let grant = Grant { env: vars.map(var).collect(), exec: exec.to_vec() };
+            rest.is_empty().then_some(Verdict::Allow(grant))
+        }
+        _ => None,
+    }
+}
+
+fn counted(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = data.split_at_checked(2)?;
+    rest.split_at_checked(u16::from_be_bytes(length.try_into().ok()?).into())
+}
+
+impl Grant {
+    /// Changes an environment as the rule says.
+    pub fn apply(&self, env: &mut Env) {
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => env.set(name, value),
+                None => env.unset(name),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    fn grant() -> Verdict {
+        let env = vec![(b"A".to_vec(), Some(b"v".to_vec())), (b"GONE".to_vec(), None)];
+        Verdict::Allow(Grant { env, exec: b"s6-echo x\n".to_vec() })
+    }
+
+    #[test]
+    fn packs_both_ways() {
+        let data = pack(&grant()).unwrap();
+        assert_eq!(data, b"A\0\x09A=v\0GONE\0\0\x0as6-echo x\n");
+        assert_eq!(unpack(&data), Some(grant()));
+        assert_eq!(unpack(b"D"), Some(Verdict::Deny));
+        (0..data.len()).for_each(|at| assert_eq!(unpack(&data[..at]), None));
+        let long = Grant { exec: vec![b'x'; MOST + 1], ..Grant::default() };
+        assert_eq!(pack(&Verdict::Allow(long)), None);
+    }
+
+    #[test]
+    fn reads_directories() {
+        let place = tempfile::tempdir().unwrap();
+        let rule = place.path().join("uid/7");
+        std::fs::create_dir_all(rule.join("env")).unwrap();
+        let rules = Rules::Dir(place.path().as_os_str().as_bytes().to_vec());
+        assert_eq!(rules.look_up(b"uid/7"), Ok(Verdict::Unknown));
+        std::fs::write(rule.join("deny"), "").unwrap();
+        assert_eq!(rules.look_up(b"uid/7"), Ok(Verdict::Deny));
+        std::fs::write(rule.join("allow"), "").unwrap();
+        std::fs::write(rule.join("exec"), "s6-echo x\n").unwrap();
+        std::fs::write(rule.join("env/A"), "v \nmore\n").unwrap();
+        std::fs::write(rule.join("env/GONE"), "").unwrap();
+        assert_eq!(rules.look_up(b"uid/7"), Ok(grant()));
+    }
+
+    #[test]
+    fn the_order_of_keys() {
+        assert_eq!(id_keys(1, 2, (1, 3)).join(" "), "uid/self uid/1 gid/2 uid/default");
+        assert_eq!(id_keys(1, 2, (0, 2)).join(" "), "uid/1 gid/self gid/2 uid/default");
+    }
+}

@@ -1,0 +1,76 @@
+//! `s6-accessrules-cdb-from-fs`: compiles a directory of access rules into a cdb.
+
+use crate::access_rules::{Rules, Verdict, pack};
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-accessrules-cdb-from-fs",
+    summary: "compile access rules into a cdb",
+    operands: "cdbfile dir",
+    options: &[Opt::value('m', "mode", "permissions of cdbfile, octal; default 0666 without the umask")],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let mode = match options.get('m') {
+        None => 0o666,
+        Some(word) => {
+            rustix::process::umask(rustix::fs::Mode::empty());
+            number::octal(word).filter(|m| *m <= 0o777).ok_or_else(Fatal::usage)?
+        }
+    };
+    let (file, dir) = (call.shift()?, call.shift()?);
+    let rules = Rules::Dir(dir.clone());
+    let mut records = Vec::new();
+    for kind in subdirectories(&dir)? {
+        for rule in subdirectories(&[&dir[..], b"/", &kind].concat())? {
+            let key = [&kind[..], b"/", &rule].concat();
+            let verdict = rules.look_up(&key).or_unable(|| format!("read rule {}", diag::show(&key)))?;
+            if verdict != Verdict::Unknown {
+                let data = pack(&verdict)
+                    .ok_or_else(|| Fatal::user(format!("rule {} is too long", diag::show(&key))))?;
+                records.push((key, data));
+            }
+        }
+    }
+    let cdb = wire::cdb::build(&records).ok_or_else(|| Fatal::user("the rules are too long"))?;
+    write(&file, &cdb, mode).or_unable(|| format!("write {}", diag::show(&file)))?;
+    Ok(Next::SUCCESS)
+}
+
+/// The names of the directories in a directory, sorted.
+fn subdirectories(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
+    let unable = || format!("list {}", diag::show(dir));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(OsStr::from_bytes(dir)).or_unable(unable)? {
+        let entry = entry.or_unable(unable)?;
+        let name = entry.file_name().into_vec();
+        // Links to directories are rules as well.
+        if !name.starts_with(b".") && entry.path().is_dir() {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Replaces the file at once.
+fn write(file: &[u8], content: &[u8], mode: u32) -> std::io::Result<()> {
+    let new = [file, format!(":{}", rustix::process::getpid().as_raw_nonzero()).as_bytes()].concat();
+    let new = OsStr::from_bytes(&new);
+    let mut made = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(new)?;
+    let done = made
+        .write_all(content)
+        .and_then(|()| made.sync_all())
+        .and_then(|()| std::fs::rename(new, OsStr::from_bytes(file)));
+    if done.is_err() {
+        let _ = std::fs::remove_file(new);
+    }
+    done
+}

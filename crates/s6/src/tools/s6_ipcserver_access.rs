@@ -1,0 +1,109 @@
+//! `s6-ipcserver-access`: goes on to a program if the rules let the client in.
+
+use crate::access_rules::{Grant, Rules, Verdict};
+use crate::identity::id;
+use rustix::net::{SocketAddrUnix, getsockname};
+use rustix::stdio::stdin;
+use std::os::unix::ffi::OsStrExt;
+use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-ipcserver-access",
+    summary: "run a program if rules let the client of a Unix socket in",
+    operands: "prog...",
+    options: &[
+        Opt::value(
+            'v',
+            "verbosity",
+            "0: errors, 1: also warnings and who is let in (default), 2: also who isn't",
+        ),
+        Opt::flag('E', "remove the variables about the connection"),
+        Opt::flag('e', "set them (default)"),
+        Opt::value('l', "localname", "the value of ${PROTO}LOCALPATH"),
+        Opt::value('i', "dir", "the rules are in this directory"),
+        Opt::value('x', "cdb", "the rules are in this cdb"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+/// The longest value of ${PROTO}LOCALPATH.
+const LONGEST: usize = 99;
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity: u32 = options.number('v')?.unwrap_or(1);
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let rules = rules(&options)?;
+    let protocol = variable(&call.env, b"PROTO")?.to_vec();
+    let named = |suffix: &[u8]| [&protocol, suffix].concat();
+    let ids = |suffix: &[u8]| {
+        let name = named(suffix);
+        let value = variable(&call.env, &name)?;
+        id(value).ok_or_else(|| Fatal::user(format!("invalid variable {}", diag::show(&name))))
+    };
+    let mut grant = Grant::default();
+    if let Some(rules) = rules {
+        let (uid, gid) = (ids(b"REMOTEEUID")?, ids(b"REMOTEEGID")?);
+        match rules.check_ids(uid, gid).or_unable(|| "check the rules")? {
+            Verdict::Allow(allowed) => {
+                if verbosity >= 1 {
+                    call.info(&format!("allow uid {uid} gid {gid}"));
+                }
+                grant = allowed;
+            }
+            Verdict::Deny | Verdict::Unknown => {
+                if verbosity >= 2 {
+                    call.info(&format!("deny uid {uid} gid {gid}"));
+                }
+                return Ok(Next::Exit(1));
+            }
+        }
+    } else if verbosity >= 2 {
+        call.warn("there are no rules: every client is let in");
+    }
+    let local = match options.get('l') {
+        Some(name) => name.to_vec(),
+        None => local_path()?,
+    };
+    let mut env = call.take_env();
+    if options.last_of("eE") == Some('E') {
+        env.unset(b"PROTO");
+        for suffix in ["REMOTEEUID", "REMOTEEGID", "REMOTEPATH", "CONNNUM", "LOCALPATH"] {
+            env.unset(&named(suffix.as_bytes()));
+        }
+    } else {
+        env.set(&named(b"LOCALPATH"), local.get(..LONGEST).unwrap_or(&local));
+    }
+    grant.apply(&mut env);
+    if grant.exec.is_empty() {
+        return Next::run(call.take_args(), env);
+    }
+    Next::run(vec![tool::own_file("execlineb"), b"-c".to_vec(), grant.exec], env)
+}
+
+fn rules(options: &Options) -> Result<Option<Rules>, Fatal> {
+    match (options.get('i'), options.get('x')) {
+        (Some(_), Some(_)) => Err(Fatal::usage()),
+        (Some(dir), None) => Ok(Some(Rules::Dir(dir.to_vec()))),
+        (None, Some(file)) => {
+            let content = std::fs::read(std::ffi::OsStr::from_bytes(file));
+            Ok(Some(Rules::Cdb(content.or_unable(|| format!("read {}", diag::show(file)))?)))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn variable<'a>(env: &'a Env, name: &[u8]) -> Result<&'a [u8], Fatal> {
+    env.get(name).ok_or_else(|| Fatal::user(format!("variable {} is not set", diag::show(name))))
+}
+
+/// What the socket on standard input is bound to.
+fn local_path() -> Result<Vec<u8>, Fatal> {
+    let address = getsockname(stdin()).or_unable(|| "look up the address of standard input")?;
+    let address =
+        SocketAddrUnix::try_from(address).or_unable(|| "understand the address of standard input")?;
+    Ok(address.path().map(|p| p.to_bytes().to_vec()).unwrap_or_default())
+}
