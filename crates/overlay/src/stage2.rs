@@ -158,6 +158,7 @@ fn is_folder(path: &[u8]) -> bool {
 fn sources(call: &Call, settings: &Settings<'_>) -> (Vec<Vec<u8>>, &'static [&'static [u8]]) {
     let image = [&settings.etc()[..], b"/s6-overlay"].concat();
     let services = [&image[..], b"/s6-rc.d"].concat();
+    let bundles = [&image[..], b"/user-bundles.d"].concat();
     if is_folder(&[&services[..], b"/user"].concat()) {
         if settings.verbosity() >= 1 {
             let shown = diag::show(&image);
@@ -165,10 +166,14 @@ fn sources(call: &Call, settings: &Settings<'_>) -> (Vec<Vec<u8>>, &'static [&'s
                 "user bundles in {shown}/s6-rc.d are deprecated, put them into {shown}/user-bundles.d"
             ));
         }
-        return (vec![services, SOURCES.as_bytes().to_vec()], USER_BUNDLES);
+        let mut all = vec![services, SOURCES.as_bytes().to_vec()];
+        // A package may have brought its services into the new place.
+        if is_folder(&bundles) {
+            all.push(bundles);
+        }
+        return (all, USER_BUNDLES);
     }
-    let bundles =
-        settings.text("S6_RUNTIME_BUNDLEDIR").unwrap_or_else(|| [&image[..], b"/user-bundles.d"].concat());
+    let bundles = settings.text("S6_RUNTIME_BUNDLEDIR").unwrap_or(bundles);
     (vec![services, bundles, SOURCES.as_bytes().to_vec()], &[])
 }
 

@@ -43,8 +43,8 @@ pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal>
     compile_with_bundles(destination, sources, &[])
 }
 
-/// As [`compile`]; a service that `bundles` names is a bundle even without its `type` and contents, and an empty
-/// one if no source defines it.
+/// As [`compile`]; a service that `bundles` names is a bundle even without its `type` and contents, an empty
+/// one if no source defines it, and has the contents of all sources that do.
 ///
 /// # Errors
 /// As [`compile`].

@@ -19,13 +19,25 @@ pub(crate) struct Sources {
     pub(crate) findings: Vec<Diagnostic>,
 }
 
+impl Sources {
+    /// Takes an implied bundle, together with what another source says about it.
+    fn add_bundle(&mut self, definition: Definition) {
+        let other = self.definitions.iter_mut().find(|d| d.name == definition.name);
+        match (other.map(|d| &mut d.body), definition.body) {
+            (Some(Body::Bundle(contents)), Body::Bundle(more)) => contents.list.extend(more.list),
+            (_, body) => self.definitions.push(Definition { body, ..definition }),
+        }
+    }
+}
+
 /// Whether a name is kept for the service manager itself.
 pub(crate) fn is_reserved(name: &[u8]) -> bool {
     name.starts_with(b"s6rc-") || name.starts_with(b"s6-rc-")
 }
 
 /// Reads all source directories, in the order that they are given; the services of each sorted by name.
-/// `bundles` names services that are bundles whatever their directories lack, and empty ones if they have none.
+/// `bundles` names services that are bundles whatever their directories lack, and empty ones if they have none; of
+/// several directories for one of them, the contents are united.
 ///
 /// # Errors
 /// A directory or file could not be read: code 111.  What is wrong inside them is in the findings.
@@ -58,6 +70,7 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                 let mut reader = Reader { folder: service, findings: &mut all.findings };
                 let implied = bundles.contains(&entry.name.as_slice());
                 match reader.definition(&entry.name, implied)? {
+                    Some(definition) if implied => all.add_bundle(definition),
                     Some(definition) => all.definitions.push(definition),
                     None => {
                         all.broken.insert(entry.name.clone());
