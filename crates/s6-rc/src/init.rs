@@ -72,6 +72,12 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
                 }
             }
         }
+        Err(Errno::INVAL) => {
+            return Err(Fatal::new(
+                111,
+                format!("{} exists and is no link to a live state", show(&options.live)),
+            ));
+        }
         Err(e) => return Err(Fatal::unable(&format!("make {}", show(&options.live)), e)),
     }
     let database = load(&options.compiled)?;

@@ -146,3 +146,117 @@ impl Transition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode};
+    use std::io::Read;
+    use std::os::unix::ffi::OsStrExt;
+    use wire::svstatus::Status;
+    use wire::tai::Tai64n;
+
+    /// A service directory whose supervisor is the test.
+    struct Supervised {
+        dir: tempfile::TempDir,
+        control: std::fs::File,
+    }
+
+    impl Supervised {
+        fn new(pid: u32, want_up: bool) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let supervise = dir.path().join("supervise");
+            std::fs::create_dir(&supervise).unwrap();
+            let fifo = supervise.join("control");
+            rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+            let control = std::fs::File::options().read(true).write(true).open(fifo).unwrap();
+            s6::fifodir::make(dir.path().join("event").as_os_str().as_bytes(), None, false).unwrap();
+            let made = Self { dir, control };
+            made.status(pid, want_up);
+            made
+        }
+
+        fn path(&self) -> Vec<u8> {
+            self.dir.path().as_os_str().as_bytes().to_vec()
+        }
+
+        fn status(&self, pid: u32, want_up: bool) {
+            let now = Tai64n::from_unix(0, 0);
+            let status = Status {
+                stamp: now,
+                ready_stamp: now,
+                pid,
+                wstat: 0,
+                paused: false,
+                finishing: false,
+                want_up,
+                ready: true,
+            };
+            std::fs::write(self.dir.path().join("supervise/status"), status.pack()).unwrap();
+        }
+
+        fn begin(&self, up: bool) -> (Watch, Result<Option<Transition>, Trouble>) {
+            let mut watch = Watch::new().unwrap();
+            let begun = Transition::begin(self.path(), up, &mut watch);
+            (watch, begun)
+        }
+
+        fn commands(&mut self, count: usize) -> Vec<u8> {
+            let mut letters = vec![0; count];
+            self.control.read_exact(&mut letters).unwrap();
+            letters
+        }
+    }
+
+    #[test]
+    fn what_is_there_already_is_still_told() {
+        let mut s = Supervised::new(7, true);
+        assert!(matches!(s.begin(true).1, Ok(None)));
+        s.status(0, false);
+        assert!(matches!(s.begin(false).1, Ok(None)));
+        assert_eq!(s.commands(2), b"ud");
+    }
+
+    #[test]
+    fn readiness_counts_only_where_it_is_notified() {
+        let s = Supervised::new(0, false);
+        let (_watch, begun) = s.begin(true);
+        let plain = begun.unwrap().unwrap();
+        assert_eq!((plain.goal(), plain.hear(b"u")), (Goal::Up, Progress::Done));
+        std::fs::write(s.dir.path().join("notification-fd"), "3\n").unwrap();
+        let (_watch, begun) = s.begin(true);
+        let ready = begun.unwrap().unwrap();
+        assert_eq!(ready.hear(b"u"), Progress::Waiting);
+        assert_eq!(ready.hear(b"dDuU"), Progress::Done);
+        assert_eq!(ready.hear(b"x"), Progress::Failed(Trouble::NotSupervised));
+    }
+
+    #[test]
+    fn a_permanent_failure_counts_unless_the_command_took_it_back() {
+        let s = Supervised::new(0, false);
+        let (_watch, begun) = s.begin(true);
+        let transition = begun.unwrap().unwrap();
+        assert_eq!(transition.hear(b"dOD"), Progress::Failed(Trouble::Permanent));
+        s.status(0, true);
+        assert_eq!(transition.hear(b"O"), Progress::Waiting);
+    }
+
+    #[test]
+    fn a_daemon_that_was_restarted_meanwhile_is_not_down() {
+        let s = Supervised::new(7, true);
+        let (_watch, begun) = s.begin(false);
+        let transition = begun.unwrap().unwrap();
+        s.status(8, true);
+        assert_eq!(transition.hear(b"dDu"), Progress::Waiting);
+        s.status(0, false);
+        assert_eq!(transition.hear(b"dD"), Progress::Done);
+    }
+
+    #[test]
+    fn without_a_supervisor_there_is_nobody_to_tell() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new().unwrap();
+        let path = dir.path().as_os_str().as_bytes().to_vec();
+        assert_eq!(Transition::begin(path, true, &mut watch).unwrap_err(), Trouble::NotSupervised);
+    }
+}
