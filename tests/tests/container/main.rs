@@ -44,15 +44,28 @@ impl Images {
 
     /// `/init` and these arguments on this root, with a directory laid over it.
     fn on(&self, root: &Path, over: &Path, arguments: &[&str]) -> Sandbox {
-        Sandbox::new(root, ["/init"].iter().chain(arguments))
-            .layer(&self.distribution)
-            .layer(over)
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        boot(root, &self.distribution, over, arguments)
     }
+}
+
+fn boot(root: &Path, distribution: &Path, over: &Path, arguments: &[&str]) -> Sandbox {
+    Sandbox::new(root, ["/init"].iter().chain(arguments))
+        .layer(distribution)
+        .layer(over)
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 }
 
 fn main() {
     sandbox::enter_stage();
+    #[expect(clippy::disallowed_methods, reason = "an ordinary test program")]
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == demo::WITHOUT_PRIVILEGE) {
+        let code = demo::without_privilege_inside(words.map(PathBuf::from)).unwrap_or_else(|why| {
+            eprintln!("{}", why.message().unwrap_or_default());
+            1
+        });
+        std::process::exit(code)
+    }
     let code = run().unwrap_or_else(|why| {
         eprintln!("container: {why}");
         2
