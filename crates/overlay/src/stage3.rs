@@ -4,10 +4,12 @@ use crate::layout::LIVE;
 use crate::settings::Settings;
 use crate::stage2::ENGINE;
 use rustix::fs::{AtFlags, CWD};
+use s6::status::read_status;
 use s6_rc::change::{self, OnInterrupt, Oneshots};
+use s6_rc::database::Id;
 use s6_rc::live::{Live, Lock};
 use s6_rc::plan::Direction;
-use tool::{Call, Next, Outcome, Role, Tool};
+use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 /// Not in the table: nobody calls it by name.
 pub static TOOL: Tool = Tool {
@@ -25,6 +27,7 @@ fn main(call: &mut Call) -> Outcome {
         return Ok(Next::SUCCESS);
     }
     let mut live = Live::open(LIVE.as_bytes(), Lock::Exclusive, true)?;
+    count_in_half_started(&mut live)?;
     // Essential services, the internal ones among them, stay: the end takes them.
     let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
     let engine = Call {
@@ -50,4 +53,18 @@ fn main(call: &mut Call) -> Outcome {
         },
     )?;
     Ok(Next::Exit(changed.code()))
+}
+
+/// Takes longruns whose start failed or was interrupted, but that still have a process, for up: so they go down in
+/// order like all others, and the end doesn't surprise their `finish`.
+fn count_in_half_started(live: &mut Live) -> Result<(), Fatal> {
+    let down = live.up().into_iter().map(|up| !up);
+    let database = live.database();
+    let half: Vec<Id> = (0..)
+        .zip(database.services().iter().zip(down))
+        .filter(|(_, (service, down))| *down && service.is_longrun() && !service.is_internal())
+        .map(|(id, _)| id)
+        .filter(|id| read_status(&live.servicedir(*id)).is_ok_and(|status| status.pid != 0))
+        .collect();
+    half.into_iter().try_for_each(|id| live.set_up(id, true))
 }
