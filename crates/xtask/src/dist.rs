@@ -90,6 +90,10 @@ fn lay_root(flavour: Flavour, out: &Path) -> Result<(Program, Parts), Failure> {
     let program = build::build(flavour)?;
     let parts = Parts::new(&program)?;
     fs::create_dir_all(out).map_err(Failure::unable("create", out))?;
+    // Tests and people may start this at the same time.  The lock goes with the file.
+    let place = out.join(".lock");
+    let turn = fs::File::create(&place).and_then(|file| file.lock().map(|()| file));
+    let _turn = turn.map_err(Failure::unable("lock", &place))?;
     replace(&parts.root(), &out.join("root"))?;
     Ok((program, parts))
 }
