@@ -272,13 +272,6 @@ impl Repo {
         let unable = || format!("symlink {}", show(link_path));
         let dir = open_directory(CWD, dir).or_unable(unable)?;
         let before = rustix::fs::readlinkat(&dir, name, Vec::new()).ok().map(|t| t.into_bytes());
-        if let Some(old) = &before
-            && tree::same(dir.as_fd(), old, &database).unwrap_or(false)
-        {
-            // Nothing has changed: what was made of the old one stays up to date.
-            tree::remove(dir.as_fd(), &database).or_unable(unable)?;
-            return Ok(None);
-        }
         link(dir.as_fd(), &database, name).or_unable(unable)?;
         Ok(before)
     }
@@ -291,7 +284,7 @@ impl Repo {
         let services = merge(program, verbosity, &self.stores()?)?;
         let before = self.compile_to(program, verbosity, &services, None, &self.at(&[b"reference"]))?;
         if let Some(old) = before {
-            let _ = tree::remove(CWD, &self.at(&[&old]));
+            self.drop_one_reference(&old)?;
         }
         let fresh = Self::default_set(&self.reference()?);
         for name in self.sets()? {
@@ -303,6 +296,20 @@ impl Repo {
             }
         }
         Ok(())
+    }
+
+    /// Of the reference before and the one now keeps the new one, or if they are the same the old one: what was made of
+    /// it stays up to date.
+    fn drop_one_reference(&self, old: &[u8]) -> Result<(), Fatal> {
+        let unable = || format!("change the reference of {}", show(&self.path));
+        let dir = open_directory(CWD, &self.path).or_unable(unable)?;
+        let new = rustix::fs::readlinkat(&dir, "reference", Vec::new()).or_unable(unable)?;
+        if !tree::same(dir.as_fd(), old, new.as_bytes()).unwrap_or(false) {
+            return tree::remove(dir.as_fd(), old).or_unable(unable);
+        }
+        link(dir.as_fd(), old, b"reference")
+            .and_then(|()| tree::remove(dir.as_fd(), new.as_bytes()))
+            .or_unable(unable)
     }
 
     /// What a commit of this set is made of.
