@@ -40,7 +40,7 @@ pub trait Accounts {
 
 /// The rules of a file, each with its line number from 1; or what is wrong with the line.
 pub fn parse(text: &[u8]) -> Vec<(usize, Result<Rule, &'static str>)> {
-    let numbered = text.split(|b| *b == b'\n').enumerate().map(|(i, l)| (i + 1, l.trim_ascii()));
+    let numbered = text.split(|b| *b == b'\n').zip(1..).map(|(l, i)| (i, l.trim_ascii()));
     let lines = numbered.filter(|(_, l)| !l.is_empty() && !l.starts_with(b"#"));
     lines.map(|(number, line)| (number, parse_line(line))).collect()
 }

@@ -4,7 +4,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Access, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
-use std::time::{Duration, Instant};
+use s6::clock::{self, Moment};
+use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::Signal;
 use sys::spawn::{Spawn, Strings, spawn};
@@ -120,7 +121,7 @@ pub fn wait_at_most(pid: Pid, limit: Option<Duration>, signal: Signal) -> Result
     if let Some(limit) = limit
         && let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty())
     {
-        late = !is_readable_before(&pidfd, Instant::now() + limit);
+        late = !is_readable_before(&pidfd, clock::now().saturating_add(limit));
         if late {
             let _ = sys::process::kill(pid, signal);
         }
@@ -128,9 +129,9 @@ pub fn wait_at_most(pid: Pid, limit: Option<Duration>, signal: Signal) -> Result
     Ok((sys::process::wait_for(pid)?, late))
 }
 
-fn is_readable_before(fd: &impl std::os::fd::AsFd, deadline: Instant) -> bool {
+fn is_readable_before(fd: &impl std::os::fd::AsFd, deadline: Moment) -> bool {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_sub(clock::now());
         let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
         match rustix::event::poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => return false,

@@ -1,4 +1,7 @@
 //! The overlay: the container's first process, its stages, and what images use of them.
+//!
+//! Nothing here panics: some of it is process 1.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 pub mod attributes;
 pub mod catchall;

@@ -26,7 +26,8 @@ pub fn parse_stat(text: &[u8]) -> Option<Process> {
     let open = text.iter().position(|b| *b == b'(')?;
     let close = text.iter().rposition(|b| *b == b')')?;
     let pid = tool::number::decimal(text.get(..open)?.trim_ascii())?;
-    let mut fields = text.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
+    let mut fields =
+        text.get(close.checked_add(1)?..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
     let state = fields.next()?;
     let parent = tool::number::decimal(fields.next()?)?;
     let flags: u64 = tool::number::decimal(fields.nth(4)?)?;
@@ -54,7 +55,7 @@ pub fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {
-        next += 1;
+        next = next.saturating_add(1);
         found.extend(processes.iter().filter(|p| p.parent == parent && p.pid != parent).map(|p| p.pid));
     }
     found.retain(|pid| *pid != root && processes.iter().any(|p| p.pid == *pid && !p.dead));

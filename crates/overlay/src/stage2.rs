@@ -117,7 +117,7 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
         &change::Options {
             call: &engine,
             force: false,
-            deadline: limit.map(|l| clock::now() + l),
+            deadline: limit.map(|l| clock::now().saturating_add(l)),
             verbosity,
             dry_run: None,
             oneshots: Oneshots::Direct(call.env.clone()),

@@ -62,7 +62,7 @@ fn copy_level(from: &[u8], to: &[u8], levels: u32) -> Result<(), Errno> {
                 let name = entry.file_name().to_bytes();
                 if name != b"." && name != b".." {
                     let join = |folder: &[u8]| [folder, b"/", name].concat();
-                    copy_level(&join(from), &join(to), levels - 1)?;
+                    copy_level(&join(from), &join(to), levels.saturating_sub(1))?;
                 }
             }
         }

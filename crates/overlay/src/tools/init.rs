@@ -217,5 +217,5 @@ fn finish(how: How, first: bool, sync: bool) -> u8 {
         // Only a kernel that doesn't know the request gets here.
         diag::warn("init", "reboot(2) had no effect");
     }
-    u8::try_from(128 + signal).unwrap_or(111)
+    u8::try_from(signal.saturating_add(128)).unwrap_or(111)
 }

@@ -101,7 +101,7 @@ fn check(dir: &[u8]) -> Result<(), Fatal> {
 
 /// The directory that a path is in.
 fn parent(path: &[u8]) -> Vec<u8> {
-    let end = path.iter().rposition(|b| *b != b'/').map_or(0, |i| i + 1);
+    let end = path.iter().rposition(|b| *b != b'/').map_or(0, |i| i.saturating_add(1));
     let name = path.get(..end).unwrap_or_default();
     match name.iter().rposition(|b| *b == b'/') {
         None => b".".to_vec(),

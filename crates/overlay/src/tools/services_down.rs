@@ -37,7 +37,7 @@ fn main(call: &mut Call) -> Outcome {
         return Ok(Next::SUCCESS);
     }
     let grace = std::time::Duration::from_millis(u64::from(settings.number("S6_SERVICES_GRACETIME", 3000)));
-    let deadline = clock::now() + grace;
+    let deadline = clock::now().saturating_add(grace);
     // The state is read after the listening began, so that nothing is missed.
     let mut left: Vec<bool> = waited.iter().map(|dir| !is_down(dir)).collect();
     while left.contains(&true) {

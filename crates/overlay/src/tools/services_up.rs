@@ -53,7 +53,11 @@ fn main(call: &mut Call) -> Outcome {
     control::send(SCANDIR.as_bytes(), SVSCAN, b"a")
         .map_err(|_| Fatal::new(111, format!("nobody supervises {SCANDIR}")))?;
     let limit = settings.limit("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 0);
-    let late = if waits { wait(&copied, &mut watch, limit.map(|l| clock::now() + l))? } else { Vec::new() };
+    let late = if waits {
+        wait(&copied, &mut watch, limit.map(|l| clock::now().saturating_add(l)))?
+    } else {
+        Vec::new()
+    };
     let behaviour = settings.behaviour();
     if !late.is_empty() && behaviour > 0 && settings.verbosity() >= 1 {
         call.warn(&format!("not ready in time: {}", diag::show(&late.join(&b", "[..]))));
