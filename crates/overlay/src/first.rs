@@ -3,7 +3,7 @@
 //! Decisions are [`crate::lifecycle`]'s; this carries them out.
 
 use crate::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
-use crate::processes::signal_all;
+use crate::processes::{describe_left, signal_all};
 use crate::{catchall, results, stage2, stage3};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
@@ -54,6 +54,8 @@ pub struct First {
     boot: Option<Pid>,
     stop: Option<Pid>,
     end: Option<How>,
+    /// Warnings are wanted.
+    talks: bool,
 }
 
 /// In a forked child: nothing of the parent but the standard descriptors and `keep`, which gets the number after them.
@@ -83,11 +85,12 @@ fn enter(
 }
 
 impl First {
-    /// A container that is about to boot; `requests` is the FIFO, open for reading and writing.
+    /// A container that is about to boot; `requests` is the FIFO, open for reading and writing; `talks` says whether
+    /// warnings are wanted.
     #[must_use]
-    pub fn new(config: Config, env: Env, requests: OwnedFd) -> Self {
+    pub fn new(config: Config, env: Env, requests: OwnedFd, talks: bool) -> Self {
         let life = Lifecycle::new(config);
-        Self { life, env, requests, notice: None, open_files: None, boot: None, stop: None, end: None }
+        Self { life, env, requests, notice: None, open_files: None, boot: None, stop: None, end: None, talks }
     }
 
     /// Starts the boot child.
@@ -190,7 +193,15 @@ impl First {
                 signal_all(TERM);
                 signal_all(CONT);
             }
-            Action::Kill => signal_all(KILL),
+            Action::Kill => {
+                if self.talks {
+                    let left = describe_left();
+                    if !left.is_empty() {
+                        diag::warn(NAME, &format!("killed, because TERM didn't end them in time: {left}"));
+                    }
+                }
+                signal_all(KILL);
+            }
             Action::End(how) => {
                 self.end = Some(how);
                 if let Some(host) = host {

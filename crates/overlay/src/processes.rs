@@ -72,6 +72,28 @@ pub fn others(own: Pid) -> Result<Vec<Pid>, Errno> {
     Ok(living.filter_map(|p| Pid::from_raw(p.pid)).collect())
 }
 
+/// The processes that [`signal_all`] would reach: names and process ids, at most ten of them, for a message; empty if
+/// there are none.
+#[must_use]
+pub fn describe_left() -> String {
+    const MOST: usize = 10;
+    let own = rustix::process::getpid();
+    let left: Vec<i32> = if own.is_init() {
+        others(own).unwrap_or_default().iter().map(|p| p.as_raw_nonzero().get()).collect()
+    } else {
+        descendants(&all().unwrap_or_default(), own.as_raw_nonzero().get())
+    };
+    let name = |pid: &i32| {
+        let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+        format!("{} ({pid})", tool::diag::show(name.trim_ascii_end()))
+    };
+    let mut words: Vec<String> = left.iter().take(MOST).map(name).collect();
+    if left.len() > MOST {
+        words.push(format!("{} more", left.len().saturating_sub(MOST)));
+    }
+    words.join(", ")
+}
+
 /// Sends a signal to everybody else: as process 1 to the whole namespace, else to the own descendants only.
 pub fn signal_all(signal: sys::signal::Signal) {
     let own = rustix::process::getpid();

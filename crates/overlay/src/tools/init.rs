@@ -58,7 +58,9 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let env = save(call, &workdir)?;
     let requests = make_fifo()?;
     let config = config(&Settings::of_container(&call.env), !call.args.is_empty(), first);
-    let sync = Settings::of_container(&call.env).switch("S6_SYNC_DISKS");
+    let settings = Settings::of_container(&call.env);
+    let (sync, talks) =
+        (settings.switch("S6_SYNC_DISKS"), settings.verbosity() > 0 && !config.kill_grace.is_zero());
     let boot = take_terminal(call)?;
     let console = catchall::set_up(&Settings::of_container(&call.env), uid == 0)?;
     let mut host_config = scandir::Config::new("s6-svscan", env.vars().to_vec());
@@ -70,7 +72,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         let _ = sys::fd::with(number, |fd| sys::tty::give_up(fd));
     }
     sys::args::set_title(TITLE);
-    let mut policy = First::new(config, env, requests);
+    let mut policy = First::new(config, env, requests, talks);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
     host.run(&mut policy);
     policy.host_lost();
