@@ -34,6 +34,7 @@ fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
             pid_namespace: false,
             open_files: None,
             reset: &[],
+            window: None,
         })
     };
     match attempt(file, argv) {

@@ -241,6 +241,7 @@ fn daemons(sandbox: &Sandbox) -> Result<(), Fault> {
             pid_namespace: false,
             open_files: None,
             reset: &[],
+            window: None,
         };
         sys::spawn::spawn(&spawn).unable("start a daemon")?;
     }

@@ -12,7 +12,7 @@
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Strings as exec wants them: NUL-terminated, with a vector of pointers to them.
 #[derive(Debug)]
@@ -38,6 +38,68 @@ impl Strings {
     }
 }
 
+/// A few low descriptor numbers, kept for handing descriptors to children.
+///
+/// A process with thousands of descriptors pays for each of them at every start: the child gets a copy of the table
+/// and closes it at exec.  With a window the child shares the table first, and then takes a copy of only what is
+/// below the window's end.
+#[derive(Debug)]
+pub struct Window {
+    /// What the numbers are while nothing is handed over.
+    null: OwnedFd,
+    slots: Vec<OwnedFd>,
+    end: RawFd,
+}
+
+/// Numbers in a window: one for the directory, the rest for descriptors.
+const WINDOW: usize = 8;
+
+/// A window above this number would be worth nothing.
+const LOW: RawFd = 64;
+
+impl Window {
+    /// Takes the lowest numbers that are free.
+    ///
+    /// # Errors
+    /// /dev/null cannot be opened; `MFILE` if no low numbers are free.
+    pub fn new() -> Result<Self, Errno> {
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
+        let null = rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())?;
+        let slots =
+            (0..WINDOW).map(|_| rustix::io::fcntl_dupfd_cloexec(&null, 3)).collect::<Result<Vec<_>, _>>()?;
+        let end = slots.iter().map(|fd| fd.as_raw_fd().saturating_add(1)).max().unwrap_or(LOW);
+        if end > LOW { Err(Errno::MFILE) } else { Ok(Self { null, slots, end }) }
+    }
+
+    /// Makes slot number `n` a copy of `from`; gives its number, `None` if that doesn't work.
+    fn put(&self, n: usize, from: RawFd) -> Option<RawFd> {
+        let slot = self.slots.get(n)?.as_raw_fd();
+        // SAFETY: replaces what this window owns under the number, which stays owned and open.
+        (unsafe { libc::dup3(from, slot, libc::O_CLOEXEC) } != -1).then_some(slot)
+    }
+
+    /// Copies the directory and the descriptors into the window; `false` if they can't be there.
+    fn fill(&self, dir: &mut RawFd, moves: &mut [(RawFd, RawFd)]) -> bool {
+        let sources =
+            std::iter::once(dir).filter(|d| **d != -1).chain(moves.iter_mut().map(|(from, _)| from));
+        for (n, from) in sources.enumerate() {
+            match self.put(n, *from) {
+                Some(slot) => *from = slot,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Lets go of what was copied: the other end of a pipe is not to wait for us.
+    fn empty(&self, count: usize) {
+        for n in 0..count.min(self.slots.len()) {
+            // A copy of an open descriptor onto an open one has no reason to fail.
+            let _ = self.put(n, self.null.as_raw_fd());
+        }
+    }
+}
+
 /// A program to start.
 #[derive(Debug)]
 pub struct Spawn<'a> {
@@ -59,6 +121,9 @@ pub struct Spawn<'a> {
     pub open_files: Option<Rlimit>,
     /// Signals whose disposition goes back to the default.
     pub reset: &'a [crate::signal::Signal],
+    /// Makes the start cost the same however many descriptors the caller has.  The child then doesn't inherit
+    /// descriptors above the window that aren't described, close-on-exec or not.
+    pub window: Option<&'a Window>,
 }
 
 /// What the child reads, and the one word that it writes.
@@ -67,6 +132,9 @@ struct Plan {
     argv: *const *const c_char,
     env: *const *const c_char,
     dir: RawFd,
+    /// The child shares the caller's descriptors and has to take a copy of those below this number; 0: it has
+    /// its own already.
+    window_end: RawFd,
     moves: *mut (RawFd, RawFd),
     moves_len: usize,
     /// Every target is below this.
@@ -105,6 +173,8 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
         return Err(Errno::BADF);
     }
     let above = moves.iter().map(|(_, to)| *to).max().unwrap_or(2).saturating_add(1);
+    let mut dir = what.dir.map_or(-1, |d| d.as_raw_fd());
+    let window = what.window.filter(|w| w.fill(&mut dir, &mut moves));
     let limit = what.open_files.map(|l| libc::rlimit {
         rlim_cur: l.current.map_or(libc::RLIM_INFINITY, |n| n as libc::rlim_t),
         rlim_max: l.maximum.map_or(libc::RLIM_INFINITY, |n| n as libc::rlim_t),
@@ -113,7 +183,8 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
         file: file.as_ptr(),
         argv: what.argv.pointers.as_ptr(),
         env: what.env.pointers.as_ptr(),
-        dir: what.dir.map_or(-1, |d| d.as_raw_fd()),
+        dir,
+        window_end: window.map_or(0, |w| w.end),
         moves: moves.as_mut_ptr(),
         moves_len: moves.len(),
         above,
@@ -131,6 +202,9 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
         made => made,
     };
     crate::signal::set_mask(&old);
+    if let Some(window) = what.window {
+        window.empty(what.fds.len().saturating_add(1));
+    }
     made
 }
 
@@ -149,6 +223,16 @@ unsafe fn child(plan: *mut Plan) -> c_int {
     let moves = unsafe { std::slice::from_raw_parts_mut(plan.moves, plan.moves_len) };
     // SAFETY: likewise, read only.
     let reset = unsafe { std::slice::from_raw_parts(plan.reset, plan.reset_len) };
+    if plan.window_end != 0 {
+        let (first, last) = (plan.window_end, libc::c_uint::MAX);
+        // SAFETY: both calls change which descriptors this process has, and nothing else.
+        unsafe {
+            let copied = libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_UNSHARE);
+            if copied == -1 && libc::unshare(libc::CLONE_FILES) == -1 {
+                return errno();
+            }
+        }
+    }
     // SAFETY: plain system calls on descriptors, signals and limits of the child; pointers come from the plan.
     unsafe {
         if plan.session && libc::setsid() == -1 {
@@ -200,7 +284,8 @@ extern "C" fn cloned(plan: *mut c_void) -> c_int {
 fn by_clone(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
     let mut stack = vec![0_u128; STACK / size_of::<u128>()];
     let top = stack.as_mut_ptr_range().end;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace;
+    let shared = if plan.window_end == 0 { 0 } else { libc::CLONE_FILES };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace | shared;
     let pointer = std::ptr::from_mut(plan);
     // SAFETY: the stack grows down from its aligned end and lives until the call is back, which is after the
     // child has executed or exited; the plan lives as long.  All signals are blocked.
@@ -228,6 +313,7 @@ fn by_fork(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
         return Err(Errno::INVAL);
     }
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    plan.window_end = 0;
     plan.above = plan.above.max(reader.as_raw_fd().max(writer.as_raw_fd()).saturating_add(1));
     match crate::process::fork()? {
         crate::process::Fork::Child => {
@@ -261,7 +347,18 @@ mod tests {
 
     fn plain<'a>(file: &'a [u8], argv: &'a Strings, env: &'a Strings) -> Spawn<'a> {
         let (dir, open_files) = (None, None);
-        Spawn { file, argv, env, dir, fds: &[], session: true, pid_namespace: false, open_files, reset: &[] }
+        Spawn {
+            file,
+            argv,
+            env,
+            dir,
+            fds: &[],
+            session: true,
+            pid_namespace: false,
+            open_files,
+            reset: &[],
+            window: None,
+        }
     }
 
     #[test]
@@ -297,6 +394,31 @@ mod tests {
     }
 
     #[test]
+    fn a_window_hands_over_what_is_described_and_nothing_else() {
+        let window = Window::new().unwrap();
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let dir = std::fs::File::open("/").unwrap();
+        let high = rustix::io::fcntl_dupfd_cloexec(&writer, 100).unwrap();
+        rustix::io::fcntl_setfd(&high, rustix::io::FdFlags::empty()).unwrap();
+        let script = format!("pwd >&7; test -e /proc/self/fd/{} && echo leak >&7", high.as_raw_fd());
+        let (argv, env) = (strings(&["sh", "-c", &script]), strings(&["PATH=/bin"]));
+        let fds = [(writer.as_fd(), 7)];
+        let what = Spawn {
+            dir: Some(dir.as_fd()),
+            fds: &fds,
+            window: Some(&window),
+            ..plain(b"bin/sh", &argv, &env)
+        };
+        wait_for(spawn(&what).unwrap()).unwrap();
+        assert_eq!(spawn(&Spawn { file: b"no/such", ..what }).unwrap_err(), Errno::NOENT);
+        drop((writer, high));
+        // The window has let go of the pipe: it ends.
+        let mut said = Vec::new();
+        std::io::Read::read_to_end(&mut std::fs::File::from(reader), &mut said).unwrap();
+        assert_eq!(said, b"/\n");
+    }
+
+    #[test]
     fn starts_in_the_directory() {
         let dir = std::fs::File::open("/").unwrap();
         let (argv, env) = (strings(&["sh", "-c", "test \"$(pwd)\" = /"]), strings(&["PATH=/bin"]));
@@ -317,6 +439,7 @@ mod tests {
                 argv: argv.pointers.as_ptr(),
                 env: env.pointers.as_ptr(),
                 dir: -1,
+                window_end: 0,
                 moves: std::ptr::NonNull::dangling().as_ptr(),
                 moves_len: 0,
                 above: 3,

@@ -95,6 +95,7 @@ fn execute(files: &[Vec<u8>], program: &Program, setup: &Setup<'_>) -> Result<Pi
             pid_namespace: false,
             open_files,
             reset: &[],
+            window: None,
         };
         // No child is made only to learn that there is no such file.
         let there = accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS);

@@ -334,6 +334,7 @@ impl LogDir {
             pid_namespace: false,
             open_files: None,
             reset: &[sys::signal::PIPE],
+            window: None,
         })
         .map(Some)
     }

@@ -169,7 +169,8 @@ impl Host {
     /// Code 100: somebody else hosts the directory, or it isn't fit for it; 111: the system failed.
     pub fn open(scandir: &[u8], config: Config) -> Result<Self, Fatal> {
         rustix::process::chdir(scandir).or_unable(|| format!("chdir to {}", show(scandir)))?;
-        let launch = Launch::new(&config.env)?;
+        let mut launch = Launch::new(&config.env)?;
+        launch.take_window();
         let (lock, control) = take_scandir()?;
         let dir = rustix::fs::open(".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open the scan directory")?;

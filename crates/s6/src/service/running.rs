@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use sys::process::Ended;
 use sys::signal::{self, Signal};
-use sys::spawn::{Spawn, Strings, spawn};
+use sys::spawn::{Spawn, Strings, Window, spawn};
 use tool::{Fatal, OrUnable};
 use wire::control::Command;
 use wire::svstatus::Status;
@@ -25,6 +25,8 @@ pub struct Launch {
     /// The limit on open files from before the host raised its own.
     pub open_files: Rlimit,
     null: OwnedFd,
+    /// For a host of many services.
+    window: Option<Window>,
 }
 
 /// Signals that the host itself ignores.
@@ -45,7 +47,13 @@ impl Launch {
         );
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;
-        Ok(Self { env, open_files, null })
+        Ok(Self { env, open_files, null, window: None })
+    }
+
+    /// Makes starts cheap for a process with many descriptors; to be called while it has few.
+    pub fn take_window(&mut self) {
+        // Without one it works too, only slower.
+        self.window = Window::new().ok();
     }
 
     /// The file that runs this binary as the tool `name`.
@@ -88,6 +96,7 @@ impl Launch {
             pid_namespace: false,
             open_files: Some(self.open_files),
             reset: RESET,
+            window: self.window.as_ref(),
         }
     }
 }
