@@ -2,7 +2,7 @@
 //!
 //! Done by `/init` itself where it can be, else by `preinit` under s6-overlay-suexec.
 
-use crate::layout::{RUN, RUN_S6, SCANDIR, UNCAUGHT_LOGS};
+use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, UNCAUGHT_LOGS};
 use crate::preinit::{Facts, Verdict, judge};
 use crate::{contenv, scripts, tree};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, StatVfsMountFlags, Uid};
@@ -11,6 +11,9 @@ use rustix::mount::MountFlags;
 use tool::{Call, Env, Fatal, OrUnable};
 
 const VAR_RUN: &str = "/var/run";
+
+/// What a container makes in /run, beside the s6-rc states.
+const OLD: [&str; 4] = [RUN_S6, SCANDIR, UNCAUGHT_LOGS, RESULTS];
 
 /// Whom the container is for, and what this process may do.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +90,7 @@ pub fn needs_root(call: &Call, owner: Owner) -> bool {
 
 /// Whether what an earlier container left belongs to this user.
 fn is_ours_to_clear(owner: Owner) -> bool {
-    [RUN_S6, SCANDIR, UNCAUGHT_LOGS].iter().all(|path| match rustix::fs::lstat(*path) {
+    OLD.iter().all(|path| match rustix::fs::lstat(*path) {
         Ok(stat) => stat.st_uid == owner.uid,
         Err(_) => true,
     })
@@ -163,7 +166,7 @@ fn link_var_run(voice: &Voice<'_>) {
 
 /// Removes what an earlier container left.
 fn clear() -> Result<(), Fatal> {
-    let mut old: Vec<Vec<u8>> = [RUN_S6, SCANDIR, UNCAUGHT_LOGS].map(|p| p.as_bytes().to_vec()).into();
+    let mut old: Vec<Vec<u8>> = OLD.map(|p| p.as_bytes().to_vec()).into();
     let names = scripts::list(RUN.as_bytes()).or_unable(|| "read /run")?;
     let states = names.into_iter().filter(|n| n.starts_with(b"s6-rc"));
     old.extend(states.map(|n| scripts::join(RUN.as_bytes(), &n)));
