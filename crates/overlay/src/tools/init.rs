@@ -50,7 +50,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     wait_for_closing_fd(&call.env);
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let owner = Owner { uid, gid, privileged: rustix::process::geteuid().is_root() };
-    if may_ask && first && !owner.privileged && needs_root(call, owner) && is_setuid_root(SUEXEC) {
+    if may_ask && first && !owner.privileged && needs_root(call, owner) && can_ask_for_root() {
         return ask_for_root(call);
     }
     prepare(call, owner)?;
@@ -113,9 +113,11 @@ fn wait_for_closing_fd(env: &Env) {
     sys::fd::close(number);
 }
 
-fn is_setuid_root(file: &str) -> bool {
-    rustix::fs::statat(CWD, file, rustix::fs::AtFlags::empty())
-        .is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0)
+/// The helper is setuid root, and the container isn't one that forbids what that gives.
+fn can_ask_for_root() -> bool {
+    let helper = rustix::fs::statat(CWD, SUEXEC, rustix::fs::AtFlags::empty());
+    helper.is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0)
+        && !rustix::thread::no_new_privs().unwrap_or(false)
 }
 
 /// Goes on through the setuid program, which prepares /run as root and comes back as this user.
