@@ -2,7 +2,7 @@
 //!
 //! A file holds the cases of one area, each of this form:
 //! ```text
-//! @@ case NAME [timeout=SECONDS]
+//! @@ case NAME [timeout=SECONDS] [env=K=V ...]
 //! the script, run by /bin/sh under a minimal pid 1, cwd=/tmp/w (empty, on tmpfs), standard input /dev/null
 //! @@ expect CODE
 //! the exact standard output
@@ -31,6 +31,8 @@ pub struct Case {
     pub kind: Kind,
     /// The script, or the preparation of a boot.
     pub script: String,
+    /// Variables for the script, or for the boot, as `K=V`.
+    pub env: Vec<String>,
     /// How long it may take.
     pub limit: Duration,
     /// The recorded exit code.
@@ -51,8 +53,6 @@ pub enum Kind {
 /// How a container is booted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boot {
-    /// The environment, as `K=V`.
-    pub env: Vec<String>,
     /// The user and group to start as.
     pub user: Option<(u32, u32)>,
     /// Whether the root is read-only.
@@ -96,11 +96,12 @@ fn head(area: &str, boot: bool, rest: &str) -> Option<Case> {
     let mut words = shlex::split(options)?.into_iter();
     let name = format!("{area}::{}", words.next()?);
     let mut limit = LIMIT;
-    let mut how = Boot { env: Vec::new(), user: None, read_only: false, run_mode: "0755".into(), command };
+    let mut env = Vec::new();
+    let mut how = Boot { user: None, read_only: false, run_mode: "0755".into(), command };
     for word in words {
         match word.split_once('=') {
             Some(("timeout", seconds)) => limit = Duration::from_secs(seconds.parse().ok()?),
-            Some(("env", variable)) if boot => how.env.push(variable.to_owned()),
+            Some(("env", variable)) => env.push(variable.to_owned()),
             Some(("user", ids)) if boot => {
                 let (uid, gid) = ids.split_once(':')?;
                 how.user = Some((uid.parse().ok()?, gid.parse().ok()?));
@@ -111,7 +112,7 @@ fn head(area: &str, boot: bool, rest: &str) -> Option<Case> {
         }
     }
     let kind = if boot { Kind::Boot(how) } else { Kind::Script };
-    Some(Case { name, kind, script: String::new(), limit, code: 0, output: String::new() })
+    Some(Case { name, kind, script: String::new(), env, limit, code: 0, output: String::new() })
 }
 
 /// Output as the cases hold it: UTF-8, other bytes as `\xHH`.
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!((cases[0].name.as_str(), cases[0].limit), ("area::one", Duration::from_secs(30)));
         assert_eq!((cases[0].script.as_str(), cases[0].output.as_str()), ("echo hi\n", "hi\n"));
         let Kind::Boot(boot) = &cases[1].kind else { panic!("{:?}", cases[1]) };
-        assert_eq!(boot.env, ["A=1", "B=x y"]);
+        assert_eq!(cases[1].env, ["A=1", "B=x y"]);
         assert_eq!(boot.command, ["sh", "-c", "exit 3", ""]);
         assert_eq!((boot.user, boot.read_only, boot.run_mode.as_str()), (Some((5, 7)), true, "0777"));
         assert_eq!(cases[1].code, 3);

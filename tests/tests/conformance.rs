@@ -81,7 +81,17 @@ fn cases() -> Result<Vec<Case>, String> {
         let area = path.file_stem().unwrap_or_default().display().to_string();
         cases.extend(case::parse(&area, &fs::read_to_string(path).map_err(unable)?)?);
     }
+    let classic: Vec<Case> = cases.iter().filter_map(in_classic_layout).collect();
+    cases.extend(classic);
     Ok(cases)
+}
+
+/// A case of the area `supervision` once more, with an `s6-supervise` process for each service.
+fn in_classic_layout(case: &Case) -> Option<Case> {
+    let name = case.name.strip_prefix("supervision::")?;
+    let mut case = Case { name: format!("supervision-classic::{name}"), ..case.clone() };
+    case.env.push("S6_SUPERVISE_PROCESSES=1".into());
+    Some(case)
 }
 
 /// What the ratchet makes of it.
@@ -98,10 +108,13 @@ fn judge(case: &Case, result: Result<(), String>, ratchet: &Ratchet) -> Result<C
 
 /// Runs a case; an error says what differs.
 fn check(case: &Case, distribution: &Path, base: &Path) -> Result<(), String> {
-    let description = match &case.kind {
+    let mut description = match &case.kind {
         Kind::Script => script(case, base),
         Kind::Boot(boot) => container(case, boot, base),
     };
+    for (name, value) in case.env.iter().filter_map(|word| word.split_once('=')) {
+        description = description.env(name, value);
+    }
     let container = description.layer(distribution).streams(Streams::Capture).start();
     let output = container.and_then(|c| c.output(case.limit)).map_err(|why| why.to_string())?;
     let said = case::printable(&output.stdout);
@@ -131,10 +144,7 @@ fn container(case: &Case, boot: &Boot, base: &Path) -> Sandbox {
     if let Some((uid, gid)) = boot.user {
         sandbox = sandbox.user(uid, gid);
     }
-    for (name, value) in boot.env.iter().map(|word| word.split_once('=').unwrap_or((word, ""))) {
-        sandbox = sandbox.env(name, value);
-    }
-    if boot.env.iter().any(|word| word.starts_with("PATH=")) {
+    if case.env.iter().any(|word| word.starts_with("PATH=")) {
         sandbox
     } else {
         sandbox.env("PATH", BOOT_PATH)

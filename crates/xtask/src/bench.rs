@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures.  Figures for people; no test depends on a time.
 
 mod boot;
+mod figures;
 
 use crate::Outcome;
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Container, Sandbox, Streams};
 
+use super::figures::{median, milliseconds};
 use crate::{Failure, Outcome, dist};
 
 const HELP: &str = "\
@@ -213,27 +214,4 @@ fn time(sandbox: &Sandbox) -> std::io::Result<Times> {
     std::io::copy(&mut lines, &mut std::io::sink())?;
     container.wait()?;
     Ok(Times { up, gone: start.elapsed() })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-    if values.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.wrapping_sub(1)), at(middle)) }
-}
-
-fn milliseconds(seconds: f64) -> String {
-    format!("{:.1} ms", seconds * 1000.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(milliseconds(0.01234), "12.3 ms");
-    }
 }
