@@ -69,6 +69,20 @@ mod tests {
     const FILE: &[u8] = b"\x40\0\0\0\x65\x53\xf1\x0a\0\0\0\x01\x07\x00\
         \x40\0\0\0\x65\x53\xf1\x0b\0\0\0\x02\x89\x09";
 
+    /// What the reference's s6-supervise wrote: an exit 42, a SIGKILL, a SIGTERM.
+    const REFERENCE: &[u8] = b"\x40\0\0\0\x6b\x03\xc3\x64\x33\xfb\x3e\x3a\x2a\0\
+        \x40\0\0\0\x6b\x03\xc3\x67\x19\x0d\x64\xa7\x89\x09\
+        \x40\0\0\0\x6b\x03\xc3\x67\x1a\x02\x9a\x3d\x8f\x0f";
+
+    #[test]
+    fn reads_and_writes_what_the_reference_wrote() {
+        let deaths = parse(REFERENCE).unwrap();
+        let codes: Vec<_> = deaths.iter().map(|d| (d.exit_code, d.signal)).collect();
+        assert_eq!(codes, [(42, 0), (137, 9), (143, 15)]);
+        assert_eq!(&deaths[0].stamp.label(), b"@400000006b03c36433fb3e3a");
+        assert_eq!(render(&deaths, MAX), REFERENCE);
+    }
+
     #[test]
     fn reads_and_writes_the_layout() {
         let deaths = parse(FILE).unwrap();

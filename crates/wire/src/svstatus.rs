@@ -102,6 +102,29 @@ impl Status {
 mod tests {
     use super::*;
 
+    /// What the reference's s6-supervise wrote about a `run` that had exited 42 before and notified its readiness.
+    const REFERENCE_UP: &[u8; SIZE] = b"\x40\0\0\0\x6b\x03\xc3\x65\x34\x42\xb0\x9d\
+        \x40\0\0\0\x6b\x03\xc3\x65\x34\x6b\x62\xe3\
+        \0\0\0\0\0\0\x0a\x28\x2a\0\x0c";
+
+    /// … and about it when `s6-svc -d` had stopped it with SIGTERM.
+    const REFERENCE_DOWN: &[u8; SIZE] = b"\x40\0\0\0\x6b\x03\xc3\x67\x1a\x02\x9a\x3d\
+        \x40\0\0\0\x6b\x03\xc3\x67\x1a\x6d\x1b\x16\
+        \0\0\0\0\0\0\0\0\0\x0f\x08";
+
+    #[test]
+    fn reads_and_writes_what_the_reference_wrote() {
+        let up = Status::unpack(REFERENCE_UP).unwrap();
+        assert_eq!((up.pid, up.exit_code(), up.term_signal()), (2600, Some(42), None));
+        assert_eq!((up.is_up(), up.want_up, up.ready, up.paused), (true, true, true, false));
+        assert_eq!(up.stamp.unix_seconds(), 1_795_408_704);
+        assert_eq!(&up.pack(), REFERENCE_UP);
+        let down = Status::unpack(REFERENCE_DOWN).unwrap();
+        assert_eq!((down.pid, down.exit_code(), down.term_signal()), (0, None, Some(15)));
+        assert_eq!((down.is_up(), down.want_up, down.ready), (false, false, true));
+        assert_eq!(&down.pack(), REFERENCE_DOWN);
+    }
+
     /// A running, ready service whose `run` was killed by SIGTERM before.
     const RUNNING: &[u8; SIZE] = b"\x40\0\0\0\x65\x53\xf1\x25\x00\x00\x00\x01\
         \x40\0\0\0\x65\x53\xf1\x26\x3b\x9a\xc9\xff\
