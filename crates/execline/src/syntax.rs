@@ -5,6 +5,7 @@
 
 use crate::lexer::{Lexer, Piece};
 use std::fmt;
+use tool::diag;
 
 /// The most bytes, terminators included, that a script or a substitution may come to.  Linux takes no command line
 /// above 6 MiB, and without a bound a short text grows without measure (deep blocks, split values side by side).
@@ -81,6 +82,32 @@ impl fmt::Display for SyntaxError {
     }
 }
 
+/// How many bytes of a line are shown on each side of a fault.
+const SHOWN: usize = 60;
+
+impl SyntaxError {
+    /// The message, and below it the line of `script` with a caret under the place; of a long line only what is near.
+    #[must_use]
+    pub fn explain(&self, script: &[u8]) -> String {
+        let nth = |n: u32| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line = script.split(|b| *b == b'\n').nth(nth(self.at.line)).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (before, after) = line.split_at(nth(self.at.column).min(line.len()));
+        let near = before.get(before.len().saturating_sub(SHOWN)..).unwrap_or_default();
+        let next = after.get(..SHOWN).unwrap_or(after);
+        let start = if near.len() < before.len() { "…" } else { "" };
+        let end = if next.len() < after.len() { "…" } else { "" };
+        // A tab is a blank here, so that the caret stands where it should.
+        let show = |bytes: &[u8]| {
+            let blank = |b: &u8| if *b == b'\t' { b' ' } else { *b };
+            diag::show(&bytes.iter().map(blank).collect::<Vec<_>>())
+        };
+        let near = format!("{start}{}", show(near));
+        let indent = " ".repeat(near.chars().count());
+        format!("{self}\n  {near}{}{end}\n  {indent}^", show(next))
+    }
+}
+
 /// The command line of a script; no word at all if the script is empty or only comments.
 ///
 /// # Errors
@@ -142,6 +169,45 @@ mod tests {
         assert!(e("a {\n { b }\n").starts_with("line 1, column 3: unmatched {"), "{}", e("a {"));
         assert!(e("a\n  }").starts_with("line 2, column 3: unmatched }"));
         assert!(e("} {").starts_with("line 1, column 1: unmatched }"));
+    }
+
+    #[test]
+    fn faults_are_shown_in_their_line() {
+        let explain = |s: &[u8]| parse(s).unwrap_err().explain(s);
+        assert_eq!(
+            explain(b"foo\r\n\tif { bar\r\nend"),
+            "line 2, column 5: unmatched {: expected a } on its own before the end\n   if { bar\n      ^"
+        );
+        assert_eq!(
+            explain("\u{e4} }".as_bytes()),
+            "line 1, column 4: unmatched }: no block is open here\n  \u{e4} }\n    ^"
+        );
+        assert_eq!(
+            explain(b"\\t \"b\nc"),
+            "line 1, column 4: unterminated string: expected a closing \" before the end\n  \\t \"b\n     ^"
+        );
+        assert_eq!(
+            explain(b"a \"\\0y\""),
+            "line 1, column 4: bad escape: expected an octal digit after \\0, or x and a hexadecimal digit\n  \
+             a \"\\0y\"\n     ^"
+        );
+        assert_eq!(
+            explain(b"\"\\256\""),
+            "line 1, column 2: bad escape: expected a value from 1 to 255\n  \"\\256\"\n   ^"
+        );
+        assert_eq!(
+            explain(b"\x1ba\0b"),
+            "line 1, column 3: null character: a script can't contain one\n  \\u{1b}a\\u{0}b\n         ^"
+        );
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_is_shown_that_matters() {
+        let script = format!("{} }} {}", "x".repeat(500), "y".repeat(500));
+        let text = parse(script.as_bytes()).unwrap_err().explain(script.as_bytes());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[1], format!("  …{} }} {}…", "x".repeat(59), "y".repeat(58)));
+        assert_eq!(lines[2].len(), 2 + 61 + 1);
     }
 
     #[test]
