@@ -10,6 +10,7 @@ pub mod contenv;
 mod first;
 pub mod layout;
 pub mod lifecycle;
+mod omissions;
 pub mod preinit;
 mod prepare;
 pub mod processes;

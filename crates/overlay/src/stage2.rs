@@ -5,6 +5,7 @@
 
 use crate::child;
 use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES, WORKDIR};
+use crate::omissions;
 use crate::settings::{Settings, split_words};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
@@ -84,8 +85,13 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
     let (sources, implied) = sources(call, &settings);
     let report = compile_with_bundles(DATABASE.as_bytes(), &sources, implied)?;
     print_report("s6-rc-compile", verbosity.saturating_sub(1), &report.diagnostics);
-    if report.database.is_none() {
+    let Some(database) = report.database else {
         return Err(Fatal::new(1, "the service definitions are invalid, so the container stops"));
+    };
+    if verbosity >= 2 {
+        for line in omissions::find(&database, TOP, &settings.etc()) {
+            diag::info("s6-rc-compile", &line);
+        }
     }
     let options = init::Options {
         scandir: SCANDIR.as_bytes().to_vec(),

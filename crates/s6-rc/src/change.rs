@@ -10,8 +10,9 @@ use crate::oneshot::Answer;
 use crate::plan::{Direction, Plan};
 use rustix::fd::BorrowedFd;
 use s6::clock::Moment;
+use s6::service::exec_failure;
 use sys::process::Ended;
-use tool::{Call, Env, Fatal};
+use tool::{Call, Env, Fatal, diag::show};
 
 /// Where oneshots' scripts run.
 #[derive(Debug, Clone)]
@@ -86,14 +87,20 @@ impl Failure {
         }
     }
 
-    /// Why a script's end is a failure; `None` if it isn't.
-    pub(crate) fn of_answer(answer: Answer) -> Option<Self> {
+    /// Why the end of a script, of this command line, is a failure; `None` if it isn't.
+    pub(crate) fn of_answer(answer: Answer, argv: &[Vec<u8>]) -> Option<Self> {
         match answer {
             Answer::Ended(Ended::Exited(0)) => None,
             Answer::Ended(Ended::Exited(code)) => Some(Self::Exited(code)),
             Answer::Ended(Ended::Killed(signal)) => Some(Self::Killed(signal)),
             Answer::NotRun(e) => {
-                Some(Self::Unable(format!("its script could not be run: {}", sys::strerror(e))))
+                let program = argv.first().map_or(&[][..], Vec::as_slice);
+                let why = if program.contains(&b'/') {
+                    exec_failure::explain(rustix::fs::CWD, program, e)
+                } else {
+                    sys::strerror(e)
+                };
+                Some(Self::Unable(format!("{} could not be run: {why}", show(program))))
             }
         }
     }
@@ -199,7 +206,7 @@ pub fn prune(
 pub fn reload(live: &mut Live, selected: &[bool], options: &Options<'_>) -> Result<Changed, Fatal> {
     let ids: Vec<Id> = (0..).zip(selected).filter(|(_, s)| **s).map(|(id, _)| id).collect();
     if let Some(down) = ids.iter().find(|id| !live.is_up(**id)) {
-        let name = tool::diag::show(live.database().name(*down));
+        let name = show(live.database().name(*down));
         return Err(Fatal::new(1, format!("unable to reload service {name}: it is not up")));
     }
     let database = live.database_handle();

@@ -110,6 +110,8 @@ pub enum Entity {
 pub enum Inconsistent {
     /// A reference to a service number that doesn't exist.
     NoSuchService,
+    /// A name that can't be a file's.
+    Name(Vec<u8>),
     /// The same name twice.
     Duplicate(Vec<u8>),
     /// A list of services that isn't sorted, or a oneshot before a longrun.
@@ -126,6 +128,11 @@ pub struct Database {
     services: Vec<Service>,
     bundles: Vec<Bundle>,
     names: HashMap<Vec<u8>, Entity>,
+}
+
+/// Whether it can be the name of a service directory: never a way out of the directory that holds them.
+fn is_file_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.iter().any(|b| b"/\0\n".contains(b))
 }
 
 fn is_set_below(list: &[Id], count: usize) -> Result<(), Inconsistent> {
@@ -145,6 +152,9 @@ impl Database {
         let count = services.len();
         let mut names = HashMap::with_capacity(count + bundles.len());
         for (id, service) in (0..).zip(&services) {
+            if !is_file_name(&service.name) {
+                return Err(Inconsistent::Name(service.name.clone()));
+            }
             if names.insert(service.name.clone(), Entity::Atomic(id)).is_some() {
                 return Err(Inconsistent::Duplicate(service.name.clone()));
             }

@@ -289,19 +289,18 @@ impl<'a> Engine<'a> {
     fn begin_oneshot(&mut self, id: Id) -> Result<Option<Running>, Option<Failure>> {
         self.start_script(id).map_err(|e| match e {
             Errno::MFILE | Errno::NFILE | Errno::AGAIN => None,
-            e => Failure::of_answer(Answer::NotRun(e)),
+            e => Failure::of_answer(Answer::NotRun(e), self.script(id)),
         })
     }
 
     /// Starts a script; `None` if there is nothing to run.
     fn start_script(&mut self, id: Id) -> Result<Option<Running>, Errno> {
         let script = self.work.script();
-        let Some(service) = self.live.database().service(id) else { return Ok(None) };
-        let argv = script.of(service).to_vec();
+        let argv = self.script(id).to_vec();
         if argv.is_empty() {
             return Ok(None);
         }
-        let request = Request { script, name: service.name.clone(), argv };
+        let request = Request { script, name: self.live.database().name(id).to_vec(), argv };
         let env = match &self.options.oneshots {
             Oneshots::Direct(env) => env,
             Oneshots::Host => {
@@ -319,6 +318,11 @@ impl<'a> Engine<'a> {
         self.watch_children()?;
         let pid = request.spawn(self.options.call, env, &[], &self.live.descriptors())?;
         Ok(Some(Running::Child(pid)))
+    }
+
+    /// The command line of a oneshot for what is being done.
+    fn script(&self, id: Id) -> &[Vec<u8>] {
+        self.live.database().service(id).map_or(&[], |s| self.work.script().of(s))
     }
 
     fn print_dry_run(&self, id: Id) -> Result<(), Fatal> {
@@ -477,7 +481,7 @@ impl<'a> Engine<'a> {
     }
 
     fn script_ended(&mut self, id: Id, answer: Answer) -> Result<(), Fatal> {
-        match Failure::of_answer(answer) {
+        match Failure::of_answer(answer, self.script(id)) {
             None => self.succeed(id)?,
             Some(failure) => self.fail(id, failure),
         }

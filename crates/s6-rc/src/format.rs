@@ -89,8 +89,6 @@ impl Writer {
 #[must_use]
 pub fn encode(database: &Database) -> Vec<u8> {
     let mut out = Writer(Vec::with_capacity(64 * database.len() + 64));
-    out.0.extend_from_slice(MAGIC);
-    out.0.extend_from_slice(&[0; 8]);
     out.count(database.len());
     for service in database.services() {
         out.string(&service.name);
@@ -115,11 +113,13 @@ pub fn encode(database: &Database) -> Vec<u8> {
         out.string(&bundle.name);
         out.numbers(&bundle.contents);
     }
-    let sum = checksum(out.0.get(16..).unwrap_or_default()).to_le_bytes();
-    if let Some(place) = out.0.get_mut(8..16) {
-        place.copy_from_slice(&sum);
-    }
-    out.0
+    seal(&out.0)
+}
+
+/// The file with this content: its first 16 bytes and what follows them.
+#[must_use]
+pub fn seal(content: &[u8]) -> Vec<u8> {
+    [MAGIC, &checksum(content).to_le_bytes(), content].concat()
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -252,9 +252,7 @@ mod tests {
             let keep = 16 + good.min(file.len() - 16);
             file.truncate(keep);
             file.extend(body);
-            let sum = checksum(&file[16..]).to_le_bytes();
-            file[8..16].copy_from_slice(&sum);
-            let _ = decode(&file);
+            let _ = decode(&seal(&file[16..]));
         }
     }
 }

@@ -135,12 +135,12 @@ impl<'a> Graph<'a, '_> {
     }
 
     /// The name that was meant, perhaps.
-    fn similar(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let plain = |n: &[u8]| -> Vec<u8> {
-            n.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
-        };
-        let wanted = plain(name);
-        self.definitions.iter().map(|d| d.name.as_slice()).find(|n| plain(n) == wanted)
+    fn similar(&self, name: &[u8]) -> Option<&[u8]> {
+        let names = self.definitions.iter().map(|d| &d.name).chain(self.broken);
+        // More than two of five bytes that differ are no slip of the pen.
+        let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2);
+        let nearest = near.map(|n| (distance(name, n), n.as_slice())).min();
+        nearest.filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
     }
 
     pub(crate) fn look_up(&mut self, of: &Definition, file: &str, reference: &Reference) -> Option<Target> {
@@ -309,8 +309,40 @@ impl<'a> Graph<'a, '_> {
     }
 }
 
+/// How many bytes must be added, removed or changed to make `b` of `a`, letters' cases and separators aside.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let plain = |n: &[u8]| -> Vec<u8> {
+        n.iter().filter(|b| !b"-_.".contains(b)).map(u8::to_ascii_lowercase).collect()
+    };
+    let (a, b) = (plain(a), plain(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in (1..).zip(&a) {
+        let mut next = vec![i];
+        for ((y, above), corner) in b.iter().zip(row.iter().skip(1)).zip(&row) {
+            let left = next.last().copied().unwrap_or(i);
+            next.push((corner + usize::from(x != y)).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
 /// `a -> b -> a`.
 fn path_text(names: &[&[u8]]) -> String {
     let shown: Vec<_> = names.iter().chain(names.first()).map(|n| show(n)).collect();
     shown.join(" -> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn names_are_near_if_little_separates_them() {
+        for (a, b, d) in
+            [("", "", 0), ("a", "", 1), ("nginx", "ngnix", 2), ("My_App", "my-app", 0), ("ab", "b", 1)]
+        {
+            assert_eq!(distance(a.as_bytes(), b.as_bytes()), d, "{a} {b}");
+        }
+    }
 }

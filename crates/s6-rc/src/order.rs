@@ -1,11 +1,14 @@
 //! Directed graphs: a topological order, and the cycles that stand in its way.
 
+/// As many cycles are told of: a dense graph has more of them than memory has room for.
+const CYCLES: usize = 16;
+
 /// What a depth-first walk over a whole graph found.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     /// All nodes, each after everything that it leads to (edges of cycles apart).
     pub(crate) order: Vec<u32>,
-    /// Cycles: each leads from a node over others back to itself, which is named once, at the start.
+    /// The first cycles, all if there are few: each leads from a node over others back to itself, which is named once, at the start.
     pub(crate) cycles: Vec<Vec<u32>>,
 }
 
@@ -42,11 +45,11 @@ pub(crate) fn walk<'a>(count: u32, next: impl Fn(u32) -> &'a [u32]) -> Walk {
                     set(&mut marks, to, Mark::Open);
                     path.push((to, 0));
                 }
-                Some(Mark::Open) => {
+                Some(Mark::Open) if found.cycles.len() < CYCLES => {
                     let start = path.iter().position(|(n, _)| *n == to).unwrap_or(0);
                     found.cycles.push(path.iter().skip(start).map(|(n, _)| *n).collect());
                 }
-                Some(Mark::Done) | None => {}
+                Some(Mark::Open | Mark::Done) | None => {}
             }
         }
     }

@@ -2,21 +2,102 @@
 //! (`run`, `finish`), with warnings about what goes wrong only when they run.
 
 use crate::diagnostic::{Diagnostic, Severity};
-use rustix::fs::Access;
+use rustix::fs::{Access, CWD};
+use rustix::io::Errno;
 use tool::diag::show;
 
 /// Words that a shell would act upon, and that here are arguments like any other.
 const SHELL_WORDS: [&[u8]; 10] = [b"&&", b"||", b";", b"|", b">", b">>", b"<", b"2>&1", b"&", b";;"];
 
+/// Commands that replace `$NAME` in what follows them.
+const SUBSTITUTING: [&[u8]; 12] = [
+    b"backtick",
+    b"define",
+    b"dollarat",
+    b"elgetopt",
+    b"elgetpositionals",
+    b"elglob",
+    b"forbacktickx",
+    b"forstdin",
+    b"forx",
+    b"importas",
+    b"multidefine",
+    b"multisubstitute",
+];
+
+/// As much of a script's beginning as is looked at.
+const BEGINNING: usize = 256;
+
 fn interpreter(text: &[u8]) -> Option<&[u8]> {
     let line = text.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
-    Some(line.trim_ascii())
+    line.trim_ascii().split(u8::is_ascii_whitespace).next()
 }
 
-/// The line of the first word that is `word`, 0 if it isn't found where it is looked for.
-fn line_of(text: &[u8], word: &[u8]) -> u32 {
-    let mut lines = (1..).zip(text.split(|b| *b == b'\n'));
-    lines.find(|(_, l)| l.split(u8::is_ascii_whitespace).any(|w| w == word)).map_or(0, |(n, _)| n)
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|b| *b == b'/').next().unwrap_or(path)
+}
+
+/// The line and column of the first word that is `word`; zeros if it isn't found where it is looked for.
+fn place_of(text: &[u8], word: &[u8]) -> (u32, u32) {
+    for (number, line) in (1..).zip(text.split(|b| *b == b'\n')) {
+        let mut at = 0;
+        for found in line.split(u8::is_ascii_whitespace) {
+            if found == word {
+                return (number, u32::try_from(at + 1).unwrap_or(0));
+            }
+            at += found.len() + 1;
+        }
+    }
+    (0, 0)
+}
+
+/// Whether a word is `$NAME` or `${NAME}`.
+fn is_variable(word: &[u8]) -> bool {
+    let Some(name) = word.strip_prefix(b"$") else { return false };
+    let name = name.strip_prefix(b"{").map_or(Some(name), |n| n.strip_suffix(b"}")).unwrap_or_default();
+    name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
+/// Why a program that is named by its path can't be executed, and what to do.
+fn program_trouble(program: &[u8]) -> Option<(String, String)> {
+    let shown = show(program);
+    match rustix::fs::access(program, Access::EXEC_OK) {
+        Ok(()) => {
+            let text = crate::folder::read(CWD, program, BEGINNING).ok()?;
+            let (what, advice) = interpreter_trouble(&text)?;
+            Some((format!("{shown} can't be executed: {what}"), advice))
+        }
+        Err(Errno::NOENT | Errno::NOTDIR) => {
+            Some((format!("there is no {shown}"), "make it, or name one that is there".into()))
+        }
+        Err(_) => Some((format!("{shown} has no execute permission"), format!("chmod +x {shown}"))),
+    }
+}
+
+/// Why the interpreter that the first line of a script names can't run it, and what to do.
+fn interpreter_trouble(text: &[u8]) -> Option<(String, String)> {
+    let program = interpreter(text)?;
+    let shown = show(program);
+    if !program.starts_with(b"/") {
+        let advice = "begin it with #! and the interpreter's full path".into();
+        return Some(("the first line names no absolute path".into(), advice));
+    }
+    match rustix::fs::access(program, Access::EXEC_OK) {
+        Err(Errno::NOENT | Errno::NOTDIR) => {
+            let ours = [b"/command/", base_name(program)].concat();
+            let advice = if rustix::fs::access(&ours, Access::EXEC_OK).is_ok() {
+                format!("begin it with #!{}", show(&ours))
+            } else {
+                "install it, or begin the script with another one".into()
+            };
+            Some((format!("its interpreter {shown} is not there"), advice))
+        }
+        Err(Errno::ACCESS) => {
+            Some((format!("its interpreter {shown} has no execute permission"), format!("chmod +x {shown}")))
+        }
+        _ => None,
+    }
 }
 
 /// The command line of an `up`, `down` or `reload` file, with warnings.
@@ -28,44 +109,57 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
         Diagnostic::error(path.to_vec(), e.fault.to_string()).line(e.at.line).column(e.at.column)
     })?;
     let mut findings = Vec::new();
-    let mut warn = |text: String, line: u32, advice: &str| {
-        findings.push(
-            Diagnostic::new(Severity::Warning, path.to_vec(), text)
-                .line(line)
-                .column(u32::from(line != 0))
-                .advice(advice),
-        );
+    let mut warn = |text: String, (line, column): (u32, u32), advice: &str| {
+        let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text);
+        findings.push(finding.line(line).column(column).advice(advice));
     };
-    let first = argv.first().map_or(&[][..], Vec::as_slice);
-    if let Some(shebang) = interpreter(text) {
-        let program = shebang.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        if !program.ends_with(b"/execlineb") && !argv.is_empty() && !first.starts_with(b"/") {
-            warn(
-                format!("the first line is only a comment here: {} does not run this file", show(shebang)),
-                1,
-                "the file is one command line in execline's language; put a script elsewhere and write its path here",
-            );
-        }
-    }
-    if let Some(word) = argv.iter().find(|w| SHELL_WORDS.contains(&w.as_slice())) {
+    // The words of blocks begin with blanks.
+    let words = || argv.iter().map(|w| w.trim_ascii_start());
+    let program = words().find(|w| base_name(w) != b"with-contenv").unwrap_or_default();
+    // Of a shell's habits, the first tells it all.
+    if let Some(interpreter) = interpreter(text)
+        && base_name(interpreter) != b"execlineb"
+        && !program.is_empty()
+        && !program.starts_with(b"/")
+    {
+        let what = format!(
+            "the first line is only a comment: {} does not read this file, all of it is one command line for {}",
+            show(interpreter),
+            show(program)
+        );
+        let advice = "put the script into a file of its own, chmod +x it, and write only its path here";
+        warn(what, (1, 1), advice);
+    } else if let Some(word) = words().find(|w| SHELL_WORDS.contains(w) || (w.len() > 1 && w.ends_with(b";")))
+    {
         warn(
-            format!("{} is an argument here: no shell reads this file", show(word)),
-            line_of(text, word),
+            format!(
+                "{} is an argument here, and handed to {}: no shell reads this file",
+                show(word),
+                show(program)
+            ),
+            place_of(text, word),
             "put the commands into a script and write its path here, or use execline's if and foreground",
         );
-    }
-    if first.starts_with(b"/")
-        && rustix::fs::access(first, Access::EXISTS).is_ok()
-        && rustix::fs::access(first, Access::EXEC_OK).is_err()
+    } else if let Some(word) = words().find(|w| is_variable(w))
+        && !words().any(|w| SUBSTITUTING.contains(&base_name(w)))
     {
-        let what = format!("{} can't be executed: starting the service will fail", show(first));
-        warn(what, line_of(text, first), "chmod +x it");
+        warn(
+            format!("{} stays as it is: no shell reads this file", show(word)),
+            place_of(text, word),
+            "put importas NAME NAME before the command, or the commands into a script and its path here",
+        );
+    }
+    if program.starts_with(b"/")
+        && let Some((what, advice)) = program_trouble(program)
+    {
+        let what = format!("{what}: running this file will fail");
+        warn(what, place_of(text, program), &advice);
     }
     let line = crate::text::first_cr_line(text);
     if line != 0 {
         warn(
             "lines end in carriage returns".into(),
-            line,
+            (line, 0),
             "they count as blanks; save it with Unix line ends",
         );
     }
@@ -79,23 +173,19 @@ pub(crate) fn check_executable(path: &[u8], data: Vec<u8>, findings: &mut Vec<Di
         let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text).line(1);
         findings.push(finding.advice(advice));
     };
+    let mut data = data;
     if data.starts_with(b"#!") {
         if data.split(|b| *b == b'\n').next().is_some_and(|l| l.ends_with(b"\r")) {
             warn("lines end in carriage returns", "they are left out; save it with Unix line ends");
-            let mut lines = data.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
-            let mut clean = lines.next().unwrap_or_default().to_vec();
-            for line in lines {
-                clean.push(b'\n');
-                clean.extend_from_slice(line);
-            }
-            return clean;
+            let lines = data.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+            data = lines.collect::<Vec<_>>().join(&b'\n');
         }
-        if interpreter(&data).is_some_and(|i| !i.starts_with(b"/")) {
-            warn("the first line names no absolute path", "begin it with #! and the interpreter's full path");
+        if let Some((what, advice)) = interpreter_trouble(&data) {
+            warn(&format!("{what}: it can't be executed"), &advice);
         }
     } else if !data.starts_with(b"\x7fELF") {
         warn(
-            "neither a script with a #! line nor a program: the service can't start",
+            "neither a script with a #! line nor a program: it can't be executed",
             "begin it with #!/bin/sh or another interpreter, on the very first line",
         );
     }
@@ -110,11 +200,32 @@ mod tests {
         parse(b"up", text.as_bytes()).unwrap().1.iter().map(ToString::to_string).collect()
     }
 
+    fn one_warning(text: &str) -> String {
+        let mut found = warnings(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.pop().unwrap()
+    }
+
     #[test]
     fn shell_habits_are_pointed_at() {
-        assert!(warnings("#!/bin/sh\necho a\n")[0].starts_with("up:1:1: the first line is only a comment"));
-        assert!(warnings("echo a\n  echo b && echo c")[0].starts_with("up:2:1: && is an argument"));
-        assert!(warnings("echo a\r\n")[0].starts_with("up:1:1: lines end in carriage"));
+        assert!(one_warning("#!/bin/sh\necho a\n").starts_with("up:1:1: the first line is only a comment"));
+        assert!(one_warning("echo a\n  echo b && echo c").starts_with("up:2:10: && is an argument"));
+        assert!(one_warning("if { echo b | cat } echo").starts_with("up:1:13: | is an argument"));
+        assert!(one_warning("echo a; echo b").starts_with("up:1:6: a; is an argument"));
+        assert!(one_warning("with-contenv\necho ${HOME}").starts_with("up:2:6: ${HOME} stays as it is"));
+        assert!(one_warning("echo a\r\n").starts_with("up:1: lines end in carriage"));
+    }
+
+    #[test]
+    fn programs_that_will_not_run_are_pointed_at() {
+        assert!(one_warning("with-contenv\n/no/such\n").starts_with("up:2:1: there is no /no/such"));
+        assert!(one_warning("/proc/version x").ends_with("(chmod +x /proc/version)"));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, "#!/no/such/shell -e\n").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let said = one_warning(path.to_str().unwrap());
+        assert!(said.contains("its interpreter /no/such/shell is not there"), "{said}");
     }
 
     #[test]
@@ -124,8 +235,10 @@ mod tests {
             "# nothing\n",
             "#!/bin/sh\n",
             "#!/command/execlineb -P\necho a",
-            "sh -c \"a && b\"",
-            "#!/bin/sh\n/no/such",
+            "sh -c \"a && b $c\"",
+            "#!/bin/sh\n/proc/self/exe",
+            "importas -i A A echo $A",
+            "if { importas A A echo ${A} } true",
         ] {
             assert!(warnings(text).is_empty(), "{text}");
         }
@@ -143,7 +256,9 @@ mod tests {
         assert_eq!(check_executable(b"run", b"#!/bin/sh\r\nx\r\n".to_vec(), &mut found), b"#!/bin/sh\nx\n");
         assert_eq!(check_executable(b"run", b"\x7fELF\r\n".to_vec(), &mut found), b"\x7fELF\r\n");
         assert_eq!(found.len(), 1);
-        check_executable(b"run", b"exec sleep 1\n".to_vec(), &mut found);
-        assert_eq!(found.len(), 2);
+        for text in ["exec sleep 1\n", "#!/no/such/shell\n", "#!sh\n"] {
+            check_executable(b"run", text.into(), &mut found);
+        }
+        assert_eq!(found.len(), 4);
     }
 }

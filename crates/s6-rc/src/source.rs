@@ -264,16 +264,31 @@ impl Reader<'_> {
     fn oneshot(&mut self) -> Result<Option<Body>, Fatal> {
         self.unused(
             "oneshot",
-            &["run", "finish", "notification-fd", "producer-for", "consumer-for", "contents.d", "contents"],
+            &["finish", "notification-fd", "producer-for", "consumer-for", "contents.d", "contents"],
         );
         let common = self.common()?;
         if !self.folder.has(b"up") {
-            let advice = "make a file up that holds one command line; an empty one does nothing";
+            let advice = if self.folder.has(b"run") {
+                "run is a longrun's: write the path of this script into a file up, or longrun into type"
+            } else {
+                "make a file up that holds one command line; an empty one does nothing"
+            };
             self.add(self.error("", "a oneshot needs an up file").advice(advice));
         }
         let up = self.script("up")?;
         let down = self.script("down")?.unwrap_or_default();
         let reload = self.script("reload")?.unwrap_or_default();
+        // Many keep a script there and write its path into up.
+        let named = |argv: &Vec<Vec<u8>>| argv.iter().any(|w| w.ends_with(b"/run"));
+        if self.folder.has(b"run") && !up.iter().chain([&down, &reload]).any(named) {
+            // Beside an up that does something, it may be a leftover.
+            let idle = up.as_ref().is_some_and(Vec::is_empty);
+            let severity = if idle { Severity::Warning } else { Severity::Note };
+            let finding = self.finding(severity, "run", "nothing runs this: the service is a oneshot");
+            self.add(
+                finding.advice("write the path of this script into up, or longrun into type for a daemon"),
+            );
+        }
         Ok(up.map(|up| Body::Oneshot { common, up, down, reload }))
     }
 

@@ -8,6 +8,8 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("bad_input::definitions_are_refused_by_name", definitions_are_refused_by_name),
     ("bad_input::a_failing_oneshot_is_named", a_failing_oneshot_is_named),
+    ("bad_input::doubtful_definitions_are_pointed_at", doubtful_definitions_are_pointed_at),
+    ("bad_input::a_sound_image_hears_nothing", a_sound_image_hears_nothing),
 ];
 
 /// What is wrong, files of the definition `bad` (none beside `type` unless given), and what the reason has to name.
@@ -18,6 +20,11 @@ const WRONG: &[Wrong<'_>] = &[
     ("an empty type", &[("type", "")], "bad/type"),
     ("an unknown type", &[("type", "daemon\n")], "bad/type"),
     ("a oneshot without up", &[("type", "oneshot\n")], "bad: a oneshot needs an up file"),
+    (
+        "a oneshot with run",
+        &[("type", "oneshot\n"), ("run", "#!/bin/sh\n")],
+        "write the path of this script into",
+    ),
     ("a longrun without run", &[("type", "longrun\n")], "bad: a longrun needs a run file"),
     ("an unclosed block", &[("type", "oneshot\n"), ("up", "if { true\n")], "bad/up"),
     ("an unclosed quote", &[("type", "oneshot\n"), ("up", "echo \"x\n")], "bad/up"),
@@ -86,4 +93,59 @@ fn a_failing_oneshot_is_named(images: &Images) -> Outcome {
     let mut t = Transcript::start(&sandbox.env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2"))?;
     let code = t.finish()?;
     same((code != 0, t.says("the command"), t.says("broken")), (true, false, true), &t.text())
+}
+
+/// A file, what is in it, and what is said of it at boot.
+type Doubtful<'a> = (&'a str, &'a str, &'a str);
+
+const DOUBTFUL: &[Doubtful<'_>] = &[
+    ("shebang/up", "#!/bin/sh\necho a\n", "shebang/up:1:1: the first line is only a comment"),
+    ("shell/up", "echo a\n  echo b && echo c\n", "shell/up:2:10: && is an argument"),
+    ("variable/up", "echo $HOME\n", "variable/up:1:6: $HOME stays as it is"),
+    ("returns/up", "echo a\r\n", "returns/up:1: lines end in carriage returns"),
+    ("plain/up", "/opt/plain\n", "plain/up:1:1: /opt/plain has no execute permission"),
+    ("nothing/up", "/opt/nothing\n", "nothing/up:1:1: there is no /opt/nothing"),
+    (
+        "strange/up",
+        "/opt/strange\n",
+        "strange/up:1:1: /opt/strange can't be executed: its interpreter /no/such",
+    ),
+    ("stray/run", "#!/bin/sh\n", "stray/run: nothing runs this"),
+    ("moved/run", "#!/usr/local/bin/with-contenv sh\n", "(begin it with #!/command/with-contenv)"),
+    ("bare/run", "exec sleep 100000\n", "bare/run:1: neither a script"),
+];
+
+fn doubtful_definitions_are_pointed_at(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    for (file, content, _) in DOUBTFUL {
+        let name = file.split('/').next().unwrap_or(file);
+        if file.ends_with("/run") && name != "stray" {
+            // Not wanted: it would never come up, and the container wait for it.
+            services.define(name, "type", "longrun\n")?;
+        } else {
+            services.oneshot(name, &["base"], "# later\n", "")?;
+        }
+        services.file(&format!("{DEFINITIONS}/{file}"), content)?;
+    }
+    services.file("/opt/plain", "#!/bin/sh\n")?.script("/opt/strange", "#!/no/such\n")?;
+    services.oneshot("early", &[], "true\n", "")?.script("/etc/cont-init.d/10-prepare", "#!/bin/sh\n")?;
+    let mut t = Transcript::start(&images.small(&services, &["echo", "the command"]))?;
+    same(t.finish()?, 0, &t.text())?;
+    let said = [("not started: bare, moved: "), ("no dependency on base: early: "), ("the command")];
+    for text in DOUBTFUL.iter().map(|(_, _, text)| *text).chain(said) {
+        same((text, t.says(text)), (text, true), &t.text())?;
+    }
+    Ok(())
+}
+
+fn a_sound_image_hears_nothing(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("daemon", &["base"], "#!/command/with-contenv sh\nexec sleep 100000\n")?;
+    services.oneshot("once", &["base"], &format!("#!/bin/sh\n{DEFINITIONS}/once/run"), "")?;
+    services.script(&format!("{DEFINITIONS}/once/run"), "#!/command/with-contenv sh\n")?;
+    services.oneshot("hook", &["once"], "importas -i P PATH\necho $P", "# nothing\n")?;
+    services.script("/etc/cont-init.d/10-prepare", "#!/bin/sh\n")?;
+    let mut t = Transcript::start(&images.small(&services, &["echo", "the command"]))?;
+    same(t.finish()?, 0, &t.text())?;
+    same(t.says("s6-rc-compile"), false, &t.text())
 }

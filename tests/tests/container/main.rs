@@ -7,6 +7,7 @@ mod bad_input;
 mod command;
 mod daemons;
 mod demo;
+mod manager;
 mod stop;
 
 use std::path::{Path, PathBuf};
@@ -76,7 +77,7 @@ fn main() {
 fn run() -> Result<i32, String> {
     let arguments = Arguments::from_args();
     let images = Arc::new(if arguments.list { None } else { Some(Images::new()?) });
-    let groups = [bad_input::TESTS, command::TESTS, daemons::TESTS, demo::TESTS, stop::TESTS];
+    let groups = [bad_input::TESTS, command::TESTS, daemons::TESTS, demo::TESTS, manager::TESTS, stop::TESTS];
     let trials = groups
         .concat()
         .into_iter()

@@ -52,6 +52,8 @@ fn main(call: &mut Call) -> Outcome {
 fn serve(call: &Call) -> Outcome {
     let socket = sys::fd::duplicate(0, 3).or_unable(|| "use standard input")?;
     let (request, fds) = receive(&socket).or_unable(|| "read the request")?;
+    // Where scripts run when a machine boots; the host's own directory is none of theirs.
+    rustix::process::chdir("/").or_unable(|| "change to /")?;
     signal::set_default(signal::CHLD).or_unable(|| "trap signals")?;
     let children = SignalFd::new(&Set::of(&[signal::CHLD])).or_unable(|| "trap signals")?;
     let answer = if request.argv.is_empty() {

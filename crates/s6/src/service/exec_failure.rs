@@ -16,7 +16,8 @@ fn interpreter_line(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// Explains the error that exec of `name` in `dir` gave.
-pub(super) fn explain(dir: BorrowedFd<'_>, name: &str, e: Errno) -> String {
+#[must_use]
+pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
     let reason = sys::strerror(e);
     let Ok(st) = rustix::fs::statat(dir, name, AtFlags::empty()) else { return reason };
     if !FileType::from_raw_mode(st.st_mode).is_file() {
@@ -72,7 +73,7 @@ mod tests {
         let reason = |text: &str, mode, e| {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            explain(dir.as_fd(), "run", e)
+            explain(dir.as_fd(), b"run", e)
         };
         for (text, mode, e, word) in [
             ("#!/bin/sh\n", 0o644, Errno::ACCESS, "not executable"),
@@ -85,6 +86,6 @@ mod tests {
             assert!(said.contains(word), "{said}");
         }
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(explain(dir.as_fd(), "run", Errno::NOENT), "No such file or directory");
+        assert_eq!(explain(dir.as_fd(), b"run", Errno::NOENT), "No such file or directory");
     }
 }

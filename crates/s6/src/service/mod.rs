@@ -9,7 +9,7 @@
 
 mod definition;
 pub(crate) mod directory;
-mod exec_failure;
+pub mod exec_failure;
 pub mod machine;
 mod noexec;
 mod running;

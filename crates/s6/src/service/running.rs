@@ -416,7 +416,7 @@ impl Service {
         let script = number.is_none().then_some(("run", &words[..]));
         match self.execute(Spawn { session: true, pid_namespace, ..plain }, script) {
             Ok(pid) => Ok((pid.as_raw_nonzero().get().unsigned_abs(), pipe.map(|(r, _, _)| r))),
-            Err(e) => Err(wait("spawn ./run", &exec_failure::explain(self.dir.as_fd(), "run", e))),
+            Err(e) => Err(wait("spawn ./run", &exec_failure::explain(self.dir.as_fd(), b"run", e))),
         }
     }
 
@@ -453,7 +453,7 @@ impl Service {
         match self.execute(Spawn { session: true, ..plain }, Some(("finish", &words))) {
             Ok(pid) => Event::FinishStarted(pid.as_raw_nonzero().get().unsigned_abs()),
             Err(e) => {
-                let reason = exec_failure::explain(self.dir.as_fd(), "finish", e);
+                let reason = exec_failure::explain(self.dir.as_fd(), b"finish", e);
                 self.dir.warn(&format!("unable to spawn ./finish: {reason}"));
                 Event::NoFinish
             }

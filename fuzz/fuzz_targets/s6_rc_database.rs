@@ -1,0 +1,34 @@
+//! Bytes of a compiled database: any are refused or give a consistent graph, one that a plan can be carried out on.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use s6_rc::database::Database;
+use s6_rc::format::{decode, encode, seal};
+use s6_rc::plan::{Direction, Plan, Step};
+
+fuzz_target!(|data: &[u8]| {
+    let _ = decode(data);
+    // A checksum that is right lets the fuzzer reach what is behind it.
+    let sealed = seal(data);
+    if let Ok(database) = decode(&sealed) {
+        assert_eq!(encode(&database), sealed, "one file a database");
+        let bottom = vec![false; database.len()];
+        let top = walk(&database, Direction::Up, bottom.clone());
+        assert_eq!(walk(&database, Direction::Down, top), bottom);
+    }
+});
+
+/// Brings all services up or down; each must be reached.
+fn walk(database: &Database, direction: Direction, up: Vec<bool>) -> Vec<bool> {
+    let mut plan = Plan::new(database, direction, up, vec![true; database.len()], true);
+    while let Some(step) = plan.next_step() {
+        if let Step::Begin(id) = step {
+            plan.finished(id, true);
+        }
+    }
+    assert!(
+        plan.up().iter().all(|up| *up == (direction == Direction::Up)),
+        "a service that is never reached"
+    );
+    plan.up().to_vec()
+}
