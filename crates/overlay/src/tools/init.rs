@@ -66,6 +66,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let mut host_config = scandir::Config::new("s6-svscan", env.vars().to_vec());
     host_config.console = console.map(Rc::new);
     host_config.services_max = SERVICES_MAX;
+    // The container says so, not the environment of its services.
+    host_config.processes = Settings::of_container(&call.env).switch("S6_SUPERVISE_PROCESSES");
     let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
     if let Some(number) = boot.terminal {
         // The boot session is to have it.
