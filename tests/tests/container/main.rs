@@ -6,8 +6,10 @@
 mod bad_input;
 mod command;
 mod daemons;
+mod debian;
 mod demo;
 mod manager;
+mod many;
 mod stop;
 
 use std::path::{Path, PathBuf};
@@ -77,7 +79,16 @@ fn main() {
 fn run() -> Result<i32, String> {
     let arguments = Arguments::from_args();
     let images = Arc::new(if arguments.list { None } else { Some(Images::new()?) });
-    let groups = [bad_input::TESTS, command::TESTS, daemons::TESTS, demo::TESTS, manager::TESTS, stop::TESTS];
+    let groups = [
+        bad_input::TESTS,
+        command::TESTS,
+        daemons::TESTS,
+        debian::TESTS,
+        demo::TESTS,
+        manager::TESTS,
+        many::TESTS,
+        stop::TESTS,
+    ];
     let trials = groups
         .concat()
         .into_iter()
