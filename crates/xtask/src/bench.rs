@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures.  Figures for people; no test depends on a time.
 
 mod boot;
+mod execline;
 mod figures;
 
 use crate::Outcome;
@@ -16,11 +17,14 @@ pub struct Args {
 enum What {
     /// Boot and end of a container, processes and memory, beside a pid 1 that only starts the daemons.
     Boot(boot::Args),
+    /// Chains of execline commands, beside Debian's.
+    Execline(execline::Args),
 }
 
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
     match args.what {
         What::Boot(args) => boot::run(args),
+        What::Execline(args) => execline::run(args),
     }
 }

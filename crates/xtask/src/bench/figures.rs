@@ -13,6 +13,11 @@ pub fn milliseconds(seconds: f64) -> String {
     format!("{:.1} ms", seconds * 1000.0)
 }
 
+/// Seconds as a number of microseconds, for people.
+pub fn microseconds(seconds: f64) -> String {
+    format!("{:.1}", seconds * 1_000_000.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,5 +27,6 @@ mod tests {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_eq!(milliseconds(0.01234), "12.3 ms");
+        assert_eq!(microseconds(0.000_012_34), "12.3");
     }
 }
