@@ -138,7 +138,7 @@ impl<'a> Graph<'a, '_> {
     fn similar(&self, name: &[u8]) -> Option<&[u8]> {
         let names = self.definitions.iter().map(|d| &d.name).chain(self.broken);
         // More than two of five bytes that differ are no slip of the pen.
-        let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2);
+        let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
         let nearest = near.map(|n| (distance(name, n), n.as_slice())).min();
         nearest.filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
     }

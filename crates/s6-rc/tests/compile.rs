@@ -223,7 +223,7 @@ fn what_goes_wrong_silently_is_a_warning_or_a_note() {
     };
     assert_eq!(
         files(s.findings(Severity::Warning)),
-        ["a/up:1:1", "a/up:2:1", "l/dependencies:1", "l/down-signal", "l/run:1"]
+        ["a/up:1:1", "l/dependencies:1", "l/down-signal", "l/run:1"]
     );
     assert_eq!(files(s.findings(Severity::Note)), ["a/run", "l"]);
     assert!(s.compile().database.is_some());
