@@ -17,7 +17,8 @@ use tool::{Call, Env, Fatal, diag::show};
 /// Where oneshots' scripts run.
 #[derive(Debug, Clone)]
 pub enum Oneshots {
-    /// As children of this process, in this environment and with this process's standard streams.
+    /// As children of this process, in this environment and with this process's standard streams.  Whatever other
+    /// children it has are reaped, too, while a change is on its way.
     Direct(Env),
     /// By the host of the scan directory, in its environment and with this process's standard streams; as children
     /// where no host offers that.

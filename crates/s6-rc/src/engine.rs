@@ -21,7 +21,6 @@ use s6::control::{self, SUPERVISE};
 use s6::watch::Watch;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
-use sys::process::reap_one;
 use sys::signal::{self, Set, SignalFd};
 use tool::{Fatal, OrUnable, diag::show};
 
@@ -88,6 +87,8 @@ pub(crate) struct Engine<'a> {
     children: Option<(SignalFd, Set)>,
     poller: OwnedFd,
     running: HashMap<Id, Running>,
+    /// Whose script each child is.
+    scripts: HashMap<Pid, Id>,
     /// Whose listener has which index in the watch.
     listeners: HashMap<usize, Id>,
     deadlines: BTreeSet<(Moment, Id)>,
@@ -121,6 +122,7 @@ impl<'a> Engine<'a> {
             children: None,
             poller,
             running: HashMap::new(),
+            scripts: HashMap::new(),
             listeners: HashMap::new(),
             deadlines: BTreeSet::new(),
             failures: Vec::new(),
@@ -317,6 +319,7 @@ impl<'a> Engine<'a> {
         };
         self.watch_children()?;
         let pid = request.spawn(self.options.call, env, &[], &self.live.descriptors())?;
+        self.scripts.insert(pid, id);
         Ok(Some(Running::Child(pid)))
     }
 
@@ -459,19 +462,29 @@ impl<'a> Engine<'a> {
         if let Some((children, _)) = &self.children {
             while children.read().or_unable(|| "read signals")?.is_some() {}
         }
-        let pids: Vec<_> = self
-            .running
-            .iter()
-            .filter_map(|(id, r)| if let Running::Child(pid) = r { Some((*id, *pid)) } else { None })
-            .collect();
-        for (id, pid) in pids {
-            match reap_one(pid) {
-                Ok(None) => {}
-                Ok(Some(ended)) => self.script_ended(id, Answer::Ended(ended))?,
-                Err(e) => self.script_ended(id, Answer::NotRun(e))?,
+        loop {
+            match sys::process::reap() {
+                Ok(None) => return Ok(()),
+                Ok(Some((pid, ended))) => {
+                    // One that was given up on may still end, and so may children from before.
+                    if let Some(id) = self.scripts.remove(&pid)
+                        && matches!(self.running.get(&id), Some(Running::Child(own)) if *own == pid)
+                    {
+                        self.script_ended(id, Answer::Ended(ended))?;
+                    }
+                }
+                Err(Errno::INTR) => {}
+                // Somebody else took them: how they ended will never be known.
+                Err(e) => {
+                    for (_, id) in std::mem::take(&mut self.scripts) {
+                        if let Some(Running::Child(_)) = self.running.get(&id) {
+                            self.script_ended(id, Answer::NotRun(e))?;
+                        }
+                    }
+                    return Ok(());
+                }
             }
         }
-        Ok(())
     }
 
     fn read_answer(&mut self, id: Id) -> Result<(), Fatal> {
