@@ -3,6 +3,7 @@
 mod boot;
 mod execline;
 mod figures;
+mod s6_rc;
 
 use crate::Outcome;
 
@@ -19,6 +20,8 @@ enum What {
     Boot(boot::Args),
     /// Chains of execline commands, beside Debian's.
     Execline(execline::Args),
+    /// Compiling and changing many services.
+    S6Rc(s6_rc::Args),
 }
 
 /// Runs the subcommand.
@@ -26,5 +29,6 @@ pub fn run(args: Args) -> Outcome {
     match args.what {
         What::Boot(args) => boot::run(args),
         What::Execline(args) => execline::run(args),
+        What::S6Rc(args) => s6_rc::run(args),
     }
 }
