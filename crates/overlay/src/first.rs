@@ -8,9 +8,9 @@ use crate::{catchall, results, stage2, stage3};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
 use s6::clock;
-use s6::scandir::{Handled, Host, Policy};
+use s6::scandir::{Handled, Host, Left, Policy};
 use s6_linux_init::request::{How, LENGTH, Request};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use sys::process::{Ended, Fork, fork};
 use sys::signal::{ABRT, CONT, KILL, Set, Signal, TERM, reset_all, set_mask};
 use tool::{Env, Tool, diag};
@@ -41,6 +41,9 @@ pub struct Boot {
     /// Standard input, output or error is a terminal, which becomes the boot session's.
     pub terminal: Option<i32>,
 }
+
+/// The ends by their number in saved bytes.
+const ENDS: [How; 3] = [How::Halt, How::PowerOff, How::Reboot];
 
 /// The policy.
 #[derive(Debug)]
@@ -91,6 +94,34 @@ impl First {
     pub fn new(config: Config, env: Env, requests: OwnedFd, talks: bool) -> Self {
         let life = Lifecycle::new(config);
         Self { life, env, requests, notice: None, open_files: None, boot: None, stop: None, end: None, talks }
+    }
+
+    /// Goes on with a container whose first process was executed anew; `None` if what it left makes no sense.
+    #[must_use]
+    pub fn resume(left: Left, env: Env, host: &mut Host) -> Option<Self> {
+        let (head, life) = left.bytes.split_first_chunk::<10>()?;
+        let (pids, flags) = head.split_first_chunk::<8>()?;
+        let (boot, stop) = pids.split_first_chunk::<4>()?;
+        let pid = |bytes: &[u8]| Pid::from_raw(i32::from_be_bytes(bytes.try_into().ok()?));
+        let &[end, talks] = flags else { return None };
+        let mut fds = left.fds.into_iter();
+        let requests = fds.next()?;
+        let notice = fds.next();
+        host.watch(requests.as_fd(), REQUESTS).ok()?;
+        if let Some(notice) = &notice {
+            host.watch(notice.as_fd(), NOTICE).ok()?;
+        }
+        Some(Self {
+            life: Lifecycle::restore(life)?,
+            env,
+            requests,
+            notice,
+            open_files: Some(host.launch().open_files),
+            boot: pid(boot),
+            stop: pid(stop),
+            end: (end != u8::MAX).then(|| ENDS.get(usize::from(end)).copied()).flatten(),
+            talks: talks != 0,
+        })
     }
 
     /// Starts the boot child.
@@ -312,6 +343,22 @@ impl Policy for First {
 
     fn deadline(&self) -> Option<Moment> {
         self.life.deadline()
+    }
+
+    /// Process ids of the boot and the stop child, 4 bytes each; the end's number; whether warnings are wanted; the
+    /// lifecycle.
+    fn save(&self) -> Vec<u8> {
+        let pid = |pid: Option<Pid>| Pid::as_raw(pid).to_be_bytes();
+        let end = self.end.and_then(|end| ENDS.iter().position(|how| *how == end));
+        let end = end.and_then(|n| u8::try_from(n).ok()).unwrap_or(u8::MAX);
+        let mut bytes = [pid(self.boot), pid(self.stop)].concat();
+        bytes.extend([end, u8::from(self.talks)]);
+        bytes.extend(self.life.save());
+        bytes
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        [Some(&self.requests), self.notice.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect()
     }
 
     fn timeout(&mut self, host: &mut Host) {

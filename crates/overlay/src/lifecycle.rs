@@ -18,7 +18,7 @@
 //! everything at once.  Each step depends on nothing but its arguments, and no phase but Up waits for ever for
 //! anything else than the services' own time-outs.
 
-use s6_linux_init::request::{How, Request};
+use s6_linux_init::request::{How, LENGTH, Request};
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
@@ -68,6 +68,17 @@ pub enum Phase {
     /// Nothing follows.
     Ended,
 }
+
+/// The phases by their number in saved bytes.
+const PHASES: [Phase; 7] = [
+    Phase::Booting,
+    Phase::Interrupted,
+    Phase::Up,
+    Phase::Stopping,
+    Phase::Terminating,
+    Phase::Killing,
+    Phase::Ended,
+];
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +153,54 @@ impl Lifecycle {
             planned: None,
             deadline: None,
         }
+    }
+
+    /// What [`Lifecycle::restore`] goes on with: bytes for the next program of this process, which is of the same
+    /// version.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let Config { command, receive_signals, kill_grace, interrupt_grace, first } = self.config;
+        let flags = [command, receive_signals, first, self.command].map(u8::from);
+        let phase = PHASES.iter().position(|p| *p == self.phase).and_then(|n| u8::try_from(n).ok());
+        let mut bytes = vec![phase.unwrap_or(u8::MAX)];
+        bytes.extend(flags);
+        let planned = self.planned.map(|(at, _)| at);
+        let times = [Some(kill_grace), Some(interrupt_grace), Some(self.kill_grace), self.deadline, planned];
+        for time in times {
+            let nanos = time.and_then(|t| u64::try_from(t.as_nanos()).ok()).unwrap_or(u64::MAX);
+            bytes.extend(nanos.to_be_bytes());
+        }
+        bytes.extend(Request::stop(self.how).pack());
+        bytes.extend(self.planned.map_or(Request::Cancel, |(_, request)| request).pack());
+        bytes
+    }
+
+    /// The container that [`Lifecycle::save`] told of; `None` if the bytes aren't from there.
+    #[must_use]
+    pub fn restore(bytes: &[u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<5>()?;
+        let [phase, flags @ ..] = *head;
+        let [command, receive_signals, first, running] = flags.map(|flag| flag != 0);
+        let (times, rest) = rest.split_first_chunk::<40>()?;
+        let (stop, rest) = rest.split_first_chunk::<LENGTH>()?;
+        let mut times = times.as_chunks::<8>().0.iter().map(|t| {
+            let nanos = u64::from_be_bytes(*t);
+            (nanos != u64::MAX).then(|| Duration::from_nanos(nanos))
+        });
+        let (kill_grace, interrupt_grace) = (times.next()??, times.next()??);
+        let config = Config { command, receive_signals, kill_grace, interrupt_grace, first };
+        let (kill_grace, deadline, planned) = (times.next()??, times.next()?, times.next()?);
+        let Request::Stop { how, .. } = Request::unpack(stop)? else { return None };
+        let request = Request::unpack(rest.first_chunk::<LENGTH>()?)?;
+        Some(Self {
+            config,
+            phase: *PHASES.get(usize::from(phase))?,
+            how,
+            kill_grace,
+            command: running,
+            planned: planned.map(|at| (at, request)),
+            deadline,
+        })
     }
 
     /// Where it is.
@@ -458,6 +517,24 @@ mod tests {
         assert_eq!(m.step(Event::HostLost, ms(0)), [Action::Terminate]);
         assert_eq!(m.step(Event::HostLost, ms(1)), []);
         assert_eq!(m.deadline(), Some(ms(3000)));
+    }
+
+    #[test]
+    fn a_saved_life_goes_on() {
+        let mut m = up(Config { receive_signals: true, ..CONFIG });
+        m.step(Event::Asked(Request::Stop { how: How::Reboot, now: false, delay: 500, grace: 40 }), ms(100));
+        let mut restored = Lifecycle::restore(&m.save()).unwrap();
+        assert_eq!(restored.save(), m.save());
+        assert_eq!(restored.step(Event::Signal(TERM), ms(200)), [Action::PassOn(TERM)]);
+        assert_eq!(restored.step(Event::Time, ms(600)), [Action::StartStop]);
+        assert_eq!(restored.phase(), Phase::Stopping);
+        let mut restored = Lifecycle::restore(&restored.save()).unwrap();
+        restored.step(Event::StopEnded, ms(700));
+        assert_eq!(restored.deadline(), Some(ms(740)));
+        for length in 0..m.save().len() {
+            assert!(Lifecycle::restore(&m.save()[..length]).is_none());
+        }
+        assert!(Lifecycle::restore(&[0xff; 80]).is_none());
     }
 
     #[test]

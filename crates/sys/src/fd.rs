@@ -90,6 +90,19 @@ pub fn duplicate(fd: RawFd, above: RawFd) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
+/// Takes hold of an inherited descriptor, which is close-on-exec from then on.
+///
+/// By contract nobody owns the number yet.
+///
+/// # Errors
+/// `BADF` if it isn't open.
+pub fn own(fd: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: changes the descriptor's own flag.
+    result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: it is open, and by contract nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Marks every descriptor from `first` up close-on-exec, whoever opened it.
 ///
 /// # Errors

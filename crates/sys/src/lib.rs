@@ -13,6 +13,7 @@ pub mod args;
 pub mod clock;
 pub mod credential;
 pub mod device;
+pub mod fault;
 pub mod fd;
 pub mod lock;
 pub mod namespace;

@@ -111,6 +111,20 @@ pub fn reap() -> Result<Option<(Pid, Ended)>, Errno> {
     wait4(-1, libc::WNOHANG)
 }
 
+/// As [`reap`], but the child stays to be reaped.
+pub fn peek() -> Result<Option<(Pid, Ended)>, Errno> {
+    // SAFETY: all-zero bytes are a valid `siginfo_t`.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the structure is valid for the call, which fills it in.
+    check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) })?;
+    // SAFETY: waitid fills in these two; they are 0 if no child has ended.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let status = u8::try_from(status & 0xff).unwrap_or_default();
+    let how = if info.si_code == libc::CLD_EXITED { Ended::Exited(status) } else { Ended::Killed(status) };
+    Ok(Pid::from_raw(pid).map(|pid| (pid, how)))
+}
+
 /// This child's end, `None` while it lives.
 pub fn reap_one(pid: Pid) -> Result<Option<Ended>, Errno> {
     Ok(wait4(pid.as_raw_nonzero().get(), libc::WNOHANG)?.map(|(_, e)| e))
@@ -163,6 +177,16 @@ mod tests {
             Fork::Child => exit(7),
             Fork::Parent(pid) => assert_eq!(wait_for(pid).unwrap(), Ended::Exited(7)),
         }
+    }
+
+    #[test]
+    fn an_end_can_be_seen_before_it_is_reaped() {
+        let Fork::Parent(pid) = fork().unwrap() else { exit(9) };
+        let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), options).unwrap();
+        // Another test's child may be the one that is seen.
+        assert!(peek().unwrap().is_some());
+        assert_eq!(reap_one(pid).unwrap(), Some(Ended::Exited(9)));
     }
 
     #[test]

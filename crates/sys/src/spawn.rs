@@ -36,6 +36,11 @@ impl Strings {
         let pointers = own.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect();
         Ok(Self { _own: own, pointers })
     }
+
+    /// The vector, which ends with a null pointer and lives as long as this.
+    pub(crate) fn as_ptr(&self) -> *const *const c_char {
+        self.pointers.as_ptr()
+    }
 }
 
 /// A few low descriptor numbers, kept for handing descriptors to children.

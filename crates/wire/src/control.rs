@@ -125,6 +125,8 @@ pub enum ScanCommand {
     Prune,
     /// `N`: the same, loggers are stopped too.
     PruneWithLoggers,
+    /// `R`: execute the host's program anew, in the same process, and go on.
+    Reexecute,
 }
 
 impl ScanCommand {
@@ -140,6 +142,7 @@ impl ScanCommand {
             b'q' => Self::Quit,
             b'n' => Self::Prune,
             b'N' => Self::PruneWithLoggers,
+            b'R' => Self::Reexecute,
             _ => return None,
         })
     }

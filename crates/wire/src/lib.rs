@@ -7,6 +7,7 @@ pub mod cdb;
 pub mod control;
 pub mod death_tally;
 pub mod fifodir;
+pub mod host_memo;
 pub mod netstring;
 pub mod svstatus;
 pub mod tai;

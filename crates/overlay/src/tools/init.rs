@@ -13,7 +13,7 @@ use crate::{catchall, contenv, remains, results, searchpath};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use s6::control::{self, SVSCAN};
-use s6::scandir::{self, Host};
+use s6::scandir::{self, Host, Leave, Reexec, take_memo};
 use s6_linux_init::request::{FIFO, How};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -39,6 +39,9 @@ const SERVICES_MAX: usize = 100_000;
 /// Boots; `may_ask` is whether s6-overlay-suexec may be asked for root's help first.
 pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let first = rustix::process::getpid().is_init();
+    if let Some(memo) = take_memo(&mut call.env) {
+        return go_on(call, memo, first);
+    }
     if !first {
         stand_in(call)?;
     }
@@ -63,11 +66,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         (settings.switch("S6_SYNC_DISKS"), settings.verbosity() > 0 && !config.kill_grace.is_zero());
     let boot = take_terminal(call)?;
     let console = catchall::set_up(&Settings::of_container(&call.env), uid == 0)?;
-    let mut host_config = scandir::Config::new("s6-svscan", env.vars().to_vec());
+    let mut host_config = host_config(&env, &call.env);
     host_config.console = console.map(Rc::new);
-    host_config.services_max = SERVICES_MAX;
-    // The container says so, not the environment of its services.
-    host_config.processes = Settings::of_container(&call.env).switch("S6_SUPERVISE_PROCESSES");
     let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
     if let Some(number) = boot.terminal {
         // The boot session is to have it.
@@ -76,10 +76,55 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     sys::args::set_title(TITLE);
     let mut policy = First::new(config, env, requests, talks);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
-    host.run(&mut policy);
+    Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
+}
+
+/// What the host is in every container.
+fn host_config(env: &Env, container: &Env) -> scandir::Config {
+    let mut config = scandir::Config::new("s6-svscan", env.vars().to_vec());
+    config.services_max = SERVICES_MAX;
+    // The container says so, not the environment of its services.
+    config.processes = Settings::of_container(container).switch("S6_SUPERVISE_PROCESSES");
+    config
+}
+
+/// From the boot's start, or from where this process was executed anew, to the end; gives the exit code.
+fn live(call: &Call, host: &mut Host, policy: &mut First, first: bool, sync: bool) -> u8 {
+    // The CMD belongs to the boot child, which has its own copy.
+    let own = Reexec { argv: vec![TOOL.name.as_bytes().to_vec()], env: call.env.vars().to_vec() };
+    if let Err(e) = host.allow_reexec(&own, policy) {
+        call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
+    }
+    if let Leave::Failed(_) = host.run(policy)
+        && results::is_untouched()
+    {
+        let _ = results::write(111);
+    }
     policy.host_lost();
-    remains::wait(&mut policy);
-    Ok(Next::Exit(finish(policy.end().unwrap_or(How::Halt), first, sync)))
+    remains::wait(policy);
+    finish(policy.end().unwrap_or(How::Halt), first, sync)
+}
+
+/// This process was executed anew: everything is there already.
+fn go_on(call: &mut Call, memo: i32, first: bool) -> Outcome {
+    let env = children_env(&call.env);
+    let (mut host, left) = Host::resume(memo, host_config(&env, &call.env))?;
+    sys::args::set_title(TITLE);
+    let policy = First::resume(left, env, &mut host);
+    let mut policy =
+        policy.ok_or_else(|| Fatal::new(111, "the memo of the host before is damaged".to_owned()))?;
+    let sync = Settings::of_container(&call.env).switch("S6_SYNC_DISKS");
+    Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
+}
+
+/// The environment that everything in the container gets.
+fn children_env(container: &Env) -> Env {
+    if contenv::is_kept(container) {
+        return container.clone();
+    }
+    let mut env = Env::new();
+    env.set(b"PATH", container.get(b"PATH").unwrap_or_default());
+    env
 }
 
 /// Not process 1: everything below is this process's to reap and to stop, and nothing else is.
@@ -131,19 +176,15 @@ fn ask_for_root(call: &mut Call) -> Outcome {
 
 /// Saves what the container was started with; the environment that everything in it gets.
 fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
-    let env = if contenv::is_kept(&call.env) {
-        call.env.clone()
-    } else {
+    if !contenv::is_kept(&call.env) {
         for skipped in contenv::store(&call.env).or_unable(|| "save the container's environment")? {
             let (name, reason) = (diag::show(&skipped.name), sys::strerror(skipped.reason));
             call.warn(&format!(
                 "the variable {name} can't be a file of the container's environment: {reason}"
             ));
         }
-        let mut env = Env::new();
-        env.set(b"PATH", call.env.get(b"PATH").unwrap_or_default());
-        env
-    };
+    }
+    let env = children_env(&call.env);
     results::reset().or_unable(|| "make the file for the exit code")?;
     let text = [workdir, b"\n"].concat();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;

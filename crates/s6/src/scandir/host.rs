@@ -18,6 +18,7 @@ use sys::signal::{self, Signal, SignalFd};
 use tool::diag::{self, show};
 use tool::{Fatal, OrUnable};
 use wire::control::ScanCommand;
+use wire::host_memo::{FAULTS, Work};
 use wire::svstatus::Status;
 
 /// What a host is told at its start.
@@ -121,11 +122,18 @@ pub struct Host {
     pub(super) pipes: NamedPipes,
     pub(super) scan_at: Option<Moment>,
     pub(super) stopping: bool,
-    control: OwnedFd,
-    _lock: OwnedFd,
+    pub(super) control: OwnedFd,
+    pub(super) lock: OwnedFd,
     signals: SignalFd,
-    oneshot: Option<OwnedFd>,
-    leave: Option<Leave>,
+    pub(super) oneshot: Option<OwnedFd>,
+    pub(super) leave: Option<Leave>,
+    /// When hosts of this process have faulted, the last one first.
+    pub(super) faults: [Option<Moment>; FAULTS],
+    /// What the memo has as its header.
+    pub(super) kept: Vec<u8>,
+    /// What the host before had in work, with the notification pipe of a start.
+    pub(super) in_work: Option<(Work, Option<OwnedFd>)>,
+    reexec: bool,
 }
 
 /// The signals that `s6-svscan` takes.
@@ -172,6 +180,23 @@ impl Host {
         let mut launch = Launch::new(&config.env)?;
         launch.take_window();
         let (lock, control) = take_scandir()?;
+        let mut host = Self::assemble(config, launch, lock, control)?;
+        host.remove_dangling_links().or_unable(|| "read the scan directory")?;
+        // Without the socket s6-rc still works, in the caller's environment.
+        match oneshot::listen().and_then(|s| host.poller.add(Source::Oneshot, s.as_fd()).map(|()| s)) {
+            Ok(socket) => host.oneshot = Some(socket),
+            Err(e) => host.warn(&format!("unable to listen for oneshots: {}", sys::strerror(e))),
+        }
+        Ok(host)
+    }
+
+    /// A host of the working directory that knows no service.
+    pub(super) fn assemble(
+        config: Config,
+        launch: Launch,
+        lock: OwnedFd,
+        control: OwnedFd,
+    ) -> Result<Self, Fatal> {
         let dir = rustix::fs::open(".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open the scan directory")?;
         signal::reset_all();
@@ -182,7 +207,7 @@ impl Host {
         let poller = Poller(epoll::create(epoll::CreateFlags::CLOEXEC).or_unable(|| "make a poller")?);
         poller.add(Source::Signals, signals.as_fd()).or_unable(|| "wait for signals")?;
         poller.add(Source::ScanControl, control.as_fd()).or_unable(|| "wait for commands")?;
-        let mut host = Self {
+        Ok(Self {
             config,
             launch,
             dir,
@@ -192,30 +217,34 @@ impl Host {
             scan_at: Some(Moment::ZERO),
             stopping: false,
             control,
-            _lock: lock,
+            lock,
             signals,
             oneshot: None,
             leave: None,
-        };
-        host.remove_dangling_links().or_unable(|| "read the scan directory")?;
-        // Without the socket s6-rc still works, in the caller's environment.
-        match oneshot::listen().and_then(|s| host.poller.add(Source::Oneshot, s.as_fd()).map(|()| s)) {
-            Ok(socket) => host.oneshot = Some(socket),
-            Err(e) => host.warn(&format!("unable to listen for oneshots: {}", sys::strerror(e))),
-        }
-        Ok(host)
+            faults: [None; FAULTS],
+            kept: Vec::new(),
+            in_work: None,
+            reexec: false,
+        })
     }
 
     /// Supervises until it is told to leave.
     pub fn run(&mut self, policy: &mut dyn Policy) -> Leave {
+        if self.leave.is_none() {
+            self.see_through(policy);
+        }
         loop {
             self.catch_up(policy);
             policy.settled(self);
+            self.keep_all(policy);
             if self.stopping && self.roster.len() == 0 {
                 self.leave.get_or_insert(Leave::Stopped);
             }
             if let Some(leave) = self.leave {
                 return leave;
+            }
+            if std::mem::take(&mut self.reexec) {
+                self.reexecute(policy);
             }
             let deadline = [self.roster.next_timer().map(|(at, _)| at), self.scan_at, policy.deadline()];
             if let Err(e) = self.wait(deadline.into_iter().flatten().min(), policy) {
@@ -281,14 +310,18 @@ impl Host {
     }
 
     /// Does something with a service, and keeps the books.
-    fn with(&mut self, number: usize, act: impl FnOnce(&mut crate::service::Service, &Launch)) {
+    pub(super) fn with(&mut self, number: usize, act: impl FnOnce(&mut crate::service::Service, &Launch)) {
         if let Some(service) = self.roster.get_mut(number).and_then(|s| s.service.as_mut()) {
+            if let Some(memo) = &self.launch.memo {
+                memo.enter(crate::memo::number(number));
+            }
             act(service, &self.launch);
             self.sync(number);
+            self.keep();
         }
     }
 
-    fn feed(&mut self, number: usize, event: Event) {
+    pub(super) fn feed(&mut self, number: usize, event: Event) {
         self.with(number, |service, launch| service.feed(event, launch));
     }
 
@@ -372,19 +405,36 @@ impl Host {
     /// Takes note of every child that has ended.
     fn reap(&mut self, policy: &mut dyn Policy) {
         loop {
-            match sys::process::reap() {
-                Ok(Some((pid, how))) => match self.roster.of_pid(pid.as_raw_nonzero().get().unsigned_abs()) {
-                    Some(number) => self.child_ended(number, how),
-                    None => policy.child(self, pid, how),
-                },
+            match sys::process::peek() {
+                Ok(Some((pid, how))) => {
+                    if let Some(memo) = &self.launch.memo {
+                        memo.begin(Work::ENDED, how.wstat(), pid.as_raw_nonzero().get().unsigned_abs());
+                    }
+                    let _ = sys::process::reap_one(pid);
+                    self.ended(pid, how, policy);
+                }
                 Ok(None) | Err(Errno::CHILD) => return,
                 Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
             }
         }
     }
 
+    /// A child has ended.
+    pub(super) fn ended(&mut self, pid: Pid, how: sys::process::Ended, policy: &mut dyn Policy) {
+        match self.roster.of_pid(pid.as_raw_nonzero().get().unsigned_abs()) {
+            Some(number) => {
+                self.child_ended(number, how);
+                self.keep();
+            }
+            None => {
+                policy.child(self, pid, how);
+                self.keep_all(policy);
+            }
+        }
+    }
+
     /// The process that a slot knows has ended: a service's, or in the classic layout its supervisor.
-    fn child_ended(&mut self, number: usize, how: sys::process::Ended) {
+    pub(super) fn child_ended(&mut self, number: usize, how: sys::process::Ended) {
         match self.roster.get_mut(number) {
             Some(slot) if slot.supervisor.is_some() => {
                 slot.supervisor = None;
@@ -415,6 +465,8 @@ impl Host {
                     prune = Some(prune.unwrap_or(false));
                 }
                 Some(ScanCommand::Terminate) => self.stop(false),
+                Some(ScanCommand::Reexecute) if self.launch.memo.is_some() => self.reexec = true,
+                Some(ScanCommand::Reexecute) => self.warn("this host can't be executed anew"),
                 Some(ScanCommand::Quit) => self.stop(true),
                 Some(ScanCommand::Prune) => prune = Some(prune.unwrap_or(false)),
                 Some(ScanCommand::PruneWithLoggers) => prune = Some(true),
@@ -485,6 +537,12 @@ impl Host {
     /// Ends the loop at once; services are left as they are.
     pub fn abort(&mut self) {
         self.leave = Some(Leave::Aborted);
+    }
+
+    /// The console holder.
+    #[must_use]
+    pub fn console(&self) -> Option<Rc<OwnedFd>> {
+        self.config.console.clone()
     }
 
     /// Whether [`Host::stop`] was called.

@@ -14,6 +14,9 @@
 //! - `.s6-svscan/oneshot` is a stream socket for this user: for each connection the host starts
 //!   `s6-rc-oneshot-run` with the connection as standard input and its own environment.
 //!
+//! - The control letter `R` (`s6-svscanctl -R`) makes the host execute its own program anew, in the same process, and
+//!   so does a fault: the next host goes on with the same services.
+//!
 //! What a service costs: three descriptors, and one more for each end of a logger's pipe; nothing while nothing
 //! happens.
 //!
@@ -24,8 +27,10 @@ mod host;
 mod oneshot;
 mod pipes;
 mod policy;
+mod resume;
 mod roster;
 mod scan;
 
 pub use host::{Config, Host, Leave};
 pub use policy::{Handled, Plain, Policy};
+pub use resume::{Left, Reexec, take_memo};

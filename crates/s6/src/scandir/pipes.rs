@@ -32,8 +32,13 @@ impl NamedPipes {
         }
         let pipe = Rc::new(Pipe::new()?);
         self.0.retain(|_, p| p.strong_count() > 0);
-        self.0.insert(name.to_vec(), Rc::downgrade(&pipe));
+        self.put(name, &pipe);
         Ok(pipe)
+    }
+
+    /// Gives a pipe its name.
+    pub(super) fn put(&mut self, name: &[u8], pipe: &Rc<Pipe>) {
+        self.0.insert(name.to_vec(), Rc::downgrade(pipe));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::host::Host;
 use crate::clock::Moment;
 use rustix::process::Pid;
+use std::os::fd::BorrowedFd;
 use sys::process::Ended;
 use sys::signal::Signal;
 
@@ -47,6 +48,16 @@ pub trait Policy {
     /// The deadline has passed.
     fn timeout(&mut self, host: &mut Host) {
         let _ = host;
+    }
+
+    /// What it needs to go on in the next program of this process: 256 bytes at most.
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// The descriptors that it hands over to that program: 32 at most.
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
     }
 
     /// All that has come is dealt with, and the host is about to wait for more.

@@ -101,6 +101,8 @@ pub(super) struct Roster {
     by_identity: HashMap<Identity, usize>,
     by_pid: HashMap<u32, usize>,
     timers: BTreeSet<(Moment, usize)>,
+    /// The numbers of services that may have changed.
+    touched: Vec<usize>,
 }
 
 impl Roster {
@@ -118,6 +120,9 @@ impl Roster {
     }
 
     pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Slot> {
+        if self.touched.last() != Some(&number) {
+            self.touched.push(number);
+        }
         self.slots.get_mut(number)?.as_mut()
     }
 
@@ -126,6 +131,7 @@ impl Roster {
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.touched.extend(0..self.slots.len());
         self.slots.iter_mut().flatten()
     }
 
@@ -150,13 +156,33 @@ impl Roster {
             *place = Some(slot);
         }
         self.by_identity.insert(identity, number);
+        self.touched.push(number);
         number
+    }
+
+    /// Puts a service, or none, at the number that is next.
+    pub(super) fn put(&mut self, number: usize, slot: Option<Slot>) {
+        match &slot {
+            Some(slot) => drop(self.by_identity.insert(slot.identity, number)),
+            None => self.free.push(number),
+        }
+        self.slots.push(slot);
+        self.touched.push(number);
+    }
+
+    /// The numbers of the services that may have changed since the last call.
+    pub(super) fn take_touched(&mut self) -> Vec<usize> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        touched
     }
 
     /// Forgets a service and lets go of its descriptors.
     pub(super) fn remove(&mut self, number: usize) {
         let Some(slot) = self.slots.get_mut(number).and_then(Option::take) else { return };
         self.free.push(number);
+        self.touched.push(number);
         self.by_identity.remove(&slot.identity);
         if let Some(pid) = slot.pid {
             self.by_pid.remove(&pid);

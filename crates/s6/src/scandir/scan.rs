@@ -245,9 +245,15 @@ impl Host {
             return self.begin_failed(number, &Fatal::unable("make its pipes", e));
         }
         let stdio = stdio(slot, self.config.console.as_ref());
+        // A fault from here on finds the service and its pipes.
+        self.keep();
+        if let Some(memo) = &self.launch.memo {
+            memo.enter(crate::memo::number(number));
+        }
         if self.config.processes {
             return self.begin_process(number, &stdio);
         }
+        let Some(slot) = self.roster.get_mut(number) else { return };
         match Service::begin(dir, &slot.name, stdio, &self.launch) {
             Ok(service) => {
                 slot.failures = 0;
@@ -299,7 +305,7 @@ fn name_pipes(slot: &mut Slot, pipes: &mut super::pipes::NamedPipes, dir: OwnedF
 }
 
 /// The standard descriptors of a slot's service: named pipes first, then the logger's.
-fn stdio(slot: &Slot, console: Option<&Rc<OwnedFd>>) -> Stdio {
+pub(super) fn stdio(slot: &Slot, console: Option<&Rc<OwnedFd>>) -> Stdio {
     let logs = matches!(slot.pair, Pair::Logger(_));
     let logged = matches!(slot.pair, Pair::Producer(_));
     let end = |wanted: bool| slot.end.clone().filter(|_| wanted);

@@ -12,7 +12,7 @@ pub(super) struct Hold {
     /// The control FIFO, open for both directions so that it never ends.
     pub(super) control: OwnedFd,
     /// Whoever has this locked is the directory's supervisor.
-    _lock: OwnedFd,
+    pub(super) lock: OwnedFd,
 }
 
 /// Makes a private directory, behind a dangling link if there is one; `false` if it exists.
@@ -86,7 +86,7 @@ pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     if !made {
         crate::fifodir::clean_at(dir, b"event").or_unable(|| "clean event")?;
     }
-    Ok(Hold { control, _lock: lock })
+    Ok(Hold { control, lock })
 }
 
 /// Replaces the content of a file at once.

@@ -138,6 +138,21 @@ enum Phase {
     Finishing,
 }
 
+/// What a machine at rest is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saved {
+    /// The state as it is published; the phase follows from it.
+    pub status: Status,
+    /// When [`Event::Timeout`] is due.
+    pub deadline: Option<Moment>,
+    /// When it may start again, if readiness has decided that.
+    pub next_start: Option<Moment>,
+    /// A kill is due at the deadline.
+    pub dying: bool,
+    /// Leave when the service is down.
+    pub leaving: bool,
+}
+
 /// One service.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -178,6 +193,25 @@ impl Machine {
             leaving: false,
             left: false,
         }
+    }
+
+    /// Goes on with what [`Machine::save`] gave.
+    #[must_use]
+    pub fn resume(saved: &Saved) -> Self {
+        let phase = match (saved.status.pid, saved.status.finishing) {
+            (0, _) => Phase::Down,
+            (_, true) => Phase::Finishing,
+            (_, false) => Phase::Up,
+        };
+        let Saved { status, deadline, next_start, dying, leaving } = *saved;
+        Self { phase, status, deadline, next_start, dying, leaving, left: false }
+    }
+
+    /// The state of a machine at rest, all of whose questions were answered.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        let Self { status, deadline, next_start, dying, leaving, .. } = *self;
+        Saved { status, deadline, next_start, dying, leaving }
     }
 
     /// The first actions: tells that supervision has begun, and starts the service if it is wanted up.

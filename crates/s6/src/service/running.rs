@@ -2,19 +2,21 @@
 
 use super::definition::ServiceDir;
 use super::directory::{self, Hold};
-use super::machine::{Action, Event, Machine, Now};
+use super::machine::{Action, Event, Machine, Now, Saved};
 use super::{exec_failure, noexec, tally};
 use crate::clock;
+use crate::memo::Memo;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use sys::process::Ended;
 use sys::signal::{self, Signal};
 use sys::spawn::{Spawn, Strings, Window, spawn};
 use tool::{Fatal, OrUnable};
 use wire::control::Command;
+use wire::host_memo::{Supervised, Work};
 use wire::svstatus::Status;
 
 /// What all children of a host begin with.
@@ -27,6 +29,8 @@ pub struct Launch {
     null: OwnedFd,
     /// For a host of many services.
     window: Option<Window>,
+    /// Of a host that can be re-executed.
+    pub(crate) memo: Option<Rc<Memo>>,
 }
 
 /// Signals that the host itself ignores.
@@ -47,7 +51,7 @@ impl Launch {
         );
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;
-        Ok(Self { env, open_files, null, window: None })
+        Ok(Self { env, open_files, null, window: None, memo: None })
     }
 
     /// Makes starts cheap for a process with many descriptors; to be called while it has few.
@@ -62,6 +66,12 @@ impl Launch {
         let file = tool::own_file(name);
         // Without a link of that name beside the binary, the name comes by argv[0] alone.
         if file.contains(&b'/') { file } else { b"/proc/self/exe".to_vec() }
+    }
+
+    fn note(&self, note: impl FnOnce(&Memo)) {
+        if let Some(memo) = &self.memo {
+            note(memo);
+        }
     }
 
     /// Starts a program in `dir` with these descriptors, as everything that a host starts.
@@ -174,6 +184,63 @@ impl Service {
         Ok(service)
     }
 
+    /// Goes on with a service that a host before has left; `fds` are the directory, its control FIFO, its lock and
+    /// the notification pipe.
+    pub(crate) fn resume(
+        saved: &Supervised,
+        (dir, control, lock, notification): (OwnedFd, OwnedFd, OwnedFd, Option<OwnedFd>),
+        name: &[u8],
+        stdio: Stdio,
+    ) -> Self {
+        let Supervised { status, deadline, next_start, dying, leaving, .. } = *saved;
+        let mut service = Self {
+            dir: ServiceDir::new(dir, name),
+            name: name.to_vec(),
+            hold: Some(Hold { control, lock }),
+            machine: Machine::resume(&Saved { status, deadline, next_start, dying, leaving }),
+            stdio,
+            detached: false,
+            notification,
+            is_new: false,
+            unwritten: None,
+            unsaid: Vec::new(),
+            actions: Vec::new(),
+        };
+        if saved.detached {
+            service.act(Action::Detach);
+        }
+        service
+    }
+
+    /// What [`Service::resume`] goes on with; `None` when the service has left.
+    pub(crate) fn save(&self) -> Option<Supervised> {
+        let hold = self.hold.as_ref()?;
+        let Saved { status, deadline, next_start, dying, leaving } = self.machine.save();
+        Some(Supervised {
+            dir: Some(self.dir.as_fd().as_raw_fd()),
+            control: Some(hold.control.as_raw_fd()),
+            lock: Some(hold.lock.as_raw_fd()),
+            notification: self.notification.as_ref().map(AsRawFd::as_raw_fd),
+            detached: self.detached,
+            status,
+            deadline,
+            next_start,
+            dying,
+            leaving,
+        })
+    }
+
+    /// Takes hold of a process that runs `run`, started by a host before.
+    pub(crate) fn take_over(&mut self, pid: Pid, notification: Option<OwnedFd>, launch: &Launch) {
+        self.notification = notification;
+        self.feed(Event::Started(pid.as_raw_nonzero().get().unsigned_abs()), launch);
+    }
+
+    /// The service directory.
+    pub(crate) fn dir(&self) -> &ServiceDir {
+        &self.dir
+    }
+
     /// The control FIFO; `None` when the service has left.
     #[must_use]
     pub fn control(&self) -> Option<BorrowedFd<'_>> {
@@ -226,13 +293,14 @@ impl Service {
     /// Takes what has come in through the control FIFO.
     pub fn read_control(&mut self, launch: &Launch) {
         let Some(hold) = &self.hold else { return };
-        let mut letters = [0; 64];
-        match rustix::io::read(&hold.control, &mut letters) {
-            Ok(n) => {
-                for letter in letters.into_iter().take(n) {
-                    if let Some(command) = Command::from_letter(letter) {
-                        self.feed(Event::Command(command), launch);
-                    }
+        // One at a time: the others stay where they are safe.
+        let mut letter = [0; 1];
+        match rustix::io::read(&hold.control, &mut letter) {
+            Ok(_) => {
+                let [letter] = letter;
+                if let Some(command) = Command::from_letter(letter) {
+                    launch.note(|memo| memo.begin_here(Work::LETTER, letter.into()));
+                    self.feed(Event::Command(command), launch);
                 }
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -248,6 +316,7 @@ impl Service {
             Err(Errno::AGAIN | Errno::INTR) => {}
             Ok(n) if n > 0 => {
                 if bytes.iter().take(n).any(|b| *b == b'\n') {
+                    launch.note(|memo| memo.begin_here(Work::READY, 0));
                     self.feed(Event::Ready, launch);
                 }
             }
@@ -355,6 +424,10 @@ impl Service {
     }
 
     fn start(&mut self, launch: &Launch) -> Event {
+        if let Some((pid, notification)) = launch.memo.as_ref().and_then(|memo| memo.adopt()) {
+            self.notification = notification;
+            return Event::Started(pid.as_raw_nonzero().get().unsigned_abs());
+        }
         match self.spawn_run(launch) {
             Ok((pid, notification)) => {
                 self.notification = notification;
@@ -411,6 +484,7 @@ impl Service {
             fds.retain(|(_, number)| number != n);
             fds.push((writer.as_fd(), *n));
         }
+        launch.note(|memo| memo.starting(pipe.as_ref().map(|(reader, _, _)| reader.as_fd())));
         let plain = launch.plain(Some(self.dir.as_fd()), &file, &argv, &fds);
         let words = [self.name.as_slice()];
         let script = number.is_none().then_some(("run", &words[..]));
@@ -435,6 +509,9 @@ impl Service {
     }
 
     fn finish(&mut self, how: Ended, pid: u32, launch: &Launch) -> Event {
+        if let Some((pid, _)) = launch.memo.as_ref().and_then(|memo| memo.adopt()) {
+            return Event::FinishStarted(pid.as_raw_nonzero().get().unsigned_abs());
+        }
         if !self.dir.has("finish") {
             return Event::NoFinish;
         }
@@ -448,6 +525,7 @@ impl Service {
             return Event::NoFinish;
         };
         let fds = self.descriptors(launch);
+        launch.note(|memo| memo.starting(None));
         let plain = launch.plain(Some(self.dir.as_fd()), b"./finish", &argv, &fds);
         let words = [code, signal, self.name.as_slice(), pid];
         match self.execute(Spawn { session: true, ..plain }, Some(("finish", &words))) {

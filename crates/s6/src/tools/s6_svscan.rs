@@ -1,6 +1,6 @@
 //! `s6-svscan`: supervises the services of a scan directory, all in this process.
 
-use crate::scandir::{Config, Host, Leave, Plain};
+use crate::scandir::{Config, Host, Leave, Plain, Reexec, take_memo};
 use rustix::fs::Access;
 use rustix::process::Resource;
 use std::os::fd::RawFd;
@@ -31,6 +31,9 @@ const FINISH: &str = ".s6-svscan/finish";
 const CRASH: &str = ".s6-svscan/crash";
 
 fn main(call: &mut Call) -> Outcome {
+    let memo = take_memo(&mut call.env);
+    let argv = std::iter::once(&call.argv0).chain(&call.args).cloned().collect();
+    let own = Reexec { argv, env: call.env.vars().to_vec() };
     let options = call.options()?;
     let mut config = Config::new(TOOL.name, call.env.vars().to_vec());
     if let Some(n) = number::<u32>(&options, 'C', "services_max")? {
@@ -40,24 +43,16 @@ fn main(call: &mut Call) -> Outcome {
         config.name_max = usize::try_from(n.clamp(11, 1019)).unwrap_or(1019);
     }
     config.rescan = number::<u64>(&options, 't', "rescan")?.filter(|ms| *ms > 0).map(Duration::from_millis);
-    let notif = descriptor(&options, 'd', "notif")?;
-    let console = descriptor(&options, 'X', "consoleholder")?;
-    let scandir = call.shift()?;
-    super::open_standard().or_unable(|| "open /dev/null")?;
-    if let Some(fd) = console {
-        let copy = sys::fd::duplicate(fd, 3).or_unable(|| "take the console holder")?;
-        sys::fd::close(fd);
-        config.console = Some(Rc::new(copy));
-    }
-    let console = config.console.clone();
-    let mut host = Host::open(&scandir, config)?;
-    if let Some(fd) = notif {
-        let _ = sys::fd::with(fd, |fd| rustix::io::write(fd, b"\n"));
-        sys::fd::close(fd);
+    let mut host = match memo {
+        Some(memo) => Host::resume(memo, config)?.0,
+        None => begin(call, &options, config)?,
+    };
+    let console = host.console();
+    if let Err(e) = host.allow_reexec(&own, &Plain) {
+        call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
     let leave = host.run(&mut Plain);
     let open_files = host.launch().open_files;
-    drop(host);
     if let Some(console) = console {
         use std::os::fd::AsRawFd;
         for standard in [2, 1] {
@@ -71,6 +66,25 @@ fn main(call: &mut Call) -> Outcome {
     let _ = signal::set_default(signal::PIPE);
     signal::set_mask(&signal::Set::empty());
     last_program(call, leave)
+}
+
+/// Becomes the host of the directory, and says so.
+fn begin(call: &mut Call, options: &Options, mut config: Config) -> Result<Host, Fatal> {
+    let notif = descriptor(options, 'd', "notif")?;
+    let console = descriptor(options, 'X', "consoleholder")?;
+    let scandir = call.shift()?;
+    super::open_standard().or_unable(|| "open /dev/null")?;
+    if let Some(fd) = console {
+        let copy = sys::fd::duplicate(fd, 3).or_unable(|| "take the console holder")?;
+        sys::fd::close(fd);
+        config.console = Some(Rc::new(copy));
+    }
+    let host = Host::open(&scandir, config)?;
+    if let Some(fd) = notif {
+        let _ = sys::fd::with(fd, |fd| rustix::io::write(fd, b"\n"));
+        sys::fd::close(fd);
+    }
+    Ok(host)
 }
 
 /// A number in an option's value.

@@ -17,6 +17,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('q', "stop all services and loggers, then leave"),
         Opt::flag('n', "stop the services that the last scan did not see"),
         Opt::flag('N', "the same, and stop their loggers too"),
+        Opt::flag('R', "execute the program of s6-svscan anew; services run on"),
     ],
     role: Role::Stay,
     main,

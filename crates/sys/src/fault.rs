@@ -1,0 +1,142 @@
+//! Re-executing this process, on demand and when it faults.
+//!
+//! [`arm`] builds everything that execve(2) needs beforehand.  From then on [`reexecute`] goes over to the new
+//! program, and so does a fault: a handler on a stack of its own notes the signal's number in a descriptor, lets the
+//! descriptors be inherited, and executes.  It computes nothing and touches no memory but what [`arm`] built.
+//! A panic ends there too, by a hook.
+//!
+//! Process id, children, working directory and the signals that wait stay; who is executed finds the rest by what
+//! is written in the descriptor.
+
+use crate::signal::{self, Set, Signal};
+use crate::spawn::Strings;
+use rustix::io::Errno;
+use std::cell::UnsafeCell;
+use std::ffi::{CString, c_char, c_int};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+
+/// The signals that a fault raises.  An abort's own signal is left to the program, which may be sent it; what the
+/// C library does after it, where that didn't end the process, is a fault of these.
+const FAULTS: [Signal; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
+/// What a panic is noted as.
+const PANIC: Signal = libc::SIGABRT;
+
+/// What to execute.
+struct Armed {
+    pid: libc::pid_t,
+    file: CString,
+    argv: Strings,
+    env: Strings,
+    note: RawFd,
+    at: libc::off_t,
+}
+
+static ARMED: AtomicPtr<Armed> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The highest descriptor that is handed over.
+static HIGHEST: AtomicI32 = AtomicI32::new(2);
+
+const STACK: usize = 64 * 1024;
+
+/// Memory that only the kernel writes to: the handler's stack.
+#[repr(align(64))]
+struct Stack(UnsafeCell<[u8; STACK]>);
+
+// SAFETY: nothing in this program refers to the content.
+unsafe impl Sync for Stack {}
+
+static HANDLER_STACK: Stack = Stack(UnsafeCell::new([0; STACK]));
+
+/// Says that the descriptor is to be handed over, and all with lower numbers.
+pub fn keep(fd: RawFd) {
+    HIGHEST.fetch_max(fd, Ordering::Relaxed);
+}
+
+/// Prepares for [`reexecute`] and for faults.  A fault's signal number is written as one byte at offset `at` of
+/// `note`.
+///
+/// # Errors
+/// The strings can't be passed on (`INVAL`), or a handler can't be installed.
+pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32) -> Result<(), Errno> {
+    let armed = Armed {
+        pid: rustix::process::getpid().as_raw_nonzero().get(),
+        file: CString::new(file).map_err(|_| Errno::INVAL)?,
+        argv: Strings::new(argv)?,
+        env: Strings::new(env)?,
+        note,
+        at: i32::try_from(at).map_err(|_| Errno::INVAL)?.into(),
+    };
+    keep(note);
+    // Never freed: a handler may run at any moment.
+    ARMED.store(Box::into_raw(Box::new(armed)), Ordering::Release);
+    std::panic::set_hook(Box::new(|panic| {
+        let text = format!("s6: fatal: {panic}\n");
+        let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
+        let _ = go(PANIC);
+    }));
+    let stack = libc::stack_t { ss_sp: HANDLER_STACK.0.get().cast(), ss_flags: 0, ss_size: STACK };
+    // SAFETY: the memory is static and used for nothing else.
+    if unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) } == -1 {
+        return Err(last());
+    }
+    for fault in FAULTS {
+        // SAFETY: all-zero bytes are a valid `sigaction` with an empty mask.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = on_fault as *const () as usize;
+        action.sa_flags = libc::SA_ONSTACK;
+        // SAFETY: the handler only makes system calls, with data that is never freed.
+        if unsafe { libc::sigaction(fault, &action, std::ptr::null_mut()) } == -1 {
+            return Err(last());
+        }
+    }
+    // Whoever came here by a handler still has its signal blocked.
+    signal::unblock(&Set::of(&FAULTS));
+    Ok(())
+}
+
+/// Goes over to the new program; only comes back with the reason why that didn't work.
+#[must_use]
+pub fn reexecute() -> Errno {
+    let error = go(0);
+    let _ = crate::fd::close_on_exec_from(3);
+    error
+}
+
+fn last() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}
+
+/// Async-signal-safe.
+fn go(fault: Signal) -> Errno {
+    // SAFETY: once stored it is never freed or changed.
+    let Some(armed) = (unsafe { ARMED.load(Ordering::Acquire).as_ref() }) else { return Errno::INVAL };
+    // SAFETY: system calls on descriptors, and execve with strings that `arm` built.
+    unsafe {
+        if libc::getpid() != armed.pid {
+            return Errno::PERM;
+        }
+        if let Ok(number @ 1..) = u8::try_from(fault) {
+            libc::pwrite(armed.note, std::ptr::from_ref(&number).cast(), 1, armed.at);
+        }
+        for fd in 3..=HIGHEST.load(Ordering::Relaxed) {
+            libc::fcntl(fd, libc::F_SETFD, 0);
+        }
+        let own: *const c_char = c"/proc/self/exe".as_ptr();
+        let (argv, env) = (armed.argv.as_ptr(), armed.env.as_ptr());
+        libc::execve(armed.file.as_ptr(), argv, env);
+        libc::execve(own, argv, env);
+    }
+    last()
+}
+
+extern "C" fn on_fault(fault: c_int) {
+    let _ = go(fault);
+    // It can't be done, or this is a child that shares the handler: the fault has its usual effect when this is back.
+    // SAFETY: both are async-signal-safe.
+    unsafe {
+        libc::signal(fault, libc::SIG_DFL);
+        libc::raise(fault);
+    }
+}

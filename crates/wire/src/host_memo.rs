@@ -1,0 +1,468 @@
+//! What the host of a scan directory leaves for its successor in the same process: the memo.
+//!
+//! A file in memory that is always current, so that a host that faults has nothing left to write.  Numbers are
+//! big-endian; a descriptor is 32 bits, -1 for none; a moment is 64 bits of nanoseconds by CLOCK_MONOTONIC, all
+//! ones for none; a name is a 16-bit length and its bytes.
+//!
+//! | offset | what |
+//! |---|---|
+//! | 0–7 | [`MAGIC`], the last byte being the version |
+//! | 8 | the signal of the fault that ended the host, 0 if it left in order; [`FAULT`] |
+//! | 16–35 | the event in work: [`Work`] |
+//! | 64–1023 | the host: [`Header`] |
+//! | 1024 + 384 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
+//!
+//! The fields follow each other in the order of the types below; each `Option` of more than one field begins with
+//! a byte that is 0 or 1.
+
+use crate::svstatus::{SIZE, Status};
+use std::time::Duration;
+
+/// What a memo of this version begins with.
+pub const MAGIC: [u8; 8] = *b"s6host\0\x01";
+
+/// Offset of the fault's signal.
+pub const FAULT: u32 = 8;
+
+/// Offset and length of the event in work.
+pub const WORK: (u64, usize) = (16, 20);
+
+/// Offset and room of the host.
+pub const HEADER: (u64, usize) = (64, 960);
+
+/// Offset of the first service, and what each one takes.
+pub const RECORDS: (u64, usize) = (1024, 384);
+
+/// The longest name that is kept whole.
+const NAME: usize = 260;
+
+/// The most bytes and descriptors of a policy.
+const POLICY: usize = 256;
+
+/// How many faults are remembered.
+pub const FAULTS: usize = 5;
+
+/// A descriptor's number.
+pub type Fd = Option<i32>;
+
+/// A moment: the time since the machine's start.
+pub type Moment = Option<Duration>;
+
+/// The event that a host works on: what its successor has to see through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// 0 nothing, [`Work::ENDED`], [`Work::LETTER`], [`Work::READY`].
+    pub kind: u8,
+    /// It was begun before, by a host that faulted over it.
+    pub again: bool,
+    /// `kind` is an end: as wait(2) gives it; a letter: the letter.
+    pub detail: u16,
+    /// The process, if the event is an end; else the service's number.
+    pub about: u32,
+    /// A start is in work: 1 more than the service's number.
+    pub starting: u32,
+    /// The read end of the notification pipe of that start.
+    pub notification: Fd,
+}
+
+impl Work {
+    /// A child has ended.
+    pub const ENDED: u8 = 1;
+    /// A letter was read from a service's control FIFO.
+    pub const LETTER: u8 = 2;
+    /// Readiness was read from a service's notification pipe.
+    pub const READY: u8 = 3;
+}
+
+/// The host itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Header {
+    /// The process.
+    pub pid: u32,
+    /// How many services' places follow.
+    pub slots: u32,
+    /// The control FIFO of the scan directory.
+    pub control: Fd,
+    /// Its lock.
+    pub lock: Fd,
+    /// The socket for oneshots.
+    pub oneshot: Fd,
+    /// The console holder.
+    pub console: Fd,
+    /// Everything is being stopped.
+    pub stopping: bool,
+    /// The soft and hard limit on open files for children.
+    pub open_files: (Option<u64>, Option<u64>),
+    /// When to scan.
+    pub scan_at: Moment,
+    /// When hosts of this process have faulted, the last one first.
+    pub faults: [Moment; FAULTS],
+    /// The policy's descriptors.
+    pub policy_fds: Vec<i32>,
+    /// The policy's own bytes.
+    pub policy: Vec<u8>,
+}
+
+/// A service's supervision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Supervised {
+    /// The service directory.
+    pub dir: Fd,
+    /// `supervise/control`.
+    pub control: Fd,
+    /// `supervise/lock`.
+    pub lock: Fd,
+    /// The read end of the notification pipe.
+    pub notification: Fd,
+    /// Detached from the host's standard input and output.
+    pub detached: bool,
+    /// The machine's state, as it is also published.
+    pub status: Status,
+    /// The machine's deadline.
+    pub deadline: Moment,
+    /// When it may start again, if readiness has decided that.
+    pub next_start: Moment,
+    /// A kill is due at the deadline.
+    pub dying: bool,
+    /// Leave when the service is down.
+    pub leaving: bool,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its name under the scan directory.
+    pub name: Vec<u8>,
+    /// Device and inode of its directory.
+    pub identity: (u64, u64),
+    /// The last scan saw it.
+    pub active: bool,
+    /// 0 no pair, 1 producer, 2 logger, 3 a logger whose producer is gone; and the partner's number.
+    pub pair: (u8, u32),
+    /// Its end of the logger's pipe.
+    pub end: Fd,
+    /// Both ends of the pipe that `pipe-in` names, then of the one that `pipe-out` names.
+    pub named: [Fd; 4],
+    /// Its supervisor's process in the classic layout.
+    pub supervisor: u32,
+    /// When supervision last began.
+    pub begun: Moment,
+    /// When it is to begin again.
+    pub again: Moment,
+    /// How often in a row it could not begin.
+    pub failures: u32,
+    /// Supervision in the host.
+    pub service: Option<Supervised>,
+}
+
+#[derive(Default)]
+struct Out(Vec<u8>);
+
+impl Out {
+    fn byte(&mut self, value: impl Into<u8>) {
+        self.0.push(value.into());
+    }
+    fn short(&mut self, value: u16) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    fn word(&mut self, value: u32) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    fn long(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    fn fd(&mut self, fd: Fd) {
+        self.word(fd.unwrap_or(-1).cast_unsigned());
+    }
+    fn moment(&mut self, at: Moment) {
+        self.long(at.and_then(|at| u64::try_from(at.as_nanos()).ok()).unwrap_or(u64::MAX));
+    }
+    fn name(&mut self, name: &[u8], most: usize) {
+        let name = name.get(..most).unwrap_or(name);
+        self.short(u16::try_from(name.len()).unwrap_or_default());
+        self.0.extend_from_slice(name);
+    }
+}
+
+struct In<'a>(&'a [u8]);
+
+impl<'a> In<'a> {
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+    fn byte(&mut self) -> Option<u8> {
+        self.bytes(1)?.first().copied()
+    }
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+    fn short(&mut self) -> Option<u16> {
+        Some(u16::from_be_bytes(self.bytes(2)?.try_into().ok()?))
+    }
+    fn word(&mut self) -> Option<u32> {
+        Some(u32::from_be_bytes(self.bytes(4)?.try_into().ok()?))
+    }
+    fn long(&mut self) -> Option<u64> {
+        Some(u64::from_be_bytes(self.bytes(8)?.try_into().ok()?))
+    }
+    fn fd(&mut self) -> Option<Fd> {
+        Some(Some(self.word()?.cast_signed()).filter(|fd| *fd >= 0))
+    }
+    fn moment(&mut self) -> Option<Moment> {
+        Some(Some(self.long()?).filter(|at| *at != u64::MAX).map(Duration::from_nanos))
+    }
+    fn limit(&mut self) -> Option<Option<u64>> {
+        Some(Some(self.long()?).filter(|n| *n != u64::MAX))
+    }
+    fn name(&mut self, most: usize) -> Option<Vec<u8>> {
+        let length = usize::from(self.short()?);
+        (length <= most).then(|| self.bytes(length))?.map(<[u8]>::to_vec)
+    }
+}
+
+impl Work {
+    /// The packed form.
+    #[must_use]
+    pub fn pack(&self) -> Vec<u8> {
+        let mut out = Out::default();
+        out.byte(self.kind);
+        out.byte(self.again);
+        out.short(self.detail);
+        out.word(self.about);
+        out.word(self.starting);
+        out.fd(self.notification);
+        out.word(0);
+        out.0
+    }
+
+    /// From the packed form.
+    #[must_use]
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut r = In(bytes);
+        Some(Self {
+            kind: r.byte()?,
+            again: r.flag()?,
+            detail: r.short()?,
+            about: r.word()?,
+            starting: r.word()?,
+            notification: r.fd()?,
+        })
+    }
+}
+
+impl Header {
+    /// The packed form; `None` if the policy has too much to keep.
+    #[must_use]
+    pub fn pack(&self) -> Option<Vec<u8>> {
+        let mut out = Out::default();
+        out.word(self.pid);
+        out.word(self.slots);
+        for fd in [self.control, self.lock, self.oneshot, self.console] {
+            out.fd(fd);
+        }
+        out.byte(self.stopping);
+        out.long(self.open_files.0.unwrap_or(u64::MAX));
+        out.long(self.open_files.1.unwrap_or(u64::MAX));
+        out.moment(self.scan_at);
+        for at in self.faults {
+            out.moment(at);
+        }
+        out.short(u16::try_from(self.policy_fds.len()).ok().filter(|n| *n <= 32)?);
+        for fd in &self.policy_fds {
+            out.fd(Some(*fd));
+        }
+        if self.policy.len() > POLICY {
+            return None;
+        }
+        out.name(&self.policy, POLICY);
+        Some(out.0)
+    }
+
+    /// From the packed form.
+    #[must_use]
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut r = In(bytes);
+        let mut header = Self {
+            pid: r.word()?,
+            slots: r.word()?,
+            control: r.fd()?,
+            lock: r.fd()?,
+            oneshot: r.fd()?,
+            console: r.fd()?,
+            stopping: r.flag()?,
+            open_files: (r.limit()?, r.limit()?),
+            scan_at: r.moment()?,
+            ..Self::default()
+        };
+        for at in &mut header.faults {
+            *at = r.moment()?;
+        }
+        for _ in 0..r.short()? {
+            header.policy_fds.push(r.fd()??);
+        }
+        header.policy = r.name(POLICY)?;
+        Some(header)
+    }
+}
+
+impl Supervised {
+    fn put(&self, out: &mut Out) {
+        for fd in [self.dir, self.control, self.lock, self.notification] {
+            out.fd(fd);
+        }
+        out.byte(self.detached);
+        out.0.extend_from_slice(&self.status.pack());
+        out.moment(self.deadline);
+        out.moment(self.next_start);
+        out.byte(self.dying);
+        out.byte(self.leaving);
+    }
+
+    fn take(r: &mut In<'_>) -> Option<Self> {
+        Some(Self {
+            dir: r.fd()?,
+            control: r.fd()?,
+            lock: r.fd()?,
+            notification: r.fd()?,
+            detached: r.flag()?,
+            status: Status::unpack(r.bytes(SIZE)?)?,
+            deadline: r.moment()?,
+            next_start: r.moment()?,
+            dying: r.flag()?,
+            leaving: r.flag()?,
+        })
+    }
+}
+
+impl Record {
+    /// The packed form, or that of no service; of a name that is longer than a file's name can be, the beginning.
+    #[must_use]
+    pub fn pack(record: Option<&Self>) -> Vec<u8> {
+        let mut out = Out::default();
+        out.byte(record.is_some());
+        let Some(record) = record else { return out.0 };
+        out.name(&record.name, NAME);
+        out.long(record.identity.0);
+        out.long(record.identity.1);
+        out.byte(record.active);
+        out.byte(record.pair.0);
+        out.word(record.pair.1);
+        out.fd(record.end);
+        for fd in record.named {
+            out.fd(fd);
+        }
+        out.word(record.supervisor);
+        out.moment(record.begun);
+        out.moment(record.again);
+        out.word(record.failures);
+        out.byte(record.service.is_some());
+        if let Some(service) = &record.service {
+            service.put(&mut out);
+        }
+        out.0
+    }
+
+    /// From the packed form: `Some(None)` for no service, `None` for damage.
+    #[must_use]
+    pub fn unpack(bytes: &[u8]) -> Option<Option<Self>> {
+        let mut r = In(bytes);
+        if !r.flag()? {
+            return Some(None);
+        }
+        let mut record = Self {
+            name: r.name(NAME)?,
+            identity: (r.long()?, r.long()?),
+            active: r.flag()?,
+            pair: (r.byte()?, r.word()?),
+            end: r.fd()?,
+            named: [r.fd()?, r.fd()?, r.fd()?, r.fd()?],
+            supervisor: r.word()?,
+            begun: r.moment()?,
+            again: r.moment()?,
+            failures: r.word()?,
+            service: None,
+        };
+        if r.flag()? {
+            record.service = Some(Supervised::take(&mut r)?);
+        }
+        Some(Some(record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tai::Tai64n;
+    use proptest::prelude::*;
+
+    fn record() -> Record {
+        let stamp = Tai64n::from_unix(1_700_000_000, 7);
+        let (pid, wstat, want_up) = (1234, 15, true);
+        let flags = (false, false, true);
+        let status = Status {
+            stamp,
+            ready_stamp: stamp,
+            pid,
+            wstat,
+            want_up,
+            paused: flags.0,
+            finishing: flags.1,
+            ready: flags.2,
+        };
+        Record {
+            name: vec![b'n'; NAME],
+            identity: (1, 2),
+            active: true,
+            pair: (1, 7),
+            end: Some(9),
+            named: [None, Some(4), Some(5), None],
+            supervisor: 0,
+            begun: Some(Duration::from_millis(1)),
+            again: None,
+            failures: 3,
+            service: Some(Supervised {
+                dir: Some(10),
+                control: Some(11),
+                lock: Some(12),
+                notification: None,
+                detached: false,
+                status,
+                deadline: Some(Duration::from_secs(3)),
+                next_start: None,
+                dying: true,
+                leaving: false,
+            }),
+        }
+    }
+
+    #[test]
+    fn all_comes_back_and_fits() {
+        let packed = Record::pack(Some(&record()));
+        assert!(packed.len() <= RECORDS.1, "{}", packed.len());
+        assert_eq!(Record::unpack(&packed), Some(Some(record())));
+        assert_eq!(Record::unpack(&Record::pack(None)), Some(None));
+        let (policy_fds, policy) = ((3..35).collect(), vec![1; POLICY]);
+        let header = Header { pid: 1, control: Some(5), policy_fds, policy, ..Header::default() };
+        let packed = header.pack().unwrap();
+        assert!(packed.len() <= HEADER.1);
+        assert_eq!(Header::unpack(&packed), Some(header));
+        let work = Work { kind: Work::ENDED, detail: 9, about: 77, starting: 4, ..Work::default() };
+        assert_eq!(work.pack().len(), WORK.1);
+        assert_eq!(Work::unpack(&work.pack()), Some(work));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0_usize..380) {
+            let _ = (Record::unpack(&bytes), Header::unpack(&bytes), Work::unpack(&bytes));
+            let packed = Record::pack(Some(&record()));
+            prop_assert_eq!(Record::unpack(&packed[..at.min(packed.len() - 1)]), None);
+        }
+    }
+}
