@@ -10,7 +10,7 @@
 //! | 8 | the signal of the fault that ended the host, 0 if it left in order; [`FAULT`] |
 //! | 16–35 | the event in work: [`Work`] |
 //! | 64–1023 | the host: [`Header`] |
-//! | 1024 + 384 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
+//! | 1024 + 448 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
 //!
 //! The fields follow each other in the order of the types below; each `Option` of more than one field begins with
 //! a byte that is 0 or 1.
@@ -31,7 +31,7 @@ pub const WORK: (u64, usize) = (16, 20);
 pub const HEADER: (u64, usize) = (64, 960);
 
 /// Offset of the first service, and what each one takes.
-pub const RECORDS: (u64, usize) = (1024, 384);
+pub const RECORDS: (u64, usize) = (1024, 448);
 
 /// The longest name that is kept whole.
 const NAME: usize = 260;

@@ -10,6 +10,7 @@ mod debian;
 mod demo;
 mod manager;
 mod many;
+mod reexec;
 mod stop;
 
 use std::path::{Path, PathBuf};
@@ -87,6 +88,7 @@ fn run() -> Result<i32, String> {
         demo::TESTS,
         manager::TESTS,
         many::TESTS,
+        reexec::TESTS,
         stop::TESTS,
     ];
     let trials = groups

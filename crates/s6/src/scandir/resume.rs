@@ -162,14 +162,13 @@ fn stray_child(identity: Identity, roster: &Roster) -> Option<Pid> {
     let children = std::fs::read_to_string("/proc/thread-self/children").ok()?;
     let pids =
         children.split_ascii_whitespace().filter_map(|w| w.parse::<i32>().ok()).filter_map(Pid::from_raw);
+    let mut strays = pids.filter(|pid| roster.of_pid(pid.as_raw_nonzero().get().unsigned_abs()).is_none());
     // They are listed in the order of their birth.
-    pids.filter(|pid| roster.of_pid(pid.as_raw_nonzero().get().unsigned_abs()).is_none())
-        .filter(|pid| rustix::process::getsid(Some(*pid)) == Ok(*pid))
-        .filter(|pid| {
-            let cwd = rustix::fs::stat(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
-            cwd.is_ok_and(|st| (st.st_dev, st.st_ino) == identity)
-        })
-        .last()
+    strays.rfind(|pid| {
+        let cwd = rustix::fs::stat(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
+        rustix::process::getsid(Some(*pid)) == Ok(*pid)
+            && cwd.is_ok_and(|st| (st.st_dev, st.st_ino) == identity)
+    })
 }
 
 impl Host {
