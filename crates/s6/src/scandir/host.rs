@@ -180,6 +180,7 @@ impl Host {
         let mut launch = Launch::new(&config.env)?;
         launch.take_window();
         let (lock, control) = take_scandir()?;
+        signal::reset_all();
         let mut host = Self::assemble(config, launch, lock, control)?;
         host.remove_dangling_links().or_unable(|| "read the scan directory")?;
         // Without the socket s6-rc still works, in the caller's environment.
@@ -199,7 +200,6 @@ impl Host {
     ) -> Result<Self, Fatal> {
         let dir = rustix::fs::open(".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open the scan directory")?;
-        signal::reset_all();
         let mut caught = SIGNALS.to_vec();
         caught.extend_from_slice(&config.signals);
         let signals = SignalFd::new(&signal::Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
@@ -403,7 +403,7 @@ impl Host {
     }
 
     /// Takes note of every child that has ended.
-    fn reap(&mut self, policy: &mut dyn Policy) {
+    pub(super) fn reap(&mut self, policy: &mut dyn Policy) {
         loop {
             match sys::process::peek() {
                 Ok(Some((pid, how))) => {

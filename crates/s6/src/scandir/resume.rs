@@ -398,6 +398,8 @@ impl Host {
         }
         self.find_lost();
         self.keep_all(policy);
+        // The signal that told of these may have been read already.
+        self.reap(policy);
     }
 
     /// A process that isn't ours any more has ended, whatever the memo says.

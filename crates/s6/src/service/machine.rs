@@ -253,7 +253,8 @@ impl Machine {
             (Event::Ready, Phase::Up) => self.ready(now, out),
             (Event::Started(pid), Phase::Down) => self.started(pid, now, out),
             (Event::NotStarted { retry }, Phase::Down) => {
-                self.deadline = retry.then(|| now.moment.saturating_add(START_AGAIN));
+                let again = retry && self.status.want_up;
+                self.deadline = again.then(|| now.moment.saturating_add(START_AGAIN));
             }
             (Event::FinishStarted(pid), Phase::Finishing) => {
                 self.status.pid = pid;
@@ -302,6 +303,9 @@ impl Machine {
 
     fn want(&mut self, up: bool, out: &mut Vec<Action>) {
         self.status.want_up = up;
+        if !up && self.phase == Phase::Down {
+            self.deadline = None;
+        }
         self.publish(out);
     }
 

@@ -187,62 +187,163 @@ fn any_event() -> impl Strategy<Value = Event> {
         8 => any::<u8>().prop_map(|c| Event::Ended(Ended::Exited(c))),
         2 => Just(Event::Ended(Ended::Exited(125))),
         4 => (1u8..32).prop_map(|s| Event::Ended(Ended::Killed(s))),
-        4 => Just(Event::Timeout),
+        6 => Just(Event::Timeout),
         4 => Just(Event::Ready),
         1 => Just(Event::Terminate),
         1 => Just(Event::Hangup),
         1 => Just(Event::Quit),
+        1 => Just(Event::Interrupt),
     ]
 }
 
-proptest! {
-    /// A host that answers as a real one does: whatever happens, starts and finishes alternate, signals only go
-    /// to the living process, and a machine that has left stays silent.
-    #[test]
-    fn any_history_is_sane(events in prop::collection::vec((any_event(), 0u64..3000), 0..60), fails in any::<u64>()) {
+/// A host that answers as a real one does, and what it knows by itself about the service.
+struct World {
+    case: Case,
+    /// Bit by bit, which starts fail.
+    fails: u64,
+    ms: u64,
+    /// What lives: its process id, and whether it is `run`.
+    alive: Option<(u32, bool)>,
+    spawned: u32,
+    /// The last start of `run` failed.
+    failed: bool,
+    published: Option<Status>,
+    /// The announced letters of going up and down since the last rest.
+    said: Vec<u8>,
+    left: bool,
+}
+
+impl World {
+    fn new(fails: u64) -> Self {
         let mut case = Case::new(fails & 1 == 0);
         case.definition.kill_timeout = (fails & 2 == 0).then_some(Duration::from_millis(700));
-        let (mut pid, mut alive, mut ms, mut left, mut spawned) = (1000, None, 0, false, 0u32);
-        let mut queue = Vec::new();
-        case.machine.begin(&mut queue);
-        // The actions of the beginning are carried out before any event.
-        for step in std::iter::once(None).chain(events.into_iter().map(Some)) {
-            let (event, delay) = step.unwrap_or((Event::NoFinish, 0));
-            ms += delay;
-            if !matches!(event, Event::Ended(_)) || alive.is_some() {
-                if matches!(event, Event::Ended(_)) {
-                    alive = None;
-                }
-                case.machine.step(event, at(ms), &mut case.definition, &mut queue);
-            }
-            while !queue.is_empty() {
-                let action = queue.remove(0);
-                prop_assert!(!left, "{action:?} after the end");
-                let mut answer = |event| case.machine.step(event, at(ms), &mut case.definition, &mut queue);
-                match action {
-                    Action::Start | Action::Finish(..) => {
-                        prop_assert_eq!(alive, None);
-                        spawned += 1;
-                        let fails = fails >> (spawned % 60) & 4 != 0;
-                        let run = action == Action::Start;
-                        if fails {
-                            answer(if run { Event::NotStarted { retry: true } } else { Event::NoFinish });
-                        } else {
-                            pid += 1;
-                            alive = Some(pid);
-                            answer(if run { Event::Started(pid) } else { Event::FinishStarted(pid) });
-                        }
+        let (alive, failed, published, said) = (None, false, None, Vec::new());
+        Self { case, fails, ms: 0, alive, spawned: 0, failed, published, said, left: false }
+    }
+
+    /// Carries out what the machine wants, until it is at rest.
+    fn perform(&mut self, mut queue: Vec<Action>) -> Result<(), TestCaseError> {
+        let mut next = 0;
+        while let Some(action) = queue.get(next).copied() {
+            next += 1;
+            prop_assert!(!self.left, "{action:?} after the end");
+            let answer = match action {
+                Action::Start | Action::Finish(..) => {
+                    prop_assert_eq!(self.alive, None, "two processes at once");
+                    let is_run = action == Action::Start;
+                    self.spawned += 1;
+                    let fails = self.fails >> (self.spawned % 60) & 4 != 0;
+                    self.failed = is_run && fails;
+                    if fails {
+                        Some(if is_run { Event::NotStarted { retry: true } } else { Event::NoFinish })
+                    } else {
+                        let pid = 1000 + self.spawned;
+                        self.alive = Some((pid, is_run));
+                        Some(if is_run { Event::Started(pid) } else { Event::FinishStarted(pid) })
                     }
-                    Action::Signal(p, _) => prop_assert_eq!(alive, Some(p)),
-                    Action::SignalGroup(p, _) => prop_assert_eq!(alive, Some(p)),
-                    Action::Leave => left = true,
-                    _ => {}
                 }
+                Action::Signal(pid, _) | Action::SignalGroup(pid, _) => {
+                    prop_assert_eq!(self.alive.map(|(pid, _)| pid), Some(pid), "a signal to nobody");
+                    None
+                }
+                Action::Publish(status) => {
+                    self.published = Some(status);
+                    None
+                }
+                Action::Announce(letters) => {
+                    self.said.extend_from_slice(letters);
+                    None
+                }
+                Action::Leave => {
+                    self.left = true;
+                    None
+                }
+                _ => None,
+            };
+            if let Some(event) = answer {
+                self.case.machine.step(event, at(self.ms), &mut self.case.definition, &mut queue);
             }
-            if !left {
-                prop_assert_eq!(case.machine.pid(), alive);
-                let due = case.machine.status().want_up && alive.is_none();
-                prop_assert!(!due || case.machine.deadline().is_some(), "wanted up, down and without a deadline");
+        }
+        Ok(())
+    }
+
+    /// What holds whenever the machine is at rest.
+    fn check(&self, lived: Option<(u32, bool)>, event: Event) -> Result<(), TestCaseError> {
+        let machine = &self.case.machine;
+        let status = machine.status();
+        // No event is lost: what has changed was announced.
+        let changes = |letter| self.said.iter().filter(|l| **l == letter).count();
+        let began = self.alive.is_some_and(|(pid, is_run)| is_run && lived != Some((pid, true)));
+        let ended = lived.is_some_and(|(_, is_run)| is_run) && self.alive != lived;
+        prop_assert_eq!((changes(b'u'), changes(b'd')), (usize::from(began), usize::from(ended)));
+        prop_assert_eq!(changes(b'x'), usize::from(self.left));
+        if event == Event::Ready && self.alive.is_some_and(|(_, is_run)| is_run) {
+            prop_assert!(changes(b'U') == 1 && status.ready, "readiness is lost");
+        }
+        if self.left {
+            return Ok(());
+        }
+        prop_assert_eq!(machine.pid(), self.alive.map(|(pid, _)| pid));
+        prop_assert_eq!(status.is_up(), self.alive.is_some_and(|(_, is_run)| is_run));
+        prop_assert_eq!(
+            self.published.map(|s| Status { paused: false, ..s }),
+            Some(Status { paused: false, ..*status })
+        );
+        match (self.alive, status.want_up) {
+            // Wanted up: a start is due within a second, or within a minute after one that failed.
+            (None, true) => {
+                let most = if self.failed { START_AGAIN } else { PAUSE };
+                let due = machine.deadline();
+                let latest = at(self.ms).moment + most;
+                prop_assert!(due.is_some_and(|due| due <= latest), "due {due:?}, at {} ms", self.ms);
+            }
+            // Down and to stay so: nothing is waited for.
+            (None, false) => prop_assert_eq!(machine.deadline(), None, "a timer without a reason"),
+            // A timer that passes is set again or gone: the host never spins.
+            _ if event == Event::Timeout => {
+                prop_assert!(machine.deadline().is_none_or(|due| due > at(self.ms).moment));
+            }
+            _ => {}
+        }
+        let saved = machine.save();
+        prop_assert_eq!(Machine::resume(&saved).save(), saved);
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100_000, ..ProptestConfig::default() })]
+
+    /// Whatever happens: see [`World::perform`] and [`World::check`].  At any rest, the machine may be replaced by
+    /// the one that a new host makes of what was saved.
+    #[test]
+    fn any_history_is_sane(
+        events in prop::collection::vec((any_event(), 0u64..3000, any::<bool>()), 0..24),
+        fails in any::<u64>(),
+    ) {
+        let mut world = World::new(fails);
+        let mut queue = Vec::new();
+        world.case.machine.begin(&mut queue);
+        world.perform(queue)?;
+        for (event, delay, resumed) in events {
+            if matches!(event, Event::Ended(_)) && world.alive.is_none() {
+                continue;
+            }
+            world.ms += delay;
+            let lived = world.alive;
+            if matches!(event, Event::Ended(_)) {
+                world.alive = None;
+            }
+            world.said.clear();
+            let (mut queue, left) = (Vec::new(), world.left);
+            world.case.machine.step(event, at(world.ms), &mut world.case.definition, &mut queue);
+            world.perform(queue)?;
+            if left {
+                continue;
+            }
+            world.check(lived, event)?;
+            if resumed && !world.left {
+                world.case.machine = Machine::resume(&world.case.machine.save());
             }
         }
     }
