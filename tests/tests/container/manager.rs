@@ -12,6 +12,7 @@ use libtest_mimic::Failed;
 pub const TESTS: &[(&str, Test)] = &[
     ("manager::a_oneshot_runs_in_the_trees_environment", a_oneshot_runs_in_the_trees_environment),
     ("manager::an_update_renames_a_running_service", an_update_renames_a_running_service),
+    ("manager::time_outs_say_who_and_what_for", time_outs_say_who_and_what_for),
 ];
 
 /// The script's exit code and what it wrote; it runs as `docker exec` would run it, with variables that are its own.
@@ -80,4 +81,38 @@ fn an_update_renames_a_running_service(images: &Images) -> Outcome {
     same(lines.get(2..4), Some(&expected[..]), &said)?;
     same(lines.first(), lines.get(1), &said)?;
     same(lines.contains(&"before") || lines.contains(&"gone"), false, &said)
+}
+
+fn time_outs_say_who_and_what_for(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let daemon = "#!/bin/sh\nexec sleep 100000\n";
+    services.longrun("mute", &["base"], daemon)?.define("mute", "notification-fd", "3\n")?;
+    services.define("mute", "timeout-up", "50\n")?;
+    services.longrun("silent", &["base"], daemon)?.define("silent", "notification-fd", "3\n")?;
+    services.oneshot("endless", &["base"], "/bin/sleep 100000", "")?.define(
+        "endless",
+        "timeout-up",
+        "50\n",
+    )?;
+    services.longrun(
+        "deaf",
+        &["base"],
+        "#!/bin/sh\ntrap '' TERM\necho deaf\nwhile :; do sleep 100000; done\n",
+    )?;
+    services.define("deaf", "timeout-down", "50\n")?;
+    let sandbox = images
+        .small(&services, &["echo", "the command"])
+        .env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "1000")
+        .env("S6_KILL_GRACETIME", "50");
+    let mut t = Transcript::start(&sandbox)?;
+    same(t.finish()?, 0, &t.text())?;
+    for text in [
+        "start service mute: timed out after 50 ms, waiting for its readiness notification",
+        "start service endless: timed out after 50 ms, waiting for its script to end",
+        "out of time to start service silent: it was waiting for its readiness notification",
+        "stop service deaf: timed out after 50 ms, waiting for its daemon to die",
+    ] {
+        same((text, t.says(text)), (text, true), &t.text())?;
+    }
+    same(t.says("the command"), true, &t.text())
 }
