@@ -9,13 +9,14 @@ use crate::database::{Id, Service};
 use crate::folder::{create, join};
 use crate::live::Live;
 use crate::longrun::{self, Progress, Transition, Trouble};
-use crate::oneshot::{Answer, Request, Script, TERMINATE, ask_host, read_answer};
+use crate::oneshot::{Answer, Request, ask_host, read_answer};
 use crate::plan::{Direction, Plan, Step};
+use crate::work::{Running, Work};
 use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::CWD;
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use s6::clock::{self, Moment};
 use s6::control::{self, SUPERVISE};
 use s6::watch::Watch;
@@ -24,57 +25,11 @@ use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
 use tool::{Fatal, OrUnable, diag::show};
 
-/// A transition on its way.
-enum Running {
-    Longrun(Transition),
-    Child(Pid),
-    Host(OwnedFd),
-    /// A pretended one.
-    Nothing,
-}
-
-impl Running {
-    fn waits_for(&self) -> &'static str {
-        match self {
-            Self::Longrun(transition) => transition.goal().text(),
-            Self::Child(_) | Self::Host(_) => "its script to end",
-            Self::Nothing => "the end of the dry run",
-        }
-    }
-}
-
 /// Who can be read; connections to the host come with [`HOSTS`] plus the service's number.
 const EVENTS: u64 = 0;
 const CHILDREN: u64 = 1;
 const INTERRUPT: u64 = 2;
 const HOSTS: u64 = 3;
-
-/// What is being done to the services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
-    Start,
-    Stop,
-    Reload,
-}
-
-impl Work {
-    /// The verb for it, what is happening, and what has happened.
-    fn words(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Self::Start => ("start", "starting", "started"),
-            Self::Stop => ("stop", "stopping", "stopped"),
-            Self::Reload => ("reload", "reloading", "reloaded"),
-        }
-    }
-
-    fn script(self) -> Script {
-        match self {
-            Self::Start => Script::Up,
-            Self::Stop => Script::Down,
-            Self::Reload => Script::Reload,
-        }
-    }
-}
 
 /// One change on its way.
 pub(crate) struct Engine<'a> {
@@ -512,7 +467,7 @@ impl<'a> Engine<'a> {
                 continue;
             }
             let waited_for = running.waits_for();
-            terminate(running);
+            running.terminate();
             let after = self.timeout(id);
             self.fail(id, Failure::TimedOut { after, waited_for });
         }
@@ -541,7 +496,7 @@ impl<'a> Engine<'a> {
             epoll::delete(&self.poller, fd).or_unable(|| "change the poller")?;
         }
         match self.options.on_interrupt {
-            OnInterrupt::Abandon => self.running.values().for_each(terminate),
+            OnInterrupt::Abandon => self.running.values().for_each(Running::terminate),
             OnInterrupt::FinishOneshots => {
                 while !self.is_idle() {
                     if self.wait()? == Some(End::TimedOut) {
@@ -591,18 +546,4 @@ fn room() -> usize {
 
 fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
     epoll::add(poller, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)
-}
-
-/// Asks a script to end.
-fn terminate(running: &Running) {
-    match running {
-        Running::Child(pid) => {
-            let _ = rustix::process::kill_process(*pid, Signal::TERM);
-            let _ = rustix::process::kill_process(*pid, Signal::CONT);
-        }
-        Running::Host(socket) => {
-            let _ = rustix::net::send(socket, &[TERMINATE], rustix::net::SendFlags::NOSIGNAL);
-        }
-        Running::Longrun(_) | Running::Nothing => {}
-    }
 }

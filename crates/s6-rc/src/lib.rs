@@ -29,5 +29,6 @@ mod text;
 mod tools;
 mod tree;
 pub mod update;
+mod work;
 
 pub use tools::TOOLS;

@@ -1,0 +1,68 @@
+//! What a change does to services, and one such transition on its way.
+
+use crate::longrun::Transition;
+use crate::oneshot::{Script, TERMINATE};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, Signal};
+
+/// What is being done to the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Start,
+    Stop,
+    Reload,
+}
+
+impl Work {
+    /// The verb for it, what is happening, and what has happened.
+    pub(crate) fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Start => ("start", "starting", "started"),
+            Self::Stop => ("stop", "stopping", "stopped"),
+            Self::Reload => ("reload", "reloading", "reloaded"),
+        }
+    }
+
+    /// The oneshots' script for it.
+    pub(crate) fn script(self) -> Script {
+        match self {
+            Self::Start => Script::Up,
+            Self::Stop => Script::Down,
+            Self::Reload => Script::Reload,
+        }
+    }
+}
+
+/// A transition on its way.
+pub(crate) enum Running {
+    Longrun(Transition),
+    Child(Pid),
+    Host(OwnedFd),
+    /// A pretended one.
+    Nothing,
+}
+
+impl Running {
+    /// What it waits for.
+    pub(crate) fn waits_for(&self) -> &'static str {
+        match self {
+            Self::Longrun(transition) => transition.goal().text(),
+            Self::Child(_) | Self::Host(_) => "its script to end",
+            Self::Nothing => "the end of the dry run",
+        }
+    }
+
+    /// Asks a script to end.
+    pub(crate) fn terminate(&self) {
+        match self {
+            Self::Child(pid) => {
+                let _ = rustix::process::kill_process(*pid, Signal::TERM);
+                let _ = rustix::process::kill_process(*pid, Signal::CONT);
+            }
+            Self::Host(socket) => {
+                let _ = rustix::net::send(socket, &[TERMINATE], rustix::net::SendFlags::NOSIGNAL);
+            }
+            Self::Longrun(_) | Self::Nothing => {}
+        }
+    }
+}
