@@ -4,6 +4,7 @@ mod boot;
 mod execline;
 mod figures;
 mod s6_rc;
+mod supervision;
 
 use crate::Outcome;
 
@@ -22,12 +23,15 @@ enum What {
     Execline(execline::Args),
     /// Compiling and changing many services.
     S6Rc(s6_rc::Args),
+    /// A scan directory with many services: start, restart, queries, memory, idleness, beside Debian's s6.
+    Supervision(supervision::Args),
 }
 
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
     match args.what {
         What::Boot(args) => boot::run(args),
+        What::Supervision(args) => supervision::run(args),
         What::Execline(args) => execline::run(args),
         What::S6Rc(args) => s6_rc::run(args),
     }

@@ -34,7 +34,7 @@ heard() { read -r line <&5; echo "heard $line"; }
 # Their order is open when two are due.
 heard_all() { for i in "$@"; do heard; done | sort; }
 service() {
-  mkdir -p $1; echo '#!/bin/sh' >$1/run; echo "echo $1 >/tmp/play/told; $2" >>$1/run; chmod 755 $1/run
+  mkdir -p $1; echo '#!/bin/sh' >$1/run; echo "echo \$\$ >pid; echo $1 >/tmp/play/told; $2" >>$1/run; chmod 755 $1/run
 }
 state() { echo "$1: $(s6-svstat -o up,wantedup,normallyup,paused sv/$1)"; }
 pid() { s6-svstat -o pid $1; }
@@ -56,7 +56,7 @@ s6-svok sv/plain; echo $?
 state plain
 echo "status: $(wc -c <sv/plain/supervise/status) bytes, flags $(od -An -tx1 -j34 -N1 sv/plain/supervise/status)"
 [ $(od -An -tu8 --endian=big -j24 -N8 sv/plain/supervise/status) = $(pid sv/plain) ] && echo 'the same pid'
-[ "$(cat /proc/$(pid sv/plain)/comm)" = sleep ] && echo 'it is the daemon'
+[ $(cat sv/plain/pid) = $(pid sv/plain) ] && echo 'it is the daemon'
 s6-svstat -o updownsince sv/plain | cut -c 1-9
 [ $(s6-svstat -o updownfor sv/plain) -ge 0 ] && echo 'an uptime'
 echo '# readiness'
@@ -66,7 +66,7 @@ s6-svstat -o up,ready sv/ready
 s6-svwait -U sv/ready; echo $?
 s6-svlisten1 -d sv/ready s6-svc -r sv/ready; echo $?
 heard
-s6-svstat -o ready sv/ready
+s6-svwait -u sv/ready; s6-svstat -o up,ready sv/ready
 s6-svlisten1 -U sv/ready sh -c 'echo >sv/ready/gate'; echo $?
 echo '# stop'
 s6-svc -wD -d sv/plain; echo $?
@@ -170,7 +170,7 @@ true true
 0
 0
 heard sv/ready
-false
+true false
 0
 # stop
 0

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Container, Sandbox, Streams};
 
-use super::figures::{median, milliseconds};
+use super::figures::{Memory, median, milliseconds};
 use crate::{Failure, Outcome, dist};
 
 const HELP: &str = "\
@@ -154,9 +154,7 @@ impl Cost {
         for pid in processes_of(container)? {
             let directory = Path::new("/proc").join(pid.to_string());
             // A process may end meanwhile; then it costs nothing.
-            let (Ok(line), Ok(memory)) =
-                (fs::read(directory.join("cmdline")), fs::read_to_string(directory.join("smaps_rollup")))
-            else {
+            let (Ok(line), Some(memory)) = (fs::read(directory.join("cmdline")), Memory::of(pid)) else {
                 continue;
             };
             // Daemons and the command, some of them on the last steps of their way.
@@ -166,13 +164,9 @@ impl Cost {
             {
                 continue;
             }
-            let field = |name: &str| -> u64 {
-                let value = memory.lines().find_map(|line| line.strip_prefix(name));
-                value.and_then(|v| v.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
-            };
             cost.processes += 1;
-            cost.private += field("Private_Dirty:");
-            cost.proportional += field("Pss:");
+            cost.private += memory.private;
+            cost.proportional += memory.proportional;
         }
         Ok(cost)
     }

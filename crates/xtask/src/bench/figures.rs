@@ -18,6 +18,36 @@ pub fn microseconds(seconds: f64) -> String {
     format!("{:.1}", seconds * 1_000_000.0)
 }
 
+/// Memory of processes, in KiB.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Memory {
+    /// Private dirty pages.
+    pub private: u64,
+    /// Proportional set size.
+    pub proportional: u64,
+}
+
+impl Memory {
+    /// What a process has; `None` if it is gone.
+    pub fn of(pid: u32) -> Option<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let field = |name: &str| -> u64 {
+            let value = text.lines().find_map(|line| line.strip_prefix(name));
+            value.and_then(|v| v.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+        };
+        Some(Self { private: field("Private_Dirty:"), proportional: field("Pss:") })
+    }
+}
+
+impl std::iter::Sum for Memory {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            private: sum.private + one.private,
+            proportional: sum.proportional + one.proportional,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
