@@ -38,6 +38,7 @@ impl Memo {
         let fd = make(MemfdFlags::NOEXEC_SEAL).or_else(|_| make(MemfdFlags::empty()))?;
         let memo = Self::of(fd);
         rustix::io::pwrite(&memo.fd, &MAGIC, 0)?;
+        rustix::io::pwrite(&memo.fd, &Work::default().pack(), WORK.0)?;
         Ok(memo)
     }
 

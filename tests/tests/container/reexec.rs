@@ -8,6 +8,7 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("reexec::nothing_restarts_and_nothing_is_lost", nothing_restarts_and_nothing_is_lost),
     ("reexec::the_end_is_as_it_was_to_be", the_end_is_as_it_was_to_be),
+    ("reexec::a_scan_directory_of_ones_own_goes_on_too", a_scan_directory_of_ones_own_goes_on_too),
     ("reexec::a_host_that_keeps_faulting_ends_the_container", a_host_that_keeps_faulting_ends_the_container),
 ];
 
@@ -60,7 +61,7 @@ turn() {
 mkfifo /run/consumer.seen /run/legacy.seen
 # Nobody waits for legacy services.
 cat /run/legacy.starts
-s6-svwait -u -T 20000 $scan/legacy $scan/legacy/log
+s6-svwait -u -t 20000 $scan/legacy $scan/legacy/log
 before=$(pids)
 place >/run/places
 n=0
@@ -136,6 +137,39 @@ fn the_end_is_as_it_was_to_be(images: &Images) -> Outcome {
     let mut t = Transcript::start(&images.small(&services, &["sh", "-c", script]))?;
     same(t.finish()?, 7, &t.text())?;
     Ok(t.in_order(&["true", "stopping"])?)
+}
+
+/// An s6-svscan that isn't process 1, in both layouts.
+const OWN: &str = "\
+#!/bin/sh
+mkdir -p /run/own/a && cd /run/own
+printf '#!/bin/sh\\necho >/run/runs\\nexec sleep 100000\\n' >a/run && chmod 755 a/run
+mkfifo /run/runs
+exec 4<>/run/runs
+for processes in 0 1; do
+  S6_SUPERVISE_PROCESSES=$processes s6-svscan . &
+  host=$!
+  read line <&4
+  s6-svwait -u -t 20000 a
+  before=$(s6-svstat -o pid a)
+  kill -SEGV $host
+  s6-svscanctl -R .
+  s6-svc -wr -T 20000 -r a || echo 'no restart'
+  read line <&4
+  [ \"$before\" != \"$(s6-svstat -o pid a)\" ] && echo \"restarted by $processes\"
+  s6-svscanctl -t .
+  wait $host
+  echo \"code $?\"
+done
+";
+
+fn a_scan_directory_of_ones_own_goes_on_too(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.script("/etc/test/command", OWN)?;
+    let mut t = Transcript::start(&images.small(&services, &["/etc/test/command"]))?;
+    same(t.finish()?, 0, &t.text())?;
+    t.in_order(&["faulted", "restarted by 0", "code 0", "faulted", "restarted by 1", "code 0"])?;
+    same(t.says("no restart"), false, &t.text())
 }
 
 fn a_host_that_keeps_faulting_ends_the_container(images: &Images) -> Outcome {
