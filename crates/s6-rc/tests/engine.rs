@@ -143,7 +143,10 @@ fn a_failure_stops_its_dependents_only() {
     assert_eq!((changed.code(), changed.end), (1, End::Done));
     let mut failures: Vec<_> = changed.failures.into_iter().map(|(_, f)| f.to_string()).collect();
     failures.sort();
-    assert_eq!(failures, ["command exited 7", "its script could not be run: No such file or directory"]);
+    assert_eq!(
+        failures,
+        ["/no/such/program could not be run: No such file or directory", "command exited 7"]
+    );
     assert_eq!((m.up(), m.log()), (vec!["other".into()], vec!["up other".into()]));
 }
 
