@@ -10,6 +10,7 @@ pub mod instance;
 pub mod link;
 pub mod listen;
 mod log;
+mod maker;
 mod memo;
 mod queue;
 pub mod scandir;

@@ -53,6 +53,7 @@ mod s6_svunlink;
 mod s6_svwait;
 mod s6_tai64n;
 mod s6_tai64nlocal;
+mod s6_usertree_maker;
 mod ucspilogd;
 
 use crate::clock::{self, Moment};
@@ -120,6 +121,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_svwait::TOOL,
     &s6_tai64n::TOOL,
     &s6_tai64nlocal::TOOL,
+    &s6_usertree_maker::TOOL,
     &ucspilogd::TOOL,
 ];
 
