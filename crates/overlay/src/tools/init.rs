@@ -46,7 +46,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         stand_in(call)?;
     }
     // Nobody before has made sure of a PATH or of descriptors 0 to 2.
-    open_standard_streams()?;
+    sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let path = searchpath::complete(call.env.get(b"PATH").unwrap_or_default());
     call.env.set(b"PATH", &path);
     rustix::process::umask(Mode::from(0o022));
@@ -135,17 +135,6 @@ fn stand_in(call: &Call) -> Result<(), Fatal> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .or_unable(|| "become the reaper of all descendants")?;
     call.warn("not process 1 (an init of the container engine, or a shared pid namespace): only own processes are stopped at the end");
-    Ok(())
-}
-
-fn open_standard_streams() -> Result<(), Fatal> {
-    for number in 0..3 {
-        if !sys::fd::is_open(number) {
-            let null =
-                rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()).or_unable(|| "open /dev/null")?;
-            sys::fd::place(null, number).or_unable(|| "open a standard stream")?;
-        }
-    }
     Ok(())
 }
 

@@ -194,15 +194,6 @@ fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Moment>) -> Result<usize,
     }
 }
 
-/// Opens /dev/null for standard descriptors that are closed, so that nothing else gets their numbers.
-fn open_standard() -> Result<(), Errno> {
-    while let Some(closed) = (0..3).find(|fd| !sys::fd::is_open(*fd)) {
-        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-        sys::fd::place(null, closed)?;
-    }
-    Ok(())
-}
-
 /// Replaces standard input and output by /dev/null.
 fn null_standard() -> Result<(), Errno> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;

@@ -24,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let name = call.shift()?;
     rustix::process::chdir(&name).or_unable(|| format!("chdir to {}", diag::show(&name)))?;
-    super::open_standard().or_unable(|| "open /dev/null")?;
+    sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let launch = Launch::new(call.env.vars())?;
     let dir = rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .or_unable(|| "open the service directory")?;

@@ -73,7 +73,7 @@ fn begin(call: &mut Call, options: &Options, mut config: Config) -> Result<Host,
     let notif = descriptor(options, 'd', "notif")?;
     let console = descriptor(options, 'X', "consoleholder")?;
     let scandir = call.shift()?;
-    super::open_standard().or_unable(|| "open /dev/null")?;
+    sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     if let Some(fd) = console {
         let copy = sys::fd::duplicate(fd, 3).or_unable(|| "take the console holder")?;
         sys::fd::close(fd);
