@@ -1,6 +1,6 @@
 //! One call of a tool.
 
-use crate::{Env, Fatal, Options, Tool, diag};
+use crate::{Env, Fatal, Next, Options, Outcome, Program, Tool, diag};
 
 /// Name, arguments and environment of a call.
 #[derive(Debug)]
@@ -44,6 +44,20 @@ impl Call {
     #[must_use]
     pub fn take_env(&mut self) -> Env {
         std::mem::take(&mut self.env)
+    }
+
+    /// For a tool that is named after its suite: goes on to the tool of `suite` that the first argument names.
+    ///
+    /// # Errors
+    /// No argument, or no such tool but this one itself: code 100.
+    pub fn run_named(&mut self, suite: &[&'static Tool]) -> Outcome {
+        let name = self.args.first().ok_or_else(Fatal::usage)?;
+        let tool = suite
+            .iter()
+            .find(|t| t.name.as_bytes() == name && t.name != self.tool.name)
+            .ok_or_else(|| Fatal::user(format!("no command is named {}", diag::show(name))))?;
+        let file = crate::own_file(tool.name);
+        Ok(Next::Run(Program { file, argv: self.take_args(), env: self.take_env() }))
     }
 
     /// Prints `TOOL: warning: TEXT`.

@@ -1,6 +1,6 @@
 //! `s6-linux-utils`: runs a command of the suite by its name.
 
-use tool::{Call, Fatal, Next, Outcome, Program, Role, Tool, diag};
+use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-utils",
@@ -12,11 +12,5 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    let name = call.args.first().cloned().ok_or_else(Fatal::usage)?;
-    let tool = super::TOOLS
-        .iter()
-        .find(|t| t.name.as_bytes() == name && t.name != TOOL.name)
-        .ok_or_else(|| Fatal::user(format!("no command is named {}", diag::show(&name))))?;
-    let env = call.take_env();
-    Ok(Next::Run(Program { file: tool::own_file(tool.name), argv: call.take_args(), env }))
+    call.run_named(super::TOOLS)
 }
