@@ -63,7 +63,7 @@ fn find_by_links(file: Vec<u8>) -> Option<&'static Tool> {
 }
 
 /// Runs the tool that argv[0] names, or the one that the executed file is a link to, or, called as the binary
-/// itself, the one that argv[1] names.
+/// itself, the subcommand or tool that argv[1] names.
 pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     tool::set_table(find);
     let env = Env::from_vars(sys::args::environment());
@@ -77,12 +77,18 @@ pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
         argv.remove(0);
     }
     let listing = argv.first().is_some_and(|a| a == LIST.name.as_bytes()).then_some(&LIST);
-    match by_name(&argv).or(listing) {
+    let subcommand = argv.first().and_then(|name| overlay::commands::find(name));
+    match subcommand.or_else(|| by_name(&argv)).or(listing) {
         Some(tool) => tool::run(tool, argv, env),
         None => {
             let named =
                 argv.first().map_or(String::from("no tool named"), |a| diag::show(a) + ": no such tool");
-            diag::fatal("s6-overlay", &format!("{named}; usage: s6-overlay TOOL ARGS... | --list"));
+            diag::fatal(
+                "s6-overlay",
+                &format!(
+                    "{named}; usage: s6-overlay SUBCOMMAND ARGS... | TOOL ARGS... | --list; s6-overlay help tells more"
+                ),
+            );
             sys::process::exit(100);
         }
     }
@@ -119,6 +125,14 @@ mod tests {
         let found = |name| find_by_links(path(name)).map(|t| t.name);
         assert_eq!((found("first2"), found("no"), found("none")), (Some("s6-true"), None, None));
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn no_subcommand_hides_a_tool() {
+        for command in overlay::commands::COMMANDS {
+            let name = command.name.trim_start_matches(overlay::commands::PREFIX);
+            assert!(find(name.as_bytes()).is_none(), "{name}");
+        }
     }
 
     #[test]

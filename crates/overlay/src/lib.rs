@@ -6,6 +6,7 @@
 pub mod attributes;
 pub mod catchall;
 pub mod child;
+pub mod commands;
 pub mod contenv;
 mod first;
 pub mod layout;
