@@ -16,6 +16,7 @@ mod queue;
 pub mod scandir;
 pub mod service;
 pub mod status;
+pub mod super_server;
 mod syslog;
 mod tools;
 mod unix_socket;
