@@ -12,7 +12,9 @@
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 use rustix::io::Errno;
-use tool::Env;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::ffi::OsStrExt;
+use tool::{Env, Fatal, OrUnable, diag};
 
 /// A variable to set, or to remove if there is no value.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
@@ -50,6 +52,22 @@ pub enum Rules {
 const MOST: usize = 4096;
 
 impl Rules {
+    /// The rules of a command's two options: a directory or a cdb, not both.
+    ///
+    /// # Errors
+    /// Both: a usage error.  The cdb can't be read: code 111.
+    pub fn open(dir: Option<&[u8]>, cdb: Option<&[u8]>) -> Result<Option<Self>, Fatal> {
+        match (dir, cdb) {
+            (Some(_), Some(_)) => Err(Fatal::usage()),
+            (Some(dir), None) => Ok(Some(Self::Dir(dir.to_vec()))),
+            (None, Some(file)) => {
+                let content = std::fs::read(std::ffi::OsStr::from_bytes(file));
+                Ok(Some(Self::Cdb(content.or_unable(|| format!("read {}", diag::show(file)))?)))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
     /// What the rule of that key says.
     ///
     /// # Errors
@@ -70,14 +88,73 @@ impl Rules {
     /// As [`Rules::look_up`].
     pub fn check_ids(&self, uid: u32, gid: u32) -> Result<Verdict, Errno> {
         let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        for key in id_keys(uid, gid, own) {
-            match self.look_up(key.as_bytes())? {
+        self.first(id_keys(uid, gid, own))
+    }
+
+    /// What the rules say about an address: the rule of the narrowest network counts.
+    ///
+    /// # Errors
+    /// As [`Rules::look_up`].
+    pub fn check_ip(&self, ip: IpAddr) -> Result<Verdict, Errno> {
+        self.first(ip_keys(ip))
+    }
+
+    /// What the rules say about a host's name: the rule of the longest suffix counts.
+    ///
+    /// # Errors
+    /// As [`Rules::look_up`]; an empty name is `INVAL`.
+    pub fn check_name(&self, name: &[u8]) -> Result<Verdict, Errno> {
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        if name.is_empty() {
+            return Err(Errno::INVAL);
+        }
+        self.first(name_keys(name))
+    }
+
+    /// The verdict of the first key that has one.
+    fn first(&self, keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Verdict, Errno> {
+        for key in keys {
+            match self.look_up(key.as_ref())? {
                 Verdict::Unknown => {}
                 known => return Ok(known),
             }
         }
         Ok(Verdict::Unknown)
     }
+}
+
+/// The keys of an address: the networks that it is in, narrowest first.
+fn ip_keys(ip: IpAddr) -> impl Iterator<Item = String> {
+    let bits = if ip.is_ipv4() { 32 } else { 128 };
+    (0..=bits).rev().map(move |length| {
+        let lost = bits - length;
+        match ip {
+            IpAddr::V4(ip) => {
+                let mask = u32::MAX.checked_shl(lost).unwrap_or(0);
+                format!("ip4/{}_{length}", Ipv4Addr::from_bits(ip.to_bits() & mask))
+            }
+            IpAddr::V6(ip) => {
+                let mask = u128::MAX.checked_shl(lost).unwrap_or(0);
+                format!("ip6/{}_{length}", Ipv6Addr::from_bits(ip.to_bits() & mask))
+            }
+        }
+    })
+}
+
+/// The keys of a host's name: its suffixes, longest first, then that of every name.  A slash or a label of dots could
+/// lead out of the rules' directory; no host has such a name, so only the last key remains.
+fn name_keys(name: &[u8]) -> Vec<Vec<u8>> {
+    let mut keys = Vec::new();
+    let is_label = |label: &[u8]| !label.is_empty() && !label.contains(&b'/') && !label.contains(&0);
+    if name.split(|b| *b == b'.').all(is_label) {
+        let mut suffix = Some(name);
+        while let Some(rest) = suffix {
+            keys.push([b"reversedns/", rest].concat());
+            suffix = rest.iter().position(|b| *b == b'.').and_then(|dot| rest.get(dot + 1..));
+        }
+    }
+    keys.push(b"reversedns/@".to_vec());
+    keys
 }
 
 /// The keys of a client's ids, the first one that has a rule counts.
@@ -225,7 +302,6 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt;
 
     fn grant() -> Verdict {
         let env = vec![(b"A".to_vec(), Some(b"v".to_vec())), (b"GONE".to_vec(), None)];
@@ -263,5 +339,45 @@ mod tests {
     fn the_order_of_keys() {
         assert_eq!(id_keys(1, 2, (1, 3)).join(" "), "uid/self uid/1 gid/2 uid/default");
         assert_eq!(id_keys(1, 2, (0, 2)).join(" "), "uid/1 gid/self gid/2 uid/default");
+    }
+
+    #[test]
+    fn networks_from_the_narrowest() {
+        let keys: Vec<_> = ip_keys(IpAddr::from([192, 168, 1, 7])).collect();
+        assert_eq!(keys.len(), 33);
+        assert_eq!(
+            keys[..4].join(" "),
+            "ip4/192.168.1.7_32 ip4/192.168.1.6_31 ip4/192.168.1.4_30 ip4/192.168.1.0_29"
+        );
+        assert_eq!(keys[32], "ip4/0.0.0.0_0");
+        let keys: Vec<_> = ip_keys("2001:db8::1006".parse().unwrap()).collect();
+        assert_eq!(keys.len(), 129);
+        assert_eq!(
+            keys[..3].join(" "),
+            "ip6/2001:db8::1006_128 ip6/2001:db8::1006_127 ip6/2001:db8::1004_126"
+        );
+        assert_eq!(keys[128], "ip6/::_0");
+    }
+
+    #[test]
+    fn suffixes_from_the_longest() {
+        let keys = |name: &[u8]| {
+            let keys = name_keys(name);
+            keys.iter()
+                .map(|k| String::from_utf8_lossy(k).replace("reversedns/", ""))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(keys(b"foo.bar.example"), "foo.bar.example bar.example example @");
+        for hostile in [&b"../x"[..], b"a..b", b".", b"..", b"a/b", b"a\0b"] {
+            assert_eq!(keys(hostile), "@", "{hostile:?}");
+        }
+        let place = tempfile::tempdir().unwrap();
+        let rules = Rules::Dir(place.path().as_os_str().as_bytes().to_vec());
+        std::fs::create_dir_all(place.path().join("reversedns/example")).unwrap();
+        std::fs::write(place.path().join("reversedns/example/deny"), "").unwrap();
+        assert_eq!(rules.check_name(b"a.example."), Ok(Verdict::Deny));
+        assert_eq!(rules.check_name(b"a.other"), Ok(Verdict::Unknown));
+        assert_eq!(rules.check_name(b"."), Err(Errno::INVAL));
     }
 }

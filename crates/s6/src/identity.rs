@@ -1,7 +1,7 @@
 //! Identities in arguments and in the variables UID, GID and GIDLIST.
 
 use sys::credential::{self, Identity};
-use tool::{Env, Fatal, diag, number};
+use tool::{Env, Fatal, Opt, Options, diag, number};
 
 /// A user or group id: decimal; the highest number is none, it means "unchanged" to the kernel.
 #[must_use]
@@ -13,6 +13,38 @@ pub fn id(word: &[u8]) -> Option<u32> {
 #[must_use]
 pub fn id_list(word: &[u8]) -> Option<Vec<u32>> {
     if word.is_empty() { Some(Vec::new()) } else { word.split(|b| *b == b',').map(id).collect() }
+}
+
+/// The options of a server that tell whom it becomes, as [`words`] reads them.
+pub const OPTIONS: [Opt; 4] = [
+    Opt::value('G', "gidlist", "then have these supplementary groups"),
+    Opt::value('g', "gid", "then run as this group"),
+    Opt::value('u', "uid", "then run as this user"),
+    Opt::flag('U', "take user and groups from UID, GID and GIDLIST"),
+];
+
+/// The words for s6-applyuidgid that a server's options `-G`, `-g`, `-u` and `-U` come to; `-U` voids those before it.
+///
+/// # Errors
+/// A value that is no id, or no list of ids: a usage error.
+pub fn words(options: &Options) -> Result<Vec<Vec<u8>>, Fatal> {
+    let mut words = Vec::new();
+    for (letter, value) in options.iter() {
+        let valid = match letter {
+            'U' => {
+                words = vec![b"-Uz".to_vec()];
+                continue;
+            }
+            'u' | 'g' => id(value).is_some(),
+            'G' => id_list(value).is_some(),
+            _ => continue,
+        };
+        if !valid {
+            return Err(Fatal::usage());
+        }
+        words.extend([format!("-{letter}").into_bytes(), value.to_vec()]);
+    }
+    Ok(words)
 }
 
 /// The identity that the variables UID, GID and GIDLIST describe.

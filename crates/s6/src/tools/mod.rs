@@ -56,13 +56,11 @@ mod s6_tai64nlocal;
 mod s6_usertree_maker;
 mod ucspilogd;
 
-use crate::clock::{self, Moment};
-use rustix::event::{PollFd, Timespec, poll};
+use crate::clock::{deadline, poll_until};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::Duration;
 use sys::process::{Ended, Fork, fork, wait_for};
 use tool::{Call, Fatal, Next, Outcome, Setup, Tool};
 
@@ -125,12 +123,6 @@ pub const TOOLS: &[&Tool] = &[
     &ucspilogd::TOOL,
 ];
 
-/// The moment that is so many milliseconds from now; never for 0 or nothing.
-fn deadline(milliseconds: Option<u32>) -> Option<Moment> {
-    let span = Duration::from_millis(milliseconds.filter(|ms| *ms != 0)?.into());
-    clock::now().checked_add(span)
-}
-
 /// Takes an execline block off the front: words up to an empty one, each without the blank that marks it.
 fn take_block(args: &mut Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
     let end = args.iter().position(Vec::is_empty)?;
@@ -179,18 +171,6 @@ fn fork_beside(twice: bool) -> Result<Fork, Errno> {
             _ => Err(Errno::AGAIN),
         },
         _ => Ok(first),
-    }
-}
-
-/// poll(2) until something is ready or the deadline has passed: then 0.
-fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Moment>) -> Result<usize, Errno> {
-    loop {
-        let left = deadline.map(|d| d.saturating_sub(clock::now()));
-        match poll(fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
-            Err(Errno::INTR) => {}
-            Ok(0) if deadline.is_none_or(|d| d > clock::now()) => {}
-            done => return done,
-        }
     }
 }
 

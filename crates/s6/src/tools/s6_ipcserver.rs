@@ -1,6 +1,6 @@
 //! `s6-ipcserver`: a super-server for Unix sockets, put together from its parts.
 
-use crate::identity::{id, id_list};
+use crate::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, number};
 
 pub static TOOL: Tool = Tool {
@@ -20,10 +20,10 @@ pub static TOOL: Tool = Tool {
         Opt::value('c', "maxconn", "so many connections at once; default 40"),
         Opt::value('C', "localmaxconn", "so many connections of one user at once; default 40"),
         Opt::value('b', "backlog", "how many connections may wait"),
-        Opt::value('G', "gidlist", "then have these supplementary groups"),
-        Opt::value('g', "gid", "then run as this group"),
-        Opt::value('u', "uid", "then run as this user"),
-        Opt::flag('U', "take user and groups from UID, GID and GIDLIST"),
+        identity::OPTIONS[0],
+        identity::OPTIONS[1],
+        identity::OPTIONS[2],
+        identity::OPTIONS[3],
     ],
     role: Role::Chain,
     main,
@@ -60,22 +60,7 @@ fn command(options: &Options, path: Vec<u8>, file: fn(&str) -> Vec<u8>) -> Resul
         }
     }
     argv.extend([word("--"), path]);
-    let mut identity = Vec::new();
-    for (letter, value) in options.iter() {
-        let valid = match letter {
-            'U' => {
-                identity = vec![word("-Uz")];
-                continue;
-            }
-            'u' | 'g' => id(value).is_some(),
-            'G' => id_list(value).is_some(),
-            _ => continue,
-        };
-        if !valid {
-            return Err(Fatal::usage());
-        }
-        identity.extend([word(&format!("-{letter}")), value.to_vec()]);
-    }
+    let mut identity = identity::words(options)?;
     if !identity.is_empty() {
         argv.push(file("s6-applyuidgid"));
         argv.append(&mut identity);

@@ -4,8 +4,7 @@ use crate::access_rules::{Grant, Rules, Verdict};
 use crate::identity::id;
 use rustix::net::{SocketAddrUnix, getsockname};
 use rustix::stdio::stdin;
-use std::os::unix::ffi::OsStrExt;
-use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ipcserver-access",
@@ -36,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    let rules = rules(&options)?;
+    let rules = Rules::open(options.get('i'), options.get('x'))?;
     let protocol = variable(&call.env, b"PROTO")?.to_vec();
     let named = |suffix: &[u8]| [&protocol, suffix].concat();
     let ids = |suffix: &[u8]| {
@@ -82,18 +81,6 @@ fn main(call: &mut Call) -> Outcome {
         return Next::run(call.take_args(), env);
     }
     Next::run(vec![tool::own_file("execlineb"), b"-c".to_vec(), grant.exec], env)
-}
-
-fn rules(options: &Options) -> Result<Option<Rules>, Fatal> {
-    match (options.get('i'), options.get('x')) {
-        (Some(_), Some(_)) => Err(Fatal::usage()),
-        (Some(dir), None) => Ok(Some(Rules::Dir(dir.to_vec()))),
-        (None, Some(file)) => {
-            let content = std::fs::read(std::ffi::OsStr::from_bytes(file));
-            Ok(Some(Rules::Cdb(content.or_unable(|| format!("read {}", diag::show(file)))?)))
-        }
-        (None, None) => Ok(None),
-    }
 }
 
 fn variable<'a>(env: &'a Env, name: &[u8]) -> Result<&'a [u8], Fatal> {
