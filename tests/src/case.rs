@@ -16,6 +16,8 @@
 //! ```
 //! `cmd=` takes the rest of the line.  Options and WORDS are split as a shell splits words.  Standard error is not
 //! compared.  Scripts print nothing that changes from run to run.
+//!
+//! What stands before a file's first case precedes the script of each of them.
 
 use std::time::Duration;
 
@@ -66,6 +68,7 @@ pub struct Boot {
 /// The cases of a file; an error names the line.
 pub fn parse(area: &str, text: &str) -> Result<Vec<Case>, String> {
     let mut cases: Vec<Case> = Vec::new();
+    let mut prelude = String::new();
     let mut in_output = false;
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let at = |why: &str| format!("{area}.cases:{}: {why}", number + 1);
@@ -77,12 +80,14 @@ pub fn parse(area: &str, text: &str) -> Result<Vec<Case>, String> {
                 in_output = true;
             }
             (Some((kind @ ("case" | "boot"), rest)), _) => {
-                cases.push(head(area, kind == "boot", rest).ok_or_else(|| at("not the head of a case"))?);
+                let case = head(area, kind == "boot", rest).ok_or_else(|| at("not the head of a case"))?;
+                cases.push(Case { script: prelude.clone(), ..case });
                 in_output = false;
             }
             (_, Some(case)) if in_output => case.output.push_str(line),
             (_, Some(case)) => case.script.push_str(line),
-            (_, None) => return Err(at("text before the first case")),
+            (Some(("expect", _)), None) => return Err(at("no case that this belongs to")),
+            (_, None) => prelude.push_str(line),
         }
     }
     Ok(cases)
@@ -146,8 +151,15 @@ mod tests {
     }
 
     #[test]
+    fn a_prelude_precedes_each_script() {
+        let cases =
+            parse("a", "f() { :; }\n@@ case b\nf\n@@ expect 0\nf() is no prelude\n@@ case c\n").unwrap();
+        assert_eq!((cases[0].script.as_str(), cases[1].script.as_str()), ("f() { :; }\nf\n", "f() { :; }\n"));
+    }
+
+    #[test]
     fn mistakes_are_named_by_line() {
-        assert_eq!(parse("a", "x\n").unwrap_err(), "a.cases:1: text before the first case");
+        assert_eq!(parse("a", "@@ expect 0\n").unwrap_err(), "a.cases:1: no case that this belongs to");
         assert_eq!(parse("a", "@@ case n tiemout=3\n").unwrap_err(), "a.cases:1: not the head of a case");
         assert_eq!(
             parse("a", "@@ case n\n\n@@ expect x\n").unwrap_err(),
