@@ -279,7 +279,10 @@ pub(crate) fn supervise(
 
 /// Waits until a supervisor runs on the directory.  The host takes up all new directories in one go, so that after the
 /// first few waits the others are there already, and cost one look.
-fn await_supervisor(
+///
+/// # Errors
+/// The deadline passed, `interrupt` became readable, or the directory can't be listened to.
+pub fn await_supervisor(
     servicedir: &[u8],
     deadline: Option<Moment>,
     interrupt: Option<BorrowedFd<'_>>,

@@ -189,6 +189,11 @@ fn lay_out(
     parts.arch.link(format!("command/{OVERLAY}"), format!("../{unversioned}/command/{OVERLAY}"));
     parts.symlinks_arch.link(format!("usr/bin/{OVERLAY}"), format!("../../command/{OVERLAY}"));
 
+    for name in names.added.iter().filter(|name| known.contains(*name)) {
+        parts.arch.link(format!("{home}/{name}"), OVERLAY);
+        parts.arch.link(format!("command/{name}"), format!("../{unversioned}/command/{name}"));
+        parts.symlinks_arch.link(format!("usr/bin/{name}"), format!("../../command/{name}"));
+    }
     for suite in &names.suites {
         let (part, symlinks) = if suite.name == OVERLAY {
             (&mut parts.noarch, &mut parts.symlinks_noarch)
@@ -305,8 +310,9 @@ mod tests {
             suite("s6-overlay", "admin", &["with-contenv"]),
             suite("s6-overlay-helpers", "admin", &[SETUID]),
         ];
-        let names = Names { suites, internal: vec!["init".into()] };
-        let known = ["init", "s6-dnsip", "s6-overlay-suexec", "with-contenv"].map(str::to_owned).into();
+        let names = Names { suites, added: vec!["s6-test".into()], internal: vec!["init".into()] };
+        let known =
+            ["init", "s6-dnsip", "s6-test", "s6-overlay-suexec", "with-contenv"].map(str::to_owned).into();
         let executables = Executables { program: b"program".to_vec(), setuid: b"setuid".to_vec() };
         let mut data = Tree::default();
         data.add("etc/x", Node::File { content: b"data".to_vec(), mode: 0o644 });
@@ -323,6 +329,7 @@ mod tests {
             "command/s6-dnsip",
             "command/with-contenv",
             "command/s6-overlay",
+            "command/s6-test",
             "package/web/s6-dns/command/s6-dnsip",
             "package/admin/s6-overlay/command/with-contenv",
             "usr/bin/s6-dnsip",

@@ -1,7 +1,7 @@
 //! The names of all commands, by suite: `docs/tools.txt`.
 //!
-//! The file holds `#` comments, sections `[SUITE CATEGORY VERSION]` with one name a line, and a last section
-//! `[internal]` for names that the program has of its own and that get no links.
+//! The file holds `#` comments, sections `[SUITE CATEGORY VERSION]` with one name a line, and for the names that the
+//! program has of its own a section `[added]` and a last one, `[internal]`, for those that get no links.
 
 use std::fs;
 
@@ -18,7 +18,9 @@ pub const OVERLAY: &str = "s6-overlay";
 pub struct Names {
     /// The reference's suites, in the file's order.
     pub suites: Vec<Suite>,
-    /// What the program has besides.
+    /// What the program has besides, for images.
+    pub added: Vec<String>,
+    /// What the program has besides, for itself.
     pub internal: Vec<String>,
 }
 
@@ -51,15 +53,15 @@ impl Names {
 
 fn parse(text: &str) -> Result<Names, String> {
     let mut names = Names::default();
-    let mut internal = false;
+    let mut own = None;
     for (number, line) in (1..).zip(text.lines()) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             match *header.split(' ').collect::<Vec<_>>() {
-                ["internal"] => internal = true,
-                [name, category, version] if !internal => names.suites.push(Suite {
+                [section @ ("added" | "internal")] => own = Some(section),
+                [name, category, version] if own.is_none() => names.suites.push(Suite {
                     name: name.into(),
                     category: category.into(),
                     version: version.into(),
@@ -69,14 +71,13 @@ fn parse(text: &str) -> Result<Names, String> {
             }
             continue;
         }
-        let section = if internal {
-            &mut names.internal
-        } else {
-            &mut names
-                .suites
-                .last_mut()
-                .ok_or(format!("line {number}: a name before the first section"))?
-                .commands
+        let section = match own {
+            Some("added") => &mut names.added,
+            Some(_) => &mut names.internal,
+            None => {
+                let suite = names.suites.last_mut();
+                &mut suite.ok_or(format!("line {number}: a name before the first section"))?.commands
+            }
         };
         if section.last().is_some_and(|last| last.as_str() >= line) {
             return Err(format!("line {number}: {line} is out of order"));
@@ -92,11 +93,11 @@ mod tests {
 
     #[test]
     fn sections_and_names() {
-        let names = parse("# x\n[a-b admin 1.2]\nc\nd\n\n[internal]\ninit\n").unwrap();
+        let names = parse("# x\n[a-b admin 1.2]\nc\nd\n\n[added]\ne\n[internal]\ninit\n").unwrap();
         assert_eq!(names.suites.len(), 1);
         assert_eq!(names.suites[0].version, "1.2");
         assert_eq!(names.commands().collect::<Vec<_>>(), ["c", "d"]);
-        assert_eq!(names.internal, ["init"]);
+        assert_eq!((names.added, names.internal), (vec!["e".to_owned()], vec!["init".to_owned()]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-fn main(call: &mut Call) -> Outcome {
+pub(super) fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Ok(Next::Exit(1));
     }

@@ -45,6 +45,7 @@ mod posix_cd;
 mod posix_umask;
 mod redirfd;
 mod runblock;
+mod s6_test;
 mod shift;
 mod trap;
 mod tryexec;
@@ -104,6 +105,7 @@ pub const TOOLS: &[&Tool] = &[
     &posix_umask::TOOL,
     &redirfd::TOOL,
     &runblock::TOOL,
+    &s6_test::TOOL,
     &shift::TOOL,
     &trap::TOOL,
     &tryexec::TOOL,

@@ -1,6 +1,6 @@
 //! `services-up`: starts copies of the legacy service directories; the oneshot legacy-services runs it.
 //!
-//! With S6_CMD_WAIT_FOR_SERVICES it waits until they are ready, or up if they don't tell.  Listening begins before
+//! It waits until they are supervised; with S6_CMD_WAIT_FOR_SERVICES until they are ready, or up if they don't tell.  Listening begins before
 //! they are supervised, so there is no race that S6_SERVICES_READYTIME would have to bridge.
 
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
@@ -12,6 +12,8 @@ use s6::clock::{self, Moment};
 use s6::control::{self, SVSCAN};
 use s6::fifodir;
 use s6::watch::Watch;
+use s6_rc::init::await_supervisor;
+use std::time::Duration;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -22,6 +24,9 @@ pub static TOOL: Tool = Tool {
     role: Role::Stay,
     main,
 };
+
+/// A service that can't be supervised, say because no descriptors are left, doesn't keep the container from starting.
+const LONGEST_WITHOUT_SUPERVISOR: Duration = Duration::from_secs(5);
 
 /// A copied service directory.
 struct Copied {
@@ -56,6 +61,7 @@ fn main(call: &mut Call) -> Outcome {
     let late = if waits {
         wait(&copied, &mut watch, limit.map(|l| clock::now().saturating_add(l)))?
     } else {
+        await_supervisors(call, &copied);
         Vec::new()
     };
     let behaviour = settings.behaviour();
@@ -63,6 +69,16 @@ fn main(call: &mut Call) -> Outcome {
         call.warn(&format!("not ready in time: {}", diag::show(&late.join(&b", "[..]))));
     }
     if !late.is_empty() && behaviour >= 2 { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+}
+
+/// Waits until commands such as s6-svstat can be used on the services.
+fn await_supervisors(call: &Call, copied: &[Copied]) {
+    let deadline = clock::now().saturating_add(LONGEST_WITHOUT_SUPERVISOR);
+    for service in copied {
+        if let Err(why) = await_supervisor(&service.dir, Some(deadline), None) {
+            call.warn(why.message());
+        }
+    }
 }
 
 fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> {

@@ -1,0 +1,13 @@
+//! `s6-test`: the name that eltest had before version 3 of the overlay; finish scripts of that time call it.
+
+use super::eltest;
+use tool::{Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-test",
+    summary: "evaluate an expression; an older name of eltest",
+    operands: "expression...",
+    options: &[],
+    role: Role::Chain,
+    main: eltest::main,
+};
