@@ -3,12 +3,12 @@
 //! With 1 it also shows each line on the container's standard error, with 2 it doesn't.
 
 use crate::layout::{SCANDIR, UNCAUGHT_LOGS};
-use crate::scripts::join;
 use crate::settings::Settings;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
+use tool::path::join;
 use tool::{Fatal, OrUnable, diag};
 
 /// Its name in the root scandir; the host treats a service of that name as its own logger.

@@ -3,6 +3,7 @@
 use crate::scripts;
 use s6_rc::database::{Database, Id};
 use tool::diag::show;
+use tool::path::join;
 
 /// What a service depends on to start when the container is prepared.
 const BASE: &[u8] = b"base";
@@ -21,7 +22,7 @@ pub fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
         ));
     }
     // Without these, there is nothing to be too early for.
-    let prepares = |folder: &[u8]| scripts::list(&scripts::join(etc, folder)).is_ok_and(|l| !l.is_empty());
+    let prepares = |folder: &[u8]| scripts::list(&join(etc, folder)).is_ok_and(|l| !l.is_empty());
     if prepares(b"cont-init.d") || prepares(b"fix-attrs.d") {
         let early = early(database, top);
         if !early.is_empty() {

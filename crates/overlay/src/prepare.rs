@@ -8,6 +8,7 @@ use crate::{contenv, scripts, tree};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, StatVfsMountFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
+use tool::path::join;
 use tool::{Call, Env, Fatal, OrUnable};
 
 const VAR_RUN: &str = "/var/run";
@@ -169,7 +170,7 @@ fn clear() -> Result<(), Fatal> {
     let mut old: Vec<Vec<u8>> = OLD.map(|p| p.as_bytes().to_vec()).into();
     let names = scripts::list(RUN.as_bytes()).or_unable(|| "read /run")?;
     let states = names.into_iter().filter(|n| n.starts_with(b"s6-rc"));
-    old.extend(states.map(|n| scripts::join(RUN.as_bytes(), &n)));
+    old.extend(states.map(|n| join(RUN.as_bytes(), &n)));
     for path in old {
         tree::remove(&path).or_unable(|| {
             format!(

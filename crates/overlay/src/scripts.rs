@@ -26,12 +26,6 @@ pub fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
     Ok(names)
 }
 
-/// `folder/name`.
-#[must_use]
-pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    [folder, b"/", name].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

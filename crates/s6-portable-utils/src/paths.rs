@@ -27,11 +27,6 @@ pub(crate) fn dirname(path: &[u8]) -> &[u8] {
     }
 }
 
-/// A path in a directory.
-pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    [dir, b"/", name].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

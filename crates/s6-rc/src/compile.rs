@@ -7,11 +7,12 @@
 use crate::database::{Body as ServiceBody, Database};
 use crate::definition::{Body, Definition, ServiceFiles};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::folder::{create, join, open_directory, split, with_umask};
+use crate::folder::{create, open_directory, with_umask};
 use crate::{graph, source, tree};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{AtFlags, CWD, Mode, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
+use tool::path::{join, rename_new, split, temporary_name};
 use tool::{Fatal, OrUnable, diag::show};
 
 /// What compiling gave.
@@ -79,16 +80,6 @@ pub fn print_report(program: &str, verbosity: u32, diagnostics: &[Diagnostic]) {
     }
 }
 
-/// A name that nobody else uses, for something that is renamed to `name` later.
-pub(crate) fn temporary_name(name: &[u8], purpose: &str) -> Vec<u8> {
-    let mut random = [0_u8; 8];
-    // Without random numbers the name is still unlikely to be taken, and a taken name is an error.
-    let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
-    let mut out = name.to_vec();
-    out.extend_from_slice(format!(":{purpose}:{:016x}", u64::from_le_bytes(random)).as_bytes());
-    out
-}
-
 fn write(destination: &[u8], database: &Database, definitions: &[Option<&Definition>]) -> Result<(), Fatal> {
     let (parent, name) = split(destination);
     let parent_fd = open_directory(CWD, parent).or_unable(|| format!("mkdir {}", show(destination)))?;
@@ -98,22 +89,13 @@ fn write(destination: &[u8], database: &Database, definitions: &[Option<&Definit
     rustix::fs::mkdirat(&parent_fd, &temporary, Mode::from_raw_mode(0o755))
         .or_unable(|| format!("mkdir {}", show(destination)))?;
     let done = fill(parent_fd.as_fd(), &temporary, &path, database, definitions).and_then(|()| {
-        rename_new(parent_fd.as_fd(), &temporary, name)
+        rename_new(&parent_fd, &temporary, name)
             .or_unable(|| format!("rename {} to {}", show(&path), show(destination)))
     });
     if done.is_err() {
         let _ = tree::remove(parent_fd.as_fd(), &temporary);
     }
     done
-}
-
-/// Renames to a name that doesn't exist yet.
-fn rename_new(at: BorrowedFd<'_>, from: &[u8], to: &[u8]) -> Result<(), Errno> {
-    match rustix::fs::renameat_with(at, from, at, to, RenameFlags::NOREPLACE) {
-        // A file system without this flag: a directory only ever replaces an empty directory.
-        Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(at, from, at, to),
-        done => done,
-    }
 }
 
 fn fill(

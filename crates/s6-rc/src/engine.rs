@@ -6,7 +6,7 @@
 
 use crate::change::{Changed, End, Failure, OnInterrupt, Oneshots, Options};
 use crate::database::{Id, Service};
-use crate::folder::{create, join};
+use crate::folder::create;
 use crate::live::Live;
 use crate::longrun::{self, Progress, Transition, Trouble};
 use crate::oneshot::{Answer, Request, ask_host, read_answer};
@@ -23,6 +23,7 @@ use s6::watch::Watch;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
+use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
 /// Who can be read; connections to the host come with [`HOSTS`] plus the service's number.

@@ -41,32 +41,6 @@ fn kind_of(file_type: FileType) -> Kind {
     }
 }
 
-/// `a/b` from `a` and `b`.
-pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
-    path.extend_from_slice(dir);
-    if !dir.is_empty() && !dir.ends_with(b"/") {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
-}
-
-/// The part of a path before its last slash (`.` if there is none) and the part after it; slashes at the end
-/// don't count.
-pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    let mut end = path.len();
-    while end > 1 && path.get(end - 1) == Some(&b'/') {
-        end -= 1;
-    }
-    let path = path.get(..end).unwrap_or_default();
-    match path.iter().rposition(|b| *b == b'/') {
-        None => (b".", path),
-        Some(0) => (b"/", path.get(1..).unwrap_or_default()),
-        Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default()),
-    }
-}
-
 /// Opens a directory.
 pub(crate) fn open_directory(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -187,7 +161,7 @@ impl Folder {
 
     /// The path of an entry for messages.
     pub(crate) fn path_of(&self, name: &[u8]) -> Vec<u8> {
-        join(&self.path, name)
+        tool::path::join(&self.path, name)
     }
 
     /// The text of a file of this directory; `None` if there is none.
@@ -206,18 +180,5 @@ impl Folder {
             return Ok(None);
         }
         Self::open(self.fd.as_fd(), name, self.path_of(name)).map(Some)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_split_at_their_last_slash() {
-        assert_eq!(split(b"a"), (&b"."[..], &b"a"[..]));
-        assert_eq!(split(b"/a"), (&b"/"[..], &b"a"[..]));
-        assert_eq!(split(b"a/b//"), (&b"a"[..], &b"b"[..]));
-        assert_eq!(join(b"a/", b"b"), b"a/b");
     }
 }

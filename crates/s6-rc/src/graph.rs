@@ -5,12 +5,12 @@ use crate::database::{
 };
 use crate::definition::{Body, Common, Definition, Names};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::folder::join;
 use crate::order::walk;
 use crate::source::file_of;
 use crate::text::Reference;
 use std::collections::{HashMap, HashSet};
 use tool::diag::show;
+use tool::path::join;
 
 const FDHOLDER_ID: Id = 0;
 const RUNNER_ID: Id = 1;

@@ -1,7 +1,6 @@
 //! Making the live state from a compiled database: everything down, the longruns supervised.
 
-use crate::compile::temporary_name;
-use crate::folder::{Kind, create, entries, join, open_directory, split, with_umask};
+use crate::folder::{Kind, create, entries, open_directory, with_umask};
 use crate::live::{Live, Lock, load};
 use crate::tree;
 use rustix::fd::{AsFd, BorrowedFd};
@@ -9,6 +8,7 @@ use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
 use s6::clock::{self, Moment};
 use s6::control::{self, SVSCAN, Undelivered};
+use tool::path::{join, split, temporary_name};
 use tool::{Fatal, OrUnable, diag::show};
 
 /// What to make the live state of.

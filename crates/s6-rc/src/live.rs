@@ -12,11 +12,12 @@
 //! | `lock` | locked, flock(2), shared by those who look and exclusively by those who change |
 
 use crate::database::{Database, Id};
-use crate::folder::{join, read};
+use crate::folder::read;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::rc::Rc;
+use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
 /// Where the live state is by default.

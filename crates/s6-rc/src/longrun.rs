@@ -1,11 +1,11 @@
 //! One longrun's transition: a command to its supervisor, and the events that tell how it went.
 
-use crate::folder::join;
 use rustix::fs::Access;
 use rustix::io::Errno;
 use s6::control::{self, SUPERVISE, Undelivered};
 use s6::status::read_status;
 use s6::watch::Watch;
+use tool::path::join;
 
 /// What a transition waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

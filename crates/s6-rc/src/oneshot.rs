@@ -13,7 +13,6 @@
 
 use crate::database::Body;
 use crate::database::Service;
-use crate::folder::join;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
@@ -24,6 +23,7 @@ use rustix::process::Pid;
 use std::mem::MaybeUninit;
 use sys::process::Ended;
 use sys::signal::Set;
+use tool::path::join;
 use tool::{Call, Env};
 
 /// The most that a request may be, in bytes; Linux takes no longer command line.

@@ -11,9 +11,9 @@
 //!
 //! Files are replaced, never written over, so that a reader sees one or the other.
 
-use crate::compile::{compile, print_report, temporary_name};
+use crate::compile::{compile, print_report};
 use crate::database::{Database, ESSENTIAL, RECOMMENDED};
-use crate::folder::{TEXT_LIMIT, create, entries, join, open_directory, read, with_umask};
+use crate::folder::{TEXT_LIMIT, create, entries, open_directory, read, with_umask};
 use crate::init::link;
 use crate::live::{Lock, load, take_lock};
 use crate::tree;
@@ -21,6 +21,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
+use tool::path::{join, temporary_name};
 use tool::{Fatal, OrUnable, diag::show};
 
 /// Where the repository is by default.
@@ -162,7 +163,7 @@ impl Repo {
     }
 
     fn replace(&self, path: &[u8], text: &[u8]) -> Result<(), Fatal> {
-        let (dir, name) = crate::folder::split(path);
+        let (dir, name) = tool::path::split(path);
         let mut temporary = b".".to_vec();
         temporary.extend(temporary_name(name, "new"));
         let temporary = join(dir, &temporary);
@@ -252,7 +253,7 @@ impl Repo {
     ) -> Result<Option<Vec<u8>>, Fatal> {
         let sources = self.at(&[&temporary_name(b".sources", "tmp")]);
         let made = with_umask(|| gather(&sources, services, bundle));
-        let (dir, name) = crate::folder::split(link_path);
+        let (dir, name) = tool::path::split(link_path);
         let database = temporary_name(name, "db");
         let compiled = made.and_then(|()| compile(&join(dir, &database), std::slice::from_ref(&sources)));
         let _ = tree::remove(CWD, &sources);

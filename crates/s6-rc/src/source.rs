@@ -3,11 +3,12 @@
 
 use crate::definition::{Body, Common, Definition, HELD, Names, Pipe, ServiceFile, ServiceFiles};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::folder::{Folder, Kind, follow, join, read};
+use crate::folder::{Folder, Kind, follow, read};
 use crate::text::{self, Reference, Type};
 use rustix::fd::AsFd;
 use rustix::fs::CWD;
 use std::collections::HashSet;
+use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
 /// What the sources say.

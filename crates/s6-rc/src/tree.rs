@@ -1,9 +1,10 @@
 //! Whole trees: copied with owners and modes, compared, and removed.
 
-use crate::folder::{Kind, entries, join, open_directory};
+use crate::folder::{Kind, entries, open_directory};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
+use tool::path::join;
 
 /// The deepest tree that is copied or removed; each level holds descriptors open.
 const DEPTH: u32 = 100;

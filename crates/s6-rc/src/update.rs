@@ -3,7 +3,7 @@
 use crate::change::{self, Changed, End, Options as ChangeOptions};
 use crate::conversion::{Conversions, Mapping, Transitions, parse};
 use crate::database::{Database, Entity, Id, Service};
-use crate::folder::{TEXT_LIMIT, create, entries, join, open_directory, read, split, with_umask};
+use crate::folder::{TEXT_LIMIT, create, entries, open_directory, read, with_umask};
 use crate::init::{self, PURPOSES, copy_servicedir};
 use crate::live::{Live, Lock, load};
 use crate::plan::Direction;
@@ -12,6 +12,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use s6::control::{self, SUPERVISE};
+use tool::path::{join, split};
 use tool::{Fatal, OrUnable, Out, diag::show};
 
 /// What to switch.

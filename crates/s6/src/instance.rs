@@ -116,21 +116,6 @@ pub fn make_dir(dir: &[u8], mode: u32) -> Result<(), Fatal> {
     rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable(unable)
 }
 
-/// A word as an execline script has to write it.
-#[must_use]
-pub fn quote(word: &[u8]) -> Vec<u8> {
-    let mut quoted = vec![b'"'];
-    for byte in word {
-        match byte {
-            b'"' | b'\\' => quoted.extend([b'\\', *byte]),
-            b'\n' => quoted.extend(b"\\n"),
-            _ => quoted.push(*byte),
-        }
-    }
-    quoted.push(b'"');
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,11 +126,6 @@ mod tests {
             assert_eq!(check_name(bad).unwrap_err().code(), 100, "{bad:?}");
         }
         assert!(check_name(b"tty1").is_ok());
-    }
-
-    #[test]
-    fn words_for_execline() {
-        assert_eq!(quote(b"a \"b\"\\\n"), b"\"a \\\"b\\\"\\\\\\n\"");
     }
 
     #[test]

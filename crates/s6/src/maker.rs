@@ -4,9 +4,9 @@
 //! s6-rc (`DIR/SERVICE` and `DIR/LOGGER`).
 
 use crate::control::join;
-use crate::instance::{make_dir, quote, write_file};
+use crate::instance::{make_dir, write_file};
 use rustix::io::Errno;
-use tool::{Fatal, Opt, Options};
+use tool::{Fatal, Opt, Options, quote};
 
 /// The options that concern the logger; `-l` and `-r` too.
 pub const LOGGER_USER: Opt = Opt::value('l', "loguser", "run the logger as this user");

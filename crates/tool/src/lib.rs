@@ -17,6 +17,8 @@ mod input;
 pub mod number;
 mod opt;
 mod out;
+pub mod path;
+mod quote;
 pub mod regex;
 mod spawn;
 
@@ -28,6 +30,7 @@ pub use help::usage_line;
 pub use input::{Input, Line};
 pub use opt::{Opt, Options};
 pub use out::Out;
+pub use quote::quote;
 pub use spawn::{Setup, spawn, try_spawn, unable_to_spawn};
 
 /// What a tool's `main` gives back.

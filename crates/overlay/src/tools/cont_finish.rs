@@ -3,6 +3,7 @@
 use crate::settings::Settings;
 use crate::{child, scripts};
 use sys::signal::KILL;
+use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -18,10 +19,10 @@ fn main(call: &mut Call) -> Outcome {
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
     let limit = settings.limit("S6_KILL_FINISH_MAXTIME", 5000);
-    let folder = scripts::join(&settings.etc(), b"cont-finish.d");
+    let folder = join(&settings.etc(), b"cont-finish.d");
     let names = scripts::list(&folder).or_unable(|| format!("read {}", diag::show(&folder)))?;
     for name in names {
-        let script = scripts::join(&folder, &name);
+        let script = join(&folder, &name);
         let shown = diag::show(&script);
         if verbosity >= 2 {
             call.info(&format!("running {shown}"));

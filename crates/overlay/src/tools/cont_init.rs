@@ -2,6 +2,7 @@
 
 use crate::settings::Settings;
 use crate::{child, scripts};
+use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -16,11 +17,11 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
-    let folder = scripts::join(&settings.etc(), b"cont-init.d");
+    let folder = join(&settings.etc(), b"cont-init.d");
     let names = scripts::list(&folder).or_unable(|| format!("read {}", diag::show(&folder)))?;
     let mut failed = false;
     for name in names {
-        let script = scripts::join(&folder, &name);
+        let script = join(&folder, &name);
         let shown = diag::show(&script);
         if verbosity >= 2 {
             call.info(&format!("running {shown}"));

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sys::account::{Group, User};
 use sys::pattern::{Globbing, glob};
+use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -25,7 +26,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
-    let folder = scripts::join(&settings.etc(), b"fix-attrs.d");
+    let folder = join(&settings.etc(), b"fix-attrs.d");
     let names = scripts::list(&folder).or_unable(|| format!("read {}", diag::show(&folder)))?;
     if names.is_empty() {
         return Ok(Next::SUCCESS);
@@ -34,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
     let hidden = settings.number("S6_FIX_ATTRS_HIDDEN", 0) != 0;
     let mut failed = false;
     for name in names {
-        let file = scripts::join(&folder, &name);
+        let file = join(&folder, &name);
         if verbosity >= 2 {
             call.info(&format!("applying {}", diag::show(&file)));
         }

@@ -7,6 +7,7 @@ use s6::clock;
 use s6::control::{self, SVSCAN};
 use s6::status::read_status;
 use s6::watch::Watch;
+use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -24,14 +25,14 @@ fn main(call: &mut Call) -> Outcome {
     let mut watch = Watch::new().or_unable(|| "make a poller")?;
     let mut waited = Vec::new();
     for name in names {
-        let dir = scripts::join(LEGACY_SERVICES.as_bytes(), &name);
-        for dir in [scripts::join(&dir, b"log"), dir] {
+        let dir = join(LEGACY_SERVICES.as_bytes(), &name);
+        for dir in [join(&dir, b"log"), dir] {
             // Without a fifodir nobody has ever supervised it.
-            if watch.add(&scripts::join(&dir, b"event")).is_ok() {
+            if watch.add(&join(&dir, b"event")).is_ok() {
                 waited.push(dir);
             }
         }
-        let _ = rustix::fs::unlink(scripts::join(SCANDIR.as_bytes(), &name));
+        let _ = rustix::fs::unlink(join(SCANDIR.as_bytes(), &name));
     }
     if waited.is_empty() || control::send(SCANDIR.as_bytes(), SVSCAN, b"an").is_err() {
         return Ok(Next::SUCCESS);

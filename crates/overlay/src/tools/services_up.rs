@@ -14,6 +14,7 @@ use s6::fifodir;
 use s6::watch::Watch;
 use s6_rc::init::await_supervisor;
 use std::time::Duration;
+use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -46,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut watch = Watch::new().or_unable(|| "make a poller")?;
     if waits {
         for service in &copied {
-            let event = scripts::join(&service.dir, b"event");
+            let event = join(&service.dir, b"event");
             fifodir::make(&event, Some(rustix::process::getegid().as_raw()), false)
                 .and_then(|()| watch.add(&event))
                 .or_unable(|| format!("listen to {}", diag::show(&event)))?;
@@ -83,21 +84,20 @@ fn await_supervisors(call: &Call, copied: &[Copied]) {
 
 fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> {
     let chatty = settings.verbosity() >= 2;
-    let source = scripts::join(&settings.etc(), b"services.d");
+    let source = join(&settings.etc(), b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
     tree::remove(target)
         .and_then(|()| rustix::fs::mkdir(target, Mode::from(0o755)))
         .or_unable(|| format!("make {LEGACY_SERVICES}"))?;
     let mut copied = Vec::new();
     for name in scripts::list(&source).or_unable(|| format!("read {}", diag::show(&source)))? {
-        let (from, dir) = (scripts::join(&source, &name), scripts::join(target, &name));
+        let (from, dir) = (join(&source, &name), join(target, &name));
         let stat = rustix::fs::statat(CWD, from.as_slice(), AtFlags::empty());
         if !stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory) {
             continue;
         }
         tree::copy(&from, &dir).or_unable(|| format!("copy {}", diag::show(&from)))?;
-        let notifies =
-            rustix::fs::statat(CWD, scripts::join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
+        let notifies = rustix::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
         if chatty {
             let note = if notifies { "" } else { " (no readiness notification)" };
             call.info(&format!("copying legacy longrun {}{note}", diag::show(&name)));
@@ -109,7 +109,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> 
 
 /// Puts the service into the scandir, in place of a link that is there.
 fn link(service: &Copied) -> Result<(), Fatal> {
-    let path = scripts::join(SCANDIR.as_bytes(), &service.name);
+    let path = join(SCANDIR.as_bytes(), &service.name);
     let made = match rustix::fs::symlink(service.dir.as_slice(), path.as_slice()) {
         Err(Errno::EXIST) => rustix::fs::unlink(path.as_slice())
             .and_then(|()| rustix::fs::symlink(service.dir.as_slice(), path.as_slice())),

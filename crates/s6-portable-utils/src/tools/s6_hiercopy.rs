@@ -2,9 +2,9 @@
 //!
 //! Permissions are kept, for the superuser owners too.  What exists at the destination is merged with, file by file.
 
-use crate::paths::join;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, lstat, mknodat, open};
 use rustix::io::Errno;
+use tool::path::join;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

@@ -48,7 +48,7 @@ fn main(call: &mut Call) -> Outcome {
     let into = sources.len() > 1 || is_directory(&target);
     let mut failed = 0;
     for source in &sources {
-        let name = if into { paths::join(&target, paths::basename(source)) } else { target.clone() };
+        let name = if into { tool::path::join(&target, paths::basename(source)) } else { target.clone() };
         if let Err(e) = make(kind, source, &name, options.has('f')) {
             failed += 1;
             let (source, name, why) = (diag::show(source), diag::show(&name), sys::strerror(e));

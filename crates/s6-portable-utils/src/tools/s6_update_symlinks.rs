@@ -3,11 +3,11 @@
 //! Of a name that is in several sources, the last one counts; directories of the same name are merged, and what
 //! comes from one source only is one link.  The new tree takes the old one's place in one step.
 
-use crate::paths::join;
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mkdir, renameat_with, symlink};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

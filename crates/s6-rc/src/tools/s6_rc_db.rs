@@ -77,7 +77,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let compiled = match options.get('c') {
         Some(compiled) => compiled.to_vec(),
-        None => crate::folder::join(options.get('l').unwrap_or(LIVE), b"compiled"),
+        None => tool::path::join(options.get('l').unwrap_or(LIVE), b"compiled"),
     };
     let query =
         Query { database: load(&compiled)?, down: options.last_of("ud") == Some('d'), hide: hides(&options) };

@@ -40,7 +40,7 @@ fn main(call: &mut Call) -> Outcome {
     let [script, number] = words.as_slice() else { return Err(Fatal::usage()) };
     let script = Script::from_word(script).ok_or_else(Fatal::usage)?;
     let id: u32 = decimal(number).ok_or_else(Fatal::usage)?;
-    let database = load(&crate::folder::join(options.get('l').unwrap_or(LIVE), b"compiled"))?;
+    let database = load(&tool::path::join(options.get('l').unwrap_or(LIVE), b"compiled"))?;
     let service = database.service(id).filter(|s| !s.is_longrun());
     let service =
         service.ok_or_else(|| Fatal::new(3, format!("no oneshot has the number {}", show(number))))?;

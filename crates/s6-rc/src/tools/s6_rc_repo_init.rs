@@ -2,14 +2,14 @@
 //!
 //! Exit codes: 0 done, 1 the stores are inconsistent, 100 wrong usage, 111 a system call failed.
 
-use crate::compile::temporary_name;
-use crate::folder::{join, open_directory, split, with_umask};
+use crate::folder::{open_directory, with_umask};
 use crate::live::Lock;
 use crate::repo::{REPOSITORY, Repo};
 use crate::tree;
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
+use tool::path::{join, split, temporary_name};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
 
 /// The command.

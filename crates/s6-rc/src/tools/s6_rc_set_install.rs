@@ -4,7 +4,7 @@
 //! as s6-rc-update.
 
 use crate::change::{OnInterrupt, Oneshots, Options as ChangeOptions};
-use crate::folder::{join, open_directory, split};
+use crate::folder::open_directory;
 use crate::init::link;
 use crate::live::{BOOT_DATABASE, LIVE, Lock};
 use crate::repo::{REPOSITORY, Repo, check_set_name};
@@ -14,6 +14,7 @@ use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, CWD};
 use std::os::unix::ffi::OsStrExt;
 use sys::signal::{self, Set, SignalFd};
+use tool::path::{join, split};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
 
 /// The command.

@@ -4,12 +4,13 @@
 //! made anew each time.
 
 use crate::control::join;
-use crate::instance::{quote, remove_tree, write_file};
+use crate::instance::{remove_tree, write_file};
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use sys::account;
+use tool::quote;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

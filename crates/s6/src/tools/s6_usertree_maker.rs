@@ -1,7 +1,7 @@
 //! `s6-usertree-maker`: makes the service of a supervision tree that belongs to a user.
 
-use crate::instance::quote;
 use crate::maker;
+use tool::quote;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
