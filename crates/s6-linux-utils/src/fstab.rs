@@ -3,6 +3,8 @@
 /// A line: device, mount point, type and options, with octal escapes decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// Its number, from 1.
+    pub(crate) line: usize,
     pub(crate) device: Vec<u8>,
     pub(crate) dir: Vec<u8>,
     pub(crate) kind: Vec<u8>,
@@ -11,14 +13,14 @@ pub(crate) struct Entry {
 
 /// The entries of a file; lines with fewer than four fields are no entries.
 pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
-    text.split(|b| *b == b'\n').filter_map(entry).collect()
+    (1..).zip(text.split(|b| *b == b'\n')).filter_map(|(number, line)| entry(number, line)).collect()
 }
 
-fn entry(line: &[u8]) -> Option<Entry> {
+fn entry(number: usize, line: &[u8]) -> Option<Entry> {
     let mut fields = line.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
     let device = fields.next().filter(|f| !f.starts_with(b"#"))?;
     let mut next = || fields.next().map(decoded);
-    Some(Entry { device: decoded(device), dir: next()?, kind: next()?, options: next()? })
+    Some(Entry { line: number, device: decoded(device), dir: next()?, kind: next()?, options: next()? })
 }
 
 /// `\040` is a space, `\134` a backslash, and so on.
@@ -64,6 +66,7 @@ mod tests {
         );
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].dir, b"/a b");
+        assert_eq!(found.iter().map(|entry| entry.line).collect::<Vec<_>>(), [3, 5, 6]);
         assert!(found[0].has(b"noauto") && !found[0].has(b"auto"));
         assert!(found[1].is_swap());
         assert_eq!(found[2].dir, b"y\\9");

@@ -1,7 +1,9 @@
 //! The s6-linux-utils suite.
 
 mod fstab;
+mod fstab_services;
 mod mounting;
+mod ps;
 mod tools;
 
 pub use tools::TOOLS;

@@ -1,0 +1,92 @@
+//! What /proc tells of a process, read as far as the fields need it.
+
+use super::stat::Stat;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// One process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) stat: Stat,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Words that end with null characters; `None` if they may not be read.
+    pub(crate) args: Option<Vec<u8>>,
+    /// The same for the environment.
+    pub(crate) env: Option<Vec<u8>>,
+    /// The kernel's name of the function that it waits in.
+    pub(crate) waits_in: Option<Vec<u8>>,
+}
+
+/// What is read beside `stat`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted {
+    pub(crate) args: bool,
+    pub(crate) env: bool,
+    pub(crate) waits_in: bool,
+}
+
+/// The most that is read of a command line or an environment, bytes.
+const MOST: usize = 64 * 1024;
+
+/// All processes, by rising process id.
+///
+/// # Errors
+/// /proc can't be listed.
+pub(crate) fn all(wanted: Wanted) -> Result<Vec<Process>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = openat(CWD, "/proc", flags, Mode::empty())?;
+    let mut pids = Vec::new();
+    for entry in rustix::fs::Dir::read_from(&proc)? {
+        pids.extend(tool::number::decimal::<u32>(entry?.file_name().to_bytes()));
+    }
+    pids.sort_unstable();
+    // One that is gone by now isn't listed.
+    Ok(pids.into_iter().filter_map(|pid| one(&proc, pid, wanted)).collect())
+}
+
+fn one(proc: &OwnedFd, pid: u32, wanted: Wanted) -> Option<Process> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = openat(proc, pid.to_string(), flags, Mode::empty()).ok()?;
+    let owner = rustix::fs::fstat(&dir).ok()?;
+    let read_if = |is_wanted: bool, name: &str| if is_wanted { read(&dir, name).ok() } else { None };
+    Some(Process {
+        stat: Stat::parse(&read(&dir, "stat").ok()?)?,
+        uid: owner.st_uid,
+        gid: owner.st_gid,
+        args: read_if(wanted.args, "cmdline"),
+        env: read_if(wanted.env, "environ"),
+        waits_in: read_if(wanted.waits_in, "wchan"),
+    })
+}
+
+fn read(dir: impl AsFd, name: &str) -> Result<Vec<u8>, Errno> {
+    let file = openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = Vec::new();
+    while text.len() < MOST {
+        text.reserve(4096);
+        match rustix::io::read(&file, rustix::buffer::spare_capacity(&mut text)) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    text.truncate(MOST);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_among_them() {
+        let own = std::process::id();
+        let found = all(Wanted { args: true, env: true, waits_in: false }).unwrap();
+        let process = found.iter().find(|p| p.stat.pid == u64::from(own)).unwrap();
+        assert!(process.args.as_ref().is_some_and(|a| !a.is_empty()));
+        assert!(process.env.is_some() && process.waits_in.is_none());
+        assert!(found.windows(2).all(|two| two[0].stat.pid < two[1].stat.pid));
+    }
+}

@@ -1,0 +1,75 @@
+//! The order of a tree: each process is followed by its children, those of the kernel come first.
+
+use super::stat::Stat;
+use std::collections::HashMap;
+
+/// The processes' places in the list, in the order of the tree, each with its depth.
+///
+/// A process whose parent isn't in the list is a root.  Brothers stand in the order of the list.
+pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
+    let places: HashMap<u64, usize> = list.iter().enumerate().map(|(at, stat)| (stat.pid, at)).collect();
+    let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut roots = Vec::new();
+    for (at, stat) in list.iter().enumerate() {
+        match places.get(&stat.ppid) {
+            Some(parent) => children.entry(*parent).or_default().push(at),
+            None => roots.push(at),
+        }
+    }
+    roots.sort_by_key(|at| !list.get(*at).is_some_and(|stat| stat.is_of_kernel()));
+    // A list that was read while processes came and went may have circles, by a process id that was used again.
+    roots.extend(0..list.len());
+    let mut is_found = vec![false; list.len()];
+    let mut found = Vec::with_capacity(list.len());
+    let mut waiting: Vec<(usize, usize)> = roots.into_iter().rev().map(|at| (at, 0)).collect();
+    while let Some((at, depth)) = waiting.pop() {
+        if is_found.get_mut(at).is_some_and(|seen| std::mem::replace(seen, true)) {
+            continue;
+        }
+        found.push((at, depth));
+        let own = children.remove(&at).unwrap_or_default();
+        waiting.extend(own.into_iter().rev().map(|child| (child, depth + 1)));
+    }
+    found
+}
+
+/// What stands before a command line at a depth of the tree.
+pub(crate) fn branch(depth: usize) -> String {
+    match depth.min(64).checked_sub(1) {
+        None => String::new(),
+        Some(above) => format!("{}\\_ ", " ".repeat(4 * above + 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(list: &[(u64, u64)]) -> String {
+        let stats: Vec<Stat> =
+            list.iter().map(|(pid, ppid)| Stat { pid: *pid, ppid: *ppid, ..Stat::default() }).collect();
+        let refs: Vec<&Stat> = stats.iter().collect();
+        order(&refs).iter().map(|(at, depth)| format!("{}{}", "-".repeat(*depth), list[*at].0)).collect()
+    }
+
+    #[test]
+    fn children_follow_their_parent() {
+        assert_eq!(shown(&[(1, 0), (5, 1), (6, 5), (7, 1), (8, 5), (9, 99)]), "1-5--6--8-79");
+        assert_eq!(shown(&[(3, 9), (9, 0)]), "9-3");
+        let kernel = Stat { pid: 2, ppid: 9, flags: 0x0020_0000, ..Stat::default() };
+        assert_eq!(order(&[&Stat::default(), &kernel]), [(1, 0), (0, 0)]);
+    }
+
+    #[test]
+    fn a_circle_loses_nobody() {
+        assert_eq!(shown(&[(1, 2), (2, 1)]), "1-2");
+        assert_eq!(shown(&[(3, 3), (4, 0)]), "43");
+    }
+
+    #[test]
+    fn branches() {
+        assert_eq!(branch(0), "");
+        assert_eq!(branch(1), " \\_ ");
+        assert_eq!(branch(2), "     \\_ ");
+    }
+}
