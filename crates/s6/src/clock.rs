@@ -1,9 +1,7 @@
 //! The two clocks of supervision: the wall clock for what is written, the monotonic one for what is waited for.
 
-use rustix::event::{PollFd, Timespec, poll};
-use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
-use std::time::Duration;
+pub use tool::clock::{Moment, deadline, now, poll_until};
 use wire::tai::Tai64n;
 
 /// The current time of day.
@@ -11,36 +9,4 @@ use wire::tai::Tai64n;
 pub fn wall() -> Tai64n {
     let now = clock_gettime(ClockId::Realtime);
     Tai64n::from_unix(now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or_default())
-}
-
-/// A moment: the time since the machine's start.
-pub type Moment = Duration;
-
-/// The current moment.
-#[must_use]
-pub fn now() -> Moment {
-    let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
-}
-
-/// The moment that is so many milliseconds from now; never for 0 or nothing.
-#[must_use]
-pub fn deadline(milliseconds: Option<u32>) -> Option<Moment> {
-    let span = Duration::from_millis(milliseconds.filter(|ms| *ms != 0)?.into());
-    now().checked_add(span)
-}
-
-/// poll(2) until something is ready or the deadline has passed: then 0.  Without descriptors it waits for the deadline.
-///
-/// # Errors
-/// As poll(2); an interruption is none.
-pub fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Moment>) -> Result<usize, Errno> {
-    loop {
-        let left = deadline.map(|d| d.saturating_sub(now()));
-        match poll(fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
-            Err(Errno::INTR) => {}
-            Ok(0) if deadline.is_none_or(|d| d > now()) => {}
-            done => return done,
-        }
-    }
 }

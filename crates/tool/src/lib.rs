@@ -9,9 +9,11 @@
 
 mod call;
 mod chain;
+pub mod clock;
 pub mod diag;
 mod env;
 mod fatal;
+pub mod file;
 mod help;
 mod input;
 pub mod number;

@@ -9,5 +9,6 @@ pub mod death_tally;
 pub mod fifodir;
 pub mod host_memo;
 pub mod netstring;
+pub mod quoting;
 pub mod svstatus;
 pub mod tai;

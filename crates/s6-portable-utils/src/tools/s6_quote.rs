@@ -1,7 +1,7 @@
 //! `s6-quote`: prints a string quoted.
 
-use crate::quoting;
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
+use wire::quoting;
 
 pub static TOOL: Tool = Tool {
     name: "s6-quote",

@@ -1,7 +1,7 @@
 //! `s6-quote-filter`: prints lines quoted.
 
-use crate::quoting;
 use tool::{Call, Fatal, Input, Opt, Out, Outcome, Role, Tool};
+use wire::quoting;
 
 pub static TOOL: Tool = Tool {
     name: "s6-quote-filter",

@@ -1,7 +1,7 @@
 //! `s6-unquote`: prints what a quoted string stands for.
 
-use crate::quoting;
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
+use wire::quoting;
 
 pub static TOOL: Tool = Tool {
     name: "s6-unquote",

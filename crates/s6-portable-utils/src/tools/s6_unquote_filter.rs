@@ -1,7 +1,7 @@
 //! `s6-unquote-filter`: prints what quoted lines stand for; a line that isn't quoted comes out as it is.
 
-use crate::quoting;
 use tool::{Call, Fatal, Input, Opt, Out, Outcome, Role, Tool, diag};
+use wire::quoting;
 
 pub static TOOL: Tool = Tool {
     name: "s6-unquote-filter",

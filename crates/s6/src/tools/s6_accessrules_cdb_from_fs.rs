@@ -2,9 +2,7 @@
 
 use crate::access_rules::{Rules, Verdict, pack};
 use std::ffi::OsStr;
-use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
 
 pub static TOOL: Tool = Tool {
@@ -40,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
         }
     }
     let cdb = wire::cdb::build(&records).ok_or_else(|| Fatal::user("the rules are too long"))?;
-    write(&file, &cdb, mode).or_unable(|| format!("write {}", diag::show(&file)))?;
+    tool::file::replace(&file, &cdb, mode).or_unable(|| format!("write {}", diag::show(&file)))?;
     Ok(Next::SUCCESS)
 }
 
@@ -58,19 +56,4 @@ fn subdirectories(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
     }
     names.sort_unstable();
     Ok(names)
-}
-
-/// Replaces the file at once.
-fn write(file: &[u8], content: &[u8], mode: u32) -> std::io::Result<()> {
-    let new = [file, format!(":{}", rustix::process::getpid().as_raw_nonzero()).as_bytes()].concat();
-    let new = OsStr::from_bytes(&new);
-    let mut made = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(new)?;
-    let done = made
-        .write_all(content)
-        .and_then(|()| made.sync_all())
-        .and_then(|()| std::fs::rename(new, OsStr::from_bytes(file)));
-    if done.is_err() {
-        let _ = std::fs::remove_file(new);
-    }
-    done
 }

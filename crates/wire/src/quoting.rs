@@ -7,7 +7,7 @@ const NAMED: [(u8, u8); 7] =
     [(7, b'a'), (8, b'b'), (9, b't'), (10, b'n'), (11, b'v'), (12, b'f'), (13, b'r')];
 
 /// Appends `text` with everything escaped that isn't printable ASCII, a backslash or one of `delimiters`.
-pub(crate) fn escape(text: &[u8], delimiters: &[u8], out: &mut Vec<u8>) {
+pub fn escape(text: &[u8], delimiters: &[u8], out: &mut Vec<u8>) {
     for byte in text {
         if let Some((_, name)) = NAMED.iter().find(|(value, _)| value == byte) {
             out.extend([b'\\', *name]);
@@ -24,8 +24,9 @@ pub(crate) fn escape(text: &[u8], delimiters: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// `text` in quotes; with an empty quote: only escaped.
-pub(crate) fn quote(text: &[u8], delimiters: &[u8], in_quotes: bool) -> Vec<u8> {
+/// `text` in quotes, the first of `delimiters`; with an empty quote: only escaped.
+#[must_use]
+pub fn quote(text: &[u8], delimiters: &[u8], in_quotes: bool) -> Vec<u8> {
     let quote = delimiters.get(..1).filter(|_| in_quotes).unwrap_or_default();
     let mut out = quote.to_vec();
     escape(text, delimiters, &mut out);
@@ -35,15 +36,21 @@ pub(crate) fn quote(text: &[u8], delimiters: &[u8], in_quotes: bool) -> Vec<u8> 
 
 /// What is wrong with a quoted string; places are counted from 1.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
+pub enum Flaw {
+    /// There is nothing, not even a quote.
     Empty,
+    /// The first character is no quote.
     NoStart,
+    /// The last quote is missing.
     NoEnd,
+    /// An escape at this place that stands for nothing.
     BadEscape(usize),
 }
 
 impl Flaw {
-    pub(crate) fn text(&self) -> String {
+    /// The sentence for people.
+    #[must_use]
+    pub fn text(&self) -> String {
         match self {
             Self::Empty => String::from("the empty string isn't quoted"),
             Self::NoStart => String::from("it doesn't begin with a quote character"),
@@ -54,7 +61,10 @@ impl Flaw {
 }
 
 /// Undoes [`quote`]; without delimiters, [`escape`].  Gives also how much of the text was used.
-pub(crate) fn unquote(text: &[u8], delimiters: &[u8]) -> Result<(Vec<u8>, usize), Flaw> {
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn unquote(text: &[u8], delimiters: &[u8]) -> Result<(Vec<u8>, usize), Flaw> {
     let mut at = 0;
     if !delimiters.is_empty() {
         match text.first() {

@@ -1,0 +1,310 @@
+//! The hosts file, /etc/hosts, and its compiled form, /etc/hosts.cdb.
+//!
+//! A line is an address, a name and its aliases, between blanks; what follows a `#` is a comment.  Lines of link-local
+//! addresses with an interface (`fe80::1%eth0`) don't count.  Compiled, the keys are these; the form is the reference's:
+//!
+//! | key | data |
+//! |---|---|
+//! | `a4:` NAME, `a6:` NAME | the addresses of a first name, with a final dot, in lower case |
+//! | `u4:` ALIAS, `u6:` ALIAS | the addresses of an alias, as it is, in lower case |
+//! | `p4:` ADDRESS, `p6:` ADDRESS | the names of an address, each with a NUL byte at its end |
+//!
+//! Addresses are 4 or 16 bytes each.
+
+use crate::failure::Failure;
+use crate::name::Name;
+use crate::resolv_conf::read_file;
+use crate::resolver::Families;
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tool::{Fatal, diag};
+
+/// The file.
+pub const TEXT: &str = "/etc/hosts";
+/// Its compiled form.
+pub const COMPILED: &str = "/etc/hosts.cdb";
+
+/// The most bytes of either that are read.
+pub(crate) const MOST: usize = 256 << 20;
+
+/// What the hosts file says.
+#[derive(Debug)]
+pub enum Hosts {
+    /// There is no such file.
+    None,
+    /// The content of the compiled file.
+    Compiled(Vec<u8>),
+    /// What the compiled file would hold.
+    Parsed(BTreeMap<Vec<u8>, Vec<u8>>),
+}
+
+impl Hosts {
+    /// Reads the compiled file if it is newer than the text or there is no text, else the text.
+    ///
+    /// # Errors
+    /// A file can't be read, or the text is wrong: code 111, with the line.
+    pub fn read() -> Result<Self, Fatal> {
+        let changed = |path: &str| match rustix::fs::stat(path) {
+            Ok(st) => Ok(Some((st.st_mtime, st.st_mtime_nsec))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(Fatal::unable(&format!("look at {path}"), e)),
+        };
+        let (text, compiled) = (changed(TEXT)?, changed(COMPILED)?);
+        if compiled.is_some() && compiled > text {
+            return Ok(read_file(COMPILED, MOST)?.map_or(Self::None, Self::Compiled));
+        }
+        match read_file(TEXT, MOST)? {
+            Some(text) => Ok(Self::Parsed(parse(&text).map_err(|flaw| flaw.fatal(TEXT))?)),
+            None => Ok(Self::None),
+        }
+    }
+
+    fn find(&self, key: &[u8]) -> &[u8] {
+        let found = match self {
+            Self::None => None,
+            Self::Compiled(cdb) => wire::cdb::find(cdb, key),
+            Self::Parsed(records) => records.get(key).map(Vec::as_slice),
+        };
+        found.unwrap_or_default()
+    }
+
+    /// The addresses of a name: IPv4 first.  With `suffixes` all names that it may stand for are looked up until one
+    /// is found, else only the name itself; as an alias it is looked up as it is.
+    ///
+    /// # Errors
+    /// It is no name, or the compiled file is damaged.
+    pub fn addresses(
+        &self,
+        name: &[u8],
+        families: Families,
+        suffixes: &[Vec<u8>],
+    ) -> Result<Vec<IpAddr>, Failure> {
+        let names = Name::qualify(name, suffixes).ok_or(Failure::NameTooLong)?;
+        let alias = plain(name);
+        let mut found = Vec::new();
+        for (is_wanted, letter, size) in [(families.v4, b'4', 4), (families.v6, b'6', 16)] {
+            let mut take = |kind, name: &[u8]| {
+                let data = if is_wanted { self.find(&key(kind, letter, name)) } else { &[] };
+                if data.len() % size != 0 {
+                    return Err(Failure::System(Errno::PROTO));
+                }
+                for ip in data.chunks(size).filter_map(unpack) {
+                    if !found.contains(&ip) {
+                        found.push(ip);
+                    }
+                }
+                Ok(!data.is_empty())
+            };
+            take(b'u', &alias)?;
+            for name in &names {
+                if take(b'a', &name.text())? {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The names of an address: first names with a final dot, aliases as they are.
+    ///
+    /// # Errors
+    /// The compiled file is damaged.
+    pub fn names(&self, ip: IpAddr) -> Result<Vec<Vec<u8>>, Failure> {
+        let data = match ip {
+            IpAddr::V4(v4) => self.find(&key(b'p', b'4', &v4.octets())),
+            IpAddr::V6(v6) => self.find(&key(b'p', b'6', &v6.octets())),
+        };
+        match data.split_last() {
+            None => Ok(Vec::new()),
+            Some((0, names)) => Ok(names.split(|b| *b == 0).map(<[u8]>::to_vec).collect()),
+            Some(_) => Err(Failure::System(Errno::PROTO)),
+        }
+    }
+}
+
+fn key(kind: u8, family: u8, what: &[u8]) -> Vec<u8> {
+    [&[kind, family, b':'], what].concat()
+}
+
+fn unpack(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(|b| Ipv4Addr::from(b).into()),
+        _ => <[u8; 16]>::try_from(bytes).ok().map(|b| Ipv6Addr::from(b).into()),
+    }
+}
+
+/// The text of a name without its final dot, if it has inner ones.
+fn plain(name: &[u8]) -> Vec<u8> {
+    let lower = name.to_ascii_lowercase();
+    match lower.strip_suffix(b".") {
+        Some(rest) if rest.contains(&b'.') => rest.to_vec(),
+        _ => lower,
+    }
+}
+
+/// What is wrong with a hosts file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The word that is wrong.
+    pub word: Vec<u8>,
+    /// What it should be.
+    pub wanted: &'static str,
+}
+
+impl Flaw {
+    /// `FILE:LINE: …`, code 111.
+    #[must_use]
+    pub fn fatal(&self, file: &str) -> Fatal {
+        Fatal::new(111, format!("{file}:{}: {} is no {}", self.line, diag::show(&self.word), self.wanted))
+    }
+}
+
+/// The records of the compiled form.
+///
+/// # Errors
+/// The first word that is no address or no name.
+pub fn parse(text: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Flaw> {
+    let mut records: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    for (number, line) in text.split(|b| *b == b'\n').enumerate() {
+        let flaw = |word: &[u8], wanted| Flaw { line: number + 1, word: word.to_vec(), wanted };
+        let line = line.split(|b| *b == b'#').next().unwrap_or_default();
+        let mut words = line.split(|b| matches!(b, b' ' | b'\t' | b'\r' | 11 | 12)).filter(|w| !w.is_empty());
+        let Some(word) = words.next() else { continue };
+        let mut parts = word.split(|b| *b == b'%');
+        let ip = parts.next().and_then(crate::resolv_conf::address);
+        let (family, address) = match ip {
+            Some(IpAddr::V6(_)) if parts.next().is_some() => continue,
+            Some(IpAddr::V4(v4)) if parts.next().is_none() => (b'4', v4.octets().to_vec()),
+            Some(IpAddr::V6(v6)) => (b'6', v6.octets().to_vec()),
+            _ => return Err(flaw(word, "IP address")),
+        };
+        for (place, word) in words.enumerate() {
+            let printable = word.iter().all(|b| b.is_ascii_graphic() || !b.is_ascii());
+            let name = Name::from_text(word).filter(|name| printable && name.wire().len() > 1);
+            let name = name.ok_or_else(|| flaw(word, "host name"))?;
+            let (kind, name) = if place == 0 { (b'a', name.text()) } else { (b'u', plain(word)) };
+            let addresses = records.entry(key(kind, family, &name)).or_default();
+            if !addresses.chunks(address.len()).any(|known| known == address) {
+                addresses.extend_from_slice(&address);
+            }
+            let names = records.entry(key(b'p', family, &address)).or_default();
+            if !names.split(|b| *b == 0).any(|known| known == name) {
+                names.extend(name);
+                names.push(0);
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// The compiled form; `None` if it would exceed 4 GiB.
+#[must_use]
+pub fn compile(records: BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Vec<u8>> {
+    wire::cdb::build(&records.into_iter().collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SAMPLE: &str = "# hosts\n\n127.0.0.1\tlocalhost.localdomain localhost # here\n::1 localhost\n\
+        10.1.2.3 Web.Example.com www web.example\n10.1.2.4   web.example.com.\r\n2001:db8::5 web.example.com\n\
+        fe80::1%eth0 gw.example\n10.0.0.1 gw.example\n10.9.9.9 9lives.example _x.example\n  10.1.2.3 web.example.com";
+
+    /// The text and the compiled form must say the same.
+    fn both() -> [Hosts; 2] {
+        let records = parse(SAMPLE.as_bytes()).unwrap();
+        [Hosts::Compiled(compile(records.clone()).unwrap()), Hosts::Parsed(records)]
+    }
+
+    fn found(name: &str, suffixes: &[&str]) -> String {
+        let suffixes: Vec<_> = suffixes.iter().map(|s| s.as_bytes().to_vec()).collect();
+        let [one, two] = both().map(|hosts| {
+            let found = hosts.addresses(name.as_bytes(), Families::BOTH, &suffixes).unwrap();
+            found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!(one, two);
+        one
+    }
+
+    #[test]
+    fn names_have_addresses() {
+        for (name, expected) in [
+            ("web.example.com", "10.1.2.3 10.1.2.4 2001:db8::5"),
+            ("WEB.example.COM.", "10.1.2.3 10.1.2.4 2001:db8::5"),
+            ("localhost", "127.0.0.1 ::1"),
+            ("localhost.", "::1"),
+            ("www", "10.1.2.3"),
+            ("www.", ""),
+            ("web.example.", "10.1.2.3"),
+            ("gw.example", "10.0.0.1"),
+            ("9lives.example", "10.9.9.9"),
+            ("_x.example", "10.9.9.9"),
+            ("none", ""),
+        ] {
+            assert_eq!(found(name, &[]), expected, "{name}");
+        }
+        assert_eq!(found("web", &["other", "example.com"]), "10.1.2.3 10.1.2.4 2001:db8::5");
+        let [hosts, _] = both();
+        let v6 = Families { v4: false, v6: true };
+        assert_eq!(hosts.addresses(b"web.example.com", v6, &[]).unwrap().len(), 1);
+        assert_eq!(hosts.addresses(&b"x".repeat(64), v6, &[]), Err(Failure::NameTooLong));
+    }
+
+    #[test]
+    fn addresses_have_names() {
+        for hosts in both() {
+            let names = |ip: &str| {
+                let names = hosts.names(ip.parse().unwrap()).unwrap();
+                String::from_utf8(names.join(&b' ')).unwrap()
+            };
+            assert_eq!(names("10.1.2.3"), "web.example.com. www web.example");
+            assert_eq!(names("127.0.0.1"), "localhost.localdomain. localhost");
+            assert_eq!(names("::1"), "localhost.");
+            assert_eq!(names("10.7.7.7"), "");
+        }
+        assert_eq!(Hosts::None.names("::1".parse().unwrap()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_line() {
+        for (text, line, word) in [
+            ("garbage line here\n", 1, "garbage"),
+            ("\n10.0.0.1 a\n10.0.0.256 b\n", 3, "10.0.0.256"),
+            ("10.0.0.1%eth0 a", 1, "10.0.0.1%eth0"),
+            ("10.0.0.1 a .", 1, "."),
+            ("10.0.0.1 a\u{1}b", 1, "a\u{1}b"),
+        ] {
+            let flaw = parse(text.as_bytes()).unwrap_err();
+            assert_eq!((flaw.line, flaw.word.as_slice()), (line, word.as_bytes()), "{text}");
+        }
+        assert!(parse(format!("::1 {}", "x".repeat(64)).as_bytes()).is_err());
+        assert_eq!(parse(b"10.0.0.1\n").unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error() {
+        let bad = |key: &[u8], data: &[u8]| {
+            Hosts::Compiled(wire::cdb::build(&[(key.to_vec(), data.to_vec())]).unwrap())
+        };
+        let damaged = Err(Failure::System(Errno::PROTO));
+        assert_eq!(bad(b"a4:a.", b"abc").addresses(b"a", Families::BOTH, &[]), damaged);
+        assert!(bad(b"p4:\x01\x01\x01\x01", b"abc").names("1.1.1.1".parse().unwrap()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_compiles_or_is_refused(text in "([0-9a-f.:%]{1,12}|[ \t\n#]|[a-z0-9.\\\\]{1,9}|\\PC){0,60}") {
+            if let Ok(records) = parse(text.as_bytes()) {
+                let hosts = Hosts::Compiled(compile(records.clone()).unwrap());
+                for (key, data) in &records {
+                    prop_assert_eq!(hosts.find(key), data.as_slice());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Which servers to ask, and which suffixes a short name may have: from /etc/resolv.conf and the environment.
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `nameserver ADDRESS` | a server, in the order in which it is asked; those beyond the 16th don't count |
+//! | `domain SUFFIX` | a suffix |
+//! | `search SUFFIX...` | suffixes |
+//!
+//! Other lines, and words that are no address, don't count.  DNSCACHEIP, a list of addresses, stands for all servers
+//! of the file unless there is none in it; DNSQUALIFY, a list of suffixes, stands for all suffixes of the file, even
+//! if it is empty.  Without any server it is the machine itself.
+
+use crate::query::MOST_SERVERS;
+use rustix::io::Errno;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tool::{Env, Fatal, OrUnable};
+
+/// The file.
+pub const FILE: &str = "/etc/resolv.conf";
+
+/// The most bytes of it that are read.
+const MOST: usize = 65_536;
+
+/// What the resolver needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResolvConf {
+    /// The servers that were named; see [`ResolvConf::servers`].
+    pub named: Vec<IpAddr>,
+    /// The suffixes, in the order in which they are tried.
+    pub suffixes: Vec<Vec<u8>>,
+}
+
+impl ResolvConf {
+    /// Reads the environment, and the file if something is left to know.  A file that doesn't exist is empty.
+    ///
+    /// # Errors
+    /// The file can't be read: code 111.
+    pub fn read(env: &Env) -> Result<Self, Fatal> {
+        let servers = env.get(b"DNSCACHEIP").map(server_list).filter(|list| !list.is_empty());
+        let suffixes = env.get(b"DNSQUALIFY").map(suffix_list);
+        if let (Some(named), Some(suffixes)) = (&servers, &suffixes) {
+            return Ok(Self { named: named.clone(), suffixes: suffixes.clone() });
+        }
+        let file = Self::parse(&read_file(FILE, MOST)?.unwrap_or_default());
+        Ok(Self { named: servers.unwrap_or(file.named), suffixes: suffixes.unwrap_or(file.suffixes) })
+    }
+
+    /// What the text of the file says.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Self {
+        let mut conf = Self::default();
+        for line in text.split(|b| *b == b'\n') {
+            let mut words = line.split(|b| is_blank(*b));
+            let Some(keyword) = words.next() else { continue };
+            let mut words = words.filter(|word| !word.is_empty());
+            match keyword {
+                b"nameserver" if conf.named.len() < MOST_SERVERS => {
+                    conf.named.extend(words.next().and_then(address));
+                }
+                b"domain" => conf.suffixes.extend(words.next().map(<[u8]>::to_vec)),
+                b"search" => conf.suffixes.extend(words.map(<[u8]>::to_vec)),
+                _ => {}
+            }
+        }
+        conf
+    }
+
+    /// The servers to ask.
+    #[must_use]
+    pub fn servers(&self) -> &[IpAddr] {
+        const OWN: &[IpAddr] = &[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        if self.named.is_empty() { OWN } else { &self.named }
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// A whole word as an address.
+#[must_use]
+pub fn address(word: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+/// Addresses between commas, semicolons and blanks; what is no address doesn't count.
+#[must_use]
+pub fn server_list(text: &[u8]) -> Vec<IpAddr> {
+    let words = text.split(|b| is_blank(*b) || matches!(b, b',' | b';'));
+    words.filter_map(address).take(MOST_SERVERS).collect()
+}
+
+/// Words between blanks.
+#[must_use]
+pub fn suffix_list(text: &[u8]) -> Vec<Vec<u8>> {
+    text.split(|b| is_blank(*b)).filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+/// The content of a file, up to so many bytes; `None` if it doesn't exist.
+pub(crate) fn read_file(path: &str, most: usize) -> Result<Option<Vec<u8>>, Fatal> {
+    match tool::file::read(path.as_bytes(), most) {
+        Err(Errno::NOENT) => Ok(None),
+        content => content.map(Some).or_unable(|| format!("read {path}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(conf: &ResolvConf) -> String {
+        let servers: Vec<_> = conf.named.iter().map(ToString::to_string).collect();
+        let suffixes: Vec<_> = conf.suffixes.iter().map(|s| String::from_utf8_lossy(s)).collect();
+        format!("{} | {}", servers.join(" "), suffixes.join(" "))
+    }
+
+    #[test]
+    fn the_file() {
+        let text = "# comment\nnameserver\t10.0.0.1 \nnameserver ::1\nnameserver 10.0.0.1x\nnameserver10.0.0.9\n\
+            \n nameserver 10.0.0.8\noptions ndots:5\ndomain a.b c.d\nsearch e.f\tg.h.  \r\nsearch i\nsearch\ndomain";
+        assert_eq!(shown(&ResolvConf::parse(text.as_bytes())), "10.0.0.1 ::1 | a.b e.f g.h. i");
+        assert_eq!(shown(&ResolvConf::parse(b"")), " | ");
+        assert_eq!(ResolvConf::parse(b"").servers().len(), 2);
+        assert_eq!(ResolvConf::parse(&b"nameserver 1.1.1.1\n".repeat(40)).named.len(), 16);
+    }
+
+    #[test]
+    fn the_environment() {
+        let list = server_list(b" 10.0.0.1,::1;;10.0.0.2\t\r\nx 10.0.0.3");
+        assert_eq!(shown(&ResolvConf { named: list, suffixes: vec![] }), "10.0.0.1 ::1 10.0.0.2 10.0.0.3 | ");
+        assert_eq!(suffix_list(b" a.b\tc\r\n"), [b"a.b".to_vec(), b"c".to_vec()]);
+        let env = Env::from_vars(vec![b"DNSCACHEIP=1.2.3.4".to_vec(), b"DNSQUALIFY=".to_vec()]);
+        assert_eq!(shown(&ResolvConf::read(&env).unwrap()), "1.2.3.4 | ");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "(nameserver|search|domain|[ \t\r\n.:a-f0-9]|\\PC){0,80}") {
+            let conf = ResolvConf::parse(text.as_bytes());
+            prop_assert!(conf.named.len() <= MOST_SERVERS);
+            prop_assert!(conf.suffixes.iter().all(|s| !s.is_empty()));
+        }
+    }
+}

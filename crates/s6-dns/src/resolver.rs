@@ -1,0 +1,229 @@
+//! The resolver: names to addresses and addresses to names, from the hosts file and the DNS.
+
+use crate::exchange::{Exchange, Pool};
+use crate::failure::Failure;
+use crate::hosts::Hosts;
+use crate::message::Question;
+use crate::name::Name;
+use crate::query::Query;
+use crate::record::{A, AAAA, Data, PTR, Type};
+use crate::resolv_conf::ResolvConf;
+use std::net::IpAddr;
+use tool::clock::Moment;
+use tool::{Env, Fatal};
+
+/// How many questions run side by side.
+const SIDE_BY_SIDE: usize = 32;
+
+/// Which addresses are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Families {
+    /// IPv4 addresses.
+    pub v4: bool,
+    /// IPv6 addresses.
+    pub v6: bool,
+}
+
+impl Families {
+    /// IPv4 and IPv6.
+    pub const BOTH: Self = Self { v4: true, v6: true };
+    /// IPv4 only.
+    pub const V4: Self = Self { v4: true, v6: false };
+    /// IPv6 only.
+    pub const V6: Self = Self { v4: false, v6: true };
+}
+
+/// Whom to ask, and what is known already.
+#[derive(Debug)]
+pub struct Resolver {
+    conf: ResolvConf,
+    hosts: Hosts,
+}
+
+impl Resolver {
+    /// Reads /etc/resolv.conf, DNSCACHEIP, DNSQUALIFY and, if it is wanted, the hosts file.
+    ///
+    /// # Errors
+    /// A file can't be read or is wrong: code 111.
+    pub fn new(env: &Env, use_hosts: bool) -> Result<Self, Fatal> {
+        let hosts = if use_hosts { Hosts::read()? } else { Hosts::None };
+        Ok(Self { conf: ResolvConf::read(env)?, hosts })
+    }
+
+    /// The addresses of a name: those of the hosts file if it has any, else those of the DNS, IPv6 first.  `qualify`
+    /// tries the suffixes of resolv.conf, and the first name that exists counts.  A name that exists may have none.
+    ///
+    /// # Errors
+    /// Why there is no answer; [`Failure::is_answer`] tells whether the DNS said so.
+    pub fn addresses(
+        &self,
+        name: &[u8],
+        families: Families,
+        qualify: bool,
+        deadline: Option<Moment>,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        let known = self.hosts.addresses(name, families, self.suffixes(qualify))?;
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let types: &[Type] = match families {
+            Families { v4: true, v6: true } => &[AAAA, A],
+            Families { v6: true, .. } => &[AAAA],
+            _ => &[A],
+        };
+        let found = self.look_up(name, types, qualify, deadline)?;
+        Ok(found
+            .into_iter()
+            .filter_map(|data| if let Data::Address(ip) = data { Some(ip) } else { None })
+            .collect())
+    }
+
+    /// The names of an address: those of the hosts file if it has any, else those of the DNS, which end with a dot.
+    ///
+    /// # Errors
+    /// As [`Resolver::addresses`].
+    pub fn names(&self, ip: IpAddr, deadline: Option<Moment>) -> Result<Vec<Vec<u8>>, Failure> {
+        let known = self.hosts.names(ip)?;
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let found = self.first_of(&[Name::reverse(ip)], &[PTR], deadline)?;
+        Ok(found
+            .into_iter()
+            .filter_map(|data| if let Data::Name(name) = data { Some(name.text()) } else { None })
+            .collect())
+    }
+
+    /// The records of some types that a name has in the DNS.
+    ///
+    /// # Errors
+    /// As [`Resolver::addresses`].
+    pub fn look_up(
+        &self,
+        name: &[u8],
+        types: &[Type],
+        qualify: bool,
+        deadline: Option<Moment>,
+    ) -> Result<Vec<Data>, Failure> {
+        let names = Name::qualify(name, self.suffixes(qualify)).ok_or(Failure::NameTooLong)?;
+        self.first_of(&names, types, deadline)
+    }
+
+    fn suffixes(&self, qualify: bool) -> &[Vec<u8>] {
+        if qualify { &self.conf.suffixes } else { &[] }
+    }
+
+    /// The records of the first name that exists.  All names are asked for side by side.
+    fn first_of(
+        &self,
+        names: &[Name],
+        types: &[Type],
+        deadline: Option<Moment>,
+    ) -> Result<Vec<Data>, Failure> {
+        let mut questions = Vec::new();
+        for name in names {
+            for rtype in types {
+                questions.push(Question { name: name.clone(), rtype: *rtype, recursive: true });
+            }
+        }
+        let mut answers: Vec<Option<Result<Vec<Data>, Failure>>> = vec![None; questions.len()];
+        let mut waiting = questions.iter().enumerate();
+        let mut pool = Pool::new();
+        loop {
+            while pool.len() < SIDE_BY_SIDE
+                && let Some((number, question)) = waiting.next()
+            {
+                let query = Query::new(question.clone(), self.conf.servers(), true);
+                pool.push(number, Exchange::new(query, deadline, &mut |_| {}));
+            }
+            if let Some(verdict) = verdict(&answers, types.len()) {
+                return verdict;
+            }
+            let ([], done) = pool.wait([], None)?;
+            for (number, exchange, end) in done {
+                if let Some(answer) = answers.get_mut(number) {
+                    *answer = Some(end.and_then(|message| exchange.query().question().data(&message)));
+                }
+            }
+        }
+    }
+}
+
+/// What the answers so far amount to; each name has as many as there are types.
+fn verdict(
+    answers: &[Option<Result<Vec<Data>, Failure>>],
+    types: usize,
+) -> Option<Result<Vec<Data>, Failure>> {
+    let mut first = None;
+    for of_name in answers.chunks(types.max(1)) {
+        let of_name: Vec<_> = of_name.iter().map(Option::as_ref).collect::<Option<_>>()?;
+        let failures = || of_name.iter().filter_map(|answer| answer.as_ref().err().copied());
+        if failures().any(|failure| failure == Failure::TimedOut) {
+            return Some(Err(Failure::TimedOut));
+        }
+        let found: Vec<_> =
+            of_name.iter().filter_map(|answer| answer.as_ref().ok()).flatten().cloned().collect();
+        if !found.is_empty() {
+            return Some(Ok(found));
+        }
+        // Nobody knows whether that name exists, so that a later one mustn't stand for it.
+        if let Some(failure) =
+            failures().find(|failure| !failure.is_answer() || *failure == Failure::Malformed)
+        {
+            return Some(Err(failure));
+        }
+        if of_name.iter().any(|answer| answer.is_ok()) {
+            return Some(Ok(found));
+        }
+        first = first.or(failures().next());
+    }
+    Some(Err(first.unwrap_or(Failure::NoServer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(letters: &str, types: usize) -> String {
+        let ip = |n: u8| Data::Address(IpAddr::from([10, 0, 0, n]));
+        let answers: Vec<_> = (0..)
+            .zip(letters.bytes())
+            .map(|(place, letter)| match letter {
+                b'?' => None,
+                b'e' => Some(Ok(vec![])),
+                b'x' => Some(Err(Failure::NoSuchName)),
+                b's' => Some(Err(Failure::ServerFailure)),
+                b't' => Some(Err(Failure::TimedOut)),
+                b'n' => Some(Err(Failure::NoServer)),
+                _ => Some(Ok(vec![ip(place)])),
+            })
+            .collect();
+        match verdict(&answers, types) {
+            None => "wait".into(),
+            Some(Err(failure)) => format!("{failure:?}"),
+            Some(Ok(data)) => data.iter().map(|d| String::from_utf8(d.text()).unwrap() + " ").collect(),
+        }
+    }
+
+    #[test]
+    fn the_first_name_that_exists_counts() {
+        assert_eq!(of("?a", 1), "wait");
+        assert_eq!(of("xa?", 1), "10.0.0.1 ");
+        assert_eq!(of("xea", 1), "");
+        assert_eq!(of("xxs", 1), "NoSuchName");
+        assert_eq!(of("sxx", 1), "ServerFailure");
+        assert_eq!(of("xta", 1), "TimedOut");
+    }
+
+    #[test]
+    fn both_families_are_waited_for() {
+        assert_eq!(of("a?", 2), "wait");
+        assert_eq!(of("ab", 2), "10.0.0.0 10.0.0.1 ");
+        assert_eq!(of("sb", 2), "10.0.0.1 ");
+        assert_eq!(of("te", 2), "TimedOut");
+        assert_eq!(of("ne", 2), "NoServer");
+        assert_eq!(of("na", 2), "10.0.0.1 ");
+        assert_eq!(of("xe", 2), "");
+        assert_eq!(of("xxab", 2), "10.0.0.2 10.0.0.3 ");
+    }
+}

@@ -1,0 +1,28 @@
+//! `s6-dns-hosts-compile`: compiles a hosts file.
+
+use crate::hosts::{COMPILED, MOST, TEXT, compile, parse};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-dns-hosts-compile",
+    summary: "compile the hosts file for quick look-ups",
+    operands: "",
+    options: &[
+        Opt::value('i', "ifile", "read this file instead of /etc/hosts"),
+        Opt::value('o', "ofile", "write this file instead of /etc/hosts.cdb"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let from = options.get('i').unwrap_or(TEXT.as_bytes());
+    let to = options.get('o').unwrap_or(COMPILED.as_bytes());
+    let text = tool::file::read(from, MOST).or_unable(|| format!("read {}", diag::show(from)))?;
+    let records = parse(&text).map_err(|flaw| flaw.fatal(&diag::show(from)))?;
+    let cdb = compile(records).ok_or_else(|| Fatal::new(111, format!("{} is too long", diag::show(from))))?;
+    rustix::process::umask(rustix::fs::Mode::empty());
+    tool::file::replace(to, &cdb, 0o644).or_unable(|| format!("write {}", diag::show(to)))?;
+    Ok(Next::SUCCESS)
+}

@@ -1,0 +1,17 @@
+//! `s6-dnsip4`: print the IPv4 addresses of a name.
+
+use crate::resolver::Families;
+use tool::{Call, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-dnsip4",
+    summary: "print the IPv4 addresses of a name",
+    operands: "domain",
+    options: super::WITH_HOSTS,
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    super::addresses(call, Families::V4)
+}

@@ -1,0 +1,17 @@
+//! `s6-dnsns`: print the name servers of a domain.
+
+use crate::record::NS;
+use tool::{Call, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-dnsns",
+    summary: "print the name servers of a domain",
+    operands: "domain",
+    options: super::LOOK_UP,
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    super::records(call, NS)
+}
