@@ -44,7 +44,7 @@ fn is_fresh(root: &Path) -> bool {
         return false;
     };
     let top = workspace();
-    let mut sources = vec![top.join("Cargo.toml"), top.join("Cargo.lock")];
+    let mut sources = ["Cargo.toml", "Cargo.lock", "docs/tools.txt"].map(|name| top.join(name)).to_vec();
     // Not part of the program.
     let apart = ["sandbox", "xtask"].map(|name| top.join("crates").join(name));
     if let Ok(crates) = fs::read_dir(top.join("crates")) {

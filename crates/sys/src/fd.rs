@@ -108,9 +108,8 @@ pub fn own(fd: RawFd) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// `NOSYS` on kernels before 5.11.
 pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
-    let flags = libc::c_long::from(libc::CLOSE_RANGE_CLOEXEC);
     // SAFETY: sets a flag on descriptors and closes none.
-    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) } {
+    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } {
         0 => Ok(()),
         _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOSYS)),
     }

@@ -1,16 +1,7 @@
 //! `cargo xtask dist`: the release: the reference's five tarballs, and one tree of them.
 //!
 //! The tarballs have the reference's names and the reference's roles, so that a Dockerfile changes nothing but
-//! the address:
-//!
-//! | tarball | holds |
-//! |---|---|
-//! | `s6-overlay-noarch` | `/init`, the overlay's data files, links for the overlay's own commands |
-//! | `s6-overlay-ARCH` | the program, and links for all other commands |
-//! | `s6-overlay-symlinks-noarch`, `s6-overlay-symlinks-arch` | the same commands' links in `/usr/bin` |
-//! | `syslogd-overlay-noarch` | service definitions of a syslogd |
-//!
-//! Only what the program knows is linked: nothing in `/command` is a promise.
+//! the address; what each holds says the crate `installation`.
 
 use std::collections::BTreeSet;
 use std::env::consts::ARCH;
@@ -21,11 +12,11 @@ use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
 use flate2::write::GzEncoder;
+use installation::{Entry, Names, Part};
 use lzma_rust2::{LzmaOptions, XzOptions, XzWriter};
 use sha2::{Digest, Sha256};
 
 use crate::build::{self, Flavour, Program};
-use crate::names::{Names, OVERLAY};
 use crate::tree::{Node, Tree};
 use crate::{Failure, Outcome, command, workspace};
 
@@ -99,6 +90,7 @@ fn lay_root(flavour: Flavour, out: &Path) -> Result<(Program, Parts), Failure> {
 }
 
 /// What the tarballs hold.
+#[derive(Default)]
 struct Parts {
     noarch: Tree,
     arch: Tree,
@@ -109,7 +101,7 @@ struct Parts {
 
 impl Parts {
     fn new(program: &Program) -> Result<Self, Failure> {
-        let names = Names::read()?;
+        let names = Names::all().map_err(Failure)?;
         let known = known(&program.path)?;
         let missing = names.commands().filter(|name| !known.contains(*name)).count();
         if missing > 0 {
@@ -117,11 +109,7 @@ impl Parts {
         }
         let read = |path: &Path| fs::read(path).map_err(Failure::unable("read", path));
         let executables = Executables { program: read(&program.path)?, setuid: read(&program.setuid)? };
-        let data = |folder: &str| {
-            let folder = workspace::top().join("crates/overlay").join(folder);
-            if folder.is_dir() { Tree::read(&folder) } else { Ok(Tree::default()) }
-        };
-        lay_out(&names, &known, executables, data("rootfs")?, data("syslogd-rootfs")?)
+        Ok(lay_out(installation::entries(&names, |name| known.contains(name)), &executables))
     }
 
     /// The tarballs by name.
@@ -156,71 +144,28 @@ struct Executables {
     setuid: Vec<u8>,
 }
 
-/// The name of the setuid program.
-const SETUID: &str = "s6-overlay-suexec";
-
-/// Decides what goes where.
-fn lay_out(
-    names: &Names,
-    known: &BTreeSet<String>,
-    executables: Executables,
-    data: Tree,
-    syslogd: Tree,
-) -> Result<Parts, Failure> {
-    let overlay = names.suites.iter().find(|suite| suite.name == OVERLAY);
-    let overlay = overlay.ok_or_else(|| Failure(format!("no suite is named {OVERLAY}")))?;
-    let versioned = |name: &str, version: &str| format!("{name}-{version}");
-    let home = format!("package/{}/{}/command", overlay.category, versioned(OVERLAY, &overlay.version));
-    let unversioned = format!("package/{}/{OVERLAY}", overlay.category);
-
-    let mut parts = Parts {
-        noarch: data,
-        arch: Tree::default(),
-        symlinks_noarch: Tree::default(),
-        symlinks_arch: Tree::default(),
-        syslogd,
-    };
-    // Both parts bring these: the program starts without the noarch tarball, too.
-    for part in [&mut parts.noarch, &mut parts.arch] {
-        part.link("init", format!("{unversioned}/command/{OVERLAY}"));
-        part.link(&unversioned, versioned(OVERLAY, &overlay.version));
-    }
-    parts.arch.add(format!("{home}/{OVERLAY}"), Node::File { content: executables.program, mode: 0o755 });
-    parts.arch.link(format!("command/{OVERLAY}"), format!("../{unversioned}/command/{OVERLAY}"));
-    parts.symlinks_arch.link(format!("usr/bin/{OVERLAY}"), format!("../../command/{OVERLAY}"));
-
-    for name in names.added.iter().filter(|name| known.contains(*name)) {
-        parts.arch.link(format!("{home}/{name}"), OVERLAY);
-        parts.arch.link(format!("command/{name}"), format!("../{unversioned}/command/{name}"));
-        parts.symlinks_arch.link(format!("usr/bin/{name}"), format!("../../command/{name}"));
-    }
-    for suite in &names.suites {
-        let (part, symlinks) = if suite.name == OVERLAY {
-            (&mut parts.noarch, &mut parts.symlinks_noarch)
-        } else {
-            (&mut parts.arch, &mut parts.symlinks_arch)
+/// Puts each entry of an installation into the tree of its tarball.
+fn lay_out(entries: Vec<Entry>, executables: &Executables) -> Parts {
+    let mut parts = Parts::default();
+    for Entry { part, path, node } in entries {
+        let tree = match part {
+            Part::Noarch => &mut parts.noarch,
+            Part::Arch => &mut parts.arch,
+            Part::SymlinksNoarch => &mut parts.symlinks_noarch,
+            Part::SymlinksArch => &mut parts.symlinks_arch,
+            Part::Syslogd => &mut parts.syslogd,
         };
-        let folder = versioned(&suite.name, &suite.version);
-        for name in suite.commands.iter().filter(|name| known.contains(*name)) {
-            if name == SETUID {
-                let content = executables.setuid.clone();
-                part.add(format!("{home}/{name}"), Node::File { content, mode: 0o4755 });
-            } else {
-                part.link(format!("{home}/{name}"), OVERLAY);
-            }
-            part.link(format!("command/{name}"), format!("../{unversioned}/command/{name}"));
-            symlinks.link(format!("usr/bin/{name}"), format!("../../command/{name}"));
-            if suite.name != OVERLAY {
-                // The suite's own place in the reference.
-                part.link(format!("package/{}/{}", suite.category, suite.name), &folder);
-                part.link(
-                    format!("package/{}/{folder}/command/{name}", suite.category),
-                    format!("../../../../{unversioned}/command/{name}"),
-                );
-            }
-        }
+        let file = |content: &[u8], mode| Node::File { content: content.to_vec(), mode };
+        let node = match node {
+            installation::Node::Directory => Node::Directory,
+            installation::Node::File { mode, content } => file(content, mode),
+            installation::Node::Link(target) => Node::Link(target.into_owned().into()),
+            installation::Node::Program => file(&executables.program, 0o755),
+            installation::Node::SetuidProgram => file(&executables.setuid, 0o4755),
+        };
+        tree.add(path, node);
     }
-    Ok(parts)
+    parts
 }
 
 /// The names that the program itself says it has.
@@ -296,27 +241,12 @@ mod tests {
     use lzma_rust2::XzReader;
 
     use super::*;
-    use crate::names::Suite;
 
     fn parts() -> Parts {
-        let suite = |name: &str, category: &str, commands: &[&str]| Suite {
-            name: name.into(),
-            category: category.into(),
-            version: "1.0".into(),
-            commands: commands.iter().map(|&c| c.into()).collect(),
-        };
-        let suites = vec![
-            suite("s6-dns", "web", &["s6-dnsip", "s6-later"]),
-            suite("s6-overlay", "admin", &["with-contenv"]),
-            suite("s6-overlay-helpers", "admin", &[SETUID]),
-        ];
-        let names = Names { suites, added: vec!["s6-test".into()], internal: vec!["init".into()] };
-        let known =
-            ["init", "s6-dnsip", "s6-test", "s6-overlay-suexec", "with-contenv"].map(str::to_owned).into();
         let executables = Executables { program: b"program".to_vec(), setuid: b"setuid".to_vec() };
-        let mut data = Tree::default();
-        data.add("etc/x", Node::File { content: b"data".to_vec(), mode: 0o644 });
-        lay_out(&names, &known, executables, data, Tree::default()).unwrap()
+        let known = ["init", "s6-dnsip", "s6-overlay-suexec", "with-contenv"];
+        let names = Names::all().unwrap();
+        lay_out(installation::entries(&names, |name| known.contains(&name)), &executables)
     }
 
     #[test]
@@ -329,19 +259,19 @@ mod tests {
             "command/s6-dnsip",
             "command/with-contenv",
             "command/s6-overlay",
-            "command/s6-test",
             "package/web/s6-dns/command/s6-dnsip",
             "package/admin/s6-overlay/command/with-contenv",
+            "package/admin/s6-overlay/libexec/stage0",
             "usr/bin/s6-dnsip",
             "usr/bin/with-contenv",
         ] {
             assert_eq!(fs::read(root.join(path)).unwrap(), b"program", "{path}");
         }
-        assert_eq!(fs::read(root.join("etc/x")).unwrap(), b"data");
+        assert_eq!(fs::read(root.join("etc/s6-overlay/user-bundles.d/user/type")).unwrap(), b"bundle\n");
         let setuid = root.join("command/s6-overlay-suexec");
         assert_eq!(fs::read(&setuid).unwrap(), b"setuid");
         assert_eq!(fs::metadata(&setuid).unwrap().permissions().mode() & 0o7777, 0o4755);
-        for path in ["command/s6-later", "usr/bin/s6-later", "command/init"] {
+        for path in ["command/s6-dnsmx", "usr/bin/s6-dnsmx", "command/init"] {
             assert!(fs::symlink_metadata(root.join(path)).is_err(), "{path}");
         }
     }
@@ -350,7 +280,7 @@ mod tests {
     fn only_the_arch_part_holds_programs() {
         let parts = parts();
         assert_eq!(parts.arch.size(), "program".len() + "setuid".len());
-        assert_eq!(parts.noarch.size(), "data".len());
+        assert!((1..10_000).contains(&parts.noarch.size()));
         assert_eq!(parts.symlinks_arch.size() + parts.symlinks_noarch.size(), 0);
     }
 
@@ -360,7 +290,7 @@ mod tests {
         let root = top.path().join("root");
         fs::create_dir_all(root.join("old")).unwrap();
         replace(&parts().noarch, &root).unwrap();
-        assert!(!root.join("old").exists() && root.join("etc/x").exists());
+        assert!(!root.join("old").exists() && root.join("etc/s6-overlay").exists());
     }
 
     #[test]

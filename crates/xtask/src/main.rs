@@ -13,7 +13,6 @@ mod command;
 mod dist;
 mod elf;
 mod musl;
-mod names;
 mod ratchet;
 mod relay;
 mod run;

@@ -11,7 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::names::Names;
+use installation::Names;
+
 use crate::{Failure, Outcome, workspace};
 
 /// The options of `cargo xtask tidy`.
@@ -43,7 +44,7 @@ impl Complaint {
 
 /// Runs the subcommand.
 pub fn run(_args: Args) -> Outcome {
-    let names = Names::read()?;
+    let names = Names::all().map_err(Failure)?;
     let sources = read()?;
     let mut complaints = direction::check(&sources);
     complaints.extend(files::check(&sources));

@@ -13,9 +13,6 @@ use crate::Failure;
 /// The time of everything in an archive: the first second of 2020, UTC.
 const TIME: u64 = 1_577_836_800;
 
-/// What stands in git for an otherwise empty directory.
-const PLACEHOLDERS: &[&str] = &[".gitkeep", ".empty"];
-
 /// Something in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
@@ -56,7 +53,7 @@ impl Tree {
         self.0.extend(other.0.iter().map(|(path, node)| (path.clone(), node.clone())));
     }
 
-    /// Reads what is below `directory`; placeholders for empty directories are left out.
+    /// Reads what is below `directory`.
     pub fn read(directory: &Path) -> Result<Self, Failure> {
         let mut tree = Self::default();
         tree.read_below(directory, Path::new(""))?;
@@ -68,9 +65,6 @@ impl Tree {
         let unable = Failure::unable("read", &directory);
         for entry in fs::read_dir(&directory).map_err(&unable)? {
             let entry = entry.map_err(&unable)?;
-            if PLACEHOLDERS.iter().any(|name| entry.file_name() == *name) {
-                continue;
-            }
             let path = below.join(entry.file_name());
             let metadata = entry.metadata().map_err(&unable)?;
             if metadata.is_dir() {
@@ -80,13 +74,7 @@ impl Tree {
                 self.link(&path, fs::read_link(entry.path()).map_err(&unable)?);
             } else {
                 let content = fs::read(entry.path()).map_err(&unable)?;
-                self.add(
-                    &path,
-                    Node::File {
-                        content,
-                        mode: if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 },
-                    },
-                );
+                self.add(&path, Node::File { content, mode: metadata.permissions().mode() & 0o7777 });
             }
         }
         Ok(())
@@ -173,7 +161,6 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let written = top.path().join("t");
         sample().write(&written).unwrap();
-        fs::write(written.join("empty/.gitkeep"), "").unwrap();
         assert_eq!(Tree::read(&written).unwrap(), sample());
         assert!(sample().write(&written).is_err());
     }

@@ -73,7 +73,7 @@ fn unary(name: &str, word: &[u8], env: &Env) -> Result<bool, Fatal> {
         "-g" => has_bit(0o2000),
         "-k" => has_bit(0o1000),
         "-s" => found().is_some_and(|s| s.st_size > 0),
-        "-N" => found().is_some_and(|s| modified(&s) > (s.st_atime, s.st_atime_nsec)),
+        "-N" => found().is_some_and(|s| (s.st_mtime, s.st_mtime_nsec) > (s.st_atime, s.st_atime_nsec)),
         "-O" | "-U" => found().is_some_and(|s| s.st_uid == rustix::process::geteuid().as_raw()),
         "-G" => found().is_some_and(|s| s.st_gid == rustix::process::getegid().as_raw()),
         _ => {
@@ -85,8 +85,9 @@ fn unary(name: &str, word: &[u8], env: &Env) -> Result<bool, Fatal> {
     })
 }
 
-fn modified(s: &Stat) -> (i64, u64) {
-    (s.st_mtime, s.st_mtime_nsec)
+/// Whether `a` was modified after `b`.
+fn is_newer(a: &Stat, b: &Stat) -> bool {
+    (a.st_mtime, a.st_mtime_nsec) > (b.st_mtime, b.st_mtime_nsec)
 }
 
 fn binary(name: &str, left: &[u8], right: &[u8]) -> Result<bool, Fatal> {
@@ -99,11 +100,11 @@ fn binary(name: &str, left: &[u8], right: &[u8]) -> Result<bool, Fatal> {
         ">" => left > right,
         ">=" => left >= right,
         "-nt" => match files() {
-            (Some(l), Some(r)) => modified(&l) > modified(&r),
+            (Some(l), Some(r)) => is_newer(&l, &r),
             (l, _) => l.is_some(),
         },
         "-ot" => match files() {
-            (Some(l), Some(r)) => modified(&l) < modified(&r),
+            (Some(l), Some(r)) => is_newer(&r, &l),
             (l, _) => l.is_none(),
         },
         "-ef" => match files() {

@@ -52,9 +52,9 @@ fn may_use(name: &str, used: &str) -> bool {
         "xtask" | "sandbox" => true,
         "sys" => used == "libc" || FOREIGN.contains(&used),
         _ if FOREIGN.contains(&used) || FOREIGN_OF_ONE.contains(&(name, used)) => true,
-        "wire" => false,
+        "wire" | "installation" => false,
         "tool" => ["sys", "wire"].contains(&used),
-        "overlay" => BASE.contains(&used) || suite(used).is_some(),
+        "overlay" => BASE.contains(&used) || suite(used).is_some() || used == "installation",
         "multicall" => BASE.contains(&used) || suite(used).is_some() || used == "overlay",
         _ => suite(name).is_some_and(|(_, allowed)| BASE.contains(&used) || allowed.contains(&used)),
     }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use installation::{FILE, Names, OVERLAY};
+
 use super::lexer::{code_only, has_word};
 use super::{Complaint, Source};
-use crate::names::{FILE, Names, OVERLAY};
 
 /// Suites of the reference that are parts of one crate of ours.
 const IN_OVERLAY: &[&str] = &[OVERLAY, "s6-overlay-helpers"];
 
 /// How many of the reference's commands are there, and the complaints.
-pub fn check(sources: &[Source], names: &Names) -> (usize, Vec<Complaint>) {
+pub fn check(sources: &[Source], names: &Names<'_>) -> (usize, Vec<Complaint>) {
     let mut there = BTreeSet::new();
     let mut complaints = Vec::new();
     for table in sources.iter().filter(|s| s.path.ends_with("/src/tools/mod.rs")) {
@@ -36,7 +37,7 @@ pub fn check(sources: &[Source], names: &Names) -> (usize, Vec<Complaint>) {
                 ));
             }
             // What the program calls by an internal name is tested by what calls it.
-            let internal = names.internal.contains(&name);
+            let internal = names.internal.contains(&name.as_str());
             if !internal && !is_tested(file, &name, sources) {
                 complaints.push(Complaint::new(
                     &path,
@@ -73,11 +74,11 @@ fn declared(file: &str) -> Option<&str> {
     Some(name.split_once('"')?.0)
 }
 
-fn is_known(names: &Names, suite: &str, name: &str) -> bool {
+fn is_known(names: &Names<'_>, suite: &str, name: &str) -> bool {
     let is_here = |theirs: &str| theirs == suite || (suite == "overlay" && IN_OVERLAY.contains(&theirs));
-    let mut suites = names.suites.iter().filter(|theirs| is_here(&theirs.name));
-    suites.any(|suite| suite.commands.iter().any(|c| c == name))
-        || names.added.iter().chain(&names.internal).any(|ours| ours == name)
+    let mut suites = names.suites.iter().filter(|theirs| is_here(theirs.name));
+    suites.any(|suite| suite.commands.contains(&name))
+        || names.added.iter().chain(&names.internal).any(|ours| *ours == name)
 }
 
 /// Whether the file has unit tests, or something in `tests/` names the tool.
@@ -108,7 +109,7 @@ fn unregistered(sources: &[Source], folder: &str, entries: &[String]) -> Vec<Com
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::Suite;
+    use installation::Suite;
 
     fn source(path: &str, text: &str) -> Source {
         Source { path: path.into(), text: text.into() }
@@ -125,9 +126,9 @@ mod tests {
         source("crates/s6/src/tools/mod.rs", &format!("//! T.\npub const TOOLS: &[&Tool] = &[{entries}];\n"))
     }
 
-    fn names() -> Names {
-        let commands = ["if", "s6-a", "s6-b", "s6-c"].map(str::to_owned).to_vec();
-        let suite = Suite { name: "s6".into(), category: "admin".into(), version: "1".into(), commands };
+    fn names() -> Names<'static> {
+        let commands = vec!["if", "s6-a", "s6-b", "s6-c"];
+        let suite = Suite { name: "s6", category: "admin", version: "1", commands };
         Names { suites: vec![suite], ..Names::default() }
     }
 

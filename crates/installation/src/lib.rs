@@ -1,0 +1,208 @@
+//! What an installation consists of: the overlay's data files, the program, and a link for each command.
+//!
+//! Both `cargo xtask dist`, which packs tarballs, and `s6-overlay install`, which lays out the files itself, go by
+//! [`entries`].  Nothing here touches a file system.
+//!
+//! | part | holds |
+//! |---|---|
+//! | [`Part::Noarch`] | `/init`, the overlay's data files, links for the overlay's own commands |
+//! | [`Part::Arch`] | the program, and links for all other commands |
+//! | [`Part::SymlinksNoarch`], [`Part::SymlinksArch`] | the same commands' links in `/usr/bin` |
+//! | [`Part::Syslogd`] | service definitions of a syslogd |
+//!
+//! All links are relative: the tree works wherever it is unpacked.
+
+mod names;
+
+use std::borrow::Cow;
+
+pub use names::{FILE, Names, OVERLAY, Suite};
+
+/// The one command that is a program of its own, because it is setuid root.
+pub const SETUID: &str = "s6-overlay-suexec";
+
+/// A tarball of the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// s6-overlay-noarch
+    Noarch,
+    /// s6-overlay-ARCH
+    Arch,
+    /// s6-overlay-symlinks-noarch
+    SymlinksNoarch,
+    /// s6-overlay-symlinks-arch
+    SymlinksArch,
+    /// syslogd-overlay-noarch
+    Syslogd,
+}
+
+/// Something that is installed.  All belongs to root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A directory, mode 0755.
+    Directory,
+    /// A data file.
+    File {
+        /// Its mode, 0644 or 0755.
+        mode: u32,
+        /// Its contents.
+        content: &'static [u8],
+    },
+    /// A symbolic link to this.
+    Link(Cow<'static, str>),
+    /// The program, mode 0755.
+    Program,
+    /// The program of [`SETUID`], mode 4755.
+    SetuidProgram,
+}
+
+/// Where something goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The tarball that it is in.
+    pub part: Part,
+    /// Its path below the root, without a slash in front.  Directories that only hold something have no entry.
+    pub path: String,
+    /// What it is.
+    pub node: Node,
+}
+
+mod data {
+    //! The data files, with the directories that hold them: written by the build script.
+    use super::{Cow, Node};
+    include!(concat!(env!("OUT_DIR"), "/data.rs"));
+}
+
+/// Everything, for the commands of `names` that are `known`: nothing in `/command` is a promise.
+///
+/// Noarch and arch both bring `/init` and the unversioned name of the overlay's directory: the program starts without
+/// the noarch part, too.
+#[must_use]
+pub fn entries(names: &Names<'_>, known: impl Fn(&str) -> bool) -> Vec<Entry> {
+    let mut all = Vec::new();
+    let mut add = |part, path: String, node| all.push(Entry { part, path, node });
+    for (part, files) in [(Part::Noarch, data::OVERLAY), (Part::Syslogd, data::SYSLOGD)] {
+        for (path, node) in files {
+            add(part, (*path).to_owned(), node.clone());
+        }
+    }
+    let overlay = names.suites.iter().find(|suite| suite.name == OVERLAY);
+    let (category, version) = overlay.map_or(("admin", ""), |suite| (suite.category, suite.version));
+    let home = format!("package/{category}/{OVERLAY}-{version}/command");
+    let unversioned = format!("package/{category}/{OVERLAY}");
+    let link = |target: String| Node::Link(Cow::Owned(target));
+    for part in [Part::Noarch, Part::Arch] {
+        add(part, "init".to_owned(), link(format!("{unversioned}/command/{OVERLAY}")));
+        add(part, unversioned.clone(), link(format!("{OVERLAY}-{version}")));
+    }
+    add(Part::Arch, format!("{home}/{OVERLAY}"), Node::Program);
+    add(Part::Arch, format!("command/{OVERLAY}"), link(format!("../{unversioned}/command/{OVERLAY}")));
+    add(Part::SymlinksArch, format!("usr/bin/{OVERLAY}"), link(format!("../../command/{OVERLAY}")));
+    for name in names.added.iter().filter(|name| known(name)) {
+        add(Part::Arch, format!("{home}/{name}"), link(OVERLAY.to_owned()));
+        add(Part::Arch, format!("command/{name}"), link(format!("../{unversioned}/command/{name}")));
+        add(Part::SymlinksArch, format!("usr/bin/{name}"), link(format!("../../command/{name}")));
+    }
+    for suite in &names.suites {
+        let of_overlay = suite.name == OVERLAY;
+        let (part, symlinks) = match of_overlay {
+            true => (Part::Noarch, Part::SymlinksNoarch),
+            false => (Part::Arch, Part::SymlinksArch),
+        };
+        let (category, folder) = (suite.category, format!("{}-{}", suite.name, suite.version));
+        let mut commands = suite.commands.iter().filter(|name| known(name)).peekable();
+        if !of_overlay && commands.peek().is_some() {
+            add(part, format!("package/{category}/{}", suite.name), link(folder.clone()));
+        }
+        for name in commands {
+            let node = if *name == SETUID { Node::SetuidProgram } else { link(OVERLAY.to_owned()) };
+            add(part, format!("{home}/{name}"), node);
+            add(part, format!("command/{name}"), link(format!("../{unversioned}/command/{name}")));
+            add(symlinks, format!("usr/bin/{name}"), link(format!("../../command/{name}")));
+            if !of_overlay {
+                // The suite's own place in the reference.
+                let target = link(format!("../../../../{unversioned}/command/{name}"));
+                add(part, format!("package/{category}/{folder}/command/{name}"), target);
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn sample() -> Vec<Entry> {
+        let suite = |name, category, commands: &[&'static str]| Suite {
+            name,
+            category,
+            version: "1.0",
+            commands: commands.into(),
+        };
+        let suites = vec![
+            suite("s6-dns", "web", &["s6-dnsip", "s6-later"]),
+            suite("s6-overlay", "admin", &["with-contenv"]),
+            suite("s6-overlay-helpers", "admin", &[SETUID]),
+        ];
+        let names = Names { suites, added: vec!["s6-test"], internal: vec!["init"] };
+        entries(&names, |name| ["init", "s6-dnsip", "s6-test", SETUID, "with-contenv"].contains(&name))
+    }
+
+    fn found(entries: &[Entry], part: Part, path: &str) -> Option<Node> {
+        entries.iter().find(|e| e.part == part && e.path == path).map(|e| e.node.clone())
+    }
+
+    #[test]
+    fn each_part_holds_its_own() {
+        let all = sample();
+        let link = |target: &'static str| Some(Node::Link(Cow::Borrowed(target)));
+        for (part, path, node) in [
+            (Part::Noarch, "init", link("package/admin/s6-overlay/command/s6-overlay")),
+            (Part::Arch, "init", link("package/admin/s6-overlay/command/s6-overlay")),
+            (Part::Arch, "package/admin/s6-overlay-1.0/command/s6-overlay", Some(Node::Program)),
+            (Part::Arch, "package/admin/s6-overlay-1.0/command/s6-overlay-suexec", Some(Node::SetuidProgram)),
+            (Part::Noarch, "command/with-contenv", link("../package/admin/s6-overlay/command/with-contenv")),
+            (Part::SymlinksNoarch, "usr/bin/with-contenv", link("../../command/with-contenv")),
+            (Part::SymlinksArch, "usr/bin/s6-dnsip", link("../../command/s6-dnsip")),
+            (Part::Arch, "command/s6-test", link("../package/admin/s6-overlay/command/s6-test")),
+            (Part::Arch, "package/web/s6-dns", link("s6-dns-1.0")),
+            (
+                Part::Arch,
+                "package/web/s6-dns-1.0/command/s6-dnsip",
+                link("../../../../package/admin/s6-overlay/command/s6-dnsip"),
+            ),
+            (Part::Arch, "command/s6-later", None),
+            (Part::Arch, "command/init", None),
+            (Part::Noarch, "etc/s6-overlay/s6-rc.d", Some(Node::Directory)),
+        ] {
+            assert_eq!(found(&all, part, path), node, "{path}");
+        }
+        let programs = all.iter().filter(|e| matches!(e.node, Node::Program | Node::SetuidProgram));
+        assert!(programs.map(|e| e.part).eq([Part::Arch; 2]));
+    }
+
+    #[test]
+    fn an_entry_is_the_same_in_every_part_that_has_it() {
+        let all = entries(&Names::all().unwrap(), |_| true);
+        let mut seen = BTreeMap::new();
+        for entry in &all {
+            assert_eq!(seen.entry(&entry.path).or_insert(&entry.node), &&entry.node, "{}", entry.path);
+            assert!(!entry.path.starts_with('/') && !entry.path.contains("//"), "{}", entry.path);
+        }
+        assert!(seen.len() > 700, "247 commands in three places each");
+    }
+
+    #[test]
+    fn data_is_as_in_the_source_tree() {
+        let all = entries(&Names::default(), |_| false);
+        let sources = "package/admin/s6-overlay-3.2.3.2/etc/s6-rc/sources";
+        let content = b"bundle\n";
+        let expected = Some(Node::File { mode: 0o644, content });
+        assert_eq!(found(&all, Part::Noarch, &format!("{sources}/top/type")), expected);
+        let run = found(&all, Part::Syslogd, "etc/s6-overlay/s6-rc.d/syslogd/run");
+        assert!(matches!(run, Some(Node::File { mode: 0o644 | 0o755, .. })), "{run:?}");
+        assert!(all.iter().all(|e| !e.path.ends_with(".empty")));
+    }
+}
