@@ -8,13 +8,14 @@
 //!   none is lost.  At most `most_of_one` belong to one origin; a further connection from there is closed.
 //! - The loop waits for events only, never for a client: the listening socket is put into non-blocking mode.
 //! - If descriptors, memory or processes run out, connections wait until a program has ended, or for a span that
-//!   doubles from [`FIRST_REST`] to [`LONGEST_REST`]; the first failure of a series is reported.
+//!   doubles ([`Rest`]); the first failure of a series is reported.
 //! - Children are reaped as they end.  SIGTERM ends the server, SIGHUP sends SIGTERM and SIGCONT to all programs,
 //!   SIGQUIT does both, SIGABRT kills all programs and ends the server.  The socket itself is left alone, so who
 //!   else holds it finds the connections that were still waiting.
 
-use crate::clock::{self, Moment};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::clock;
+use crate::rest::{Rest, is_no_listener, is_want};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
@@ -24,16 +25,9 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 use sys::process::{Ended, kill, reap};
 use sys::signal::{self, Set, SignalFd};
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Setup, diag};
-
-/// How long connections wait after a first failure for want of resources.
-pub const FIRST_REST: Duration = Duration::from_millis(10);
-
-/// How long they wait at most before the next attempt.
-pub const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// What a super-server knows about its kind of clients.
 pub trait Protocol {
@@ -102,8 +96,7 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
         programs: HashMap::new(),
         counts: HashMap::new(),
         next: None,
-        rest: None,
-        pause: Duration::ZERO,
+        rest: Rest::default(),
     };
     server.info(|| String::from("starting"));
     if let Some(text) = server.settings.notification.take() {
@@ -127,10 +120,8 @@ struct Server<'a, P: Protocol> {
     counts: HashMap<P::Origin, usize>,
     /// A connection whose program couldn't be started for want of resources.
     next: Option<(OwnedFd, P::Client)>,
-    /// No connection is taken before this moment, unless a program ends.
-    rest: Option<Moment>,
-    /// How long the last rest was; zero after a success.
-    pause: Duration,
+    /// No connection is taken while it lasts, unless a program ends.
+    rest: Rest,
 }
 
 impl<P: Protocol> Server<'_, P> {
@@ -148,11 +139,8 @@ impl<P: Protocol> Server<'_, P> {
 
     /// Waits once and does what there is to do; `false` at the end.
     fn turn(&mut self) -> Result<bool, Fatal> {
-        let left = self.rest.map(|until| until.saturating_sub(clock::now()));
-        if left.is_some_and(|l| l.is_zero()) {
-            self.rest = None;
-        }
-        let room = self.rest.is_none() && self.programs.len() < self.settings.most;
+        let until = self.rest.until();
+        let room = until.is_none() && self.programs.len() < self.settings.most;
         if room && let Some((socket, client)) = self.next.take() {
             self.start(socket, client);
             return Ok(true);
@@ -161,12 +149,7 @@ impl<P: Protocol> Server<'_, P> {
         if room {
             fds.push(PollFd::from_borrowed_fd(stdin(), PollFlags::IN));
         }
-        let left = left.filter(|_| self.rest.is_some()).and_then(|l| Timespec::try_from(l).ok());
-        match poll(&mut fds, left.as_ref()) {
-            Ok(_) => {}
-            Err(Errno::INTR) => return Ok(true),
-            Err(e) => return Err(Fatal::unable("poll", e)),
-        }
+        clock::poll_until(&mut fds, until).or_unable(|| "poll")?;
         let [signaled, connected] = [0, 1].map(|i| fds.get(i).is_some_and(|fd| !fd.revents().is_empty()));
         if signaled && !self.take_signals()? {
             return Ok(false);
@@ -224,7 +207,7 @@ impl<P: Protocol> Server<'_, P> {
             }
         }
         // It has given back what was wanting.
-        self.rest = None;
+        self.rest.wake();
         self.info(|| {
             let how = match how {
                 Ended::Exited(code) => format!("exitcode {code}"),
@@ -241,19 +224,15 @@ impl<P: Protocol> Server<'_, P> {
 
     /// Takes no connection for a while; says why, if this isn't the same trouble going on.
     fn rest(&mut self, to_do: &str, e: Errno) {
-        if self.pause.is_zero() {
+        if self.rest.begin() {
             self.warn(|| format!("unable to {to_do}: {}; connections wait", sys::strerror(e)));
         }
-        self.pause = (self.pause * 2).clamp(FIRST_REST, LONGEST_REST);
-        self.rest = clock::now().checked_add(self.pause);
     }
 
     fn accept(&mut self) -> Result<(), Fatal> {
         let (socket, from) = match acceptfrom_with(stdin(), SocketFlags::CLOEXEC) {
             Ok(accepted) => accepted,
-            Err(e @ (Errno::BADF | Errno::NOTSOCK | Errno::INVAL | Errno::OPNOTSUPP | Errno::FAULT)) => {
-                return Err(Fatal::unable("accept", e));
-            }
+            Err(e) if is_no_listener(e) => return Err(Fatal::unable("accept", e)),
             Err(e) if is_want(e) => {
                 self.rest("accept", e);
                 return Ok(());
@@ -294,7 +273,7 @@ impl<P: Protocol> Server<'_, P> {
                 }
             }
             Ok(pid) => {
-                self.pause = Duration::ZERO;
+                self.rest.is_over();
                 self.info(|| {
                     let pid = pid.as_raw_nonzero();
                     format!("allow {client} pid {pid} count {}/{most}", number + 1)
@@ -305,9 +284,4 @@ impl<P: Protocol> Server<'_, P> {
             }
         }
     }
-}
-
-/// Whether this passes when somebody gives something back.
-fn is_want(e: Errno) -> bool {
-    matches!(e, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
 }

@@ -6,9 +6,12 @@
 pub mod cdb;
 pub mod control;
 pub mod death_tally;
+pub mod fdholder;
 pub mod fifodir;
 pub mod host_memo;
 pub mod netstring;
 pub mod quoting;
+pub mod sudo;
 pub mod svstatus;
 pub mod tai;
+pub mod unix_message;

@@ -8,6 +8,15 @@ mod s6_cleanfifodir;
 mod s6_connlimit;
 mod s6_envdir;
 mod s6_envuidgid;
+mod s6_fdholder_daemon;
+mod s6_fdholder_delete;
+mod s6_fdholder_getdump;
+mod s6_fdholder_list;
+mod s6_fdholder_retrieve;
+mod s6_fdholder_setdump;
+mod s6_fdholder_store;
+mod s6_fdholder_transferdump;
+mod s6_fdholderd;
 mod s6_fghack;
 mod s6_ftrig_listen;
 mod s6_ftrig_listen1;
@@ -36,6 +45,9 @@ mod s6_setsid;
 mod s6_setuidgid;
 mod s6_socklog;
 mod s6_softlimit;
+mod s6_sudo;
+mod s6_sudoc;
+mod s6_sudod;
 mod s6_supervise;
 mod s6_svc;
 mod s6_svdt;
@@ -56,7 +68,6 @@ mod s6_tai64nlocal;
 mod s6_usertree_maker;
 mod ucspilogd;
 
-use crate::clock::{deadline, poll_until};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -74,6 +85,15 @@ pub const TOOLS: &[&Tool] = &[
     &s6_connlimit::TOOL,
     &s6_envdir::TOOL,
     &s6_envuidgid::TOOL,
+    &s6_fdholder_daemon::TOOL,
+    &s6_fdholder_delete::TOOL,
+    &s6_fdholder_getdump::TOOL,
+    &s6_fdholder_list::TOOL,
+    &s6_fdholder_retrieve::TOOL,
+    &s6_fdholder_setdump::TOOL,
+    &s6_fdholder_store::TOOL,
+    &s6_fdholder_transferdump::TOOL,
+    &s6_fdholderd::TOOL,
     &s6_fghack::TOOL,
     &s6_ftrig_listen::TOOL,
     &s6_ftrig_listen1::TOOL,
@@ -102,6 +122,9 @@ pub const TOOLS: &[&Tool] = &[
     &s6_setuidgid::TOOL,
     &s6_socklog::TOOL,
     &s6_softlimit::TOOL,
+    &s6_sudo::TOOL,
+    &s6_sudoc::TOOL,
+    &s6_sudod::TOOL,
     &s6_supervise::TOOL,
     &s6_svc::TOOL,
     &s6_svdt::TOOL,

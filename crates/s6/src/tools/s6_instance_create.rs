@@ -1,9 +1,9 @@
 //! `s6-instance-create`: adds an instance to an instanced service that is up.
 
+use crate::clock::deadline;
 use crate::control::join;
 use crate::instance::{check_name, copy_tree, live_scandir, remove_tree};
 use crate::link::{How, link};
-use crate::tools::deadline;
 use rustix::io::Errno;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 

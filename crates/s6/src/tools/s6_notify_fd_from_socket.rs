@@ -4,8 +4,7 @@
 //! The process goes on to the daemon; a child reads the socket, an abstract one that the kernel names, until
 //! `READY=1` comes, the daemon is gone, or time is up.
 
-use crate::clock::Moment;
-use crate::tools::deadline;
+use crate::clock::{self, Moment, deadline};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -82,7 +81,7 @@ fn wait(socket: &OwnedFd, daemon: Option<&OwnedFd>, deadline: Option<Moment>) ->
     loop {
         let mut fds = vec![PollFd::new(socket, PollFlags::IN)];
         fds.extend(daemon.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-        if super::poll_until(&mut fds, deadline)? == 0 {
+        if clock::poll_until(&mut fds, deadline)? == 0 {
             return Ok(false);
         }
         let gone = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());

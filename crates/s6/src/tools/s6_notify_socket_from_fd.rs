@@ -1,8 +1,7 @@
 //! `s6-notify-socket-from-fd`: runs a daemon that notifies its readiness on a descriptor, and passes that on to a
 //! manager that waits on NOTIFY_SOCKET.
 
-use crate::clock::Moment;
-use crate::tools::deadline;
+use crate::clock::{self, Moment, deadline};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
@@ -70,7 +69,7 @@ fn address(name: &[u8]) -> Result<SocketAddrUnix, Errno> {
 /// Waits for a newline: 0; 1 if the daemon ends without one, 99 after the deadline.
 fn wait(reader: &OwnedFd, deadline: Option<Moment>) -> Result<u8, Errno> {
     loop {
-        if super::poll_until(&mut [PollFd::new(reader, PollFlags::IN)], deadline)? == 0 {
+        if clock::poll_until(&mut [PollFd::new(reader, PollFlags::IN)], deadline)? == 0 {
             return Ok(99);
         }
         let mut bytes = [0; 512];

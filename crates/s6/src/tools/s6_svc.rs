@@ -1,8 +1,8 @@
 //! `s6-svc`: sends commands to the supervisors of services.
 
+use crate::clock::deadline;
 use crate::control::{SUPERVISE, Undelivered, join, send};
 use crate::listen::{Goal, Listening};
-use crate::tools::deadline;
 use rustix::fs::Access;
 use rustix::io::Errno;
 use sys::signal;

@@ -1,8 +1,8 @@
 //! `s6-svlink`: puts a service directory into a live scan directory and waits for its supervisor.
 
+use crate::clock::deadline;
 use crate::control::join;
 use crate::link::{How, is_hosted, link};
-use crate::tools::deadline;
 use rustix::io::Errno;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 

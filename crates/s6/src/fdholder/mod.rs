@@ -1,0 +1,13 @@
+//! Holding descriptors for others: the store, what clients may do with it, the server and the client.
+//!
+//! The protocol is [`wire::fdholder`]'s, in messages of [`crate::unix_message`].
+
+mod client;
+mod rights;
+mod server;
+mod store;
+
+pub use client::{Connection, Held, connect_to as connect, refused};
+pub use rights::Rights;
+pub use server::{Settings, serve};
+pub use store::{Reply, Session, Store};

@@ -1,0 +1,49 @@
+//! `s6-sudo`: has a program run by the server of a Unix socket, put together from its parts.
+
+use tool::{Call, Next, Opt, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-sudo",
+    summary: "have a server run a program with own arguments, environment and standard streams",
+    operands: "path [args...]",
+    options: &[
+        Opt::flag('q', "be quiet"),
+        Opt::flag('Q', "be normally verbose (default)"),
+        Opt::flag('v', "be verbose"),
+        Opt::value('p', "bindpath", "bind the own end of the connection to this path"),
+        Opt::value('l', "localname", "the value of IPCLOCALPATH"),
+        Opt::flag('e', "don't send the environment"),
+        Opt::value('t', "timeoutconn", "give up if the program hasn't started after so many milliseconds"),
+        Opt::value('T', "timeoutrun", "give up if it hasn't ended so many milliseconds later"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let path = call.shift()?;
+    let word = |text: &str| text.as_bytes().to_vec();
+    let mut argv = vec![tool::own_file("s6-ipcclient")];
+    if let Some(letter) = options.last_of("qQv") {
+        argv.push(word(&format!("-{letter}")));
+    }
+    for letter in ['p', 'l'] {
+        if let Some(value) = options.get(letter) {
+            argv.extend([word(&format!("-{letter}")), value.to_vec()]);
+        }
+    }
+    argv.extend([word("--"), path, tool::own_file("s6-sudoc")]);
+    if options.has('e') {
+        argv.push(word("-e"));
+    }
+    for letter in ['t', 'T'] {
+        if let Some(ms) = options.number::<u32>(letter)? {
+            argv.extend([word(&format!("-{letter}")), word(&ms.to_string())]);
+        }
+    }
+    argv.push(word("--"));
+    argv.extend(call.take_args());
+    let env = call.take_env();
+    Next::run(argv, env)
+}
