@@ -31,7 +31,7 @@ pub enum Verdict {
     Warn(&'static str),
     /// Give it to the container's user with mode 0755.
     Take,
-    /// It can't be used; why, and what to change.
+    /// It can't be used; why.
     Refuse(&'static str),
 }
 
@@ -48,17 +48,15 @@ pub fn judge(f: Facts) -> Verdict {
     if f.privileged {
         return Verdict::Take;
     }
-    if f.gid == 0 && f.run_gid == 0 {
+    if f.gid == 0 && f.run_gid == 0 && !all(0o007 | STICKY) {
         return if all(0o070) && f.run_mode & 0o002 == 0 {
             Verdict::Good
         } else {
-            Verdict::Refuse(
-                "the container runs with group 0, so /run has to be writable for its group 0 and not for others",
-            )
+            Verdict::Refuse("it has to be writable for its group 0 and not for others, or be sticky")
         };
     }
     if f.run_uid == 0 {
-        let usable = if f.run_gid == f.gid { all(0o070 | STICKY | SETGID) } else { all(0o007 | STICKY) };
+        let usable = all(0o007 | STICKY) || (f.run_gid == f.gid && all(0o070 | STICKY | SETGID));
         if usable {
             return Verdict::Warn("/run belongs to root; that works as long as only one user runs here");
         }
@@ -70,10 +68,7 @@ pub fn judge(f: Facts) -> Verdict {
             });
         }
     }
-    Verdict::Refuse(
-        "/run belongs to another user or has unsafe permissions, and there are no rights to change that; \
-         start as root, mount a tmpfs on /run that belongs to the container's user, or keep s6-overlay-suexec setuid",
-    )
+    Verdict::Refuse("it belongs to another user, or others may change what is in it")
 }
 
 #[cfg(test)]
@@ -123,6 +118,7 @@ mod tests {
         assert!(refused(group));
         assert!(refused(Facts { run_mode: 0o777, ..group }));
         assert_eq!(judge(Facts { run_mode: 0o775, ..group }), Verdict::Good);
+        assert!(warned(Facts { run_mode: 0o1777, ..group }));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Done by `/init` itself where it can be, else by `preinit` under s6-overlay-suexec.
 
-use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, UNCAUGHT_LOGS};
+use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
 use crate::preinit::{Facts, Verdict, judge};
 use crate::{contenv, scripts, tree};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, StatVfsMountFlags, Uid};
@@ -57,7 +57,7 @@ pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
             give(RUN, owner)?;
             rustix::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
         }
-        Verdict::Refuse(why) => return Err(Fatal::user(why)),
+        Verdict::Refuse(why) => return Err(refusal(owner, why)),
     }
     link_var_run(&voice);
     clear()?;
@@ -68,6 +68,34 @@ pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
         }
     }
     Ok(())
+}
+
+/// Why the container can't start, and what to change.
+fn refusal(owner: Owner, why: &str) -> Fatal {
+    let (uid, gid) = (owner.uid, owner.gid);
+    let run = rustix::fs::statat(CWD, RUN, AtFlags::empty()).map_or_else(
+        |_| String::new(),
+        |s| format!(" ({}:{}, mode {:04o})", s.st_uid, s.st_gid, s.st_mode & 0o7777),
+    );
+    let helpless = why_no_help().unwrap_or("there are no rights");
+    Fatal::user(format!(
+        "/run{run} can't be used by {uid}:{gid}: {why}, and {helpless} to change that; mount a tmpfs on it \
+         (docker run --tmpfs /run), or make it the user's in the image (RUN chown {uid} /run)"
+    ))
+}
+
+/// What keeps s6-overlay-suexec from giving root's rights; nothing if it can be asked.
+pub fn why_no_help() -> Option<&'static str> {
+    let helper = rustix::fs::statat(CWD, SUEXEC, AtFlags::empty());
+    if !rustix::process::getpid().is_init() {
+        Some("s6-overlay-suexec, which helps only process 1, isn't there")
+    } else if !helper.is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0) {
+        Some("s6-overlay-suexec isn't setuid root")
+    } else if rustix::thread::no_new_privs().unwrap_or(false) {
+        Some("no_new_privs forbids s6-overlay-suexec")
+    } else {
+        None
+    }
 }
 
 /// The verdict about /run as it is.
@@ -116,7 +144,7 @@ fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
         rustix::mount::mount("tmpfs", RUN, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0755")
             .map_err(|e| {
                 Fatal::user(format!(
-                    "/run is read-only and no tmpfs can be mounted on it: {}; mount one when the container is made",
+                    "/run is read-only and no tmpfs can be mounted on it: {}; start the container with one (docker run --tmpfs /run)",
                     sys::strerror(e)
                 ))
             })?;
@@ -151,6 +179,7 @@ fn link_var_run(voice: &Voice<'_>) {
     if var_run_is_link() {
         return;
     }
+    let is_missing = rustix::fs::lstat(VAR_RUN).is_err();
     let made = match rustix::fs::mkdir("/var", Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(e) => Err(e),
@@ -158,10 +187,13 @@ fn link_var_run(voice: &Voice<'_>) {
     let linked =
         made.and_then(|()| tree::remove(VAR_RUN.as_bytes())).and_then(|()| rustix::fs::symlink(RUN, VAR_RUN));
     match linked {
+        Ok(()) if is_missing => {}
         Ok(()) => voice.warn("/var/run wasn't a link to /run, and is one now"),
-        Err(e) => {
-            voice.warn(&format!("/var/run isn't a link to /run and can't be made one: {}", sys::strerror(e)))
-        }
+        Err(e) => voice.warn(&format!(
+            "/var/run isn't a link to /run and can't be made one: {}; scripts that use it find nothing there \
+             (in the image: ln -s /run /var/run)",
+            sys::strerror(e)
+        )),
     }
 }
 

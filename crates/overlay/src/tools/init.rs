@@ -7,7 +7,7 @@
 use crate::first::{Boot, First};
 use crate::layout::{BASEDIR, BINARY, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
 use crate::lifecycle::Config;
-use crate::prepare::{Owner, needs_root, prepare};
+use crate::prepare::{Owner, needs_root, prepare, why_no_help};
 use crate::settings::Settings;
 use crate::{catchall, contenv, remains, results, searchpath};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
@@ -53,10 +53,13 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     wait_for_closing_fd(&call.env);
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let owner = Owner { uid, gid, privileged: rustix::process::geteuid().is_root() };
-    if may_ask && first && !owner.privileged && needs_root(call, owner) && can_ask_for_root() {
-        return ask_for_root(call);
+    // Where it may not, the helper was asked already, and has prepared everything.
+    if may_ask {
+        if !owner.privileged && needs_root(call, owner) && why_no_help().is_none() {
+            return ask_for_root(call);
+        }
+        prepare(call, owner)?;
     }
-    prepare(call, owner)?;
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir)?;
     let requests = make_fifo()?;
@@ -147,13 +150,6 @@ fn wait_for_closing_fd(env: &Env) {
         .is_ok_and(|n| n > 0)
     {}
     sys::fd::close(number);
-}
-
-/// The helper is setuid root, and the container isn't one that forbids what that gives.
-fn can_ask_for_root() -> bool {
-    let helper = rustix::fs::statat(CWD, SUEXEC, rustix::fs::AtFlags::empty());
-    helper.is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0)
-        && !rustix::thread::no_new_privs().unwrap_or(false)
 }
 
 /// Goes on through the setuid program, which prepares /run as root and comes back as this user.

@@ -5,6 +5,7 @@
 //! runs as the user.
 
 use crate::child;
+use rustix::thread::CapabilitySet;
 use sys::credential::{set_all_gids, set_all_uids};
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
@@ -28,25 +29,36 @@ fn main(call: &mut Call) -> Outcome {
     let (block, rest) = split_block(args)?;
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let (euid, egid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let become_root = euid == 0 && (uid, gid) != (0, 0);
+    let become_root = euid == 0 && (uid, gid) != (0, 0) && is_able();
     if become_root {
         set_all_gids(0).or_unable(|| "become group 0")?;
         set_all_uids(0).or_unable(|| "become root")?;
     } else if euid != uid {
-        call.warn("setuid, but not to root: it has no effect");
+        call.warn(if euid == 0 {
+            "the container's root may not change ids or owners (CAP_SETUID, CAP_SETGID, CAP_CHOWN): setuid root has no effect"
+        } else {
+            "setuid, but not to root: it has no effect"
+        });
         set_all_gids(gid).or_unable(|| "drop the effective group")?;
         set_all_uids(uid).or_unable(|| "drop the effective user")?;
     }
     let code = child::run(&block, &block_env(&call.env, (uid, gid), (euid, egid))?)
         .map_err(|e| Fatal::unable("run the block", e).with_code(child::failure_code(e)))?;
     if code != 0 {
-        return Err(Fatal::new(code, format!("the block failed with exit code {code}")));
+        let program = block.first().map(|word| tool::diag::show(word)).unwrap_or_default();
+        return Err(Fatal::new(code, format!("{program} failed with exit code {code}")));
     }
     if become_root {
         set_all_gids(gid).or_unable(|| "become the container's group")?;
         set_all_uids(uid).or_unable(|| "become the container's user")?;
     }
     Next::run(rest, call.take_env())
+}
+
+/// Root may do here what it is asked for, and come back.
+fn is_able() -> bool {
+    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::CHOWN;
+    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
 }
 
 type Words = Vec<Vec<u8>>;
