@@ -134,6 +134,8 @@ fn execlineb(call: &Call) -> Vec<u8> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
+    /// Told to exit: so many bytes that had been written before that.  In a stop nobody else would read them.
+    Rest(u64),
     /// Told to exit: only the rest of a line, until that moment.
     LastLine(Option<Moment>),
     Closed,
@@ -163,7 +165,7 @@ impl Logger {
                 break;
             }
             let reading = match self.input {
-                Input::Open => pending < MOST_PENDING && !(self.blocking && pending > 0),
+                Input::Open | Input::Rest(_) => pending < MOST_PENDING && !(self.blocking && pending > 0),
                 Input::LastLine(_) => true,
                 Input::Closed => false,
             };
@@ -231,13 +233,22 @@ impl Logger {
                 signal::CHLD => self.reap()?,
                 signal::TERM if self.protected => {}
                 _ if self.input != Input::Open => {}
-                _ if self.lines.has_partial() => {
-                    self.input = Input::LastLine(self.patience.map(|p| clock::now() + p));
-                }
-                _ => self.end_input(call),
+                _ => match rustix::io::ioctl_fionread(stdin()) {
+                    Ok(bytes) if bytes > 0 => self.input = Input::Rest(bytes),
+                    _ => self.end_after_line(call),
+                },
             }
         }
         Ok(())
+    }
+
+    /// Ends the input, after the line that has begun.
+    fn end_after_line(&mut self, call: &Call) {
+        if self.lines.has_partial() {
+            self.input = Input::LastLine(self.patience.map(|p| clock::now() + p));
+        } else {
+            self.end_input(call);
+        }
     }
 
     fn reap(&mut self) -> Result<(), Fatal> {
@@ -253,11 +264,16 @@ impl Logger {
         }
     }
 
-    /// Reads once: a lot, or, where only the rest of a line is wanted, a byte, so that the next logger gets the rest.
+    /// Reads once: a lot, or, where only the rest of a line is wanted, a byte, so that the next logger gets what follows.
     fn read(&mut self, call: &Call) {
-        let last = self.input != Input::Open;
+        let most = match self.input {
+            Input::Rest(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            Input::LastLine(_) => 1,
+            Input::Open | Input::Closed => usize::MAX,
+        };
         let room = self.lines.room();
-        let room = if last { room.get_mut(..1).unwrap_or_default() } else { room };
+        let most = most.min(room.len());
+        let room = room.get_mut(..most).unwrap_or_default();
         match rustix::io::read(stdin(), room) {
             Err(Errno::INTR | Errno::AGAIN) => {}
             Ok(0) => self.end_input(call),
@@ -267,8 +283,14 @@ impl Logger {
             }
             Ok(n) => {
                 self.lines.filled(n);
-                if self.take_lines(call) && last {
-                    self.end_input(call);
+                let any = self.take_lines(call);
+                match self.input {
+                    Input::LastLine(_) if any => self.end_input(call),
+                    Input::Rest(bytes) => match bytes.saturating_sub(u64::try_from(n).unwrap_or(u64::MAX)) {
+                        0 => self.end_after_line(call),
+                        rest => self.input = Input::Rest(rest),
+                    },
+                    _ => {}
                 }
             }
         }
