@@ -143,6 +143,10 @@ const SCRIPTS: &[(&str, &[&str])] = &[
     ("posix-umask", &["posix-umask g=u PROBE", "posix-umask -S"]),
     ("printcontenv", &["printcontenv OF_CONTAINER", "printcontenv NONE"]),
     (
+        "proxy-server",
+        &["heredoc 0 \"PROXY UNKNOWN\\r\\n\" proxy-server PROBE", "heredoc 0 x proxy-server PROBE"],
+    ),
+    (
         "redirfd",
         &[
             "redirfd -w 1 /tmp/out PROBE",
@@ -159,6 +163,7 @@ const SCRIPTS: &[(&str, &[&str])] = &[
     ("s6-env", &["s6-env X=1 A= PROBE", "s6-env -i X=1 PROBE"]),
     ("s6-envdir", &["s6-envdir /tmp/dir PROBE", "s6-envdir -fn /tmp/dir PROBE", "s6-envdir /nowhere PROBE"]),
     ("s6-envuidgid", &["s6-envuidgid nobody PROBE", "s6-envuidgid nosuch PROBE"]),
+    ("s6-getservbyname", &["s6-getservbyname 25 tcp", "s6-getservbyname none tcp"]),
     ("s6-ipcclient", &["s6-ipcclient /nowhere PROBE"]),
     ("s6-ipcserver", &["s6-ipcserver -x", "s6-ipcserver /nowhere/socket PROBE"]),
     ("s6-ipcserver-access", &["s6-ipcserver-access -i /tmp PROBE"]),
@@ -173,6 +178,19 @@ const SCRIPTS: &[(&str, &[&str])] = &[
     ("s6-setsid", &["s6-setsid PROBE", "s6-setsid -b PROBE"]),
     ("s6-setuidgid", &["s6-setuidgid nobody PROBE", "s6-setuidgid nosuch PROBE"]),
     ("s6-softlimit", &["s6-softlimit -o 50 PROBE", "s6-softlimit -c 0 -a 800000000 PROBE"]),
+    ("s6-tcpclient", &["s6-tcpclient -H 127.0.0.1 1 PROBE", "s6-tcpclient -H name 1 PROBE"]),
+    ("s6-tcpserver", &["s6-tcpserver -x", "s6-tcpserver nowhere 1 PROBE"]),
+    (
+        "s6-tcpserver-access",
+        &[
+            "s6-tcpserver-access PROBE",
+            "s6-env PROTO=X XLOCALIP=::1 XLOCALPORT=1 XREMOTEIP=::1 XREMOTEPORT=2 s6-tcpserver-access -v0 -H PROBE",
+        ],
+    ),
+    (
+        "s6-tcpserver-socketbinder",
+        &["s6-tcpserver-socketbinder 0.0.0.0 0 PROBE", "s6-tcpserver-socketbinder x 0 PROBE"],
+    ),
     ("shift", &["shift PROBE", "shift -n 9 PROBE"]),
     (
         "tryexec",

@@ -87,11 +87,32 @@ impl Resolver {
         if !known.is_empty() {
             return Ok(known);
         }
-        let found = self.first_of(&[Name::reverse(ip)], &[PTR], deadline)?;
-        Ok(found
-            .into_iter()
-            .filter_map(|data| if let Data::Name(name) = data { Some(name.text()) } else { None })
-            .collect())
+        self.first_of(&[Name::reverse(ip)], &[PTR], deadline).map(names)
+    }
+
+    /// The names of several addresses, each as [`Resolver::names`] gives them; the questions run side by side.
+    pub fn names_of(&self, ips: &[IpAddr], deadline: Option<Moment>) -> Vec<Result<Vec<Vec<u8>>, Failure>> {
+        let mut found: Vec<_> = ips.iter().map(|ip| self.hosts.names(*ip)).collect();
+        let mut pool = Pool::new();
+        for (number, (ip, names)) in ips.iter().zip(&found).enumerate() {
+            if names.as_ref().is_ok_and(Vec::is_empty) {
+                let question = Question { name: Name::reverse(*ip), rtype: PTR, recursive: true };
+                let query = Query::new(question, self.conf.servers(), true);
+                pool.push(number, Exchange::new(query, deadline, &mut |_| {}));
+            }
+        }
+        while !pool.is_empty() {
+            let done = match pool.wait([], None) {
+                Ok(([], done)) => done,
+                Err(e) => return ips.iter().map(|_| Err(e.into())).collect(),
+            };
+            for (number, exchange, end) in done {
+                if let Some(slot) = found.get_mut(number) {
+                    *slot = end.and_then(|message| exchange.query().question().data(&message)).map(names);
+                }
+            }
+        }
+        found
     }
 
     /// The records of some types that a name has in the DNS.
@@ -147,6 +168,11 @@ impl Resolver {
             }
         }
     }
+}
+
+/// The names among some data.
+fn names(data: Vec<Data>) -> Vec<Vec<u8>> {
+    data.into_iter().filter_map(|d| if let Data::Name(name) = d { Some(name.text()) } else { None }).collect()
 }
 
 /// What the answers so far amount to; each name has as many as there are types.

@@ -1,0 +1,174 @@
+//! `proxy-server`: reads what a proxy says about its client, puts it into the environment, and goes on.
+//!
+//! `--before-tlsd` and `--after-tlsd` are for s6-tlsserver `-L`, where the header comes before the TLS handshake: what
+//! it says about TLS waits under other names until s6-tlsd has set its own variables.
+
+use crate::proxy::{self, Ends, Header, Step, Versions, Wrong};
+use crate::socket::wait;
+use rustix::event::PollFlags;
+use rustix::io::{Errno, read};
+use rustix::stdio::stdin;
+use tool::clock::{Moment, deadline};
+use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "proxy-server",
+    summary: "take over what a proxy says about the client",
+    operands: "prog...",
+    options: &[
+        Opt::flag('1', "take only version 1, a line of text").long("only-v1"),
+        Opt::flag('2', "take only version 2, a binary block").long("only-v2"),
+        Opt::value('t', "timeout", "fail if nothing came for so many milliseconds").long("timeout"),
+        Opt::value('v', "verbosity", "0: fatal errors only, 1: normal").long("verbosity"),
+        Opt::flag(BEFORE, "keep what is said about TLS under other names").long("before-tlsd"),
+        Opt::flag(AFTER, "read nothing, but take over what --before-tlsd kept").long("after-tlsd"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+const BEFORE: char = '\x01';
+const AFTER: char = '\x02';
+
+/// The prefix of the names under which `--before-tlsd` keeps variables.
+const KEPT: &str = "tlsbak_";
+
+/// The variables about TLS.
+const SERVER_NAME: &str = "SSL_TLS_SNI_SERVERNAME";
+const PROTOCOL: &str = "SSL_PROTOCOL";
+const COMMON_NAME: &str = "SSL_PEER_CERT_CN";
+const CIPHER: &str = "SSL_CIPHER";
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let deadline = deadline(options.number('t')?);
+    options.number::<u32>('v')?;
+    let versions = match options.last_of("12") {
+        Some('1') => Versions::Text,
+        Some(_) => Versions::Binary,
+        None => Versions::Both,
+    };
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut env = call.take_env();
+    if options.has(AFTER) {
+        restore(&mut env);
+    } else {
+        let header = receive(versions, deadline)?;
+        describe(&header, if options.has(BEFORE) { KEPT } else { "" }, &mut env);
+    }
+    Next::run(call.take_args(), env)
+}
+
+/// Reads the header from standard input, and no byte more.
+fn receive(versions: Versions, deadline: Option<Moment>) -> Result<Header, Fatal> {
+    let mut got = Vec::new();
+    loop {
+        let more = match proxy::step(&got, versions) {
+            Ok(Step::Done(header)) => return Ok(header),
+            Ok(Step::Read(more)) => more,
+            Err(Wrong::Invalid(why)) => return Err(Fatal::new(1, format!("invalid PROXY header: {why}"))),
+            Err(Wrong::Unsupported(what)) => {
+                return Err(Fatal::new(2, format!("the PROXY header is about what isn't supported: {what}")));
+            }
+        };
+        let to_do = || "read a PROXY header from standard input";
+        wait(stdin(), PollFlags::IN, deadline).or_unable(to_do)?;
+        let length = got.len();
+        got.resize(length + more, 0);
+        let room = got.get_mut(length..).unwrap_or_default();
+        let n = match read(stdin(), room) {
+            Err(Errno::AGAIN | Errno::INTR) => 0,
+            done => match done.or_unable(to_do)? {
+                0 => return Err(Fatal::new(111, "standard input ended within the PROXY header")),
+                n => n,
+            },
+        };
+        got.truncate(length + n);
+    }
+}
+
+/// Sets what the header says; what it doesn't say stays as it is.
+fn describe(header: &Header, prefix: &str, env: &mut Env) {
+    match &header.ends {
+        None => {}
+        Some(Ends::Tcp { remote, local }) => {
+            env.set(b"PROTO", b"TCP");
+            for (side, address) in [("REMOTE", remote), ("LOCAL", local)] {
+                env.set(format!("TCP{side}IP").as_bytes(), address.ip().to_string().as_bytes());
+                env.set(format!("TCP{side}PORT").as_bytes(), address.port().to_string().as_bytes());
+            }
+        }
+        Some(Ends::Unix { remote, local }) => {
+            env.set(b"PROTO", b"IPC");
+            env.set(b"IPCREMOTEPATH", remote);
+            env.set(b"IPCLOCALPATH", local);
+        }
+    }
+    let tls = &header.tls;
+    for (name, value) in [
+        (SERVER_NAME, &tls.server_name),
+        (PROTOCOL, &tls.protocol),
+        (COMMON_NAME, &tls.common_name),
+        (CIPHER, &tls.cipher),
+    ] {
+        if let Some(value) = value {
+            env.set(format!("{prefix}{name}").as_bytes(), value);
+        }
+    }
+}
+
+/// Puts what was kept into its place, and removes what would be about the proxy's own TLS connection.
+fn restore(env: &mut Env) {
+    for name in [SERVER_NAME, PROTOCOL, COMMON_NAME, CIPHER] {
+        let kept = format!("{KEPT}{name}").into_bytes();
+        match env.get(&kept).map(<[u8]>::to_vec) {
+            Some(value) => env.set(name.as_bytes(), &value),
+            None => env.unset(name.as_bytes()),
+        }
+        env.unset(&kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tool::diag;
+
+    fn shown(env: &Env) -> String {
+        let mut vars: Vec<_> = env.vars().iter().map(|v| diag::show(v)).collect();
+        vars.sort();
+        vars.join(" ")
+    }
+
+    #[test]
+    fn what_is_said_is_set() {
+        let mut env = Env::from_vars(vec![b"TCPREMOTEHOST=kept".to_vec()]);
+        describe(&Header::default(), "", &mut env);
+        assert_eq!(shown(&env), "TCPREMOTEHOST=kept");
+        let ends = Ends::Tcp { remote: "1.2.3.4:5".parse().unwrap(), local: "6.7.8.9:10".parse().unwrap() };
+        describe(&Header { ends: Some(ends), ..Header::default() }, "", &mut env);
+        assert_eq!(
+            shown(&env),
+            "PROTO=TCP TCPLOCALIP=6.7.8.9 TCPLOCALPORT=10 TCPREMOTEHOST=kept TCPREMOTEIP=1.2.3.4 TCPREMOTEPORT=5"
+        );
+        let ends = Ends::Unix { remote: b"/r".to_vec(), local: b"/l".to_vec() };
+        let mut env = Env::new();
+        describe(&Header { ends: Some(ends), ..Header::default() }, "", &mut env);
+        assert_eq!(shown(&env), "IPCLOCALPATH=/l IPCREMOTEPATH=/r PROTO=IPC");
+    }
+
+    #[test]
+    fn what_is_said_about_tls_survives_a_handshake() {
+        let mut header = Header::default();
+        header.tls.protocol = Some(b"TLSv1.3".to_vec());
+        let mut env = Env::new();
+        describe(&header, KEPT, &mut env);
+        assert_eq!(shown(&env), "tlsbak_SSL_PROTOCOL=TLSv1.3");
+        env.set(b"SSL_PROTOCOL", b"TLSv1.2");
+        env.set(b"SSL_CIPHER", b"own");
+        restore(&mut env);
+        assert_eq!(shown(&env), "SSL_PROTOCOL=TLSv1.3");
+    }
+}

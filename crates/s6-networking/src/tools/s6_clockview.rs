@@ -1,0 +1,35 @@
+//! `s6-clockview`: shows the system's time and the time by a difference that a time client found.
+
+use crate::clock;
+use s6::clock::wall;
+use tool::{Call, Fatal, OrUnable, Out, Outcome, Role, Tool};
+use wire::tai::Tai64n;
+
+pub static TOOL: Tool = Tool {
+    name: "s6-clockview",
+    summary: "show the system's time and a time server's",
+    operands: "",
+    options: &[],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    call.options()?;
+    let difference = clock::read()?;
+    let now = wall();
+    let after = clock::later(now, difference).ok_or_else(|| {
+        Fatal::new(111, format!("a difference of {} leads nowhere", clock::show(difference)))
+    })?;
+    let mut out = Out::new();
+    out.line(format!("before: {}", local(now)?).as_bytes())?;
+    out.line(format!("after:  {}", local(after)?).as_bytes())?;
+    out.finish()
+}
+
+fn local(t: Tai64n) -> Result<String, Fatal> {
+    let d = sys::clock::local(t.unix_seconds()).or_unable(|| "tell the local time")?;
+    let (date, time) = ((d.year, d.month, d.day), (d.hour, d.minute, d.second));
+    let date = format!("{}-{:02}-{:02}", date.0, date.1, date.2);
+    Ok(format!("{date} {:02}:{:02}:{:02}.{:09}", time.0, time.1, time.2, t.nanos))
+}

@@ -1,0 +1,109 @@
+//! `s6-tcpserver`: a super-server for TCP, put together from its parts.
+
+use s6::identity;
+use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-tcpserver",
+    summary: "run a program for each connection to a TCP port",
+    operands: "ip port prog...",
+    options: &[
+        Opt::flag('1', "write the port to standard output when ready"),
+        Opt::flag('q', "be quiet"),
+        Opt::flag('Q', "be normally verbose (default)"),
+        Opt::flag('v', "be verbose"),
+        Opt::flag('d', "take an address that was in use shortly before (default)"),
+        Opt::flag('D', "don't"),
+        Opt::value('c', "maxconn", "so many connections at once; default 40"),
+        Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40"),
+        Opt::value('b', "backlog", "how many connections may wait"),
+        identity::OPTIONS[0],
+        identity::OPTIONS[1],
+        identity::OPTIONS[2],
+        identity::OPTIONS[3],
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let address = [call.shift()?, call.shift()?];
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut argv = command(&options, address, tool::own_file)?;
+    argv.extend(call.take_args());
+    let env = call.take_env();
+    Next::run(argv, env)
+}
+
+/// The command line without the program at its end.
+fn command(
+    options: &Options,
+    address: [Vec<u8>; 2],
+    file: fn(&str) -> Vec<u8>,
+) -> Result<Vec<Vec<u8>>, Fatal> {
+    let word = |text: &str| text.as_bytes().to_vec();
+    let mut argv = vec![file("s6-tcpserver-socketbinder")];
+    if options.last_of("dD") == Some('D') {
+        argv.push(word("-D"));
+    }
+    if let Some(backlog) = options.number::<u32>('b')? {
+        // 0 would be a socket that doesn't listen.
+        argv.extend([word("-b"), word(&backlog.max(1).to_string())]);
+    }
+    argv.push(word("--"));
+    argv.extend(address);
+    let mut identity = identity::words(options)?;
+    if !identity.is_empty() {
+        argv.push(file("s6-applyuidgid"));
+        argv.append(&mut identity);
+        argv.push(word("--"));
+    }
+    argv.push(file("s6-tcpserverd"));
+    match options.last_of("qQv") {
+        Some('q') => argv.push(word("-v0")),
+        Some('v') => argv.push(word("-v2")),
+        _ => {}
+    }
+    if options.has('1') {
+        argv.push(word("-1"));
+    }
+    for letter in ['c', 'C'] {
+        if let Some(most) = options.number::<u32>(letter)? {
+            argv.extend([word(&format!("-{letter}")), word(&most.max(1).to_string())]);
+        }
+    }
+    argv.push(word("--"));
+    Ok(argv)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(words: &[&str]) -> Result<String, u8> {
+        let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+        let options = Options::take(TOOL.options, &mut args).map_err(|e| e.code())?;
+        let address = [b"::".to_vec(), b"80".to_vec()];
+        let argv = command(&options, address, |n| n.as_bytes().to_vec()).map_err(|e| e.code())?;
+        Ok(argv.iter().map(|w| String::from_utf8_lossy(w)).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn only_the_parts_that_are_needed() {
+        assert_eq!(made(&[]).unwrap(), "s6-tcpserver-socketbinder -- :: 80 s6-tcpserverd --");
+        assert_eq!(
+            made(&["-1vD", "-b0", "-c", "5", "-C0", "-U", "-g", "2", "-G", "3,4"]).unwrap(),
+            "s6-tcpserver-socketbinder -D -b 1 -- :: 80 s6-applyuidgid -Uz -g 2 -G 3,4 -- s6-tcpserverd -v2 -1 -c 5 -C 1 --"
+        );
+    }
+
+    #[test]
+    fn values_are_checked_here() {
+        for bad in [["-c", "x"], ["-C", "-1"], ["-u", "x"], ["-G", "x"], ["-b", "x"]] {
+            assert_eq!(made(&bad), Err(100), "{bad:?}");
+        }
+    }
+}

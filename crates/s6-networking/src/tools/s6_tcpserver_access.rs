@@ -1,0 +1,300 @@
+//! `s6-tcpserver-access`: goes on to a program if the rules let the client in, and tells it names.
+
+use crate::ident::{Answer, ask};
+use crate::{address, peers};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::sockopt;
+use rustix::stdio::stdout;
+use s6::access_rules::{Grant, Rules, Verdict};
+use s6_dns::failure::Failure;
+use s6_dns::hosts::Hosts;
+use s6_dns::resolver::{Families, Resolver};
+use std::net::{IpAddr, SocketAddr};
+use tool::clock::{self, Moment};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-tcpserver-access",
+    summary: "run a program if rules let the client of a TCP socket in",
+    operands: "prog...",
+    options: &[
+        Opt::value(
+            'v',
+            "verbosity",
+            "0: errors, 1: also warnings and who is let in (default), 2: also who isn't, 3: also why look-ups failed",
+        ),
+        Opt::flag('W', "go on if a look-up fails (default)"),
+        Opt::flag('w', "drop the connection if a look-up fails"),
+        Opt::flag('D', "send each write at once (TCP_NODELAY)"),
+        Opt::flag('d', "let the system collect small writes (default)"),
+        Opt::flag('H', "look no names up"),
+        Opt::flag('h', "look into /etc/hosts before the DNS"),
+        Opt::flag('R', "don't ask the client who it is (default)"),
+        Opt::flag('r', "ask the client who it is by IDENT"),
+        Opt::flag('P', "believe the client's name (default)"),
+        Opt::flag('p', "drop the connection if the client's name has another address"),
+        Opt::value('l', "localname", "the value of ${PROTO}LOCALHOST"),
+        Opt::value('B', "banner", "write this to the client first"),
+        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+        Opt::value('i', "dir", "the rules are in this directory"),
+        Opt::value('x', "cdb", "the rules are in this cdb"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity = options.number('v')?.unwrap_or(1);
+    let deadline = clock::deadline(options.number('t')?);
+    if call.args.first().is_none_or(Vec::is_empty) {
+        return Err(Fatal::usage());
+    }
+    let rules = Rules::open(options.get('i'), options.get('x'))?;
+    let protocol = call.env.get(b"PROTO").ok_or_else(|| Fatal::user("variable PROTO is not set"))?.to_vec();
+    let local = address::of_side(&call.env, &protocol, "LOCAL")?;
+    let remote = address::of_side(&call.env, &protocol, "REMOTE")?;
+    if options.last_of("dD") == Some('D')
+        && let Err(e) = sockopt::set_tcp_nodelay(stdout(), true)
+        && verbosity >= 1
+    {
+        call.warn(&format!("unable to set TCP_NODELAY: {}", sys::strerror(e)));
+    }
+    if let Some(banner) = options.get('B') {
+        write_banner(banner, deadline)?;
+    }
+    let check = Check {
+        call,
+        verbosity,
+        strict: options.last_of("wW") == Some('w'),
+        paranoid: options.last_of("pP") == Some('p'),
+        rules,
+        local,
+        remote,
+        deadline,
+    };
+    match check.run(&options) {
+        Ok(Some(admitted)) => {
+            if verbosity >= 1 {
+                call.info(&format!("allow pid {} ip {}", pid(), remote.ip()));
+            }
+            admit(call, &protocol, admitted)
+        }
+        Ok(None) => {
+            if verbosity >= 2 {
+                call.info(&format!("deny pid {} ip {}", pid(), remote.ip()));
+            }
+            Ok(Next::Exit(1))
+        }
+        Err(fatal) => {
+            if verbosity >= 2 {
+                call.info(&format!("deny pid {} ip {}", pid(), remote.ip()));
+            }
+            Err(fatal)
+        }
+    }
+}
+
+fn pid() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}
+
+/// Writes all of it to the client.
+fn write_banner(banner: &[u8], deadline: Option<Moment>) -> Result<(), Fatal> {
+    let mut rest = banner;
+    while !rest.is_empty() {
+        crate::socket::wait(stdout(), PollFlags::OUT, deadline).map_err(|e| timely(e, "write the banner"))?;
+        match rustix::io::write(stdout(), rest) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            done => {
+                let n = done.or_unable(|| "write the banner")?;
+                rest = rest.get(n..).unwrap_or_default();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The failure of a step: code 99 if time ran out.
+fn timely(e: Errno, to_do: &str) -> Fatal {
+    Fatal::unable(to_do, e).with_code(if e == Errno::TIMEDOUT { 99 } else { 111 })
+}
+
+/// What a client that is let in comes with.
+struct Admitted {
+    grant: Grant,
+    /// LOCALHOST, REMOTEHOST and REMOTEINFO; those without a value are removed.
+    variables: [(&'static str, Option<Vec<u8>>); 3],
+}
+
+fn admit(call: &mut Call, protocol: &[u8], admitted: Admitted) -> Outcome {
+    let mut env = call.take_env();
+    for (suffix, value) in admitted.variables {
+        let name = [protocol, suffix.as_bytes()].concat();
+        match value {
+            Some(value) => env.set(&name, &value),
+            None => env.unset(&name),
+        }
+    }
+    admitted.grant.apply(&mut env);
+    if admitted.grant.exec.is_empty() {
+        return Next::run(call.take_args(), env);
+    }
+    Next::run(vec![tool::own_file("execlineb"), b"-c".to_vec(), admitted.grant.exec], env)
+}
+
+struct Check<'a> {
+    call: &'a Call,
+    verbosity: u32,
+    /// A look-up that fails drops the connection.
+    strict: bool,
+    /// The client's name must have its address.
+    paranoid: bool,
+    rules: Option<Rules>,
+    local: SocketAddr,
+    remote: SocketAddr,
+    deadline: Option<Moment>,
+}
+
+impl Check<'_> {
+    /// Whether the client is let in, and with what; a fatal error keeps it out, too.
+    fn run(&self, options: &Options) -> Result<Option<Admitted>, Fatal> {
+        let look_up = !options.has('H') || self.paranoid;
+        let verdict = match &self.rules {
+            None => Verdict::Allow(Grant::default()),
+            Some(rules) => {
+                rules.check_ip(self.remote.ip()).or_unable(|| "check the rules for the address")?
+            }
+        };
+        let known = match verdict {
+            Verdict::Deny => return Ok(None),
+            Verdict::Unknown if !look_up => return Ok(None),
+            Verdict::Unknown => None,
+            Verdict::Allow(grant) => Some(grant),
+        };
+        let info = if options.last_of("rR") == Some('r') { self.ident()? } else { None };
+        let given = options.get('l').map(<[u8]>::to_vec);
+        let (local_name, remote_name) = match look_up {
+            false => (given, None),
+            true => match self.names(given, options.has('h'))? {
+                Some(names) => names,
+                None => return Ok(None),
+            },
+        };
+        let grant = match (known, &self.rules, &remote_name) {
+            (Some(grant), ..) => grant,
+            (None, Some(rules), Some(name)) => {
+                match rules.check_name(name).or_unable(|| "check the rules for the name")? {
+                    Verdict::Allow(grant) => grant,
+                    Verdict::Deny | Verdict::Unknown => return Ok(None),
+                }
+            }
+            (None, ..) => return Ok(None),
+        };
+        let variables = [("LOCALHOST", local_name), ("REMOTEHOST", remote_name), ("REMOTEINFO", info)];
+        Ok(Some(Admitted { grant, variables }))
+    }
+
+    /// A step failed: the end if this is strict or time has run out, else it is only told.
+    fn failed(&self, fatal: Fatal) -> Result<(), Fatal> {
+        if self.strict || fatal.code() == 99 {
+            return Err(fatal);
+        }
+        if self.verbosity >= 3 {
+            self.call.warn(fatal.message());
+        }
+        Ok(())
+    }
+
+    fn ident(&self) -> Result<Option<Vec<u8>>, Fatal> {
+        match ask(self.remote, self.local, self.deadline) {
+            Ok(Answer::User(name)) => return Ok(Some(name)),
+            Ok(Answer::Refusal(refusal)) => {
+                self.failed(Fatal::new(2, format!("the IDENT server says: {refusal}")))?;
+            }
+            Err(e) => self.failed(timely(e, "ask the IDENT server"))?,
+        }
+        Ok(None)
+    }
+
+    /// The failure of a look-up; 1 if there is no such name.
+    fn unresolved(&self, failure: Failure, what: &str) -> Result<(), Fatal> {
+        let code = match failure {
+            Failure::TimedOut => 99,
+            Failure::NoSuchName => 1,
+            _ => 111,
+        };
+        self.failed(failure.fatal(&format!("look up {what}")).with_code(code))
+    }
+
+    /// The local and the remote name; `None` if the remote one is a lie.
+    #[expect(clippy::type_complexity, reason = "two names")]
+    fn names(
+        &self,
+        given: Option<Vec<u8>>,
+        use_hosts: bool,
+    ) -> Result<Option<(Option<Vec<u8>>, Option<Vec<u8>>)>, Fatal> {
+        let ips = [self.local.ip(), self.remote.ip()];
+        let [mut local, mut remote] = match use_hosts {
+            true => self.names_in_hosts(ips)?,
+            false => [None, None],
+        };
+        if given.is_some() {
+            local = given;
+        }
+        let wanted = [local.is_none().then_some(ips[0]), remote.is_none().then_some(ips[1])];
+        if wanted == [None, None] {
+            return Ok(Some((local, remote)));
+        }
+        let resolver = match Resolver::new(&self.call.env, false) {
+            Ok(resolver) => resolver,
+            Err(fatal) => {
+                self.failed(fatal)?;
+                return Ok(Some((local, remote)));
+            }
+        };
+        let [local_found, remote_found] = peers::names(&resolver, wanted, self.deadline);
+        match local_found {
+            Ok(name) => local = local.or(name),
+            Err(failure) => self.unresolved(failure, "the local name")?,
+        }
+        match remote_found {
+            Err(failure) => self.unresolved(failure, "the client's name")?,
+            Ok(None) => {}
+            Ok(Some(name)) if !self.paranoid => remote = Some(name),
+            Ok(Some(name)) => {
+                let families = if ips[1].is_ipv4() { Families::V4 } else { Families::V6 };
+                match resolver.addresses(&name, families, false, self.deadline) {
+                    Ok(found) if found.contains(&ips[1]) => remote = Some(name),
+                    Ok(_) | Err(Failure::NoSuchName) => {
+                        if self.verbosity >= 2 {
+                            self.call.warn(&format!("{} is not {}", ips[1], diag::show(&name)));
+                        }
+                        return Ok(None);
+                    }
+                    Err(failure) => self.unresolved(failure, &diag::show(&name))?,
+                }
+            }
+        }
+        Ok(Some((local, remote)))
+    }
+
+    fn names_in_hosts(&self, ips: [IpAddr; 2]) -> Result<[Option<Vec<u8>>; 2], Fatal> {
+        let hosts = match Hosts::read() {
+            Ok(hosts) => hosts,
+            Err(fatal) => {
+                self.failed(fatal)?;
+                return Ok([None, None]);
+            }
+        };
+        let mut names = [None, None];
+        for (slot, ip) in names.iter_mut().zip(ips) {
+            match hosts.names(ip) {
+                Ok(found) => *slot = found.into_iter().next(),
+                Err(failure) => self.unresolved(failure, &format!("{ip} in the hosts file"))?,
+            }
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,94 @@
+//! `s6-tcpserverd`: accepts connections on its standard input and runs a program for each of them.
+
+use crate::socket::local_address;
+use rustix::io::Errno;
+use rustix::net::SocketAddrAny;
+use rustix::stdio::stdin;
+use s6::super_server::{self, Protocol, Settings};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use tool::{Call, Env, Fatal, Opt, OrUnable, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-tcpserverd",
+    summary: "run a program for each connection to a listening TCP socket",
+    operands: "prog...",
+    options: &[
+        Opt::flag('1', "write the port to standard output when ready"),
+        Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose"),
+        Opt::value('c', "maxconn", "so many connections at once; default 40"),
+        Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// More connections than this can't be asked for.
+const MOST: usize = 16_384;
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let verbosity = options.number('v')?.unwrap_or(1);
+    let most = options.number('c')?.unwrap_or(40).clamp(1, MOST);
+    let most_of_one = options.number('C')?.unwrap_or(40).min(most);
+    let argv = call.take_args();
+    if argv.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let local = match local_address(stdin()) {
+        Err(Errno::NOTSOCK) => return Err(Fatal::user("standard input is no socket")),
+        Err(Errno::AFNOSUPPORT) => return Err(Fatal::user("standard input is no Internet socket")),
+        done => done.or_unable(|| "look up the address of standard input")?,
+    };
+    if verbosity >= 2 {
+        call.info(&format!("bound to ip {} port {}", local.ip(), local.port()));
+    }
+    let notification = options.has('1').then(|| format!("{}\n", local.port()).into_bytes());
+    super_server::serve(call, Tcp { local }, Settings { argv, verbosity, most, most_of_one, notification })
+}
+
+/// Clients of a TCP socket, counted by address.
+struct Tcp {
+    local: SocketAddr,
+}
+
+struct Client(SocketAddr);
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ip {} port {}", self.0.ip(), self.0.port())
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Address(IpAddr);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ip {}", self.0)
+    }
+}
+
+impl Protocol for Tcp {
+    type Client = Client;
+    type Origin = Address;
+
+    fn client(&self, _: &OwnedFd, from: Option<SocketAddrAny>) -> Result<Client, (String, Errno)> {
+        let from = from.ok_or(Errno::NOTCONN).and_then(SocketAddr::try_from);
+        from.map(Client).map_err(|e| (String::from("look up the client's address"), e))
+    }
+
+    fn origin(&self, client: &Client) -> Address {
+        Address(client.0.ip())
+    }
+
+    fn describe(&self, client: &Client, number: usize, env: &mut Env) {
+        env.set(b"PROTO", b"TCP");
+        for (side, address) in [("LOCAL", self.local), ("REMOTE", client.0)] {
+            env.set(format!("TCP{side}IP").as_bytes(), address.ip().to_string().as_bytes());
+            env.set(format!("TCP{side}PORT").as_bytes(), address.port().to_string().as_bytes());
+        }
+        env.set(b"TCPCONNNUM", number.to_string().as_bytes());
+    }
+}
