@@ -8,6 +8,14 @@
 
 #[cfg_attr(test, allow(dead_code))] // the entry is not compiled into the test harness
 mod table;
+#[cfg(no_unwinder)]
+mod unwinder;
+
+/// The other binary, for `s6-overlay install`; nothing in a build without `cargo xtask`.
+#[cfg(all(setuid_program, not(test)))]
+static SETUID_PROGRAM: &[u8] = include_bytes!(env!("S6_OVERLAY_SUEXEC"));
+#[cfg(not(any(setuid_program, test)))]
+static SETUID_PROGRAM: &[u8] = &[];
 
 #[cfg(not(test))]
 use std::ffi::{c_char, c_int};
@@ -21,5 +29,6 @@ use std::ffi::{c_char, c_int};
 pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // SAFETY: the start-up code hands over `argc` valid strings.
     let argv = unsafe { sys::args::from_raw(argc, argv) };
+    overlay::commands::set_setuid_program(SETUID_PROGRAM);
     table::dispatch(argv)
 }

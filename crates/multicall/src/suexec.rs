@@ -4,6 +4,9 @@
 #![cfg_attr(not(test), no_main)]
 #![allow(unsafe_code)]
 
+#[cfg(no_unwinder)]
+mod unwinder;
+
 #[cfg(not(test))]
 use std::ffi::{c_char, c_int};
 

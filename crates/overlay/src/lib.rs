@@ -9,6 +9,7 @@ pub mod child;
 pub mod commands;
 pub mod contenv;
 mod first;
+pub mod install;
 pub mod layout;
 pub mod lifecycle;
 mod omissions;

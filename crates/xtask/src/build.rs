@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::arch::{self, Arch};
 use crate::command::run as run_command;
 use crate::musl::{self, Std};
 use crate::{Failure, Outcome, elf, workspace};
@@ -21,6 +22,9 @@ pub struct Args {
     /// Fail where no musl standard library can be had, instead of a build with glibc.
     #[arg(long, conflicts_with = "dev")]
     strict: bool,
+    /// Build for this architecture, by any of its names, instead of this machine's; always with musl.
+    #[arg(long, value_name = "NAME", value_parser = arch::named, conflicts_with = "dev")]
+    arch: Option<&'static Arch>,
 }
 
 /// What to build.
@@ -41,40 +45,48 @@ pub struct Program {
     pub path: PathBuf,
     /// The setuid program beside it.
     pub setuid: PathBuf,
+    /// What it runs on.
+    pub arch: &'static Arch,
     /// Whether it may be released.
     pub releasable: bool,
 }
 
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
-    let flavour = match args {
-        Args { dev: true, .. } => Flavour::Dev,
-        Args { strict: true, .. } => Flavour::Strict,
-        Args { .. } => Flavour::Release,
-    };
-    let program = build(flavour)?;
+    let program = build(flavour(args.dev, args.strict), args.arch)?;
     let size = fs::metadata(&program.path).map_or(0, |m| m.len());
     let remark = if program.releasable { "" } else { ", not for release" };
     println!("{}: {size} bytes, static{remark}", workspace::shown(&program.path));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the program and makes sure that it is what it should be.
-pub fn build(flavour: Flavour) -> Result<Program, Failure> {
-    if flavour == Flavour::Dev {
-        return with_glibc("dev");
+/// What the options `--dev` and `--strict` ask for.
+pub fn flavour(dev: bool, strict: bool) -> Flavour {
+    match (dev, strict) {
+        (true, _) => Flavour::Dev,
+        (_, true) => Flavour::Strict,
+        _ => Flavour::Release,
     }
-    let std = match musl::find() {
+}
+
+/// Builds the program and makes sure that it is what it should be.
+pub fn build(flavour: Flavour, arch: Option<&'static Arch>) -> Result<Program, Failure> {
+    let host = Arch::host()?;
+    let arch = arch.unwrap_or(host);
+    if flavour == Flavour::Dev {
+        return with_glibc("dev", host);
+    }
+    let std = match musl::find(arch) {
         Ok(std) => std,
-        Err(why) if flavour == Flavour::Release => {
+        Err(why) if flavour == Flavour::Release && arch == host => {
             eprintln!("xtask: {why}");
             eprintln!("xtask: warning: building with glibc instead; the result is not for release");
-            return with_glibc("release");
+            return with_glibc("release", host);
         }
         Err(why) => return Err(why),
     };
-    let path = with_musl(&std)?;
-    let program = Program { setuid: beside(&path), path, releasable: true };
+    let target = workspace::target();
+    let program = with_musl(&std, arch, &Place { top: workspace::top(), target: target.join("ship") })?;
     for path in [&program.path, &program.setuid] {
         let file = fs::read(path).map_err(Failure::unable("read", path))?;
         let kind = elf::inspect(&file);
@@ -88,40 +100,68 @@ pub fn build(flavour: Flavour) -> Result<Program, Failure> {
     Ok(program)
 }
 
-fn with_musl(std: &Std) -> Result<PathBuf, Failure> {
-    // Its own target directory: another compiler in the same one would throw away what daily work compiled.
-    let directory = workspace::target().join("ship");
+/// Where sources are and where what is built from them goes.
+pub struct Place {
+    /// The top of the workspace.
+    pub top: PathBuf,
+    /// Its own target directory: another compiler in the same one would throw away what daily work compiled.
+    pub target: PathBuf,
+}
+
+/// Builds for release: the bytes depend on the sources and the compiler only, wherever `place` is.
+pub fn with_musl(std: &Std, arch: &'static Arch, place: &Place) -> Result<Program, Failure> {
     // A panic aborts: nothing ever reads unwind tables, a sixth of the program.
     let flags = ["-Crelocation-model=static", "-Ctarget-feature=+crt-static", "-Cforce-unwind-tables=no"];
     let mut flags = flags.map(str::to_owned).to_vec();
-    flags.extend(remapped_paths());
-    let mut cargo = cargo(&musl::target(), "release");
-    cargo.arg("--target-dir").arg(&directory);
+    // 64-bit time on 32-bit machines.
+    flags.push("--cfg=libc_unstable_musl_v1_2".to_owned());
+    flags.extend(remapped_paths(&place.top));
     if let Std::Built(debian) = std {
-        eprintln!("xtask: building with musl and std {} from Debian's packages", debian.version);
-        debian.set_up(&mut cargo);
+        eprintln!(
+            "xtask: building for {} with musl and std {} from Debian's packages",
+            arch.name, debian.version
+        );
         flags.extend(debian.flags());
     }
-    finish(cargo, &flags)?;
-    Ok(directory.join(musl::target()).join("release/s6-overlay"))
+    let folder = place.target.join(arch.target).join("release");
+    compile(&flags, &folder, arch, true, || {
+        let mut cargo = cargo(&place.top, arch.target, "release");
+        cargo.arg("--target-dir").arg(&place.target);
+        if let Std::Built(debian) = std {
+            debian.set_up(&mut cargo);
+        }
+        cargo
+    })
 }
 
-/// The setuid program, which is built together with the other one.
-fn beside(program: &Path) -> PathBuf {
-    program.with_file_name("s6-overlay-suexec")
-}
-
-fn with_glibc(profile: &str) -> Result<Program, Failure> {
+fn with_glibc(profile: &str, host: &'static Arch) -> Result<Program, Failure> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-    finish(cargo(&target, profile), &["-Ctarget-feature=+crt-static".to_owned()])?;
     let folder = if profile == "dev" { "debug" } else { profile };
-    let path = workspace::target().join(target).join(folder).join("s6-overlay");
-    Ok(Program { setuid: beside(&path), path, releasable: false })
+    let folder = workspace::target().join(&target).join(folder);
+    let flags = ["-Ctarget-feature=+crt-static".to_owned()];
+    compile(&flags, &folder, host, false, || cargo(&workspace::top(), &target, profile))
 }
 
-fn cargo(target: &str, profile: &str) -> Command {
+/// Compiles the setuid program, and then the program, which holds a copy of it for `s6-overlay install`.
+fn compile(
+    flags: &[String],
+    folder: &Path,
+    arch: &'static Arch,
+    releasable: bool,
+    cargo: impl Fn() -> Command,
+) -> Result<Program, Failure> {
+    let [setuid, program] = ["s6-overlay-suexec", "s6-overlay"];
+    for name in [setuid, program] {
+        let mut cargo = cargo();
+        cargo.arg("--bin").arg(name).env("S6_OVERLAY_SUEXEC", folder.join(setuid));
+        finish(cargo, flags)?;
+    }
+    Ok(Program { path: folder.join(program), setuid: folder.join(setuid), arch, releasable })
+}
+
+fn cargo(top: &Path, target: &str, profile: &str) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace::top());
+    cargo.current_dir(top);
     cargo.args(["build", "--quiet", "--package=multicall", "--target", target, "--profile", profile]);
     cargo
 }
@@ -133,11 +173,11 @@ fn finish(mut cargo: Command, flags: &[String]) -> Result<(), Failure> {
 }
 
 /// Options that keep this machine's directories out of the program: panic messages name source files.
-fn remapped_paths() -> Vec<String> {
+fn remapped_paths(top: &Path) -> Vec<String> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-    let mut from = vec![(workspace::top(), "")];
+    let mut from = vec![(top.to_path_buf(), "")];
     from.extend(home.map(|home| (home, "cargo")));
     from.iter().map(|(path, to)| format!("--remap-path-prefix={}={to}", path.display())).collect()
 }

@@ -4,11 +4,11 @@
 //! the address; what each holds says the crate `installation`.
 
 use std::collections::BTreeSet;
-use std::env::consts::ARCH;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use flate2::write::GzEncoder;
@@ -16,9 +16,10 @@ use installation::{Entry, Names, Part};
 use lzma_rust2::{LzmaOptions, XzOptions, XzWriter};
 use sha2::{Digest, Sha256};
 
+use crate::arch::{self, Arch};
 use crate::build::{self, Flavour, Program};
 use crate::tree::{Node, Tree};
-use crate::{Failure, Outcome, command, workspace};
+use crate::{Failure, Outcome, command, reproduce, workspace};
 
 /// The most that the architecture's tarball may take as `.tar.xz`, in bytes.
 const MOST_PACKED: usize = 600_000;
@@ -34,59 +35,85 @@ pub struct Args {
     /// Make only the tree, with a quickly built program
     #[arg(long)]
     dev: bool,
-    /// Fail where no musl standard library can be had, instead of a build with glibc
+    /// Fail where no musl standard library can be had, instead of a build with glibc, and where a tarball is over its
+    /// budget
     #[arg(long, conflicts_with = "dev")]
     strict: bool,
+    /// Make the release for this architecture, by any of its names, instead of this machine's; its tree is `root-NAME`
+    #[arg(long, value_name = "NAME", value_parser = arch::named, conflicts_with = "dev")]
+    arch: Option<&'static Arch>,
+    /// Build once more in another folder, and fail if the programs aren't the same byte for byte
+    #[arg(long, conflicts_with = "dev")]
+    reproduce: bool,
 }
 
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
     let out = args.out.unwrap_or_else(|| workspace::target().join("dist"));
-    let flavour = match (args.dev, args.strict) {
-        (true, _) => Flavour::Dev,
-        (_, true) => Flavour::Strict,
-        _ => Flavour::Release,
-    };
-    let (program, parts) = lay_root(flavour, &out)?;
-    println!("{}", workspace::shown(&out.join("root")));
+    let flavour = build::flavour(args.dev, args.strict);
+    let (program, parts, root) = lay_root(flavour, args.arch, &out)?;
+    println!("{}", workspace::shown(&root));
     if flavour == Flavour::Dev {
         return Ok(ExitCode::SUCCESS);
     }
+    let arch = program.arch;
     let mut packed_arch = 0;
-    for (name, tree) in parts.tarballs() {
+    for (name, tree) in parts.tarballs(arch) {
         let tar = tree.tar().map_err(|e| Failure(format!("unable to make {name}: {e}")))?;
-        let publish = |kind: &str, compressed: io::Result<Vec<u8>>| {
+        let mut sizes = Vec::new();
+        for (kind, compressed) in [("xz", xz(&tar)), ("gz", gz(&tar))] {
             let compressed = compressed.map_err(|e| Failure(format!("unable to compress {name}: {e}")))?;
-            publish(&out, &format!("{name}.tar.{kind}"), &compressed)?;
-            Ok(compressed.len())
-        };
-        let (packed, gzipped) = (publish("xz", xz(&tar))?, publish("gz", gz(&tar))?);
-        if name == arch_tarball() {
+            let suffix = format!(".tar.{kind}");
+            publish(&out, &name, &suffix, &compressed)?;
+            if name == arch_file(arch.name) {
+                publish_aliases(arch, &out, &suffix, &compressed)?;
+            }
+            sizes.push(compressed.len());
+        }
+        let [packed, gzipped] = sizes[..] else { continue };
+        if name == arch_file(arch.name) {
             packed_arch = packed;
         }
         println!("{name}: {} bytes unpacked, {packed} as .tar.xz, {gzipped} as .tar.gz", tree.size());
     }
-    within_budget(packed_arch, parts.arch.size(), program.releasable)?;
+    publish_program(&program, &out)?;
+    let verdict = within_budget(arch, packed_arch, parts.arch.size());
+    if args.reproduce {
+        reproduce::check(&program)?;
+    }
+    match verdict {
+        Err(why) if args.strict && program.releasable => return Err(why),
+        Err(why) => eprintln!("xtask: warning: {why}"),
+        Ok(text) => println!("{text}"),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Builds the program and gives the tree that boots, `target/dist/root`, without packing anything.
 pub fn root() -> Result<PathBuf, Failure> {
     let out = workspace::target().join("dist");
-    lay_root(Flavour::Release, &out)?;
-    Ok(out.join("root"))
+    let (_, _, root) = lay_root(Flavour::Release, None, &out)?;
+    Ok(root)
 }
 
-fn lay_root(flavour: Flavour, out: &Path) -> Result<(Program, Parts), Failure> {
-    let program = build::build(flavour)?;
+fn lay_root(
+    flavour: Flavour,
+    arch: Option<&'static Arch>,
+    out: &Path,
+) -> Result<(Program, Parts, PathBuf), Failure> {
+    let program = build::build(flavour, arch)?;
     let parts = Parts::new(&program)?;
     fs::create_dir_all(out).map_err(Failure::unable("create", out))?;
     // Tests and people may start this at the same time.  The lock goes with the file.
     let place = out.join(".lock");
     let turn = fs::File::create(&place).and_then(|file| file.lock().map(|()| file));
     let _turn = turn.map_err(Failure::unable("lock", &place))?;
-    replace(&parts.root(), &out.join("root"))?;
-    Ok((program, parts))
+    let root = match program.arch.is_host() {
+        true => out.join("root"),
+        false => out.join(format!("root-{}", program.arch.name)),
+    };
+    replace(&parts.root(), &root)?;
+    Ok((program, parts, root))
 }
 
 /// What the tarballs hold.
@@ -102,7 +129,7 @@ struct Parts {
 impl Parts {
     fn new(program: &Program) -> Result<Self, Failure> {
         let names = Names::all().map_err(Failure)?;
-        let known = known(&program.path)?;
+        let known = known(program)?;
         let missing = names.commands().filter(|name| !known.contains(*name)).count();
         if missing > 0 {
             println!("{missing} of {} commands are not in the program yet", names.commands().count());
@@ -113,10 +140,10 @@ impl Parts {
     }
 
     /// The tarballs by name.
-    fn tarballs(&self) -> [(String, &Tree); 5] {
+    fn tarballs(&self, arch: &Arch) -> [(String, &Tree); 5] {
         [
             ("s6-overlay-noarch".into(), &self.noarch),
-            (arch_tarball(), &self.arch),
+            (arch_file(arch.name), &self.arch),
             ("s6-overlay-symlinks-noarch".into(), &self.symlinks_noarch),
             ("s6-overlay-symlinks-arch".into(), &self.symlinks_arch),
             ("syslogd-overlay-noarch".into(), &self.syslogd),
@@ -133,8 +160,9 @@ impl Parts {
     }
 }
 
-fn arch_tarball() -> String {
-    format!("s6-overlay-{ARCH}")
+/// What an architecture's files are called, without the ends of their names.
+fn arch_file(name: &str) -> String {
+    format!("s6-overlay-{name}")
 }
 
 /// What was built.
@@ -169,8 +197,11 @@ fn lay_out(entries: Vec<Entry>, executables: &Executables) -> Parts {
 }
 
 /// The names that the program itself says it has.
-fn known(program: &Path) -> Result<BTreeSet<String>, Failure> {
-    Ok(command::capture(Command::new(program).arg("--list"))?.lines().map(str::to_owned).collect())
+fn known(program: &Program) -> Result<BTreeSet<String>, Failure> {
+    Ok(command::capture(program.arch.command(&program.path)?.arg("--list"))?
+        .lines()
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Puts `tree` in the place of what is at `path`; what is the same already stays, since containers may run on it.
@@ -195,13 +226,49 @@ fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Writes a release file and the `.sha256` file that `sha256sum -c` takes.
-fn publish(out: &Path, name: &str, content: &[u8]) -> Result<(), Failure> {
-    let path = out.join(name);
+/// Writes a release file, `NAME` and `suffix`, and the `.sha256` file that `sha256sum -c` takes.
+fn publish(out: &Path, name: &str, suffix: &str, content: &[u8]) -> Result<PathBuf, Failure> {
+    let path = out.join(format!("{name}{suffix}"));
+    // Another name for the same file may be there: it isn't to change.
+    remove_file(&path)?;
     fs::write(&path, content).map_err(Failure::unable("write", &path))?;
+    write_digest(out, &format!("{name}{suffix}"), content)?;
+    Ok(path)
+}
+
+/// Gives a release file of `arch`, whose content this is, its names as others know the architecture: files of their own
+/// for whoever uploads them, though they take no room here.
+fn publish_aliases(arch: &Arch, out: &Path, suffix: &str, content: &[u8]) -> Result<(), Failure> {
+    let path = out.join(format!("{}{suffix}", arch_file(arch.name)));
+    for alias in arch.aliases {
+        let name = format!("{}{suffix}", arch_file(alias));
+        remove_file(&out.join(&name))?;
+        fs::hard_link(&path, out.join(&name)).map_err(Failure::unable("link", &path))?;
+        write_digest(out, &name, content)?;
+    }
+    Ok(())
+}
+
+/// The program alone, which can install itself.
+fn publish_program(program: &Program, out: &Path) -> Result<(), Failure> {
+    let content = fs::read(&program.path).map_err(Failure::unable("read", &program.path))?;
+    let path = publish(out, &arch_file(program.arch.name), "", &content)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(Failure::unable("chmod", &path))?;
+    publish_aliases(program.arch, out, "", &content)
+}
+
+fn write_digest(out: &Path, name: &str, content: &[u8]) -> Result<(), Failure> {
     let digest: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
     let path = out.join(format!("{name}.sha256"));
     fs::write(&path, format!("{digest}  {name}\n")).map_err(Failure::unable("write", &path))
+}
+
+/// Removes a file, if it is there.
+fn remove_file(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Failure::unable("remove", path)(e)),
+        _ => Ok(()),
+    }
 }
 
 fn xz(tar: &[u8]) -> io::Result<Vec<u8>> {
@@ -220,23 +287,19 @@ fn gz(tar: &[u8]) -> io::Result<Vec<u8>> {
     writer.finish()
 }
 
-/// Holds the architecture's tarball against its budget; a build that isn't for release has none.
-fn within_budget(packed: usize, unpacked: usize, releasable: bool) -> Result<(), Failure> {
+/// Holds the architecture's tarball against its budget.
+fn within_budget(arch: &Arch, packed: usize, unpacked: usize) -> Result<String, Failure> {
     let verdict = format!(
         "{}: {packed} bytes of at most {MOST_PACKED} packed, {unpacked} of at most {MOST_UNPACKED} unpacked",
-        arch_tarball()
+        arch_file(arch.name)
     );
-    if releasable && (packed > MOST_PACKED || unpacked > MOST_UNPACKED) {
-        return Err(Failure(format!("over budget: {verdict}")));
-    }
-    println!("{verdict}");
-    Ok(())
+    let fits = packed <= MOST_PACKED && unpacked <= MOST_UNPACKED;
+    if fits { Ok(verdict) } else { Err(Failure(format!("over budget: {verdict}"))) }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::os::unix::fs::PermissionsExt;
 
     use lzma_rust2::XzReader;
 
@@ -305,10 +368,30 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_binds_releases_only() {
-        assert!(within_budget(MOST_PACKED, MOST_UNPACKED, true).is_ok());
-        assert!(within_budget(MOST_PACKED + 1, 0, true).is_err());
-        assert!(within_budget(0, MOST_UNPACKED + 1, true).is_err());
-        assert!(within_budget(0, MOST_UNPACKED + 1, false).is_ok());
+    fn the_budget_has_both_sizes() {
+        let arch = arch::named("amd64").unwrap();
+        assert!(within_budget(arch, MOST_PACKED, MOST_UNPACKED).is_ok());
+        for (packed, unpacked) in [(MOST_PACKED + 1, 0), (0, MOST_UNPACKED + 1)] {
+            let why = within_budget(arch, packed, unpacked).unwrap_err().0;
+            assert!(why.starts_with("over budget: s6-overlay-x86_64: "), "{why}");
+        }
+    }
+
+    #[test]
+    fn every_name_of_a_file_has_its_digest_and_is_a_file_of_its_own() {
+        let out = tempfile::tempdir().unwrap();
+        let arch = arch::named("armhf").unwrap();
+        for content in [&b"old"[..], b"new"] {
+            publish(out.path(), "s6-overlay-armhf", ".tar.xz", content).unwrap();
+            publish_aliases(arch, out.path(), ".tar.xz", content).unwrap();
+        }
+        for name in ["s6-overlay-armhf.tar.xz", "s6-overlay-arm.tar.xz", "s6-overlay-armv7.tar.xz"] {
+            let path = out.path().join(name);
+            assert!(fs::symlink_metadata(&path).unwrap().is_file());
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+            let digest = fs::read_to_string(out.path().join(format!("{name}.sha256"))).unwrap();
+            let expected = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437";
+            assert_eq!(digest, format!("{expected}  {name}\n"));
+        }
     }
 }

@@ -16,14 +16,16 @@ pub struct Kind {
     pub fixed_address: bool,
 }
 
-/// Reads the headers of a 64-bit little-endian ELF file; `None` if it isn't one, or is cut short.
+/// Reads the headers of a little-endian ELF file, 32-bit or 64-bit; `None` if it isn't one, or is cut short.
 pub fn inspect(file: &[u8]) -> Option<Kind> {
-    if file.get(..6)? != b"\x7fELF\x02\x01" {
-        return None;
-    }
-    let table = usize::try_from(u64::from_le_bytes(bytes(file, 0x20)?)).ok()?;
-    let size = usize::from(u16::from_le_bytes(bytes(file, 0x36)?));
-    let count = usize::from(u16::from_le_bytes(bytes(file, 0x38)?));
+    // Where the table of program headers is, and the places of their size and number in the file's header.
+    let (table, size, count) = match file.get(..6)? {
+        b"\x7fELF\x01\x01" => (usize::try_from(u32::from_le_bytes(bytes(file, 0x1c)?)).ok()?, 0x2a, 0x2c),
+        b"\x7fELF\x02\x01" => (usize::try_from(u64::from_le_bytes(bytes(file, 0x20)?)).ok()?, 0x36, 0x38),
+        _ => return None,
+    };
+    let size = usize::from(u16::from_le_bytes(bytes(file, size)?));
+    let count = usize::from(u16::from_le_bytes(bytes(file, count)?));
     let types = (0..count)
         .map(|i| Some(u32::from_le_bytes(bytes(file, table.checked_add(i.checked_mul(size)?)?)?)))
         .collect::<Option<Vec<u32>>>()?;
@@ -64,6 +66,16 @@ mod tests {
         assert_eq!(inspect(&elf(3, &[1, 2])), Some(pie));
         let dynamic = Kind { without_interpreter: false, fixed_address: false };
         assert_eq!(inspect(&elf(2, &[3, 2, 1])), Some(dynamic));
+    }
+
+    #[test]
+    fn the_32_bit_header_is_shorter() {
+        let mut file = vec![0; 0x34 + 2 * 32];
+        file[..6].copy_from_slice(b"\x7fELF\x01\x01");
+        (file[0x10], file[0x1c], file[0x2a], file[0x2c]) = (2, 0x34, 32, 2);
+        assert_eq!(inspect(&file), Some(Kind { without_interpreter: true, fixed_address: true }));
+        file[0x34 + 32] = 3;
+        assert_eq!(inspect(&file), Some(Kind { without_interpreter: false, fixed_address: true }));
     }
 
     #[test]

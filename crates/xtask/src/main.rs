@@ -7,6 +7,7 @@
     reason = "a front end for people: standard output is its job"
 )]
 
+mod arch;
 mod bench;
 mod build;
 mod command;
@@ -15,6 +16,7 @@ mod elf;
 mod musl;
 mod ratchet;
 mod relay;
+mod reproduce;
 mod run;
 mod tidy;
 mod tree;

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::arch::{Arch, Musl};
 use crate::command::{capture, run};
 use crate::{Failure, workspace};
 
@@ -20,16 +21,11 @@ const RUSTC: &str = "/usr/bin/rustc";
 const OLDEST: (u32, u32) = (1, 95);
 /// What musl brings for the linker.
 const OBJECTS: &[&str] = &["crt1.o", "crti.o", "crtn.o", "rcrt1.o", "libc.a"];
-
-/// The source of the unwinder's stand-in.  The program aborts on a panic, so nothing ever unwinds; only the
-/// backtrace in the panic message asks, and is told that the stack ends here (5 is `_URC_END_OF_STACK`).
-const UNWINDER: &str = r##"#![no_std]
-#[unsafe(no_mangle)] pub extern "C" fn _Unwind_Backtrace() -> usize { 5 }
-#[unsafe(no_mangle)] pub extern "C" fn _Unwind_GetIP() -> usize { 0 }
-#[unsafe(no_mangle)] pub extern "C" fn _Unwind_GetIPInfo() -> usize { 0 }
-#[unsafe(no_mangle)] pub extern "C" fn _Unwind_GetCFA() -> usize { 0 }
-#[unsafe(no_mangle)] pub extern "C" fn _Unwind_FindEnclosingFunction() -> usize { 0 }
-"##;
+/// What the linker wants besides, and what stands in: files that hold nothing, as an empty linker script and an empty
+/// archive.  The program aborts on a panic, so nothing ever unwinds; the few functions of an unwinder that the panic
+/// message asks for are in the crate `multicall`.
+const STAND_INS: &[(&str, &str)] =
+    &[("crtbegin.o", "/* nothing */"), ("crtend.o", "/* nothing */"), ("libunwind.a", "!<arch>\n")];
 
 /// A way to compile for musl.
 pub enum Std {
@@ -48,21 +44,17 @@ pub struct FromDebian {
     objects: PathBuf,
 }
 
-/// The name of the target for this machine's architecture.
-pub fn target() -> String {
-    format!("{}-unknown-linux-musl", std::env::consts::ARCH)
-}
-
 /// Finds the standard library, or gets what it is built from, and says what it installs.
-pub fn find() -> Result<Std, Failure> {
-    let libraries = capture(Command::new("rustc").args(["--print", "target-libdir", "--target", &target()]))?;
+pub fn find(arch: &Arch) -> Result<Std, Failure> {
+    let libraries =
+        capture(Command::new("rustc").args(["--print", "target-libdir", "--target", arch.target]))?;
     if Path::new(&libraries).is_dir() {
         return Ok(Std::Installed);
     }
     let (version, library) = match sources() {
         Some(found) => found,
         None => {
-            install()?;
+            install(arch)?;
             sources().ok_or_else(|| {
                 Failure(format!(
                     "{RUSTC} {}.{} or newer with its library's sources is not in these packages",
@@ -77,17 +69,19 @@ pub fn find() -> Result<Std, Failure> {
     if !linker.exists() {
         return Err(Failure(format!("the toolchain has no linker {}", linker.display())));
     }
-    let objects = objects(&version)?;
+    let objects = objects(arch)?;
     Ok(Std::Built(FromDebian { version, library, linker, objects }))
 }
 
 impl FromDebian {
-    /// Makes `cargo`, a `cargo build` for [`target`], build the standard library too, with Debian's compiler.
+    /// Makes `cargo`, a `cargo build` for a target of musl, build the standard library too, with Debian's compiler.
     pub fn set_up(&self, cargo: &mut Command) {
         // What cargo itself is tested with: sources that are not in the toolchain.
         cargo.env("__CARGO_TESTS_ONLY_SRC_ROOT", &self.library);
         // The build of std is an unstable option; the compiler is still a stable release.
         cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTC", RUSTC);
+        // For the libc crate of std: 64-bit time on 32-bit machines.
+        cargo.env("RUST_LIBC_UNSTABLE_MUSL_V1_2_3", "1");
         cargo.args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"]);
     }
 
@@ -98,17 +92,18 @@ impl FromDebian {
             option("linker", &self.linker),
             "-Clinker-flavor=ld.lld".into(),
             "-Clink-self-contained=yes".into(),
+            "--cfg=no_unwinder".into(),
             format!("-Lnative={}", self.objects.display()),
         ]
     }
 }
 
-/// Version and library sources of Debian's compiler, if it is there and new enough and musl is there too.
+/// Version and library sources of Debian's compiler, if it is there and new enough.
 fn sources() -> Option<(String, PathBuf)> {
     let version = Path::new(RUSTC).exists().then(|| capture(Command::new(RUSTC).arg("--version")).ok())??;
     let version = version_of(&version).filter(|v| is_new_enough(v))?.to_owned();
     let library = PathBuf::from(format!("/usr/src/rustc-{version}/library"));
-    (library.is_dir() && musl_libraries().join("libc.a").exists()).then_some((version, library))
+    library.is_dir().then_some((version, library))
 }
 
 /// The version in what `rustc --version` prints.
@@ -121,24 +116,19 @@ fn is_new_enough(version: &str) -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= OLDEST
 }
 
-/// Where Debian's musl-dev has its C library.
-fn musl_libraries() -> PathBuf {
-    PathBuf::from(format!("/usr/lib/{}-linux-musl", std::env::consts::ARCH))
-}
-
 /// Installs [`PACKAGES`].
-fn install() -> Result<(), Failure> {
+fn install(arch: &Arch) -> Result<(), Failure> {
     let wanted = PACKAGES.join(" ");
     if !Path::new("/usr/bin/apt-get").exists() {
         return Err(Failure(format!(
             "no musl standard library: run `rustup target add {}` (without rustup: on Debian, install {wanted})",
-            target()
+            arch.target
         )));
     }
     if !rustix::process::geteuid().is_root() {
         return Err(Failure(format!(
             "no musl standard library: run `rustup target add {}`, or as root `apt-get install {wanted}`",
-            target()
+            arch.target
         )));
     }
     eprintln!("xtask: the musl target is not installed; installing Debian's {wanted} to build it from");
@@ -151,35 +141,127 @@ fn install() -> Result<(), Failure> {
     run(apt().args(["install", "-y", "--no-install-recommends"]).args(PACKAGES))
 }
 
-/// The folder with what the linker wants besides the standard library, made if it isn't there for `version`.
-fn objects(version: &str) -> Result<PathBuf, Failure> {
-    let dir = workspace::target().join("musl-objects").join(version);
-    let done = dir.join("libunwind.a");
-    if done.exists() {
+/// The folder with what the linker wants besides the standard library, made if it isn't there.
+fn objects(arch: &Arch) -> Result<PathBuf, Failure> {
+    let dir = workspace::target().join("musl").join(arch.name);
+    if dir.is_dir() {
         return Ok(dir);
     }
-    fs::create_dir_all(&dir).map_err(Failure::unable("write", &dir))?;
-    for name in OBJECTS {
-        let from = musl_libraries().join(name);
-        fs::copy(&from, dir.join(name)).map_err(Failure::unable("write", &dir.join(name)))?;
-    }
-    let compile = |source: &str, options: &[&str], to: &Path| {
-        let file = dir.join("source.rs");
-        fs::write(&file, source).map_err(Failure::unable("write", &file))?;
-        run(Command::new(RUSTC)
-            .args(["--edition=2024", "-O", "-Cpanic=abort"])
-            .args(options)
-            .arg("-o")
-            .args([to, &file]))
+    let libraries = match &arch.musl {
+        Musl::Package { debian, folder } => package(debian, folder, arch)?,
+        Musl::Source { compiler, package } => compiled(compiler, package, arch)?,
     };
-    for name in ["crtbegin.o", "crtend.o"] {
-        compile("#![no_std]", &["--crate-type=lib", "--emit=obj", "--crate-name=empty"], &dir.join(name))?;
+    // Tests and people may start this at the same time.
+    let fresh = dir.with_extension(std::process::id().to_string());
+    fs::create_dir_all(&fresh).map_err(Failure::unable("create", &fresh))?;
+    for name in OBJECTS {
+        fs::copy(libraries.join(name), fresh.join(name))
+            .map_err(Failure::unable("copy", &libraries.join(name)))?;
     }
-    // An rlib is an archive of objects as the linker wants it: no `ar` is needed.
-    let archive = dir.join("unwind.new");
-    compile(UNWINDER, &["--crate-type=rlib", "--crate-name=unwind", "-Crelocation-model=static"], &archive)?;
-    fs::rename(&archive, &done).map_err(Failure::unable("write", &done))?;
-    Ok(dir)
+    for (name, content) in STAND_INS {
+        fs::write(fresh.join(name), content).map_err(Failure::unable("write", &fresh.join(name)))?;
+    }
+    match fs::rename(&fresh, &dir) {
+        Err(why) if !dir.is_dir() => Err(Failure::unable("rename", &fresh)(why)),
+        _ => Ok(dir),
+    }
+}
+
+/// Where musl-dev of that architecture is unpacked: on this machine, or else below the target directory.
+fn package(debian: &str, folder: &str, arch: &Arch) -> Result<PathBuf, Failure> {
+    let installed = Path::new("/usr/lib").join(folder);
+    if installed.join("libc.a").exists() {
+        return Ok(installed);
+    }
+    eprintln!("xtask: fetching Debian's musl-dev for {debian}; nothing is installed");
+    let apt = PrivateApt::new(arch, debian)?;
+    run(apt.command()?.args(["download", "musl-dev"]))?;
+    let package = fs::read_dir(&apt.dir)
+        .map_err(Failure::unable("read", &apt.dir))?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|e| e == "deb"));
+    let package = package.ok_or_else(|| Failure("apt-get download brought no package".into()))?;
+    let tree = apt.dir.join("tree");
+    run(Command::new("dpkg-deb").arg("-x").args([&package, &tree]))?;
+    Ok(tree.join("usr/lib").join(folder))
+}
+
+/// musl compiled from Debian's sources: the folder that it is in.
+fn compiled(compiler: &str, package: &str, arch: &Arch) -> Result<PathBuf, Failure> {
+    if !Path::new("/usr/bin").join(compiler).exists() {
+        return Err(Failure(format!(
+            "no {compiler}: apt-get install --no-install-recommends make {package}"
+        )));
+    }
+    eprintln!("xtask: fetching and compiling Debian's sources of musl");
+    let apt = PrivateApt::new(arch, "amd64")?;
+    run(apt.command()?.args(["source", "--only-source", "musl"]))?;
+    let source = fs::read_dir(&apt.dir)
+        .map_err(Failure::unable("read", &apt.dir))?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.join("configure").exists());
+    let source = source.ok_or_else(|| Failure("apt-get source brought no sources".into()))?;
+    let prefix = compiler.trim_end_matches("gcc");
+    run(Command::new("./configure").current_dir(&source).stdout(std::process::Stdio::null()).args([
+        &format!("--target={}", prefix.trim_end_matches('-')),
+        &format!("CROSS_COMPILE={prefix}"),
+        "--disable-shared",
+    ]))?;
+    let objects = OBJECTS.iter().map(|name| format!("lib/{name}"));
+    run(Command::new("make").current_dir(&source).args(["-s", "-j2"]).args(objects))?;
+    Ok(source.join("lib"))
+}
+
+/// apt with lists of its own: for packages of another architecture or sources, without a change to this machine.
+struct PrivateApt {
+    dir: PathBuf,
+    debian: String,
+}
+
+impl PrivateApt {
+    /// Makes the directories and fetches the lists.
+    fn new(arch: &Arch, debian: &str) -> Result<Self, Failure> {
+        let dir = workspace::target().join("musl").join(format!("{}.apt", arch.name));
+        let apt = Self { dir, debian: debian.to_owned() };
+        for below in ["state/lists/partial", "cache/archives/partial"] {
+            let below = apt.dir.join(below);
+            fs::create_dir_all(&below).map_err(Failure::unable("create", &below))?;
+        }
+        let targets = ["indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT)", "Created-By: Packages"];
+        let sources = capture(Command::new("apt-get").args(targets))?;
+        let list = apt.dir.join("sources.list");
+        fs::write(&list, sources_list(&sources)).map_err(Failure::unable("write", &list))?;
+        run(apt.command()?.arg("update"))?;
+        Ok(apt)
+    }
+
+    fn command(&self) -> Result<Command, Failure> {
+        let dir = std::path::absolute(&self.dir).map_err(Failure::unable("find", &self.dir))?;
+        let mut apt = Command::new("apt-get");
+        apt.current_dir(&dir).stdout(std::process::Stdio::null()).arg("-q");
+        for (name, value) in [
+            ("APT::Architecture", self.debian.clone()),
+            ("APT::Architectures", self.debian.clone()),
+            ("APT::Sandbox::User", "root".into()),
+            ("Acquire::Languages", "none".into()),
+            ("Dir::State", dir.join("state").display().to_string()),
+            ("Dir::State::status", "/dev/null".into()),
+            ("Dir::Cache", dir.join("cache").display().to_string()),
+            ("Dir::Etc::sourcelist", dir.join("sources.list").display().to_string()),
+            ("Dir::Etc::sourceparts", "/dev/null".into()),
+        ] {
+            apt.arg("-o").arg(format!("{name}={value}"));
+        }
+        Ok(apt)
+    }
+}
+
+/// The lines of an apt list for what this machine's lists name, packages and sources.
+fn sources_list(targets: &str) -> String {
+    let places: std::collections::BTreeSet<&str> = targets.lines().collect();
+    places.iter().map(|place| format!("deb {place}\ndeb-src {place}\n")).collect()
 }
 
 #[cfg(test)]
@@ -193,5 +275,13 @@ mod tests {
         assert_eq!(version_of("cargo 1.96.0"), None);
         assert!(is_new_enough("1.95.0") && is_new_enough("1.100.2") && is_new_enough("2.0.0"));
         assert!(!is_new_enough("1.94.1") && !is_new_enough("nightly"));
+    }
+
+    #[test]
+    fn lists_are_for_packages_and_sources() {
+        let targets =
+            "http://deb.debian.org/debian bookworm main\nhttp://deb.debian.org/debian bookworm main\n";
+        let expected = "deb http://deb.debian.org/debian bookworm main\ndeb-src http://deb.debian.org/debian bookworm main\n";
+        assert_eq!(sources_list(targets), expected);
     }
 }

@@ -4,14 +4,16 @@
 //! (or a tool).  A subcommand is a [`Tool`] whose name is both words, which its messages begin with.
 
 mod help;
+mod install;
 
+pub use install::set_setuid_program;
 use tool::Tool;
 
 /// What the names of all subcommands begin with.
 pub const PREFIX: &str = "s6-overlay ";
 
 /// The subcommands, sorted by name.
-pub const COMMANDS: &[&Tool] = &[&help::TOOL];
+pub const COMMANDS: &[&Tool] = &[&help::TOOL, &install::TOOL];
 
 /// The subcommand of that name, such as `help`, which may also be asked for as `--help`.
 #[must_use]

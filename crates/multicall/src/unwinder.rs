@@ -1,0 +1,34 @@
+//! What a panic's message asks of an unwinder, where the build has none: `cargo xtask` sets `no_unwinder` then.
+//!
+//! The program aborts on a panic, so nothing ever unwinds.  Only the backtrace asks, and is told that the stack ends
+//! here.  The names are those of the Itanium C++ ABI.
+
+use std::ffi::c_int;
+
+/// `_URC_END_OF_STACK`
+const END_OF_STACK: c_int = 5;
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Backtrace() -> c_int {
+    END_OF_STACK
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_GetIP() -> usize {
+    0
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_GetIPInfo() -> usize {
+    0
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_GetCFA() -> usize {
+    0
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_FindEnclosingFunction() -> usize {
+    0
+}

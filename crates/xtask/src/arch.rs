@@ -1,0 +1,166 @@
+//! The architectures that releases are made for.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Failure;
+
+/// One of them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arch {
+    /// What the reference calls it in its tarballs' names.
+    pub name: &'static str,
+    /// Other names of the tarballs: what a Dockerfile makes of TARGETARCH and TARGETVARIANT, and the reference's name
+    /// for what runs there.
+    pub aliases: &'static [&'static str],
+    /// rustc's name for it.
+    pub target: &'static str,
+    /// The standard library's name for it, which is what a machine of this kind says of itself.
+    machine: &'static str,
+    /// Where musl comes from.
+    pub musl: Musl,
+    /// The end of the name of qemu's emulator.
+    qemu: &'static str,
+}
+
+/// Where the C library comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Musl {
+    /// Debian's musl-dev.
+    Package {
+        /// Debian's name for the architecture.
+        debian: &'static str,
+        /// The folder of the package below /usr/lib.
+        folder: &'static str,
+    },
+    /// Debian's sources of musl: its release has no packages for this one.
+    Source {
+        /// The C compiler, and what it puts before the names of its other tools.
+        compiler: &'static str,
+        /// The package that the compiler is in.
+        package: &'static str,
+    },
+}
+
+/// All of them, this program's home first.
+pub const ALL: &[Arch] = &[
+    Arch {
+        name: "x86_64",
+        aliases: &["amd64"],
+        target: "x86_64-unknown-linux-musl",
+        machine: "x86_64",
+        musl: Musl::Package { debian: "amd64", folder: "x86_64-linux-musl" },
+        qemu: "x86_64",
+    },
+    Arch {
+        name: "aarch64",
+        aliases: &["arm64"],
+        target: "aarch64-unknown-linux-musl",
+        machine: "aarch64",
+        musl: Musl::Package { debian: "arm64", folder: "aarch64-linux-musl" },
+        qemu: "aarch64",
+    },
+    Arch {
+        name: "armhf",
+        // The reference sends users of arm/v7 to `arm`.
+        aliases: &["arm", "armv7"],
+        target: "armv7-unknown-linux-musleabihf",
+        machine: "arm",
+        musl: Musl::Package { debian: "armhf", folder: "arm-linux-musleabihf" },
+        qemu: "arm",
+    },
+    Arch {
+        name: "i686",
+        aliases: &["386"],
+        target: "i686-unknown-linux-musl",
+        machine: "x86",
+        musl: Musl::Package { debian: "i386", folder: "i386-linux-musl" },
+        qemu: "i386",
+    },
+    Arch {
+        name: "riscv64",
+        aliases: &[],
+        target: "riscv64gc-unknown-linux-musl",
+        machine: "riscv64",
+        musl: Musl::Source { compiler: "riscv64-linux-gnu-gcc", package: "gcc-riscv64-linux-gnu" },
+        qemu: "riscv64",
+    },
+];
+
+impl Arch {
+    /// This machine's.
+    pub fn host() -> Result<&'static Self, Failure> {
+        let machine = std::env::consts::ARCH;
+        ALL.iter()
+            .find(|arch| arch.machine == machine)
+            .ok_or_else(|| Failure(format!("no release is made for {machine}")))
+    }
+
+    /// Whether this machine is of that kind.
+    pub fn is_host(&self) -> bool {
+        self.machine == std::env::consts::ARCH
+    }
+
+    /// Whether this machine runs its programs: an x86_64 one those of its 32-bit ancestor, too.
+    pub fn runs_here(&self) -> bool {
+        self.is_host() || (self.machine, std::env::consts::ARCH) == ("x86", "x86_64")
+    }
+
+    /// A command that runs `program` of this architecture on this machine, by emulation where there is no other way.
+    pub fn command(&self, program: &std::path::Path) -> Result<Command, Failure> {
+        if self.runs_here() {
+            return Ok(Command::new(program));
+        }
+        let mut command = Command::new(self.emulator()?);
+        command.arg(program);
+        Ok(command)
+    }
+
+    /// qemu's emulator of a process.
+    pub fn emulator(&self) -> Result<PathBuf, Failure> {
+        let place = PathBuf::from(format!("/usr/bin/qemu-{}-static", self.qemu));
+        match place.exists() {
+            true => Ok(place),
+            false => Err(Failure(format!("no {}: apt-get install qemu-user-static", place.display()))),
+        }
+    }
+}
+
+/// The one of that name, alias or target: for clap.
+pub fn named(name: &str) -> Result<&'static Arch, String> {
+    let of_name = |arch: &&Arch| arch.name == name || arch.target == name || arch.aliases.contains(&name);
+    ALL.iter().find(of_name).ok_or_else(|| {
+        format!("releases are made for {}", ALL.iter().map(|arch| arch.name).collect::<Vec<_>>().join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_its_architecture_and_no_name_to_two() {
+        let mut seen = std::collections::BTreeSet::new();
+        for arch in ALL {
+            for name in arch.aliases.iter().chain([&arch.name, &arch.target]) {
+                assert_eq!(named(name), Ok(arch));
+                assert!(seen.insert(*name), "{name}");
+            }
+        }
+        assert!(named("vax").unwrap_err().contains("x86_64, aarch64"));
+    }
+
+    #[test]
+    fn docker_s_platforms_have_tarballs() {
+        // TARGETARCH and TARGETVARIANT, one after the other.
+        for (platform, name) in [
+            ("amd64", "x86_64"),
+            ("arm64", "aarch64"),
+            ("armv7", "armhf"),
+            ("386", "i686"),
+            ("riscv64", "riscv64"),
+        ] {
+            assert_eq!(named(platform).unwrap().name, name);
+        }
+    }
+}
