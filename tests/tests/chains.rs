@@ -67,6 +67,15 @@ echo "code $?"
 cat /tmp/report
 "#;
 
+/// For `HOLDER` in a script: a daemon that holds two descriptors.
+const HOLDER: &str = r#"
+foreground { /bin/sh -c "
+  mkdir -p /tmp/rules/uid/0/env; cd /tmp/rules/uid/0; : >allow
+  for i in STORE_REGEX RETRIEVE_REGEX LIST GETDUMP SETDUMP; do echo >env/S6_FDHOLDER_$i; done
+  mkfifo /tmp/ready; s6-fdholder-daemon -1 -i /tmp/rules /tmp/held >/tmp/ready & read x </tmp/ready
+  s6-fdholder-store /tmp/held a </etc/passwd; s6-fdholder-store /tmp/held b </etc/group
+" }"#;
+
 /// Each command that may be entered, and the ends of scripts that enter it.  `PROBE` is the probe with some arguments.
 const SCRIPTS: &[(&str, &[&str])] = &[
     ("background", &["background { exit 3 } PROBE", "background -d { exit } PROBE"]),
@@ -163,6 +172,29 @@ const SCRIPTS: &[(&str, &[&str])] = &[
     ("s6-env", &["s6-env X=1 A= PROBE", "s6-env -i X=1 PROBE"]),
     ("s6-envdir", &["s6-envdir /tmp/dir PROBE", "s6-envdir -fn /tmp/dir PROBE", "s6-envdir /nowhere PROBE"]),
     ("s6-envuidgid", &["s6-envuidgid nobody PROBE", "s6-envuidgid nosuch PROBE"]),
+    (
+        "s6-fdholder-daemon",
+        &["s6-fdholder-daemon /nowhere/socket", "s6-fdholder-daemon -i /tmp /nowhere/socket"],
+    ),
+    ("s6-fdholder-delete", &["HOLDER s6-fdholder-delete /tmp/held a", "s6-fdholder-delete /nowhere a"]),
+    (
+        "s6-fdholder-getdump",
+        &["HOLDER s6-fdholder-getdump /tmp/held PROBE", "s6-fdholder-getdump /nowhere PROBE"],
+    ),
+    ("s6-fdholder-list", &["HOLDER s6-fdholder-list /tmp/held", "s6-fdholder-list"]),
+    (
+        "s6-fdholder-retrieve",
+        &[
+            "HOLDER s6-fdholder-retrieve /tmp/held a PROBE",
+            "HOLDER s6-fdholder-retrieve /tmp/held none PROBE",
+        ],
+    ),
+    ("s6-fdholder-setdump", &["HOLDER s6-fdholder-getdump /tmp/held s6-fdholder-setdump /tmp/held"]),
+    (
+        "s6-fdholder-store",
+        &["HOLDER s6-fdholder-store -d 3 /tmp/held c", "HOLDER s6-fdholder-store /tmp/held a"],
+    ),
+    ("s6-fdholder-transferdump", &["HOLDER s6-fdholder-transferdump /tmp/held /tmp/held"]),
     ("s6-getservbyname", &["s6-getservbyname 25 tcp", "s6-getservbyname none tcp"]),
     ("s6-ipcclient", &["s6-ipcclient /nowhere PROBE"]),
     ("s6-ipcserver", &["s6-ipcserver -x", "s6-ipcserver /nowhere/socket PROBE"]),
@@ -178,6 +210,8 @@ const SCRIPTS: &[(&str, &[&str])] = &[
     ("s6-setsid", &["s6-setsid PROBE", "s6-setsid -b PROBE"]),
     ("s6-setuidgid", &["s6-setuidgid nobody PROBE", "s6-setuidgid nosuch PROBE"]),
     ("s6-softlimit", &["s6-softlimit -o 50 PROBE", "s6-softlimit -c 0 -a 800000000 PROBE"]),
+    ("s6-sudo", &["s6-sudo /nowhere a b", "s6-sudo -t x /nowhere"]),
+    ("s6-test", &["s6-test 1 -eq 2", "s6-test -n x"]),
     ("s6-tcpclient", &["s6-tcpclient -H 127.0.0.1 1 PROBE", "s6-tcpclient -H name 1 PROBE"]),
     ("s6-tcpserver", &["s6-tcpserver -x", "s6-tcpserver nowhere 1 PROBE"]),
     (
@@ -301,7 +335,7 @@ fn complete() -> Result<(), String> {
 
 /// Runs a script with this way laid over the root.
 fn outcome(images: &Images, way: &Path, script: &str) -> Result<Output, String> {
-    let script = script.replace("PROBE", "probe a \"b c\" \"\" { \" block\" }");
+    let script = script.replace("HOLDER", HOLDER).replace("PROBE", "probe a \"b c\" \"\" { \" block\" }");
     let container = Sandbox::new(&images.base, ["/bin/sh", "-c", START])
         .layer(&images.distribution)
         .layer(way)

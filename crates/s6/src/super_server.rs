@@ -21,9 +21,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 use rustix::process::Pid;
 use rustix::stdio::stdin;
-use std::collections::HashMap;
 use std::fmt::Display;
-use std::hash::Hash;
 use std::os::fd::{AsFd, OwnedFd};
 use sys::process::{Ended, kill, reap};
 use sys::signal::{self, Set, SignalFd};
@@ -34,7 +32,7 @@ pub trait Protocol {
     /// A client; as text it is what the log names it by.
     type Client: Display;
     /// What connections are counted by, such as a user or an address; as text for the log.
-    type Origin: Clone + Eq + Hash + Display;
+    type Origin: Eq + Display;
 
     /// Who the client of a new connection is; `from` is the address that accept(2) gave.
     ///
@@ -93,8 +91,7 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
         settings,
         mask,
         signals,
-        programs: HashMap::new(),
-        counts: HashMap::new(),
+        programs: Vec::new(),
         next: None,
         rest: Rest::default(),
     };
@@ -115,9 +112,7 @@ struct Server<'a, P: Protocol> {
     mask: Set,
     signals: SignalFd,
     /// The programs that run, and whom they serve.
-    programs: HashMap<Pid, P::Origin>,
-    /// How many of each origin; never 0.
-    counts: HashMap<P::Origin, usize>,
+    programs: Vec<(Pid, P::Origin)>,
     /// A connection whose program couldn't be started for want of resources.
     next: Option<(OwnedFd, P::Client)>,
     /// No connection is taken while it lasts, unless a program ends.
@@ -182,7 +177,7 @@ impl<P: Protocol> Server<'_, P> {
 
     fn kill_all(&self, signals: &[signal::Signal]) {
         for number in signals {
-            for pid in self.programs.keys() {
+            for (pid, _) in &self.programs {
                 let _ = kill(*pid, *number);
             }
         }
@@ -199,13 +194,8 @@ impl<P: Protocol> Server<'_, P> {
     }
 
     fn ended(&mut self, pid: Pid, how: Ended) {
-        let Some(origin) = self.programs.remove(&pid) else { return };
-        if let Some(count) = self.counts.get_mut(&origin) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&origin);
-            }
-        }
+        let Some(at) = self.programs.iter().position(|(p, _)| *p == pid) else { return };
+        let (_, origin) = self.programs.swap_remove(at);
         // It has given back what was wanting.
         self.rest.wake();
         self.info(|| {
@@ -250,7 +240,7 @@ impl<P: Protocol> Server<'_, P> {
     /// Starts the program of a connection.
     fn start(&mut self, socket: OwnedFd, client: P::Client) {
         let origin = self.protocol.origin(&client);
-        let number = self.counts.get(&origin).copied().unwrap_or(0);
+        let number = self.programs.iter().filter(|(_, o)| *o == origin).count();
         let most = self.settings.most_of_one;
         if number >= most {
             self.warn(|| format!("deny {client} count {number}/{most}"));
@@ -278,8 +268,7 @@ impl<P: Protocol> Server<'_, P> {
                     let pid = pid.as_raw_nonzero();
                     format!("allow {client} pid {pid} count {}/{most}", number + 1)
                 });
-                self.programs.insert(pid, origin.clone());
-                self.counts.insert(origin, number + 1);
+                self.programs.push((pid, origin));
                 self.status();
             }
         }

@@ -8,9 +8,11 @@ mod command;
 mod daemons;
 mod debian;
 mod demo;
+mod descriptors;
 mod manager;
 mod many;
 mod reexec;
+mod servers;
 mod stop;
 
 use std::path::{Path, PathBuf};
@@ -86,9 +88,11 @@ fn run() -> Result<i32, String> {
         daemons::TESTS,
         debian::TESTS,
         demo::TESTS,
+        descriptors::TESTS,
         manager::TESTS,
         many::TESTS,
         reexec::TESTS,
+        servers::TESTS,
         stop::TESTS,
     ];
     let trials = groups

@@ -4,6 +4,7 @@ mod s6_rc;
 mod s6_rc_compile;
 mod s6_rc_db;
 mod s6_rc_dryrun;
+mod s6_rc_fdholder_filler;
 mod s6_rc_format_upgrade;
 mod s6_rc_init;
 mod s6_rc_oneshot_run;
@@ -28,6 +29,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_rc_compile::TOOL,
     &s6_rc_db::TOOL,
     &s6_rc_dryrun::TOOL,
+    &s6_rc_fdholder_filler::TOOL,
     &s6_rc_format_upgrade::TOOL,
     &s6_rc_init::TOOL,
     &s6_rc_oneshot_run::TOOL,

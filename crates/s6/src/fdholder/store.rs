@@ -2,7 +2,6 @@
 
 use super::Rights;
 use rustix::io::Errno;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use wire::fdholder::{Entry, Request, encode_dump, encode_entries, encode_list, encode_parts};
 use wire::tai::Tai64n;
@@ -35,8 +34,7 @@ impl<F> Reply<F> {
 
 #[derive(Debug)]
 struct Held<F> {
-    id: Rc<[u8]>,
-    limit: Tai64n,
+    entry: Entry,
     fd: Rc<F>,
 }
 
@@ -44,17 +42,14 @@ struct Held<F> {
 #[derive(Debug)]
 pub struct Store<F> {
     most: usize,
-    next: u64,
-    held: BTreeMap<u64, Held<F>>,
-    by_id: HashMap<Rc<[u8]>, u64>,
-    by_limit: BTreeSet<(Tai64n, u64)>,
+    held: Vec<Held<F>>,
 }
 
 impl<F> Store<F> {
     /// An empty one with room for so many.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most, next: 0, held: BTreeMap::new(), by_id: HashMap::new(), by_limit: BTreeSet::new() }
+        Self { most, held: Vec::new() }
     }
 
     /// How many it holds.
@@ -72,45 +67,32 @@ impl<F> Store<F> {
     /// When the next one is to go.
     #[must_use]
     pub fn next_limit(&self) -> Option<Tai64n> {
-        self.by_limit.first().map(|(limit, _)| *limit)
+        self.held.iter().map(|held| held.entry.limit).min()
     }
 
     /// Lets go of all whose time has come.
     pub fn expire(&mut self, now: Tai64n) {
-        while let Some((limit, number)) = self.by_limit.first().copied() {
-            if limit > now {
-                break;
-            }
-            self.remove(number);
-        }
+        self.held.retain(|held| held.entry.limit > now);
     }
 
-    fn remove(&mut self, number: u64) {
-        if let Some(held) = self.held.remove(&number) {
-            self.by_id.remove(&held.id);
-            self.by_limit.remove(&(held.limit, number));
-        }
+    /// Lets go of one; it, if it was there.
+    fn remove(&mut self, id: &[u8]) -> Option<Rc<F>> {
+        let at = self.held.iter().position(|held| held.entry.id == id)?;
+        Some(self.held.remove(at).fd)
     }
 
-    fn get(&self, id: &[u8]) -> Option<(u64, Rc<F>)> {
-        let number = *self.by_id.get(id)?;
-        Some((number, Rc::clone(&self.held.get(&number)?.fd)))
+    fn get(&self, id: &[u8]) -> Option<Rc<F>> {
+        self.held.iter().find(|held| held.entry.id == id).map(|held| Rc::clone(&held.fd))
     }
 
     fn insert(&mut self, entry: Entry, fd: F) {
-        let number = self.next;
-        self.next += 1;
-        let id: Rc<[u8]> = entry.id.into();
-        self.by_id.insert(Rc::clone(&id), number);
-        self.by_limit.insert((entry.limit, number));
-        self.held.insert(number, Held { id, limit: entry.limit, fd: Rc::new(fd) });
+        self.held.push(Held { entry, fd: Rc::new(fd) });
     }
 
     fn dump(&self) -> Option<Vec<Reply<F>>> {
         let mut replies = Reply::plain(encode_dump(self.len())?);
-        let all: Vec<_> = self.held.values().collect();
-        for part in all.chunks(MAX_FDS) {
-            let bytes = encode_entries(part.iter().map(|h| (h.limit, h.id.as_ref())))?;
+        for part in self.held.chunks(MAX_FDS) {
+            let bytes = encode_entries(part.iter().map(|h| (h.entry.limit, h.entry.id.as_slice())))?;
             replies.push(Reply { bytes, fds: part.iter().map(|h| Rc::clone(&h.fd)).collect() });
         }
         Some(replies)
@@ -167,7 +149,7 @@ impl Session {
                 if store.len() >= store.most {
                     return Ok(Reply::error(Errno::NFILE));
                 }
-                if store.by_id.contains_key(entry.id.as_slice()) {
+                if store.get(&entry.id).is_some() {
                     return Ok(Reply::error(Errno::BUSY));
                 }
                 store.insert(entry, fd);
@@ -177,31 +159,23 @@ impl Session {
                 if !self.rights.may_store(&id) {
                     return Ok(Reply::error(Errno::PERM));
                 }
-                match store.get(&id) {
+                match store.remove(&id) {
                     None => Reply::error(Errno::NOENT),
-                    Some((number, _)) => {
-                        store.remove(number);
-                        Reply::ok()
-                    }
+                    Some(_) => Reply::ok(),
                 }
             }
             Request::Retrieve { id, delete } => {
                 if !self.rights.may_retrieve(&id) || (delete && !self.rights.may_store(&id)) {
                     return Ok(Reply::error(Errno::PERM));
                 }
-                match store.get(&id) {
+                match if delete { store.remove(&id) } else { store.get(&id) } {
                     None => Reply::error(Errno::NOENT),
-                    Some((number, fd)) => {
-                        if delete {
-                            store.remove(number);
-                        }
-                        vec![Reply { bytes: vec![0], fds: vec![fd] }]
-                    }
+                    Some(fd) => vec![Reply { bytes: vec![0], fds: vec![fd] }],
                 }
             }
-            Request::List if self.rights.list => {
-                Reply::plain(encode_list(store.held.values().map(|h| h.id.as_ref())).ok_or(Errno::PROTO)?)
-            }
+            Request::List if self.rights.list => Reply::plain(
+                encode_list(store.held.iter().map(|h| h.entry.id.as_slice())).ok_or(Errno::PROTO)?,
+            ),
             Request::GetDump if self.rights.get_dump => store.dump().ok_or(Errno::PROTO)?,
             Request::SetDump(count) if self.rights.set_dump => {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -224,15 +198,13 @@ impl Session {
     ) -> Result<Vec<Reply<F>>, Errno> {
         self.to_come = self.to_come.checked_sub(fds.len()).ok_or(Errno::PROTO)?;
         // Others may have stored something since the dump was announced.
-        let new = entries.iter().filter(|e| !store.by_id.contains_key(e.id.as_slice())).count();
+        let new = entries.iter().filter(|e| store.get(&e.id).is_none()).count();
         if new > store.most.saturating_sub(store.len()) {
             self.to_come = 0;
             return Ok(Reply::error(Errno::NFILE));
         }
         for (entry, fd) in entries.into_iter().zip(fds) {
-            if let Some((old, _)) = store.get(&entry.id) {
-                store.remove(old);
-            }
+            drop(store.remove(&entry.id));
             store.insert(entry, fd);
         }
         Ok(if self.to_come > 0 { Reply::error(Errno::AGAIN) } else { Reply::ok() })
@@ -282,7 +254,7 @@ mod tests {
         assert_eq!(listed[0].bytes, b"\0\0\0\0\x01b\0");
         assert_eq!(store.next_limit().unwrap().seconds, 5);
         store.expire(Tai64n { seconds: 5, nanos: 0 });
-        assert!(store.is_empty() && store.by_id.is_empty() && store.by_limit.is_empty());
+        assert!(store.is_empty());
     }
 
     #[test]

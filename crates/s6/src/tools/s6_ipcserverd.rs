@@ -57,7 +57,7 @@ impl fmt::Display for Client {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq)]
 struct User(Option<u32>);
 
 impl fmt::Display for User {
