@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, recv, send, socket_with,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -20,6 +21,9 @@ const PORT: u16 = 53;
 
 /// How many random ports are tried before the kernel chooses one.
 const PORTS: u8 = 10;
+
+/// How many descriptors are kept for other things than sockets.
+const OTHER_FILES: usize = 16;
 
 /// What can be told about an exchange, for tools that show it.
 #[derive(Debug)]
@@ -215,6 +219,21 @@ fn bind_randomly(socket: &OwnedFd, server: IpAddr) -> Result<(), Errno> {
         }
     }
     bind(socket, &SocketAddr::from((any, 0)))
+}
+
+/// How many exchanges may run side by side: the limit of descriptors, raised as far as it goes, without those that are
+/// needed for other things.
+#[must_use]
+pub fn room() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            limit = raised;
+        }
+    }
+    let files = limit.current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    files.saturating_sub(OTHER_FILES).max(1)
 }
 
 /// Exchanges that run side by side, each with a key.

@@ -4,9 +4,11 @@
 //! [`name`], [`message`] and [`record`] read and write what goes over the network, [`query`] decides whom to ask
 //! next and for how long, without doing it, and [`exchange`] does it.
 
+pub mod dump;
 pub mod exchange;
 pub mod failure;
 pub mod hosts;
+pub mod line_format;
 pub mod message;
 pub mod name;
 pub mod query;
@@ -14,6 +16,7 @@ mod random;
 pub mod record;
 pub mod resolv_conf;
 pub mod resolver;
+pub mod skadns;
 mod tools;
 
 pub use tools::TOOLS;

@@ -77,6 +77,11 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// What separates addresses in a list.
+pub(crate) fn is_separator(byte: u8) -> bool {
+    is_blank(byte) || matches!(byte, b',' | b';')
+}
+
 /// A whole word as an address.
 #[must_use]
 pub fn address(word: &[u8]) -> Option<IpAddr> {
@@ -86,8 +91,7 @@ pub fn address(word: &[u8]) -> Option<IpAddr> {
 /// Addresses between commas, semicolons and blanks; what is no address doesn't count.
 #[must_use]
 pub fn server_list(text: &[u8]) -> Vec<IpAddr> {
-    let words = text.split(|b| is_blank(*b) || matches!(b, b',' | b';'));
-    words.filter_map(address).take(MOST_SERVERS).collect()
+    text.split(|b| is_separator(*b)).filter_map(address).take(MOST_SERVERS).collect()
 }
 
 /// Words between blanks.

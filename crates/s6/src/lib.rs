@@ -1,7 +1,6 @@
 //! The s6 suite: supervision.
 
 pub mod access_rules;
-pub mod clock;
 pub mod control;
 pub mod expect;
 pub mod fdholder;
@@ -25,4 +24,5 @@ pub mod unix_message;
 mod unix_socket;
 pub mod watch;
 
+pub use tool::clock;
 pub use tools::TOOLS;

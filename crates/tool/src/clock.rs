@@ -1,9 +1,17 @@
-//! The clock that is waited by: it only goes forward.
+//! The two clocks: the wall clock for what is written, the monotonic one for what is waited for.
 
 use rustix::event::{PollFd, Timespec, poll};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
+use wire::tai::Tai64n;
+
+/// The current time of day.
+#[must_use]
+pub fn wall() -> Tai64n {
+    let now = clock_gettime(ClockId::Realtime);
+    Tai64n::from_unix(now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or_default())
+}
 
 /// A moment: the time since the machine's start.
 pub type Moment = Duration;

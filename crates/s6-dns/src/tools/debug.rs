@@ -1,0 +1,87 @@
+//! What `s6-dnsq` and `s6-dnsqr` share: one question, its way to the servers shown if wanted, the answer in full.
+
+use super::deadline;
+use crate::dump::dump;
+use crate::exchange::{Stage, ask as ask_servers};
+use crate::failure::Failure;
+use crate::message::Question;
+use crate::name::Name;
+use crate::query::{Ask, Query};
+use crate::record::{address_text, type_from_text};
+use std::net::IpAddr;
+use tool::{Call, Fatal, Opt, Options, Out, Outcome, diag};
+
+pub(super) const TO_STDOUT: Opt = Opt::flag('1', "show the question's way on standard output");
+pub(super) const TO_STDERR: Opt = Opt::flag('2', "show it on standard error (default)");
+pub(super) const LEVEL: Opt = Opt::value(
+    'D',
+    "level",
+    "what to show of it: 0: nothing (default), 1: what comes in, 2: what goes out, 3: both",
+);
+
+/// Takes the type and the name off the operands.
+pub(super) fn question(call: &mut Call, recursive: bool) -> Result<Question, Fatal> {
+    let (rtype, text) = (call.shift()?, call.shift()?);
+    let rtype = type_from_text(&rtype).ok_or_else(Fatal::usage)?;
+    let name = Name::from_text(&text)
+        .ok_or_else(|| Fatal::user(format!("{} is no domain name", diag::show(&text))))?;
+    Ok(Question { name, rtype, recursive })
+}
+
+/// Asks and prints the answer.
+pub(super) fn ask(options: &Options, question: Question, servers: &[IpAddr]) -> Outcome {
+    let deadline = deadline(options)?;
+    let level = options.number::<u32>('D')?.unwrap_or(0);
+    let to_stdout = options.last_of("12") == Some('1');
+    let recursive = question.recursive;
+    let to_do = format!("resolve {} of type {}", diag::show(&question.name.text()), question.rtype);
+    // The answer as it is: no extension is asked for that would be in it.
+    let query = Query::new(question, servers, false);
+    let mut shown = Ok(());
+    let answer = ask_servers(query, deadline, &mut |stage| {
+        if level & if matches!(stage, Stage::Received(_)) { 1 } else { 2 } != 0 && shown.is_ok() {
+            shown = show(&describe(&stage), to_stdout);
+        }
+    });
+    shown?;
+    let answer = answer.map_err(|failure| {
+        failure.fatal(&to_do).with_code(if failure == Failure::TimedOut { 99 } else { 2 })
+    })?;
+    let mut text = Vec::new();
+    let read = dump(&answer, recursive, &mut text);
+    let mut out = Out::new();
+    out.put(&text)?;
+    let end = out.finish();
+    read.map_err(|failure| failure.fatal("read the answer").with_code(111))?;
+    end
+}
+
+fn show(text: &[u8], to_stdout: bool) -> Result<(), Fatal> {
+    if to_stdout {
+        let mut out = Out::new();
+        out.line(text)?;
+        out.finish().map(drop)
+    } else {
+        diag::line(&String::from_utf8_lossy(text));
+        Ok(())
+    }
+}
+
+/// A paragraph about a stage.
+fn describe(stage: &Stage<'_>) -> Vec<u8> {
+    let whom = |ask: &Ask| format!("{} by {:?}", address_text(ask.server), ask.transport);
+    let (head, message) = match stage {
+        Stage::Asking(ask) => (format!("asking {}:\n", whom(ask)), Some(ask.message.as_slice())),
+        Stage::Asked(ask, patience) => {
+            (format!("asked {}, waiting up to {} s\n", whom(ask), patience.as_secs()), None)
+        }
+        Stage::Received(message) => ("received:\n".to_owned(), Some(*message)),
+    };
+    let mut text = head.into_bytes();
+    if let Some(message) = message
+        && dump(message, true, &mut text).is_err()
+    {
+        text.extend_from_slice(b"(the rest can't be read)\n");
+    }
+    text
+}

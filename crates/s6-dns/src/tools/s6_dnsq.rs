@@ -1,0 +1,32 @@
+//! `s6-dnsq`: asks servers themselves and prints the answer in full.
+
+use super::TIMEOUT;
+use super::debug::{self, LEVEL, TO_STDERR, TO_STDOUT};
+use crate::resolv_conf::{address, is_separator};
+use tool::{Call, Fatal, Outcome, Role, Tool, diag};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-dnsq",
+    summary: "ask DNS servers a question that they must know the answer of, and print the answer in full",
+    operands: "qtype domain serverlist...",
+    options: &[TO_STDOUT, TO_STDERR, TIMEOUT, LEVEL],
+    role: Role::Stay,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let question = debug::question(call, false)?;
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut servers = Vec::new();
+    for list in &call.args {
+        for word in list.split(|b| is_separator(*b)).filter(|word| !word.is_empty()) {
+            servers.push(address(word).ok_or_else(|| {
+                Fatal::user(format!("{} is no IP address: give the servers' addresses", diag::show(word)))
+            })?);
+        }
+    }
+    debug::ask(&options, question, &servers)
+}
