@@ -26,7 +26,7 @@ mod container;
 mod fault;
 mod layers;
 mod link;
-mod loopback;
+pub mod loopback;
 mod spec;
 mod stage;
 mod terminal;

@@ -16,7 +16,10 @@ use rustix::net::{AddressFamily, SendFlags, SocketType};
 /// | 20..24 | interface index, 1 |
 /// | 24..28 | flags, IFF_UP = 1 |
 /// | 28..32 | which flags to change, IFF_UP = 1 |
-pub(crate) fn up() -> Result<(), Errno> {
+///
+/// # Errors
+/// What the kernel says against it.
+pub fn up() -> Result<(), Errno> {
     let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
     let mut request = Vec::with_capacity(32);
     request.extend_from_slice(&32_u32.to_ne_bytes());

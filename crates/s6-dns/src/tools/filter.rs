@@ -107,6 +107,7 @@ pub(super) fn run(
     let mut filter = Filter { normal, error, slots: VecDeque::new(), first: 0 };
     let (mut pool, mut out, mut input) = (Pool::new(), Out::new(), Lines::default());
     loop {
+        // What is printed makes room for more.
         while filter.slots.len() < lines
             && pool.len() < connections
             && let Some(line) = input.next()?
@@ -122,17 +123,13 @@ pub(super) fn run(
                 }
             };
             filter.slots.push_back(Slot { line, word, state });
+            filter.print(&mut out)?;
         }
-        filter.print(&mut out)?;
         let may_read = !input.at_end && filter.slots.len() < lines && pool.len() < connections;
-        if !may_read && pool.is_empty() {
-            out.flush()?;
-            if input.at_end && input.is_empty() {
-                return Ok(Next::SUCCESS);
-            }
-            continue;
-        }
         out.flush()?;
+        if !may_read && pool.is_empty() {
+            return Ok(Next::SUCCESS);
+        }
         let stdin = may_read.then(|| PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN));
         let ([is_readable], done) = pool.wait([stdin], None).or_unable(|| "poll")?;
         if is_readable {
@@ -142,6 +139,7 @@ pub(super) fn run(
             let found = end.and_then(|message| exchange.query().question().data(&message));
             filter.finish(number, found);
         }
+        filter.print(&mut out)?;
     }
 }
 
@@ -185,11 +183,6 @@ struct Lines {
 }
 
 impl Lines {
-    /// Whether all that was read was given.
-    fn is_empty(&self) -> bool {
-        self.start == self.buf.len()
-    }
-
     /// The next line without its newline, if it is whole; at the end of the input, what is left.
     fn next(&mut self) -> Result<Option<Vec<u8>>, Fatal> {
         let unread = self.buf.get(self.start..).unwrap_or_default();

@@ -37,6 +37,7 @@ const GREETING: Duration = Duration::from_secs(2);
 const MOST_WAITING: usize = 1 << 20;
 
 fn main(call: &mut Call) -> Outcome {
+    call.options()?;
     sys::signal::set_ignored(sys::signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
     let conf = ResolvConf::read(&call.env)?;
     if conf.named.is_empty() {

@@ -1,0 +1,37 @@
+//! /etc/resolv.conf, a hosts file, its compiled form, and what `skadnsd` gets from its client.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use s6_dns::hosts::{Hosts, compile, parse};
+use s6_dns::name::Name;
+use s6_dns::resolv_conf::ResolvConf;
+use s6_dns::resolver::Families;
+use s6_dns::skadns::{Inbox, Request};
+
+fuzz_target!(|data: &[u8]| {
+    let conf = ResolvConf::parse(data);
+    assert!(conf.named.len() <= 16 && conf.suffixes.iter().all(|s| !s.is_empty()));
+    let _ = Name::qualify(b"host", &conf.suffixes);
+    if let Some(name) = Name::from_text(data) {
+        assert_eq!(Name::from_text(&name.text()), Some(name));
+    }
+    if let Ok(records) = parse(data) {
+        let compiled = Hosts::Compiled(compile(records.clone()).unwrap());
+        let parsed = Hosts::Parsed(records.clone());
+        for key in records.keys() {
+            let name = &key[3..];
+            assert_eq!(
+                compiled.addresses(name, Families::BOTH, &[]),
+                parsed.addresses(name, Families::BOTH, &[])
+            );
+        }
+    }
+    let damaged = Hosts::Compiled(data.to_vec());
+    let _ = damaged.addresses(b"a.b", Families::BOTH, &[]);
+    let _ = damaged.names([10, 0, 0, 1].into());
+    let mut inbox = Inbox::default();
+    inbox.put(data);
+    while let Ok(Some(message)) = inbox.message() {
+        let _ = Request::parse(&message);
+    }
+});
