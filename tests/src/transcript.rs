@@ -47,6 +47,16 @@ impl Transcript {
         Ok(())
     }
 
+    /// Waits until all lines so far are what is wanted.
+    pub fn wait_until(&mut self, wanted: impl Fn(&[String]) -> bool) -> Result<(), String> {
+        while !wanted(&self.lines) {
+            if !self.read()? {
+                return Err(format!("ended with:\n{}", self.text()));
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for the end; gives the exit code.
     pub fn finish(&mut self) -> Result<u8, String> {
         while self.read()? {}
