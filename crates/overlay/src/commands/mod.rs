@@ -5,6 +5,7 @@
 
 mod help;
 mod install;
+mod migrate;
 
 pub use install::set_setuid_program;
 use tool::Tool;
@@ -13,7 +14,7 @@ use tool::Tool;
 pub const PREFIX: &str = "s6-overlay ";
 
 /// The subcommands, sorted by name.
-pub const COMMANDS: &[&Tool] = &[&help::TOOL, &install::TOOL];
+pub const COMMANDS: &[&Tool] = &[&help::TOOL, &install::TOOL, &migrate::TOOL];
 
 /// The subcommand of that name, such as `help`, which may also be asked for as `--help`.
 #[must_use]

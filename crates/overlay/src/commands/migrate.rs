@@ -1,0 +1,72 @@
+//! `s6-overlay migrate`: moves an image's files to version 3 of the overlay, as far as that can be done mechanically.
+//!
+//! Without `--write` it only tells what it would do.  Exits 0, also if something is left to a human; 111 if
+//! something couldn't be read or written.
+
+use crate::migrate::survey::Survey;
+use installation::Names;
+use rustix::fs::{CWD, Mode, OFlags};
+use std::collections::BTreeSet;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+
+/// Letters that can't be typed.
+const ROOT: char = '\x01';
+const WRITE: char = '\x02';
+
+pub static TOOL: Tool = Tool {
+    name: "s6-overlay migrate",
+    summary: "move an image's scripts and definitions to version 3",
+    operands: "[ file... ]",
+    options: &[
+        Opt::value(ROOT, "dir", "the image's root; / unless given").long("root"),
+        Opt::flag(WRITE, "write what is reported").long("write"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// Commands of ours that systems have in /bin themselves.
+const OTHERS_TOO: &[&str] = &["cd", "umask", "wait"];
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let root = options.get(ROOT).unwrap_or(b"/");
+    let write = options.has(WRITE);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::openat(CWD, root, flags, Mode::empty())
+        .or_unable(|| format!("open {}", diag::show(root)))?;
+    let names = Names::all().map_err(|why| Fatal::new(111, why))?;
+    let ours: BTreeSet<&[u8]> = names
+        .commands()
+        .chain(names.added.iter().copied())
+        .filter(|name| !OTHERS_TOO.contains(name))
+        .map(str::as_bytes)
+        .collect();
+    let files = call.take_args();
+    let mut survey = Survey {
+        call,
+        write,
+        is_ours: &|name| ours.contains(name),
+        out: Out::new(),
+        changed: 0,
+        remarks: 0,
+        failed: false,
+        seen: Vec::new(),
+    };
+    for file in &files {
+        survey.named(rustix::fd::AsFd::as_fd(&folder), file)?;
+    }
+    survey.root(rustix::fd::AsFd::as_fd(&folder))?;
+    let Survey { mut out, changed, remarks, failed, .. } = survey;
+    let mut summary = match (changed, write) {
+        (0, _) => "nothing to change".to_owned(),
+        (n, true) => format!("{n} changed"),
+        (n, false) => format!("{n} to change, with --write"),
+    };
+    if remarks > 0 {
+        summary.push_str(&format!("; {remarks} for you to look at"));
+    }
+    out.line(summary.as_bytes())?;
+    out.flush()?;
+    Ok(Next::Exit(if failed { 111 } else { 0 }))
+}

@@ -1,0 +1,566 @@
+//! Goes through a root: finds the files that the rules are for, reports what changes, and writes it if it may.
+//!
+//! Memory is bounded: a file at a time, of at most 1 MiB, and the names of the directories that are open.
+
+use super::bundle::{self, Former, Step};
+use super::place::{NOT_THE_IMAGES, Place, place};
+use super::text::{self, Plan, Text};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::io::Errno;
+use tool::diag::show;
+use tool::{Call, Fatal, OrUnable, Out};
+
+/// The most that is read of a file, in bytes.
+const MOST: usize = 1 << 20;
+/// How much of a file tells whether it is a script of ours.
+const FIRST_LINE: usize = 128;
+/// How many levels of folders are looked at.
+const DEEPEST: usize = 64;
+
+/// What a run is to do, and what it has done.
+pub struct Survey<'a> {
+    /// In whose name it warns.
+    pub call: &'a Call,
+    /// Whether it writes.
+    pub write: bool,
+    /// Whether a name is that of a command of ours, which no other package has.
+    pub is_ours: &'a dyn Fn(&[u8]) -> bool,
+    /// The report.
+    pub out: Out,
+    /// How many files change, or folders go elsewhere.
+    pub changed: usize,
+    /// How much is left to humans.
+    pub remarks: usize,
+    /// Whether something couldn't be read or written.
+    pub failed: bool,
+    /// The files that were named, so that none is reported twice.
+    pub seen: Vec<Vec<u8>>,
+}
+
+/// A directory that is open, and its path below the root.
+struct Folder<'a> {
+    fd: BorrowedFd<'a>,
+    path: &'a [u8],
+}
+
+impl Folder<'_> {
+    fn join(&self, name: &[u8]) -> Vec<u8> {
+        if self.path.is_empty() { name.to_vec() } else { [self.path, b"/", name].concat() }
+    }
+}
+
+fn open_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(at, name, flags, Mode::empty())
+}
+
+/// The names in a directory, sorted.
+fn names(fd: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut found = Vec::new();
+    for entry in Dir::read_from(fd)? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            found.push(name);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// At most so many bytes of a regular file.
+fn read(at: BorrowedFd<'_>, name: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(at, name, flags, Mode::empty())?;
+    let mut content = vec![0; most];
+    let mut length = 0usize;
+    loop {
+        match rustix::io::read(&fd, content.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(n) => length = length.saturating_add(n),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    content.truncate(length);
+    Ok(content)
+}
+
+fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+impl Survey<'_> {
+    /// Goes through everything below the root.
+    ///
+    /// # Errors
+    /// The report can't be written, or the root not be read.
+    pub fn root(&mut self, root: BorrowedFd<'_>) -> Result<(), Fatal> {
+        let stat = rustix::fs::fstat(root).or_unable(|| "look at the root")?;
+        self.folder(&Folder { fd: root, path: b"" }, stat.st_dev, 0)
+    }
+
+    /// Looks at one file, given by its path below the root, with all rules for scripts.
+    ///
+    /// # Errors
+    /// The report can't be written.
+    pub fn named(&mut self, root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Fatal> {
+        let mut folder: Option<OwnedFd> = None;
+        let mut parts: Vec<&[u8]> =
+            path.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".").collect();
+        let Some(name) = parts.pop() else { return Ok(()) };
+        if name == b".." || parts.contains(&&b".."[..]) {
+            return self.fault(path, "open", Errno::XDEV);
+        }
+        for part in &parts {
+            match open_folder(folder.as_ref().map_or(root, AsFd::as_fd), part) {
+                Ok(fd) => folder = Some(fd),
+                Err(e) => return self.fault(path, "open", e),
+            }
+        }
+        let at = folder.as_ref().map_or(root, AsFd::as_fd);
+        let folder = Folder { fd: at, path: &parts.join(&b"/"[..]) };
+        match rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if kind(&stat) == FileType::RegularFile => {
+                let path = folder.join(name);
+                let own = Some(place(&path)).filter(|place| *place != Place::Elsewhere);
+                self.seen.push(path);
+                self.script(&folder, name, &stat, own.unwrap_or(Place::Beside))
+            }
+            Ok(_) => self.fault(path, "read", Errno::INVAL),
+            Err(e) => self.fault(path, "look at", e),
+        }
+    }
+
+    fn folder(&mut self, folder: &Folder<'_>, device: u64, depth: usize) -> Result<(), Fatal> {
+        let found = match names(folder.fd) {
+            Ok(found) => found,
+            Err(e) => return self.fault(folder.path, "read", e),
+        };
+        for name in found {
+            if folder.path.is_empty() && NOT_THE_IMAGES.contains(&name.as_slice()) {
+                continue;
+            }
+            let stat = match rustix::fs::statat(folder.fd, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(Errno::NOENT) => continue,
+                Err(e) => {
+                    self.fault(&folder.join(&name), "look at", e)?;
+                    continue;
+                }
+            };
+            match kind(&stat) {
+                FileType::Directory if stat.st_dev == device && depth < DEEPEST => {
+                    let path = folder.join(&name);
+                    match open_folder(folder.fd, &name) {
+                        Ok(fd) => {
+                            let below = Folder { fd: fd.as_fd(), path: &path };
+                            self.folder(&below, device, depth.saturating_add(1))?;
+                        }
+                        Err(e) => self.fault(&path, "open", e)?,
+                    }
+                }
+                FileType::RegularFile => self.file(folder, &name, &stat)?,
+                _ => {}
+            }
+        }
+        if folder.path == b"etc/s6-overlay"
+            || folder.path.starts_with(b"etc/cont-profile.d/") && folder.path.ends_with(b"/s6-overlay")
+        {
+            self.bundles(folder)?;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, folder: &Folder<'_>, name: &[u8], stat: &Stat) -> Result<(), Fatal> {
+        let path = folder.join(name);
+        if self.seen.contains(&path) {
+            return Ok(());
+        }
+        let place = place(&path);
+        match place {
+            Place::Inside => self.remark(
+                &path,
+                0,
+                "is version 2's inside, nothing reads it: use S6_STAGE2_HOOK, or services in /etc/s6-overlay",
+            ),
+            Place::Elsewhere if stat.st_mode & 0o111 == 0 => Ok(()),
+            Place::Elsewhere => match read(folder.fd, name, FIRST_LINE) {
+                Ok(head) if self.names_ours(&head) => self.script(folder, name, stat, place),
+                Ok(_) | Err(Errno::ACCESS | Errno::TXTBSY) => Ok(()),
+                Err(e) => self.fault(&path, "read", e),
+            },
+            _ => self.script(folder, name, stat, place),
+        }
+    }
+
+    /// Whether the first line names an interpreter of ours, in version 2's place.
+    fn names_ours(&self, head: &[u8]) -> bool {
+        let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+        let text = Text { execline: false, unix_ends: false, is_ours: self.is_ours };
+        line.starts_with(b"#!")
+            && (line.windows(9).any(|w| w == b"/command/")
+                || text::plan(line, text).is_some_and(|plan| !plan.changes.is_empty()))
+    }
+
+    fn script(&mut self, folder: &Folder<'_>, name: &[u8], stat: &Stat, place: Place) -> Result<(), Fatal> {
+        let path = folder.join(name);
+        if usize::try_from(stat.st_size).unwrap_or(usize::MAX) > MOST {
+            return self.remark(&path, 0, "is larger than 1 MiB, so it wasn't looked at");
+        }
+        let content = match read(folder.fd, name, MOST) {
+            Ok(content) => content,
+            Err(e) => return self.fault(&path, "read", e),
+        };
+        let first = content.split(|b| *b == b'\n').next().unwrap_or_default();
+        let is_script = first.starts_with(b"#!");
+        let is_up = place == Place::Definition && matches!(name, b"up" | b"down");
+        let execline = is_up || is_script && first.windows(9).any(|w| w == b"execlineb");
+        let unix_ends = matches!(place, Place::Program | Place::Definition);
+        let Some(plan) = text::plan(&content, Text { execline, unix_ends, is_ours: self.is_ours }) else {
+            return Ok(());
+        };
+        let executable = stat.st_mode & 0o111 != 0;
+        let wants_permission = place == Place::Program && is_script && !executable;
+        if place == Place::Program && !is_script && !executable && !name.starts_with(b".") {
+            self.remark(&path, 0, "has no execute permission and no interpreter line: is it a script?")?;
+        }
+        self.report(&path, &plan, wants_permission)?;
+        for remark in &plan.remarks {
+            self.remark(&path, remark.line, remark.what)?;
+        }
+        if plan.changes.is_empty() && plan.carriage_returns == 0 && !wants_permission {
+            return Ok(());
+        }
+        self.changed = self.changed.saturating_add(1);
+        if !self.write {
+            return Ok(());
+        }
+        let readable = stat.st_mode & 0o444;
+        let mode = stat.st_mode & 0o7777 | if wants_permission { readable >> 2 } else { 0 };
+        match replace(folder.fd, name, &plan.content, mode, stat) {
+            Ok(()) => Ok(()),
+            Err(e) => self.fault(&path, "write", e),
+        }
+    }
+
+    fn report(&mut self, path: &[u8], plan: &Plan, wants_permission: bool) -> Result<(), Fatal> {
+        let path = show(path);
+        for change in &plan.changes {
+            let head = format!("/{path}:{}: {}", change.line, change.why.join("; "));
+            self.out.line(head.as_bytes())?;
+            self.out.line(&[b"  - ", show(&change.before).as_bytes()].concat())?;
+            self.out.line(&[b"  + ", show(&change.after).as_bytes()].concat())?;
+        }
+        if plan.carriage_returns > 0 {
+            let lines = plan.carriage_returns;
+            self.out.line(
+                format!("/{path}: carriage returns at line ends, {lines} in all: removed").as_bytes(),
+            )?;
+        }
+        if wants_permission {
+            self.out.line(format!("/{path}: scripts are executed: execute permission").as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn remark(&mut self, path: &[u8], line: usize, what: &str) -> Result<(), Fatal> {
+        self.remarks = self.remarks.saturating_add(1);
+        let number = if line == 0 { String::new() } else { format!(":{line}") };
+        self.out.line(format!("/{}{number}: for you: {what}", show(path)).as_bytes())
+    }
+
+    fn fault(&mut self, path: &[u8], to_do: &str, why: Errno) -> Result<(), Fatal> {
+        self.failed = true;
+        self.out.flush()?;
+        self.call.warn(&format!("unable to {to_do} /{}: {}", show(path), sys::strerror(why)));
+        Ok(())
+    }
+
+    /// The user bundles of an s6-overlay folder.
+    fn bundles(&mut self, folder: &Folder<'_>) -> Result<(), Fatal> {
+        let Ok(services) = open_folder(folder.fd, b"s6-rc.d") else { return Ok(()) };
+        for name in bundle::NAMES {
+            let path = folder.join(&[b"s6-rc.d/", *name].concat());
+            let former = match open_folder(services.as_fd(), name) {
+                Ok(fd) => fd,
+                Err(Errno::NOENT) => continue,
+                Err(Errno::LOOP | Errno::NOTDIR) => {
+                    self.remark(&path, 0, "is a link or a file: the bundle's place is user-bundles.d")?;
+                    continue;
+                }
+                Err(e) => {
+                    self.fault(&path, "open", e)?;
+                    continue;
+                }
+            };
+            let steps = match survey_bundle(former.as_fd()) {
+                Ok(found) => bundle::plan(&found),
+                Err(e) => {
+                    self.fault(&path, "read", e)?;
+                    continue;
+                }
+            };
+            let steps = match steps {
+                Ok(steps) => steps,
+                Err(why) => {
+                    self.remark(&path, 0, why)?;
+                    continue;
+                }
+            };
+            self.changed = self.changed.saturating_add(1);
+            let to = folder.join(&[b"user-bundles.d/", *name].concat());
+            self.out.line(
+                format!("/{}: user bundles have a place of their own: /{}", show(&path), show(&to))
+                    .as_bytes(),
+            )?;
+            for step in &steps {
+                match step {
+                    Step::Add(service) => {
+                        self.out.line(format!("  + contents.d/{}", show(service)).as_bytes())?
+                    }
+                    Step::Move(file) => self.out.line(format!("  + {}", show(file)).as_bytes())?,
+                    Step::Prepare | Step::Remove => {}
+                }
+            }
+            if self.write
+                && let Err(e) = move_bundle(folder.fd, services.as_fd(), former.as_fd(), name, &steps)
+            {
+                self.fault(&path, "move", e)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn survey_bundle(fd: BorrowedFd<'_>) -> Result<Former, Errno> {
+    let mut former = Former::default();
+    for name in names(fd)? {
+        match name.as_slice() {
+            b"type" => former.kind = Some(read(fd, &name, MOST)?.trim_ascii().to_vec()),
+            b"contents" => former.listed = bundle::listed(&read(fd, &name, MOST)?),
+            b"contents.d" => former.contents = names(open_folder(fd, &name)?.as_fd())?,
+            _ => former.others.push(name),
+        }
+    }
+    Ok(former)
+}
+
+/// Opens a directory, after making it if it isn't there.
+fn make_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    match rustix::fs::mkdirat(at, name, Mode::from(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => open_folder(at, name),
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes a file unless it is there.
+fn make_file(at: BorrowedFd<'_>, name: &[u8], content: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::openat(at, name, flags, Mode::from(0o644)) {
+        Ok(fd) => write_all(fd.as_fd(), content),
+        Err(Errno::EXIST) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+fn move_bundle(
+    overlay: BorrowedFd<'_>,
+    services: BorrowedFd<'_>,
+    former: BorrowedFd<'_>,
+    name: &[u8],
+    steps: &[Step],
+) -> Result<(), Errno> {
+    let bundles = make_folder(overlay, b"user-bundles.d")?;
+    let place = make_folder(bundles.as_fd(), name)?;
+    let contents = make_folder(place.as_fd(), b"contents.d")?;
+    for step in steps {
+        match step {
+            Step::Prepare => make_file(place.as_fd(), b"type", b"bundle\n")?,
+            Step::Add(service) => make_file(contents.as_fd(), service, b"")?,
+            Step::Move(file) => {
+                match rustix::fs::statat(&place, file.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
+                    Err(Errno::NOENT) => {
+                        rustix::fs::renameat(former, file.as_slice(), &place, file.as_slice())?;
+                    }
+                    // Not over what is there.
+                    done => return done.and(Err(Errno::EXIST)),
+                }
+            }
+            Step::Remove => {
+                if let Ok(old) = open_folder(former, b"contents.d") {
+                    empty(old.as_fd())?;
+                    rustix::fs::unlinkat(former, "contents.d", AtFlags::REMOVEDIR)?;
+                }
+                empty(former)?;
+                rustix::fs::unlinkat(services, name, AtFlags::REMOVEDIR)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes what is in a directory, but no directories.
+fn empty(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    names(fd)?.iter().try_for_each(|name| rustix::fs::unlinkat(fd, name.as_slice(), AtFlags::empty()))
+}
+
+fn write_all(fd: BorrowedFd<'_>, mut content: &[u8]) -> Result<(), Errno> {
+    while !content.is_empty() {
+        match rustix::io::write(fd, content) {
+            Ok(n) => content = content.get(n..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Puts a file with this content, this mode and the old one's owner in its place, all at once.
+fn replace(at: BorrowedFd<'_>, name: &[u8], content: &[u8], mode: u32, old: &Stat) -> Result<(), Errno> {
+    let fresh = [b".s6-overlay-migrate.", name].concat();
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(at, fresh.as_slice(), flags, Mode::from(0o600))?;
+    let done = (|| {
+        write_all(fd.as_fd(), content)?;
+        let made = rustix::fs::fstat(&fd)?;
+        if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid) {
+            rustix::fs::fchown(&fd, Some(Uid::from_raw(old.st_uid)), Some(Gid::from_raw(old.st_gid)))?;
+        }
+        // After the owner, whose change takes setuid bits away.
+        rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
+        rustix::fs::renameat(at, fresh.as_slice(), at, name)
+    })();
+    if done.is_err() {
+        let _ = rustix::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
+    use tool::{Env, Next, Role, Tool};
+
+    static TOOL: Tool = Tool {
+        name: "t",
+        summary: "",
+        operands: "",
+        options: &[],
+        role: Role::Stay,
+        main: |_| Ok(Next::SUCCESS),
+    };
+
+    /// What changed, what is left to humans, and whether something failed.
+    fn go(root: &Path, named: &[&str], write: bool) -> (usize, usize, bool) {
+        let call = Call { tool: &TOOL, argv0: Vec::new(), args: Vec::new(), env: Env::default(), path: None };
+        let is_ours = |name: &[u8]| name.starts_with(b"s6-") || name == b"with-contenv";
+        let mut survey = Survey {
+            call: &call,
+            write,
+            is_ours: &is_ours,
+            out: Out::new(),
+            changed: 0,
+            remarks: 0,
+            failed: false,
+            seen: Vec::new(),
+        };
+        let fd = rustix::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        for file in named {
+            survey.named(fd.as_fd(), file.as_bytes()).unwrap();
+        }
+        survey.root(fd.as_fd()).unwrap();
+        (survey.changed, survey.remarks, survey.failed)
+    }
+
+    fn file(root: &Path, path: &str, content: &str, mode: u32) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    const OLD: &str = "#!/usr/bin/with-contenv sh\n";
+    const NEW: &str = "#!/command/with-contenv sh\n";
+
+    #[test]
+    fn writes_only_if_told_to_keeps_modes_and_does_it_once() {
+        let top = tempfile::tempdir().unwrap();
+        let root = top.path();
+        file(root, "etc/cont-init.d/1", OLD, 0o640);
+        file(root, "usr/local/bin/tool", OLD, 0o4750);
+        file(root, "usr/local/bin/not-executable", OLD, 0o644);
+        file(root, "etc/cont-init.d/binary", "#!/usr/bin/with-contenv\0", 0o755);
+        file(root, "etc/s6-overlay/s6-rc.d/user/contents.d/web", "", 0o644);
+        assert_eq!(go(root, &[], false), (3, 0, false));
+        assert_eq!(fs::read_to_string(root.join("etc/cont-init.d/1")).unwrap(), OLD);
+        assert_eq!(go(root, &[], true), (3, 0, false));
+        for (path, content, mode) in [
+            ("etc/cont-init.d/1", NEW, 0o640 | 0o110),
+            ("usr/local/bin/tool", NEW, 0o4750),
+            ("usr/local/bin/not-executable", OLD, 0o644),
+            ("etc/s6-overlay/user-bundles.d/user/type", "bundle\n", 0o644),
+            ("etc/s6-overlay/user-bundles.d/user/contents.d/web", "", 0o644),
+        ] {
+            assert_eq!(fs::read_to_string(root.join(path)).unwrap(), content, "{path}");
+            let got = fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o7777;
+            assert_eq!(got & !0o022, mode & !0o022, "{path}");
+        }
+        assert!(!root.join("etc/s6-overlay/s6-rc.d/user").exists());
+        assert_eq!(go(root, &[], true), (0, 0, false));
+        assert_eq!(fs::read_dir(root.join("etc/cont-init.d")).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let top = tempfile::tempdir().unwrap();
+        let root = top.path().join("root");
+        file(top.path(), "outside/script", OLD, 0o755);
+        file(top.path(), "outside/contents.d/web", "", 0o644);
+        fs::create_dir_all(root.join("etc/s6-overlay/s6-rc.d")).unwrap();
+        symlink("../../outside", root.join("etc/cont-init.d")).unwrap();
+        fs::create_dir(root.join("etc/services.d")).unwrap();
+        symlink("../../../outside/script", root.join("etc/services.d/run")).unwrap();
+        symlink("../../../../outside", root.join("etc/s6-overlay/s6-rc.d/user")).unwrap();
+        assert_eq!(go(&root, &[], true), (0, 1, false));
+        for named in ["etc/services.d/run", "etc/cont-init.d/script", "../outside/script", ".."] {
+            assert_eq!(go(&root, &[named], true), (0, 1, true), "{named}");
+        }
+        assert_eq!(fs::read_to_string(top.path().join("outside/script")).unwrap(), OLD);
+        assert!(top.path().join("outside/contents.d/web").exists());
+    }
+
+    #[test]
+    fn what_is_there_is_kept() {
+        let top = tempfile::tempdir().unwrap();
+        let root = top.path();
+        let bundles = "etc/s6-overlay/user-bundles.d/user";
+        file(root, &format!("{bundles}/type"), "bundle", 0o644);
+        file(root, &format!("{bundles}/contents.d/web"), "kept", 0o644);
+        file(root, "etc/s6-overlay/s6-rc.d/user/contents.d/web", "", 0o644);
+        file(root, "etc/s6-overlay/s6-rc.d/user/contents.d/db", "", 0o644);
+        file(root, "etc/s6-overlay/s6-rc.d/user2/type", "oneshot\n", 0o644);
+        assert_eq!(go(root, &[], true), (1, 1, false));
+        assert_eq!(fs::read_to_string(root.join(bundles).join("contents.d/web")).unwrap(), "kept");
+        assert!(root.join(bundles).join("contents.d/db").exists());
+        assert!(root.join("etc/s6-overlay/s6-rc.d/user2/type").exists());
+    }
+
+    #[test]
+    fn files_without_a_place_are_looked_at_if_named() {
+        let top = tempfile::tempdir().unwrap();
+        file(
+            top.path(),
+            "Dockerfile",
+            "ENV S6_SERVICES_READYTIME=5\nRUN /usr/bin/s6-svc -u /var/run/s6/services/x\n",
+            0o644,
+        );
+        assert_eq!(go(top.path(), &[], true), (0, 0, false));
+        assert_eq!(go(top.path(), &["./Dockerfile"], true), (1, 1, false));
+        let now = fs::read_to_string(top.path().join("Dockerfile")).unwrap();
+        assert_eq!(now, "ENV S6_SERVICES_READYTIME=5\nRUN /command/s6-svc -u /run/service/x\n");
+    }
+}
