@@ -9,17 +9,13 @@ use rustix::fs::{CWD, Mode, OFlags};
 use std::collections::BTreeSet;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 
-/// Letters that can't be typed.
-const ROOT: char = '\x01';
-const WRITE: char = '\x02';
-
 pub static TOOL: Tool = Tool {
     name: "s6-overlay migrate",
     summary: "move an image's scripts and definitions to version 3",
     operands: "[ file... ]",
     options: &[
-        Opt::value(ROOT, "dir", "the image's root; / unless given").long("root"),
-        Opt::flag(WRITE, "write what is reported").long("write"),
+        Opt::value('r', "dir", "the image's root; / unless given").long("root"),
+        Opt::flag('w', "write what is reported").long("write"),
     ],
     role: Role::Stay,
     main,
@@ -30,8 +26,8 @@ const OTHERS_TOO: &[&str] = &["cd", "umask", "wait"];
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let root = options.get(ROOT).unwrap_or(b"/");
-    let write = options.has(WRITE);
+    let root = options.get('r').unwrap_or(b"/");
+    let write = options.has('w');
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::openat(CWD, root, flags, Mode::empty())
         .or_unable(|| format!("open {}", diag::show(root)))?;
@@ -43,6 +39,8 @@ fn main(call: &mut Call) -> Outcome {
         .map(str::as_bytes)
         .collect();
     let files = call.take_args();
+    // New folders are for everybody to read.
+    rustix::process::umask(Mode::from(0o022));
     let mut survey = Survey {
         call,
         write,

@@ -419,6 +419,8 @@ fn write_all(fd: BorrowedFd<'_>, mut content: &[u8]) -> Result<(), Errno> {
 /// Puts a file with this content, this mode and the old one's owner in its place, all at once.
 fn replace(at: BorrowedFd<'_>, name: &[u8], content: &[u8], mode: u32, old: &Stat) -> Result<(), Errno> {
     let fresh = [b".s6-overlay-migrate.", name].concat();
+    // What an interrupted run left behind.
+    let _ = rustix::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(at, fresh.as_slice(), flags, Mode::from(0o600))?;
     let done = (|| {
