@@ -48,6 +48,27 @@ pub enum Rules {
     Cdb(Vec<u8>),
 }
 
+/// A rule that can't be followed: who it is about is kept out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRule {
+    /// Its key; empty if it isn't known.
+    pub key: Vec<u8>,
+    /// Why: `INVAL` if a cdb's record is damaged, `TOOBIG` if `exec` is too long.
+    pub error: Errno,
+}
+
+impl std::fmt::Display for BadRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "unable to follow rule {}: {}", diag::show(&self.key), sys::strerror(self.error))
+    }
+}
+
+impl From<BadRule> for Fatal {
+    fn from(bad: BadRule) -> Self {
+        Self::new(111, bad.to_string())
+    }
+}
+
 /// The most bytes of an environment or a command line in a cdb, and of a file of either in a directory.
 const MOST: usize = 4096;
 
@@ -71,22 +92,25 @@ impl Rules {
     /// What the rule of that key says.
     ///
     /// # Errors
-    /// The rule can't be read, or is damaged: `INVAL`.
-    pub fn look_up(&self, key: &[u8]) -> Result<Verdict, Errno> {
-        match self {
+    /// The rule can't be read, or is damaged.
+    pub fn look_up(&self, key: &[u8]) -> Result<Verdict, BadRule> {
+        let verdict = match self {
+            // A host's name may be anything; in a directory a rule is a name in a name.
+            Self::Dir(_) if !is_path(key) => Ok(Verdict::Unknown),
             Self::Dir(dir) => read_rule(&[dir, &b"/"[..], key].concat()),
             Self::Cdb(cdb) => match wire::cdb::find(cdb, key) {
                 None => Ok(Verdict::Unknown),
                 Some(data) => unpack(data).ok_or(Errno::INVAL),
             },
-        }
+        };
+        verdict.map_err(|error| BadRule { key: key.to_vec(), error })
     }
 
     /// What the rules say about a local client: `self` is who the server runs as.
     ///
     /// # Errors
     /// As [`Rules::look_up`].
-    pub fn check_ids(&self, uid: u32, gid: u32) -> Result<Verdict, Errno> {
+    pub fn check_ids(&self, uid: u32, gid: u32) -> Result<Verdict, BadRule> {
         let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         self.first(id_keys(uid, gid, own))
     }
@@ -95,7 +119,7 @@ impl Rules {
     ///
     /// # Errors
     /// As [`Rules::look_up`].
-    pub fn check_ip(&self, ip: IpAddr) -> Result<Verdict, Errno> {
+    pub fn check_ip(&self, ip: IpAddr) -> Result<Verdict, BadRule> {
         self.first(ip_keys(ip))
     }
 
@@ -103,16 +127,16 @@ impl Rules {
     ///
     /// # Errors
     /// As [`Rules::look_up`]; an empty name is `INVAL`.
-    pub fn check_name(&self, name: &[u8]) -> Result<Verdict, Errno> {
+    pub fn check_name(&self, name: &[u8]) -> Result<Verdict, BadRule> {
         let name = name.strip_suffix(b".").unwrap_or(name);
         if name.is_empty() {
-            return Err(Errno::INVAL);
+            return Err(BadRule { key: b"reversedns/".to_vec(), error: Errno::INVAL });
         }
         self.first(name_keys(name))
     }
 
     /// The verdict of the first key that has one.
-    fn first(&self, keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Verdict, Errno> {
+    fn first(&self, keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Verdict, BadRule> {
         for key in keys {
             match self.look_up(key.as_ref())? {
                 Verdict::Unknown => {}
@@ -121,6 +145,13 @@ impl Rules {
         }
         Ok(Verdict::Unknown)
     }
+}
+
+/// Whether a key is one name below another one.
+fn is_path(key: &[u8]) -> bool {
+    let is_name = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
+    let mut parts = key.split(|b| *b == b'/');
+    matches!((parts.next(), parts.next(), parts.next()), (Some(a), Some(b), None) if is_name(a) && is_name(b))
 }
 
 /// The keys of an address: the networks that it is in, narrowest first.
@@ -183,19 +214,23 @@ fn read_rule(dir: &[u8]) -> Result<Verdict, Errno> {
     if exists("allow")? {
         let env = read_env(&[dir, b"/env"].concat())?;
         let exec = read_file(&[dir, b"/exec"].concat())?.unwrap_or_default();
+        // A part of a command line is another one.
+        if exec.len() > MOST {
+            return Err(Errno::TOOBIG);
+        }
         return Ok(Verdict::Allow(Grant { env, exec }));
     }
     Ok(if exists("deny")? { Verdict::Deny } else { Verdict::Unknown })
 }
 
-/// The start of a file; `None` if there is none.
+/// The start of a file, one byte more than may be used; `None` if there is none.
 fn read_file(path: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match openat(CWD, path, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
         opened => opened?,
     };
-    let mut content = vec![0; MOST];
+    let mut content = vec![0; MOST + 1];
     let mut length = 0;
     while let Some(room) = content.get_mut(length..).filter(|r| !r.is_empty()) {
         match rustix::io::read(&fd, room) {
@@ -221,7 +256,8 @@ fn read_env(path: &[u8]) -> Result<Vec<Change>, Errno> {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if !name.starts_with(b".") && !name.contains(&b'=') {
-            let content = read_file(&[path, b"/", name].concat())?.unwrap_or_default();
+            let mut content = read_file(&[path, b"/", name].concat())?.unwrap_or_default();
+            content.truncate(MOST);
             env.push((name.to_vec(), (!content.is_empty()).then(|| first_line(&content))));
         }
     }
@@ -333,6 +369,23 @@ mod tests {
         std::fs::write(rule.join("env/A"), "v \nmore\n").unwrap();
         std::fs::write(rule.join("env/GONE"), "").unwrap();
         assert_eq!(rules.look_up(b"uid/7"), Ok(grant()));
+        for no_rule in [&b"uid/../uid/7"[..], b"uid//7", b"uid/7/", b"uid/.", b"uid"] {
+            assert_eq!(rules.look_up(no_rule), Ok(Verdict::Unknown), "{no_rule:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_rule_keeps_out_and_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let rule = place.path().join("uid/7");
+        std::fs::create_dir_all(&rule).unwrap();
+        std::fs::write(rule.join("allow"), "").unwrap();
+        std::fs::write(rule.join("exec"), vec![b'x'; MOST + 1]).unwrap();
+        let rules = Rules::Dir(place.path().as_os_str().as_bytes().to_vec());
+        let bad = rules.check_ids(7, 7).unwrap_err();
+        assert_eq!(bad.to_string(), "unable to follow rule uid/7: Argument list too long");
+        std::fs::write(rule.join("exec"), vec![b'x'; MOST]).unwrap();
+        assert!(matches!(rules.check_ids(7, 7), Ok(Verdict::Allow(_))));
     }
 
     #[test]
@@ -378,6 +431,6 @@ mod tests {
         std::fs::write(place.path().join("reversedns/example/deny"), "").unwrap();
         assert_eq!(rules.check_name(b"a.example."), Ok(Verdict::Deny));
         assert_eq!(rules.check_name(b"a.other"), Ok(Verdict::Unknown));
-        assert_eq!(rules.check_name(b"."), Err(Errno::INVAL));
+        assert_eq!(rules.check_name(b".").unwrap_err().error, Errno::INVAL);
     }
 }

@@ -8,6 +8,7 @@ pub mod control;
 pub mod death_tally;
 pub mod fdholder;
 pub mod fifodir;
+pub mod ftrigr;
 pub mod host_memo;
 pub mod netstring;
 pub mod quoting;

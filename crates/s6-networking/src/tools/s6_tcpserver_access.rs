@@ -163,9 +163,7 @@ impl Check<'_> {
         let look_up = !options.has('H') || self.paranoid;
         let verdict = match &self.rules {
             None => Verdict::Allow(Grant::default()),
-            Some(rules) => {
-                rules.check_ip(self.remote.ip()).or_unable(|| "check the rules for the address")?
-            }
+            Some(rules) => rules.check_ip(self.remote.ip())?,
         };
         let known = match verdict {
             Verdict::Deny => return Ok(None),
@@ -184,12 +182,10 @@ impl Check<'_> {
         };
         let grant = match (known, &self.rules, &remote_name) {
             (Some(grant), ..) => grant,
-            (None, Some(rules), Some(name)) => {
-                match rules.check_name(name).or_unable(|| "check the rules for the name")? {
-                    Verdict::Allow(grant) => grant,
-                    Verdict::Deny | Verdict::Unknown => return Ok(None),
-                }
-            }
+            (None, Some(rules), Some(name)) => match rules.check_name(name)? {
+                Verdict::Allow(grant) => grant,
+                Verdict::Deny | Verdict::Unknown => return Ok(None),
+            },
             (None, ..) => return Ok(None),
         };
         let variables = [("LOCALHOST", local_name), ("REMOTEHOST", remote_name), ("REMOTEINFO", info)];

@@ -281,8 +281,9 @@ impl Server<'_> {
     }
 
     fn accept(&mut self) -> Result<(), Fatal> {
-        for _ in 0..ROW {
-            if self.clients.len() >= self.settings.most_clients && !self.make_room() {
+        for row in 0..ROW {
+            // One makes room at a time: there may be no more than one who waits.
+            if self.clients.len() >= self.settings.most_clients && (row > 0 || !self.make_room()) {
                 break;
             }
             match accept_with(stdin(), SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
@@ -335,9 +336,8 @@ impl Server<'_> {
                 self.info(|| format!("deny uid {uid} gid {gid}"));
                 return;
             }
-            Err(e) => {
-                let why = sys::strerror(e);
-                self.warn(|| format!("deny uid {uid} gid {gid}: unable to check the rules: {why}"));
+            Err(bad) => {
+                self.warn(|| format!("deny uid {uid} gid {gid}: {bad}"));
                 return;
             }
         };

@@ -22,6 +22,7 @@ mod s6_ftrig_listen;
 mod s6_ftrig_listen1;
 mod s6_ftrig_notify;
 mod s6_ftrig_wait;
+mod s6_ftrigrd;
 mod s6_instance_control;
 mod s6_instance_create;
 mod s6_instance_delete;
@@ -99,6 +100,7 @@ pub const TOOLS: &[&Tool] = &[
     &s6_ftrig_listen1::TOOL,
     &s6_ftrig_notify::TOOL,
     &s6_ftrig_wait::TOOL,
+    &s6_ftrigrd::TOOL,
     &s6_instance_control::TOOL,
     &s6_instance_create::TOOL,
     &s6_instance_delete::TOOL,

@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
     for kind in subdirectories(&dir)? {
         for rule in subdirectories(&[&dir[..], b"/", &kind].concat())? {
             let key = [&kind[..], b"/", &rule].concat();
-            let verdict = rules.look_up(&key).or_unable(|| format!("read rule {}", diag::show(&key)))?;
+            let verdict = rules.look_up(&key)?;
             if verdict != Verdict::Unknown {
                 let data = pack(&verdict)
                     .ok_or_else(|| Fatal::user(format!("rule {} is too long", diag::show(&key))))?;

@@ -30,8 +30,11 @@ fn main(call: &mut Call) -> Outcome {
     std::fs::create_dir(OsStr::from_bytes(&dir))
         .or_unable(|| format!("make directory {}", diag::show(&dir)))?;
     for (key, verdict) in rules {
-        write(&[&dir[..], b"/", key].concat(), &verdict)
-            .or_unable(|| format!("write rule {}", diag::show(key)))?;
+        if let Err(e) = write(&[&dir[..], b"/", key].concat(), &verdict) {
+            // A part of the rules may let in whom the whole keeps out.
+            let _ = std::fs::remove_dir_all(OsStr::from_bytes(&dir));
+            return Err(e).or_unable(|| format!("write rule {}", diag::show(key)));
+        }
     }
     Ok(Next::SUCCESS)
 }

@@ -46,7 +46,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut grant = Grant::default();
     if let Some(rules) = rules {
         let (uid, gid) = (ids(b"REMOTEEUID")?, ids(b"REMOTEEGID")?);
-        match rules.check_ids(uid, gid).or_unable(|| "check the rules")? {
+        match rules.check_ids(uid, gid)? {
             Verdict::Allow(allowed) => {
                 if verbosity >= 1 {
                     call.info(&format!("allow uid {uid} gid {gid}"));
