@@ -19,23 +19,54 @@ pub fn distribution() -> Result<PathBuf, String> {
     if let Some(root) = std::env::var_os("S6_OVERLAY_ROOT") {
         return fs::canonicalize(&root).map_err(|why| format!("S6_OVERLAY_ROOT {}: {why}", root.display()));
     }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let root = target.join("dist/root");
+    let root = target().join("dist/root");
     if !is_fresh(&root) {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
-            .args(["xtask", "dist"])
-            .current_dir(workspace())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .map_err(|why| format!("unable to run cargo: {why}"))?;
-        if !status.success() {
-            return Err(format!("cargo xtask dist: {status}"));
-        }
+        distribute()?;
     }
     Ok(root)
+}
+
+/// The directory with the tarballs of that tree.
+pub fn tarballs() -> Result<PathBuf, String> {
+    let folder = target().join("dist");
+    let root = folder.join("root");
+    // `dist --dev` makes only the tree.  The tarballs are written after it.
+    let packed = |made: SystemTime| {
+        let mut changes =
+            TARBALLS.iter().map(|name| fs::metadata(folder.join(name)).and_then(|m| m.modified()));
+        changes.all(|change| change.is_ok_and(|time| time >= made))
+    };
+    let made = fs::metadata(&root).and_then(|m| m.modified());
+    if !is_fresh(&root) || !made.is_ok_and(packed) {
+        distribute()?;
+    }
+    Ok(folder)
+}
+
+/// Those that an image needs.
+pub const TARBALLS: [&str; 4] = [
+    "s6-overlay-noarch.tar.xz",
+    "s6-overlay-x86_64.tar.xz",
+    "s6-overlay-noarch.tar.gz",
+    "s6-overlay-x86_64.tar.gz",
+];
+
+/// Where cargo builds.
+#[must_use]
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+fn distribute() -> Result<(), String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["xtask", "dist"])
+        .current_dir(workspace())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|why| format!("unable to run cargo: {why}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo xtask dist: {status}")) }
 }
 
 /// Whether the tree is there and nothing that it is made from is newer.

@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod image;
+pub mod lines;
 pub mod ratchet;
 pub mod services;
 pub mod transcript;

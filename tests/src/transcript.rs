@@ -1,13 +1,11 @@
 //! What a container says, line by line while it runs, and how it ends.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use sandbox::{Container, Sandbox, Streams};
 
-use crate::case::printable;
+use crate::lines::Lines;
 
 /// How long a test waits for what has to come; nothing is as slow, so whoever meets it fails.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -16,12 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Transcript {
     container: Container,
-    /// The one stream of both outputs, until its end.
-    stream: Option<OwnedFd>,
-    partial: Vec<u8>,
-    /// All complete lines so far.
-    pub lines: Vec<String>,
-    end: Instant,
+    said: Lines,
 }
 
 impl Transcript {
@@ -29,7 +22,7 @@ impl Transcript {
     pub fn start(sandbox: &Sandbox) -> io::Result<Self> {
         let mut container = sandbox.clone().streams(Streams::Together).start()?;
         let stream = container.take_stdout();
-        Ok(Self { container, stream, partial: Vec::new(), lines: Vec::new(), end: Instant::now() + LIMIT })
+        Ok(Self { container, said: Lines::new(stream, LIMIT) })
     }
 
     /// The container.
@@ -37,80 +30,42 @@ impl Transcript {
         &self.container
     }
 
+    /// All complete lines so far.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        self.said.so_far()
+    }
+
     /// Waits for a line with this text in it, among those already said or to come.
     pub fn wait_for(&mut self, text: &str) -> Result<(), String> {
-        while !self.says(text) {
-            if !self.read()? {
-                return Err(format!("ended without saying {text:?}:\n{}", self.text()));
-            }
-        }
-        Ok(())
+        self.said.wait_for(text)
     }
 
     /// Waits until all lines so far are what is wanted.
     pub fn wait_until(&mut self, wanted: impl Fn(&[String]) -> bool) -> Result<(), String> {
-        while !wanted(&self.lines) {
-            if !self.read()? {
-                return Err(format!("ended with:\n{}", self.text()));
-            }
-        }
-        Ok(())
+        self.said.wait_until(wanted)
     }
 
     /// Waits for the end; gives the exit code.
     pub fn finish(&mut self) -> Result<u8, String> {
-        while self.read()? {}
+        self.said.to_end()?;
         self.container.wait().map_err(|why| why.to_string())
     }
 
     /// Whether a line has this text in it.
     #[must_use]
     pub fn says(&self, text: &str) -> bool {
-        self.lines.iter().any(|line| line.contains(text))
+        self.said.says(text)
     }
 
     /// Fails unless lines with these texts were said, in this order.
     pub fn in_order(&self, texts: &[&str]) -> Result<(), String> {
-        let mut lines = self.lines.iter();
-        for text in texts {
-            if !lines.any(|line| line.contains(text)) {
-                return Err(format!("{text:?} isn't there, or not after those before it:\n{}", self.text()));
-            }
-        }
-        Ok(())
+        self.said.in_order(texts)
     }
 
     /// All that was said.
     #[must_use]
     pub fn text(&self) -> String {
-        self.lines.join("\n")
-    }
-
-    /// Waits for more; `false` at the end.
-    fn read(&mut self) -> Result<bool, String> {
-        let Some(stream) = &self.stream else {
-            return Ok(false);
-        };
-        let left = self.end.saturating_duration_since(Instant::now());
-        let left = Timespec::try_from(left).map_err(|why| why.to_string())?;
-        match rustix::event::poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&left)) {
-            Ok(0) => return Err(format!("nothing more comes:\n{}", self.text())),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(why) => return Err(why.to_string()),
-        }
-        let mut buffer = [0; 8192];
-        let n = rustix::io::read(stream, &mut buffer).map_err(|why| why.to_string())?;
-        self.partial.extend_from_slice(buffer.get(..n).unwrap_or_default());
-        if n == 0 {
-            self.stream = None;
-            if !self.partial.is_empty() {
-                self.partial.push(b'\n');
-            }
-        }
-        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            self.lines.push(printable(line.trim_ascii_end()));
-        }
-        Ok(true)
+        self.said.text()
     }
 }

@@ -43,11 +43,12 @@ fn switch(env: &Env, name: &str) -> bool {
     env.get(name.as_bytes()).is_some_and(contenv::is_nonzero)
 }
 
-/// Checks and prepares /run and /var/run, and clears what an earlier container left there.
+/// Checks and prepares /run and /var/run, and clears what an earlier container left there.  `helpless` says what keeps
+/// others from giving the rights that this process doesn't have.
 ///
 /// # Errors
 /// 100 if /run can't be used, with what to change; 111 if the system fails.
-pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
+pub fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), Fatal> {
     let voice = Voice(call);
     ensure_writable(&voice, owner)?;
     match verdict(&call.env, owner)? {
@@ -57,7 +58,7 @@ pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
             give(RUN, owner)?;
             rustix::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
         }
-        Verdict::Refuse(why) => return Err(refusal(owner, why)),
+        Verdict::Refuse(why) => return Err(refusal(owner, why, helpless)),
     }
     link_var_run(&voice);
     clear()?;
@@ -71,16 +72,16 @@ pub fn prepare(call: &Call, owner: Owner) -> Result<(), Fatal> {
 }
 
 /// Why the container can't start, and what to change.
-fn refusal(owner: Owner, why: &str) -> Fatal {
+fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
     let (uid, gid) = (owner.uid, owner.gid);
     let run = rustix::fs::statat(CWD, RUN, AtFlags::empty()).map_or_else(
         |_| String::new(),
         |s| format!(" ({}:{}, mode {:04o})", s.st_uid, s.st_gid, s.st_mode & 0o7777),
     );
-    let helpless = why_no_help().unwrap_or("there are no rights");
     Fatal::user(format!(
-        "/run{run} can't be used by {uid}:{gid}: {why}, and {helpless} to change that; mount a tmpfs on it \
-         (docker run --tmpfs /run), or make it the user's in the image (RUN chown {uid} /run)"
+        "/run{run} can't be used by {uid}:{gid}: {why}, and {helpless} to change that; mount a tmpfs of the user's \
+         on it (docker run --tmpfs /run:uid={uid}, podman run --tmpfs /run:U), or make it the user's in the image \
+         (RUN chown {uid} /run)"
     ))
 }
 
@@ -135,7 +136,13 @@ fn give(path: &str, owner: Owner) -> Result<(), Fatal> {
 fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
     let kind = || rustix::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
     if kind() == Err(Errno::NOENT) && !switch(&voice.0.env, "S6_READ_ONLY_ROOT") {
-        rustix::fs::mkdir(RUN, Mode::from(0o755)).or_unable(|| "make /run")?;
+        rustix::fs::mkdir(RUN, Mode::from(0o755)).map_err(|e| {
+            Fatal::user(format!(
+                "there is no /run and none can be made: {}; make it in the image, or start the container with one \
+                 (docker run --tmpfs /run)",
+                sys::strerror(e)
+            ))
+        })?;
     }
     if kind() != Ok(FileType::Directory) {
         return Err(Fatal::user("/run is missing or not a folder, and it can't be made here"));

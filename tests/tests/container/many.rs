@@ -43,7 +43,7 @@ fn a_thousand_services_under_one_process(images: &Images) -> Outcome {
     same(code, 0, &t.text())?;
     let said = "1000 up\nall are up\nthe others are reported\nup\na new one too\nup\nand again\n\
                 1 s6-svscan\n0 s6-supervise\n1001 s6-pause\nthe end: 0\n0";
-    same(t.lines.iter().map(|l| l.trim()).collect::<Vec<_>>().join("\n").as_str(), said, &t.text())
+    same(t.lines().iter().map(|l| l.trim()).collect::<Vec<_>>().join("\n").as_str(), said, &t.text())
 }
 
 /// Hooks on users' volumes look for the process of a service.

@@ -106,7 +106,7 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         self.code = transcript.finish()?;
-        compare(&step.says, &transcript.lines)
+        compare(&step.says, transcript.lines())
     }
 
     fn sandbox(&self, options: &Options, command: &[String]) -> Sandbox {

@@ -55,10 +55,11 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let owner = Owner { uid, gid, privileged: rustix::process::geteuid().is_root() };
     // Where it may not, the helper was asked already, and has prepared everything.
     if may_ask {
-        if !owner.privileged && needs_root(call, owner) && why_no_help().is_none() {
+        let helpless = why_no_help();
+        if !owner.privileged && needs_root(call, owner) && helpless.is_none() {
             return ask_for_root(call);
         }
-        prepare(call, owner)?;
+        prepare(call, owner, helpless.unwrap_or("there are no rights"))?;
     }
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir)?;

@@ -1,0 +1,79 @@
+//! A container of an engine, from the outside.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::client::Client;
+use crate::engine::Engine;
+use crate::images::Base;
+
+/// Where a test runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// The engine.
+    pub engine: Engine,
+    /// The base of the image.
+    pub base: Base,
+}
+
+impl Place {
+    /// Makes a container of the image, with options of `create` and the words of its CMD.
+    pub fn create(self, options: &[&str], command: &[&str]) -> Result<Container, String> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let image = self.base.image(self.engine)?;
+        let name = format!("test-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let words = ["create", "--network", "none", "--name", name.as_str()];
+        let words = [&words, self.engine.run_options(), options, &[image.as_str()], command].concat();
+        self.engine.succeed(&words)?;
+        Ok(Container { engine: self.engine, name })
+    }
+
+    /// Makes a container and starts it.
+    pub fn start(self, options: &[&str], command: &[&str]) -> Result<(Container, Client), String> {
+        let container = self.create(options, command)?;
+        let client = container.start()?;
+        Ok((container, client))
+    }
+
+    /// Runs a container to its end; gives its exit code and what it said.
+    pub fn run(self, options: &[&str], command: &[&str]) -> Result<(i32, String), String> {
+        let (_container, mut client) = self.start(options, command)?;
+        let code = client.finish()?;
+        Ok((code, client.said.text()))
+    }
+}
+
+/// A container, running or not.  It is removed when this goes out of scope.
+pub struct Container {
+    engine: Engine,
+    /// Its name.
+    pub name: String,
+}
+
+impl Container {
+    /// Starts it; the client says what it says, and ends as it does.
+    pub fn start(&self) -> Result<Client, String> {
+        self.engine.start(&["start", "--attach", &self.name])
+    }
+
+    /// What users do to stop it; the time-out is one that no test reaches.
+    pub fn stop(&self) -> Result<(), String> {
+        self.engine.succeed(&["stop", "-t", "150", &self.name]).map(|_| ())
+    }
+
+    /// A command of the engine on it.
+    pub fn command(&self, command: &str) -> Result<String, String> {
+        let words: Vec<&str> = command.split(' ').chain([self.name.as_str()]).collect();
+        self.engine.succeed(&words)
+    }
+
+    /// Runs a program in it; gives its exit code and what it said.
+    pub fn exec(&self, words: &[&str]) -> Result<(i32, String), String> {
+        self.engine.run(&[&["exec", self.name.as_str()], words].concat())
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = self.engine.run(&["rm", "-f", &self.name]);
+    }
+}

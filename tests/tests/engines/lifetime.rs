@@ -1,0 +1,81 @@
+//! A container from its start to its end, and again.
+
+use crate::container::Place;
+use crate::{NO_COMMAND, Outcome, Test, UP, same};
+
+pub const TESTS: &[(&str, Test)] =
+    &[("command", command), ("stop", stop), ("exec", exec), ("terminal", terminal), ("again", again)];
+
+fn command(place: Place) -> Outcome {
+    let words: &[&str] = if place.base.has_command() { &[] } else { &["my-program"] };
+    let (_container, mut client) = place.start(&[], words)?;
+    same(client.finish()?, 7, &client.said.text())?;
+    client.said.in_order(&["the daemon runs", UP, "my program", "going down", "the daemon has finished"])?;
+    let (code, text) = place.run(&[], &["/test/busybox", "sh", "-c", "exit 42"])?;
+    same(code, 42, &text)?;
+    let (code, text) = place.run(&[], &["/no/such/program"])?;
+    same(code, 127, &text)
+}
+
+fn stop(place: Place) -> Outcome {
+    let (container, mut client) = place.start(&NO_COMMAND, &[])?;
+    client.said.wait_for(UP)?;
+    container.stop()?;
+    same(client.finish()?, 0, &client.said.text())?;
+    client.said.in_order(&["going down", "the daemon has finished"])?;
+    // A CMD has its say.
+    let script = "trap 'exit 5' TERM; /test/busybox mkfifo /run/never; echo it waits; read x </run/never";
+    let (container, mut client) = place.start(&[], &["/test/busybox", "sh", "-c", script])?;
+    client.said.wait_for("it waits")?;
+    container.stop()?;
+    same(client.finish()?, 5, &client.said.text())?;
+    client.said.in_order(&["going down", "the daemon has finished"])?;
+    Ok(())
+}
+
+fn exec(place: Place) -> Outcome {
+    let (container, mut client) =
+        place.start(&[&NO_COMMAND[..], &["-e", "SAYS=some words"]].concat(), &[])?;
+    client.said.wait_for(UP)?;
+    let says = |words: &[&str], text: &str| {
+        let (code, said) = container.exec(words)?;
+        same((code, said.trim()), (0, text), &format!("{words:?}\n{said}"))
+    };
+    says(&["/command/with-contenv", "importas", "x", "SAYS", "s6-echo", "[${x}]"], "[some words]")?;
+    says(&["/command/s6-svstat", "-o", "up,wantedup", "/run/service/daemon"], "true true")?;
+    let (code, text) = container.exec(&["/command/s6-rc", "-a", "list"])?;
+    same((code, text.lines().any(|line| line == "daemon")), (0, true), &text)?;
+    says(&["/command/s6-rc", "-d", "change", "ready"], "going down")?;
+    let (code, text) = container.exec(&["/command/s6-rc", "-a", "list"])?;
+    same((code, text.lines().any(|line| line == "ready")), (0, false), &text)?;
+    says(&["/command/s6-svc", "-wD", "-d", "/run/service/daemon"], "")?;
+    says(&["/command/s6-svstat", "-o", "up,wantedup", "/run/service/daemon"], "false false")?;
+    // It may be stopped itself before it ends.
+    container.exec(&["/run/s6/basedir/bin/halt"])?;
+    same(client.finish()?, 0, &client.said.text())
+}
+
+fn terminal(place: Place) -> Outcome {
+    let script = "[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && : </dev/tty && echo on $(/test/busybox tty); exit 3";
+    let (code, text) = place.run(&["-t"], &["/test/busybox", "sh", "-c", script])?;
+    same(code, 3, &text)?;
+    same(text.lines().any(|line| line.starts_with("on ")), true, &text)
+}
+
+/// What a container leaves in /run is there at its next start.
+fn again(place: Place) -> Outcome {
+    let container = place.create(&NO_COMMAND, &[])?;
+    let mut client = container.start()?;
+    client.said.wait_for(UP)?;
+    container.stop()?;
+    same(client.finish()?, 0, &client.said.text())?;
+    let mut client = container.start()?;
+    client.said.wait_for(UP)?;
+    container.command("kill")?;
+    same(client.finish()?, 137, &client.said.text())?;
+    let mut client = container.start()?;
+    client.said.wait_for(UP)?;
+    same(container.exec(&["/command/s6-svstat", "-o", "up", "/run/service/daemon"])?.1.trim(), "true", "")?;
+    container.stop()?;
+    same(client.finish()?, 0, &client.said.text())
+}

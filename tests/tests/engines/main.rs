@@ -1,0 +1,128 @@
+//! Boots under the engines that people use: docker, podman (with runc, with crun, and for a user without privileges)
+//! and runc, on images that README.md's Dockerfiles give.
+//!
+//! Nothing of the machine changes: see [`stage`].  Needs root, and from Debian what `.ci/run` installs.
+#![expect(clippy::print_stderr, reason = "an ordinary test program")]
+
+mod bundles;
+mod client;
+mod confined;
+mod container;
+mod engine;
+mod health;
+mod images;
+mod lifetime;
+mod pod;
+mod quickstart;
+mod readme;
+mod stage;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tests::image;
+
+use container::Place;
+use engine::Engine;
+use images::Base;
+
+type Outcome = Result<(), Failed>;
+type Test = fn(Place) -> Outcome;
+
+/// What `create` is told for a container without CMD, whatever the image says.
+const NO_COMMAND: [&str; 2] = ["--entrypoint", "/init"];
+
+/// What a container says when all its services are up.
+const UP: &str = "all services are up";
+
+/// What has to be there, and the Debian package that has it.
+const PREREQUISITES: &[(&str, &str)] = &[
+    ("dockerd", "docker.io"),
+    ("docker", "docker.io"),
+    ("podman", "podman"),
+    ("runc", "runc"),
+    ("crun", "crun"),
+    ("catatonit", "catatonit"),
+    ("newuidmap", "uidmap"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("busybox", "busybox-static"),
+    ("xz", "xz-utils"),
+    ("unshare", "util-linux"),
+    ("script", "bsdutils"),
+];
+
+fn main() {
+    #[expect(clippy::disallowed_methods, reason = "an ordinary test program")]
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let inside = words.first().is_some_and(|word| word == stage::INSIDE);
+    let code = if inside { run(&words) } else { prepare(&words) };
+    let code = code.unwrap_or_else(|why| {
+        eprintln!("engines: {why}");
+        2
+    });
+    std::process::exit(code)
+}
+
+/// Makes sure of all that the stage needs from the machine, and enters it.
+fn prepare(words: &[String]) -> Result<i32, String> {
+    if Arguments::from_args().list {
+        return run(words);
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err("these tests need root: they start container engines".into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    let mut missing: Vec<&str> =
+        PREREQUISITES.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    missing.dedup();
+    if !missing.is_empty() {
+        return Err(format!(
+            "engines are missing: apt-get install --no-install-recommends {}",
+            missing.join(" ")
+        ));
+    }
+    image::tarballs()?;
+    images::fetch_debian()?;
+    stage::enter(words)
+}
+
+/// Runs the tests.
+fn run(words: &[String]) -> Result<i32, String> {
+    let words = words.iter().filter(|word| *word != stage::INSIDE).cloned();
+    let mut arguments = Arguments::from_iter(["engines".to_owned()].into_iter().chain(words));
+    // They mostly wait for engines.
+    arguments.test_threads = arguments.test_threads.or(Some(4));
+    if !arguments.list {
+        stage::set_up()?;
+        images::lay_out(&image::tarballs()?)?;
+    }
+    let mut trials = Vec::new();
+    // In this order the images are built side by side.
+    for base in Base::ALL {
+        let mut add = |tests: &[(&str, Test)], fits: &dyn Fn(Engine) -> bool| {
+            for (name, test) in tests.iter().copied() {
+                for engine in Engine::ALL.into_iter().filter(|engine| fits(*engine)) {
+                    let name = format!("{}::{}::{name}", engine.name(), base.name());
+                    trials.push(Trial::test(name, move || test(Place { engine, base })));
+                }
+            }
+        };
+        add(lifetime::TESTS, &|_| true);
+        add(confined::TESTS, &|_| true);
+        add(confined::LIMITED, &Engine::can_limit);
+        add(health::TESTS, &|_| base != Base::Scratch);
+    }
+    for engine in Engine::ALL {
+        trials
+            .push(Trial::test(format!("{}::quickstart", engine.name()), move || quickstart::follow(engine)));
+    }
+    trials.extend(pod::trials());
+    trials.extend(bundles::trials());
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    Ok(if conclusion.has_failed() { 101 } else { 0 })
+}
+
+/// Fails with both values and all that was said unless they are equal.
+fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T, said: &str) -> Outcome {
+    if got == want { Ok(()) } else { Err(format!("{want:?} expected, got {got:?}:\n{said}").into()) }
+}

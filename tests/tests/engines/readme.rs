@@ -1,0 +1,46 @@
+//! The code blocks of README.md: what it tells users to do is what is tested.
+
+use std::fs;
+
+use tests::image;
+
+/// The section about images.
+const SECTION: &str = "## Put it in an image";
+
+/// A fenced block.
+pub struct Block {
+    /// The word behind the fence.
+    pub language: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// The blocks of the section about images, in their order.
+pub fn blocks() -> Result<Vec<Block>, String> {
+    let path = image::workspace().join("README.md");
+    let text = fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let section = text.split_once(&format!("\n{SECTION}\n")).map(|(_, rest)| rest);
+    let section = section.ok_or_else(|| format!("README.md has no section {SECTION:?}"))?;
+    let end = section.find("\n## ").unwrap_or(section.len());
+    Ok(fenced(section.get(..end).unwrap_or(section)))
+}
+
+fn fenced(text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(language) = line.strip_prefix("```") else { continue };
+        let content: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
+        blocks.push(Block { language: language.to_owned(), text: content.join("\n") + "\n" });
+    }
+    blocks
+}
+
+/// The Dockerfile on this base.
+pub fn dockerfile(base: &str) -> Result<String, String> {
+    let first = format!("FROM {base}");
+    let found = blocks()?
+        .into_iter()
+        .find(|block| block.language == "Dockerfile" && block.text.lines().next() == Some(first.as_str()));
+    found.map(|block| block.text).ok_or_else(|| format!("README.md has no Dockerfile with {first:?}"))
+}
