@@ -69,15 +69,17 @@ fn suffixes(network: &Network) -> Outcome {
     same(&network.run("s6-dnsip4 -q host.")?, "10.0.0.8\n")?;
     same(&network.run("s6-dnsip -q here")?, "10.0.0.9\n")?;
     same(&network.run("s6-dnsip4 -q a.example")?, "10.0.0.1\n10.0.0.2\n")?;
-    network.asked();
     let qualify = |list| network.run_with("s6-dnsip4 -q host", &[("DNSQUALIFY", list)], "");
     same(&qualify("second.example\tsearch.example")?, "10.0.0.7\n")?;
-    same(&network.asked().join(" "), "host.search.example/A host.second.example/A host/A")?;
     same(&qualify("")?, "10.0.0.8\n")?;
+    network.asked();
     same(
         &network.run_with("s6-dnsip -q no", &[("DNSQUALIFY", "a.example b.example")], "")?,
         "s6-dnsip: fatal: unable to resolve no: no such domain\n2\n",
-    )
+    )?;
+    let all = ["no.a.example", "no.b.example", "no"].map(|name| format!("{name}/A {name}/AAAA"));
+    let [first, second, bare] = all;
+    same(&network.asked().join(" "), &format!("{first} {second} {bare}"))
 }
 
 fn hosts_come_first(network: &Network) -> Outcome {
