@@ -13,9 +13,9 @@ use crate::page::markdown;
 /// The page with the table of variables.
 const VARIABLES: &str = "docs/guide/variables.md";
 
-/// README.md and the guide.
+/// README.md, the guide, and the page about moving.
 pub fn pages() -> Result<Vec<PathBuf>, String> {
-    let mut pages = vec![workspace().join("README.md")];
+    let mut pages = vec![workspace().join("README.md"), workspace().join("docs/moving.md")];
     let folder = workspace().join("docs/guide");
     let entries = fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     pages.extend(
