@@ -30,6 +30,12 @@ impl Lines {
         &self.lines
     }
 
+    /// The stream, as long as it hasn't ended.
+    #[must_use]
+    pub fn stream(&self) -> Option<&OwnedFd> {
+        self.stream.as_ref()
+    }
+
     /// Waits for a line with this text in it, among those already said or to come.
     pub fn wait_for(&mut self, text: &str) -> Result<(), String> {
         while !self.says(text) {
@@ -92,7 +98,11 @@ impl Lines {
             Err(why) => return Err(why.to_string()),
         }
         let mut buffer = [0; 8192];
-        let n = rustix::io::read(stream, &mut buffer).map_err(|why| why.to_string())?;
+        let n = match rustix::io::read(stream, &mut buffer) {
+            // A terminal that nobody has open any more.
+            Err(rustix::io::Errno::IO) => 0,
+            other => other.map_err(|why| why.to_string())?,
+        };
         self.partial.extend_from_slice(buffer.get(..n).unwrap_or_default());
         if n == 0 {
             self.stream = None;

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use rustix::termios::Winsize;
 use sandbox::{Container, Sandbox, Streams};
 
 use crate::lines::Lines;
@@ -23,6 +24,25 @@ impl Transcript {
         let mut container = sandbox.clone().streams(Streams::Together).start()?;
         let stream = container.take_stdout();
         Ok(Self { container, said: Lines::new(stream, LIMIT) })
+    }
+
+    /// Starts a container on a terminal of its own.
+    pub fn on_terminal(sandbox: &Sandbox) -> io::Result<Self> {
+        let mut container = sandbox.clone().streams(Streams::Terminal).start()?;
+        let stream = container.take_terminal();
+        Ok(Self { container, said: Lines::new(stream, LIMIT) })
+    }
+
+    /// Types into the container's terminal.
+    pub fn type_in(&self, text: &str) -> Result<(), String> {
+        let terminal = self.said.stream().ok_or("the container has no terminal any more")?;
+        rustix::io::write(terminal, text.as_bytes()).map(drop).map_err(|why| why.to_string())
+    }
+
+    /// Changes the size of the container's terminal.
+    pub fn resize(&self, size: Winsize) -> Result<(), String> {
+        let terminal = self.said.stream().ok_or("the container has no terminal any more")?;
+        rustix::termios::tcsetwinsize(terminal, size).map_err(|why| why.to_string())
     }
 
     /// The container.

@@ -3,7 +3,7 @@
 //! Decisions are [`crate::lifecycle`]'s; this carries them out.
 
 use crate::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
-use crate::processes::{describe_left, signal_all};
+use crate::processes::{describe_below, describe_left, signal_all};
 use crate::{catchall, results, stage2, stage3};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
@@ -12,7 +12,7 @@ use s6::scandir::{Handled, Host, Left, Policy};
 use s6_linux_init::request::{How, LENGTH, Request};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use sys::process::{Ended, Fork, fork};
-use sys::signal::{ABRT, CONT, KILL, Set, Signal, TERM, reset_all, set_mask};
+use sys::signal::{CONT, KILL, Set, Signal, TERM, reset_all, set_mask};
 use tool::{Env, Tool, diag};
 use wire::control::ScanCommand;
 
@@ -184,6 +184,7 @@ impl First {
     pub fn child_ended(&mut self, pid: Pid, how: Ended, host: Option<&mut Host>) {
         if self.boot == Some(pid) {
             self.boot = None;
+            take_terminal_back();
             self.step(Event::BootEnded(how), host);
         } else if self.stop == Some(pid) {
             self.stop = None;
@@ -206,7 +207,15 @@ impl First {
         match action {
             Action::InterruptBoot => to_boot(TERM),
             Action::KillBoot => {
-                diag::warn(NAME, "the start takes too long to be interrupted and is killed");
+                let left = self.boot.map(describe_below).filter(|left| !left.is_empty());
+                let left = left.map(|left| format!(": {left}")).unwrap_or_default();
+                let text = format!(
+                    "what the start was doing hasn't ended S6_SERVICES_GRACETIME after the stop was asked{left}; \
+                     the stop goes on without it"
+                );
+                if self.talks {
+                    diag::warn(NAME, &text);
+                }
                 to_boot(KILL);
             }
             Action::PassOn(signal) => to_boot(signal),
@@ -223,6 +232,12 @@ impl First {
                 }
                 signal_all(TERM);
                 signal_all(CONT);
+            }
+            Action::NameLeft => {
+                let left = if self.talks { describe_left() } else { String::new() };
+                if !left.is_empty() {
+                    diag::warn(NAME, &format!("still running after TERM: {left}"));
+                }
             }
             Action::Kill => {
                 if self.talks {
@@ -300,6 +315,13 @@ impl First {
     }
 }
 
+/// The boot session is over: its terminal, if there is one, is nobody's now, and a ^C on it would reach nobody.
+fn take_terminal_back() {
+    for number in 1..3 {
+        let _ = sys::fd::with(number, |fd| rustix::process::ioctl_tiocsctty(fd));
+    }
+}
+
 fn keep_code(code: u8) {
     if let Err(e) = results::write(code) {
         diag::warn(NAME, &format!("unable to write the exit code {code}: {}", sys::strerror(e)));
@@ -308,10 +330,6 @@ fn keep_code(code: u8) {
 
 impl Policy for First {
     fn signal(&mut self, host: &mut Host, signal: Signal) -> Handled {
-        if signal == ABRT {
-            // A core dump of process 1 helps nobody.
-            return Handled::Yes;
-        }
         if !SIGNALS.contains(&signal) {
             return Handled::No;
         }

@@ -27,6 +27,8 @@ pub const BASEDIR: &str = "/run/s6/basedir";
 pub const LEGACY_SERVICES: &str = "/run/s6/legacy-services";
 /// The root scandir.
 pub const SCANDIR: &str = "/run/service";
+/// Where version 2 had its scandir.
+pub const OLD_SCANDIR: &str = "/run/s6/services";
 /// The compiled s6-rc database.
 pub const DATABASE: &str = "/run/s6/db";
 /// The live directory of s6-rc.

@@ -21,16 +21,22 @@
 use s6_linux_init::request::{How, LENGTH, Request};
 use std::time::Duration;
 use sys::process::Ended;
-use sys::signal::{INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
+use sys::signal::{ABRT, HALT, INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
 
 /// A moment on the monotonic clock.
 pub type Moment = Duration;
 
+/// The signals that a CMD can be given.
+pub const PASSED_ON: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR];
+
 /// The signals that mean something here.
-pub const SIGNALS: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR];
+pub const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR, ABRT, HALT];
 
 /// The longest grace time, as the reference has it.
 const LONGEST_GRACE: Duration = Duration::from_secs(300);
+
+/// How long processes may take after TERM before they are named.
+const PATIENCE: Duration = crate::stage3::PATIENCE;
 
 /// How long killed processes may take to vanish where this process can't end without them.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
@@ -118,6 +124,8 @@ pub enum Action {
     KeepCodeIfNone(u8),
     /// Stop supervising, and TERM to every process.
     Terminate,
+    /// Say who is still there after TERM.
+    NameLeft,
     /// KILL to every process.
     Kill,
     /// The end.
@@ -137,6 +145,8 @@ pub struct Lifecycle {
     planned: Option<(Moment, Request)>,
     /// When the phase ends by itself.
     deadline: Option<Moment>,
+    /// When to say who is still there, and how much later the next time.
+    reminder: Option<(Moment, Duration)>,
 }
 
 impl Lifecycle {
@@ -152,6 +162,7 @@ impl Lifecycle {
             command: false,
             planned: None,
             deadline: None,
+            reminder: None,
         }
     }
 
@@ -200,6 +211,7 @@ impl Lifecycle {
             command: running,
             planned: planned.map(|at| (at, request)),
             deadline,
+            reminder: None,
         })
     }
 
@@ -212,7 +224,8 @@ impl Lifecycle {
     /// When [`Event::Time`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
-        [self.deadline, self.planned.map(|(at, _)| at)].into_iter().flatten().min()
+        let others = [self.planned.map(|(at, _)| at), self.reminder.map(|(at, _)| at)];
+        others.into_iter().chain([self.deadline]).flatten().min()
     }
 
     /// One step.
@@ -239,11 +252,12 @@ impl Lifecycle {
     }
 
     fn on_signal(&mut self, signal: Signal, now: Moment) -> Vec<Action> {
-        if self.command && self.config.receive_signals && SIGNALS.contains(&signal) {
+        if self.command && self.config.receive_signals && PASSED_ON.contains(&signal) {
             return vec![Action::PassOn(signal)];
         }
         let how = match signal {
-            TERM | USR2 => How::Halt,
+            // The last one is what asks systemd to halt, the stop signal of images that had it.
+            TERM | USR2 | ABRT | HALT => How::Halt,
             INT => How::Reboot,
             USR1 | PWR => How::PowerOff,
             // Stop signals of some images; with a CMD they never stopped a container.
@@ -324,8 +338,11 @@ impl Lifecycle {
             return self.on_request(Request::Stop { how, now: false, delay: 0, grace }, now);
         }
         if self.deadline.take_if(|at| *at <= now).is_none() {
-            return Vec::new();
+            let Some((_, gap)) = self.reminder.take_if(|(at, _)| *at <= now) else { return Vec::new() };
+            self.reminder = Some((now.saturating_add(gap), gap.saturating_mul(2)));
+            return vec![Action::NameLeft];
         }
+        self.reminder = None;
         match self.phase {
             Phase::Interrupted => vec![Action::KillBoot],
             Phase::Terminating => self.kill(now),
@@ -341,6 +358,7 @@ impl Lifecycle {
             actions.extend(self.kill(now));
         } else {
             self.deadline = Some(now.saturating_add(self.kill_grace));
+            self.reminder = Some((now.saturating_add(PATIENCE), PATIENCE));
         }
         actions
     }
@@ -363,6 +381,7 @@ impl Lifecycle {
         }
         self.phase = Phase::Ended;
         self.deadline = None;
+        self.reminder = None;
         self.planned = None;
         vec![Action::End(self.how)]
     }
@@ -411,9 +430,27 @@ mod tests {
         let mut m = up(CONFIG);
         m.step(Event::Signal(TERM), ms(0));
         m.step(Event::StopEnded, ms(10));
+        assert_eq!(m.deadline(), Some(ms(2010)));
+        assert_eq!(m.step(Event::Time, ms(2010)), [Action::NameLeft]);
         assert_eq!(m.deadline(), Some(ms(3010)));
         assert_eq!(m.step(Event::Time, ms(3009)), []);
         assert_eq!(m.step(Event::Time, ms(3010)), [Action::Kill, Action::End(How::Halt)]);
+    }
+
+    #[test]
+    fn who_stays_long_is_named_ever_less_often() {
+        let mut m = up(Config { kill_grace: Duration::from_secs(60), ..CONFIG });
+        m.step(Event::Signal(TERM), ms(0));
+        m.step(Event::StopEnded, ms(0));
+        let mut named = Vec::new();
+        while m.phase() == Phase::Terminating {
+            let now = m.deadline().unwrap();
+            if m.step(Event::Time, now) == [Action::NameLeft] {
+                named.push(now.as_secs());
+            }
+        }
+        assert_eq!(named, [2, 4, 8, 16, 32]);
+        assert_eq!(m.deadline(), None);
     }
 
     #[test]
@@ -460,6 +497,9 @@ mod tests {
             (USR1, How::PowerOff),
             (PWR, How::PowerOff),
             (QUIT, How::Halt),
+            (WINCH, How::Halt),
+            (ABRT, How::Halt),
+            (HALT, How::Halt),
         ] {
             let mut m = up(no_command);
             assert_eq!(m.step(Event::Signal(signal), ms(0)), [Action::StartStop]);
@@ -468,6 +508,7 @@ mod tests {
         }
         assert_eq!(up(CONFIG).step(Event::Signal(QUIT), ms(0)), []);
         assert_eq!(up(CONFIG).step(Event::Signal(WINCH), ms(0)), []);
+        assert_eq!(up(CONFIG).step(Event::Signal(HALT), ms(0)), [Action::StartStop]);
     }
 
     #[test]
@@ -476,6 +517,7 @@ mod tests {
         let mut m = up(config);
         assert_eq!(m.step(Event::Signal(TERM), ms(0)), [Action::PassOn(TERM)]);
         assert_eq!(m.phase(), Phase::Up);
+        assert_eq!(up(config).step(Event::Signal(HALT), ms(0)), [Action::StartStop]);
         m.step(Event::BootEnded(Ended::Exited(0)), ms(1));
         assert_eq!(m.step(Event::Signal(TERM), ms(2)), []);
         assert_eq!(machine(config).step(Event::Signal(TERM), ms(0)), [Action::InterruptBoot]);
@@ -516,7 +558,7 @@ mod tests {
         let mut m = up(CONFIG);
         assert_eq!(m.step(Event::HostLost, ms(0)), [Action::Terminate]);
         assert_eq!(m.step(Event::HostLost, ms(1)), []);
-        assert_eq!(m.deadline(), Some(ms(3000)));
+        assert_eq!(m.deadline(), Some(ms(2000)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 use rustix::process::Pid;
+use sys::signal::{KILL, Signal};
 
 /// What matters of /proc/PID/stat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,40 +73,53 @@ pub fn others(own: Pid) -> Result<Vec<Pid>, Errno> {
     Ok(living.filter_map(|p| Pid::from_raw(p.pid)).collect())
 }
 
-/// The processes that [`signal_all`] would reach: names and process ids, at most ten of them, for a message; empty if
-/// there are none.
-#[must_use]
-pub fn describe_left() -> String {
+/// These processes for a message: numbers and command lines, at most ten of them.
+fn describe(pids: &[i32]) -> String {
     const MOST: usize = 10;
-    let own = rustix::process::getpid();
-    let left: Vec<i32> = if own.is_init() {
-        others(own).unwrap_or_default().iter().map(|p| p.as_raw_nonzero().get()).collect()
-    } else {
-        descendants(&all().unwrap_or_default(), own.as_raw_nonzero().get())
-    };
-    let name = |pid: &i32| {
-        let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-        format!("{} ({pid})", tool::diag::show(name.trim_ascii_end()))
-    };
-    let mut words: Vec<String> = left.iter().take(MOST).map(name).collect();
-    if left.len() > MOST {
-        words.push(format!("{} more", left.len().saturating_sub(MOST)));
+    let mut words: Vec<String> =
+        pids.iter().take(MOST).map(|pid| tool::diag::process(pid.unsigned_abs())).collect();
+    if pids.len() > MOST {
+        words.push(format!("{} more", pids.len().saturating_sub(MOST)));
     }
     words.join(", ")
 }
 
+/// The processes that [`signal_all`] would reach, for a message; empty if there are none.
+#[must_use]
+pub fn describe_left() -> String {
+    let own = rustix::process::getpid();
+    if own.is_init() {
+        let others = others(own).unwrap_or_default();
+        return describe(&others.iter().map(|p| p.as_raw_nonzero().get()).collect::<Vec<_>>());
+    }
+    describe_below(own)
+}
+
+/// The living descendants of a process, for a message; empty if there are none.
+#[must_use]
+pub fn describe_below(root: Pid) -> String {
+    describe(&descendants(&all().unwrap_or_default(), root.as_raw_nonzero().get()))
+}
+
 /// Sends a signal to everybody else: as process 1 to the whole namespace, else to the own descendants only.
-pub fn signal_all(signal: sys::signal::Signal) {
+pub fn signal_all(signal: Signal) {
     let own = rustix::process::getpid();
     if own.is_init() {
         let _ = sys::process::kill_all(signal);
         return;
     }
-    let processes = all().unwrap_or_default();
-    for pid in descendants(&processes, own.as_raw_nonzero().get()) {
-        if let Some(pid) = Pid::from_raw(pid) {
+    let mut reached = Vec::new();
+    loop {
+        let mut found = descendants(&all().unwrap_or_default(), own.as_raw_nonzero().get());
+        found.retain(|pid| !reached.contains(pid));
+        for pid in found.iter().copied().filter_map(Pid::from_raw) {
             let _ = sys::process::kill(pid, signal);
         }
+        // Whoever was killed starts nobody more, so this comes to an end.
+        if found.is_empty() || signal != KILL {
+            return;
+        }
+        reached.extend(found);
     }
 }
 

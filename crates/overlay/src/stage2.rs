@@ -15,11 +15,15 @@ use s6_rc::compile::{compile_with_bundles, print_report};
 use s6_rc::init::{self, Initialized};
 use s6_rc::plan::Direction;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 use sys::signal::{Set, SignalFd, TERM, set_mask};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, number};
 
 /// The bundle of everything that a container starts.
 const TOP: &[u8] = b"top";
+
+/// How long a start may stand still before it says what it waits for; preparing data may well take long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bundles that images fill.  In their old place, beside the services, they often lack a `type`, and the second one is
 /// often missing: there they are bundles all the same.
@@ -129,6 +133,7 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
             oneshots: Oneshots::Direct(call.env.clone()),
             interrupt: Some(interrupt),
             on_interrupt: OnInterrupt::FinishOneshots,
+            remind: Some(PATIENCE),
         },
     )?;
     if changed.end == End::Interrupted {

@@ -9,6 +9,7 @@ use s6_rc::change::{self, OnInterrupt, Oneshots};
 use s6_rc::database::Id;
 use s6_rc::live::{Live, Lock};
 use s6_rc::plan::Direction;
+use std::time::Duration;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 /// Not in the table: nobody calls it by name.
@@ -20,6 +21,10 @@ pub static TOOL: Tool = Tool {
     role: Role::Stay,
     main,
 };
+
+/// How long a stop may stand still before it says what it waits for: well before an engine, ten seconds by default,
+/// kills the container.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main(call: &mut Call) -> Outcome {
     if rustix::fs::statat(CWD, LIVE, AtFlags::empty()).is_err() {
@@ -50,6 +55,7 @@ fn main(call: &mut Call) -> Outcome {
             oneshots: Oneshots::Direct(call.env.clone()),
             interrupt: None,
             on_interrupt: OnInterrupt::FinishOneshots,
+            remind: Some(PATIENCE),
         },
     )?;
     Ok(Next::Exit(changed.code()))

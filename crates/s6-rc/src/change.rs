@@ -11,6 +11,7 @@ use crate::plan::{Direction, Plan};
 use rustix::fd::BorrowedFd;
 use s6::clock::Moment;
 use s6::service::exec_failure;
+use std::time::Duration;
 use sys::process::Ended;
 use tool::{Call, Env, Fatal, diag::show};
 
@@ -53,6 +54,8 @@ pub struct Options<'a> {
     pub interrupt: Option<BorrowedFd<'a>>,
     /// What that does.
     pub on_interrupt: OnInterrupt,
+    /// After so long without progress, and from then on ever less often, it says what it waits for; `None`: never.
+    pub remind: Option<Duration>,
 }
 
 /// Why a service did not get where it should.

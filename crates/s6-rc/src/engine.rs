@@ -11,6 +11,7 @@ use crate::live::Live;
 use crate::longrun::{self, Progress, Transition, Trouble};
 use crate::oneshot::{Answer, Request, ask_host, read_answer};
 use crate::plan::{Direction, Plan, Step};
+use crate::reminder::Reminder;
 use crate::work::{Running, Work};
 use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -31,6 +32,9 @@ const EVENTS: u64 = 0;
 const CHILDREN: u64 = 1;
 const INTERRUPT: u64 = 2;
 const HOSTS: u64 = 3;
+
+/// How many services a reminder names.
+const REMINDED: usize = 8;
 
 /// One change on its way.
 pub(crate) struct Engine<'a> {
@@ -54,6 +58,8 @@ pub(crate) struct Engine<'a> {
     /// How many may be on their way at once: each takes a descriptor.
     room: usize,
     scandir: Option<Vec<u8>>,
+    reminder: Reminder,
+    interrupted: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -85,6 +91,8 @@ impl<'a> Engine<'a> {
             queue: VecDeque::new(),
             room: room(),
             scandir: None,
+            reminder: Reminder::new(options.remind, clock::now()),
+            interrupted: false,
         })
     }
 
@@ -195,6 +203,7 @@ impl<'a> Engine<'a> {
             Ok(None) => self.succeed(id)?,
             Ok(Some(running)) => {
                 self.running.insert(id, running);
+                self.reminder.progress(clock::now());
                 if timeout != 0 {
                     self.deadlines.insert((clock::now() + Duration::from_millis(timeout.into()), id));
                 }
@@ -365,6 +374,7 @@ impl<'a> Engine<'a> {
             self.deadlines.retain(|(_, other)| *other != id);
         }
         let running = self.running.remove(&id);
+        self.reminder.progress(clock::now());
         if let Some(Running::Longrun(transition)) = &running {
             self.watch.remove(transition.index);
             self.listeners.remove(&transition.index);
@@ -374,7 +384,8 @@ impl<'a> Engine<'a> {
 
     /// Waits for something to happen and deals with it; the end, if that is what happened.
     fn wait(&mut self) -> Result<Option<End>, Fatal> {
-        let next = self.deadlines.first().map(|(at, _)| *at).into_iter().chain(self.options.deadline).min();
+        let next = self.deadlines.first().map(|(at, _)| *at).into_iter().chain(self.options.deadline);
+        let next = next.chain(self.reminder.at()).min();
         let left = next.map(|at| at.saturating_sub(clock::now()));
         let timeout = left.and_then(|l| Timespec::try_from(l).ok());
         let mut events = Vec::with_capacity(64);
@@ -395,6 +406,7 @@ impl<'a> Engine<'a> {
             }
         }
         self.expire()?;
+        self.remind();
         let over = self.options.deadline.is_some_and(|d| d <= clock::now());
         Ok((over && !self.is_idle()).then_some(End::TimedOut))
     }
@@ -475,12 +487,36 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
+    /// Says what has not moved for a while.
+    fn remind(&mut self) {
+        let Some(quiet) = self.reminder.due(clock::now()) else { return };
+        let slow_is_normal = self.is_up() && !self.interrupted;
+        if self.options.verbosity < if slow_is_normal { 2 } else { 1 } {
+            return;
+        }
+        let mut ids: Vec<Id> = self.running.keys().copied().collect();
+        ids.sort_unstable();
+        let (_, doing, _) = self.work.words();
+        let left = ids.len().saturating_sub(REMINDED);
+        for id in ids.into_iter().take(REMINDED) {
+            let (name, seconds) = (self.name(id), quiet.as_secs());
+            let Some(why) = self.running.get(&id).map(|r| r.explain(self.work)) else { continue };
+            let text = format!("still {doing} service {name} after {seconds} s: {why}");
+            if slow_is_normal { self.options.call.info(&text) } else { self.options.call.warn(&text) }
+        }
+        if left > 0 {
+            self.options.call.info(&format!("still {doing} {left} more services"));
+        }
+    }
+
     /// The caller wants an end: longruns are given up, and oneshots as the options say.
     fn interrupted(&mut self) -> Result<Option<End>, Fatal> {
         if self.options.verbosity >= 2 {
             self.options.call.warn("interrupted: beginning nothing more");
         }
         self.plan.stop();
+        self.interrupted = true;
+        self.reminder.progress(clock::now());
         for id in std::mem::take(&mut self.queue) {
             self.fail(id, Failure::Interrupted);
         }

@@ -169,6 +169,10 @@ impl Folder {
         if !self.has(name) {
             return Ok(None);
         }
+        if self.kind(name) == Some(Kind::Other) {
+            let text = format!("unable to read {}: it is no regular file", show(&self.path_of(name)));
+            return Err(Fatal::new(1, text));
+        }
         read(self.fd.as_fd(), name, TEXT_LIMIT)
             .or_unable(|| format!("read {}", show(&self.path_of(name))))
             .map(Some)

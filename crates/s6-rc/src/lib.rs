@@ -22,6 +22,7 @@ pub mod oneshot;
 mod order;
 mod pipeline;
 pub mod plan;
+mod reminder;
 mod repo;
 mod script;
 mod source;

@@ -5,6 +5,10 @@ use rustix::io::Errno;
 use s6::control::{self, SUPERVISE, Undelivered};
 use s6::status::read_status;
 use s6::watch::Watch;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use tool::diag;
 use tool::path::join;
 
 /// What a transition waits for.
@@ -116,6 +120,28 @@ impl Transition {
     /// What it waits for.
     pub(crate) fn goal(&self) -> Goal {
         self.goal
+    }
+
+    /// What it waits for, with the process that this depends on.
+    pub(crate) fn explain(&self) -> String {
+        let status = read_status(&self.servicedir).ok().filter(|status| status.pid != 0);
+        let Some(status) = status else { return format!("it waits for {}", self.goal.text()) };
+        let process = diag::process(status.pid);
+        match self.goal {
+            _ if status.finishing => format!("its finish script hasn't ended, process {process}"),
+            Goal::Down if self.has_limit() => format!("its daemon hasn't ended, process {process}"),
+            Goal::Down => format!(
+                "its daemon was told to end and hasn't, process {process}; \
+                 a file timeout-kill in its definition, with milliseconds, would end it by force"
+            ),
+            Goal::Up | Goal::Ready => format!("it waits for {}, process {process}", self.goal.text()),
+        }
+    }
+
+    /// The daemon is killed if it doesn't end by itself.
+    fn has_limit(&self) -> bool {
+        let limit = std::fs::read(Path::new(OsStr::from_bytes(&join(&self.servicedir, b"timeout-kill"))));
+        limit.ok().and_then(|text| tool::number::decimal::<u32>(text.trim_ascii())).is_some_and(|ms| ms > 0)
     }
 
     /// Takes in what the supervisor said.

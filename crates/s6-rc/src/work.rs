@@ -4,6 +4,7 @@ use crate::longrun::Transition;
 use crate::oneshot::{Script, TERMINATE};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, Signal};
+use tool::diag;
 
 /// What is being done to the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,20 @@ impl Running {
             Self::Longrun(transition) => transition.goal().text(),
             Self::Child(_) | Self::Host(_) => "its script to end",
             Self::Nothing => "the end of the dry run",
+        }
+    }
+
+    /// What it waits for and who that is, for a person who waits too.
+    pub(crate) fn explain(&self, work: Work) -> String {
+        match self {
+            Self::Longrun(transition) => transition.explain(),
+            Self::Child(pid) => format!(
+                "its {} script hasn't ended, process {}",
+                work.script().word(),
+                diag::process(pid.as_raw_nonzero().get().unsigned_abs())
+            ),
+            Self::Host(_) => format!("its {} script hasn't ended", work.script().word()),
+            Self::Nothing => self.waits_for().to_owned(),
         }
     }
 

@@ -72,6 +72,7 @@ impl Machine {
             oneshots: Oneshots::Direct(self.call.env.clone()),
             interrupt: None,
             on_interrupt: OnInterrupt::Abandon,
+            remind: None,
         }
     }
 

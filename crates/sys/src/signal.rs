@@ -11,6 +11,8 @@ pub type Signal = i32;
 pub const ABRT: Signal = libc::SIGABRT;
 /// SIGALRM
 pub const ALRM: Signal = libc::SIGALRM;
+/// SIGRTMIN+3 of the GNU C library: what asks systemd, and containers made for it, to halt.
+pub const HALT: Signal = 37;
 /// SIGCHLD
 pub const CHLD: Signal = libc::SIGCHLD;
 /// SIGCONT
@@ -236,14 +238,19 @@ impl SignalFd {
 
     /// The next signal that has arrived, `None` if there is none.
     pub fn read(&self) -> Result<Option<Signal>, Errno> {
+        Ok(self.read_with_origin()?.map(|(signal, _)| signal))
+    }
+
+    /// The next signal that has arrived and whether a process sent it, not the kernel; `None` if there is none.
+    pub fn read_with_origin(&self) -> Result<Option<(Signal, bool)>, Errno> {
         let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
         let size = size_of::<libc::signalfd_siginfo>();
         // SAFETY: the buffer has the size that is passed.
         let n = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
         if usize::try_from(n) == Ok(size) {
             // SAFETY: a full record was read.
-            let number = unsafe { info.assume_init() }.ssi_signo;
-            return Ok(Signal::try_from(number).ok());
+            let info = unsafe { info.assume_init() };
+            return Ok(Signal::try_from(info.ssi_signo).ok().map(|n| (n, info.ssi_code <= 0)));
         }
         match last() {
             Errno::AGAIN | Errno::INTR => Ok(None),

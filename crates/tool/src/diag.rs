@@ -46,6 +46,21 @@ pub fn info(name: &str, text: &str) {
     line(&format!("{name}: info: {text}"));
 }
 
+/// A process for a message: its number, and its command line or, without one, its name, as /proc knows them.
+#[must_use]
+pub fn process(pid: u32) -> String {
+    const MOST: usize = 60;
+    let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let words = read("cmdline");
+    let words: Vec<&[u8]> = words.split(|b| *b == 0).filter(|w| !w.is_empty()).collect();
+    let text = if words.is_empty() { read("comm").trim_ascii_end().to_vec() } else { words.join(&b' ') };
+    if text.is_empty() {
+        return format!("{pid}");
+    }
+    let shown: String = show(&text).chars().take(MOST).collect();
+    format!("{pid} ({shown}{})", if shown.chars().count() == MOST { "…" } else { "" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +68,12 @@ mod tests {
     #[test]
     fn hostile_bytes_stay_on_one_line() {
         assert_eq!(show(b"a\nb\x1b[2J\xff\xc3\xbc"), "a\\nb\\u{1b}[2J\\xff\u{fc}");
+    }
+
+    #[test]
+    fn a_process_is_named() {
+        let own = process(std::process::id());
+        assert!(own.starts_with(&format!("{} (", std::process::id())), "{own}");
+        assert_eq!(process(u32::MAX), u32::MAX.to_string());
     }
 }

@@ -8,7 +8,8 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("command::exit_codes_are_the_containers", exit_codes_are_the_containers),
     ("command::what_cannot_be_executed_is_named", what_cannot_be_executed_is_named),
-    ("command::works_when_it_is_not_pid_1", works_when_it_is_not_pid_1),
+    ("command::a_shell_on_a_terminal_has_job_control", a_shell_on_a_terminal_has_job_control),
+    ("command::a_working_directory_with_a_blank", a_working_directory_with_a_blank),
 ];
 
 fn exit_codes_are_the_containers(images: &Images) -> Outcome {
@@ -39,13 +40,28 @@ fn what_cannot_be_executed_is_named(images: &Images) -> Outcome {
     Ok(())
 }
 
-fn works_when_it_is_not_pid_1(images: &Images) -> Outcome {
+fn a_shell_on_a_terminal_has_job_control(images: &Images) -> Outcome {
     let services = Services::new()?;
-    services.longrun("daemon", &["base"], "#!/bin/sh\necho daemon runs\nexec sleep 100000\n")?;
-    services.script("/first", "#!/bin/sh\n/init sh -c 'exit 5'\necho code $?\nps\n")?;
-    let sandbox = images.small(&services, &[]);
-    let mut t = Transcript::start(&sandbox.command(["/first"]))?;
-    same(t.finish()?, 0, &t.text())?;
-    t.in_order(&["daemon runs", "code 5"])?;
-    same(t.says("sleep 100000"), false, &t.text())
+    services.longrun("daemon", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
+    let mut t = Transcript::on_terminal(&images.small(&services, &["sh", "-i"]))?;
+    // What is typed is echoed; the quotes keep that from being taken for what is said.
+    t.type_in("sh -c 'echo fi''rst; exec sleep 100000'\n")?;
+    t.wait_for("first")?;
+    t.type_in("\x03")?;
+    t.type_in("sh -c 'echo sec''ond; exec sleep 100000'\n")?;
+    t.wait_for("second")?;
+    t.type_in("\x1a")?;
+    t.wait_for("Stopped")?;
+    t.type_in("kill -KILL %1; wait %1; echo 'still he''re'; exit 3\n")?;
+    same(t.finish()?, 3, &t.text())?;
+    same(t.says("job control"), false, &t.text())?;
+    t.in_order(&["first", "second", "Stopped", "still here"])?;
+    Ok(())
+}
+
+fn a_working_directory_with_a_blank(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let sandbox = images.small(&services, &["pwd"]).make_directory("/srv/a b/c").directory("/srv/a b/c");
+    let mut t = Transcript::start(&sandbox)?;
+    same((t.finish()?, t.says("/srv/a b/c")), (0, true), &t.text())
 }

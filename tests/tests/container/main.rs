@@ -9,11 +9,14 @@ mod daemons;
 mod debian;
 mod demo;
 mod descriptors;
+mod hangs;
 mod manager;
 mod many;
 mod reexec;
+mod runtimes;
 mod servers;
 mod stop;
+mod variables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,11 +92,14 @@ fn run() -> Result<i32, String> {
         debian::TESTS,
         demo::TESTS,
         descriptors::TESTS,
+        hangs::TESTS,
         manager::TESTS,
         many::TESTS,
         reexec::TESTS,
+        runtimes::TESTS,
         servers::TESTS,
         stop::TESTS,
+        variables::TESTS,
     ];
     let trials = groups
         .concat()

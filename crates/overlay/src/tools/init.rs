@@ -5,20 +5,22 @@
 //! part of one for its own descendants.
 
 use crate::first::{Boot, First};
-use crate::layout::{BASEDIR, BINARY, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
-use crate::lifecycle::Config;
+use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
+use crate::lifecycle::{Config, SIGNALS};
 use crate::prepare::{Owner, needs_root, prepare, why_no_help};
 use crate::settings::Settings;
 use crate::{catchall, contenv, remains, results, searchpath};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use s6::clock;
 use s6::control::{self, SVSCAN};
 use s6::scandir::{self, Host, Leave, Reexec, take_memo};
 use s6_linux_init::request::{FIFO, How};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
-use sys::signal::{HUP, INT};
+use sys::signal::{self, HALT, HUP, INT, PWR, Signal, SignalFd, TERM, USR1, USR2};
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -33,6 +35,9 @@ pub static TOOL: Tool = Tool {
 /// What process 1 looks like in ps: what it is.
 const TITLE: &[u8] = b"/package/admin/s6/command/s6-svscan -d4 -- /run/service";
 
+/// What always asks for a stop.
+const STOPS: [Signal; 6] = [TERM, INT, USR1, USR2, PWR, HALT];
+
 /// The services that are supervised at most.
 const SERVICES_MAX: usize = 100_000;
 
@@ -42,6 +47,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     if let Some(memo) = take_memo(&mut call.env) {
         return go_on(call, memo, first);
     }
+    // A stop that is asked from here on isn't lost: until the host reads it, it waits.
+    signal::block(&signal::Set::of(&SIGNALS));
     if !first {
         stand_in(call)?;
     }
@@ -87,6 +94,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
 fn host_config(env: &Env, container: &Env) -> scandir::Config {
     let mut config = scandir::Config::new("s6-svscan", env.vars().to_vec());
     config.services_max = SERVICES_MAX;
+    config.signals = SIGNALS.to_vec();
     // The container says so, not the environment of its services.
     config.processes = Settings::of_container(container).switch("S6_SUPERVISE_PROCESSES");
     config
@@ -138,18 +146,52 @@ fn stand_in(call: &Call) -> Result<(), Fatal> {
     }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .or_unable(|| "become the reaper of all descendants")?;
-    call.warn("not process 1 (an init of the container engine, or a shared pid namespace): only own processes are stopped at the end");
+    if Settings::of_container(&call.env).verbosity() > 0 {
+        call.warn(&format!(
+            "not process 1, which is {}: at the end, only the processes that began here are stopped",
+            first_process()
+        ));
+    }
     Ok(())
+}
+
+/// Who is process 1, and why that may be.
+fn first_process() -> String {
+    const INITS: &[&str] = &["docker-init", "tini", "catatonit", "dumb-init", "podman-init", "init"];
+    let name = std::fs::read("/proc/1/comm").unwrap_or_default();
+    let name = diag::show(name.trim_ascii_end());
+    match name.as_str() {
+        "" => "of the container engine".to_owned(),
+        "pause" => "pause (a pod with a shared pid namespace)".to_owned(),
+        "systemd" => "systemd (the pid namespace of the machine)".to_owned(),
+        name if INITS.contains(&name) => format!("{name} (the container engine's own init)"),
+        name => name.to_owned(),
+    }
 }
 
 /// S6_WAIT_FOR_CLOSING_FD: the engine closes that descriptor when the container may begin.
 fn wait_for_closing_fd(env: &Env) {
     let number = Settings::of_container(env).number("S6_WAIT_FOR_CLOSING_FD", 0);
     let Some(number) = i32::try_from(number).ok().filter(|n| *n >= 3 && sys::fd::is_open(*n)) else { return };
+    // A container that is told to stop before it may begin has nothing to wait for.
+    let stop = SignalFd::new(&signal::Set::of(&STOPS)).ok();
     let mut buffer = [0; 64];
-    while sys::fd::with(number, |fd| rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut buffer)))
-        .is_ok_and(|n| n > 0)
-    {}
+    let closed = |fd: BorrowedFd<'_>| loop {
+        let mut fds = vec![PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        fds.extend(stop.as_ref().map(|stop| PollFd::new(stop, PollFlags::IN)));
+        clock::poll_until(&mut fds, None)?;
+        if fds.get(1).is_some_and(|stop| !stop.revents().is_empty()) {
+            return Ok(());
+        }
+        match rustix::io::read(fd, &mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    };
+    if let Err(e) = sys::fd::with(number, closed) {
+        diag::warn(TOOL.name, &format!("unable to wait for descriptor {number}: {}", sys::strerror(e)));
+    }
     sys::fd::close(number);
 }
 
@@ -178,6 +220,7 @@ fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
         .and_then(|file| rustix::io::write(file, &text))
         .or_unable(|| format!("write {WORKDIR}"))?;
     make_basedir()?;
+    rustix::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;
     Ok(env)
 }
 

@@ -107,6 +107,7 @@ fn main(call: &mut Call) -> Outcome {
         oneshots: Oneshots::Host,
         interrupt: Some(signals.as_fd()),
         on_interrupt: OnInterrupt::FinishOneshots,
+        remind: None,
     };
     let changed = match (command.as_slice(), pruning) {
         (b"reload", _) => reload(&mut live, &selected, &how)?,

@@ -82,6 +82,7 @@ fn main(call: &mut Call) -> Outcome {
             oneshots: Oneshots::Host,
             interrupt: Some(signals.as_fd()),
             on_interrupt: OnInterrupt::FinishOneshots,
+            remind: None,
         };
         let conversions = options.get('f').map(<[u8]>::to_vec);
         let what = Options { live, compiled: target.clone(), conversions, block: options.has('b') };

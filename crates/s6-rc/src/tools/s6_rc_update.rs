@@ -53,6 +53,7 @@ fn main(call: &mut Call) -> Outcome {
         oneshots: Oneshots::Host,
         interrupt: Some(signals.as_fd()),
         on_interrupt: OnInterrupt::FinishOneshots,
+        remind: None,
     };
     let conversions = options.get('f').map(<[u8]>::to_vec);
     let what = Options { live, compiled, conversions, block: options.has('b') };

@@ -359,9 +359,11 @@ impl Host {
 
     fn read_signals(&mut self, policy: &mut dyn Policy) {
         loop {
-            match self.signals.read() {
-                Ok(Some(signal::CHLD)) => self.reap(policy),
-                Ok(Some(signal)) => self.signal(signal, policy),
+            match self.signals.read_with_origin() {
+                Ok(Some((signal::CHLD, _))) => self.reap(policy),
+                // A terminal was resized, which asks for nothing.
+                Ok(Some((signal::WINCH, false))) => {}
+                Ok(Some((signal, _))) => self.signal(signal, policy),
                 Ok(None) => return,
                 Err(e) => return self.warn(&format!("unable to read signals: {}", sys::strerror(e))),
             }
