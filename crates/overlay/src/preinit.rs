@@ -67,6 +67,12 @@ pub fn judge(f: Facts) -> Verdict {
                 "/run belongs to root and is GROUP WRITABLE, which S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES accepts"
             });
         }
+        if all(0o770) {
+            return Verdict::Refuse(
+                "others may change what is in it (set S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES=1 \
+                 if nothing else runs here, as in most pods)",
+            );
+        }
     }
     if f.run_uid == 0 && all(0o770) {
         return Verdict::Refuse(

@@ -52,7 +52,7 @@ fn a_shell_on_a_terminal_has_job_control(images: &Images) -> Outcome {
     t.wait_for("second")?;
     t.type_in("\x1a")?;
     t.wait_for("Stopped")?;
-    t.type_in("kill -KILL %1; wait %1; echo 'still he''re'; exit 3\n")?;
+    t.type_in("kill -KILL %1; echo 'still he''re'; exit 3; exit 3\n")?;
     same(t.finish()?, 3, &t.text())?;
     same(t.says("job control"), false, &t.text())?;
     t.in_order(&["first", "second", "Stopped", "still here"])?;

@@ -181,15 +181,25 @@ fn without_new_privileges(images: &Images) -> Outcome {
     let user = sandbox.user(1000, 1000);
     let own = ["/bin/sh", "-c", "chmod 1777 /tmp; chown 1000 /run"];
     does_all(&user.clone().prepare(own), 1000)?;
-    refuses(&user, 100, &["mount a tmpfs on /run that belongs to the container's user"])
+    refuses(&user, 100, &["no_new_privs forbids s6-overlay-suexec to change that; mount a tmpfs on it"])
 }
 
 fn refused_in_one_sentence(images: &Images) -> Outcome {
     let services = services_of_each_kind()?;
     let sandbox = sandbox(images, &services).user(1000, 1000);
-    refuses(&sandbox.clone().prepare(without_helper("")), 100, &["start as root, mount a tmpfs on /run"])?;
+    refuses(
+        &sandbox.clone().prepare(without_helper("")),
+        100,
+        &["/run (0:0, mode 0755) can't be used by 1000:1000", "RUN chown 1000 /run"],
+    )?;
     let others = without_helper("chown 1001:1001 /run; chmod 0777 /run");
-    refuses(&sandbox.clone().prepare(others), 100, &["/run belongs to another user"])?;
+    refuses(
+        &sandbox.clone().prepare(others),
+        100,
+        &["/run (1001:1001, mode 0777) can't be used by 1000:1000: it belongs to another user"],
+    )?;
+    let accepted = "set S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES=1 if nothing else runs here";
+    refuses(&sandbox.clone().prepare(without_helper("chmod 0777 /run")), 100, &[accepted])?;
     let left = "mkdir /run/s6; touch /run/s6/f; chown -R 1001 /run/s6; chown 1000 /run; chmod 1755 /run";
     refuses(
         &sandbox.prepare(without_helper(left)),
