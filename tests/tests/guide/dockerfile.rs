@@ -13,12 +13,14 @@ use crate::page::Line;
 pub struct Image {
     /// Whether it has nothing but the release.
     pub scratch: bool,
+    /// Where the program alone is, instead of the unpacked tarballs.
+    pub single: Option<String>,
     /// `K=V`
     pub env: Vec<(String, String)>,
     /// User and group.
     pub user: Option<(u32, u32)>,
     pub directory: Option<String>,
-    /// A shell script of all `RUN` lines.
+    /// What `RUN` runs.
     pub run: Vec<String>,
     pub command: Vec<String>,
     pub stop_signal: String,
@@ -32,6 +34,7 @@ impl Default for Image {
     fn default() -> Self {
         Self {
             scratch: false,
+            single: None,
             env: Vec::new(),
             user: None,
             directory: None,
@@ -77,6 +80,12 @@ fn instruction(image: &mut Image, text: &str, distribution: &Path) -> Result<(),
             _ => return Err(unknown()),
         },
         "COPY" if rest == "rootfs/ /" => {}
+        "COPY" => match words()?.as_slice() {
+            [mode, program, to] if mode == "--chmod=755" && is_released(program, distribution) => {
+                image.single = Some(to.clone());
+            }
+            _ => return Err(unknown()),
+        },
         "ENV" => {
             for word in words()? {
                 let (key, value) = word.split_once('=').ok_or_else(unknown)?;
@@ -85,7 +94,10 @@ fn instruction(image: &mut Image, text: &str, distribution: &Path) -> Result<(),
         }
         "USER" => image.user = Some(ids(rest).ok_or_else(unknown)?),
         "WORKDIR" => image.directory = Some(rest.into()),
-        "RUN" => image.run.push(rest.into()),
+        "RUN" if image.run.is_empty() => {
+            let shell = || ["/bin/sh", "-ec", rest].map(str::to_owned).into();
+            image.run = array(rest).unwrap_or_else(shell);
+        }
         "STOPSIGNAL" => image.stop_signal = rest.trim_start_matches("SIG").into(),
         "ENTRYPOINT" if rest == r#"["/init"]"# => {}
         "CMD" => image.command = array(rest).ok_or_else(unknown)?,
@@ -98,11 +110,16 @@ fn instruction(image: &mut Image, text: &str, distribution: &Path) -> Result<(),
     Ok(())
 }
 
+/// Whether a release has that file.
+fn is_released(name: &str, distribution: &Path) -> bool {
+    distribution.with_file_name(name).is_file()
+}
+
 fn add(image: &mut Image, tarball: &str, distribution: &Path) -> Result<(), String> {
-    let file = distribution.with_file_name(tarball);
-    if !file.is_file() {
+    if !is_released(tarball, distribution) {
         return Err(format!("{tarball} is not in target/dist"));
     }
+    let file = distribution.with_file_name(tarball);
     if !tarball.starts_with("s6-overlay-") {
         // The same content, and gzip is everywhere.
         image.extras.push(file.with_extension("gz"));

@@ -4,6 +4,7 @@
 //! or option here fails the test, so nothing is skipped.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -67,6 +68,12 @@ impl<'a> Stage<'a> {
             written.map_err(|why| format!("{path}: {why}"))?;
         }
         let mut extras = Vec::new();
+        if let Some(place) = &image.single {
+            let only = tempfile::tempdir().map_err(|why| why.to_string())?;
+            let to = only.path().join(place.trim_start_matches('/'));
+            fs::copy(bases.distribution.join("command/s6-overlay"), to).map_err(|why| why.to_string())?;
+            extras.push(only);
+        }
         for tarball in &image.extras {
             let place = tempfile::tempdir().map_err(|why| why.to_string())?;
             dockerfile::unpack(tarball, place.path())?;
@@ -119,7 +126,10 @@ impl<'a> Stage<'a> {
             _ => &[],
         };
         let words = before.iter().copied().chain(["/init"]).chain(command.iter().map(String::as_str));
-        let mut sandbox = Sandbox::new(base.path(), words).layer(&self.bases.distribution);
+        let mut sandbox = Sandbox::new(base.path(), words);
+        if self.image.single.is_none() {
+            sandbox = sandbox.layer(&self.bases.distribution);
+        }
         for extra in &self.extras {
             sandbox = sandbox.layer(extra.path());
         }
@@ -137,8 +147,7 @@ impl<'a> Stage<'a> {
             sandbox = sandbox.directory(directory);
         }
         if !self.image.run.is_empty() {
-            let script = self.image.run.join("\n");
-            sandbox = sandbox.prepare(["/bin/sh", "-ec", &script]);
+            sandbox = sandbox.prepare(&self.image.run);
         }
         sandbox
     }
