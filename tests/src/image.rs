@@ -60,7 +60,7 @@ pub fn target() -> PathBuf {
 fn distribute() -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["xtask", "dist"])
+        .args(["xtask", "dist", "--without-tls"])
         .current_dir(workspace())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -77,7 +77,7 @@ fn is_fresh(root: &Path) -> bool {
     let top = workspace();
     let mut sources = ["Cargo.toml", "Cargo.lock", "docs/tools.txt"].map(|name| top.join(name)).to_vec();
     // Not part of the program.
-    let apart = ["sandbox", "xtask"].map(|name| top.join("crates").join(name));
+    let apart = ["s6-tls", "sandbox", "xtask"].map(|name| top.join("crates").join(name));
     if let Ok(crates) = fs::read_dir(top.join("crates")) {
         sources.extend(crates.flatten().map(|entry| entry.path()).filter(|path| !apart.contains(path)));
     }

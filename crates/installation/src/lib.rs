@@ -129,10 +129,47 @@ pub fn entries(names: &Names<'_>, known: impl Fn(&str) -> bool) -> Vec<Entry> {
     all
 }
 
+/// The TLS program's name.
+pub const TLS: &str = "s6-overlay-tls";
+
+/// What the TLS program's own tarball holds, by path: [`Node::Program`] is that program.  It goes beside the program.
+#[must_use]
+pub fn tls_entries(names: &Names<'_>) -> Vec<(String, Node)> {
+    let place = |name| {
+        let suite = names.suites.iter().find(|suite| suite.name == name);
+        suite.map_or(("admin", ""), |suite| (suite.category, suite.version))
+    };
+    let ((category, version), (net, suite)) = (place(OVERLAY), place("s6-networking"));
+    let home = format!("package/{category}/{OVERLAY}-{version}/command");
+    let link = |target: String| Node::Link(Cow::Owned(target));
+    let mut all = vec![(format!("{home}/{TLS}"), Node::Program)];
+    for name in &names.tls {
+        let target = format!("package/{category}/{OVERLAY}/command/{name}");
+        all.push((format!("{home}/{name}"), link(TLS.to_owned())));
+        all.push((format!("command/{name}"), link(format!("../{target}"))));
+        all.push((
+            format!("package/{net}/s6-networking-{suite}/command/{name}"),
+            link(format!("../../../../{target}")),
+        ));
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+
+    #[test]
+    fn the_tls_program_is_beside_the_other_one() {
+        let all = tls_entries(&Names::all().unwrap());
+        let node = |path: &str| all.iter().find(|(p, _)| p == path).map(|(_, node)| node.clone());
+        let link = |target: &'static str| Some(Node::Link(Cow::Borrowed(target)));
+        assert_eq!(all.len(), 1 + 3 * 8);
+        assert_eq!(node("package/admin/s6-overlay-3.2.3.2/command/s6-overlay-tls"), Some(Node::Program));
+        assert_eq!(node("package/admin/s6-overlay-3.2.3.2/command/s6-tlsd"), link("s6-overlay-tls"));
+        assert_eq!(node("command/s6-tlsd"), link("../package/admin/s6-overlay/command/s6-tlsd"));
+    }
 
     fn sample() -> Vec<Entry> {
         let suite = |name, category, commands: &[&'static str]| Suite {
@@ -146,7 +183,7 @@ mod tests {
             suite("s6-overlay", "admin", &["with-contenv"]),
             suite("s6-overlay-helpers", "admin", &[SETUID]),
         ];
-        let names = Names { suites, added: vec!["s6-test"], internal: vec!["init"] };
+        let names = Names { suites, added: vec!["s6-test"], tls: vec!["s6-tlsc"], internal: vec!["init"] };
         entries(&names, |name| ["init", "s6-dnsip", "s6-test", SETUID, "with-contenv"].contains(&name))
     }
 

@@ -1,7 +1,8 @@
 //! The names of all commands, by suite: `docs/tools.txt`.
 //!
 //! The file holds `#` comments, sections `[SUITE CATEGORY VERSION]` with one name a line, and for the names that the
-//! program has of its own a section `[added]` and a last one, `[internal]`, for those that get no links.
+//! program has of its own the sections `[added]`, `[tls]` for those of the TLS program, and `[internal]` for those that
+//! get no links.
 
 /// The file, from the top of the workspace.
 pub const FILE: &str = "docs/tools.txt";
@@ -16,6 +17,8 @@ pub struct Names<'a> {
     pub suites: Vec<Suite<'a>>,
     /// What the program has besides, for images.
     pub added: Vec<&'a str>,
+    /// What the TLS program has, which is installed apart.
+    pub tls: Vec<&'a str>,
     /// What the program has besides, for itself.
     pub internal: Vec<&'a str>,
 }
@@ -58,7 +61,7 @@ impl<'a> Names<'a> {
             if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 let mut words = header.split(' ');
                 match (words.next(), words.next(), words.next(), words.next()) {
-                    (Some(section @ ("added" | "internal")), None, ..) => own = Some(section),
+                    (Some(section @ ("added" | "tls" | "internal")), None, ..) => own = Some(section),
                     (Some(name), Some(category), Some(version), None) if own.is_none() => {
                         names.suites.push(Suite { name, category, version, commands: Vec::new() });
                     }
@@ -68,6 +71,7 @@ impl<'a> Names<'a> {
             }
             let section = match (own, names.suites.last_mut()) {
                 (Some("added"), _) => &mut names.added,
+                (Some("tls"), _) => &mut names.tls,
                 (Some(_), _) => &mut names.internal,
                 (None, Some(suite)) => &mut suite.commands,
                 (None, None) => return wrong("a name before the first section"),
@@ -87,11 +91,12 @@ mod tests {
 
     #[test]
     fn sections_and_names() {
-        let names = Names::parse("# x\n[a-b admin 1.2]\nc\nd\n\n[added]\ne\n[internal]\ninit\n").unwrap();
+        let names =
+            Names::parse("# x\n[a-b admin 1.2]\nc\nd\n\n[added]\ne\n[tls]\nf\n[internal]\ninit\n").unwrap();
         assert_eq!(names.suites.len(), 1);
         assert_eq!(names.suites[0].version, "1.2");
         assert_eq!(names.commands().collect::<Vec<_>>(), ["c", "d"]);
-        assert_eq!((names.added, names.internal), (vec!["e"], vec!["init"]));
+        assert_eq!((names.added, names.tls, names.internal), (vec!["e"], vec!["f"], vec!["init"]));
     }
 
     #[test]

@@ -88,14 +88,7 @@ pub fn build(flavour: Flavour, arch: Option<&'static Arch>) -> Result<Program, F
     let target = workspace::target();
     let program = with_musl(&std, arch, &Place { top: workspace::top(), target: target.join("ship") })?;
     for path in [&program.path, &program.setuid] {
-        let file = fs::read(path).map_err(Failure::unable("read", path))?;
-        let kind = elf::inspect(&file);
-        if kind != Some(elf::Kind { without_interpreter: true, fixed_address: true }) {
-            return Err(Failure(format!(
-                "{} is not a static executable at a fixed address: {kind:?}",
-                workspace::shown(path)
-            )));
-        }
+        is_static(path)?;
     }
     Ok(program)
 }
@@ -108,8 +101,8 @@ pub struct Place {
     pub target: PathBuf,
 }
 
-/// Builds for release: the bytes depend on the sources and the compiler only, wherever `place` is.
-pub fn with_musl(std: &Std, arch: &'static Arch, place: &Place) -> Result<Program, Failure> {
+/// The options of the compiler for release.
+fn release_flags(std: &Std, arch: &Arch, place: &Place) -> Vec<String> {
     // A panic aborts: nothing ever reads unwind tables, a sixth of the program.
     let flags = ["-Crelocation-model=static", "-Ctarget-feature=+crt-static", "-Cforce-unwind-tables=no"];
     let mut flags = flags.map(str::to_owned).to_vec();
@@ -123,15 +116,55 @@ pub fn with_musl(std: &Std, arch: &'static Arch, place: &Place) -> Result<Progra
         );
         flags.extend(debian.flags());
     }
+    flags
+}
+
+/// A release build of a package.
+fn release_cargo(std: &Std, arch: &Arch, place: &Place, package: &str) -> Command {
+    let mut cargo = cargo(&place.top, arch.target, "release", package);
+    cargo.arg("--target-dir").arg(&place.target);
+    if let Std::Built(debian) = std {
+        debian.set_up(&mut cargo);
+    }
+    cargo
+}
+
+/// Builds for release: the bytes depend on the sources and the compiler only, wherever `place` is.
+pub fn with_musl(std: &Std, arch: &'static Arch, place: &Place) -> Result<Program, Failure> {
+    let flags = release_flags(std, arch, place);
     let folder = place.target.join(arch.target).join("release");
-    compile(&flags, &folder, arch, true, || {
-        let mut cargo = cargo(&place.top, arch.target, "release");
-        cargo.arg("--target-dir").arg(&place.target);
-        if let Std::Built(debian) = std {
-            debian.set_up(&mut cargo);
-        }
-        cargo
-    })
+    compile(&flags, &folder, arch, true, || release_cargo(std, arch, place, "multicall"))
+}
+
+/// What compiles the C parts of cryptography for musl.
+const C_COMPILER: &str = "musl-gcc";
+
+/// Builds the TLS program, for this machine's architecture only: part of its cryptography is in C.
+pub fn tls() -> Result<PathBuf, Failure> {
+    let arch = Arch::host()?;
+    let std = musl::find(arch)?;
+    let is_there = env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join(C_COMPILER).exists()));
+    if !is_there {
+        return Err(Failure(format!("no {C_COMPILER} for the TLS program: install Debian's musl-tools")));
+    }
+    let place = Place { top: workspace::top(), target: workspace::target().join("ship") };
+    finish(release_cargo(&std, arch, &place, "s6-tls"), &release_flags(&std, arch, &place))?;
+    let path = place.target.join(arch.target).join("release").join(installation::TLS);
+    is_static(&path)?;
+    Ok(path)
+}
+
+fn is_static(path: &Path) -> Result<(), Failure> {
+    let file = fs::read(path).map_err(Failure::unable("read", path))?;
+    let kind = elf::inspect(&file);
+    if kind == Some(elf::Kind { without_interpreter: true, fixed_address: true }) {
+        return Ok(());
+    }
+    Err(Failure(format!(
+        "{} is not a static executable at a fixed address: {kind:?}",
+        workspace::shown(path)
+    )))
 }
 
 fn with_glibc(profile: &str, host: &'static Arch) -> Result<Program, Failure> {
@@ -139,7 +172,7 @@ fn with_glibc(profile: &str, host: &'static Arch) -> Result<Program, Failure> {
     let folder = if profile == "dev" { "debug" } else { profile };
     let folder = workspace::target().join(&target).join(folder);
     let flags = ["-Ctarget-feature=+crt-static".to_owned()];
-    compile(&flags, &folder, host, false, || cargo(&workspace::top(), &target, profile))
+    compile(&flags, &folder, host, false, || cargo(&workspace::top(), &target, profile, "multicall"))
 }
 
 /// Compiles the setuid program, and then the program, which holds a copy of it for `s6-overlay install`.
@@ -159,10 +192,10 @@ fn compile(
     Ok(Program { path: folder.join(program), setuid: folder.join(setuid), arch, releasable })
 }
 
-fn cargo(top: &Path, target: &str, profile: &str) -> Command {
+fn cargo(top: &Path, target: &str, profile: &str, package: &str) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(top);
-    cargo.args(["build", "--quiet", "--package=multicall", "--target", target, "--profile", profile]);
+    cargo.args(["build", "--quiet", "--package", package, "--target", target, "--profile", profile]);
     cargo
 }
 

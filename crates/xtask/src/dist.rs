@@ -45,6 +45,9 @@ pub struct Args {
     /// Build once more in another folder, and fail if the programs aren't the same byte for byte
     #[arg(long, conflicts_with = "dev")]
     reproduce: bool,
+    /// Leave the TLS program out, which takes a while to build
+    #[arg(long)]
+    without_tls: bool,
 }
 
 /// Runs the subcommand.
@@ -77,6 +80,12 @@ pub fn run(args: Args) -> Outcome {
         println!("{name}: {} bytes unpacked, {packed} as .tar.xz, {gzipped} as .tar.gz", tree.size());
     }
     publish_program(&program, &out)?;
+    if !args.without_tls && arch.is_host() {
+        match publish_tls(arch, &out) {
+            Err(why) if !args.strict => eprintln!("xtask: warning: no TLS program: {why}"),
+            done => done?,
+        }
+    }
     let verdict = within_budget(arch, packed_arch, parts.arch.size());
     if args.reproduce {
         reproduce::check(&program)?;
@@ -246,6 +255,39 @@ fn publish_aliases(arch: &Arch, out: &Path, suffix: &str, content: &[u8]) -> Res
         fs::hard_link(&path, out.join(&name)).map_err(Failure::unable("link", &path))?;
         write_digest(out, &name, content)?;
     }
+    Ok(())
+}
+
+/// The TLS program's tarball.
+fn publish_tls(arch: &Arch, out: &Path) -> Result<(), Failure> {
+    let path = build::tls()?;
+    let program = fs::read(&path).map_err(Failure::unable("read", &path))?;
+    let names = Names::all().map_err(Failure)?;
+    let mut known: Vec<_> =
+        command::capture(arch.command(&path)?.arg("--list"))?.lines().map(str::to_owned).collect();
+    known.sort();
+    if known != names.tls {
+        return Err(Failure(format!(
+            "the TLS program knows {}, not {}",
+            known.join(" "),
+            names.tls.join(" ")
+        )));
+    }
+    let part = |(path, node)| Entry { part: Part::Arch, path, node };
+    let entries = installation::tls_entries(&names).into_iter().map(part).collect();
+    let tree = lay_out(entries, &Executables { program, setuid: Vec::new() }).arch;
+    let name = format!("s6-overlay-tls-{}", arch.name);
+    let unable = |e| Failure(format!("unable to make {name}: {e}"));
+    let tar = tree.tar().map_err(unable)?;
+    let (packed, gzipped) = (xz(&tar).map_err(unable)?, gz(&tar).map_err(unable)?);
+    publish(out, &name, ".tar.xz", &packed)?;
+    publish(out, &name, ".tar.gz", &gzipped)?;
+    println!(
+        "{name}: {} bytes unpacked, {} as .tar.xz, {} as .tar.gz",
+        tree.size(),
+        packed.len(),
+        gzipped.len()
+    );
     Ok(())
 }
 

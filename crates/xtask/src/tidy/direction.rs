@@ -14,11 +14,12 @@ const SUITES: &[(&str, &[&str])] = &[
     ("s6-linux-utils", &[]),
     ("s6-networking", &["s6", "s6-dns"]),
     ("s6-dns", &[]),
+    ("s6-tls", &["s6"]),
 ];
 /// What the shipped crates take from others.
 const FOREIGN: &[&str] = &["rustix"];
 /// What one of them takes besides: a library of its own field.
-const FOREIGN_OF_ONE: &[(&str, &str)] = &[("s6-dns", "domain")];
+const FOREIGN_OF_ONE: &[(&str, &str)] = &[("s6-dns", "domain"), ("s6-tls", "rustls")];
 
 /// Complains about each dependency of a shipped crate that the table doesn't allow, and each crate without the
 /// workspace's lints.
@@ -54,6 +55,8 @@ fn may_use(name: &str, used: &str) -> bool {
         _ if FOREIGN.contains(&used) || FOREIGN_OF_ONE.contains(&(name, used)) => true,
         "wire" | "installation" => false,
         "tool" => ["sys", "wire"].contains(&used),
+        // The main program carries no cryptography.
+        "overlay" | "multicall" if used == "s6-tls" => false,
         "overlay" => BASE.contains(&used) || suite(used).is_some() || used == "installation",
         "multicall" => BASE.contains(&used) || suite(used).is_some() || used == "overlay",
         _ => suite(name).is_some_and(|(_, allowed)| BASE.contains(&used) || allowed.contains(&used)),

@@ -78,13 +78,18 @@ fn is_known(names: &Names<'_>, suite: &str, name: &str) -> bool {
     let is_here = |theirs: &str| theirs == suite || (suite == "overlay" && IN_OVERLAY.contains(&theirs));
     let mut suites = names.suites.iter().filter(|theirs| is_here(theirs.name));
     suites.any(|suite| suite.commands.contains(&name))
-        || names.added.iter().chain(&names.internal).any(|ours| *ours == name)
+        || names.added.iter().chain(&names.tls).chain(&names.internal).any(|ours| *ours == name)
 }
 
-/// Whether the file has unit tests, or something in `tests/` names the tool.
+/// Whether the file has unit tests, or something in a folder `tests` names the tool.
 fn is_tested(file: &Source, name: &str, sources: &[Source]) -> bool {
     file.text.contains("#[cfg(test)]")
-        || sources.iter().any(|s| s.path.starts_with("tests/") && names_command(&s.text, name))
+        || sources.iter().any(|s| is_test(&s.path) && names_command(&s.text, name))
+}
+
+/// Whether this is a test of programs: in `tests/` at the top, or in a crate's.
+fn is_test(path: &str) -> bool {
+    path.starts_with("tests/") || path.split('/').nth(2) == Some("tests")
 }
 
 /// Whether `name` stands in `text` as a command's name: not as a part of a longer one.

@@ -1,0 +1,140 @@
+//! The client's side: whom it trusts, and who it is.
+
+use crate::certificate::Certificate;
+use crate::files::{self, Anchors, MISCONFIGURED};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
+};
+use std::sync::Arc;
+use tool::{Env, Fatal, diag};
+
+/// What a client is told by its options.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes<'a> {
+    /// The server's name: sent, and checked.
+    pub server_name: Option<&'a [u8]>,
+    /// Send a certificate.
+    pub with_certificate: bool,
+    /// Believe any server.
+    pub believes: bool,
+}
+
+/// Reads all files, and prepares a connection.
+pub(crate) fn connection(
+    env: &Env,
+    wishes: &Wishes<'_>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<ClientConnection, Fatal> {
+    let anchors = if wishes.believes { None } else { Some(files::anchors(env)?) };
+    let name = wishes.server_name.map(|word| {
+        let text = std::str::from_utf8(word).ok().map(|t| t.strip_suffix('.').unwrap_or(t));
+        text.and_then(|text| ServerName::try_from(text.to_owned()).ok())
+            .ok_or_else(|| Fatal::user(format!("invalid server name: {}", diag::show(word))))
+    });
+    let name = name.transpose()?;
+    let verifier = Verifier { anchors, checks_name: name.is_some(), provider: Arc::clone(provider) };
+    let engine = |e: Error| Fatal::new(97, format!("unable to set up the TLS engine: {e}"));
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(engine)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = if wishes.with_certificate {
+        let pair = files::key_pair(env, b"", provider)?;
+        builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)))
+    } else {
+        builder.with_no_client_auth()
+    };
+    // A process serves one connection: nothing can be resumed.
+    config.resumption = Resumption::disabled();
+    config.enable_sni = name.is_some();
+    // Without a name this one is neither sent nor checked.
+    let name = match name {
+        Some(name) => name,
+        None => {
+            ServerName::try_from("unnamed.invalid").map_err(|e| Fatal::new(MISCONFIGURED, e.to_string()))?
+        }
+    };
+    ClientConnection::new(Arc::new(config), name).map_err(engine)
+}
+
+/// Checks a server's certificate: its chain, its time, and, if there is one to check, its name.
+#[derive(Debug)]
+struct Verifier {
+    /// None believes everybody.
+    anchors: Option<Anchors>,
+    checks_name: bool,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(anchors) = &self.anchors else { return Ok(ServerCertVerified::assertion()) };
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        if anchors.certificates.iter().any(|anchor| anchor == end_entity) {
+            // The very certificate is trusted: one that its server signed itself.  There is no chain to check.
+            check_time(end_entity, now)?;
+        } else {
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                &anchors.store,
+                intermediates,
+                now,
+                algorithms,
+            )?;
+        }
+        if self.checks_name {
+            verify_server_name(&certificate, server_name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn check_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    let bad = |e| Error::InvalidCertificate(e);
+    let read = Certificate::read(certificate).ok_or(bad(CertificateError::BadEncoding))?;
+    let unix = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let t = sys::clock::utc(unix).map_err(|_| bad(CertificateError::BadEncoding))?;
+    let date = format!("{:04}{:02}{:02}", t.year, t.month, t.day);
+    let now = format!("{date}{:02}{:02}{:02}Z", t.hour, t.minute, t.second);
+    match read.is_valid_at(&now) {
+        true => Ok(()),
+        false if now < read.not_before => Err(bad(CertificateError::NotValidYet)),
+        false => Err(bad(CertificateError::Expired)),
+    }
+}

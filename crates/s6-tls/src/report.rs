@@ -1,0 +1,95 @@
+//! What the application learns about a connection: variables, as bytes over a descriptor.
+//!
+//! Each is `NAME=VALUE`, or `NAME` to remove it, with a NUL byte behind it; one more NUL ends them.
+
+use crate::certificate::Certificate;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::hash::HashAlgorithm;
+use rustls::{Connection, ProtocolVersion, SupportedCipherSuite};
+use tool::Env;
+
+/// The longest report that is read.
+pub(crate) const LONGEST: usize = 64 * 1024;
+
+/// The longest subject that is told; a certificate may have one of any length.
+const LONGEST_SUBJECT: usize = 16 * 1024;
+
+/// About a connection whose handshake is done.
+pub(crate) fn of(tls: &Connection, client_name: Option<&[u8]>, provider: &CryptoProvider) -> Vec<u8> {
+    let protocol = match tls.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "unknown",
+    };
+    let cipher = tls.negotiated_cipher_suite().and_then(|s| s.suite().as_str()).unwrap_or("unknown");
+    // The name that IANA has for it.
+    let cipher = cipher.replacen("TLS13_", "TLS_", 1);
+    let name = match tls {
+        Connection::Client(_) => client_name.map(<[u8]>::to_vec),
+        Connection::Server(server) => server.server_name().map(|n| n.as_bytes().to_vec()),
+    };
+    let peer = tls.peer_certificates().and_then(|chain| chain.first());
+    let hash = peer.and_then(|der| sha256(der, provider)).map(|hash| {
+        let digits: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+        format!("SHA256:{digits}").into_bytes()
+    });
+    let subject = peer.and_then(|der| Certificate::read(der)).map(|c| c.subject.into_bytes());
+    let mut report = Vec::new();
+    for (variable, value) in [
+        ("SSL_PROTOCOL", Some(protocol.as_bytes().to_vec())),
+        ("SSL_CIPHER", Some(cipher.into_bytes())),
+        ("SSL_TLS_SNI_SERVERNAME", name),
+        ("SSL_PEER_CERT_HASH", hash),
+        ("SSL_PEER_CERT_SUBJECT", subject.filter(|s| s.len() <= LONGEST_SUBJECT)),
+    ] {
+        report.extend_from_slice(variable.as_bytes());
+        if let Some(value) = value {
+            report.push(b'=');
+            report.extend(value);
+        }
+        report.push(0);
+    }
+    report.push(0);
+    report
+}
+
+fn sha256(der: &[u8], provider: &CryptoProvider) -> Option<Vec<u8>> {
+    let hashes = provider.cipher_suites.iter().map(|suite| match suite {
+        SupportedCipherSuite::Tls13(s) => s.common.hash_provider,
+        SupportedCipherSuite::Tls12(s) => s.common.hash_provider,
+    });
+    let mut sha256 = hashes.into_iter().filter(|h| h.algorithm() == HashAlgorithm::SHA256);
+    sha256.next().map(|h| h.hash(der).as_ref().to_vec())
+}
+
+/// Whether a report is complete.
+pub(crate) fn is_complete(report: &[u8]) -> bool {
+    report.ends_with(b"\0\0")
+}
+
+/// Changes an environment as a report says.
+pub(crate) fn apply(report: &[u8], env: &mut Env) {
+    for entry in report.split(|b| *b == 0).filter(|e| !e.is_empty()) {
+        match entry.iter().position(|b| *b == b'=') {
+            Some(at) => {
+                env.set(entry.get(..at).unwrap_or_default(), entry.get(at + 1..).unwrap_or_default());
+            }
+            None => env.unset(entry),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_change_the_environment() {
+        let mut env =
+            Env::from_vars(vec![b"SSL_PROTOCOL=old".to_vec(), b"SSL_TLS_SNI_SERVERNAME=x".to_vec()]);
+        let report = b"SSL_PROTOCOL=TLSv1.3\0SSL_TLS_SNI_SERVERNAME\0SSL_X=a=b\0\0";
+        assert!(is_complete(report) && !is_complete(&report[..20]));
+        apply(report, &mut env);
+        assert_eq!(env, Env::from_vars(vec![b"SSL_PROTOCOL=TLSv1.3".to_vec(), b"SSL_X=a=b".to_vec()]));
+    }
+}

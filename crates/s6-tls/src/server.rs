@@ -1,0 +1,114 @@
+//! The server's side: who it is under which name, and whom it asks for a certificate.
+
+use crate::files::{self, misconfigured};
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, ServerConfig, ServerConnection};
+use std::sync::Arc;
+use tool::{Env, Fatal};
+
+/// Whether a server asks for a client's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientCertificate {
+    /// No.
+    Ignored,
+    /// Yes, and none will do, too.
+    Optional,
+    /// Yes, there has to be one.
+    Mandatory,
+}
+
+/// Reads all files, and prepares a connection.  `sni`: 0 for one certificate, 1 for those of names besides, 2 for
+/// those of names only.
+pub(crate) fn connection(
+    env: &Env,
+    certificate: ClientCertificate,
+    sni: u32,
+    provider: &Arc<CryptoProvider>,
+) -> Result<ServerConnection, Fatal> {
+    let engine = |e: Error| Fatal::new(97, format!("unable to set up the TLS engine: {e}"));
+    let default = if sni >= 2 { None } else { Some(Arc::new(files::key_pair(env, b"", provider)?)) };
+    let mut named = Vec::new();
+    if sni >= 1 {
+        for (variable, _) in env.iter() {
+            if let Some(name) = variable.strip_prefix(b"KEYFILE:") {
+                let pair = files::key_pair(env, &[b":", name].concat(), provider)?;
+                named.push((name.to_ascii_lowercase(), Arc::new(pair)));
+            }
+        }
+    }
+    if default.is_none() && named.is_empty() {
+        return Err(Fatal::user("no variable KEYFILE:NAME is set"));
+    }
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(engine)?;
+    let builder = if certificate == ClientCertificate::Ignored {
+        builder.with_no_client_auth()
+    } else {
+        let roots = Arc::new(files::anchors(env)?.store);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
+        let verifier = match certificate {
+            ClientCertificate::Mandatory => verifier,
+            _ => verifier.allow_unauthenticated(),
+        };
+        let verifier =
+            verifier.build().map_err(|e| misconfigured(format!("the trust anchors can't be used: {e}")))?;
+        builder.with_client_cert_verifier(verifier)
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(Identities { default, named }));
+    // A process serves one connection: nothing can be resumed.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    ServerConnection::new(Arc::new(config)).map_err(engine)
+}
+
+/// The certificates that a server has.
+#[derive(Debug)]
+struct Identities<T = Arc<CertifiedKey>> {
+    default: Option<T>,
+    /// By server name in lower case; `*.` at its start stands for one label.
+    named: Vec<(Vec<u8>, T)>,
+}
+
+impl<T> Identities<T> {
+    fn of_name(&self, name: &[u8]) -> Option<&T> {
+        let name = name.to_ascii_lowercase();
+        let exact = |wanted: &[u8]| self.named.iter().find(|(n, _)| n == wanted).map(|(_, pair)| pair);
+        exact(&name).or_else(|| {
+            let dot = name.iter().position(|b| *b == b'.')?;
+            let parent = name.get(dot..)?;
+            // Nobody holds all names below a top-level domain.
+            let is_deep = parent.get(1..)?.contains(&b'.');
+            is_deep.then(|| exact(&[b"*", parent].concat())).flatten()
+        })
+    }
+}
+
+impl ResolvesServerCert for Identities {
+    fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let named = client_hello.server_name().and_then(|name| self.of_name(name.as_bytes()));
+        named.or(self.default.as_ref()).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_wildcards() {
+        let named = [("a.example.com", 1), ("*.example.com", 2), ("*.com", 3)];
+        let identities = Identities {
+            default: None,
+            named: named.iter().map(|(name, number)| (name.as_bytes().to_vec(), *number)).collect(),
+        };
+        let found = |name: &str| identities.of_name(name.as_bytes()).copied();
+        assert_eq!(found("A.example.COM"), Some(1));
+        assert_eq!(found("b.example.com"), Some(2));
+        assert_eq!(found("c.b.example.com"), None);
+        assert_eq!(found("example.com"), None);
+        assert_eq!(found("com"), None);
+    }
+}

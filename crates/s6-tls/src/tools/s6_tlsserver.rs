@@ -1,0 +1,153 @@
+//! `s6-tlsserver`: a TLS super-server, put together from its parts.
+
+use super::Words;
+use crate::launch::{CLEAN, KEEP};
+use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
+use s6::identity;
+use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-tlsserver",
+    summary: "run a program for each TLS connection to a TCP port",
+    operands: "ip port prog...",
+    options: &[
+        Opt::flag('1', "write the port to standard output when ready").long("notify"),
+        Opt::flag('q', "be quiet").long("quiet"),
+        Opt::flag('Q', "be normally verbose (default)").long("normally-verbose"),
+        Opt::flag('v', "be verbose").long("verbose"),
+        Opt::flag('L', "a PROXY header comes before TLS").long("proxy"),
+        Opt::value('c', "maxconn", "so many connections at once; default 40").long("max-connections"),
+        Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40")
+            .long("max-local-connections"),
+        Opt::value('b', "backlog", "how many connections may wait").long("backlog"),
+        identity::OPTIONS[0],
+        identity::OPTIONS[1],
+        identity::OPTIONS[2],
+        identity::OPTIONS[3],
+        Opt::flag('W', "go on if a look-up fails (default)").long("no-strict-resolution"),
+        Opt::flag('w', "drop the connection if a look-up fails").long("strict-resolution"),
+        Opt::flag('d', "let the system collect small writes (default)").long("nagle"),
+        Opt::flag('D', "send each write at once (TCP_NODELAY)").long("no-nagle"),
+        Opt::flag('H', "look no names up").long("no-dns"),
+        Opt::flag('h', "look into /etc/hosts before the DNS").long("hosts"),
+        Opt::flag('R', "don't ask the client who it is (default)").long("no-ident"),
+        Opt::flag('r', "ask the client who it is by IDENT").long("ident"),
+        Opt::flag('P', "believe the client's name (default)").long("no-paranoid"),
+        Opt::flag('p', "drop the connection if the client's name has another address").long("paranoid"),
+        Opt::value('l', "localname", "the value of TCPLOCALHOST").long("local-name"),
+        Opt::value('B', "banner", "write this to the client first, in clear").long("banner"),
+        Opt::value('t', "timeout", "the look-ups may last so many milliseconds").long("timeout"),
+        Opt::value('i', "dir", "the rules are in this directory").long("rules-directory"),
+        Opt::value('x', "cdb", "the rules are in this cdb").long("rules-file"),
+        S,
+        NO_S,
+        J,
+        NO_J,
+        Opt::flag('Y', "ask for a client's certificate").long("client-cert"),
+        Opt::flag('y', "demand a client's certificate").long("mandatory-client-cert"),
+        KEEP,
+        CLEAN,
+        TIMEOUT,
+        Opt::value('k', "snilevel", "1: also KEYFILE:NAME and CERTFILE:NAME; 2: only those")
+            .long("sni-level"),
+    ],
+    role: Role::Chain,
+    main,
+};
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let address = [call.shift()?, call.shift()?];
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
+    let mut argv = command(&options, address, tool::own_file)?;
+    argv.extend(call.take_args());
+    let env = call.take_env();
+    Next::run(argv, env)
+}
+
+/// The options that make s6-tcpserver-access a part: any but `-H`, without which it looks names up.
+const ACCESS: &str = "wDrplBtix";
+
+/// The command line without the program at its end.
+fn command(
+    options: &Options,
+    address: [Vec<u8>; 2],
+    file: fn(&str) -> Vec<u8>,
+) -> Result<Vec<Vec<u8>>, Fatal> {
+    for letter in ['c', 'C', 'b', 't', 'K', 'k'] {
+        options.number::<u32>(letter)?;
+    }
+    if options.has('i') && options.has('x') {
+        return Err(Fatal::usage());
+    }
+    let verbosity = match options.last_of("qQv") {
+        Some('q') => Some("-v0"),
+        Some('v') => Some("-v2"),
+        _ => None,
+    };
+    let mut argv = Words(vec![file("s6-tcpserver")]);
+    argv.pass(options, "qQv1cCb", TOOL.options);
+    argv.push("--");
+    argv.0.extend(address);
+    if !options.has('H') || options.iter().any(|(letter, _)| ACCESS.contains(letter)) {
+        argv.push(file("s6-tcpserver-access"));
+        argv.0.extend(verbosity.map(Vec::from));
+        argv.pass(options, "WwdDHhRrPplBtix", TOOL.options);
+        argv.push("--");
+    }
+    if options.has('L') {
+        argv.push(file("proxy-server"));
+        argv.push("--before-tlsd");
+        argv.push("--");
+    }
+    argv.push(file("s6-tlsd"));
+    argv.0.extend(verbosity.map(Vec::from));
+    argv.pass(options, "SsJjYyZzKk", TOOL.options);
+    argv.push("--");
+    let mut identity = identity::words(options)?;
+    if !identity.is_empty() {
+        argv.push(file("s6-applyuidgid"));
+        argv.0.append(&mut identity);
+        argv.push("--");
+    }
+    if options.has('L') {
+        argv.push(file("proxy-server"));
+        argv.push("--after-tlsd");
+        argv.push("--");
+    }
+    Ok(argv.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(words: &[&str]) -> Result<String, u8> {
+        let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+        let options = Options::take(TOOL.options, &mut args).map_err(|e| e.code())?;
+        let address = [b"::".to_vec(), b"443".to_vec()];
+        let argv = command(&options, address, |n| n.as_bytes().to_vec()).map_err(|e| e.code())?;
+        Ok(argv.iter().map(|w| String::from_utf8_lossy(w)).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn only_the_parts_that_are_needed() {
+        assert_eq!(made(&["-H"]).unwrap(), "s6-tcpserver -- :: 443 s6-tlsd --");
+        assert_eq!(made(&[]).unwrap(), "s6-tcpserver -- :: 443 s6-tcpserver-access -- s6-tlsd --");
+        assert_eq!(
+            made(&["-1vHLU", "-c5", "-i", "rules", "-yS", "-k2", "-K", "9"]).unwrap(),
+            "s6-tcpserver -1 -v -c 5 -- :: 443 s6-tcpserver-access -v2 -H -i rules -- proxy-server --before-tlsd -- \
+             s6-tlsd -v2 -y -S -k 2 -K 9 -- s6-applyuidgid -Uz -- proxy-server --after-tlsd --"
+        );
+    }
+
+    #[test]
+    fn values_are_checked_here() {
+        for bad in [["-c", "x"], ["-K", "x"], ["-u", "x"], ["-k", "x"]] {
+            assert_eq!(made(&bad), Err(100), "{bad:?}");
+        }
+        assert_eq!(made(&["-i", "a", "-x", "b"]), Err(100));
+    }
+}
