@@ -4,7 +4,8 @@
 //! on a stack of its own, and the caller waits until the program is executed.  Between clone and exec the
 //! child only makes system calls with data that was built before; an error's number is left in the shared
 //! memory, so [`spawn`] knows whether the program really runs.  Where clone is refused (an emulated kernel), fork
-//! and a pipe do the same.
+//! and a pipe do the same; so they do from the second start on where clone makes an ordinary fork of it (qemu's
+//! emulation of a process), since nothing is heard from such a child.
 //!
 //! The child gets: default dispositions for the signals of [`Spawn::reset`], an empty signal mask, and of the
 //! descriptors those that aren't close-on-exec plus the ones that are described.
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Strings as exec wants them: NUL-terminated, with a vector of pointers to them.
 #[derive(Debug)]
@@ -155,6 +157,12 @@ struct Plan {
 
 const STACK: usize = 32 * 1024;
 
+/// In [`Plan::error`] before the child has said anything.
+const UNHEARD: c_int = -1;
+
+/// The child of a clone didn't share the memory.
+static UNSHARED: AtomicBool = AtomicBool::new(false);
+
 fn last() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
@@ -202,9 +210,12 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     };
     let namespace = if what.pid_namespace { libc::CLONE_NEWPID } else { 0 };
     let old = crate::signal::set_mask(&crate::signal::Set::full());
-    let made = match by_clone(&mut plan, namespace) {
-        Err(Errno::NOSYS | Errno::INVAL) => by_fork(&mut plan, namespace),
-        made => made,
+    let made = match UNSHARED.load(Ordering::Relaxed) {
+        true => by_fork(&mut plan, namespace),
+        false => match by_clone(&mut plan, namespace) {
+            Err(Errno::NOSYS | Errno::INVAL) => by_fork(&mut plan, namespace),
+            made => made,
+        },
     };
     crate::signal::set_mask(&old);
     if let Some(window) = what.window {
@@ -279,8 +290,9 @@ extern "C" fn cloned(plan: *mut c_void) -> c_int {
     let plan = plan.cast::<Plan>();
     // SAFETY: `by_clone` passes its plan and is suspended until this process has executed or exited.
     unsafe {
+        // Volatile: the writes are seen by the parent, which shares the memory.
+        std::ptr::write_volatile(&raw mut (*plan).error, 0);
         let error = child(plan);
-        // Volatile: the write is seen by the parent, which shares the memory.
         std::ptr::write_volatile(&raw mut (*plan).error, error);
         libc::_exit(127)
     }
@@ -291,6 +303,7 @@ fn by_clone(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
     let top = stack.as_mut_ptr_range().end;
     let shared = if plan.window_end == 0 { 0 } else { libc::CLONE_FILES };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace | shared;
+    plan.error = UNHEARD;
     let pointer = std::ptr::from_mut(plan);
     // SAFETY: the stack grows down from its aligned end and lives until the call is back, which is after the
     // child has executed or exited; the plan lives as long.  All signals are blocked.
@@ -300,6 +313,11 @@ fn by_clone(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
     }
     // SAFETY: the plan is still there; volatile because the child wrote it.
     let error = unsafe { std::ptr::read_volatile(&raw const (*pointer).error) };
+    if error == UNHEARD {
+        // It runs, or exits with 127 soon.
+        UNSHARED.store(true, Ordering::Relaxed);
+        return Pid::from_raw(pid).ok_or(Errno::AGAIN);
+    }
     finish(pid, error)
 }
 

@@ -21,6 +21,8 @@ pub struct Arch {
     pub musl: Musl,
     /// The end of the name of qemu's emulator.
     qemu: &'static str,
+    /// Class and machine in the header of its programs, elf(5).
+    pub elf: (u8, u16),
 }
 
 /// Where the C library comes from.
@@ -51,6 +53,7 @@ pub const ALL: &[Arch] = &[
         machine: "x86_64",
         musl: Musl::Package { debian: "amd64", folder: "x86_64-linux-musl" },
         qemu: "x86_64",
+        elf: (2, 62),
     },
     Arch {
         name: "aarch64",
@@ -59,6 +62,7 @@ pub const ALL: &[Arch] = &[
         machine: "aarch64",
         musl: Musl::Package { debian: "arm64", folder: "aarch64-linux-musl" },
         qemu: "aarch64",
+        elf: (2, 183),
     },
     Arch {
         name: "armhf",
@@ -68,6 +72,7 @@ pub const ALL: &[Arch] = &[
         machine: "arm",
         musl: Musl::Package { debian: "armhf", folder: "arm-linux-musleabihf" },
         qemu: "arm",
+        elf: (1, 40),
     },
     Arch {
         name: "i686",
@@ -76,6 +81,7 @@ pub const ALL: &[Arch] = &[
         machine: "x86",
         musl: Musl::Package { debian: "i386", folder: "i386-linux-musl" },
         qemu: "i386",
+        elf: (1, 3),
     },
     Arch {
         name: "riscv64",
@@ -84,6 +90,7 @@ pub const ALL: &[Arch] = &[
         machine: "riscv64",
         musl: Musl::Source { compiler: "riscv64-linux-gnu-gcc", package: "gcc-riscv64-linux-gnu" },
         qemu: "riscv64",
+        elf: (2, 243),
     },
 ];
 

@@ -100,8 +100,13 @@ pub fn run(args: Args) -> Outcome {
 
 /// Builds the program and gives the tree that boots, `target/dist/root`, without packing anything.
 pub fn root() -> Result<PathBuf, Failure> {
+    root_for(None)
+}
+
+/// As [`root`], for an architecture.
+pub fn root_for(arch: Option<&'static Arch>) -> Result<PathBuf, Failure> {
     let out = workspace::target().join("dist");
-    let (_, _, root) = lay_root(Flavour::Release, None, &out)?;
+    let (_, _, root) = lay_root(Flavour::Release, arch, &out)?;
     Ok(root)
 }
 

@@ -13,6 +13,7 @@ mod build;
 mod command;
 mod dist;
 mod elf;
+mod emulation;
 mod musl;
 mod ratchet;
 mod relay;

@@ -12,8 +12,9 @@ use sandbox::{Container, Network, Sandbox, Streams};
 use std::os::fd::AsFd;
 use sys::signal::{Set, SignalFd};
 
+use crate::arch::{self, Arch};
 use crate::relay::Relay;
-use crate::{Failure, Outcome, dist, workspace};
+use crate::{Failure, Outcome, dist, emulation, workspace};
 
 /// The PATH that a container engine gives `/init`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -53,6 +54,10 @@ pub struct Args {
     /// Give the container a terminal
     #[arg(long)]
     tty: bool,
+    /// Boot the overlay of this architecture: on a root file system of another one, by qemu's emulation. In a user
+    /// namespace, where root is the only user
+    #[arg(long, value_name = "NAME", value_parser = arch::named)]
+    arch: Option<&'static Arch>,
     /// Use the machine's network instead of a loopback of the container's own
     #[arg(long)]
     host_network: bool,
@@ -80,7 +85,11 @@ pub fn run(args: Args) -> Outcome {
     if args.tty && !rustix::termios::isatty(rustix::stdio::stdin()) {
         return Err(Failure("--tty needs a terminal as standard input".into()));
     }
-    let sandbox = describe(&args, dist::root()?);
+    let distribution = dist::root_for(args.arch)?;
+    if let Some(arch) = args.arch.filter(|arch| !arch.runs_here()) {
+        emulation::begin(arch)?;
+    }
+    let sandbox = describe(&args, distribution);
     // From here a signal is a message, also while the container starts.
     let signals =
         SignalFd::new(&Set::of(&[Signal::INT.as_raw(), Signal::TERM.as_raw(), Signal::WINCH.as_raw()]))

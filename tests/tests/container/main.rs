@@ -10,6 +10,7 @@ mod debian;
 mod demo;
 mod descriptors;
 mod hangs;
+mod install;
 mod manager;
 mod many;
 mod reexec;
@@ -93,6 +94,7 @@ fn run() -> Result<i32, String> {
         demo::TESTS,
         descriptors::TESTS,
         hangs::TESTS,
+        install::TESTS,
         manager::TESTS,
         many::TESTS,
         reexec::TESTS,
