@@ -3,13 +3,16 @@
 //! Besides the services it holds the event in work.  What an event changes is written when it is dealt with; until
 //! then the memo says which event it is, so that a successor can see it through, and that a program is about to be
 //! started, so that it can find the process that it knows nothing of.
+//!
+//! It is written by storing into a mapping of the file, so that being current costs no system call; where there is no
+//! memory for that, by pwrite(2).
 
-use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use sys::fault;
+use sys::mapping::{Mapping, memory_file};
 use wire::host_memo::{HEADER, Header, MAGIC, RECORDS, Record, WORK, Work};
 
 /// A process that a host before started and couldn't take note of, with its notification pipe.
@@ -19,6 +22,7 @@ pub(crate) type Adopted = (Pid, Option<OwnedFd>);
 #[derive(Debug)]
 pub(crate) struct Memo {
     fd: OwnedFd,
+    mapping: RefCell<Option<Mapping>>,
     work: Cell<Work>,
     /// The number of the service that is worked on.
     current: Cell<u32>,
@@ -33,10 +37,7 @@ pub(crate) fn number(n: usize) -> u32 {
 impl Memo {
     /// An empty one.
     pub(crate) fn new() -> Result<Self, Errno> {
-        let make = |flags| rustix::fs::memfd_create(c"s6-svscan", MemfdFlags::CLOEXEC | flags);
-        // Kernels before 6.3 don't know the flag, which later ones ask for.
-        let fd = make(MemfdFlags::NOEXEC_SEAL).or_else(|_| make(MemfdFlags::empty()))?;
-        let memo = Self::of(fd);
+        let memo = Self::of(memory_file(c"s6-svscan")?);
         rustix::io::pwrite(&memo.fd, &MAGIC, 0)?;
         rustix::io::pwrite(&memo.fd, &Work::default().pack(), WORK.0)?;
         Ok(memo)
@@ -44,7 +45,14 @@ impl Memo {
 
     /// The one behind this descriptor.
     pub(crate) fn of(fd: OwnedFd) -> Self {
-        Self { fd, work: Cell::default(), current: Cell::new(0), adopted: RefCell::new(None) }
+        let mapping = Mapping::new(fd.as_fd(), 0).ok();
+        Self {
+            fd,
+            mapping: RefCell::new(mapping),
+            work: Cell::default(),
+            current: Cell::new(0),
+            adopted: RefCell::new(None),
+        }
     }
 
     pub(crate) fn as_raw(&self) -> i32 {
@@ -60,8 +68,20 @@ impl Memo {
     }
 
     pub(crate) fn write(&self, at: u64, bytes: &[u8]) {
-        // Only memory can be missing; what is there then is the state of a moment before.
-        let _ = rustix::io::pwrite(&self.fd, bytes, at);
+        if !self.store(at, bytes) {
+            // Only memory can be missing; what is there then is the state of a moment before.
+            let _ = rustix::io::pwrite(&self.fd, bytes, at);
+        }
+    }
+
+    fn store(&self, at: u64, bytes: &[u8]) -> bool {
+        let (Ok(at), Ok(mut mapping)) = (usize::try_from(at), self.mapping.try_borrow_mut()) else {
+            return false;
+        };
+        let Some(mapping) = mapping.as_mut() else { return false };
+        mapping.store(at, bytes)
+            || (mapping.grow(self.fd.as_fd(), at.saturating_add(bytes.len())).is_ok()
+                && mapping.store(at, bytes))
     }
 
     fn set_work(&self, work: Work) {

@@ -16,6 +16,7 @@ pub mod device;
 pub mod fault;
 pub mod fd;
 pub mod lock;
+pub mod mapping;
 pub mod namespace;
 pub mod pattern;
 pub mod process;

@@ -1,0 +1,159 @@
+//! A file in memory that is written by storing into it, without a system call.
+//!
+//! The file can't shrink (a seal sees to that) and all of it that is mapped is allocated, so a store never faults.
+//! A forked child doesn't have the mapping: nothing that it does can change what its parent wrote.
+
+use crate::Errno;
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{Ordering, compiler_fence};
+
+/// The first mapping's length, and what lengths are rounded up to.
+const UNIT: usize = 16 * 1024;
+
+/// Makes a file in memory, close-on-exec, that can grow but not shrink.
+///
+/// # Errors
+/// There is no memory, or no descriptor.
+pub fn memory_file(name: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Kernels before 6.3 don't know the flag, which later ones ask for.
+    let fd = rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL)
+        .or_else(|_| rustix::fs::memfd_create(name, flags))?;
+    rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK)?;
+    Ok(fd)
+}
+
+/// A mapping of the beginning of such a file.  It stays until the process ends or executes another program.
+#[derive(Debug)]
+pub struct Mapping {
+    start: *mut u8,
+    length: usize,
+}
+
+impl Mapping {
+    /// Maps at least `length` bytes of the file, which grows if it is shorter.
+    ///
+    /// # Errors
+    /// There is no memory, or the file isn't one of [`memory_file`]: `INVAL`.
+    pub fn new(fd: BorrowedFd<'_>, length: usize) -> Result<Self, Errno> {
+        let length = allocate(fd, length)?;
+        let (access, null) = (libc::PROT_READ | libc::PROT_WRITE, std::ptr::null_mut());
+        // SAFETY: a new mapping at an address that the kernel chooses.
+        let start = unsafe { libc::mmap(null, length, access, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
+        if start == libc::MAP_FAILED {
+            return Err(last());
+        }
+        // SAFETY: the range is the mapping that was just made, and nothing in a child refers to it.
+        if unsafe { libc::madvise(start, length, libc::MADV_DONTFORK) } == -1 {
+            return Err(last());
+        }
+        Ok(Self { start: start.cast(), length })
+    }
+
+    /// Makes it at least so long.
+    ///
+    /// # Errors
+    /// There is no memory; the mapping is as it was.
+    pub fn grow(&mut self, fd: BorrowedFd<'_>, length: usize) -> Result<(), Errno> {
+        if length <= self.length {
+            return Ok(());
+        }
+        let length = allocate(fd, length.max(self.length.saturating_mul(2)))?;
+        // SAFETY: the whole mapping moves, and no reference into it exists.
+        let start = unsafe { libc::mremap(self.start.cast(), self.length, length, libc::MREMAP_MAYMOVE) };
+        if start == libc::MAP_FAILED {
+            return Err(last());
+        }
+        *self = Self { start: start.cast(), length };
+        Ok(())
+    }
+
+    /// How many bytes are mapped.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Stores bytes at `at`; `false` if they don't fit.
+    pub fn store(&mut self, at: usize, bytes: &[u8]) -> bool {
+        if at.checked_add(bytes.len()).is_none_or(|end| end > self.length) {
+            return false;
+        }
+        // SAFETY: the range is inside the mapping, whose memory is allocated and can't be taken away; `bytes` is
+        // no part of it, since no reference into it is ever given out.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(at), bytes.len()) };
+        // What follows, a fault too, finds it stored.
+        compiler_fence(Ordering::SeqCst);
+        true
+    }
+}
+
+fn last() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOMEM)
+}
+
+/// Makes sure that the file has so many bytes, rounded up, and memory for them.
+fn allocate(fd: impl AsFd, length: usize) -> Result<usize, Errno> {
+    if !rustix::fs::fcntl_get_seals(&fd)?.contains(SealFlags::SHRINK) {
+        return Err(Errno::INVAL);
+    }
+    let length = length.max(1).checked_next_multiple_of(UNIT).ok_or(Errno::NOMEM)?;
+    rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, length as u64)?;
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(fd: &OwnedFd, at: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        let count = rustix::io::pread(fd, &mut bytes, at).unwrap();
+        bytes.truncate(count);
+        bytes
+    }
+
+    #[test]
+    fn what_is_stored_is_in_the_file() {
+        let fd = memory_file(c"test").unwrap();
+        let mut mapping = Mapping::new(fd.as_fd(), 100).unwrap();
+        assert_eq!(mapping.length(), UNIT);
+        assert!(mapping.store(7, b"abc"));
+        assert!(mapping.store(UNIT - 1, b"z"));
+        assert!(!mapping.store(UNIT - 1, b"zz"));
+        assert!(!mapping.store(usize::MAX, b"z"));
+        assert_eq!((content(&fd, 7, 3), content(&fd, UNIT as u64 - 1, 9)), (b"abc".to_vec(), b"z".to_vec()));
+        mapping.grow(fd.as_fd(), UNIT + 1).unwrap();
+        assert!(mapping.store(UNIT, b"grown"));
+        assert_eq!((content(&fd, 7, 3), content(&fd, UNIT as u64, 5)), (b"abc".to_vec(), b"grown".to_vec()));
+    }
+
+    #[test]
+    fn the_file_cannot_shrink_and_others_are_refused() {
+        let fd = memory_file(c"test").unwrap();
+        Mapping::new(fd.as_fd(), 1).unwrap();
+        assert_eq!(rustix::fs::ftruncate(&fd, 0), Err(Errno::PERM));
+        let other = rustix::fs::memfd_create(c"other", MemfdFlags::CLOEXEC).unwrap();
+        assert!(Mapping::new(other.as_fd(), 1).is_err());
+    }
+
+    #[test]
+    fn a_forked_child_does_not_have_it() {
+        let fd = memory_file(c"test").unwrap();
+        let mut mapping = Mapping::new(fd.as_fd(), 1).unwrap();
+        assert!(mapping.store(0, b"parent"));
+        match crate::process::fork().unwrap() {
+            crate::process::Fork::Child => {
+                mapping.store(0, b"child");
+                crate::process::exit(0)
+            }
+            crate::process::Fork::Parent(pid) => {
+                let ended = crate::process::wait_for(pid).unwrap();
+                assert_eq!(ended, crate::process::Ended::Killed(11));
+            }
+        }
+        assert_eq!(content(&fd, 0, 6), b"parent");
+    }
+}
