@@ -79,7 +79,7 @@ fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
         |s| format!(" ({}:{}, mode {:04o})", s.st_uid, s.st_gid, s.st_mode & 0o7777),
     );
     Fatal::user(format!(
-        "/run{run} can't be used by {uid}:{gid}: {why}, and {helpless} to change that; mount a tmpfs of the user's \
+        "/run{run} can't be used by {uid}:{gid}: {why}, and {helpless}; mount a tmpfs of the user's \
          on it (docker run --tmpfs /run:uid={uid}, podman run --tmpfs /run:U), or make it the user's in the image \
          (RUN chown {uid} /run)"
     ))
@@ -89,11 +89,11 @@ fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
 pub fn why_no_help() -> Option<&'static str> {
     let helper = rustix::fs::statat(CWD, SUEXEC, AtFlags::empty());
     if !rustix::process::getpid().is_init() {
-        Some("s6-overlay-suexec, which helps only process 1, isn't there")
+        Some("s6-overlay-suexec can change that only as process 1")
     } else if !helper.is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0) {
-        Some("s6-overlay-suexec isn't setuid root")
+        Some("s6-overlay-suexec, which could change that, isn't setuid root")
     } else if rustix::thread::no_new_privs().unwrap_or(false) {
-        Some("no_new_privs forbids s6-overlay-suexec")
+        Some("no_new_privs keeps s6-overlay-suexec from changing that")
     } else {
         None
     }

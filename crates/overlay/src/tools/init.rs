@@ -66,7 +66,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         if !owner.privileged && needs_root(call, owner) && helpless.is_none() {
             return ask_for_root(call);
         }
-        prepare(call, owner, helpless.unwrap_or("there are no rights"))?;
+        prepare(call, owner, helpless.unwrap_or("there are no rights to change that"))?;
     }
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir)?;

@@ -19,6 +19,6 @@ fn main(call: &mut Call) -> Outcome {
     };
     let owner = Owner { uid: id("UID")?, gid: id("GID")?, privileged: rustix::process::geteuid().is_root() };
     rustix::process::umask(rustix::fs::Mode::from(0o022));
-    prepare(call, owner, "s6-overlay-suexec got no rights")?;
+    prepare(call, owner, "s6-overlay-suexec got no rights to change that")?;
     Ok(Next::SUCCESS)
 }
