@@ -3,6 +3,7 @@
 use rustix::io::Errno;
 use rustix::process::Pid;
 use sys::signal::{KILL, Signal};
+use wire::proc_stat::Stat;
 
 /// What matters of /proc/PID/stat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,23 +18,14 @@ pub struct Process {
     pub kernel: bool,
 }
 
-/// `PF_KTHREAD` of the flags field.
-const KERNEL_THREAD: u64 = 0x0020_0000;
-
-/// From the text of /proc/PID/stat, see proc_pid_stat(5): `pid (name) state ppid pgrp session tty tpgid flags …`.
-/// The name may hold anything, so fields count from its last parenthesis.
-#[must_use]
-pub fn parse_stat(text: &[u8]) -> Option<Process> {
-    let open = text.iter().position(|b| *b == b'(')?;
-    let close = text.iter().rposition(|b| *b == b')')?;
-    let pid = tool::number::decimal(text.get(..open)?.trim_ascii())?;
-    let mut fields =
-        text.get(close.checked_add(1)?..)?.split(u8::is_ascii_whitespace).filter(|f| !f.is_empty());
-    let state = fields.next()?;
-    let parent = tool::number::decimal(fields.next()?)?;
-    let flags: u64 = tool::number::decimal(fields.nth(4)?)?;
-    let dead = matches!(state, b"Z" | b"X" | b"x");
-    Some(Process { pid, parent, dead, kernel: flags & KERNEL_THREAD != 0 })
+impl Process {
+    /// From the text of /proc/PID/stat.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let stat = Stat::parse(text)?;
+        let id = |n: u64| i32::try_from(n).ok();
+        let (dead, kernel) = (stat.is_dead(), stat.is_of_kernel());
+        Some(Self { pid: id(stat.pid)?, parent: id(stat.ppid)?, dead, kernel })
+    }
 }
 
 /// All processes; those that vanish meanwhile are left out.
@@ -45,7 +37,7 @@ pub fn all() -> Result<Vec<Process>, Errno> {
     let mut found = Vec::new();
     for name in names.iter().filter(|n| n.iter().all(u8::is_ascii_digit)) {
         let path = format!("/proc/{}/stat", tool::diag::show(name));
-        found.extend(std::fs::read(path).ok().and_then(|text| parse_stat(&text)));
+        found.extend(std::fs::read(path).ok().and_then(|text| Process::parse(&text)));
     }
     if found.is_empty() { Err(Errno::NOENT) } else { Ok(found) }
 }
@@ -126,16 +118,6 @@ pub fn signal_all(signal: Signal) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_may_hold_anything() {
-        let p = parse_stat(b"42 (a) b) (c) S 7 42 42 0 -1 4194560 1 2").unwrap();
-        assert_eq!(p, Process { pid: 42, parent: 7, dead: false, kernel: false });
-        assert!(parse_stat(b"1 (x) Z 0 1 1 0 -1 4194560").unwrap().dead);
-        assert!(parse_stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984").unwrap().kernel);
-        assert_eq!(parse_stat(b"1 (x"), None);
-        assert_eq!(parse_stat(b""), None);
-    }
 
     #[test]
     fn only_living_descendants() {

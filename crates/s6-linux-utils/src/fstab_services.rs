@@ -1,7 +1,7 @@
 //! Services that mount what an fstab lists: what fstab2s6rc writes, as values.
 
-use crate::fstab::Entry;
 use tool::{diag::show, quote};
+use wire::fstab::Entry;
 
 /// What the services are to be like.
 #[derive(Debug, Clone, Copy, Default)]
@@ -206,7 +206,7 @@ fn whatever(command: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fstab;
+    use wire::fstab;
 
     fn made(table: &str, choices: Choices) -> Vec<Service> {
         services(&fstab::entries(table.as_bytes()), choices).unwrap()

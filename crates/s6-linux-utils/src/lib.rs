@@ -1,6 +1,5 @@
 //! The s6-linux-utils suite.
 
-mod fstab;
 mod fstab_services;
 mod mounting;
 mod ps;

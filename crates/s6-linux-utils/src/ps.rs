@@ -3,7 +3,6 @@
 
 pub(crate) mod field;
 pub(crate) mod process;
-pub(crate) mod stat;
 pub(crate) mod symbols;
 pub(crate) mod text;
 pub(crate) mod tree;

@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn states() {
         let line = b"7 (a) S 1 7 7 34816 7 0 0 0 0 0 0 0 0 0 0 5 2 0 0 0 0 0\n";
-        let stat = super::super::stat::Stat::parse(line).unwrap();
+        let stat = wire::proc_stat::Stat::parse(line).unwrap();
         let process = Process { stat, uid: 0, gid: 0, args: None, env: None, waits_in: None };
         assert_eq!(state(&process), b"Ssl+N");
     }

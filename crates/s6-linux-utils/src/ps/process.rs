@@ -1,9 +1,9 @@
 //! What /proc tells of a process, read as far as the fields need it.
 
-use super::stat::Stat;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
+use wire::proc_stat::Stat;
 
 /// One process.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The order of a tree: each process is followed by its children, those of the kernel come first.
 
-use super::stat::Stat;
 use std::collections::HashMap;
+use wire::proc_stat::Stat;
 
 /// The processes' places in the list, in the order of the tree, each with its depth.
 ///

@@ -1,11 +1,11 @@
 //! `fstab2s6rc`: makes service definitions that mount what an fstab lists.
 
-use crate::fstab;
 use crate::fstab_services::{Choices, Service, services};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use tool::path::{join, make_whole};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::fstab;
 
 pub static TOOL: Tool = Tool {
     name: "fstab2s6rc",

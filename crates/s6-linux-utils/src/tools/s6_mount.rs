@@ -1,10 +1,10 @@
 //! `s6-mount`: mounts a file system, or all that /etc/fstab lists.
 
-use crate::fstab;
 use crate::mounting::Options;
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::fstab;
 
 pub static TOOL: Tool = Tool {
     name: "s6-mount",

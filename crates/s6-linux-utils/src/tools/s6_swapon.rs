@@ -1,7 +1,7 @@
 //! `s6-swapon`: turns swap space on.
 
-use crate::fstab;
 use tool::{Call, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::fstab;
 
 pub static TOOL: Tool = Tool {
     name: "s6-swapon",

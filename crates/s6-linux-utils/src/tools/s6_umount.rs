@@ -1,8 +1,8 @@
 //! `s6-umount`: unmounts a file system, or all of them.
 
-use crate::fstab;
 use rustix::mount::{UnmountFlags, unmount};
 use tool::{Call, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::fstab;
 
 pub static TOOL: Tool = Tool {
     name: "s6-umount",

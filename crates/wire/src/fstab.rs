@@ -2,17 +2,22 @@
 
 /// A line: device, mount point, type and options, with octal escapes decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// Its number, from 1.
-    pub(crate) line: usize,
-    pub(crate) device: Vec<u8>,
-    pub(crate) dir: Vec<u8>,
-    pub(crate) kind: Vec<u8>,
-    pub(crate) options: Vec<u8>,
+    pub line: usize,
+    /// The first field.
+    pub device: Vec<u8>,
+    /// The mount point.
+    pub dir: Vec<u8>,
+    /// The file system's type.
+    pub kind: Vec<u8>,
+    /// Mount options, separated by commas.
+    pub options: Vec<u8>,
 }
 
 /// The entries of a file; lines with fewer than four fields are no entries.
-pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
+#[must_use]
+pub fn entries(text: &[u8]) -> Vec<Entry> {
     (1..).zip(text.split(|b| *b == b'\n')).filter_map(|(number, line)| entry(number, line)).collect()
 }
 
@@ -29,7 +34,7 @@ fn decoded(field: &[u8]) -> Vec<u8> {
     let mut at = 0;
     while let Some(byte) = field.get(at) {
         let digits = field.get(at + 1..at + 4).filter(|_| *byte == b'\\');
-        match digits.and_then(tool::number::octal).and_then(|n| u8::try_from(n).ok()) {
+        match digits.and_then(octal) {
             Some(escaped) => {
                 out.push(escaped);
                 at += 4;
@@ -43,14 +48,23 @@ fn decoded(field: &[u8]) -> Vec<u8> {
     out
 }
 
+fn octal(digits: &[u8]) -> Option<u8> {
+    digits.iter().try_fold(0_u8, |value, digit| {
+        let digit = digit.checked_sub(b'0').filter(|d| *d < 8)?;
+        value.checked_mul(8)?.checked_add(digit)
+    })
+}
+
 impl Entry {
     /// Whether an option is among the options.
-    pub(crate) fn has(&self, option: &[u8]) -> bool {
+    #[must_use]
+    pub fn has(&self, option: &[u8]) -> bool {
         self.options.split(|b| *b == b',').any(|o| o == option)
     }
 
     /// Whether it is swap space.
-    pub(crate) fn is_swap(&self) -> bool {
+    #[must_use]
+    pub fn is_swap(&self) -> bool {
         self.kind == b"swap"
     }
 }

@@ -1,0 +1,170 @@
+//! `/proc/PID/stat`, proc_pid_stat(5): one line, `PID (COMM) STATE` and numbers, separated by blanks.
+//!
+//! COMM may contain blanks and parentheses; it ends at the last `)`.
+
+/// What the kernel tells of a process.  Times are in clock ticks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// Its process id.
+    pub pid: u64,
+    /// The kernel's name of it: what follows may be hostile, every byte but a null character.
+    pub comm: Vec<u8>,
+    /// `R`, `S`, `Z`, …
+    pub state: u8,
+    /// Its parent's process id; 0 if that is outside of the pid namespace.
+    pub ppid: u64,
+    /// Its process group.
+    pub group: u64,
+    /// Its session.
+    pub session: u64,
+    /// The device number of the terminal; 0 is none.
+    pub tty: u32,
+    /// The terminal's foreground process group; -1 without a terminal.
+    pub foreground: i64,
+    /// sched.h's PF_ bits.
+    pub flags: u64,
+    /// Page faults that needed no disk.
+    pub minor_faults: u64,
+    /// Those of its dead children.
+    pub minor_faults_of_children: u64,
+    /// Page faults that needed a disk.
+    pub major_faults: u64,
+    /// Those of its dead children.
+    pub major_faults_of_children: u64,
+    /// Time in user mode.
+    pub user: u64,
+    /// Time in the kernel.
+    pub system: u64,
+    /// Time of its dead children in user mode.
+    pub user_of_children: u64,
+    /// Time of its dead children in the kernel.
+    pub system_of_children: u64,
+    /// The kernel's priority.
+    pub priority: i64,
+    /// -20 to 19.
+    pub nice: i64,
+    /// How many threads it has.
+    pub threads: u64,
+    /// Since the machine's boot.
+    pub start: u64,
+    /// Bytes.
+    pub virtual_size: u64,
+    /// Pages.
+    pub resident: u64,
+    /// Bytes.
+    pub resident_limit: u64,
+    /// An address, or only 0 and 1 for "runs" and "waits".
+    pub waits_in: u64,
+    /// The processor that it ran on last.
+    pub processor: u64,
+    /// 1 to 99; 0 for other policies.
+    pub realtime_priority: u64,
+    /// The number of its scheduling policy, sched(7).
+    pub policy: u64,
+}
+
+/// A thread of the kernel, sched.h's PF_KTHREAD.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+impl Stat {
+    /// The line's content; `None` if it isn't such a line.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let open = line.iter().position(|b| *b == b'(')?;
+        let close = line.iter().rposition(|b| *b == b')')?;
+        let pid = number(line.get(..open)?.trim_ascii())?;
+        let comm = line.get(open + 1..close)?.to_vec();
+        let mut words = line.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty());
+        let state = *words.next()?.first()?;
+        // Numbers that aren't there, in older kernels, or that are negative are 0 and wrapped.
+        let words: Vec<i128> = words.map(|w| number(w).unwrap_or(0)).collect();
+        // `nth` counts as proc_pid_stat(5) does, where ppid is number 4.
+        let signed = |nth: usize| words.get(nth - 4).and_then(|n| i64::try_from(*n).ok()).unwrap_or_default();
+        let field = |nth: usize| words.get(nth - 4).and_then(|n| u64::try_from(*n).ok()).unwrap_or_default();
+        words.get(22 - 4)?;
+        Some(Self {
+            pid,
+            comm,
+            state,
+            ppid: field(4),
+            group: field(5),
+            session: field(6),
+            tty: u32::try_from(field(7)).unwrap_or_default(),
+            foreground: signed(8),
+            flags: field(9),
+            minor_faults: field(10),
+            minor_faults_of_children: field(11),
+            major_faults: field(12),
+            major_faults_of_children: field(13),
+            user: field(14),
+            system: field(15),
+            user_of_children: field(16),
+            system_of_children: field(17),
+            priority: signed(18),
+            nice: signed(19),
+            threads: field(20),
+            start: field(22),
+            virtual_size: field(23),
+            resident: field(24),
+            resident_limit: field(25),
+            waits_in: field(35),
+            processor: field(39),
+            realtime_priority: field(40),
+            policy: field(41),
+        })
+    }
+
+    /// Whether it has ended and only waits to be reaped.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// Whether it is a thread of the kernel.
+    #[must_use]
+    pub fn is_of_kernel(&self) -> bool {
+        self.flags & KERNEL_THREAD != 0
+    }
+
+    /// The ticks that it ran.
+    #[must_use]
+    pub fn ran(&self) -> u64 {
+        self.user.saturating_add(self.system)
+    }
+
+    /// The ticks that it and its dead children ran.
+    #[must_use]
+    pub fn ran_with_children(&self) -> u64 {
+        self.ran().saturating_add(self.user_of_children).saturating_add(self.system_of_children)
+    }
+}
+
+fn number<T: std::str::FromStr>(word: &[u8]) -> Option<T> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line() {
+        let line = b"42 (a) b (c) S 1 42 7 34816 -1 2097216 10 11 12 13 14 15 16 17 -2 -20 3 0 99 4096 5 \
+            18446744073709551615 0 0 0 0 0 0 0 0 0 1 0 0 17 2 50 1 0 0 0\n";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.pid, stat.comm.as_slice(), stat.state), (42, b"a) b (c".as_slice(), b'S'));
+        assert_eq!((stat.ppid, stat.group, stat.session, stat.tty, stat.foreground), (1, 42, 7, 34816, -1));
+        assert_eq!((stat.priority, stat.nice, stat.threads, stat.start), (-2, -20, 3, 99));
+        assert_eq!((stat.virtual_size, stat.resident, stat.resident_limit), (4096, 5, u64::MAX));
+        assert_eq!((stat.waits_in, stat.processor, stat.realtime_priority, stat.policy), (1, 2, 50, 1));
+        assert_eq!((stat.ran(), stat.ran_with_children()), (29, 62));
+        assert!(stat.is_of_kernel() && !stat.is_dead());
+    }
+
+    #[test]
+    fn what_is_no_line() {
+        for line in ["", "1", "1 (a", "1 (a) ", "x (a) S 1", ")(", "1 (a) S 1 2 3"] {
+            assert_eq!(Stat::parse(line.as_bytes()), None, "{line}");
+        }
+    }
+}
