@@ -16,6 +16,9 @@ use rustix::system::RebootCommand;
 /// The FIFO, mode 0600, owned by the user that the container runs as.
 pub const FIFO: &str = "/run/s6/shutdown";
 
+/// The FIFO of s6-linux-init-shutdownd, in a system that s6-linux-init started.
+const SHUTDOWND_FIFO: &str = "/run/service/s6-linux-init-shutdownd/fifo";
+
 /// Length of a request in bytes.
 pub const LENGTH: usize = 14;
 
@@ -109,13 +112,17 @@ impl Request {
     }
 }
 
-/// Sends a request to the container's first process.
+/// Sends a request to the container's first process, or to s6-linux-init-shutdownd.
 ///
 /// # Errors
 /// `NOENT` or `NXIO`: nobody listens; `ACCESS`: another user's container.
 pub fn send(request: Request) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fifo = rustix::fs::openat(CWD, FIFO, flags, Mode::empty())?;
+    let open = |path| rustix::fs::openat(CWD, path, flags, Mode::empty());
+    let fifo = match open(FIFO) {
+        Err(Errno::NOENT | Errno::NXIO) => open(SHUTDOWND_FIFO)?,
+        opened => opened?,
+    };
     loop {
         match rustix::io::write(&fifo, &request.pack()) {
             Err(Errno::INTR) => {}

@@ -4,7 +4,8 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0–1 | type: 1 run level change, 7 user process; native byte order |
+//! | 0–1 | type: 1 run level change, 7 user process, 8 ended process; native byte order |
+//! | 4–7 | the process id |
 //! | 8–39 | the terminal below /dev |
 //! | 40–43 | the terminal's identifier |
 //! | 44–75 | the user |
@@ -76,16 +77,62 @@ fn shutdown_record(release: &[u8], seconds: u64) -> [u8; RECORD] {
     record
 }
 
-/// Appends a shutdown record to the history, if the machine keeps one.
-pub(crate) fn record_shutdown() {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let name = rustix::system::uname();
-    let record = shutdown_record(name.release().to_bytes(), now.map_or(0, |t| t.as_secs()));
+fn seconds_now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs())
+}
+
+/// What becomes of a user's record when that process has ended; nothing if the record is another one's.
+fn logout_record(record: &[u8], pid: i32, seconds: u64) -> Option<Vec<u8>> {
+    if !record.starts_with(&7u16.to_ne_bytes()) || record.get(4..8) != Some(pid.to_ne_bytes().as_slice()) {
+        return None;
+    }
+    let mut ended = record.to_vec();
+    ended.get_mut(..2)?.copy_from_slice(&8u16.to_ne_bytes());
+    // The user and the host, and the time.
+    ended.get_mut(44..332)?.fill(0);
+    ended.get_mut(340..344)?.copy_from_slice(&u32::try_from(seconds).unwrap_or(u32::MAX).to_ne_bytes());
+    ended.get_mut(344..348)?.fill(0);
+    Some(ended)
+}
+
+/// Marks the record of a user's process as ended, in the list of who is logged in and in the history; a machine that
+/// has no list, or a process that isn't listed, is no error.
+///
+/// # Errors
+/// The list can't be read or written.
+pub(crate) fn record_logout(pid: i32) -> std::io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let list = match std::fs::OpenOptions::new().read(true).write(true).open(USERS) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    rustix::fs::fcntl_lock(&list, rustix::fs::FlockOperation::LockExclusive)?;
+    let mut record = [0; RECORD];
+    for place in (0..).step_by(RECORD).take(MOST) {
+        match list.read_exact_at(&mut record, place) {
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => break,
+            read => read?,
+        }
+        if let Some(ended) = logout_record(&record, pid, seconds_now()) {
+            list.write_all_at(&ended, place)?;
+            add_to_history(&ended);
+        }
+    }
+    Ok(())
+}
+
+/// Appends a record to the history, if the machine keeps one.
+fn add_to_history(record: &[u8]) {
     if let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(HISTORY) {
-        let _ = file.write_all(&record);
+        let _ = file.write_all(record);
     }
 }
 
+/// Appends a shutdown record to the history, if the machine keeps one.
+pub(crate) fn record_shutdown() {
+    let name = rustix::system::uname();
+    add_to_history(&shutdown_record(name.release().to_bytes(), seconds_now()));
+}
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +157,17 @@ mod tests {
         assert!(!is_below(b"../etc/passwd"));
         assert!(!is_below(b"/etc/passwd"));
         assert!(!is_below(b""));
+    }
+
+    #[test]
+    fn a_logout_clears_the_users_record() {
+        let mut login = record(7, b"pts/3", b"me");
+        login[4..8].copy_from_slice(&77i32.to_ne_bytes());
+        let ended = logout_record(&login, 77, 5).unwrap();
+        assert_eq!((text(&ended, 8, 40), text(&ended, 44, 76)), (b"pts/3".to_vec(), Vec::new()));
+        assert!(ended.starts_with(&8u16.to_ne_bytes()) && parse(&ended).is_empty());
+        assert_eq!(logout_record(&login, 78, 5), None);
+        assert_eq!(logout_record(&ended, 77, 5), None);
     }
 
     #[test]

@@ -3,16 +3,7 @@
 /// A word in quotes.
 #[must_use]
 pub fn quote(word: &[u8]) -> Vec<u8> {
-    let mut quoted = vec![b'"'];
-    for byte in word {
-        match byte {
-            b'"' | b'\\' => quoted.extend([b'\\', *byte]),
-            b'\n' => quoted.extend(b"\\n"),
-            _ => quoted.push(*byte),
-        }
-    }
-    quoted.push(b'"');
-    quoted
+    wire::quoting::quote(word, b"\"", true)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod demo;
 mod descriptors;
 mod hangs;
 mod install;
+mod linux_init;
 mod manager;
 mod many;
 mod reexec;
@@ -95,6 +96,7 @@ fn run() -> Result<i32, String> {
         descriptors::TESTS,
         hangs::TESTS,
         install::TESTS,
+        linux_init::TESTS,
         manager::TESTS,
         many::TESTS,
         reexec::TESTS,

@@ -1,9 +1,10 @@
 //! `s6-linux-init-telinit`, in a container also `telinit`: a change of the runlevel.
 //!
-//! A container has no runlevels: only 0 and 6, which power off and reboot, mean something here.
+//! 0 and 6 power off and reboot.  Others are for the service that s6-linux-init-maker makes for a machine; a container
+//! has no runlevels.
 
 use crate::request::{How, Request, send};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Program, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-telinit",
@@ -14,27 +15,24 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
+/// The socket of the service that changes runlevels.
+const RUNLEVELD: &str = "/run/service/s6-linux-init-runleveld/s";
+
 pub(super) const OPERANDS: &str = "runlevel";
 
-/// The options of s6-linux-init, accepted without effect as its page says.
-pub(super) const OPTIONS: &[Opt] = &[
-    Opt::value('c', "basedir", "no effect, for compatibility"),
-    Opt::value('p', "path", "no effect, for compatibility"),
-    Opt::value('s', "envdumpdir", "no effect, for compatibility"),
-    Opt::value('m', "umask", "no effect, for compatibility"),
-    Opt::value('d', "devtmpfs", "no effect, for compatibility"),
-    Opt::value('D', "default", "no effect, for compatibility"),
-    Opt::flag('n', "no effect, for compatibility"),
-    Opt::flag('N', "no effect, for compatibility"),
-    Opt::flag('C', "no effect, for compatibility"),
-    Opt::flag('B', "no effect, for compatibility"),
-];
+/// s6-linux-init goes on to this with its own options, which mean nothing here.
+pub(super) const OPTIONS: &[Opt] = super::s6_linux_init::OPTIONS;
 
 pub(super) fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let how = match call.shift()?.as_slice() {
         b"0" => How::PowerOff,
         b"6" => How::Reboot,
+        runlevel if rustix::fs::stat(RUNLEVELD).is_ok() => {
+            let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", RUNLEVELD.as_bytes(), runlevel];
+            let argv = words.iter().map(|word| word.to_vec()).collect();
+            return Ok(Next::Run(Program { file: tool::own_file("s6-sudo"), argv, env: call.take_env() }));
+        }
         _ => return Err(Fatal::new(111, "a container has no runlevels")),
     };
     send(Request::stop(how)).or_unable(|| "tell the container's first process to stop")?;

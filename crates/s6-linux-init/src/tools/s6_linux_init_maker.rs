@@ -1,0 +1,225 @@
+//! `s6-linux-init-maker`: makes the directory that a system boots from.
+
+use crate::image::{self, Choices, Kind, SCRIPTS};
+use rustix::fs::{CWD, FileType, Gid, Mode, Uid};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use tool::path::{join, make_whole};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag, number};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-linux-init-maker",
+    summary: "make the directory that a system boots from",
+    operands: "dir",
+    options: &[
+        Opt::value('V', "verbosity", "0: s6-linux-init prints no warnings; default 1"),
+        Opt::value('c', "basedir", "where dir will be at boot; default /etc/s6-linux-init/current"),
+        Opt::value('u', "user", "run the catch-all logger as this user; default root"),
+        Opt::value('G', "getty", "a command line that runs from the start, to log in"),
+        Opt::flag('1', "copy what the catch-all logger logs to the console"),
+        Opt::flag('L', "clean up utmp when users log out"),
+        Opt::value('p', "path", "the first PATH; default /command:/usr/bin:/bin"),
+        Opt::value('m', "umask", "the first umask, octal; default 022"),
+        Opt::value('t', "stamps", "log with 0: no time, 1: TAI64N (default), 2: ISO 8601, 3: both"),
+        Opt::value('d', "dev", "mount a devtmpfs there"),
+        Opt::value('s', "dir", "store the environment that init gets there"),
+        Opt::value('e', "VAR[=VALUE]", "set VAR for everything, or remove it; can be repeated"),
+        Opt::value('q', "milliseconds", "time between TERM and KILL at the end; default 3000"),
+        Opt::value('D', "runlevel", "the first runlevel; default default"),
+        Opt::flag('n', "remount /run instead of mounting a tmpfs there"),
+        Opt::flag('N', "leave /run as it is"),
+        Opt::value('f', "skeldir", "copy the scripts from there; default /etc/s6-linux-init/skel"),
+        Opt::value('R', "limits", "hard limits for everything, such as o2000,c0,d="),
+        Opt::flag('C', "boot a container"),
+        Opt::flag('B', "without the catch-all logger"),
+        Opt::flag('S', "with -C: sync the disks at the end"),
+        Opt::value('W', "fd", "wait until this descriptor is closed on the other side; 0: don't"),
+    ],
+    role: Role::Stay,
+    main,
+};
+
+const BASEDIR: &[u8] = b"/etc/s6-linux-init/current";
+const SKELETON: &[u8] = b"/etc/s6-linux-init/skel";
+/// s6-linux-init's tools have to be found there.
+const PATH: &[u8] = b"/command:/usr/bin:/bin";
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options()?;
+    let choices = choices(&options)?;
+    let log_owner = owner(&choices.log_user)?;
+    let skeleton = options.get('f').unwrap_or(SKELETON);
+    if !skeleton.starts_with(b"/") {
+        return Err(Fatal::user(format!("skeldir {} must be absolute", diag::show(skeleton))));
+    }
+    let dir = call.shift()?;
+    make_whole(&dir, 0o755, |at| {
+        for item in image::items(&choices) {
+            make(&join(at, &item.path), &item.kind, log_owner)?;
+        }
+        copy_scripts(skeleton, &join(at, b"scripts"))
+    })?;
+    Ok(Next::SUCCESS)
+}
+
+fn choices(options: &Options) -> Result<Choices, Fatal> {
+    let basedir = absolute(options, 'c')?.unwrap_or(BASEDIR).to_vec();
+    let verbosity = options.number::<u32>('V')?.unwrap_or(1);
+    let umask = match options.get('m') {
+        None => 0o022,
+        Some(word) => number::octal(word)
+            .filter(|mask| *mask <= 0o777)
+            .ok_or_else(|| Fatal::user(format!("{} is no umask", diag::show(word))))?,
+    };
+    let stamps = options.number::<u8>('t')?.unwrap_or(1);
+    if stamps > 3 {
+        return Err(Fatal::user("-t takes 0, 1, 2 or 3"));
+    }
+    if options.has('n') && options.has('N') {
+        return Err(Fatal::user("-n and -N exclude each other"));
+    }
+    let mut boot = [b"-v".to_vec(), verbosity.to_string().into_bytes(), b"-m".to_vec()].to_vec();
+    boot.push(format!("{umask:03o}").into_bytes());
+    let mut value = |letter: char, value: &[u8]| {
+        boot.extend([format!("-{letter}").into_bytes(), value.to_vec()]);
+    };
+    value('c', &basedir);
+    value('p', options.get('p').unwrap_or(PATH));
+    for (letter, word) in [('s', absolute(options, 's')?), ('d', absolute(options, 'd')?)] {
+        if let Some(word) = word {
+            value(letter, word);
+        }
+    }
+    if let Some(runlevel) = options.get('D') {
+        value('D', runlevel);
+    }
+    if let Some(fd) = options.number::<u32>('W')?.filter(|fd| *fd != 0) {
+        value('W', fd.to_string().as_bytes());
+    }
+    boot.extend("nNCB".chars().filter(|l| options.has(*l)).map(|l| format!("-{l}").into_bytes()));
+    Ok(Choices {
+        boot,
+        limits: limits(options.get('R').unwrap_or_default())?,
+        basedir,
+        log_user: options.get('u').unwrap_or(b"root").to_vec(),
+        stamps,
+        also_console: options.has('1'),
+        without_logger: options.has('B'),
+        early_getty: options.get('G').map(<[u8]>::to_vec),
+        logout_hook: options.has('L'),
+        is_container: options.has('C'),
+        sync: options.has('S'),
+        grace: options.number('q')?.unwrap_or(3000),
+        env: options.iter().filter(|(l, _)| *l == 'e').map(|(_, v)| variable(v)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn absolute(options: &Options, letter: char) -> Result<Option<&[u8]>, Fatal> {
+    match options.get(letter) {
+        Some(path) if !path.starts_with(b"/") => {
+            Err(Fatal::user(format!("-{letter}: {} must be an absolute path", diag::show(path))))
+        }
+        path => Ok(path),
+    }
+}
+
+/// `VAR=VALUE`, or `VAR` for a variable that is to be absent.
+fn variable(word: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Fatal> {
+    let at = word.iter().position(|b| *b == b'=');
+    let name = word.get(..at.unwrap_or(word.len())).unwrap_or_default();
+    if name.is_empty() || name.starts_with(b".") || name.contains(&b'/') {
+        return Err(Fatal::user(format!("-e: {} can't be a variable's name", diag::show(name))));
+    }
+    let value = at.map(|at| word.get(at + 1..).unwrap_or_default().to_vec());
+    if value.as_ref().is_some_and(|value| value.contains(&b'\n')) {
+        return Err(Fatal::user(format!("-e: the value of {} can't contain a newline", diag::show(name))));
+    }
+    Ok((name.to_vec(), value))
+}
+
+/// `o2000,c0,d=` as options of s6-softlimit.
+fn limits(list: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
+    let mut found = Vec::new();
+    for word in list.split(|b| *b == b',').filter(|word| !word.is_empty()) {
+        let wrong = || Fatal::user(format!("-R: {} isn't a limit such as o2000 or d=", diag::show(word)));
+        let (letter, value) = word.split_first().ok_or_else(wrong)?;
+        let is_value = value == b"=" || number::decimal::<u64>(value).is_some();
+        if !b"acdflmoPprst".contains(letter) || !is_value {
+            return Err(wrong());
+        }
+        found.extend([vec![b'-', *letter], value.to_vec()]);
+    }
+    Ok(found)
+}
+
+/// The ids of the logger's user; nobody's for root, whose the files are anyway if root makes them.
+fn owner(user: &[u8]) -> Result<Option<(u32, u32)>, Fatal> {
+    if user == b"root" {
+        return Ok(None);
+    }
+    let found = sys::account::user(user).or_unable(|| "read /etc/passwd")?;
+    let account =
+        found.ok_or_else(|| Fatal::user(format!("there is no user {} in /etc/passwd", diag::show(user))))?;
+    Ok(Some((account.uid, account.gid)))
+}
+
+fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), Fatal> {
+    let unable = || format!("make {}", diag::show(path));
+    let chmod = |mode: u32| rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable(unable);
+    match kind {
+        Kind::Dir { mode, for_logs } => {
+            rustix::fs::mkdir(path, Mode::RWXU).or_unable(unable)?;
+            if let (true, Some((uid, gid))) = (for_logs, log_owner) {
+                rustix::fs::chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+                    .or_unable(unable)?;
+            }
+            chmod(*mode)
+        }
+        Kind::File(content) => write(path, content, 0o644),
+        Kind::Script(content) => write(path, content, 0o755),
+        Kind::Fifo => {
+            rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).or_unable(unable)?;
+            chmod(0o600)
+        }
+    }
+}
+
+fn write(path: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
+    let unable = || format!("write {}", diag::show(path));
+    std::fs::write(OsStr::from_bytes(path), content).or_unable(unable)?;
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable(unable)
+}
+
+fn copy_scripts(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
+    for name in SCRIPTS {
+        let source = join(from, name.as_bytes());
+        let text = std::fs::read(OsStr::from_bytes(&source))
+            .or_unable(|| format!("read {}", diag::show(&source)))?;
+        write(&join(to, name.as_bytes()), &text, 0o755)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_limits() {
+        let words = |list: &str| limits(list.as_bytes()).map(|words| words.join(&b' '));
+        assert_eq!(words("").unwrap(), b"");
+        assert_eq!(words("o2000,d=,c0").unwrap(), b"-o 2000 -d = -c 0");
+        for wrong in ["x1", "o", "o-1", "oo", "o2 d3"] {
+            assert_eq!(words(wrong).unwrap_err().code(), 100, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn variables() {
+        assert_eq!(variable(b"A=b=c").unwrap(), (b"A".to_vec(), Some(b"b=c".to_vec())));
+        assert_eq!(variable(b"A").unwrap(), (b"A".to_vec(), None));
+        for wrong in [&b""[..], b"=x", b"a/b=c", b"..=x", b"A=b\nc"] {
+            assert_eq!(variable(wrong).unwrap_err().code(), 100);
+        }
+    }
+}
