@@ -1,7 +1,8 @@
 //! Whether /run is fit for a supervision tree, and what makes it so: the pure decision.
 //!
 //! /run must belong to the container's user, or be usable by it without letting anybody else replace what is
-//! in it.
+//! in it.  A private folder below a /run that others may write to, without a sticky bit, would be no help: scripts know
+//! the paths /run/service and /run/s6, and whoever may write to /run may put something else under these names.
 
 /// What /run is like, and who is asking.
 #[derive(Debug, Clone, Copy)]

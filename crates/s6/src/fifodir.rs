@@ -155,7 +155,13 @@ impl Listener {
         loop {
             match rustix::io::read(&self.fifo, &mut buffer) {
                 Ok(0) | Err(Errno::AGAIN) => return Ok(letters),
-                Ok(n) => letters.extend(buffer.iter().take(n)),
+                Ok(n) => {
+                    letters.extend(buffer.iter().take(n));
+                    // Less than there was room for: that was all by then.
+                    if n < buffer.len() {
+                        return Ok(letters);
+                    }
+                }
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(e),
             }

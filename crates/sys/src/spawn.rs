@@ -12,6 +12,7 @@
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
+use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +57,8 @@ pub struct Window {
     null: OwnedFd,
     slots: Vec<OwnedFd>,
     end: RawFd,
+    /// A child's stack, made at the first start and used again by each one after.
+    stack: RefCell<Vec<u128>>,
 }
 
 /// Numbers in a window: one for the directory, the rest for descriptors.
@@ -75,7 +78,7 @@ impl Window {
         let slots =
             (0..WINDOW).map(|_| rustix::io::fcntl_dupfd_cloexec(&null, 3)).collect::<Result<Vec<_>, _>>()?;
         let end = slots.iter().map(|fd| fd.as_raw_fd().saturating_add(1)).max().unwrap_or(LOW);
-        if end > LOW { Err(Errno::MFILE) } else { Ok(Self { null, slots, end }) }
+        if end > LOW { Err(Errno::MFILE) } else { Ok(Self { null, slots, end, stack: RefCell::default() }) }
     }
 
     /// Makes slot number `n` a copy of `from`; gives its number, `None` if that doesn't work.
@@ -212,7 +215,7 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     let old = crate::signal::set_mask(&crate::signal::Set::full());
     let made = match UNSHARED.load(Ordering::Relaxed) {
         true => by_fork(&mut plan, namespace),
-        false => match by_clone(&mut plan, namespace) {
+        false => match by_clone(&mut plan, namespace, what.window.map(|w| &w.stack)) {
             Err(Errno::NOSYS | Errno::INVAL) => by_fork(&mut plan, namespace),
             made => made,
         },
@@ -298,8 +301,10 @@ extern "C" fn cloned(plan: *mut c_void) -> c_int {
     }
 }
 
-fn by_clone(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
-    let mut stack = vec![0_u128; STACK / size_of::<u128>()];
+fn by_clone(plan: &mut Plan, namespace: c_int, kept: Option<&RefCell<Vec<u128>>>) -> Result<Pid, Errno> {
+    let own = RefCell::default();
+    let mut stack = kept.unwrap_or(&own).try_borrow_mut().map_err(|_| Errno::INVAL)?;
+    stack.resize(STACK / size_of::<u128>(), 0);
     let top = stack.as_mut_ptr_range().end;
     let shared = if plan.window_end == 0 { 0 } else { libc::CLONE_FILES };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace | shared;
