@@ -5,6 +5,10 @@
 #![cfg_attr(not(test), no_main)]
 #![allow(unsafe_code)]
 
+#[cfg(no_unwinder)]
+#[path = "../../multicall/src/unwinder.rs"]
+mod unwinder;
+
 #[cfg(not(test))]
 use s6_tls::TOOLS;
 #[cfg(not(test))]

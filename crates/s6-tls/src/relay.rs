@@ -158,16 +158,17 @@ impl Relay<'_> {
         if !from_net.is_empty() {
             self.receive()?;
         }
-        if to_net.contains(PollFlags::ERR) && !self.tls.wants_write() {
-            // The other end of a pipe is closed; a socket tells it when it is written to or read from.
+        // Nobody takes anything any more: the other end of a pipe is closed, or a connection was reset.
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        if to_net.intersects(gone) {
             self.net_out_gone();
-        } else if to_net.intersects(PollFlags::OUT | PollFlags::ERR) {
+        } else if to_net.contains(PollFlags::OUT) {
             self.send()?;
         }
         if !from_local.is_empty() {
             self.take()?;
         }
-        if to_local.contains(PollFlags::ERR) {
+        if to_local.intersects(gone) {
             self.ends.local_out = None;
             self.received.clear();
         } else if to_local.contains(PollFlags::OUT) {

@@ -14,6 +14,7 @@ mod install;
 mod linux_init;
 mod manager;
 mod many;
+mod network;
 mod reexec;
 mod runtimes;
 mod servers;
@@ -101,6 +102,7 @@ fn run() -> Result<i32, String> {
         many::TESTS,
         reexec::TESTS,
         runtimes::TESTS,
+        network::TESTS,
         servers::TESTS,
         stop::TESTS,
         variables::TESTS,

@@ -137,7 +137,7 @@ fn crowd(server: &Server, count: usize) -> Result<(Vec<Client>, usize), String> 
 }
 
 /// This process holds the clients' ends.
-fn room_for_clients() -> Result<(), String> {
+pub fn room_for_clients() -> Result<(), String> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|n| n >= 4096) {
         return Ok(());
