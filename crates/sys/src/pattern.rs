@@ -1,9 +1,9 @@
-//! The C library's patterns: POSIX regular expressions, fnmatch(3) and glob(3).
+//! The C library's patterns: POSIX regular expressions and fnmatch(3).
+//!
+//! Only tests use them, as the measure of `tool::regex` and `tool::glob`: nothing of this is in the program.
 
-use rustix::io::Errno;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::mem::MaybeUninit;
-use std::sync::Mutex;
 
 /// How a regular expression is read and matched.
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,76 +111,6 @@ pub fn fnmatch(pattern: &[u8], subject: &[u8], how: Shell) -> bool {
     unsafe { libc::fnmatch(pattern.as_ptr(), subject.as_ptr(), flags) == 0 }
 }
 
-/// How names are looked for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Globbing {
-    /// Names in order, rather than as the directories give them.
-    pub sorted: bool,
-    /// A slash at the end of each directory's name.
-    pub mark: bool,
-    /// A backslash is an ordinary character.
-    pub no_escape: bool,
-    /// A directory that can't be read ends the search.
-    pub strict: bool,
-}
-
-/// What a search found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The names.
-    pub names: Vec<Vec<u8>>,
-    /// Directories that could not be read.
-    pub unreadable: Vec<(Vec<u8>, Errno)>,
-    /// Whether the search was given up.
-    pub aborted: bool,
-}
-
-static UNREADABLE: Mutex<Vec<(Vec<u8>, Errno)>> = Mutex::new(Vec::new());
-
-extern "C" fn note(path: *const c_char, error: c_int) -> c_int {
-    // SAFETY: glob passes a NUL-terminated path.
-    let path = unsafe { CStr::from_ptr(path) }.to_bytes().to_vec();
-    if let Ok(mut list) = UNREADABLE.lock() {
-        list.push((path, Errno::from_raw_os_error(error)));
-    }
-    0
-}
-
-/// glob(3): the names that match `pattern`.
-#[must_use]
-pub fn glob(pattern: &[u8], how: Globbing) -> Found {
-    let Ok(pattern) = CString::new(pattern) else { return Found::default() };
-    let mut flags = 0;
-    for (on, flag) in [
-        (!how.sorted, libc::GLOB_NOSORT),
-        (how.mark, libc::GLOB_MARK),
-        (how.no_escape, libc::GLOB_NOESCAPE),
-        (how.strict, libc::GLOB_ERR),
-    ] {
-        if on {
-            flags |= flag;
-        }
-    }
-    let mut list = MaybeUninit::<libc::glob_t>::zeroed();
-    // SAFETY: glob fills the structure; the pattern is NUL-terminated.
-    let code = unsafe { libc::glob(pattern.as_ptr(), flags, Some(note), list.as_mut_ptr()) };
-    // SAFETY: all zeroes are a valid value: no names.
-    let mut list = unsafe { list.assume_init() };
-    let mut names = Vec::new();
-    if !list.gl_pathv.is_null() {
-        for i in 0..list.gl_pathc {
-            // SAFETY: the vector has gl_pathc entries, each a NUL-terminated string.
-            names.push(unsafe { CStr::from_ptr(*list.gl_pathv.add(i)) }.to_bytes().to_vec());
-        }
-    }
-    // SAFETY: filled by glob, freed once.
-    unsafe { libc::globfree(&mut list) };
-    let unreadable = UNREADABLE.lock().map(|mut l| std::mem::take(&mut *l)).unwrap_or_default();
-    // The C library may say "no match" of a search that an unreadable directory ended.
-    let aborted = (code != 0 && code != libc::GLOB_NOMATCH) || (how.strict && !unreadable.is_empty());
-    Found { names, unreadable, aborted }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,12 +142,5 @@ mod tests {
         assert!(!fnmatch(b"*.c", b".c", Shell { period: true, ..how }));
         assert!(fnmatch(b"q\\*", b"q*", how));
         assert!(fnmatch(b"q\\*", b"q\\x", Shell { no_escape: true, ..how }));
-    }
-
-    #[test]
-    fn names_are_found() {
-        let found = glob(b"/et[c]", Globbing { mark: true, ..Globbing::default() });
-        assert_eq!(found.names, [b"/etc/".to_vec()]);
-        assert!(glob(b"/no/such/*", Globbing::default()).names.is_empty());
     }
 }

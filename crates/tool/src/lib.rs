@@ -14,6 +14,7 @@ pub mod diag;
 mod env;
 mod fatal;
 pub mod file;
+pub mod glob;
 mod help;
 mod input;
 pub mod number;

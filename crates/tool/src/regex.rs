@@ -1,4 +1,4 @@
-//! POSIX regular expressions over bytes, for tools that ask whether a line matches.
+//! POSIX regular expressions over bytes.
 //!
 //! Syntax: extended or basic expressions of POSIX, and the extensions of the C library that the reference is
 //! built with: `\w \W \s \S \d \D`, `\< \> \b \B`, `\t \n \r \f \a \e`, `\xHH`, and `\+ \? \|` in basic
@@ -10,16 +10,21 @@
 //! expressions only) need a search, which may take long for expressions that are made for that.
 
 mod automaton;
+mod groups;
 mod parse;
 mod program;
 mod search;
 
+pub(crate) use parse::{Set, shell_bracket};
+
 use automaton::Automaton;
 use search::Search;
+use std::ops::Range;
 
 /// A compiled regular expression.
 #[derive(Debug)]
 pub struct Regex {
+    tree: parse::Node,
     matcher: Matcher,
 }
 
@@ -31,8 +36,10 @@ enum Matcher {
 
 /// Which of POSIX's two syntaxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Syntax {
+pub enum Syntax {
+    /// Operators are escaped: `\(a\)\{2\}`.
     Basic,
+    /// Operators are bare: `(a){2}`.
     Extended,
 }
 
@@ -42,7 +49,7 @@ impl Regex {
     /// # Errors
     /// What is wrong with the expression, or that it is too big.
     pub fn extended(pattern: &[u8]) -> Result<Self, String> {
-        Self::compile(pattern, Syntax::Extended, false)
+        Self::new(pattern, Syntax::Extended, false)
     }
 
     /// Compiles an extended regular expression that takes letters of ASCII in both cases for the same.
@@ -50,7 +57,7 @@ impl Regex {
     /// # Errors
     /// As [`Regex::extended`].
     pub fn extended_ignoring_case(pattern: &[u8]) -> Result<Self, String> {
-        Self::compile(pattern, Syntax::Extended, true)
+        Self::new(pattern, Syntax::Extended, true)
     }
 
     /// Compiles a basic regular expression.
@@ -58,7 +65,7 @@ impl Regex {
     /// # Errors
     /// As [`Regex::extended`].
     pub fn basic(pattern: &[u8]) -> Result<Self, String> {
-        Self::compile(pattern, Syntax::Basic, false)
+        Self::new(pattern, Syntax::Basic, false)
     }
 
     /// Compiles a basic regular expression that takes letters of ASCII in both cases for the same.
@@ -66,27 +73,47 @@ impl Regex {
     /// # Errors
     /// As [`Regex::extended`].
     pub fn basic_ignoring_case(pattern: &[u8]) -> Result<Self, String> {
-        Self::compile(pattern, Syntax::Basic, true)
+        Self::new(pattern, Syntax::Basic, true)
     }
 
-    fn compile(pattern: &[u8], syntax: Syntax, ignore_case: bool) -> Result<Self, String> {
+    /// Compiles an expression; letters of ASCII in both cases may be the same.
+    ///
+    /// # Errors
+    /// What is wrong with the expression, or that it is too big.
+    pub fn new(pattern: &[u8], syntax: Syntax, ignore_case: bool) -> Result<Self, String> {
         let tree = parse::parse(pattern, syntax, ignore_case)?;
         let matcher = if tree.has_back_references() {
             Matcher::Search(Search::new(program::compile_with_slots(&tree)?, ignore_case))
         } else {
             Matcher::Automaton(Box::new(Automaton::new(program::compile(&tree)?)))
         };
-        Ok(Self { matcher })
+        Ok(Self { tree, matcher })
     }
 
     /// Whether the expression matches somewhere in the text.
     pub fn is_match(&mut self, text: &[u8]) -> bool {
         match &mut self.matcher {
             Matcher::Automaton(automaton) => automaton.is_match(text),
-            Matcher::Search(search) => search.is_match(text),
+            Matcher::Search(search) => search.find(text).is_some(),
+        }
+    }
+
+    /// The spans of the whole match and of each group in it, as POSIX wants them: leftmost, then longest.  A
+    /// group that takes no part has an empty span.  With back-references the first match that is found counts.
+    ///
+    /// Takes time linear in the text, or in the text and the number of repetitions of a group.
+    pub fn find(&mut self, text: &[u8]) -> Option<Vec<Range<usize>>> {
+        match &mut self.matcher {
+            Matcher::Automaton(_) => groups::find(&self.tree, text).ok().flatten(),
+            Matcher::Search(search) => {
+                let slots = search.find(text)?;
+                Some(slots.as_chunks().0.iter().take(self.tree.groups() + 1).map(|[a, b]| *a..*b).collect())
+            }
         }
     }
 }
 
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod tests;

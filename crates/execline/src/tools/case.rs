@@ -2,7 +2,9 @@
 
 use crate::blocks::Blocks;
 use crate::positional;
-use sys::pattern::{Regex, Shell, Syntax, fnmatch};
+use std::ops::Range;
+use tool::glob::{Shell, matches as shell_matches};
+use tool::regex::{Regex, Syntax};
 use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -41,10 +43,10 @@ fn main(call: &mut Call) -> Outcome {
         let argv = blocks.take(&mut directives, "regex")?;
         if options.last_of("sS") == Some('s') {
             let how = Shell { no_escape: !extended, path: store, period: ignore_case };
-            if fnmatch(&pattern, &value, how) {
+            if shell_matches(&pattern, &value, how) {
                 return Next::run_if_any(argv, call.take_env());
             }
-        } else if let Some(groups) = matches(&pattern, &value, Syntax { extended, ignore_case })? {
+        } else if let Some(groups) = matches(&pattern, &value, extended, ignore_case)? {
             let mut env = call.take_env();
             if store {
                 store_groups(&mut env, &pattern, &groups);
@@ -56,43 +58,38 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 /// The subexpressions' parts of `value` if all of it matches; a subexpression that took no part is empty.
-fn matches(pattern: &[u8], value: &[u8], syntax: Syntax) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
+fn matches(
+    pattern: &[u8],
+    value: &[u8],
+    extended: bool,
+    ignore_case: bool,
+) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
     // Alternatives need parentheses for the anchors to hold for each of them; elsewhere the numbers of
     // back-references are left alone.
-    let shift = syntax.extended && count(pattern, b'|', true) > 0;
+    let shift = extended && has_alternatives(pattern);
     let (before, after): (&[u8], &[u8]) = if shift { (b"^(", b")$") } else { (b"^", b"$") };
-    let anchored = [before, pattern, after].concat();
-    let regex = Regex::new(&anchored, syntax).map_err(|bad| {
-        Fatal::user(format!("unable to compile the regular expression {}: {}", diag::show(pattern), bad.0))
-    })?;
-    let skip = 1 + usize::from(shift);
-    let mut places = vec![None; skip + count(pattern, b'(', syntax.extended)];
-    if !regex.matches(value, &mut places) {
-        return Ok(None);
-    }
-    let part = |place: &Option<(usize, usize)>| {
-        place.and_then(|(from, to)| value.get(from..to)).unwrap_or_default().to_vec()
-    };
-    Ok(Some(places.iter().skip(skip).map(part).collect()))
+    let syntax = if extended { Syntax::Extended } else { Syntax::Basic };
+    let mut regex =
+        Regex::new(&[before, pattern, after].concat(), syntax, ignore_case).map_err(|reason| {
+            let pattern = diag::show(pattern);
+            Fatal::user(format!("unable to compile the regular expression {pattern}: {reason}"))
+        })?;
+    let part = |span: Range<usize>| value.get(span).unwrap_or_default().to_vec();
+    let spans = regex.find(value);
+    Ok(spans.map(|spans| spans.into_iter().skip(1 + usize::from(shift)).map(part).collect()))
 }
 
-/// How often the operator `wanted` occurs: bare in extended, behind a backslash in basic expressions.
-fn count(pattern: &[u8], wanted: u8, extended: bool) -> usize {
-    let mut n = 0;
-    let mut rest = pattern;
-    while let Some((b, tail)) = rest.split_first() {
-        rest = tail;
-        match *b {
-            b'\\' => {
-                n += usize::from(!extended && tail.first() == Some(&wanted));
-                rest = tail.get(1..).unwrap_or_default();
-            }
-            b'[' => rest = after_bracket(tail),
-            b if b == wanted => n += usize::from(extended),
-            _ => {}
-        }
+/// Whether an extended expression has a bar outside brackets.
+fn has_alternatives(mut pattern: &[u8]) -> bool {
+    while let Some((b, tail)) = pattern.split_first() {
+        pattern = match *b {
+            b'|' => return true,
+            b'\\' => tail.get(1..).unwrap_or_default(),
+            b'[' => after_bracket(tail),
+            _ => tail,
+        };
     }
-    n
+    false
 }
 
 /// What follows a bracket expression whose opening bracket is already behind.
@@ -123,8 +120,7 @@ mod tests {
     use super::*;
 
     fn groups(pattern: &str, value: &str, extended: bool) -> Option<Vec<String>> {
-        let syntax = Syntax { extended, ignore_case: false };
-        let found = matches(pattern.as_bytes(), value.as_bytes(), syntax).unwrap()?;
+        let found = matches(pattern.as_bytes(), value.as_bytes(), extended, false).unwrap()?;
         Some(found.iter().map(|g| diag::show(g)).collect())
     }
 
@@ -146,11 +142,11 @@ mod tests {
     }
 
     #[test]
-    fn operators_are_counted() {
-        assert_eq!(count(b"(a)[(]\\(([]()])([^](])", b'(', true), 3);
-        assert_eq!(count(b"[[:alpha:][:digit:](]+(a)", b'(', true), 1);
-        assert_eq!(count(b"[[:alpha", b'(', true), 0);
-        assert_eq!(count(b"\\(a(\\)\\\\(", b'(', false), 1);
-        assert_eq!(count(b"a\\|[|]", b'|', true), 0);
+    fn bars_in_brackets_are_none() {
+        assert!(has_alternatives(b"[]|]|"));
+        assert!(has_alternatives(b"(a[^]]|b)"));
+        for without in [&b"[]|]"[..], b"[^]|]", b"[[:alpha:]|]", b"[[:alpha|", b"a\\|b", b"[|"] {
+            assert!(!has_alternatives(without), "{}", diag::show(without));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `elglob`: substitutes the names that match a shell pattern for a key.
 
 use crate::binding::Bindings;
-use sys::pattern::{Globbing, glob};
+use tool::glob::{Globbing, glob};
 use tool::{Call, Env, Fatal, Opt, Options, Outcome, Role, Tool, diag};
 use wire::netstring;
 

@@ -3,7 +3,7 @@
 use crate::test_expression::{BadWord, Expression, parse};
 use rustix::fs::{Access, FileType, Stat, access, lstat, stat};
 use std::os::fd::BorrowedFd;
-use sys::pattern::{Regex, Syntax};
+use tool::regex::Regex;
 use tool::{Call, Env, Fatal, Next, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -112,15 +112,11 @@ fn binary(name: &str, left: &[u8], right: &[u8]) -> Result<bool, Fatal> {
             _ => false,
         },
         "=~" => {
-            let syntax = Syntax { extended: true, ignore_case: false };
-            let regex = Regex::new(right, syntax).map_err(|bad| {
-                Fatal::user(format!(
-                    "unable to compile {} into a regular expression: {}",
-                    diag::show(right),
-                    bad.0
-                ))
+            let mut regex = Regex::extended(right).map_err(|reason| {
+                let pattern = diag::show(right);
+                Fatal::user(format!("unable to compile {pattern} into a regular expression: {reason}"))
             })?;
-            regex.matches(left, &mut [])
+            regex.is_match(left)
         }
         _ => {
             let numbers = integer(left).zip(integer(right));

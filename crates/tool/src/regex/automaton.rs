@@ -61,6 +61,9 @@ pub(super) struct Automaton {
     table: Vec<u32>,
     /// How many numbers the states hold beside the table.
     held: usize,
+    /// Steps of the program looked at so far.
+    #[cfg(test)]
+    pub(super) looked_at: std::cell::Cell<usize>,
 }
 
 impl Automaton {
@@ -83,6 +86,8 @@ impl Automaton {
             numbers: HashMap::new(),
             table: Vec::new(),
             held: 0,
+            #[cfg(test)]
+            looked_at: std::cell::Cell::default(),
         };
         automaton.forget();
         automaton
@@ -173,6 +178,8 @@ impl Automaton {
         let mut open: Vec<u32> = state.steps.to_vec();
         let mut next = Vec::new();
         while let Some(number) = open.pop() {
+            #[cfg(test)]
+            self.looked_at.update(|n| n + 1);
             let at = number as usize;
             let Some(mark) = seen.get_mut(at) else { continue };
             if std::mem::replace(mark, true) {
@@ -253,4 +260,36 @@ fn classes(sets: &[Set], words: bool) -> ([u8; 256], Vec<u8>) {
         split(&mut class, &mut example, &is_word);
     }
     (class, example)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Syntax, parse::parse, program::compile};
+    use super::*;
+
+    /// Time is counted in steps of the program looked at, memory in numbers held.
+    #[test]
+    fn time_is_linear_and_memory_bounded() {
+        let text: Vec<u8> = (0_u32..60_000)
+            .map(|i| if i.wrapping_mul(2_654_435_761) >> 20 & 1 == 1 { b'a' } else { b'b' })
+            .collect();
+        for expression in [
+            "(a|b)*a(a|b){14}c",
+            "(a*)*(b*)*c",
+            "((a?b?)*)*c",
+            "(a|a)*(b|ab)*c",
+            "(x+x+)+y|\\<.{30}a\\>$",
+            "(.*.*.*)=x",
+        ] {
+            let program = compile(&parse(expression.as_bytes(), Syntax::Extended, false).unwrap()).unwrap();
+            let steps = program.len();
+            let mut automaton = Automaton::new(program);
+            assert!(!automaton.is_match(&text), "{expression}");
+            // Every step is looked at once for a byte, by at most two ways.
+            let looked_at = automaton.looked_at.get();
+            assert!(looked_at <= (text.len() + 1) * (2 * steps + 1), "{expression}: {looked_at}");
+            let held = automaton.table.len() + automaton.held;
+            assert!(held <= MOST_NUMBERS + automaton.width() + 2 * steps, "{expression}: {held}");
+        }
+    }
 }

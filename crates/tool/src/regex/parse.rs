@@ -4,7 +4,7 @@ use super::Syntax;
 
 /// A set of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Set([u64; 4]);
+pub(crate) struct Set([u64; 4]);
 
 impl Set {
     pub(super) fn any() -> Self {
@@ -48,7 +48,7 @@ impl Set {
         self
     }
 
-    pub(super) fn contains(self, byte: u8) -> bool {
+    pub(crate) fn contains(self, byte: u8) -> bool {
         self.0.get(usize::from(byte >> 6)).is_some_and(|w| w >> (byte & 63) & 1 == 1)
     }
 }
@@ -135,9 +135,20 @@ const MOST_STACKED: u32 = 5;
 
 /// Parses an expression.
 pub(super) fn parse(pattern: &[u8], syntax: Syntax, ignore_case: bool) -> Result<Node, String> {
-    let mut parser = Parser { rest: pattern, syntax, ignore_case, groups: 0, closed: Vec::new(), depth: 0 };
+    let mut parser = Parser::new(pattern, syntax, ignore_case);
     let node = parser.alternatives()?;
     if parser.rest.is_empty() { Ok(node) } else { Err(String::from("unmatched )")) }
+}
+
+/// What a bracket of a shell pattern matches and what follows it; `text` begins behind the opening bracket.
+pub(crate) fn shell_bracket(text: &[u8]) -> Option<(Set, &[u8])> {
+    let (negated, rest) = match text {
+        [b'!' | b'^', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    let mut parser = Parser::new(rest, Syntax::Basic, false);
+    let set = parser.elements().ok()?;
+    Some((if negated { set.inverse() } else { set }, parser.rest))
 }
 
 struct Parser<'a> {
@@ -151,7 +162,11 @@ struct Parser<'a> {
     depth: u32,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(rest: &'a [u8], syntax: Syntax, ignore_case: bool) -> Self {
+        Self { rest, syntax, ignore_case, groups: 0, closed: Vec::new(), depth: 0 }
+    }
+
     fn take(&mut self, token: &[u8]) -> bool {
         match self.rest.strip_prefix(token) {
             Some(rest) => {
@@ -348,8 +363,15 @@ impl Parser<'_> {
     }
 
     fn bracket(&mut self) -> Result<Node, String> {
-        const UNCLOSED: &str = "missing ]";
         let negated = self.take(b"^");
+        let set = self.elements()?;
+        let set = if self.ignore_case { set.with_both_cases() } else { set };
+        Ok(Node::Byte(if negated { set.inverse() } else { set }))
+    }
+
+    /// The elements of a bracket, and the bracket that closes it.
+    fn elements(&mut self) -> Result<Set, String> {
+        const UNCLOSED: &str = "missing ]";
         let mut set = Set::default();
         let mut first = true;
         loop {
@@ -378,10 +400,7 @@ impl Parser<'_> {
             }
             (low..=high).for_each(|b| set.add(b));
         }
-        if self.ignore_case {
-            set = set.with_both_cases();
-        }
-        Ok(Node::Byte(if negated { set.inverse() } else { set }))
+        Ok(set)
     }
 
     /// One element of a bracket: a byte, `[.x.]` or `[=x=]`.

@@ -23,11 +23,12 @@ impl Search {
         Self { program, slots, ignore_case }
     }
 
-    pub(super) fn is_match(&self, text: &[u8]) -> bool {
-        (0..=text.len()).any(|start| self.matches_at(text, start))
+    /// The slots of the first match that is found: two for each group, those of the first for the whole.
+    pub(super) fn find(&self, text: &[u8]) -> Option<Vec<usize>> {
+        (0..=text.len()).find_map(|start| self.find_at(text, start))
     }
 
-    fn matches_at(&self, text: &[u8], start: usize) -> bool {
+    fn find_at(&self, text: &[u8], start: usize) -> Option<Vec<usize>> {
         // A slot that was never written is the empty text at the start.
         let mut slots = vec![start; self.slots];
         let mut pending = vec![Else::Try { step: 0, at: start }];
@@ -36,12 +37,12 @@ impl Search {
                 Else::Restore { slot, value } => write(&mut slots, slot, value),
                 Else::Try { step, at } => {
                     if self.follow(text, step, at, &mut slots, &mut pending) {
-                        return true;
+                        return Some(slots);
                     }
                 }
             }
         }
-        false
+        None
     }
 
     /// Follows one way to its end.
@@ -58,7 +59,10 @@ impl Search {
             let Some(now) = self.program.get(step) else { return false };
             step += 1;
             match now {
-                Step::Match => return true,
+                Step::Match => {
+                    write(slots, 1, at);
+                    return true;
+                }
                 Step::Byte(set) => match text.get(at) {
                     Some(byte) if set.contains(*byte) => at += 1,
                     _ => return false,

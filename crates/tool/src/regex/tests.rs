@@ -153,3 +153,26 @@ fn cases_are_ignored() {
     assert!(Regex::basic_ignoring_case(b"\\(a\\)\\1").unwrap().is_match(b"xaA"));
     assert!(!Regex::extended_ignoring_case(b"[^a]").unwrap().is_match(b"Aa"));
 }
+
+/// What each group takes of the text.
+fn groups(mut regex: Regex, text: &str) -> Vec<&str> {
+    regex.find(text.as_bytes()).unwrap().into_iter().map(|span| &text[span]).collect()
+}
+
+#[test]
+fn groups_take_the_most_from_left_to_right() {
+    for (pattern, text, expected) in [
+        ("(a|ab)(c|bcd)(d*)", "xabcd", &["abcd", "ab", "c", "d"][..]),
+        ("(a+)(a*)", "baaa", &["aaa", "aaa", ""]),
+        ("(a|b)*", "abx", &["ab", "b"]),
+        ("((a)|b)*", "ab", &["ab", "b", ""]),
+        ("(a{1,2}){2}", "aaa", &["aaa", "a"]),
+        ("(a*)(b|abc)", "abc", &["abc", "", "abc"]),
+        ("x(y)?z|(w)", "xz", &["xz", "", ""]),
+        ("(\\w+) (\\d+)$", "as 12 cd 34", &["cd 34", "cd", "34"]),
+        ("(()|.)(b)", "ab", &["ab", "a", "", "b"]),
+    ] {
+        assert_eq!(groups(Regex::extended(pattern.as_bytes()).unwrap(), text), expected, "{pattern}");
+    }
+    assert_eq!(groups(Regex::basic(b"\\(a*\\)-\\1\\(.\\)").unwrap(), "aa-ab"), ["a-ab", "a", "b"]);
+}
