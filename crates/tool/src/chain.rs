@@ -4,8 +4,8 @@
 //! was called with.  If the file that is found is this same binary (same device and inode) and the tool
 //! of that name is a [`Role::Chain`], the tool is entered directly; otherwise the file is executed.
 
-use crate::fatal::What;
-use crate::{Call, Env, Fatal, Next, Program, Role, Tool, diag};
+use crate::fatal::{WRONG_USAGE, What};
+use crate::{Call, Env, Fatal, Next, Program, Role, Tool, diag, help};
 use rustix::fs::{Access, AtFlags, CWD, StatxFlags};
 use rustix::io::Errno;
 use std::sync::OnceLock;
@@ -173,7 +173,11 @@ pub fn run(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env) -> ! {
         let mut args = argv.into_iter();
         let argv0 = args.next().unwrap_or_default();
         let mut call = Call { tool, argv0, args: args.collect(), env, path };
-        let mut outcome = (tool.main)(&mut call);
+        let asks = help::is_asked_for(&call.args);
+        let mut outcome = match (tool.main)(&mut call) {
+            Err(fatal) if asks && fatal.code == WRONG_USAGE => help::print(tool),
+            outcome => outcome,
+        };
         let fatal = loop {
             let (program, otherwise) = match outcome {
                 Ok(Next::Exit(code)) => sys::process::exit(code),

@@ -3,6 +3,9 @@
 use rustix::io::Errno;
 use std::borrow::Cow;
 
+/// The exit code for wrong usage and wrong input.
+pub(crate) const WRONG_USAGE: u8 = 100;
+
 /// Why a tool can't go on, and the code that it exits with.
 #[derive(Debug)]
 pub struct Fatal {
@@ -24,7 +27,7 @@ impl Fatal {
     /// Wrong usage: prints the usage line, code 100.
     #[must_use]
     pub fn usage() -> Self {
-        Self { code: 100, what: What::Usage }
+        Self { code: WRONG_USAGE, what: What::Usage }
     }
 
     /// `TOOL: fatal: MESSAGE` with this code.
@@ -34,7 +37,7 @@ impl Fatal {
 
     /// Wrong input from the user: `TOOL: fatal: MESSAGE`, code 100.
     pub fn user(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(100, message)
+        Self::new(WRONG_USAGE, message)
     }
 
     /// The system failed: `TOOL: fatal: unable to DO: REASON`, code 111.  `to_do` is such as `open /etc/x`.

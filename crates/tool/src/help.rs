@@ -1,6 +1,6 @@
 //! What derives from an option's definition.
 
-use crate::Tool;
+use crate::{Opt, Out, Outcome, Tool};
 
 /// The usage line: name, flags in one group, options with values, operands.
 #[must_use]
@@ -26,10 +26,50 @@ pub fn usage_line(tool: &Tool) -> String {
     line
 }
 
+/// How an option is written: `-a`, `-t ms`, `-a, --all`, `--root dir`.
+#[must_use]
+pub fn option_form(option: &Opt) -> String {
+    let mut form = if option.short < ' ' { String::new() } else { format!("-{}", option.short) };
+    if let Some(long) = option.long {
+        form.push_str(if form.is_empty() { "--" } else { ", --" });
+        form.push_str(long);
+    }
+    if let Some(value) = option.value {
+        form.push(' ');
+        form.push_str(value);
+    }
+    form
+}
+
+/// Usage line, purpose and options, for people: the answer to `--help`, without a newline at its end.
+#[must_use]
+pub fn help(tool: &Tool) -> String {
+    let mut text = format!("usage: {}\n\n{}", usage_line(tool), tool.summary);
+    if !tool.options.is_empty() {
+        text.push('\n');
+    }
+    for option in tool.options {
+        text.push_str(&format!("\n  {:<16} {}", option_form(option), option.help));
+    }
+    text
+}
+
+/// Whether these arguments ask for help, wherever the tool has no other use for them: the one word `--help`.
+pub(crate) fn is_asked_for(args: &[Vec<u8>]) -> bool {
+    matches!(args, [only] if only == b"--help")
+}
+
+/// Prints [`help`].
+pub(crate) fn print(tool: &Tool) -> Outcome {
+    let mut out = Out::new();
+    out.line(help(tool).as_bytes())?;
+    out.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Next, Opt, Role};
+    use crate::{Next, Role};
 
     #[test]
     fn usage_comes_from_the_definition() {
@@ -42,5 +82,27 @@ mod tests {
             main: |_| Ok(Next::SUCCESS),
         };
         assert_eq!(usage_line(&TOOL), "s6-x [ -ab ] [ -t ms ] prog...");
+    }
+
+    #[test]
+    fn help_comes_from_the_definition() {
+        static TOOL: Tool = Tool {
+            name: "s6-overlay x",
+            summary: "do it",
+            operands: "",
+            options: &[Opt::flag('a', "all").long("all"), Opt::value('\x01', "dir", "where").long("root")],
+            role: Role::Stay,
+            main: |_| Ok(Next::SUCCESS),
+        };
+        let expected = "usage: s6-overlay x [ -a ] [ --root=dir ]\n\ndo it\n\n  -a, --all        all\n  --root dir       where";
+        assert_eq!(help(&TOOL), expected);
+    }
+
+    #[test]
+    fn only_the_one_word_asks() {
+        let asked =
+            |words: &[&str]| is_asked_for(&words.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>());
+        assert!(asked(&["--help"]));
+        assert!(!asked(&["--help", "x"]) && !asked(&["-u", "--help"]) && !asked(&["-h"]) && !asked(&[]));
     }
 }

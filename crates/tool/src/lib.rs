@@ -3,7 +3,8 @@
 //!
 //! A tool is one `static TOOL: Tool` in one file.  Its `main` gets a [`Call`] (name, arguments, environment)
 //! and gives back a [`Next`]: exit with a code, or run another program.  A fatal error is a value,
-//! [`Fatal`]; [`run`] is the one place that prints it and exits.
+//! [`Fatal`]; [`run`] is the one place that prints it and exits, and that answers `--help` where a tool has no other use
+//! for that word.
 //!
 //! Nothing here touches descriptors, signals or the mask: a tool finds them as exec left them.
 
@@ -29,7 +30,7 @@ pub use call::Call;
 pub use chain::{lookup, own_file, run, set_table};
 pub use env::Env;
 pub use fatal::{Fatal, OrUnable};
-pub use help::usage_line;
+pub use help::{help, option_form, usage_line};
 pub use input::{Input, Line};
 pub use opt::{Opt, Options};
 pub use out::Out;

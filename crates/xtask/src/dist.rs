@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::arch::{self, Arch};
 use crate::build::{self, Flavour, Program};
 use crate::tree::{Node, Tree};
-use crate::{Failure, Outcome, command, reproduce, workspace};
+use crate::{Failure, Outcome, command, man, reproduce, workspace};
 
 /// The most that the architecture's tarball may take as `.tar.xz`, in bytes.
 const MOST_PACKED: usize = 600_000;
@@ -62,22 +62,13 @@ pub fn run(args: Args) -> Outcome {
     let arch = program.arch;
     let mut packed_arch = 0;
     for (name, tree) in parts.tarballs(arch) {
-        let tar = tree.tar().map_err(|e| Failure(format!("unable to make {name}: {e}")))?;
-        let mut sizes = Vec::new();
-        for (kind, compressed) in [("xz", xz(&tar)), ("gz", gz(&tar))] {
-            let compressed = compressed.map_err(|e| Failure(format!("unable to compress {name}: {e}")))?;
-            let suffix = format!(".tar.{kind}");
-            publish(&out, &name, &suffix, &compressed)?;
-            if name == arch_file(arch.name) {
-                publish_aliases(arch, &out, &suffix, &compressed)?;
-            }
-            sizes.push(compressed.len());
-        }
-        let [packed, gzipped] = sizes[..] else { continue };
+        let packed = publish_tarball(&out, &name, tree)?;
         if name == arch_file(arch.name) {
-            packed_arch = packed;
+            for (suffix, content) in &packed {
+                publish_aliases(arch, &out, suffix, content)?;
+            }
+            packed_arch = packed.first().map_or(0, |(_, content)| content.len());
         }
-        println!("{name}: {} bytes unpacked, {packed} as .tar.xz, {gzipped} as .tar.gz", tree.size());
     }
     publish_program(&program, &out)?;
     if !args.without_tls && arch.is_host() {
@@ -85,6 +76,9 @@ pub fn run(args: Args) -> Outcome {
             Err(why) if !args.strict => eprintln!("xtask: warning: no TLS program: {why}"),
             done => done?,
         }
+    }
+    if arch.is_host() {
+        man::publish(&out)?;
     }
     let verdict = within_budget(arch, packed_arch, parts.arch.size());
     if args.reproduce {
@@ -250,6 +244,19 @@ fn publish(out: &Path, name: &str, suffix: &str, content: &[u8]) -> Result<PathB
     Ok(path)
 }
 
+/// Writes a tarball of `tree` in both kinds, says how big they are, and gives each one's suffix and content.
+pub fn publish_tarball(out: &Path, name: &str, tree: &Tree) -> Result<[(&'static str, Vec<u8>); 2], Failure> {
+    let tar = tree.tar().map_err(|e| Failure(format!("unable to make {name}: {e}")))?;
+    let unable = |e| Failure(format!("unable to compress {name}: {e}"));
+    let packed = [(".tar.xz", xz(&tar).map_err(unable)?), (".tar.gz", gz(&tar).map_err(unable)?)];
+    for (suffix, content) in &packed {
+        publish(out, name, suffix, content)?;
+    }
+    let [(_, xz), (_, gz)] = &packed;
+    println!("{name}: {} bytes unpacked, {} as .tar.xz, {} as .tar.gz", tree.size(), xz.len(), gz.len());
+    Ok(packed)
+}
+
 /// Gives a release file of `arch`, whose content this is, its names as others know the architecture: files of their own
 /// for whoever uploads them, though they take no room here.
 fn publish_aliases(arch: &Arch, out: &Path, suffix: &str, content: &[u8]) -> Result<(), Failure> {
@@ -281,18 +288,7 @@ fn publish_tls(arch: &Arch, out: &Path) -> Result<(), Failure> {
     let part = |(path, node)| Entry { part: Part::Arch, path, node };
     let entries = installation::tls_entries(&names).into_iter().map(part).collect();
     let tree = lay_out(entries, &Executables { program, setuid: Vec::new() }).arch;
-    let name = format!("s6-overlay-tls-{}", arch.name);
-    let unable = |e| Failure(format!("unable to make {name}: {e}"));
-    let tar = tree.tar().map_err(unable)?;
-    let (packed, gzipped) = (xz(&tar).map_err(unable)?, gz(&tar).map_err(unable)?);
-    publish(out, &name, ".tar.xz", &packed)?;
-    publish(out, &name, ".tar.gz", &gzipped)?;
-    println!(
-        "{name}: {} bytes unpacked, {} as .tar.xz, {} as .tar.gz",
-        tree.size(),
-        packed.len(),
-        gzipped.len()
-    );
+    publish_tarball(out, &format!("s6-overlay-tls-{}", arch.name), &tree)?;
     Ok(())
 }
 

@@ -12,8 +12,10 @@ mod bench;
 mod build;
 mod command;
 mod dist;
+mod docs;
 mod elf;
 mod emulation;
+mod man;
 mod musl;
 mod ratchet;
 mod relay;
@@ -62,6 +64,10 @@ enum Command {
     Build(build::Args),
     /// Make the release tarballs and one tree of them all.
     Dist(dist::Args),
+    /// Write docs/tools from the tools' definitions.
+    Docs(docs::Args),
+    /// Make the man pages of all tools.
+    Man(man::Args),
     /// Check the layout rules of the source tree.
     Tidy(tidy::Args),
     /// Boot the overlay as pid 1 of a container on any root file system.
@@ -77,6 +83,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build(args) => build::run(args),
         Command::Dist(args) => dist::run(args),
+        Command::Docs(args) => docs::run(args),
+        Command::Man(args) => man::run(args),
         Command::Tidy(args) => tidy::run(args),
         Command::Run(args) => run::run(args),
         Command::Ratchet(args) => ratchet::run(args),

@@ -1,7 +1,7 @@
 //! `s6-overlay help`: what the command for people can do.
 
 use super::{COMMANDS, PREFIX, find};
-use tool::{Call, Fatal, Out, Outcome, Role, Tool, diag, usage_line};
+use tool::{Call, Fatal, Out, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "s6-overlay help",
@@ -18,7 +18,9 @@ fn main(call: &mut Call) -> Outcome {
         [] => overview(),
         [name] => {
             let found = find(name);
-            page(found.ok_or_else(|| Fatal::user(format!("no subcommand is named {}", diag::show(name))))?)
+            tool::help(
+                found.ok_or_else(|| Fatal::user(format!("no subcommand is named {}", diag::show(name))))?,
+            )
         }
         _ => return Err(Fatal::usage()),
     };
@@ -37,40 +39,12 @@ fn overview() -> String {
     text
 }
 
-/// Usage, purpose and options of one.
-fn page(command: &Tool) -> String {
-    let mut text = format!("usage: {}\n\n{}\n", usage_line(command), command.summary);
-    for option in command.options {
-        let mut name = if option.short < ' ' { String::new() } else { format!("-{}", option.short) };
-        if let Some(long) = option.long {
-            name.push_str(if name.is_empty() { "--" } else { ", --" });
-            name.push_str(long);
-        }
-        if let Some(value) = option.value {
-            name.push_str(&format!(" {value}"));
-        }
-        text.push_str(&format!("\n  {name:<16} {}", option.help));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tool::{Next, Opt};
 
     #[test]
-    fn pages_come_from_the_definitions() {
-        static SAMPLE: Tool = Tool {
-            name: "s6-overlay x",
-            summary: "do it",
-            operands: "",
-            options: &[Opt::flag('a', "all").long("all"), Opt::value('\x01', "dir", "where").long("root")],
-            role: Role::Stay,
-            main: |_| Ok(Next::SUCCESS),
-        };
-        let expected = "usage: s6-overlay x [ -a ] [ --root=dir ]\n\ndo it\n\n  -a, --all        all\n  --root dir       where";
-        assert_eq!(page(&SAMPLE), expected);
+    fn the_overview_names_the_subcommands() {
         assert!(overview().contains("\n  help "));
     }
 }

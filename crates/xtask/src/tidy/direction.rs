@@ -50,7 +50,7 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
 fn may_use(name: &str, used: &str) -> bool {
     let suite = |wanted: &str| SUITES.iter().find(|(suite, _)| *suite == wanted);
     match name {
-        "xtask" | "sandbox" => true,
+        "xtask" | "sandbox" | "manual" => true,
         "sys" => used == "libc" || FOREIGN.contains(&used),
         _ if FOREIGN.contains(&used) || FOREIGN_OF_ONE.contains(&(name, used)) => true,
         "wire" | "installation" => false,

@@ -1,0 +1,29 @@
+//! `cargo xtask docs`: writes `docs/tools/` from the tools' definitions.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use crate::command::run as run_command;
+use crate::{Failure, Outcome, workspace};
+
+/// The options of `cargo xtask docs`.
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Runs the subcommand.
+pub fn run(_args: Args) -> Outcome {
+    manual("docs", None)?;
+    println!("docs/tools");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the program that links all suites and knows how to write about them.
+pub fn manual(what: &str, directory: Option<&Path>) -> Result<(), Failure> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(workspace::top())
+        .args(["run", "--quiet", "--package=manual", "--", what])
+        .args(directory);
+    run_command(&mut cargo)
+}
