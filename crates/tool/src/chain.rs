@@ -52,6 +52,15 @@ fn own_identity() -> Option<Identity> {
     *OWN.get_or_init(|| identity(b"/proc/self/exe").ok().flatten())
 }
 
+/// The path of this binary as an emulator of processes (qemu's) tells it, which runs itself where `/proc/self/exe` is
+/// looked at or executed; `None` without one.
+fn emulated() -> Option<Vec<u8>> {
+    let told = |link: &str| rustix::fs::readlink(link, Vec::new()).ok().map(std::ffi::CString::into_bytes);
+    // It answers the one and lets the kernel answer the other.
+    let (own, kernels) = (told("/proc/self/exe")?, told("/proc/thread-self/exe")?);
+    (own != kernels).then_some(own)
+}
+
 /// The file to run for the tool of that name, wherever PATH leads: the link beside this binary if there is one, else
 /// the bare name.
 #[must_use]
@@ -61,8 +70,10 @@ pub fn own_file(name: &str) -> Vec<u8> {
         let slash = file.iter().rposition(|b| *b == b'/')?;
         file.truncate(slash + 1);
         file.extend_from_slice(name.as_bytes());
-        let own = own_identity()?;
-        (identity(&file).ok()? == Some(own)).then_some(file)
+        let found = identity(&file).ok()??;
+        let is_own =
+            own_identity() == Some(found) || emulated().is_some_and(|own| identity(&own) == Ok(Some(found)));
+        is_own.then_some(file)
     };
     beside().unwrap_or_else(|| name.as_bytes().to_vec())
 }

@@ -1,26 +1,54 @@
 //! Lets this process and its children execute programs of another architecture, by qemu's emulation of a process.
 //!
 //! The kernel is told in a user namespace of our own (binfmt_misc, which each may have since Linux 6.7), so that nothing
-//! changes for the machine, and no root is needed.
+//! changes for the machine, and no root is needed.  For root all users are in it, for others only one, as root.
 
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
 use rustix::thread::UnshareFlags;
+use sys::process::Fork;
 
 use crate::Failure;
 use crate::arch::Arch;
 
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
+/// What an emulated program finds as its argv[0], which tells the one program what it is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argv0 {
+    /// The word that it was executed with, as without an emulator.
+    Kept,
+    /// The file that was executed: so it is on machines whose registration of qemu lacks the flag P.
+    File,
+}
+
 /// Makes the kernel hand programs of `arch` to qemu, for this process and its children.
-pub fn begin(arch: &Arch) -> Result<(), Failure> {
+pub fn begin(arch: &Arch, argv0: Argv0) -> Result<(), Failure> {
     let emulator = arch.emulator()?;
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    match rustix::process::geteuid().is_root() {
+        true => enter_with_all_users()?,
+        false => enter_as_root()?,
+    }
+    mount("none", BINFMT, "binfmt_misc", MountFlags::empty(), None)
+        .map_err(|why| Failure(format!("unable to mount {BINFMT} (from Linux 6.7 on that works): {why}")))?;
+    let register = Path::new(BINFMT).join("register");
+    fs::write(&register, registration(arch.elf, &emulator, argv0))
+        .map_err(Failure::unable("write", &register))
+}
+
+fn enter() -> Result<(), Failure> {
     sys::namespace::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS)
-        .map_err(|why| Failure(format!("unable to make a user namespace: {why}")))?;
+        .map_err(|why| Failure(format!("unable to make a user namespace: {why}")))
+}
+
+/// Enters a user namespace where this user is root, and nobody else is there.
+fn enter_as_root() -> Result<(), Failure> {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    enter()?;
     // Without the first, the kernel refuses the last.
     for (name, text) in [
         ("setgroups", "deny".to_owned()),
@@ -30,14 +58,57 @@ pub fn begin(arch: &Arch) -> Result<(), Failure> {
         let path = Path::new("/proc/self").join(name);
         fs::write(&path, text).map_err(Failure::unable("write", &path))?;
     }
-    mount("none", BINFMT, "binfmt_misc", MountFlags::empty(), None)
-        .map_err(|why| Failure(format!("unable to mount {BINFMT} (from Linux 6.7 on that works): {why}")))?;
-    let register = Path::new(BINFMT).join("register");
-    fs::write(&register, registration(arch.elf, &emulator)).map_err(Failure::unable("write", &register))
+    Ok(())
+}
+
+/// Enters a user namespace where all are who they are.  Only a process that isn't in it may say so.
+fn enter_with_all_users() -> Result<(), Failure> {
+    let this = Path::new("/proc").join(std::process::id().to_string());
+    let mut maps = Vec::new();
+    for name in ["uid_map", "gid_map"] {
+        let path = this.join(name);
+        let outer = fs::read_to_string(&path).map_err(Failure::unable("read", &path))?;
+        maps.push((path, everyone(&outer)));
+    }
+    let unable = |why: Errno| Failure(format!("unable to start a process: {why}"));
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(unable)?;
+    match sys::process::fork().map_err(unable)? {
+        Fork::Child => {
+            drop(writer);
+            let entered = rustix::io::read(&reader, &mut [0; 1]) == Ok(1);
+            let done = entered && maps.iter().all(|(path, map)| fs::write(path, map).is_ok());
+            sys::process::exit(u8::from(!done))
+        }
+        Fork::Parent(helper) => {
+            drop(reader);
+            let entered = enter();
+            if entered.is_ok() {
+                rustix::io::write(&writer, b"x").map_err(unable)?;
+            }
+            drop(writer);
+            let ended = sys::process::wait_for(helper).map_err(unable)?;
+            entered?;
+            match ended.code() {
+                0 => Ok(()),
+                _ => Err(Failure(format!("unable to write {}/uid_map and gid_map", this.display()))),
+            }
+        }
+    }
+}
+
+/// The map of a namespace where everyone is who they are in the outer one, from the outer one's map.
+fn everyone(outer: &str) -> String {
+    let words = outer.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    words
+        .filter_map(|words| match words[..] {
+            [first, _, count] => Some(format!("{first} {first} {count}\n")),
+            _ => None,
+        })
+        .collect()
 }
 
 /// What binfmt_misc is told: an executable of this class and machine is for `emulator`, which it opens right away.
-fn registration((class, machine): (u8, u16), emulator: &Path) -> String {
+fn registration((class, machine): (u8, u16), emulator: &Path, argv0: Argv0) -> String {
     let [low, high] = machine.to_le_bytes();
     // e_ident, e_type and e_machine; the version of the ABI and the padding don't count, nor whether it is at a fixed address.
     let mut magic = vec![0x7f, b'E', b'L', b'F', class, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -51,7 +122,8 @@ fn registration((class, machine): (u8, u16), emulator: &Path) -> String {
             text
         })
     };
-    format!(":xtask:M::{}:{}:{}:F", escaped(&magic), escaped(&mask), emulator.display())
+    let flags = if argv0 == Argv0::Kept { "PF" } else { "F" };
+    format!(":xtask:M::{}:{}:{}:{flags}", escaped(&magic), escaped(&mask), emulator.display())
 }
 
 #[cfg(test)]
@@ -59,9 +131,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn everyone_of_the_outer_namespace_is_in_the_inner_one() {
+        assert_eq!(everyone("         0          0 4294967295\n"), "0 0 4294967295\n");
+        assert_eq!(everyone("0 1000 1\n1 100000 65536\n"), "0 0 1\n1 1 65536\n");
+    }
+
+    #[test]
     fn a_registration_names_class_and_machine() {
         let expected = ":xtask:M::\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00:\
-            \\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\xfe\\xff\\xff\\xff:/q:F";
-        assert_eq!(registration((2, 0xb7), Path::new("/q")), expected);
+            \\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\xfe\\xff\\xff\\xff:/q:PF";
+        assert_eq!(registration((2, 0xb7), Path::new("/q"), Argv0::Kept), expected);
     }
 }

@@ -21,6 +21,7 @@ mod ratchet;
 mod relay;
 mod reproduce;
 mod run;
+mod smoke;
 mod tidy;
 mod tree;
 mod workspace;
@@ -72,6 +73,8 @@ enum Command {
     Tidy(tidy::Args),
     /// Boot the overlay as pid 1 of a container on any root file system.
     Run(run::Args),
+    /// Boot a small container of a release and check what it says: for releases that no test runs on.
+    Smoke(smoke::Args),
     /// Take the recorded cases that pass now off the list of known failures.
     Ratchet(ratchet::Args),
     /// Measure.
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Command::Man(args) => man::run(args),
         Command::Tidy(args) => tidy::run(args),
         Command::Run(args) => run::run(args),
+        Command::Smoke(args) => smoke::run(args),
         Command::Ratchet(args) => ratchet::run(args),
         Command::Bench(args) => bench::run(args),
     };

@@ -13,8 +13,9 @@ use std::os::fd::AsFd;
 use sys::signal::{Set, SignalFd};
 
 use crate::arch::{self, Arch};
+use crate::emulation::{self, Argv0};
 use crate::relay::Relay;
-use crate::{Failure, Outcome, dist, emulation, workspace};
+use crate::{Failure, Outcome, dist, workspace};
 
 /// The PATH that a container engine gives `/init`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -55,7 +56,7 @@ pub struct Args {
     #[arg(long)]
     tty: bool,
     /// Boot the overlay of this architecture: on a root file system of another one, by qemu's emulation. In a user
-    /// namespace, where root is the only user
+    /// namespace, where without root it is the only user
     #[arg(long, value_name = "NAME", value_parser = arch::named)]
     arch: Option<&'static Arch>,
     /// Use the machine's network instead of a loopback of the container's own
@@ -87,7 +88,7 @@ pub fn run(args: Args) -> Outcome {
     }
     let distribution = dist::root_for(args.arch)?;
     if let Some(arch) = args.arch.filter(|arch| !arch.runs_here()) {
-        emulation::begin(arch)?;
+        emulation::begin(arch, Argv0::Kept)?;
     }
     let sandbox = describe(&args, distribution);
     // From here a signal is a message, also while the container starts.
