@@ -48,8 +48,9 @@ pub fn help(tool: &Tool) -> String {
     if !tool.options.is_empty() {
         text.push('\n');
     }
+    let width = tool.options.iter().map(|o| option_form(o).len()).max().unwrap_or_default();
     for option in tool.options {
-        text.push_str(&format!("\n  {:<16} {}", option_form(option), option.help));
+        text.push_str(&format!("\n  {:<width$}  {}", option_form(option), option.help));
     }
     text
 }
@@ -94,7 +95,8 @@ mod tests {
             role: Role::Stay,
             main: |_| Ok(Next::SUCCESS),
         };
-        let expected = "usage: s6-overlay x [ -a ] [ --root=dir ]\n\ndo it\n\n  -a, --all        all\n  --root dir       where";
+        let expected =
+            "usage: s6-overlay x [ -a ] [ --root=dir ]\n\ndo it\n\n  -a, --all   all\n  --root dir  where";
         assert_eq!(help(&TOOL), expected);
     }
 
