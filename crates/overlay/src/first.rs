@@ -4,13 +4,17 @@
 
 use crate::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
 use crate::processes::{describe_below, describe_left, signal_all};
+use crate::relay::{self, Format};
 use crate::{catchall, results, stage2, stage3};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
 use s6::clock;
+use s6::relay::Relay;
 use s6::scandir::{Handled, Host, Left, Policy};
 use s6_linux_init::request::{How, LENGTH, Request};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
 use sys::process::{Ended, Fork, fork};
 use sys::signal::{CONT, KILL, Set, Signal, TERM, reset_all, set_mask};
 use tool::{Env, Tool, diag};
@@ -28,8 +32,14 @@ const REQUESTS: u32 = 0;
 /// Key of the pipe on which the boot child says that it becomes the CMD.
 const NOTICE: u32 = 1;
 
-/// The number at which the boot child finds that pipe.
-const NOTICE_FD: i32 = 3;
+/// The number of the first descriptor that a child keeps: that pipe for the boot child, the socket for the relay.
+const FIRST_FD: i32 = 3;
+
+/// A relay that doesn't live that long isn't started again.
+const RELAY_LIVES: Duration = Duration::from_secs(1);
+
+/// How long the relay may take for what it has, when nothing else is left to do.
+const RELAY_ENDS: Duration = Duration::from_secs(2);
 
 /// What the boot child takes with it.
 #[derive(Debug)]
@@ -40,6 +50,17 @@ pub struct Boot {
     pub command: Vec<Vec<u8>>,
     /// Standard input, output or error is a terminal, which becomes the boot session's.
     pub terminal: Option<i32>,
+    /// The CMD's output is relayed too, if there is a relay.
+    pub relayed: bool,
+}
+
+/// The process that passes services' output on.
+#[derive(Debug)]
+struct RelayProcess {
+    pid: Pid,
+    /// Until no service is started any more.
+    socket: Option<Rc<Relay>>,
+    born: Moment,
 }
 
 /// The ends by their number in saved bytes.
@@ -59,29 +80,33 @@ pub struct First {
     end: Option<How>,
     /// Warnings are wanted.
     talks: bool,
+    /// What services' lines are to look like, where they are relayed.
+    format: Option<Format>,
+    relay: Option<RelayProcess>,
 }
 
-/// In a forked child: nothing of the parent but the standard descriptors and `keep`, which gets the number after them.
+/// In a forked child: nothing of the parent but the standard descriptors and `keep`, which get the numbers after them.
 fn enter(
     title: &[u8],
     tool: &'static Tool,
     argv: Vec<Vec<u8>>,
     env: Env,
     open_files: Option<Rlimit>,
-    keep: Option<&OwnedFd>,
+    keep: &[BorrowedFd<'_>],
+    mask: &Set,
 ) -> ! {
     if let Some(limit) = open_files {
         let _ = rustix::process::setrlimit(Resource::Nofile, limit);
     }
-    if let Some(fd) = keep {
-        let placed = sys::fd::copy(fd.as_raw_fd(), NOTICE_FD);
-        let _ = placed.and_then(|()| {
-            sys::fd::with(NOTICE_FD, |fd| rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC))
-        });
+    let moves: Vec<(i32, i32)> = keep.iter().map(AsRawFd::as_raw_fd).zip(FIRST_FD..).collect();
+    let _ = sys::fd::copy_all(&moves);
+    let end = moves.last().map_or(FIRST_FD, |(_, number)| number.saturating_add(1));
+    for number in FIRST_FD..end {
+        let _ = sys::fd::with(number, |fd| rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC));
     }
-    sys::fd::close_from(if keep.is_some() { 4 } else { 3 });
+    sys::fd::close_from(end.unsigned_abs());
     reset_all();
-    set_mask(&Set::empty());
+    set_mask(mask);
     let _ = rustix::process::chdir("/");
     sys::args::set_title(title);
     tool::run(tool, argv, env)
@@ -89,23 +114,44 @@ fn enter(
 
 impl First {
     /// A container that is about to boot; `requests` is the FIFO, open for reading and writing; `talks` says whether
-    /// warnings are wanted.
+    /// warnings are wanted, `format` whether and how services' output is relayed.
     #[must_use]
-    pub fn new(config: Config, env: Env, requests: OwnedFd, talks: bool) -> Self {
+    pub fn new(config: Config, env: Env, requests: OwnedFd, talks: bool, format: Option<Format>) -> Self {
         let life = Lifecycle::new(config);
-        Self { life, env, requests, notice: None, open_files: None, boot: None, stop: None, end: None, talks }
+        Self {
+            life,
+            env,
+            requests,
+            notice: None,
+            open_files: None,
+            boot: None,
+            stop: None,
+            end: None,
+            talks,
+            format,
+            relay: None,
+        }
     }
 
     /// Goes on with a container whose first process was executed anew; `None` if what it left makes no sense.
     #[must_use]
-    pub fn resume(left: Left, env: Env, host: &mut Host) -> Option<Self> {
-        let (head, life) = left.bytes.split_first_chunk::<10>()?;
-        let (pids, flags) = head.split_first_chunk::<8>()?;
-        let (boot, stop) = pids.split_first_chunk::<4>()?;
+    pub fn resume(left: Left, env: Env, host: &mut Host, format: Option<Format>) -> Option<Self> {
+        let (head, life) = left.bytes.split_first_chunk::<14>()?;
+        let (pids, flags) = head.split_first_chunk::<12>()?;
+        let (boot, pids) = pids.split_first_chunk::<4>()?;
+        let (stop, relay) = pids.split_first_chunk::<4>()?;
         let pid = |bytes: &[u8]| Pid::from_raw(i32::from_be_bytes(bytes.try_into().ok()?));
         let &[end, talks] = flags else { return None };
         let mut fds = left.fds.into_iter();
         let requests = fds.next()?;
+        let relay = match pid(relay) {
+            Some(pid) => {
+                let socket = Some(Rc::new(fds.next()?.into()));
+                Some(RelayProcess { pid, socket, born: clock::now() })
+            }
+            None => None,
+        };
+        host.set_relay(relay.as_ref().and_then(|relay| relay.socket.clone()));
         let notice = fds.next();
         host.watch(requests.as_fd(), REQUESTS).ok()?;
         if let Some(notice) = &notice {
@@ -121,7 +167,55 @@ impl First {
             stop: pid(stop),
             end: (end != u8::MAX).then(|| ENDS.get(usize::from(end)).copied()).flatten(),
             talks: talks != 0,
+            format,
+            relay,
         })
+    }
+
+    /// Starts the relay, if one is wanted; without one, services write to the container's output themselves.
+    fn start_relay(&mut self, host: &mut Host) {
+        let Some(format) = self.format else { return };
+        match self.fork_relay(format) {
+            Ok(relay) => {
+                host.set_relay(relay.socket.clone());
+                self.relay = Some(relay);
+            }
+            Err(e) => {
+                let text = "unable to start the relay of services' output, which comes as it is";
+                diag::warn(NAME, &format!("{text}: {}", sys::strerror(e)));
+            }
+        }
+    }
+
+    fn fork_relay(&self, format: Format) -> Result<RelayProcess, Errno> {
+        let (ours, theirs) = Relay::new()?;
+        match fork()? {
+            Fork::Parent(pid) => Ok(RelayProcess { pid, socket: Some(Rc::new(ours)), born: clock::now() }),
+            Fork::Child => {
+                let _ = rustix::process::setsid();
+                let argv =
+                    vec![relay::TITLE.to_vec(), FIRST_FD.to_string().into_bytes(), format.word().to_vec()];
+                // It ends after the last one who writes, so no signal is to end it.
+                enter(relay::TITLE, &relay::TOOL, argv, Env::new(), None, &[theirs.as_fd()], &Set::full())
+            }
+        }
+    }
+
+    /// Lets the relay end when the last one who writes to it has ended: no service will be started any more.
+    pub fn release_relay(&mut self, host: &mut Host) {
+        host.set_relay(None);
+        if let Some(relay) = self.relay.as_mut().filter(|_| self.end.is_none()) {
+            relay.socket = None;
+        }
+    }
+
+    /// At the very end, whoever still runs: what has been written is passed on, unless nobody reads it.
+    pub fn end_relay(&mut self) {
+        let Some(relay) = self.relay.take() else { return };
+        if let Some(socket) = &relay.socket {
+            let _ = socket.finish();
+        }
+        let _ = crate::child::wait_at_most(relay.pid, Some(RELAY_ENDS), KILL);
     }
 
     /// Starts the boot child.
@@ -131,6 +225,8 @@ impl First {
     pub fn begin(&mut self, host: &mut Host, boot: Boot) -> Result<(), Errno> {
         self.open_files = Some(host.launch().open_files);
         host.watch(self.requests.as_fd(), REQUESTS)?;
+        self.start_relay(host);
+        let relay = self.relay_socket().filter(|_| boot.relayed);
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match fork()? {
             Fork::Parent(pid) => self.boot = Some(pid),
@@ -143,9 +239,13 @@ impl First {
                 if catchall::exists() {
                     catchall::join_log();
                 }
-                let mut argv = vec![NAME.as_bytes().to_vec(), NOTICE_FD.to_string().into_bytes()];
+                let socket = if relay.is_some() { FIRST_FD.saturating_add(1) } else { -1 };
+                let mut argv = vec![NAME.as_bytes().to_vec()];
+                argv.extend([FIRST_FD, socket].map(|number| number.to_string().into_bytes()));
                 argv.extend(boot.command);
-                enter(BOOT_TITLE, &stage2::TOOL, argv, self.env.clone(), self.open_files, Some(&writer))
+                let keep: Vec<_> = std::iter::once(writer.as_fd()).chain(relay).collect();
+                let env = self.env.clone();
+                enter(BOOT_TITLE, &stage2::TOOL, argv, env, self.open_files, &keep, &Set::empty())
             }
         }
         host.watch(reader.as_fd(), NOTICE)?;
@@ -189,6 +289,14 @@ impl First {
         } else if self.stop == Some(pid) {
             self.stop = None;
             self.step(Event::StopEnded, host);
+        } else if let Some(relay) = self.relay.take_if(|relay| relay.pid == pid)
+            && let Some(host) = host
+        {
+            diag::warn(NAME, "the relay of services' output is gone, and output with it");
+            host.set_relay(None);
+            if clock::now().saturating_sub(relay.born) >= RELAY_LIVES {
+                self.start_relay(host);
+            }
         }
     }
 
@@ -230,23 +338,23 @@ impl First {
                 if let Some(host) = host {
                     host.stop(false);
                 }
-                signal_all(TERM);
-                signal_all(CONT);
+                signal_all(TERM, None);
+                signal_all(CONT, None);
             }
             Action::NameLeft => {
-                let left = if self.talks { describe_left() } else { String::new() };
+                let left = if self.talks { describe_left(None) } else { String::new() };
                 if !left.is_empty() {
                     diag::warn(NAME, &format!("still running after TERM: {left}"));
                 }
             }
             Action::Kill => {
                 if self.talks {
-                    let left = describe_left();
+                    let left = describe_left(self.relay_pid());
                     if !left.is_empty() {
                         diag::warn(NAME, &format!("killed, because TERM didn't end them in time: {left}"));
                     }
                 }
-                signal_all(KILL);
+                signal_all(KILL, self.relay_pid());
             }
             Action::End(how) => {
                 self.end = Some(how);
@@ -257,19 +365,21 @@ impl First {
         }
     }
 
+    fn relay_socket(&self) -> Option<BorrowedFd<'_>> {
+        self.relay.as_ref()?.socket.as_ref().map(|socket| socket.as_fd())
+    }
+
+    fn relay_pid(&self) -> Option<Pid> {
+        self.relay.as_ref().map(|relay| relay.pid)
+    }
+
     fn start_stop(&mut self, host: Option<&mut Host>) {
         match fork() {
             Ok(Fork::Parent(pid)) => self.stop = Some(pid),
             Ok(Fork::Child) => {
                 let _ = rustix::process::setsid();
-                enter(
-                    STOP_TITLE,
-                    &stage3::TOOL,
-                    vec![NAME.as_bytes().to_vec()],
-                    self.env.clone(),
-                    self.open_files,
-                    None,
-                )
+                let (argv, env) = (vec![NAME.as_bytes().to_vec()], self.env.clone());
+                enter(STOP_TITLE, &stage3::TOOL, argv, env, self.open_files, &[], &Set::empty())
             }
             Err(e) => {
                 diag::warn(NAME, &format!("unable to stop the services in order: {}", sys::strerror(e)));
@@ -363,20 +473,22 @@ impl Policy for First {
         self.life.deadline()
     }
 
-    /// Process ids of the boot and the stop child, 4 bytes each; the end's number; whether warnings are wanted; the
+    /// Process ids of the boot child, the stop child and the relay, 4 bytes each; the end's number; whether warnings are wanted; the
     /// lifecycle.
     fn save(&self) -> Vec<u8> {
         let pid = |pid: Option<Pid>| Pid::as_raw(pid).to_be_bytes();
         let end = self.end.and_then(|end| ENDS.iter().position(|how| *how == end));
         let end = end.and_then(|n| u8::try_from(n).ok()).unwrap_or(u8::MAX);
-        let mut bytes = [pid(self.boot), pid(self.stop)].concat();
+        let mut bytes = [pid(self.boot), pid(self.stop), pid(self.relay_pid())].concat();
         bytes.extend([end, u8::from(self.talks)]);
         bytes.extend(self.life.save());
         bytes
     }
 
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        [Some(&self.requests), self.notice.as_ref()].into_iter().flatten().map(AsFd::as_fd).collect()
+        let relay = self.relay_socket();
+        let notice = self.notice.as_ref().map(AsFd::as_fd);
+        [Some(self.requests.as_fd()), relay, notice].into_iter().flatten().collect()
     }
 
     fn timeout(&mut self, host: &mut Host) {

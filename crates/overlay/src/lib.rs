@@ -17,6 +17,7 @@ mod omissions;
 pub mod preinit;
 mod prepare;
 pub mod processes;
+pub mod relay;
 mod remains;
 pub mod results;
 pub mod scripts;

@@ -76,15 +76,22 @@ fn describe(pids: &[i32]) -> String {
     words.join(", ")
 }
 
-/// The processes that [`signal_all`] would reach, for a message; empty if there are none.
-#[must_use]
-pub fn describe_left() -> String {
+/// Everybody else who is the container's: in process 1 the whole namespace, else the own descendants only.
+fn reachable() -> Vec<i32> {
     let own = rustix::process::getpid();
     if own.is_init() {
         let others = others(own).unwrap_or_default();
-        return describe(&others.iter().map(|p| p.as_raw_nonzero().get()).collect::<Vec<_>>());
+        return others.iter().map(|p| p.as_raw_nonzero().get()).collect();
     }
-    describe_below(own)
+    descendants(&all().unwrap_or_default(), own.as_raw_nonzero().get())
+}
+
+/// The processes that [`signal_all`] would reach, for a message; empty if there are none.
+#[must_use]
+pub fn describe_left(spared: Option<Pid>) -> String {
+    let mut left = reachable();
+    left.retain(|pid| *pid != Pid::as_raw(spared));
+    describe(&left)
 }
 
 /// The living descendants of a process, for a message; empty if there are none.
@@ -93,16 +100,15 @@ pub fn describe_below(root: Pid) -> String {
     describe(&descendants(&all().unwrap_or_default(), root.as_raw_nonzero().get()))
 }
 
-/// Sends a signal to everybody else: as process 1 to the whole namespace, else to the own descendants only.
-pub fn signal_all(signal: Signal) {
-    let own = rustix::process::getpid();
-    if own.is_init() {
+/// Sends a signal to everybody else but one: as process 1 to the whole namespace, else to the own descendants only.
+pub fn signal_all(signal: Signal, spared: Option<Pid>) {
+    if spared.is_none() && rustix::process::getpid().is_init() {
         let _ = sys::process::kill_all(signal);
         return;
     }
-    let mut reached = Vec::new();
+    let mut reached: Vec<i32> = spared.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
     loop {
-        let mut found = descendants(&all().unwrap_or_default(), own.as_raw_nonzero().get());
+        let mut found = reachable();
         found.retain(|pid| !reached.contains(pid));
         for pid in found.iter().copied().filter_map(Pid::from_raw) {
             let _ = sys::process::kill(pid, signal);

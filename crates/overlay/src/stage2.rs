@@ -1,15 +1,18 @@
 //! Stage 2, in a child of the first process: brings the services up, and becomes the CMD.
 //!
-//! The child is called with the number of a descriptor and the CMD.  Just before it becomes the CMD it writes a byte
-//! there.  SIGTERM before that moment means: start nothing more, let what runs finish, exit.
+//! The child is called with the number of a descriptor, the one of the relay's socket or a negative number, and the
+//! CMD.  Just before it becomes the CMD it writes a byte to the first.  SIGTERM before that moment means: start nothing more, let what runs finish, exit.
 
 use crate::child;
 use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES, WORKDIR};
 use crate::omissions;
+use crate::relay;
 use crate::settings::{Settings, split_words};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use s6::clock;
+use s6::relay::{Relay, STREAMS};
 use s6_rc::change::{self, End, OnInterrupt, Oneshots};
 use s6_rc::compile::{compile_with_bundles, print_report};
 use s6_rc::init::{self, Initialized};
@@ -33,7 +36,7 @@ const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
 pub static TOOL: Tool = Tool {
     name: "init",
     summary: "bring the services up and become the CMD",
-    operands: "fd cmd...",
+    operands: "fd fd cmd...",
     options: &[],
     role: Role::Stay,
     main,
@@ -41,6 +44,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let notice = number::decimal::<i32>(&call.shift()?).ok_or_else(Fatal::usage)?;
+    let relay = number::decimal::<i32>(&call.shift()?).filter(|number| *number >= 0);
     let interrupt = SignalFd::new(&Set::of(&[TERM])).or_unable(|| "make a signal descriptor")?;
     if is_interrupted(interrupt.as_fd()) {
         return Ok(Next::SUCCESS);
@@ -49,7 +53,7 @@ fn main(call: &mut Call) -> Outcome {
     if is_interrupted(interrupt.as_fd()) || !bring_up(call, interrupt.as_fd())? {
         return Ok(Next::SUCCESS);
     }
-    become_command(call, notice)
+    become_command(call, notice, relay)
 }
 
 fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
@@ -198,8 +202,17 @@ fn use_terminal() {
     let _ = opened.and_then(|tty| sys::fd::place(tty, 1)).and_then(|()| sys::fd::copy(1, 2));
 }
 
+/// S6_LOG_CMD: sends this process's output, which becomes the CMD's, to the relay behind this socket.
+fn relay_output(socket: i32) -> Result<(), Errno> {
+    let relay = Relay::from(sys::fd::own(socket)?);
+    for (pipe, number) in relay.pipes(relay::COMMAND, &STREAMS)? {
+        sys::fd::place(pipe, number)?;
+    }
+    Ok(())
+}
+
 /// Goes on to the CMD, in the container's working directory; without one this child has done its work.
-fn become_command(call: &mut Call, notice: i32) -> Outcome {
+fn become_command(call: &mut Call, notice: i32, relay: Option<i32>) -> Outcome {
     let mut argv = Settings::new(&call.env).words("S6_CMD_ARG0");
     let command = call.take_args();
     if command.is_empty() {
@@ -212,6 +225,9 @@ fn become_command(call: &mut Call, notice: i32) -> Outcome {
         .or_unable(|| format!("change to the working directory {}", diag::show(workdir)))?;
     if Settings::new(&call.env).switch("S6_CMD_USE_TERMINAL") {
         use_terminal();
+    }
+    if let Some(number) = relay {
+        relay_output(number).or_unable(|| "relay the command's output")?;
     }
     let _ = sys::fd::with(notice, |fd| rustix::io::write(fd, b"C"));
     set_mask(&Set::empty());

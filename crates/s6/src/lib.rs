@@ -13,6 +13,7 @@ mod log;
 mod maker;
 mod memo;
 mod queue;
+pub mod relay;
 pub mod rest;
 pub mod scandir;
 pub mod service;

@@ -15,6 +15,7 @@ mod linux_init;
 mod manager;
 mod many;
 mod network;
+mod output;
 mod reexec;
 mod runtimes;
 mod servers;
@@ -100,6 +101,7 @@ fn run() -> Result<i32, String> {
         linux_init::TESTS,
         manager::TESTS,
         many::TESTS,
+        output::TESTS,
         reexec::TESTS,
         runtimes::TESTS,
         network::TESTS,

@@ -8,6 +8,7 @@ use crate::first::{Boot, First};
 use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
 use crate::lifecycle::{Config, SIGNALS};
 use crate::prepare::{Owner, needs_root, prepare, why_no_help};
+use crate::relay::Format;
 use crate::settings::Settings;
 use crate::{catchall, contenv, remains, results, searchpath};
 use rustix::event::{PollFd, PollFlags};
@@ -75,7 +76,9 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let settings = Settings::of_container(&call.env);
     let (sync, talks) =
         (settings.switch("S6_SYNC_DISKS"), settings.verbosity() > 0 && !config.kill_grace.is_zero());
-    let boot = take_terminal(call)?;
+    let relayed = settings.switch("S6_LOG_CMD");
+    let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
+    let boot = take_terminal(call, relayed)?;
     let console = catchall::set_up(&Settings::of_container(&call.env), uid == 0)?;
     let mut host_config = host_config(&env, &call.env);
     host_config.console = console.map(Rc::new);
@@ -85,7 +88,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         let _ = sys::fd::with(number, |fd| sys::tty::give_up(fd));
     }
     sys::args::set_title(TITLE);
-    let mut policy = First::new(config, env, requests, talks);
+    let mut policy = First::new(config, env, requests, talks, format);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
@@ -113,7 +116,9 @@ fn live(call: &Call, host: &mut Host, policy: &mut First, first: bool, sync: boo
         let _ = results::write(111);
     }
     policy.host_lost();
+    policy.release_relay(host);
     remains::wait(policy);
+    policy.end_relay();
     finish(policy.end().unwrap_or(How::Halt), first, sync)
 }
 
@@ -122,7 +127,8 @@ fn go_on(call: &mut Call, memo: i32, first: bool) -> Outcome {
     let env = children_env(&call.env);
     let (mut host, left) = Host::resume(memo, host_config(&env, &call.env))?;
     sys::args::set_title(TITLE);
-    let policy = First::resume(left, env, &mut host);
+    let format = Format::wanted(&Settings::of_container(&call.env), |_| ());
+    let policy = First::resume(left, env, &mut host, format);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the memo of the host before is damaged".to_owned()))?;
     let sync = Settings::of_container(&call.env).switch("S6_SYNC_DISKS");
@@ -259,13 +265,13 @@ fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
 
 /// What the boot child gets: the container's standard input, and its terminal if there is one.  Services get an empty
 /// standard input instead.
-fn take_terminal(call: &mut Call) -> Result<Boot, Fatal> {
+fn take_terminal(call: &mut Call, relayed: bool) -> Result<Boot, Fatal> {
     let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
     let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));
     let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
     sys::fd::place(null, 0).or_unable(|| "replace standard input")?;
     let terminal = terminal.map(|n| if n == 0 { stdin_number(&stdin) } else { n });
-    Ok(Boot { stdin, command: call.take_args(), terminal })
+    Ok(Boot { stdin, command: call.take_args(), terminal, relayed })
 }
 
 fn stdin_number(stdin: &OwnedFd) -> i32 {

@@ -5,6 +5,7 @@ use super::policy::{Handled, Policy};
 use super::roster::Roster;
 use super::{oneshot, scan};
 use crate::clock::{self, Moment};
+use crate::relay::Relay;
 use crate::service::machine::Event;
 use crate::service::{Launch, directory};
 use rustix::event::{Timespec, epoll};
@@ -581,6 +582,11 @@ impl Host {
         fds: &[(BorrowedFd<'_>, RawFd)],
     ) -> Result<Pid, Errno> {
         self.launch.spawn(None, file, argv, fds)
+    }
+
+    /// From now on, services' output that would go to the host's own goes to this relay, or again to the host's own.
+    pub fn set_relay(&mut self, relay: Option<Rc<Relay>>) {
+        self.launch.relay = relay;
     }
 
     /// What children begin with, for a policy that starts them in its own way.

@@ -273,7 +273,10 @@ impl Host {
     fn begin_process(&mut self, number: usize, stdio: &Stdio) {
         let Some(slot) = self.roster.get_mut(number) else { return };
         let file = Launch::own_file("s6-supervise");
-        match self.launch.spawn(None, &file, &[b"s6-supervise", &slot.name], &stdio.descriptors()) {
+        let mut fds = stdio.descriptors();
+        let relayed = self.launch.relayed(&slot.name, &fds);
+        fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
+        match self.launch.spawn(None, &file, &[b"s6-supervise", &slot.name], &fds) {
             Ok(pid) => {
                 slot.failures = 0;
                 slot.supervisor = Some(pid.as_raw_nonzero().get().unsigned_abs());

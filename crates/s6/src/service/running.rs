@@ -6,6 +6,7 @@ use super::machine::{Action, Event, Machine, Now, Saved};
 use super::{exec_failure, noexec, tally};
 use crate::clock;
 use crate::memo::Memo;
+use crate::relay::{Relay, STREAMS};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
@@ -29,6 +30,8 @@ pub struct Launch {
     null: OwnedFd,
     /// For a host of many services.
     window: Option<Window>,
+    /// Where output goes that would go to the host's own.
+    pub(crate) relay: Option<Rc<Relay>>,
     /// Of a host that can be re-executed.
     pub(crate) memo: Option<Rc<Memo>>,
 }
@@ -51,7 +54,7 @@ impl Launch {
         );
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;
-        Ok(Self { env, open_files, null, window: None, memo: None })
+        Ok(Self { env, open_files, null, window: None, relay: None, memo: None })
     }
 
     /// Makes starts cheap for a process with many descriptors; to be called while it has few.
@@ -66,6 +69,15 @@ impl Launch {
         let file = tool::own_file(name);
         // Without a link of that name beside the binary, the name comes by argv[0] alone.
         if file.contains(&b'/') { file } else { b"/proc/self/exe".to_vec() }
+    }
+
+    /// Pipes to the relay, if there is one, for a process that gets only these descriptors, with their numbers.
+    pub(crate) fn relayed(&self, name: &[u8], fds: &[(BorrowedFd<'_>, RawFd)]) -> Vec<(OwnedFd, RawFd)> {
+        let Some(relay) = &self.relay else { return Vec::new() };
+        let mut streams = STREAMS.to_vec();
+        streams.retain(|stream| !fds.iter().any(|(_, number)| *number == stream.number()));
+        // What can't be relayed now still isn't lost.
+        relay.pipes(name, &streams).unwrap_or_default()
     }
 
     fn note(&self, note: impl FnOnce(&Memo)) {
@@ -484,6 +496,8 @@ impl Service {
             fds.retain(|(_, number)| number != n);
             fds.push((writer.as_fd(), *n));
         }
+        let relayed = launch.relayed(&self.name, &fds);
+        fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
         launch.note(|memo| memo.starting(pipe.as_ref().map(|(reader, _, _)| reader.as_fd())));
         let plain = launch.plain(Some(self.dir.as_fd()), &file, &argv, &fds);
         let words = [self.name.as_slice()];
@@ -524,7 +538,9 @@ impl Service {
         let Ok(argv) = Strings::new(&[b"finish", code, signal, self.name.as_slice(), pid]) else {
             return Event::NoFinish;
         };
-        let fds = self.descriptors(launch);
+        let mut fds = self.descriptors(launch);
+        let relayed = launch.relayed(&self.name, &fds);
+        fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
         launch.note(|memo| memo.starting(None));
         let plain = launch.plain(Some(self.dir.as_fd()), b"./finish", &argv, &fds);
         let words = [code, signal, self.name.as_slice(), pid];

@@ -1,0 +1,230 @@
+//! Lines of services as the relay passes them on: with the service's name in front, or as JSON objects.  Pure.
+//!
+//! A line of more than [`PIECE`] bytes is passed on in pieces, so that memory is bounded; a last line without newline
+//! gets one.
+
+use s6::relay::Stream;
+use std::fmt::Write;
+use sys::clock::DateTime;
+use wire::tai::Tai64n;
+
+/// The most bytes of a line that are passed on at once.
+pub const PIECE: usize = 8192;
+
+/// What a passed-on line looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `SERVICE: LINE`; a further piece of a long line is `SERVICE+: PIECE`.
+    Prefix,
+    /// An object with time, service, stream and message; a piece after which the line goes on has `"partial":true`.
+    Json,
+}
+
+/// The lines of one pipe.
+#[derive(Debug)]
+pub struct Lines {
+    format: Format,
+    /// What each line begins with: the prefix, or members of the object.
+    head: Vec<u8>,
+    /// The line that has no end yet.
+    pending: Vec<u8>,
+    /// It is the rest of a line whose beginning was passed on.
+    goes_on: bool,
+}
+
+/// A moment as in RFC 3339, UTC, in microseconds.
+fn time(now: Tai64n) -> String {
+    let epoch = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
+    let date = sys::clock::utc(now.unix_seconds()).unwrap_or(epoch);
+    let DateTime { year, month, day, hour, minute, second } = date;
+    let micros = now.nanos / 1000;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
+/// Appends what stands between the quotes of a JSON string; bytes that are no UTF-8 become U+FFFD.
+fn escape(text: &[u8], out: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(text);
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            b'\t' => out.extend(b"\\t"),
+            b'\r' => out.extend(b"\\r"),
+            0..=0x1f | 0x7f => {
+                let mut code = String::new();
+                let _ = write!(code, "\\u{byte:04x}");
+                out.extend(code.bytes());
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// Where to cut a text of more than [`PIECE`] bytes: not within a character.
+fn cut(text: &[u8]) -> usize {
+    let continues = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    (PIECE.saturating_sub(3)..=PIECE).rev().find(|at| !continues(*at)).unwrap_or(PIECE)
+}
+
+impl Lines {
+    /// Of this service's stream.
+    #[must_use]
+    pub fn new(format: Format, service: &[u8], stream: Stream) -> Self {
+        let mut head = Vec::new();
+        match format {
+            Format::Prefix => head.extend(tool::diag::show(service).bytes()),
+            Format::Json => {
+                head.extend(b"\",\"service\":\"");
+                escape(service, &mut head);
+                head.extend(b"\",\"stream\":\"");
+                head.extend(if stream == Stream::Output { b"stdout" } else { b"stderr" });
+                head.extend(b"\",\"message\":\"");
+            }
+        }
+        Self { format, head, pending: Vec::new(), goes_on: false }
+    }
+
+    /// Takes bytes that were read at a moment, and appends the lines that are whole.
+    pub fn feed(&mut self, bytes: &[u8], now: Tai64n, out: &mut Vec<u8>) {
+        let now = if self.format == Format::Json { time(now) } else { String::new() };
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, more) = rest.split_at_checked(end).unwrap_or_default();
+            rest = more.get(1..).unwrap_or_default();
+            if self.pending.is_empty() {
+                self.line(line, &now, out);
+            } else {
+                self.pending.extend_from_slice(line);
+                let mut line = std::mem::take(&mut self.pending);
+                self.line(&line, &now, out);
+                line.clear();
+                self.pending = line;
+            }
+        }
+        self.pending.extend_from_slice(rest);
+        if self.pending.len() > PIECE {
+            let text = std::mem::take(&mut self.pending);
+            self.pending = self.pieces(&text, &now, out).to_vec();
+        }
+        self.pending.shrink_to(PIECE);
+    }
+
+    /// The pipe has ended: so does the line.
+    pub fn end(&mut self, now: Tai64n, out: &mut Vec<u8>) {
+        if !self.pending.is_empty() {
+            self.feed(b"\n", now, out);
+        }
+    }
+
+    /// Appends a whole line.
+    fn line(&mut self, text: &[u8], now: &str, out: &mut Vec<u8>) {
+        let rest = self.pieces(text, now, out);
+        self.piece(rest, now, false, out);
+    }
+
+    /// Appends pieces while there is more than one; gives what is left.
+    fn pieces<'a>(&mut self, mut text: &'a [u8], now: &str, out: &mut Vec<u8>) -> &'a [u8] {
+        while text.len() > PIECE
+            && let Some((piece, rest)) = text.split_at_checked(cut(text))
+        {
+            self.piece(piece, now, true, out);
+            text = rest;
+        }
+        text
+    }
+
+    fn piece(&mut self, text: &[u8], now: &str, partial: bool, out: &mut Vec<u8>) {
+        match self.format {
+            Format::Prefix => {
+                out.extend_from_slice(&self.head);
+                out.extend(if self.goes_on { &b"+: "[..] } else { b": " });
+                out.extend_from_slice(text);
+                out.push(b'\n');
+            }
+            Format::Json => {
+                out.extend(b"{\"time\":\"");
+                out.extend(now.bytes());
+                out.extend_from_slice(&self.head);
+                escape(text, out);
+                out.extend(if partial { &b"\",\"partial\":true}\n"[..] } else { b"\"}\n" });
+            }
+        }
+        self.goes_on = partial;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Tai64n = Tai64n { seconds: 0, nanos: 0 };
+
+    fn at(unix: i64, nanos: u32) -> Tai64n {
+        Tai64n::from_unix(unix, nanos)
+    }
+
+    fn passed(format: Format, reads: &[&[u8]]) -> String {
+        let (mut lines, mut out) = (Lines::new(format, b"app", Stream::Error), Vec::new());
+        for read in reads {
+            lines.feed(read, at(1_700_000_000, 5_000), &mut out);
+        }
+        lines.end(at(1_700_000_001, 0), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn each_line_gets_the_name() {
+        assert_eq!(passed(Format::Prefix, &[b"a\n\nb", b"c\nd"]), "app: a\napp: \napp: bc\napp: d\n");
+        assert_eq!(passed(Format::Prefix, &[b"a\n"]), "app: a\n");
+        assert_eq!(passed(Format::Prefix, &[]), "");
+    }
+
+    #[test]
+    fn names_are_one_line() {
+        let (mut lines, mut out) = (Lines::new(Format::Prefix, b"a\nb", Stream::Output), Vec::new());
+        lines.feed(b"x\n", NOW, &mut out);
+        assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1);
+    }
+
+    #[test]
+    fn objects_say_when_who_and_where() {
+        assert_eq!(
+            passed(Format::Json, &[b"say \"\\\t\x01\xff \xc3\xa9\n"]),
+            "{\"time\":\"2023-11-14T22:13:20.000005Z\",\"service\":\"app\",\"stream\":\"stderr\",\
+             \"message\":\"say \\\"\\\\\\t\\u0001\u{fffd} é\"}\n"
+        );
+    }
+
+    #[test]
+    fn long_lines_come_in_pieces_and_nothing_is_lost() {
+        let text: Vec<u8> = "é".repeat(3 * PIECE).into_bytes();
+        for size in [1, 7, 1000, text.len()] {
+            let (mut lines, mut out) = (Lines::new(Format::Prefix, b"a", Stream::Output), Vec::new());
+            for read in text.chunks(size) {
+                lines.feed(read, NOW, &mut out);
+                assert!(lines.pending.len() <= PIECE && lines.pending.capacity() <= 2 * PIECE, "{size}");
+            }
+            lines.feed(b"\nnext\n", NOW, &mut out);
+            let out = String::from_utf8(out).unwrap();
+            let mut all = out.lines();
+            let first = all.next().and_then(|l| l.strip_prefix("a: ")).unwrap();
+            let mut joined = first.to_owned();
+            let mut last = "";
+            for line in all {
+                match line.strip_prefix("a+: ") {
+                    Some(piece) => joined.push_str(piece),
+                    None => last = line,
+                }
+            }
+            assert_eq!((joined.as_bytes() == text, last), (true, "a: next"), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_just_a_piece_is_whole() {
+        let line = "x".repeat(PIECE);
+        assert_eq!(passed(Format::Json, &[line.as_bytes(), b"\n"]).matches("partial").count(), 0);
+        let line = "x".repeat(PIECE + 1);
+        let text = passed(Format::Json, &[line.as_bytes()]);
+        assert_eq!((text.lines().count(), text.matches("\"partial\":true").count()), (2, 1));
+    }
+}

@@ -1,0 +1,208 @@
+//! The way of services' output to a relay: a process beside the host that passes it on, line by line, under the
+//! service's name.
+//!
+//! Each process of a service gets a pipe of its own for standard output and one for standard error, as far as these
+//! would lead where the host's own lead.  The host hands the read ends to the relay and keeps nothing: the relay
+//! sees the end of a process's output as the pipe's end, and a host that is executed anew has only the socket to
+//! keep.  What the relay doesn't read waits in the pipe, so it is the service that waits.  The host never waits: where a
+//! pipe can't be had or handed over, that process writes to the host's own output.
+//!
+//! A message, one packet of a Unix socket, with its descriptors:
+//!
+//! | byte | content |
+//! |---|---|
+//! | 0 | the streams whose descriptors come along, in this order: 1 for standard output, 2 for standard error; 0 asks the relay to pass on what it has and end |
+//! | 1… | the service's name |
+
+use crate::unix_message::send_with;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::{Errno, IoSliceMut};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
+};
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+/// The longest name: a service's and `/log`.
+const NAME_MAX: usize = 260;
+
+/// Where a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// Both, in the order of their descriptors in a message.
+pub const STREAMS: [Stream; 2] = [Stream::Output, Stream::Error];
+
+impl Stream {
+    /// The descriptor's number.
+    #[must_use]
+    pub fn number(self) -> RawFd {
+        match self {
+            Self::Output => 1,
+            Self::Error => 2,
+        }
+    }
+
+    /// Its bit in a message.
+    fn bit(self) -> u8 {
+        match self {
+            Self::Output => 1,
+            Self::Error => 2,
+        }
+    }
+}
+
+/// The host's end of the socket.
+#[derive(Debug)]
+pub struct Relay(OwnedFd);
+
+impl AsFd for Relay {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<OwnedFd> for Relay {
+    fn from(socket: OwnedFd) -> Self {
+        Self(socket)
+    }
+}
+
+impl Relay {
+    /// A host's end and a relay's.
+    ///
+    /// # Errors
+    /// See socketpair(2).
+    pub fn new() -> Result<(Self, OwnedFd), Errno> {
+        let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+        let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, kind, flags, None)?;
+        Ok((Self(ours), theirs))
+    }
+
+    /// Write ends for a process of this service, with the numbers that they are to get; their lines go to the relay.
+    ///
+    /// # Errors
+    /// No pipe can be made, or the relay can't take it at the moment.
+    pub fn pipes(&self, name: &[u8], streams: &[Stream]) -> Result<Vec<(OwnedFd, RawFd)>, Errno> {
+        let mut message = vec![0];
+        message.extend(name.iter().take(NAME_MAX));
+        let (mut readers, mut writers) = (Vec::with_capacity(2), Vec::with_capacity(2));
+        for stream in STREAMS.into_iter().filter(|stream| streams.contains(stream)) {
+            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            // Another user's daemon may open /dev/stdout, as it may where that is a terminal.
+            let _ = rustix::fs::fchmod(&writer, Mode::from_raw_mode(0o622));
+            readers.push(reader);
+            writers.push((writer, stream.number()));
+            if let Some(streams) = message.first_mut() {
+                *streams |= stream.bit();
+            }
+        }
+        if !readers.is_empty() {
+            send_with(&self.0, &message, &readers.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
+        }
+        Ok(writers)
+    }
+
+    /// Asks the relay to pass on what it can read, and to end.
+    ///
+    /// # Errors
+    /// The relay is gone.
+    pub fn finish(&self) -> Result<(), Errno> {
+        rustix::net::send(&self.0, &[0], rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT)
+            .map(drop)
+    }
+}
+
+/// What a relay is told.
+#[derive(Debug)]
+pub enum Told {
+    /// The output of a service's process: read ends, which don't block.
+    Pipes(Vec<u8>, Vec<(OwnedFd, Stream)>),
+    /// Pass on what is there, and end.
+    Finish,
+    /// No further process comes.
+    End,
+    /// Nothing, or nothing that makes sense.
+    Nothing,
+}
+
+/// Takes one message from a relay's end of the socket.
+///
+/// # Errors
+/// See recvmsg(2).
+pub fn receive(socket: impl AsFd) -> Result<Told, Errno> {
+    let mut bytes = [0; 1 + NAME_MAX];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let got = match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
+        Err(Errno::AGAIN | Errno::INTR) => return Ok(Told::Nothing),
+        done => done?,
+    };
+    let mut fds = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(passed) = message {
+            fds.extend(passed);
+        }
+    }
+    let Some((streams, name)) = bytes.get(..got.bytes).and_then(<[u8]>::split_first) else {
+        return Ok(Told::End);
+    };
+    if *streams == 0 {
+        return Ok(Told::Finish);
+    }
+    let wanted: Vec<Stream> = STREAMS.into_iter().filter(|s| streams & s.bit() != 0).collect();
+    if wanted.len() != fds.len() {
+        return Ok(Told::Nothing);
+    }
+    for fd in &fds {
+        rustix::fs::fcntl_setfl(fd, OFlags::NONBLOCK)?;
+    }
+    Ok(Told::Pipes(name.to_vec(), fds.into_iter().zip(wanted).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_ends_arrive_with_name_and_stream() {
+        let (host, socket) = Relay::new().unwrap();
+        let writers = host.pipes(b"app", &[Stream::Error]).unwrap();
+        let [(writer, 2)] = writers.as_slice() else { panic!("{writers:?}") };
+        rustix::io::write(writer, b"x\n").unwrap();
+        let Told::Pipes(name, fds) = receive(&socket).unwrap() else { panic!("no pipe") };
+        let [(reader, Stream::Error)] = fds.as_slice() else { panic!("{fds:?}") };
+        assert_eq!(name, b"app");
+        let mut bytes = [0; 9];
+        assert_eq!(rustix::io::read(reader, &mut bytes), Ok(2));
+        assert_eq!(rustix::io::read(reader, &mut bytes), Err(Errno::AGAIN));
+        drop(writers);
+        assert_eq!(rustix::io::read(reader, &mut bytes), Ok(0));
+    }
+
+    #[test]
+    fn the_end_is_told() {
+        let (host, socket) = Relay::new().unwrap();
+        assert!(matches!(receive(&socket), Ok(Told::Nothing)));
+        host.finish().unwrap();
+        assert!(matches!(receive(&socket), Ok(Told::Finish)));
+        drop(host);
+        assert!(matches!(receive(&socket), Ok(Told::End)));
+    }
+
+    #[test]
+    fn a_host_never_waits_for_a_relay() {
+        let (host, socket) = Relay::new().unwrap();
+        while host.pipes(b"app", &STREAMS).is_ok() {}
+        assert_eq!(host.pipes(b"app", &STREAMS).unwrap_err(), Errno::AGAIN);
+        drop(socket);
+        assert!(host.pipes(b"app", &STREAMS).is_err());
+    }
+}
