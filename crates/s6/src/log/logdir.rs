@@ -100,7 +100,11 @@ fn archive(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
 
 /// Gives a file the name of an archive; its old name may stay.
 fn keep(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
-    let mut when = clock::wall();
+    // A clock that was set back would have the newest archive taken for the oldest, and thrown away.
+    // Labels from 2^63 on are no times.
+    let times = archives(dir)?.into_iter().filter_map(|(name, _)| Tai64n::from_label(&name));
+    let newest = times.filter(|time| time.seconds >> 63 == 0).max();
+    let mut when = newest.map_or(clock::wall(), |newest| clock::wall().max(later(newest)));
     loop {
         let target = archive::name(when, suffix);
         let renamed =
@@ -111,11 +115,25 @@ fn keep(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
                 renamed => renamed,
             };
         match renamed {
-            // Two archives of one moment, or a clock that was set back.
             Err(Errno::EXIST) => when = later(when),
             done => return done,
         }
     }
+}
+
+/// The names and sizes of the archives.
+fn archives(dir: &OwnedFd) -> Result<Vec<(Vec<u8>, u64)>, Errno> {
+    let mut archives = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if archive::is_archive(name) {
+            let st = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
+            let size = st.map_or(0, |st| u64::try_from(st.st_size).unwrap_or(0));
+            archives.push((name.to_vec(), size));
+        }
+    }
+    Ok(archives)
 }
 
 fn later(when: Tai64n) -> Tai64n {
@@ -397,16 +415,7 @@ impl LogDir {
     }
 
     fn try_trim(&self) -> Doing<()> {
-        let mut archives = Vec::new();
-        for entry in Dir::read_from(&self.dir).map_err(|e| ("list archives", e))? {
-            let entry = entry.map_err(|e| ("list archives", e))?;
-            let name = entry.file_name().to_bytes();
-            if archive::is_archive(name) {
-                let st = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
-                let size = st.map_or(0, |st| u64::try_from(st.st_size).unwrap_or(0));
-                archives.push((name.to_vec(), size));
-            }
-        }
+        let archives = archives(&self.dir).map_err(|e| ("list archives", e))?;
         for name in archive::surplus(archives, self.spec.archives, self.spec.total) {
             match rustix::fs::unlinkat(&self.dir, name.as_slice(), AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
