@@ -132,14 +132,22 @@ fn watch(link: &OwnedFd, signals: &SignalFd, pid: Pid) -> Result<u8, Fault> {
     }
 }
 
-/// Leaves the caller's namespaces; says whether that took a user namespace.
+/// The number that the kernel gives the user namespace that it starts with, in every boot.
+const FIRST_USER_NAMESPACE: &str = "user:[4026531837]";
+
+fn is_first_user_namespace() -> bool {
+    fs::read_link("/proc/self/ns/user").is_ok_and(|name| name == Path::new(FIRST_USER_NAMESPACE))
+}
+
+/// Leaves the caller's namespaces; says whether what is outside belongs to another user namespace.
 fn namespaces(network: Network) -> Result<bool, Fault> {
     let mut flags = UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     if network == Network::Own {
         flags |= UnshareFlags::NEWNET;
     }
     let user_namespace = match sys::namespace::unshare(flags) {
-        Ok(()) => false,
+        // A caller may be root in a user namespace already.
+        Ok(()) => !is_first_user_namespace(),
         Err(Errno::PERM) => {
             let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
             sys::namespace::unshare(flags | UnshareFlags::NEWUSER).unable(
