@@ -20,9 +20,10 @@ pub struct DateTime {
     pub second: u8,
 }
 
-/// Unix time in the time zone of the process's TZ variable or, without it, of /etc/localtime.
+/// Unix time in the time zone of the process's TZ variable or, without it, of /etc/localtime; in UTC if the zone's file
+/// is damaged.
 pub fn local(unix: i64) -> Result<DateTime, Errno> {
-    broken_down(unix, libc::localtime_r)
+    if crate::zone::is_sound() { broken_down(unix, libc::localtime_r) } else { utc(unix) }
 }
 
 /// Unix time in UTC.
@@ -55,16 +56,9 @@ fn broken_down(
 
 /// Seconds since midnight in the local time zone.
 pub fn local_second_of_day() -> Result<u32, Errno> {
-    let mut tm = MaybeUninit::<libc::tm>::uninit();
-    // SAFETY: a null argument of time(2) is allowed; `tm` is writable, and read only after a success.
-    let tm = unsafe {
-        let now = libc::time(std::ptr::null_mut());
-        if libc::localtime_r(&raw const now, tm.as_mut_ptr()).is_null() {
-            return Err(Errno::OVERFLOW);
-        }
-        tm.assume_init()
-    };
-    u32::try_from(tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec).map_err(|_| Errno::RANGE)
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime).tv_sec;
+    let DateTime { hour, minute, second, .. } = local(now)?;
+    Ok(u32::from(hour) * 3600 + u32::from(minute) * 60 + u32::from(second))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod spawn;
 pub mod strerror;
 pub mod timer;
 pub mod tty;
+mod zone;
 
 pub use rustix::io::Errno;
 pub use strerror::strerror;

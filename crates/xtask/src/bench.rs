@@ -3,6 +3,7 @@
 mod boot;
 mod execline;
 mod figures;
+mod log;
 mod s6_rc;
 mod supervision;
 
@@ -21,6 +22,8 @@ enum What {
     Boot(boot::Args),
     /// Chains of execline commands, beside Debian's.
     Execline(execline::Args),
+    /// s6-log: CPU time for a flood and for a trickle of lines, beside Debian's.
+    Log(log::Args),
     /// Compiling and changing many services.
     S6Rc(s6_rc::Args),
     /// A scan directory with many services: start, restart, queries, memory, idleness, beside Debian's s6.
@@ -33,6 +36,7 @@ pub fn run(args: Args) -> Outcome {
         What::Boot(args) => boot::run(args),
         What::Supervision(args) => supervision::run(args),
         What::Execline(args) => execline::run(args),
+        What::Log(args) => log::run(args),
         What::S6Rc(args) => s6_rc::run(args),
     }
 }
