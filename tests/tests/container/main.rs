@@ -12,6 +12,7 @@ mod descriptors;
 mod hangs;
 mod install;
 mod linux_init;
+mod logs;
 mod manager;
 mod many;
 mod network;
@@ -99,6 +100,7 @@ fn run() -> Result<i32, String> {
         hangs::TESTS,
         install::TESTS,
         linux_init::TESTS,
+        logs::TESTS,
         manager::TESTS,
         many::TESTS,
         output::TESTS,
