@@ -6,7 +6,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-swapoff",
     summary: "turn swap space off",
     operands: "[ device ]",
-    options: &[Opt::flag('a', "turn off what /proc/swaps lists")],
+    options: &[Opt::flag('a', "turn off what /proc/swaps lists").long("all")],
     role: Role::Stay,
     main,
 };

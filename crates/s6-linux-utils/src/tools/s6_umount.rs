@@ -8,7 +8,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-umount",
     summary: "unmount file systems",
     operands: "[ mntpoint ]",
-    options: &[Opt::flag('a', "unmount what /proc/mounts lists, the last one first")],
+    options: &[Opt::flag('a', "unmount what /proc/mounts lists, the last one first").long("all")],
     role: Role::Stay,
     main,
 };

@@ -29,8 +29,8 @@ pub static TOOL: Tool = Tool {
 /// How much of each file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Amount {
-    Lines(u32),
-    Bytes(u32),
+    Lines(u64),
+    Bytes(u64),
 }
 
 fn main(call: &mut Call) -> Outcome {
@@ -60,7 +60,7 @@ fn amount(options: &Options) -> Result<Amount, Fatal> {
         let this = match letter {
             'n' => Amount::Lines(number()?),
             'c' => Amount::Bytes(number()?),
-            digit => Amount::Lines(digit.to_digit(10).ok_or_else(Fatal::usage)?),
+            digit => Amount::Lines(digit.to_digit(10).ok_or_else(Fatal::usage)?.into()),
         };
         if found.replace(this).is_some() {
             return Err(Fatal::usage());
@@ -81,7 +81,7 @@ fn print(mut input: Input, amount: Amount, out: &mut Out) -> Result<(), Fatal> {
             }
         }
         Amount::Bytes(bytes) => {
-            let mut left = bytes as usize;
+            let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
             while left > 0 {
                 let Some(chunk) = input.chunk(out)? else { break };
                 let part = chunk.get(..left).unwrap_or(chunk);

@@ -89,7 +89,11 @@ fn part(options: &Options) -> Result<Part, Fatal> {
             Some((b'-', digits)) => (false, digits),
             _ => (false, value),
         };
-        let number = || number::decimal::<u32>(digits).map(|n| n as usize).ok_or_else(Fatal::usage);
+        let number = || {
+            number::decimal::<u64>(digits)
+                .map(|n| usize::try_from(n).unwrap_or(usize::MAX))
+                .ok_or_else(Fatal::usage)
+        };
         let this = match (letter, from_start) {
             ('n', false) => Part::LastLines(number()?),
             ('n', true) => Part::FromLine(number()?),
