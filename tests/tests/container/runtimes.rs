@@ -181,7 +181,7 @@ fn without_new_privileges(images: &Images) -> Outcome {
     let user = sandbox.user(1000, 1000);
     let own = ["/bin/sh", "-c", "chmod 1777 /tmp; chown 1000 /run"];
     does_all(&user.clone().prepare(own), 1000)?;
-    refuses(&user, 100, &["no_new_privs forbids s6-overlay-suexec to change that"])
+    refuses(&user, 100, &["no_new_privs keeps s6-overlay-suexec from changing that"])
 }
 
 fn refused_in_one_sentence(images: &Images) -> Outcome {
