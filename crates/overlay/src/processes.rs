@@ -19,9 +19,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// From the text of /proc/PID/stat.
-    fn parse(text: &[u8]) -> Option<Self> {
-        let stat = Stat::parse(text)?;
+    fn new(stat: &Stat) -> Option<Self> {
         let id = |n: u64| i32::try_from(n).ok();
         let (dead, kernel) = (stat.is_dead(), stat.is_of_kernel());
         Some(Self { pid: id(stat.pid)?, parent: id(stat.ppid)?, dead, kernel })
@@ -33,12 +31,7 @@ impl Process {
 /// # Errors
 /// /proc can't be read.
 pub fn all() -> Result<Vec<Process>, Errno> {
-    let names = crate::scripts::list(b"/proc")?;
-    let mut found = Vec::new();
-    for name in names.iter().filter(|n| n.iter().all(u8::is_ascii_digit)) {
-        let path = format!("/proc/{}/stat", tool::diag::show(name));
-        found.extend(std::fs::read(path).ok().and_then(|text| Process::parse(&text)));
-    }
+    let found: Vec<_> = tool::processes::all()?.iter().filter_map(Process::new).collect();
     if found.is_empty() { Err(Errno::NOENT) } else { Ok(found) }
 }
 

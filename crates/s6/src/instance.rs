@@ -96,29 +96,10 @@ pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
     removed.or_unable(|| format!("remove {}", show(tree)))
 }
 
-/// Makes a file with this content and mode, whatever the umask.
-///
-/// # Errors
-/// Code 111.
-pub fn write_file(file: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
-    let unable = || format!("write {}", show(file));
-    std::fs::write(path(file), content).or_unable(unable)?;
-    rustix::fs::chmod(file, Mode::from_raw_mode(mode)).or_unable(unable)
-}
-
-/// Makes a directory with this mode, whatever the umask.
-///
-/// # Errors
-/// Code 111.
-pub fn make_dir(dir: &[u8], mode: u32) -> Result<(), Fatal> {
-    let unable = || format!("mkdir {}", show(dir));
-    rustix::fs::mkdir(dir, Mode::RWXU).or_unable(unable)?;
-    rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable(unable)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tool::file::{make_dir, write};
 
     #[test]
     fn names() {
@@ -133,7 +114,7 @@ mod tests {
         let tmp = tempfile::tempdir().unwrap();
         let at = |name: &str| tmp.path().join(name).into_os_string().into_vec();
         make_dir(&at("t"), 0o750).unwrap();
-        write_file(&at("t/run"), b"x", 0o755).unwrap();
+        write(&at("t/run"), b"x", 0o755).unwrap();
         rustix::fs::symlink("run", at("t/link")).unwrap();
         copy_tree(&at("t"), &at("u")).unwrap();
         let mode = |name: &str| rustix::fs::lstat(at(name)).unwrap().st_mode;

@@ -4,8 +4,8 @@
 //! s6-rc (`DIR/SERVICE` and `DIR/LOGGER`).
 
 use crate::control::join;
-use crate::instance::{make_dir, write_file};
 use rustix::io::Errno;
+use tool::file::{make_dir, write};
 use tool::{Fatal, Opt, Options, quote};
 
 /// The options that concern the logger; `-l` and `-r` too.
@@ -107,16 +107,16 @@ pub fn make(
     let service = join(dir, &[&rc.service]);
     make_dir(&service, 0o755)?;
     fill(&service, true)?;
-    write_file(&join(&service, &[b"type"]), b"longrun\n", 0o644)?;
+    write(&join(&service, &[b"type"]), b"longrun\n", 0o644)?;
     if let (Some(name), Some(logger)) = (&rc.logger, logger) {
-        write_file(&join(&service, &[b"producer-for"]), &line(name), 0o644)?;
+        write(&join(&service, &[b"producer-for"]), &line(name), 0o644)?;
         let log = join(dir, &[name]);
         make_dir(&log, 0o755)?;
         write_logger(&log, logger, true)?;
-        write_file(&join(&log, &[b"type"]), b"longrun\n", 0o644)?;
-        write_file(&join(&log, &[b"consumer-for"]), &line(&rc.service), 0o644)?;
+        write(&join(&log, &[b"type"]), b"longrun\n", 0o644)?;
+        write(&join(&log, &[b"consumer-for"]), &line(&rc.service), 0o644)?;
         if let Some(pipeline) = &rc.pipeline {
-            write_file(&join(&log, &[b"pipeline-name"]), &line(pipeline), 0o644)?;
+            write(&join(&log, &[b"pipeline-name"]), &line(pipeline), 0o644)?;
         }
     }
     Ok(())
@@ -127,8 +127,8 @@ pub fn make(
 /// # Errors
 /// The system failed: code 111.
 pub fn write_run(dir: &[u8], script: &[u8], is_source: bool) -> Result<(), Fatal> {
-    write_file(&join(dir, &[b"notification-fd"]), b"3\n", 0o644)?;
-    write_file(&join(dir, &[b"run"]), script, if is_source { 0o644 } else { 0o755 })
+    write(&join(dir, &[b"notification-fd"]), b"3\n", 0o644)?;
+    write(&join(dir, &[b"run"]), script, if is_source { 0o644 } else { 0o755 })
 }
 
 fn write_logger(dir: &[u8], logger: &Logger, is_source: bool) -> Result<(), Fatal> {

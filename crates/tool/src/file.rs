@@ -1,5 +1,6 @@
-//! Whole files.
+//! Whole files, and directories.
 
+use crate::{Fatal, OrUnable, diag::show};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -26,6 +27,26 @@ pub fn read(file: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
     }
     content.truncate(most);
     Ok(content)
+}
+
+/// Makes a file with this content and mode, whatever the umask.
+///
+/// # Errors
+/// Code 111.
+pub fn write(file: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
+    let unable = || format!("write {}", show(file));
+    std::fs::write(OsStr::from_bytes(file), content).or_unable(unable)?;
+    rustix::fs::chmod(file, Mode::from_raw_mode(mode)).or_unable(unable)
+}
+
+/// Makes a directory with this mode, whatever the umask.
+///
+/// # Errors
+/// Code 111.
+pub fn make_dir(dir: &[u8], mode: u32) -> Result<(), Fatal> {
+    let unable = || format!("mkdir {}", show(dir));
+    rustix::fs::mkdir(dir, Mode::RWXU).or_unable(unable)?;
+    rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable(unable)
 }
 
 /// Replaces the file at once; its mode is `mode` without the umask.

@@ -22,6 +22,7 @@ pub mod number;
 mod opt;
 mod out;
 pub mod path;
+pub mod processes;
 mod quote;
 pub mod regex;
 mod spawn;

@@ -4,6 +4,7 @@ use crate::image::{self, Choices, Kind, SCRIPTS};
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use tool::file::{make_dir, write};
 use tool::path::{join, make_whole};
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag, number};
 
@@ -165,29 +166,25 @@ fn owner(user: &[u8]) -> Result<Option<(u32, u32)>, Fatal> {
 
 fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), Fatal> {
     let unable = || format!("make {}", diag::show(path));
-    let chmod = |mode: u32| rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable(unable);
     match kind {
         Kind::Dir { mode, for_logs } => {
-            rustix::fs::mkdir(path, Mode::RWXU).or_unable(unable)?;
+            make_dir(path, *mode)?;
             if let (true, Some((uid, gid))) = (for_logs, log_owner) {
                 rustix::fs::chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
                     .or_unable(unable)?;
+                // A change of owner may take bits of the mode away.
+                rustix::fs::chmod(path, Mode::from_raw_mode(*mode)).or_unable(unable)?;
             }
-            chmod(*mode)
+            Ok(())
         }
         Kind::File(content) => write(path, content, 0o644),
         Kind::Script(content) => write(path, content, 0o755),
         Kind::Fifo => {
-            rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).or_unable(unable)?;
-            chmod(0o600)
+            let mode = Mode::RUSR | Mode::WUSR;
+            rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0).or_unable(unable)?;
+            rustix::fs::chmod(path, mode).or_unable(unable)
         }
     }
-}
-
-fn write(path: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
-    let unable = || format!("write {}", diag::show(path));
-    std::fs::write(OsStr::from_bytes(path), content).or_unable(unable)?;
-    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable(unable)
 }
 
 fn copy_scripts(from: &[u8], to: &[u8]) -> Result<(), Fatal> {

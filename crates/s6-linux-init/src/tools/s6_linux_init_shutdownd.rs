@@ -12,9 +12,8 @@ use s6::clock::{self, Moment};
 use s6::control::{self, SVSCAN};
 use std::os::fd::{OwnedFd, RawFd};
 use sys::signal::{CONT, HUP, TERM};
-use tool::path::{join, temporary_name};
+use tool::path::join;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
-use wire::proc_stat::Stat;
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-shutdownd",
@@ -146,11 +145,10 @@ fn terminate_everybody(grace: u32) {
     await_ends(watched, clock::deadline(Some(grace)));
 }
 
-/// Handles of all processes but process 1, this one, and parts of the kernel.
+/// Handles of all processes but process 1, this one, and parts of the kernel; those that vanish meanwhile are left out.
 fn others() -> Vec<OwnedFd> {
     let own = u64::from(std::process::id());
-    let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
-    let stats = names.filter_map(|dir| Stat::parse(&std::fs::read(dir.join("stat")).ok()?));
+    let stats = tool::processes::all().unwrap_or_default().into_iter();
     let alive =
         stats.filter(|stat| stat.pid != own && stat.pid != 1 && !stat.is_of_kernel() && !stat.is_dead());
     let pids = alive.filter_map(|stat| Pid::from_raw(i32::try_from(stat.pid).ok()?));
@@ -172,19 +170,9 @@ fn await_ends(mut processes: Vec<OwnedFd>, deadline: Option<Moment>) {
 
 /// Gives process 1 the script that it becomes, and tells it to.
 fn end_supervision(script: &[u8]) -> Result<(), Fatal> {
-    let dir = join(SCANDIR.as_bytes(), SVSCAN);
-    let finish = join(&dir, b"finish");
-    let temporary = join(&dir, &temporary_name(b"finish", "new"));
-    let unable = || format!("write {}", diag::show(&finish));
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = openat(CWD, &temporary, flags, Mode::RWXU).or_unable(unable)?;
-    rustix::fs::fchmod(&file, Mode::from_raw_mode(0o755)).or_unable(unable)?;
-    if rustix::io::write(&file, script).or_unable(unable)? < script.len() {
-        return Err(Fatal::unable(&unable(), Errno::NOSPC));
-    }
-    // A file that somebody still writes can't be executed.
-    drop(file);
-    rustix::fs::rename(&temporary, &finish).or_unable(unable)?;
+    let finish = [SCANDIR.as_bytes(), b"/", SVSCAN, b"/finish"].concat();
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    tool::file::replace(&finish, script, 0o755).or_unable(|| format!("write {}", diag::show(&finish)))?;
     control::send(SCANDIR.as_bytes(), SVSCAN, b"b")
         .map_err(|why| Fatal::new(111, format!("unable to tell s6-svscan to end: {why:?}")))
 }

@@ -3,6 +3,7 @@
 use crate::fstab_services::{Choices, Service, services};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use tool::file::{make_dir, write};
 use tool::path::{join, make_whole};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 use wire::fstab;
@@ -58,8 +59,6 @@ fn main(call: &mut Call) -> Outcome {
     if let Some(base) = base {
         made.iter_mut().for_each(|service| service.dependencies.push(base.to_vec()));
     }
-    // Everybody may read the definitions, whatever the umask of who makes them.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     make_whole(&dir, mode, |at| {
         made.iter().try_for_each(|service| write_service(at, service))?;
         bundle.map_or(Ok(()), |bundle| write_bundles(at, bundle, &made))
@@ -83,14 +82,14 @@ fn names_no_file(device: &[u8]) -> bool {
 
 fn write_service(at: &[u8], service: &Service) -> Result<(), Fatal> {
     let dir = join(at, &service.name);
-    make_dir(&dir)?;
-    write(&join(&dir, b"type"), b"oneshot\n")?;
-    write(&join(&dir, b"up"), &service.up)?;
+    make_dir(&dir, 0o755)?;
+    write(&join(&dir, b"type"), b"oneshot\n", 0o644)?;
+    write(&join(&dir, b"up"), &service.up, 0o644)?;
     if let Some(down) = &service.down {
-        write(&join(&dir, b"down"), down)?;
+        write(&join(&dir, b"down"), down, 0o644)?;
     }
     if let Some(flag) = service.flag {
-        write(&join(&dir, flag.as_bytes()), b"")?;
+        write(&join(&dir, flag.as_bytes()), b"", 0o644)?;
     }
     list(&join(&dir, b"dependencies.d"), service.dependencies.iter().map(Vec::as_slice))
 }
@@ -112,21 +111,13 @@ fn write_bundles(at: &[u8], bundle: &[u8], made: &[Service]) -> Result<(), Fatal
 }
 
 fn write_bundle<'a>(dir: &[u8], contents: impl Iterator<Item = &'a [u8]>) -> Result<(), Fatal> {
-    make_dir(dir)?;
-    write(&join(dir, b"type"), b"bundle\n")?;
+    make_dir(dir, 0o755)?;
+    write(&join(dir, b"type"), b"bundle\n", 0o644)?;
     list(&join(dir, b"contents.d"), contents)
 }
 
 /// A folder of empty files.
 fn list<'a>(dir: &[u8], mut names: impl Iterator<Item = &'a [u8]>) -> Result<(), Fatal> {
-    make_dir(dir)?;
-    names.try_for_each(|name| write(&join(dir, name), b""))
-}
-
-fn make_dir(dir: &[u8]) -> Result<(), Fatal> {
-    std::fs::create_dir(OsStr::from_bytes(dir)).or_unable(|| format!("mkdir {}", diag::show(dir)))
-}
-
-fn write(file: &[u8], content: &[u8]) -> Result<(), Fatal> {
-    std::fs::write(OsStr::from_bytes(file), content).or_unable(|| format!("write {}", diag::show(file)))
+    make_dir(dir, 0o755)?;
+    names.try_for_each(|name| write(&join(dir, name), b"", 0o644))
 }

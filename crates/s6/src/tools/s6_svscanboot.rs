@@ -4,12 +4,13 @@
 //! made anew each time.
 
 use crate::control::join;
-use crate::instance::{remove_tree, write_file};
+use crate::instance::remove_tree;
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use sys::account;
+use tool::file::write;
 use tool::quote;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
 
@@ -100,8 +101,8 @@ fn make_logger(scandir: &[u8], options: &Options, logs: &[u8]) -> Result<Vec<u8>
     }
     let directives = options.get('o').unwrap_or(b"t");
     script.extend([b"exec -c\ns6-log -b -p -d 3 -- ", directives, b" ", &quote(logs), b"\n"].concat());
-    write_file(&join(&dir, &[b"notification-fd"]), b"3\n", 0o644)?;
-    write_file(&join(&dir, &[b"run"]), &script, 0o755)?;
+    write(&join(&dir, &[b"notification-fd"]), b"3\n", 0o644)?;
+    write(&join(&dir, &[b"run"]), &script, 0o755)?;
     rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0)
         .or_unable(|| format!("mkfifo {}", diag::show(&fifo)))?;
     Ok(fifo)
