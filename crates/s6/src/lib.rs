@@ -1,6 +1,7 @@
 //! The s6 suite: supervision.
 
 pub mod access_rules;
+pub mod command_line;
 pub mod control;
 pub mod expect;
 pub mod fdholder;

@@ -1,5 +1,6 @@
 //! `s6-tcpserver`: a super-server for TCP, put together from its parts.
 
+use s6::command_line::CommandLine;
 use s6::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
@@ -44,39 +45,19 @@ fn command(
     address: [Vec<u8>; 2],
     file: fn(&str) -> Vec<u8>,
 ) -> Result<Vec<Vec<u8>>, Fatal> {
-    let word = |text: &str| text.as_bytes().to_vec();
-    let mut argv = vec![file("s6-tcpserver-socketbinder")];
-    if options.last_of("dD") == Some('D') {
-        argv.push(word("-D"));
-    }
-    if let Some(backlog) = options.number::<u32>('b')? {
-        // 0 would be a socket that doesn't listen.
-        argv.extend([word("-b"), word(&backlog.max(1).to_string())]);
-    }
-    argv.push(word("--"));
-    argv.extend(address);
-    let mut identity = identity::words(options)?;
-    if !identity.is_empty() {
-        argv.push(file("s6-applyuidgid"));
-        argv.append(&mut identity);
-        argv.push(word("--"));
-    }
-    argv.push(file("s6-tcpserverd"));
-    match options.last_of("qQv") {
-        Some('q') => argv.push(word("-v0")),
-        Some('v') => argv.push(word("-v2")),
-        _ => {}
-    }
+    let mut line = CommandLine::new(file);
+    line.begin_binder("s6-tcpserver-socketbinder", options)?;
+    line.end();
+    address.into_iter().for_each(|word| line.push(word));
+    line.identity(options)?;
+    line.begin("s6-tcpserverd");
+    line.verbosity(options);
     if options.has('1') {
-        argv.push(word("-1"));
+        line.push("-1");
     }
-    for letter in ['c', 'C'] {
-        if let Some(most) = options.number::<u32>(letter)? {
-            argv.extend([word(&format!("-{letter}")), word(&most.max(1).to_string())]);
-        }
-    }
-    argv.push(word("--"));
-    Ok(argv)
+    line.numbers(options, "cC", 1)?;
+    line.end();
+    Ok(line.into_words())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `s6-tlsclient`: a TLS client, put together from its parts.
 
-use super::Words;
 use crate::launch::{BELIEVE, CLEAN, KEEP};
 use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
+use s6::command_line::CommandLine;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -64,22 +64,23 @@ fn command(
     file: fn(&str) -> Vec<u8>,
 ) -> Result<Vec<Vec<u8>>, Fatal> {
     options.number::<u32>('K')?;
-    let mut argv = Words(vec![file("s6-tcpclient")]);
-    argv.pass(options, "qQv46dDrRhHnNtlTip", TOOL.options);
-    argv.push("--");
-    argv.push(host.as_slice());
-    argv.push(port);
-    argv.push(file("s6-tlsc"));
-    argv.pass(options, "SsJjYyZzK", TOOL.options);
+    let mut line = CommandLine::new(file);
+    line.begin("s6-tcpclient");
+    line.pass(options, "qQv46dDrRhHnNtlTip", TOOL.options);
+    line.end();
+    line.push(host.as_slice());
+    line.push(port);
+    line.begin("s6-tlsc");
+    line.pass(options, "SsJjYyZzK", TOOL.options);
     if options.has(BELIEVE) {
-        argv.push("--no-verify-cert");
+        line.push("--no-verify-cert");
     }
     if let Some(name) = options.get('k').map(<[u8]>::to_vec).or_else(|| (!options.has('H')).then_some(host)) {
-        argv.push("-k");
-        argv.push(name);
+        line.push("-k");
+        line.push(name);
     }
-    argv.push("--");
-    Ok(argv.0)
+    line.end();
+    Ok(line.into_words())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `s6-tlsserver`: a TLS super-server, put together from its parts.
 
-use super::Words;
 use crate::launch::{CLEAN, KEEP};
 use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
+use s6::command_line::CommandLine;
 use s6::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
@@ -82,42 +82,33 @@ fn command(
     if options.has('i') && options.has('x') {
         return Err(Fatal::usage());
     }
-    let verbosity = match options.last_of("qQv") {
-        Some('q') => Some("-v0"),
-        Some('v') => Some("-v2"),
-        _ => None,
-    };
-    let mut argv = Words(vec![file("s6-tcpserver")]);
-    argv.pass(options, "qQv1cCb", TOOL.options);
-    argv.push("--");
-    argv.0.extend(address);
+    let mut line = CommandLine::new(file);
+    line.begin("s6-tcpserver");
+    line.pass(options, "qQv1cCb", TOOL.options);
+    line.end();
+    address.into_iter().for_each(|word| line.push(word));
     if !options.has('H') || options.iter().any(|(letter, _)| ACCESS.contains(letter)) {
-        argv.push(file("s6-tcpserver-access"));
-        argv.0.extend(verbosity.map(Vec::from));
-        argv.pass(options, "WwdDHhRrPplBtix", TOOL.options);
-        argv.push("--");
+        line.begin("s6-tcpserver-access");
+        line.verbosity(options);
+        line.pass(options, "WwdDHhRrPplBtix", TOOL.options);
+        line.end();
     }
     if options.has('L') {
-        argv.push(file("proxy-server"));
-        argv.push("--before-tlsd");
-        argv.push("--");
+        line.begin("proxy-server");
+        line.push("--before-tlsd");
+        line.end();
     }
-    argv.push(file("s6-tlsd"));
-    argv.0.extend(verbosity.map(Vec::from));
-    argv.pass(options, "SsJjYyZzKk", TOOL.options);
-    argv.push("--");
-    let mut identity = identity::words(options)?;
-    if !identity.is_empty() {
-        argv.push(file("s6-applyuidgid"));
-        argv.0.append(&mut identity);
-        argv.push("--");
-    }
+    line.begin("s6-tlsd");
+    line.verbosity(options);
+    line.pass(options, "SsJjYyZzKk", TOOL.options);
+    line.end();
+    line.identity(options)?;
     if options.has('L') {
-        argv.push(file("proxy-server"));
-        argv.push("--after-tlsd");
-        argv.push("--");
+        line.begin("proxy-server");
+        line.push("--after-tlsd");
+        line.end();
     }
-    Ok(argv.0)
+    Ok(line.into_words())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `s6-fdholder-daemon`: an fd holder, put together from its parts.
 
+use crate::command_line::CommandLine;
 use crate::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
@@ -37,36 +38,22 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn command(options: &Options, path: Vec<u8>, file: fn(&str) -> Vec<u8>) -> Result<Vec<Vec<u8>>, Fatal> {
-    let word = |text: &str| text.as_bytes().to_vec();
     let Some(rules) = options.iter().filter(|(letter, _)| "ix".contains(*letter)).last() else {
         return Err(Fatal::user("no access rights are given: use -i rulesdir or -x rulesfile"));
     };
-    let mut argv = vec![file("s6-ipcserver-socketbinder")];
-    if options.last_of("dD") == Some('D') {
-        argv.push(word("-D"));
-    }
-    if let Some(backlog) = options.number::<u32>('b')? {
-        // 0 would be a socket that doesn't listen.
-        argv.extend([word("-b"), word(&backlog.max(1).to_string())]);
-    }
-    argv.extend([word("--"), path]);
-    let mut identity = identity::words(options)?;
-    if !identity.is_empty() {
-        argv.push(file("s6-applyuidgid"));
-        argv.append(&mut identity);
-        argv.push(word("--"));
-    }
-    argv.push(file("s6-fdholderd"));
+    let mut line = CommandLine::new(file);
+    line.begin_binder("s6-ipcserver-socketbinder", options)?;
+    line.end();
+    line.push(path);
+    line.identity(options)?;
+    line.begin("s6-fdholderd");
     if options.has('1') {
-        argv.push(word("-1"));
+        line.push("-1");
     }
-    for letter in ['v', 'c', 'n', 't', 'T'] {
-        if let Some(number) = options.number::<u32>(letter)? {
-            argv.extend([word(&format!("-{letter}")), word(&number.to_string())]);
-        }
-    }
-    argv.extend([word(&format!("-{}", rules.0)), rules.1.to_vec()]);
-    Ok(argv)
+    line.numbers(options, "vcntT", 0)?;
+    line.push(format!("-{}", rules.0));
+    line.push(rules.1);
+    Ok(line.into_words())
 }
 
 #[cfg(test)]

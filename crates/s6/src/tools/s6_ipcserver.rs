@@ -1,5 +1,6 @@
 //! `s6-ipcserver`: a super-server for Unix sockets, put together from its parts.
 
+use crate::command_line::CommandLine;
 use crate::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, number};
 
@@ -43,48 +44,29 @@ fn main(call: &mut Call) -> Outcome {
 
 /// The command line without the program at its end.
 fn command(options: &Options, path: Vec<u8>, file: fn(&str) -> Vec<u8>) -> Result<Vec<Vec<u8>>, Fatal> {
-    let word = |text: &str| text.as_bytes().to_vec();
-    let mut argv = vec![file("s6-ipcserver-socketbinder")];
-    if options.last_of("dD") == Some('D') {
-        argv.push(word("-D"));
-    }
-    if let Some(backlog) = options.number::<u32>('b')? {
-        // 0 would be a socket that doesn't listen.
-        argv.extend([word("-b"), word(&backlog.max(1).to_string())]);
-    }
+    let mut line = CommandLine::new(file);
+    line.begin_binder("s6-ipcserver-socketbinder", options)?;
     if let Some(permissions) = options.get('a') {
-        let valid = number::octal(permissions).is_some_and(|m| m <= 0o777);
-        argv.extend([word("-a"), permissions.to_vec()]);
-        if !valid {
+        if number::octal(permissions).is_none_or(|mode| mode > 0o777) {
             return Err(Fatal::usage());
         }
+        line.push("-a");
+        line.push(permissions);
     }
-    argv.extend([word("--"), path]);
-    let mut identity = identity::words(options)?;
-    if !identity.is_empty() {
-        argv.push(file("s6-applyuidgid"));
-        argv.append(&mut identity);
-        argv.push(word("--"));
-    }
-    argv.push(file("s6-ipcserverd"));
-    match options.last_of("qQv") {
-        Some('q') => argv.push(word("-v0")),
-        Some('v') => argv.push(word("-v2")),
-        _ => {}
-    }
+    line.end();
+    line.push(path);
+    line.identity(options)?;
+    line.begin("s6-ipcserverd");
+    line.verbosity(options);
     if options.has('1') {
-        argv.push(word("-1"));
+        line.push("-1");
     }
     if options.last_of("pP") == Some('P') {
-        argv.push(word("-P"));
+        line.push("-P");
     }
-    for letter in ['c', 'C'] {
-        if let Some(most) = options.number::<u32>(letter)? {
-            argv.extend([word(&format!("-{letter}")), word(&most.to_string())]);
-        }
-    }
-    argv.push(word("--"));
-    Ok(argv)
+    line.numbers(options, "cC", 0)?;
+    line.end();
+    Ok(line.into_words())
 }
 
 #[cfg(test)]
