@@ -20,18 +20,6 @@ use similar::TextDiff;
 use tests::{case, image};
 use tool::{Role, Tool};
 
-const SUITES: &[&[&Tool]] = &[
-    execline::TOOLS,
-    s6::TOOLS,
-    s6_rc::TOOLS,
-    s6_linux_init::TOOLS,
-    s6_portable_utils::TOOLS,
-    s6_linux_utils::TOOLS,
-    s6_networking::TOOLS,
-    s6_dns::TOOLS,
-    overlay::TOOLS,
-];
-
 /// For how long a container may run; none comes near.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -320,7 +308,13 @@ fn images(top: &Path) -> Result<Images, String> {
 
 /// All commands that may be entered without exec.
 fn chained() -> BTreeMap<&'static str, &'static Tool> {
-    SUITES.iter().copied().flatten().filter(|t| t.role == Role::Chain).map(|t| (t.name, *t)).collect()
+    multicall::SUITES
+        .iter()
+        .copied()
+        .flatten()
+        .filter(|t| t.role == Role::Chain)
+        .map(|t| (t.name, *t))
+        .collect()
 }
 
 fn complete() -> Result<(), String> {

@@ -38,20 +38,8 @@ const FOR_PEOPLE: &[&str] = &["halt", "init", "poweroff", "reboot", "shutdown", 
 
 /// Every definition of both programs.
 pub fn tables() -> impl Iterator<Item = &'static Tool> {
-    let suites = [
-        execline::TOOLS,
-        s6::TOOLS,
-        s6_rc::TOOLS,
-        s6_linux_init::TOOLS,
-        s6_portable_utils::TOOLS,
-        s6_linux_utils::TOOLS,
-        s6_networking::TOOLS,
-        s6_dns::TOOLS,
-        s6_tls::TOOLS,
-        overlay::TOOLS,
-        overlay::commands::COMMANDS,
-    ];
-    suites.into_iter().flatten().copied()
+    let others = [s6_tls::TOOLS, overlay::commands::COMMANDS];
+    multicall::SUITES.iter().copied().chain(others).flatten().copied()
 }
 
 /// All suites, in the order in which people look for them.

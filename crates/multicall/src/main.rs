@@ -1,4 +1,4 @@
-//! The binary: entry point and lookup, nothing else.
+//! The binary's entry point, nothing else.
 //!
 //! It is entered by the C start-up code directly (`no_main`), so that descriptors, signal dispositions and the
 //! mask reach a tool exactly as exec left them: the standard library's own start-up would reopen closed
@@ -6,8 +6,6 @@
 #![cfg_attr(not(test), no_main)]
 #![allow(unsafe_code)]
 
-#[cfg_attr(test, allow(dead_code))] // the entry is not compiled into the test harness
-mod table;
 #[cfg(no_unwinder)]
 mod unwinder;
 
@@ -30,5 +28,5 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
     // SAFETY: the start-up code hands over `argc` valid strings.
     let argv = unsafe { sys::args::from_raw(argc, argv) };
     overlay::commands::set_setuid_program(SETUID_PROGRAM);
-    table::dispatch(argv)
+    multicall::dispatch(argv)
 }

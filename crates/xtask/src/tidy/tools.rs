@@ -53,6 +53,7 @@ pub fn check(sources: &[Source], names: &Names<'_>) -> (usize, Vec<Complaint>) {
         }
         complaints.extend(unregistered(sources, folder, &entries));
         there.extend(tools);
+        there.extend(second_names(&table.text));
     }
     (names.commands().filter(|name| there.contains(*name)).count(), complaints)
 }
@@ -65,6 +66,13 @@ fn entries(table: &str) -> Vec<String> {
         .split([',', '[', ']'])
         .filter_map(|entry| entry.trim().strip_prefix('&')?.strip_suffix("::TOOL"));
     paths.map(|module| module.trim_start_matches("r#").to_owned()).collect()
+}
+
+/// The names that a tool goes by besides: the table lists them as `cd::EXECLINE_CD`.
+fn second_names(table: &str) -> impl Iterator<Item = String> {
+    let paths =
+        table.split([',', '[', ']']).filter_map(|entry| entry.trim().strip_prefix('&')?.split_once("::"));
+    paths.filter(|(_, item)| *item != "TOOL").map(|(_, item)| item.to_lowercase().replace('_', "-"))
 }
 
 /// The name that the file's `TOOL` declares.

@@ -1,9 +1,9 @@
-//! From a name to its tool.
+//! Every tool of the binary, and the way from a name to its tool.
 
 use tool::{Call, Env, Next, Out, Outcome, Role, Tool, diag};
 
-/// Every suite's tools.
-const SUITES: &[&[&Tool]] = &[
+/// Every suite's tools, each sorted by name.
+pub const SUITES: &[&[&Tool]] = &[
     execline::TOOLS,
     s6::TOOLS,
     s6_rc::TOOLS,
