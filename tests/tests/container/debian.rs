@@ -18,8 +18,8 @@ pub const TESTS: &[(&str, Test)] = &[
     ("debian::our_tools_on_our_classic_layout", |images| play(images, OURS, OURS, CLASSIC)),
 ];
 
-const OURS: &str = "/command";
-const THEIRS: &str = "/usr/bin";
+pub const OURS: &str = "/command";
+pub const THEIRS: &str = "/usr/bin";
 const CLASSIC: &str = "S6_SUPERVISE_PROCESSES=1";
 
 /// Debian's version is older than the one that ours is made after.  Left out, because it differs: the fields `pgid`
@@ -244,19 +244,22 @@ fails: 0
 ";
 
 fn play(images: &Images, tools: &str, supervisor: &str, layout: &str) -> Outcome {
+    both_sides(images, PLAY, &[("TOOLS", tools), ("SUPERVISOR", supervisor), ("LAYOUT", layout)], SAID)
+}
+
+/// Plays a script, with these variables, in a container that has Debian's programs and ours; all that it says is known.
+pub fn both_sides(images: &Images, script: &str, env: &[(&str, &str)], said: &str) -> Outcome {
     if !Path::new(THEIRS).join("s6-svscan").exists() {
         return Err("Debian's s6 is missing: apt-get install --no-install-recommends s6".into());
     }
     let services = Services::new()?;
-    services.script("/etc/test/play", PLAY)?;
-    let sandbox = images
-        .on(Path::new("/"), services.path(), &[])
-        .command(["/etc/test/play"])
-        .env("TOOLS", tools)
-        .env("SUPERVISOR", supervisor)
-        .env("LAYOUT", layout);
+    services.script("/etc/test/play", script)?;
+    let mut sandbox = images.on(Path::new("/"), services.path(), &[]).command(["/etc/test/play"]);
+    for (name, value) in env {
+        sandbox = sandbox.env(*name, *value);
+    }
     let mut t = Transcript::start(&sandbox)?;
     let code = t.finish()?;
-    same(t.text().as_str(), SAID.trim_end(), &t.text())?;
+    same(t.text().as_str(), said.trim_end(), &t.text())?;
     same(code, 0, &t.text())
 }

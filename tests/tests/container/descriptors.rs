@@ -3,12 +3,8 @@
 //! One script runs with every pair of client and server and says the same with each: Debian's with Debian's is the
 //! proof that it says what it should.
 
-use std::path::Path;
-
-use tests::services::Services;
-use tests::transcript::Transcript;
-
-use crate::{Images, Outcome, Test, same};
+use crate::debian::{OURS, THEIRS, both_sides};
+use crate::{Images, Outcome, Test};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("descriptors::its_tools_on_its_servers", |images| play(images, THEIRS, THEIRS)),
@@ -16,9 +12,6 @@ pub const TESTS: &[(&str, Test)] = &[
     ("descriptors::our_tools_on_its_servers", |images| play(images, OURS, THEIRS)),
     ("descriptors::our_tools_on_our_servers", |images| play(images, OURS, OURS)),
 ];
-
-const OURS: &str = "/command";
-const THEIRS: &str = "/usr/bin";
 
 /// Debian's version puts more descriptors into a message than Linux passes, so a dump has fewer than 254 here.
 const PLAY: &str = r#"#!/bin/sh
@@ -102,18 +95,5 @@ error
 ";
 
 fn play(images: &Images, tools: &str, server: &str) -> Outcome {
-    if !Path::new(THEIRS).join("s6-fdholderd").exists() {
-        return Err("Debian's s6 is missing: apt-get install --no-install-recommends s6".into());
-    }
-    let services = Services::new()?;
-    services.script("/etc/test/play", PLAY)?;
-    let sandbox = images
-        .on(Path::new("/"), services.path(), &[])
-        .command(["/etc/test/play"])
-        .env("TOOLS", tools)
-        .env("SERVER", server);
-    let mut t = Transcript::start(&sandbox)?;
-    let code = t.finish()?;
-    same(t.text().as_str(), SAID.trim_end(), &t.text())?;
-    same(code, 0, &t.text())
+    both_sides(images, PLAY, &[("TOOLS", tools), ("SERVER", server)], SAID)
 }
