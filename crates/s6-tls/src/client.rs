@@ -11,7 +11,17 @@ use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
 };
 use std::sync::Arc;
-use tool::{Env, Fatal, diag};
+use tool::{Env, Fatal, Opt, diag};
+
+/// A client's options.
+pub(crate) const NO_CERTIFICATE: Opt = Opt::flag('Y', "send no certificate (default)").long("no-client-cert");
+pub(crate) const CERTIFICATE: Opt =
+    Opt::flag('y', "send the certificate CERTFILE with the key KEYFILE").long("client-cert");
+pub(crate) const SERVER_NAME: Opt =
+    Opt::value('k', "servername", "the name that the server must have").long("servername");
+pub(crate) const ANY_SERVER: Opt = Opt::flag(BELIEVE, "believe any server").long("no-verify-cert");
+/// What `--no-verify-cert` goes by.
+pub(crate) const BELIEVE: char = '\x01';
 
 /// What a client is told by its options.
 #[derive(Debug, Default)]

@@ -1,6 +1,9 @@
 //! An application on the clear side of a relay: pipes, processes and variables around `s6-tlsc-io` and `s6-tlsd-io`.
 
+use crate::client::{ANY_SERVER, BELIEVE, CERTIFICATE, NO_CERTIFICATE, SERVER_NAME};
 use crate::report;
+use crate::server::{ASK, DEMAND, SNI_LEVEL};
+use crate::session::{J, NO_J, NO_S, S, TIMEOUT, VERBOSITY};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -11,8 +14,28 @@ use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Setup, numbe
 /// The options of the applications' side.
 pub(crate) const KEEP: Opt = Opt::flag('Z', "leave the variables about TLS in the environment").long("keep");
 pub(crate) const CLEAN: Opt = Opt::flag('z', "remove them (default)").long("no-keep");
-pub(crate) const READ: Opt = Opt::value('6', "fdr", "read from the network here; default 6").long("fdr");
-pub(crate) const WRITE: Opt = Opt::value('7', "fdw", "write to the network there; default 7").long("fdw");
+const READ: Opt = Opt::value('6', "fdr", "read from the network here; default 6").long("fdr");
+const WRITE: Opt = Opt::value('7', "fdw", "write to the network there; default 7").long("fdw");
+/// All options of a program that starts a client's relay.
+pub(crate) const CLIENT: &[Opt] = &[
+    S,
+    NO_S,
+    J,
+    NO_J,
+    NO_CERTIFICATE,
+    CERTIFICATE,
+    KEEP,
+    CLEAN,
+    VERBOSITY,
+    TIMEOUT,
+    SERVER_NAME,
+    READ,
+    WRITE,
+    ANY_SERVER,
+];
+/// All options of a program that starts a server's relay.
+pub(crate) const SERVER: &[Opt] =
+    &[S, NO_S, J, NO_J, ASK, DEMAND, KEEP, CLEAN, VERBOSITY, TIMEOUT, SNI_LEVEL];
 
 /// Which side of TLS an application is on, and where it finds the network.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +87,6 @@ impl Side {
         argv
     }
 }
-
-/// What `--no-verify-cert` goes by.
-pub(crate) const BELIEVE: char = '\x01';
 
 /// Those of an application's options that are the relay's, as they were given.
 fn relay_options(options: &Options) -> Vec<Vec<u8>> {

@@ -6,7 +6,13 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, We
 use rustls::sign::CertifiedKey;
 use rustls::{Error, ServerConfig, ServerConnection};
 use std::sync::Arc;
-use tool::{Env, Fatal};
+use tool::{Env, Fatal, Opt};
+
+/// A server's options.
+pub(crate) const ASK: Opt = Opt::flag('Y', "ask for a client's certificate").long("client-cert");
+pub(crate) const DEMAND: Opt = Opt::flag('y', "demand a client's certificate").long("mandatory-client-cert");
+pub(crate) const SNI_LEVEL: Opt =
+    Opt::value('k', "snilevel", "1: also KEYFILE:NAME and CERTFILE:NAME; 2: only those").long("sni-level");
 
 /// Whether a server asks for a client's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

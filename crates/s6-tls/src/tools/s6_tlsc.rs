@@ -1,29 +1,13 @@
 //! `s6-tlsc`: runs a client on a TLS connection.
 
-use crate::launch::{BELIEVE, CLEAN, KEEP, READ, Side, WRITE, immediately};
-use crate::session::{J, NO_J, NO_S, S, TIMEOUT, VERBOSITY};
-use tool::{Call, Opt, Outcome, Role, Tool};
+use crate::launch::{self, Side, immediately};
+use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tlsc",
     summary: "run a program on a TLS connection to a server",
     operands: "prog...",
-    options: &[
-        S,
-        NO_S,
-        J,
-        NO_J,
-        Opt::flag('Y', "send no certificate (default)").long("no-client-cert"),
-        Opt::flag('y', "send the certificate CERTFILE with the key KEYFILE").long("client-cert"),
-        KEEP,
-        CLEAN,
-        VERBOSITY,
-        TIMEOUT,
-        Opt::value('k', "servername", "the name that the server must have").long("servername"),
-        READ,
-        WRITE,
-        Opt::flag(BELIEVE, "believe any server").long("no-verify-cert"),
-    ],
+    options: launch::CLIENT,
     role: Role::Chain,
     main,
 };

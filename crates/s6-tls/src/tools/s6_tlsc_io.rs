@@ -1,10 +1,9 @@
 //! `s6-tlsc-io`: a relay between a local program and a TLS server.
 
-use crate::client::{self, Wishes};
-use crate::launch::BELIEVE;
+use crate::client::{self, ANY_SERVER, BELIEVE, CERTIFICATE, NO_CERTIFICATE, SERVER_NAME, Wishes};
 use crate::session::{J, NO_J, NO_S, NOTIFICATION, S, Session, TIMEOUT, VERBOSITY};
 use std::sync::Arc;
-use tool::{Call, Opt, Outcome, Role, Tool};
+use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tlsc-io",
@@ -15,13 +14,13 @@ pub static TOOL: Tool = Tool {
         NO_S,
         J,
         NO_J,
-        Opt::flag('Y', "send no certificate (default)").long("no-client-cert"),
-        Opt::flag('y', "send the certificate CERTFILE with the key KEYFILE").long("client-cert"),
+        NO_CERTIFICATE,
+        CERTIFICATE,
         VERBOSITY,
         TIMEOUT,
-        Opt::value('k', "servername", "the name that the server must have").long("servername"),
+        SERVER_NAME,
         NOTIFICATION,
-        Opt::flag(BELIEVE, "believe any server").long("no-verify-cert"),
+        ANY_SERVER,
     ],
     role: Role::Stay,
     main,

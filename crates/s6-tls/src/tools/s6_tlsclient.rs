@@ -1,6 +1,7 @@
 //! `s6-tlsclient`: a TLS client, put together from its parts.
 
-use crate::launch::{BELIEVE, CLEAN, KEEP};
+use crate::client::{ANY_SERVER, BELIEVE, CERTIFICATE, NO_CERTIFICATE};
+use crate::launch::{CLEAN, KEEP};
 use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
 use s6::command_line::CommandLine;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
@@ -32,13 +33,13 @@ pub static TOOL: Tool = Tool {
         NO_S,
         J,
         NO_J,
-        Opt::flag('Y', "send no certificate (default)").long("no-client-cert"),
-        Opt::flag('y', "send the certificate CERTFILE with the key KEYFILE").long("client-cert"),
+        NO_CERTIFICATE,
+        CERTIFICATE,
         KEEP,
         CLEAN,
         Opt::value('k', "servername", "the name that the server must have; default host").long("servername"),
         TIMEOUT,
-        Opt::flag(BELIEVE, "believe any server").long("no-verify-cert"),
+        ANY_SERVER,
     ],
     role: Role::Chain,
     main,

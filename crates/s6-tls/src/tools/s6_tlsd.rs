@@ -1,27 +1,13 @@
 //! `s6-tlsd`: runs a server on a TLS connection.
 
-use crate::launch::{CLEAN, KEEP, Side, immediately};
-use crate::session::{J, NO_J, NO_S, S, TIMEOUT, VERBOSITY};
-use tool::{Call, Opt, Outcome, Role, Tool};
+use crate::launch::{self, Side, immediately};
+use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tlsd",
     summary: "run a program on a TLS connection of a client",
     operands: "prog...",
-    options: &[
-        S,
-        NO_S,
-        J,
-        NO_J,
-        Opt::flag('Y', "ask for a client's certificate").long("client-cert"),
-        Opt::flag('y', "demand a client's certificate").long("mandatory-client-cert"),
-        KEEP,
-        CLEAN,
-        VERBOSITY,
-        TIMEOUT,
-        Opt::value('k', "snilevel", "1: also KEYFILE:NAME and CERTFILE:NAME; 2: only those")
-            .long("sni-level"),
-    ],
+    options: launch::SERVER,
     role: Role::Chain,
     main,
 };

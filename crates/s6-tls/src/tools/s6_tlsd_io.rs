@@ -1,27 +1,15 @@
 //! `s6-tlsd-io`: a relay between a local program and a TLS client.
 
-use crate::server::{self, ClientCertificate};
+use crate::server::{self, ASK, ClientCertificate, DEMAND, SNI_LEVEL};
 use crate::session::{J, NO_J, NO_S, NOTIFICATION, S, Session, TIMEOUT, VERBOSITY};
 use std::sync::Arc;
-use tool::{Call, Opt, Options, Outcome, Role, Tool};
+use tool::{Call, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tlsd-io",
     summary: "relay between a local program and a TLS client",
     operands: "fdr fdw",
-    options: &[
-        S,
-        NO_S,
-        J,
-        NO_J,
-        Opt::flag('Y', "ask for a client's certificate").long("client-cert"),
-        Opt::flag('y', "demand a client's certificate").long("mandatory-client-cert"),
-        VERBOSITY,
-        TIMEOUT,
-        Opt::value('k', "snilevel", "1: also KEYFILE:NAME and CERTFILE:NAME; 2: only those")
-            .long("sni-level"),
-        NOTIFICATION,
-    ],
+    options: &[S, NO_S, J, NO_J, ASK, DEMAND, VERBOSITY, TIMEOUT, SNI_LEVEL, NOTIFICATION],
     role: Role::Stay,
     main,
 };

@@ -1,6 +1,7 @@
 //! `s6-tlsserver`: a TLS super-server, put together from its parts.
 
 use crate::launch::{CLEAN, KEEP};
+use crate::server::{ASK, DEMAND, SNI_LEVEL};
 use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
 use s6::command_line::CommandLine;
 use s6::identity;
@@ -43,13 +44,12 @@ pub static TOOL: Tool = Tool {
         NO_S,
         J,
         NO_J,
-        Opt::flag('Y', "ask for a client's certificate").long("client-cert"),
-        Opt::flag('y', "demand a client's certificate").long("mandatory-client-cert"),
+        ASK,
+        DEMAND,
         KEEP,
         CLEAN,
         TIMEOUT,
-        Opt::value('k', "snilevel", "1: also KEYFILE:NAME and CERTFILE:NAME; 2: only those")
-            .long("sni-level"),
+        SNI_LEVEL,
     ],
     role: Role::Chain,
     main,
