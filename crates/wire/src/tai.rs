@@ -112,8 +112,9 @@ impl Tai64n {
     pub fn from_label(text: &[u8]) -> Option<Self> {
         let digits = text.strip_prefix(b"@")?.get(..2 * PACKED)?;
         let mut packed = [0; PACKED];
-        for (slot, pair) in packed.iter_mut().zip(digits.chunks_exact(2)) {
-            *slot = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        for (slot, pair) in packed.iter_mut().zip(digits.as_chunks::<2>().0) {
+            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+            *slot = u8::try_from(high? << 4 | low?).ok()?;
         }
         Self::unpack(&packed)
     }
@@ -158,5 +159,30 @@ mod tests {
         assert_eq!(Tai64n::unpack(&[0; 11]), None);
         assert_eq!(Tai64n::from_label(b"@4000"), None);
         assert_eq!(Tai64n::from_label(b"@400000000000000a0000000g"), None);
+        assert_eq!(Tai64n::from_label(b"@400000000000000a3b9aca00"), None);
+        // No digit may be another byte, a sign least of all.
+        let whole = b"@4000000065937a7f0000000f";
+        for at in 0..whole.len() {
+            for byte in (0..=255_u8).filter(|b| !b.is_ascii_hexdigit() && *b != b'@') {
+                let mut bad = *whole;
+                bad[at] = byte;
+                assert_eq!(Tai64n::from_label(&bad), None, "{at} {byte}");
+            }
+            assert_eq!(Tai64n::from_label(&whole[..at]), None);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_scale_are_no_trap() {
+        for seconds in [0, 1, 9, 10, OFFSET - 1, OFFSET, 1 << 63, u64::MAX] {
+            let t = Tai64n { seconds, nanos: 999_999_999 };
+            assert_eq!(Tai64n::from_label(&t.label()), Some(t));
+            // Whatever it is, telling it doesn't overflow.
+            t.unix_seconds();
+        }
+        for unix in [i64::MIN, -1, 0, i64::MAX] {
+            Tai64n::from_unix(unix, 0).unix_seconds();
+        }
+        assert_eq!(Tai64n::from_unix(-1, 0).unix_seconds(), -1);
     }
 }
