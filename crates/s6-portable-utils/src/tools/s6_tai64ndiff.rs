@@ -36,13 +36,17 @@ fn main(call: &mut Call) -> Outcome {
     out.finish()
 }
 
-/// The difference with its sign, seconds in ten places.
+/// Length of what takes the place of a stamp.
+const PREFIX: usize = 23;
+
+/// The difference with its sign: seconds in ten places, nanoseconds in nine.  More seconds take places from the end.
 fn prefix(before: Tai64n, now: Tai64n) -> String {
     let nanos = |t: Tai64n| i128::from(t.seconds) * 1_000_000_000 + i128::from(t.nanos);
     let difference = nanos(now) - nanos(before);
     let (sign, size) = (if difference < 0 { "-" } else { "" }, difference.unsigned_abs());
     let seconds = format!("{sign}{}", size / 1_000_000_000);
-    format!("[{seconds:>10}.{:09} ]", size % 1_000_000_000)
+    let text = format!("[{seconds:>10}.{:09} ", size % 1_000_000_000);
+    format!("{text:.width$}]", width = PREFIX - 1)
 }
 
 #[cfg(test)]
@@ -57,5 +61,11 @@ mod tests {
         assert_eq!(prefix(t(2, 500_000_000), t(1, 0)), "[        -1.500000000 ]");
         assert_eq!(prefix(t(2, 0), t(1, 500_000_000)), "[        -0.500000000 ]");
         assert_eq!(prefix(t(2, 0), t(268_435_458, 1)), "[ 268435456.000000001 ]");
+        assert_eq!(prefix(t(5, 999_999_999), t(6, 0)), "[         0.000000001 ]");
+        assert_eq!(prefix(t(0, 0), t(12_345_678_901, 123_456_789)), "[12345678901.123456789]");
+        assert_eq!(prefix(t(0, 0), t(1 << 62, 5)), "[4611686018427387904.0]");
+        for (a, b) in [(0, u64::MAX), (u64::MAX, 0), (9, 9)] {
+            assert_eq!(prefix(t(a, 0), t(b, 999_999_999)).len(), PREFIX);
+        }
     }
 }
