@@ -1,9 +1,10 @@
 //! The code at the start of a syslog message: `<N>`, N = 8 × facility + priority (RFC 3164).
 
 /// Names by number, as the C library's syslog.h has them; `?` for those without one.
-const FACILITIES: [&str; 24] = [
+const FACILITIES: [&str; 25] = [
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
     "?", "?", "?", "?", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "mark",
 ];
 
 const PRIORITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
@@ -37,8 +38,15 @@ mod tests {
         assert_eq!(words("<0>x"), "kern.emerg: x");
         assert_eq!(words("<191>x"), "local7.debug: x");
         assert_eq!(words("<85>"), "authpriv.notice: ");
-        assert_eq!(words("<100>x"), "unknown.warn: x");
-        for plain in ["x", "<x>y", "<13", "<>", " <13>a", "<-1>a", "<99999999999>a"] {
+        assert_eq!(words("<192>x"), "mark.emerg: x");
+        for (code, name) in [(100, "unknown.warn"), (200, "unknown.emerg"), (1023, "unknown.debug")] {
+            assert_eq!(words(&format!("<{code}>x")), format!("{name}: x"));
+        }
+        assert_eq!(words("<4294967295><13>x"), "unknown.debug: <13>x");
+        assert_eq!(words("<007>x"), "kern.debug: x");
+        for plain in
+            ["", "<", "x", "<x>y", "<13", "<>", " <13>a", "<-1>a", "<+1>a", "< 1>a", "<1 >a", "<4294967296>a"]
+        {
             assert_eq!(words(plain), plain);
         }
     }
