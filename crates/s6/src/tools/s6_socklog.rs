@@ -68,6 +68,12 @@ fn main(call: &mut Call) -> Outcome {
     {
         return Err(Fatal::user(format!("invalid notification descriptor: {number}")));
     }
+    // Messages for /dev/null would be lost without a word.
+    for (number, name) in [(1, "output"), (2, "error")] {
+        if !sys::fd::is_open(number) {
+            return Err(Fatal::user(format!("standard {name} is closed")));
+        }
+    }
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let socket = open(&source)?;
     identity::assume(&who)?;
