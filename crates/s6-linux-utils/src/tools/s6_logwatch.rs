@@ -1,14 +1,16 @@
 //! `s6-logwatch`: prints the current file of a log directory, and what is added to it, across rotations.
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, fstat, inotify, openat, statat};
 use rustix::io::Errno;
+use rustix::stdio::stdout;
 use std::os::fd::OwnedFd;
-use tool::{Call, Fatal, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "s6-logwatch",
     summary: "print a log directory's current file as it grows",
-    operands: "logdir",
+    operands: "[ logdir ]",
     options: &[Opt::value('m', "buflen", "print after at most so many bytes; default 4000")],
     role: Role::Stay,
     main,
@@ -17,21 +19,37 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let size = options.number::<u32>('m')?.unwrap_or(4000).clamp(1, 1 << 20);
-    let path = call.shift()?;
+    let path = call.shift().unwrap_or_else(|_| b".".to_vec());
     let unable = || format!("watch {}", diag::show(&path));
+    sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let dir = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = rustix::fs::open(path.as_slice(), dir, Mode::empty()).or_unable(unable)?;
     let events = inotify::init(inotify::CreateFlags::CLOEXEC).or_unable(unable)?;
     let wanted = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
     inotify::add_watch(&events, path.as_slice(), wanted).or_unable(unable)?;
+    // Who has a directory open hears of its end from the one above, if that may be watched.
+    let _ = inotify::add_watch(&events, [&path, &b"/.."[..]].concat(), inotify::WatchFlags::DELETE);
+    sys::signal::set_ignored(sys::signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
     let mut watch = Watch { dir, current: None, buf: vec![0; size as usize] };
     let mut seen = [0; 4096];
     loop {
         watch.print()?;
-        // What the events are makes no difference: the files tell.
-        match rustix::io::read(&events, &mut seen) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(Fatal::unable(&unable(), e)),
+        if fstat(&watch.dir).is_ok_and(|st| st.st_nlink == 0) {
+            return Err(Fatal::new(111, format!("{} was removed", diag::show(&path))));
+        }
+        // Without any wish, poll still tells that nobody reads the output any more.
+        let mut fds =
+            [PollFd::new(&events, PollFlags::IN), PollFd::from_borrowed_fd(stdout(), PollFlags::empty())];
+        match poll(&mut fds, None) {
+            Err(Errno::INTR) => continue,
+            done => done.or_unable(|| "poll")?,
+        };
+        let [event, reader] = fds.map(|fd| fd.revents());
+        if !event.is_empty() {
+            // What the events are makes no difference: the files tell.
+            rustix::io::retry_on_intr(|| rustix::io::read(&events, &mut seen)).or_unable(unable)?;
+        } else if reader.intersects(PollFlags::ERR | PollFlags::HUP) {
+            return Ok(Next::SUCCESS);
         }
     }
 }
