@@ -24,6 +24,8 @@ pub(crate) struct Status {
     pub(crate) size: usize,
     /// What it shall contain, if that has changed.
     pub(crate) content: Option<Vec<u8>>,
+    /// Whether it couldn't be written the last time.
+    pub(crate) failing: bool,
 }
 
 /// Where an action's lines go.
@@ -64,7 +66,7 @@ impl Feed {
             Target::Stdout => Sink::Stdout,
             Target::Alert(size) => Sink::Alert(size),
             Target::Status(file, size) => {
-                outputs.statuses.push(Status { file, size, content: None });
+                outputs.statuses.push(Status { file, size, content: None, failing: false });
                 Sink::Status(outputs.statuses.len() - 1)
             }
             Target::Dir(_) => Sink::Dir(dir_index.next().unwrap_or(usize::MAX)),

@@ -337,10 +337,16 @@ impl Logger {
         self.outputs.alerts.clear();
         let mut complaints = Vec::new();
         for status in &mut self.outputs.statuses {
-            if let Some(content) = status.content.take()
-                && let Err(e) = replace(&status.file, &content)
-            {
-                complaints.push(format!("unable to write {}: {e}", diag::show(&status.file)));
+            if let Some(content) = status.content.take() {
+                let failed = replace(&status.file, &content).err();
+                if let Some(e) = failed.filter(|_| !status.failing) {
+                    complaints.push(format!(
+                        "unable to write {}: {}",
+                        diag::show(&status.file),
+                        sys::strerror(e)
+                    ));
+                }
+                status.failing = failed.is_some();
             }
         }
         complaints.iter().for_each(|c| self.complain(call, c));
@@ -374,10 +380,10 @@ impl Logger {
 }
 
 /// Replaces a file's content at once for whoever reads it.
-fn replace(file: &[u8], content: &[u8]) -> std::io::Result<()> {
+fn replace(file: &[u8], content: &[u8]) -> Result<(), Errno> {
     use std::os::unix::ffi::OsStrExt;
     let new = [file, b".new"].concat();
-    let new = std::ffi::OsStr::from_bytes(&new);
-    std::fs::write(new, content)?;
-    std::fs::rename(new, std::ffi::OsStr::from_bytes(file))
+    std::fs::write(std::ffi::OsStr::from_bytes(&new), content)
+        .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    rustix::fs::rename(new.as_slice(), file)
 }
