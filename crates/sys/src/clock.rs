@@ -3,6 +3,8 @@
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
 
+use crate::zone;
+
 /// A moment by the calendar and the clock of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime {
@@ -20,25 +22,24 @@ pub struct DateTime {
     pub second: u8,
 }
 
-/// Unix time in the time zone of the process's TZ variable or, without it, of /etc/localtime; in UTC if the zone's file
-/// is damaged.
+/// Unix time in the time zone of the process's TZ variable or, without it, of /etc/localtime; in UTC if those make no
+/// sense.
+///
+/// # Errors
+/// As [`utc`].
 pub fn local(unix: i64) -> Result<DateTime, Errno> {
-    if crate::zone::is_sound() { broken_down(unix, libc::localtime_r) } else { utc(unix) }
+    utc(unix.saturating_add(zone::own().offset(unix)))
 }
 
 /// Unix time in UTC.
+///
+/// # Errors
+/// The year doesn't fit: OVERFLOW.
 pub fn utc(unix: i64) -> Result<DateTime, Errno> {
-    broken_down(unix, libc::gmtime_r)
-}
-
-fn broken_down(
-    unix: i64,
-    convert: unsafe extern "C" fn(*const i64, *mut libc::tm) -> *mut libc::tm,
-) -> Result<DateTime, Errno> {
     let mut tm = MaybeUninit::<libc::tm>::uninit();
     // SAFETY: both pointers are valid; `tm` is read only after a success.
     let tm = unsafe {
-        if convert(&raw const unix, tm.as_mut_ptr()).is_null() {
+        if libc::gmtime_r(&raw const unix, tm.as_mut_ptr()).is_null() {
             return Err(Errno::OVERFLOW);
         }
         tm.assume_init()
