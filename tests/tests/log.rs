@@ -31,6 +31,10 @@ const TESTS: &[(&str, Test)] = &[
     ("moved_directory", moved_directory),
     ("no_final_newline", no_final_newline),
     ("removed_current", removed_current),
+    ("removed_directory", removed_directory),
+    ("removed_parent", removed_parent),
+    ("removing_processor", removing_processor),
+    ("status_file_that_cannot_be_written", failing_status),
 ];
 
 fn main() {
@@ -103,12 +107,17 @@ impl Logger {
     }
 
     /// Ends its input, and waits for its end.
-    fn end(mut self) -> Outcome {
+    fn end(self) -> Outcome {
+        self.end_and_tell().map(drop)
+    }
+
+    /// As [`Logger::end`]; gives the complaints that nobody has waited for.
+    fn end_and_tell(mut self) -> Result<String, Failed> {
         drop(self.input);
         let mut rest = String::new();
         self.complaints.read_to_string(&mut rest)?;
         let status = self.child.wait()?;
-        if status.success() { Ok(()) } else { Err(format!("{status}: {rest}").into()) }
+        if status.success() { Ok(rest) } else { Err(format!("{status}: {rest}").into()) }
     }
 
     /// Kills it and waits until it is gone.
@@ -194,27 +203,98 @@ fn moved_directory(program: &Path) -> Outcome {
     same(&logged(&at.path().join("moved"))?, &lines)
 }
 
-/// Somebody removes the file that is written: the rotation waits, and what comes after isn't lost.
+/// Writes the first lines and waits until they are in `current`.
+fn begin(log: &mut Logger, d: &Path, lines: &[u8]) -> Outcome {
+    log.input.write_all(lines)?;
+    while fs::metadata(d.join("current")).map_or(0, |m| m.len()) < lines.len() as u64 {
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+/// Somebody removes the file that is written, or moves it away: what was in the removed file is there again.
 fn removed_current(program: &Path) -> Outcome {
     let at = directory()?;
     let d = at.path().join("d");
-    let mut log = Logger::start(program, at.path(), &["r50", "n1000", "s4096", "./d"])?;
-    log.input.write_all(b"before\n")?;
-    while fs::metadata(d.join("current")).map_or(0, |m| m.len()) == 0 {
-        std::thread::yield_now();
-    }
-    let held = File::open(d.join("current"))?;
+    let mut log = Logger::start(program, at.path(), &["n1000", "s4096", "./d"])?;
+    begin(&mut log, &d, b"before\n")?;
     fs::remove_file(d.join("current"))?;
     let lines = numbered(500);
     log.input.write_all(&lines)?;
-    log.complains("unable to rename current")?;
-    // What the logger has written is in the file that was removed; somebody who still has that puts it back.
-    let mut content = Vec::new();
-    BufReader::new(&held).read_to_end(&mut content)?;
-    fs::write(d.join("current.new"), content)?;
-    fs::rename(d.join("current.new"), d.join("current"))?;
+    log.complains("current in ./d was removed")?;
     log.end()?;
-    same(&logged(&d)?, &[b"before\n".as_slice(), &lines].concat())
+    same(&logged(&d)?, &[b"before\n".as_slice(), &lines].concat())?;
+
+    let mut log = Logger::start(program, at.path(), &["n1000", "s4096", "./e"])?;
+    let e = at.path().join("e");
+    begin(&mut log, &e, b"before\n")?;
+    fs::rename(e.join("current"), e.join("@0"))?;
+    log.input.write_all(&lines)?;
+    log.complains("current in ./e was moved away")?;
+    log.end()?;
+    same(&logged(&e)?, &[b"before\n".as_slice(), &lines].concat())
+}
+
+/// Somebody removes the whole directory: it is there again at the next rotation, or at the end, and nothing is lost of
+/// what `current` had and of what came after.
+fn removed_directory(program: &Path) -> Outcome {
+    for count in [0, 10, 3000] {
+        let at = directory()?;
+        let d = at.path().join("d");
+        let mut log = Logger::start(program, at.path(), &["n1000", "s4096", "./d"])?;
+        begin(&mut log, &d, b"before\n")?;
+        fs::remove_dir_all(&d)?;
+        let lines = numbered(count);
+        log.input.write_all(&lines)?;
+        let complaints = log.end_and_tell()?;
+        same(&logged(&d)?, &[b"before\n".as_slice(), &lines].concat())?;
+        let wanted = "s6-log: warning: ./d was removed: it is made anew, and gets what was in current\n";
+        if complaints != wanted {
+            return Err(complaints.into());
+        }
+    }
+    Ok(())
+}
+
+/// The directory is gone, and can't be made anew yet: the lines wait, one complaint says for what.
+fn removed_parent(program: &Path) -> Outcome {
+    let at = directory()?;
+    let (p, d) = (at.path().join("p"), at.path().join("p/d"));
+    fs::create_dir(&p)?;
+    let mut log = Logger::start(program, at.path(), &["r1", "n100000", "s4096", "./p/d"])?;
+    begin(&mut log, &d, b"before\n")?;
+    fs::remove_dir_all(&p)?;
+    // So much that it is read in many pieces, each a chance to complain again.
+    let lines = numbered(30_000);
+    log.input.write_all(&lines)?;
+    log.complains("./p/d was removed, making it anew: No such file or directory; its lines wait")?;
+    fs::create_dir(&p)?;
+    let complaints = log.end_and_tell()?;
+    same(&logged(&d)?, &[b"before\n".as_slice(), &lines].concat())?;
+    let wanted = "s6-log: warning: ./p/d was removed: it is made anew, and gets what was in current\n";
+    if complaints == wanted { Ok(()) } else { Err(complaints.into()) }
+}
+
+/// A processor that removes what it shall archive, or the directory, doesn't stop the logger.
+fn removing_processor(program: &Path) -> Outcome {
+    let lines = numbered(1000);
+    for (processor, complaint) in [
+        ("rm previous processed", "unable to open processed"),
+        ("test -e ../gone || { : >../gone; rm -r ../d; exit 1; }; exec cat", "previous in ./d was removed"),
+    ] {
+        let at = directory()?;
+        let mut log =
+            Logger::start(program, at.path(), &["r1", "n1000", "s4096", &format!("?{processor}"), "./d"])?;
+        log.input.write_all(&lines)?;
+        log.complains(complaint)?;
+        log.end()?;
+        // The last lines are there at least.
+        let all = logged(&at.path().join("d"))?;
+        if !lines.ends_with(&all) || !all.ends_with(b"\n") {
+            return Err(format!("{processor}: {} bytes left", all.len()).into());
+        }
+    }
+    Ok(())
 }
 
 /// What was in the files when the logger was killed is there once after the next one's start.
@@ -320,6 +400,37 @@ fn hanging_processor(program: &Path) -> Outcome {
     fs::write(at.path().join("go"), "\n")?;
     log.end()?;
     same(&logged(&at.path().join("d"))?, &lines)
+}
+
+/// A status file that can't be written is told of once, and again after it could be.
+fn failing_status(program: &Path) -> Outcome {
+    let at = directory()?;
+    let p = at.path().join("p");
+    // Files are written in their order, then the complaints, then the alert of the next line.
+    let mut log = Logger::start(program, at.path(), &["=p/status", "^0", "=tried", "2"])?;
+    let mut counts = Vec::new();
+    for is_there in [false, false, true, false, false] {
+        if is_there {
+            fs::create_dir(&p)?;
+        } else if p.exists() {
+            fs::remove_dir_all(&p)?;
+        }
+        let mut said = String::new();
+        for line in ["one\n", "two\n"] {
+            log.input.write_all(line.as_bytes())?;
+            while fs::read(at.path().join("tried")).unwrap_or_default() != line.as_bytes() {
+                std::thread::yield_now();
+            }
+        }
+        while log.complaints.read_line(&mut said)? > 0 && !said.ends_with("alert: two\n") {}
+        counts.push(said.matches("unable to write p/status: No such file or directory\n").count());
+    }
+    let rest = log.end_and_tell()?;
+    if counts == [1, 0, 0, 1, 0] && rest.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{counts:?} {rest}").into())
+    }
 }
 
 fn long_lines(program: &Path) -> Outcome {

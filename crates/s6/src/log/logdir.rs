@@ -11,6 +11,9 @@
 //!
 //! At any moment the files say how far a rotation has got, so that whoever opens the directory after a crash
 //! loses nothing and keeps nothing twice.
+//!
+//! Somebody may remove `current`, or all of the directory, under a running logger.  Writing goes on into the removed
+//! file; the next rotation, or the end, notices, makes anew what is missing, and copies what the open file has.
 
 use super::archive;
 use super::script::{DirSpec, Processor};
@@ -21,7 +24,7 @@ use rustix::process::Pid;
 use std::os::fd::{AsFd, OwnedFd};
 use sys::process::Ended;
 use sys::spawn::{Spawn, Strings, spawn};
-use tool::{Fatal, OrUnable, diag};
+use tool::{Fatal, diag};
 use wire::tai::Tai64n;
 
 /// What a processor needs to be started.
@@ -49,7 +52,7 @@ enum Step {
 pub(crate) struct LogDir {
     spec: DirSpec,
     dir: OwnedFd,
-    _lock: OwnedFd,
+    lock: OwnedFd,
     current: OwnedFd,
     size: u64,
     /// Permissions of files, without the mark of being finished.
@@ -146,29 +149,16 @@ fn later(when: Tai64n) -> Tai64n {
 impl LogDir {
     /// Opens a log directory, made if it doesn't exist, and brings order into what a crash left.
     pub(crate) fn open(spec: DirSpec) -> Result<Self, Fatal> {
-        let path = diag::show(&spec.path);
-        match rustix::fs::mkdir(spec.path.as_slice(), Mode::from_raw_mode(0o2700)) {
-            Err(Errno::EXIST) => {}
-            made => made.or_unable(|| format!("make directory {path}"))?,
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::open(spec.path.as_slice(), flags, Mode::empty())
-            .or_unable(|| format!("open directory {path}"))?;
-        let lock =
-            open(&dir, "lock", OFlags::WRONLY | OFlags::CREATE).or_unable(|| format!("open {path}/lock"))?;
-        rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|e| if matches!(e, Errno::ACCESS | Errno::AGAIN) { Errno::BUSY } else { e })
-            .or_unable(|| format!("lock {path}/lock"))?;
         let umask = rustix::process::umask(Mode::empty());
         rustix::process::umask(umask);
         let mode = Mode::from_raw_mode(0o666) & !umask;
-        let (current, size) =
-            recover(&dir, mode).map_err(|(what, e)| Fatal::unable(&format!("{what} in {path}"), e))?;
+        let Entered { dir, lock, current, size } =
+            enter(&spec.path, mode).map_err(|(what, e)| Fatal::unable(&what, e))?;
         let rotate_at = spec.period.map(|p| clock::now() + p);
         let mut opened = Self {
             spec,
             dir,
-            _lock: lock,
+            lock,
             current,
             size,
             mode,
@@ -241,7 +231,15 @@ impl LogDir {
     fn fail(&mut self, what: &'static str, e: Errno) {
         if !self.complained {
             let path = diag::show(&self.spec.path);
-            self.complaints.push(format!("unable to {what} in {path}: {}", sys::strerror(e)));
+            let e = sys::strerror(e);
+            self.complaints.push(if what == RESTORE {
+                let uid = rustix::process::geteuid().as_raw();
+                format!(
+                    "{path} was removed, making it anew: {e}; its lines wait until there is one for uid {uid}"
+                )
+            } else {
+                format!("unable to {what} in {path}: {e}")
+            });
         }
         self.complained = true;
         self.retry_at = Some(clock::now() + self.spec.cooldown);
@@ -298,18 +296,32 @@ impl LogDir {
         match step {
             Step::SetAside => {
                 rustix::fs::fsync(&self.current).map_err(|e| ("sync current", e))?;
-                rustix::fs::renameat(dir, "current", dir, "previous").map_err(|e| ("rename current", e))?;
+                match rustix::fs::renameat(dir, "current", dir, "previous") {
+                    Err(Errno::NOENT) => {
+                        self.restore()?;
+                        return Ok(Some(Step::SetAside));
+                    }
+                    renamed => renamed.map_err(|e| ("rename current", e))?,
+                }
                 Ok(Some(Step::Renew))
             }
             Step::Renew => {
-                self.current = open_current(dir, self.mode).map_err(|e| ("open current", e))?;
+                self.current = match open_current(dir, self.mode) {
+                    Err(Errno::NOENT) => {
+                        self.restore()?;
+                        return Ok(Some(Step::SetAside));
+                    }
+                    opened => opened.map_err(|e| ("open current", e))?,
+                };
                 self.size = 0;
                 Ok(Some(Step::Close))
             }
             Step::Close => {
                 let finished = self.mode | Mode::XUSR;
-                rustix::fs::chmodat(dir, "previous", finished, AtFlags::empty())
-                    .map_err(|e| ("change mode of previous", e))?;
+                match rustix::fs::chmodat(dir, "previous", finished, AtFlags::empty()) {
+                    Err(Errno::NOENT) => return Ok(self.without_previous()),
+                    changed => changed.map_err(|e| ("change mode of previous", e))?,
+                }
                 Ok(Some(if self.spec.processor.is_some() { Step::Process } else { Step::Archive }))
             }
             Step::Archive => {
@@ -317,7 +329,13 @@ impl LogDir {
                 Ok(None)
             }
             Step::Process => {
-                self.processor = self.start_processor(launcher).map_err(|e| ("start the processor", e))?;
+                let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+                let previous = match rustix::fs::openat(dir, "previous", flags, Mode::empty()) {
+                    Err(Errno::NOENT) => return Ok(self.without_previous()),
+                    opened => opened.map_err(|e| ("open previous", e))?,
+                };
+                let started = self.start_processor(&previous, launcher);
+                self.processor = started.map_err(|e| ("start the processor", e))?;
                 Ok(Some(if self.processor.is_some() { Step::AwaitProcessor } else { Step::Archive }))
             }
             Step::AwaitProcessor => Ok(Some(step)),
@@ -328,7 +346,48 @@ impl LogDir {
         }
     }
 
-    fn start_processor(&self, launcher: &Launcher) -> Result<Option<Pid>, Errno> {
+    /// Somebody has removed what was to be archived; there is nothing left to do for it.
+    fn without_previous(&mut self) -> Option<Step> {
+        self.complaints.push(format!("previous in {} was removed", diag::show(&self.spec.path)));
+        None
+    }
+
+    /// Makes `current` anew, which isn't there, and the directory, if that is gone too; copies to it what was written
+    /// to the removed file.
+    fn restore(&mut self) -> Doing<()> {
+        let path = diag::show(&self.spec.path);
+        let with_links = rustix::fs::fstat(&self.current).map_err(|e| (RESTORE, e))?.st_nlink;
+        let (current, entered) = match open_current(&self.dir, self.mode) {
+            // Nothing can be made in a directory that was removed.
+            Err(Errno::NOENT) => {
+                let entered = enter(&self.spec.path, self.mode).map_err(|(_, e)| (RESTORE, e))?;
+                (entered.current, Some((entered.dir, entered.lock)))
+            }
+            opened => (opened.map_err(|e| ("open current", e))?, None),
+        };
+        let before = rustix::fs::fstat(&current).map_err(|e| ("stat current", e))?.st_size;
+        let before = u64::try_from(before).unwrap_or(0);
+        let mut copied = 0;
+        if with_links == 0 {
+            copied = append(&self.current, &current).map_err(|e| {
+                // The next try begins again.
+                let _ = rustix::fs::ftruncate(&current, before);
+                ("copy to current", e)
+            })?;
+        }
+        self.complaints.push(match (&entered, with_links) {
+            (Some(_), _) => format!("{path} was removed: it is made anew, and gets what was in current"),
+            (None, 0) => format!("current in {path} was removed: it is made anew, with what was in it"),
+            (None, _) => format!("current in {path} was moved away: a new one is begun"),
+        });
+        (self.current, self.size) = (current, before + copied);
+        if let Some((dir, lock)) = entered {
+            (self.dir, self.lock) = (dir, lock);
+        }
+        Ok(())
+    }
+
+    fn start_processor(&self, previous: &OwnedFd, launcher: &Launcher) -> Result<Option<Pid>, Errno> {
         let (file, option, text) = match &self.spec.processor {
             None => return Ok(None),
             Some(Processor::Shell(text)) => (&b"/bin/sh"[..], "-c", text),
@@ -336,8 +395,6 @@ impl LogDir {
         };
         let argv = Strings::new(&[file, option.as_bytes(), text])?;
         let fresh = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-        let previous =
-            rustix::fs::openat(&self.dir, "previous", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let state = open(&self.dir, "state", OFlags::RDONLY | OFlags::CREATE)?;
         let processed = open(&self.dir, "processed", fresh)?;
         let newstate = open(&self.dir, "newstate", fresh)?;
@@ -358,9 +415,15 @@ impl LogDir {
     }
 
     /// The processor has left its output: `processed` becomes valid at the moment when it is marked as finished.
-    fn take_processed(&self) -> Doing<()> {
+    fn take_processed(&mut self) -> Doing<()> {
         let dir = &self.dir;
-        let processed = open(dir, "processed", OFlags::RDONLY).map_err(|e| ("open processed", e))?;
+        let processed = open(dir, "processed", OFlags::RDONLY).map_err(|e| {
+            if e == Errno::NOENT {
+                // Somebody has removed it: once more.
+                self.step = Some(Step::Process);
+            }
+            ("open processed", e)
+        })?;
         rustix::fs::fsync(&processed).map_err(|e| ("sync processed", e))?;
         match open(dir, "newstate", OFlags::RDONLY) {
             Err(Errno::NOENT) => {} // renamed already, at the first try
@@ -426,21 +489,82 @@ impl LogDir {
     }
 
     /// Finishes `current` at the end; while a rotation is incomplete it stays unmarked, and the next logger mends
-    /// the directory.
-    pub(crate) fn finish(self) -> Result<(), String> {
-        if self.step.is_some() {
-            return Ok(());
+    /// the directory.  Gives what there is to complain of.
+    pub(crate) fn finish(mut self) -> Vec<String> {
+        if self.step.is_none()
+            && let Err((what, e)) = self.try_finish()
+        {
+            let (path, e) = (diag::show(&self.spec.path), sys::strerror(e));
+            let size = self.size;
+            self.complaints.push(if what == RESTORE {
+                format!("{path} was removed, making it anew: {e}; the {size} bytes of current are lost")
+            } else {
+                format!("unable to {what} in {path}: {e}")
+            });
         }
-        let done = rustix::fs::fsync(&self.current)
-            .and_then(|()| rustix::fs::fchmod(&self.current, self.mode | Mode::XUSR));
-        done.map_err(|e| {
-            format!("unable to finish current in {}: {}", diag::show(&self.spec.path), sys::strerror(e))
-        })
+        self.complaints
+    }
+
+    fn try_finish(&mut self) -> Doing<()> {
+        if rustix::fs::fstat(&self.current).is_ok_and(|st| st.st_nlink == 0) {
+            self.restore()?;
+        }
+        rustix::fs::fsync(&self.current).map_err(|e| ("sync current", e))?;
+        rustix::fs::fchmod(&self.current, self.mode | Mode::XUSR).map_err(|e| ("change mode of current", e))
+    }
+}
+
+/// What [`LogDir::restore`] does.
+const RESTORE: &str = "restore";
+
+/// A log directory that was opened.
+struct Entered {
+    dir: OwnedFd,
+    lock: OwnedFd,
+    current: OwnedFd,
+    size: u64,
+}
+
+/// Opens a log directory, made if it doesn't exist.
+fn enter(path: &[u8], mode: Mode) -> Result<Entered, (String, Errno)> {
+    let shown = diag::show(path);
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o2700)) {
+        Err(Errno::EXIST) => {}
+        made => made.map_err(|e| (format!("make directory {shown}"), e))?,
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir =
+        rustix::fs::open(path, flags, Mode::empty()).map_err(|e| (format!("open directory {shown}"), e))?;
+    let lock =
+        open(&dir, "lock", OFlags::WRONLY | OFlags::CREATE).map_err(|e| (format!("open {shown}/lock"), e))?;
+    rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|e| {
+        let e = if matches!(e, Errno::ACCESS | Errno::AGAIN) { Errno::BUSY } else { e };
+        (format!("lock {shown}/lock"), e)
+    })?;
+    let (current, size) = recover(&dir, mode).map_err(|(what, e)| (format!("{what} in {shown}"), e))?;
+    Ok(Entered { dir, lock, current, size })
+}
+
+/// Appends all that is in a file to another one; gives how much that was.
+fn append(from: &OwnedFd, to: &OwnedFd) -> Result<u64, Errno> {
+    let mut buf = vec![0; 64 * 1024];
+    let mut copied = 0;
+    loop {
+        let n = rustix::io::retry_on_intr(|| rustix::io::pread(from, &mut buf, copied))?;
+        let mut rest = buf.get(..n).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(copied);
+        }
+        while !rest.is_empty() {
+            let n = rustix::io::retry_on_intr(|| rustix::io::write(to, rest))?;
+            rest = rest.get(n..).unwrap_or_default();
+        }
+        copied += n as u64;
     }
 }
 
 fn open_current(dir: &OwnedFd, mode: Mode) -> Result<OwnedFd, Errno> {
-    let current = open(dir, "current", OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND)?;
+    let current = open(dir, "current", OFlags::RDWR | OFlags::CREATE | OFlags::APPEND)?;
     rustix::fs::fcntl_setfl(&current, OFlags::APPEND)?;
     rustix::fs::fchmod(&current, mode)?;
     Ok(current)

@@ -187,10 +187,9 @@ impl Logger {
             self.dirs.iter_mut().for_each(|d| d.wake(now, &self.launcher));
         }
         for dir in self.dirs {
-            if let Err(complaint) = dir.finish()
-                && self.verbosity > 0
-            {
-                call.warn(&complaint);
+            let complaints = dir.finish();
+            if self.verbosity > 0 {
+                complaints.iter().for_each(|c| call.warn(c));
             }
         }
         Ok(Next::SUCCESS)
