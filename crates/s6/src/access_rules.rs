@@ -166,7 +166,8 @@ fn ip_keys(ip: IpAddr) -> impl Iterator<Item = String> {
             }
             IpAddr::V6(ip) => {
                 let mask = u128::MAX.checked_shl(lost).unwrap_or(0);
-                format!("ip6/{}_{length}", Ipv6Addr::from_bits(ip.to_bits() & mask))
+                let network = Ipv6Addr::from_bits(ip.to_bits() & mask);
+                format!("ip6/{}_{length}", wire::ip::text(network.into()))
             }
         }
     })
@@ -410,6 +411,8 @@ mod tests {
             "ip6/2001:db8::1006_128 ip6/2001:db8::1006_127 ip6/2001:db8::1004_126"
         );
         assert_eq!(keys[128], "ip6/::_0");
+        let keys: Vec<_> = ip_keys("::ffff:10.0.0.1".parse().unwrap()).collect();
+        assert_eq!((keys[0].as_str(), keys[32].as_str()), ("ip6/::ffff:a00:1_128", "ip6/::ffff:0:0_96"));
     }
 
     #[test]

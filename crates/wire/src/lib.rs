@@ -11,6 +11,7 @@ pub mod fifodir;
 pub mod fstab;
 pub mod ftrigr;
 pub mod host_memo;
+pub mod ip;
 pub mod netstring;
 pub mod proc_stat;
 pub mod quoting;

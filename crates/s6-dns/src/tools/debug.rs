@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::message::Question;
 use crate::name::Name;
 use crate::query::{Ask, Query};
-use crate::record::{address_text, type_from_text};
+use crate::record::type_from_text;
 use std::net::IpAddr;
 use tool::{Call, Fatal, Opt, Options, Out, Outcome, diag};
 
@@ -69,7 +69,7 @@ fn show(text: &[u8], to_stdout: bool) -> Result<(), Fatal> {
 
 /// A paragraph about a stage.
 fn describe(stage: &Stage<'_>) -> Vec<u8> {
-    let whom = |ask: &Ask| format!("{} by {:?}", address_text(ask.server), ask.transport);
+    let whom = |ask: &Ask| format!("{} by {:?}", wire::ip::text(ask.server), ask.transport);
     let (head, message) = match stage {
         Stage::Asking(ask) => (format!("asking {}:\n", whom(ask)), Some(ask.message.as_slice())),
         Stage::Asked(ask, patience) => {

@@ -78,7 +78,7 @@ fn addresses(call: &mut Call, families: Families) -> Outcome {
     let resolver = Resolver::new(&call.env, use_hosts(&options))?;
     let found = resolver.addresses(&name, families, options.has('q'), deadline);
     let found = found.map_err(|failure| failure.fatal(&resolve(&name)))?;
-    print(found.into_iter().map(|ip| crate::record::address_text(ip).into_bytes()).collect(), &options)
+    print(found.into_iter().map(|ip| wire::ip::text(ip).into_bytes()).collect(), &options)
 }
 
 /// The whole of a tool that looks up records of a type; its operand is the name.

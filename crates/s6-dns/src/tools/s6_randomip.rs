@@ -1,7 +1,6 @@
 //! `s6-randomip`: prints random addresses.
 
 use crate::random;
-use crate::record::address_text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
 
@@ -38,7 +37,7 @@ fn main(call: &mut Call) -> Outcome {
             } else {
                 Ipv4Addr::new(a, b, c, d).into()
             };
-            out.line(address_text(ip).as_bytes())?;
+            out.line(wire::ip::text(ip).as_bytes())?;
         }
     }
 }

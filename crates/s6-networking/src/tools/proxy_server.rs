@@ -96,7 +96,7 @@ fn describe(header: &Header, prefix: &str, env: &mut Env) {
         Some(Ends::Tcp { remote, local }) => {
             env.set(b"PROTO", b"TCP");
             for (side, address) in [("REMOTE", remote), ("LOCAL", local)] {
-                env.set(format!("TCP{side}IP").as_bytes(), address.ip().to_string().as_bytes());
+                env.set(format!("TCP{side}IP").as_bytes(), wire::ip::text(address.ip()).as_bytes());
                 env.set(format!("TCP{side}PORT").as_bytes(), address.port().to_string().as_bytes());
             }
         }

@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
         Ok(Answer::Refusal(refusal)) => Err(Fatal::new(1, format!("the server says: {refusal}"))),
         Err(e) => {
             let code = if e == Errno::TIMEDOUT { 99 } else { 111 };
-            Err(Fatal::unable(&format!("ask {}", remote.ip()), e).with_code(code))
+            Err(Fatal::unable(&format!("ask {}", wire::ip::text(remote.ip())), e).with_code(code))
         }
     }
 }

@@ -76,7 +76,11 @@ fn main(call: &mut Call) -> Outcome {
                 break;
             }
             Err(e) if is_last && verbosity >= 1 => {
-                call.warn(&format!("unable to connect to {ip} port {port}: {}", sys::strerror(e)));
+                call.warn(&format!(
+                    "unable to connect to {} port {port}: {}",
+                    wire::ip::text(ip),
+                    sys::strerror(e)
+                ));
             }
             Err(_) => {}
         }
@@ -90,12 +94,12 @@ fn main(call: &mut Call) -> Outcome {
     let local = local_address(&socket).or_unable(|| "look up the local address")?;
     let remote = remote_address(&socket).or_unable(|| "look up the remote address")?;
     if verbosity >= 2 {
-        call.info(&format!("connected to {} port {}", remote.ip(), remote.port()));
+        call.info(&format!("connected to {} port {}", wire::ip::text(remote.ip()), remote.port()));
     }
     let mut env = call.take_env();
     env.set(b"PROTO", b"TCP");
     for (side, address) in [("REMOTE", remote), ("LOCAL", local)] {
-        env.set(format!("TCP{side}IP").as_bytes(), address.ip().to_string().as_bytes());
+        env.set(format!("TCP{side}IP").as_bytes(), wire::ip::text(address.ip()).as_bytes());
         env.set(format!("TCP{side}PORT").as_bytes(), address.port().to_string().as_bytes());
     }
     let given = options.get('l').map(<[u8]>::to_vec);

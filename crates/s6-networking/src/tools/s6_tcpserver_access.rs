@@ -13,6 +13,7 @@ use s6_dns::resolver::{Families, Resolver};
 use std::net::{IpAddr, SocketAddr};
 use tool::clock::{self, Moment};
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
+use wire::ip;
 
 pub static TOOL: Tool = Tool {
     name: "s6-tcpserver-access",
@@ -77,19 +78,19 @@ fn main(call: &mut Call) -> Outcome {
     match check.run(&options) {
         Ok(Some(admitted)) => {
             if verbosity >= 1 {
-                call.info(&format!("allow pid {} ip {}", pid(), remote.ip()));
+                call.info(&format!("allow pid {} ip {}", pid(), ip::text(remote.ip())));
             }
             admit(call, &protocol, admitted)
         }
         Ok(None) => {
             if verbosity >= 2 {
-                call.info(&format!("deny pid {} ip {}", pid(), remote.ip()));
+                call.info(&format!("deny pid {} ip {}", pid(), ip::text(remote.ip())));
             }
             Ok(Next::Exit(1))
         }
         Err(fatal) => {
             if verbosity >= 2 {
-                call.info(&format!("deny pid {} ip {}", pid(), remote.ip()));
+                call.info(&format!("deny pid {} ip {}", pid(), ip::text(remote.ip())));
             }
             Err(fatal)
         }
@@ -288,7 +289,7 @@ impl Check<'_> {
         for (slot, ip) in names.iter_mut().zip(ips) {
             match hosts.names(ip) {
                 Ok(found) => *slot = found.into_iter().next(),
-                Err(failure) => self.unresolved(failure, &format!("{ip} in the hosts file"))?,
+                Err(failure) => self.unresolved(failure, &format!("{} in the hosts file", ip::text(ip)))?,
             }
         }
         Ok(names)

@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use tool::{Call, Env, Fatal, Opt, OrUnable, Outcome, Role, Tool};
+use wire::ip;
 
 pub static TOOL: Tool = Tool {
     name: "s6-tcpserverd",
@@ -42,7 +43,7 @@ fn main(call: &mut Call) -> Outcome {
         done => done.or_unable(|| "look up the address of standard input")?,
     };
     if verbosity >= 2 {
-        call.info(&format!("bound to ip {} port {}", local.ip(), local.port()));
+        call.info(&format!("bound to ip {} port {}", ip::text(local.ip()), local.port()));
     }
     let notification = options.has('1').then(|| format!("{}\n", local.port()).into_bytes());
     super_server::serve(call, Tcp { local }, Settings { argv, verbosity, most, most_of_one, notification })
@@ -57,7 +58,7 @@ struct Client(SocketAddr);
 
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ip {} port {}", self.0.ip(), self.0.port())
+        write!(f, "ip {} port {}", ip::text(self.0.ip()), self.0.port())
     }
 }
 
@@ -66,7 +67,7 @@ struct Address(IpAddr);
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ip {}", self.0)
+        write!(f, "ip {}", ip::text(self.0))
     }
 }
 
@@ -86,7 +87,7 @@ impl Protocol for Tcp {
     fn describe(&self, client: &Client, number: usize, env: &mut Env) {
         env.set(b"PROTO", b"TCP");
         for (side, address) in [("LOCAL", self.local), ("REMOTE", client.0)] {
-            env.set(format!("TCP{side}IP").as_bytes(), address.ip().to_string().as_bytes());
+            env.set(format!("TCP{side}IP").as_bytes(), ip::text(address.ip()).as_bytes());
             env.set(format!("TCP{side}PORT").as_bytes(), address.port().to_string().as_bytes());
         }
         env.set(b"TCPCONNNUM", number.to_string().as_bytes());
