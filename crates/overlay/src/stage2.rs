@@ -107,6 +107,7 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
         live: LIVE.as_bytes().to_vec(),
         prefix: Vec::new(),
         timeout: None,
+        block: false,
     };
     let live = match init::init(&options, Some(interrupt)) {
         Err(_) if is_interrupted(interrupt) => return Ok(false),

@@ -1,10 +1,10 @@
 //! Making the live state from a compiled database: everything down, the longruns supervised.
 
 use crate::folder::{Kind, create, entries, open_directory, with_umask};
-use crate::live::{Live, Lock, load};
+use crate::live::{Live, Lock, load, take_lock};
 use crate::tree;
-use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{AtFlags, CWD, Mode};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode};
 use rustix::io::Errno;
 use s6::clock::{self, Moment};
 use s6::control::{self, SVSCAN, Undelivered};
@@ -24,6 +24,8 @@ pub struct Options {
     pub prefix: Vec<u8>,
     /// When to give up waiting for the supervisors, in milliseconds from now.
     pub timeout: Option<u32>,
+    /// Wait while another process makes a live state on the same scan directory, instead of failing.
+    pub block: bool,
 }
 
 /// How it went.
@@ -42,15 +44,19 @@ pub(crate) const PURPOSES: [&str; 2] = ["s6-rc-init", "s6-rc-update"];
 
 /// Makes the live state, and waits until all longruns are supervised.  `interrupt`: give up when this can be read.
 ///
+/// From its first moment on the live state is locked, so others see it when it is whole.
+///
 /// # Errors
 /// Code 100 if no host runs on the scan directory, 102 if there is a live state already for something else, 4 if the
 /// database is damaged, 111 for everything else.
 pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Initialized, Fatal> {
     let deadline = options.timeout.map(|ms| clock::now() + std::time::Duration::from_millis(ms.into()));
     check_scandir(&options.scandir)?;
+    let _turn = take_turn(&options.scandir, options.block)?;
     let (parent, name) = split(&options.live);
     let parent_fd = open_directory(CWD, parent).or_unable(|| format!("open {}", show(parent)))?;
     let mut stale = None;
+    let mut is_there = true;
     match rustix::fs::readlinkat(&parent_fd, name, Vec::new()) {
         Ok(target) => {
             let existing = join(parent, target.as_bytes());
@@ -60,6 +66,7 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
             stale = Some(target.into_bytes()).filter(|t| is_live_name(t, name));
         }
         Err(Errno::NOENT) => {
+            is_there = false;
             for entry in entries(parent_fd.as_fd()).or_unable(|| format!("read {}", show(parent)))? {
                 let existing = join(parent, &entry.name);
                 if entry.kind == Kind::Directory
@@ -90,23 +97,46 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
     let state = vec![0; database.len()];
     let directory = with_umask(|| make(options, PURPOSES[0], &state))?;
     let path = join(parent, &directory);
-    let done = with_umask(|| fill(options, &path, &longruns)).and_then(|()| {
-        link(parent_fd.as_fd(), &directory, name).or_unable(|| format!("symlink {}", show(&options.live)))?;
+    let done = take_lock(&join(&path, b"lock"), Lock::Exclusive, false).and_then(|lock| {
+        with_umask(|| fill(options, &path, &longruns))?;
+        // Where there was nothing, something that is there now is another's.
+        let linked = match is_there {
+            true => link(parent_fd.as_fd(), &directory, name),
+            false => rustix::fs::symlinkat(directory.as_slice(), &parent_fd, name),
+        };
+        linked.or_unable(|| format!("symlink {}", show(&options.live)))?;
         supervise(&options.scandir, &path, &options.prefix, &longruns, deadline, interrupt).inspect_err(
             |_| {
                 let _ = rustix::fs::unlinkat(&parent_fd, name, AtFlags::empty());
             },
-        )
+        )?;
+        Ok(lock)
     });
-    if let Err(fatal) = done {
+    let lock = done.inspect_err(|_| {
         unlink_all(&options.scandir, &path, &options.prefix, &longruns);
         let _ = tree::remove(parent_fd.as_fd(), &directory);
-        return Err(fatal);
-    }
+    })?;
     if let Some(old) = stale {
         let _ = tree::remove(parent_fd.as_fd(), &old);
     }
-    Live::open(&options.live, Lock::Exclusive, true).map(Initialized::New)
+    Live::open_locked(&options.live, lock).map(Initialized::New)
+}
+
+/// Keeps other calls on this scan directory out, until the descriptor is closed.
+fn take_turn(scandir: &[u8], block: bool) -> Result<OwnedFd, Fatal> {
+    let path = join(scandir, SVSCAN);
+    let unable = || format!("take lock {}", show(&path));
+    let fd = open_directory(CWD, &path).or_unable(unable)?;
+    let operation =
+        if block { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
+    match rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, operation)) {
+        Ok(()) => Ok(fd),
+        Err(Errno::WOULDBLOCK) => Err(Fatal::new(
+            111,
+            format!("another process is making a live state on {} (-b waits for it)", show(scandir)),
+        )),
+        Err(e) => Err(Fatal::unable(&unable(), e)),
+    }
 }
 
 fn check_scandir(scandir: &[u8]) -> Result<(), Fatal> {

@@ -109,6 +109,18 @@ impl Live {
                 break locked;
             }
         };
+        Self::read(path, lock, locked)
+    }
+
+    /// Opens the live state in `path`, whose lock the caller has alone.
+    ///
+    /// # Errors
+    /// As of [`Live::open`].
+    pub(crate) fn open_locked(path: &[u8], locked: Option<OwnedFd>) -> Result<Self, Fatal> {
+        Self::read(path, Lock::Exclusive, locked)
+    }
+
+    fn read(path: &[u8], lock: Lock, locked: Option<OwnedFd>) -> Result<Self, Fatal> {
         let database = load(&join(path, b"compiled"))?;
         let state_path = join(path, b"state");
         let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };

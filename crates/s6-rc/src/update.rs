@@ -123,6 +123,7 @@ impl<'a> Switch<'a> {
             live: options.live.clone(),
             prefix,
             timeout: None,
+            block: false,
         };
         let old_database = live.database_handle();
         Ok(Self { made, old: &options.live, old_database, new, keep: &transitions.keep, mapping })

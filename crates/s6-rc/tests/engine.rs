@@ -55,6 +55,7 @@ impl Machine {
             live: self.bytes("live"),
             prefix: Vec::new(),
             timeout: None,
+            block: false,
         }
     }
 

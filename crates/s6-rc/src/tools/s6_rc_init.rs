@@ -16,8 +16,8 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('d', "resolve the links in the path of the database").long("dereference"),
         Opt::flag('\u{1}', "keep the path of the database as it is (the default)").long("no-dereference"),
-        Opt::flag('b', "wait for writers; a database never changes, so nobody waits").long("block"),
-        Opt::flag('\u{2}', "don't wait for writers (the default)").long("no-block"),
+        Opt::flag('b', "wait while another s6-rc-init is at work on scandir").long("block"),
+        Opt::flag('\u{2}', "fail then (the default)").long("no-block"),
         Opt::value('c', "bootdb", "the compiled database").long("bootdb"),
         Opt::value('l', "live", "the live directory to make").long("livedir"),
         Opt::value('p', "prefix", "what stands before the services' names in the scan directory")
@@ -47,7 +47,8 @@ fn main(call: &mut Call) -> Outcome {
     if prefix.contains(&b'/') || prefix.contains(&b'\n') {
         return Err(Fatal::user("prefix cannot contain a / or a newline"));
     }
-    match init(&Options { scandir, compiled, live, prefix, timeout }, None)? {
+    let block = options.last_of("b\u{2}") == Some('b');
+    match init(&Options { scandir, compiled, live, prefix, timeout, block }, None)? {
         Initialized::New(_) => {}
         Initialized::Running(path) => call.info(&format!("already running on {}", show(&path))),
         Initialized::Recovered(path) => {
