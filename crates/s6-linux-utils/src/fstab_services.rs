@@ -1,5 +1,6 @@
 //! Services that mount what an fstab lists: what fstab2s6rc writes, as values.
 
+use crate::mounting::passed_on;
 use tool::{diag::show, quote};
 use wire::fstab::Entry;
 
@@ -26,20 +27,6 @@ pub(crate) struct Service {
     pub(crate) flag: Option<&'static str>,
     pub(crate) dependencies: Vec<Vec<u8>>,
 }
-
-/// Options of fstab(5) that are for mount(8) or the boot, not for the file system.
-const NOT_PASSED_ON: &[&[u8]] = &[
-    b"_netdev",
-    b"auto",
-    b"defaults",
-    b"group",
-    b"noauto",
-    b"nofail",
-    b"nouser",
-    b"owner",
-    b"user",
-    b"users",
-];
 
 /// How a device is named.
 enum Device<'a> {
@@ -151,8 +138,7 @@ fn nearest<'a>(entries: &[&'a Entry], path: &[u8], or_is: bool) -> Option<&'a En
 
 /// The script that mounts or turns on.
 fn up(entry: &Entry, choices: Choices) -> Vec<u8> {
-    let options: Vec<&[u8]> = entry.options.split(|b| *b == b',').filter(|o| is_passed_on(o)).collect();
-    let mut options = match options.join(&b','.to_owned()) {
+    let mut options = match passed_on(&entry.options) {
         none if none.is_empty() => Vec::new(),
         list => [b" -o ", quote(&list).as_slice()].concat(),
     };
@@ -176,15 +162,6 @@ fn up(entry: &Entry, choices: Choices) -> Vec<u8> {
         script.extend([b" ", quote(&entry.dir).as_slice()].concat());
     }
     if entry.has(b"nofail") { whatever(&script) } else { [script.as_slice(), b"\n"].concat() }
-}
-
-fn is_passed_on(option: &[u8]) -> bool {
-    let word = option.split(|b| *b == b'=').next().unwrap_or_default();
-    !option.is_empty()
-        && word != b"comment"
-        && !option.starts_with(b"x-")
-        && !option.starts_with(b"X-")
-        && !NOT_PASSED_ON.contains(&option)
 }
 
 /// The script that unmounts or turns off.  It never fails: a service that can't be stopped would hold up a shutdown.

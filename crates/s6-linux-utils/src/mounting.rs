@@ -1,29 +1,77 @@
 //! Mount options: words to flags, and the call that they need.
 
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount, mount_bind, mount_move, mount_remount};
+use rustix::mount::{MountFlags, MountPropagationFlags as Propagation, mount};
 
-/// What kind of mount it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Kind {
-    #[default]
-    New,
-    Remount,
-    Bind,
-    Move,
-}
+/// Flags of mount(2) that aren't options of a mount, so rustix has functions in their place.
+const REMOUNT: u32 = 32;
+const MOVE: u32 = 8192;
+
+const PROPAGATION: u32 = Propagation::SHARED.bits()
+    | Propagation::PRIVATE.bits()
+    | Propagation::DOWNSTREAM.bits()
+    | Propagation::UNBINDABLE.bits();
+
+/// What `defaults` takes back.
+const NOT_DEFAULT: u32 = MountFlags::RDONLY.bits()
+    | MountFlags::NOSUID.bits()
+    | MountFlags::NODEV.bits()
+    | MountFlags::NOEXEC.bits()
+    | MountFlags::SYNCHRONOUS.bits();
+
+/// A word, the flags that it clears, and those that it sets then.
+const WORDS: &[(&str, u32, u32)] = &[
+    ("async", MountFlags::SYNCHRONOUS.bits(), 0),
+    ("atime", MountFlags::NOATIME.bits(), 0),
+    ("bind", 0, MountFlags::BIND.bits()),
+    ("defaults", NOT_DEFAULT, 0),
+    ("dev", MountFlags::NODEV.bits(), 0),
+    ("diratime", MountFlags::NODIRATIME.bits(), 0),
+    ("dirsync", 0, MountFlags::DIRSYNC.bits()),
+    ("exec", MountFlags::NOEXEC.bits(), 0),
+    ("lazytime", 0, MountFlags::LAZYTIME.bits()),
+    ("loud", MountFlags::SILENT.bits(), 0),
+    ("mandlock", 0, MountFlags::PERMIT_MANDATORY_FILE_LOCKING.bits()),
+    ("move", 0, MOVE),
+    ("noatime", 0, MountFlags::NOATIME.bits()),
+    ("nobind", MountFlags::BIND.bits(), 0),
+    ("nodev", 0, MountFlags::NODEV.bits()),
+    ("nodiratime", 0, MountFlags::NODIRATIME.bits()),
+    ("nodirsync", MountFlags::DIRSYNC.bits(), 0),
+    ("noexec", 0, MountFlags::NOEXEC.bits()),
+    ("nolazytime", MountFlags::LAZYTIME.bits(), 0),
+    ("nomandlock", MountFlags::PERMIT_MANDATORY_FILE_LOCKING.bits(), 0),
+    ("nomove", MOVE, 0),
+    ("norelatime", MountFlags::RELATIME.bits(), 0),
+    ("nostrictatime", MountFlags::STRICTATIME.bits(), 0),
+    ("nosuid", 0, MountFlags::NOSUID.bits()),
+    ("nosymfollow", 0, MountFlags::NOSYMFOLLOW.bits()),
+    ("private", PROPAGATION, Propagation::PRIVATE.bits()),
+    ("relatime", 0, MountFlags::RELATIME.bits()),
+    ("remount", 0, REMOUNT),
+    ("ro", 0, MountFlags::RDONLY.bits()),
+    ("rw", MountFlags::RDONLY.bits(), 0),
+    ("shared", PROPAGATION, Propagation::SHARED.bits()),
+    ("silent", 0, MountFlags::SILENT.bits()),
+    ("slave", PROPAGATION, Propagation::DOWNSTREAM.bits()),
+    ("strictatime", 0, MountFlags::STRICTATIME.bits()),
+    ("suid", MountFlags::NOSUID.bits(), 0),
+    ("symfollow", MountFlags::NOSYMFOLLOW.bits(), 0),
+    ("sync", 0, MountFlags::SYNCHRONOUS.bits()),
+    ("unbindable", PROPAGATION, Propagation::UNBINDABLE.bits()),
+];
+
+/// Options of fstab(5) that are for mount(8) or the boot, not for the file system.
+const NOT_PASSED_ON: &[&str] =
+    &["_netdev", "auto", "defaults", "group", "noauto", "nofail", "nouser", "owner", "user", "users"];
 
 /// Options of a mount.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Options {
-    kind: Kind,
-    flags: MountFlagBits,
+    flags: u32,
     /// What the file system gets to see.
     data: Vec<u8>,
 }
-
-/// The flags as a value that can be compared.
-type MountFlagBits = u32;
 
 impl Options {
     /// Adds a list of options, separated by commas; later ones win.
@@ -32,51 +80,36 @@ impl Options {
     }
 
     fn add_one(&mut self, word: &[u8]) {
-        let mut set = |flag: MountFlags, on: bool| {
-            if on { self.flags |= flag.bits() } else { self.flags &= !flag.bits() }
-        };
-        match word {
-            b"defaults" => {}
-            b"ro" => set(MountFlags::RDONLY, true),
-            b"rw" => set(MountFlags::RDONLY, false),
-            b"sync" => set(MountFlags::SYNCHRONOUS, true),
-            b"async" => set(MountFlags::SYNCHRONOUS, false),
-            b"nodev" => set(MountFlags::NODEV, true),
-            b"dev" => set(MountFlags::NODEV, false),
-            b"noexec" => set(MountFlags::NOEXEC, true),
-            b"exec" => set(MountFlags::NOEXEC, false),
-            b"nosuid" => set(MountFlags::NOSUID, true),
-            b"suid" => set(MountFlags::NOSUID, false),
-            b"noatime" => set(MountFlags::NOATIME, true),
-            b"atime" => set(MountFlags::NOATIME, false),
-            b"nodiratime" => set(MountFlags::NODIRATIME, true),
-            b"diratime" => set(MountFlags::NODIRATIME, false),
-            b"remount" => self.kind = Kind::Remount,
-            b"bind" => self.kind = Kind::Bind,
-            b"nobind" if self.kind == Kind::Bind => self.kind = Kind::New,
-            b"move" => self.kind = Kind::Move,
-            b"nomove" if self.kind == Kind::Move => self.kind = Kind::New,
-            b"nobind" | b"nomove" | b"auto" | b"noauto" => {}
-            other => {
-                if !self.data.is_empty() {
-                    self.data.push(b',');
-                }
-                self.data.extend_from_slice(other);
-            }
+        if let Some((_, clears, sets)) = WORDS.iter().find(|(name, ..)| name.as_bytes() == word) {
+            self.flags = self.flags & !clears | sets;
+            return;
         }
+        if !self.data.is_empty() {
+            self.data.push(b',');
+        }
+        self.data.extend_from_slice(word);
     }
 
     /// Mounts.
     pub(crate) fn mount(&self, device: &[u8], dir: &[u8], kind: &[u8]) -> Result<(), Errno> {
-        let flags = MountFlags::from_bits_retain(self.flags);
         let data = std::ffi::CString::new(self.data.as_slice()).map_err(|_| Errno::INVAL)?;
-        match self.kind {
-            Kind::New => mount(device, dir, kind, flags, Some(data.as_c_str())),
-            Kind::Remount => mount_remount(dir, flags, self.data.as_slice()),
-            Kind::Bind => mount_bind(device, dir),
-            Kind::Move => mount_move(device, dir),
-        }
+        mount(device, dir, kind, MountFlags::from_bits_retain(self.flags), Some(data.as_c_str()))
     }
+}
+
+/// The options of an fstab's line that are for the file system or the kernel.
+pub(crate) fn passed_on(options: &[u8]) -> Vec<u8> {
+    let words: Vec<&[u8]> = options.split(|b| *b == b',').filter(|o| is_passed_on(o)).collect();
+    words.join(&b',')
+}
+
+fn is_passed_on(option: &[u8]) -> bool {
+    let word = option.split(|b| *b == b'=').next().unwrap_or_default();
+    !option.is_empty()
+        && word != b"comment"
+        && !option.starts_with(b"x-")
+        && !option.starts_with(b"X-")
+        && !NOT_PASSED_ON.iter().any(|other| other.as_bytes() == option)
 }
 
 #[cfg(test)]
@@ -87,12 +120,27 @@ mod tests {
     fn words_become_flags_or_data() {
         let mut options = Options::default();
         options.add(b"size=1m,ro,noexec,,mode=0700");
-        options.add(b"rw,nosuid");
-        assert_eq!(options.flags, (MountFlags::NOEXEC | MountFlags::NOSUID).bits());
+        options.add(b"rw,nosuid,relatime");
+        let expected = MountFlags::NOEXEC | MountFlags::NOSUID | MountFlags::RELATIME;
+        assert_eq!(options.flags, expected.bits());
         assert_eq!(options.data, b"size=1m,mode=0700");
-        options.add(b"bind,nobind");
-        assert_eq!(options.kind, Kind::New);
-        options.add(b"remount,nobind");
-        assert_eq!(options.kind, Kind::Remount);
+        options.add(b"defaults,bind,nobind");
+        assert_eq!(options.flags, MountFlags::RELATIME.bits());
+    }
+
+    #[test]
+    fn a_bind_mount_can_be_mounted_anew() {
+        let mut options = Options::default();
+        options.add(b"remount,ro,bind,shared,slave");
+        let propagation = Propagation::DOWNSTREAM.bits();
+        assert_eq!(options.flags, 32 | MountFlags::RDONLY.bits() | MountFlags::BIND.bits() | propagation);
+        options.add(b"nobind,rw,private");
+        assert_eq!(options.flags, 32 | Propagation::PRIVATE.bits());
+    }
+
+    #[test]
+    fn some_options_are_for_others() {
+        assert_eq!(passed_on(b"rw,_netdev,x-systemd.automount,comment=a,,nofail,size=1m"), b"rw,size=1m");
+        assert_eq!(passed_on(b"defaults"), b"");
     }
 }

@@ -40,6 +40,19 @@ impl Call {
         if self.args.is_empty() { Err(Fatal::usage()) } else { Ok(self.args.remove(0)) }
     }
 
+    /// For an option that is instead of operands: refuses those that are there.
+    ///
+    /// # Errors
+    /// A usage error that names the option and the first operand.
+    pub fn refuse_operands(&self, option: &str) -> Result<(), Fatal> {
+        match self.args.first() {
+            None => Ok(()),
+            Some(word) => {
+                Err(Fatal::user(format!("{option} takes no operand, but {} is there", diag::show(word))))
+            }
+        }
+    }
+
     /// Takes the environment, for the program that comes next.
     #[must_use]
     pub fn take_env(&mut self) -> Env {

@@ -1,9 +1,9 @@
-//! `s6-mount`: mounts a file system, or all that /etc/fstab lists.
+//! `s6-mount`: mounts a file system, or all that /etc/fstab lists; without operands it lists what is mounted.
 
-use crate::mounting::Options;
+use crate::mounting::{Options, passed_on};
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 use wire::fstab;
 
 pub static TOOL: Tool = Tool {
@@ -26,7 +26,11 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     if options.has('a') {
+        call.refuse_operands("-a")?;
         return mount_all(call, options.get('z').unwrap_or(b"/etc/fstab"));
+    }
+    if call.args.is_empty() {
+        return show_mounts();
     }
     let mut how = Options::default();
     for (letter, value) in options.iter() {
@@ -47,6 +51,14 @@ fn main(call: &mut Call) -> Outcome {
     }
 }
 
+/// Prints what is mounted.
+fn show_mounts() -> Outcome {
+    let text = std::fs::read("/proc/mounts").or_unable(|| "read /proc/mounts")?;
+    let mut out = Out::new();
+    out.put(&text)?;
+    out.finish()
+}
+
 /// Exits with the number of entries that could not be mounted.
 fn mount_all(call: &Call, table: &[u8]) -> Outcome {
     let text = std::fs::read(std::ffi::OsStr::from_bytes(table))
@@ -54,7 +66,7 @@ fn mount_all(call: &Call, table: &[u8]) -> Outcome {
     let mut failed = 0_u8;
     for entry in fstab::entries(&text).iter().filter(|e| !e.is_swap() && !e.has(b"noauto")) {
         let mut how = Options::default();
-        how.add(&entry.options);
+        how.add(&passed_on(&entry.options));
         if let Err(e) = how.mount(&entry.device, &entry.dir, &entry.kind) {
             failed = failed.saturating_add(1);
             call.warn(&format!("unable to mount {}: {}", diag::show(&entry.dir), sys::strerror(e)));

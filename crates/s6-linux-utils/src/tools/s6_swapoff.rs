@@ -18,6 +18,7 @@ fn main(call: &mut Call) -> Outcome {
         sys::device::swap_off(&device).or_unable(|| format!("swap off {}", diag::show(&device)))?;
         return Ok(Next::SUCCESS);
     }
+    call.refuse_operands("-a")?;
     let text = std::fs::read("/proc/swaps").or_unable(|| "read /proc/swaps")?;
     let mut failed = 0_u8;
     for device in devices(&text) {

@@ -19,6 +19,7 @@ fn main(call: &mut Call) -> Outcome {
         sys::device::swap_on(&device).or_unable(|| format!("swap on {}", diag::show(&device)))?;
         return Ok(Next::SUCCESS);
     }
+    call.refuse_operands("-a")?;
     let text = std::fs::read("/etc/fstab").or_unable(|| "read /etc/fstab")?;
     let mut failed = 0_u8;
     for entry in fstab::entries(&text).iter().filter(|e| e.is_swap() && !e.has(b"noauto")) {

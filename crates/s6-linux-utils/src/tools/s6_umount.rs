@@ -21,6 +21,7 @@ fn main(call: &mut Call) -> Outcome {
             .or_unable(|| format!("unmount {}", diag::show(&dir)))?;
         return Ok(Next::SUCCESS);
     }
+    call.refuse_operands("-a")?;
     let text = std::fs::read("/proc/mounts").or_unable(|| "read /proc/mounts")?;
     let mut failed = 0_u8;
     for entry in fstab::entries(&text).iter().rev() {
