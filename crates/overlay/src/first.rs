@@ -351,7 +351,10 @@ impl First {
                 if self.talks {
                     let left = describe_left(self.relay_pid());
                     if !left.is_empty() {
-                        diag::warn(NAME, &format!("killed, because TERM didn't end them in time: {left}"));
+                        diag::warn(
+                            NAME,
+                            &format!("killed, because TERM didn't end them within S6_KILL_GRACETIME: {left}"),
+                        );
                     }
                 }
                 signal_all(KILL, self.relay_pid());

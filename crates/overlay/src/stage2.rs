@@ -145,11 +145,20 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
         return Ok(false);
     }
     let (code, behaviour) = (changed.code(), settings.behaviour());
+    let is_late = changed.end == End::TimedOut;
+    let what = match limit.filter(|_| is_late) {
+        Some(limit) => format!(
+            "not all services were up when S6_CMD_WAIT_FOR_SERVICES_MAXTIME ({} ms) was over",
+            limit.as_millis()
+        ),
+        None => "not all services could be started".to_owned(),
+    };
     if code != 0 && behaviour >= 2 {
-        return Err(Fatal::new(code, "not all services could be started, so the container stops"));
+        let text = format!("{what}, so the container stops: S6_BEHAVIOUR_IF_STAGE2_FAILS is {behaviour}");
+        return Err(Fatal::new(code, text));
     }
-    if code != 0 && behaviour > 0 {
-        call.warn("not all services could be started");
+    if code != 0 && (behaviour > 0 || is_late && verbosity >= 1) {
+        call.warn(&what);
     }
     Ok(true)
 }

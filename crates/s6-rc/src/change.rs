@@ -72,7 +72,7 @@ pub enum Failure {
         /// The time-out in milliseconds.
         after: u32,
         /// What it was waiting for.
-        waited_for: &'static str,
+        waited_for: String,
     },
     /// It failed for good: `finish` exited 125.
     Permanent,
@@ -144,7 +144,7 @@ pub struct Changed {
     /// Transitions that failed.
     pub failures: Vec<(Id, Failure)>,
     /// Transitions that were on their way at the end, and what they were waiting for.
-    pub unfinished: Vec<(Id, &'static str)>,
+    pub unfinished: Vec<(Id, String)>,
 }
 
 impl Changed {

@@ -104,6 +104,11 @@ impl<'a> Engine<'a> {
         show(self.live.database().name(id))
     }
 
+    /// Whether it exists as a name only, which tells nobody anything.
+    fn is_internal(&self, id: Id) -> bool {
+        self.live.database().service(id).is_some_and(Service::is_internal)
+    }
+
     fn info(&self, id: Id, text: &str) {
         let dry = if self.options.dry_run.is_some() { "dry run: " } else { "" };
         self.options.call.info(&format!("{dry}service {}{text}", self.name(id)));
@@ -141,7 +146,30 @@ impl<'a> Engine<'a> {
                 self.options.call.warn(&text);
             }
         }
+        if end == End::Done && self.options.verbosity >= 1 {
+            self.warn_of_those_kept_back();
+        }
         Ok(Changed { end, failures: std::mem::take(&mut self.failures), unfinished })
+    }
+
+    /// Names the services that nothing is wrong with, but that need a service that failed.
+    fn warn_of_those_kept_back(&self) {
+        let failed: Vec<Id> = self.failures.iter().map(|(id, _)| *id).collect();
+        let mut kept = self.plan.kept_back_by(&failed);
+        kept.retain(|id| !self.is_internal(*id));
+        if kept.is_empty() || self.work == Work::Reload {
+            return;
+        }
+        let mut names: Vec<String> = kept.iter().take(REMINDED).map(|id| self.name(*id)).collect();
+        if kept.len() > REMINDED {
+            names.push(format!("and {} more", kept.len() - REMINDED));
+        }
+        let what = if self.is_up() {
+            "not started, because they need what failed"
+        } else {
+            "not stopped, because what failed to stop needs them"
+        };
+        self.options.call.warn(&format!("{what}: {}", names.join(", ")));
     }
 
     fn is_idle(&self) -> bool {
@@ -167,12 +195,12 @@ impl<'a> Engine<'a> {
         while let Some(step) = self.next_step() {
             match step {
                 Step::Begin(id) => {
-                    if self.options.verbosity >= 2 {
+                    if self.options.verbosity >= 2 && !self.is_internal(id) {
                         self.info(id, &format!(": {}", self.work.words().1));
                     }
                     self.begin(id)?;
                 }
-                Step::Already(id) if self.options.verbosity >= 3 => {
+                Step::Already(id) if self.options.verbosity >= 3 && !self.is_internal(id) => {
                     self.info(id, if self.is_up() { ": already up" } else { ": already down" });
                 }
                 Step::Essential(id) if self.options.verbosity >= 1 => {
@@ -344,7 +372,7 @@ impl<'a> Engine<'a> {
             }
             self.live.set_up(id, up)?;
         }
-        if self.options.verbosity >= 2 {
+        if self.options.verbosity >= 2 && !self.is_internal(id) {
             self.info(id, &format!(" successfully {}", self.work.words().2));
         }
         self.plan.finished(id, true);

@@ -2,14 +2,16 @@
 
 use rustix::fs::Access;
 use rustix::io::Errno;
+use s6::clock;
 use s6::control::{self, SUPERVISE, Undelivered};
-use s6::status::read_status;
+use s6::status::{read_deaths, read_status};
 use s6::watch::Watch;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use tool::diag;
 use tool::path::join;
+use wire::tai::Tai64n;
 
 /// What a transition waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub(crate) enum Trouble {
 pub(crate) struct Transition {
     servicedir: Vec<u8>,
     goal: Goal,
+    /// When it began.
+    since: Tai64n,
     /// The listener's index in the watch.
     pub(crate) index: usize,
 }
@@ -98,6 +102,7 @@ impl Transition {
             true if rustix::fs::access(&ready, Access::EXISTS).is_ok() => Goal::Ready,
             true => Goal::Up,
         };
+        let since = clock::wall();
         // Listening comes first: whatever changes from here on is heard.
         let index = watch.add(&join(&servicedir, b"event")).map_err(failed)?;
         let told = reached(&servicedir, goal).map_err(failed).and_then(|there| {
@@ -105,7 +110,7 @@ impl Transition {
             Ok(there)
         });
         match told {
-            Ok(false) => Ok(Some(Self { servicedir, goal, index })),
+            Ok(false) => Ok(Some(Self { servicedir, goal, since, index })),
             Ok(true) => {
                 watch.remove(index);
                 Ok(None)
@@ -117,15 +122,26 @@ impl Transition {
         }
     }
 
-    /// What it waits for.
-    pub(crate) fn goal(&self) -> Goal {
-        self.goal
+    /// What it waits for, and how often its daemon has ended meanwhile.
+    pub(crate) fn waits_for(&self) -> String {
+        let text = self.goal.text();
+        let deaths = read_deaths(&self.servicedir).unwrap_or_default();
+        let deaths: Vec<_> = deaths.iter().filter(|death| death.stamp >= self.since).collect();
+        let Some(last) = deaths.last().filter(|_| self.goal != Goal::Down) else { return text.to_owned() };
+        let how = match last.signal {
+            0 => format!("exited {}", last.exit_code),
+            signal => format!("was killed by signal {signal}"),
+        };
+        match deaths.len() {
+            1 => format!("{text}; meanwhile its daemon {how}"),
+            n => format!("{text}; meanwhile its daemon has ended {n} times, the last one {how}"),
+        }
     }
 
     /// What it waits for, with the process that this depends on.
     pub(crate) fn explain(&self) -> String {
         let status = read_status(&self.servicedir).ok().filter(|status| status.pid != 0);
-        let Some(status) = status else { return format!("it waits for {}", self.goal.text()) };
+        let Some(status) = status else { return format!("it waits for {}", self.waits_for()) };
         let process = diag::process(status.pid);
         match self.goal {
             _ if status.finishing => format!("its finish script hasn't ended, process {process}"),
@@ -134,7 +150,7 @@ impl Transition {
                 "its daemon was told to end and hasn't, process {process}; \
                  a file timeout-kill in its definition, with milliseconds, would end it by force"
             ),
-            Goal::Up | Goal::Ready => format!("it waits for {}, process {process}", self.goal.text()),
+            Goal::Up | Goal::Ready => format!("it waits for {}, process {process}", self.waits_for()),
         }
     }
 
@@ -248,7 +264,7 @@ mod tests {
         let s = Supervised::new(0, false);
         let (_watch, begun) = s.begin(true);
         let plain = begun.unwrap().unwrap();
-        assert_eq!((plain.goal(), plain.hear(b"u")), (Goal::Up, Progress::Done));
+        assert_eq!((plain.goal, plain.hear(b"u")), (Goal::Up, Progress::Done));
         std::fs::write(s.dir.path().join("notification-fd"), "3\n").unwrap();
         let (_watch, begun) = s.begin(true);
         let ready = begun.unwrap().unwrap();

@@ -150,6 +150,25 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The selected services that can't begin because of these failures: who needs one of them, upwards, or whom one of
+    /// them needs, downwards.  In the order of their numbers.
+    #[must_use]
+    pub fn kept_back_by(&self, failed: &[Id]) -> Vec<Id> {
+        let up = self.direction == Direction::Up;
+        let mut found = vec![false; self.database.len()];
+        let mut left = failed.to_vec();
+        while let Some(service) = left.pop().and_then(|id| self.database.service(id)) {
+            for id in if up { &service.dependents } else { &service.dependencies } {
+                let is_kept = self.is(&self.selected, *id) && self.is(&self.up, *id) != up;
+                if let Some(slot) = found.get_mut(*id as usize).filter(|slot| is_kept && !**slot) {
+                    *slot = true;
+                    left.push(*id);
+                }
+            }
+        }
+        (0..).zip(found).filter(|(id, is_kept)| *is_kept && !failed.contains(id)).map(|(id, _)| id).collect()
+    }
+
     /// Which way it goes.
     #[must_use]
     pub fn direction(&self) -> Direction {

@@ -45,11 +45,11 @@ pub(crate) enum Running {
 
 impl Running {
     /// What it waits for.
-    pub(crate) fn waits_for(&self) -> &'static str {
+    pub(crate) fn waits_for(&self) -> String {
         match self {
-            Self::Longrun(transition) => transition.goal().text(),
-            Self::Child(_) | Self::Host(_) => "its script to end",
-            Self::Nothing => "the end of the dry run",
+            Self::Longrun(transition) => transition.waits_for(),
+            Self::Child(_) | Self::Host(_) => "its script to end".to_owned(),
+            Self::Nothing => "the end of the dry run".to_owned(),
         }
     }
 
@@ -63,7 +63,7 @@ impl Running {
                 diag::process(pid.as_raw_nonzero().get().unsigned_abs())
             ),
             Self::Host(_) => format!("its {} script hasn't ended", work.script().word()),
-            Self::Nothing => self.waits_for().to_owned(),
+            Self::Nothing => self.waits_for(),
         }
     }
 

@@ -155,7 +155,7 @@ fn a_failure_stops_its_dependents_only() {
 fn a_time_out_says_what_was_waited_for_and_ends_the_script() {
     let m = Machine::new(&[("slow/type", "oneshot"), ("slow/up", "sleep 1000"), ("slow/timeout-up", "1")]);
     let changed = m.bring(Up, &["slow"]);
-    let expected = Failure::TimedOut { after: 1, waited_for: "its script to end" };
+    let expected = Failure::TimedOut { after: 1, waited_for: "its script to end".to_owned() };
     assert_eq!(changed.failures.into_iter().map(|(_, f)| f).collect::<Vec<_>>(), [expected]);
     assert!(m.up().is_empty());
 }

@@ -247,7 +247,7 @@ fn kill_gracetime(images: &Images) -> Outcome {
     services.script("/deaf", "#!/bin/sh\ntrap '' TERM\necho >/up\nexec sleep 100000\n")?;
     let cmd = ["sh", "-c", "setsid /deaf & until test -s /up; do sleep 0.02; done; echo the command"];
     let sandbox = images.small(&services, &cmd).env("S6_KILL_GRACETIME", "50");
-    ends(&sandbox, 0, &["the command", "killed, because TERM didn't end them in time: "])
+    ends(&sandbox, 0, &["the command", "killed, because TERM didn't end them within S6_KILL_GRACETIME: "])
         .and_then(|t| Ok(t.in_order(&["(sleep 100000)"])?))
 }
 
@@ -335,7 +335,11 @@ fn cmd_wait_for_services_maxtime(images: &Images) -> Outcome {
     )?;
     let sandbox =
         images.small(&services, &["echo", "the command"]).env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "50");
-    ends(&sandbox, 0, &["out of time to start service never", "the command"])?;
+    ends(
+        &sandbox,
+        0,
+        &["out of time to start service never", "S6_CMD_WAIT_FOR_SERVICES_MAXTIME (", "the command"],
+    )?;
     Ok(())
 }
 

@@ -375,7 +375,9 @@ impl Machine {
             }
             Phase::Up => {}
             Phase::Finishing => {
-                out.push(Action::Warn("finish takes too long: killing it"));
+                out.push(Action::Warn(
+                    "finish takes longer than timeout-finish allows (5 s by default): killing it",
+                ));
                 self.signal(signal::KILL, out);
                 self.deadline = Some(now.moment.saturating_add(KILL_AGAIN));
             }
