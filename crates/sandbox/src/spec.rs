@@ -159,7 +159,7 @@ impl Sandbox {
     }
 
     /// A command to run to its end before the container's own, as root, with the standard PATH as its environment,
-    /// its input and output `/dev/null`.  If it fails, so does [`Sandbox::start`].
+    /// its input and output `/dev/null`.  If it fails, so does [`Sandbox::start`], with what it said on standard error.
     #[must_use]
     pub fn prepare<C: Into<OsString>>(mut self, command: impl IntoIterator<Item = C>) -> Self {
         self.prepare = command.into_iter().map(Into::into).collect();

@@ -5,13 +5,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::Mode;
+use rustix::fs::{MemfdFlags, Mode};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal};
@@ -24,6 +24,9 @@ use sys::spawn::{Spawn, Strings};
 use crate::fault::{Fault, Unable};
 use crate::spec::{Network, Sandbox};
 use crate::{link, loopback, terminal, view};
+
+/// The most that is told of what a failed preparation said, in bytes; far below what a message may hold.
+const MOST_SAID: u64 = 16 << 10;
 
 /// What the stage is called; its argv[0].
 pub(crate) const NAME: &str = "sandbox-stage";
@@ -256,15 +259,21 @@ fn daemons(sandbox: &Sandbox) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Runs the preparation to its end.  What it says on standard error is part of the reason if it fails, and never of the
+/// container's output.
 fn prepare(command: &[OsString]) -> Result<(), Fault> {
     if command.is_empty() {
         return Ok(());
     }
+    let said =
+        rustix::fs::memfd_create(c"preparation", MemfdFlags::CLOEXEC).unable("make a file in memory")?;
     match sys::process::fork().unable("fork")? {
         Fork::Child => {
             let nothing = fs::OpenOptions::new().read(true).write(true).open("/dev/null");
             if nothing.is_ok_and(|n| {
-                rustix::stdio::dup2_stdin(&n).is_ok() && rustix::stdio::dup2_stdout(&n).is_ok()
+                rustix::stdio::dup2_stdin(&n).is_ok()
+                    && rustix::stdio::dup2_stdout(&n).is_ok()
+                    && rustix::stdio::dup2_stderr(&said).is_ok()
             }) {
                 let why = execute(command, &[PATH.into()]);
                 let _ = rustix::io::write(rustix::stdio::stderr(), format!("{why}\n").as_bytes());
@@ -273,7 +282,15 @@ fn prepare(command: &[OsString]) -> Result<(), Fault> {
         }
         Fork::Parent(pid) => match sys::process::wait_for(pid).unable("wait for the preparation")?.code() {
             0 => Ok(()),
-            code => Err(format!("the preparation failed with exit code {code}")),
+            code => {
+                let mut text = Vec::new();
+                let mut said = fs::File::from(said);
+                said.rewind()
+                    .and_then(|()| said.take(MOST_SAID).read_to_end(&mut text))
+                    .unable("read what it said")?;
+                let text = String::from_utf8_lossy(&text);
+                Err(format!("the preparation failed with exit code {code}\n{text}").trim_end().to_owned())
+            }
         },
     }
 }

@@ -194,6 +194,12 @@ fn preparation_comes_first() -> Outcome {
         .prepare(["sh", "/tmp/script"])
         .user(1000, 1000);
     assert_eq!(says(&sandbox), "0\ndir\n");
+    for streams in [Streams::Capture, Streams::Together] {
+        let talks = sh("echo out; echo err >&2").prepare(["sh", "-c", "echo said >&2"]).streams(streams);
+        let got = output(&talks);
+        let both = [got.stdout, got.stderr].concat();
+        assert_eq!(String::from_utf8_lossy(&both), "out\nerr\n");
+    }
     Ok(())
 }
 
