@@ -62,7 +62,10 @@ fn cut(options: &Options) -> Result<Cut, Fatal> {
 
 /// The ranges of a list, sorted.
 fn ranges(list: &[u8]) -> Option<Vec<Range>> {
-    let place = |word: &[u8]| number::decimal::<usize>(word).filter(|n| *n > 0);
+    let place = |word: &[u8]| {
+        let number = number::decimal::<u64>(word).filter(|n| *n > 0);
+        number.map(|n| usize::try_from(n).unwrap_or(usize::MAX))
+    };
     let range = |word: &[u8]| match word.iter().position(|b| *b == b'-') {
         None => place(word).map(|n| (n, n)),
         Some(_) if word == b"-" => None,

@@ -81,11 +81,12 @@ fn print(mut input: Input, amount: Amount, out: &mut Out) -> Result<(), Fatal> {
             }
         }
         Amount::Bytes(bytes) => {
-            let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
+            // May be more than a 32-bit machine can address.
+            let mut left = bytes;
             while left > 0 {
                 let Some(chunk) = input.chunk(out)? else { break };
-                let part = chunk.get(..left).unwrap_or(chunk);
-                left -= part.len();
+                let part = usize::try_from(left).ok().and_then(|left| chunk.get(..left)).unwrap_or(chunk);
+                left -= part.len() as u64;
                 out.put(part)?;
             }
         }

@@ -24,13 +24,13 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Which part of the file.
+/// Which part of the file.  What has to be kept counts in `usize`, what is only passed over in `u64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     LastLines(usize),
-    FromLine(usize),
+    FromLine(u64),
     LastBytes(usize),
-    FromByte(usize),
+    FromByte(u64),
 }
 
 fn main(call: &mut Call) -> Outcome {
@@ -73,8 +73,9 @@ fn main(call: &mut Call) -> Outcome {
         Part::FromByte(first) => {
             let mut skip = first.saturating_sub(1);
             while let Some(chunk) = input.chunk(&mut out)? {
-                out.put(chunk.get(skip..).unwrap_or_default())?;
-                skip = skip.saturating_sub(chunk.len());
+                let rest = usize::try_from(skip).ok().and_then(|skip| chunk.get(skip..));
+                out.put(rest.unwrap_or_default())?;
+                skip = skip.saturating_sub(chunk.len() as u64);
             }
         }
     }
@@ -89,15 +90,12 @@ fn part(options: &Options) -> Result<Part, Fatal> {
             Some((b'-', digits)) => (false, digits),
             _ => (false, value),
         };
-        let number = || {
-            number::decimal::<u64>(digits)
-                .map(|n| usize::try_from(n).unwrap_or(usize::MAX))
-                .ok_or_else(Fatal::usage)
-        };
+        let number = || number::decimal::<u64>(digits).ok_or_else(Fatal::usage);
+        let kept = || number().map(|n| usize::try_from(n).unwrap_or(usize::MAX));
         let this = match (letter, from_start) {
-            ('n', false) => Part::LastLines(number()?),
+            ('n', false) => Part::LastLines(kept()?),
             ('n', true) => Part::FromLine(number()?),
-            ('c', false) => Part::LastBytes(number()?),
+            ('c', false) => Part::LastBytes(kept()?),
             ('c', true) => Part::FromByte(number()?),
             (digit, _) => Part::LastLines(digit.to_digit(10).ok_or_else(Fatal::usage)? as usize),
         };
@@ -123,6 +121,7 @@ mod tests {
         assert_eq!(parse(&["-n", "-1"]), Ok(Part::LastLines(1)));
         assert_eq!(parse(&["-n+3"]), Ok(Part::FromLine(3)));
         assert_eq!(parse(&["-c", "+3"]), Ok(Part::FromByte(3)));
+        assert_eq!(parse(&["-c", "+5000000000"]), Ok(Part::FromByte(5_000_000_000)));
         assert_eq!(parse(&["-7"]), Ok(Part::LastLines(7)));
         assert_eq!(parse(&["-n", "1", "-c", "1"]), Err(100));
         assert_eq!(parse(&["-n", "--1"]), Err(100));
