@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use sys::process::{Ended, wait_for};
-use tool::{Call, Env, Fatal, OrUnable, Setup, diag};
+use tool::{Call, Env, Fatal, OrUnable, Setup};
 
 /// Runs `argv` and waits for its end; an empty `argv` succeeds as `true` does.
 pub(crate) fn run(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Ended, Fatal> {
@@ -50,12 +50,12 @@ pub(crate) fn succeeded(ended: Ended, crash_is_false: bool) -> Result<bool, Fata
 
 /// Runs `argv` to its end and leaves its status in `?`; if it can't be run, warns and leaves the code for that.
 pub(crate) fn run_in_sequence(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Env, Fatal> {
-    let name = argv.first().map(|n| diag::show(n)).unwrap_or_default();
+    let name = argv.first().cloned().unwrap_or_default();
     let mut after = env.clone();
     let status = match try_run(call, argv, env)? {
         Ok(ended) => status(ended),
         Err(e) => {
-            call.warn(&format!("unable to spawn {name}: {}", sys::strerror(e)));
+            call.warn(tool::unable_to_spawn(&name, e).message());
             if e == Errno::NOENT { 127 } else { 126 }
         }
     };

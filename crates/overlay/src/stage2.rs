@@ -20,7 +20,7 @@ use s6_rc::plan::Direction;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 use sys::signal::{Set, SignalFd, TERM, set_mask};
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure, number};
 
 /// The bundle of everything that a container starts.
 const TOP: &[u8] = b"top";
@@ -71,7 +71,8 @@ fn run_hook(call: &Call) -> Result<(), Fatal> {
     }
     let shown = diag::show(&hook);
     let code = child::run(&words, &call.env).unwrap_or_else(|e| {
-        call.warn(&format!("unable to run the hook {shown}: {}", sys::strerror(e)));
+        let why = exec_failure::explain_word(words.first().map_or(&[], Vec::as_slice), e);
+        call.warn(&format!("unable to run the hook {shown}: {why}"));
         child::failure_code(e)
     });
     let verbosity = settings.verbosity();

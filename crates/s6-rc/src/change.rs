@@ -10,10 +10,9 @@ use crate::oneshot::Answer;
 use crate::plan::{Direction, Plan};
 use rustix::fd::BorrowedFd;
 use s6::clock::Moment;
-use s6::service::exec_failure;
 use std::time::Duration;
 use sys::process::Ended;
-use tool::{Call, Env, Fatal, diag::show};
+use tool::{Call, Env, Fatal, diag::show, exec_failure};
 
 /// Where oneshots' scripts run.
 #[derive(Debug, Clone)]
@@ -99,11 +98,7 @@ impl Failure {
             Answer::Ended(Ended::Killed(signal)) => Some(Self::Killed(signal)),
             Answer::NotRun(e) => {
                 let program = argv.first().map_or(&[][..], Vec::as_slice);
-                let why = if program.contains(&b'/') {
-                    exec_failure::explain(rustix::fs::CWD, program, e)
-                } else {
-                    sys::strerror(e)
-                };
+                let why = exec_failure::explain_word(program, e);
                 Some(Self::Unable(format!("{} could not be run: {why}", show(program))))
             }
         }

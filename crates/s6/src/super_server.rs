@@ -253,13 +253,13 @@ impl<P: Protocol> Server<'_, P> {
         let setup = Setup { fds: &fds, own: &own, mask: Some(self.mask) };
         match tool::try_spawn(self.call, self.settings.argv.clone(), env, &setup) {
             Err(e) => {
-                let name = self.settings.argv.first().map(|a| diag::show(a)).unwrap_or_default();
+                let name = self.settings.argv.first().cloned().unwrap_or_default();
                 // `AGAIN`: no more processes.
                 if is_want(e) || e == Errno::AGAIN {
-                    self.rest(&format!("spawn {name}"), e);
+                    self.rest(&format!("spawn {}", diag::show(&name)), e);
                     self.next = Some((socket, client));
                 } else {
-                    self.warn(|| format!("unable to spawn {name}: {}", sys::strerror(e)));
+                    self.warn(|| tool::unable_to_spawn(&name, e).message().to_owned());
                 }
             }
             Ok(pid) => {

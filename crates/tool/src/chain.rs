@@ -156,7 +156,8 @@ pub(crate) fn execute(files: &[Vec<u8>], program: &Program) -> Errno {
 /// The exit code for a program that could not be run: 127 if it doesn't exist, 126 otherwise.
 pub(crate) fn exec_failure(file: &[u8], e: Errno) -> Fatal {
     let code = if e == Errno::NOENT { 127 } else { 126 };
-    Fatal::unable(&format!("exec {}", diag::show(file)), e).with_code(code)
+    let why = crate::exec_failure::explain_word(file, e);
+    Fatal::new(code, format!("unable to exec {}: {why}", diag::show(file)))
 }
 
 fn report(tool: &Tool, fatal: &Fatal) -> u8 {

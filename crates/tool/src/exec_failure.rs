@@ -1,10 +1,9 @@
-//! Why a script could not be executed, in words that say what to change.
+//! Why a file could not be executed, in words that say what to change.
 
-use crate::status::read_bounded;
+use crate::diag::show;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
-use tool::diag::show;
 
 /// As much of a script's first line as the kernel looks at.
 const FIRST: usize = 256;
@@ -27,11 +26,11 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         return format!("{reason}: the file is not executable (chmod +x)");
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(bytes) = rustix::fs::openat(dir, name, flags, Mode::empty()).and_then(|f| read_bounded(f, FIRST))
-    else {
-        return reason;
-    };
-    match (interpreter_line(&bytes), e) {
+    let mut bytes = [0; FIRST];
+    let read =
+        rustix::fs::openat(dir, name, flags, Mode::empty()).and_then(|f| rustix::io::read(f, &mut bytes));
+    let Some(bytes) = read.ok().and_then(|length| bytes.get(..length)) else { return reason };
+    match (interpreter_line(bytes), e) {
         (Some(line), _) if line.ends_with(b"\r") => {
             format!(
                 "{reason}: the first line ends in a carriage return (CRLF); save the file with LF line ends"
@@ -57,6 +56,12 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         }
         (None, _) => reason,
     }
+}
+
+/// Explains the error that exec of this word gave; one without a slash was looked up in PATH, where the file isn't known.
+#[must_use]
+pub fn explain_word(word: &[u8], e: Errno) -> String {
+    if word.contains(&b'/') { explain(CWD, word, e) } else { sys::strerror(e) }
 }
 
 #[cfg(test)]

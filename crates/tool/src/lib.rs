@@ -13,6 +13,7 @@ mod chain;
 pub mod clock;
 pub mod diag;
 mod env;
+pub mod exec_failure;
 mod fatal;
 pub mod file;
 pub mod glob;

@@ -53,7 +53,8 @@ pub fn spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Pid, Fatal> {
 /// `unable to spawn PROG: REASON`, code 111.
 #[must_use]
 pub fn unable_to_spawn(name: &[u8], e: Errno) -> Fatal {
-    Fatal::unable(&format!("spawn {}", diag::show(name)), e)
+    let why = crate::exec_failure::explain_word(name, e);
+    Fatal::new(111, format!("unable to spawn {}: {why}", diag::show(name)))
 }
 
 /// As [`spawn`], with what the child is to find.

@@ -211,7 +211,11 @@ fn kill_finish_maxtime(images: &Images) -> Outcome {
     ends(
         &sandbox,
         0,
-        &["slow begins", "/etc/cont-finish.d/1-slow took too long and was killed", "next runs"],
+        &[
+            "slow begins",
+            "/etc/cont-finish.d/1-slow took longer than S6_KILL_FINISH_MAXTIME and was killed",
+            "next runs",
+        ],
     )?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use crate::{child, scripts};
 use sys::signal::KILL;
 use tool::path::join;
-use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure};
 
 pub static TOOL: Tool = Tool {
     name: "cont-finish",
@@ -30,9 +30,13 @@ fn main(call: &mut Call) -> Outcome {
         let ended = child::start(std::slice::from_ref(&script), &call.env)
             .and_then(|pid| child::wait_at_most(pid, limit, KILL));
         match ended {
-            Ok((_, true)) => call.warn(&format!("{shown} took too long and was killed")),
+            Ok((_, true)) => {
+                call.warn(&format!("{shown} took longer than S6_KILL_FINISH_MAXTIME and was killed"))
+            }
             Ok(_) => {}
-            Err(e) => call.warn(&format!("unable to run {shown}: {}", sys::strerror(e))),
+            Err(e) => {
+                call.warn(&format!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
+            }
         }
     }
     Ok(Next::SUCCESS)

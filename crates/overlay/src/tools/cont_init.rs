@@ -3,7 +3,7 @@
 use crate::settings::Settings;
 use crate::{child, scripts};
 use tool::path::join;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure};
 
 pub static TOOL: Tool = Tool {
     name: "cont-init",
@@ -26,13 +26,20 @@ fn main(call: &mut Call) -> Outcome {
         if verbosity >= 2 {
             call.info(&format!("running {shown}"));
         }
-        let code = child::run(std::slice::from_ref(&script), &call.env).unwrap_or_else(|e| {
-            call.warn(&format!("unable to run {shown}: {}", sys::strerror(e)));
-            child::failure_code(e)
-        });
-        if verbosity >= 2 {
-            call.info(&format!("{shown} exited {code}"));
-        }
+        let code = match child::run(std::slice::from_ref(&script), &call.env) {
+            Ok(code) => {
+                if code != 0 && verbosity >= 1 {
+                    call.warn(&format!("{shown} exited {code}"));
+                } else if verbosity >= 2 {
+                    call.info(&format!("{shown} exited 0"));
+                }
+                code
+            }
+            Err(e) => {
+                call.warn(&format!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
+                child::failure_code(e)
+            }
+        };
         failed |= code != 0;
     }
     // Looked up again: a script may have changed them.

@@ -9,7 +9,6 @@
 
 mod definition;
 pub(crate) mod directory;
-pub mod exec_failure;
 pub mod machine;
 mod noexec;
 mod running;

@@ -3,7 +3,7 @@
 use super::definition::ServiceDir;
 use super::directory::{self, Hold};
 use super::machine::{Action, Event, Machine, Now, Saved};
-use super::{exec_failure, noexec, tally};
+use super::{noexec, tally};
 use crate::clock;
 use crate::memo::Memo;
 use crate::relay::{Relay, STREAMS};
@@ -504,7 +504,7 @@ impl Service {
         let script = number.is_none().then_some(("run", &words[..]));
         match self.execute(Spawn { session: true, pid_namespace, ..plain }, script) {
             Ok(pid) => Ok((pid.as_raw_nonzero().get().unsigned_abs(), pipe.map(|(r, _, _)| r))),
-            Err(e) => Err(wait("spawn ./run", &exec_failure::explain(self.dir.as_fd(), b"run", e))),
+            Err(e) => Err(wait("spawn ./run", &tool::exec_failure::explain(self.dir.as_fd(), b"run", e))),
         }
     }
 
@@ -547,7 +547,7 @@ impl Service {
         match self.execute(Spawn { session: true, ..plain }, Some(("finish", &words))) {
             Ok(pid) => Event::FinishStarted(pid.as_raw_nonzero().get().unsigned_abs()),
             Err(e) => {
-                let reason = exec_failure::explain(self.dir.as_fd(), b"finish", e);
+                let reason = tool::exec_failure::explain(self.dir.as_fd(), b"finish", e);
                 self.dir.warn(&format!("unable to spawn ./finish: {reason}"));
                 Event::NoFinish
             }

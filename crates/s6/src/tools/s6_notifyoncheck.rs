@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 use sys::process::{Ended, Fork, kill, reap_one, wait_for};
 use sys::signal::{self, Set, SignalFd};
-use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Setup, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Setup, Tool, number};
 
 pub static TOOL: Tool = Tool {
     name: "s6-notifyoncheck",
@@ -173,7 +173,7 @@ impl Plan {
                 Ok(pid) => pid,
                 Err(e) => {
                     let name = self.argv.first().map(Vec::as_slice).unwrap_or_default();
-                    call.warn(&format!("unable to spawn {}: {}", diag::show(name), sys::strerror(e)));
+                    call.warn(tool::unable_to_spawn(name, e).message());
                     continue;
                 }
             };
