@@ -14,6 +14,7 @@ mod command;
 mod dist;
 mod docs;
 mod elf;
+mod emulate;
 mod emulation;
 mod man;
 mod musl;
@@ -75,6 +76,8 @@ enum Command {
     Run(run::Args),
     /// Boot a small container of a release and check what it says: for releases that no test runs on.
     Smoke(smoke::Args),
+    /// Run a command that can start programs of another architecture.
+    Emulate(emulate::Args),
     /// Take the recorded cases that pass now off the list of known failures.
     Ratchet(ratchet::Args),
     /// Measure.
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(args),
         Command::Run(args) => run::run(args),
         Command::Smoke(args) => smoke::run(args),
+        Command::Emulate(args) => emulate::run(args),
         Command::Ratchet(args) => ratchet::run(args),
         Command::Bench(args) => bench::run(args),
     };
