@@ -421,6 +421,8 @@ impl<'a> Engine<'a> {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(Fatal::unable("wait for events", e)),
         }
+        let over = self.options.deadline.is_some_and(|d| d <= clock::now());
+        let failures = self.failures.len();
         for event in events {
             match event.data.u64() {
                 EVENTS => self.hear()?,
@@ -435,8 +437,9 @@ impl<'a> Engine<'a> {
         }
         self.expire()?;
         self.remind();
-        let over = self.options.deadline.is_some_and(|d| d <= clock::now());
-        Ok((over && !self.is_idle()).then_some(End::TimedOut))
+        // What fails when the time is over already may have failed for that reason, and only now be heard of.
+        let late = over && (!self.is_idle() || self.failures.len() > failures);
+        Ok(late.then_some(End::TimedOut))
     }
 
     fn hear(&mut self) -> Result<(), Fatal> {
