@@ -12,6 +12,7 @@ mod first;
 pub mod install;
 pub mod layout;
 pub mod lifecycle;
+pub mod logdir;
 pub mod migrate;
 mod omissions;
 pub mod preinit;

@@ -1,5 +1,6 @@
 //! The syslogd overlay, and `logutil-service` in containers.
 
+use sandbox::Sandbox;
 use tests::image::workspace;
 use tests::services::Services;
 use tests::transcript::Transcript;
@@ -8,7 +9,11 @@ use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("logs::syslogd_sorts_into_classes", syslogd_sorts_into_classes),
+    ("logs::syslogd_takes_a_flood", syslogd_takes_a_flood),
+    ("logs::syslogd_rotates_each_class", syslogd_rotates_each_class),
+    ("logs::syslogd_without_root", syslogd_without_root),
     ("logs::logutil_service_as_another_user", logutil_service_as_another_user),
+    ("logs::a_fifo_for_a_logger", a_fifo_for_a_logger),
 ];
 
 /// What is sent, and which classes have it; `everything` only where it is named.
@@ -61,6 +66,136 @@ fn syslogd_sorts_into_classes(images: &Images) -> Outcome {
             same(t.lines().contains(&want), true, &format!("{want}:\n{}", t.text()))?;
         }
     }
+    Ok(())
+}
+
+fn syslogd(images: &Images, services: &Services, command: &[&str]) -> Sandbox {
+    images.small(services, command).layer(&workspace().join("crates/overlay/syslogd-rootfs"))
+}
+
+/// Ten thousand messages each by two programs at a time, counted in and out, whatever else is logged where.
+fn syslogd_takes_a_flood(images: &Images) -> Outcome {
+    let command = "cd /var/log/syslogd\n\
+         seq 1 10000 | logger -t one -p user.notice &\n\
+         seq 1 10000 | logger -t two -p daemon.err &\n\
+         wait\n\
+         until [ \"$(cat everything/@* everything/current | wc -l)\" = 20000 ]; do usleep 10000; done\n\
+         s6-svc -wD -d /run/service/syslogd\ns6-svc -wD -d /run/service/syslogd-log\n\
+         for c in user:one messages:one daemon:two errors:two everything:one everything:two; do\n\
+           seq 1 10000 >/tmp/want\n\
+           cat ${c%:*}/@* ${c%:*}/current | sed -n \"s/^.* ${c#*:}: //p\" >/tmp/got\n\
+           cmp /tmp/want /tmp/got && echo $c is whole >>/tmp/all\n\
+         done\n\
+         [ \"$(cat /tmp/all | wc -l)\" = 6 ]\n";
+    let services = Services::new()?;
+    let sandbox = syslogd(images, &services, &["sh", "-c", command]);
+    for (level, read_only) in [("0", false), ("1", true), ("2", false)] {
+        let mut sandbox = sandbox.clone().env("S6_LOGGING", level).env("S6_LOGGING_SCRIPT", "n100 s100000");
+        if read_only {
+            let hook = "mount -t tmpfs tmpfs /var/log; mount -t tmpfs tmpfs /tmp";
+            sandbox = sandbox.make_directory("/var/log").read_only(true);
+            sandbox = sandbox.prepare(["/bin/sh", "-c", hook]);
+        }
+        let mut t = Transcript::start(&sandbox)?;
+        same((level, t.finish()?), (level, 0), &t.text())?;
+    }
+    Ok(())
+}
+
+fn syslogd_rotates_each_class(images: &Images) -> Outcome {
+    let kinds = "authpriv.err cron.info daemon.info mail.warn user.notice user.debug kern.info";
+    let command = format!(
+        "cd /var/log/syslogd\n\
+         for p in {kinds}; do seq 1 300 | logger -t app -p $p; done\n\
+         until grep -q ' 300$' kernel/current || grep -q ' 300$' everything/current; do usleep 1000; done\n\
+         s6-svc -wD -d /run/service/syslogd\ns6-svc -wD -d /run/service/syslogd-log\n\
+         for c in *; do echo $c $(ls $c | grep -c @); done\n"
+    );
+    let services = Services::new()?;
+    let sandbox = syslogd(images, &services, &["sh", "-c", &command]).env("S6_LOGGING_SCRIPT", "n2 s4096 T");
+    let mut t = Transcript::start(&sandbox)?;
+    same(t.finish()?, 0, &t.text())?;
+    // What comes from user space as the kernel's is the user's: see syslog(3).
+    for class in CLASSES.iter().filter(|class| **class != "kernel") {
+        same(t.lines().contains(&format!("{class} 2")), true, &format!("{class}:\n{}", t.text()))?;
+    }
+    Ok(())
+}
+
+/// Where /dev isn't the user's it can't work, and says why; where it is, it does.
+fn syslogd_without_root(images: &Images) -> Outcome {
+    let command = "logger -t app -p user.notice something; \
+                   until grep -s something /var/log/syslogd/user/current; do usleep 1000; done; \
+                   stat -c 'it is of %u' /var/log/syslogd/user/current /dev/log";
+    let services = Services::new()?;
+    let sandbox = syslogd(images, &services, &["sh", "-c", command]).user(1234, 1234);
+    let quiet = sandbox.clone().command(["/init", "echo", "the command"]);
+    let why = |e: &str, text: &str| format!("syslogd-prepare: fatal: unable to {text}: {e}");
+    let open = "chmod 1777 /dev; mkdir -p /var/log; chmod 1777 /var/log";
+    let cases = [
+        ("true", why("Permission denied", "make /dev/log")),
+        ("chmod 1777 /dev; mkdir -p /var/log", why("Permission denied", "log into /var/log/syslogd")),
+        (
+            "chmod 1777 /dev; mkdir -p /var/log/syslogd/user; chown 1234 /var/log/syslogd",
+            why("Permission denied", "log into /var/log/syslogd/user"),
+        ),
+    ];
+    for (prepared, want) in cases {
+        let prepared = format!("chown 1234 /run; {prepared}");
+        let mut t = Transcript::start(&quiet.clone().prepare(["/bin/sh", "-c", &prepared]))?;
+        same(t.finish()?, 0, &t.text())?;
+        let said = t.lines().iter().filter(|line| line.starts_with(&want)).count();
+        same((said, t.says("1234:1234"), t.says("the command")), (1, true, true), &t.text())?;
+    }
+    let mut t = Transcript::start(&sandbox.prepare(["/bin/sh", "-c", &format!("chown 1234 /run; {open}")]))?;
+    same(t.finish()?, 0, &t.text())?;
+    same(t.lines().iter().filter(|line| *line == "it is of 1234").count(), 2, &t.text())
+}
+
+/// A logger reads a FIFO that logutil-newfifo makes for it; what it can't make is one line.
+fn a_fifo_for_a_logger(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.oneshot("fifo", &["base"], "logutil-newfifo -m 0620 -o daemon /run/log-fifo", "")?;
+    services.longrun("logger", &["fifo"], "#!/bin/sh\nexec logutil-service -f /run/log-fifo /tmp/log\n")?;
+    let cmd = "{ seq 1 3000; echo end; } >/run/log-fifo\n\
+               until grep -q end /tmp/log/current; do usleep 1000; done\n\
+               echo $(grep -c . /tmp/log/current) lines\n\
+               stat -c '%F %a %u:%g' /run/log-fifo\n\
+               try() { echo \"$*: $(logutil-newfifo \"$@\" 2>&1 >/dev/null | grep -v deprecated); $(stat -c '%F %a %u' /tmp/f 2>&1)\"; }\n\
+               try /tmp/f\n\
+               echo old >/tmp/g; rm /tmp/f; ln -s /tmp/g /tmp/f; try -m 0666 /tmp/f; cat /tmp/g\n\
+               rm -f /tmp/f; try -o nosuch /tmp/f\n\
+               try -o daemon /tmp/f\n\
+               rm -f /tmp/f; try -m 9 /tmp/f\n\
+               try /no/such/f\n";
+    let sandbox = images.small(&services, &["sh", "-c", cmd]);
+    let tmp = "mkdir -m 1777 -p /tmp; chmod 1777 /tmp";
+    let mut t = Transcript::start(&sandbox.clone().prepare(["/bin/sh", "-c", tmp]))?;
+    same(t.finish()?, 0, &t.text())?;
+    t.in_order(&[
+        "3001 lines",
+        "fifo 620 2:2",
+        "/tmp/f: ; fifo 600 0",
+        "-m 0666 /tmp/f: ; fifo 666 0",
+        "old",
+        "-o nosuch /tmp/f: logutil-newfifo: fatal: unknown user: nosuch",
+        "-o daemon /tmp/f: ; fifo 600 2",
+        "-m 9 /tmp/f: logutil-newfifo: usage: logutil-newfifo",
+        "/no/such/f: logutil-newfifo: fatal: unable to make the FIFO /no/such/f: No such file or directory",
+    ])?;
+    // Without privileges it is the user's, and can't be another's.
+    let services = Services::new()?;
+    services.oneshot("fifo", &["base"], "logutil-newfifo /run/log-fifo", "")?;
+    services.longrun("logger", &["fifo"], "#!/bin/sh\nexec logutil-service -f /run/log-fifo /tmp/log\n")?;
+    let sandbox = images.small(&services, &["sh", "-c", cmd]).user(1234, 1234);
+    let mut t = Transcript::start(&sandbox.prepare(["/bin/sh", "-c", &format!("chown 1234 /run; {tmp}")]))?;
+    same(t.finish()?, 0, &t.text())?;
+    t.in_order(&[
+        "3001 lines",
+        "fifo 600 1234:1234",
+        "/tmp/f: ; fifo 600 1234",
+        "-o daemon /tmp/f: logutil-newfifo: fatal: unable to change the owner of /tmp/f to daemon: Operation not permitted",
+    ])?;
     Ok(())
 }
 

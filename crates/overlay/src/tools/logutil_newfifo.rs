@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     operands: "path",
     options: &[
         Opt::value('m', "mode", "its mode in octal; 0600 if not given"),
-        Opt::value('o', "user", "its owner; root if not given"),
+        Opt::value('o', "user", "its owner; root if not given, or who makes it where that isn't root"),
     ],
     role: Role::Stay,
     main,
@@ -22,19 +22,28 @@ fn main(call: &mut Call) -> Outcome {
         None => 0o600,
         Some(word) => number::octal(word).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?,
     };
-    let owner = options.get('o').unwrap_or(b"root");
+    // Without privileges there is one owner that it can have.
+    let privileged = rustix::process::geteuid().is_root();
+    let owner = options.get('o').or_else(|| privileged.then_some(&b"root"[..]));
     // Without a path the reference's script ends with the 1 of a failed test.
     let path = call.shift().map_err(|e| e.with_code(1))?;
     call.warn("this program is deprecated, use s6-mkfifo and s6-chown instead");
-    let user = sys::account::user(owner)
-        .or_unable(|| "read /etc/passwd")?
-        .ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(owner))))?;
+    let user = match owner {
+        None => None,
+        Some(name) => {
+            let user = sys::account::user(name).or_unable(|| "read /etc/passwd")?;
+            Some(user.ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(name))))?)
+        }
+    };
     remove(&path).or_unable(|| format!("remove {}", diag::show(&path)))?;
     rustix::fs::mknodat(CWD, path.as_slice(), FileType::Fifo, Mode::from(mode), 0)
         .and_then(|()| rustix::fs::chmod(path.as_slice(), Mode::from(mode)))
         .or_unable(|| format!("make the FIFO {}", diag::show(&path)))?;
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    rustix::fs::chownat(CWD, path.as_slice(), Some(uid), Some(gid), AtFlags::empty())
-        .or_unable(|| format!("change the owner of {}", diag::show(&path)))?;
+    if let Some(user) = user {
+        let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+        rustix::fs::chownat(CWD, path.as_slice(), Some(uid), Some(gid), AtFlags::empty()).or_unable(
+            || format!("change the owner of {} to {}", diag::show(&path), diag::show(&user.name)),
+        )?;
+    }
     Ok(Next::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `logutil-service`: the usual logger of a service: `s6-log` as nobody, with the container's logging script.
 
-use crate::contenv;
-use rustix::fs::{Access, FileType, Mode, OFlags, Stat};
+use crate::{contenv, logdir};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use s6::identity;
 use std::os::fd::OwnedFd;
@@ -44,7 +44,7 @@ fn main(call: &mut Call) -> Outcome {
     if rustix::process::geteuid().is_root() {
         identity::assume(&nobody()?)?;
     }
-    check(&dir)?;
+    logdir::check(&dir)?;
     Ok(Next::Run(Program { file: tool::own_file("s6-log"), argv, env: Env::new() }))
 }
 
@@ -68,61 +68,6 @@ fn nobody() -> Result<Identity, Fatal> {
     Ok(Identity { uid: Some(OVERFLOW_ID), gid: Some(OVERFLOW_ID), groups: Some(Vec::new()) })
 }
 
-/// Says in one line what keeps the logger out of its directory.
-fn check(dir: &[u8]) -> Result<(), Fatal> {
-    let allowed = |path: &[u8], access| rustix::fs::access(path, access);
-    let need = Access::WRITE_OK | Access::EXEC_OK;
-    let (place, st) = match rustix::fs::stat(dir) {
-        Ok(st) if !FileType::from_raw_mode(st.st_mode).is_dir() => {
-            return Err(Fatal::new(
-                111,
-                format!("unable to log into {}: it is no directory", diag::show(dir)),
-            ));
-        }
-        Ok(st) => (dir.to_vec(), st),
-        Err(Errno::NOENT) => {
-            let parent = parent(dir);
-            let st = rustix::fs::stat(parent.as_slice()).or_unable(|| {
-                format!("log into {}, which has to be made in {}", diag::show(dir), diag::show(&parent))
-            })?;
-            (parent, st)
-        }
-        Err(e) => return Err(Fatal::unable(&format!("log into {}", diag::show(dir)), e)),
-    };
-    allowed(&place, need).map_err(|e| refusal(dir, &place, &st, e))?;
-    for name in ["lock", "current", "state"] {
-        let file = [dir, b"/", name.as_bytes()].concat();
-        if let Ok(st) = rustix::fs::stat(file.as_slice()) {
-            allowed(&file, Access::WRITE_OK).map_err(|e| refusal(dir, &file, &st, e))?;
-        }
-    }
-    Ok(())
-}
-
-/// The directory that a path is in.
-fn parent(path: &[u8]) -> Vec<u8> {
-    let end = path.iter().rposition(|b| *b != b'/').map_or(0, |i| i.saturating_add(1));
-    let name = path.get(..end).unwrap_or_default();
-    match name.iter().rposition(|b| *b == b'/') {
-        None => b".".to_vec(),
-        Some(0) => b"/".to_vec(),
-        Some(slash) => name.get(..slash).unwrap_or_default().to_vec(),
-    }
-}
-
-fn refusal(dir: &[u8], place: &[u8], st: &Stat, e: Errno) -> Fatal {
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let (dir, place) = (diag::show(dir), diag::show(place));
-    let text = format!(
-        "unable to log into {dir}: {}: the logger runs as {uid}:{gid}, {place} belongs to {}:{} and has mode {:04o}",
-        sys::strerror(e),
-        st.st_uid,
-        st.st_gid,
-        st.st_mode & 0o7777
-    );
-    Fatal::new(111, text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,12 +77,5 @@ mod tests {
         assert_eq!(words(DEFAULT_SCRIPT), [b"n20".to_vec(), b"s1000000".to_vec(), b"T".to_vec()]);
         assert_eq!(words(b" \tpx:\n"), [b"px:".to_vec()]);
         assert!(words(b"").is_empty());
-    }
-
-    #[test]
-    fn parents() {
-        for (path, expected) in [("/a/b/", "/a"), ("/a", "/"), ("./a", "."), ("..", "."), ("a//b", "a/")] {
-            assert_eq!(parent(path.as_bytes()), expected.as_bytes(), "{path}");
-        }
     }
 }

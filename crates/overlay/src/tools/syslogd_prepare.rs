@@ -1,6 +1,9 @@
 //! `syslogd-prepare`: makes the folders of the syslogd's logs; the oneshot of that name runs it.
+//!
+//! Without privileges, daemon and logger run as who they are, and the folders are that user's.
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, Uid};
+use crate::logdir;
+use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Uid};
 use rustix::io::Errno;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
@@ -32,14 +35,22 @@ const FOLDERS: [(&str, u32); 11] = [
 ];
 
 fn main(_: &mut Call) -> Outcome {
+    check_socket()?;
     let user = sys::account::user(b"sysllog").or_unable(|| "read /etc/passwd")?;
     let (uid, gid) = user.map_or((NOBODY_ELSE, NOBODY_ELSE), |u| (u.uid, u.gid));
     for parent in ["/var", "/var/log"] {
         make(parent)?;
     }
+    let privileged = rustix::process::geteuid().is_root();
     for (name, mode) in FOLDERS {
         let folder = format!("{LOGS}{name}");
         make(&folder)?;
+        if !privileged {
+            // Where the folder is another's, what it allows is what counts.
+            let _ = rustix::fs::chmod(&folder, Mode::from(mode));
+            logdir::check(folder.as_bytes())?;
+            continue;
+        }
         rustix::fs::chownat(
             CWD,
             &folder,
@@ -53,9 +64,31 @@ fn main(_: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
+/// Programs that log find the daemon at /dev/log, nowhere else.
+fn check_socket() -> Result<(), Fatal> {
+    const PLACE: &str = "/dev";
+    let Err(e) = rustix::fs::access(PLACE, Access::WRITE_OK | Access::EXEC_OK) else { return Ok(()) };
+    let st = rustix::fs::stat(PLACE).or_unable(|| "make /dev/log: stat /dev")?;
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    Err(Fatal::new(
+        111,
+        format!(
+            "unable to make /dev/log: {}: /dev belongs to {}:{} and has mode {:04o}, the container runs as {uid}:{gid}; \
+             to have a syslog daemon, start the container as root, and let its services change users (s6-setuidgid)",
+            sys::strerror(e),
+            st.st_uid,
+            st.st_gid,
+            st.st_mode & 0o7777
+        ),
+    ))
+}
+
 fn make(folder: &str) -> Result<(), Fatal> {
     match rustix::fs::mkdir(folder, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
-        failed => failed.or_unable(|| format!("make {folder}")),
+        failed => {
+            logdir::check(folder.as_bytes())?;
+            failed.or_unable(|| format!("make {folder}"))
+        }
     }
 }
