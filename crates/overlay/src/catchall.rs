@@ -1,6 +1,7 @@
 //! The catch-all logger of S6_LOGGING: a service that gets what nobody else takes, through a FIFO.
 //!
-//! With 1 it also shows each line on the container's standard error, with 2 it doesn't.
+//! With 1 it also shows each line on the container's standard error, with 2 it doesn't.  Of S6_LOGGING_SCRIPT it takes
+//! time stamps and rotation; what selects lines or sends them elsewhere would keep them out of a log of everything.
 
 use crate::layout::{SCANDIR, UNCAUGHT_LOGS};
 use crate::settings::Settings;
@@ -9,7 +10,7 @@ use rustix::io::Errno;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
 use tool::path::join;
-use tool::{Fatal, OrUnable, diag};
+use tool::{Fatal, OrUnable, diag, number};
 
 /// Its name in the root scandir; the host treats a service of that name as its own logger.
 const NAME: &str = "s6-svscan-log";
@@ -21,6 +22,26 @@ fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
     let file = rustix::fs::openat(CWD, path, flags, Mode::from(mode))?;
     rustix::io::write(file, content.as_bytes()).map(|_| ())
+}
+
+/// What S6_LOGGING asks for: 0, 1 or 2.
+fn level(settings: &Settings<'_>, warn: impl Fn(&str)) -> u32 {
+    let Some(value) = settings.text("S6_LOGGING") else { return 0 };
+    let number = number::decimal::<u32>(value.trim_ascii_end());
+    let level = number.unwrap_or(0).min(2);
+    if number != Some(level) {
+        warn(&format!(
+            "S6_LOGGING is {}, which counts as {level}: set it to 0 (no log of everything), 1 (log and show) or 2 (only log)",
+            diag::show(value.trim_ascii_end())
+        ));
+    }
+    level
+}
+
+/// Whether a directive tells when to rotate, and how much to keep.
+fn rotates(word: &[u8]) -> bool {
+    matches!(word, [b'n' | b'R', digits @ ..] if number::decimal::<u32>(digits).is_some())
+        || matches!(word, [b's' | b'S', digits @ ..] if number::decimal::<u64>(digits).is_some())
 }
 
 /// The logger's run script.
@@ -39,27 +60,41 @@ fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>]) -> String
     let show = if shows { "1 " } else { "" };
     let short = if is_set(b"t") { "t " } else { "" };
     let iso = if is_set(b"T") || logging_script.is_empty() { "T " } else { "" };
-    line(&format!("s6-log -bp -d 3 -- {show}{short}{iso}{UNCAUGHT_LOGS}"));
+    let rotation: Vec<u8> =
+        logging_script.iter().filter(|w| rotates(w)).flat_map(|w| [w, &b" "[..]].concat()).collect();
+    let rotation = String::from_utf8_lossy(&rotation);
+    line(&format!("s6-log -bp -d 3 -- {show}{rotation}{short}{iso}{UNCAUGHT_LOGS}"));
     text
 }
 
 /// Makes the service if S6_LOGGING asks for it, and sends this process's output to it; gives back what standard error
-/// was before.
+/// was before.  `warn` gets what is wrong with the variables.
 ///
 /// # Errors
 /// 100 for an unknown S6_CATCHALL_USER; 111 if something can't be made.
-pub fn set_up(settings: &Settings<'_>, is_root: bool) -> Result<Option<OwnedFd>, Fatal> {
-    let logging = settings.number("S6_LOGGING", 0);
+pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Result<Option<OwnedFd>, Fatal> {
+    let logging = level(settings, &warn);
     if logging == 0 {
         return Ok(None);
     }
-    let name = settings.text("S6_CATCHALL_USER").filter(|_| is_root);
+    let name = settings.text("S6_CATCHALL_USER");
+    if name.is_some() && !is_root {
+        warn(
+            "S6_CATCHALL_USER has no effect: the container isn't root's, so its log belongs to its own user",
+        );
+    }
+    let name = name.filter(|_| is_root);
     let user = match &name {
         None => None,
         Some(name) => Some(
             sys::account::user(name)
                 .or_unable(|| "read /etc/passwd")?
-                .ok_or_else(|| Fatal::user(format!("S6_CATCHALL_USER: unknown user {}", diag::show(name))))?,
+                .ok_or_else(|| {
+                    Fatal::user(format!(
+                        "S6_CATCHALL_USER is {}, but /etc/passwd has no such user: add it to the image, or name another one",
+                        diag::show(name)
+                    ))
+                })?,
         ),
     };
     // A name from /etc/passwd; anything but a plain word would be more than one word of the script.
@@ -69,16 +104,20 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool) -> Result<Option<OwnedFd>,
     }
     let dir = format!("{SCANDIR}/{NAME}");
     let path = |file: &str| format!("{dir}/{file}");
-    rustix::fs::mkdir(UNCAUGHT_LOGS, Mode::from(0o750))
-        .and_then(|()| match &user {
-            Some(u) => {
-                let (uid, gid) = (Uid::from_raw(u.uid), Gid::from_raw(u.gid));
-                rustix::fs::chownat(CWD, UNCAUGHT_LOGS, Some(uid), Some(gid), AtFlags::empty())
-            }
-            None => Ok(()),
-        })
-        .and_then(|()| rustix::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750)))
-        .or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
+    // It may be a volume.
+    let made = match rustix::fs::mkdir(UNCAUGHT_LOGS, Mode::from(0o750)) {
+        Err(Errno::EXIST) => Ok(()),
+        done => done,
+    };
+    made.and_then(|()| match &user {
+        Some(u) => {
+            let (uid, gid) = (Uid::from_raw(u.uid), Gid::from_raw(u.gid));
+            rustix::fs::chownat(CWD, UNCAUGHT_LOGS, Some(uid), Some(gid), AtFlags::empty())
+        }
+        None => Ok(()),
+    })
+    .and_then(|()| rustix::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750)))
+    .or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
     let run = script(logging == 1, word.as_deref(), &settings.words("S6_LOGGING_SCRIPT"));
     rustix::fs::mkdir(dir.as_str(), Mode::from(0o755))
         .and_then(|()| rustix::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0))
@@ -122,8 +161,27 @@ mod tests {
             script.trim_end().rsplit(" -- ").next().unwrap().to_owned()
         };
         assert_eq!(last(false, ""), "T /run/uncaught-logs");
-        assert_eq!(last(true, "n20 t T"), "1 t T /run/uncaught-logs");
-        assert_eq!(last(true, "n20 s1000"), "1 /run/uncaught-logs");
+        assert_eq!(last(true, "n20 t T"), "1 n20 t T /run/uncaught-logs");
+        assert_eq!(last(true, "1 +x n20 s10000 -y S7 !gzip /x nine"), "1 n20 s10000 S7 /run/uncaught-logs");
+    }
+
+    #[test]
+    fn levels_that_are_none_are_named() {
+        for (value, expected, warnings) in
+            [("", 0, 0), ("0", 0, 0), ("1", 1, 0), ("2\n", 2, 0), ("3", 2, 1), ("-1", 0, 1), ("yes", 0, 1)]
+        {
+            let env = tool::Env::from_vars(vec![format!("S6_LOGGING={value}").into_bytes()]);
+            let said = std::cell::Cell::new(0);
+            let warn = |text: &str| {
+                assert!(text.contains("S6_LOGGING") && text.contains(value.trim_end()), "{text}");
+                said.set(said.get() + 1);
+            };
+            assert_eq!(
+                (level(&Settings::of_container(&env), warn), said.get()),
+                (expected, warnings),
+                "{value}"
+            );
+        }
     }
 
     #[test]

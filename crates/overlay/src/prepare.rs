@@ -206,7 +206,10 @@ fn link_var_run(voice: &Voice<'_>) {
 
 /// Removes what an earlier container left.
 fn clear() -> Result<(), Fatal> {
-    let mut old: Vec<Vec<u8>> = OLD.map(|p| p.as_bytes().to_vec()).into();
+    let device = |path: &str| rustix::fs::lstat(path).ok().map(|stat| stat.st_dev);
+    // Logs on a volume are meant to stay.
+    let stays = |path: &&str| *path == UNCAUGHT_LOGS && device(path).is_some_and(|d| device(RUN) != Some(d));
+    let mut old: Vec<Vec<u8>> = OLD.iter().filter(|p| !stays(p)).map(|p| p.as_bytes().to_vec()).collect();
     let names = scripts::list(RUN.as_bytes()).or_unable(|| "read /run")?;
     let states = names.into_iter().filter(|n| n.starts_with(b"s6-rc"));
     old.extend(states.map(|n| join(RUN.as_bytes(), &n)));

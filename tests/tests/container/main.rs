@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
 
 mod bad_input;
+mod catchall;
 mod command;
 mod daemons;
 mod debian;
@@ -92,6 +93,7 @@ fn run() -> Result<i32, String> {
     let images = Arc::new(if arguments.list { None } else { Some(Images::new()?) });
     let groups = [
         bad_input::TESTS,
+        catchall::TESTS,
         command::TESTS,
         daemons::TESTS,
         debian::TESTS,

@@ -166,7 +166,7 @@ fn catchall_user(images: &Images) -> Outcome {
     let sandbox = images.small(&services, &cmd).env("S6_LOGGING", "2");
     ends(&sandbox.clone().env("S6_CATCHALL_USER", "daemon"), 0, &[])?;
     ends(&sandbox.clone(), 1, &[])?;
-    ends(&sandbox.env("S6_CATCHALL_USER", "stranger"), 100, &["unknown user stranger"])?;
+    ends(&sandbox.env("S6_CATCHALL_USER", "stranger"), 100, &["S6_CATCHALL_USER is stranger, but"])?;
     Ok(())
 }
 

@@ -79,7 +79,12 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let relayed = settings.switch("S6_LOG_CMD");
     let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
     let boot = take_terminal(call, relayed)?;
-    let console = catchall::set_up(&Settings::of_container(&call.env), uid == 0)?;
+    let settings = Settings::of_container(&call.env);
+    let console = catchall::set_up(&settings, uid == 0, |text| {
+        if settings.verbosity() > 0 {
+            diag::warn(TOOL.name, text);
+        }
+    })?;
     let mut host_config = host_config(&env, &call.env);
     host_config.console = console.map(Rc::new);
     let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
