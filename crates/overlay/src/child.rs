@@ -5,6 +5,7 @@ use rustix::fs::{Access, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use s6::clock::{self, Moment};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::Signal;
@@ -14,6 +15,9 @@ use tool::Env;
 /// Interprets files without a first line that names their interpreter, as shells and execvp(3) do.
 const SHELL: &[u8] = b"/bin/sh";
 
+/// Descriptors and the numbers that a program finds them at.
+type Descriptors<'a> = &'a [(BorrowedFd<'a>, RawFd)];
+
 /// What a shell reports for a program that could not be run.
 #[must_use]
 pub fn failure_code(e: Errno) -> u8 {
@@ -21,7 +25,7 @@ pub fn failure_code(e: Errno) -> u8 {
 }
 
 /// Starts a file; one without an interpreter line is given to the shell.
-fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
+fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
     let env = Strings::new(env.vars())?;
     let attempt = |file: &[u8], argv: &[Vec<u8>]| {
         spawn(&Spawn {
@@ -29,7 +33,7 @@ fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
             argv: &Strings::new(argv)?,
             env: &env,
             dir: None,
-            fds: &[],
+            fds,
             session: false,
             pid_namespace: false,
             open_files: None,
@@ -89,18 +93,19 @@ fn is_bare_script(file: &[u8]) -> bool {
         && &start != b"\x7fE"
 }
 
-/// Starts a program, looked up in the PATH of `env` if its name has no slash.
+/// Starts a program, looked up in the PATH of `env` if its name has no slash; `fds` are descriptors beside this
+/// process's own.
 ///
 /// # Errors
 /// It isn't found or can't be executed; [`failure_code`] has the exit code for that.
-pub fn start(argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
+pub fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
     let name = argv.first().ok_or(Errno::NOENT)?;
     if name.contains(&b'/') {
-        return start_file(name, argv, env);
+        return start_file(name, argv, env, fds);
     }
     let mut reason = Errno::NOENT;
     for file in candidates(name, env) {
-        match start_file(&file, argv, env) {
+        match start_file(&file, argv, env, fds) {
             Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(Errno::ACCESS) => reason = Errno::ACCESS,
             done => return done,
@@ -110,8 +115,8 @@ pub fn start(argv: &[Vec<u8>], env: &Env) -> Result<Pid, Errno> {
 }
 
 /// Starts a program and waits for it; the code is a shell's, also for a program that can't be run.
-pub fn run(argv: &[Vec<u8>], env: &Env) -> Result<u8, Errno> {
-    let pid = start(argv, env)?;
+pub fn run(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<u8, Errno> {
+    let pid = start(argv, env, fds)?;
     Ok(sys::process::wait_for(pid).map_or(111, Ended::code))
 }
 
@@ -153,10 +158,10 @@ mod tests {
     #[test]
     fn codes_of_programs_and_of_failures() {
         let env = Env::from_vars(words(&["PATH=/nowhere:/bin:/usr/bin"]));
-        assert_eq!(run(&words(&["sh", "-c", "exit 9"]), &env), Ok(9));
-        assert_eq!(run(&words(&["sh", "-c", "kill -KILL $$"]), &env), Ok(137));
-        assert_eq!(run(&words(&["no-such-program"]), &env).map_err(failure_code), Err(127));
-        assert_eq!(run(&words(&["/etc"]), &env).map_err(failure_code), Err(126));
+        assert_eq!(run(&words(&["sh", "-c", "exit 9"]), &env, &[]), Ok(9));
+        assert_eq!(run(&words(&["sh", "-c", "kill -KILL $$"]), &env, &[]), Ok(137));
+        assert_eq!(run(&words(&["no-such-program"]), &env, &[]).map_err(failure_code), Err(127));
+        assert_eq!(run(&words(&["/etc"]), &env, &[]).map_err(failure_code), Err(126));
     }
 
     #[test]
@@ -171,7 +176,7 @@ mod tests {
     #[test]
     fn a_child_that_takes_too_long_gets_the_signal() {
         let env = Env::from_vars(words(&["PATH=/bin:/usr/bin"]));
-        let pid = start(&words(&["cat"]), &env).ok();
+        let pid = start(&words(&["cat"]), &env, &[]).ok();
         // cat may end by itself where standard input is empty; then nothing was late
         let (ended, late) = wait_at_most(pid.unwrap(), Some(Duration::from_millis(50)), 9).unwrap();
         assert_eq!(late, ended == Ended::Killed(9));

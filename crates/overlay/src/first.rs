@@ -50,7 +50,7 @@ pub struct Boot {
     pub command: Vec<Vec<u8>>,
     /// Standard input, output or error is a terminal, which becomes the boot session's.
     pub terminal: Option<i32>,
-    /// The CMD's output is relayed too, if there is a relay.
+    /// The CMD's output is relayed too, if there is a relay, beside that of the hook and of oneshots.
     pub relayed: bool,
 }
 
@@ -85,6 +85,9 @@ pub struct First {
     relay: Option<RelayProcess>,
 }
 
+/// How long process 1 and the stop wait for who reads their messages, in seconds.
+pub const PATIENCE: u32 = 1;
+
 /// In a forked child: nothing of the parent but the standard descriptors and `keep`, which get the numbers after them.
 fn enter(
     title: &[u8],
@@ -107,6 +110,7 @@ fn enter(
     sys::fd::close_from(end.unsigned_abs());
     reset_all();
     set_mask(mask);
+    diag::set_patience(None);
     let _ = rustix::process::chdir("/");
     sys::args::set_title(title);
     tool::run(tool, argv, env)
@@ -226,7 +230,7 @@ impl First {
         self.open_files = Some(host.launch().open_files);
         host.watch(self.requests.as_fd(), REQUESTS)?;
         self.start_relay(host);
-        let relay = self.relay_socket().filter(|_| boot.relayed);
+        let relay = self.relay_socket();
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match fork()? {
             Fork::Parent(pid) => self.boot = Some(pid),
@@ -241,7 +245,8 @@ impl First {
                 }
                 let socket = if relay.is_some() { FIRST_FD.saturating_add(1) } else { -1 };
                 let mut argv = vec![NAME.as_bytes().to_vec()];
-                argv.extend([FIRST_FD, socket].map(|number| number.to_string().into_bytes()));
+                let numbers = [FIRST_FD, socket, i32::from(boot.relayed)];
+                argv.extend(numbers.map(|number| number.to_string().into_bytes()));
                 argv.extend(boot.command);
                 let keep: Vec<_> = std::iter::once(writer.as_fd()).chain(relay).collect();
                 let env = self.env.clone();
@@ -381,8 +386,11 @@ impl First {
             Ok(Fork::Parent(pid)) => self.stop = Some(pid),
             Ok(Fork::Child) => {
                 let _ = rustix::process::setsid();
-                let (argv, env) = (vec![NAME.as_bytes().to_vec()], self.env.clone());
-                enter(STOP_TITLE, &stage3::TOOL, argv, env, self.open_files, &[], &Set::empty())
+                let relay = self.relay_socket();
+                let socket = if relay.is_some() { FIRST_FD } else { -1 };
+                let argv = vec![NAME.as_bytes().to_vec(), socket.to_string().into_bytes()];
+                let (env, keep) = (self.env.clone(), relay.as_slice());
+                enter(STOP_TITLE, &stage3::TOOL, argv, env, self.open_files, keep, &Set::empty())
             }
             Err(e) => {
                 diag::warn(NAME, &format!("unable to stop the services in order: {}", sys::strerror(e)));

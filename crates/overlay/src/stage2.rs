@@ -1,7 +1,8 @@
 //! Stage 2, in a child of the first process: brings the services up, and becomes the CMD.
 //!
-//! The child is called with the number of a descriptor, the one of the relay's socket or a negative number, and the
-//! CMD.  Just before it becomes the CMD it writes a byte to the first.  SIGTERM before that moment means: start nothing more, let what runs finish, exit.
+//! The child is called with the number of a descriptor, the one of the relay's socket or a negative number, 1 if the
+//! CMD's output is relayed, too, or 0, and the CMD.  Just before it becomes the CMD it writes a byte to the first.
+//! SIGTERM before that moment means: start nothing more, let what runs finish, exit.
 
 use crate::child;
 use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES, WORKDIR};
@@ -18,6 +19,7 @@ use s6_rc::compile::{compile_with_bundles, print_report};
 use s6_rc::init::{self, Initialized};
 use s6_rc::plan::Direction;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::time::Duration;
 use sys::signal::{Set, SignalFd, TERM, set_mask};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure, number};
@@ -36,7 +38,7 @@ const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
 pub static TOOL: Tool = Tool {
     name: "init",
     summary: "bring the services up and become the CMD",
-    operands: "fd fd cmd...",
+    operands: "fd fd relayed cmd...",
     options: &[],
     role: Role::Stay,
     main,
@@ -44,16 +46,24 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let notice = number::decimal::<i32>(&call.shift()?).ok_or_else(Fatal::usage)?;
-    let relay = number::decimal::<i32>(&call.shift()?).filter(|number| *number >= 0);
+    let relay = inherited(&call.shift()?)?;
+    let relayed = call.shift()? == b"1";
     let interrupt = SignalFd::new(&Set::of(&[TERM])).or_unable(|| "make a signal descriptor")?;
     if is_interrupted(interrupt.as_fd()) {
         return Ok(Next::SUCCESS);
     }
-    run_hook(call)?;
-    if is_interrupted(interrupt.as_fd()) || !bring_up(call, interrupt.as_fd())? {
+    run_hook(call, relay.as_deref())?;
+    if is_interrupted(interrupt.as_fd()) || !bring_up(call, interrupt.as_fd(), relay.clone())? {
         return Ok(Next::SUCCESS);
     }
-    become_command(call, notice, relay)
+    become_command(call, notice, relay.filter(|_| relayed))
+}
+
+/// The relay behind the socket of this number; none if it is negative.
+pub(crate) fn inherited(number: &[u8]) -> Result<Option<Rc<Relay>>, Fatal> {
+    let Some(number) = number::decimal::<i32>(number).filter(|number| *number >= 0) else { return Ok(None) };
+    let socket = sys::fd::own(number).or_unable(|| "find the relay's socket")?;
+    Ok(Some(Rc::new(Relay::from(socket))))
 }
 
 fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
@@ -62,7 +72,7 @@ fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
 }
 
 /// Runs S6_STAGE2_HOOK, split into words.
-fn run_hook(call: &Call) -> Result<(), Fatal> {
+fn run_hook(call: &Call, relay: Option<&Relay>) -> Result<(), Fatal> {
     let settings = Settings::new(&call.env);
     let Some(hook) = settings.text("S6_STAGE2_HOOK") else { return Ok(()) };
     let words = split_words(&hook);
@@ -70,11 +80,14 @@ fn run_hook(call: &Call) -> Result<(), Fatal> {
         return Ok(());
     }
     let shown = diag::show(&hook);
-    let code = child::run(&words, &call.env).unwrap_or_else(|e| {
+    let pipes = relay.and_then(|relay| relay.pipes(relay::HOOK, &STREAMS).ok()).unwrap_or_default();
+    let fds: Vec<_> = pipes.iter().map(|(fd, number)| (fd.as_fd(), *number)).collect();
+    let code = child::run(&words, &call.env, &fds).unwrap_or_else(|e| {
         let why = exec_failure::explain_word(words.first().map_or(&[], Vec::as_slice), e);
         call.warn(&format!("unable to run the hook {shown}: {why}"));
         child::failure_code(e)
     });
+    drop(pipes);
     let verbosity = settings.verbosity();
     if code != 0 && settings.behaviour() >= 2 {
         return Err(Fatal::new(code, format!("the hook {shown} exited {code}, so the container stops")));
@@ -88,7 +101,7 @@ fn run_hook(call: &Call) -> Result<(), Fatal> {
 }
 
 /// Compiles the definitions and brings the bundle `top` up; `false` if that was interrupted.
-fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
+fn bring_up(call: &Call, interrupt: BorrowedFd<'_>, relay: Option<Rc<Relay>>) -> Result<bool, Fatal> {
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
     let (sources, implied) = sources(call, &settings);
@@ -136,7 +149,7 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>) -> Result<bool, Fatal> {
             deadline: limit.map(|l| clock::now().saturating_add(l)),
             verbosity,
             dry_run: None,
-            oneshots: Oneshots::Direct(call.env.clone()),
+            oneshots: Oneshots::Direct(call.env.clone(), relay),
             interrupt: Some(interrupt),
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: Some(PATIENCE),
@@ -213,17 +226,18 @@ fn use_terminal() {
     let _ = opened.and_then(|tty| sys::fd::place(tty, 1)).and_then(|()| sys::fd::copy(1, 2));
 }
 
-/// S6_LOG_CMD: sends this process's output, which becomes the CMD's, to the relay behind this socket.
-fn relay_output(socket: i32) -> Result<(), Errno> {
-    let relay = Relay::from(sys::fd::own(socket)?);
+/// S6_LOG_CMD: sends this process's output, which becomes the CMD's, to the relay.
+fn relay_output(relay: &Relay) -> Result<(), Errno> {
     for (pipe, number) in relay.pipes(relay::COMMAND, &STREAMS)? {
         sys::fd::place(pipe, number)?;
     }
+    // The relay gives this process's own lines their form, too.
+    relay::speak(None);
     Ok(())
 }
 
 /// Goes on to the CMD, in the container's working directory; without one this child has done its work.
-fn become_command(call: &mut Call, notice: i32, relay: Option<i32>) -> Outcome {
+fn become_command(call: &mut Call, notice: i32, relay: Option<Rc<Relay>>) -> Outcome {
     let mut argv = Settings::new(&call.env).words("S6_CMD_ARG0");
     let command = call.take_args();
     if command.is_empty() {
@@ -237,8 +251,8 @@ fn become_command(call: &mut Call, notice: i32, relay: Option<i32>) -> Outcome {
     if Settings::new(&call.env).switch("S6_CMD_USE_TERMINAL") {
         use_terminal();
     }
-    if let Some(number) = relay {
-        relay_output(number).or_unable(|| "relay the command's output")?;
+    if let Some(relay) = relay {
+        relay_output(&relay).or_unable(|| "relay the command's output")?;
     }
     let _ = sys::fd::with(notice, |fd| rustix::io::write(fd, b"C"));
     set_mask(&Set::empty());

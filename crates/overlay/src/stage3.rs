@@ -1,8 +1,11 @@
 //! Stage 3, in a child of the first process: brings all services down.
+//!
+//! The child is called with the number of the relay's socket, or a negative number.
 
+use crate::first;
 use crate::layout::LIVE;
 use crate::settings::Settings;
-use crate::stage2::ENGINE;
+use crate::stage2::{ENGINE, inherited};
 use rustix::fs::{AtFlags, CWD};
 use s6::status::read_status;
 use s6_rc::change::{self, OnInterrupt, Oneshots};
@@ -10,13 +13,13 @@ use s6_rc::database::Id;
 use s6_rc::live::{Live, Lock};
 use s6_rc::plan::Direction;
 use std::time::Duration;
-use tool::{Call, Fatal, Next, Outcome, Role, Tool};
+use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
 
 /// Not in the table: nobody calls it by name.
 pub static TOOL: Tool = Tool {
     name: "init",
     summary: "bring all services down",
-    operands: "",
+    operands: "fd",
     options: &[],
     role: Role::Stay,
     main,
@@ -27,6 +30,9 @@ pub static TOOL: Tool = Tool {
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main(call: &mut Call) -> Outcome {
+    // The end isn't to wait for who reads about it.
+    diag::set_patience(Some(first::PATIENCE));
+    let relay = inherited(&call.shift()?)?;
     if rustix::fs::statat(CWD, LIVE, AtFlags::empty()).is_err() {
         // The boot didn't come that far.
         return Ok(Next::SUCCESS);
@@ -52,7 +58,7 @@ fn main(call: &mut Call) -> Outcome {
             deadline: None,
             verbosity: Settings::new(&call.env).verbosity(),
             dry_run: None,
-            oneshots: Oneshots::Direct(call.env.clone()),
+            oneshots: Oneshots::Direct(call.env.clone(), relay),
             interrupt: None,
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: Some(PATIENCE),

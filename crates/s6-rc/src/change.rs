@@ -10,6 +10,8 @@ use crate::oneshot::Answer;
 use crate::plan::{Direction, Plan};
 use rustix::fd::BorrowedFd;
 use s6::clock::Moment;
+use s6::relay::Relay;
+use std::rc::Rc;
 use std::time::Duration;
 use sys::process::Ended;
 use tool::{Call, Env, Fatal, diag::show, exec_failure};
@@ -17,9 +19,10 @@ use tool::{Call, Env, Fatal, diag::show, exec_failure};
 /// Where oneshots' scripts run.
 #[derive(Debug, Clone)]
 pub enum Oneshots {
-    /// As children of this process, in this environment and with this process's standard streams.  Whatever other
-    /// children it has are reaped, too, while a change is on its way.
-    Direct(Env),
+    /// As children of this process, in this environment.  Their output goes to the relay, if there is one; else they
+    /// have this process's standard streams.  Whatever other children it has are reaped, too, while a change is on its
+    /// way.
+    Direct(Env, Option<Rc<Relay>>),
     /// By the host of the scan directory, in its environment and with this process's standard streams; as children
     /// where no host offers that.
     Host,

@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use s6::clock::{self, Moment};
 use s6::control::{self, SUPERVISE};
+use s6::relay::STREAMS;
 use s6::watch::Watch;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -296,8 +297,8 @@ impl<'a> Engine<'a> {
             return Ok(None);
         }
         let request = Request { script, name: self.live.database().name(id).to_vec(), argv };
-        let env = match &self.options.oneshots {
-            Oneshots::Direct(env) => env,
+        let (env, relay) = match &self.options.oneshots {
+            Oneshots::Direct(env, relay) => (env, relay.as_deref()),
             Oneshots::Host => {
                 match self.ask_host(&request) {
                     Ok(socket) => {
@@ -307,11 +308,15 @@ impl<'a> Engine<'a> {
                     Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => {}
                     Err(e) => return Err(e),
                 }
-                &self.options.call.env
+                (&self.options.call.env, None)
             }
         };
         self.watch_children()?;
-        let pid = request.spawn(self.options.call, env, &[], &self.live.descriptors())?;
+        // What can't be relayed now still isn't lost.
+        let pipes = relay.and_then(|relay| relay.pipes(&request.name, &STREAMS).ok()).unwrap_or_default();
+        let mut own = self.live.descriptors();
+        own.extend(relay.map(AsFd::as_fd));
+        let pid = request.spawn(self.options.call, env, &pipes, &own)?;
         self.scripts.insert(pid, id);
         Ok(Some(Running::Child(pid)))
     }

@@ -13,7 +13,7 @@
 
 use crate::database::Body;
 use crate::database::Service;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -123,7 +123,7 @@ impl Request {
         env
     }
 
-    /// Runs the script as a child; `fds` are its 0, 1 and 2, ours if there are none.
+    /// Runs the script as a child; `fds` become its descriptors of these numbers, the others are ours.
     ///
     /// # Errors
     /// It could not be run.
@@ -131,10 +131,10 @@ impl Request {
         &self,
         call: &Call,
         base: &Env,
-        fds: &[OwnedFd],
+        fds: &[(OwnedFd, RawFd)],
         own: &[BorrowedFd<'_>],
     ) -> Result<Pid, Errno> {
-        let moved: Vec<_> = fds.iter().zip(0..).map(|(fd, to)| (fd.as_fd(), to)).collect();
+        let moved: Vec<_> = fds.iter().map(|(fd, to)| (fd.as_fd(), *to)).collect();
         // Scripts begin with no signal blocked, whatever their starter does with its own.
         let setup = tool::Setup { fds: &moved, own, mask: Some(Set::empty()) };
         tool::try_spawn(call, self.argv.clone(), self.environment(base), &setup)

@@ -70,7 +70,7 @@ impl Machine {
             deadline: None,
             verbosity: 0,
             dry_run: None,
-            oneshots: Oneshots::Direct(self.call.env.clone()),
+            oneshots: Oneshots::Direct(self.call.env.clone(), None),
             interrupt: None,
             on_interrupt: OnInterrupt::Abandon,
             remind: None,

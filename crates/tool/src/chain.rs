@@ -199,6 +199,7 @@ pub fn run(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env) -> ! {
             };
             match (attempt(&program, call.path.as_deref()), otherwise) {
                 (Ok(next), _) => {
+                    diag::set_form(None);
                     (tool, argv, env) = (next, program.argv, program.env);
                     continue 'tools;
                 }

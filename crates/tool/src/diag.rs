@@ -1,5 +1,33 @@
 //! Diagnostics in the reference's form: one line on standard error, written with one call.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::cell::Cell;
+
+/// What a pipe takes at once as soon as it takes anything: PIPE_BUF, see pipe(7).
+const CHUNK: usize = 4096;
+
+/// What makes of a diagnostic, which comes without a newline, the bytes that are written.
+pub type Form = fn(&str) -> Vec<u8>;
+
+thread_local! {
+    static FORM: Cell<Option<Form>> = const { Cell::new(None) };
+    static PATIENCE: Cell<Option<Timespec>> = const { Cell::new(None) };
+    static DROPPED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How long this process waits, in whole seconds, for somebody to read a diagnostic; `None`, as in any program: for ever.
+/// After that, diagnostics are dropped until somebody reads again, who is told how many.
+pub fn set_patience(seconds: Option<u32>) {
+    PATIENCE.set(seconds.map(|n| Timespec { tv_sec: n.into(), tv_nsec: 0 }));
+}
+
+/// From now on, this tool's diagnostics have this form; `None` is the plain one.  What the process goes on to, and what
+/// children become, begins with the plain one.
+pub fn set_form(form: Option<Form>) {
+    FORM.set(form);
+}
+
 /// Bytes for a message: UTF-8 as it is, control characters and damage escaped.
 #[must_use]
 pub fn show(bytes: &[u8]) -> String {
@@ -17,16 +45,45 @@ pub fn show(bytes: &[u8]) -> String {
 
 /// Writes a line to standard error; there is nobody to tell if that fails.
 pub fn line(text: &str) {
-    let mut buf = Vec::with_capacity(text.len() + 1);
-    buf.extend_from_slice(text.as_bytes());
-    buf.push(b'\n');
+    let dropped = DROPPED.get();
+    if !is_read() {
+        return DROPPED.set(dropped.saturating_add(1));
+    }
+    if dropped > 0 {
+        DROPPED.set(0);
+        write(&format!("{dropped} messages are missing here: nobody read them"));
+    }
+    write(text);
+}
+
+fn write(text: &str) {
+    let buf = match FORM.get() {
+        Some(form) => form(text),
+        None => [text.as_bytes(), b"\n"].concat(),
+    };
     let mut rest = buf.as_slice();
-    while !rest.is_empty() {
-        match rustix::io::write(rustix::stdio::stderr(), rest) {
+    while !rest.is_empty() && is_read() {
+        // Who has to wait for ever writes all at once.
+        let most = if PATIENCE.get().is_some() { CHUNK } else { rest.len() };
+        match rustix::io::write(rustix::stdio::stderr(), rest.get(..most).unwrap_or(rest)) {
             Ok(0) => return,
             Ok(n) => rest = rest.get(n..).unwrap_or_default(),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(_) => return,
+        }
+    }
+}
+
+/// Whether standard error takes something, as far as this process cares.
+fn is_read() -> bool {
+    let Some(limit) = PATIENCE.get() else { return true };
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let limit = if DROPPED.get() > 0 { now } else { limit };
+    loop {
+        match poll(&mut [PollFd::new(&rustix::stdio::stderr(), PollFlags::OUT)], Some(&limit)) {
+            Ok(0) => return false,
+            Err(Errno::INTR) => {}
+            Ok(_) | Err(_) => return true,
         }
     }
 }
@@ -64,6 +121,14 @@ pub fn process(pid: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_is_the_threads_until_it_is_taken_back() {
+        set_form(Some(|text| text.to_uppercase().into_bytes()));
+        assert_eq!(FORM.get().map(|form| form("a")), Some(b"A".to_vec()));
+        set_form(None);
+        assert!(FORM.get().is_none());
+    }
 
     #[test]
     fn hostile_bytes_stay_on_one_line() {

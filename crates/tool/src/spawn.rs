@@ -67,6 +67,8 @@ pub fn try_spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env, setup: &Setup<'_>) -
         Target::Tool(tool) => match sys::process::fork()? {
             Fork::Parent(pid) => Ok(pid),
             Fork::Child => {
+                diag::set_form(None);
+                diag::set_patience(None);
                 if let Err(e) = setup.apply() {
                     diag::fatal(call.tool.name, Fatal::unable("set up descriptors", e).message());
                     sys::process::exit(111);

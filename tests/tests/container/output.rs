@@ -1,15 +1,19 @@
 //! Services' output under their names: S6_LOG_PREFIX, S6_LOG_FORMAT and S6_LOG_CMD.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use sandbox::{Sandbox, Streams};
+use sandbox::{Container, Sandbox, Streams};
 use serde_json::Value;
 use tests::services::Services;
+use tests::transcript::Transcript;
 
 use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("output::off_there_is_nothing_between", off_there_is_nothing_between),
+    ("output::off_nothing_is_done_for_it", off_nothing_is_done_for_it),
     ("output::a_flood_comes_through_whole", a_flood_comes_through_whole),
     ("output::a_slow_reader_loses_nothing", a_slow_reader_loses_nothing),
     ("output::lines_of_any_length_and_bytes_are_objects", lines_of_any_length_and_bytes_are_objects),
@@ -18,6 +22,11 @@ pub const TESTS: &[(&str, Test)] = &[
     ("output::last_words_of_who_is_killed", last_words_of_who_is_killed),
     ("output::a_relay_that_is_killed_is_replaced", a_relay_that_is_killed_is_replaced),
     ("output::in_the_classic_layout", in_the_classic_layout),
+    ("output::every_line_of_a_container_has_the_form", every_line_of_a_container_has_the_form),
+    ("output::what_ends_a_boot_has_the_form", what_ends_a_boot_has_the_form),
+    ("output::hostile_lines_of_oneshots_are_objects", hostile_lines_of_oneshots_are_objects),
+    ("output::a_stop_while_nobody_reads", a_stop_while_nobody_reads),
+    ("output::what_nobody_read_is_counted", what_nobody_read_is_counted),
 ];
 
 /// What a container that ends with 0 said on its streams, as lines.
@@ -120,14 +129,66 @@ fn off_there_is_nothing_between(images: &Images) -> Outcome {
     services.script("/looks", LOOKS)?;
     let sandbox = images.small(&services, &["/looks"]);
     let [off, _] = said(&sandbox)?;
-    let [on, _] = said(&sandbox.env("S6_LOG_PREFIX", "1"))?;
+    let [on, _] = said(&sandbox.clone().env("S6_LOG_PREFIX", "1"))?;
     let number = |lines: &[String], at: usize| lines.get(at).and_then(|line| line.parse::<u32>().ok());
     // One place for each stream, where the first process writes too; or its own.
     same([0, 1].map(|n| number(&off, n)), [Some(1); 2], &off.join("\n"))?;
     same([0, 1].map(|n| number(&on, n)), [Some(2); 2], &on.join("\n"))?;
     // On, it costs a process and a descriptor, whatever the number of services.
     let more = |n| number(&on, n).zip(number(&off, n)).map(|(on, off)| on - off);
-    same([2, 3].map(more), [Some(1); 2], &format!("{off:?} {on:?}"))
+    same([2, 3].map(more), [Some(1); 2], &format!("{off:?} {on:?}"))?;
+    // Off, services and oneshots have the very pipe that is read here.
+    let services = Services::new()?;
+    services.oneshot("once", &["base"], "stat -Lc %i /proc/self/fd/1", "")?;
+    services.longrun("stays", &["base"], "#!/bin/sh\nstat -Lc %i /proc/self/fd/1\nexec s6-svc -O .\n")?;
+    let sandbox =
+        images.small(&services, &["s6-svwait", "-D", "/run/service/stays"]).streams(Streams::Capture);
+    for (value, count) in [("0", 2), ("1", 0)] {
+        let mut container = sandbox.clone().env("S6_LOG_PREFIX", value).env("S6_VERBOSITY", "0").start()?;
+        let pipe = container.take_stdout().ok_or("no standard output")?;
+        let own = rustix::fs::fstat(&pipe)?.st_ino.to_string();
+        let mut lines = tests::lines::Lines::new(Some(pipe), Duration::from_secs(60));
+        lines.to_end()?;
+        same(lines.so_far().len(), 2, &lines.text())?;
+        let seen = lines.so_far().iter().filter(|line| line.rsplit(' ').next() == Some(own.as_str())).count();
+        same((value, seen), (value, count), &format!("{own}:\n{}", lines.text()))?;
+        same(container.wait()?, 0, "the container's code")?;
+    }
+    Ok(())
+}
+
+/// What a service's start, a oneshot and a stop make the kernel do with pipes and messages.
+fn off_nothing_is_done_for_it(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("stays", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
+    services.oneshot("once", &["base"], "true", "echo down")?;
+    for (value, is_done) in [("0", false), ("1", true)] {
+        let sandbox = images.small(&services, &["sh", "-c", "echo ready; exec sleep 100000"]);
+        let mut t = Transcript::start(&sandbox.env("S6_LOG_PREFIX", value))?;
+        t.wait_for("ready")?;
+        let mut strace = Command::new("strace")
+            .args(["-f", "-e", "trace=pipe,pipe2,socketpair,sendmsg", "-e", "signal=none", "-p"])
+            .arg(t.container().pid().to_string())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|why| format!("strace: {why}; apt-get install strace"))?;
+        let mut lines = BufReader::new(strace.stderr.take().ok_or("strace has no standard error")?).lines();
+        // It says when it has attached.
+        let first = lines.next().ok_or("strace said nothing")??;
+        same(first.contains("attached"), true, &first)?;
+        let restart = ["/command/s6-svc", "-wr", "-T", "60000", "-r", "/run/service/stays"];
+        let restarted = t.container().exec(restart).start()?.output(Duration::from_secs(90))?;
+        same(restarted.code, Some(0), "s6-svc")?;
+        t.container().stop()?;
+        t.finish()?;
+        let calls: Vec<String> = lines.map_while(Result::ok).filter(|line| line.contains('(')).collect();
+        strace.wait()?;
+        for call in ["pipe2(", "sendmsg("] {
+            same(calls.iter().any(|line| line.contains(call)), is_done, &calls.join("\n"))?;
+        }
+        same(calls.is_empty(), !is_done, &calls.join("\n"))?;
+    }
+    Ok(())
 }
 
 /// Writes numbered lines to both streams, each to its own.
@@ -270,11 +331,8 @@ fn survives_a_first_process_executed_anew(images: &Images) -> Outcome {
                until [ -e /run/done ]; do usleep 1000; done\n";
     let [out, err] = said(&images.small(&services, &["sh", "-c", cmd]).env("S6_LOG_FORMAT", "json"))?;
     complete(&out, "stdout", &["counts"], out.len())?;
-    let comes = err
-        .iter()
-        .filter(|line| line.starts_with('{'))
-        .map(|line| object(line))
-        .collect::<Result<Vec<_>, _>>()?;
+    // What the first process says about it has the form, too.
+    let comes = err.iter().map(|line| object(line)).collect::<Result<Vec<_>, _>>()?;
     same(comes.iter().filter(|o| o["message"] == "comes").count(), 21, &err.join("\n"))?;
     same(with(&err, "relay").len(), 0, &err.join("\n"))
 }
@@ -317,4 +375,250 @@ fn in_the_classic_layout(images: &Images) -> Outcome {
     let [out, err] = said(&sandbox.env("S6_LOG_PREFIX", "1"))?;
     same(with(&out, "an output"), vec!["talks: an output"], "")?;
     same(with(&err, "an error"), vec!["talks: an error"], "")
+}
+
+/// A boot in which everything that can says something.
+fn talkative(services: &Services) -> Outcome {
+    talks(services)?;
+    let up = "foreground { echo goes up } foreground { fdmove -c 1 2 printf \"without an end\" } true";
+    services.oneshot("once", &["base"], up, "echo goes down")?;
+    // After the old services, which need everything in the bundle user.
+    for (name, up) in [("fails", "foreground { echo no } false"), ("missing", "/no/such/program")] {
+        services.define(name, "type", "oneshot\n")?.define(name, "up", up)?;
+        services.file(&format!("/etc/s6-overlay/user-bundles.d/user2/contents.d/{name}"), "")?;
+        services.define(name, "dependencies.d/legacy-services", "")?;
+    }
+    services.script("/hook", "#!/bin/sh\necho from the hook; echo and its error >&2\n")?;
+    services.script("/etc/cont-init.d/10-a", "#!/bin/sh\necho initializes\nexit 3\n")?;
+    services.script("/etc/cont-finish.d/10-b", "#!/bin/sh\necho finishes >&2\n")?;
+    services
+        .script("/etc/services.d/old/run", "#!/bin/sh\necho an old one\n: >/run/old\nexec sleep 100000\n")?;
+    // It can't be started, so the first process complains.
+    services.script("/etc/services.d/broken/run", "#!/no/such/interpreter\n")?;
+    Ok(())
+}
+
+/// What a container says on its streams with all of its own messages, as lines.
+fn said_with_all(sandbox: &Sandbox, code: u8) -> Result<[Vec<String>; 2], libtest_mimic::Failed> {
+    let container = sandbox.clone().streams(Streams::Capture).start()?;
+    let output = container.output(Duration::from_secs(90))?;
+    let streams = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s).into_owned());
+    same(output.code, Some(code), &streams.join("\n--\n"))?;
+    Ok(streams.map(|s| s.lines().map(str::to_owned).collect()))
+}
+
+/// Who says what, and where.
+const WHO: [(&str, &str, &str); 16] = [
+    ("stage2-hook", "stdout", "from the hook"),
+    ("stage2-hook", "stderr", "and its error"),
+    ("s6-overlay", "stderr", "init: info: the hook /hook exited 0"),
+    ("legacy-cont-init", "stdout", "initializes"),
+    ("legacy-cont-init", "stderr", "cont-init: warning: /etc/cont-init.d/10-a exited 3"),
+    ("once", "stdout", "goes up"),
+    ("once", "stderr", "without an end"),
+    ("s6-overlay", "stderr", "s6-rc: info: service once successfully started"),
+    ("fails", "stdout", "no"),
+    ("s6-overlay", "stderr", "s6-rc: warning: unable to start service fails: command exited 1"),
+    ("talks", "stdout", "an output"),
+    ("old", "stdout", "an old one"),
+    ("cmd", "stdout", "the command"),
+    ("s6-overlay", "stderr", "s6-rc: info: service once: stopping"),
+    ("once", "stdout", "goes down"),
+    ("legacy-cont-init", "stderr", "finishes"),
+];
+
+fn every_line_of_a_container_has_the_form(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    talkative(&services)?;
+    let cmd =
+        "until [ -e /run/old ]; do usleep 1000; done; s6-svwait -D /run/service/talks; echo the command";
+    for classic in ["0", "1"] {
+        let sandbox =
+            images.small(&services, &["sh", "-c", cmd]).env("S6_STAGE2_HOOK", "/hook").env("S6_LOG_CMD", "1");
+        let sandbox = sandbox.env("S6_SUPERVISE_PROCESSES", classic);
+        let streams = said_with_all(&sandbox.clone().env("S6_LOG_FORMAT", "json"), 0)?;
+        let all = streams.concat().join("\n");
+        let mut found = Vec::new();
+        for (stream, lines) in ["stdout", "stderr"].into_iter().zip(&streams) {
+            for line in lines {
+                let object = object(line)?;
+                let text = |name: &str| object[name].as_str().map(str::to_owned).ok_or_else(|| line.clone());
+                same(text("stream")?.as_str(), stream, line)?;
+                found.push((text("service")?, stream, text("message")?));
+            }
+        }
+        for (service, stream, message) in WHO {
+            let count = found.iter().filter(|(s, t, m)| s == service && *t == stream && m == message).count();
+            same(count, 1, &format!("{service} {stream} {message}:\n{all}"))?;
+        }
+        let complains = |m: &str| m.contains("s6-supervise broken: warning: unable to spawn ./run");
+        let by = if classic == "1" { "broken" } else { "s6-overlay" };
+        same(found.iter().any(|(s, _, m)| s == by && complains(m)), true, &all)?;
+        let streams = said_with_all(&sandbox.env("S6_LOG_PREFIX", "1"), 0)?;
+        let names =
+            "talks once fails missing old cmd broken stage2-hook legacy-cont-init s6-overlay legacy-services";
+        let names: Vec<&str> = names.split(' ').collect();
+        for line in streams.concat() {
+            let name = line.split_once(": ").map(|(name, _)| name).unwrap_or_default();
+            same(names.contains(&name), true, &line)?;
+        }
+        for (service, stream, message) in WHO {
+            let line = format!("{service}: {message}");
+            let lines = if stream == "stdout" { &streams[0] } else { &streams[1] };
+            same(lines.iter().filter(|l| **l == line).count(), 1, &format!("{line}\n{all}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Boots that don't come to the command.
+fn what_ends_a_boot_has_the_form(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.oneshot("fails", &["base"], "foreground { echo no } false", "")?;
+    let broken = Services::new()?;
+    broken.longrun("a", &["nobody-knows-this"], "#!/bin/sh\n")?;
+    let plain = Services::new()?;
+    let closed = [
+        "/bin/sh",
+        "-c",
+        "chown 0:0 /run; chmod 0755 /run; chmod u-s /package/admin/s6-overlay/command/s6-overlay-suexec",
+    ];
+    let cases = [
+        (
+            images.small(&services, &["true"]).env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2"),
+            1,
+            "so the container stops",
+        ),
+        (images.small(&broken, &["true"]), 1, "nobody-knows-this"),
+        (images.small(&plain, &["no-such-command"]), 127, "unable to exec no-such-command"),
+        (images.small(&plain, &["true"]).user(1234, 1234).prepare(closed), 100, "/run"),
+        (
+            images.small(&plain, &["true"]).env("S6_STAGE2_HOOK", "/no/hook"),
+            0,
+            "unable to run the hook /no/hook",
+        ),
+    ];
+    for (sandbox, code, text) in cases {
+        for (name, value) in [("S6_LOG_FORMAT", "json"), ("S6_LOG_PREFIX", "1")] {
+            let lines = said_with_all(&sandbox.clone().env(name, value), code)?.concat();
+            let all = lines.join("\n");
+            same(with(&lines, text).is_empty(), false, &all)?;
+            for line in &lines {
+                if value == "json" {
+                    object(line)?;
+                } else {
+                    same(line.starts_with("s6-overlay: ") || line == "fails: no", true, &all)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Beside each other: one megabyte on a line, noise, and a command that writes as it is.
+fn hostile_lines_of_oneshots_are_objects(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.script("/long", "#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\000' \"$1\"\necho\n")?;
+    for (name, byte) in [("long-x", "x"), ("long-quotes", "\""), ("long-bells", "\\007")] {
+        services.oneshot(
+            name,
+            &["base"],
+            &format!("/long \"{}\"", byte.replace('\\', "\\\\").replace('"', "\\\"")),
+            "",
+        )?;
+    }
+    services.oneshot("noise", &["base"], "head -c 300000 /dev/urandom", "")?;
+    services.longrun("mutters", &["base"], "#!/bin/sh\nseq 1 3000\n: >/run/done\nexec sleep 100000\n")?;
+    // Each line is one write.
+    let cmd = "n=0; while [ $n -lt 3000 ]; do n=$((n+1)); echo $n; done; until [ -e /run/done ]; do usleep 1000; done\n\
+               for p in /proc/[0-9]*; do grep -qs '^s6-overlay-relay' $p/cmdline && grep VmHWM $p/status >&2; done; true";
+    let [out, err] = said(&images.small(&services, &["sh", "-c", cmd]).env("S6_LOG_FORMAT", "json"))?;
+    let mut lengths = std::collections::HashMap::new();
+    let mut next = 1;
+    for line in &out {
+        if *line == next.to_string() {
+            next += 1;
+            continue;
+        }
+        let object = object(line)?;
+        let [service, message] = ["service", "message"].map(|name| object[name].as_str().unwrap_or_default());
+        same(line.len() < 4096, true, "a pipe takes a line whole")?;
+        *lengths.entry(service.to_owned()).or_insert(0) += message.len();
+    }
+    same(next, 3001, "the command's own lines")?;
+    // What is written is at most six times what is read at once, whatever a line's length.
+    let peak = with(&err, "VmHWM").first().and_then(|l| l.split_whitespace().nth(1)?.parse::<u32>().ok());
+    same(peak.is_some_and(|kilobytes| kilobytes < 12 << 10), true, &format!("{peak:?} {err:?}"))?;
+    for name in ["long-x", "long-quotes", "long-bells"] {
+        same(lengths.get(name), Some(&1_000_000), name)?;
+    }
+    Ok(())
+}
+
+/// When somebody reads again, the first process says how much it didn't.
+fn what_nobody_read_is_counted(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let run = "#!/bin/sh\nyes | head -c 300000 >&2\n: >/run/done\nexec sleep 100000\n";
+    services.longrun("floods", &["base"], run)?;
+    // It can't be started, time and again.
+    let complain = "n=0; until [ -e /run/told ]; do\n\
+                      n=$((n+1)); mkdir /run/service/broken$n; echo '#!/no/such/interpreter' >/run/service/broken$n/run\n\
+                      chmod +x /run/service/broken$n/run; s6-svscanctl -an /run/service; usleep 10000\n\
+                      [ $n = 200 ] && : >/run/enough\n\
+                    done; exit 0";
+    for (name, value) in [("S6_LOG_FORMAT", "json"), ("S6_LOG_PREFIX", "0")] {
+        let sandbox = images.small(&services, &["sh", "-c", complain]).env(name, value);
+        let mut container = sandbox.env("S6_VERBOSITY", "1").streams(Streams::Capture).start()?;
+        let stderr = container.take_stderr();
+        let waits = ["/bin/sh", "-c", "until [ -e /run/enough ]; do usleep 1000; done"];
+        same(
+            container.exec(waits).start()?.output(Duration::from_secs(90))?.code,
+            Some(0),
+            "it waits for a reader",
+        )?;
+        let mut lines = tests::lines::Lines::new(stderr, Duration::from_secs(60));
+        lines.wait_for("messages are missing here: nobody read them")?;
+        std::fs::write(format!("/proc/{}/root/run/told", container.pid()), "")?;
+        lines.to_end()?;
+        same(container.wait()?, 0, &lines.text())?;
+    }
+    Ok(())
+}
+
+/// What nobody reads holds up whoever wrote it, but neither the first process nor the end.
+fn a_stop_while_nobody_reads(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("floods", &["base"], "#!/bin/sh\nyes >&2 &\nexec yes\n")?;
+    services.script("/etc/services.d/waits/run", "#!/bin/sh\nexec sleep 100000\n")?;
+    services.script(
+        "/etc/cont-finish.d/a",
+        "#!/bin/sh\n: >/run/finishing; until [ -e /run/finish ]; do usleep 1000; done\n",
+    )?;
+    for (name, value) in [("S6_LOG_FORMAT", "json"), ("S6_LOG_PREFIX", "1"), ("S6_LOG_PREFIX", "0")] {
+        let sandbox = images.small(&services, &[]).env(name, value).env("S6_KILL_FINISH_MAXTIME", "0");
+        let mut container = sandbox.env("S6_KILL_GRACETIME", "100").streams(Streams::Capture).start()?;
+        let stderr = container.take_stderr();
+        let inside = |container: &Container, script: &str| -> Outcome {
+            let exec = container.exec(["/bin/sh", "-c", script]).env("PATH", "/command:/bin");
+            let output = exec.streams(Streams::Capture).start()?.output(Duration::from_secs(90))?;
+            same(output.code, Some(0), &format!("{name}={value}: {script}"))
+        };
+        // What it says about the start is read; then nothing is.
+        let mut lines = tests::lines::Lines::new(stderr, Duration::from_secs(60));
+        lines.wait_for("service legacy-services successfully started")?;
+        // The first process has something to say, more often than it would wait for a reader.
+        inside(
+            &container,
+            "for n in 1 2 3 4 5 6 7 8 9; do\n\
+               mkdir /run/service/broken$n; echo '#!/no/such/interpreter' >/run/service/broken$n/run; chmod +x /run/service/broken$n/run\n\
+             done\n\
+             s6-svscanctl -a /run/service\n\
+             until [ -e /run/service/broken9/supervise/status ]; do usleep 1000; done\n\
+             s6-svc -wr -T 60000 -r /run/service/waits",
+        )?;
+        container.stop()?;
+        inside(&container, "until [ -e /run/finishing ]; do usleep 1000; done; : >/run/finish")?;
+        same(container.wait()?, 0, "the container's code")?;
+    }
+    Ok(())
 }

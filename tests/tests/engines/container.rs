@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::client::Client;
+use crate::client::{self, Client};
 use crate::engine::Engine;
 use crate::images::Base;
 
@@ -64,6 +64,15 @@ impl Container {
     pub fn command(&self, command: &str) -> Result<String, String> {
         let words: Vec<&str> = command.split(' ').chain([self.name.as_str()]).collect();
         self.engine.succeed(&words)
+    }
+
+    /// What the engine has kept of its output, with this redirection by a shell.
+    pub fn logs(&self, redirection: &str) -> Result<String, String> {
+        let script = format!("exec \"$@\" {redirection}");
+        let mut words = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+        words.extend(self.engine.words());
+        words.extend(["logs", &self.name].map(str::to_owned));
+        client::succeed(&words).map(|text| text + "\n")
     }
 
     /// Runs a program in it; gives its exit code and what it said.

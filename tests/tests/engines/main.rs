@@ -12,6 +12,7 @@ mod engine;
 mod health;
 mod images;
 mod lifetime;
+mod lines;
 mod pod;
 mod quickstart;
 mod readme;
@@ -111,6 +112,7 @@ fn run(words: &[String]) -> Result<i32, String> {
         add(confined::TESTS, &|_| true);
         add(confined::LIMITED, &Engine::can_limit);
         add(health::TESTS, &|_| base != Base::Scratch);
+        add(lines::TESTS, &|_| base == Base::Busybox);
     }
     for engine in Engine::ALL {
         trials

@@ -1,15 +1,21 @@
 //! Lines of services as the relay passes them on: with the service's name in front, or as JSON objects.  Pure.
 //!
-//! A line of more than [`PIECE`] bytes is passed on in pieces, so that memory is bounded; a last line without newline
-//! gets one.
+//! What comes out is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
+//! pipe takes each piece whole, whoever else writes to it.  A last line without newline gets one.
 
 use s6::relay::Stream;
 use std::fmt::Write;
 use sys::clock::DateTime;
 use wire::tai::Tai64n;
 
-/// The most bytes of a line that are passed on at once.
-pub const PIECE: usize = 8192;
+/// The most bytes of what is passed on as one line, newline included: PIPE_BUF, see pipe(7).
+pub const LINE_MAX: usize = 4096;
+
+/// The most that one byte becomes in a JSON string.
+const ESCAPED: usize = 6;
+
+/// More than what else belongs to a line: the time, the end of an object or of a prefix, the newline.
+const AROUND: usize = 80;
 
 /// What a passed-on line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub struct Lines {
     format: Format,
     /// What each line begins with: the prefix, or members of the object.
     head: Vec<u8>,
+    /// The most bytes that the text of a line may come to in what is passed on.
+    room: usize,
     /// The line that has no end yet.
     pending: Vec<u8>,
     /// It is the rest of a line whose beginning was passed on.
@@ -59,10 +67,27 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Where to cut a text of more than [`PIECE`] bytes: not within a character.
-fn cut(text: &[u8]) -> usize {
-    let continues = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    (PIECE.saturating_sub(3)..=PIECE).rev().find(|at| !continues(*at)).unwrap_or(PIECE)
+/// How many bytes a character comes to between the quotes of a JSON string.
+fn width(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\t' | '\r' => 2,
+        '\0'..='\x1f' | '\x7f' => ESCAPED,
+        _ => c.len_utf8(),
+    }
+}
+
+/// How many bytes at the beginning come to at most `room` between the quotes of a JSON string, up to a character's end.
+fn fitting(text: &[u8], room: usize) -> usize {
+    let (mut end, mut left) = (0_usize, room);
+    for chunk in text.utf8_chunks() {
+        let valid = chunk.valid().chars().map(|c| (c.len_utf8(), width(c)));
+        let damaged = Some((chunk.invalid().len(), char::REPLACEMENT_CHARACTER.len_utf8()));
+        for (taken, written) in valid.chain(damaged.filter(|(taken, _)| *taken > 0)) {
+            let Some(rest) = left.checked_sub(written) else { return end };
+            (end, left) = (end.saturating_add(taken), rest);
+        }
+    }
+    end
 }
 
 impl Lines {
@@ -80,7 +105,8 @@ impl Lines {
                 head.extend(b"\",\"message\":\"");
             }
         }
-        Self { format, head, pending: Vec::new(), goes_on: false }
+        let room = LINE_MAX.saturating_sub(head.len()).saturating_sub(AROUND);
+        Self { format, head, room, pending: Vec::new(), goes_on: false }
     }
 
     /// Takes bytes that were read at a moment, and appends the lines that are whole.
@@ -101,11 +127,11 @@ impl Lines {
             }
         }
         self.pending.extend_from_slice(rest);
-        if self.pending.len() > PIECE {
+        if self.pending.len() > self.room {
             let text = std::mem::take(&mut self.pending);
             self.pending = self.pieces(&text, &now, out).to_vec();
         }
-        self.pending.shrink_to(PIECE);
+        self.pending.shrink_to(self.room);
     }
 
     /// The pipe has ended: so does the line.
@@ -123,13 +149,27 @@ impl Lines {
 
     /// Appends pieces while there is more than one; gives what is left.
     fn pieces<'a>(&mut self, mut text: &'a [u8], now: &str, out: &mut Vec<u8>) -> &'a [u8] {
-        while text.len() > PIECE
-            && let Some((piece, rest)) = text.split_at_checked(cut(text))
+        while let Some((piece, rest)) = text.split_at_checked(self.fitting(text))
+            && !rest.is_empty()
         {
             self.piece(piece, now, true, out);
             text = rest;
         }
         text
+    }
+
+    /// How much of a text can be passed on at once.
+    fn fitting(&self, text: &[u8]) -> usize {
+        match self.format {
+            // Most lines are far from the bound.
+            Format::Json if text.len() > self.room / ESCAPED => fitting(text, self.room),
+            Format::Prefix if text.len() > self.room => {
+                let continues = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+                let ends = self.room.saturating_sub(3)..=self.room;
+                ends.rev().find(|at| !continues(*at)).unwrap_or(self.room)
+            }
+            Format::Json | Format::Prefix => text.len(),
+        }
     }
 
     fn piece(&mut self, text: &[u8], now: &str, partial: bool, out: &mut Vec<u8>) {
@@ -196,12 +236,15 @@ mod tests {
 
     #[test]
     fn long_lines_come_in_pieces_and_nothing_is_lost() {
-        let text: Vec<u8> = "é".repeat(3 * PIECE).into_bytes();
+        let text: Vec<u8> = "é".repeat(3 * LINE_MAX).into_bytes();
         for size in [1, 7, 1000, text.len()] {
             let (mut lines, mut out) = (Lines::new(Format::Prefix, b"a", Stream::Output), Vec::new());
             for read in text.chunks(size) {
                 lines.feed(read, NOW, &mut out);
-                assert!(lines.pending.len() <= PIECE && lines.pending.capacity() <= 2 * PIECE, "{size}");
+                assert!(
+                    lines.pending.len() <= LINE_MAX && lines.pending.capacity() <= 2 * LINE_MAX,
+                    "{size}"
+                );
             }
             lines.feed(b"\nnext\n", NOW, &mut out);
             let out = String::from_utf8(out).unwrap();
@@ -221,10 +264,26 @@ mod tests {
 
     #[test]
     fn a_line_of_just_a_piece_is_whole() {
-        let line = "x".repeat(PIECE);
+        let room = Lines::new(Format::Json, b"app", Stream::Error).room;
+        let line = "x".repeat(room);
         assert_eq!(passed(Format::Json, &[line.as_bytes(), b"\n"]).matches("partial").count(), 0);
-        let line = "x".repeat(PIECE + 1);
+        let line = "x".repeat(room + 1);
         let text = passed(Format::Json, &[line.as_bytes()]);
         assert_eq!((text.lines().count(), text.matches("\"partial\":true").count()), (2, 1));
+    }
+
+    #[test]
+    fn whatever_is_said_comes_out_in_lines_that_a_pipe_takes_whole() {
+        let name = [1; 255];
+        let noise: Vec<u8> = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for text in [&[0; 50_000][..], &[0xff; 50_000], &[0xc3; 50_000], &[b'"'; 50_000], &noise] {
+            for (format, size) in [(Format::Json, 65536), (Format::Json, 5), (Format::Prefix, 1000)] {
+                let (mut lines, mut out) = (Lines::new(format, &name, Stream::Error), Vec::new());
+                text.chunks(size).for_each(|read| lines.feed(read, NOW, &mut out));
+                lines.end(NOW, &mut out);
+                assert!(out.split_inclusive(|b| *b == b'\n').all(|line| line.len() <= LINE_MAX));
+                assert!(out.ends_with(b"\n"));
+            }
+        }
     }
 }

@@ -7,8 +7,10 @@
 //! It ends when no pipe is left and none can come any more.  Signals don't end it but SIGKILL.
 
 mod lines;
+mod own;
 
-pub use lines::{Format, Lines, PIECE};
+pub use lines::{Format, LINE_MAX, Lines};
+pub use own::speak;
 
 use crate::settings::Settings;
 use rustix::event::{PollFd, PollFlags, epoll};
@@ -25,8 +27,8 @@ pub const TITLE: &[u8] = b"s6-overlay-relay";
 /// Whose lines the command's are.
 pub const COMMAND: &[u8] = b"cmd";
 
-/// What a pipe that nobody may have to wait for takes at once.
-const CHUNK: usize = 4096;
+/// Whose lines those of S6_STAGE2_HOOK are.
+pub const HOOK: &[u8] = b"stage2-hook";
 
 /// How much is read at once.
 const READ: usize = 64 << 10;
@@ -138,11 +140,10 @@ impl Sink {
         }
     }
 
-    /// Writes once: whole lines of other writers stay whole, and so do ours, unless they are longer than what a pipe
-    /// takes in one piece.
+    /// Writes once, whole lines that a pipe takes in one piece: so they stay whole beside those of other writers.
     fn write(&mut self) {
         let rest = self.out.get(self.written..).unwrap_or_default();
-        let most = rest.get(..CHUNK).unwrap_or(rest);
+        let most = rest.get(..LINE_MAX).unwrap_or(rest);
         let whole =
             most.iter().rposition(|byte| *byte == b'\n').map_or(most.len(), |at| at.saturating_add(1));
         let chunk = most.get(..whole).unwrap_or(most);

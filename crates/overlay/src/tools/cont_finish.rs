@@ -1,5 +1,6 @@
 //! `cont-finish`: runs the scripts of cont-finish.d; the oneshot legacy-cont-init runs it when it goes down.
 
+use crate::first::PATIENCE;
 use crate::settings::Settings;
 use crate::{child, scripts};
 use sys::signal::KILL;
@@ -16,6 +17,8 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
+    // The end isn't to wait for who reads about it.
+    diag::set_patience(Some(PATIENCE));
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
     let limit = settings.limit("S6_KILL_FINISH_MAXTIME", 5000);
@@ -27,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
         if verbosity >= 2 {
             call.info(&format!("running {shown}"));
         }
-        let ended = child::start(std::slice::from_ref(&script), &call.env)
+        let ended = child::start(std::slice::from_ref(&script), &call.env, &[])
             .and_then(|pid| child::wait_at_most(pid, limit, KILL));
         match ended {
             Ok((_, true)) => {

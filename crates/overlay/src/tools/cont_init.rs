@@ -26,7 +26,7 @@ fn main(call: &mut Call) -> Outcome {
         if verbosity >= 2 {
             call.info(&format!("running {shown}"));
         }
-        let code = match child::run(std::slice::from_ref(&script), &call.env) {
+        let code = match child::run(std::slice::from_ref(&script), &call.env, &[]) {
             Ok(code) => {
                 if code != 0 && verbosity >= 1 {
                     call.warn(&format!("{shown} exited {code}"));

@@ -4,11 +4,11 @@
 //! scandir from then on: process 1 and the supervisor are the same process.  Where it isn't process 1, it takes the
 //! part of one for its own descendants.
 
-use crate::first::{Boot, First};
+use crate::first::{Boot, First, PATIENCE};
 use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
 use crate::lifecycle::{Config, SIGNALS};
 use crate::prepare::{Owner, needs_root, prepare, why_no_help};
-use crate::relay::Format;
+use crate::relay::{Format, speak};
 use crate::settings::Settings;
 use crate::{catchall, contenv, remains, results, searchpath};
 use rustix::event::{PollFd, PollFlags};
@@ -45,6 +45,7 @@ const SERVICES_MAX: usize = 100_000;
 /// Boots; `may_ask` is whether s6-overlay-suexec may be asked for root's help first.
 pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let first = rustix::process::getpid().is_init();
+    speak(Format::wanted(&Settings::of_container(&call.env), |_| ()));
     if let Some(memo) = take_memo(&mut call.env) {
         return go_on(call, memo, first);
     }
@@ -110,6 +111,7 @@ fn host_config(env: &Env, container: &Env) -> scandir::Config {
 
 /// From the boot's start, or from where this process was executed anew, to the end; gives the exit code.
 fn live(call: &Call, host: &mut Host, policy: &mut First, first: bool, sync: bool) -> u8 {
+    diag::set_patience(Some(PATIENCE));
     // The CMD belongs to the boot child, which has its own copy.
     let own = Reexec { argv: vec![TOOL.name.as_bytes().to_vec()], env: call.env.vars().to_vec() };
     if let Err(e) = host.allow_reexec(&own, policy) {

@@ -1,6 +1,8 @@
 //! `preinit`: the part of `/init` that may need root's rights; s6-overlay-suexec runs it.
 
 use crate::prepare::{Owner, prepare};
+use crate::relay::{Format, speak};
+use crate::settings::Settings;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool, number};
 
 pub static TOOL: Tool = Tool {
@@ -13,6 +15,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
+    speak(Format::wanted(&Settings::of_container(&call.env), |_| ()));
     let id = |name: &str| {
         let value = call.env.get(name.as_bytes()).and_then(number::decimal::<u32>);
         value.ok_or_else(|| Fatal::user(format!("{name} isn't set: s6-overlay-suexec runs this program")))

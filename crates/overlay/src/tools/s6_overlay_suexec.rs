@@ -42,7 +42,7 @@ fn main(call: &mut Call) -> Outcome {
         set_all_gids(gid).or_unable(|| "drop the effective group")?;
         set_all_uids(uid).or_unable(|| "drop the effective user")?;
     }
-    let code = child::run(&block, &block_env(&call.env, (uid, gid), (euid, egid)))
+    let code = child::run(&block, &block_env(&call.env, (uid, gid), (euid, egid)), &[])
         .map_err(|e| Fatal::unable("run the block", e).with_code(child::failure_code(e)))?;
     if code != 0 {
         let program = block.first().map(|word| tool::diag::show(word)).unwrap_or_default();

@@ -59,11 +59,11 @@ fn serve(call: &Call) -> Outcome {
     let answer = if request.argv.is_empty() {
         Answer::Ended(sys::process::Ended::Exited(0))
     } else {
-        match request.spawn(call, &call.env, &fds, &[socket.as_fd(), children.as_fd()]) {
-            Ok(pid) => {
-                drop(fds);
-                wait(pid, &socket, &children)?
-            }
+        let fds: Vec<_> = fds.into_iter().zip(0..).collect();
+        let spawned = request.spawn(call, &call.env, &fds, &[socket.as_fd(), children.as_fd()]);
+        drop(fds);
+        match spawned {
+            Ok(pid) => wait(pid, &socket, &children)?,
             Err(e) => Answer::NotRun(e),
         }
     };
