@@ -161,12 +161,12 @@ pub(crate) fn exec_failure(file: &[u8], e: Errno) -> Fatal {
 }
 
 fn report(tool: &Tool, fatal: &Fatal) -> u8 {
-    match &fatal.what {
+    match fatal.what() {
         What::Usage => diag::line(&format!("{}: usage: {}", tool.name, crate::usage_line(tool))),
         What::Message(text) => diag::fatal(tool.name, text),
         What::Silent => {}
     }
-    fatal.code
+    fatal.code()
 }
 
 /// Executes `program`, or gives back the tool to enter, or why it can't be run.
@@ -187,7 +187,7 @@ pub fn run(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env) -> ! {
         let mut call = Call { tool, argv0, args: args.collect(), env, path };
         let asks = help::is_asked_for(&call.args);
         let mut outcome = match (tool.main)(&mut call) {
-            Err(fatal) if asks && fatal.code == WRONG_USAGE => help::print(tool),
+            Err(fatal) if asks && fatal.code() == WRONG_USAGE => help::print(tool),
             outcome => outcome,
         };
         let fatal = loop {

@@ -7,10 +7,15 @@ use std::borrow::Cow;
 pub(crate) const WRONG_USAGE: u8 = 100;
 
 /// Why a tool can't go on, and the code that it exits with.
+///
+/// One word, and made out of line: it is on the way out of nearly every function.
 #[derive(Debug)]
-pub struct Fatal {
-    pub(crate) code: u8,
-    pub(crate) what: What,
+pub struct Fatal(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: u8,
+    what: What,
 }
 
 #[derive(Debug)]
@@ -27,12 +32,22 @@ impl Fatal {
     /// Wrong usage: prints the usage line, code 100.
     #[must_use]
     pub fn usage() -> Self {
-        Self { code: WRONG_USAGE, what: What::Usage }
+        Self::boxed(WRONG_USAGE, What::Usage)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn boxed(code: u8, what: What) -> Self {
+        Self(Box::new(Inner { code, what }))
+    }
+
+    pub(crate) fn what(&self) -> &What {
+        &self.0.what
     }
 
     /// `TOOL: fatal: MESSAGE` with this code.
     pub fn new(code: u8, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, what: What::Message(message.into()) }
+        Self::boxed(code, What::Message(message.into()))
     }
 
     /// Wrong input from the user: `TOOL: fatal: MESSAGE`, code 100.
@@ -42,6 +57,8 @@ impl Fatal {
 
     /// The system failed: `TOOL: fatal: unable to DO: REASON`, code 111.  `to_do` is such as `open /etc/x`.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn unable(to_do: &str, e: Errno) -> Self {
         Self::new(111, format!("unable to {to_do}: {}", sys::strerror(e)))
     }
@@ -49,26 +66,26 @@ impl Fatal {
     /// A silent end with this code.
     #[must_use]
     pub fn silent(code: u8) -> Self {
-        Self { code, what: What::Silent }
+        Self::boxed(code, What::Silent)
     }
 
     /// The same with another exit code.
     #[must_use]
     pub fn with_code(mut self, code: u8) -> Self {
-        self.code = code;
+        self.0.code = code;
         self
     }
 
     /// The exit code.
     #[must_use]
     pub fn code(&self) -> u8 {
-        self.code
+        self.0.code
     }
 
     /// The message, for callers that report it themselves; empty for a usage error.
     #[must_use]
     pub fn message(&self) -> &str {
-        if let What::Message(m) = &self.what { m } else { "" }
+        if let What::Message(m) = &self.0.what { m } else { "" }
     }
 }
 
