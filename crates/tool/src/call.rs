@@ -70,7 +70,7 @@ impl Call {
             .find(|t| t.name.as_bytes() == name && t.name != self.tool.name)
             .ok_or_else(|| Fatal::user(format!("no command is named {}", diag::show(name))))?;
         let file = crate::own_file(tool.name);
-        Ok(Next::Run(Program { file, argv: self.take_args(), env: self.take_env() }))
+        Ok(Next::Run(Program::new(file, self.take_args(), self.take_env())))
     }
 
     /// Prints `TOOL: warning: TEXT`.

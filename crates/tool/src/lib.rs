@@ -75,9 +75,9 @@ pub enum Next {
     /// The process ends with this code.
     Exit(u8),
     /// Another program takes over.
-    Run(Program),
+    Run(Box<Program>),
     /// Another program takes over if it can be run; what happens otherwise.
-    Try(Program, Box<Self>),
+    Try(Box<Program>, Box<Self>),
 }
 
 impl Next {
@@ -88,7 +88,7 @@ impl Next {
     pub fn run(argv: Vec<Vec<u8>>, env: Env) -> Outcome {
         match argv.first() {
             None => Err(Fatal::usage()),
-            Some(file) => Ok(Self::Run(Program { file: file.clone(), argv, env })),
+            Some(file) => Ok(Self::Run(Program::new(file.clone(), argv, env))),
         }
     }
 
@@ -107,4 +107,12 @@ pub struct Program {
     pub argv: Vec<Vec<u8>>,
     /// Its environment.
     pub env: Env,
+}
+
+impl Program {
+    /// In a box: what a tool's `main` hands on is small.
+    #[must_use]
+    pub fn new(file: Vec<u8>, argv: Vec<Vec<u8>>, env: Env) -> Box<Self> {
+        Box::new(Self { file, argv, env })
+    }
 }

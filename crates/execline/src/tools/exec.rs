@@ -24,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 /// The program that the options make of a command line.
-pub(super) fn program(options: &Options, mut argv: Vec<Vec<u8>>, env: Env) -> Result<Program, Fatal> {
+pub(super) fn program(options: &Options, mut argv: Vec<Vec<u8>>, env: Env) -> Result<Box<Program>, Fatal> {
     let file = argv.first().cloned().ok_or_else(Fatal::usage)?;
     if let Some(name) = argv.first_mut() {
         if let Some(given) = options.get('a') {
@@ -34,5 +34,5 @@ pub(super) fn program(options: &Options, mut argv: Vec<Vec<u8>>, env: Env) -> Re
             name.insert(0, b'-');
         }
     }
-    Ok(Program { file, argv, env: if options.has('c') { Env::new() } else { env } })
+    Ok(Program::new(file, argv, if options.has('c') { Env::new() } else { env }))
 }

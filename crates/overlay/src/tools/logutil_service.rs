@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
         identity::assume(&nobody()?)?;
     }
     logdir::check(&dir)?;
-    Ok(Next::Run(Program { file: tool::own_file("s6-log"), argv, env: Env::new() }))
+    Ok(Next::Run(Program::new(tool::own_file("s6-log"), argv, Env::new())))
 }
 
 /// Opens without waiting for a writer; reading waits as usual.

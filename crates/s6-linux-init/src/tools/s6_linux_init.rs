@@ -40,11 +40,7 @@ const RUNLEVELS: [&[u8]; 5] = [b"default", b"2", b"3", b"4", b"5"];
 fn main(call: &mut Call) -> Outcome {
     if !rustix::process::getpid().is_init() {
         let argv = [vec![b"s6-linux-init-telinit".to_vec()], call.take_args()].concat();
-        return Ok(Next::Run(Program {
-            file: tool::own_file("s6-linux-init-telinit"),
-            argv,
-            env: call.take_env(),
-        }));
+        return Ok(Next::Run(Program::new(tool::own_file("s6-linux-init-telinit"), argv, call.take_env())));
     }
     let options = call.options()?;
     let basedir = options.get('c').unwrap_or(b"/etc/s6-linux-init/current");
@@ -172,7 +168,7 @@ fn in_environment(options: &Options, basedir: &[u8], argv: Vec<Vec<u8>>) -> Outc
     env.set(b"PATH", options.get('p').unwrap_or(b"/command:/usr/bin:/bin"));
     let words = [b"s6-envdir".to_vec(), b"--".to_vec(), join(basedir, b"env")];
     let argv = [words.to_vec(), argv].concat();
-    Ok(Next::Run(Program { file: tool::own_file("s6-envdir"), argv, env }))
+    Ok(Next::Run(Program::new(tool::own_file("s6-envdir"), argv, env)))
 }
 
 /// Makes standard output the catch-all logger's FIFO, though nobody reads it so far.

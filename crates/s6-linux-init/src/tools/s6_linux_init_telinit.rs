@@ -31,7 +31,7 @@ pub(super) fn main(call: &mut Call) -> Outcome {
         runlevel if rustix::fs::stat(RUNLEVELD).is_ok() => {
             let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", RUNLEVELD.as_bytes(), runlevel];
             let argv = words.iter().map(|word| word.to_vec()).collect();
-            return Ok(Next::Run(Program { file: tool::own_file("s6-sudo"), argv, env: call.take_env() }));
+            return Ok(Next::Run(Program::new(tool::own_file("s6-sudo"), argv, call.take_env())));
         }
         _ => return Err(Fatal::new(111, "a container has no runlevels")),
     };

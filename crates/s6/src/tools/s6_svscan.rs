@@ -117,5 +117,5 @@ fn last_program(call: &mut Call, leave: Leave) -> Outcome {
         diag::warn(TOOL.name, "unable to run .s6-svscan/finish: it is not executable");
     }
     let argv = vec![file.as_bytes().to_vec()];
-    Ok(Next::Run(Program { file: file.as_bytes().to_vec(), argv, env: call.take_env() }))
+    Ok(Next::Run(Program::new(file.as_bytes().to_vec(), argv, call.take_env())))
 }
