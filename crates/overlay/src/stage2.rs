@@ -246,8 +246,7 @@ fn become_command(call: &mut Call, notice: i32, relay: Option<Rc<Relay>>) -> Out
     argv.extend(command);
     let workdir = std::fs::read(WORKDIR).or_unable(|| format!("read {WORKDIR}"))?;
     let workdir = workdir.strip_suffix(b"\n").unwrap_or(&workdir);
-    rustix::process::chdir(workdir)
-        .or_unable(|| format!("change to the working directory {}", diag::show(workdir)))?;
+    rustix::process::chdir(workdir).or_unable_to("change to the working directory", workdir)?;
     if Settings::new(&call.env).switch("S6_CMD_USE_TERMINAL") {
         use_terminal();
     }

@@ -82,12 +82,12 @@ pub fn print_report(program: &str, verbosity: u32, diagnostics: &[Diagnostic]) {
 
 fn write(destination: &[u8], database: &Database, definitions: &[Option<&Definition>]) -> Result<(), Fatal> {
     let (parent, name) = split(destination);
-    let parent_fd = open_directory(CWD, parent).or_unable(|| format!("mkdir {}", show(destination)))?;
+    let parent_fd = open_directory(CWD, parent).or_unable_to("mkdir", destination)?;
     let mut temporary = b".".to_vec();
     temporary.extend(temporary_name(name, "s6-rc-compile"));
     let path = join(parent, &temporary);
     rustix::fs::mkdirat(&parent_fd, &temporary, Mode::from_raw_mode(0o755))
-        .or_unable(|| format!("mkdir {}", show(destination)))?;
+        .or_unable_to("mkdir", destination)?;
     let done = fill(parent_fd.as_fd(), &temporary, &path, database, definitions).and_then(|()| {
         rename_new(&parent_fd, &temporary, name)
             .or_unable(|| format!("rename {} to {}", show(&path), show(destination)))
@@ -105,7 +105,7 @@ fn fill(
     database: &Database,
     definitions: &[Option<&Definition>],
 ) -> Result<(), Fatal> {
-    let dir = open_directory(parent, name).or_unable(|| format!("open {}", show(path)))?;
+    let dir = open_directory(parent, name).or_unable_to("open", path)?;
     let unable = |what: &[u8]| format!("write to {}", show(&join(path, what)));
     create(dir.as_fd(), b"db", &crate::format::encode(database), 0o644).or_unable(|| unable(b"db"))?;
     rustix::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755))
@@ -116,7 +116,7 @@ fn fill(
             service_directory(servicedirs.as_fd(), &service.name, path, files)?;
             for (file, pipe) in pipe_files(database, &service.body, &service.name) {
                 create(servicedirs.as_fd(), &join(&service.name, file), &pipe, 0o644)
-                    .or_unable(|| format!("write the pipe names of {}", show(&service.name)))?;
+                    .or_unable_to("write the pipe names of", &service.name)?;
             }
         }
     }

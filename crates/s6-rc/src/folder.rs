@@ -142,8 +142,8 @@ pub(crate) struct Folder {
 impl Folder {
     /// Opens and lists the directory `name` in `at`; `path` is how messages call it.
     pub(crate) fn open(at: BorrowedFd<'_>, name: &[u8], path: Vec<u8>) -> Result<Self, Fatal> {
-        let fd = open_directory(at, name).or_unable(|| format!("open {}", show(&path)))?;
-        let entries = entries(fd.as_fd()).or_unable(|| format!("read {}", show(&path)))?;
+        let fd = open_directory(at, name).or_unable_to("open", &path)?;
+        let entries = entries(fd.as_fd()).or_unable_to("read", &path)?;
         Ok(Self { fd, path, entries })
     }
 

@@ -54,7 +54,7 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
     check_scandir(&options.scandir)?;
     let _turn = take_turn(&options.scandir, options.block)?;
     let (parent, name) = split(&options.live);
-    let parent_fd = open_directory(CWD, parent).or_unable(|| format!("open {}", show(parent)))?;
+    let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
     let mut stale = None;
     let mut is_there = true;
     match rustix::fs::readlinkat(&parent_fd, name, Vec::new()) {
@@ -67,14 +67,13 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
         }
         Err(Errno::NOENT) => {
             is_there = false;
-            for entry in entries(parent_fd.as_fd()).or_unable(|| format!("read {}", show(parent)))? {
+            for entry in entries(parent_fd.as_fd()).or_unable_to("read", parent)? {
                 let existing = join(parent, &entry.name);
                 if entry.kind == Kind::Directory
                     && is_live_name(&entry.name, name)
                     && is_alive(&existing, options)?
                 {
-                    link(parent_fd.as_fd(), &entry.name, name)
-                        .or_unable(|| format!("symlink {}", show(&options.live)))?;
+                    link(parent_fd.as_fd(), &entry.name, name).or_unable_to("symlink", &options.live)?;
                     return Ok(Initialized::Recovered(existing));
                 }
             }
@@ -104,7 +103,7 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
             true => link(parent_fd.as_fd(), &directory, name),
             false => rustix::fs::symlinkat(directory.as_slice(), &parent_fd, name),
         };
-        linked.or_unable(|| format!("symlink {}", show(&options.live)))?;
+        linked.or_unable_to("symlink", &options.live)?;
         supervise(&options.scandir, &path, &options.prefix, &longruns, deadline, interrupt).inspect_err(
             |_| {
                 let _ = rustix::fs::unlinkat(&parent_fd, name, AtFlags::empty());
@@ -164,7 +163,7 @@ fn is_live_name(file: &[u8], name: &[u8]) -> bool {
 fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
     let servicedirs = join(existing, b"servicedirs");
     let Ok(dir) = open_directory(CWD, &servicedirs) else { return Ok(false) };
-    let found = entries(dir.as_fd()).or_unable(|| format!("read {}", show(&servicedirs)))?;
+    let found = entries(dir.as_fd()).or_unable_to("read", &servicedirs)?;
     let supervised = |name: &[u8]| control::is_supervised(&join(&servicedirs, name)).unwrap_or(false);
     if !found.iter().any(|e| supervised(&e.name)) {
         return Ok(false);
@@ -206,7 +205,7 @@ pub(crate) fn link(at: BorrowedFd<'_>, target: &[u8], name: &[u8]) -> Result<(),
 pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec<u8>, Fatal> {
     let (parent, name) = split(&options.live);
     let unable = |what: &[u8]| format!("make {}", show(&join(parent, what)));
-    let parent_fd = open_directory(CWD, parent).or_unable(|| format!("open {}", show(parent)))?;
+    let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
     let directory = temporary_name(name, purpose);
     rustix::fs::mkdirat(&parent_fd, &directory, Mode::from_raw_mode(0o755))
         .or_unable(|| unable(&directory))?;
@@ -228,8 +227,8 @@ pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec
 fn fill(options: &Options, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fatal> {
     let from_path = join(&options.compiled, b"servicedirs");
     let to_path = join(live, b"servicedirs");
-    let from = open_directory(CWD, &from_path).or_unable(|| format!("open {}", show(&from_path)))?;
-    let to = open_directory(CWD, &to_path).or_unable(|| format!("open {}", show(&to_path)))?;
+    let from = open_directory(CWD, &from_path).or_unable_to("open", &from_path)?;
+    let to = open_directory(CWD, &to_path).or_unable_to("open", &to_path)?;
     for name in longruns {
         copy_servicedir(from.as_fd(), to.as_fd(), name)
             .and_then(|()| create(to.as_fd(), &join(name, b"down"), b"", 0o644))
@@ -288,7 +287,7 @@ pub(crate) fn supervise(
     deadline: Option<Moment>,
     interrupt: Option<BorrowedFd<'_>>,
 ) -> Result<(), Fatal> {
-    let dir = open_directory(CWD, scandir).or_unable(|| format!("open {}", show(scandir)))?;
+    let dir = open_directory(CWD, scandir).or_unable_to("open", scandir)?;
     let servicedirs = join(live, b"servicedirs");
     for name in longruns {
         let file = [prefix, name].concat();

@@ -46,7 +46,7 @@ pub enum Lock {
 /// Code 111 if it can't be read, 4 if it is damaged.
 pub fn load(compiled: &[u8]) -> Result<Database, Fatal> {
     let path = join(compiled, b"db");
-    let file = read(CWD, &path, DATABASE_LIMIT).or_unable(|| format!("read {}", show(&path)))?;
+    let file = read(CWD, &path, DATABASE_LIMIT).or_unable_to("read", &path)?;
     crate::format::decode(&file)
         .map_err(|damage| Fatal::new(4, format!("invalid service database {}: {damage}", show(&path))))
 }
@@ -76,7 +76,7 @@ pub(crate) fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<O
     let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
         Err(Errno::ACCESS) if kind == Lock::Shared => return Ok(None),
-        done => done.or_unable(|| format!("take lock {}", show(path)))?,
+        done => done.or_unable_to("take lock", path)?,
     };
     rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, operation)).map_err(|e| match e {
         Errno::WOULDBLOCK => {
@@ -125,9 +125,8 @@ impl Live {
         let state_path = join(path, b"state");
         let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };
         let file = rustix::fs::open(&state_path, flags | OFlags::CLOEXEC, Mode::empty())
-            .or_unable(|| format!("read {}", show(&state_path)))?;
-        let state = crate::folder::read_all(&file, database.len() + 1)
-            .or_unable(|| format!("read {}", show(&state_path)))?;
+            .or_unable_to("read", &state_path)?;
+        let state = crate::folder::read_all(&file, database.len() + 1).or_unable_to("read", &state_path)?;
         if state.len() != database.len() {
             let text = format!("{} is not the state of the current database", show(&state_path));
             return Err(Fatal::new(4, text));
@@ -194,8 +193,7 @@ impl Live {
     /// The link can't be read: code 111.
     pub fn scandir(&self) -> Result<Vec<u8>, Fatal> {
         let link = join(&self.path, b"scandir");
-        let target =
-            rustix::fs::readlink(&link, Vec::new()).or_unable(|| format!("readlink {}", show(&link)))?;
+        let target = rustix::fs::readlink(&link, Vec::new()).or_unable_to("readlink", &link)?;
         Ok(target.into_bytes())
     }
 

@@ -115,8 +115,8 @@ pub(crate) struct Repo {
 fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Fatal> {
     let mut found: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for store in stores {
-        let dir = open_directory(CWD, store).or_unable(|| format!("open {}", show(store)))?;
-        for entry in entries(dir.as_fd()).or_unable(|| format!("read {}", show(store)))? {
+        let dir = open_directory(CWD, store).or_unable_to("open", store)?;
+        for entry in entries(dir.as_fd()).or_unable_to("read", store)? {
             if entry.name.starts_with(b".")
                 || crate::folder::follow(dir.as_fd(), &entry.name) != crate::folder::Kind::Directory
             {
@@ -147,12 +147,11 @@ impl Repo {
     /// # Errors
     /// Code 111.
     pub(crate) fn make(path: &[u8], stores: &[Vec<u8>]) -> Result<Self, Fatal> {
-        let unable = || format!("make {}", show(path));
-        let dir = open_directory(CWD, path).or_unable(unable)?;
+        let dir = open_directory(CWD, path).or_unable_to("make", path)?;
         for name in ["sets", "compiled", "committed"] {
-            rustix::fs::mkdirat(&dir, name, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+            rustix::fs::mkdirat(&dir, name, Mode::from_raw_mode(0o755)).or_unable_to("make", path)?;
         }
-        create(dir.as_fd(), b"lock", b"", 0o600).or_unable(unable)?;
+        create(dir.as_fd(), b"lock", b"", 0o600).or_unable_to("make", path)?;
         let repo = Self::open(path, Lock::Exclusive)?;
         repo.set_stores(stores)?;
         Ok(repo)
@@ -169,12 +168,12 @@ impl Repo {
         let temporary = join(dir, &temporary);
         with_umask(|| create(CWD, &temporary, text, 0o644))
             .and_then(|()| rustix::fs::rename(&temporary, path))
-            .or_unable(|| format!("write {}", show(path)))
+            .or_unable_to("write", path)
     }
 
     pub(crate) fn stores(&self) -> Result<Vec<Vec<u8>>, Fatal> {
         let path = self.at(&[b"stores"]);
-        let text = read(CWD, &path, TEXT_LIMIT).or_unable(|| format!("read {}", show(&path)))?;
+        let text = read(CWD, &path, TEXT_LIMIT).or_unable_to("read", &path)?;
         Ok(text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec).collect())
     }
 
@@ -192,7 +191,7 @@ impl Repo {
     pub(crate) fn sets(&self) -> Result<Vec<Vec<u8>>, Fatal> {
         let path = self.at(&[b"sets"]);
         let found = open_directory(CWD, &path).and_then(|dir| entries(dir.as_fd()));
-        let found = found.or_unable(|| format!("read {}", show(&path)))?;
+        let found = found.or_unable_to("read", &path)?;
         let mut names: Vec<_> = found.into_iter().map(|e| e.name).filter(|n| !n.starts_with(b".")).collect();
         names.sort();
         Ok(names)
@@ -208,10 +207,10 @@ impl Repo {
         let text = match read(CWD, &path, TEXT_LIMIT) {
             Err(Errno::NOENT) => {
                 // Without the repository itself the system is to blame.
-                rustix::fs::stat(self.at(&[b"sets"])).or_unable(|| format!("read {}", show(&path)))?;
+                rustix::fs::stat(self.at(&[b"sets"])).or_unable_to("read", &path)?;
                 return Err(Fatal::new(3, format!("there is no set {}", show(name))));
             }
-            done => done.or_unable(|| format!("read {}", show(&path)))?,
+            done => done.or_unable_to("read", &path)?,
         };
         parse_set(&text).ok_or_else(|| Fatal::new(102, format!("damaged set: {}", show(&path))))
     }
@@ -228,14 +227,14 @@ impl Repo {
 
     /// Removes a set and its database.
     pub(crate) fn delete(&self, name: &[u8]) -> Result<(), Fatal> {
-        let unable = || format!("delete set {}", show(name));
-        rustix::fs::unlink(self.at(&[b"sets", name])).or_unable(unable)?;
+        rustix::fs::unlink(self.at(&[b"sets", name])).or_unable_to("delete set", name)?;
         let link = self.at(&[b"compiled", name]);
         if let Ok(target) = rustix::fs::readlink(&link, Vec::new()) {
-            rustix::fs::unlink(&link).or_unable(unable)?;
-            tree::remove(CWD, &self.at(&[b"compiled", target.as_bytes()])).or_unable(unable)?;
+            rustix::fs::unlink(&link).or_unable_to("delete set", name)?;
+            tree::remove(CWD, &self.at(&[b"compiled", target.as_bytes()]))
+                .or_unable_to("delete set", name)?;
         }
-        tree::remove(CWD, &self.at(&[b"committed", name])).or_unable(unable)
+        tree::remove(CWD, &self.at(&[b"committed", name])).or_unable_to("delete set", name)
     }
 
     /// Compiles services, each from where it is, to a new directory beside `link_name` that this becomes a link to; gives
@@ -270,10 +269,9 @@ impl Repo {
         if report.database.is_none() {
             return Err(Fatal::new(1, "the services don't make a consistent database"));
         }
-        let unable = || format!("symlink {}", show(link_path));
-        let dir = open_directory(CWD, dir).or_unable(unable)?;
+        let dir = open_directory(CWD, dir).or_unable_to("symlink", link_path)?;
         let before = rustix::fs::readlinkat(&dir, name, Vec::new()).ok().map(|t| t.into_bytes());
-        link(dir.as_fd(), &database, name).or_unable(unable)?;
+        link(dir.as_fd(), &database, name).or_unable_to("symlink", link_path)?;
         Ok(before)
     }
 
@@ -302,22 +300,21 @@ impl Repo {
     /// Of the reference before and the one now keeps the new one, or if they are the same the old one: what was made of
     /// it stays up to date.
     fn drop_one_reference(&self, old: &[u8]) -> Result<(), Fatal> {
-        let unable = || format!("change the reference of {}", show(&self.path));
-        let dir = open_directory(CWD, &self.path).or_unable(unable)?;
-        let new = rustix::fs::readlinkat(&dir, "reference", Vec::new()).or_unable(unable)?;
+        let dir = open_directory(CWD, &self.path).or_unable_to("change the reference of", &self.path)?;
+        let new = rustix::fs::readlinkat(&dir, "reference", Vec::new())
+            .or_unable_to("change the reference of", &self.path)?;
         if !tree::same(dir.as_fd(), old, new.as_bytes()).unwrap_or(false) {
-            return tree::remove(dir.as_fd(), old).or_unable(unable);
+            return tree::remove(dir.as_fd(), old).or_unable_to("change the reference of", &self.path);
         }
         link(dir.as_fd(), old, b"reference")
             .and_then(|()| tree::remove(dir.as_fd(), new.as_bytes()))
-            .or_unable(unable)
+            .or_unable_to("change the reference of", &self.path)
     }
 
     /// What a commit of this set is made of.
     fn identity(&self, set: &Set) -> Result<Vec<u8>, Fatal> {
         let reference = self.at(&[b"reference"]);
-        let target = rustix::fs::readlink(&reference, Vec::new())
-            .or_unable(|| format!("readlink {}", show(&reference)))?;
+        let target = rustix::fs::readlink(&reference, Vec::new()).or_unable_to("readlink", &reference)?;
         Ok([print_set(set).as_slice(), b"# ", target.as_bytes(), b"\n"].concat())
     }
 
@@ -330,8 +327,7 @@ impl Repo {
     /// Where the link to a set's database leads.
     pub(crate) fn compiled(&self, name: &[u8]) -> Result<Vec<u8>, Fatal> {
         let link = self.at(&[b"compiled", name]);
-        let target =
-            rustix::fs::readlink(&link, Vec::new()).or_unable(|| format!("readlink {}", show(&link)))?;
+        let target = rustix::fs::readlink(&link, Vec::new()).or_unable_to("readlink", &link)?;
         Ok(self.at(&[b"compiled", target.as_bytes()]))
     }
 
@@ -372,18 +368,17 @@ fn gather(
     services: &BTreeMap<Vec<u8>, Vec<u8>>,
     bundle: Option<(&[u8], Vec<&[u8]>)>,
 ) -> Result<(), Fatal> {
-    let unable = || format!("make {}", show(sources));
-    rustix::fs::mkdir(sources, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+    rustix::fs::mkdir(sources, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
     for (name, path) in services {
-        rustix::fs::symlink(path, join(sources, name)).or_unable(unable)?;
+        rustix::fs::symlink(path, join(sources, name)).or_unable_to("make", sources)?;
     }
     let Some((name, contents)) = bundle else { return Ok(()) };
     let dir = join(sources, name);
-    rustix::fs::mkdir(&dir, Mode::from_raw_mode(0o755)).or_unable(unable)?;
-    create(CWD, &join(&dir, b"type"), b"bundle\n", 0o644).or_unable(unable)?;
+    rustix::fs::mkdir(&dir, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
+    create(CWD, &join(&dir, b"type"), b"bundle\n", 0o644).or_unable_to("make", sources)?;
     let list = join(&dir, b"contents.d");
-    rustix::fs::mkdir(&list, Mode::from_raw_mode(0o755)).or_unable(unable)?;
-    contents.iter().try_for_each(|c| create(CWD, &join(&list, c), b"", 0o644)).or_unable(unable)
+    rustix::fs::mkdir(&list, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
+    contents.iter().try_for_each(|c| create(CWD, &join(&list, c), b"", 0o644)).or_unable_to("make", sources)
 }
 
 #[cfg(test)]

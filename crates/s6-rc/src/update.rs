@@ -40,7 +40,7 @@ pub fn update(options: &Options, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
     let old = live.database_handle();
     let conversions = match &options.conversions {
         Some(file) => {
-            let text = read(CWD, file, TEXT_LIMIT).or_unable(|| format!("read {}", show(file)))?;
+            let text = read(CWD, file, TEXT_LIMIT).or_unable_to("read", file)?;
             parse(&text, &old)?
         }
         None => Conversions::new(),
@@ -116,7 +116,7 @@ impl<'a> Switch<'a> {
         transitions: &'a Transitions,
     ) -> Result<Self, Fatal> {
         let prefix_file = join(&options.live, b"prefix");
-        let prefix = read(CWD, &prefix_file, 4096).or_unable(|| format!("read {}", show(&prefix_file)))?;
+        let prefix = read(CWD, &prefix_file, 4096).or_unable_to("read", &prefix_file)?;
         let made = init::Options {
             scandir: live.scandir()?,
             compiled: options.compiled.clone(),
@@ -139,18 +139,17 @@ impl<'a> Switch<'a> {
 
     fn run(&self, live: Live, how: &ChangeOptions<'_>) -> Result<Live, Fatal> {
         let (parent, name) = split(&self.made.live);
-        let parent_fd = open_directory(CWD, parent).or_unable(|| format!("open {}", show(parent)))?;
+        let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
         let old = rustix::fs::readlinkat(&parent_fd, name, Vec::new())
-            .or_unable(|| format!("readlink {}", show(self.old)))?
+            .or_unable_to("readlink", self.old)?
             .into_bytes();
         let state: Vec<u8> = self.keep.iter().map(|k| u8::from(k.is_some())).collect();
         let directory = init::make(&self.made, PURPOSES[1], &state)?;
         let (old_path, path) = (join(parent, &old), join(parent, &directory));
         let mut moved = Vec::new();
-        let filled = self.fill(&old_path, &path, &mut moved).and_then(|()| {
-            init::link(parent_fd.as_fd(), &directory, name)
-                .or_unable(|| format!("symlink {}", show(self.old)))
-        });
+        let filled = self
+            .fill(&old_path, &path, &mut moved)
+            .and_then(|()| init::link(parent_fd.as_fd(), &directory, name).or_unable_to("symlink", self.old));
         if let Err(fatal) = filled {
             for (from, to) in moved {
                 let _ = rustix::fs::rename(to, from);
@@ -175,8 +174,8 @@ impl<'a> Switch<'a> {
     fn fill(&self, old: &[u8], new: &[u8], moved: &mut Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Fatal> {
         let from_path = join(&self.made.compiled, b"servicedirs");
         let to_path = join(new, b"servicedirs");
-        let from = open_directory(CWD, &from_path).or_unable(|| format!("open {}", show(&from_path)))?;
-        let to = open_directory(CWD, &to_path).or_unable(|| format!("open {}", show(&to_path)))?;
+        let from = open_directory(CWD, &from_path).or_unable_to("open", &from_path)?;
+        let to = open_directory(CWD, &to_path).or_unable_to("open", &to_path)?;
         for (id, service) in self.longruns() {
             let unable = || format!("make the service directory {}", show(&join(&to_path, &service.name)));
             let origin = |id: Id| join(&join(old, b"servicedirs"), self.old_database.name(id));
@@ -301,10 +300,9 @@ pub fn upgrade_format(live: &Live, compiled: &[u8]) -> Result<(), Fatal> {
     }
     let up = |s: &Service| matches!(old.find(&s.name), Some(Entity::Atomic(id)) if live.is_up(id));
     let state: Vec<u8> = new.services().iter().map(|s| u8::from(up(s))).collect();
-    let unable = || format!("change {}", show(live.path()));
-    let dir = open_directory(CWD, live.path()).or_unable(unable)?;
-    tree::remove(dir.as_fd(), b"state.new").or_unable(unable)?;
-    with_umask(|| create(dir.as_fd(), b"state.new", &state, 0o644)).or_unable(unable)?;
-    init::link(dir.as_fd(), compiled, b"compiled").or_unable(unable)?;
-    rustix::fs::renameat(&dir, "state.new", &dir, "state").or_unable(unable)
+    let dir = open_directory(CWD, live.path()).or_unable_to("change", live.path())?;
+    tree::remove(dir.as_fd(), b"state.new").or_unable_to("change", live.path())?;
+    with_umask(|| create(dir.as_fd(), b"state.new", &state, 0o644)).or_unable_to("change", live.path())?;
+    init::link(dir.as_fd(), compiled, b"compiled").or_unable_to("change", live.path())?;
+    rustix::fs::renameat(&dir, "state.new", &dir, "state").or_unable_to("change", live.path())
 }

@@ -83,7 +83,7 @@ impl Rules {
             (Some(dir), None) => Ok(Some(Self::Dir(dir.to_vec()))),
             (None, Some(file)) => {
                 let content = std::fs::read(std::ffi::OsStr::from_bytes(file));
-                Ok(Some(Self::Cdb(content.or_unable(|| format!("read {}", diag::show(file)))?)))
+                Ok(Some(Self::Cdb(content.or_unable_to("read", file)?)))
             }
             (None, None) => Ok(None),
         }

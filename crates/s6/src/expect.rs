@@ -51,7 +51,7 @@ impl Expectations {
         let mut new = Self { watch: Watch::new().or_unable(|| "make a poller")?, all: Vec::new() };
         for (fifodir, pattern) in pairs {
             new.all.push(Expectation::new(pattern)?);
-            new.watch.add(fifodir).or_unable(|| format!("subscribe to {}", show(fifodir)))?;
+            new.watch.add(fifodir).or_unable_to("subscribe to", fifodir)?;
         }
         Ok(new)
     }

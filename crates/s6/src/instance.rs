@@ -36,8 +36,7 @@ pub fn live_scandir(service: &[u8]) -> Result<Vec<u8>, Fatal> {
         return Err(Fatal::user("invalid service path"));
     }
     let scandir = join(service, &[b"instance"]);
-    rustix::fs::stat(join(&scandir, &[SVSCAN]))
-        .or_unable(|| format!("find instances in {}", show(service)))?;
+    rustix::fs::stat(join(&scandir, &[SVSCAN])).or_unable_to("find instances in", service)?;
     if link::is_hosted(&scandir)? {
         Ok(scandir)
     } else {
@@ -54,7 +53,7 @@ fn path(bytes: &[u8]) -> &Path {
 /// # Errors
 /// Code 111.  What was copied so far stays.
 pub fn copy_tree(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
-    let st = rustix::fs::lstat(from).or_unable(|| format!("stat {}", show(from)))?;
+    let st = rustix::fs::lstat(from).or_unable_to("stat", from)?;
     copy_entry(from, to, &st)
 }
 
@@ -93,7 +92,7 @@ pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
         Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => std::fs::remove_dir_all(path(tree)),
         _ => std::fs::remove_file(path(tree)),
     };
-    removed.or_unable(|| format!("remove {}", show(tree)))
+    removed.or_unable_to("remove", tree)
 }
 
 #[cfg(test)]

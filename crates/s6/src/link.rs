@@ -33,8 +33,8 @@ pub struct How {
 pub fn is_hosted(scandir: &[u8]) -> Result<bool, Fatal> {
     let lock = join(scandir, &[SVSCAN, b"lock"]);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(&lock, flags, Mode::empty()).or_unable(|| format!("open {}", show(&lock)))?;
-    sys::lock::is_locked(fd).or_unable(|| format!("check lock on {}", show(&lock)))
+    let fd = rustix::fs::open(&lock, flags, Mode::empty()).or_unable_to("open", &lock)?;
+    sys::lock::is_locked(fd).or_unable_to("check lock on", &lock)
 }
 
 /// The service directory and, if it has one, its logger's.
@@ -51,11 +51,11 @@ fn with_logger(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
 fn real_path(path: &[u8]) -> Result<Vec<u8>, Fatal> {
     std::fs::canonicalize(std::ffi::OsStr::from_bytes(path))
         .map(|p| p.into_os_string().into_vec())
-        .or_unable(|| format!("resolve {}", show(path)))
+        .or_unable_to("resolve", path)
 }
 
 fn is_supervised(dir: &[u8]) -> Result<bool, Fatal> {
-    control::is_supervised(dir).or_unable(|| format!("check supervision of {}", show(dir)))
+    control::is_supervised(dir).or_unable_to("check supervision of", dir)
 }
 
 /// Waits until every index below `count` has said `letter`; `false` after the deadline.
@@ -98,13 +98,12 @@ pub fn link(
         if how.down {
             let down = join(dir, &[b"down"]);
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-            rustix::fs::open(&down, flags, Mode::from_raw_mode(0o666))
-                .or_unable(|| format!("make {}", show(&down)))?;
+            rustix::fs::open(&down, flags, Mode::from_raw_mode(0o666)).or_unable_to("make", &down)?;
         }
         let event = join(dir, &[b"event"]);
         let gid = (!how.public).then(|| rustix::process::getegid().as_raw());
-        fifodir::make(&event, gid, how.force_event).or_unable(|| format!("make {}", show(&event)))?;
-        watch.add(&event).or_unable(|| format!("subscribe to {}", show(&event)))?;
+        fifodir::make(&event, gid, how.force_event).or_unable_to("make", &event)?;
+        watch.add(&event).or_unable_to("subscribe to", &event)?;
     }
     let target = if how.verbatim { servicedir.to_vec() } else { real_path(servicedir)? };
     let place = join(scandir, &[name]);

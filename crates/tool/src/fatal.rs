@@ -1,5 +1,6 @@
 //! Fatal errors as values.
 
+use crate::diag;
 use rustix::io::Errno;
 use std::borrow::Cow;
 
@@ -63,6 +64,24 @@ impl Fatal {
         Self::new(111, format!("unable to {to_do}: {}", sys::strerror(e)))
     }
 
+    /// The same, done to a file: `unable to DO FILE: REASON`.
+    #[must_use]
+    #[cold]
+    #[inline(never)]
+    pub fn unable_to(to_do: &str, file: &[u8], e: Errno) -> Self {
+        Self::unable(&with_file(to_do, file), e)
+    }
+
+    /// The same with an error of the standard library, which may be none of the system's.
+    #[cold]
+    #[inline(never)]
+    fn io(to_do: &str, e: &std::io::Error) -> Self {
+        match Errno::from_io_error(e) {
+            Some(errno) => Self::unable(to_do, errno),
+            None => Self::new(111, format!("unable to {to_do}: {e}")),
+        }
+    }
+
     /// A silent end with this code.
     #[must_use]
     pub fn silent(code: u8) -> Self {
@@ -90,22 +109,34 @@ impl Fatal {
 }
 
 /// Turns the error of a system call into a [`Fatal`].
-pub trait OrUnable<T> {
+pub trait OrUnable<T>: Sized {
     /// `unable to DO: REASON`, code 111; the text is only made if there is an error.
     fn or_unable<S: AsRef<str>>(self, to_do: impl FnOnce() -> S) -> Result<T, Fatal>;
+
+    /// `unable to DO FILE: REASON`, code 111.  `to_do` is such as `open`.
+    fn or_unable_to(self, to_do: &'static str, file: &[u8]) -> Result<T, Fatal>;
 }
 
 impl<T> OrUnable<T> for Result<T, Errno> {
     fn or_unable<S: AsRef<str>>(self, to_do: impl FnOnce() -> S) -> Result<T, Fatal> {
         self.map_err(|e| Fatal::unable(to_do().as_ref(), e))
     }
+
+    fn or_unable_to(self, to_do: &'static str, file: &[u8]) -> Result<T, Fatal> {
+        self.map_err(|e| Fatal::unable_to(to_do, file, e))
+    }
 }
 
 impl<T> OrUnable<T> for std::io::Result<T> {
     fn or_unable<S: AsRef<str>>(self, to_do: impl FnOnce() -> S) -> Result<T, Fatal> {
-        self.map_err(|e| match Errno::from_io_error(&e) {
-            Some(errno) => Fatal::unable(to_do().as_ref(), errno),
-            None => Fatal::new(111, format!("unable to {}: {e}", to_do().as_ref())),
-        })
+        self.map_err(|e| Fatal::io(to_do().as_ref(), &e))
     }
+
+    fn or_unable_to(self, to_do: &'static str, file: &[u8]) -> Result<T, Fatal> {
+        self.map_err(|e| Fatal::io(&with_file(to_do, file), &e))
+    }
+}
+
+fn with_file(to_do: &str, file: &[u8]) -> String {
+    [to_do, " ", &diag::show(file)].concat()
 }

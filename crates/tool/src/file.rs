@@ -1,6 +1,6 @@
 //! Whole files, and directories.
 
-use crate::{Fatal, OrUnable, diag::show};
+use crate::{Fatal, OrUnable};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -34,9 +34,8 @@ pub fn read(file: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
 /// # Errors
 /// Code 111.
 pub fn write(file: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
-    let unable = || format!("write {}", show(file));
-    std::fs::write(OsStr::from_bytes(file), content).or_unable(unable)?;
-    rustix::fs::chmod(file, Mode::from_raw_mode(mode)).or_unable(unable)
+    std::fs::write(OsStr::from_bytes(file), content).or_unable_to("write", file)?;
+    rustix::fs::chmod(file, Mode::from_raw_mode(mode)).or_unable_to("write", file)
 }
 
 /// Makes a directory with this mode, whatever the umask.
@@ -44,9 +43,8 @@ pub fn write(file: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
 /// # Errors
 /// Code 111.
 pub fn make_dir(dir: &[u8], mode: u32) -> Result<(), Fatal> {
-    let unable = || format!("mkdir {}", show(dir));
-    rustix::fs::mkdir(dir, Mode::RWXU).or_unable(unable)?;
-    rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable(unable)
+    rustix::fs::mkdir(dir, Mode::RWXU).or_unable_to("mkdir", dir)?;
+    rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable_to("mkdir", dir)
 }
 
 /// Replaces the file at once; its mode is `mode` without the umask.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "cd",
@@ -27,6 +27,5 @@ fn main(call: &mut Call) -> Outcome {
 
 /// chdir(2).
 pub(super) fn change(directory: &[u8]) -> Result<(), Fatal> {
-    rustix::process::chdir(OsStr::from_bytes(directory))
-        .or_unable(|| format!("chdir to {}", diag::show(directory)))
+    rustix::process::chdir(OsStr::from_bytes(directory)).or_unable_to("chdir to", directory)
 }

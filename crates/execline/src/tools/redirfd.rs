@@ -4,7 +4,7 @@ use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, go_on}
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
-use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "redirfd",
@@ -84,7 +84,7 @@ fn open_file(file: &[u8], mode: char, options: &Options) -> Result<OwnedFd, Fata
             opened => break opened,
         }
     };
-    let fd = opened.or_unable(|| format!("open {}", diag::show(file)))?;
+    let fd = opened.or_unable_to("open", file)?;
     if options.has('b') {
         sys::fd::set_blocking(fd.as_raw_fd(), nonblock).or_unable(|| "change the blocking mode")?;
     }

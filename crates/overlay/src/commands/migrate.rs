@@ -7,7 +7,7 @@ use crate::migrate::survey::Survey;
 use installation::Names;
 use rustix::fs::{CWD, Mode, OFlags};
 use std::collections::BTreeSet;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-overlay migrate",
@@ -29,8 +29,7 @@ fn main(call: &mut Call) -> Outcome {
     let root = options.get('r').unwrap_or(b"/");
     let write = options.has('w');
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = rustix::fs::openat(CWD, root, flags, Mode::empty())
-        .or_unable(|| format!("open {}", diag::show(root)))?;
+    let folder = rustix::fs::openat(CWD, root, flags, Mode::empty()).or_unable_to("open", root)?;
     let names = Names::all().map_err(|why| Fatal::new(111, why))?;
     let ours: BTreeSet<&[u8]> = names
         .commands()

@@ -46,8 +46,7 @@ impl Root {
     /// It isn't a directory, or another installation is under way.
     pub fn open(path: &[u8]) -> Result<Self, Fatal> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = sysfs::openat(CWD, path, flags, Mode::empty())
-            .or_unable(|| format!("open {}", diag::show(path)))?;
+        let dir = sysfs::openat(CWD, path, flags, Mode::empty()).or_unable_to("open", path)?;
         if sysfs::flock(&dir, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             let path = diag::show(path);
             return Err(Fatal::new(111, format!("another installation into {path} is under way")));

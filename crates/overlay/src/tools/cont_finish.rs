@@ -23,7 +23,7 @@ fn main(call: &mut Call) -> Outcome {
     let verbosity = settings.verbosity();
     let limit = settings.limit("S6_KILL_FINISH_MAXTIME", 5000);
     let folder = join(&settings.etc(), b"cont-finish.d");
-    let names = scripts::list(&folder).or_unable(|| format!("read {}", diag::show(&folder)))?;
+    let names = scripts::list(&folder).or_unable_to("read", &folder)?;
     for name in names {
         let script = join(&folder, &name);
         let shown = diag::show(&script);

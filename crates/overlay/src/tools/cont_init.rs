@@ -18,7 +18,7 @@ fn main(call: &mut Call) -> Outcome {
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
     let folder = join(&settings.etc(), b"cont-init.d");
-    let names = scripts::list(&folder).or_unable(|| format!("read {}", diag::show(&folder)))?;
+    let names = scripts::list(&folder).or_unable_to("read", &folder)?;
     let mut failed = false;
     for name in names {
         let script = join(&folder, &name);

@@ -27,7 +27,7 @@ fn main(call: &mut Call) -> Outcome {
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
     let folder = join(&settings.etc(), b"fix-attrs.d");
-    let names = scripts::list(&folder).or_unable(|| format!("read {}", diag::show(&folder)))?;
+    let names = scripts::list(&folder).or_unable_to("read", &folder)?;
     if names.is_empty() {
         return Ok(Next::SUCCESS);
     }
@@ -39,8 +39,7 @@ fn main(call: &mut Call) -> Outcome {
         if verbosity >= 2 {
             call.info(&format!("applying {}", diag::show(&file)));
         }
-        let text = std::fs::read(Path::new(OsStr::from_bytes(&file)))
-            .or_unable(|| format!("read {}", diag::show(&file)));
+        let text = std::fs::read(Path::new(OsStr::from_bytes(&file))).or_unable_to("read", &file);
         match text {
             Ok(text) => failed |= !apply_file(call, &file, &text, &files, hidden),
             Err(fatal) => {

@@ -35,10 +35,10 @@ fn main(call: &mut Call) -> Outcome {
             Some(user.ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(name))))?)
         }
     };
-    remove(&path).or_unable(|| format!("remove {}", diag::show(&path)))?;
+    remove(&path).or_unable_to("remove", &path)?;
     rustix::fs::mknodat(CWD, path.as_slice(), FileType::Fifo, Mode::from(mode), 0)
         .and_then(|()| rustix::fs::chmod(path.as_slice(), Mode::from(mode)))
-        .or_unable(|| format!("make the FIFO {}", diag::show(&path)))?;
+        .or_unable_to("make the FIFO", &path)?;
     if let Some(user) = user {
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         rustix::fs::chownat(CWD, path.as_slice(), Some(uid), Some(gid), AtFlags::empty()).or_unable(

@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
         )));
     }
     if let Some(fifo) = options.get('f').filter(|f| !f.is_empty()) {
-        let fd = open_fifo(fifo).or_unable(|| format!("open {}", diag::show(fifo)))?;
+        let fd = open_fifo(fifo).or_unable_to("open", fifo)?;
         sys::fd::place(fd, 0).or_unable(|| "move the FIFO to standard input")?;
     }
     let script = contenv::lookup(&call.env, b"S6_LOGGING_SCRIPT");

@@ -1,7 +1,7 @@
 //! `s6-overlay-stat`: prints owner and permissions of a file as shell assignments.
 
 use rustix::fs::{AtFlags, CWD};
-use tool::{Call, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-overlay-stat",
@@ -22,8 +22,7 @@ fn permissions(mode: u32) -> String {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let path = call.shift()?;
-    let stat = rustix::fs::statat(CWD, path.as_slice(), AtFlags::empty())
-        .or_unable(|| format!("stat {}", diag::show(&path)))?;
+    let stat = rustix::fs::statat(CWD, path.as_slice(), AtFlags::empty()).or_unable_to("stat", &path)?;
     let users = sys::account::users().or_unable(|| "read /etc/passwd")?;
     let groups = sys::account::groups().or_unable(|| "read /etc/group")?;
     let user = users.into_iter().find(|u| u.uid == stat.st_uid).map(|u| u.name).unwrap_or_default();

@@ -50,7 +50,7 @@ fn main(call: &mut Call) -> Outcome {
             let event = join(&service.dir, b"event");
             fifodir::make(&event, Some(rustix::process::getegid().as_raw()), false)
                 .and_then(|()| watch.add(&event))
-                .or_unable(|| format!("listen to {}", diag::show(&event)))?;
+                .or_unable_to("listen to", &event)?;
         }
     }
     for service in &copied {
@@ -90,13 +90,13 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> 
         .and_then(|()| rustix::fs::mkdir(target, Mode::from(0o755)))
         .or_unable(|| format!("make {LEGACY_SERVICES}"))?;
     let mut copied = Vec::new();
-    for name in scripts::list(&source).or_unable(|| format!("read {}", diag::show(&source)))? {
+    for name in scripts::list(&source).or_unable_to("read", &source)? {
         let (from, dir) = (join(&source, &name), join(target, &name));
         let stat = rustix::fs::statat(CWD, from.as_slice(), AtFlags::empty());
         if !stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory) {
             continue;
         }
-        tree::copy(&from, &dir).or_unable(|| format!("copy {}", diag::show(&from)))?;
+        tree::copy(&from, &dir).or_unable_to("copy", &from)?;
         let notifies = rustix::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
         if chatty {
             let note = if notifies { "" } else { " (no readiness notification)" };
@@ -115,7 +115,7 @@ fn link(service: &Copied) -> Result<(), Fatal> {
             .and_then(|()| rustix::fs::symlink(service.dir.as_slice(), path.as_slice())),
         done => done,
     };
-    made.or_unable(|| format!("link {}", diag::show(&path)))
+    made.or_unable_to("link", &path)
 }
 
 /// Waits until every service was up, or ready if it tells; the names of those that weren't by the deadline.

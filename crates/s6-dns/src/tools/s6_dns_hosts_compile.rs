@@ -19,10 +19,10 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let from = options.get('i').unwrap_or(TEXT.as_bytes());
     let to = options.get('o').unwrap_or(COMPILED.as_bytes());
-    let text = tool::file::read(from, MOST).or_unable(|| format!("read {}", diag::show(from)))?;
+    let text = tool::file::read(from, MOST).or_unable_to("read", from)?;
     let records = parse(&text).map_err(|flaw| flaw.fatal(&diag::show(from)))?;
     let cdb = compile(records).ok_or_else(|| Fatal::new(111, format!("{} is too long", diag::show(from))))?;
     rustix::process::umask(rustix::fs::Mode::empty());
-    tool::file::replace(to, &cdb, 0o644).or_unable(|| format!("write {}", diag::show(to)))?;
+    tool::file::replace(to, &cdb, 0o644).or_unable_to("write", to)?;
     Ok(Next::SUCCESS)
 }

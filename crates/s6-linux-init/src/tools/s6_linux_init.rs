@@ -111,7 +111,7 @@ fn prepare(call: &Call, options: &Options, is_container: bool, warns: bool) -> R
     let _ = rustix::process::setsid();
     if let Some(dev) = options.get('d') {
         mount("dev", dev, "devtmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, None)
-            .or_unable(|| format!("mount a devtmpfs on {}", diag::show(dev)))?;
+            .or_unable_to("mount a devtmpfs on", dev)?;
     }
     if !is_container {
         let console =

@@ -165,15 +165,14 @@ fn owner(user: &[u8]) -> Result<Option<(u32, u32)>, Fatal> {
 }
 
 fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), Fatal> {
-    let unable = || format!("make {}", diag::show(path));
     match kind {
         Kind::Dir { mode, for_logs } => {
             make_dir(path, *mode)?;
             if let (true, Some((uid, gid))) = (for_logs, log_owner) {
                 rustix::fs::chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
-                    .or_unable(unable)?;
+                    .or_unable_to("make", path)?;
                 // A change of owner may take bits of the mode away.
-                rustix::fs::chmod(path, Mode::from_raw_mode(*mode)).or_unable(unable)?;
+                rustix::fs::chmod(path, Mode::from_raw_mode(*mode)).or_unable_to("make", path)?;
             }
             Ok(())
         }
@@ -181,8 +180,8 @@ fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), F
         Kind::Script(content) => write(path, content, 0o755),
         Kind::Fifo => {
             let mode = Mode::RUSR | Mode::WUSR;
-            rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0).or_unable(unable)?;
-            rustix::fs::chmod(path, mode).or_unable(unable)
+            rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0).or_unable_to("make", path)?;
+            rustix::fs::chmod(path, mode).or_unable_to("make", path)
         }
     }
 }
@@ -190,8 +189,7 @@ fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), F
 fn copy_scripts(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
     for name in SCRIPTS {
         let source = join(from, name.as_bytes());
-        let text = std::fs::read(OsStr::from_bytes(&source))
-            .or_unable(|| format!("read {}", diag::show(&source)))?;
+        let text = std::fs::read(OsStr::from_bytes(&source)).or_unable_to("read", &source)?;
         write(&join(to, name.as_bytes()), &text, 0o755)?;
     }
     Ok(())

@@ -172,7 +172,7 @@ fn await_ends(mut processes: Vec<OwnedFd>, deadline: Option<Moment>) {
 fn end_supervision(script: &[u8]) -> Result<(), Fatal> {
     let finish = [SCANDIR.as_bytes(), b"/", SVSCAN, b"/finish"].concat();
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    tool::file::replace(&finish, script, 0o755).or_unable(|| format!("write {}", diag::show(&finish)))?;
+    tool::file::replace(&finish, script, 0o755).or_unable_to("write", &finish)?;
     control::send(SCANDIR.as_bytes(), SVSCAN, b"b")
         .map_err(|why| Fatal::new(111, format!("unable to tell s6-svscan to end: {why:?}")))
 }

@@ -47,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
     let (bundle, base) = (name(options.get('B'))?, name(options.get('d'))?);
     let dir = call.shift()?;
     let path = options.get('F').unwrap_or(b"/etc/fstab");
-    let text = std::fs::read(OsStr::from_bytes(path)).or_unable(|| format!("read {}", diag::show(path)))?;
+    let text = std::fs::read(OsStr::from_bytes(path)).or_unable_to("read", path)?;
     let entries = fstab::entries(&text);
     let invalid =
         |(line, what): (usize, String)| Fatal::new(INVALID, format!("{}:{line}: {what}", diag::show(path)));

@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
     let path = options.get('d').unwrap_or(b"/var/lib/rngseed").to_vec();
     let (reading, writing) = (options.last_of("rR"), options.last_of("wW"));
     let dir = if reading.is_some() || writing.is_some() {
-        Some(open_dir(&path).or_unable(|| format!("open {}", diag::show(&path)))?)
+        Some(open_dir(&path).or_unable_to("open", &path)?)
     } else {
         None
     };

@@ -1,7 +1,7 @@
 //! `s6-chroot`: runs a program with another root directory.
 
 use rustix::process::{chdir, chroot};
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-chroot",
@@ -18,8 +18,8 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    chdir(root.as_slice()).or_unable(|| format!("change directory to {}", diag::show(&root)))?;
-    chroot(".").or_unable(|| format!("change root to {}", diag::show(&root)))?;
+    chdir(root.as_slice()).or_unable_to("change directory to", &root)?;
+    chroot(".").or_unable_to("change root to", &root)?;
     let env = call.take_env();
     Next::run(call.take_args(), env)
 }

@@ -1,7 +1,7 @@
 //! `s6-freeramdisk`: frees the memory of a RAM disk.
 
 use rustix::fs::{Mode, OFlags, open};
-use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-freeramdisk",
@@ -15,8 +15,8 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let name = call.shift()?;
-    let device = open(name.as_slice(), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-        .or_unable(|| format!("open {}", diag::show(&name)))?;
-    sys::device::flush_buffers(device).or_unable(|| format!("free {}", diag::show(&name)))?;
+    let device =
+        open(name.as_slice(), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).or_unable_to("open", &name)?;
+    sys::device::flush_buffers(device).or_unable_to("free", &name)?;
     Ok(Next::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `s6-hostname`: prints or sets the name of the machine.
 
 use rustix::system::{sethostname, uname};
-use tool::{Call, Next, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Next, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-hostname",
@@ -15,7 +15,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     if let Some(name) = call.args.first() {
-        sethostname(name).or_unable(|| format!("set the hostname to {}", diag::show(name)))?;
+        sethostname(name).or_unable_to("set the hostname to", name)?;
         return Ok(Next::SUCCESS);
     }
     let mut out = Out::new();

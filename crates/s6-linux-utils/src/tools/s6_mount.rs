@@ -61,8 +61,7 @@ fn show_mounts() -> Outcome {
 
 /// Exits with the number of entries that could not be mounted.
 fn mount_all(call: &Call, table: &[u8]) -> Outcome {
-    let text = std::fs::read(std::ffi::OsStr::from_bytes(table))
-        .or_unable(|| format!("read {}", diag::show(table)))?;
+    let text = std::fs::read(std::ffi::OsStr::from_bytes(table)).or_unable_to("read", table)?;
     let mut failed = 0_u8;
     for entry in fstab::entries(&text).iter().filter(|e| !e.is_swap() && !e.has(b"noauto")) {
         let mut how = Options::default();

@@ -18,7 +18,7 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    chdir(root.as_slice()).or_unable(|| format!("change directory to {}", diag::show(&root)))?;
+    chdir(root.as_slice()).or_unable_to("change directory to", &root)?;
     pivot_root(".", old.as_slice())
         .or_unable(|| format!("pivot to {} with the old root at {}", diag::show(&root), diag::show(&old)))?;
     chroot(".").or_unable(|| "change root to the new root")?;

@@ -15,7 +15,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     if !options.has('a') {
         let device = call.shift()?;
-        sys::device::swap_off(&device).or_unable(|| format!("swap off {}", diag::show(&device)))?;
+        sys::device::swap_off(&device).or_unable_to("swap off", &device)?;
         return Ok(Next::SUCCESS);
     }
     call.refuse_operands("-a")?;

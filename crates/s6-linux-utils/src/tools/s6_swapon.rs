@@ -16,7 +16,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     if !options.has('a') {
         let device = call.shift()?;
-        sys::device::swap_on(&device).or_unable(|| format!("swap on {}", diag::show(&device)))?;
+        sys::device::swap_on(&device).or_unable_to("swap on", &device)?;
         return Ok(Next::SUCCESS);
     }
     call.refuse_operands("-a")?;

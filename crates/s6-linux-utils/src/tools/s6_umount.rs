@@ -17,8 +17,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     if !options.has('a') {
         let dir = call.shift()?;
-        unmount(dir.as_slice(), UnmountFlags::empty())
-            .or_unable(|| format!("unmount {}", diag::show(&dir)))?;
+        unmount(dir.as_slice(), UnmountFlags::empty()).or_unable_to("unmount", &dir)?;
         return Ok(Next::SUCCESS);
     }
     call.refuse_operands("-a")?;

@@ -1,7 +1,7 @@
 //! `s6-chmod`: sets the permissions of a file; symbolic links are followed.
 
 use rustix::fs::{CWD, Mode};
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, number};
 
 pub static TOOL: Tool = Tool {
     name: "s6-chmod",
@@ -17,6 +17,6 @@ fn main(call: &mut Call) -> Outcome {
     let mode = number::octal(&call.shift()?).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?;
     let file = call.shift()?;
     rustix::fs::chmodat(CWD, file.as_slice(), Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
-        .or_unable(|| format!("change mode of {}", diag::show(&file)))?;
+        .or_unable_to("change mode of", &file)?;
     Ok(Next::SUCCESS)
 }

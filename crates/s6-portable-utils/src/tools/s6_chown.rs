@@ -34,7 +34,7 @@ fn main(call: &mut Call) -> Outcome {
         gid.map(Gid::from_raw),
         AtFlags::empty(),
     )
-    .or_unable(|| format!("change owner of {}", diag::show(&file)))?;
+    .or_unable_to("change owner of", &file)?;
     Ok(Next::SUCCESS)
 }
 

@@ -26,7 +26,7 @@ fn main(call: &mut Call) -> Outcome {
     };
     let newline = options.last_of("nN") == Some('N');
     let path = call.shift()?;
-    let dir = open(&path, mode).or_unable(|| format!("make directory {}", diag::show(&path)))?;
+    let dir = open(&path, mode).or_unable_to("make directory", &path)?;
     for (name, value) in call.env.iter() {
         if !is_file_name(name) {
             call.warn(&format!("no file can be named {}", diag::show(name)));

@@ -1,7 +1,7 @@
 //! `s6-linkname`: prints what a symbolic link contains, or where a path leads to.
 
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-linkname",
@@ -20,7 +20,7 @@ fn main(call: &mut Call) -> Outcome {
     let path = call.shift()?;
     let os_path = std::path::Path::new(std::ffi::OsStr::from_bytes(&path));
     let found = if options.has('f') { std::fs::canonicalize(os_path) } else { std::fs::read_link(os_path) };
-    let found = found.or_unable(|| format!("resolve {}", diag::show(&path)))?;
+    let found = found.or_unable_to("resolve", &path)?;
     let mut out = Out::new();
     out.put(&found.into_os_string().into_vec())?;
     if !options.has('n') {

@@ -1,7 +1,7 @@
 //! `s6-ls`: lists the names in a directory, sorted.
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
-use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ls",
@@ -20,12 +20,11 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let dir = call.shift()?;
-    let unable = || format!("list {}", diag::show(&dir));
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = openat(CWD, dir.as_slice(), flags, Mode::empty()).or_unable(unable)?;
+    let fd = openat(CWD, dir.as_slice(), flags, Mode::empty()).or_unable_to("list", &dir)?;
     let mut names = Vec::new();
-    for entry in Dir::new(fd).or_unable(unable)? {
-        names.push(entry.or_unable(unable)?.file_name().to_bytes().to_vec());
+    for entry in Dir::new(fd).or_unable_to("list", &dir)? {
+        names.push(entry.or_unable_to("list", &dir)?.file_name().to_bytes().to_vec());
     }
     names.sort_unstable();
     let separator: &[u8] = if options.has('0') { b"\0" } else { b"\n" };

@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
 fn make(call: &Call, dir: &[u8], mode: Option<u32>, tell: bool, may_exist: bool) -> Result<(), Fatal> {
     match mkdir(dir, mode) {
         Err(_) if may_exist && is_directory(dir) => return Ok(()),
-        made => made.or_unable(|| format!("make directory {}", diag::show(dir)))?,
+        made => made.or_unable_to("make directory", dir)?,
     }
     if tell {
         call.info(&format!("made directory {}", diag::show(dir)));

@@ -1,7 +1,7 @@
 //! `s6-mkfifo`: creates named pipes.
 
 use rustix::fs::{CWD, FileType, Mode};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
 
 pub static TOOL: Tool = Tool {
     name: "s6-mkfifo",
@@ -27,7 +27,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     for fifo in &call.args {
         rustix::fs::mknodat(CWD, fifo.as_slice(), FileType::Fifo, Mode::from_raw_mode(mode), 0)
-            .or_unable(|| format!("make fifo {}", diag::show(fifo)))?;
+            .or_unable_to("make fifo", fifo)?;
     }
     Ok(Next::SUCCESS)
 }

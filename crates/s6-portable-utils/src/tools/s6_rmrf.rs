@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-rmrf",
@@ -19,7 +19,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     for path in &call.args {
-        remove(path).or_unable(|| format!("remove {}", diag::show(path)))?;
+        remove(path).or_unable_to("remove", path)?;
     }
     Ok(Next::SUCCESS)
 }

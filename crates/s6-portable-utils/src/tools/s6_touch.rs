@@ -2,7 +2,7 @@
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-touch",
@@ -19,7 +19,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     for file in &call.args {
-        touch(file).or_unable(|| format!("touch {}", diag::show(file)))?;
+        touch(file).or_unable_to("touch", file)?;
     }
     Ok(Next::SUCCESS)
 }

@@ -54,7 +54,7 @@ fn main(call: &mut Call) -> Outcome {
     let pid = rustix::process::getpid().as_raw_nonzero();
     let new = [&destination[..], format!(":new-{pid}").as_bytes()].concat();
     if let Some(tree) = tree {
-        let made = make(&new, &tree).or_unable(|| format!("make {}", diag::show(&new)));
+        let made = make(&new, &tree).or_unable_to("make", &new);
         made.and_then(|()| put(&new, &destination, pid.get())).inspect_err(|_| {
             let _ = remove(&new);
         })?;
@@ -63,14 +63,13 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn list(path: &[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
-    let st = rustix::fs::stat(path).or_unable(|| format!("stat {}", diag::show(path)));
+    let st = rustix::fs::stat(path).or_unable_to("stat", path);
     if !FileType::from_raw_mode(st?.st_mode).is_dir() {
         return Ok(None);
     }
-    let unable = || format!("list {}", diag::show(path));
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(std::ffi::OsStr::from_bytes(path)).or_unable(unable)? {
-        names.push(entry.or_unable(unable)?.file_name().into_vec());
+    for entry in std::fs::read_dir(std::ffi::OsStr::from_bytes(path)).or_unable_to("list", path)? {
+        names.push(entry.or_unable_to("list", path)?.file_name().into_vec());
     }
     Ok(Some(names))
 }
@@ -145,7 +144,7 @@ fn put(new: &[u8], destination: &[u8], pid: i32) -> Result<(), Fatal> {
         }
         Err(e) => return Err(Fatal::unable(&unable(), e)),
     };
-    remove(&old).or_unable(|| format!("remove {}", diag::show(&old)))
+    remove(&old).or_unable_to("remove", &old)
 }
 
 fn remove(path: &[u8]) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use rustix::fs::{Mode, OFlags, open, unlink};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "seekablepipe",
@@ -21,12 +21,12 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    let unable = || format!("make {}", diag::show(&name));
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let made = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-    let writer = open(name.as_slice(), flags | made, Mode::from_raw_mode(0o600)).or_unable(unable)?;
-    let reader = open(name.as_slice(), flags | OFlags::RDONLY, Mode::empty()).or_unable(unable)?;
-    unlink(name.as_slice()).or_unable(|| format!("remove {}", diag::show(&name)))?;
+    let writer =
+        open(name.as_slice(), flags | made, Mode::from_raw_mode(0o600)).or_unable_to("make", &name)?;
+    let reader = open(name.as_slice(), flags | OFlags::RDONLY, Mode::empty()).or_unable_to("make", &name)?;
+    unlink(name.as_slice()).or_unable_to("remove", &name)?;
     copy(File::from(writer)).or_unable(|| "copy standard input")?;
     sys::fd::place(reader, 0).or_unable(|| "move the file to standard input")?;
     let env = call.take_env();

@@ -135,8 +135,7 @@ fn diff(live: &Live) -> Outcome {
     let mut code = 0;
     for (id, service) in (0..).zip(live.database().services()).filter(|(_, s)| is_supervised(s)) {
         let servicedir = live.servicedir(id);
-        let status = s6::status::read_status(&servicedir)
-            .or_unable(|| format!("read the status of {}", show(&servicedir)))?;
+        let status = s6::status::read_status(&servicedir).or_unable_to("read the status of", &servicedir)?;
         if status.want_up != live.is_up(id as Id) {
             let sign: &[u8] = if status.want_up { b"+" } else { b"-" };
             out.line(&[sign, &service.name].concat())?;

@@ -37,7 +37,7 @@ fn main(call: &mut Call) -> Outcome {
     let prefix = options.get('p').unwrap_or_default().to_vec();
     if options.last_of("d\u{1}") == Some('d') {
         let real = std::fs::canonicalize(std::ffi::OsStr::from_bytes(&compiled));
-        compiled = real.or_unable(|| format!("resolve {}", show(&compiled)))?.as_os_str().as_bytes().to_vec();
+        compiled = real.or_unable_to("resolve", &compiled)?.as_os_str().as_bytes().to_vec();
     }
     for (what, path) in [("scandir", &scandir), ("livedir", &live), ("bootdb", &compiled)] {
         if !path.starts_with(b"/") {

@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
         if store.contains(&b'\n') {
             return Err(Fatal::user("the path of a store can't contain a newline"));
         }
-        open_directory(CWD, store).or_unable(|| format!("open {}", show(store)))?;
+        open_directory(CWD, store).or_unable_to("open", store)?;
     }
     if options.has('U') {
         update_stores(&path, &stores, verbosity, options.has('B'))?;
@@ -87,7 +87,7 @@ fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool
     });
     let done = made.and_then(|()| {
         if exists {
-            tree::remove(dir.as_fd(), name).or_unable(|| format!("remove {}", show(path)))?;
+            tree::remove(dir.as_fd(), name).or_unable_to("remove", path)?;
         }
         rustix::fs::renameat(&dir, &temporary, &dir, name).or_unable(unable)
     });

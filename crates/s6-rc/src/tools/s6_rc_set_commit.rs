@@ -56,7 +56,7 @@ fn main(call: &mut Call) -> Outcome {
             out.line(&old)?;
             out.flush()?;
         } else {
-            tree::remove(CWD, &old).or_unable(|| format!("remove {}", show(&old)))?;
+            tree::remove(CWD, &old).or_unable_to("remove", &old)?;
         }
     }
     Ok(Next::SUCCESS)

@@ -59,13 +59,13 @@ fn main(call: &mut Call) -> Outcome {
     let (dir, boot_name) = split(&boot);
     let (source_dir, file) = split(&source);
     let target = join(dir, file);
-    let dir_fd = open_directory(CWD, dir).or_unable(|| format!("open {}", show(dir)))?;
+    let dir_fd = open_directory(CWD, dir).or_unable_to("open", dir)?;
     if rustix::fs::statat(&dir_fd, file, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         call.info(&format!("set {} is installed already as {}", show(&name), show(&target)));
         return Ok(Next::SUCCESS);
     }
     let old = std::fs::canonicalize(std::ffi::OsStr::from_bytes(&join(&live, b"compiled"))).ok();
-    let source_fd = open_directory(CWD, source_dir).or_unable(|| format!("open {}", show(source_dir)))?;
+    let source_fd = open_directory(CWD, source_dir).or_unable_to("open", source_dir)?;
     let copied = tree::copy(source_fd.as_fd(), file, dir_fd.as_fd(), file);
     copied.or_unable(|| format!("copy {} to {}", show(&source), show(&target))).inspect_err(|_| {
         let _ = tree::remove(dir_fd.as_fd(), file);
@@ -100,10 +100,10 @@ fn main(call: &mut Call) -> Outcome {
                 out.line(&old)?;
                 out.flush()?;
             } else {
-                tree::remove(CWD, &old).or_unable(|| format!("remove {}", show(&old)))?;
+                tree::remove(CWD, &old).or_unable_to("remove", &old)?;
             }
         }
     }
-    link(dir_fd.as_fd(), file, boot_name).or_unable(|| format!("symlink {}", show(&boot)))?;
+    link(dir_fd.as_fd(), file, boot_name).or_unable_to("symlink", &boot)?;
     Ok(Next::Exit(code))
 }

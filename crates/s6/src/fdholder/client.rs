@@ -7,7 +7,6 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
-use tool::diag::show;
 use tool::{Fatal, OrUnable};
 use wire::fdholder::{Entry, Request, decode_dump, decode_entries, decode_list, decode_parts, parts};
 use wire::tai::Tai64n;
@@ -43,8 +42,7 @@ pub struct Connection {
 /// # Errors
 /// Code 111: there is no server.
 pub fn connect_to(path: &[u8], timeout: Option<u32>) -> Result<Connection, Fatal> {
-    Connection::open(path, clock::deadline(timeout))
-        .or_unable(|| format!("connect to an fd holder at {}", show(path)))
+    Connection::open(path, clock::deadline(timeout)).or_unable_to("connect to an fd holder at", path)
 }
 
 /// The end of a command whose operation failed: code 1.

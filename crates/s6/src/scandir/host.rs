@@ -177,7 +177,7 @@ impl Host {
     /// # Errors
     /// Code 100: somebody else hosts the directory, or it isn't fit for it; 111: the system failed.
     pub fn open(scandir: &[u8], config: Config) -> Result<Self, Fatal> {
-        rustix::process::chdir(scandir).or_unable(|| format!("chdir to {}", show(scandir)))?;
+        rustix::process::chdir(scandir).or_unable_to("chdir to", scandir)?;
         let mut launch = Launch::new(&config.env)?;
         launch.take_window();
         let (lock, control) = take_scandir()?;

@@ -29,7 +29,7 @@ fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
             let target =
                 rustix::fs::readlinkat(at, name, Vec::new()).or_unable(|| format!("readlink {name}"))?;
             rustix::fs::mkdirat(at, target.as_c_str(), Mode::RWXU)
-                .or_unable(|| format!("mkdir {}", tool::diag::show(target.as_bytes())))?;
+                .or_unable_to("mkdir", target.as_bytes())?;
             Ok(true)
         }
         Err(e) => Err(Fatal::unable(&format!("stat {name}"), e)),

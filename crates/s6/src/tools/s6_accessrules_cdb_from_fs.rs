@@ -38,16 +38,15 @@ fn main(call: &mut Call) -> Outcome {
         }
     }
     let cdb = wire::cdb::build(&records).ok_or_else(|| Fatal::user("the rules are too long"))?;
-    tool::file::replace(&file, &cdb, mode).or_unable(|| format!("write {}", diag::show(&file)))?;
+    tool::file::replace(&file, &cdb, mode).or_unable_to("write", &file)?;
     Ok(Next::SUCCESS)
 }
 
 /// The names of the directories in a directory, sorted.
 fn subdirectories(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
-    let unable = || format!("list {}", diag::show(dir));
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(OsStr::from_bytes(dir)).or_unable(unable)? {
-        let entry = entry.or_unable(unable)?;
+    for entry in std::fs::read_dir(OsStr::from_bytes(dir)).or_unable_to("list", dir)? {
+        let entry = entry.or_unable_to("list", dir)?;
         let name = entry.file_name().into_vec();
         // Links to directories are rules as well.
         if !name.starts_with(b".") && entry.path().is_dir() {

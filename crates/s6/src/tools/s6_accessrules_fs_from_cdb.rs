@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let (dir, file) = (call.shift()?, call.shift()?);
-    let cdb = std::fs::read(OsStr::from_bytes(&file)).or_unable(|| format!("read {}", diag::show(&file)))?;
+    let cdb = std::fs::read(OsStr::from_bytes(&file)).or_unable_to("read", &file)?;
     let damaged = || Fatal::user(format!("{} is no database of access rules", diag::show(&file)));
     let mut rules = Vec::new();
     for (key, data) in wire::cdb::records(&cdb).ok_or_else(damaged)? {
@@ -27,13 +27,12 @@ fn main(call: &mut Call) -> Outcome {
         }
         rules.push((key, verdict));
     }
-    std::fs::create_dir(OsStr::from_bytes(&dir))
-        .or_unable(|| format!("make directory {}", diag::show(&dir)))?;
+    std::fs::create_dir(OsStr::from_bytes(&dir)).or_unable_to("make directory", &dir)?;
     for (key, verdict) in rules {
         if let Err(e) = write(&[&dir[..], b"/", key].concat(), &verdict) {
             // A part of the rules may let in whom the whole keeps out.
             let _ = std::fs::remove_dir_all(OsStr::from_bytes(&dir));
-            return Err(e).or_unable(|| format!("write rule {}", diag::show(key)));
+            return Err(e).or_unable_to("write rule", key);
         }
     }
     Ok(Next::SUCCESS)

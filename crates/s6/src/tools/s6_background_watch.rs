@@ -86,8 +86,7 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn read_pid(file: &[u8]) -> Result<Pid, Fatal> {
-    let text = std::fs::read(std::ffi::OsStr::from_bytes(file))
-        .or_unable(|| format!("read {}", diag::show(file)))?;
+    let text = std::fs::read(std::ffi::OsStr::from_bytes(file)).or_unable_to("read", file)?;
     parse_pid(&text).ok_or_else(|| Fatal::new(111, format!("there is no process id in {}", diag::show(file))))
 }
 

@@ -1,6 +1,6 @@
 //! `s6-cleanfifodir`: removes from a fifodir what listeners that are gone have left.
 
-use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-cleanfifodir",
@@ -14,6 +14,6 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let path = call.shift()?;
-    crate::fifodir::clean(&path).or_unable(|| format!("clean up fifodir at {}", diag::show(&path)))?;
+    crate::fifodir::clean(&path).or_unable_to("clean up fifodir at", &path)?;
     Ok(Next::SUCCESS)
 }

@@ -52,7 +52,7 @@ fn main(call: &mut Call) -> Outcome {
     match openat(CWD, dir.as_slice(), flags, Mode::empty()) {
         Err(Errno::NOENT) if options.last_of("iI") == Some('I') => {}
         opened => {
-            let fd = opened.or_unable(|| format!("open {}", diag::show(&dir)))?;
+            let fd = opened.or_unable_to("open", &dir)?;
             apply(&fd, &dir, reading, &mut env)?;
         }
     }
@@ -60,9 +60,8 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn apply(fd: &OwnedFd, dir: &[u8], reading: Reading, env: &mut Env) -> Result<(), Fatal> {
-    let unable = || format!("read {}", diag::show(dir));
-    for entry in Dir::read_from(fd).or_unable(unable)? {
-        let entry = entry.or_unable(unable)?;
+    for entry in Dir::read_from(fd).or_unable_to("read", dir)? {
+        let entry = entry.or_unable_to("read", dir)?;
         let name = entry.file_name().to_bytes();
         if name.starts_with(b".") || name.contains(&b'=') {
             continue;

@@ -1,7 +1,7 @@
 //! `s6-ftrig-notify`: sends letters to everybody who listens in a fifodir.
 
 use sys::signal;
-use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ftrig-notify",
@@ -18,6 +18,6 @@ fn main(call: &mut Call) -> Outcome {
     let letters = call.shift()?;
     // A listener may go away at any moment.
     signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-    crate::fifodir::notify(&path, &letters).or_unable(|| format!("notify {}", diag::show(&path)))?;
+    crate::fifodir::notify(&path, &letters).or_unable_to("notify", &path)?;
     Ok(Next::SUCCESS)
 }

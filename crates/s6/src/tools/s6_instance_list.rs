@@ -3,7 +3,7 @@
 use crate::instance::live_scandir;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use tool::{Call, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-instance-list",
@@ -17,10 +17,9 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let scandir = live_scandir(&call.shift()?)?;
-    let unable = || format!("read directory {}", diag::show(&scandir));
     let mut out = Out::new();
-    for entry in std::fs::read_dir(OsStr::from_bytes(&scandir)).or_unable(unable)? {
-        let name = entry.or_unable(unable)?.file_name().into_vec();
+    for entry in std::fs::read_dir(OsStr::from_bytes(&scandir)).or_unable_to("read directory", &scandir)? {
+        let name = entry.or_unable_to("read directory", &scandir)?.file_name().into_vec();
         if !name.starts_with(b".") {
             out.line(&name)?;
         }

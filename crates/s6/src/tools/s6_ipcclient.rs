@@ -29,10 +29,10 @@ fn main(call: &mut Call) -> Outcome {
         socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).or_unable(|| "make a socket")?;
     if let Some(local) = options.get('p') {
         let bound = SocketAddrUnix::new(local).and_then(|address| bind(&socket, &address));
-        bound.or_unable(|| format!("bind to {}", diag::show(local)))?;
+        bound.or_unable_to("bind to", local)?;
     }
     let connected = SocketAddrUnix::new(path.as_slice()).and_then(|address| connect(&socket, &address));
-    connected.or_unable(|| format!("connect to {}", diag::show(&path)))?;
+    connected.or_unable_to("connect to", &path)?;
     if options.last_of("qQv") == Some('v') {
         call.info(&format!("connected to {}", diag::show(&path)));
     }

@@ -2,7 +2,7 @@
 
 use crate::unix_socket::bind_to;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, listen, socket_with};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ipcserver-socketbinder",
@@ -40,10 +40,10 @@ fn main(call: &mut Call) -> Outcome {
     flags.set(SocketFlags::NONBLOCK, !options.has('B'));
     let socket = socket_with(AddressFamily::UNIX, kind, flags, None).or_unable(|| "make a socket")?;
     bind_to(&socket, &path, permissions, options.last_of("dD") != Some('D'))
-        .or_unable(|| format!("bind to {}", diag::show(&path)))?;
+        .or_unable_to("bind to", &path)?;
     if backlog > 0 {
         let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-        listen(&socket, backlog).or_unable(|| format!("listen on {}", diag::show(&path)))?;
+        listen(&socket, backlog).or_unable_to("listen on", &path)?;
     }
     sys::fd::place(socket, 0).or_unable(|| "move the socket to standard input")?;
     let env = call.take_env();

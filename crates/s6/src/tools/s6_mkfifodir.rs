@@ -1,6 +1,6 @@
 //! `s6-mkfifodir`: makes a fifodir.
 
-use tool::{Call, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-mkfifodir",
@@ -18,7 +18,6 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let gid = options.number('g')?;
     let path = call.shift()?;
-    crate::fifodir::make(&path, gid, options.has('f'))
-        .or_unable(|| format!("create fifodir at {}", diag::show(&path)))?;
+    crate::fifodir::make(&path, gid, options.has('f')).or_unable_to("create fifodir at", &path)?;
     Ok(Next::SUCCESS)
 }

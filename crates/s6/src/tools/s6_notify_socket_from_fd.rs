@@ -43,7 +43,7 @@ fn main(call: &mut Call) -> Outcome {
             drop(writer);
             let code = wait(&reader, deadline).or_unable(|| "wait for readiness")?;
             if code == 0 {
-                tell(&address).or_unable(|| format!("notify {}", diag::show(&name)))?;
+                tell(&address).or_unable_to("notify", &name)?;
             }
             Ok(Next::Exit(code))
         }

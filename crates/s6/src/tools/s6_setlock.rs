@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use sys::{signal, timer};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-setlock",
@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let shared = options.last_of("rw") == Some('r');
-    let lock = open_lock(&file, shared).or_unable(|| format!("open {}", diag::show(&file)))?;
+    let lock = open_lock(&file, shared).or_unable_to("open", &file)?;
     let taken = if options.last_of("nN") == Some('n') {
         let how = if shared {
             FlockOperation::NonBlockingLockShared
@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
         wait_for_lock(&lock, shared, timeout.map(|ms| Duration::from_millis(ms.into())))
     };
     let busy = |e| if matches!(e, Errno::ACCESS | Errno::AGAIN) { Errno::BUSY } else { e };
-    taken.map_err(busy).or_unable(|| format!("lock {}", diag::show(&file))).map_err(|f| f.with_code(1))?;
+    taken.map_err(busy).or_unable_to("lock", &file).map_err(|f| f.with_code(1))?;
     let number = place.unwrap_or(lock.as_raw_fd());
     sys::fd::rename(lock.into_raw_fd(), number).or_unable(|| "move the lock descriptor")?;
     let env = call.take_env();

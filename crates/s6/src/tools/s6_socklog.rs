@@ -12,7 +12,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 use sys::credential::Identity;
 use sys::signal::{self, Set, SignalFd};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
 
 pub static TOOL: Tool = Tool {
     name: "s6-socklog",
@@ -146,8 +146,7 @@ fn open(source: &Source) -> Result<OwnedFd, Fatal> {
         }
         Source::Unix(path) => {
             let socket = make(AddressFamily::UNIX)?;
-            unix_socket::bind_to(&socket, path, 0o777, true)
-                .or_unable(|| format!("bind to {}", diag::show(path)))?;
+            unix_socket::bind_to(&socket, path, 0o777, true).or_unable_to("bind to", path)?;
             Ok(socket)
         }
     }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::AsFd;
 use sys::signal::{self, SignalFd};
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-supervise",
@@ -23,7 +23,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let name = call.shift()?;
-    rustix::process::chdir(&name).or_unable(|| format!("chdir to {}", diag::show(&name)))?;
+    rustix::process::chdir(&name).or_unable_to("chdir to", &name)?;
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let launch = Launch::new(call.env.vars())?;
     let dir = rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -1,6 +1,6 @@
 //! `s6-svdt`: prints the death tally of a service.
 
-use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
 use wire::death_tally::{Death, MAX};
 
 pub static TOOL: Tool = Tool {
@@ -20,8 +20,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let most = options.number('n')?.unwrap_or(MAX);
     let dir = call.shift()?;
-    let deaths = crate::status::read_deaths(&dir)
-        .or_unable(|| format!("read death tally for service {}", diag::show(&dir)))?;
+    let deaths = crate::status::read_deaths(&dir).or_unable_to("read death tally for service", &dir)?;
     let numeric = options.last_of("Ss") == Some('s');
     let mut out = Out::new();
     for death in deaths.iter().skip(deaths.len().saturating_sub(most)) {

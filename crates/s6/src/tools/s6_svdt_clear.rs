@@ -2,7 +2,7 @@
 
 use crate::control::{SUPERVISE, join};
 use rustix::fs::{Mode, OFlags};
-use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svdt-clear",
@@ -18,6 +18,6 @@ fn main(call: &mut Call) -> Outcome {
     let dir = call.shift()?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
     rustix::fs::open(join(&dir, &[SUPERVISE, b"death_tally"]), flags, Mode::from_raw_mode(0o666))
-        .or_unable(|| format!("clear death tally for service {}", diag::show(&dir)))?;
+        .or_unable_to("clear death tally for service", &dir)?;
     Ok(Next::SUCCESS)
 }

@@ -60,7 +60,7 @@ fn main(call: &mut Call) -> Outcome {
 /// A service directory has a program to run; one that is supervised already is worth a warning.
 fn check(call: &Call, dir: &[u8]) -> Result<(), Fatal> {
     let run = join(dir, &[b"run"]);
-    let st = rustix::fs::stat(&run).or_unable(|| format!("stat {}", diag::show(&run)))?;
+    let st = rustix::fs::stat(&run).or_unable_to("stat", &run)?;
     if st.st_mode & 0o100 == 0 {
         return Err(Fatal::user(format!("{} is not executable", diag::show(&run))));
     }

@@ -1,6 +1,6 @@
 //! `s6-svok`: tells whether a service directory is supervised.
 
-use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svok",
@@ -14,7 +14,6 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let dir = call.shift()?;
-    let supervised =
-        crate::control::is_supervised(&dir).or_unable(|| format!("check {}", diag::show(&dir)))?;
+    let supervised = crate::control::is_supervised(&dir).or_unable_to("check", &dir)?;
     Ok(Next::Exit(u8::from(!supervised)))
 }

@@ -101,7 +101,7 @@ fn named(who: Who) -> Vec<u8> {
 
 /// The primary group of a file's owner, root's if there is no such user.
 fn owners_group(path: &[u8]) -> Result<u32, Fatal> {
-    let st = rustix::fs::stat(path).or_unable(|| format!("stat {}", diag::show(path)))?;
+    let st = rustix::fs::stat(path).or_unable_to("stat", path)?;
     let users = account::users().or_unable(|| "read /etc/passwd")?;
     Ok(users.into_iter().find(|u| u.uid == st.st_uid).map_or(0, |u| u.gid))
 }
@@ -115,8 +115,8 @@ fn set(path: &[u8], who: Who, modes: [u32; 3]) -> Result<(), Fatal> {
         Who::Everybody => (owners_group(path)?, public),
     };
     rustix::fs::chownat(CWD, path, None, Some(Gid::from_raw(gid)), rustix::fs::AtFlags::empty())
-        .or_unable(|| format!("chown {}", diag::show(path)))?;
-    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable(|| format!("chmod {}", diag::show(path)))
+        .or_unable_to("chown", path)?;
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable_to("chmod", path)
 }
 
 /// What may be done and by whom; an error for permissions that make no sense.

@@ -59,15 +59,14 @@ fn main(call: &mut Call) -> Outcome {
     let logs = log_directory(&options, mode)?;
     let fifo = make_logger(&scandir, &options, &logs)?;
     let console = console(&options, notif)?;
-    redirect(&fifo).or_unable(|| format!("redirect the output to {}", diag::show(&fifo)))?;
+    redirect(&fifo).or_unable_to("redirect the output to", &fifo)?;
     argv.extend([b"-X".to_vec(), console.to_string().into_bytes(), b"--".to_vec(), scandir]);
     let env = call.take_env();
     Next::run(argv, env)
 }
 
 fn make_dirs(dir: &[u8]) -> Result<(), Fatal> {
-    std::fs::create_dir_all(OsString::from_vec(dir.to_vec()))
-        .or_unable(|| format!("mkdir {}", diag::show(dir)))
+    std::fs::create_dir_all(OsString::from_vec(dir.to_vec())).or_unable_to("mkdir", dir)
 }
 
 /// Makes the directory of the logs, of the logger's user; gives its absolute path.
@@ -104,7 +103,7 @@ fn make_logger(scandir: &[u8], options: &Options, logs: &[u8]) -> Result<Vec<u8>
     write(&join(&dir, &[b"notification-fd"]), b"3\n", 0o644)?;
     write(&join(&dir, &[b"run"]), &script, 0o755)?;
     rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0)
-        .or_unable(|| format!("mkfifo {}", diag::show(&fifo)))?;
+        .or_unable_to("mkfifo", &fifo)?;
     Ok(fifo)
 }
 
@@ -117,10 +116,9 @@ fn console(options: &Options, notif: Option<RawFd>) -> Result<RawFd, Fatal> {
     match options.get('c') {
         None => sys::fd::copy(2, number).or_unable(|| "keep standard error")?,
         Some(file) => {
-            let unable = || format!("open {}", diag::show(file));
-            let device =
-                rustix::fs::open(file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).or_unable(unable)?;
-            sys::fd::place(device, number).or_unable(unable)?;
+            let device = rustix::fs::open(file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+                .or_unable_to("open", file)?;
+            sys::fd::place(device, number).or_unable_to("open", file)?;
         }
     }
     Ok(number)
