@@ -82,16 +82,26 @@ fn copy_entry(from: &[u8], to: &[u8], st: &rustix::fs::Stat) -> Result<(), Fatal
     }
 }
 
+/// How often a tree is tried that somebody still makes files in.  A supervisor on its way out makes a few.
+const TRIES: u32 = 100;
+
 /// Removes a tree; one that isn't there is no error.
 ///
 /// # Errors
 /// Code 111.
 pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
-    let removed = match rustix::fs::statat(CWD, tree, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => return Ok(()),
+    let remove = || match rustix::fs::statat(CWD, tree, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(()),
         Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => std::fs::remove_dir_all(path(tree)),
         _ => std::fs::remove_file(path(tree)),
     };
+    let mut removed = remove();
+    for _ in 1..TRIES {
+        match &removed {
+            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => removed = remove(),
+            _ => break,
+        }
+    }
     removed.or_unable_to("remove", tree)
 }
 
