@@ -7,17 +7,22 @@
 //!
 //! Expressions without back-references are matched by an automaton whose states are made as the text needs
 //! them: time is linear in the text, memory is bounded, whatever the expression.  Back-references (basic
-//! expressions only) need a search, which may take long for expressions that are made for that.
+//! expressions only) need a search, which may take long for expressions that are made for that.  Before either,
+//! a filter looks for bytes without which there is no match.
 
+mod any_of;
 mod automaton;
+mod filter;
 mod groups;
 mod parse;
 mod program;
 mod search;
 
+pub use any_of::AnyOf;
 pub(crate) use parse::{Set, shell_bracket};
 
 use automaton::Automaton;
+use filter::Filter;
 use search::Search;
 use std::ops::Range;
 
@@ -25,6 +30,7 @@ use std::ops::Range;
 #[derive(Debug)]
 pub struct Regex {
     tree: parse::Node,
+    filter: Option<Filter>,
     matcher: Matcher,
 }
 
@@ -81,17 +87,23 @@ impl Regex {
     /// # Errors
     /// What is wrong with the expression, or that it is too big.
     pub fn new(pattern: &[u8], syntax: Syntax, ignore_case: bool) -> Result<Self, String> {
-        let tree = parse::parse(pattern, syntax, ignore_case)?;
+        Self::of_tree(parse::parse(pattern, syntax, ignore_case)?, ignore_case)
+    }
+
+    fn of_tree(tree: parse::Node, ignore_case: bool) -> Result<Self, String> {
         let matcher = if tree.has_back_references() {
             Matcher::Search(Search::new(program::compile_with_slots(&tree)?, ignore_case))
         } else {
             Matcher::Automaton(Box::new(Automaton::new(program::compile(&tree)?)))
         };
-        Ok(Self { tree, matcher })
+        Ok(Self { filter: Filter::new(&tree), tree, matcher })
     }
 
     /// Whether the expression matches somewhere in the text.
     pub fn is_match(&mut self, text: &[u8]) -> bool {
+        if self.filter.as_ref().is_some_and(|filter| !filter.passes(text)) {
+            return false;
+        }
         match &mut self.matcher {
             Matcher::Automaton(automaton) => automaton.is_match(text),
             Matcher::Search(search) => search.find(text).is_some(),
@@ -103,8 +115,14 @@ impl Regex {
     ///
     /// Takes time linear in the text, or in the text and the number of repetitions of a group.
     pub fn find(&mut self, text: &[u8]) -> Option<Vec<Range<usize>>> {
+        if self.filter.as_ref().is_some_and(|filter| !filter.passes(text)) {
+            return None;
+        }
         match &mut self.matcher {
-            Matcher::Automaton(_) => groups::find(&self.tree, text).ok().flatten(),
+            Matcher::Automaton(automaton) => {
+                let found = automaton.is_match(text).then(|| groups::find(&self.tree, text));
+                found.and_then(Result::ok).flatten()
+            }
             Matcher::Search(search) => {
                 let slots = search.find(text)?;
                 Some(slots.as_chunks().0.iter().take(self.tree.groups() + 1).map(|[a, b]| *a..*b).collect())

@@ -61,6 +61,8 @@ pub(super) struct Automaton {
     table: Vec<u32>,
     /// How many numbers the states hold beside the table.
     held: usize,
+    /// Whether states were thrown away.
+    has_forgotten: bool,
     /// Steps of the program looked at so far.
     #[cfg(test)]
     pub(super) looked_at: std::cell::Cell<usize>,
@@ -86,11 +88,17 @@ impl Automaton {
             numbers: HashMap::new(),
             table: Vec::new(),
             held: 0,
+            has_forgotten: false,
             #[cfg(test)]
             looked_at: std::cell::Cell::default(),
         };
         automaton.forget();
         automaton
+    }
+
+    /// Whether it had more states than are kept.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.has_forgotten
     }
 
     /// Length of a row of the table.
@@ -161,6 +169,7 @@ impl Automaton {
                 };
                 if self.table.len() + self.held >= MOST_NUMBERS {
                     self.forget();
+                    self.has_forgotten = true;
                     return self.number(State { steps: steps.into(), before });
                 }
                 self.number(State { steps: steps.into(), before })

@@ -1,6 +1,6 @@
 //! Generated expressions and texts: the same answers as the C library's regcomp and regexec.
 
-use super::{Regex, Syntax};
+use super::{AnyOf, Matcher, Regex, Syntax};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use std::ops::Range;
@@ -39,6 +39,50 @@ fn expression(syntax: Syntax) -> impl Strategy<Value = String> {
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[abc]{0,8}", 1 => "[abcx. -]{0,12}"]
+}
+
+/// Expressions as people write them for logs: literals, alternatives, classes, anchors.
+fn wordy() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "error",
+        "err",
+        "warn",
+        "abcabd",
+        "bcab",
+        "a",
+        "[Ee]rr",
+        "w[[:lower:]]r",
+        "[0-9]{3}",
+        "[^a]bc",
+        "x+y",
+        "ab*c",
+        ".",
+        "b.d",
+        "(ab){2}",
+        "(a|b)c",
+        "(warn|err)",
+        "c?",
+        "(bc|)",
+        "r{2,4}o",
+        "(e+r)+o",
+        "(abc$|^wa)",
+        "[a-e]{5,}",
+    ]);
+    let branch =
+        (any::<bool>(), prop::collection::vec(word, 1..4), any::<bool>()).prop_map(|(start, words, end)| {
+            [if start { "^" } else { "" }, &words.concat(), if end { "$" } else { "" }].concat()
+        });
+    // Mostly one branch with as many anchors as any: those that nothing precedes are the interesting ones.
+    prop_oneof![
+        3 => branch.clone(),
+        2 => prop::collection::vec(branch, 2..5).prop_map(|all| all.join("|")),
+    ]
+}
+
+/// Lines that such expressions often match, at any place of blocks of eight bytes.
+fn line() -> impl Strategy<Value = String> {
+    let piece = prop_oneof!["[a-e]{0,3}", "error|err|Err|warn|abcabd|bcab|abc|xxy|123|rrro", "[.`bd ]{0,20}"];
+    prop::collection::vec(piece, 0..5).prop_map(|all| all.concat())
 }
 
 fn compare(expression: &str, text: &str, syntax: Syntax, ignore_case: bool) -> Result<(), TestCaseError> {
@@ -83,6 +127,41 @@ proptest! {
     #[test]
     fn extended(expression in expression(Syntax::Extended), text in text(), ignore_case: bool) {
         compare(&expression, &text, Syntax::Extended, ignore_case)?;
+    }
+
+    #[test]
+    fn wordy_extended(expression in wordy(), lines in prop::collection::vec(line(), 1..6), ignore_case: bool) {
+        for line in lines {
+            compare(&expression, &line, Syntax::Extended, ignore_case)?;
+        }
+    }
+
+    /// A filter may only refuse what the automaton refuses.
+    #[test]
+    fn filtered(
+        expression in prop_oneof![expression(Syntax::Extended), wordy()],
+        lines in prop::collection::vec(prop_oneof![text(), line()], 1..8),
+        ignore_case: bool,
+    ) {
+        let Ok(mut regex) = Regex::new(expression.as_bytes(), Syntax::Extended, ignore_case) else { return Ok(()) };
+        for line in lines {
+            let matched = regex.is_match(line.as_bytes());
+            let Matcher::Automaton(automaton) = &mut regex.matcher else { return Ok(()) };
+            prop_assert_eq!(matched, automaton.is_match(line.as_bytes()), "{:?}", &line);
+        }
+    }
+
+    #[test]
+    fn any_of(
+        expressions in prop::collection::vec(prop_oneof![expression(Syntax::Extended), wordy()], 1..6),
+        lines in prop::collection::vec(prop_oneof![text(), line()], 1..8),
+    ) {
+        let compile = || expressions.iter().filter_map(|e| Regex::extended(e.as_bytes()).ok()).collect::<Vec<_>>();
+        let (mut any, mut each) = (AnyOf::new(compile()), compile());
+        for line in lines {
+            let expected = each.iter_mut().any(|regex| regex.is_match(line.as_bytes()));
+            prop_assert_eq!(any.is_match(line.as_bytes()), expected, "{:?}", &line);
+        }
     }
 
     #[test]

@@ -48,6 +48,12 @@ impl Set {
         self
     }
 
+    /// Its byte, if it has only one.
+    pub(super) fn only(self) -> Option<u8> {
+        let mut bytes = (0..=u8::MAX).filter(|b| self.contains(*b));
+        bytes.next().filter(|_| bytes.next().is_none())
+    }
+
     pub(crate) fn contains(self, byte: u8) -> bool {
         self.0.get(usize::from(byte >> 6)).is_some_and(|w| w >> (byte & 63) & 1 == 1)
     }
