@@ -16,6 +16,27 @@ pub(crate) struct Lines {
     limit: usize,
 }
 
+/// A line in what was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    /// The line, without its end.
+    pub(crate) text: &'a [u8],
+    /// The line and its newline; a NUL byte that ended it has become one.
+    pub(crate) ended: Option<&'a [u8]>,
+    /// All of what was read.
+    pub(crate) read: &'a [u8],
+    /// Where in that it begins.
+    pub(crate) at: usize,
+}
+
+impl<'a> Line<'a> {
+    /// A line that is nowhere else.
+    #[cfg(test)]
+    pub(crate) fn alone(text: &'a [u8]) -> Self {
+        Self { text, ended: None, read: text, at: 0 }
+    }
+}
+
 /// How much is read at once.
 const CHUNK: usize = 128 * 1024;
 
@@ -26,11 +47,16 @@ pub(crate) fn end_of_line(text: &[u8]) -> Option<usize> {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let has_zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let marks = |word: u64| has_zero(word) | has_zero(word ^ (LOW * 10));
     let mut at = 0;
-    let (words, _) = text.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let found = has_zero(word) | has_zero(word ^ (LOW * 10));
+    while let Some([first, second]) = text.get(at..).and_then(|t| t.as_chunks::<8>().0.first_chunk()) {
+        if marks(u64::from_le_bytes(*first)) | marks(u64::from_le_bytes(*second)) != 0 {
+            break;
+        }
+        at += 16;
+    }
+    for word in text.get(at..).unwrap_or_default().as_chunks::<8>().0 {
+        let found = marks(u64::from_le_bytes(*word));
         if found != 0 {
             // The lowest mark is right; a higher one may be due to its borrow.
             return Some(at + (found.trailing_zeros() / 8) as usize);
@@ -68,25 +94,34 @@ impl Lines {
         self.start < self.end
     }
 
-    /// The next line, without its end; `None` if there is no whole line.
-    pub(crate) fn next(&mut self) -> Option<&[u8]> {
+    /// What was read; [`Lines::room`] moves it.
+    pub(crate) fn read(&self) -> &[u8] {
+        &self.buf
+    }
+
+    /// The next line; `None` if there is no whole one.
+    pub(crate) fn next(&mut self) -> Option<Line<'_>> {
         let from = self.scanned.max(self.start);
         let found = end_of_line(self.buf.get(from..self.end).unwrap_or_default()).map(|i| from + i);
         self.scanned = found.unwrap_or(self.end);
-        let length = self.scanned - self.start;
-        let start = self.start;
-        if self.limit > 0 && length > self.limit {
-            self.start += self.limit;
-            return self.buf.get(start..start + self.limit);
+        let (at, mut end) = (self.start, self.scanned);
+        let mut ended = None;
+        if self.limit > 0 && end - at > self.limit {
+            end = at + self.limit;
+            self.start = end;
+        } else {
+            *self.buf.get_mut(found?)? = b'\n';
+            self.start = end + 1;
+            ended = self.buf.get(at..self.start);
         }
-        self.start = found? + 1;
-        self.buf.get(start..start + length)
+        Some(Line { text: self.buf.get(at..end)?, ended, read: &self.buf, at })
     }
 
     /// The line that has no end.
-    pub(crate) fn last(&mut self) -> Option<&[u8]> {
-        let start = std::mem::replace(&mut self.start, self.end);
-        self.buf.get(start..self.end).filter(|line| !line.is_empty())
+    pub(crate) fn last(&mut self) -> Option<Line<'_>> {
+        let at = std::mem::replace(&mut self.start, self.end);
+        let text = self.buf.get(at..self.end).filter(|line| !line.is_empty())?;
+        Some(Line { text, ended: None, read: &self.buf, at })
     }
 }
 
@@ -101,10 +136,12 @@ mod tests {
             lines.room()[..read.len()].copy_from_slice(read.as_bytes());
             lines.filled(read.len());
             while let Some(line) = lines.next() {
-                found.push(String::from_utf8_lossy(line).into_owned());
+                found.push(String::from_utf8_lossy(line.text).into_owned());
+                let end = line.ended.map(|all| all.strip_prefix(line.text).unwrap());
+                assert!(end.is_none_or(|end| end == b"\n"));
             }
         }
-        found.extend(lines.last().map(|l| format!("{}…", String::from_utf8_lossy(l))));
+        found.extend(lines.last().map(|l| format!("{}…", String::from_utf8_lossy(l.text))));
         found
     }
 

@@ -105,7 +105,7 @@ fn archive(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
 fn keep(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
     // A clock that was set back would have the newest archive taken for the oldest, and thrown away.
     // Labels from 2^63 on are no times.
-    let times = archives(dir)?.into_iter().filter_map(|(name, _)| Tai64n::from_label(&name));
+    let times = archives(dir, false)?.into_iter().filter_map(|(name, _)| Tai64n::from_label(&name));
     let newest = times.filter(|time| time.seconds >> 63 == 0).max();
     let mut when = newest.map_or(clock::wall(), |newest| clock::wall().max(later(newest)));
     loop {
@@ -124,14 +124,15 @@ fn keep(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
     }
 }
 
-/// The names and sizes of the archives.
-fn archives(dir: &OwnedFd) -> Result<Vec<(Vec<u8>, u64)>, Errno> {
+/// The names of the archives, and their sizes if these are asked for.
+fn archives(dir: &OwnedFd, with_sizes: bool) -> Result<Vec<(Vec<u8>, u64)>, Errno> {
     let mut archives = Vec::new();
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if archive::is_archive(name) {
-            let st = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
+            let st =
+                with_sizes.then(|| rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()).flatten();
             let size = st.map_or(0, |st| u64::try_from(st.st_size).unwrap_or(0));
             archives.push((name.to_vec(), size));
         }
@@ -179,8 +180,8 @@ impl LogDir {
         rustix::fs::fstat(&self.dir).ok().map(|st| (st.st_dev, st.st_ino))
     }
 
-    /// Appends what can be written now, and takes it off `out`.
-    pub(crate) fn write(&mut self, out: &mut Vec<u8>, launcher: &Launcher) {
+    /// Appends what can be written now; tells how many bytes that is.
+    pub(crate) fn write(&mut self, out: &[u8], launcher: &Launcher) -> usize {
         let mut done = 0;
         while self.retry_at.is_none() && self.is_writable() {
             let Some(rest) = out.get(done..).filter(|r| !r.is_empty()) else { break };
@@ -202,7 +203,7 @@ impl LogDir {
                 }
             }
         }
-        out.drain(..done);
+        done
     }
 
     fn is_full(&self) -> bool {
@@ -478,7 +479,7 @@ impl LogDir {
     }
 
     fn try_trim(&self) -> Doing<()> {
-        let archives = archives(&self.dir).map_err(|e| ("list archives", e))?;
+        let archives = archives(&self.dir, self.spec.total > 0).map_err(|e| ("list archives", e))?;
         for name in archive::surplus(archives, self.spec.archives, self.spec.total) {
             match rustix::fs::unlinkat(&self.dir, name.as_slice(), AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}

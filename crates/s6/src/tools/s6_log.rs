@@ -4,7 +4,7 @@
 //! Nothing that was read is dropped: the loop ends when every output has taken its lines.
 
 use crate::clock::{self, Moment};
-use crate::log::feed::{Feed, Outputs};
+use crate::log::feed::{Feed, Outputs, Waiting};
 use crate::log::lines::Lines;
 use crate::log::logdir::{Launcher, LogDir};
 use crate::log::script::{self, Target};
@@ -88,7 +88,8 @@ fn main(call: &mut Call) -> Outcome {
             }
         }
     }
-    let mut outputs = Outputs { dirs: vec![Vec::new(); dirs.len()], ..Outputs::default() };
+    let waiting = dirs.iter().map(|_| Waiting::default()).collect();
+    let mut outputs = Outputs { dirs: waiting, ..Outputs::default() };
     let feed = Feed::new(script, indexes.into_iter(), &mut outputs);
 
     signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
@@ -196,7 +197,7 @@ impl Logger {
     }
 
     fn pending(&self) -> usize {
-        self.outputs.stdout.len() + self.outputs.dirs.iter().map(Vec::len).sum::<usize>()
+        self.outputs.stdout.len() + self.outputs.dirs.iter().map(|d| d.bytes.len()).sum::<usize>()
     }
 
     /// Waits for something to do: tells about signals, standard input and standard output.
@@ -351,10 +352,17 @@ impl Logger {
         complaints.iter().for_each(|c| self.complain(call, c));
     }
 
+    /// Writes what log directories take now; the rest is kept as bytes, so that the room can be read into anew.
     fn write_dirs(&mut self, call: &Call) {
         let mut complaints = Vec::new();
+        let read = self.lines.read();
         for (dir, out) in self.dirs.iter_mut().zip(&mut self.outputs.dirs) {
-            dir.write(out, &self.launcher);
+            if out.bytes.len() == 0 {
+                out.run.start += dir.write(read.get(out.run.clone()).unwrap_or_default(), &self.launcher);
+            }
+            out.end_run(read);
+            let done = dir.write(out.bytes.bytes(), &self.launcher);
+            out.bytes.take(done);
             complaints.extend(dir.complaints());
         }
         complaints.iter().for_each(|c| self.complain(call, c));
