@@ -1,5 +1,6 @@
 //! Standard input or a file, line by line, for filters.
 
+use crate::bytes::find_either;
 use crate::{Fatal, OrUnable, Out, diag};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -23,7 +24,7 @@ pub struct Input {
     /// The file; standard input if there is none.
     file: Option<OwnedFd>,
     name: String,
-    separators: &'static [u8],
+    separators: [u8; 2],
     buf: Vec<u8>,
     start: usize,
     end: usize,
@@ -38,12 +39,12 @@ impl Input {
     /// Lines that end with newlines.
     #[must_use]
     pub fn lines() -> Self {
-        Self::separated_by(b"\n")
+        Self::separated_by([b'\n'; 2])
     }
 
-    /// Lines that end with any of these bytes.
+    /// Lines that end with either of these bytes.
     #[must_use]
-    pub fn separated_by(separators: &'static [u8]) -> Self {
+    pub fn separated_by(separators: [u8; 2]) -> Self {
         let (file, name) = (None, String::from("standard input"));
         Self { file, name, separators, buf: Vec::new(), start: 0, end: 0, scanned: 0, at_end: false }
     }
@@ -86,7 +87,8 @@ impl Input {
     pub fn next(&mut self, out: &mut Out) -> Result<Option<Line<'_>>, Fatal> {
         loop {
             let unseen = self.buf.get(self.scanned..self.end).unwrap_or_default();
-            if let Some(i) = unseen.iter().position(|b| self.separators.contains(b)) {
+            let [a, b] = self.separators;
+            if let Some(i) = find_either(unseen, a, b) {
                 let (start, end) = (self.start, self.scanned + i);
                 (self.start, self.scanned) = (end + 1, end + 1);
                 let text = self.buf.get(start..end).unwrap_or_default();

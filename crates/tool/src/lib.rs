@@ -8,6 +8,7 @@
 //!
 //! Nothing here touches descriptors, signals or the mask: a tool finds them as exec left them.
 
+pub mod bytes;
 mod call;
 mod chain;
 pub mod clock;

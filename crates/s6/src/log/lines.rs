@@ -2,6 +2,8 @@
 //!
 //! A line ends with a newline or a NUL byte.  One that is longer than the limit comes in pieces.
 
+use tool::bytes::find_either;
+
 /// What was read and has not been taken yet.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -40,33 +42,6 @@ impl<'a> Line<'a> {
 /// How much is read at once.
 const CHUNK: usize = 128 * 1024;
 
-/// The first newline or NUL byte.
-///
-/// Eight bytes at a time: a byte of a word is zero where the subtraction borrows into its high bit.
-pub(crate) fn end_of_line(text: &[u8]) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let has_zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    let marks = |word: u64| has_zero(word) | has_zero(word ^ (LOW * 10));
-    let mut at = 0;
-    while let Some([first, second]) = text.get(at..).and_then(|t| t.as_chunks::<8>().0.first_chunk()) {
-        if marks(u64::from_le_bytes(*first)) | marks(u64::from_le_bytes(*second)) != 0 {
-            break;
-        }
-        at += 16;
-    }
-    for word in text.get(at..).unwrap_or_default().as_chunks::<8>().0 {
-        let found = marks(u64::from_le_bytes(*word));
-        if found != 0 {
-            // The lowest mark is right; a higher one may be due to its borrow.
-            return Some(at + (found.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
-    }
-    let rest = text.get(at..).unwrap_or_default();
-    rest.iter().position(|b| matches!(b, b'\n' | 0)).map(|i| at + i)
-}
-
 impl Lines {
     pub(crate) fn new(limit: usize) -> Self {
         Self { buf: Vec::new(), start: 0, end: 0, scanned: 0, limit }
@@ -102,7 +77,7 @@ impl Lines {
     /// The next line; `None` if there is no whole one.
     pub(crate) fn next(&mut self) -> Option<Line<'_>> {
         let from = self.scanned.max(self.start);
-        let found = end_of_line(self.buf.get(from..self.end).unwrap_or_default()).map(|i| from + i);
+        let found = find_either(self.buf.get(from..self.end).unwrap_or_default(), b'\n', 0).map(|i| from + i);
         self.scanned = found.unwrap_or(self.end);
         let (at, mut end) = (self.start, self.scanned);
         let mut ended = None;
@@ -157,21 +132,5 @@ mod tests {
         assert_eq!(all(4, &["abcdefghij\nx\n"]), ["abcd", "efgh", "ij", "x"]);
         assert_eq!(all(4, &["abcd", "\n", "abcde", "f\n"]), ["abcd", "abcd", "ef"]);
         assert_eq!(all(4, &["abcdefgh"]), ["abcd", "efgh…"]);
-    }
-
-    #[test]
-    fn ends_are_found_wherever_they_are() {
-        for length in 0..40 {
-            let mut text = vec![b'\x0b'; length];
-            assert_eq!(end_of_line(&text), None);
-            for at in 0..length {
-                for end in [b'\n', 0] {
-                    text[at] = end;
-                    assert_eq!(end_of_line(&text), Some(at));
-                    text[at] = 0x80;
-                }
-                text[at] = 1;
-            }
-        }
     }
 }

@@ -21,7 +21,7 @@ fn main(call: &mut Call) -> Outcome {
         head.extend_from_slice(call.env.get(name).unwrap_or(undefined));
         head.extend_from_slice(b": ");
     }
-    let (mut input, mut out) = (Input::separated_by(b"\n\0"), Out::new());
+    let (mut input, mut out) = (Input::separated_by([b'\n', 0]), Out::new());
     while let Some(line) = input.next(&mut out)? {
         let (stamp, message) = line.text.split_at(stamp_length(line.text));
         let (names, text) = syslog::split(message);
