@@ -19,6 +19,8 @@ turns, so that a change of the machine's mood meets both. Debian's is from its p
   plain       no selection, no stamp
   t, T        stamps: TAI64N, ISO 8601
   one, ten    one or ten selections by regular expressions that match no line
+  mixed       ten as people write them: literals, alternatives, classes, anchors; they match no line
+  passing     two that take lines out, and match none: all lines are written
   cat         cat from the same file into another one
 
 The times are CPU time, user and system, medians over the rounds, for all lines; the ratio is the median of the ratios.
@@ -52,6 +54,13 @@ const SCRIPTS: &[(&str, &str, Option<f64>)] = &[
     ("T", "T", None),
     ("one", "- +error.[0-9]+", Some(0.8)),
     ("ten", "- +e0x +e1+x +e2*x +e[3]x +e4.x +e5x$ +e6|f6 +(e7)x +e8{2} +^e9", None),
+    (
+        "mixed",
+        "- +[Ee]rror +^(WARN|ERR) +[[:digit:]]{1,3}%.full +timeout$ +connection.(refused|reset) +segfault \
+         +oom-killer +status=[45][0-9][0-9] +panic|abort +denied",
+        None,
+    ),
+    ("passing", "-[Dd]ebug -^trace", None),
 ];
 
 /// Runs the subcommand.
