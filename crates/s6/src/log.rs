@@ -3,7 +3,6 @@
 //! [`script`], [`lines`], [`feed`] and [`archive`] decide and touch nothing; [`logdir`] has the files.
 
 pub(crate) mod archive;
-pub(crate) mod buffer;
 pub(crate) mod feed;
 pub(crate) mod lines;
 pub(crate) mod logdir;

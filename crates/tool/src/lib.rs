@@ -8,6 +8,7 @@
 //!
 //! Nothing here touches descriptors, signals or the mask: a tool finds them as exec left them.
 
+mod buffer;
 pub mod bytes;
 mod call;
 mod chain;
@@ -29,6 +30,7 @@ mod quote;
 pub mod regex;
 mod spawn;
 
+pub use buffer::Buffer;
 pub use call::Call;
 pub use chain::{lookup, own_file, run, set_table};
 pub use env::Env;

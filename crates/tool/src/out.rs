@@ -1,13 +1,13 @@
 //! Standard output, buffered.
 
-use crate::{Fatal, OrUnable};
+use crate::{Buffer, Fatal, OrUnable};
 
 const LIMIT: usize = 64 * 1024;
 
 /// A buffer before standard output.  Nothing is written before the buffer is full or [`Out::finish`] is called.
 #[derive(Debug, Default)]
 pub struct Out {
-    buf: Vec<u8>,
+    buf: Buffer,
 }
 
 impl Out {
@@ -22,8 +22,7 @@ impl Out {
     /// # Errors
     /// Writing to standard output failed: code 111.
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), Fatal> {
-        self.buf.extend_from_slice(bytes);
-        if self.buf.len() >= LIMIT { self.flush() } else { Ok(()) }
+        self.put_both(bytes, b"")
     }
 
     /// Appends bytes and a newline.
@@ -31,8 +30,16 @@ impl Out {
     /// # Errors
     /// As [`Out::put`].
     pub fn line(&mut self, bytes: &[u8]) -> Result<(), Fatal> {
-        self.buf.extend_from_slice(bytes);
-        self.put(b"\n")
+        self.put_both(bytes, b"\n")
+    }
+
+    /// Appends these one after the other.
+    ///
+    /// # Errors
+    /// As [`Out::put`].
+    pub fn put_both(&mut self, head: &[u8], text: &[u8]) -> Result<(), Fatal> {
+        self.buf.append(head, text);
+        if self.buf.len() >= LIMIT { self.flush() } else { Ok(()) }
     }
 
     /// Writes what is in the buffer.
@@ -40,7 +47,7 @@ impl Out {
     /// # Errors
     /// As [`Out::put`].
     pub fn flush(&mut self) -> Result<(), Fatal> {
-        let mut rest = self.buf.as_slice();
+        let mut rest = self.buf.bytes();
         while !rest.is_empty() {
             match rustix::io::write(rustix::stdio::stdout(), rest) {
                 Err(rustix::io::Errno::INTR) => {}

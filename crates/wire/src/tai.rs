@@ -45,6 +45,17 @@ const LEAPS: [i64; 27] = [
     1_483_228_800,
 ];
 
+/// Nanoseconds below 10^9 as nine digits.
+#[must_use]
+pub fn nine_digits(mut nanos: u32) -> [u8; 9] {
+    let mut digits = [b'0'; 9];
+    for digit in digits.iter_mut().rev() {
+        *digit += (nanos % 10) as u8;
+        nanos /= 10;
+    }
+    digits
+}
+
 /// Length of a packed time stamp in bytes.
 pub const PACKED: usize = 12;
 
@@ -97,12 +108,9 @@ impl Tai64n {
     #[must_use]
     pub fn label(self) -> [u8; 25] {
         let mut out = [b'@'; 25];
-        for (i, byte) in self.pack().into_iter().enumerate() {
-            for (j, nibble) in [byte >> 4, byte & 15].into_iter().enumerate() {
-                if let Some(slot) = out.get_mut(1 + 2 * i + j) {
-                    *slot = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-                }
-            }
+        let (_, digits) = out.split_at_mut(1);
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(self.pack()) {
+            *pair = [byte >> 4, byte & 15].map(|n| if n < 10 { b'0' + n } else { b'a' + n - 10 });
         }
         out
     }

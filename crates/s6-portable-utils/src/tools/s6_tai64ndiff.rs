@@ -1,7 +1,7 @@
 //! `s6-tai64ndiff`: turns the TAI64N time stamps at the start of lines into the time since the line before.
 
 use tool::{Call, Input, Out, Outcome, Role, Tool};
-use wire::tai::{PACKED, Tai64n};
+use wire::tai::{PACKED, Tai64n, nine_digits};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tai64ndiff",
@@ -23,8 +23,7 @@ fn main(call: &mut Call) -> Outcome {
         let now = Tai64n::from_label(line.text);
         let mut text = line.text;
         if let Some(now) = now {
-            let head = before.map_or(String::from("[          .          ]"), |before| prefix(before, now));
-            out.put(head.as_bytes())?;
+            out.put(&before.map_or(*b"[          .          ]", |before| prefix(before, now)))?;
             text = text.get(LABEL..).unwrap_or_default();
         }
         before = now;
@@ -40,13 +39,33 @@ fn main(call: &mut Call) -> Outcome {
 const PREFIX: usize = 23;
 
 /// The difference with its sign: seconds in ten places, nanoseconds in nine.  More seconds take places from the end.
-fn prefix(before: Tai64n, now: Tai64n) -> String {
-    let nanos = |t: Tai64n| i128::from(t.seconds) * 1_000_000_000 + i128::from(t.nanos);
-    let difference = nanos(now) - nanos(before);
-    let (sign, size) = (if difference < 0 { "-" } else { "" }, difference.unsigned_abs());
-    let seconds = format!("{sign}{}", size / 1_000_000_000);
-    let text = format!("[{seconds:>10}.{:09} ", size % 1_000_000_000);
-    format!("{text:.width$}]", width = PREFIX - 1)
+fn prefix(before: Tai64n, now: Tai64n) -> [u8; PREFIX] {
+    let is_negative = now < before;
+    let (from, to) = if is_negative { (now, before) } else { (before, now) };
+    let borrow = u32::from(to.nanos < from.nanos);
+    let mut seconds = to.seconds - from.seconds - u64::from(borrow);
+    let nanos = to.nanos + borrow * 1_000_000_000 - from.nanos;
+
+    // All digits of 64 bits, and a sign.
+    let mut whole = [b' '; 21];
+    let mut used = 0;
+    for place in whole.iter_mut().rev() {
+        if seconds == 0 && used > 0 {
+            if is_negative {
+                *place = b'-';
+                used += 1;
+            }
+            break;
+        }
+        *place = b'0' + (seconds % 10) as u8;
+        seconds /= 10;
+        used += 1;
+    }
+    let text = [b"[", whole.get(21 - used.max(10)..).unwrap_or_default(), b".", &nine_digits(nanos), b" "];
+    let mut out = [b']'; PREFIX];
+    let (places, _) = out.split_at_mut(PREFIX - 1);
+    places.iter_mut().zip(text.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
+    out
 }
 
 #[cfg(test)]
@@ -56,16 +75,17 @@ mod tests {
     #[test]
     fn differences() {
         let t = |seconds, nanos| Tai64n { seconds, nanos };
-        assert_eq!(prefix(t(5, 0), t(6, 0)), "[         1.000000000 ]");
-        assert_eq!(prefix(t(5, 0), t(2, 0)), "[        -3.000000000 ]");
-        assert_eq!(prefix(t(2, 500_000_000), t(1, 0)), "[        -1.500000000 ]");
-        assert_eq!(prefix(t(2, 0), t(1, 500_000_000)), "[        -0.500000000 ]");
-        assert_eq!(prefix(t(2, 0), t(268_435_458, 1)), "[ 268435456.000000001 ]");
-        assert_eq!(prefix(t(5, 999_999_999), t(6, 0)), "[         0.000000001 ]");
-        assert_eq!(prefix(t(0, 0), t(12_345_678_901, 123_456_789)), "[12345678901.123456789]");
-        assert_eq!(prefix(t(0, 0), t(1 << 62, 5)), "[4611686018427387904.0]");
+        let text = |before, now| String::from_utf8(prefix(before, now).to_vec()).unwrap();
+        assert_eq!(text(t(5, 0), t(6, 0)), "[         1.000000000 ]");
+        assert_eq!(text(t(5, 0), t(2, 0)), "[        -3.000000000 ]");
+        assert_eq!(text(t(2, 500_000_000), t(1, 0)), "[        -1.500000000 ]");
+        assert_eq!(text(t(2, 0), t(1, 500_000_000)), "[        -0.500000000 ]");
+        assert_eq!(text(t(2, 0), t(268_435_458, 1)), "[ 268435456.000000001 ]");
+        assert_eq!(text(t(5, 999_999_999), t(6, 0)), "[         0.000000001 ]");
+        assert_eq!(text(t(0, 0), t(12_345_678_901, 123_456_789)), "[12345678901.123456789]");
+        assert_eq!(text(t(0, 0), t(1 << 62, 5)), "[4611686018427387904.0]");
         for (a, b) in [(0, u64::MAX), (u64::MAX, 0), (9, 9)] {
-            assert_eq!(prefix(t(a, 0), t(b, 999_999_999)).len(), PREFIX);
+            assert!(text(t(a, 0), t(b, 999_999_999)).ends_with(']'));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What becomes of a line: the script applied, the outputs filled.
 
-use super::buffer::Buffer;
 use super::lines::Line;
 use super::script::{Action, Script, Selection, Target};
-use super::stamp::Clock;
+use super::stamp::{self, Clock};
 use crate::queue::Queue;
 use std::ops::Range;
+use tool::Buffer;
 use tool::regex::{AnyOf, Regex};
 use wire::tai::Tai64n;
 
@@ -106,7 +106,7 @@ impl Feed {
             .map(|s| (rules(s.selections), s.actions.into_iter().map(&mut route).collect::<Vec<_>>()))
             .collect();
         let stamped = stages.iter().any(|(_, routes)| routes.iter().any(|r| r.tai || r.iso));
-        Self { stages, clock: Clock::default(), stamped }
+        Self { stages, clock: Clock::new(stamp::local_or_utc), stamped }
     }
 
     /// Whether lines get time stamps.
@@ -116,7 +116,6 @@ impl Feed {
 
     /// The lines that follow were read at this moment.
     pub(crate) fn set_time(&mut self, now: Tai64n) {
-        let mut iso = None;
         for (_, routes) in &mut self.stages {
             for route in routes.iter_mut().filter(|r| r.tai || r.iso) {
                 route.head.clear();
@@ -125,7 +124,7 @@ impl Feed {
                     route.head.push(b' ');
                 }
                 if route.iso {
-                    route.head.extend_from_slice(iso.get_or_insert_with(|| self.clock.iso(now)));
+                    route.head.extend_from_slice(self.clock.iso(now).unwrap_or_default());
                     route.head.extend(b"  ");
                 }
                 route.head.extend_from_slice(&route.prefix);

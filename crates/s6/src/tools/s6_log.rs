@@ -357,7 +357,7 @@ impl Logger {
         let mut complaints = Vec::new();
         let read = self.lines.read();
         for (dir, out) in self.dirs.iter_mut().zip(&mut self.outputs.dirs) {
-            if out.bytes.len() == 0 {
+            if out.bytes.is_empty() {
                 out.run.start += dir.write(read.get(out.run.clone()).unwrap_or_default(), &self.launcher);
             }
             out.end_run(read);

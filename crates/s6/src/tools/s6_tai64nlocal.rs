@@ -1,6 +1,6 @@
 //! `s6-tai64nlocal`: turns the TAI64N time stamps at the start of lines into dates and times.
 
-use crate::log::stamp;
+use crate::log::stamp::{Calendar, Clock};
 use tool::{Call, Input, Opt, Out, Outcome, Role, Tool};
 use wire::tai::{PACKED, Tai64n};
 
@@ -18,14 +18,15 @@ const LABEL: usize = 1 + 2 * PACKED;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let date = if options.has('g') { sys::clock::utc } else { sys::clock::local };
+    let calendar: Calendar = if options.has('g') { sys::clock::utc } else { sys::clock::local };
+    let mut clock = Clock::new(calendar);
     let (mut input, mut out) = (Input::lines(), Out::new());
     while let Some(line) = input.next(&mut out)? {
         let mut text = line.text;
         if let Some(when) = Tai64n::from_label(text)
-            && let Ok(date) = date(when.unix_seconds())
+            && let Some(stamp) = clock.iso(when)
         {
-            out.put(&stamp::iso(date, when.nanos))?;
+            out.put(stamp)?;
             text = text.get(LABEL..).unwrap_or_default();
         }
         out.put(text)?;

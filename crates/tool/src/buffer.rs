@@ -1,8 +1,8 @@
 //! Bytes that are appended in small pieces and written in big ones.
 
-/// A buffer.
+/// Bytes that wait to be written.
 #[derive(Debug, Default)]
-pub(crate) struct Buffer {
+pub struct Buffer {
     /// Longer than what is in it, so that appending needn't clear what it then overwrites.
     room: Vec<u8>,
     len: usize,
@@ -10,17 +10,25 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     /// What is in it.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         self.room.get(..self.len).unwrap_or_default()
     }
 
     /// How many bytes are in it.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.len
     }
 
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Appends these one after the other.
-    pub(crate) fn append(&mut self, head: &[u8], text: &[u8]) {
+    pub fn append(&mut self, head: &[u8], text: &[u8]) {
         let start = self.len;
         self.len += head.len() + text.len();
         if self.room.len() < self.len {
@@ -33,8 +41,13 @@ impl Buffer {
         }
     }
 
+    /// Empties it.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
     /// Takes so many bytes from its start.
-    pub(crate) fn take(&mut self, n: usize) {
+    pub fn take(&mut self, n: usize) {
         self.room.copy_within(n..self.len, 0);
         self.len -= n;
     }
