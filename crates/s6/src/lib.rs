@@ -10,7 +10,7 @@ pub mod identity;
 pub mod instance;
 pub mod link;
 pub mod listen;
-mod log;
+pub mod log;
 mod maker;
 mod memo;
 mod queue;

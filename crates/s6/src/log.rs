@@ -8,3 +8,11 @@ pub(crate) mod lines;
 pub(crate) mod logdir;
 pub(crate) mod script;
 pub(crate) mod stamp;
+
+/// Whether `s6-log` takes these words as its script.
+///
+/// # Errors
+/// What is wrong with them, and with which.
+pub fn check_script(words: &[Vec<u8>]) -> Result<(), String> {
+    script::parse(words).map(|_| ())
+}

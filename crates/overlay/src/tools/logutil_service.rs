@@ -36,10 +36,11 @@ fn main(call: &mut Call) -> Outcome {
         let fd = open_fifo(fifo).or_unable_to("open", fifo)?;
         sys::fd::place(fd, 0).or_unable(|| "move the FIFO to standard input")?;
     }
-    let script = contenv::lookup(&call.env, b"S6_LOGGING_SCRIPT");
-    let mut argv: Vec<Vec<u8>> = [&b"s6-log"[..], b"-b", b"--"].map(<[u8]>::to_vec).to_vec();
-    argv.extend(words(script.as_deref().unwrap_or(DEFAULT_SCRIPT)));
-    argv.push(dir.clone());
+    let set = contenv::lookup(&call.env, b"S6_LOGGING_SCRIPT");
+    let mut script = words(set.as_deref().unwrap_or(DEFAULT_SCRIPT));
+    script.push(dir.clone());
+    s6::log::check_script(&script).map_err(|why| Fatal::user(format!("S6_LOGGING_SCRIPT: {why}")))?;
+    let argv = [&b"s6-log"[..], b"-b", b"--"].map(<[u8]>::to_vec).into_iter().chain(script).collect();
     // Without privileges there are none to give up.
     if rustix::process::geteuid().is_root() {
         identity::assume(&nobody()?)?;
