@@ -85,6 +85,13 @@ impl Tai64n {
         seconds.wrapping_sub_unsigned(leaps as u64)
     }
 
+    /// Whether this is within a leap second; [`Tai64n::unix_seconds`] is that of the second before it.
+    #[must_use]
+    pub fn is_leap_second(self) -> bool {
+        let seconds = self.seconds.wrapping_sub(OFFSET).cast_signed();
+        (0_i64..).zip(LEAPS).any(|(n, leap)| leap + n == seconds)
+    }
+
     /// The packed form.
     #[must_use]
     pub fn pack(self) -> [u8; PACKED] {

@@ -38,7 +38,8 @@ fn main(call: &mut Call) -> Outcome {
 /// Length of what takes the place of a stamp.
 const PREFIX: usize = 23;
 
-/// The difference with its sign: seconds in ten places, nanoseconds in nine.  More seconds take places from the end.
+/// The difference with its sign: seconds in ten places, nanoseconds in nine.  More seconds and a blank before them take
+/// places from the end.
 fn prefix(before: Tai64n, now: Tai64n) -> [u8; PREFIX] {
     let is_negative = now < before;
     let (from, to) = if is_negative { (now, before) } else { (before, now) };
@@ -46,8 +47,8 @@ fn prefix(before: Tai64n, now: Tai64n) -> [u8; PREFIX] {
     let mut seconds = to.seconds - from.seconds - u64::from(borrow);
     let nanos = to.nanos + borrow * 1_000_000_000 - from.nanos;
 
-    // All digits of 64 bits, and a sign.
-    let mut whole = [b' '; 21];
+    // All digits of 64 bits, a sign and a blank.
+    let mut whole = [b' '; 22];
     let mut used = 0;
     for place in whole.iter_mut().rev() {
         if seconds == 0 && used > 0 {
@@ -61,10 +62,11 @@ fn prefix(before: Tai64n, now: Tai64n) -> [u8; PREFIX] {
         seconds /= 10;
         used += 1;
     }
-    let text = [b"[", whole.get(21 - used.max(10)..).unwrap_or_default(), b".", &nine_digits(nanos), b" "];
+    let places = if used > 10 { used + 1 } else { 10 };
+    let text = [b"[", whole.get(whole.len() - places..).unwrap_or_default(), b".", &nine_digits(nanos), b" "];
     let mut out = [b']'; PREFIX];
-    let (places, _) = out.split_at_mut(PREFIX - 1);
-    places.iter_mut().zip(text.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
+    let (most, _) = out.split_at_mut(PREFIX - 1);
+    most.iter_mut().zip(text.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
     out
 }
 
@@ -82,8 +84,8 @@ mod tests {
         assert_eq!(text(t(2, 0), t(1, 500_000_000)), "[        -0.500000000 ]");
         assert_eq!(text(t(2, 0), t(268_435_458, 1)), "[ 268435456.000000001 ]");
         assert_eq!(text(t(5, 999_999_999), t(6, 0)), "[         0.000000001 ]");
-        assert_eq!(text(t(0, 0), t(12_345_678_901, 123_456_789)), "[12345678901.123456789]");
-        assert_eq!(text(t(0, 0), t(1 << 62, 5)), "[4611686018427387904.0]");
+        assert_eq!(text(t(0, 0), t(12_345_678_901, 123_456_789)), "[ 12345678901.12345678]");
+        assert_eq!(text(t(0, 0), t(1 << 62, 5)), "[ 4611686018427387904.]");
         for (a, b) in [(0, u64::MAX), (u64::MAX, 0), (9, 9)] {
             assert!(text(t(a, 0), t(b, 999_999_999)).ends_with(']'));
         }

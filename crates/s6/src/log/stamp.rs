@@ -26,7 +26,10 @@ impl Clock {
     pub(crate) fn iso(&mut self, now: Tai64n) -> Option<&[u8]> {
         if self.second != Some(now.seconds) {
             self.second = Some(now.seconds);
-            self.text = (self.calendar)(now.unix_seconds()).ok().map(iso);
+            self.text = (self.calendar)(now.unix_seconds()).ok().map(|mut date| {
+                date.second += u8::from(now.is_leap_second());
+                iso(date)
+            });
         }
         let text = self.text.as_mut()?;
         if let Some(digits) = text.last_chunk_mut() {
@@ -62,6 +65,10 @@ mod tests {
         assert_eq!(iso(1_704_164_646, 120_000_000), "2024-01-02 03:04:06.120000000");
         assert_eq!(iso(-1, 0), "1969-12-31 23:59:59.000000000");
         assert_eq!(iso(1 << 40, 0), "36812-02-20 00:36:16.000000000");
+        assert_eq!(iso(1_483_228_799, 0), "2016-12-31 23:59:59.000000000");
+        assert_eq!(iso(1_483_228_800, 0), "2017-01-01 00:00:00.000000000");
+        let leap = Tai64n { seconds: Tai64n::from_unix(1_483_228_800, 0).seconds - 1, nanos: 7 };
+        assert_eq!(clock.iso(leap).unwrap(), b"2016-12-31 23:59:60.000000007");
     }
 
     #[test]
