@@ -1,10 +1,10 @@
 //! Parts of paths, as POSIX's basename and dirname define them.
 
-/// The last component, without slashes at the end; `/` for the root.
+/// The last component, without slashes at the end; `/` for the root, `.` for the empty path.
 pub(crate) fn basename(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|b| *b != b'/').map_or(0, |i| i + 1);
     if end == 0 {
-        return path.get(..1).unwrap_or_default();
+        return path.get(..1).unwrap_or(b".");
     }
     let name = path.get(..end).unwrap_or_default();
     name.rsplit(|b| *b == b'/').next().unwrap_or_default()
@@ -43,7 +43,7 @@ mod tests {
             ("//", "/", "/"),
             ("..", ".", ".."),
             ("a/.", "a", "."),
-            ("", ".", ""),
+            ("", ".", "."),
             ("//a", "/", "a"),
         ] {
             assert_eq!(

@@ -1,6 +1,6 @@
 //! One call of a tool.
 
-use crate::{Env, Fatal, Next, Options, Outcome, Program, Tool, diag};
+use crate::{Env, Fatal, Next, Options, Outcome, Program, Tool, diag, help};
 
 /// Name, arguments and environment of a call.
 #[derive(Debug)]
@@ -24,6 +24,21 @@ impl Call {
     /// A usage error.
     pub fn options(&mut self) -> Result<Options, Fatal> {
         Options::take(self.tool.options, &mut self.args)
+    }
+
+    /// For a tool without options, instead of [`Call::options`]: all words are operands, whatever they begin with, but
+    /// for a `--` before them.
+    ///
+    /// # Errors
+    /// A usage error if the one word is `--help`.
+    pub fn only_operands(&mut self) -> Result<(), Fatal> {
+        if help::is_asked_for(&self.args) {
+            return Err(Fatal::usage());
+        }
+        if self.args.first().is_some_and(|word| word == b"--") {
+            self.args.remove(0);
+        }
+        Ok(())
     }
 
     /// Takes all operands.

@@ -1,7 +1,8 @@
 //! Quoted strings: printable ASCII that stands for any bytes, and that execlineb reads as well.
 //!
 //! Escapes: `\a \b \t \n \v \f \r` as in C, `\0xHH` for a byte by its hexadecimal number, a backslash before
-//! any other character for that character.
+//! any other character for that character.  Two more are understood, but not written: `\s` for a blank, and `\0`
+//! without an `x` behind it for a null character.
 
 const NAMED: [(u8, u8); 7] =
     [(7, b'a'), (8, b'b'), (9, b't'), (10, b'n'), (11, b'v'), (12, b'f'), (13, b'r')];
@@ -84,13 +85,17 @@ pub fn unquote(text: &[u8], delimiters: &[u8]) -> Result<(Vec<u8>, usize), Flaw>
             continue;
         }
         let escaped = text.get(at).ok_or(Flaw::BadEscape(at))?;
-        if *escaped == b'0' {
-            let digits = text.get(at..at + 4).and_then(|code| code.strip_prefix(b"0x"));
+        if text.get(at..).is_some_and(|code| code.starts_with(b"0x")) {
+            let digits = text.get(at + 2..at + 4);
             out.push(digits.and_then(hexadecimal).ok_or(Flaw::BadEscape(at))?);
             at += 4;
         } else {
             let named = NAMED.iter().find(|(_, name)| name == escaped);
-            out.push(named.map_or(*escaped, |(value, _)| *value));
+            out.push(match escaped {
+                b'0' => 0,
+                b's' => b' ',
+                _ => named.map_or(*escaped, |(value, _)| *value),
+            });
             at += 1;
         }
     }
@@ -124,9 +129,17 @@ mod tests {
         assert_eq!(flaw(b""), Flaw::Empty);
         assert_eq!(flaw(b"plain"), Flaw::NoStart);
         assert_eq!(flaw(b"\"open"), Flaw::NoEnd);
-        for bad in [&b"\"bad\\"[..], b"\"\\0x4\"", b"\"\\0xzz\"", b"\"\\0x+1\"", b"\"\\01\""] {
+        for bad in [&b"\"bad\\"[..], b"\"\\0x4\"", b"\"\\0xzz\"", b"\"\\0x+1\""] {
             assert!(matches!(flaw(bad), Flaw::BadEscape(_)), "{bad:?}");
         }
         assert_eq!(unquote(b"\"abc\" def", b"\""), Ok((b"abc".to_vec(), 5)));
+    }
+
+    #[test]
+    fn what_is_only_understood() {
+        let text = |quoted: &[u8]| unquote(quoted, b"\"").map(|(text, _)| text);
+        assert_eq!(text(b"\"a\\sb\""), Ok(b"a b".to_vec()));
+        assert_eq!(text(b"\"\\0\\012\""), Ok(b"\0\x0012".to_vec()));
+        assert_eq!(unquote(b"\\0", b""), Ok((b"\0".to_vec(), 2)));
     }
 }

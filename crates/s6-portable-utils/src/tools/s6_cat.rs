@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
 const CHUNK: usize = 64 * 1024;
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     loop {
         match rustix::pipe::splice(stdin(), None, stdout(), None, CHUNK, SpliceFlags::MOVE) {
             Ok(0) => return Ok(Next::SUCCESS),

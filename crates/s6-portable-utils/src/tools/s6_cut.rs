@@ -50,7 +50,8 @@ fn cut(options: &Options) -> Result<Cut, Fatal> {
     let lists: Vec<_> = options.iter().filter(|(letter, _)| matches!(letter, 'b' | 'c' | 'f')).collect();
     let [(letter, list)] = lists.as_slice() else { return Err(Fatal::usage()) };
     let delimiter = match options.get('d') {
-        Some(text) => *text.first().ok_or_else(Fatal::usage)?,
+        // As for a C string, the first character of an empty one is its end.
+        Some(text) => text.first().copied().unwrap_or(0),
         None => b'\t',
     };
     Ok(Cut {
@@ -68,7 +69,6 @@ fn ranges(list: &[u8]) -> Option<Vec<Range>> {
     };
     let range = |word: &[u8]| match word.iter().position(|b| *b == b'-') {
         None => place(word).map(|n| (n, n)),
-        Some(_) if word == b"-" => None,
         Some(at) => {
             let (first, last) = word.split_at(at);
             let last = last.get(1..).unwrap_or_default();
@@ -77,6 +77,7 @@ fn ranges(list: &[u8]) -> Option<Vec<Range>> {
             (first <= last).then_some((first, last))
         }
     };
+    let list = list.strip_suffix(b",").unwrap_or(list);
     let mut ranges: Vec<_> =
         list.split(|b| matches!(b, b',' | b' ' | b'\t')).map(range).collect::<Option<_>>()?;
     ranges.sort_unstable();
@@ -134,6 +135,8 @@ mod tests {
         is(&["-b", "3-"], "xy", "");
         is(&["-c", "6,1-2"], "abcdef", "abf");
         is(&["-b", "1-3,2-5,4"], "abcdef", "abcde");
+        is(&["-b", "2,4,"], "abcdef", "bd");
+        is(&["-b", "-"], "abcdef", "abcdef");
     }
 
     #[test]
@@ -141,6 +144,7 @@ mod tests {
         is(&["-f", "1,3"], "a\tb\tc", "a\tc");
         is(&["-f", "2"], "no tabs", "no tabs");
         is(&["-d:", "-f-2"], ":b:c", ":b");
+        is(&["-d", "", "-f2"], "a\0b", "b");
         assert_eq!(cut_line(&["-s", "-f", "2"], "x"), Ok(None));
     }
 
@@ -150,11 +154,11 @@ mod tests {
             &["-b", "x"][..],
             &["-b", "0"],
             &["-b", "4-2"],
-            &["-b", "-"],
-            &["-b", "1,"],
+            &["-b", ""],
+            &["-b", ","],
+            &["-b", "1,,2"],
             &["-b", "1", "-f", "1"],
             &[],
-            &["-d", "", "-f", "1"],
         ] {
             assert_eq!(cut_line(bad, "x"), Err(100), "{bad:?}");
         }

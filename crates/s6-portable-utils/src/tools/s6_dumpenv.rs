@@ -40,31 +40,35 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// Opens the directory; one that is made gets exactly this mode.
 fn open(path: &[u8], mode: u32) -> Result<OwnedFd, Errno> {
-    let made = rustix::fs::mkdir(path, Mode::from_raw_mode(0o700));
-    let dir = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-    match made {
-        Err(Errno::EXIST) => dir,
-        Err(e) => Err(e),
-        Ok(()) => {
-            let dir = dir?;
-            rustix::fs::fchmod(&dir, Mode::from_raw_mode(mode))?;
-            Ok(dir)
-        }
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(mode)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(e) => return Err(e),
     }
+    openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 fn is_file_name(name: &[u8]) -> bool {
     !name.is_empty() && name != b"." && name != b".." && !name.contains(&b'/')
 }
 
+/// Writes a file that takes the place of the one that is there, or of a link.  No variable has the name that it has
+/// at first.
 fn write(dir: &OwnedFd, name: &[u8], content: &[u8]) -> Result<(), Errno> {
+    let new = [name, b"=new"].concat();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = openat(dir, name, flags, Mode::from_raw_mode(0o666))?;
+    let fd = openat(dir, &new, flags, Mode::from_raw_mode(0o666))?;
+    let written = fill(&fd, content).and_then(|()| rustix::fs::renameat(dir, &new, dir, name));
+    if written.is_err() {
+        let _ = rustix::fs::unlinkat(dir, &new, rustix::fs::AtFlags::empty());
+    }
+    written
+}
+
+fn fill(fd: &OwnedFd, content: &[u8]) -> Result<(), Errno> {
     let mut rest = content;
     while !rest.is_empty() {
-        match rustix::io::write(&fd, rest) {
+        match rustix::io::write(fd, rest) {
             Err(Errno::INTR) => {}
             done => rest = rest.get(done?..).unwrap_or_default(),
         }

@@ -1,6 +1,6 @@
 //! `s6-echo`: prints its arguments, with a separator between them and a newline after the last.
 
-use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
+use tool::{Call, Opt, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-echo",
@@ -17,7 +17,8 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let separator = match options.get('s') {
-        Some(text) => *text.first().ok_or_else(Fatal::usage)?,
+        // As for a C string, the first character of an empty one is its end.
+        Some(text) => text.first().copied().unwrap_or(0),
         None => b' ',
     };
     let mut out = Out::new();

@@ -19,7 +19,7 @@ enum Piece {
 }
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let format = call.shift()?;
     let mut words = vec![call.argv0.clone()];
     words.extend(call.take_args());

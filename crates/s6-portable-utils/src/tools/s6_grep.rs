@@ -23,14 +23,14 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let pattern = call.shift()?;
-    let compile = match (options.last_of("EF"), options.has('i')) {
-        (None, false) => Regex::basic,
-        (None, true) => Regex::basic_ignoring_case,
-        (Some(_), false) => Regex::extended,
-        (Some(_), true) => Regex::extended_ignoring_case,
+    let compile = match (options.has('F') || options.has('E'), options.has('i')) {
+        (false, false) => Regex::basic,
+        (false, true) => Regex::basic_ignoring_case,
+        (true, false) => Regex::extended,
+        (true, true) => Regex::extended_ignoring_case,
     };
-    let expression = if options.last_of("EF") == Some('F') { escaped(&pattern) } else { pattern };
-    let mut regex = compile(&expression).map_err(|why| Fatal::user(format!("invalid pattern: {why}")))?;
+    let expression = if options.has('F') { escaped(&pattern) } else { pattern };
+    let mut regex = compile(&expression).map_err(|why| Fatal::new(111, format!("invalid pattern: {why}")))?;
     let (mut input, mut out) = (Input::lines(), Out::new());
     let (mut number, mut matches) = (0_u64, 0_u64);
     while let Some(line) = input.next(&mut out)? {

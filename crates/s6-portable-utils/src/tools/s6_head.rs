@@ -37,10 +37,6 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let amount = amount(&options)?;
     let mut out = Out::new();
-    if call.args.is_empty() && options.has('S') {
-        carefully(amount, &mut out)?;
-        return out.finish();
-    }
     let files = if call.args.is_empty() { vec![b"-".to_vec()] } else { call.take_args() };
     for (i, file) in files.iter().enumerate() {
         if files.len() > 1 {
@@ -48,7 +44,17 @@ fn main(call: &mut Call) -> Outcome {
             out.put(file)?;
             out.put(b" <==\n")?;
         }
-        print(Input::file(file)?, amount, &mut out)?;
+        if options.has('S') && file == b"-" {
+            carefully(amount, &mut out)?;
+            continue;
+        }
+        match Input::file(file) {
+            Ok(input) => print(input, amount, &mut out)?,
+            Err(fatal) => {
+                out.flush()?;
+                return Err(fatal);
+            }
+        }
     }
     out.finish()
 }

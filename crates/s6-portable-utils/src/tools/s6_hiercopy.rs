@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let (source, destination) = (call.shift()?, call.shift()?);
     rustix::process::umask(Mode::empty());
     let root = rustix::process::geteuid().is_root();
@@ -40,6 +40,10 @@ impl Copy {
     fn node(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failed> {
         let failed = |e| (from.to_vec(), e);
         let st = lstat(from).map_err(failed)?;
+        // What is there must go first, and it mustn't be the source.
+        if lstat(to).is_ok_and(|there| (there.st_dev, there.st_ino) == (st.st_dev, st.st_ino)) {
+            return Err(failed(Errno::INVAL));
+        }
         let kind = FileType::from_raw_mode(st.st_mode);
         if kind.is_dir() {
             self.directory(from, to, &st)?;

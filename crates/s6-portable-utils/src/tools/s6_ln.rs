@@ -46,16 +46,16 @@ fn main(call: &mut Call) -> Outcome {
         st.is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_dir())
     };
     let into = sources.len() > 1 || is_directory(&target);
-    let mut failed = 0;
+    let mut failed = 0_u8;
     for source in &sources {
         let name = if into { tool::path::join(&target, paths::basename(source)) } else { target.clone() };
         if let Err(e) = make(kind, source, &name, options.has('f')) {
-            failed += 1;
+            failed = failed.saturating_add(1);
             let (source, name, why) = (diag::show(source), diag::show(&name), sys::strerror(e));
             call.warn(&format!("unable to make link {name} to {source}: {why}"));
         }
     }
-    if failed == 0 { Ok(Next::SUCCESS) } else { Ok(Next::Exit(1)) }
+    Ok(Next::Exit(failed))
 }
 
 fn link(kind: Kind, source: &[u8], name: &[u8]) -> Result<(), Errno> {

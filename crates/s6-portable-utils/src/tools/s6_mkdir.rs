@@ -24,15 +24,17 @@ fn main(call: &mut Call) -> Outcome {
         Some(word) => Some(number::octal(word).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?),
     };
     let parents = options.has('p');
+    let tell = options.has('v');
+    let mut all_made = true;
     for dir in &call.args {
-        if parents {
-            for parent in ancestors(dir) {
-                make(call, parent, None, options.has('v'), true)?;
-            }
+        let outer = if parents { ancestors(dir) } else { Vec::new() };
+        let made = outer.into_iter().try_for_each(|parent| make(call, parent, None, tell, true));
+        if let Err(fatal) = made.and_then(|()| make(call, dir, mode, tell, parents)) {
+            call.warn(fatal.message());
+            all_made = false;
         }
-        make(call, dir, mode, options.has('v'), parents)?;
     }
-    Ok(Next::SUCCESS)
+    Ok(Next::Exit(if all_made { 0 } else { 111 }))
 }
 
 fn make(call: &Call, dir: &[u8], mode: Option<u32>, tell: bool, may_exist: bool) -> Result<(), Fatal> {

@@ -1,11 +1,11 @@
 //! `s6-nice`: runs a program with another nice value.
 
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, number};
 
 pub static TOOL: Tool = Tool {
     name: "s6-nice",
     summary: "run a program with another nice value",
-    operands: "[ prog... ]",
+    operands: "prog...",
     options: &[
         Opt::flag('I', "only warn if the value can't be set (default)"),
         Opt::flag('i', "fail with code 111 if the value can't be set"),
@@ -17,7 +17,15 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let increment = options.number::<i32>('n')?.unwrap_or(10);
+    let increment = match options.get('n') {
+        None => 10,
+        Some(word) => {
+            number::decimal::<i32>(word.strip_prefix(b"+").unwrap_or(word)).ok_or_else(Fatal::usage)?
+        }
+    };
+    if call.args.is_empty() {
+        return Err(Fatal::usage());
+    }
     if let Err(e) = rustix::process::nice(increment) {
         let fatal = Fatal::unable("set the nice value", e);
         if options.last_of("iI") == Some('i') {

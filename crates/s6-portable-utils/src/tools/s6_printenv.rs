@@ -17,10 +17,10 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let delimiter = match options.last_of("0d") {
-        Some('0') => 0,
+    let delimiter = match options.get('d') {
+        _ if options.has('0') => 0,
         // As for a C string, the first character of an empty one is its end.
-        Some(_) => options.get('d').and_then(|d| d.first().copied()).unwrap_or(0),
+        Some(text) => text.first().copied().unwrap_or(0),
         None => b'\n',
     };
     let mut out = Out::new();

@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let (old, new) = (call.shift()?, call.shift()?);
     rustix::fs::rename(old.as_slice(), new.as_slice())
         .or_unable(|| format!("rename {} to {}", diag::show(&old), diag::show(&new)))?;

@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }

@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     rustix::fs::sync();
     Ok(Next::SUCCESS)
 }

@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
 const LABEL: usize = 1 + 2 * PACKED;
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let (mut input, mut out) = (Input::lines(), Out::new());
     let mut before = None;
     while let Some(line) = input.next(&mut out)? {

@@ -35,11 +35,11 @@ fn main(call: &mut Call) -> Outcome {
         if let Some(flaw) = flaw {
             match strictness {
                 'q' => {}
-                'w' => {
+                'w' if unquoted.is_err() => {
                     out.flush()?;
                     return Err(Fatal::user(format!("unable to unquote line {number}: {flaw}")));
                 }
-                'v' => {
+                'v' | 'w' => {
                     let text = diag::show(line.text);
                     call.warn(&format!("line {number} isn't quoted well: {flaw}: {text}"));
                 }

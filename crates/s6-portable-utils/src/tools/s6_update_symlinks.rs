@@ -83,9 +83,9 @@ fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Resul
     }
     let new_names = match (list(source), &node) {
         // A link that leads nowhere is a file like others.
-        (Err(_) | Ok(None), Node::Link(_)) if depth > 0 => return Ok(link()),
-        (Ok(None), Node::Link(_)) => return Ok(link()),
-        (Ok(None), Node::Dir(_)) => {
+        (Err(_), Node::Link(_)) if depth > 0 => return Ok(link()),
+        (Ok(None), Node::Link(old)) if !matches!(list(old), Ok(Some(_))) => return Ok(link()),
+        (Ok(None), _) => {
             let text = "is a directory in some sources, and none in this one";
             return Err(Fatal::user(format!("conflict: {} {text}", diag::show(source))));
         }
@@ -201,10 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn a_merged_directory_conflicts_with_a_file() {
+    fn a_directory_conflicts_with_a_file_after_it() {
         let dirs: &[(&str, &[&str])] =
             &[("/1", &["x"]), ("/2", &["x"]), ("/3", &["x"]), ("/1/x", &["p"]), ("/2/x", &["r"])];
         assert_eq!(tree(dirs, &["/1", "/2", "/3"]), Err(100));
-        assert_eq!(tree(dirs, &["/1", "/3"]).unwrap(), "/3", "a link gives way");
+        assert_eq!(tree(dirs, &["/1", "/3"]), Err(100));
+        assert_eq!(tree(dirs, &["/3", "/1"]).unwrap(), "/1", "a file gives way");
     }
 }

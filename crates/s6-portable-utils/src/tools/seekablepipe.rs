@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let name = call.shift()?;
     if call.args.is_empty() {
         return Err(Fatal::usage());
