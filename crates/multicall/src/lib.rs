@@ -50,7 +50,7 @@ fn find_by_links(file: Vec<u8>) -> Option<&'static Tool> {
         if let Some(tool) = file.rsplit(|b| *b == b'/').next().and_then(find) {
             return Some(tool);
         }
-        let target = rustix::fs::readlink(&file, Vec::new()).ok()?.into_bytes();
+        let target = sys::fs::readlink(&file, Vec::new()).ok()?.into_bytes();
         if !target.starts_with(b"/") {
             let dir = file.iter().rposition(|b| *b == b'/').map_or(0, |slash| slash.saturating_add(1));
             file.truncate(dir);

@@ -20,7 +20,7 @@ pub const FIFO: &str = "/run/service/s6-svscan-log/fifo";
 
 fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(CWD, path, flags, Mode::from(mode))?;
+    let file = sys::fs::openat(CWD, path, flags, Mode::from(mode))?;
     rustix::io::write(file, content.as_bytes()).map(|_| ())
 }
 
@@ -105,22 +105,22 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Re
     let dir = format!("{SCANDIR}/{NAME}");
     let path = |file: &str| format!("{dir}/{file}");
     // It may be a volume.
-    let made = match rustix::fs::mkdir(UNCAUGHT_LOGS, Mode::from(0o750)) {
+    let made = match sys::fs::mkdir(UNCAUGHT_LOGS, Mode::from(0o750)) {
         Err(Errno::EXIST) => Ok(()),
         done => done,
     };
     made.and_then(|()| match &user {
         Some(u) => {
             let (uid, gid) = (Uid::from_raw(u.uid), Gid::from_raw(u.gid));
-            rustix::fs::chownat(CWD, UNCAUGHT_LOGS, Some(uid), Some(gid), AtFlags::empty())
+            sys::fs::chownat(CWD, UNCAUGHT_LOGS, Some(uid), Some(gid), AtFlags::empty())
         }
         None => Ok(()),
     })
-    .and_then(|()| rustix::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750)))
+    .and_then(|()| sys::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750)))
     .or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
     let run = script(logging == 1, word.as_deref(), &settings.words("S6_LOGGING_SCRIPT"));
-    rustix::fs::mkdir(dir.as_str(), Mode::from(0o755))
-        .and_then(|()| rustix::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0))
+    sys::fs::mkdir(dir.as_str(), Mode::from(0o755))
+        .and_then(|()| sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0))
         .and_then(|()| create(&path("notification-fd"), "3\n", 0o644))
         .and_then(|()| create(&path("run"), &run, 0o755))
         .or_unable(|| format!("make {dir}"))?;
@@ -130,7 +130,7 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Re
 /// Makes the FIFO this process's standard output and error, before anybody reads it.
 fn redirect() -> Result<OwnedFd, Errno> {
     let console = sys::fd::duplicate(2, 3)?;
-    let open = |flags: OFlags| rustix::fs::openat(CWD, FIFO, flags | OFlags::CLOEXEC, Mode::empty());
+    let open = |flags: OFlags| sys::fs::openat(CWD, FIFO, flags | OFlags::CLOEXEC, Mode::empty());
     let _reader = open(OFlags::RDONLY | OFlags::NONBLOCK)?;
     sys::fd::place(open(OFlags::WRONLY)?, 1)?;
     sys::fd::copy(1, 2)?;
@@ -139,14 +139,14 @@ fn redirect() -> Result<OwnedFd, Errno> {
 
 /// In the boot child: the same for its own output, once the logger reads; until then it waits.
 pub fn join_log() {
-    let opened = rustix::fs::openat(CWD, FIFO, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+    let opened = sys::fs::openat(CWD, FIFO, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
     let _ = opened.and_then(|fd| sys::fd::place(fd, 1)).and_then(|()| sys::fd::copy(1, 2));
 }
 
 /// Whether there is a catch-all logger.
 #[must_use]
 pub fn exists() -> bool {
-    rustix::fs::lstat(join(SCANDIR.as_bytes(), NAME.as_bytes())).is_ok()
+    sys::fs::lstat(join(SCANDIR.as_bytes(), NAME.as_bytes())).is_ok()
 }
 
 #[cfg(test)]

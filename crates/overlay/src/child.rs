@@ -69,7 +69,7 @@ fn find(name: &[u8], env: &Env) -> Option<Vec<u8>> {
         return Some(name.to_vec());
     }
     let mut files = candidates(name, env);
-    files.find(|f| rustix::fs::access(f.as_slice(), Access::EXEC_OK).is_ok())
+    files.find(|f| sys::fs::access(f.as_slice(), Access::EXEC_OK).is_ok())
 }
 
 /// The files that PATH leads to.
@@ -85,9 +85,9 @@ fn candidates<'a>(name: &'a [u8], env: &'a Env) -> impl Iterator<Item = Vec<u8>>
 /// A regular executable file that begins neither as a program nor with an interpreter line.
 fn is_bare_script(file: &[u8]) -> bool {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(fd) = rustix::fs::openat(CWD, file, flags, Mode::empty()) else { return false };
+    let Ok(fd) = sys::fs::openat(CWD, file, flags, Mode::empty()) else { return false };
     let mut start = [0; 2];
-    rustix::fs::access(file, Access::EXEC_OK).is_ok()
+    sys::fs::access(file, Access::EXEC_OK).is_ok()
         && rustix::io::read(&fd, &mut start).is_ok_and(|n| n > 0)
         && &start != b"#!"
         && &start != b"\x7fE"

@@ -34,7 +34,7 @@ fn is_storable(name: &[u8]) -> bool {
 /// # Errors
 /// The directory can't be made or opened.  Variables that can't be stored are given back.
 pub fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
-    match rustix::fs::mkdir(CONTAINER_ENVIRONMENT, Mode::from(0o755)) {
+    match sys::fs::mkdir(CONTAINER_ENVIRONMENT, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
@@ -51,12 +51,12 @@ pub fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
 
 fn open_dir() -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, CONTAINER_ENVIRONMENT, flags, Mode::empty())
+    sys::fs::openat(CWD, CONTAINER_ENVIRONMENT, flags, Mode::empty())
 }
 
 fn write_file(dir: &OwnedFd, name: &[u8], mut value: &[u8]) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(dir, name, flags, Mode::from(0o644))?;
+    let file = sys::fs::openat(dir, name, flags, Mode::from(0o644))?;
     while !value.is_empty() {
         let n = rustix::io::retry_on_intr(|| rustix::io::write(&file, value))?;
         value = value.get(n..).unwrap_or_default();
@@ -67,7 +67,7 @@ fn write_file(dir: &OwnedFd, name: &[u8], mut value: &[u8]) -> Result<(), Errno>
 /// The value in a file; `None` if it isn't a regular file or is too long.
 fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    let file = sys::fs::openat(dir, name, flags, Mode::empty())?;
     let mut value = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -146,7 +146,7 @@ pub fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn exists(name: &[u8]) -> bool {
     let path = [CONTAINER_ENVIRONMENT.as_bytes(), b"/", name].concat();
-    is_storable(name) && rustix::fs::statat(CWD, path, AtFlags::empty()).is_ok()
+    is_storable(name) && sys::fs::statat(CWD, path, AtFlags::empty()).is_ok()
 }
 
 #[cfg(test)]

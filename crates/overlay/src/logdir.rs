@@ -9,9 +9,9 @@ use tool::{Fatal, OrUnable, diag};
 /// # Errors
 /// What keeps it out, with its owner and mode: code 111.
 pub fn check(dir: &[u8]) -> Result<(), Fatal> {
-    let allowed = |path: &[u8], access| rustix::fs::access(path, access);
+    let allowed = |path: &[u8], access| sys::fs::access(path, access);
     let need = Access::WRITE_OK | Access::EXEC_OK;
-    let (place, st) = match rustix::fs::stat(dir) {
+    let (place, st) = match sys::fs::stat(dir) {
         Ok(st) if !FileType::from_raw_mode(st.st_mode).is_dir() => {
             return Err(Fatal::new(
                 111,
@@ -21,7 +21,7 @@ pub fn check(dir: &[u8]) -> Result<(), Fatal> {
         Ok(st) => (dir.to_vec(), st),
         Err(Errno::NOENT) => {
             let parent = parent(dir);
-            let st = rustix::fs::stat(parent.as_slice()).or_unable(|| {
+            let st = sys::fs::stat(parent.as_slice()).or_unable(|| {
                 format!("log into {}, which has to be made in {}", diag::show(dir), diag::show(&parent))
             })?;
             (parent, st)
@@ -31,7 +31,7 @@ pub fn check(dir: &[u8]) -> Result<(), Fatal> {
     allowed(&place, need).map_err(|e| refusal(dir, &place, &st, e))?;
     for name in ["lock", "current", "state"] {
         let file = [dir, b"/", name.as_bytes()].concat();
-        if let Ok(st) = rustix::fs::stat(file.as_slice()) {
+        if let Ok(st) = sys::fs::stat(file.as_slice()) {
             allowed(&file, Access::WRITE_OK).map_err(|e| refusal(dir, &file, &st, e))?;
         }
     }

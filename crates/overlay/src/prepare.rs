@@ -56,14 +56,14 @@ pub fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), Fatal> {
         Verdict::Warn(text) => voice.warn(text),
         Verdict::Take => {
             give(RUN, owner)?;
-            rustix::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
+            sys::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
         }
         Verdict::Refuse(why) => return Err(refusal(owner, why, helpless)),
     }
     link_var_run(&voice);
     clear()?;
     for folder in [RUN_S6, SCANDIR] {
-        rustix::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
+        sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
         if owner.privileged && owner.uid != 0 {
             give(folder, owner)?;
         }
@@ -74,7 +74,7 @@ pub fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), Fatal> {
 /// Why the container can't start, and what to change.
 fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
     let (uid, gid) = (owner.uid, owner.gid);
-    let run = rustix::fs::statat(CWD, RUN, AtFlags::empty()).map_or_else(
+    let run = sys::fs::statat(CWD, RUN, AtFlags::empty()).map_or_else(
         |_| String::new(),
         |s| format!(" ({}:{}, mode {:04o})", s.st_uid, s.st_gid, s.st_mode & 0o7777),
     );
@@ -87,7 +87,7 @@ fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
 
 /// What keeps s6-overlay-suexec from giving root's rights; nothing if it can be asked.
 pub fn why_no_help() -> Option<&'static str> {
-    let helper = rustix::fs::statat(CWD, SUEXEC, AtFlags::empty());
+    let helper = sys::fs::statat(CWD, SUEXEC, AtFlags::empty());
     if !rustix::process::getpid().is_init() {
         Some("s6-overlay-suexec can change that only as process 1")
     } else if !helper.is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0) {
@@ -101,7 +101,7 @@ pub fn why_no_help() -> Option<&'static str> {
 
 /// The verdict about /run as it is.
 fn verdict(env: &Env, owner: Owner) -> Result<Verdict, Fatal> {
-    let stat = rustix::fs::statat(CWD, RUN, AtFlags::empty()).or_unable(|| "stat /run")?;
+    let stat = sys::fs::statat(CWD, RUN, AtFlags::empty()).or_unable(|| "stat /run")?;
     Ok(judge(Facts {
         uid: owner.uid,
         gid: owner.gid,
@@ -120,7 +120,7 @@ pub fn needs_root(call: &Call, owner: Owner) -> bool {
 
 /// Whether what an earlier container left belongs to this user.
 fn is_ours_to_clear(owner: Owner) -> bool {
-    OLD.iter().all(|path| match rustix::fs::lstat(*path) {
+    OLD.iter().all(|path| match sys::fs::lstat(*path) {
         Ok(stat) => stat.st_uid == owner.uid,
         Err(_) => true,
     })
@@ -128,15 +128,15 @@ fn is_ours_to_clear(owner: Owner) -> bool {
 
 fn give(path: &str, owner: Owner) -> Result<(), Fatal> {
     let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-    rustix::fs::chownat(CWD, path, Some(uid), Some(gid), AtFlags::empty())
+    sys::fs::chownat(CWD, path, Some(uid), Some(gid), AtFlags::empty())
         .or_unable(|| format!("change the owner of {path}"))
 }
 
 /// There is a /run, not on a read-only file system, and programs can be executed in it.
 fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
-    let kind = || rustix::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
+    let kind = || sys::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
     if kind() == Err(Errno::NOENT) && !switch(&voice.0.env, "S6_READ_ONLY_ROOT") {
-        rustix::fs::mkdir(RUN, Mode::from(0o755)).map_err(|e| {
+        sys::fs::mkdir(RUN, Mode::from(0o755)).map_err(|e| {
             Fatal::user(format!(
                 "there is no /run and none can be made: {}; make it in the image, or start the container with one \
                  (docker run --tmpfs /run)",
@@ -147,7 +147,7 @@ fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
     if kind() != Ok(FileType::Directory) {
         return Err(Fatal::user("/run is missing or not a folder, and it can't be made here"));
     }
-    if rustix::fs::accessat(CWD, RUN, Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ROFS) {
+    if sys::fs::accessat(CWD, RUN, Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ROFS) {
         rustix::mount::mount("tmpfs", RUN, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0755")
             .map_err(|e| {
                 Fatal::user(format!(
@@ -177,7 +177,7 @@ fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
 
 /// Whether /var/run leads to /run, and not by being a folder of its own.
 fn var_run_is_link() -> bool {
-    rustix::fs::readlink(VAR_RUN, Vec::new()).is_ok()
+    sys::fs::readlink(VAR_RUN, Vec::new()).is_ok()
         && std::fs::canonicalize(VAR_RUN).is_ok_and(|p| std::fs::canonicalize(RUN).is_ok_and(|r| r == p))
 }
 
@@ -186,13 +186,13 @@ fn link_var_run(voice: &Voice<'_>) {
     if var_run_is_link() {
         return;
     }
-    let is_missing = rustix::fs::lstat(VAR_RUN).is_err();
-    let made = match rustix::fs::mkdir("/var", Mode::from(0o755)) {
+    let is_missing = sys::fs::lstat(VAR_RUN).is_err();
+    let made = match sys::fs::mkdir("/var", Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(e) => Err(e),
     };
     let linked =
-        made.and_then(|()| tree::remove(VAR_RUN.as_bytes())).and_then(|()| rustix::fs::symlink(RUN, VAR_RUN));
+        made.and_then(|()| tree::remove(VAR_RUN.as_bytes())).and_then(|()| sys::fs::symlink(RUN, VAR_RUN));
     match linked {
         Ok(()) if is_missing => {}
         Ok(()) => voice.warn("/var/run wasn't a link to /run, and is one now"),
@@ -206,7 +206,7 @@ fn link_var_run(voice: &Voice<'_>) {
 
 /// Removes what an earlier container left.
 fn clear() -> Result<(), Fatal> {
-    let device = |path: &str| rustix::fs::lstat(path).ok().map(|stat| stat.st_dev);
+    let device = |path: &str| sys::fs::lstat(path).ok().map(|stat| stat.st_dev);
     // Logs on a volume are meant to stay.
     let stays = |path: &&str| *path == UNCAUGHT_LOGS && device(path).is_some_and(|d| device(RUN) != Some(d));
     let mut old: Vec<Vec<u8>> = OLD.iter().filter(|p| !stays(p)).map(|p| p.as_bytes().to_vec()).collect();

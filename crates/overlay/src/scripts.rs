@@ -9,7 +9,7 @@ use rustix::io::Errno;
 /// The folder exists and can't be read.
 pub fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = match rustix::fs::openat(CWD, folder, flags, Mode::empty()) {
+    let fd = match sys::fs::openat(CWD, folder, flags, Mode::empty()) {
         Ok(fd) => fd,
         Err(Errno::NOENT) => return Ok(Vec::new()),
         Err(e) => return Err(e),

@@ -188,7 +188,7 @@ pub(crate) static ENGINE: Tool = Tool {
 };
 
 fn is_folder(path: &[u8]) -> bool {
-    let stat = rustix::fs::statat(CWD, path, AtFlags::empty());
+    let stat = sys::fs::statat(CWD, path, AtFlags::empty());
     stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory)
 }
 
@@ -222,7 +222,7 @@ fn use_terminal() {
         return;
     }
     let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat(CWD, "/proc/self/fd/0", flags, Mode::empty());
+    let opened = sys::fs::openat(CWD, "/proc/self/fd/0", flags, Mode::empty());
     let _ = opened.and_then(|tty| sys::fd::place(tty, 1)).and_then(|()| sys::fd::copy(1, 2));
 }
 

@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
     // The end isn't to wait for who reads about it.
     diag::set_patience(Some(first::PATIENCE));
     let relay = inherited(&call.shift()?)?;
-    if rustix::fs::statat(CWD, LIVE, AtFlags::empty()).is_err() {
+    if sys::fs::statat(CWD, LIVE, AtFlags::empty()).is_err() {
         // The boot didn't come that far.
         return Ok(Next::SUCCESS);
     }

@@ -16,7 +16,7 @@ fn errno(e: &std::io::Error) -> Errno {
 /// # Errors
 /// Something in it can't be removed.
 pub fn remove(path: &[u8]) -> Result<(), Errno> {
-    match rustix::fs::unlink(path) {
+    match sys::fs::unlink(path) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(e) => return Err(e),
@@ -42,21 +42,21 @@ fn copy_level(from: &[u8], to: &[u8], levels: u32) -> Result<(), Errno> {
     if levels == 0 {
         return Err(Errno::LOOP);
     }
-    let stat = rustix::fs::statat(CWD, from, AtFlags::SYMLINK_NOFOLLOW)?;
+    let stat = sys::fs::statat(CWD, from, AtFlags::SYMLINK_NOFOLLOW)?;
     let mode = Mode::from_raw_mode(stat.st_mode);
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Symlink => {
-            let target = rustix::fs::readlink(from, Vec::new())?;
-            return rustix::fs::symlink(target.as_c_str(), to);
+            let target = sys::fs::readlink(from, Vec::new())?;
+            return sys::fs::symlink(target.as_c_str(), to);
         }
         FileType::RegularFile => copy_content(from, to)?,
         FileType::Directory => {
-            match rustix::fs::mkdir(to, Mode::from(0o700)) {
+            match sys::fs::mkdir(to, Mode::from(0o700)) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(e) => return Err(e),
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let dir = rustix::fs::openat(CWD, from, flags, Mode::empty())?;
+            let dir = sys::fs::openat(CWD, from, flags, Mode::empty())?;
             for entry in rustix::fs::Dir::new(dir)? {
                 let entry = entry?;
                 let name = entry.file_name().to_bytes();
@@ -67,7 +67,7 @@ fn copy_level(from: &[u8], to: &[u8], levels: u32) -> Result<(), Errno> {
             }
         }
         kind @ (FileType::Fifo | FileType::Socket | FileType::CharacterDevice | FileType::BlockDevice) => {
-            rustix::fs::mknodat(CWD, to, kind, Mode::from(0o600), stat.st_rdev)?;
+            sys::fs::mknodat(CWD, to, kind, Mode::from(0o600), stat.st_rdev)?;
         }
         FileType::Unknown => return Err(Errno::INVAL),
     }
@@ -75,18 +75,18 @@ fn copy_level(from: &[u8], to: &[u8], levels: u32) -> Result<(), Errno> {
     if (stat.st_uid, stat.st_gid)
         != (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
     {
-        match rustix::fs::chownat(CWD, to, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW) {
+        match sys::fs::chownat(CWD, to, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW) {
             // Another user than root copies what it may read, as its own.
             Ok(()) | Err(Errno::PERM) => {}
             Err(e) => return Err(e),
         }
     }
-    rustix::fs::chmod(to, mode)
+    sys::fs::chmod(to, mode)
 }
 
 fn copy_content(from: &[u8], to: &[u8]) -> Result<(), Errno> {
     let open = |path: &[u8], flags: OFlags| -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(CWD, path, flags | OFlags::CLOEXEC, Mode::from(0o600))
+        sys::fs::openat(CWD, path, flags | OFlags::CLOEXEC, Mode::from(0o600))
     };
     let source = open(from, OFlags::RDONLY)?;
     let sink = open(to, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;

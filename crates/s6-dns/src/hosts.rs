@@ -45,7 +45,7 @@ impl Hosts {
     /// # Errors
     /// A file can't be read, or the text is wrong: code 111, with the line.
     pub fn read() -> Result<Self, Fatal> {
-        let changed = |path: &str| match rustix::fs::stat(path) {
+        let changed = |path: &str| match sys::fs::stat(path) {
             Ok(st) => Ok(Some((st.st_mtime, st.st_mtime_nsec))),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(Fatal::unable(&format!("look at {path}"), e)),

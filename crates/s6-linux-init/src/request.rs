@@ -118,7 +118,7 @@ impl Request {
 /// `NOENT` or `NXIO`: nobody listens; `ACCESS`: another user's container.
 pub fn send(request: Request) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let open = |path| rustix::fs::openat(CWD, path, flags, Mode::empty());
+    let open = |path| sys::fs::openat(CWD, path, flags, Mode::empty());
     let fifo = match open(FIFO) {
         Err(Errno::NOENT | Errno::NXIO) => open(SHUTDOWND_FIFO)?,
         opened => opened?,

@@ -55,7 +55,7 @@ pub(crate) fn wall(message: &str) {
     for login in logins().into_iter().filter(|l| is_below(&l.line)) {
         let path = [&b"/dev/"[..], &login.line].concat();
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        if let Ok(tty) = rustix::fs::openat(CWD, path, flags, Mode::empty()) {
+        if let Ok(tty) = sys::fs::openat(CWD, path, flags, Mode::empty()) {
             let _ = rustix::io::write(&tty, format!("\r\n{message}\r\n").as_bytes());
         }
     }

@@ -54,7 +54,7 @@ pub fn compile_with_bundles(
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
 ) -> Result<Report, Fatal> {
-    if rustix::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    if sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(Fatal::unable(&format!("mkdir {}", show(destination)), Errno::EXIST));
     }
     let read = source::read_sources(sources, bundles)?;
@@ -86,7 +86,7 @@ fn write(destination: &[u8], database: &Database, definitions: &[Option<&Definit
     let mut temporary = b".".to_vec();
     temporary.extend(temporary_name(name, "s6-rc-compile"));
     let path = join(parent, &temporary);
-    rustix::fs::mkdirat(&parent_fd, &temporary, Mode::from_raw_mode(0o755))
+    sys::fs::mkdirat(&parent_fd, &temporary, Mode::from_raw_mode(0o755))
         .or_unable_to("mkdir", destination)?;
     let done = fill(parent_fd.as_fd(), &temporary, &path, database, definitions).and_then(|()| {
         rename_new(&parent_fd, &temporary, name)
@@ -108,8 +108,7 @@ fn fill(
     let dir = open_directory(parent, name).or_unable_to("open", path)?;
     let unable = |what: &[u8]| format!("write to {}", show(&join(path, what)));
     create(dir.as_fd(), b"db", &crate::format::encode(database), 0o644).or_unable(|| unable(b"db"))?;
-    rustix::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755))
-        .or_unable(|| unable(b"servicedirs"))?;
+    sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)).or_unable(|| unable(b"servicedirs"))?;
     let servicedirs = open_directory(dir.as_fd(), b"servicedirs").or_unable(|| unable(b"servicedirs"))?;
     for (service, definition) in database.services().iter().zip(definitions) {
         if let Some(Definition { path, body: Body::Longrun { files, .. }, .. }) = definition {
@@ -141,7 +140,7 @@ fn service_directory(
 ) -> Result<(), Fatal> {
     let unable = |what: &str| format!("make {} in the service directory of {}", what, show(name));
     let mode = Mode::from_raw_mode(0o755);
-    rustix::fs::mkdirat(servicedirs, name, mode).or_unable(|| unable("files"))?;
+    sys::fs::mkdirat(servicedirs, name, mode).or_unable(|| unable("files"))?;
     for file in &files.files {
         let target = join(name, file.name.as_bytes());
         match &file.data {
@@ -158,7 +157,7 @@ fn service_directory(
             .or_unable(|| unable(tree))?;
     }
     for tree in &files.empty {
-        rustix::fs::mkdirat(servicedirs, join(name, tree.as_bytes()), mode).or_unable(|| unable(tree))?;
+        sys::fs::mkdirat(servicedirs, join(name, tree.as_bytes()), mode).or_unable(|| unable(tree))?;
     }
     Ok(())
 }

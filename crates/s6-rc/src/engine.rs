@@ -335,7 +335,7 @@ impl<'a> Engine<'a> {
         if longrun {
             let servicedir = self.live.servicedir(id);
             let ready =
-                rustix::fs::access(join(&servicedir, b"notification-fd"), rustix::fs::Access::EXISTS).is_ok();
+                sys::fs::access(join(&servicedir, b"notification-fd"), rustix::fs::Access::EXISTS).is_ok();
             let how: &[u8] = match (self.is_up(), ready) {
                 (true, true) => b"s6-svc -uwU -- ",
                 (true, false) => b"s6-svc -uwu -- ",
@@ -361,7 +361,7 @@ impl<'a> Engine<'a> {
                 self.live.database().service(id).is_some_and(|s| s.is_longrun() && !s.is_internal());
             if longrun {
                 let file = join(&self.live.servicedir(id), b"down");
-                let done = if up { rustix::fs::unlink(&file) } else { create(CWD, &file, b"", 0o644) };
+                let done = if up { sys::fs::unlink(&file) } else { create(CWD, &file, b"", 0o644) };
                 match done {
                     Ok(()) | Err(Errno::NOENT | Errno::EXIST) => {}
                     Err(e) if self.options.verbosity >= 1 => {

@@ -43,7 +43,7 @@ fn kind_of(file_type: FileType) -> Kind {
 
 /// Opens a directory.
 pub(crate) fn open_directory(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    sys::fs::openat(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// All entries of an open directory but `.` and `..`, in the file system's order.
@@ -59,7 +59,7 @@ pub(crate) fn entries(fd: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
         }
         let kind = match entry.file_type() {
             FileType::Unknown => {
-                let st = rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                let st = sys::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 kind_of(FileType::from_raw_mode(st.st_mode))
             }
             known => kind_of(known),
@@ -71,7 +71,7 @@ pub(crate) fn entries(fd: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
 
 /// What `name` is, links followed; [`Kind::Other`] if it leads nowhere.
 pub(crate) fn follow(at: BorrowedFd<'_>, name: &[u8]) -> Kind {
-    match rustix::fs::statat(at, name, AtFlags::empty()) {
+    match sys::fs::statat(at, name, AtFlags::empty()) {
         Ok(st) => kind_of(FileType::from_raw_mode(st.st_mode)),
         Err(_) => Kind::Other,
     }
@@ -81,7 +81,7 @@ pub(crate) fn follow(at: BorrowedFd<'_>, name: &[u8]) -> Kind {
 pub(crate) fn read(at: BorrowedFd<'_>, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
     // NONBLOCK: a FIFO in the place of a file must not hang the reader.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let fd = rustix::fs::openat(at, name, flags, Mode::empty())?;
+    let fd = sys::fs::openat(at, name, flags, Mode::empty())?;
     read_all(&fd, limit)
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn read_all(fd: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
 /// Creates a file that doesn't exist yet, with these contents and this mode (less the umask).
 pub(crate) fn create(at: BorrowedFd<'_>, name: &[u8], data: &[u8], mode: u32) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let fd = rustix::fs::openat(at, name, flags, Mode::from_raw_mode(mode))?;
+    let fd = sys::fs::openat(at, name, flags, Mode::from_raw_mode(mode))?;
     write_all(&fd, data)
 }
 

@@ -57,7 +57,7 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
     let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
     let mut stale = None;
     let mut is_there = true;
-    match rustix::fs::readlinkat(&parent_fd, name, Vec::new()) {
+    match sys::fs::readlinkat(&parent_fd, name, Vec::new()) {
         Ok(target) => {
             let existing = join(parent, target.as_bytes());
             if is_alive(&existing, options)? {
@@ -101,12 +101,12 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
         // Where there was nothing, something that is there now is another's.
         let linked = match is_there {
             true => link(parent_fd.as_fd(), &directory, name),
-            false => rustix::fs::symlinkat(directory.as_slice(), &parent_fd, name),
+            false => sys::fs::symlinkat(directory.as_slice(), &parent_fd, name),
         };
         linked.or_unable_to("symlink", &options.live)?;
         supervise(&options.scandir, &path, &options.prefix, &longruns, deadline, interrupt).inspect_err(
             |_| {
-                let _ = rustix::fs::unlinkat(&parent_fd, name, AtFlags::empty());
+                let _ = sys::fs::unlinkat(&parent_fd, name, AtFlags::empty());
             },
         )?;
         Ok(lock)
@@ -168,7 +168,7 @@ fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
     if !found.iter().any(|e| supervised(&e.name)) {
         return Ok(false);
     }
-    let target = |link: &[u8]| rustix::fs::readlink(join(existing, link), Vec::new()).map(|t| t.into_bytes());
+    let target = |link: &[u8]| sys::fs::readlink(join(existing, link), Vec::new()).map(|t| t.into_bytes());
     let differs = |what: &str, own: &[u8], wanted: &[u8]| {
         let text = format!("{} has {what} {}, not {}", show(existing), show(own), show(wanted));
         Err(Fatal::new(102, format!("there is a live state already: {text}")))
@@ -190,14 +190,14 @@ fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
 
 /// Makes `name` a link to `target`, whatever it was before.
 pub(crate) fn link(at: BorrowedFd<'_>, target: &[u8], name: &[u8]) -> Result<(), Errno> {
-    match rustix::fs::symlinkat(target, at, name) {
+    match sys::fs::symlinkat(target, at, name) {
         Err(Errno::EXIST) => {}
         done => return done,
     }
     let temporary = temporary_name(name, "link");
-    rustix::fs::symlinkat(target, at, &temporary)?;
-    rustix::fs::renameat(at, &temporary, at, name).inspect_err(|_| {
-        let _ = rustix::fs::unlinkat(at, &temporary, AtFlags::empty());
+    sys::fs::symlinkat(target, at, &temporary)?;
+    sys::fs::renameat(at, &temporary, at, name).inspect_err(|_| {
+        let _ = sys::fs::unlinkat(at, &temporary, AtFlags::empty());
     })
 }
 
@@ -207,15 +207,14 @@ pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec
     let unable = |what: &[u8]| format!("make {}", show(&join(parent, what)));
     let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
     let directory = temporary_name(name, purpose);
-    rustix::fs::mkdirat(&parent_fd, &directory, Mode::from_raw_mode(0o755))
-        .or_unable(|| unable(&directory))?;
+    sys::fs::mkdirat(&parent_fd, &directory, Mode::from_raw_mode(0o755)).or_unable(|| unable(&directory))?;
     let dir = open_directory(parent_fd.as_fd(), &directory).or_unable(|| unable(&directory))?;
-    let filled = rustix::fs::symlinkat(&options.compiled, &dir, "compiled")
-        .and_then(|()| rustix::fs::symlinkat(&options.scandir, &dir, "scandir"))
+    let filled = sys::fs::symlinkat(&options.compiled, &dir, "compiled")
+        .and_then(|()| sys::fs::symlinkat(&options.scandir, &dir, "scandir"))
         .and_then(|()| create(dir.as_fd(), b"prefix", &options.prefix, 0o644))
         .and_then(|()| create(dir.as_fd(), b"state", state, 0o644))
         .and_then(|()| create(dir.as_fd(), b"lock", b"", 0o600))
-        .and_then(|()| rustix::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)));
+        .and_then(|()| sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)));
     if let Err(e) = filled {
         let _ = tree::remove(parent_fd.as_fd(), &directory);
         return Err(Fatal::unable(&unable(&directory), e));
@@ -243,7 +242,7 @@ fn fill(options: &Options, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fata
 /// other directories are copied, because services write into them.
 pub(crate) fn copy_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
     let source = open_directory(from, name)?;
-    match rustix::fs::mkdirat(to, name, Mode::from_raw_mode(0o755)) {
+    match sys::fs::mkdirat(to, name, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
@@ -260,7 +259,7 @@ fn copy_part(
     path: &[u8],
     may_link: bool,
 ) -> Result<(), Errno> {
-    if may_link && rustix::fs::linkat(source, name, to, path, AtFlags::empty()).is_ok() {
+    if may_link && sys::fs::linkat(source, name, to, path, AtFlags::empty()).is_ok() {
         return Ok(());
     }
     tree::copy(source, name, to, path)
@@ -270,9 +269,9 @@ fn copy_part(
 pub(crate) fn unlink_all(scandir: &[u8], live: &[u8], prefix: &[u8], longruns: &[Vec<u8>]) {
     for name in longruns {
         let file = join(scandir, &[prefix, name].concat());
-        let target = rustix::fs::readlink(&file, Vec::new());
+        let target = sys::fs::readlink(&file, Vec::new());
         if target.is_ok_and(|t| t.as_bytes() == join(&join(live, b"servicedirs"), name)) {
-            let _ = rustix::fs::unlink(&file);
+            let _ = sys::fs::unlink(&file);
         }
     }
     let _ = control::send(scandir, SVSCAN, b"an");

@@ -74,7 +74,7 @@ pub(crate) fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<O
         (Lock::Exclusive, false) => (OFlags::RDWR, FlockOperation::NonBlockingLockExclusive),
     };
     let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+    let fd = match sys::fs::open(path, flags, Mode::empty()) {
         Err(Errno::ACCESS) if kind == Lock::Shared => return Ok(None),
         done => done.or_unable_to("take lock", path)?,
     };
@@ -89,7 +89,7 @@ pub(crate) fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<O
 
 /// Whether the file is still the one that the path leads to.
 fn is_still_at(fd: &OwnedFd, path: &[u8]) -> bool {
-    match (rustix::fs::fstat(fd), rustix::fs::stat(path)) {
+    match (rustix::fs::fstat(fd), sys::fs::stat(path)) {
         (Ok(own), Ok(there)) => (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino),
         _ => true,
     }
@@ -124,7 +124,7 @@ impl Live {
         let database = load(&join(path, b"compiled"))?;
         let state_path = join(path, b"state");
         let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };
-        let file = rustix::fs::open(&state_path, flags | OFlags::CLOEXEC, Mode::empty())
+        let file = sys::fs::open(&state_path, flags | OFlags::CLOEXEC, Mode::empty())
             .or_unable_to("read", &state_path)?;
         let state = crate::folder::read_all(&file, database.len() + 1).or_unable_to("read", &state_path)?;
         if state.len() != database.len() {
@@ -193,7 +193,7 @@ impl Live {
     /// The link can't be read: code 111.
     pub fn scandir(&self) -> Result<Vec<u8>, Fatal> {
         let link = join(&self.path, b"scandir");
-        let target = rustix::fs::readlink(&link, Vec::new()).or_unable_to("readlink", &link)?;
+        let target = sys::fs::readlink(&link, Vec::new()).or_unable_to("readlink", &link)?;
         Ok(target.into_bytes())
     }
 

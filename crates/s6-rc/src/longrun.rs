@@ -99,7 +99,7 @@ impl Transition {
         let ready = join(&servicedir, b"notification-fd");
         let goal = match up {
             false => Goal::Down,
-            true if rustix::fs::access(&ready, Access::EXISTS).is_ok() => Goal::Ready,
+            true if sys::fs::access(&ready, Access::EXISTS).is_ok() => Goal::Ready,
             true => Goal::Up,
         };
         let since = clock::wall();
@@ -210,7 +210,7 @@ mod tests {
             let supervise = dir.path().join("supervise");
             std::fs::create_dir(&supervise).unwrap();
             let fifo = supervise.join("control");
-            rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+            sys::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
             let control = std::fs::File::options().read(true).write(true).open(fifo).unwrap();
             s6::fifodir::make(dir.path().join("event").as_os_str().as_bytes(), None, false).unwrap();
             let made = Self { dir, control };

@@ -184,7 +184,7 @@ pub(crate) fn ask_host(scandir: &[u8], request: &Request) -> Result<OwnedFd, Err
     rustix::net::connect(&socket, &address)?;
     let bytes = request.encode();
     let (first, rest) = bytes.split_at_checked(1).ok_or(Errno::INVAL)?;
-    let null = rustix::fs::open(
+    let null = sys::fs::open(
         "/dev/null",
         rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
         rustix::fs::Mode::empty(),

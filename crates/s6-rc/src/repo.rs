@@ -149,7 +149,7 @@ impl Repo {
     pub(crate) fn make(path: &[u8], stores: &[Vec<u8>]) -> Result<Self, Fatal> {
         let dir = open_directory(CWD, path).or_unable_to("make", path)?;
         for name in ["sets", "compiled", "committed"] {
-            rustix::fs::mkdirat(&dir, name, Mode::from_raw_mode(0o755)).or_unable_to("make", path)?;
+            sys::fs::mkdirat(&dir, name, Mode::from_raw_mode(0o755)).or_unable_to("make", path)?;
         }
         create(dir.as_fd(), b"lock", b"", 0o600).or_unable_to("make", path)?;
         let repo = Self::open(path, Lock::Exclusive)?;
@@ -167,7 +167,7 @@ impl Repo {
         temporary.extend(temporary_name(name, "new"));
         let temporary = join(dir, &temporary);
         with_umask(|| create(CWD, &temporary, text, 0o644))
-            .and_then(|()| rustix::fs::rename(&temporary, path))
+            .and_then(|()| sys::fs::rename(&temporary, path))
             .or_unable_to("write", path)
     }
 
@@ -207,7 +207,7 @@ impl Repo {
         let text = match read(CWD, &path, TEXT_LIMIT) {
             Err(Errno::NOENT) => {
                 // Without the repository itself the system is to blame.
-                rustix::fs::stat(self.at(&[b"sets"])).or_unable_to("read", &path)?;
+                sys::fs::stat(self.at(&[b"sets"])).or_unable_to("read", &path)?;
                 return Err(Fatal::new(3, format!("there is no set {}", show(name))));
             }
             done => done.or_unable_to("read", &path)?,
@@ -227,10 +227,10 @@ impl Repo {
 
     /// Removes a set and its database.
     pub(crate) fn delete(&self, name: &[u8]) -> Result<(), Fatal> {
-        rustix::fs::unlink(self.at(&[b"sets", name])).or_unable_to("delete set", name)?;
+        sys::fs::unlink(self.at(&[b"sets", name])).or_unable_to("delete set", name)?;
         let link = self.at(&[b"compiled", name]);
-        if let Ok(target) = rustix::fs::readlink(&link, Vec::new()) {
-            rustix::fs::unlink(&link).or_unable_to("delete set", name)?;
+        if let Ok(target) = sys::fs::readlink(&link, Vec::new()) {
+            sys::fs::unlink(&link).or_unable_to("delete set", name)?;
             tree::remove(CWD, &self.at(&[b"compiled", target.as_bytes()]))
                 .or_unable_to("delete set", name)?;
         }
@@ -270,7 +270,7 @@ impl Repo {
             return Err(Fatal::new(1, "the services don't make a consistent database"));
         }
         let dir = open_directory(CWD, dir).or_unable_to("symlink", link_path)?;
-        let before = rustix::fs::readlinkat(&dir, name, Vec::new()).ok().map(|t| t.into_bytes());
+        let before = sys::fs::readlinkat(&dir, name, Vec::new()).ok().map(|t| t.into_bytes());
         link(dir.as_fd(), &database, name).or_unable_to("symlink", link_path)?;
         Ok(before)
     }
@@ -301,7 +301,7 @@ impl Repo {
     /// it stays up to date.
     fn drop_one_reference(&self, old: &[u8]) -> Result<(), Fatal> {
         let dir = open_directory(CWD, &self.path).or_unable_to("change the reference of", &self.path)?;
-        let new = rustix::fs::readlinkat(&dir, "reference", Vec::new())
+        let new = sys::fs::readlinkat(&dir, "reference", Vec::new())
             .or_unable_to("change the reference of", &self.path)?;
         if !tree::same(dir.as_fd(), old, new.as_bytes()).unwrap_or(false) {
             return tree::remove(dir.as_fd(), old).or_unable_to("change the reference of", &self.path);
@@ -314,7 +314,7 @@ impl Repo {
     /// What a commit of this set is made of.
     fn identity(&self, set: &Set) -> Result<Vec<u8>, Fatal> {
         let reference = self.at(&[b"reference"]);
-        let target = rustix::fs::readlink(&reference, Vec::new()).or_unable_to("readlink", &reference)?;
+        let target = sys::fs::readlink(&reference, Vec::new()).or_unable_to("readlink", &reference)?;
         Ok([print_set(set).as_slice(), b"# ", target.as_bytes(), b"\n"].concat())
     }
 
@@ -327,7 +327,7 @@ impl Repo {
     /// Where the link to a set's database leads.
     pub(crate) fn compiled(&self, name: &[u8]) -> Result<Vec<u8>, Fatal> {
         let link = self.at(&[b"compiled", name]);
-        let target = rustix::fs::readlink(&link, Vec::new()).or_unable_to("readlink", &link)?;
+        let target = sys::fs::readlink(&link, Vec::new()).or_unable_to("readlink", &link)?;
         Ok(self.at(&[b"compiled", target.as_bytes()]))
     }
 
@@ -368,16 +368,16 @@ fn gather(
     services: &BTreeMap<Vec<u8>, Vec<u8>>,
     bundle: Option<(&[u8], Vec<&[u8]>)>,
 ) -> Result<(), Fatal> {
-    rustix::fs::mkdir(sources, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
+    sys::fs::mkdir(sources, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
     for (name, path) in services {
-        rustix::fs::symlink(path, join(sources, name)).or_unable_to("make", sources)?;
+        sys::fs::symlink(path, join(sources, name)).or_unable_to("make", sources)?;
     }
     let Some((name, contents)) = bundle else { return Ok(()) };
     let dir = join(sources, name);
-    rustix::fs::mkdir(&dir, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
+    sys::fs::mkdir(&dir, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
     create(CWD, &join(&dir, b"type"), b"bundle\n", 0o644).or_unable_to("make", sources)?;
     let list = join(&dir, b"contents.d");
-    rustix::fs::mkdir(&list, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
+    sys::fs::mkdir(&list, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
     contents.iter().try_for_each(|c| create(CWD, &join(&list, c), b"", 0o644)).or_unable_to("make", sources)
 }
 

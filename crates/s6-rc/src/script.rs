@@ -62,7 +62,7 @@ fn is_variable(word: &[u8]) -> bool {
 /// Why a program that is named by its path can't be executed, and what to do.
 fn program_trouble(program: &[u8]) -> Option<(String, String)> {
     let shown = show(program);
-    match rustix::fs::access(program, Access::EXEC_OK) {
+    match sys::fs::access(program, Access::EXEC_OK) {
         Ok(()) => {
             let text = crate::folder::read(CWD, program, BEGINNING).ok()?;
             let (what, advice) = interpreter_trouble(&text)?;
@@ -83,10 +83,10 @@ fn interpreter_trouble(text: &[u8]) -> Option<(String, String)> {
         let advice = "begin it with #! and the interpreter's full path".into();
         return Some(("the first line names no absolute path".into(), advice));
     }
-    match rustix::fs::access(program, Access::EXEC_OK) {
+    match sys::fs::access(program, Access::EXEC_OK) {
         Err(Errno::NOENT | Errno::NOTDIR) => {
             let ours = [b"/command/", base_name(program)].concat();
-            let advice = if rustix::fs::access(&ours, Access::EXEC_OK).is_ok() {
+            let advice = if sys::fs::access(&ours, Access::EXEC_OK).is_ok() {
                 format!("begin it with #!{}", show(&ours))
             } else {
                 "install it, or begin the script with another one".into()

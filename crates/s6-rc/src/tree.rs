@@ -28,9 +28,9 @@ pub(crate) fn copy_file(
     as_name: &[u8],
     mode: u32,
 ) -> Result<(), Errno> {
-    let source = rustix::fs::openat(from, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let source = sys::fs::openat(from, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let target = rustix::fs::openat(to, as_name, flags, Mode::from_raw_mode(mode & 0o777))?;
+    let target = sys::fs::openat(to, as_name, flags, Mode::from_raw_mode(mode & 0o777))?;
     copy_data(source.as_fd(), target.as_fd())
 }
 
@@ -41,7 +41,7 @@ fn copy_at(
     as_name: &[u8],
     depth: u32,
 ) -> Result<(), Errno> {
-    let st = rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let st = sys::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let mode = st.st_mode & 0o7777;
     let kind = FileType::from_raw_mode(st.st_mode);
     match kind {
@@ -49,20 +49,20 @@ fn copy_at(
         FileType::Directory => {
             let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
             let source = open_directory(from, name)?;
-            rustix::fs::mkdirat(to, as_name, Mode::RWXU)?;
+            sys::fs::mkdirat(to, as_name, Mode::RWXU)?;
             let target = open_directory(to, as_name)?;
             for entry in entries(source.as_fd())? {
                 copy_at(source.as_fd(), &entry.name, target.as_fd(), &entry.name, below)?;
             }
         }
         FileType::Symlink => {
-            let target = rustix::fs::readlinkat(from, name, Vec::new())?;
-            rustix::fs::symlinkat(target, to, as_name)?;
+            let target = sys::fs::readlinkat(from, name, Vec::new())?;
+            sys::fs::symlinkat(target, to, as_name)?;
         }
-        other => rustix::fs::mknodat(to, as_name, other, Mode::from_raw_mode(mode & 0o777), st.st_rdev)?,
+        other => sys::fs::mknodat(to, as_name, other, Mode::from_raw_mode(mode & 0o777), st.st_rdev)?,
     }
     // Only root may give files away: without that right the copy belongs to whoever makes it.
-    let _ = rustix::fs::chownat(
+    let _ = sys::fs::chownat(
         to,
         as_name,
         Some(Uid::from_raw(st.st_uid)),
@@ -70,7 +70,7 @@ fn copy_at(
         AtFlags::SYMLINK_NOFOLLOW,
     );
     if kind != FileType::Symlink {
-        rustix::fs::chmodat(to, as_name, Mode::from_raw_mode(mode), AtFlags::empty())?;
+        sys::fs::chmodat(to, as_name, Mode::from_raw_mode(mode), AtFlags::empty())?;
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ pub(crate) fn copy(
 
 fn same_at(at: BorrowedFd<'_>, a: &[u8], b: &[u8], depth: u32) -> Result<bool, Errno> {
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    let (st, other) = (rustix::fs::statat(at, a, flags)?, rustix::fs::statat(at, b, flags)?);
+    let (st, other) = (sys::fs::statat(at, a, flags)?, sys::fs::statat(at, b, flags)?);
     if (st.st_mode, st.st_uid, st.st_gid) != (other.st_mode, other.st_uid, other.st_gid) {
         return Ok(false);
     }
@@ -98,7 +98,7 @@ fn same_at(at: BorrowedFd<'_>, a: &[u8], b: &[u8], depth: u32) -> Result<bool, E
             Ok(st.st_size == other.st_size && read(a)? == read(b)?)
         }
         FileType::Symlink => {
-            let read = |name| rustix::fs::readlinkat(at, name, Vec::new());
+            let read = |name| sys::fs::readlinkat(at, name, Vec::new());
             Ok(read(a)? == read(b)?)
         }
         FileType::Directory => {
@@ -130,22 +130,22 @@ pub(crate) fn same(at: BorrowedFd<'_>, a: &[u8], b: &[u8]) -> Result<bool, Errno
 }
 
 fn remove_at(at: BorrowedFd<'_>, name: &[u8], depth: u32) -> Result<(), Errno> {
-    match rustix::fs::unlinkat(at, name, AtFlags::empty()) {
+    match sys::fs::unlinkat(at, name, AtFlags::empty()) {
         Err(Errno::NOENT) => return Ok(()),
         Err(Errno::ISDIR | Errno::PERM) => {}
         done => return done,
     }
     let below = depth.checked_sub(1).ok_or(Errno::LOOP)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let dir = rustix::fs::openat(at, name, flags, Mode::empty())?;
+    let dir = sys::fs::openat(at, name, flags, Mode::empty())?;
     for entry in entries(dir.as_fd())? {
         if entry.kind == Kind::Directory {
             remove_at(dir.as_fd(), &entry.name, below)?;
         } else {
-            rustix::fs::unlinkat(&dir, &entry.name, AtFlags::empty())?;
+            sys::fs::unlinkat(&dir, &entry.name, AtFlags::empty())?;
         }
     }
-    rustix::fs::unlinkat(at, name, AtFlags::REMOVEDIR)
+    sys::fs::unlinkat(at, name, AtFlags::REMOVEDIR)
 }
 
 /// Removes a file or a tree; it is no error if there is none.  Links are not followed.

@@ -140,7 +140,7 @@ impl<'a> Switch<'a> {
     fn run(&self, live: Live, how: &ChangeOptions<'_>) -> Result<Live, Fatal> {
         let (parent, name) = split(&self.made.live);
         let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
-        let old = rustix::fs::readlinkat(&parent_fd, name, Vec::new())
+        let old = sys::fs::readlinkat(&parent_fd, name, Vec::new())
             .or_unable_to("readlink", self.old)?
             .into_bytes();
         let state: Vec<u8> = self.keep.iter().map(|k| u8::from(k.is_some())).collect();
@@ -152,7 +152,7 @@ impl<'a> Switch<'a> {
             .and_then(|()| init::link(parent_fd.as_fd(), &directory, name).or_unable_to("symlink", self.old));
         if let Err(fatal) = filled {
             for (from, to) in moved {
-                let _ = rustix::fs::rename(to, from);
+                let _ = sys::fs::rename(to, from);
             }
             let _ = tree::remove(parent_fd.as_fd(), &directory);
             return Err(fatal);
@@ -181,7 +181,7 @@ impl<'a> Switch<'a> {
             let origin = |id: Id| join(&join(old, b"servicedirs"), self.old_database.name(id));
             if let Some(running) = self.kept(id) {
                 let (source, target) = (origin(running), join(&to_path, &service.name));
-                rustix::fs::rename(&source, &target).or_unable(unable)?;
+                sys::fs::rename(&source, &target).or_unable(unable)?;
                 moved.push((source, target));
                 replace_servicedir(from.as_fd(), to.as_fd(), &service.name).or_unable(unable)?;
             } else {
@@ -205,10 +205,10 @@ impl<'a> Switch<'a> {
             match kept.iter().find(|(old, _)| *old == id) {
                 Some((_, name)) if *name == service.name => {}
                 Some(_) => {
-                    let _ = rustix::fs::unlink(&link);
+                    let _ = sys::fs::unlink(&link);
                 }
                 None => {
-                    let _ = rustix::fs::unlink(&link);
+                    let _ = sys::fs::unlink(&link);
                     let servicedir = join(&join(old, b"servicedirs"), &service.name);
                     let _ = control::send(&servicedir, SUPERVISE, b"xd");
                 }
@@ -249,10 +249,10 @@ fn replace_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> 
         let fresh = [entry.name.as_slice(), b".new"].concat();
         tree::remove(target.as_fd(), &fresh)?;
         tree::copy(source.as_fd(), &entry.name, target.as_fd(), &fresh)?;
-        match rustix::fs::renameat(&target, &fresh, &target, &entry.name) {
+        match sys::fs::renameat(&target, &fresh, &target, &entry.name) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
                 tree::remove(target.as_fd(), &entry.name)?;
-                rustix::fs::renameat(&target, &fresh, &target, &entry.name)?;
+                sys::fs::renameat(&target, &fresh, &target, &entry.name)?;
             }
             done => done?,
         }
@@ -270,7 +270,7 @@ fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Err
     for part in [&b"instance"[..], b"instances"] {
         let Ok(source) = open_directory(CWD, &join(old, part)) else { continue };
         let target = join(name, part);
-        if rustix::fs::statat(to, &target, AtFlags::empty()).is_err() {
+        if sys::fs::statat(to, &target, AtFlags::empty()).is_err() {
             continue;
         }
         for entry in entries(source.as_fd())? {
@@ -304,5 +304,5 @@ pub fn upgrade_format(live: &Live, compiled: &[u8]) -> Result<(), Fatal> {
     tree::remove(dir.as_fd(), b"state.new").or_unable_to("change", live.path())?;
     with_umask(|| create(dir.as_fd(), b"state.new", &state, 0o644)).or_unable_to("change", live.path())?;
     init::link(dir.as_fd(), compiled, b"compiled").or_unable_to("change", live.path())?;
-    rustix::fs::renameat(&dir, "state.new", &dir, "state").or_unable_to("change", live.path())
+    sys::fs::renameat(&dir, "state.new", &dir, "state").or_unable_to("change", live.path())
 }

@@ -10,10 +10,11 @@
 //! | then | the environment: `NAME=VALUE` sets, `NAME` removes, each with a NUL byte at its end |
 //! | then | length of the command line, 2 bytes, and the command line |
 
-use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::fs::{CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
+use sys::fs::openat;
 use tool::{Env, Fatal, OrUnable, diag};
 
 /// A variable to set, or to remove if there is no value.
@@ -204,14 +205,13 @@ fn id_keys(uid: u32, gid: u32, own: (u32, u32)) -> Vec<String> {
 }
 
 fn read_rule(dir: &[u8]) -> Result<Verdict, Errno> {
-    let exists = |name: &str| match rustix::fs::access(
-        [dir, b"/", name.as_bytes()].concat(),
-        rustix::fs::Access::EXISTS,
-    ) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
-        Err(e) => Err(e),
-    };
+    let exists =
+        |name: &str| match sys::fs::access([dir, b"/", name.as_bytes()].concat(), rustix::fs::Access::EXISTS)
+        {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
+            Err(e) => Err(e),
+        };
     if exists("allow")? {
         let env = read_env(&[dir, b"/env"].concat())?;
         let exec = read_file(&[dir, b"/exec"].concat())?.unwrap_or_default();

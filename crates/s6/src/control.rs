@@ -40,7 +40,7 @@ pub(crate) fn join(dir: &[u8], rest: &[&[u8]]) -> Vec<u8> {
 pub fn send(dir: &[u8], subdir: &[u8], letters: &[u8]) -> Result<(), Undelivered> {
     let fifo = join(dir, &[subdir, b"control"]);
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match rustix::fs::open(fifo, flags, Mode::empty()) {
+    let fd = match sys::fs::open(fifo, flags, Mode::empty()) {
         Ok(fd) => fd,
         Err(Errno::NXIO) => return Err(Undelivered::NobodyListens),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::ISDIR) => return Err(why_not_there(dir, subdir)),
@@ -63,11 +63,11 @@ pub fn send(dir: &[u8], subdir: &[u8], letters: &[u8]) -> Result<(), Undelivered
 /// A directory that exists but was never supervised counts as one that nobody listens on.
 fn why_not_there(dir: &[u8], subdir: &[u8]) -> Undelivered {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = match rustix::fs::openat(CWD, dir, flags, Mode::empty()) {
+    let dir = match sys::fs::openat(CWD, dir, flags, Mode::empty()) {
         Ok(dir) => dir,
         Err(e) => return Undelivered::Failed(e),
     };
-    match rustix::fs::openat(dir, subdir, flags, Mode::empty()) {
+    match sys::fs::openat(dir, subdir, flags, Mode::empty()) {
         Err(Errno::NOENT) => Undelivered::NobodyListens,
         _ => Undelivered::NotThere,
     }
@@ -79,7 +79,7 @@ fn why_not_there(dir: &[u8], subdir: &[u8]) -> Undelivered {
 /// The lock file exists and cannot be read.
 pub fn is_supervised(dir: &[u8]) -> Result<bool, Errno> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::open(join(dir, &[SUPERVISE, b"lock"]), flags, Mode::empty()) {
+    match sys::fs::open(join(dir, &[SUPERVISE, b"lock"]), flags, Mode::empty()) {
         Ok(fd) => sys::lock::is_locked(fd),
         Err(Errno::NOENT) => Ok(false),
         Err(e) => Err(e),

@@ -18,10 +18,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// # Errors
 /// The directory cannot be made; `ACCESS` if it belongs to another user.
 pub fn make(path: &[u8], gid: Option<u32>, force: bool) -> Result<(), Errno> {
-    match rustix::fs::mkdir(path, Mode::RWXU) {
+    match sys::fs::mkdir(path, Mode::RWXU) {
         Ok(()) => {}
         Err(Errno::EXIST) => {
-            let st = rustix::fs::stat(path)?;
+            let st = sys::fs::stat(path)?;
             if st.st_uid != rustix::process::getuid().as_raw() {
                 return Err(Errno::ACCESS);
             }
@@ -35,12 +35,12 @@ pub fn make(path: &[u8], gid: Option<u32>, force: bool) -> Result<(), Errno> {
         Err(e) => return Err(e),
     }
     let mode = if let Some(gid) = gid {
-        rustix::fs::chown(path, None, Some(rustix::process::Gid::from_raw(gid)))?;
+        sys::fs::chown(path, None, Some(rustix::process::Gid::from_raw(gid)))?;
         0o3730
     } else {
         0o1733
     };
-    rustix::fs::chmod(path, Mode::from_raw_mode(mode))
+    sys::fs::chmod(path, Mode::from_raw_mode(mode))
 }
 
 /// Calls `each` with the directory and the name of every listener's FIFO in it.
@@ -57,7 +57,7 @@ fn for_each_listener(dir: BorrowedFd<'_>, mut each: impl FnMut(&std::ffi::CStr))
 }
 
 fn open_dir(at: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    sys::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
@@ -72,12 +72,12 @@ pub fn notify_at(at: BorrowedFd<'_>, path: &[u8], letters: &[u8]) -> Result<usiz
     let dir = open_dir(at, path)?;
     let mut reached = 0_usize;
     for_each_listener(dir.as_fd(), |name| {
-        let written = rustix::fs::openat(&dir, name, WRITE, Mode::empty())
+        let written = sys::fs::openat(&dir, name, WRITE, Mode::empty())
             .and_then(|fifo| rustix::io::write(fifo, letters));
         match written {
             Ok(n) if n == letters.len() => reached = reached.saturating_add(1),
             Err(Errno::NXIO | Errno::PIPE) => {
-                let _ = rustix::fs::unlinkat(&dir, name, AtFlags::empty());
+                let _ = sys::fs::unlinkat(&dir, name, AtFlags::empty());
             }
             _ => {}
         }
@@ -100,8 +100,8 @@ pub fn notify(path: &[u8], letters: &[u8]) -> Result<usize, Errno> {
 pub fn clean_at(at: BorrowedFd<'_>, path: &[u8]) -> Result<(), Errno> {
     let dir = open_dir(at, path)?;
     for_each_listener(dir.as_fd(), |name| {
-        if let Err(Errno::NXIO) = rustix::fs::openat(&dir, name, WRITE, Mode::empty()) {
-            let _ = rustix::fs::unlinkat(&dir, name, AtFlags::empty());
+        if let Err(Errno::NXIO) = sys::fs::openat(&dir, name, WRITE, Mode::empty()) {
+            let _ = sys::fs::unlinkat(&dir, name, AtFlags::empty());
         }
     })
 }
@@ -132,16 +132,16 @@ impl Listener {
         let name = wire::fifodir::listener_name(crate::clock::wall(), unique);
         let hidden = join(path, &[&[b".", name.as_slice()].concat()]);
         let shown = join(path, &[&name]);
-        rustix::fs::mknodat(CWD, &hidden, FileType::Fifo, Mode::from_raw_mode(0o622), 0)?;
+        sys::fs::mknodat(CWD, &hidden, FileType::Fifo, Mode::from_raw_mode(0o622), 0)?;
         let unlink = |e: Errno| {
-            let _ = rustix::fs::unlink(&hidden);
+            let _ = sys::fs::unlink(&hidden);
             e
         };
         // Open for both: the FIFO never ends.
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fifo = rustix::fs::open(&hidden, flags, Mode::empty()).map_err(unlink)?;
+        let fifo = sys::fs::open(&hidden, flags, Mode::empty()).map_err(unlink)?;
         rustix::fs::fchmod(&fifo, Mode::from_raw_mode(0o622)).map_err(unlink)?;
-        rustix::fs::rename(&hidden, &shown).map_err(unlink)?;
+        sys::fs::rename(&hidden, &shown).map_err(unlink)?;
         Ok(Self { fifo, path: shown })
     }
 
@@ -181,7 +181,7 @@ impl AsFd for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let _ = rustix::fs::unlink(&self.path);
+        let _ = sys::fs::unlink(&self.path);
     }
 }
 
@@ -208,10 +208,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().as_os_str().as_bytes().to_vec();
         let stale = join(&path, &[b"ftrig1:@4000000066a1b2c30a1b2c3d:x1Y2z3"]);
-        rustix::fs::mknodat(CWD, &stale, FileType::Fifo, Mode::from_raw_mode(0o622), 0).unwrap();
+        sys::fs::mknodat(CWD, &stale, FileType::Fifo, Mode::from_raw_mode(0o622), 0).unwrap();
         let live = Listener::new(&path).unwrap();
         clean(&path).unwrap();
-        assert!(rustix::fs::stat(&stale).is_err());
-        assert!(rustix::fs::stat(&live.path).is_ok());
+        assert!(sys::fs::stat(&stale).is_err());
+        assert!(sys::fs::stat(&live.path).is_ok());
     }
 }

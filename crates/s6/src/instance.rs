@@ -36,7 +36,7 @@ pub fn live_scandir(service: &[u8]) -> Result<Vec<u8>, Fatal> {
         return Err(Fatal::user("invalid service path"));
     }
     let scandir = join(service, &[b"instance"]);
-    rustix::fs::stat(join(&scandir, &[SVSCAN])).or_unable_to("find instances in", service)?;
+    sys::fs::stat(join(&scandir, &[SVSCAN])).or_unable_to("find instances in", service)?;
     if link::is_hosted(&scandir)? {
         Ok(scandir)
     } else {
@@ -53,7 +53,7 @@ fn path(bytes: &[u8]) -> &Path {
 /// # Errors
 /// Code 111.  What was copied so far stays.
 pub fn copy_tree(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
-    let st = rustix::fs::lstat(from).or_unable_to("stat", from)?;
+    let st = sys::fs::lstat(from).or_unable_to("stat", from)?;
     copy_entry(from, to, &st)
 }
 
@@ -62,21 +62,21 @@ fn copy_entry(from: &[u8], to: &[u8], st: &rustix::fs::Stat) -> Result<(), Fatal
     let mode = Mode::from_raw_mode(st.st_mode & 0o7777);
     match FileType::from_raw_mode(st.st_mode) {
         FileType::Directory => {
-            rustix::fs::mkdir(to, Mode::RWXU).or_unable(unable)?;
+            sys::fs::mkdir(to, Mode::RWXU).or_unable(unable)?;
             for entry in std::fs::read_dir(path(from)).or_unable(unable)? {
                 let name = entry.or_unable(unable)?.file_name().into_vec();
                 copy_tree(&join(from, &[&name]), &join(to, &[&name]))?;
             }
-            rustix::fs::chmod(to, mode).or_unable(unable)
+            sys::fs::chmod(to, mode).or_unable(unable)
         }
         FileType::RegularFile => std::fs::copy(path(from), path(to)).map(drop).or_unable(unable),
         FileType::Symlink => {
-            let target = rustix::fs::readlink(from, Vec::new()).or_unable(unable)?;
-            rustix::fs::symlink(target, to).or_unable(unable)
+            let target = sys::fs::readlink(from, Vec::new()).or_unable(unable)?;
+            sys::fs::symlink(target, to).or_unable(unable)
         }
         FileType::Fifo => {
-            rustix::fs::mknodat(CWD, to, FileType::Fifo, mode, 0).or_unable(unable)?;
-            rustix::fs::chmod(to, mode).or_unable(unable)
+            sys::fs::mknodat(CWD, to, FileType::Fifo, mode, 0).or_unable(unable)?;
+            sys::fs::chmod(to, mode).or_unable(unable)
         }
         _ => Err(Fatal::unable(&unable(), Errno::NOTSUP)),
     }
@@ -90,7 +90,7 @@ const TRIES: u32 = 100;
 /// # Errors
 /// Code 111.
 pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
-    let remove = || match rustix::fs::statat(CWD, tree, AtFlags::SYMLINK_NOFOLLOW) {
+    let remove = || match sys::fs::statat(CWD, tree, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(()),
         Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => std::fs::remove_dir_all(path(tree)),
         _ => std::fs::remove_file(path(tree)),
@@ -124,12 +124,12 @@ mod tests {
         let at = |name: &str| tmp.path().join(name).into_os_string().into_vec();
         make_dir(&at("t"), 0o750).unwrap();
         write(&at("t/run"), b"x", 0o755).unwrap();
-        rustix::fs::symlink("run", at("t/link")).unwrap();
+        sys::fs::symlink("run", at("t/link")).unwrap();
         copy_tree(&at("t"), &at("u")).unwrap();
-        let mode = |name: &str| rustix::fs::lstat(at(name)).unwrap().st_mode;
+        let mode = |name: &str| sys::fs::lstat(at(name)).unwrap().st_mode;
         assert_eq!((mode("u"), mode("u/run")), (mode("t"), mode("t/run")));
-        assert_eq!(rustix::fs::readlink(at("u/link"), Vec::new()).unwrap().as_bytes(), b"run");
+        assert_eq!(sys::fs::readlink(at("u/link"), Vec::new()).unwrap().as_bytes(), b"run");
         remove_tree(&at("u")).unwrap();
-        assert!(rustix::fs::lstat(at("u")).is_err());
+        assert!(sys::fs::lstat(at("u")).is_err());
     }
 }

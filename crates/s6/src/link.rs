@@ -33,14 +33,14 @@ pub struct How {
 pub fn is_hosted(scandir: &[u8]) -> Result<bool, Fatal> {
     let lock = join(scandir, &[SVSCAN, b"lock"]);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(&lock, flags, Mode::empty()).or_unable_to("open", &lock)?;
+    let fd = sys::fs::open(&lock, flags, Mode::empty()).or_unable_to("open", &lock)?;
     sys::lock::is_locked(fd).or_unable_to("check lock on", &lock)
 }
 
 /// The service directory and, if it has one, its logger's.
 fn with_logger(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
     let log = join(dir, &[b"log"]);
-    match rustix::fs::stat(&log) {
+    match sys::fs::stat(&log) {
         Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => Ok(vec![dir.to_vec(), log]),
         Ok(_) => Err(Fatal::user(format!("{} is not a directory", show(&log)))),
         Err(Errno::NOENT) => Ok(vec![dir.to_vec()]),
@@ -98,7 +98,7 @@ pub fn link(
         if how.down {
             let down = join(dir, &[b"down"]);
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-            rustix::fs::open(&down, flags, Mode::from_raw_mode(0o666)).or_unable_to("make", &down)?;
+            sys::fs::open(&down, flags, Mode::from_raw_mode(0o666)).or_unable_to("make", &down)?;
         }
         let event = join(dir, &[b"event"]);
         let gid = (!how.public).then(|| rustix::process::getegid().as_raw());
@@ -107,7 +107,7 @@ pub fn link(
     }
     let target = if how.verbatim { servicedir.to_vec() } else { real_path(servicedir)? };
     let place = join(scandir, &[name]);
-    match rustix::fs::symlink(target.as_slice(), &place) {
+    match sys::fs::symlink(target.as_slice(), &place) {
         Ok(()) => {}
         Err(Errno::EXIST) if supervised => {}
         Err(e) => return Err(Fatal::unable(&format!("link {}", show(&place)), e)),
@@ -121,12 +121,12 @@ pub fn link(
     };
     if how.remove_down || failure.is_some() && how.down {
         for dir in new {
-            let _ = rustix::fs::unlink(join(dir, &[b"down"]));
+            let _ = sys::fs::unlink(join(dir, &[b"down"]));
         }
     }
     let Some(failure) = failure else { return Ok(()) };
     if !supervised {
-        let _ = rustix::fs::unlink(&place);
+        let _ = sys::fs::unlink(&place);
         for dir in new {
             let _ = control::send(dir, control::SUPERVISE, b"xd");
         }
@@ -162,7 +162,7 @@ pub fn unlink(scandir: &[u8], name: &[u8], wait: bool, deadline: Option<Moment>)
             }
         }
     }
-    match rustix::fs::unlinkat(CWD, &place, rustix::fs::AtFlags::empty()) {
+    match sys::fs::unlinkat(CWD, &place, rustix::fs::AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(e) => return Err(Fatal::unable(&format!("unlink {}", show(&place)), e)),
     }

@@ -101,7 +101,7 @@ pub fn make(
         return Err(Fatal::user("a logger's name and a log directory go together"));
     }
     match make_dir(dir, 0o755) {
-        Err(fatal) if rustix::fs::stat(dir).map(drop) == Err(Errno::NOENT) => return Err(fatal),
+        Err(fatal) if sys::fs::stat(dir).map(drop) == Err(Errno::NOENT) => return Err(fatal),
         _ => {}
     }
     let service = join(dir, &[&rc.service]);

@@ -25,7 +25,7 @@ pub(crate) fn read_bounded(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Err
 
 fn read(dir: &[u8], name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(join(dir, &[SUPERVISE, name]), flags, Mode::empty())?;
+    let fd = sys::fs::open(join(dir, &[SUPERVISE, name]), flags, Mode::empty())?;
     read_bounded(fd, limit)
 }
 

@@ -9,10 +9,10 @@ use std::os::fd::AsFd;
 pub(crate) fn bind_to(socket: impl AsFd, path: &[u8], permissions: u32, reuse: bool) -> Result<(), Errno> {
     let address = SocketAddrUnix::new(path)?;
     if reuse
-        && let Ok(st) = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+        && let Ok(st) = sys::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
         && FileType::from_raw_mode(st.st_mode).is_socket()
     {
-        rustix::fs::unlink(path)?;
+        sys::fs::unlink(path)?;
     }
     // The socket has its permissions from its first moment on.
     let umask = rustix::process::umask(Mode::from_raw_mode(!permissions & 0o777));

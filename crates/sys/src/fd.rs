@@ -34,7 +34,7 @@ pub fn is_open(fd: RawFd) -> bool {
 pub fn ensure_standard() -> Result<(), Errno> {
     for number in 0..3 {
         if !is_open(number) {
-            let null = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
+            let null = crate::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty())?;
             place(null, number)?;
         }
     }

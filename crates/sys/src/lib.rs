@@ -15,6 +15,7 @@ pub mod credential;
 pub mod device;
 pub mod fault;
 pub mod fd;
+pub mod fs;
 pub mod lock;
 pub mod mapping;
 pub mod namespace;

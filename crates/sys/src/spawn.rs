@@ -74,7 +74,7 @@ impl Window {
     /// /dev/null cannot be opened; `MFILE` if no low numbers are free.
     pub fn new() -> Result<Self, Errno> {
         let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
-        let null = rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())?;
+        let null = crate::fs::open("/dev/null", flags, rustix::fs::Mode::empty())?;
         let slots =
             (0..WINDOW).map(|_| rustix::io::fcntl_dupfd_cloexec(&null, 3)).collect::<Result<Vec<_>, _>>()?;
         let end = slots.iter().map(|fd| fd.as_raw_fd().saturating_add(1)).max().unwrap_or(LOW);

@@ -111,7 +111,7 @@ impl Zone {
 
     fn of_file(path: &Path) -> Option<Self> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        let file = crate::fs::open(path, flags, Mode::empty()).ok()?;
         if !FileType::from_raw_mode(rustix::fs::fstat(&file).ok()?.st_mode).is_file() {
             return None;
         }

@@ -55,7 +55,7 @@ fn own_identity() -> Option<Identity> {
 /// The path of this binary as an emulator of processes (qemu's) tells it, which runs itself where `/proc/self/exe` is
 /// looked at or executed; `None` without one.
 fn emulated() -> Option<Vec<u8>> {
-    let told = |link: &str| rustix::fs::readlink(link, Vec::new()).ok().map(std::ffi::CString::into_bytes);
+    let told = |link: &str| sys::fs::readlink(link, Vec::new()).ok().map(std::ffi::CString::into_bytes);
     // It answers the one and lets the kernel answer the other.
     let (own, kernels) = (told("/proc/self/exe")?, told("/proc/thread-self/exe")?);
     (own != kernels).then_some(own)
@@ -66,7 +66,7 @@ fn emulated() -> Option<Vec<u8>> {
 #[must_use]
 pub fn own_file(name: &str) -> Vec<u8> {
     let beside = || {
-        let mut file = rustix::fs::readlink("/proc/self/exe", Vec::new()).ok()?.into_bytes();
+        let mut file = sys::fs::readlink("/proc/self/exe", Vec::new()).ok()?.into_bytes();
         let slash = file.iter().rposition(|b| *b == b'/')?;
         file.truncate(slash + 1);
         file.extend_from_slice(name.as_bytes());
@@ -123,7 +123,7 @@ pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Err
             Err(Errno::ACCESS) => denied = true,
             Err(_) => files.push(file),
             Ok(found) => {
-                if rustix::fs::accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS).is_err() {
+                if sys::fs::accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS).is_err() {
                     denied = true;
                 } else if found.is_some() && found == own_identity() && files.is_empty() {
                     return Ok(Target::Tool(tool));

@@ -18,7 +18,7 @@ fn interpreter_line(bytes: &[u8]) -> Option<&[u8]> {
 #[must_use]
 pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
     let reason = sys::strerror(e);
-    let Ok(st) = rustix::fs::statat(dir, name, AtFlags::empty()) else { return reason };
+    let Ok(st) = sys::fs::statat(dir, name, AtFlags::empty()) else { return reason };
     if !FileType::from_raw_mode(st.st_mode).is_file() {
         return format!("{reason}: it is not a regular file");
     }
@@ -27,8 +27,7 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut bytes = [0; FIRST];
-    let read =
-        rustix::fs::openat(dir, name, flags, Mode::empty()).and_then(|f| rustix::io::read(f, &mut bytes));
+    let read = sys::fs::openat(dir, name, flags, Mode::empty()).and_then(|f| rustix::io::read(f, &mut bytes));
     let Some(bytes) = read.ok().and_then(|length| bytes.get(..length)) else { return reason };
     match (interpreter_line(bytes), e) {
         (Some(line), _) if line.ends_with(b"\r") => {
@@ -38,7 +37,7 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         }
         (Some(line), _) => {
             let file = line.split(|b| b" \t".contains(b)).next().unwrap_or_default();
-            match rustix::fs::accessat(CWD, file, Access::EXEC_OK, AtFlags::empty()) {
+            match sys::fs::accessat(CWD, file, Access::EXEC_OK, AtFlags::empty()) {
                 Err(Errno::NOENT) => format!("{reason}: its interpreter {} does not exist", show(file)),
                 Err(Errno::ACCESS) => format!("{reason}: its interpreter {} is not executable", show(file)),
                 _ => reason,

@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 /// # Errors
 /// As open(2) and read(2).
 pub fn read(file: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
-    let fd = rustix::fs::open(file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let fd = sys::fs::open(file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut content = Vec::new();
     let mut buf = [0; 16_384];
     while content.len() < most {
@@ -35,7 +35,7 @@ pub fn read(file: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
 /// Code 111.
 pub fn write(file: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
     std::fs::write(OsStr::from_bytes(file), content).or_unable_to("write", file)?;
-    rustix::fs::chmod(file, Mode::from_raw_mode(mode)).or_unable_to("write", file)
+    sys::fs::chmod(file, Mode::from_raw_mode(mode)).or_unable_to("write", file)
 }
 
 /// Makes a directory with this mode, whatever the umask.
@@ -43,8 +43,8 @@ pub fn write(file: &[u8], content: &[u8], mode: u32) -> Result<(), Fatal> {
 /// # Errors
 /// Code 111.
 pub fn make_dir(dir: &[u8], mode: u32) -> Result<(), Fatal> {
-    rustix::fs::mkdir(dir, Mode::RWXU).or_unable_to("mkdir", dir)?;
-    rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable_to("mkdir", dir)
+    sys::fs::mkdir(dir, Mode::RWXU).or_unable_to("mkdir", dir)?;
+    sys::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable_to("mkdir", dir)
 }
 
 /// Replaces the file at once; its mode is `mode` without the umask.

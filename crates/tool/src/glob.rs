@@ -4,8 +4,9 @@
 //! that shall stand for itself (not in brackets).  A bracket that isn't closed is an ordinary character.
 
 use crate::regex::{Set, shell_bracket};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, open, stat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use sys::fs::{open, stat, statat};
 
 /// How a shell pattern matches.
 #[derive(Debug, Clone, Copy, Default)]

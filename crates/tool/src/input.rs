@@ -58,7 +58,7 @@ impl Input {
             return Ok(Self::lines());
         }
         let name = diag::show(path);
-        let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        let fd = sys::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| format!("open {name}"))?;
         Ok(Self { file: Some(fd), name, ..Self::lines() })
     }

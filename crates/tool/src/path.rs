@@ -51,9 +51,9 @@ pub fn temporary_name(name: &[u8], purpose: &str) -> Vec<u8> {
 /// # Errors
 /// The name exists, or the system refuses.
 pub fn rename_new(at: impl AsFd, from: &[u8], to: &[u8]) -> Result<(), Errno> {
-    match rustix::fs::renameat_with(at.as_fd(), from, at.as_fd(), to, RenameFlags::NOREPLACE) {
+    match sys::fs::renameat_with(at.as_fd(), from, at.as_fd(), to, RenameFlags::NOREPLACE) {
         // A file system without this flag: a directory only ever replaces an empty directory.
-        Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(at.as_fd(), from, at.as_fd(), to),
+        Err(Errno::INVAL | Errno::NOSYS) => sys::fs::renameat(at.as_fd(), from, at.as_fd(), to),
         done => done,
     }
 }
@@ -65,14 +65,14 @@ pub fn rename_new(at: impl AsFd, from: &[u8], to: &[u8]) -> Result<(), Errno> {
 /// `dir` exists, the system failed: code 111; or as `fill`.
 pub fn make_whole(dir: &[u8], mode: u32, fill: impl FnOnce(&[u8]) -> Result<(), Fatal>) -> Result<(), Fatal> {
     let unable = || format!("mkdir {}", diag::show(dir));
-    if rustix::fs::lstat(dir).is_ok() {
+    if sys::fs::lstat(dir).is_ok() {
         return Err(Fatal::unable(&unable(), Errno::EXIST));
     }
     let (parent, name) = split(dir);
     let temporary = join(parent, &[b".", temporary_name(name, "new").as_slice()].concat());
-    rustix::fs::mkdir(&temporary, Mode::RWXU).or_unable(unable)?;
+    sys::fs::mkdir(&temporary, Mode::RWXU).or_unable(unable)?;
     let done = fill(&temporary).and_then(|()| {
-        rustix::fs::chmod(&temporary, Mode::from_raw_mode(mode)).or_unable(unable)?;
+        sys::fs::chmod(&temporary, Mode::from_raw_mode(mode)).or_unable(unable)?;
         rename_new(CWD, &temporary, dir).or_unable(unable)
     });
     if done.is_err() {
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(failed.unwrap_err().message(), "no");
         assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
         make_whole(&dir, 0o750, file).unwrap();
-        assert_eq!(rustix::fs::stat(&dir).unwrap().st_mode & 0o7777, 0o750);
+        assert_eq!(sys::fs::stat(&dir).unwrap().st_mode & 0o7777, 0o750);
         assert_eq!(make_whole(&dir, 0o750, file).unwrap_err().code(), 111);
         assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
         std::fs::remove_dir_all(&place).unwrap();

@@ -1,8 +1,9 @@
 //! The processes that /proc shows.
 
-use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::fs::{CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::path::Path;
+use sys::fs::openat;
 use wire::proc_stat::Stat;
 
 /// All processes; those that vanish meanwhile are left out.

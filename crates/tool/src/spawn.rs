@@ -5,10 +5,11 @@
 
 use crate::chain::{self, Target};
 use crate::{Call, Env, Fatal, Program, diag};
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use sys::fs::accessat;
 use sys::process::Fork;
 use sys::signal::Set;
 use sys::spawn::{Spawn, Strings, spawn_with_mask};

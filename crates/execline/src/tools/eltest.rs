@@ -1,8 +1,9 @@
 //! `eltest`: tells by its exit code whether an expression is true.
 
 use crate::test_expression::{BadWord, Expression, parse};
-use rustix::fs::{Access, FileType, Stat, access, lstat, stat};
+use rustix::fs::{Access, FileType, Stat};
 use std::os::fd::BorrowedFd;
+use sys::fs::{access, lstat, stat};
 use tool::regex::Regex;
 use tool::{Call, Env, Fatal, Next, Outcome, Role, Tool, diag};
 

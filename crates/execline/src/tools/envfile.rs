@@ -2,9 +2,10 @@
 
 use crate::assignments::{BadLine, parse};
 use crate::input;
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
+use sys::fs::open;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

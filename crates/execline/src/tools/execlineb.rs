@@ -4,8 +4,9 @@ use super::elgetpositionals::{bind_all, too_few};
 use crate::binding::Bindings;
 use crate::blocks::strictness;
 use crate::{frame, input, parse, positional};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags};
 use std::os::fd::AsFd;
+use sys::fs::open;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

@@ -1,8 +1,9 @@
 //! `fdreserve`: finds free descriptors.
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, getrlimit};
 use std::os::fd::AsRawFd;
+use sys::fs::open;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

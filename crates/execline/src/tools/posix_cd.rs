@@ -1,7 +1,8 @@
 //! `posix-cd`: changes the working directory, as POSIX describes the cd utility.
 
 use super::cd::change;
-use rustix::fs::{FileType, stat};
+use rustix::fs::FileType;
+use sys::fs::stat;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

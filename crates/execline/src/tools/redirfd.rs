@@ -1,9 +1,10 @@
 //! `redirfd`: redirects a descriptor to a file.
 
 use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, go_on};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use sys::fs::open;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
     let root = options.get('r').unwrap_or(b"/");
     let write = options.has('w');
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = rustix::fs::openat(CWD, root, flags, Mode::empty()).or_unable_to("open", root)?;
+    let folder = sys::fs::openat(CWD, root, flags, Mode::empty()).or_unable_to("open", root)?;
     let names = Names::all().map_err(|why| Fatal::new(111, why))?;
     let ours: BTreeSet<&[u8]> = names
         .commands()

@@ -46,7 +46,7 @@ impl Root {
     /// It isn't a directory, or another installation is under way.
     pub fn open(path: &[u8]) -> Result<Self, Fatal> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = sysfs::openat(CWD, path, flags, Mode::empty()).or_unable_to("open", path)?;
+        let dir = sys::fs::openat(CWD, path, flags, Mode::empty()).or_unable_to("open", path)?;
         if sysfs::flock(&dir, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             let path = diag::show(path);
             return Err(Fatal::new(111, format!("another installation into {path} is under way")));
@@ -81,14 +81,14 @@ impl Root {
             Walk::Missing => return Ok(Found::Nothing),
             Walk::Blocked(at) => return Ok(Found::Blocked(at)),
         };
-        let stat = match sysfs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let stat = match sys::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(Found::Nothing),
             stat => stat.or_unable(unable)?,
         };
         Ok(match (FileType::from_raw_mode(stat.st_mode), wanted) {
             (FileType::Directory, _) => Found::Directory,
             (FileType::Symlink, Wanted::Link(target)) => {
-                let there = sysfs::readlinkat(&dir, name, Vec::new()).or_unable(unable)?;
+                let there = sys::fs::readlinkat(&dir, name, Vec::new()).or_unable(unable)?;
                 Found::Link { same: there.as_bytes() == link_target(path, target, straight).as_bytes() }
             }
             (FileType::Symlink, _) => Found::Link { same: false },
@@ -109,7 +109,7 @@ impl Root {
         let unable = || format!("look at {}", self.shown(path));
         let (parent, name) = split(path);
         let Walk::Directory(dir, _) = self.walk(parent, None).or_unable(unable)? else { return Ok(None) };
-        match sysfs::readlinkat(&dir, name, Vec::new()) {
+        match sys::fs::readlinkat(&dir, name, Vec::new()) {
             Err(Errno::NOENT | Errno::INVAL) => Ok(None),
             target => Ok(Some(diag::show(target.or_unable(unable)?.as_bytes()))),
         }
@@ -147,7 +147,7 @@ impl Root {
             let (parent, name) = split(path);
             if let Ok(Walk::Directory(dir, _)) = self.walk(parent, None) {
                 let flags = if *is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-                let _ = sysfs::unlinkat(&dir, name, flags);
+                let _ = sys::fs::unlinkat(&dir, name, flags);
             }
         }
     }
@@ -155,7 +155,7 @@ impl Root {
     /// A link that appears at once, also in the place of something else.
     fn place_link(&self, dir: BorrowedFd<'_>, name: &str, target: &[u8]) -> Result<(), Errno> {
         remove_unfinished(dir);
-        sysfs::symlinkat(target, dir, UNFINISHED)?;
+        sys::fs::symlinkat(target, dir, UNFINISHED)?;
         self.give_to_root(dir, UNFINISHED)
             .and_then(|()| finish(dir, name))
             .inspect_err(|_| remove_unfinished(dir))
@@ -165,7 +165,7 @@ impl Root {
     fn place_file(&self, dir: BorrowedFd<'_>, name: &str, content: &[u8], mode: u32) -> Result<(), Errno> {
         remove_unfinished(dir);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = sysfs::openat(dir, UNFINISHED, flags, Mode::from(0o600))?;
+        let file = sys::fs::openat(dir, UNFINISHED, flags, Mode::from(0o600))?;
         let write = || {
             let mut rest = content;
             while !rest.is_empty() {
@@ -194,7 +194,7 @@ impl Root {
         if !self.privileged {
             return Ok(());
         }
-        sysfs::chownat(dir, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)
+        sys::fs::chownat(dir, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// Walks to a directory; with `undo` what is missing is made.
@@ -219,14 +219,14 @@ impl Root {
                     if walked.is_empty() { diag::show(&name) } else { walked + "/" + &diag::show(&name) };
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let next = match sysfs::openat(here, name.as_slice(), flags, Mode::empty()) {
+            let next = match sys::fs::openat(here, name.as_slice(), flags, Mode::empty()) {
                 Err(Errno::NOENT) => {
                     let Some(undo) = undo.as_deref_mut() else { return Ok(Walk::Missing) };
                     self.make_directory(here, &name)?;
                     if links == 0 {
                         undo.0.push((walked.clone(), true));
                     }
-                    sysfs::openat(here, name.as_slice(), flags, Mode::empty())?
+                    sys::fs::openat(here, name.as_slice(), flags, Mode::empty())?
                 }
                 next => next?,
             };
@@ -237,7 +237,7 @@ impl Root {
                     if links > LINKS {
                         return Err(Errno::LOOP);
                     }
-                    let target = sysfs::readlinkat(&next, "", Vec::new())?.into_bytes();
+                    let target = sys::fs::readlinkat(&next, "", Vec::new())?.into_bytes();
                     if target.starts_with(b"/") {
                         above.clear();
                     }
@@ -254,11 +254,11 @@ impl Root {
     }
 
     fn make_directory(&self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-        sysfs::mkdirat(dir, name, Mode::from(0o755))?;
+        sys::fs::mkdirat(dir, name, Mode::from(0o755))?;
         if self.privileged {
             // The directory above may hand down its group, and a bit that hands it down further.
-            sysfs::chownat(dir, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)?;
-            sysfs::chmodat(dir, name, Mode::from(0o755), AtFlags::empty())?;
+            sys::fs::chownat(dir, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)?;
+            sys::fs::chmodat(dir, name, Mode::from(0o755), AtFlags::empty())?;
         }
         Ok(())
     }
@@ -291,7 +291,7 @@ fn holds(dir: BorrowedFd<'_>, name: &str, stat: &Stat, content: &[u8]) -> Result
         return Ok(false);
     }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = sysfs::openat(dir, name, flags, Mode::empty())?;
+    let file = sys::fs::openat(dir, name, flags, Mode::empty())?;
     let (mut rest, mut buffer) = (content, [0; 16 * 1024]);
     loop {
         let n = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut buffer))?;
@@ -306,12 +306,12 @@ fn holds(dir: BorrowedFd<'_>, name: &str, stat: &Stat, content: &[u8]) -> Result
 
 /// Gives what is finished its name.
 fn finish(dir: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    sysfs::renameat(dir, UNFINISHED, dir, name)
+    sys::fs::renameat(dir, UNFINISHED, dir, name)
 }
 
 /// Removes what an installation that was killed left.
 fn remove_unfinished(dir: BorrowedFd<'_>) {
-    let _ = sysfs::unlinkat(dir, UNFINISHED, AtFlags::empty());
+    let _ = sys::fs::unlinkat(dir, UNFINISHED, AtFlags::empty());
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Folder<'_> {
 
 fn open_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(at, name, flags, Mode::empty())
+    sys::fs::openat(at, name, flags, Mode::empty())
 }
 
 /// The names in a directory, sorted.
@@ -71,7 +71,7 @@ fn names(fd: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
 /// At most so many bytes of a regular file.
 fn read(at: BorrowedFd<'_>, name: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(at, name, flags, Mode::empty())?;
+    let fd = sys::fs::openat(at, name, flags, Mode::empty())?;
     let mut content = vec![0; most];
     let mut length = 0usize;
     loop {
@@ -120,7 +120,7 @@ impl Survey<'_> {
         }
         let at = folder.as_ref().map_or(root, AsFd::as_fd);
         let folder = Folder { fd: at, path: &parts.join(&b"/"[..]) };
-        match rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match sys::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if kind(&stat) == FileType::RegularFile => {
                 let path = folder.join(name);
                 let own = Some(place(&path)).filter(|place| *place != Place::Elsewhere);
@@ -141,7 +141,7 @@ impl Survey<'_> {
             if folder.path.is_empty() && NOT_THE_IMAGES.contains(&name.as_slice()) {
                 continue;
             }
-            let stat = match rustix::fs::statat(folder.fd, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
+            let stat = match sys::fs::statat(folder.fd, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
                 Err(Errno::NOENT) => continue,
                 Err(e) => {
@@ -348,7 +348,7 @@ fn survey_bundle(fd: BorrowedFd<'_>) -> Result<Former, Errno> {
 
 /// Opens a directory, after making it if it isn't there.
 fn make_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
-    match rustix::fs::mkdirat(at, name, Mode::from(0o755)) {
+    match sys::fs::mkdirat(at, name, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => open_folder(at, name),
         Err(e) => Err(e),
     }
@@ -357,7 +357,7 @@ fn make_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
 /// Makes a file unless it is there.
 fn make_file(at: BorrowedFd<'_>, name: &[u8], content: &[u8]) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::openat(at, name, flags, Mode::from(0o644)) {
+    match sys::fs::openat(at, name, flags, Mode::from(0o644)) {
         Ok(fd) => write_all(fd.as_fd(), content),
         Err(Errno::EXIST) => Ok(()),
         Err(e) => Err(e),
@@ -379,9 +379,9 @@ fn move_bundle(
             Step::Prepare => make_file(place.as_fd(), b"type", b"bundle\n")?,
             Step::Add(service) => make_file(contents.as_fd(), service, b"")?,
             Step::Move(file) => {
-                match rustix::fs::statat(&place, file.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
+                match sys::fs::statat(&place, file.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
                     Err(Errno::NOENT) => {
-                        rustix::fs::renameat(former, file.as_slice(), &place, file.as_slice())?;
+                        sys::fs::renameat(former, file.as_slice(), &place, file.as_slice())?;
                     }
                     // Not over what is there.
                     done => return done.and(Err(Errno::EXIST)),
@@ -390,10 +390,10 @@ fn move_bundle(
             Step::Remove => {
                 if let Ok(old) = open_folder(former, b"contents.d") {
                     empty(old.as_fd())?;
-                    rustix::fs::unlinkat(former, "contents.d", AtFlags::REMOVEDIR)?;
+                    sys::fs::unlinkat(former, "contents.d", AtFlags::REMOVEDIR)?;
                 }
                 empty(former)?;
-                rustix::fs::unlinkat(services, name, AtFlags::REMOVEDIR)?;
+                sys::fs::unlinkat(services, name, AtFlags::REMOVEDIR)?;
             }
         }
     }
@@ -402,7 +402,7 @@ fn move_bundle(
 
 /// Removes what is in a directory, but no directories.
 fn empty(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    names(fd)?.iter().try_for_each(|name| rustix::fs::unlinkat(fd, name.as_slice(), AtFlags::empty()))
+    names(fd)?.iter().try_for_each(|name| sys::fs::unlinkat(fd, name.as_slice(), AtFlags::empty()))
 }
 
 fn write_all(fd: BorrowedFd<'_>, mut content: &[u8]) -> Result<(), Errno> {
@@ -420,9 +420,9 @@ fn write_all(fd: BorrowedFd<'_>, mut content: &[u8]) -> Result<(), Errno> {
 fn replace(at: BorrowedFd<'_>, name: &[u8], content: &[u8], mode: u32, old: &Stat) -> Result<(), Errno> {
     let fresh = [b".s6-overlay-migrate.", name].concat();
     // What an interrupted run left behind.
-    let _ = rustix::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
+    let _ = sys::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(at, fresh.as_slice(), flags, Mode::from(0o600))?;
+    let fd = sys::fs::openat(at, fresh.as_slice(), flags, Mode::from(0o600))?;
     let done = (|| {
         write_all(fd.as_fd(), content)?;
         let made = rustix::fs::fstat(&fd)?;
@@ -431,10 +431,10 @@ fn replace(at: BorrowedFd<'_>, name: &[u8], content: &[u8], mode: u32, old: &Sta
         }
         // After the owner, whose change takes setuid bits away.
         rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
-        rustix::fs::renameat(at, fresh.as_slice(), at, name)
+        sys::fs::renameat(at, fresh.as_slice(), at, name)
     })();
     if done.is_err() {
-        let _ = rustix::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
+        let _ = sys::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
     }
     done
 }
@@ -470,7 +470,7 @@ mod tests {
             failed: false,
             seen: Vec::new(),
         };
-        let fd = rustix::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let fd = sys::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
         for file in named {
             survey.named(fd.as_fd(), file.as_bytes()).unwrap();
         }

@@ -106,7 +106,7 @@ fn apply_file(call: &Call, file: &[u8], text: &[u8], accounts: &Files, hidden: b
         for path in expand(&rule.path) {
             let flags = OFlags::PATH | OFlags::CLOEXEC;
             let done =
-                rustix::fs::openat(CWD, path.as_slice(), flags, Mode::empty()).and_then(|fd| apply.to(&fd));
+                sys::fs::openat(CWD, path.as_slice(), flags, Mode::empty()).and_then(|fd| apply.to(&fd));
             if let Err(e) = done {
                 complain(&format!("unable to change {}: {}", diag::show(&path), sys::strerror(e)));
             }
@@ -133,10 +133,10 @@ impl Apply<'_> {
     /// Changes what the descriptor, opened with `PATH`, refers to.
     fn to(&self, fd: &OwnedFd) -> Result<(), Errno> {
         let stat = rustix::fs::fstat(fd)?;
-        rustix::fs::chownat(fd, "", Some(self.uid), Some(self.gid), AtFlags::EMPTY_PATH)?;
+        sys::fs::chownat(fd, "", Some(self.uid), Some(self.gid), AtFlags::EMPTY_PATH)?;
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         let mode = if is_folder { self.rule.folder_mode } else { self.rule.file_mode };
-        rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()), Mode::from(mode))?;
+        sys::fs::chmod(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()), Mode::from(mode))?;
         if is_folder && self.rule.recurse { self.to_contents(fd) } else { Ok(()) }
     }
 
@@ -144,14 +144,14 @@ impl Apply<'_> {
     fn to_contents(&self, folder: &OwnedFd) -> Result<(), Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut failure = None;
-        for entry in Dir::new(rustix::fs::openat(folder, ".", flags, Mode::empty())?)? {
+        for entry in Dir::new(sys::fs::openat(folder, ".", flags, Mode::empty())?)? {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if name == b"." || name == b".." || (name.starts_with(b".") && !self.hidden) {
                 continue;
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let fd = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+            let fd = sys::fs::openat(folder, name, flags, Mode::empty())?;
             let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
             if kind != FileType::Symlink
                 && let Err(e) = self.to(&fd)

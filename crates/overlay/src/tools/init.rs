@@ -229,11 +229,11 @@ fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
     results::reset().or_unable(|| "make the file for the exit code")?;
     let text = [workdir, b"\n"].concat();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, WORKDIR, flags, Mode::from(0o644))
+    sys::fs::openat(CWD, WORKDIR, flags, Mode::from(0o644))
         .and_then(|file| rustix::io::write(file, &text))
         .or_unable(|| format!("write {WORKDIR}"))?;
     make_basedir()?;
-    rustix::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;
+    sys::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;
     Ok(env)
 }
 
@@ -241,22 +241,21 @@ fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
 fn make_basedir() -> Result<(), Fatal> {
     let bin = format!("{BASEDIR}/bin");
     for folder in [BASEDIR, &bin] {
-        rustix::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
+        sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
     }
     let own =
-        rustix::fs::readlink("/proc/self/exe", Vec::new()).map_or_else(|_| BINARY.into(), |p| p.into_bytes());
+        sys::fs::readlink("/proc/self/exe", Vec::new()).map_or_else(|_| BINARY.into(), |p| p.into_bytes());
     for name in ["halt", "poweroff", "reboot", "shutdown", "telinit"] {
-        rustix::fs::symlink(own.as_slice(), format!("{bin}/{name}"))
+        sys::fs::symlink(own.as_slice(), format!("{bin}/{name}"))
             .or_unable(|| format!("make {bin}/{name}"))?;
     }
     Ok(())
 }
 
 fn make_fifo() -> Result<OwnedFd, Fatal> {
-    rustix::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0)
-        .or_unable(|| format!("make {FIFO}"))?;
+    sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0).or_unable(|| format!("make {FIFO}"))?;
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, FIFO, flags, Mode::empty()).or_unable(|| format!("open {FIFO}"))
+    sys::fs::openat(CWD, FIFO, flags, Mode::empty()).or_unable(|| format!("open {FIFO}"))
 }
 
 fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
@@ -275,7 +274,7 @@ fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
 fn take_terminal(call: &mut Call, relayed: bool) -> Result<Boot, Fatal> {
     let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
     let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));
-    let null = rustix::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
+    let null = sys::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
     sys::fd::place(null, 0).or_unable(|| "replace standard input")?;
     let terminal = terminal.map(|n| if n == 0 { stdin_number(&stdin) } else { n });
     Ok(Boot { stdin, command: call.take_args(), terminal, relayed })

@@ -36,14 +36,14 @@ fn main(call: &mut Call) -> Outcome {
         }
     };
     remove(&path).or_unable_to("remove", &path)?;
-    rustix::fs::mknodat(CWD, path.as_slice(), FileType::Fifo, Mode::from(mode), 0)
-        .and_then(|()| rustix::fs::chmod(path.as_slice(), Mode::from(mode)))
+    sys::fs::mknodat(CWD, path.as_slice(), FileType::Fifo, Mode::from(mode), 0)
+        .and_then(|()| sys::fs::chmod(path.as_slice(), Mode::from(mode)))
         .or_unable_to("make the FIFO", &path)?;
     if let Some(user) = user {
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-        rustix::fs::chownat(CWD, path.as_slice(), Some(uid), Some(gid), AtFlags::empty()).or_unable(
-            || format!("change the owner of {} to {}", diag::show(&path), diag::show(&user.name)),
-        )?;
+        sys::fs::chownat(CWD, path.as_slice(), Some(uid), Some(gid), AtFlags::empty()).or_unable(|| {
+            format!("change the owner of {} to {}", diag::show(&path), diag::show(&user.name))
+        })?;
     }
     Ok(Next::SUCCESS)
 }

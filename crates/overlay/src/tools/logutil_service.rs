@@ -51,7 +51,7 @@ fn main(call: &mut Call) -> Outcome {
 
 /// Opens without waiting for a writer; reading waits as usual.
 fn open_fifo(fifo: &[u8]) -> Result<OwnedFd, Errno> {
-    let fd = rustix::fs::open(fifo, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    let fd = sys::fs::open(fifo, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
     rustix::fs::fcntl_setfl(&fd, OFlags::empty())?;
     Ok(fd)
 }

@@ -22,7 +22,7 @@ fn permissions(mode: u32) -> String {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let path = call.shift()?;
-    let stat = rustix::fs::statat(CWD, path.as_slice(), AtFlags::empty()).or_unable_to("stat", &path)?;
+    let stat = sys::fs::statat(CWD, path.as_slice(), AtFlags::empty()).or_unable_to("stat", &path)?;
     let users = sys::account::users().or_unable(|| "read /etc/passwd")?;
     let groups = sys::account::groups().or_unable(|| "read /etc/group")?;
     let user = users.into_iter().find(|u| u.uid == stat.st_uid).map(|u| u.name).unwrap_or_default();

@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
                 waited.push(dir);
             }
         }
-        let _ = rustix::fs::unlink(join(SCANDIR.as_bytes(), &name));
+        let _ = sys::fs::unlink(join(SCANDIR.as_bytes(), &name));
     }
     if waited.is_empty() || control::send(SCANDIR.as_bytes(), SVSCAN, b"an").is_err() {
         return Ok(Next::SUCCESS);

@@ -87,17 +87,17 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> 
     let source = join(&settings.etc(), b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
     tree::remove(target)
-        .and_then(|()| rustix::fs::mkdir(target, Mode::from(0o755)))
+        .and_then(|()| sys::fs::mkdir(target, Mode::from(0o755)))
         .or_unable(|| format!("make {LEGACY_SERVICES}"))?;
     let mut copied = Vec::new();
     for name in scripts::list(&source).or_unable_to("read", &source)? {
         let (from, dir) = (join(&source, &name), join(target, &name));
-        let stat = rustix::fs::statat(CWD, from.as_slice(), AtFlags::empty());
+        let stat = sys::fs::statat(CWD, from.as_slice(), AtFlags::empty());
         if !stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory) {
             continue;
         }
         tree::copy(&from, &dir).or_unable_to("copy", &from)?;
-        let notifies = rustix::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
+        let notifies = sys::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
         if chatty {
             let note = if notifies { "" } else { " (no readiness notification)" };
             call.info(&format!("copying legacy longrun {}{note}", diag::show(&name)));
@@ -110,9 +110,9 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> 
 /// Puts the service into the scandir, in place of a link that is there.
 fn link(service: &Copied) -> Result<(), Fatal> {
     let path = join(SCANDIR.as_bytes(), &service.name);
-    let made = match rustix::fs::symlink(service.dir.as_slice(), path.as_slice()) {
-        Err(Errno::EXIST) => rustix::fs::unlink(path.as_slice())
-            .and_then(|()| rustix::fs::symlink(service.dir.as_slice(), path.as_slice())),
+    let made = match sys::fs::symlink(service.dir.as_slice(), path.as_slice()) {
+        Err(Errno::EXIST) => sys::fs::unlink(path.as_slice())
+            .and_then(|()| sys::fs::symlink(service.dir.as_slice(), path.as_slice())),
         done => done,
     };
     made.or_unable_to("link", &path)

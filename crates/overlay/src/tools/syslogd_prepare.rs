@@ -47,19 +47,13 @@ fn main(_: &mut Call) -> Outcome {
         make(&folder)?;
         if !privileged {
             // Where the folder is another's, what it allows is what counts.
-            let _ = rustix::fs::chmod(&folder, Mode::from(mode));
+            let _ = sys::fs::chmod(&folder, Mode::from(mode));
             logdir::check(folder.as_bytes())?;
             continue;
         }
-        rustix::fs::chownat(
-            CWD,
-            &folder,
-            Some(Uid::from_raw(uid)),
-            Some(Gid::from_raw(gid)),
-            AtFlags::empty(),
-        )
-        .and_then(|()| rustix::fs::chmod(&folder, Mode::from(mode)))
-        .or_unable(|| format!("give {folder} to the logger"))?;
+        sys::fs::chownat(CWD, &folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)), AtFlags::empty())
+            .and_then(|()| sys::fs::chmod(&folder, Mode::from(mode)))
+            .or_unable(|| format!("give {folder} to the logger"))?;
     }
     Ok(Next::SUCCESS)
 }
@@ -67,8 +61,8 @@ fn main(_: &mut Call) -> Outcome {
 /// Programs that log find the daemon at /dev/log, nowhere else.
 fn check_socket() -> Result<(), Fatal> {
     const PLACE: &str = "/dev";
-    let Err(e) = rustix::fs::access(PLACE, Access::WRITE_OK | Access::EXEC_OK) else { return Ok(()) };
-    let st = rustix::fs::stat(PLACE).or_unable(|| "make /dev/log: stat /dev")?;
+    let Err(e) = sys::fs::access(PLACE, Access::WRITE_OK | Access::EXEC_OK) else { return Ok(()) };
+    let st = sys::fs::stat(PLACE).or_unable(|| "make /dev/log: stat /dev")?;
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     Err(Fatal::new(
         111,
@@ -84,7 +78,7 @@ fn check_socket() -> Result<(), Fatal> {
 }
 
 fn make(folder: &str) -> Result<(), Fatal> {
-    match rustix::fs::mkdir(folder, Mode::from(0o755)) {
+    match sys::fs::mkdir(folder, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         failed => {
             logdir::check(folder.as_bytes())?;

@@ -1,10 +1,11 @@
 //! `s6-linux-init`: boots a system from a directory that s6-linux-init-maker made, as process 1.
 
 use crate::image::{LOGGER, SCANDIR, SHUTDOWND};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use sys::fs::openat;
 use sys::process::Fork;
 use tool::path::join;
 use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag, number};

@@ -169,10 +169,10 @@ fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), F
         Kind::Dir { mode, for_logs } => {
             make_dir(path, *mode)?;
             if let (true, Some((uid, gid))) = (for_logs, log_owner) {
-                rustix::fs::chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+                sys::fs::chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
                     .or_unable_to("make", path)?;
                 // A change of owner may take bits of the mode away.
-                rustix::fs::chmod(path, Mode::from_raw_mode(*mode)).or_unable_to("make", path)?;
+                sys::fs::chmod(path, Mode::from_raw_mode(*mode)).or_unable_to("make", path)?;
             }
             Ok(())
         }
@@ -180,8 +180,8 @@ fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), F
         Kind::Script(content) => write(path, content, 0o755),
         Kind::Fifo => {
             let mode = Mode::RUSR | Mode::WUSR;
-            rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0).or_unable_to("make", path)?;
-            rustix::fs::chmod(path, mode).or_unable_to("make", path)
+            sys::fs::mknodat(CWD, path, FileType::Fifo, mode, 0).or_unable_to("make", path)?;
+            sys::fs::chmod(path, mode).or_unable_to("make", path)
         }
     }
 }

@@ -5,12 +5,13 @@
 use crate::image::{End, Ending, SCANDIR, execline_script};
 use crate::request::{How, LENGTH, Request};
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use s6::clock::{self, Moment};
 use s6::control::{self, SVSCAN};
 use std::os::fd::{OwnedFd, RawFd};
+use sys::fs::openat;
 use sys::signal::{CONT, HUP, TERM};
 use tool::path::join;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};

@@ -28,7 +28,7 @@ pub(super) fn main(call: &mut Call) -> Outcome {
     let how = match call.shift()?.as_slice() {
         b"0" => How::PowerOff,
         b"6" => How::Reboot,
-        runlevel if rustix::fs::stat(RUNLEVELD).is_ok() => {
+        runlevel if sys::fs::stat(RUNLEVELD).is_ok() => {
             let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", RUNLEVELD.as_bytes(), runlevel];
             let argv = words.iter().map(|word| word.to_vec()).collect();
             return Ok(Next::Run(Program::new(tool::own_file("s6-sudo"), argv, call.take_env())));

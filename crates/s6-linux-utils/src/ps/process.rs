@@ -1,8 +1,9 @@
 //! What /proc tells of a process, read as far as the fields need it.
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
+use sys::fs::openat;
 use wire::proc_stat::Stat;
 
 /// One process.

@@ -25,7 +25,7 @@ fn by_event(high: u32, low: u32) -> Option<String> {
 }
 
 fn is_device(name: &str, id: u64) -> bool {
-    rustix::fs::stat(format!("/dev/{name}")).is_ok_and(|found| {
+    sys::fs::stat(format!("/dev/{name}")).is_ok_and(|found| {
         FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == id
     })
 }

@@ -2,10 +2,11 @@
 //!
 //! A seed file of mode 0400 comes from a ready generator and counts as entropy; one of mode 0600 does not.
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync, openat};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync};
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::os::fd::OwnedFd;
+use sys::fs::openat;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -78,7 +79,7 @@ fn main(call: &mut Call) -> Outcome {
 
 /// Opens and locks the directory, so that no seed is used twice; only its owner may look into it.
 fn open_dir(path: &[u8]) -> Result<OwnedFd, Errno> {
-    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
+    match sys::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
@@ -104,7 +105,7 @@ fn take_seed(dir: &OwnedFd) -> Result<(Vec<u8>, u32), Errno> {
         }
     }
     seed.truncate(length);
-    rustix::fs::unlinkat(dir, "seed", AtFlags::empty())?;
+    sys::fs::unlinkat(dir, "seed", AtFlags::empty())?;
     fsync(dir)?;
     Ok((seed, mode))
 }
@@ -130,7 +131,7 @@ fn fill(bytes: &mut [u8], flags: GetRandomFlags) -> Result<(), Errno> {
 
 /// A new seed file takes the old one's place at once.
 fn save(dir: &OwnedFd, seed: &[u8], mode: u32) -> Result<(), Errno> {
-    match rustix::fs::unlinkat(dir, "seed.new", AtFlags::empty()) {
+    match sys::fs::unlinkat(dir, "seed.new", AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(e) => return Err(e),
     }
@@ -145,7 +146,7 @@ fn save(dir: &OwnedFd, seed: &[u8], mode: u32) -> Result<(), Errno> {
     }
     rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
     fsync(&file)?;
-    rustix::fs::renameat(dir, "seed.new", dir, "seed")?;
+    sys::fs::renameat(dir, "seed.new", dir, "seed")?;
     fsync(dir)
 }
 

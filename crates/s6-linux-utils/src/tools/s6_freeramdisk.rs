@@ -1,6 +1,7 @@
 //! `s6-freeramdisk`: frees the memory of a RAM disk.
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags};
+use sys::fs::open;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -16,7 +16,7 @@ fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let mode = number::octal(&call.shift()?).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?;
     let file = call.shift()?;
-    rustix::fs::chmodat(CWD, file.as_slice(), Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
+    sys::fs::chmodat(CWD, file.as_slice(), Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
         .or_unable_to("change mode of", &file)?;
     Ok(Next::SUCCESS)
 }

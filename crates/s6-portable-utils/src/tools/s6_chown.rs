@@ -27,14 +27,8 @@ fn main(call: &mut Call) -> Outcome {
         }
     }
     let file = call.shift()?;
-    rustix::fs::chownat(
-        CWD,
-        file.as_slice(),
-        uid.map(Uid::from_raw),
-        gid.map(Gid::from_raw),
-        AtFlags::empty(),
-    )
-    .or_unable_to("change owner of", &file)?;
+    sys::fs::chownat(CWD, file.as_slice(), uid.map(Uid::from_raw), gid.map(Gid::from_raw), AtFlags::empty())
+        .or_unable_to("change owner of", &file)?;
     Ok(Next::SUCCESS)
 }
 

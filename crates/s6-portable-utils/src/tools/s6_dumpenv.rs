@@ -1,8 +1,9 @@
 //! `s6-dumpenv`: stores the environment in a directory, one file a variable.
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use sys::fs::openat;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
 
 pub static TOOL: Tool = Tool {
@@ -41,7 +42,7 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn open(path: &[u8], mode: u32) -> Result<OwnedFd, Errno> {
-    match rustix::fs::mkdir(path, Mode::from_raw_mode(mode)) {
+    match sys::fs::mkdir(path, Mode::from_raw_mode(mode)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
@@ -58,9 +59,9 @@ fn write(dir: &OwnedFd, name: &[u8], content: &[u8]) -> Result<(), Errno> {
     let new = [name, b"=new"].concat();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = openat(dir, &new, flags, Mode::from_raw_mode(0o666))?;
-    let written = fill(&fd, content).and_then(|()| rustix::fs::renameat(dir, &new, dir, name));
+    let written = fill(&fd, content).and_then(|()| sys::fs::renameat(dir, &new, dir, name));
     if written.is_err() {
-        let _ = rustix::fs::unlinkat(dir, &new, rustix::fs::AtFlags::empty());
+        let _ = sys::fs::unlinkat(dir, &new, rustix::fs::AtFlags::empty());
     }
     written
 }

@@ -2,8 +2,9 @@
 //!
 //! Permissions are kept, for the superuser owners too.  What exists at the destination is merged with, file by file.
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, lstat, mknodat, open};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
+use sys::fs::{chownat, lstat, mknodat, open};
 use tool::path::join;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
 
@@ -58,7 +59,7 @@ impl Copy {
             return Err((from.to_vec(), Errno::INVAL));
         }
         let names = names(from).map_err(|e| (from.to_vec(), e))?;
-        match rustix::fs::mkdir(to, Mode::from_raw_mode(0o700)) {
+        match sys::fs::mkdir(to, Mode::from_raw_mode(0o700)) {
             Err(Errno::EXIST) if is_directory(to) => {}
             made => made.map_err(|e| (to.to_vec(), e))?,
         }
@@ -72,7 +73,7 @@ impl Copy {
     }
 
     fn file(&self, from: &[u8], to: &[u8], st: &Stat, kind: FileType) -> Result<(), Errno> {
-        match rustix::fs::unlink(to) {
+        match sys::fs::unlink(to) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(e) => return Err(e),
         }
@@ -80,8 +81,8 @@ impl Copy {
         match kind {
             FileType::RegularFile => copy_content(from, to),
             FileType::Symlink => {
-                let content = rustix::fs::readlink(from, Vec::new())?;
-                rustix::fs::symlink(content, to)
+                let content = sys::fs::readlink(from, Vec::new())?;
+                sys::fs::symlink(content, to)
             }
             _ => mknodat(CWD, to, kind, mode, st.st_rdev),
         }
@@ -96,12 +97,12 @@ impl Copy {
         if FileType::from_raw_mode(st.st_mode) == FileType::Symlink {
             return Ok(());
         }
-        rustix::fs::chmod(to, Mode::from_raw_mode(st.st_mode & 0o7777))
+        sys::fs::chmod(to, Mode::from_raw_mode(st.st_mode & 0o7777))
     }
 }
 
 fn is_directory(path: &[u8]) -> bool {
-    rustix::fs::stat(path).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_dir())
+    sys::fs::stat(path).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_dir())
 }
 
 fn names(dir: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {

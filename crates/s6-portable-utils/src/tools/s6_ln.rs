@@ -1,8 +1,9 @@
 //! `s6-ln`: makes hard or symbolic links; an existing target is replaced atomically if asked for.
 
 use crate::paths;
-use rustix::fs::{AtFlags, CWD, FileType, linkat, lstat, stat, symlink};
+use rustix::fs::{AtFlags, CWD, FileType};
 use rustix::io::Errno;
+use sys::fs::{linkat, lstat, stat, symlink};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -78,8 +79,8 @@ fn make(kind: Kind, source: &[u8], name: &[u8], replace: bool) -> Result<(), Err
             done => break done.map(|()| new)?,
         }
     };
-    let done = rustix::fs::rename(new.as_slice(), name);
+    let done = sys::fs::rename(new.as_slice(), name);
     // Two names of one file: rename(2) leaves both.
-    let _ = rustix::fs::unlink(new.as_slice());
+    let _ = sys::fs::unlink(new.as_slice());
     done
 }

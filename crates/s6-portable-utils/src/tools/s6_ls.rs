@@ -1,6 +1,7 @@
 //! `s6-ls`: lists the names in a directory, sorted.
 
-use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::fs::{CWD, Dir, Mode, OFlags};
+use sys::fs::openat;
 use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

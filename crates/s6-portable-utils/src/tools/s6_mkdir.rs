@@ -50,21 +50,21 @@ fn make(call: &Call, dir: &[u8], mode: Option<u32>, tell: bool, may_exist: bool)
 
 fn mkdir(dir: &[u8], mode: Option<u32>) -> Result<(), Errno> {
     let Some(mode) = mode else {
-        return rustix::fs::mkdir(dir, Mode::from_raw_mode(0o777));
+        return sys::fs::mkdir(dir, Mode::from_raw_mode(0o777));
     };
     let old = rustix::process::umask(Mode::empty());
-    let made = rustix::fs::mkdir(dir, Mode::from_raw_mode(mode));
+    let made = sys::fs::mkdir(dir, Mode::from_raw_mode(mode));
     rustix::process::umask(old);
     made?;
     // mkdir(2) ignores the set-id bits.
     if mode & 0o6000 == 0 {
         return Ok(());
     }
-    rustix::fs::chmodat(CWD, dir, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
+    sys::fs::chmodat(CWD, dir, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())
 }
 
 fn is_directory(path: &[u8]) -> bool {
-    rustix::fs::stat(path).is_ok_and(|st| rustix::fs::FileType::from_raw_mode(st.st_mode).is_dir())
+    sys::fs::stat(path).is_ok_and(|st| rustix::fs::FileType::from_raw_mode(st.st_mode).is_dir())
 }
 
 /// The parents of a path, the outermost first, without `/` itself.

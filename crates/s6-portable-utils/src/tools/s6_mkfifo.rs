@@ -26,7 +26,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     for fifo in &call.args {
-        rustix::fs::mknodat(CWD, fifo.as_slice(), FileType::Fifo, Mode::from_raw_mode(mode), 0)
+        sys::fs::mknodat(CWD, fifo.as_slice(), FileType::Fifo, Mode::from_raw_mode(mode), 0)
             .or_unable_to("make fifo", fifo)?;
     }
     Ok(Next::SUCCESS)

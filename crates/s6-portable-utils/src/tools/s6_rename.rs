@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.only_operands()?;
     let (old, new) = (call.shift()?, call.shift()?);
-    rustix::fs::rename(old.as_slice(), new.as_slice())
+    sys::fs::rename(old.as_slice(), new.as_slice())
         .or_unable(|| format!("rename {} to {}", diag::show(&old), diag::show(&new)))?;
     Ok(Next::SUCCESS)
 }

@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn remove(path: &[u8]) -> std::io::Result<()> {
-    match rustix::fs::unlink(path) {
+    match sys::fs::unlink(path) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         // unlink(2) of a directory is EISDIR on Linux, EPERM by POSIX.
         Err(Errno::ISDIR | Errno::PERM) => std::fs::remove_dir_all(std::ffi::OsStr::from_bytes(path)),

@@ -3,10 +3,11 @@
 //! Of a name that is in several sources, the last one counts; directories of the same name are merged, and what
 //! comes from one source only is one link.  The new tree takes the old one's place in one step.
 
-use rustix::fs::{CWD, FileType, Mode, RenameFlags, mkdir, renameat_with, symlink};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use sys::fs::{mkdir, renameat_with, symlink};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
@@ -63,7 +64,7 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn list(path: &[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
-    let st = rustix::fs::stat(path).or_unable_to("stat", path);
+    let st = sys::fs::stat(path).or_unable_to("stat", path);
     if !FileType::from_raw_mode(st?.st_mode).is_dir() {
         return Ok(None);
     }
@@ -131,13 +132,13 @@ fn put(new: &[u8], destination: &[u8], pid: i32) -> Result<(), Fatal> {
     let unable = || format!("rename {} to {}", diag::show(new), diag::show(destination));
     let old = match renameat_with(CWD, new, CWD, destination, RenameFlags::EXCHANGE) {
         Ok(()) => new.to_vec(),
-        Err(Errno::NOENT) => return rustix::fs::rename(new, destination).or_unable(unable),
+        Err(Errno::NOENT) => return sys::fs::rename(new, destination).or_unable(unable),
         // No exchange on this file system: for a moment there is none of the two.
         Err(Errno::INVAL | Errno::NOSYS) => {
             let old = [destination, format!(":old-{pid}").as_bytes()].concat();
-            rustix::fs::rename(destination, old.as_slice()).or_unable(unable)?;
-            if let Err(e) = rustix::fs::rename(new, destination) {
-                let _ = rustix::fs::rename(old.as_slice(), destination);
+            sys::fs::rename(destination, old.as_slice()).or_unable(unable)?;
+            if let Err(e) = sys::fs::rename(new, destination) {
+                let _ = sys::fs::rename(old.as_slice(), destination);
                 return Err(Fatal::unable(&unable(), e));
             }
             old
@@ -148,7 +149,7 @@ fn put(new: &[u8], destination: &[u8], pid: i32) -> Result<(), Fatal> {
 }
 
 fn remove(path: &[u8]) -> std::io::Result<()> {
-    match rustix::fs::unlink(path) {
+    match sys::fs::unlink(path) {
         Err(Errno::ISDIR | Errno::PERM) => std::fs::remove_dir_all(std::ffi::OsStr::from_bytes(path)),
         done => Ok(done?),
     }

@@ -1,9 +1,10 @@
 //! `seekablepipe`: stores standard input in a temporary file, then runs a program that can seek in it.
 
-use rustix::fs::{Mode, OFlags, open, unlink};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write;
+use sys::fs::{open, unlink};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -74,14 +74,14 @@ fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool
     let (parent, name) = split(path);
     let unable = || format!("make {}", show(path));
     let dir = open_directory(CWD, parent).or_unable(unable)?;
-    let exists = rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
+    let exists = sys::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
     if exists && !force {
         return Err(Fatal::unable(&unable(), Errno::EXIST));
     }
     let temporary = temporary_name(name, "new");
     let fresh = join(parent, &temporary);
     let made = with_umask(|| {
-        rustix::fs::mkdirat(&dir, &temporary, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+        sys::fs::mkdirat(&dir, &temporary, Mode::from_raw_mode(0o755)).or_unable(unable)?;
         let repo = Repo::make(&fresh, stores)?;
         if bare { Ok(()) } else { repo.sync(TOOL.name, verbosity) }
     });
@@ -89,7 +89,7 @@ fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool
         if exists {
             tree::remove(dir.as_fd(), name).or_unable_to("remove", path)?;
         }
-        rustix::fs::renameat(&dir, &temporary, &dir, name).or_unable(unable)
+        sys::fs::renameat(&dir, &temporary, &dir, name).or_unable(unable)
     });
     if done.is_err() {
         let _ = tree::remove(dir.as_fd(), &temporary);

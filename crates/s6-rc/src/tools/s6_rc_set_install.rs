@@ -60,7 +60,7 @@ fn main(call: &mut Call) -> Outcome {
     let (source_dir, file) = split(&source);
     let target = join(dir, file);
     let dir_fd = open_directory(CWD, dir).or_unable_to("open", dir)?;
-    if rustix::fs::statat(&dir_fd, file, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    if sys::fs::statat(&dir_fd, file, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         call.info(&format!("set {} is installed already as {}", show(&name), show(&target)));
         return Ok(Next::SUCCESS);
     }

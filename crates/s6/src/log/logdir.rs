@@ -71,11 +71,11 @@ type Doing<T> = Result<T, (&'static str, Errno)>;
 
 fn open(dir: &OwnedFd, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o666))
+    sys::fs::openat(dir, name, flags, Mode::from_raw_mode(0o666))
 }
 
 fn is_finished(dir: &OwnedFd, name: &str) -> Result<bool, Errno> {
-    match rustix::fs::statat(dir, name, AtFlags::empty()) {
+    match sys::fs::statat(dir, name, AtFlags::empty()) {
         Ok(st) => Ok(st.st_mode & 0o100 != 0),
         Err(Errno::NOENT) => Ok(false),
         Err(e) => Err(e),
@@ -83,7 +83,7 @@ fn is_finished(dir: &OwnedFd, name: &str) -> Result<bool, Errno> {
 }
 
 fn remove(dir: &OwnedFd, name: &str) -> Result<(), Errno> {
-    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+    match sys::fs::unlinkat(dir, name, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(()),
         done => done,
     }
@@ -91,7 +91,7 @@ fn remove(dir: &OwnedFd, name: &str) -> Result<(), Errno> {
 
 /// Makes an archive of a file, unless it is empty or one already, and removes its old name.
 fn archive(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
-    let st = match rustix::fs::statat(dir, name, AtFlags::empty()) {
+    let st = match sys::fs::statat(dir, name, AtFlags::empty()) {
         Err(Errno::NOENT) => return Ok(()),
         st => st?,
     };
@@ -110,13 +110,13 @@ fn keep(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
     let mut when = newest.map_or(clock::wall(), |newest| clock::wall().max(later(newest)));
     loop {
         let target = archive::name(when, suffix);
-        let renamed =
-            match rustix::fs::renameat_with(dir, name, dir, target.as_slice(), RenameFlags::NOREPLACE) {
-                Err(Errno::INVAL | Errno::NOSYS) => {
-                    rustix::fs::linkat(dir, name, dir, target.as_slice(), AtFlags::empty())
-                }
-                renamed => renamed,
-            };
+        let renamed = match sys::fs::renameat_with(dir, name, dir, target.as_slice(), RenameFlags::NOREPLACE)
+        {
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                sys::fs::linkat(dir, name, dir, target.as_slice(), AtFlags::empty())
+            }
+            renamed => renamed,
+        };
         match renamed {
             Err(Errno::EXIST) => when = later(when),
             done => return done,
@@ -131,8 +131,7 @@ fn archives(dir: &OwnedFd, with_sizes: bool) -> Result<Vec<(Vec<u8>, u64)>, Errn
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if archive::is_archive(name) {
-            let st =
-                with_sizes.then(|| rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()).flatten();
+            let st = with_sizes.then(|| sys::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()).flatten();
             let size = st.map_or(0, |st| u64::try_from(st.st_size).unwrap_or(0));
             archives.push((name.to_vec(), size));
         }
@@ -297,7 +296,7 @@ impl LogDir {
         match step {
             Step::SetAside => {
                 rustix::fs::fsync(&self.current).map_err(|e| ("sync current", e))?;
-                match rustix::fs::renameat(dir, "current", dir, "previous") {
+                match sys::fs::renameat(dir, "current", dir, "previous") {
                     Err(Errno::NOENT) => {
                         self.restore()?;
                         return Ok(Some(Step::SetAside));
@@ -319,7 +318,7 @@ impl LogDir {
             }
             Step::Close => {
                 let finished = self.mode | Mode::XUSR;
-                match rustix::fs::chmodat(dir, "previous", finished, AtFlags::empty()) {
+                match sys::fs::chmodat(dir, "previous", finished, AtFlags::empty()) {
                     Err(Errno::NOENT) => return Ok(self.without_previous()),
                     changed => changed.map_err(|e| ("change mode of previous", e))?,
                 }
@@ -331,7 +330,7 @@ impl LogDir {
             }
             Step::Process => {
                 let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-                let previous = match rustix::fs::openat(dir, "previous", flags, Mode::empty()) {
+                let previous = match sys::fs::openat(dir, "previous", flags, Mode::empty()) {
                     Err(Errno::NOENT) => return Ok(self.without_previous()),
                     opened => opened.map_err(|e| ("open previous", e))?,
                 };
@@ -436,7 +435,7 @@ impl LogDir {
         let finished = self.mode | Mode::XUSR;
         rustix::fs::fchmod(&processed, finished).map_err(|e| ("change mode of processed", e))?;
         remove(dir, "previous").map_err(|e| ("remove previous", e))?;
-        match rustix::fs::renameat(dir, "newstate", dir, "state") {
+        match sys::fs::renameat(dir, "newstate", dir, "state") {
             Err(Errno::NOENT) => {}
             renamed => renamed.map_err(|e| ("rename newstate", e))?,
         }
@@ -481,7 +480,7 @@ impl LogDir {
     fn try_trim(&self) -> Doing<()> {
         let archives = archives(&self.dir, self.spec.total > 0).map_err(|e| ("list archives", e))?;
         for name in archive::surplus(archives, self.spec.archives, self.spec.total) {
-            match rustix::fs::unlinkat(&self.dir, name.as_slice(), AtFlags::empty()) {
+            match sys::fs::unlinkat(&self.dir, name.as_slice(), AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(e) => return Err(("remove an archive", e)),
             }
@@ -529,13 +528,13 @@ struct Entered {
 /// Opens a log directory, made if it doesn't exist.
 fn enter(path: &[u8], mode: Mode) -> Result<Entered, (String, Errno)> {
     let shown = diag::show(path);
-    match rustix::fs::mkdir(path, Mode::from_raw_mode(0o2700)) {
+    match sys::fs::mkdir(path, Mode::from_raw_mode(0o2700)) {
         Err(Errno::EXIST) => {}
         made => made.map_err(|e| (format!("make directory {shown}"), e))?,
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir =
-        rustix::fs::open(path, flags, Mode::empty()).map_err(|e| (format!("open directory {shown}"), e))?;
+        sys::fs::open(path, flags, Mode::empty()).map_err(|e| (format!("open directory {shown}"), e))?;
     let lock =
         open(&dir, "lock", OFlags::WRONLY | OFlags::CREATE).map_err(|e| (format!("open {shown}/lock"), e))?;
     rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|e| {

@@ -154,11 +154,11 @@ const SIGNALS: &[Signal] = &[
 
 /// Takes the lock and the control FIFO of the scan directory, which is the working directory.
 fn take_scandir() -> Result<(OwnedFd, OwnedFd), Fatal> {
-    match rustix::fs::mkdir(".s6-svscan", Mode::RWXU) {
+    match sys::fs::mkdir(".s6-svscan", Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(Fatal::unable("mkdir .s6-svscan", e)),
     }
-    let st = rustix::fs::stat(".s6-svscan").or_unable(|| "stat .s6-svscan")?;
+    let st = sys::fs::stat(".s6-svscan").or_unable(|| "stat .s6-svscan")?;
     if !rustix::fs::FileType::from_raw_mode(st.st_mode).is_dir() {
         return Err(Fatal::user(".s6-svscan exists and is not a directory"));
     }
@@ -199,7 +199,7 @@ impl Host {
         lock: OwnedFd,
         control: OwnedFd,
     ) -> Result<Self, Fatal> {
-        let dir = rustix::fs::open(".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        let dir = sys::fs::open(".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open the scan directory")?;
         let mut caught = SIGNALS.to_vec();
         caught.extend_from_slice(&config.signals);
@@ -393,7 +393,7 @@ impl Host {
     fn run_signal_program(&mut self, signal: Signal) -> bool {
         let Some(name) = signal::name(signal) else { return false };
         let file = format!(".s6-svscan/{name}");
-        if rustix::fs::access(&file, Access::EXEC_OK).is_err() {
+        if sys::fs::access(&file, Access::EXEC_OK).is_err() {
             return false;
         }
         match self.launch.spawn(None, file.as_bytes(), &[file.as_bytes()], &[]) {
@@ -527,7 +527,7 @@ impl Host {
         if !self.roster.iter().any(scan::is_catch_all) {
             return;
         }
-        let null = rustix::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+        let null = sys::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
         let replaced = null.and_then(|null| {
             sys::fd::copy(null.as_raw_fd(), 1)?;
             sys::fd::copy(self.config.console.as_ref().map_or(null.as_raw_fd(), |c| c.as_raw_fd()), 2)

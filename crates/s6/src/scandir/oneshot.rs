@@ -16,7 +16,7 @@ const SERVER: &str = "s6-rc-oneshot-run";
 pub(super) fn listen() -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    match rustix::fs::unlinkat(CWD, PATH, AtFlags::empty()) {
+    match sys::fs::unlinkat(CWD, PATH, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(e) => return Err(e),
     }

@@ -165,7 +165,7 @@ fn stray_child(identity: Identity, roster: &Roster) -> Option<Pid> {
     let mut strays = pids.filter(|pid| roster.of_pid(pid.as_raw_nonzero().get().unsigned_abs()).is_none());
     // They are listed in the order of their birth.
     strays.rfind(|pid| {
-        let cwd = rustix::fs::stat(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
+        let cwd = sys::fs::stat(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
         rustix::process::getsid(Some(*pid)) == Ok(*pid)
             && cwd.is_ok_and(|st| (st.st_dev, st.st_ino) == identity)
     })

@@ -43,7 +43,7 @@ impl Seen {
 
 fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, Identity), Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = rustix::fs::openat(at, name, flags, Mode::empty())?;
+    let dir = sys::fs::openat(at, name, flags, Mode::empty())?;
     let st = rustix::fs::fstat(&dir)?;
     Ok((dir, (st.st_dev, st.st_ino)))
 }
@@ -52,9 +52,9 @@ impl Host {
     /// Removes dangling links from the scan directory; what they stood for is gone for good.
     pub(super) fn remove_dangling_links(&self) -> Result<(), Errno> {
         for name in self.entries()? {
-            let found = rustix::fs::accessat(&self.dir, &*name, rustix::fs::Access::EXISTS, AtFlags::empty());
+            let found = sys::fs::accessat(&self.dir, &*name, rustix::fs::Access::EXISTS, AtFlags::empty());
             if found == Err(Errno::NOENT) {
-                let _ = rustix::fs::unlinkat(&self.dir, &*name, AtFlags::empty());
+                let _ = sys::fs::unlinkat(&self.dir, &*name, AtFlags::empty());
             }
         }
         Ok(())
@@ -63,7 +63,7 @@ impl Host {
     /// The names in the scan directory that can be services.
     fn entries(&self) -> Result<Vec<Vec<u8>>, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(&self.dir, ".", flags, Mode::empty())?;
+        let dir = sys::fs::openat(&self.dir, ".", flags, Mode::empty())?;
         let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
         let mut entries = RawDir::new(&dir, &mut buffer);
         let mut names = Vec::new();

@@ -44,7 +44,7 @@ impl ServiceDir {
 
     /// Whether the directory has an entry of that name.
     pub(super) fn has(&self, name: &str) -> bool {
-        match rustix::fs::accessat(&self.fd, name, rustix::fs::Access::EXISTS, AtFlags::empty()) {
+        match sys::fs::accessat(&self.fd, name, rustix::fs::Access::EXISTS, AtFlags::empty()) {
             Ok(()) => true,
             Err(Errno::NOENT) => false,
             Err(e) => {
@@ -66,8 +66,8 @@ impl ServiceDir {
 
     fn first_line(&self, name: &str, limit: usize) -> Option<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let read = rustix::fs::openat(&self.fd, name, flags, Mode::empty())
-            .and_then(|file| read_bounded(file, limit));
+        let read =
+            sys::fs::openat(&self.fd, name, flags, Mode::empty()).and_then(|file| read_bounded(file, limit));
         match read {
             Ok(bytes) => {
                 let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();

@@ -17,19 +17,18 @@ pub(super) struct Hold {
 
 /// Makes a private directory, behind a dangling link if there is one; `false` if it exists.
 fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
-    match rustix::fs::mkdirat(at, name, Mode::RWXU) {
+    match sys::fs::mkdirat(at, name, Mode::RWXU) {
         Ok(()) => return Ok(true),
         Err(Errno::EXIST) => {}
         Err(e) => return Err(Fatal::unable(&format!("mkdir {name}"), e)),
     }
-    match rustix::fs::statat(at, name, rustix::fs::AtFlags::empty()) {
+    match sys::fs::statat(at, name, rustix::fs::AtFlags::empty()) {
         Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => Ok(false),
         Ok(_) => Err(Fatal::user(format!("{name} exists and is not a directory"))),
         Err(Errno::NOENT) => {
             let target =
-                rustix::fs::readlinkat(at, name, Vec::new()).or_unable(|| format!("readlink {name}"))?;
-            rustix::fs::mkdirat(at, target.as_c_str(), Mode::RWXU)
-                .or_unable_to("mkdir", target.as_bytes())?;
+                sys::fs::readlinkat(at, name, Vec::new()).or_unable(|| format!("readlink {name}"))?;
+            sys::fs::mkdirat(at, target.as_c_str(), Mode::RWXU).or_unable_to("mkdir", target.as_bytes())?;
             Ok(true)
         }
         Err(e) => Err(Fatal::unable(&format!("stat {name}"), e)),
@@ -38,12 +37,12 @@ fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
 
 /// Makes a FIFO that only its owner may use, unless it is there, and opens it for both directions.
 pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal> {
-    match rustix::fs::mknodat(at, name, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
+    match sys::fs::mknodat(at, name, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(Fatal::unable(&format!("mkfifo {name}"), e)),
     }
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(at, name, flags, Mode::empty()).or_unable(|| format!("open {name}"))?;
+    let fd = sys::fs::openat(at, name, flags, Mode::empty()).or_unable(|| format!("open {name}"))?;
     let st = rustix::fs::fstat(&fd).or_unable(|| format!("stat {name}"))?;
     if FileType::from_raw_mode(st.st_mode) != FileType::Fifo {
         return Err(Fatal::user(format!("{name} is not a FIFO")));
@@ -54,8 +53,8 @@ pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal
 /// Takes the lock `name`, made with `mode` if it isn't there; `None` if somebody else has it.
 pub(crate) fn take_lock(at: BorrowedFd<'_>, name: &str, mode: u32) -> Result<Option<OwnedFd>, Fatal> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CREATE | OFlags::CLOEXEC;
-    let lock = rustix::fs::openat(at, name, flags, Mode::from_raw_mode(mode))
-        .or_unable(|| format!("open {name}"))?;
+    let lock =
+        sys::fs::openat(at, name, flags, Mode::from_raw_mode(mode)).or_unable(|| format!("open {name}"))?;
     let taken = sys::lock::try_exclusive(&lock).or_unable(|| format!("lock {name}"))?;
     Ok(taken.then_some(lock))
 }
@@ -70,9 +69,9 @@ pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     let made = make_dir(dir, "event")?;
     if made {
         let group = rustix::process::getegid();
-        rustix::fs::chownat(dir, "event", None, Some(group), rustix::fs::AtFlags::empty())
+        sys::fs::chownat(dir, "event", None, Some(group), rustix::fs::AtFlags::empty())
             .or_unable(|| "chown event")?;
-        rustix::fs::chmodat(dir, "event", Mode::from_raw_mode(0o3730), rustix::fs::AtFlags::empty())
+        sys::fs::chmodat(dir, "event", Mode::from_raw_mode(0o3730), rustix::fs::AtFlags::empty())
             .or_unable(|| "chmod event")?;
     }
     make_dir(dir, "supervise")?;
@@ -81,7 +80,7 @@ pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     };
     let control = open_fifo(dir, "supervise/control")?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    rustix::fs::openat(dir, super::tally::FILE, flags, Mode::from_raw_mode(0o666))
+    sys::fs::openat(dir, super::tally::FILE, flags, Mode::from_raw_mode(0o666))
         .or_unable(|| format!("truncate {}", super::tally::FILE))?;
     if !made {
         crate::fifodir::clean_at(dir, b"event").or_unable(|| "clean event")?;
@@ -93,7 +92,7 @@ pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
 pub(super) fn replace(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<(), Errno> {
     let new = format!("{name}.new");
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(dir, &new, flags, Mode::from_raw_mode(0o666))?;
+    let fd = sys::fs::openat(dir, &new, flags, Mode::from_raw_mode(0o666))?;
     let mut rest = bytes;
     while !rest.is_empty() {
         match rustix::io::write(&fd, rest) {
@@ -101,7 +100,7 @@ pub(super) fn replace(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<(
             written => rest = rest.get(written?..).unwrap_or_default(),
         }
     }
-    rustix::fs::renameat(dir, &new, dir, name)
+    sys::fs::renameat(dir, &new, dir, name)
 }
 
 /// Writes the status file.

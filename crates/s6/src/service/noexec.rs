@@ -27,7 +27,7 @@ pub(super) fn around(dir: BorrowedFd<'_>, name: &str, arguments: &[&[u8]]) -> Op
         return None;
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(dir, name, flags, Mode::empty()).ok()?;
+    let file = sys::fs::openat(dir, name, flags, Mode::empty()).ok()?;
     if rustix::fs::fstat(&file).ok()?.st_mode & 0o111 == 0 {
         return None;
     }

@@ -52,7 +52,7 @@ impl Launch {
             Resource::Nofile,
             Rlimit { current: open_files.maximum, maximum: open_files.maximum },
         );
-        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;
         Ok(Self { env, open_files, null, window: None, relay: None, memo: None })
     }
@@ -372,11 +372,11 @@ impl Service {
             Action::Record(death) => tally::record(&self.dir, death),
             Action::MakeDownFile => {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-                if let Err(e) = rustix::fs::openat(&self.dir, "down", flags, Mode::from_raw_mode(0o666)) {
+                if let Err(e) = sys::fs::openat(&self.dir, "down", flags, Mode::from_raw_mode(0o666)) {
                     self.dir.warn_unable("create ./down", e);
                 }
             }
-            Action::RemoveDownFile => match rustix::fs::unlinkat(&self.dir, "down", AtFlags::empty()) {
+            Action::RemoveDownFile => match sys::fs::unlinkat(&self.dir, "down", AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(e) => self.dir.warn_unable("remove ./down", e),
             },
@@ -511,7 +511,7 @@ impl Service {
     /// Says it if an earlier instance still runs; the new one will wait for it.
     fn check_service_lock(&self) -> Result<(), Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let lock = rustix::fs::openat(&self.dir, SERVICE_LOCK, flags, Mode::from_raw_mode(0o666))?;
+        let lock = sys::fs::openat(&self.dir, SERVICE_LOCK, flags, Mode::from_raw_mode(0o666))?;
         if rustix::fs::fstat(&lock)?.st_size != 0 {
             self.dir.warn("a previous instance of the service wrote to the lock file");
             rustix::fs::ftruncate(&lock, 0)?;

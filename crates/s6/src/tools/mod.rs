@@ -201,7 +201,7 @@ fn fork_beside(twice: bool) -> Result<Fork, Errno> {
 
 /// Replaces standard input and output by /dev/null.
 fn null_standard() -> Result<(), Errno> {
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     sys::fd::copy(null.as_raw_fd(), 0)?;
     sys::fd::copy(null.as_raw_fd(), 1)
 }

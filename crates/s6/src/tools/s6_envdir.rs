@@ -3,9 +3,10 @@
 //! A file named `F` sets the variable `F` to its first line, without blanks at its end; an empty file removes it.
 //! Names that begin with a dot or contain `=` are left alone.
 
-use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::fs::{CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
+use sys::fs::openat;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

@@ -40,7 +40,7 @@ fn main(call: &mut Call) -> Outcome {
     rustix::process::chdir(&scandir)
         .map_err(|e| Fatal::unable(&format!("chdir to {}", diag::show(&scandir)), e))?;
     let copy = join(b"../instances", &[&name]);
-    match rustix::fs::lstat(&copy) {
+    match sys::fs::lstat(&copy) {
         Ok(_) => return Err(Fatal::user(format!("the instance {} exists already", diag::show(&name)))),
         Err(Errno::NOENT) => {}
         Err(e) => return Err(Fatal::unable(&format!("stat {}", diag::show(&copy)), e)),

@@ -80,7 +80,7 @@ fn main(call: &mut Call) -> Outcome {
         if let Target::Dir(spec) = &action.to {
             // A directory that is named twice has one state.  It must not be opened again: closing the lock would
             // release it.
-            let identity = rustix::fs::stat(spec.path.as_slice()).ok().map(|st| (st.st_dev, st.st_ino));
+            let identity = sys::fs::stat(spec.path.as_slice()).ok().map(|st| (st.st_dev, st.st_ino));
             let known = identity.and_then(|i| dirs.iter().position(|d| d.identity() == Some(i)));
             indexes.push(known.unwrap_or(dirs.len()));
             if known.is_none() {
@@ -127,7 +127,7 @@ fn execlineb(call: &Call) -> Vec<u8> {
     let in_path =
         call.path.iter().flat_map(|p| p.split(|b| *b == b':')).map(|dir| [dir, b"/", &own].concat());
     let mut found =
-        in_path.filter(|file| rustix::fs::access(file.as_slice(), rustix::fs::Access::EXEC_OK).is_ok());
+        in_path.filter(|file| sys::fs::access(file.as_slice(), rustix::fs::Access::EXEC_OK).is_ok());
     found.next().unwrap_or(own)
 }
 
@@ -392,5 +392,5 @@ fn replace(file: &[u8], content: &[u8]) -> Result<(), Errno> {
     let new = [file, b".new"].concat();
     std::fs::write(std::ffi::OsStr::from_bytes(&new), content)
         .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
-    rustix::fs::rename(new.as_slice(), file)
+    sys::fs::rename(new.as_slice(), file)
 }

@@ -94,7 +94,7 @@ fn to_foreground(grab: bool, terminal: Option<RawFd>) -> Result<(), Errno> {
         Some(number) => sys::fd::duplicate(number, 3)?,
         None => {
             let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
-            rustix::fs::open("/dev/tty", flags, Mode::empty())?
+            sys::fs::open("/dev/tty", flags, Mode::empty())?
         }
     };
     let ttou = signal::Set::of(&[signal::TTOU]);

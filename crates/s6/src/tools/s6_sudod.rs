@@ -111,7 +111,7 @@ fn has(options: &Options, letter: char) -> bool {
 /// /dev/null, if a stream is to be that.
 fn null(options: &Options) -> Result<Option<OwnedFd>, Errno> {
     let wanted = has(options, '0') || has(options, '1');
-    let open = || rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+    let open = || sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     wanted.then(open).transpose()
 }
 

@@ -26,7 +26,7 @@ fn main(call: &mut Call) -> Outcome {
     rustix::process::chdir(&name).or_unable_to("chdir to", &name)?;
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let launch = Launch::new(call.env.vars())?;
-    let dir = rustix::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    let dir = sys::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .or_unable(|| "open the service directory")?;
     signal::reset_all();
     let caught = [signal::CHLD, signal::TERM, signal::HUP, signal::QUIT, signal::INT];

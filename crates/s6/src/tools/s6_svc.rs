@@ -123,7 +123,7 @@ fn without_notification(call: &Call, dir: &[u8], goal: Goal) -> Result<Goal, Fat
         _ => return Ok(goal),
     };
     let file = join(dir, &[b"notification-fd"]);
-    match rustix::fs::access(&file, Access::EXISTS) {
+    match sys::fs::access(&file, Access::EXISTS) {
         Ok(()) => Ok(goal),
         Err(Errno::NOENT) => {
             call.warn(&format!("{} is not there: not waiting for readiness", diag::show(&file)));

@@ -17,7 +17,7 @@ fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let dir = call.shift()?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    rustix::fs::open(join(&dir, &[SUPERVISE, b"death_tally"]), flags, Mode::from_raw_mode(0o666))
+    sys::fs::open(join(&dir, &[SUPERVISE, b"death_tally"]), flags, Mode::from_raw_mode(0o666))
         .or_unable_to("clear death tally for service", &dir)?;
     Ok(Next::SUCCESS)
 }

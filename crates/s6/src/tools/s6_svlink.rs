@@ -48,7 +48,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     check(call, &servicedir)?;
     let log = join(&servicedir, &[b"log"]);
-    match rustix::fs::stat(&log) {
+    match sys::fs::stat(&log) {
         Ok(_) => check(call, &log)?,
         Err(Errno::NOENT) => {}
         Err(e) => return Err(Fatal::unable(&format!("stat {}", diag::show(&log)), e)),
@@ -60,7 +60,7 @@ fn main(call: &mut Call) -> Outcome {
 /// A service directory has a program to run; one that is supervised already is worth a warning.
 fn check(call: &Call, dir: &[u8]) -> Result<(), Fatal> {
     let run = join(dir, &[b"run"]);
-    let st = rustix::fs::stat(&run).or_unable_to("stat", &run)?;
+    let st = sys::fs::stat(&run).or_unable_to("stat", &run)?;
     if st.st_mode & 0o100 == 0 {
         return Err(Fatal::user(format!("{} is not executable", diag::show(&run))));
     }

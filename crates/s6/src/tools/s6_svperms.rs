@@ -101,7 +101,7 @@ fn named(who: Who) -> Vec<u8> {
 
 /// The primary group of a file's owner, root's if there is no such user.
 fn owners_group(path: &[u8]) -> Result<u32, Fatal> {
-    let st = rustix::fs::stat(path).or_unable_to("stat", path)?;
+    let st = sys::fs::stat(path).or_unable_to("stat", path)?;
     let users = account::users().or_unable(|| "read /etc/passwd")?;
     Ok(users.into_iter().find(|u| u.uid == st.st_uid).map_or(0, |u| u.gid))
 }
@@ -114,9 +114,9 @@ fn set(path: &[u8], who: Who, modes: [u32; 3]) -> Result<(), Fatal> {
         Who::Group(gid) => (gid, group),
         Who::Everybody => (owners_group(path)?, public),
     };
-    rustix::fs::chownat(CWD, path, None, Some(Gid::from_raw(gid)), rustix::fs::AtFlags::empty())
+    sys::fs::chownat(CWD, path, None, Some(Gid::from_raw(gid)), rustix::fs::AtFlags::empty())
         .or_unable_to("chown", path)?;
-    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable_to("chmod", path)
+    sys::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable_to("chmod", path)
 }
 
 /// What may be done and by whom; an error for permissions that make no sense.
@@ -131,7 +131,7 @@ fn describe(dir: &[u8]) -> [(&'static str, Result<Who, Fatal>); 3] {
 /// Which of the modes for owner, group and everybody a file has.
 fn permission(path: &[u8], kind: FileType, modes: &[u32]) -> Result<Who, Fatal> {
     let name = diag::show(path);
-    let st = rustix::fs::stat(path).or_unable(|| format!("stat {name}"))?;
+    let st = sys::fs::stat(path).or_unable(|| format!("stat {name}"))?;
     if FileType::from_raw_mode(st.st_mode) != kind {
         return Err(Fatal::new(
             1,

@@ -108,12 +108,12 @@ fn descriptor(options: &Options, letter: char, name: &str) -> Result<Option<RawF
 fn last_program(call: &mut Call, leave: Leave) -> Outcome {
     let file = match leave {
         Leave::Failed(_) => CRASH,
-        Leave::Stopped | Leave::Aborted if rustix::fs::access(FINISH, Access::EXISTS).is_err() => {
+        Leave::Stopped | Leave::Aborted if sys::fs::access(FINISH, Access::EXISTS).is_err() => {
             return Ok(Next::SUCCESS);
         }
         Leave::Stopped | Leave::Aborted => FINISH,
     };
-    if file == FINISH && rustix::fs::access(FINISH, Access::EXEC_OK).is_err() {
+    if file == FINISH && sys::fs::access(FINISH, Access::EXEC_OK).is_err() {
         diag::warn(TOOL.name, "unable to run .s6-svscan/finish: it is not executable");
     }
     let argv = vec![file.as_bytes().to_vec()];

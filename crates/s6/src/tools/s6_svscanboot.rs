@@ -81,8 +81,8 @@ fn log_directory(options: &Options, mode: u32) -> Result<Vec<u8>, Fatal> {
         owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
     }
     make_dirs(dir)?;
-    rustix::fs::chown(dir, owner.0, owner.1).or_unable(|| format!("chown {}", name()))?;
-    rustix::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable(|| format!("chmod {}", name()))?;
+    sys::fs::chown(dir, owner.0, owner.1).or_unable(|| format!("chown {}", name()))?;
+    sys::fs::chmod(dir, Mode::from_raw_mode(mode)).or_unable(|| format!("chmod {}", name()))?;
     let path = std::fs::canonicalize(OsString::from_vec(dir.to_vec()))
         .or_unable(|| format!("resolve {}", name()))?;
     Ok(path.as_os_str().as_bytes().to_vec())
@@ -102,7 +102,7 @@ fn make_logger(scandir: &[u8], options: &Options, logs: &[u8]) -> Result<Vec<u8>
     script.extend([b"exec -c\ns6-log -b -p -d 3 -- ", directives, b" ", &quote(logs), b"\n"].concat());
     write(&join(&dir, &[b"notification-fd"]), b"3\n", 0o644)?;
     write(&join(&dir, &[b"run"]), &script, 0o755)?;
-    rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+    sys::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0)
         .or_unable_to("mkfifo", &fifo)?;
     Ok(fifo)
 }
@@ -116,7 +116,7 @@ fn console(options: &Options, notif: Option<RawFd>) -> Result<RawFd, Fatal> {
     match options.get('c') {
         None => sys::fd::copy(2, number).or_unable(|| "keep standard error")?,
         Some(file) => {
-            let device = rustix::fs::open(file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+            let device = sys::fs::open(file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
                 .or_unable_to("open", file)?;
             sys::fd::place(device, number).or_unable_to("open", file)?;
         }
@@ -126,7 +126,7 @@ fn console(options: &Options, notif: Option<RawFd>) -> Result<RawFd, Fatal> {
 
 /// Standard input becomes /dev/null, output and error the FIFO, which nobody reads so far.
 fn redirect(fifo: &[u8]) -> Result<(), rustix::io::Errno> {
-    let open = |file: &[u8], how| rustix::fs::open(file, how | OFlags::CLOEXEC, Mode::empty());
+    let open = |file: &[u8], how| sys::fs::open(file, how | OFlags::CLOEXEC, Mode::empty());
     let null = open(b"/dev/null", OFlags::RDONLY)?;
     let reader: OwnedFd = open(fifo, OFlags::RDONLY | OFlags::NONBLOCK)?;
     let writer = open(fifo, OFlags::WRONLY)?;

@@ -67,7 +67,7 @@ fn print_state(dir: &[u8], fields: &[Field], numeric: bool) -> Outcome {
     }
     let status = crate::status::read_status(dir).or_unable(|| format!("read status for {}", name()))?;
     let down = join(dir, &[b"down"]);
-    let normally_up = match rustix::fs::access(&down, Access::EXISTS) {
+    let normally_up = match sys::fs::access(&down, Access::EXISTS) {
         Ok(()) => false,
         Err(Errno::NOENT) => true,
         Err(e) => return Err(Fatal::unable(&format!("access {}", diag::show(&down)), e)),
