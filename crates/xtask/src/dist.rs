@@ -321,9 +321,16 @@ fn xz(tar: &[u8]) -> io::Result<Vec<u8>> {
     let mut options = XzOptions::with_preset(9);
     options.lzma_options.dict_size = 4 << 20; // more than there is to compress; what unpacks needs as much memory
     options.lzma_options.nice_len = LzmaOptions::NICE_LEN_MAX;
-    let mut writer = XzWriter::new(Vec::new(), options)?;
-    writer.write_all(tar)?;
-    writer.finish()
+    let with = |(lc, lp, pb)| {
+        let mut options = options.clone();
+        (options.lzma_options.lc, options.lzma_options.lp, options.lzma_options.pb) = (lc, lp, pb);
+        let mut writer = XzWriter::new(Vec::new(), options)?;
+        writer.write_all(tar)?;
+        writer.finish()
+    };
+    // What is best for instructions of any length, and for those of four bytes.
+    let tried = [(4, 0, 0), (2, 2, 2)].map(with).into_iter().collect::<io::Result<Vec<_>>>()?;
+    Ok(tried.into_iter().min_by_key(Vec::len).unwrap_or_default())
 }
 
 fn gz(tar: &[u8]) -> io::Result<Vec<u8>> {

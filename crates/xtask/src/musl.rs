@@ -93,6 +93,7 @@ impl FromDebian {
             "-Clinker-flavor=ld.lld".into(),
             "-Clink-self-contained=yes".into(),
             "--cfg=no_unwinder".into(),
+            // Functions of the same instructions are one; nothing compares their addresses.
             "-Clink-arg=--icf=all".into(),
             format!("-Lnative={}", self.objects.display()),
         ]
