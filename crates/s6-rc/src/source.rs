@@ -223,7 +223,11 @@ impl Reader<'_> {
     fn number(&mut self, file: &str, meaning: &str) -> Result<Option<u32>, Fatal> {
         let Some(text) = self.text(file)? else { return Ok(None) };
         match text::number(&text) {
-            Some(n) => {
+            Some((n, more)) => {
+                if more {
+                    let text = "not read: the number is the first line";
+                    self.add(self.finding(Severity::Warning, file, text).line(2));
+                }
                 self.note_carriage_returns(file, &text);
                 Ok(Some(n))
             }
@@ -387,15 +391,24 @@ impl Reader<'_> {
             }
         }
         self.keep("finish", 0o755, files)?;
+        let fd = "the number of a file descriptor";
+        let ready = self.number("notification-fd", fd)?;
+        let lock = self.number("lock-fd", fd)?;
+        if ready.is_some() && ready == lock {
+            self.add(
+                self.error("lock-fd", "the same number as in notification-fd: one of them must be another"),
+            );
+        }
+        for (name, n) in [("notification-fd", ready), ("lock-fd", lock)] {
+            files.extend(n.map(|n| number_file(name, n)));
+        }
         for (file, meaning) in [
-            ("notification-fd", "the number of a file descriptor"),
-            ("lock-fd", "the number of a file descriptor"),
             ("timeout-kill", "a number of milliseconds"),
             ("timeout-finish", "a number of milliseconds"),
             ("max-death-tally", "a number of deaths"),
         ] {
             if let Some(n) = self.number(file, meaning)? {
-                files.push(ServiceFile { name: file, mode: 0o644, data: Some(format!("{n}\n").into()) });
+                files.push(number_file(file, n));
             }
         }
         self.signal("down-signal", files)?;
@@ -418,6 +431,10 @@ impl Reader<'_> {
         }
         Ok(Some(Body::Longrun { common, pipe, files: service }))
     }
+}
+
+fn number_file(name: &'static str, n: u32) -> ServiceFile {
+    ServiceFile { name, mode: 0o644, data: Some(format!("{n}\n").into()) }
 }
 
 /// The path of a definition's file for messages.

@@ -21,16 +21,17 @@ pub(crate) fn names(text: &[u8]) -> Vec<Reference> {
     found
 }
 
-/// A decimal number of 32 bits, with nothing but ends of lines after it.
-pub(crate) fn number(text: &[u8]) -> Option<u32> {
-    let mut text = text;
-    while let Some(rest) = text.strip_suffix(b"\n") {
-        text = rest.strip_suffix(b"\r").unwrap_or(rest);
-    }
+/// A decimal number of 32 bits that is the whole first line, and whether there is text after that line.
+pub(crate) fn number(text: &[u8]) -> Option<(u32, bool)> {
+    let (text, more) = match text.iter().position(|b| *b == b'\n').and_then(|end| text.split_at_checked(end))
+    {
+        Some((line, rest)) => (line.strip_suffix(b"\r").unwrap_or(line), !rest.trim_ascii().is_empty()),
+        None => (text, false),
+    };
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    tool::number::decimal(text)
+    Some((tool::number::decimal(text)?, more))
 }
 
 /// The three types of services.
@@ -71,9 +72,10 @@ mod tests {
     #[test]
     fn numbers_stand_alone() {
         for (text, value) in [("5", 5), ("77\n\n", 77), ("0\r\n", 0), ("4294967295", u32::MAX)] {
-            assert_eq!(number(text.as_bytes()), Some(value));
+            assert_eq!(number(text.as_bytes()), Some((value, false)));
         }
-        for bad in ["", "\n", "x", "-1", "5 ", " 5", "1.5", "0x10", "5s", "99999999999", "5\r", "+5"] {
+        assert_eq!(number(b"5\n# seconds\n"), Some((5, true)));
+        for bad in ["", "\n", "x", "-1", "5 ", " 5", "1.5", "0x10", "5s", "99999999999", "5\r", "+5", "\n5"] {
             assert_eq!(number(bad.as_bytes()), None, "{bad:?}");
         }
     }

@@ -39,6 +39,9 @@ pub struct Launch {
 /// Signals that the host itself ignores.
 const RESET: &[Signal] = &[signal::PIPE];
 
+/// Letters that are read from the control FIFO in one go; a command of s6-svc rarely has more than three.
+const LETTERS_AT_ONCE: usize = 256;
+
 impl Launch {
     /// For children with this environment; raises the process's own limit on open files as far as it may.
     ///
@@ -303,20 +306,24 @@ impl Service {
     }
 
     /// Takes what has come in through the control FIFO.
+    ///
+    /// All letters of one command come before any other event: after `du` a service that dies at once is wanted up.
     pub fn read_control(&mut self, launch: &Launch) {
-        let Some(hold) = &self.hold else { return };
-        // One at a time: the others stay where they are safe.
-        let mut letter = [0; 1];
-        match rustix::io::read(&hold.control, &mut letter) {
-            Ok(_) => {
-                let [letter] = letter;
-                if let Some(command) = Command::from_letter(letter) {
-                    launch.note(|memo| memo.begin_here(Work::LETTER, letter.into()));
-                    self.feed(Event::Command(command), launch);
+        for _ in 0..LETTERS_AT_ONCE {
+            let Some(hold) = &self.hold else { return };
+            // One at a time: the others stay where they are safe.
+            let mut letter = [0; 1];
+            match rustix::io::read(&hold.control, &mut letter) {
+                Ok(0) | Err(Errno::AGAIN | Errno::INTR) => return,
+                Ok(_) => {
+                    let [letter] = letter;
+                    if let Some(command) = Command::from_letter(letter) {
+                        launch.note(|memo| memo.begin_here(Work::LETTER, letter.into()));
+                        self.feed(Event::Command(command), launch);
+                    }
                 }
+                Err(e) => return self.dir.warn_unable("read supervise/control", e),
             }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(e) => self.dir.warn_unable("read supervise/control", e),
         }
     }
 
@@ -388,6 +395,10 @@ impl Service {
             Action::ForgetNotification => self.notification = None,
             Action::Warn(text) => self.dir.warn(text),
             Action::Leave => {
+                // What else the command said, as `d` after `x`, isn't meant for the next supervisor.
+                if let Some(hold) = &self.hold {
+                    let _ = rustix::io::read(&hold.control, &mut [0; LETTERS_AT_ONCE]);
+                }
                 // Whoever hears that we leave finds the directory free.
                 self.hold = None;
                 self.stdio = Stdio::default();
