@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let text = call.shift()?;
     if Name::from_text(&text).is_none() {
         return Err(Fatal::user(format!("{} is no domain name", diag::show(&text))));

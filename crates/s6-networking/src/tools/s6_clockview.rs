@@ -15,7 +15,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let difference = clock::read()?;
     let now = wall();
     let after = clock::later(now, difference).ok_or_else(|| {

@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
 const SERVICES: &str = "/etc/services";
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let (name, protocol) = (call.shift()?, call.shift()?);
     // A number is a port already; a database that can't be read has no entry.
     let port = address::port(&name)

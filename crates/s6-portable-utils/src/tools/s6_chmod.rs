@@ -13,7 +13,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let mode = number::octal(&call.shift()?).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?;
     let file = call.shift()?;
     sys::fs::chmodat(CWD, file.as_slice(), Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())

@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
 const LABEL: usize = 25;
 
 fn main(call: &mut Call) -> Outcome {
-    call.options()?;
+    call.only_operands()?;
     let Some(label) = call.args.first() else {
         let now = clock_gettime(ClockId::Realtime);
         let now = Tai64n::from_unix(now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or_default());

@@ -9,7 +9,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-accessrules-cdb-from-fs",
     summary: "compile access rules into a cdb",
     operands: "cdbfile dir",
-    options: &[Opt::value('m', "mode", "permissions of cdbfile, octal; default 0666 without the umask")],
+    options: &[Opt::value('m', "mode", "permissions of cdbfile, octal; default 0600").long("mode")],
     role: Role::Stay,
     main,
 };
@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let mode = match options.get('m') {
-        None => 0o666,
+        None => 0o600,
         Some(word) => {
             rustix::process::umask(rustix::fs::Mode::empty());
             number::octal(word).filter(|m| *m <= 0o777).ok_or_else(Fatal::usage)?

@@ -43,9 +43,9 @@ fn main(call: &mut Call) -> Outcome {
         let value = variable(&call.env, &name)?;
         id(value).ok_or_else(|| Fatal::user(format!("invalid variable {}", diag::show(&name))))
     };
+    let (uid, gid) = (ids(b"REMOTEEUID")?, ids(b"REMOTEEGID")?);
     let mut grant = Grant::default();
     if let Some(rules) = rules {
-        let (uid, gid) = (ids(b"REMOTEEUID")?, ids(b"REMOTEEGID")?);
         match rules.check_ids(uid, gid)? {
             Verdict::Allow(allowed) => {
                 if verbosity >= 1 {
@@ -63,10 +63,6 @@ fn main(call: &mut Call) -> Outcome {
     } else if verbosity >= 2 {
         call.warn("there are no rules: every client is let in");
     }
-    let local = match options.get('l') {
-        Some(name) => name.to_vec(),
-        None => local_path()?,
-    };
     let mut env = call.take_env();
     if options.last_of("eE") == Some('E') {
         env.unset(b"PROTO");
@@ -74,13 +70,17 @@ fn main(call: &mut Call) -> Outcome {
             env.unset(&named(suffix.as_bytes()));
         }
     } else {
+        let local = match options.get('l') {
+            Some(name) => name.to_vec(),
+            None => local_path()?,
+        };
         env.set(&named(b"LOCALPATH"), local.get(..LONGEST).unwrap_or(&local));
     }
     grant.apply(&mut env);
     if grant.exec.is_empty() {
         return Next::run(call.take_args(), env);
     }
-    Next::run(vec![tool::own_file("execlineb"), b"-c".to_vec(), grant.exec], env)
+    Next::run(vec![tool::own_file("execlineb"), b"-Pc".to_vec(), grant.exec], env)
 }
 
 fn variable<'a>(env: &'a Env, name: &[u8]) -> Result<&'a [u8], Fatal> {
