@@ -380,7 +380,7 @@ fn hanging_processor(program: &Path) -> Outcome {
     let at = directory()?;
     let lines = numbered(3000);
     for fifo in ["begun", "go"] {
-        rustix::fs::mknodat(
+        sys::fs::mknodat(
             rustix::fs::CWD,
             at.path().join(fifo),
             rustix::fs::FileType::Fifo,

@@ -34,7 +34,7 @@ impl Machine {
         let control = top.join("scan/.s6-svscan");
         std::fs::create_dir_all(&control).unwrap();
         let fifo = control.join("control");
-        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        sys::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
             .unwrap();
         let held = std::fs::File::options().read(true).write(true).open(fifo).unwrap();
         let path = std::env::var_os("PATH").map(|p| p.as_bytes().to_vec());

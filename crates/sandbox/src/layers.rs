@@ -78,7 +78,7 @@ pub(crate) fn mount(layers: &[PathBuf], user_namespace: bool) -> Result<PathBuf,
 
 fn open(layer: &Path) -> Result<OwnedFd, Fault> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(layer, flags, Mode::empty()).unable(format!("open {}", layer.display()))
+    sys::fs::open(layer, flags, Mode::empty()).unable(format!("open {}", layer.display()))
 }
 
 /// Copies a tree with its modes and owners to a place that doesn't exist; leaves devices, pipes and sockets out.
@@ -138,15 +138,15 @@ fn pieces(layers: &[OwnedFd], target: &Path, scratch: &mut Scratch, empty: &[&st
     for name in names {
         let place = target.join(&name);
         let in_layer = |layer: &OwnedFd| {
-            rustix::fs::statat(layer, &name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|s| s.st_mode)
+            sys::fs::statat(layer, &name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|s| s.st_mode)
         };
         let Some((layer, mode)) = layers.iter().find_map(|l| Some((l, in_layer(l)?))) else {
             continue;
         };
         match FileType::from_raw_mode(mode) {
             FileType::Symlink => {
-                let to = rustix::fs::readlinkat(layer, &name, Vec::new()).unable("read a symlink")?;
-                rustix::fs::symlinkat(to, CWD, &place).unable(format!("make {}", place.display()))?;
+                let to = sys::fs::readlinkat(layer, &name, Vec::new()).unable("read a symlink")?;
+                sys::fs::symlinkat(to, CWD, &place).unable(format!("make {}", place.display()))?;
             }
             FileType::Directory => {
                 fs::create_dir(&place).unable(format!("make {}", place.display()))?;
@@ -172,7 +172,7 @@ fn directory(layers: &[OwnedFd], name: &OsString, place: &Path, scratch: &mut Sc
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut below = Vec::new();
     for layer in layers {
-        match rustix::fs::openat(layer, name, flags, Mode::empty()) {
+        match sys::fs::openat(layer, name, flags, Mode::empty()) {
             Ok(fd) => below.push(fd),
             Err(Errno::NOENT) => {}
             Err(_) => break,

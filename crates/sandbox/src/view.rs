@@ -57,7 +57,7 @@ pub(crate) fn make_read_only() -> Result<(), Fault> {
 }
 
 fn open(path: &str) -> rustix::io::Result<OwnedFd> {
-    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+    sys::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }
 
 fn proc() -> Result<(), Fault> {

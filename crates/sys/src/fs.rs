@@ -2,10 +2,11 @@
 //!
 //! rustix has them all, but compiles each anew for every kind of path and descriptor that it is called with: some
 //! hundreds of copies. Here each is one function on bytes. What they do, and their errors, are rustix's.
+#![expect(clippy::disallowed_methods, reason = "here they are compiled once")]
 
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
 use rustix::io::Errno;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What can be a path.
@@ -14,52 +15,28 @@ pub trait Path {
     fn bytes(&self) -> &[u8];
 }
 
-impl Path for [u8] {
-    fn bytes(&self) -> &[u8] {
-        self
-    }
+macro_rules! paths {
+    ($($kind:ty: $bytes:expr),* $(,)?) => {$(
+        impl Path for $kind {
+            fn bytes(&self) -> &[u8] {
+                let bytes: fn(&Self) -> &[u8] = $bytes;
+                bytes(self)
+            }
+        }
+    )*};
 }
 
-impl Path for str {
-    fn bytes(&self) -> &[u8] {
-        self.as_bytes()
-    }
-}
-
-impl Path for Vec<u8> {
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-}
-
-impl Path for String {
-    fn bytes(&self) -> &[u8] {
-        self.as_bytes()
-    }
-}
-
-impl Path for CStr {
-    fn bytes(&self) -> &[u8] {
-        self.to_bytes()
-    }
-}
-
-impl Path for CString {
-    fn bytes(&self) -> &[u8] {
-        self.as_bytes()
-    }
-}
-
-impl Path for std::path::Path {
-    fn bytes(&self) -> &[u8] {
-        self.as_os_str().as_encoded_bytes()
-    }
-}
-
-impl Path for std::path::PathBuf {
-    fn bytes(&self) -> &[u8] {
-        self.as_os_str().as_encoded_bytes()
-    }
+paths! {
+    [u8]: |path| path,
+    Vec<u8>: |path| path,
+    str: |path| path.as_bytes(),
+    String: |path| path.as_bytes(),
+    CStr: |path| path.to_bytes(),
+    CString: |path| path.as_bytes(),
+    OsStr: |path| path.as_encoded_bytes(),
+    OsString: |path| path.as_encoded_bytes(),
+    std::path::Path: |path| path.as_os_str().as_encoded_bytes(),
+    std::path::PathBuf: |path| path.as_os_str().as_encoded_bytes(),
 }
 
 impl<T: Path + ?Sized> Path for &T {
