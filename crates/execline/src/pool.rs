@@ -126,7 +126,7 @@ impl<'a> Pool<'a> {
         let code = approximate(ended);
         let ends = self.codes.as_ref().is_some_and(|c| c.ends(code));
         self.broken |= ends;
-        ends.then_some(code)
+        (ends && self.deaths.is_none()).then_some(code)
     }
 
     fn wait_below(&mut self, limit: usize) -> Result<(), Fatal> {
