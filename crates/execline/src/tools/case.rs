@@ -75,7 +75,8 @@ fn matches(
             Fatal::user(format!("unable to compile the regular expression {pattern}: {reason}"))
         })?;
     let part = |span: Range<usize>| value.get(span).unwrap_or_default().to_vec();
-    let spans = regex.find(value);
+    // An expression that begins with `*`, which POSIX leaves undefined, takes the anchor away.
+    let spans = regex.find(value).filter(|spans| spans.first() == Some(&(0..value.len())));
     Ok(spans.map(|spans| spans.into_iter().skip(1 + usize::from(shift)).map(part).collect()))
 }
 
@@ -131,6 +132,8 @@ mod tests {
         assert!(groups("foo|bar", "xbar", true).is_none());
         assert!(groups("a+", "aab", true).is_none());
         assert!(groups("a+", "a+", false).is_some());
+        assert!(groups("*", "foo", true).is_none());
+        assert!(groups("?h", "xh", true).is_none());
     }
 
     #[test]
