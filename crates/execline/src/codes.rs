@@ -35,8 +35,8 @@ impl Codes {
 }
 
 fn parse(list: &[u8]) -> Option<Vec<u8>> {
-    let numbers: Option<Vec<u16>> =
-        list.split(|b| *b == b',').filter(|word| !word.is_empty()).map(tool::number::decimal).collect();
+    let list = list.strip_suffix(b",").unwrap_or(list);
+    let numbers: Option<Vec<u16>> = list.split(|b| *b == b',').map(tool::number::decimal).collect();
     // A code above 255 is a number, but no program exits with it.
     Some(numbers?.into_iter().filter_map(|n| u8::try_from(n).ok()).collect())
 }
@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn lists() {
         assert_eq!(parse(b"0,2,256"), Some(vec![0, 2]));
-        assert_eq!(parse(b"x"), None);
+        assert_eq!(parse(b"0,"), Some(vec![0]));
+        for wrong in ["", "x", ",1", "1,,2"] {
+            assert_eq!(parse(wrong.as_bytes()), None, "{wrong}");
+        }
         assert_eq!(parse(b"1,-2"), None);
         assert!(Codes::Break(vec![3]).ends(3));
         assert!(!Codes::Break(vec![3]).ends(4));

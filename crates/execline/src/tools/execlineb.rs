@@ -34,6 +34,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
+    let (all, rest) = (options.number::<u16>('S')?, options.number::<u16>('s')?);
     let (name, argv) = script(call, &options)?;
     if argv.is_empty() {
         return Ok(Next::SUCCESS);
@@ -51,10 +52,8 @@ fn main(call: &mut Call) -> Outcome {
     }
     match options.last_of("pPSs") {
         Some('P') => {}
-        Some(letter @ ('S' | 's')) => {
-            let least = options.number::<u16>(letter)?.unwrap_or(0);
-            return substitute(call, &options, &name, argv, least, letter == 's');
-        }
+        Some('S') => return substitute(call, &options, &name, argv, all.unwrap_or(0), false),
+        Some('s') => return substitute(call, &options, &name, argv, rest.unwrap_or(0), true),
         mode => {
             if mode.is_none() {
                 call.env = frame::push(&call.env, frame::is_positional);
