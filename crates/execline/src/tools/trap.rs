@@ -100,7 +100,8 @@ fn environment(call: &Call, prog: Pid, signal: Signal) -> Env {
 }
 
 fn trappable(signal: Signal) -> bool {
-    !matches!(signal, signal::KILL | signal::STOP | signal::CHLD)
+    // 32 to 34 are the C library's.
+    !matches!(signal, signal::KILL | signal::STOP | signal::CHLD | 32..=34)
 }
 
 /// Reads pairs of a signal (or `default`) and a block.
