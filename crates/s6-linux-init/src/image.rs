@@ -29,8 +29,13 @@ const RESULTS: &str = "s6-linux-init-container-results";
 /// Where the catch-all logger logs to.
 const LOGS: &str = "uncaught-logs";
 
-/// The scripts that a skeleton holds.
-pub(crate) const SCRIPTS: [&str; 4] = ["rc.init", "rc.shutdown", "rc.shutdown.final", "runlevel"];
+/// The scripts that a skeleton holds, beside `runlevel`.
+const SCRIPTS: [&str; 3] = ["rc.init", "rc.shutdown", "rc.shutdown.final"];
+
+/// The scripts that are copied from a skeleton; a container has no runlevels.
+pub(crate) fn scripts(is_container: bool) -> impl Iterator<Item = &'static str> {
+    SCRIPTS.into_iter().chain((!is_container).then_some("runlevel"))
+}
 
 /// How the system is to boot and to stop.
 #[derive(Debug, Clone)]
@@ -204,8 +209,9 @@ fn services(list: &mut List, choices: &Choices) {
         list.service(RUNLEVELD, Some(3), &run);
     }
     if choices.logout_hook {
+        // Each session keeps its connection, and all of them are root's.
         let run =
-            b"fdmove -c 2 1\nfdmove 1 3\ns6-ipcserver -1 -a 0700 -c 1000 -- s\ns6-linux-init-logouthookd";
+            b"fdmove -c 2 1\nfdmove 1 3\ns6-ipcserver -1 -a 0700 -c 1000 -C 1000 -- s\ns6-linux-init-logouthookd";
         list.service("s6-linux-init-logouthookd", Some(3), run);
     }
     if let Some(getty) = &choices.early_getty {
@@ -354,7 +360,7 @@ mod tests {
         assert!(
             get("run-image/service/s6-linux-init-early-getty/run").unwrap().contains("/sbin/getty 38400")
         );
-        assert!(get("run-image/service/s6-linux-init-logouthookd/run").is_some());
+        assert!(get("run-image/service/s6-linux-init-logouthookd/run").unwrap().contains(" -C 1000 "));
         let runleveld = get("run-image/service/s6-linux-init-runleveld/run").unwrap();
         assert!(runleveld.ends_with("-- \"/b d/scripts/runlevel\"\n"), "{runleveld}");
         assert!(get("run-image/service/.s6-svscan/crash").unwrap().ends_with("s6-linux-init-hpr -fndr\n"));

@@ -1,7 +1,7 @@
 //! Reading what a supervisor keeps about its service.
 
 use crate::control::{SUPERVISE, join};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
 use wire::death_tally::{self, Death};
@@ -44,10 +44,13 @@ pub fn read_status(dir: &[u8]) -> Result<Status, Errno> {
 /// The last deaths of the service in `dir`, oldest first; none if nothing was recorded.
 ///
 /// # Errors
-/// The file cannot be read; `IO` if it is damaged.
+/// The file cannot be read; `NOENT` if the service was never supervised; `IO` if it is damaged.
 pub fn read_deaths(dir: &[u8]) -> Result<Vec<Death>, Errno> {
     let bytes = match read(dir, b"death_tally", death_tally::MAX * death_tally::RECORD) {
-        Err(Errno::NOENT) => return Ok(Vec::new()),
+        Err(Errno::NOENT) => {
+            // Its status is there from the first moment on, the tally from the first death on.
+            return sys::fs::access(join(dir, &[SUPERVISE, b"status"]), Access::EXISTS).map(|()| Vec::new());
+        }
         bytes => bytes?,
     };
     death_tally::parse(&bytes).ok_or(Errno::IO)

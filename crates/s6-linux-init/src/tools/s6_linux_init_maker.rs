@@ -1,6 +1,6 @@
 //! `s6-linux-init-maker`: makes the directory that a system boots from.
 
-use crate::image::{self, Choices, Kind, SCRIPTS};
+use crate::image::{self, Choices, Kind};
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -50,15 +50,12 @@ fn main(call: &mut Call) -> Outcome {
     let choices = choices(&options)?;
     let log_owner = owner(&choices.log_user)?;
     let skeleton = options.get('f').unwrap_or(SKELETON);
-    if !skeleton.starts_with(b"/") {
-        return Err(Fatal::user(format!("skeldir {} must be absolute", diag::show(skeleton))));
-    }
     let dir = call.shift()?;
     make_whole(&dir, 0o755, |at| {
         for item in image::items(&choices) {
             make(&join(at, &item.path), &item.kind, log_owner)?;
         }
-        copy_scripts(skeleton, &join(at, b"scripts"))
+        copy_scripts(skeleton, &join(at, b"scripts"), choices.is_container)
     })?;
     Ok(Next::SUCCESS)
 }
@@ -186,8 +183,8 @@ fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), F
     }
 }
 
-fn copy_scripts(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
-    for name in SCRIPTS {
+fn copy_scripts(from: &[u8], to: &[u8], is_container: bool) -> Result<(), Fatal> {
+    for name in image::scripts(is_container) {
         let source = join(from, name.as_bytes());
         let text = std::fs::read(OsStr::from_bytes(&source)).or_unable_to("read", &source)?;
         write(&join(to, name.as_bytes()), &text, 0o755)?;

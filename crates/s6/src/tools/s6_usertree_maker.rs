@@ -38,9 +38,13 @@ fn main(call: &mut Call) -> Outcome {
             "-r wants service/logger or service/logger/pipeline: the tree is always logged",
         ));
     }
+    let scandir = options.get('d').unwrap_or(b"${HOME}/service");
+    if !scandir.starts_with(b"/") && !scandir.starts_with(b"${HOME}/") {
+        return Err(Fatal::user("userscandir must be absolute, or begin with ${HOME}/"));
+    }
     let tree = Tree {
         user: &user,
-        scandir: options.get('d').unwrap_or(b"${HOME}/service"),
+        scandir,
         path: options.get('p').unwrap_or(b"/usr/bin:/bin"),
         envdir: options.get('E'),
         substituted: options.iter().filter(|(letter, _)| *letter == 'e').map(|(_, name)| name).collect(),
