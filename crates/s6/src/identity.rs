@@ -9,10 +9,10 @@ pub fn id(word: &[u8]) -> Option<u32> {
     number::decimal(word).filter(|n| *n != u32::MAX)
 }
 
-/// A list of ids, separated by commas; empty: none.
+/// A list of ids, separated by commas or what else [`number::list`] knows; empty: none.
 #[must_use]
 pub fn id_list(word: &[u8]) -> Option<Vec<u32>> {
-    if word.is_empty() { Some(Vec::new()) } else { word.split(|b| *b == b',').map(id).collect() }
+    if word.is_empty() { Some(Vec::new()) } else { number::list(word, id) }
 }
 
 /// The options of a server that tell whom it becomes, as [`words`] reads them.
@@ -97,7 +97,7 @@ mod tests {
         }
         assert_eq!(id_list(b"").unwrap(), []);
         assert_eq!(id_list(b"1,2").unwrap(), [1, 2]);
-        assert_eq!(id_list(b"1,"), None);
+        assert_eq!(id_list(b"1,x"), None);
     }
 
     #[test]

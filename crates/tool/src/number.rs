@@ -23,9 +23,25 @@ pub fn octal(word: &[u8]) -> Option<u32> {
     u32::from_str_radix(text, 8).ok()
 }
 
+/// A list of what `item` understands, separated by commas, colons, semicolons, blanks or line ends, which may also stand
+/// behind the last one.
+pub fn list<T>(text: &[u8], item: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>> {
+    let words = text.split(|b| b",:; \t\r\n".contains(b)).enumerate();
+    words.filter(|(i, word)| *i == 0 || !word.is_empty()).map(|(_, word)| item(word)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists() {
+        let numbers = |text: &[u8]| list(text, decimal::<u32>);
+        assert_eq!(numbers(b"1,2:3 4;,5,\n"), Some(vec![1, 2, 3, 4, 5]));
+        for bad in [&b""[..], b",", b",1", b"1,x", b"1-2"] {
+            assert_eq!(numbers(bad), None, "{bad:?}");
+        }
+    }
 
     #[test]
     fn only_whole_words() {

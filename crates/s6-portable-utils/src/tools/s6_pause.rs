@@ -42,10 +42,8 @@ fn signals(letter: char, list: &[u8]) -> Result<Vec<Signal>, Fatal> {
         'b' => b"ABRT",
         'i' => b"INT",
         _ => {
-            return list
-                .split(|b| *b == b',')
-                .map(|word| number::decimal(word).filter(|n| (1..=64).contains(n)).ok_or_else(Fatal::usage))
-                .collect();
+            let signal = |word: &[u8]| number::decimal(word).filter(|n| (1..=64).contains(n));
+            return number::list(list, signal).ok_or_else(Fatal::usage);
         }
     };
     Ok(signal::parse(name).into_iter().collect())
@@ -58,8 +56,9 @@ mod tests {
     #[test]
     fn lists_and_letters() {
         assert_eq!(signals('p', b"10,12,15").unwrap(), [10, 12, 15]);
+        assert_eq!(signals('p', b"1 2,").unwrap(), [1, 2]);
         assert_eq!(signals('b', b"").unwrap(), [6]);
-        for bad in [&b""[..], b"1,", b"0", b"65", b"TERM"] {
+        for bad in [&b""[..], b"0", b"65", b"TERM"] {
             assert!(signals('p', bad).is_err(), "{bad:?}");
         }
     }
