@@ -77,7 +77,8 @@ fn ranges(list: &[u8]) -> Option<Vec<Range>> {
             (first <= last).then_some((first, last))
         }
     };
-    let list = list.strip_suffix(b",").unwrap_or(list);
+    let list =
+        list.strip_suffix(b",").or(list.strip_suffix(b" ")).or(list.strip_suffix(b"\t")).unwrap_or(list);
     let mut ranges: Vec<_> =
         list.split(|b| matches!(b, b',' | b' ' | b'\t')).map(range).collect::<Option<_>>()?;
     ranges.sort_unstable();
@@ -136,6 +137,7 @@ mod tests {
         is(&["-c", "6,1-2"], "abcdef", "abf");
         is(&["-b", "1-3,2-5,4"], "abcdef", "abcde");
         is(&["-b", "2,4,"], "abcdef", "bd");
+        is(&["-b", "2,4 "], "abcdef", "bd");
         is(&["-b", "-"], "abcdef", "abcdef");
     }
 

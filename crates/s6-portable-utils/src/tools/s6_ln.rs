@@ -46,7 +46,7 @@ fn main(call: &mut Call) -> Outcome {
         let st = if options.has('n') { lstat(path) } else { stat(path) };
         st.is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_dir())
     };
-    let into = sources.len() > 1 || is_directory(&target);
+    let into = is_directory(&target) || (sources.len() > 1 && !target.is_empty());
     let mut failed = 0_u8;
     for source in &sources {
         let name = if into { tool::path::join(&target, paths::basename(source)) } else { target.clone() };
