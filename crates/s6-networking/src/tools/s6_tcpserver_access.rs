@@ -251,13 +251,19 @@ impl Check<'_> {
                 return Ok(Some((local, remote)));
             }
         };
-        let [local_found, remote_found] = peers::names(&resolver, wanted, self.deadline);
+        // An address may well have no name.
+        let [local_found, remote_found] =
+            peers::names(&resolver, wanted, self.deadline).map(|found| match found {
+                Err(Failure::NoSuchName) => Ok(None),
+                found => found,
+            });
         match local_found {
             Ok(name) => local = local.or(name),
             Err(failure) => self.unresolved(failure, "the local name")?,
         }
         match remote_found {
             Err(failure) => self.unresolved(failure, "the client's name")?,
+            Ok(None) if self.paranoid && self.strict && remote.is_none() => return Ok(None),
             Ok(None) => {}
             Ok(Some(name)) if !self.paranoid => remote = Some(name),
             Ok(Some(name)) => {
