@@ -12,6 +12,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("look_up::suffixes", suffixes),
     ("look_up::hosts_come_first", hosts_come_first),
     ("look_up::random_order", random_order),
+    ("look_up::access_by_name", access_by_name),
 ];
 
 fn addresses(network: &Network) -> Outcome {
@@ -104,4 +105,20 @@ fn random_order(network: &Network) -> Outcome {
         seen.insert(told);
     }
     Ok(())
+}
+
+/// To have no name is no failure; only a strict check of names wants one.
+fn access_by_name(network: &Network) -> Outcome {
+    let access = |options: &str, remote: &str| {
+        let sides = [("TCPLOCALIP", "127.0.0.9"), ("TCPLOCALPORT", "80"), ("TCPREMOTEPORT", "1")];
+        let env = [&sides[..], &[("PROTO", "TCP"), ("TCPREMOTEIP", remote)]].concat();
+        let told = network.run_with(&format!("s6-tcpserver-access -v0 {options} /usr/bin/env"), &env, "")?;
+        let wanted = told.lines().filter(|line| line.contains("HOST=") || !line.contains('='));
+        Ok::<_, libtest_mimic::Failed>(wanted.collect::<Vec<_>>().join(" "))
+    };
+    same(&access("-w", "10.0.0.1")?, "TCPREMOTEHOST=a.example.")?;
+    same(&access("-wp", "10.0.0.1")?, "TCPREMOTEHOST=a.example.")?;
+    same(&access("-w", "10.0.0.2")?, "")?;
+    same(&access("-p", "10.0.0.2")?, "")?;
+    same(&access("-wp", "10.0.0.2")?, "1")
 }
