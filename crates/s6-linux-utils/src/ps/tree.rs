@@ -5,7 +5,8 @@ use wire::proc_stat::Stat;
 
 /// The processes' places in the list, in the order of the tree, each with its depth.
 ///
-/// A process whose parent isn't in the list is a root.  Brothers stand in the order of the list.
+/// A process whose parent isn't in the list is a root.  Brothers stand in the order of the list.  The children of process
+/// 1 have its depth, as with `ps f`.
 pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
     let places: HashMap<u64, usize> = list.iter().enumerate().map(|(at, stat)| (stat.pid, at)).collect();
     let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -28,7 +29,8 @@ pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
         }
         found.push((at, depth));
         let own = children.remove(&at).unwrap_or_default();
-        waiting.extend(own.into_iter().rev().map(|child| (child, depth + 1)));
+        let below = depth + usize::from(list.get(at).is_none_or(|stat| stat.pid != 1));
+        waiting.extend(own.into_iter().rev().map(|child| (child, below)));
     }
     found
 }
@@ -54,15 +56,15 @@ mod tests {
 
     #[test]
     fn children_follow_their_parent() {
-        assert_eq!(shown(&[(1, 0), (5, 1), (6, 5), (7, 1), (8, 5), (9, 99)]), "1-5--6--8-79");
-        assert_eq!(shown(&[(3, 9), (9, 0)]), "9-3");
+        assert_eq!(shown(&[(1, 0), (5, 1), (6, 5), (7, 1), (8, 5), (9, 99)]), "15-6-879");
+        assert_eq!(shown(&[(3, 9), (9, 0), (4, 3)]), "9-3--4");
         let kernel = Stat { pid: 2, ppid: 9, flags: 0x0020_0000, ..Stat::default() };
         assert_eq!(order(&[&Stat::default(), &kernel]), [(1, 0), (0, 0)]);
     }
 
     #[test]
     fn a_circle_loses_nobody() {
-        assert_eq!(shown(&[(1, 2), (2, 1)]), "1-2");
+        assert_eq!(shown(&[(1, 2), (2, 1)]), "12");
         assert_eq!(shown(&[(3, 3), (4, 0)]), "43");
     }
 
