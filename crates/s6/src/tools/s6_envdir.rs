@@ -1,7 +1,7 @@
 //! `s6-envdir`: changes the environment as the files of a directory say, then runs a program.
 //!
-//! A file named `F` sets the variable `F` to its first line, without blanks at its end; an empty file removes it.
-//! Names that begin with a dot or contain `=` are left alone.
+//! A file named `F` sets the variable `F` to its first line, without blanks and carriage returns at its end; an empty
+//! file removes it.  Names that begin with a dot or contain `=` are left alone.
 
 use rustix::fs::{CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
@@ -106,7 +106,7 @@ fn value(content: &[u8], reading: Reading) -> Vec<u8> {
     } else {
         value = value.split(|b| *b == b'\n').next().unwrap_or_default();
         if !reading.unchomped {
-            let blanks = value.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+            let blanks = value.iter().rev().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
             value = value.get(..value.len() - blanks).unwrap_or_default();
         }
     }
@@ -126,6 +126,7 @@ mod tests {
     fn first_line_without_blanks() {
         assert_eq!(read("l1 \t \nl2\n", ""), b"l1");
         assert_eq!(read(" x", ""), b" x");
+        assert_eq!(read("x\r\ny\r\n", ""), b"x");
         assert_eq!(read("x \ny", "n"), b"x ");
         assert_eq!(read("\n", ""), b"");
         assert_eq!(read("a\0b\0c\n", ""), b"a:b:c");

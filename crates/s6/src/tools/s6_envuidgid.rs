@@ -104,7 +104,7 @@ fn look_up(kind: Kind, account: &[u8], default: Option<&Ids>, numbers: bool) -> 
             None => {}
         }
     }
-    if !user.is_empty() || matches!(kind, Kind::Account | Kind::User) {
+    if !user.is_empty() || account.is_empty() || matches!(kind, Kind::Account | Kind::User) {
         match (account::user(user).map_err(unreadable)?, by_number(user)) {
             (Some(found), _) => {
                 ids.uid = found.uid;
