@@ -35,10 +35,9 @@ impl Codes {
 }
 
 fn parse(list: &[u8]) -> Option<Vec<u8>> {
-    let list = list.strip_suffix(b",").unwrap_or(list);
-    let numbers: Option<Vec<u16>> = list.split(|b| *b == b',').map(tool::number::decimal).collect();
+    let numbers = tool::number::list(list, tool::number::decimal::<u16>)?;
     // A code above 255 is a number, but no program exits with it.
-    Some(numbers?.into_iter().filter_map(|n| u8::try_from(n).ok()).collect())
+    Some(numbers.into_iter().filter_map(|n| u8::try_from(n).ok()).collect())
 }
 
 #[cfg(test)]
@@ -48,8 +47,8 @@ mod tests {
     #[test]
     fn lists() {
         assert_eq!(parse(b"0,2,256"), Some(vec![0, 2]));
-        assert_eq!(parse(b"0,"), Some(vec![0]));
-        for wrong in ["", "x", ",1", "1,,2"] {
+        assert_eq!(parse(b"0 1:3,"), Some(vec![0, 1, 3]));
+        for wrong in ["", "x", ",1"] {
             assert_eq!(parse(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(parse(b"1,-2"), None);
