@@ -89,16 +89,18 @@ fn remove(dir: &OwnedFd, name: &str) -> Result<(), Errno> {
     }
 }
 
-/// Makes an archive of a file, unless it is empty or one already, and removes its old name.
-fn archive(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
+/// Makes an archive of a file, unless it is empty or one already, and removes its old name; tells whether it did.
+fn archive(dir: &OwnedFd, name: &str, suffix: u8) -> Result<bool, Errno> {
     let st = match sys::fs::statat(dir, name, AtFlags::empty()) {
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(false),
         st => st?,
     };
-    if st.st_nlink == 1 && st.st_size > 0 {
+    let is_new = st.st_nlink == 1 && st.st_size > 0;
+    if is_new {
         keep(dir, name, suffix)?;
     }
-    remove(dir, name)
+    remove(dir, name)?;
+    Ok(is_new)
 }
 
 /// Gives a file the name of an archive; its old name may stay.
@@ -152,7 +154,7 @@ impl LogDir {
         let umask = rustix::process::umask(Mode::empty());
         rustix::process::umask(umask);
         let mode = Mode::from_raw_mode(0o666) & !umask;
-        let Entered { dir, lock, current, size } =
+        let Entered { dir, lock, current, size, has_archived } =
             enter(&spec.path, mode).map_err(|(what, e)| Fatal::unable(&what, e))?;
         let rotate_at = spec.period.map(|p| clock::now() + p);
         let mut opened = Self {
@@ -170,7 +172,9 @@ impl LogDir {
             complaints: Vec::new(),
             complained: false,
         };
-        opened.trim();
+        if has_archived {
+            opened.trim();
+        }
         Ok(opened)
     }
 
@@ -439,7 +443,7 @@ impl LogDir {
             Err(Errno::NOENT) => {}
             renamed => renamed.map_err(|e| ("rename newstate", e))?,
         }
-        archive(dir, "processed", b's').map_err(|e| ("archive processed", e))
+        archive(dir, "processed", b's').map(drop).map_err(|e| ("archive processed", e))
     }
 
     /// Takes notice of a child's end; `false` if it isn't this directory's processor.
@@ -523,6 +527,8 @@ struct Entered {
     lock: OwnedFd,
     current: OwnedFd,
     size: u64,
+    /// Whether there are archives that weren't there before.
+    has_archived: bool,
 }
 
 /// Opens a log directory, made if it doesn't exist.
@@ -541,8 +547,9 @@ fn enter(path: &[u8], mode: Mode) -> Result<Entered, (String, Errno)> {
         let e = if matches!(e, Errno::ACCESS | Errno::AGAIN) { Errno::BUSY } else { e };
         (format!("lock {shown}/lock"), e)
     })?;
-    let (current, size) = recover(&dir, mode).map_err(|(what, e)| (format!("{what} in {shown}"), e))?;
-    Ok(Entered { dir, lock, current, size })
+    let (current, size, has_archived) =
+        recover(&dir, mode).map_err(|(what, e)| (format!("{what} in {shown}"), e))?;
+    Ok(Entered { dir, lock, current, size, has_archived })
 }
 
 /// Appends all that is in a file to another one; gives how much that was.
@@ -571,21 +578,21 @@ fn open_current(dir: &OwnedFd, mode: Mode) -> Result<OwnedFd, Errno> {
 }
 
 /// Archives what an interrupted logger left; gives `current` and its size.
-fn recover(dir: &OwnedFd, mode: Mode) -> Doing<(OwnedFd, u64)> {
+fn recover(dir: &OwnedFd, mode: Mode) -> Doing<(OwnedFd, u64, bool)> {
     let interrupted = !is_finished(dir, "current").map_err(|e| ("stat current", e))?;
-    if is_finished(dir, "processed").map_err(|e| ("stat processed", e))? {
+    let mut has_archived = if is_finished(dir, "processed").map_err(|e| ("stat processed", e))? {
         remove(dir, "previous").map_err(|e| ("remove previous", e))?;
-        archive(dir, "processed", b's').map_err(|e| ("archive processed", e))?;
+        archive(dir, "processed", b's').map_err(|e| ("archive processed", e))?
     } else {
         remove(dir, "processed").map_err(|e| ("remove processed", e))?;
-        archive(dir, "previous", b'u').map_err(|e| ("archive previous", e))?;
-    }
+        archive(dir, "previous", b'u').map_err(|e| ("archive previous", e))?
+    };
     remove(dir, "newstate").map_err(|e| ("remove newstate", e))?;
     if interrupted {
-        archive(dir, "current", b'u').map_err(|e| ("archive current", e))?;
+        has_archived |= archive(dir, "current", b'u').map_err(|e| ("archive current", e))?;
         open(dir, "state", OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC).map_err(|e| ("make state", e))?;
     }
     let current = open_current(dir, mode).map_err(|e| ("open current", e))?;
     let st = rustix::fs::fstat(&current).map_err(|e| ("stat current", e))?;
-    Ok((current, u64::try_from(st.st_size).unwrap_or(0)))
+    Ok((current, u64::try_from(st.st_size).unwrap_or(0), has_archived))
 }
