@@ -9,7 +9,7 @@ use crate::database::{Id, Service};
 use crate::folder::create;
 use crate::live::Live;
 use crate::longrun::{self, Progress, Transition, Trouble};
-use crate::oneshot::{Answer, Request, ask_host, read_answer};
+use crate::oneshot::{Answer, Request, Script, ask_host, read_answer};
 use crate::plan::{Direction, Plan, Step};
 use crate::reminder::Reminder;
 use crate::work::{Running, Work};
@@ -336,14 +336,15 @@ impl<'a> Engine<'a> {
             let servicedir = self.live.servicedir(id);
             let ready =
                 sys::fs::access(join(&servicedir, b"notification-fd"), rustix::fs::Access::EXISTS).is_ok();
-            let how: &[u8] = match (self.is_up(), ready) {
-                (true, true) => b"s6-svc -uwU -- ",
-                (true, false) => b"s6-svc -uwu -- ",
-                (false, _) => b"s6-svc -dwD -- ",
+            let how: &[u8] = match (self.work.script(), ready) {
+                (Script::Up, true) => b"s6-svc -uwU -- ",
+                (Script::Up, false) => b"s6-svc -uwu -- ",
+                (Script::Down, _) => b"s6-svc -dwD -- ",
+                (Script::Reload, _) => b"s6-svc -l -- ",
             };
             line.extend([how, &servicedir].concat());
         } else {
-            let word = if self.is_up() { "up" } else { "down" };
+            let word = self.work.script().word();
             let text =
                 format!("s6-rc-oneshot-run -l {} {word} {id} # {}", show(self.live.path()), self.name(id));
             line.extend(text.bytes());
