@@ -15,8 +15,8 @@ type Table = fn(&[u8]) -> Option<&'static Tool>;
 
 static TABLE: OnceLock<Table> = OnceLock::new();
 
-/// What execvp(3) uses when there is no PATH.
-const DEFAULT_PATH: &[u8] = b"/usr/bin:/bin";
+/// Where programs are looked for when there is no PATH.
+pub const DEFAULT_PATH: &[u8] = b"/command:/usr/bin:/bin";
 
 /// Says where tools are found; once, at the start of the process.
 pub fn set_table(table: Table) {

@@ -32,7 +32,7 @@ mod spawn;
 
 pub use buffer::Buffer;
 pub use call::Call;
-pub use chain::{lookup, own_file, run, set_table};
+pub use chain::{DEFAULT_PATH, lookup, own_file, run, set_table};
 pub use env::Env;
 pub use fatal::{Fatal, OrUnable};
 pub use help::{help, option_form, usage_line};

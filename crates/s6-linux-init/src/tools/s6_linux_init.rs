@@ -166,7 +166,7 @@ fn run_own(call: &Call, argv: &[&[u8]], env: Env, to_do: &str) -> Result<(), Fat
 /// The environment of everything is PATH and what `basedir`'s envdir says.
 fn in_environment(options: &Options, basedir: &[u8], argv: Vec<Vec<u8>>) -> Outcome {
     let mut env = Env::new();
-    env.set(b"PATH", options.get('p').unwrap_or(b"/command:/usr/bin:/bin"));
+    env.set(b"PATH", options.get('p').unwrap_or(tool::DEFAULT_PATH));
     let words = [b"s6-envdir".to_vec(), b"--".to_vec(), join(basedir, b"env")];
     let argv = [words.to_vec(), argv].concat();
     Ok(Next::Run(Program::new(tool::own_file("s6-envdir"), argv, env)))

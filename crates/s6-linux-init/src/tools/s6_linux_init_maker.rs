@@ -42,8 +42,6 @@ pub static TOOL: Tool = Tool {
 
 const BASEDIR: &[u8] = b"/etc/s6-linux-init/current";
 const SKELETON: &[u8] = b"/etc/s6-linux-init/skel";
-/// s6-linux-init's tools have to be found there.
-const PATH: &[u8] = b"/command:/usr/bin:/bin";
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
@@ -82,7 +80,7 @@ fn choices(options: &Options) -> Result<Choices, Fatal> {
         boot.extend([format!("-{letter}").into_bytes(), value.to_vec()]);
     };
     value('c', &basedir);
-    value('p', options.get('p').unwrap_or(PATH));
+    value('p', options.get('p').unwrap_or(tool::DEFAULT_PATH));
     for (letter, word) in [('s', absolute(options, 's')?), ('d', absolute(options, 'd')?)] {
         if let Some(word) = word {
             value(letter, word);

@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     operands: "user logdir dir",
     options: &[
         Opt::value('d', "userscandir", "the tree's scan directory; ${HOME}/service by default"),
-        Opt::value('p', "path", "the tree's PATH; /usr/bin:/bin by default"),
+        Opt::value('p', "path", "the tree's PATH; /command:/usr/bin:/bin by default"),
         Opt::value('E', "envdir", "add the variables of this directory to the tree's environment"),
         Opt::value('e', "var", "substitute in this variable of the directory; repeatable"),
         maker::RC,
@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
     let tree = Tree {
         user: &user,
         scandir,
-        path: options.get('p').unwrap_or(b"/usr/bin:/bin"),
+        path: options.get('p').unwrap_or(tool::DEFAULT_PATH),
         envdir: options.get('E'),
         substituted: options.iter().filter(|(letter, _)| *letter == 'e').map(|(_, name)| name).collect(),
     };
