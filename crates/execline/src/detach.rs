@@ -46,7 +46,11 @@ fn through_child(start: impl FnOnce(BorrowedFd<'_>) -> Result<Pid, Errno>) -> Re
     drop(writer);
     let mut answer = [0; 8];
     let n = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut answer))?;
-    wait_for(between)?;
+    match wait_for(between) {
+        // Gone without our waiting, where SIGCHLD is ignored.
+        Ok(_) | Err(Errno::CHILD) => {}
+        Err(e) => return Err(e),
+    }
     let [p1, p2, p3, p4, e1, e2, e3, e4] = answer;
     match (Pid::from_raw(i32::from_ne_bytes([p1, p2, p3, p4])), i32::from_ne_bytes([e1, e2, e3, e4])) {
         (Some(pid), _) if n == answer.len() => Ok(pid),
