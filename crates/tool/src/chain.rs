@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(files(b"x", Some(b"/a:/b")), "/a/x /b/x");
         assert_eq!(files(b"x", Some(b"/a::b")), "/a/x x b/x", "an empty element is the current directory");
         assert_eq!(files(b"./x", Some(b"/a")), "./x");
-        assert_eq!(files(b"x", None), "/usr/bin/x /bin/x");
+        assert_eq!(files(b"x", None), "/command/x /usr/bin/x /bin/x");
     }
 
     static CHAINED: Tool = Tool {
