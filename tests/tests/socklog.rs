@@ -379,7 +379,7 @@ fn wrong_usage() -> Outcome {
         "-u -1",
         "-u 4294967295",
         "-g x",
-        "-G 1,",
+        "-G 1,x",
         "-G ,",
         "-G x",
         "-i localhost",
@@ -389,7 +389,8 @@ fn wrong_usage() -> Outcome {
         "-i 127.0.0.1_1_2",
         "-U",
     ] {
-        let words: Vec<&str> = arguments.split(' ').collect();
+        // A socket that can't be: what is wrongly accepted ends too, with another code.
+        let words: Vec<&str> = arguments.split(' ').chain(["-x", "no/such/s"]).collect();
         let done = command(at.path(), &words)?.env_remove("UID").stdout(Stdio::null()).output()?;
         assert_eq!(done.status.code(), Some(100), "{arguments}");
         assert!(!done.stderr.is_empty(), "{arguments}");
