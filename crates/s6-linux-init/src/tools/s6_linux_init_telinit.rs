@@ -15,8 +15,9 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The socket of the service that changes runlevels.
-const RUNLEVELD: &str = "/run/service/s6-linux-init-runleveld/s";
+/// The service that changes runlevels, and its socket.
+const RUNLEVELD: &str = "/run/service/s6-linux-init-runleveld";
+const SOCKET: &[u8] = b"/run/service/s6-linux-init-runleveld/s";
 
 pub(super) const OPERANDS: &str = "runlevel";
 
@@ -29,7 +30,7 @@ pub(super) fn main(call: &mut Call) -> Outcome {
         b"0" => How::PowerOff,
         b"6" => How::Reboot,
         runlevel if sys::fs::stat(RUNLEVELD).is_ok() => {
-            let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", RUNLEVELD.as_bytes(), runlevel];
+            let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", SOCKET, runlevel];
             let argv = words.iter().map(|word| word.to_vec()).collect();
             return Ok(Next::Run(Program::new(tool::own_file("s6-sudo"), argv, call.take_env())));
         }
