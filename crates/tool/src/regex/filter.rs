@@ -183,17 +183,24 @@ fn contains(text: &[u8], window: [u8; LENGTH]) -> bool {
     // A mark may be due to a borrow from a right one below it: places with marks are looked at again.
     let zeros = |word: u64| word.wrapping_sub(LOW) & !word;
     let [first, _, last] = window.map(|byte| LOW * u64::from(byte));
+    let Some(end) = text.len().checked_sub(10) else {
+        return text.windows(LENGTH).any(|w| w == window);
+    };
     let mut at = 0;
     while let Some(block) = text.get(at..).and_then(|t| t.first_chunk::<10>()) {
-        let here = block.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
-        let later = block.last_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
-        if zeros(here ^ first) & zeros(later ^ last) & HIGH != 0 && block.windows(LENGTH).any(|w| w == window)
-        {
+        // Two patterns: functions of slices and arrays may become calls and loops.
+        let ([here @ .., _, _], [_, _, later @ ..]) = (block, block);
+        let (here, later) = (u64::from_ne_bytes(*here) ^ first, u64::from_ne_bytes(*later) ^ last);
+        if zeros(here) & zeros(later) & HIGH != 0 && block.windows(LENGTH).any(|w| w == window) {
             return true;
         }
-        at += 8;
+        if at == end {
+            break;
+        }
+        // The last block ends with the text: some of its places have been looked at.
+        at = (at + 8).min(end);
     }
-    text.get(at..).unwrap_or_default().windows(LENGTH).any(|w| w == window)
+    false
 }
 
 /// Windows one of which is in every match; `None` if there are none, or too many.
