@@ -3,6 +3,7 @@
 //! 0 and 6 power off and reboot.  Others are for the service that s6-linux-init-maker makes for a machine; a container
 //! has no runlevels.
 
+use crate::image::{RUNLEVELD, SCANDIR};
 use crate::request::{How, Request, send};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Program, Role, Tool};
 
@@ -15,10 +16,6 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The service that changes runlevels, and its socket.
-const RUNLEVELD: &str = "/run/service/s6-linux-init-runleveld";
-const SOCKET: &[u8] = b"/run/service/s6-linux-init-runleveld/s";
-
 pub(super) const OPERANDS: &str = "runlevel";
 
 /// s6-linux-init goes on to this with its own options, which mean nothing here.
@@ -29,12 +26,16 @@ pub(super) fn main(call: &mut Call) -> Outcome {
     let how = match call.shift()?.as_slice() {
         b"0" => How::PowerOff,
         b"6" => How::Reboot,
-        runlevel if sys::fs::stat(RUNLEVELD).is_ok() => {
-            let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", SOCKET, runlevel];
+        runlevel => {
+            let service = format!("{SCANDIR}/{RUNLEVELD}");
+            if sys::fs::stat(&service).is_err() {
+                return Err(Fatal::new(111, "a container has no runlevels"));
+            }
+            let socket = format!("{service}/s");
+            let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", socket.as_bytes(), runlevel];
             let argv = words.iter().map(|word| word.to_vec()).collect();
             return Ok(Next::Run(Program::new(tool::own_file("s6-sudo"), argv, call.take_env())));
         }
-        _ => return Err(Fatal::new(111, "a container has no runlevels")),
     };
     send(Request::stop(how)).or_unable(|| "tell the container's first process to stop")?;
     Ok(Next::SUCCESS)
