@@ -1,14 +1,15 @@
 //! Searching in bytes.
 
 const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
+/// The high bit of each byte of a word.
+pub(crate) const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The place of the first byte that is one of these two.
 ///
 /// Eight bytes at a time: a byte of a word is zero where the subtraction borrows into its high bit.
 #[inline]
 pub fn find_either(text: &[u8], a: u8, b: u8) -> Option<usize> {
-    let (all_a, all_b) = (LOW * u64::from(a), LOW * u64::from(b));
+    let (all_a, all_b) = (eight(a), eight(b));
     let mut at = 0;
     while let Some(block) = text.get(at..).and_then(|t| t.first_chunk::<16>()) {
         let all = u128::from_le_bytes(*block);
@@ -27,8 +28,19 @@ pub fn find_either(text: &[u8], a: u8, b: u8) -> Option<usize> {
 /// Bytes of a word that are one of two have their high bits set; so may others above the first of them.
 #[inline(always)]
 fn marks(word: u64, all_a: u64, all_b: u64) -> u64 {
-    let (a, b) = (word ^ all_a, word ^ all_b);
-    ((a.wrapping_sub(LOW) & !a) | (b.wrapping_sub(LOW) & !b)) & HIGH
+    (zeros(word ^ all_a) | zeros(word ^ all_b)) & HIGH
+}
+
+/// A word of eight times this byte.
+#[inline(always)]
+pub(crate) fn eight(byte: u8) -> u64 {
+    LOW * u64::from(byte)
+}
+
+/// Of the bits in HIGH those of zero bytes are set; so may others above the first of them. Other bits mean nothing.
+#[inline(always)]
+pub(crate) fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word
 }
 
 #[cfg(test)]

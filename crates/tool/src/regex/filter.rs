@@ -5,6 +5,7 @@
 //! in which no window is found needs no automaton.
 
 use super::parse::{Node, Place, Set};
+use crate::bytes::{HIGH, eight, zeros};
 use std::ops::ControlFlow;
 
 /// How long a window is at most.
@@ -178,11 +179,7 @@ impl Tables {
 
 /// Whether the text contains these bytes in a row: eight places at a time, by the first and the last of them.
 fn contains(text: &[u8], window: [u8; LENGTH]) -> bool {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A mark may be due to a borrow from a right one below it: places with marks are looked at again.
-    let zeros = |word: u64| word.wrapping_sub(LOW) & !word;
-    let [first, _, last] = window.map(|byte| LOW * u64::from(byte));
+    let [first, _, last] = window.map(eight);
     let Some(end) = text.len().checked_sub(10) else {
         return text.windows(LENGTH).any(|w| w == window);
     };
@@ -191,6 +188,7 @@ fn contains(text: &[u8], window: [u8; LENGTH]) -> bool {
         // Two patterns: functions of slices and arrays may become calls and loops.
         let ([here @ .., _, _], [_, _, later @ ..]) = (block, block);
         let (here, later) = (u64::from_ne_bytes(*here) ^ first, u64::from_ne_bytes(*later) ^ last);
+        // Not every mark is right: places with marks are looked at again.
         if zeros(here) & zeros(later) & HIGH != 0 && block.windows(LENGTH).any(|w| w == window) {
             return true;
         }
