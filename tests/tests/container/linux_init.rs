@@ -76,7 +76,8 @@ fn term_stops_a_container(images: &Images) -> Outcome {
 
 fn a_machine_runs_its_last_script(images: &Images) -> Outcome {
     let services = Services::new()?;
-    let init = "echo \"init $*\"\nuntil s6-svwait -U /run/service/s6-linux-init-runleveld 2>/dev/null; do usleep 10000; done\n\
+    let init = "echo \"init $*\"\ncd /run/service/s6-linux-init-runleveld\n\
+        until s6-svok .; do usleep 10000; done\ns6-svwait -U -t 20000 .\n\
         s6-linux-init-telinit 3\nexec s6-linux-init-hpr -r";
     let options = "-B -N -q 100 -L -G 's6-pause early'";
     let mut t = Transcript::start(&system(images, &services, options, init, &["quiet", "5"])?)?;
