@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use s6::access_rules::Grant;
-use s6::fdholder::{Rights, Session, Store};
+use ipc::access_rules::Grant;
+use ipc::fdholder::{Rights, Session, Store};
 use wire::fdholder::{Request, decode_dump, decode_entries, decode_list};
 use wire::tai::Tai64n;
 

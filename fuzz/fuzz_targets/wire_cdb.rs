@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use s6::access_rules::{pack, unpack};
+use ipc::access_rules::{pack, unpack};
 use wire::cdb::{build, find, records};
 
 fuzz_target!(|cdb: &[u8]| {

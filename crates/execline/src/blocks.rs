@@ -6,7 +6,7 @@ use tool::{Call, Env, Fatal, diag};
 /// The value of EXECLINE_STRICT: 1 warns of unquoted words in blocks, 2 and more refuse them.  `None` if it isn't
 /// set or isn't a number.
 pub(crate) fn strictness(env: &Env) -> Option<u32> {
-    tool::number::decimal(env.get(b"EXECLINE_STRICT")?)
+    wire::number::decimal(env.get(b"EXECLINE_STRICT")?)
 }
 
 /// Takes the blocks of one call, and counts them for its messages.

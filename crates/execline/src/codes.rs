@@ -35,7 +35,7 @@ impl Codes {
 }
 
 fn parse(list: &[u8]) -> Option<Vec<u8>> {
-    let numbers = tool::number::list(list, tool::number::decimal::<u16>)?;
+    let numbers = wire::number::list(list, wire::number::decimal::<u16>)?;
     // A code above 255 is a number, but no program exits with it.
     Some(numbers.into_iter().filter_map(|n| u8::try_from(n).ok()).collect())
 }

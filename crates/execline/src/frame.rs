@@ -20,7 +20,7 @@ pub fn is_option(name: &[u8]) -> bool {
 fn level(name: &[u8]) -> Option<(&[u8], u32)> {
     match name.iter().position(|b| *b == b':') {
         None => Some((name, 0)),
-        Some(at) => Some((name.get(..at)?, tool::number::decimal(name.get(at + 1..)?)?)),
+        Some(at) => Some((name.get(..at)?, wire::number::decimal(name.get(at + 1..)?)?)),
     }
 }
 

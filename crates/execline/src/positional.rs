@@ -5,7 +5,7 @@ use tool::{Env, Fatal};
 /// The number of parameters.
 pub(crate) fn count(env: &Env) -> Result<u32, Fatal> {
     let n = env.get(b"#").ok_or_else(|| not_set(b"#"))?;
-    tool::number::decimal(n).ok_or_else(|| Fatal::user("invalid #"))
+    wire::number::decimal(n).ok_or_else(|| Fatal::user("invalid #"))
 }
 
 /// Parameter `i`.

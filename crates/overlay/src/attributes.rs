@@ -5,7 +5,7 @@
 //! `uid:gid` to fall back to; the modes are octal, for files and for folders.  Empty lines and lines that begin
 //! with `#` say nothing.
 
-use tool::number;
+use wire::number;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
 use tool::path::join;
-use tool::{Fatal, OrUnable, diag, number};
+use tool::{Fatal, OrUnable, diag};
+use wire::number;
 
 /// Its name in the root scandir; the host treats a service of that name as its own logger.
 const NAME: &str = "s6-svscan-log";

@@ -4,13 +4,13 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Access, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
-use s6::clock::{self, Moment};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::Signal;
 use sys::spawn::{Spawn, Strings, spawn};
 use tool::Env;
+use tool::clock::{self, Moment};
 
 /// Interprets files without a first line that names their interpreter, as shells and execvp(3) do.
 const SHELL: &[u8] = b"/bin/sh";

@@ -32,7 +32,7 @@ struct Voice<'a>(&'a Call);
 
 impl Voice<'_> {
     fn warn(&self, text: &str) {
-        let verbosity = self.0.env.get(b"S6_VERBOSITY").and_then(tool::number::decimal::<u32>).unwrap_or(2);
+        let verbosity = self.0.env.get(b"S6_VERBOSITY").and_then(wire::number::decimal::<u32>).unwrap_or(2);
         if verbosity > 0 {
             self.0.warn(text);
         }

@@ -8,9 +8,9 @@ use crate::processes::others;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
-use s6::clock;
 use std::os::fd::{AsFd, OwnedFd};
 use sys::signal::{CHLD, Set, SignalFd};
+use tool::clock;
 
 /// Processes that are waited for at once; the others' turn comes when these are gone.
 const BATCH: usize = 256;

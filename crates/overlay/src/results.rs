@@ -3,7 +3,7 @@
 use crate::layout::{EXITCODE, RESULTS};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use tool::number;
+use wire::number;
 
 /// What the file holds at the start.
 const NOTHING: &[u8] = b"0\n";

@@ -5,7 +5,8 @@
 
 use crate::contenv;
 use std::time::Duration;
-use tool::{Env, number};
+use tool::Env;
+use wire::number;
 
 /// A process's view of the overlay's variables.
 #[derive(Debug, Clone, Copy)]

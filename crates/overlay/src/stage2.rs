@@ -9,11 +9,10 @@ use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES, WORKDIR};
 use crate::omissions;
 use crate::relay;
 use crate::settings::{Settings, split_words};
+use ipc::relay::{Relay, STREAMS};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use s6::clock;
-use s6::relay::{Relay, STREAMS};
 use s6_rc::change::{self, End, OnInterrupt, Oneshots};
 use s6_rc::compile::{compile_with_bundles, print_report};
 use s6_rc::init::{self, Initialized};
@@ -22,7 +21,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 use sys::signal::{Set, SignalFd, TERM, set_mask};
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure, number};
+use tool::clock;
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure};
+use wire::number;
 
 /// The bundle of everything that a container starts.
 const TOP: &[u8] = b"top";

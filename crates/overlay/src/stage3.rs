@@ -7,12 +7,12 @@ use crate::layout::LIVE;
 use crate::settings::Settings;
 use crate::stage2::{ENGINE, inherited};
 use rustix::fs::{AtFlags, CWD};
-use s6::status::read_status;
 use s6_rc::change::{self, OnInterrupt, Oneshots};
 use s6_rc::database::Id;
 use s6_rc::live::{Live, Lock};
 use s6_rc::plan::Direction;
 use std::time::Duration;
+use supervision::status::read_status;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
 
 /// Not in the table: nobody calls it by name.

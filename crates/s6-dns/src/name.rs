@@ -147,7 +147,7 @@ fn close(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Option<()> {
 /// The byte that stands behind a backslash, and how much of the text it takes.
 fn escaped(text: &[u8]) -> Option<(u8, usize)> {
     match text.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit)) {
-        Some(digits) => Some((tool::number::decimal(digits)?, 3)),
+        Some(digits) => Some((wire::number::decimal(digits)?, 3)),
         None => Some((*text.first()?, 1)),
     }
 }

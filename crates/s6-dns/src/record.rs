@@ -57,7 +57,7 @@ const NAMES: [(&str, Type); 16] = [
 /// The type with this name, in any case, or this number; `None` for others and for 0.
 #[must_use]
 pub fn type_from_text(text: &[u8]) -> Option<Type> {
-    match tool::number::decimal(text) {
+    match wire::number::decimal(text) {
         Some(number) => Some(number).filter(|number| *number != 0),
         None => NAMES.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(text)).map(|(_, t)| *t),
     }

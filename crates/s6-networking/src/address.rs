@@ -1,7 +1,8 @@
 //! Addresses and ports in arguments and variables.
 
 use std::net::{IpAddr, SocketAddr};
-use tool::{Env, Fatal, diag, number};
+use tool::{Env, Fatal, diag};
+use wire::number;
 
 /// The most addresses that are tried for one host.
 pub(crate) const MOST: usize = 16;

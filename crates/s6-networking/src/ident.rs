@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sen
 use std::fmt;
 use std::net::SocketAddr;
 use tool::clock::Moment;
-use tool::number;
+use wire::number;
 
 /// The port of IDENT servers.
 const PORT: u16 = 113;

@@ -8,12 +8,12 @@ use crate::live::Live;
 use crate::longrun::Trouble;
 use crate::oneshot::Answer;
 use crate::plan::{Direction, Plan};
+use ipc::relay::Relay;
 use rustix::fd::BorrowedFd;
-use s6::clock::Moment;
-use s6::relay::Relay;
 use std::rc::Rc;
 use std::time::Duration;
 use sys::process::Ended;
+use tool::clock::Moment;
 use tool::{Call, Env, Fatal, diag::show, exec_failure};
 
 /// Where oneshots' scripts run.

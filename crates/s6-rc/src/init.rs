@@ -6,8 +6,8 @@ use crate::tree;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode};
 use rustix::io::Errno;
-use s6::clock::{self, Moment};
-use s6::control::{self, SVSCAN, Undelivered};
+use supervision::control::{self, SVSCAN, Undelivered};
+use tool::clock::{self, Moment};
 use tool::path::{join, split, temporary_name};
 use tool::{Fatal, OrUnable, diag::show};
 
@@ -322,8 +322,8 @@ pub fn await_supervisor(
     let unable = || format!("wait for the supervisor of {}", show(servicedir));
     let event = join(servicedir, b"event");
     let group = rustix::process::getegid().as_raw();
-    s6::fifodir::make(&event, Some(group), false).or_unable(unable)?;
-    let mut watch = s6::watch::Watch::new().or_unable(unable)?;
+    supervision::fifodir::make(&event, Some(group), false).or_unable(unable)?;
+    let mut watch = supervision::watch::Watch::new().or_unable(unable)?;
     watch.add(&event).or_unable(unable)?;
     while !listens() {
         if let Some(fd) = interrupt {

@@ -2,13 +2,13 @@
 
 use rustix::fs::Access;
 use rustix::io::Errno;
-use s6::clock;
-use s6::control::{self, SUPERVISE, Undelivered};
-use s6::status::{read_deaths, read_status};
-use s6::watch::Watch;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use supervision::control::{self, SUPERVISE, Undelivered};
+use supervision::status::{read_deaths, read_status};
+use supervision::watch::Watch;
+use tool::clock;
 use tool::diag;
 use tool::path::join;
 use wire::tai::Tai64n;
@@ -157,7 +157,7 @@ impl Transition {
     /// The daemon is killed if it doesn't end by itself.
     fn has_limit(&self) -> bool {
         let limit = std::fs::read(Path::new(OsStr::from_bytes(&join(&self.servicedir, b"timeout-kill"))));
-        limit.ok().and_then(|text| tool::number::decimal::<u32>(text.trim_ascii())).is_some_and(|ms| ms > 0)
+        limit.ok().and_then(|text| wire::number::decimal::<u32>(text.trim_ascii())).is_some_and(|ms| ms > 0)
     }
 
     /// Takes in what the supervisor said.
@@ -212,7 +212,7 @@ mod tests {
             let fifo = supervise.join("control");
             sys::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
             let control = std::fs::File::options().read(true).write(true).open(fifo).unwrap();
-            s6::fifodir::make(dir.path().join("event").as_os_str().as_bytes(), None, false).unwrap();
+            supervision::fifodir::make(dir.path().join("event").as_os_str().as_bytes(), None, false).unwrap();
             let made = Self { dir, control };
             made.status(pid, want_up);
             made

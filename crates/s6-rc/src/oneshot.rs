@@ -286,7 +286,7 @@ fn total(bytes: &[u8]) -> Result<Option<usize>, Errno> {
     let Some(colon) = bytes.iter().position(|b| *b == b':') else {
         return if bytes.len() > 8 { Err(Errno::PROTO) } else { Ok(None) };
     };
-    let length: usize = bytes.get(..colon).and_then(tool::number::decimal).ok_or(Errno::PROTO)?;
+    let length: usize = bytes.get(..colon).and_then(wire::number::decimal).ok_or(Errno::PROTO)?;
     if length > REQUEST { Err(Errno::PROTO) } else { Ok(Some(colon + length + 2)) }
 }
 

@@ -1,7 +1,7 @@
 //! When a change says what it is waiting for: after some time without progress, and from then on ever less often.
 
-use s6::clock::Moment;
 use std::time::Duration;
+use tool::clock::Moment;
 
 /// The longest time between two reminders.
 const LONGEST: Duration = Duration::from_mins(1);

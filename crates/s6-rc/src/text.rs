@@ -31,7 +31,7 @@ pub(crate) fn number(text: &[u8]) -> Option<(u32, bool)> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some((tool::number::decimal(text)?, more))
+    Some((wire::number::decimal(text)?, more))
 }
 
 /// The three types of services.

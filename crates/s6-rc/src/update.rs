@@ -11,7 +11,7 @@ use crate::tree;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
-use s6::control::{self, SUPERVISE};
+use supervision::control::{self, SUPERVISE};
 use tool::path::{join, split};
 use tool::{Fatal, OrUnable, Out, diag::show};
 

@@ -170,7 +170,7 @@ fn the_deadline_leaves_the_rest_undone() {
     ]);
     let mut live = m.live();
     let selected = m.select(&live, &["after"]);
-    let options = Options { deadline: Some(s6::clock::now()), ..m.options() };
+    let options = Options { deadline: Some(tool::clock::now()), ..m.options() };
     let changed = change(&mut live, Up, selected, &options).unwrap();
     assert_eq!((changed.code(), changed.end), (2, End::TimedOut));
     assert_eq!(changed.unfinished.len(), 1);

@@ -9,7 +9,8 @@ use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, so
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::process::{Fork, fork, wait_for};
-use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Setup, number};
+use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Setup};
+use wire::number;
 
 /// The options of the applications' side.
 pub(crate) const KEEP: Opt = Opt::flag('Z', "leave the variables about TLS in the environment").long("keep");

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use sys::credential::Identity;
 use sys::signal;
 use tool::clock::deadline;
-use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, number};
+use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome};
+use wire::number;
 
 /// The options of both sides.
 pub(crate) const S: Opt =
@@ -132,9 +133,9 @@ fn drop_privileges(env: &Env) -> Result<(), Fatal> {
     }
     let id = |name: &[u8]| {
         let invalid = || Fatal::user(format!("invalid variable {}", tool::diag::show(name)));
-        env.get(name).map(|v| s6::identity::id(v).ok_or_else(invalid)).transpose()
+        env.get(name).map(|v| ipc::identity::id(v).ok_or_else(invalid)).transpose()
     };
     let (uid, gid) = (id(b"TLS_UID")?, id(b"TLS_GID")?);
     let groups = (uid.is_some() || gid.is_some()).then(Vec::new);
-    s6::identity::assume(&Identity { uid, gid, groups })
+    ipc::identity::assume(&Identity { uid, gid, groups })
 }

@@ -6,13 +6,13 @@
 //! SERVICE/instance        the scan directory, with a link ../instances/NAME for each instance
 //! ```
 
-use crate::control::{SVSCAN, join};
-use crate::link;
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use supervision::control::{SVSCAN, join};
+use supervision::link;
 use tool::diag::show;
 use tool::{Fatal, OrUnable};
 

@@ -3,8 +3,8 @@
 //! Both make a service with a logger, either as service directories (`DIR` and `DIR/log`) or as source directories for
 //! s6-rc (`DIR/SERVICE` and `DIR/LOGGER`).
 
-use crate::control::join;
 use rustix::io::Errno;
+use supervision::control::join;
 use tool::file::{make_dir, write};
 use tool::{Fatal, Opt, Options, quote};
 

@@ -1,7 +1,7 @@
 //! Standard input or a file, line by line, for filters.
 
-use crate::bytes::find_either;
 use crate::{Fatal, OrUnable, Out, diag};
+use posix_regex::bytes::find_either;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::stdio::stdin;

@@ -9,7 +9,6 @@
 //! Nothing here touches descriptors, signals or the mask: a tool finds them as exec left them.
 
 mod buffer;
-pub mod bytes;
 mod call;
 mod chain;
 pub mod clock;
@@ -18,16 +17,13 @@ mod env;
 pub mod exec_failure;
 mod fatal;
 pub mod file;
-pub mod glob;
 mod help;
 mod input;
-pub mod number;
 mod opt;
 mod out;
 pub mod path;
 pub mod processes;
 mod quote;
-pub mod regex;
 mod spawn;
 
 pub use buffer::Buffer;

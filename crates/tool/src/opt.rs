@@ -133,7 +133,7 @@ impl Options {
     /// # Errors
     /// Anything else than a decimal number that fits is a usage error.
     pub fn number<T: std::str::FromStr>(&self, letter: char) -> Result<Option<T>, Fatal> {
-        self.get(letter).map(|v| crate::number::decimal(v).ok_or_else(Fatal::usage)).transpose()
+        self.get(letter).map(|v| wire::number::decimal(v).ok_or_else(Fatal::usage)).transpose()
     }
 }
 

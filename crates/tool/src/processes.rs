@@ -14,7 +14,7 @@ pub fn all() -> Result<Vec<Stat>, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut found = Vec::new();
     for entry in Dir::new(openat(CWD, "/proc", flags, Mode::empty())?)? {
-        if let Some(pid) = crate::number::decimal::<u32>(entry?.file_name().to_bytes()) {
+        if let Some(pid) = wire::number::decimal::<u32>(entry?.file_name().to_bytes()) {
             let text = std::fs::read(Path::new("/proc").join(pid.to_string()).join("stat"));
             found.extend(text.ok().and_then(|text| Stat::parse(&text)));
         }

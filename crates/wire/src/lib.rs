@@ -13,6 +13,7 @@ pub mod ftrigr;
 pub mod host_memo;
 pub mod ip;
 pub mod netstring;
+pub mod number;
 pub mod proc_stat;
 pub mod quoting;
 pub mod sudo;

@@ -2,9 +2,9 @@
 
 use crate::blocks::Blocks;
 use crate::positional;
+use posix_regex::glob::{Shell, matches as shell_matches};
+use posix_regex::{Regex, Syntax};
 use std::ops::Range;
-use tool::glob::{Shell, matches as shell_matches};
-use tool::regex::{Regex, Syntax};
 use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

@@ -1,7 +1,7 @@
 //! `elglob`: substitutes the names that match a shell pattern for a key.
 
 use crate::binding::Bindings;
-use tool::glob::{Globbing, glob};
+use posix_regex::glob::{Globbing, glob};
 use tool::{Call, Env, Fatal, Opt, Options, Outcome, Role, Tool, diag};
 use wire::netstring;
 

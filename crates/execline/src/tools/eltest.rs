@@ -1,10 +1,10 @@
 //! `eltest`: tells by its exit code whether an expression is true.
 
 use crate::test_expression::{BadWord, Expression, parse};
+use posix_regex::Regex;
 use rustix::fs::{Access, FileType, Stat};
 use std::os::fd::BorrowedFd;
 use sys::fs::{access, lstat, stat};
-use tool::regex::Regex;
 use tool::{Call, Env, Fatal, Next, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -78,7 +78,7 @@ fn unary(name: &str, word: &[u8], env: &Env) -> Result<bool, Fatal> {
         "-O" | "-U" => found().is_some_and(|s| s.st_uid == rustix::process::geteuid().as_raw()),
         "-G" => found().is_some_and(|s| s.st_gid == rustix::process::getegid().as_raw()),
         _ => {
-            let fd = tool::number::decimal::<i32>(word).filter(|n| *n >= 0);
+            let fd = wire::number::decimal::<i32>(word).filter(|n| *n >= 0);
             let fd = fd.ok_or_else(|| Fatal::user("-t requires an integer argument"))?;
             let is_terminal = |fd: BorrowedFd<'_>| Ok(rustix::termios::isatty(fd));
             sys::fd::with(fd, is_terminal).unwrap_or(false)
@@ -137,9 +137,9 @@ fn binary(name: &str, left: &[u8], right: &[u8]) -> Result<bool, Fatal> {
 /// A decimal number with or without a sign.
 fn integer(word: &[u8]) -> Option<i64> {
     match word.strip_prefix(b"+") {
-        Some(digits) if digits.first().is_some_and(u8::is_ascii_digit) => tool::number::decimal(digits),
+        Some(digits) if digits.first().is_some_and(u8::is_ascii_digit) => wire::number::decimal(digits),
         Some(_) => None,
-        None => tool::number::decimal(word),
+        None => wire::number::decimal(word),
     }
 }
 

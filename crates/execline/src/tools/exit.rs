@@ -13,7 +13,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let Some(word) = call.args.first() else { return Ok(Next::SUCCESS) };
-    let code = tool::number::decimal::<u32>(word).ok_or_else(Fatal::usage)?;
+    let code = wire::number::decimal::<u32>(word).ok_or_else(Fatal::usage)?;
     // The system keeps the low byte.
     Ok(Next::Exit(u8::try_from(code & 0xff).unwrap_or(0)))
 }

@@ -19,7 +19,7 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.len() < 2 {
         return Err(Fatal::usage());
     }
-    let n = tool::number::decimal::<u32>(&call.shift()?).ok_or_else(Fatal::usage)?;
+    let n = wire::number::decimal::<u32>(&call.shift()?).ok_or_else(Fatal::usage)?;
     if getrlimit(Resource::Nofile).current.is_some_and(|limit| u64::from(n) > limit) {
         return Err(Fatal::user("too many requested descriptors"));
     }

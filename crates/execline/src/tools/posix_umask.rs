@@ -24,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
         return out.finish();
     }
     let word = call.shift()?;
-    let mask = tool::number::octal(&word).or_else(|| parse(&word, old));
+    let mask = wire::number::octal(&word).or_else(|| parse(&word, old));
     let mask = mask.ok_or_else(|| Fatal::new(1, "invalid mode string"))?;
     rustix::process::umask(Mode::from_bits_truncate(mask & 0o777));
     Next::run_if_any(call.take_args(), call.take_env())

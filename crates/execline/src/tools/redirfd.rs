@@ -58,7 +58,7 @@ fn main(call: &mut Call) -> Outcome {
 
 /// The number of a descriptor.
 pub(super) fn descriptor(word: &[u8]) -> Result<i32, Fatal> {
-    tool::number::decimal::<u32>(word).and_then(|n| i32::try_from(n).ok()).ok_or_else(Fatal::usage)
+    wire::number::decimal::<u32>(word).and_then(|n| i32::try_from(n).ok()).ok_or_else(Fatal::usage)
 }
 
 fn open_file(file: &[u8], mode: char, options: &Options) -> Result<OwnedFd, Fatal> {

@@ -20,7 +20,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let skip = options.number::<u32>('n')?.unwrap_or(0);
-    let n = tool::number::decimal::<u32>(&call.shift()?).ok_or_else(Fatal::usage)?;
+    let n = wire::number::decimal::<u32>(&call.shift()?).ok_or_else(Fatal::usage)?;
     if n == 0 && !options.has('r') {
         return Err(Fatal::usage());
     }

@@ -19,7 +19,7 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.len() < 2 {
         return Err(Fatal::usage());
     }
-    let mask = tool::number::octal(&call.shift()?).ok_or_else(Fatal::usage)?;
+    let mask = wire::number::octal(&call.shift()?).ok_or_else(Fatal::usage)?;
     rustix::process::umask(Mode::from_bits_truncate(mask & 0o777));
     Next::run(call.take_args(), call.take_env())
 }

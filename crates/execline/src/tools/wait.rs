@@ -51,7 +51,7 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn request(options: &Options, words: &[Vec<u8>]) -> Result<Request, Fatal> {
-    let pid = |word: &Vec<u8>| match tool::number::decimal::<i32>(word) {
+    let pid = |word: &Vec<u8>| match wire::number::decimal::<i32>(word) {
         // No child has that id, as none has our own.
         Some(0) => Ok(rustix::process::getpid()),
         n => n.filter(|n| *n > 0).and_then(Pid::from_raw).ok_or_else(Fatal::usage),

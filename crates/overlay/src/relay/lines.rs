@@ -3,7 +3,7 @@
 //! What comes out is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
 //! pipe takes each piece whole, whoever else writes to it.  A last line without newline gets one.
 
-use s6::relay::Stream;
+use ipc::relay::Stream;
 use std::fmt::Write;
 use sys::clock::DateTime;
 use wire::tai::Tai64n;

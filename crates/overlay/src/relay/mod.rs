@@ -2,7 +2,7 @@
 //! container's, line by line, with the service's name.
 //!
 //! It is apart from process 1 so that a slow reader of the container's output, or hostile lines, can't touch that; it
-//! exists only where it was asked for.  [`s6::relay`] is how pipes come to it.  It reads a stream's pipes only while
+//! exists only where it was asked for.  [`ipc::relay`] is how pipes come to it.  It reads a stream's pipes only while
 //! nothing waits to be written to that stream: so memory is bounded, and services wait rather than lose lines.
 //! It ends when no pipe is left and none can come any more.  Signals don't end it but SIGKILL.
 
@@ -13,13 +13,14 @@ pub use lines::{Format, LINE_MAX, Lines};
 pub use own::speak;
 
 use crate::settings::Settings;
+use ipc::relay::{STREAMS, Stream, Told, receive};
 use rustix::event::{PollFd, PollFlags, epoll};
 use rustix::io::Errno;
-use s6::relay::{STREAMS, Stream, Told, receive};
 use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use tool::clock;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 /// What it looks like in ps.
 pub const TITLE: &[u8] = b"s6-overlay-relay";

@@ -3,7 +3,7 @@
 //! Process 1 and its children write them themselves, so they come also while the relay has much to do, or is gone.
 
 use super::{Format, Lines};
-use s6::relay::Stream;
+use ipc::relay::Stream;
 use tool::{clock, diag};
 
 /// Whose lines these are.

@@ -3,6 +3,7 @@
 use crate::attributes::{Accounts, Rule, parse};
 use crate::scripts;
 use crate::settings::Settings;
+use posix_regex::glob::{Globbing, glob};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -10,7 +11,6 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use sys::account::{Group, User};
-use tool::glob::{Globbing, glob};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 

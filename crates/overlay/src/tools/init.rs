@@ -14,14 +14,14 @@ use crate::{catchall, contenv, remains, results, searchpath};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use s6::clock;
-use s6::control::{self, SVSCAN};
-use s6::scandir::{self, Host, Leave, Reexec, take_memo};
 use s6_linux_init::request::{FIFO, How};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
+use supervision::control::{self, SVSCAN};
+use supervisor::host::{self, Host, Leave, Reexec, take_memo};
 use sys::signal::{self, HALT, HUP, INT, PWR, Signal, SignalFd, TERM, USR1, USR2};
+use tool::clock;
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -100,8 +100,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
 }
 
 /// What the host is in every container.
-fn host_config(env: &Env, container: &Env) -> scandir::Config {
-    let mut config = scandir::Config::new("s6-svscan", env.vars().to_vec());
+fn host_config(env: &Env, container: &Env) -> host::Config {
+    let mut config = host::Config::new("s6-svscan", env.vars().to_vec());
     config.services_max = SERVICES_MAX;
     config.signals = SIGNALS.to_vec();
     // The container says so, not the environment of its services.

@@ -2,7 +2,8 @@
 
 use crate::tree::remove;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "logutil-newfifo",

@@ -1,9 +1,9 @@
 //! `logutil-service`: the usual logger of a service: `s6-log` as nobody, with the container's logging script.
 
 use crate::{contenv, logdir};
+use ipc::identity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use s6::identity;
 use std::os::fd::OwnedFd;
 use sys::credential::Identity;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Program, Role, Tool, diag};
@@ -39,7 +39,7 @@ fn main(call: &mut Call) -> Outcome {
     let set = contenv::lookup(&call.env, b"S6_LOGGING_SCRIPT");
     let mut script = words(set.as_deref().unwrap_or(DEFAULT_SCRIPT));
     script.push(dir.clone());
-    s6::log::check_script(&script).map_err(|why| Fatal::user(format!("S6_LOGGING_SCRIPT: {why}")))?;
+    logger::check_script(&script).map_err(|why| Fatal::user(format!("S6_LOGGING_SCRIPT: {why}")))?;
     let argv = [&b"s6-log"[..], b"-b", b"--"].map(<[u8]>::to_vec).into_iter().chain(script).collect();
     // Without privileges there are none to give up.
     if rustix::process::geteuid().is_root() {

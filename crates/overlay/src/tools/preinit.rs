@@ -3,7 +3,8 @@
 use crate::prepare::{Owner, prepare};
 use crate::relay::{Format, speak};
 use crate::settings::Settings;
-use tool::{Call, Fatal, Next, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "preinit",

@@ -3,10 +3,10 @@
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::scripts;
 use crate::settings::Settings;
-use s6::clock;
-use s6::control::{self, SVSCAN};
-use s6::status::read_status;
-use s6::watch::Watch;
+use supervision::control::{self, SVSCAN};
+use supervision::status::read_status;
+use supervision::watch::Watch;
+use tool::clock;
 use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
 

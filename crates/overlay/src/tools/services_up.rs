@@ -8,12 +8,12 @@ use crate::settings::Settings;
 use crate::{scripts, tree};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
-use s6::clock::{self, Moment};
-use s6::control::{self, SVSCAN};
-use s6::fifodir;
-use s6::watch::Watch;
 use s6_rc::init::await_supervisor;
 use std::time::Duration;
+use supervision::control::{self, SVSCAN};
+use supervision::fifodir;
+use supervision::watch::Watch;
+use tool::clock::{self, Moment};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 

@@ -17,7 +17,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 use tool::clock::{self, Moment, now, poll_until};
-use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool};
+use wire::number;
 use wire::tai::Tai64n;
 
 pub static TOOL: Tool = Tool {

@@ -8,7 +8,8 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use sys::fs::openat;
 use sys::process::Fork;
 use tool::path::join;
-use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag, number};
+use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init",

@@ -6,7 +6,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use tool::file::{make_dir, write};
 use tool::path::{join, make_whole};
-use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-maker",

@@ -3,7 +3,8 @@
 use crate::hpr::confirm_hostname;
 use crate::request::{How, Request, send};
 use crate::utmp;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-shutdown",

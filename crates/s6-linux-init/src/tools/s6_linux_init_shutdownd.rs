@@ -8,11 +8,11 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use s6::clock::{self, Moment};
-use s6::control::{self, SVSCAN};
 use std::os::fd::{OwnedFd, RawFd};
+use supervision::control::{self, SVSCAN};
 use sys::fs::openat;
 use sys::signal::{CONT, HUP, TERM};
+use tool::clock::{self, Moment};
 use tool::path::join;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 

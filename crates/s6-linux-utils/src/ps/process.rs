@@ -40,7 +40,7 @@ pub(crate) fn all(wanted: Wanted) -> Result<Vec<Process>, Errno> {
     let proc = openat(CWD, "/proc", flags, Mode::empty())?;
     let mut pids = Vec::new();
     for entry in rustix::fs::Dir::read_from(&proc)? {
-        pids.extend(tool::number::decimal::<u32>(entry?.file_name().to_bytes()));
+        pids.extend(wire::number::decimal::<u32>(entry?.file_name().to_bytes()));
     }
     pids.sort_unstable();
     // One that is gone by now isn't listed.

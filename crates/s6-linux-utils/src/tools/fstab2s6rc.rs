@@ -35,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let mode = match options.get('m') {
         None => 0o755,
-        Some(word) => tool::number::octal(word)
+        Some(word) => wire::number::octal(word)
             .filter(|mode| *mode <= 0o7777)
             .ok_or_else(|| Fatal::user(format!("{} is no mode", diag::show(word))))?,
     };

@@ -2,7 +2,7 @@
 
 use crate::clock::{self, show};
 use rustix::time::{ClockId, Timespec, clock_settime};
-use s6::clock::wall;
+use tool::clock::wall;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,7 +1,7 @@
 //! `s6-clockview`: shows the system's time and the time by a difference that a time client found.
 
 use crate::clock;
-use s6::clock::wall;
+use tool::clock::wall;
 use tool::{Call, Fatal, OrUnable, Out, Outcome, Role, Tool};
 use wire::tai::Tai64n;
 

@@ -7,9 +7,9 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, sendto, socket_with,
     sockopt,
 };
-use s6::clock::wall;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use tool::clock::wall;
 use tool::{Call, Fatal, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

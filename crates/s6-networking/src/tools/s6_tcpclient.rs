@@ -9,7 +9,8 @@ use s6_dns::resolver::{Families, Resolver};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use tool::clock::{self, Moment};
-use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-tcpclient",

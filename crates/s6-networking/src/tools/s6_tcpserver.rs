@@ -1,7 +1,7 @@
 //! `s6-tcpserver`: a super-server for TCP, put together from its parts.
 
-use s6::command_line::CommandLine;
-use s6::identity;
+use ipc::command_line::CommandLine;
+use ipc::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

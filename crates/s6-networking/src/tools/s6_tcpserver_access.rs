@@ -2,11 +2,11 @@
 
 use crate::ident::{Answer, ask};
 use crate::{address, peers};
+use ipc::access_rules::{Grant, Rules, Verdict};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::stdio::stdout;
-use s6::access_rules::{Grant, Rules, Verdict};
 use s6_dns::failure::Failure;
 use s6_dns::hosts::Hosts;
 use s6_dns::resolver::{Families, Resolver};

@@ -1,10 +1,10 @@
 //! `s6-tcpserverd`: accepts connections on its standard input and runs a program for each of them.
 
 use crate::socket::local_address;
+use ipc::super_server::{self, Protocol, Settings};
 use rustix::io::Errno;
 use rustix::net::SocketAddrAny;
 use rustix::stdio::stdin;
-use s6::super_server::{self, Protocol, Settings};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;

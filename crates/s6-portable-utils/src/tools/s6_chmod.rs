@@ -1,7 +1,8 @@
 //! `s6-chmod`: sets the permissions of a file; symbolic links are followed.
 
 use rustix::fs::{CWD, Mode};
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-chmod",

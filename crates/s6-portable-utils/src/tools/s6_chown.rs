@@ -1,7 +1,8 @@
 //! `s6-chown`: sets user and group of a file by number; symbolic links are followed.
 
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
-use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-chown",

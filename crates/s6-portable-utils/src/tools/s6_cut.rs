@@ -1,6 +1,7 @@
 //! `s6-cut`: prints selected bytes or fields of lines.
 
-use tool::{Call, Fatal, Input, Opt, Options, Out, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Input, Opt, Options, Out, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-cut",

@@ -4,7 +4,8 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use sys::fs::openat;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-dumpenv",

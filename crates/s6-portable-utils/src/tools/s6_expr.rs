@@ -4,7 +4,8 @@
 
 use std::iter::Peekable;
 use std::slice::Iter;
-use tool::{Call, Fatal, Next, Out, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Out, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-expr",

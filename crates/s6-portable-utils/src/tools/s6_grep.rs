@@ -1,6 +1,6 @@
 //! `s6-grep`: prints the lines that match a pattern.
 
-use tool::regex::Regex;
+use posix_regex::Regex;
 use tool::{Call, Fatal, Input, Next, Opt, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -2,7 +2,8 @@
 
 use rustix::io::Errno;
 use rustix::stdio::stdin;
-use tool::{Call, Fatal, Input, Opt, Options, OrUnable, Out, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Input, Opt, Options, OrUnable, Out, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-head",

@@ -6,7 +6,8 @@ use rustix::time::{ClockId, clock_gettime};
 use std::os::fd::AsFd;
 use sys::process::{Ended, kill, reap_one};
 use sys::signal::{self, Set, Signal, SignalFd};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Setup, Tool, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Setup, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-maximumtime",

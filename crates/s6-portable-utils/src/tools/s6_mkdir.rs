@@ -2,7 +2,8 @@
 
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-mkdir",

@@ -1,7 +1,8 @@
 //! `s6-mkfifo`: creates named pipes.
 
 use rustix::fs::{CWD, FileType, Mode};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-mkfifo",

@@ -1,6 +1,7 @@
 //! `s6-nice`: runs a program with another nice value.
 
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-nice",

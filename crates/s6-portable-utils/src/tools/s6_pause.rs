@@ -1,7 +1,8 @@
 //! `s6-pause`: waits until a signal kills it.
 
 use sys::signal::{self, Signal};
-use tool::{Call, Fatal, Opt, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Opt, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-pause",

@@ -1,6 +1,7 @@
 //! `s6-seq`: prints unsigned numbers in sequence.
 
-use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-seq",

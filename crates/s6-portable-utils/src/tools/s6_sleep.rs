@@ -2,7 +2,8 @@
 
 use rustix::io::Errno;
 use rustix::thread::ClockId;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-sleep",

@@ -1,7 +1,8 @@
 //! `s6-tail`: prints the end of a file, or a file from some place on.
 
 use std::collections::VecDeque;
-use tool::{Call, Fatal, Input, Opt, Options, Out, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Input, Opt, Options, Out, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-tail",

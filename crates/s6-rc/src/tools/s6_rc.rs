@@ -8,9 +8,9 @@ use crate::database::{Id, Service};
 use crate::live::{LIVE, Live, Lock};
 use crate::plan::Direction;
 use rustix::fd::AsFd;
-use s6::clock;
 use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
+use tool::clock;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -135,7 +135,8 @@ fn diff(live: &Live) -> Outcome {
     let mut code = 0;
     for (id, service) in (0..).zip(live.database().services()).filter(|(_, s)| is_supervised(s)) {
         let servicedir = live.servicedir(id);
-        let status = s6::status::read_status(&servicedir).or_unable_to("read the status of", &servicedir)?;
+        let status =
+            supervision::status::read_status(&servicedir).or_unable_to("read the status of", &servicedir)?;
         if status.want_up != live.is_up(id as Id) {
             let sign: &[u8] = if status.want_up { b"+" } else { b"-" };
             out.line(&[sign, &service.name].concat())?;

@@ -30,9 +30,9 @@ fn main(call: &mut Call) -> Outcome {
         out.line(&words.join(&b' '))?;
         out.flush()?;
     }
-    let until = s6::clock::now() + std::time::Duration::from_millis(ms.into());
+    let until = tool::clock::now() + std::time::Duration::from_millis(ms.into());
     loop {
-        let left = until.saturating_sub(s6::clock::now());
+        let left = until.saturating_sub(tool::clock::now());
         if left.is_zero() {
             return Ok(Next::SUCCESS);
         }

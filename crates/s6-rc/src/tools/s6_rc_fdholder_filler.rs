@@ -4,10 +4,10 @@
 //! Nothing here calls it: the host of the scan directory keeps the pipes of our services.  It is for those who
 //! run an fd holder for pipes of their own.
 
+use ipc::fdholder::{Connection, Held};
 use rustix::pipe::{PipeFlags, pipe_with};
-use s6::clock;
-use s6::fdholder::{Connection, Held};
 use std::rc::Rc;
+use tool::clock;
 use tool::{Call, Fatal, Input, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 use wire::fdholder::{Entry, LONGEST_ID, never};
 

@@ -14,7 +14,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use sys::process::reap_one;
 use sys::signal::{self, Set, SignalFd};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show, number::decimal};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
+use wire::number::decimal;
 
 /// The command.
 pub static TOOL: Tool = Tool {

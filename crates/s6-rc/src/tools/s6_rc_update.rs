@@ -7,9 +7,9 @@ use crate::change::{OnInterrupt, Oneshots, Options as ChangeOptions};
 use crate::live::LIVE;
 use crate::update::{Options, update};
 use rustix::fd::AsFd;
-use s6::clock;
 use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
+use tool::clock;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
 
 /// The command.

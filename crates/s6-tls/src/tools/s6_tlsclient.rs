@@ -3,7 +3,7 @@
 use crate::client::{ANY_SERVER, BELIEVE, CERTIFICATE, NO_CERTIFICATE};
 use crate::launch::{CLEAN, KEEP};
 use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
-use s6::command_line::CommandLine;
+use ipc::command_line::CommandLine;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

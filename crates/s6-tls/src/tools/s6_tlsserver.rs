@@ -3,8 +3,8 @@
 use crate::launch::{CLEAN, KEEP};
 use crate::server::{ASK, DEMAND, SNI_LEVEL};
 use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
-use s6::command_line::CommandLine;
-use s6::identity;
+use ipc::command_line::CommandLine;
+use ipc::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

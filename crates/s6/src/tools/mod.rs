@@ -177,7 +177,7 @@ fn on_instance(call: &mut Call, name: &str) -> Outcome {
         return Err(Fatal::user("invalid service path"));
     }
     crate::instance::check_name(&instance)?;
-    argv.push(crate::control::join(&service, &[b"instance", &instance]));
+    argv.push(supervision::control::join(&service, &[b"instance", &instance]));
     let env = call.take_env();
     Next::run(argv, env)
 }

@@ -1,9 +1,10 @@
 //! `s6-accessrules-cdb-from-fs`: compiles a directory of access rules into a cdb.
 
-use crate::access_rules::{Rules, Verdict, pack};
+use ipc::access_rules::{Rules, Verdict, pack};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-accessrules-cdb-from-fs",

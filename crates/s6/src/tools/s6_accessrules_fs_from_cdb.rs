@@ -1,6 +1,6 @@
 //! `s6-accessrules-fs-from-cdb`: turns a cdb of access rules back into a directory.
 
-use crate::access_rules::{Verdict, unpack};
+use ipc::access_rules::{Verdict, unpack};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};

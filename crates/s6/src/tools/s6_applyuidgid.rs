@@ -1,6 +1,6 @@
 //! `s6-applyuidgid`: runs a program with the ids that options or the variables UID, GID and GIDLIST give.
 
-use crate::identity;
+use ipc::identity;
 use sys::credential::Identity;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 

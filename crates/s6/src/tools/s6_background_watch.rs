@@ -2,7 +2,6 @@
 //!
 //! It is a child subreaper, so the daemon becomes its child; signals are handed on, and the daemon's end is its own.
 
-use crate::clock::{self, Moment};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -11,7 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 use sys::process::{Ended, kill, reap};
 use sys::signal::{self, Set, SignalFd};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Setup, Tool, diag, number};
+use tool::clock::{self, Moment};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Setup, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-background-watch",

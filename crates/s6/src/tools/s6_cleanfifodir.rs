@@ -14,6 +14,6 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let path = call.shift()?;
-    crate::fifodir::clean(&path).or_unable_to("clean up fifodir at", &path)?;
+    supervision::fifodir::clean(&path).or_unable_to("clean up fifodir at", &path)?;
     Ok(Next::SUCCESS)
 }

@@ -2,7 +2,8 @@
 //!
 //! The server counts them in `${PROTO}CONNNUM`, from 0; `${PROTO}CONNMAX` is the limit, if there is one.
 
-use tool::{Call, Env, Fatal, Next, Outcome, Role, Tool, diag, number};
+use tool::{Call, Env, Fatal, Next, Outcome, Role, Tool, diag};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-connlimit",

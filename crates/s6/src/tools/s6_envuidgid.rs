@@ -1,6 +1,6 @@
 //! `s6-envuidgid`: puts an account's ids into the variables UID, GID and GIDLIST for a program.
 
-use crate::identity::{id, id_list};
+use ipc::identity::{id, id_list};
 use sys::account;
 use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 

@@ -1,7 +1,7 @@
 //! `s6-fdholder-daemon`: an fd holder, put together from its parts.
 
-use crate::command_line::CommandLine;
-use crate::identity;
+use ipc::command_line::CommandLine;
+use ipc::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

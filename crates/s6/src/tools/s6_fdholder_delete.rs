@@ -1,6 +1,6 @@
 //! `s6-fdholder-delete`: has an fd holder close a descriptor.
 
-use crate::fdholder;
+use ipc::fdholder;
 use tool::{Call, Next, Opt, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

@@ -3,11 +3,11 @@
 //! `S6_FD#` is their number; of the i-th, from 0, `S6_FD_i` is the descriptor, `S6_FDID_i` the identifier and
 //! `S6_FDLIMIT_i`, if there is a limit, the TAI64N label of the moment when it is closed.
 
-use crate::clock;
-use crate::fdholder::{self, Held};
+use ipc::fdholder::{self, Held};
 use rustix::io::{Errno, FdFlags};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::rc::Rc;
+use tool::clock;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 use wire::tai::Tai64n;
 

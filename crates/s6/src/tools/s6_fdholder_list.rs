@@ -1,6 +1,6 @@
 //! `s6-fdholder-list`: prints the identifiers of what an fd holder has, a line each.
 
-use crate::fdholder;
+use ipc::fdholder;
 use tool::{Call, Opt, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,6 +1,6 @@
 //! `s6-fdholder-retrieve`: runs a program with a descriptor of an fd holder as its standard input.
 
-use crate::fdholder;
+use ipc::fdholder;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

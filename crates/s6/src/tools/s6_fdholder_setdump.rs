@@ -1,12 +1,13 @@
 //! `s6-fdholder-setdump`: has an fd holder keep the descriptors that variables describe, as `s6-fdholder-getdump`
 //! sets them.
 
-use crate::clock;
-use crate::fdholder::{self, Held};
+use ipc::fdholder::{self, Held};
 use std::os::fd::RawFd;
 use std::rc::Rc;
-use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool, diag, number};
+use tool::clock;
+use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 use wire::fdholder::{Entry, LONGEST_ID};
+use wire::number;
 use wire::tai::Tai64n;
 
 pub static TOOL: Tool = Tool {

@@ -1,8 +1,8 @@
 //! `s6-fdholder-store`: has an fd holder keep a copy of a descriptor.
 
-use crate::clock;
-use crate::fdholder;
+use ipc::fdholder;
 use std::os::fd::RawFd;
+use tool::clock;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 use wire::tai::Tai64n;
 

@@ -1,7 +1,8 @@
 //! `s6-fdholder-transferdump`: has an fd holder keep everything that another one has.
 
-use crate::fdholder;
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, number};
+use ipc::fdholder;
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-fdholder-transferdump",

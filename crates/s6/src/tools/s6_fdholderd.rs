@@ -1,6 +1,6 @@
 //! `s6-fdholderd`: holds descriptors for the clients of the socket on its standard input.
 
-use crate::fdholder::{self, Settings};
+use ipc::fdholder::{self, Settings};
 use rustix::process::{Resource, getrlimit};
 use std::time::Duration;
 use tool::{Call, Fatal, Opt, Outcome, Role, Tool};

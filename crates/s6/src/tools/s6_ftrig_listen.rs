@@ -1,8 +1,8 @@
 //! `s6-ftrig-listen`: listens in fifodirs, runs a program, and waits until what is notified matches.
 
-use crate::clock::deadline;
-use crate::expect::Expectations;
 use crate::tools::take_block;
+use supervision::expect::Expectations;
+use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

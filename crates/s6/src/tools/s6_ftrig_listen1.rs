@@ -1,7 +1,7 @@
 //! `s6-ftrig-listen1`: listens in a fifodir, runs a program, and waits until what is notified matches.
 
-use crate::clock::deadline;
-use crate::expect::Expectations;
+use supervision::expect::Expectations;
+use tool::clock::deadline;
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

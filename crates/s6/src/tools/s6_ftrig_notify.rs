@@ -18,6 +18,6 @@ fn main(call: &mut Call) -> Outcome {
     let letters = call.shift()?;
     // A listener may go away at any moment.
     signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-    crate::fifodir::notify(&path, &letters).or_unable_to("notify", &path)?;
+    supervision::fifodir::notify(&path, &letters).or_unable_to("notify", &path)?;
     Ok(Next::SUCCESS)
 }

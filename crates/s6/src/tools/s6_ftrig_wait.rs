@@ -1,7 +1,7 @@
 //! `s6-ftrig-wait`: waits until what is notified in a fifodir matches, and prints it.
 
-use crate::clock::deadline;
-use crate::expect::Expectations;
+use supervision::expect::Expectations;
+use tool::clock::deadline;
 use tool::{Call, Opt, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

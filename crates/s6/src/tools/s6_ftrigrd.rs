@@ -3,18 +3,19 @@
 //! Our own programs listen for themselves; this one is for programs that are built with the reference's library.
 //! The protocol is [`wire::ftrigr`]'s.
 
-use crate::clock::{self, Moment};
-use crate::fifodir::Listener;
-use crate::queue::Queue;
+use files::Queue;
+use posix_regex::Regex;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::stdio::{stdin, stdout};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::time::Duration;
+use supervision::fifodir::Listener;
 use sys::signal;
-use tool::regex::Regex;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, number};
+use tool::clock::{self, Moment};
+use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 use wire::ftrigr::{CLIENT_BANNER, EVENTS, LONGEST, Request, SERVER_BANNER, front, put};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-ftrigrd",

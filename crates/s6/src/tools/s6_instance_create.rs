@@ -1,10 +1,10 @@
 //! `s6-instance-create`: adds an instance to an instanced service that is up.
 
-use crate::clock::deadline;
-use crate::control::join;
 use crate::instance::{check_name, copy_tree, live_scandir, remove_tree};
-use crate::link::{How, link};
 use rustix::io::Errno;
+use supervision::control::join;
+use supervision::link::{How, link};
+use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

@@ -1,9 +1,9 @@
 //! `s6-instance-delete`: removes an instance from an instanced service that is up.
 
-use crate::clock::deadline;
-use crate::control::join;
 use crate::instance::{check_name, live_scandir, remove_tree};
-use crate::link::unlink;
+use supervision::control::join;
+use supervision::link::unlink;
+use tool::clock::deadline;
 use tool::{Call, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

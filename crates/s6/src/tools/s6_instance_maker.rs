@@ -1,8 +1,8 @@
 //! `s6-instance-maker`: makes the service directory of an instanced service from a template.
 
-use crate::control::join;
 use crate::instance::copy_tree;
 use crate::maker;
+use supervision::control::join;
 use tool::file::make_dir;
 use tool::quote;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};

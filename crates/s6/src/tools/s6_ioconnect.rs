@@ -1,7 +1,6 @@
 //! `s6-ioconnect`: copies standard input to a remote descriptor, and a remote descriptor to standard output.
 
-use crate::clock;
-use crate::queue::Queue;
+use files::Queue;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -9,6 +8,7 @@ use rustix::net::{Shutdown, shutdown};
 use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
+use tool::clock;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,8 +1,9 @@
 //! `s6-ipcserver`: a super-server for Unix sockets, put together from its parts.
 
-use crate::command_line::CommandLine;
-use crate::identity;
-use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, number};
+use ipc::command_line::CommandLine;
+use ipc::identity;
+use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-ipcserver",

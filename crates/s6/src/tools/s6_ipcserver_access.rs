@@ -1,7 +1,7 @@
 //! `s6-ipcserver-access`: goes on to a program if the rules let the client in.
 
-use crate::access_rules::{Grant, Rules, Verdict};
-use crate::identity::id;
+use ipc::access_rules::{Grant, Rules, Verdict};
+use ipc::identity::id;
 use rustix::net::{SocketAddrUnix, getsockname};
 use rustix::stdio::stdin;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};

@@ -1,8 +1,9 @@
 //! `s6-ipcserver-socketbinder`: runs a program whose standard input is a listening Unix socket.
 
-use crate::unix_socket::bind_to;
+use ipc::unix_socket::bind_to;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, listen, socket_with};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-ipcserver-socketbinder",

@@ -1,6 +1,6 @@
 //! `s6-ipcserverd`: accepts connections on its standard input and runs a program for each of them.
 
-use crate::super_server::{self, Protocol, Settings};
+use ipc::super_server::{self, Protocol, Settings};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{SocketAddrAny, SocketAddrUnix};

@@ -1,22 +1,9 @@
 //! `s6-log`: reads lines, selects them by a script, and puts them into log directories and other places.
-//!
-//! One loop waits for input, for signals, for standard output to take more, and for what log directories retry.
-//! Nothing that was read is dropped: the loop ends when every output has taken its lines.
 
-use crate::clock::{self, Moment};
-use crate::log::feed::{Feed, Outputs, Waiting};
-use crate::log::lines::Lines;
-use crate::log::logdir::{Launcher, LogDir};
-use crate::log::script::{self, Target};
-use crate::queue::Queue;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::stdio::{stderr, stdin, stdout};
+use logger::{Logger, Settings};
 use std::os::fd::RawFd;
 use std::time::Duration;
-use sys::signal::{self, Set, SignalFd};
-use sys::spawn::Strings;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-log",
@@ -37,9 +24,6 @@ pub static TOOL: Tool = Tool {
 
 /// The smallest line limit.
 const LEAST_LIMIT: usize = 48;
-
-/// Reading pauses while more than this waits to be written.
-const MOST_PENDING: usize = 16 * 1024 * 1024;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
@@ -68,54 +52,22 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    let script = script::parse(&call.args).map_err(Fatal::user)?;
-    if script.has_trailing && verbosity > 0 {
+    let script = logger::parse(&call.args).map_err(Fatal::user)?;
+    if script.has_trailing() && verbosity > 0 {
         call.warn("directives after the last action have no effect");
     }
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
 
-    let mut dirs: Vec<LogDir> = Vec::new();
-    let mut indexes = Vec::new();
-    for action in script.stages.iter().flat_map(|stage| &stage.actions) {
-        if let Target::Dir(spec) = &action.to {
-            // A directory that is named twice has one state.  It must not be opened again: closing the lock would
-            // release it.
-            let identity = sys::fs::stat(spec.path.as_slice()).ok().map(|st| (st.st_dev, st.st_ino));
-            let known = identity.and_then(|i| dirs.iter().position(|d| d.identity() == Some(i)));
-            indexes.push(known.unwrap_or(dirs.len()));
-            if known.is_none() {
-                dirs.push(LogDir::open(spec.clone())?);
-            }
-        }
-    }
-    let waiting = dirs.iter().map(|_| Waiting::default()).collect();
-    let mut outputs = Outputs { dirs: waiting, ..Outputs::default() };
-    let feed = Feed::new(script, indexes.into_iter(), &mut outputs);
-
-    signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-    let set = Set::of(&[signal::TERM, signal::HUP, signal::ALRM, signal::CHLD]);
-    let signals = SignalFd::new(&set).or_unable(|| "make a signal descriptor")?;
-    let env = Strings::new(call.env.vars()).or_unable(|| "copy the environment")?;
-    if let Some(number) = notification {
-        let written = sys::fd::with(number, |fd| rustix::io::write(fd, b"\n"));
-        written.or_unable(|| "notify")?;
-        sys::fd::close(number);
-    }
-    Logger {
-        verbosity,
-        blocking: options.has('b'),
-        protected: options.has('p'),
+    let settings = Settings {
+        is_quiet: verbosity == 0,
+        is_blocking: options.has('b'),
+        ignores_term: options.has('p'),
         patience,
-        lines: Lines::new(limit),
-        feed,
-        outputs,
-        dirs,
-        launcher: Launcher { execlineb: execlineb(call), env },
-        signals,
-        input: Input::Open,
-        stdout_works: true,
-    }
-    .run(call)
+        line_limit: limit,
+        notification,
+        execlineb: execlineb(call),
+    };
+    Logger::open(script, settings, call)?.run(call)
 }
 
 /// Where execlineb is: beside this binary, else in PATH.
@@ -129,268 +81,4 @@ fn execlineb(call: &Call) -> Vec<u8> {
     let mut found =
         in_path.filter(|file| sys::fs::access(file.as_slice(), rustix::fs::Access::EXEC_OK).is_ok());
     found.next().unwrap_or(own)
-}
-
-/// What is still expected on standard input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Input {
-    Open,
-    /// Told to exit: so many bytes that had been written before that.  In a stop nobody else would read them.
-    Rest(u64),
-    /// Told to exit: only the rest of a line, until that moment.
-    LastLine(Option<Moment>),
-    Closed,
-}
-
-struct Logger {
-    verbosity: u32,
-    blocking: bool,
-    protected: bool,
-    patience: Option<Duration>,
-    lines: Lines,
-    feed: Feed,
-    outputs: Outputs,
-    dirs: Vec<LogDir>,
-    launcher: Launcher,
-    signals: SignalFd,
-    input: Input,
-    stdout_works: bool,
-}
-
-impl Logger {
-    fn run(mut self, call: &Call) -> Outcome {
-        loop {
-            self.write_dirs(call);
-            let pending = self.pending();
-            if self.input == Input::Closed && pending == 0 && !self.dirs.iter().any(|d| d.is_busy()) {
-                break;
-            }
-            let reading = match self.input {
-                Input::Open | Input::Rest(_) => pending < MOST_PENDING && !(self.blocking && pending > 0),
-                Input::LastLine(_) => true,
-                Input::Closed => false,
-            };
-            let writing = !self.outputs.stdout.is_empty();
-            let (signaled, readable, writable) = self.wait(reading, writing)?;
-            if signaled {
-                self.take_signals(call)?;
-            }
-            if writable {
-                self.write_stdout(call);
-            }
-            if readable && self.input != Input::Closed {
-                self.read(call);
-            }
-            let now = clock::now();
-            if matches!(self.input, Input::LastLine(Some(until)) if until <= now) {
-                self.end_input(call);
-            }
-            self.dirs.iter_mut().for_each(|d| d.wake(now, &self.launcher));
-        }
-        for dir in self.dirs {
-            let complaints = dir.finish();
-            if self.verbosity > 0 {
-                complaints.iter().for_each(|c| call.warn(c));
-            }
-        }
-        Ok(Next::SUCCESS)
-    }
-
-    fn pending(&self) -> usize {
-        self.outputs.stdout.len() + self.outputs.dirs.iter().map(|d| d.bytes.len()).sum::<usize>()
-    }
-
-    /// Waits for something to do: tells about signals, standard input and standard output.
-    fn wait(&self, reading: bool, writing: bool) -> Result<(bool, bool, bool), Fatal> {
-        let own = match self.input {
-            Input::LastLine(until) => until,
-            _ => None,
-        };
-        let deadline = self.dirs.iter().filter_map(LogDir::deadline).chain(own).min();
-        let left = deadline.map(|d| d.saturating_sub(clock::now()));
-        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
-        if reading {
-            fds.push(PollFd::from_borrowed_fd(stdin(), PollFlags::IN));
-        }
-        if writing {
-            fds.push(PollFd::from_borrowed_fd(stdout(), PollFlags::OUT));
-        }
-        match poll(&mut fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(Fatal::unable("poll", e)),
-        }
-        let mut events = fds.iter().map(|fd| !fd.revents().is_empty());
-        let signaled = events.next().unwrap_or(false);
-        let readable = reading && events.next().unwrap_or(false);
-        let writable = writing && events.next().unwrap_or(false);
-        Ok((signaled, readable, writable))
-    }
-
-    fn take_signals(&mut self, call: &Call) -> Result<(), Fatal> {
-        while let Some(number) = self.signals.read().or_unable(|| "read signals")? {
-            match number {
-                signal::ALRM => self.dirs.iter_mut().for_each(|d| d.rotate(&self.launcher)),
-                signal::CHLD => self.reap()?,
-                signal::TERM if self.protected => {}
-                _ if self.input != Input::Open => {}
-                _ => match rustix::io::ioctl_fionread(stdin()) {
-                    Ok(bytes) if bytes > 0 => self.input = Input::Rest(bytes),
-                    _ => self.end_after_line(call),
-                },
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends the input, after the line that has begun.
-    fn end_after_line(&mut self, call: &Call) {
-        if self.lines.has_partial() {
-            self.input = Input::LastLine(self.patience.map(|p| clock::now() + p));
-        } else {
-            self.end_input(call);
-        }
-    }
-
-    fn reap(&mut self) -> Result<(), Fatal> {
-        loop {
-            match sys::process::reap() {
-                Ok(Some((pid, how))) => {
-                    let launcher = &self.launcher;
-                    self.dirs.iter_mut().any(|d| d.child(pid, how, launcher));
-                }
-                Ok(None) | Err(Errno::CHILD) => return Ok(()),
-                Err(e) => return Err(Fatal::unable("wait for a processor", e)),
-            }
-        }
-    }
-
-    /// Reads once: a lot, or, where only the rest of a line is wanted, a byte, so that the next logger gets what follows.
-    fn read(&mut self, call: &Call) {
-        let most = match self.input {
-            Input::Rest(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
-            Input::LastLine(_) => 1,
-            Input::Open | Input::Closed => usize::MAX,
-        };
-        let room = self.lines.room();
-        let most = most.min(room.len());
-        let room = room.get_mut(..most).unwrap_or_default();
-        match rustix::io::read(stdin(), room) {
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            Ok(0) => self.end_input(call),
-            Err(e) => {
-                self.complain(call, &format!("unable to read standard input: {}", sys::strerror(e)));
-                self.end_input(call);
-            }
-            Ok(n) => {
-                self.lines.filled(n);
-                let any = self.take_lines(call);
-                match self.input {
-                    Input::LastLine(_) if any => self.end_input(call),
-                    Input::Rest(bytes) => match bytes.saturating_sub(u64::try_from(n).unwrap_or(u64::MAX)) {
-                        0 => self.end_after_line(call),
-                        rest => self.input = Input::Rest(rest),
-                    },
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn now(&mut self) {
-        if self.feed.is_stamped() {
-            self.feed.set_time(clock::wall());
-        }
-    }
-
-    /// Feeds the lines that are there; tells whether there was one.
-    fn take_lines(&mut self, call: &Call) -> bool {
-        self.now();
-        let mut any = false;
-        while let Some(line) = self.lines.next() {
-            self.feed.line(line, &mut self.outputs);
-            any = true;
-        }
-        self.write_at_once(call);
-        any
-    }
-
-    /// Nothing more is read; a line without an end counts as it is.
-    fn end_input(&mut self, call: &Call) {
-        self.input = Input::Closed;
-        self.now();
-        if let Some(line) = self.lines.last() {
-            self.feed.line(line, &mut self.outputs);
-        }
-        self.write_at_once(call);
-    }
-
-    /// Writes what isn't queued: alerts and status files.
-    fn write_at_once(&mut self, call: &Call) {
-        let mut rest = self.outputs.alerts.as_slice();
-        while let Some(n) = (!rest.is_empty()).then(|| rustix::io::write(stderr(), rest)) {
-            match n {
-                Err(Errno::INTR) => {}
-                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
-                _ => break, // nobody listens there
-            }
-        }
-        self.outputs.alerts.clear();
-        let mut complaints = Vec::new();
-        for status in &mut self.outputs.statuses {
-            if let Some(content) = status.content.take() {
-                let failed = replace(&status.file, &content).err();
-                if let Some(e) = failed.filter(|_| !status.failing) {
-                    complaints.push(format!(
-                        "unable to write {}: {}",
-                        diag::show(&status.file),
-                        sys::strerror(e)
-                    ));
-                }
-                status.failing = failed.is_some();
-            }
-        }
-        complaints.iter().for_each(|c| self.complain(call, c));
-    }
-
-    /// Writes what log directories take now; the rest is kept as bytes, so that the room can be read into anew.
-    fn write_dirs(&mut self, call: &Call) {
-        let mut complaints = Vec::new();
-        let read = self.lines.read();
-        for (dir, out) in self.dirs.iter_mut().zip(&mut self.outputs.dirs) {
-            if out.bytes.is_empty() {
-                out.run.start += dir.write(read.get(out.run.clone()).unwrap_or_default(), &self.launcher);
-            }
-            out.end_run(read);
-            let done = dir.write(out.bytes.bytes(), &self.launcher);
-            out.bytes.take(done);
-            complaints.extend(dir.complaints());
-        }
-        complaints.iter().for_each(|c| self.complain(call, c));
-    }
-
-    fn write_stdout(&mut self, call: &Call) {
-        let Err(e) = self.outputs.stdout.write_some(stdout()) else { return };
-        // What comes after this goes to /dev/null.
-        self.outputs.stdout = Queue::default();
-        sys::fd::close(1);
-        let replaced = sys::fd::ensure_standard();
-        if std::mem::replace(&mut self.stdout_works, replaced.is_ok()) {
-            self.complain(call, &format!("unable to write standard output: {}", sys::strerror(e)));
-        }
-    }
-
-    fn complain(&self, call: &Call, text: &str) {
-        if self.verbosity > 0 {
-            call.warn(text);
-        }
-    }
-}
-
-/// Replaces a file's content at once for whoever reads it.
-fn replace(file: &[u8], content: &[u8]) -> Result<(), Errno> {
-    use std::os::unix::ffi::OsStrExt;
-    let new = [file, b".new"].concat();
-    std::fs::write(std::ffi::OsStr::from_bytes(&new), content)
-        .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
-    sys::fs::rename(new.as_slice(), file)
 }

@@ -18,6 +18,6 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let gid = options.number('g')?;
     let path = call.shift()?;
-    crate::fifodir::make(&path, gid, options.has('f')).or_unable_to("create fifodir at", &path)?;
+    supervision::fifodir::make(&path, gid, options.has('f')).or_unable_to("create fifodir at", &path)?;
     Ok(Next::SUCCESS)
 }

@@ -4,13 +4,13 @@
 //! The process goes on to the daemon; a child reads the socket, an abstract one that the kernel names, until
 //! `READY=1` comes, the daemon is gone, or time is up.
 
-use crate::clock::{self, Moment, deadline};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use sys::process::Fork;
+use tool::clock::{self, Moment, deadline};
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -59,11 +59,11 @@ fn main(call: &mut Call) -> Outcome {
 
 fn notification_fd(options: &Options) -> Result<RawFd, Fatal> {
     if let Some(word) = options.get('3') {
-        return tool::number::decimal(word).filter(|n| *n >= 0).ok_or_else(Fatal::usage);
+        return wire::number::decimal(word).filter(|n| *n >= 0).ok_or_else(Fatal::usage);
     }
     let text = std::fs::read("notification-fd").or_unable(|| "read ./notification-fd")?;
     let line = text.split(|b| *b == b'\n').next().unwrap_or_default();
-    tool::number::decimal(line).filter(|n| *n >= 0).ok_or_else(|| Fatal::user("invalid ./notification-fd"))
+    wire::number::decimal(line).filter(|n| *n >= 0).ok_or_else(|| Fatal::user("invalid ./notification-fd"))
 }
 
 /// A datagram socket under a name that the kernel finds, and that name as the variable gives it.

@@ -1,13 +1,13 @@
 //! `s6-notify-socket-from-fd`: runs a daemon that notifies its readiness on a descriptor, and passes that on to a
 //! manager that waits on NOTIFY_SOCKET.
 
-use crate::clock::{self, Moment, deadline};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{OwnedFd, RawFd};
 use sys::process::Fork;
+use tool::clock::{self, Moment, deadline};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

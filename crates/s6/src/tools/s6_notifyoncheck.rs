@@ -3,16 +3,17 @@
 //! The process goes on to the daemon; a child of it repeats the check until it succeeds, the daemon is gone, or
 //! tries or time are used up.  The child watches the daemon by a pidfd, which costs the daemon nothing.
 
-use crate::clock::{self, Moment};
-use crate::control;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
+use supervision::control;
 use sys::process::{Ended, Fork, kill, reap_one, wait_for};
 use sys::signal::{self, Set, SignalFd};
-use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Setup, Tool, number};
+use tool::clock::{self, Moment};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Setup, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-notifyoncheck",

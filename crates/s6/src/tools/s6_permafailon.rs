@@ -1,7 +1,7 @@
 //! `s6-permafailon`: in a finish script, makes the service fail for good if it has died too often.
 
-use crate::clock;
 use sys::signal;
+use tool::clock;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 use wire::death_tally::{Death, MAX};
 
@@ -19,10 +19,10 @@ const PERMANENT_FAILURE: u8 = 125;
 
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
-    let seconds: u32 = tool::number::decimal(&call.shift()?).ok_or_else(Fatal::usage)?;
-    let count: usize = tool::number::decimal(&call.shift()?).filter(|n| *n > 0).ok_or_else(Fatal::usage)?;
+    let seconds: u32 = wire::number::decimal(&call.shift()?).ok_or_else(Fatal::usage)?;
+    let count: usize = wire::number::decimal(&call.shift()?).filter(|n| *n > 0).ok_or_else(Fatal::usage)?;
     let events = Events::parse(&call.shift()?)?;
-    let deaths = crate::status::read_deaths(b".").unwrap_or_else(|e| {
+    let deaths = supervision::status::read_deaths(b".").unwrap_or_else(|e| {
         call.warn(&format!("unable to read the death tally: {}", sys::strerror(e)));
         Vec::new()
     });
@@ -62,7 +62,7 @@ impl Events {
                 events.signals.push(signal.ok_or_else(|| Fatal::user("invalid list of events"))?);
                 continue;
             }
-            let mut ends = word.splitn(2, |b| *b == b'-').map(tool::number::decimal::<u8>);
+            let mut ends = word.splitn(2, |b| *b == b'-').map(wire::number::decimal::<u8>);
             let invalid = || Fatal::user("invalid exit code or interval");
             let first = ends.next().flatten().ok_or_else(invalid)?;
             let last = ends.next().map_or(Some(first), |n| n).filter(|l| *l >= first).ok_or_else(invalid)?;

@@ -1,12 +1,12 @@
 //! `s6-setlock`: takes a lock on a file, then runs a program that holds it until it ends.
 
-use crate::clock;
 use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_lock};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use sys::fs::open;
 use sys::{signal, timer};
+use tool::clock;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,6 +1,6 @@
 //! `s6-setuidgid`: runs a program as another user.
 
-use crate::identity;
+use ipc::identity;
 use sys::credential::Identity;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 

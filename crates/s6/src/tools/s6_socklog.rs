@@ -1,8 +1,9 @@
 //! `s6-socklog`: reads syslog datagrams from a socket and prints them as lines.
 
-use crate::identity::{self, id, id_list};
-use crate::queue::Queue;
-use crate::{clock, syslog, unix_socket};
+use files::Queue;
+use ipc::identity::{self, id, id_list};
+use ipc::unix_socket;
+use logger::syslog;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recvfrom, socket_with};
@@ -12,7 +13,9 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 use sys::credential::Identity;
 use sys::signal::{self, Set, SignalFd};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
+use tool::clock;
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-socklog",

@@ -1,7 +1,8 @@
 //! `s6-softlimit`: runs a program with other resource limits.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, number};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
+use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-softlimit",

@@ -1,8 +1,7 @@
 //! `s6-sudoc`: has the `s6-sudod` on descriptors 6 and 7 run a program with its own arguments, environment and
 //! standard streams, and ends as that program does.
 
-use crate::clock::{self, Moment};
-use crate::unix_message::{Sender, send_all, wait};
+use ipc::unix_message::{Sender, send_all, wait};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -10,6 +9,7 @@ use rustix::process::{Resource, Rlimit, getpid, setrlimit};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use sys::signal::{self, Set, Signal};
+use tool::clock::{self, Moment};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 use wire::sudo::{Request, SERVER_BANNER};
 

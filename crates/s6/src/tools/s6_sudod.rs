@@ -1,8 +1,7 @@
 //! `s6-sudod`: runs a program with the arguments, variables and standard streams of the `s6-sudoc` at the other end
 //! of the connection on its standard input and output.
 
-use crate::clock::{self, Moment};
-use crate::unix_message::{Message, Receiver, receive, wait};
+use ipc::unix_message::{Message, Receiver, receive, wait};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -12,6 +11,7 @@ use rustix::stdio::{stderr, stdin, stdout};
 use std::os::fd::{AsFd, OwnedFd};
 use sys::process::{Ended, kill, reap_one};
 use sys::signal::{self, Set, SignalFd};
+use tool::clock::{self, Moment};
 use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Setup, Tool, diag};
 use wire::sudo::{Flaw, LONGEST, Request, SERVER_BANNER};
 

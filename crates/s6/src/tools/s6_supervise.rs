@@ -1,14 +1,14 @@
 //! `s6-supervise`: supervises one service directory.
 
-use crate::clock;
-use crate::service::machine::Event;
-use crate::service::{Launch, Service, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::AsFd;
+use supervisor::service::machine::Event;
+use supervisor::service::{Launch, Service, Stdio};
 use sys::signal::{self, SignalFd};
+use tool::clock;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,11 +1,11 @@
 //! `s6-svc`: sends commands to the supervisors of services.
 
-use crate::clock::deadline;
-use crate::control::{SUPERVISE, Undelivered, join, send};
-use crate::listen::{Goal, Listening};
 use rustix::fs::Access;
 use rustix::io::Errno;
+use supervision::control::{SUPERVISE, Undelivered, join, send};
+use supervision::listen::{Goal, Listening};
 use sys::signal;
+use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, diag};
 use wire::control::Command;
 

@@ -20,7 +20,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let most = options.number('n')?.unwrap_or(MAX);
     let dir = call.shift()?;
-    let deaths = crate::status::read_deaths(&dir).or_unable_to("read death tally for service", &dir)?;
+    let deaths = supervision::status::read_deaths(&dir).or_unable_to("read death tally for service", &dir)?;
     let numeric = options.last_of("Ss") == Some('s');
     let mut out = Out::new();
     for death in deaths.iter().skip(deaths.len().saturating_sub(most)) {

@@ -1,7 +1,7 @@
 //! `s6-svdt-clear`: empties the death tally of a service.
 
-use crate::control::{SUPERVISE, join};
 use rustix::fs::{Mode, OFlags};
+use supervision::control::{SUPERVISE, join};
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

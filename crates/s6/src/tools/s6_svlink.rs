@@ -1,9 +1,9 @@
 //! `s6-svlink`: puts a service directory into a live scan directory and waits for its supervisor.
 
-use crate::clock::deadline;
-use crate::control::join;
-use crate::link::{How, is_hosted, link};
 use rustix::io::Errno;
+use supervision::control::join;
+use supervision::link::{How, is_hosted, link};
+use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -65,7 +65,7 @@ fn check(call: &Call, dir: &[u8]) -> Result<(), Fatal> {
         return Err(Fatal::user(format!("{} is not executable", diag::show(&run))));
     }
     let name = diag::show(dir);
-    if crate::control::is_supervised(dir).or_unable(|| format!("check supervision of {name}"))? {
+    if supervision::control::is_supervised(dir).or_unable(|| format!("check supervision of {name}"))? {
         call.warn(&format!("supervisor already running on {name}"));
     }
     Ok(())

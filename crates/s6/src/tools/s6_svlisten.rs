@@ -1,8 +1,8 @@
 //! `s6-svlisten`: listens to services, runs a program, and waits until they have come into a state.
 
-use crate::clock::deadline;
-use crate::listen::{Goal, Listening};
 use crate::tools::take_block;
+use supervision::listen::{Goal, Listening};
+use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,7 +1,7 @@
 //! `s6-svlisten1`: listens to one service, runs a program, and waits until the service has come into a state.
 
-use crate::clock::deadline;
-use crate::listen::{Goal, Listening};
+use supervision::listen::{Goal, Listening};
+use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

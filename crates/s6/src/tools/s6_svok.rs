@@ -14,6 +14,6 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let dir = call.shift()?;
-    let supervised = crate::control::is_supervised(&dir).or_unable_to("check", &dir)?;
+    let supervised = supervision::control::is_supervised(&dir).or_unable_to("check", &dir)?;
     Ok(Next::Exit(u8::from(!supervised)))
 }

@@ -1,7 +1,7 @@
 //! `s6-svperms`: shows and sets who may see, control and listen to a service.
 
-use crate::control::{SUPERVISE, join};
 use rustix::fs::{CWD, FileType, Gid, Mode};
+use supervision::control::{SUPERVISE, join};
 use sys::account;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 
@@ -80,7 +80,7 @@ fn main(call: &mut Call) -> Outcome {
 /// A group by name, or by number after a colon.
 fn gid(word: &[u8]) -> Result<u32, Fatal> {
     if let Some(number) = word.strip_prefix(b":") {
-        return tool::number::decimal(number).ok_or_else(Fatal::usage);
+        return wire::number::decimal(number).ok_or_else(Fatal::usage);
     }
     match account::group(word).or_unable(|| "read /etc/group")? {
         Some(group) => Ok(group.gid),

@@ -1,11 +1,11 @@
 //! `s6-svscan`: supervises the services of a scan directory, all in this process.
 
-use crate::scandir::{Config, Host, Leave, Plain, Reexec, take_memo};
 use rustix::fs::Access;
 use rustix::process::Resource;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::Duration;
+use supervisor::host::{Config, Host, Leave, Plain, Reexec, take_memo};
 use sys::signal;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag};
 
@@ -89,7 +89,7 @@ fn begin(call: &mut Call, options: &Options, mut config: Config) -> Result<Host,
 
 /// A number in an option's value.
 fn number<T: std::str::FromStr>(options: &Options, letter: char, name: &str) -> Result<Option<T>, Fatal> {
-    let parse = |v| tool::number::decimal(v).ok_or_else(|| Fatal::user(format!("{name} must be a number")));
+    let parse = |v| wire::number::decimal(v).ok_or_else(|| Fatal::user(format!("{name} must be a number")));
     options.get(letter).map(parse).transpose()
 }
 

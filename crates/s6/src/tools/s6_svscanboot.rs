@@ -3,12 +3,12 @@
 //! The tree's output goes into a FIFO in the service directory `s6-svscan-log` of the scan directory, which is
 //! made anew each time.
 
-use crate::control::join;
 use crate::instance::remove_tree;
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use supervision::control::join;
 use sys::account;
 use tool::file::write;
 use tool::quote;
@@ -41,7 +41,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let mode = options.get('m').map_or(Ok(0o2750), |m| {
-        tool::number::octal(m)
+        wire::number::octal(m)
             .filter(|m| *m <= 0o7777)
             .ok_or_else(|| Fatal::user("catchall-mode must be octal"))
     })?;

@@ -1,6 +1,6 @@
 //! `s6-svscanctl`: sends commands to the host of a scan directory.
 
-use crate::control::{SVSCAN, Undelivered, send};
+use supervision::control::{SVSCAN, Undelivered, send};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

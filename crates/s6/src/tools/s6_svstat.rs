@@ -1,9 +1,9 @@
 //! `s6-svstat`: tells the state of a supervised service, for people or field by field for scripts.
 
-use crate::clock;
-use crate::control::join;
 use rustix::fs::Access;
 use rustix::io::Errno;
+use supervision::control::join;
+use tool::clock;
 use tool::{Call, Fatal, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
@@ -61,11 +61,11 @@ fn main(call: &mut Call) -> Outcome {
 /// Reads the service's state and prints it: the fields, or the summary if there are none.
 fn print_state(dir: &[u8], fields: &[Field], numeric: bool) -> Outcome {
     let name = || diag::show(dir);
-    if !crate::control::is_supervised(dir).or_unable(|| format!("check {}", name()))? {
+    if !supervision::control::is_supervised(dir).or_unable(|| format!("check {}", name()))? {
         let text = format!("unable to read status for {}: s6-supervise not running", name());
         return Err(Fatal::new(1, text));
     }
-    let status = crate::status::read_status(dir).or_unable(|| format!("read status for {}", name()))?;
+    let status = supervision::status::read_status(dir).or_unable(|| format!("read status for {}", name()))?;
     let down = join(dir, &[b"down"]);
     let normally_up = match sys::fs::access(&down, Access::EXISTS) {
         Ok(()) => false,

@@ -1,7 +1,7 @@
 //! `s6-svunlink`: takes a service out of a live scan directory and waits for its supervisor's end.
 
-use crate::clock::deadline;
-use crate::link::unlink;
+use supervision::link::unlink;
+use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

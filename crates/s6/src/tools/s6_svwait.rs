@@ -1,7 +1,7 @@
 //! `s6-svwait`: waits until services have come into a state.
 
-use crate::clock::deadline;
-use crate::listen::{Goal, Listening};
+use supervision::listen::{Goal, Listening};
+use tool::clock::deadline;
 use tool::{Call, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

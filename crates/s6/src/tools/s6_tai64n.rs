@@ -1,6 +1,6 @@
 //! `s6-tai64n`: puts a TAI64N time stamp before each line.
 
-use crate::clock;
+use tool::clock;
 use tool::{Call, Input, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

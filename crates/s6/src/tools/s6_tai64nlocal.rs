@@ -1,6 +1,6 @@
 //! `s6-tai64nlocal`: turns the TAI64N time stamps at the start of lines into dates and times.
 
-use crate::log::stamp::{Calendar, Clock};
+use logger::stamp::{Calendar, Clock};
 use tool::{Call, Input, Opt, Out, Outcome, Role, Tool};
 use wire::tai::{PACKED, Tai64n};
 

@@ -1,6 +1,6 @@
 //! `ucspilogd`: turns the codes at the start of syslog messages into names.
 
-use crate::syslog;
+use logger::syslog;
 use tool::{Call, Input, Opt, Out, Outcome, Role, Tool};
 use wire::tai::Tai64n;
 

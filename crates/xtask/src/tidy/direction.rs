@@ -2,20 +2,68 @@
 
 use super::{Complaint, Source};
 
-/// What every tool stands on.
-const BASE: &[&str] = &["sys", "wire", "tool"];
-/// For each crate, what it may use besides [`BASE`].
-const SUITES: &[(&str, &[&str])] = &[
-    ("execline", &[]),
-    ("s6", &[]),
-    ("s6-rc", &["s6", "execline"]),
-    ("s6-linux-init", &["s6"]),
-    ("s6-portable-utils", &[]),
-    ("s6-linux-utils", &[]),
-    ("s6-networking", &["s6", "s6-dns"]),
-    ("s6-dns", &[]),
-    ("s6-tls", &["s6"]),
+/// Which of the others each shipped crate may use, from the ground up.  Who isn't named in a row can't be reached from there:
+/// s6-rc never reaches the host, s6-tls never the supervisor.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("sys", &[]),
+    ("wire", &[]),
+    ("installation", &[]),
+    ("files", &["sys"]),
+    ("posix-regex", &["sys", "wire"]),
+    ("tool", &["files", "posix-regex", "sys", "wire"]),
+    // The libraries.
+    ("ipc", &["files", "posix-regex", "sys", "tool", "wire"]),
+    ("logger", &["files", "posix-regex", "sys", "tool", "wire"]),
+    ("supervision", &["files", "posix-regex", "sys", "tool", "wire"]),
+    ("supervisor", &["files", "ipc", "supervision", "sys", "tool", "wire"]),
+    // The suites.
+    ("execline", &["files", "posix-regex", "sys", "tool", "wire"]),
+    ("s6", &["files", "ipc", "logger", "posix-regex", "supervision", "supervisor", "sys", "tool", "wire"]),
+    ("s6-rc", &["execline", "files", "ipc", "supervision", "sys", "tool", "wire"]),
+    ("s6-linux-init", &["files", "supervision", "sys", "tool", "wire"]),
+    ("s6-portable-utils", &["files", "posix-regex", "sys", "tool", "wire"]),
+    ("s6-linux-utils", &["files", "sys", "tool", "wire"]),
+    ("s6-dns", &["files", "sys", "tool", "wire"]),
+    ("s6-networking", &["files", "ipc", "s6-dns", "sys", "tool", "wire"]),
+    ("s6-tls", &["files", "ipc", "sys", "tool", "wire"]),
+    (
+        "overlay",
+        &[
+            "execline",
+            "files",
+            "installation",
+            "ipc",
+            "logger",
+            "posix-regex",
+            "s6-linux-init",
+            "s6-rc",
+            "supervision",
+            "supervisor",
+            "sys",
+            "tool",
+            "wire",
+        ],
+    ),
+    // The main program carries no cryptography: s6-tls is a program of its own.
+    (
+        "multicall",
+        &[
+            "execline",
+            "overlay",
+            "s6",
+            "s6-dns",
+            "s6-linux-init",
+            "s6-linux-utils",
+            "s6-networking",
+            "s6-portable-utils",
+            "s6-rc",
+            "sys",
+            "tool",
+        ],
+    ),
 ];
+/// What runs on a developer's machine only, and may use anything.
+const FOR_DEVELOPMENT: &[&str] = &["manual", "sandbox", "xtask"];
 /// What the shipped crates take from others.
 const FOREIGN: &[&str] = &["rustix"];
 /// What one of them takes besides: a library of its own field.
@@ -48,19 +96,13 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
 }
 
 fn may_use(name: &str, used: &str) -> bool {
-    let suite = |wanted: &str| SUITES.iter().find(|(suite, _)| *suite == wanted);
-    match name {
-        "xtask" | "sandbox" | "manual" => true,
+    let own = || MAY_USE.iter().find(|(other, _)| *other == name).is_some_and(|(_, may)| may.contains(&used));
+    let foreign = match name {
         "sys" => used == "libc" || FOREIGN.contains(&used),
-        _ if FOREIGN.contains(&used) || FOREIGN_OF_ONE.contains(&(name, used)) => true,
         "wire" | "installation" => false,
-        "tool" => ["sys", "wire"].contains(&used),
-        // The main program carries no cryptography.
-        "overlay" | "multicall" if used == "s6-tls" => false,
-        "overlay" => BASE.contains(&used) || suite(used).is_some() || used == "installation",
-        "multicall" => BASE.contains(&used) || suite(used).is_some() || used == "overlay",
-        _ => suite(name).is_some_and(|(_, allowed)| BASE.contains(&used) || allowed.contains(&used)),
-    }
+        _ => FOREIGN.contains(&used) || FOREIGN_OF_ONE.contains(&(name, used)),
+    };
+    FOR_DEVELOPMENT.contains(&name) || foreign || own()
 }
 
 /// The lines of a manifest's section, with their numbers.
@@ -90,13 +132,24 @@ mod tests {
     #[test]
     fn the_direction_holds() {
         let none: [&str; 0] = [];
-        assert_eq!(complaints("crates/s6-rc/Cargo.toml", "s6.workspace = true\ntool.workspace = true"), none);
+        assert_eq!(
+            complaints("crates/s6-rc/Cargo.toml", "ipc.workspace = true\ntool.workspace = true"),
+            none
+        );
         assert_eq!(complaints("crates/overlay/Cargo.toml", "s6-rc.workspace = true\nrustix = \"1\""), none);
         assert_eq!(
             complaints("crates/s6/Cargo.toml", "s6-rc.workspace = true"),
             ["6: s6 must not use s6-rc"]
         );
-        assert_eq!(complaints("crates/tool/Cargo.toml", "s6 = {}"), ["6: tool must not use s6"]);
+        for (name, used) in
+            [("tool", "s6"), ("s6-rc", "supervisor"), ("s6-tls", "supervisor"), ("overlay", "s6-tls")]
+        {
+            let complaint = format!("6: {name} must not use {used}");
+            assert_eq!(
+                complaints(&format!("crates/{name}/Cargo.toml"), &format!("{used} = {{}}")),
+                [complaint]
+            );
+        }
         assert_eq!(complaints("crates/s6/Cargo.toml", "# c\nlibc = \"0\""), ["7: s6 must not use libc"]);
         assert_eq!(complaints("crates/new/Cargo.toml", "s6 = {}"), ["6: new must not use s6"]);
         assert_eq!(complaints("tests/Cargo.toml", "s6 = {}"), none);

@@ -1,0 +1,222 @@
+//! The client's side of an fd holder.
+
+use crate::unix_message::{Message, Receiver, Sender, receive, send_all};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use tool::clock::{self, Moment};
+use tool::{Fatal, OrUnable};
+use wire::fdholder::{Entry, Request, decode_dump, decode_entries, decode_list, decode_parts, parts};
+use wire::tai::Tai64n;
+use wire::unix_message::MAX_FDS;
+
+/// The longest answer: a list of 65536 identifiers.
+const LONGEST: usize = 16 << 20;
+
+/// A descriptor of a dump.
+#[derive(Debug)]
+pub struct Held {
+    /// Its name and its limit.
+    pub entry: Entry,
+    /// The descriptor.
+    pub fd: Rc<OwnedFd>,
+}
+
+/// A connection to an fd holder.
+///
+/// The methods' errors are the error numbers that the server answers ([`refused`] says what they mean), or:
+/// `PIPE` if it closes the connection, `PROTO` if it speaks something else, `TIMEDOUT` after the deadline,
+/// `NAMETOOLONG` or `INVAL` for what can't be an identifier.
+#[derive(Debug)]
+pub struct Connection {
+    socket: OwnedFd,
+    sender: Sender,
+    receiver: Receiver,
+    deadline: Option<Moment>,
+}
+
+/// Connects a command to the server at a path; the time-out in milliseconds, 0 for none, is for all that it does.
+///
+/// # Errors
+/// Code 111: there is no server.
+pub fn connect_to(path: &[u8], timeout: Option<u32>) -> Result<Connection, Fatal> {
+    Connection::open(path, clock::deadline(timeout)).or_unable_to("connect to an fd holder at", path)
+}
+
+/// The end of a command whose operation failed: code 1.
+#[must_use]
+pub fn refused(to_do: &str, e: Errno) -> Fatal {
+    Fatal::new(1, format!("unable to {to_do}: {}", explain(e)))
+}
+
+/// What an error of an operation means here.
+fn explain(e: Errno) -> String {
+    let text = sys::strerror(e);
+    let meaning = match e {
+        Errno::PIPE => "the server closed the connection: its rules don't let this user in",
+        Errno::PERM => "the server's rules don't allow it to this user",
+        Errno::BUSY => "the identifier is in use",
+        Errno::NOENT => "nothing is held under this identifier",
+        Errno::NFILE => {
+            "more descriptors than the server may hold or this process may open: see -n, and the open file limits"
+        }
+        Errno::NAMETOOLONG => "an identifier has at most 255 bytes",
+        Errno::INVAL => "an identifier has at least one byte, and no NUL",
+        Errno::PROTO => "the server is no fd holder",
+        _ => return text,
+    };
+    format!("{text} ({meaning})")
+}
+
+impl Connection {
+    /// Connects to the server at a path.
+    ///
+    /// # Errors
+    /// As connect(2); `TIMEDOUT` after the deadline.
+    pub fn open(path: &[u8], deadline: Option<Moment>) -> Result<Self, Errno> {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let left = deadline.map(|deadline| deadline.saturating_sub(clock::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(Errno::TIMEDOUT);
+        }
+        // A full queue makes connect(2) wait.
+        set_socket_timeout(&socket, Timeout::Send, left)?;
+        match connect(&socket, &SocketAddrUnix::new(path)?) {
+            Err(Errno::AGAIN | Errno::INPROGRESS) => Err(Errno::TIMEDOUT),
+            done => done.map(|()| Self::on(socket, deadline)),
+        }
+    }
+
+    /// Uses a socket that is connected already.
+    #[must_use]
+    pub fn on(socket: OwnedFd, deadline: Option<Moment>) -> Self {
+        Self { socket, sender: Sender::default(), receiver: Receiver::new(LONGEST, MAX_FDS), deadline }
+    }
+
+    /// Sends a request; the answer.
+    fn ask(&mut self, request: &Request, fds: Vec<Rc<OwnedFd>>) -> Result<Message, Errno> {
+        let content = request.encode().ok_or(Errno::INVAL)?;
+        self.sender.put(&content, fds)?;
+        send_all(self.socket.as_fd(), &mut self.sender, self.deadline)?;
+        receive(self.socket.as_fd(), &mut self.receiver, self.deadline)
+    }
+
+    /// Sends a request whose answer has `fds` descriptors; what is behind the answer's first byte.
+    fn run(
+        &mut self,
+        request: &Request,
+        sent: Vec<Rc<OwnedFd>>,
+        fds: usize,
+    ) -> Result<(Vec<u8>, Vec<OwnedFd>), Errno> {
+        let message = self.ask(request, sent)?;
+        match message.bytes.split_first() {
+            Some((0, rest)) if message.fds.len() == fds => Ok((rest.to_vec(), message.fds)),
+            Some((code, [])) if *code != 0 && message.fds.is_empty() => {
+                Err(Errno::from_raw_os_error(i32::from(*code)))
+            }
+            _ => Err(Errno::PROTO),
+        }
+    }
+
+    fn run_plain(&mut self, request: &Request, sent: Vec<Rc<OwnedFd>>) -> Result<(), Errno> {
+        let (rest, _) = self.run(request, sent, 0)?;
+        if rest.is_empty() { Ok(()) } else { Err(Errno::PROTO) }
+    }
+
+    /// Has a descriptor held.
+    ///
+    /// # Errors
+    /// See [`Connection`].
+    pub fn store(&mut self, id: &[u8], fd: OwnedFd, limit: Tai64n) -> Result<(), Errno> {
+        let entry = Entry { limit, id: checked(id)? };
+        self.run_plain(&Request::Store(entry), vec![Rc::new(fd)])
+    }
+
+    /// Has one closed.
+    ///
+    /// # Errors
+    /// See [`Connection`].
+    pub fn delete(&mut self, id: &[u8]) -> Result<(), Errno> {
+        self.run_plain(&Request::Delete(checked(id)?), Vec::new())
+    }
+
+    /// A copy of one, close-on-exec; with `delete`, it isn't held any longer.
+    ///
+    /// # Errors
+    /// See [`Connection`].
+    pub fn retrieve(&mut self, id: &[u8], delete: bool) -> Result<OwnedFd, Errno> {
+        let request = Request::Retrieve { id: checked(id)?, delete };
+        let (_, mut fds) = self.run(&request, Vec::new(), 1)?;
+        fds.pop().ok_or(Errno::PROTO)
+    }
+
+    /// All identifiers.
+    ///
+    /// # Errors
+    /// See [`Connection`].
+    pub fn list(&mut self) -> Result<Vec<Vec<u8>>, Errno> {
+        let (rest, _) = self.run(&Request::List, Vec::new(), 0)?;
+        decode_list(&rest).ok_or(Errno::PROTO)
+    }
+
+    /// Copies of all descriptors, close-on-exec.
+    ///
+    /// # Errors
+    /// See [`Connection`].
+    pub fn get_dump(&mut self) -> Result<Vec<Held>, Errno> {
+        let (rest, _) = self.run(&Request::GetDump, Vec::new(), 0)?;
+        let total = decode_dump(&rest).ok_or(Errno::PROTO)?;
+        let mut dump = Vec::new();
+        for _ in 0..parts(total) {
+            let message = receive(self.socket.as_fd(), &mut self.receiver, self.deadline)?;
+            let entries = decode_entries(&message.bytes).ok_or(Errno::PROTO)?;
+            if entries.is_empty() || entries.len() != message.fds.len() || dump.len() + entries.len() > total
+            {
+                return Err(Errno::PROTO);
+            }
+            let held = entries.into_iter().zip(message.fds);
+            dump.extend(held.map(|(entry, fd)| Held { entry, fd: Rc::new(fd) }));
+        }
+        if dump.len() == total { Ok(dump) } else { Err(Errno::PROTO) }
+    }
+
+    /// Has all of these held, in place of those with the same identifiers.
+    ///
+    /// # Errors
+    /// See [`Connection`].
+    pub fn set_dump(&mut self, dump: &[Held]) -> Result<(), Errno> {
+        if dump.is_empty() {
+            return Ok(());
+        }
+        for held in dump {
+            checked(&held.entry.id)?;
+        }
+        let total = u32::try_from(dump.len()).map_err(|_| Errno::NFILE)?;
+        let (rest, _) = self.run(&Request::SetDump(total), Vec::new(), 0)?;
+        if decode_parts(&rest) != Some(parts(dump.len())) {
+            return Err(Errno::PROTO);
+        }
+        let mut chunks = dump.chunks(MAX_FDS).peekable();
+        while let Some(chunk) = chunks.next() {
+            let entries = chunk.iter().map(|held| held.entry.clone()).collect();
+            let fds = chunk.iter().map(|held| Rc::clone(&held.fd)).collect();
+            let wanted = if chunks.peek().is_some() { Err(Errno::AGAIN) } else { Ok(()) };
+            match self.run_plain(&Request::Part(entries), fds) {
+                done if done == wanted => {}
+                Ok(()) | Err(Errno::AGAIN) => return Err(Errno::PROTO),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn checked(id: &[u8]) -> Result<Vec<u8>, Errno> {
+    match id.len() {
+        0 => Err(Errno::INVAL),
+        1..=wire::fdholder::LONGEST_ID => Ok(id.to_vec()),
+        _ => Err(Errno::NAMETOOLONG),
+    }
+}

@@ -1,0 +1,12 @@
+//! Servers and clients on Unix sockets: messages with descriptors, the super-server's loop, access rules, identities, the
+//! holder of descriptors, and the way of services' output to a relay.
+
+pub mod access_rules;
+pub mod command_line;
+pub mod fdholder;
+pub mod identity;
+pub mod relay;
+pub mod rest;
+pub mod super_server;
+pub mod unix_message;
+pub mod unix_socket;

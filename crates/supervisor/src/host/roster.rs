@@ -1,0 +1,260 @@
+//! The services that a host knows, and how to find them: by number, by directory, by process, by deadline.
+
+use super::pipes::Pipe;
+use crate::service::Service;
+use std::collections::{BTreeSet, HashMap};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use tool::clock::Moment;
+
+/// Device and inode of a service directory: two names of one directory are one service.
+pub(super) type Identity = (u64, u64);
+
+/// What a service is for its partner in a `log/` pair, and that partner's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pair {
+    None,
+    /// It writes to that logger.
+    Producer(usize),
+    /// It reads from that service.
+    Logger(usize),
+    /// It was a logger; its producer is gone.
+    Widowed,
+}
+
+impl Pair {
+    pub(super) fn is_logger(self) -> bool {
+        matches!(self, Self::Logger(_) | Self::Widowed)
+    }
+}
+
+/// One service of the scan directory.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// Its name under the scan directory: `NAME` or `NAME/log`.
+    pub(super) name: Vec<u8>,
+    pub(super) identity: Identity,
+    /// The last scan saw it: it is supervised again when its supervision ends.
+    pub(super) active: bool,
+    pub(super) pair: Pair,
+    /// Its end of the logger's pipe.
+    pub(super) end: Option<Rc<OwnedFd>>,
+    /// The pipes that its files name for its input and its output.
+    pub(super) named_input: Option<Rc<Pipe>>,
+    pub(super) named_output: Option<Rc<Pipe>>,
+    /// Supervision in this process; `None` while it waits to begin.
+    pub(super) service: Option<Service>,
+    /// Supervision by a process of its own, in the classic layout.
+    pub(super) supervisor: Option<u32>,
+    /// When supervision last began.
+    pub(super) begun: Moment,
+    /// When it is to begin again.
+    pub(super) again: Option<Moment>,
+    /// How often in a row it could not begin.
+    pub(super) failures: u32,
+    // What the host's tables hold about it.
+    pub(super) timer: Option<Moment>,
+    pub(super) pid: Option<u32>,
+    pub(super) notification: Option<i32>,
+}
+
+impl Slot {
+    pub(super) fn new(name: &[u8], identity: Identity, now: Moment) -> Self {
+        Self {
+            name: name.to_vec(),
+            identity,
+            active: true,
+            pair: Pair::None,
+            end: None,
+            named_input: None,
+            named_output: None,
+            service: None,
+            supervisor: None,
+            begun: now,
+            again: None,
+            failures: 0,
+            timer: None,
+            pid: None,
+            notification: None,
+        }
+    }
+
+    /// Whether it is supervised.
+    pub(super) fn is_live(&self) -> bool {
+        self.service.is_some() || self.supervisor.is_some()
+    }
+
+    fn due(&self) -> Option<Moment> {
+        match &self.service {
+            Some(service) => service.machine().deadline(),
+            None if self.supervisor.is_some() => None,
+            None => self.again,
+        }
+    }
+}
+
+/// All services.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    slots: Vec<Option<Slot>>,
+    free: Vec<usize>,
+    by_identity: HashMap<Identity, usize>,
+    by_pid: HashMap<u32, usize>,
+    timers: BTreeSet<(Moment, usize)>,
+    /// The numbers of services that may have changed.
+    touched: Vec<usize>,
+}
+
+impl Roster {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len().saturating_sub(self.free.len())
+    }
+
+    /// One more than the highest number in use.
+    pub(super) fn end(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn get(&self, number: usize) -> Option<&Slot> {
+        self.slots.get(number)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Slot> {
+        if self.touched.last() != Some(&number) {
+            self.touched.push(number);
+        }
+        self.slots.get_mut(number)?.as_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().flatten()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.touched.extend(0..self.slots.len());
+        self.slots.iter_mut().flatten()
+    }
+
+    pub(super) fn find(&self, identity: Identity) -> Option<usize> {
+        self.by_identity.get(&identity).copied()
+    }
+
+    pub(super) fn of_pid(&self, pid: u32) -> Option<usize> {
+        self.by_pid.get(&pid).copied()
+    }
+
+    pub(super) fn add(&mut self, slot: Slot) -> usize {
+        let identity = slot.identity;
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None => {
+                self.slots.push(None);
+                self.slots.len().saturating_sub(1)
+            }
+        };
+        if let Some(place) = self.slots.get_mut(number) {
+            *place = Some(slot);
+        }
+        self.by_identity.insert(identity, number);
+        self.touched.push(number);
+        number
+    }
+
+    /// Puts a service, or none, at the number that is next.
+    pub(super) fn put(&mut self, number: usize, slot: Option<Slot>) {
+        match &slot {
+            Some(slot) => drop(self.by_identity.insert(slot.identity, number)),
+            None => self.free.push(number),
+        }
+        self.slots.push(slot);
+        self.touched.push(number);
+    }
+
+    /// The numbers of the services that may have changed since the last call.
+    pub(super) fn take_touched(&mut self) -> Vec<usize> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// Forgets a service and lets go of its descriptors.
+    pub(super) fn remove(&mut self, number: usize) {
+        let Some(slot) = self.slots.get_mut(number).and_then(Option::take) else { return };
+        self.free.push(number);
+        self.touched.push(number);
+        self.by_identity.remove(&slot.identity);
+        if let Some(pid) = slot.pid {
+            self.by_pid.remove(&pid);
+        }
+        if let Some(timer) = slot.timer {
+            self.timers.remove(&(timer, number));
+        }
+        match slot.pair {
+            Pair::Producer(logger) => {
+                if let Some(logger) = self.get_mut(logger) {
+                    logger.pair = Pair::Widowed;
+                }
+            }
+            Pair::Logger(producer) => {
+                if let Some(producer) = self.get_mut(producer) {
+                    producer.pair = Pair::None;
+                }
+            }
+            Pair::None | Pair::Widowed => {}
+        }
+    }
+
+    /// Brings the tables up to date with a service's process and deadline.
+    pub(super) fn index(&mut self, number: usize) {
+        let Some(slot) = self.slots.get_mut(number).and_then(Option::as_mut) else { return };
+        let pid = slot.service.as_ref().and_then(|s| s.machine().pid()).or(slot.supervisor);
+        if pid != slot.pid {
+            if let Some(old) = std::mem::replace(&mut slot.pid, pid) {
+                self.by_pid.remove(&old);
+            }
+            if let Some(pid) = pid {
+                self.by_pid.insert(pid, number);
+            }
+        }
+        let due = slot.due();
+        if due != slot.timer {
+            if let Some(old) = std::mem::replace(&mut slot.timer, due) {
+                self.timers.remove(&(old, number));
+            }
+            if let Some(due) = due {
+                self.timers.insert((due, number));
+            }
+        }
+    }
+
+    /// The earliest deadline, and whose it is.
+    pub(super) fn next_timer(&self) -> Option<(Moment, usize)> {
+        self.timers.first().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_services_by_what_they_are() {
+        let mut roster = Roster::default();
+        let now = Moment::ZERO;
+        let a = roster.add(Slot::new(b"a", (1, 1), now));
+        let log = roster.add(Slot::new(b"a/log", (1, 2), now));
+        roster.get_mut(a).unwrap().pair = Pair::Producer(log);
+        roster.get_mut(log).unwrap().pair = Pair::Logger(a);
+        for (number, due) in [(a, 7), (log, 5)] {
+            roster.get_mut(number).unwrap().again = Some(Moment::from_secs(due));
+            roster.index(number);
+        }
+        assert_eq!((roster.find((1, 2)), roster.len()), (Some(log), 2));
+        assert_eq!(roster.next_timer(), Some((Moment::from_secs(5), log)));
+        roster.remove(a);
+        assert_eq!((roster.find((1, 1)), roster.len()), (None, 1));
+        assert_eq!(roster.get(log).unwrap().pair, Pair::Widowed);
+        assert_eq!(roster.add(Slot::new(b"b", (1, 3), now)), a);
+    }
+}

@@ -1,0 +1,324 @@
+//! Scanning the directory: which services there are, who logs whom, and the beginning of their supervision.
+
+use super::Host;
+use super::pipes::Pipe;
+use super::roster::{Identity, Pair, Slot};
+use crate::service::{Launch, Service, ServiceDir, Stdio};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
+use tool::Fatal;
+use tool::clock;
+use tool::diag::show;
+
+/// When to look again after an entry could not be looked at.
+const SCAN_AGAIN: Duration = Duration::from_secs(5);
+const TOO_MANY_AGAIN: Duration = Duration::from_mins(1);
+
+/// Descriptors that services may not take: for control work when everything else is used up.
+const RESERVE: u64 = 24;
+
+/// The service whose standard error goes to the console.
+const CATCH_ALL: &[u8] = b"s6-svscan-log";
+
+/// What a scan has seen.
+#[derive(Default)]
+struct Seen {
+    numbers: HashSet<usize>,
+    /// When to scan again, because something could not be looked at.
+    again: Option<Duration>,
+    /// New services, in the order in which they are to begin.
+    new: Vec<(usize, OwnedFd)>,
+}
+
+impl Seen {
+    fn incomplete(&mut self, again: Duration) {
+        self.again = Some(self.again.map_or(again, |a| a.min(again)));
+    }
+}
+
+fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, Identity), Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = sys::fs::openat(at, name, flags, Mode::empty())?;
+    let st = rustix::fs::fstat(&dir)?;
+    Ok((dir, (st.st_dev, st.st_ino)))
+}
+
+impl Host {
+    /// Removes dangling links from the scan directory; what they stood for is gone for good.
+    pub(super) fn remove_dangling_links(&self) -> Result<(), Errno> {
+        for name in self.entries()? {
+            let found = sys::fs::accessat(&self.dir, &*name, rustix::fs::Access::EXISTS, AtFlags::empty());
+            if found == Err(Errno::NOENT) {
+                let _ = sys::fs::unlinkat(&self.dir, &*name, AtFlags::empty());
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in the scan directory that can be services.
+    fn entries(&self) -> Result<Vec<Vec<u8>>, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = sys::fs::openat(&self.dir, ".", flags, Mode::empty())?;
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
+        let mut entries = RawDir::new(&dir, &mut buffer);
+        let mut names = Vec::new();
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            let maybe = entry.file_type().is_dir()
+                || entry.file_type().is_symlink()
+                || entry.file_type() == rustix::fs::FileType::Unknown;
+            if maybe && !name.starts_with(b".") {
+                names.push(name.to_vec());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Looks at the scan directory: begins to supervise new services, and notes which known ones are gone.
+    ///
+    /// What could not be looked at now is looked at again in a few seconds, and nothing counts as gone before.
+    pub fn scan(&mut self) {
+        let now = clock::now();
+        self.scan_at = self.config.rescan.map(|t| now.saturating_add(t));
+        if self.stopping {
+            return;
+        }
+        let mut seen = Seen::default();
+        match self.entries() {
+            Ok(names) => {
+                for name in names {
+                    self.look_at(&name, &mut seen);
+                }
+            }
+            Err(e) => {
+                self.warn(&format!("unable to read the scan directory: {}", sys::strerror(e)));
+                seen.incomplete(SCAN_AGAIN);
+            }
+        }
+        if let Some(again) = seen.again {
+            let at = now.saturating_add(again);
+            self.scan_at = Some(self.scan_at.map_or(at, |s| s.min(at)));
+        } else {
+            for number in 0..self.roster.end() {
+                let Some(slot) = self.roster.get_mut(number) else { continue };
+                slot.active = seen.numbers.contains(&number);
+                if !slot.active && !slot.is_live() {
+                    self.roster.remove(number);
+                }
+            }
+        }
+        for (number, dir) in seen.new {
+            self.begin_in(number, dir);
+        }
+    }
+
+    fn look_at(&mut self, name: &[u8], seen: &mut Seen) {
+        if name.len() > self.config.name_max {
+            self.warn(&format!("name too long, not supervised: {}", show(name)));
+            return;
+        }
+        let (dir, identity) = match open_service(self.dir.as_fd(), name) {
+            Ok(found) => found,
+            Err(Errno::NOENT | Errno::NOTDIR) => return,
+            Err(e) => {
+                self.warn(&format!("unable to open {}: {}", show(name), sys::strerror(e)));
+                seen.incomplete(SCAN_AGAIN);
+                return;
+            }
+        };
+        let logger = match open_service(dir.as_fd(), b"log") {
+            Ok(found) => Some(found),
+            Err(Errno::NOENT | Errno::NOTDIR) => None,
+            Err(e) => {
+                self.warn(&format!("unable to open {}/log: {}", show(name), sys::strerror(e)));
+                seen.incomplete(SCAN_AGAIN);
+                return;
+            }
+        };
+        let fresh = |host: &Self, id| usize::from(host.roster.find(id).is_none());
+        let wanted =
+            fresh(self, identity).saturating_add(logger.as_ref().map_or(0, |(_, id)| fresh(self, *id)));
+        if wanted.saturating_add(self.roster.len()) > self.config.services_max {
+            let max = self.config.services_max;
+            self.warn(&format!("unable to supervise {}: there are {max} services already", show(name)));
+            seen.incomplete(TOO_MANY_AGAIN);
+            return;
+        }
+        let producer = self.know(name, identity, dir, seen);
+        let Some((dir, identity)) = logger else {
+            if let Some(Pair::Producer(_)) = self.roster.get(producer).map(|s| s.pair) {
+                self.warn(&format!("the logger of service {} has been moved", show(name)));
+            }
+            return;
+        };
+        if let Some(known) = self.roster.find(identity)
+            && let Some(Pair::Logger(other)) = self.roster.get(known).map(|s| s.pair)
+            && other != producer
+        {
+            self.warn(&format!("{}/log is already the logger of another service", show(name)));
+            return;
+        }
+        // A logger begins before what it logs.
+        let before = seen.new.len();
+        let logger = self.know(&[name, b"/log"].concat(), identity, dir, seen);
+        if seen.new.len() > before {
+            seen.new.rotate_right(1);
+        }
+        self.pair_up(producer, logger);
+    }
+
+    /// The number of a service that is there, made if it is new.
+    fn know(&mut self, name: &[u8], identity: Identity, dir: OwnedFd, seen: &mut Seen) -> usize {
+        let number = if let Some(number) = self.roster.find(identity) {
+            if let Some(slot) = self.roster.get_mut(number) {
+                slot.active = true;
+                slot.name = name.to_vec();
+            }
+            number
+        } else {
+            let number = self.roster.add(Slot::new(name, identity, clock::now()));
+            seen.new.push((number, dir));
+            number
+        };
+        seen.numbers.insert(number);
+        number
+    }
+
+    /// Makes one the logger of the other, with a pipe between them.
+    fn pair_up(&mut self, producer: usize, logger: usize) {
+        if self.roster.get(producer).map(|s| s.pair) == Some(Pair::Producer(logger)) {
+            return;
+        }
+        let pipe = match Pipe::new() {
+            Ok(pipe) => pipe,
+            Err(e) => return self.warn(&format!("unable to make a logger's pipe: {}", sys::strerror(e))),
+        };
+        let ends =
+            [(producer, Pair::Producer(logger), pipe.write), (logger, Pair::Logger(producer), pipe.read)];
+        for (number, pair, end) in ends {
+            if let Some(slot) = self.roster.get_mut(number) {
+                slot.pair = pair;
+                slot.end = Some(end);
+                // Who runs already gets the pipe with its next start.
+                let stdio = stdio(slot, self.config.console.as_ref());
+                if let Some(service) = &mut slot.service {
+                    service.set_stdio(stdio);
+                }
+            }
+        }
+    }
+
+    /// Begins to supervise a service again.
+    pub(super) fn begin_again(&mut self, number: usize) {
+        let Some(slot) = self.roster.get(number) else { return };
+        match open_service(self.dir.as_fd(), &slot.name) {
+            Ok((dir, identity)) if identity == slot.identity => self.begin_in(number, dir),
+            // The name stands for something else by now, or nothing.
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => self.roster.remove(number),
+            Err(e) => self.begin_failed(number, &Fatal::unable("open the service directory", e)),
+        }
+    }
+
+    fn begin_in(&mut self, number: usize, dir: OwnedFd) {
+        let now = clock::now();
+        let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
+        // The copy has the lowest number that is free.
+        let copy = match rustix::io::fcntl_dupfd_cloexec(&dir, 0) {
+            Ok(copy) => copy,
+            Err(e) => return self.begin_failed(number, &Fatal::unable("open its files", e)),
+        };
+        let lowest = u64::try_from(copy.as_raw_fd()).unwrap_or_default();
+        if lowest.saturating_add(RESERVE) >= limit {
+            let text = format!("too few descriptors are left: the limit on open files is {limit}");
+            return self.begin_failed(number, &Fatal::new(111, text));
+        }
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        slot.begun = now;
+        slot.again = None;
+        if let Err(e) = name_pipes(slot, &mut self.pipes, copy) {
+            return self.begin_failed(number, &Fatal::unable("make its pipes", e));
+        }
+        let stdio = stdio(slot, self.config.console.as_ref());
+        // A fault from here on finds the service and its pipes.
+        self.keep();
+        if let Some(memo) = &self.launch.memo {
+            memo.enter(crate::journal::number(number));
+        }
+        if self.config.processes {
+            return self.begin_process(number, &stdio);
+        }
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        match Service::begin(dir, &slot.name, stdio, &self.launch) {
+            Ok(service) => {
+                slot.failures = 0;
+                let watched = service.control().map(|fd| self.poller.add(super::Source::Control(number), fd));
+                slot.service = Some(service);
+                if let Some(Err(e)) = watched {
+                    self.warn(&format!("unable to wait for commands: {}", sys::strerror(e)));
+                }
+                self.sync(number);
+            }
+            Err(fatal) => self.begin_failed(number, &fatal),
+        }
+    }
+
+    /// The classic layout: starts an `s6-supervise` for the service.
+    fn begin_process(&mut self, number: usize, stdio: &Stdio) {
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        let file = Launch::own_file("s6-supervise");
+        let mut fds = stdio.descriptors();
+        let relayed = self.launch.relayed(&slot.name, &fds);
+        fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
+        match self.launch.spawn(None, &file, &[b"s6-supervise", &slot.name], &fds) {
+            Ok(pid) => {
+                slot.failures = 0;
+                slot.supervisor = Some(pid.as_raw_nonzero().get().unsigned_abs());
+                self.roster.index(number);
+            }
+            Err(e) => self.begin_failed(number, &Fatal::unable("spawn s6-supervise", e)),
+        }
+    }
+
+    /// Says why, and tries again later: after a second, and twice as long each time, up to a minute.
+    fn begin_failed(&mut self, number: usize, fatal: &Fatal) {
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        let pause = Duration::from_secs(1_u64.checked_shl(slot.failures).unwrap_or(60).min(60));
+        slot.failures = slot.failures.saturating_add(1).min(6);
+        slot.again = Some(clock::now().saturating_add(pause));
+        let label = format!("s6-supervise {}", show(&slot.name));
+        tool::diag::warn(&label, fatal.message());
+        self.roster.index(number);
+    }
+}
+
+/// Takes hold of the pipes that the service's files name.
+fn name_pipes(slot: &mut Slot, pipes: &mut super::pipes::NamedPipes, dir: OwnedFd) -> Result<(), Errno> {
+    let dir = ServiceDir::new(dir, &slot.name);
+    let mut pipe = |file| dir.pipe_name(file).map(|name| pipes.get(&name)).transpose();
+    slot.named_input = pipe("pipe-in")?;
+    slot.named_output = pipe("pipe-out")?;
+    Ok(())
+}
+
+/// The standard descriptors of a slot's service: named pipes first, then the logger's.
+pub(super) fn stdio(slot: &Slot, console: Option<&Rc<OwnedFd>>) -> Stdio {
+    let logs = matches!(slot.pair, Pair::Logger(_));
+    let logged = matches!(slot.pair, Pair::Producer(_));
+    let end = |wanted: bool| slot.end.clone().filter(|_| wanted);
+    Stdio {
+        input: slot.named_input.as_ref().map(|p| Rc::clone(&p.read)).or_else(|| end(logs)),
+        output: slot.named_output.as_ref().map(|p| Rc::clone(&p.write)).or_else(|| end(logged)),
+        error: console.cloned().filter(|_| is_catch_all(slot)),
+    }
+}
+
+/// Whether this is the service that logs what nobody else does.
+pub(super) fn is_catch_all(slot: &Slot) -> bool {
+    slot.name == CATCH_ALL
+}

@@ -1,0 +1,8 @@
+//! Supervision as a library: one service as a state machine with its effects, and the host of a scan directory, which runs
+//! many of them in one process.
+//!
+//! Nothing here panics: this crate runs in pid 1.
+
+pub mod host;
+pub mod journal;
+pub mod service;

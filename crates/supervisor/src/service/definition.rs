@@ -1,0 +1,174 @@
+//! The files by which a service directory defines its service, read when they count.
+//!
+//! A file that cannot be read or makes no sense is answered with a warning and the default.  The first line
+//! counts; blanks at its end, a carriage return among them, don't.
+
+use super::machine::Definition;
+use files::read_at_most;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+use sys::signal::{self, Signal};
+use tool::diag;
+
+/// The longest first line of a number or signal file, in bytes.
+const LINE: usize = 64;
+
+/// The longest name of a pipe, in bytes.
+const PIPE_NAME: usize = 1024;
+
+/// An open service directory, and who to name in warnings about it.
+#[derive(Debug)]
+pub struct ServiceDir {
+    fd: OwnedFd,
+    label: String,
+}
+
+impl ServiceDir {
+    /// The directory behind `fd`; `name` is what the service is called by.
+    #[must_use]
+    pub fn new(fd: OwnedFd, name: &[u8]) -> Self {
+        Self { fd, label: format!("s6-supervise {}", diag::show(name)) }
+    }
+
+    /// Prints a warning about the service.
+    pub(super) fn warn(&self, text: &str) {
+        diag::warn(&self.label, text);
+    }
+
+    /// Prints `unable to DO: REASON` about the service.
+    pub(super) fn warn_unable(&self, to_do: &str, e: Errno) {
+        self.warn(&format!("unable to {to_do}: {}", sys::strerror(e)));
+    }
+
+    /// Whether the directory has an entry of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match sys::fs::accessat(&self.fd, name, rustix::fs::Access::EXISTS, AtFlags::empty()) {
+            Ok(()) => true,
+            Err(Errno::NOENT) => false,
+            Err(e) => {
+                self.warn_unable(&format!("access {name}"), e);
+                false
+            }
+        }
+    }
+
+    /// The first line of a number or signal file; `None` without the file.
+    fn line(&self, name: &str) -> Option<Vec<u8>> {
+        self.first_line(name, LINE)
+    }
+
+    /// The name of a pipe in a file; `None` without one.
+    pub(crate) fn pipe_name(&self, name: &str) -> Option<Vec<u8>> {
+        self.first_line(name, PIPE_NAME).filter(|n| !n.is_empty())
+    }
+
+    fn first_line(&self, name: &str, limit: usize) -> Option<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let read =
+            sys::fs::openat(&self.fd, name, flags, Mode::empty()).and_then(|file| read_at_most(file, limit));
+        match read {
+            Ok(bytes) => {
+                let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+                Some(line.trim_ascii_end().to_vec())
+            }
+            Err(Errno::NOENT) => None,
+            Err(e) => {
+                self.warn_unable(&format!("read {name}"), e);
+                None
+            }
+        }
+    }
+
+    /// The number in a file.
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        let line = self.line(name)?;
+        let number = wire::number::decimal(&line);
+        if number.is_none() {
+            self.warn(&format!("invalid {name}: {:?} is not a number", diag::show(&line)));
+        }
+        number
+    }
+
+    /// The descriptor number in a file: above 0 and below the limit on open files.
+    pub(super) fn descriptor(&self, name: &str, limit: u64) -> Option<i32> {
+        let number = self.number(name)?;
+        match i32::try_from(number) {
+            Ok(n) if n > 0 && u64::from(number) < limit => Some(n),
+            _ => {
+                self.warn(&format!("invalid {name}: no descriptor can have the number {number}"));
+                None
+            }
+        }
+    }
+
+    fn milliseconds(&self, name: &str, default: u32) -> Option<Duration> {
+        let ms = self.number(name).unwrap_or(default);
+        (ms != 0).then(|| Duration::from_millis(u64::from(ms)))
+    }
+
+    fn signal(&self, name: &str, default: Signal) -> Signal {
+        let Some(line) = self.line(name) else { return default };
+        signal::parse(&line).unwrap_or_else(|| {
+            self.warn(&format!("invalid {name}: {:?} is not a signal", diag::show(&line)));
+            default
+        })
+    }
+}
+
+impl AsFd for ServiceDir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Definition for ServiceDir {
+    fn down_signal(&mut self) -> Signal {
+        self.signal("down-signal", signal::TERM)
+    }
+
+    fn reload_signal(&mut self) -> Signal {
+        self.signal("reload-signal", signal::HUP)
+    }
+
+    fn kill_timeout(&mut self) -> Option<Duration> {
+        self.milliseconds("timeout-kill", 0)
+    }
+
+    fn kills_group(&mut self) -> bool {
+        self.has("flag-timeout-killpg")
+    }
+
+    fn finish_timeout(&mut self) -> Option<Duration> {
+        self.milliseconds("timeout-finish", 5000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_their_defaults() {
+        let tmp = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(tmp.path().join(name), text).unwrap();
+        let mut dir = ServiceDir::new(std::fs::File::open(tmp.path()).unwrap().into(), b"a");
+        assert_eq!((dir.down_signal(), dir.kill_timeout()), (signal::TERM, None));
+        assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
+        write("down-signal", "SIGINT\r\nmore");
+        write("timeout-kill", "250\n");
+        write("timeout-finish", "0");
+        write("notification-fd", "3 \n");
+        assert_eq!((dir.down_signal(), dir.kill_timeout()), (signal::INT, Some(Duration::from_millis(250))));
+        assert_eq!(dir.finish_timeout(), None);
+        assert_eq!(dir.descriptor("notification-fd", 1024), Some(3));
+        assert_eq!(dir.descriptor("notification-fd", 3), None);
+        for bad in ["", "0", "-1", "3x", "99999999999999999999"] {
+            write("notification-fd", bad);
+            assert_eq!(dir.descriptor("notification-fd", 1024), None, "{bad}");
+        }
+        write("down-signal", "SIGNONE");
+        assert_eq!(dir.down_signal(), signal::TERM);
+    }
+}

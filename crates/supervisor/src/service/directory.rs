@@ -1,0 +1,109 @@
+//! What a supervisor keeps in a service directory: `event/` and `supervise/`.
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use tool::{Fatal, OrUnable};
+use wire::svstatus::Status;
+
+/// The descriptors of a directory that this process supervises.
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// The control FIFO, open for both directions so that it never ends.
+    pub(super) control: OwnedFd,
+    /// Whoever has this locked is the directory's supervisor.
+    pub(super) lock: OwnedFd,
+}
+
+/// Makes a private directory, behind a dangling link if there is one; `false` if it exists.
+fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
+    match sys::fs::mkdirat(at, name, Mode::RWXU) {
+        Ok(()) => return Ok(true),
+        Err(Errno::EXIST) => {}
+        Err(e) => return Err(Fatal::unable(&format!("mkdir {name}"), e)),
+    }
+    match sys::fs::statat(at, name, rustix::fs::AtFlags::empty()) {
+        Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => Ok(false),
+        Ok(_) => Err(Fatal::user(format!("{name} exists and is not a directory"))),
+        Err(Errno::NOENT) => {
+            let target =
+                sys::fs::readlinkat(at, name, Vec::new()).or_unable(|| format!("readlink {name}"))?;
+            sys::fs::mkdirat(at, target.as_c_str(), Mode::RWXU).or_unable_to("mkdir", target.as_bytes())?;
+            Ok(true)
+        }
+        Err(e) => Err(Fatal::unable(&format!("stat {name}"), e)),
+    }
+}
+
+/// Makes a FIFO that only its owner may use, unless it is there, and opens it for both directions.
+pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal> {
+    match sys::fs::mknodat(at, name, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(e) => return Err(Fatal::unable(&format!("mkfifo {name}"), e)),
+    }
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = sys::fs::openat(at, name, flags, Mode::empty()).or_unable(|| format!("open {name}"))?;
+    let st = rustix::fs::fstat(&fd).or_unable(|| format!("stat {name}"))?;
+    if FileType::from_raw_mode(st.st_mode) != FileType::Fifo {
+        return Err(Fatal::user(format!("{name} is not a FIFO")));
+    }
+    Ok(fd)
+}
+
+/// Takes the lock `name`, made with `mode` if it isn't there; `None` if somebody else has it.
+pub(crate) fn take_lock(at: BorrowedFd<'_>, name: &str, mode: u32) -> Result<Option<OwnedFd>, Fatal> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CREATE | OFlags::CLOEXEC;
+    let lock =
+        sys::fs::openat(at, name, flags, Mode::from_raw_mode(mode)).or_unable(|| format!("open {name}"))?;
+    let taken = sys::lock::try_exclusive(&lock).or_unable(|| format!("lock {name}"))?;
+    Ok(taken.then_some(lock))
+}
+
+/// Becomes the supervisor of a directory.
+///
+/// The umask must not take away permissions of the owner.
+///
+/// # Errors
+/// Code 100: somebody else supervises it, or a name is taken by something else; 111: the system failed.
+pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
+    let made = make_dir(dir, "event")?;
+    if made {
+        let group = rustix::process::getegid();
+        sys::fs::chownat(dir, "event", None, Some(group), rustix::fs::AtFlags::empty())
+            .or_unable(|| "chown event")?;
+        sys::fs::chmodat(dir, "event", Mode::from_raw_mode(0o3730), rustix::fs::AtFlags::empty())
+            .or_unable(|| "chmod event")?;
+    }
+    make_dir(dir, "supervise")?;
+    let Some(lock) = take_lock(dir, "supervise/lock", 0o644)? else {
+        return Err(Fatal::user("another supervisor runs on this directory"));
+    };
+    let control = open_fifo(dir, "supervise/control")?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    sys::fs::openat(dir, super::tally::FILE, flags, Mode::from_raw_mode(0o666))
+        .or_unable(|| format!("truncate {}", super::tally::FILE))?;
+    if !made {
+        supervision::fifodir::clean_at(dir, b"event").or_unable(|| "clean event")?;
+    }
+    Ok(Hold { control, lock })
+}
+
+/// Replaces the content of a file at once.
+pub(super) fn replace(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<(), Errno> {
+    let new = format!("{name}.new");
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    let fd = sys::fs::openat(dir, &new, flags, Mode::from_raw_mode(0o666))?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match rustix::io::write(&fd, rest) {
+            Err(Errno::INTR) => {}
+            written => rest = rest.get(written?..).unwrap_or_default(),
+        }
+    }
+    sys::fs::renameat(dir, &new, dir, name)
+}
+
+/// Writes the status file.
+pub(super) fn write_status(dir: impl AsFd, status: &Status) -> Result<(), Errno> {
+    replace(dir.as_fd(), "supervise/status", &status.pack())
+}
