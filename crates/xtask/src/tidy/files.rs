@@ -21,6 +21,9 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
         if !text.starts_with("//! ") {
             complain(1, "open with `//!`: what this module is and the contract that it keeps".into());
         }
+        if path.ends_with("/mod.rs") && path.starts_with("crates/") {
+            complain(0, "name the file after its module: `foo.rs` beside `foo/`".into());
+        }
         let lines = text.lines().count();
         let mut head = text.lines().take_while(|line| line.starts_with("//!"));
         if lines > MOST_LINES && !head.any(|line| line.starts_with(REASON)) {
@@ -57,6 +60,12 @@ mod tests {
     fn a_module_says_what_it_is() {
         assert!(complaints("crates/a/src/b.rs", "//! B.\nfn f() {}\n").is_empty());
         assert_eq!(complaints("crates/a/src/b.rs", "fn f() {}\n")[0].0, 1);
+    }
+
+    #[test]
+    fn a_file_is_named_after_its_module() {
+        assert_eq!(complaints("crates/a/src/b/mod.rs", "//! B.\n").len(), 1);
+        assert!(complaints("crates/a/src/b.rs", "//! B.\n").is_empty());
     }
 
     #[test]

@@ -14,8 +14,8 @@ const IN_OVERLAY: &[&str] = &[OVERLAY, "s6-overlay-helpers"];
 pub fn check(sources: &[Source], names: &Names<'_>) -> (usize, Vec<Complaint>) {
     let mut there = BTreeSet::new();
     let mut complaints = Vec::new();
-    for table in sources.iter().filter(|s| s.path.ends_with("/src/tools/mod.rs")) {
-        let folder = table.path.trim_end_matches("mod.rs");
+    for table in sources.iter().filter(|s| s.path.ends_with("/src/tools.rs")) {
+        let folder = format!("{}/", table.path.trim_end_matches(".rs"));
         let suite = table.path.split('/').nth(1).unwrap_or_default();
         let entries = entries(&table.text);
         let mut tools = Vec::new();
@@ -51,7 +51,7 @@ pub fn check(sources: &[Source], names: &Names<'_>) -> (usize, Vec<Complaint>) {
             let what = format!("the table is not sorted by name at {}", pair[1]);
             complaints.push(Complaint::new(&table.path, 0, what));
         }
-        complaints.extend(unregistered(sources, folder, &entries));
+        complaints.extend(unregistered(sources, &folder, &entries));
         there.extend(tools);
         there.extend(second_names(&table.text));
     }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn table(entries: &str) -> Source {
-        source("crates/s6/src/tools/mod.rs", &format!("//! T.\npub const TOOLS: &[&Tool] = &[{entries}];\n"))
+        source("crates/s6/src/tools.rs", &format!("//! T.\npub const TOOLS: &[&Tool] = &[{entries}];\n"))
     }
 
     fn names() -> Names<'static> {
@@ -159,16 +159,13 @@ mod tests {
     #[test]
     fn disorder_is_found() {
         let sources = [table("&s6_b::TOOL, &s6_a::TOOL"), tool("s6-a"), tool("s6-b")];
-        assert_eq!(
-            complaints(&sources),
-            ["crates/s6/src/tools/mod.rs: the table is not sorted by name at s6-a"]
-        );
+        assert_eq!(complaints(&sources), ["crates/s6/src/tools.rs: the table is not sorted by name at s6-a"]);
     }
 
     #[test]
     fn missing_files_and_missing_entries_are_found() {
         let found = complaints(&[table("&s6_a::TOOL"), tool("s6-b")]);
-        assert_eq!(found[0], "crates/s6/src/tools/mod.rs: s6_a: no file crates/s6/src/tools/s6_a.rs");
+        assert_eq!(found[0], "crates/s6/src/tools.rs: s6_a: no file crates/s6/src/tools/s6_a.rs");
         assert_eq!(found[1], "crates/s6/src/tools/s6_b.rs: this tool is not in its crate's table");
     }
 
