@@ -13,10 +13,13 @@ use ipc::relay::{Relay, STREAMS};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use s6_rc::change::{self, End, OnInterrupt, Oneshots};
+use s6_rc::change::change;
+use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+use s6_rc::changed::End;
 use s6_rc::compile::{compile_with_bundles, print_report};
 use s6_rc::init::{self, Initialized};
 use s6_rc::plan::Direction;
+use s6_rc::reporter::Reporter;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -133,24 +136,20 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>, relay: Option<Rc<Relay>>) ->
     };
     let limit = settings.limit("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 0);
     let selected = live.select(&[TOP.to_vec()])?;
-    let engine = Call {
-        tool: &ENGINE,
-        argv0: b"s6-rc".to_vec(),
-        args: Vec::new(),
-        env: call.env.clone(),
-        path: call.path.clone(),
-    };
-    let changed = change::change(
+    let changed = change(
         &mut live,
         Direction::Up,
         selected,
-        &change::Options {
-            call: &engine,
+        &ChangeOptions {
+            reporter: Reporter { name: ENGINE, verbosity },
             force: false,
             deadline: limit.map(|l| clock::now().saturating_add(l)),
-            verbosity,
             dry_run: None,
-            oneshots: Oneshots::Direct(call.env.clone(), relay),
+            oneshots: Oneshots {
+                starter: Starter::ThisProcess(relay),
+                env: &call.env,
+                path: call.path.as_deref(),
+            },
             interrupt: Some(interrupt),
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: Some(PATIENCE),
@@ -178,15 +177,8 @@ fn bring_up(call: &Call, interrupt: BorrowedFd<'_>, relay: Option<Rc<Relay>>) ->
     Ok(true)
 }
 
-/// In whose name the engine speaks.
-pub(crate) static ENGINE: Tool = Tool {
-    name: "s6-rc",
-    summary: "bring services up and down",
-    operands: "",
-    options: &[],
-    role: Role::Stay,
-    main: |_| Err(Fatal::usage()),
-};
+/// The name under which changes of services are reported.
+pub(crate) const ENGINE: &str = "s6-rc";
 
 fn is_folder(path: &[u8]) -> bool {
     let stat = sys::fs::statat(CWD, path, AtFlags::empty());

@@ -7,10 +7,12 @@ use crate::layout::LIVE;
 use crate::settings::Settings;
 use crate::stage2::{ENGINE, inherited};
 use rustix::fs::{AtFlags, CWD};
-use s6_rc::change::{self, OnInterrupt, Oneshots};
+use s6_rc::change::change;
+use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::database::Id;
 use s6_rc::live::{Live, Lock};
 use s6_rc::plan::Direction;
+use s6_rc::reporter::Reporter;
 use std::time::Duration;
 use supervision::status::read_status;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
@@ -41,24 +43,20 @@ fn main(call: &mut Call) -> Outcome {
     count_in_half_started(&mut live)?;
     // Essential services, the internal ones among them, stay: the end takes them.
     let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
-    let engine = Call {
-        tool: &ENGINE,
-        argv0: b"s6-rc".to_vec(),
-        args: Vec::new(),
-        env: call.env.clone(),
-        path: call.path.clone(),
-    };
-    let changed = change::change(
+    let changed = change(
         &mut live,
         Direction::Down,
         all,
-        &change::Options {
-            call: &engine,
+        &ChangeOptions {
+            reporter: Reporter { name: ENGINE, verbosity: Settings::new(&call.env).verbosity() },
             force: false,
             deadline: None,
-            verbosity: Settings::new(&call.env).verbosity(),
             dry_run: None,
-            oneshots: Oneshots::Direct(call.env.clone(), relay),
+            oneshots: Oneshots {
+                starter: Starter::ThisProcess(relay),
+                env: &call.env,
+                path: call.path.as_deref(),
+            },
             interrupt: None,
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: Some(PATIENCE),

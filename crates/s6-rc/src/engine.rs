@@ -4,14 +4,17 @@
 //! host of the scan directory.  One poller waits for all of them, for time-outs and for the caller's interruption.
 //! The live state is written after every transition, so that a change that is cut short can be taken up again.
 
-use crate::change::{Changed, End, Failure, OnInterrupt, Oneshots, Options};
+use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+use crate::changed::{Changed, End};
 use crate::database::{Id, Service};
+use crate::failure::Failure;
 use crate::folder::create;
 use crate::live::Live;
 use crate::longrun::{self, Progress, Transition, Trouble};
-use crate::oneshot::{Answer, Request, Script, ask_host, read_answer};
+use crate::oneshot::{Answer, Request, ask_host, read_answer};
 use crate::plan::{Direction, Plan, Step};
 use crate::reminder::Reminder;
+use crate::report::{NAMED, Report, Setting, dry_longrun, dry_oneshot, reminder_verbosity};
 use crate::work::{Running, Work};
 use ipc::relay::STREAMS;
 use rustix::event::{Timespec, epoll};
@@ -26,7 +29,7 @@ use supervision::watch::Watch;
 use sys::signal::{self, Set, SignalFd};
 use tool::clock::{self, Moment};
 use tool::path::join;
-use tool::{Fatal, OrUnable, diag::show};
+use tool::{Fatal, OrUnable};
 
 /// Who can be read; connections to the host come with [`HOSTS`] plus the service's number.
 const EVENTS: u64 = 0;
@@ -34,13 +37,10 @@ const CHILDREN: u64 = 1;
 const INTERRUPT: u64 = 2;
 const HOSTS: u64 = 3;
 
-/// How many services a reminder names.
-const REMINDED: usize = 8;
-
 /// One change on its way.
 pub(crate) struct Engine<'a> {
     live: &'a mut Live,
-    options: &'a Options<'a>,
+    options: &'a ChangeOptions<'a>,
     plan: Plan<'a>,
     work: Work,
     watch: Watch,
@@ -68,7 +68,11 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// No poller can be made: code 111.
-    pub(crate) fn new(live: &'a mut Live, options: &'a Options<'a>, plan: Plan<'a>) -> Result<Self, Fatal> {
+    pub(crate) fn new(
+        live: &'a mut Live,
+        options: &'a ChangeOptions<'a>,
+        plan: Plan<'a>,
+    ) -> Result<Self, Fatal> {
         let unable = || "set up a poller";
         let poller = epoll::create(epoll::CreateFlags::CLOEXEC).or_unable(unable)?;
         let watch = Watch::new().or_unable(unable)?;
@@ -101,8 +105,8 @@ impl<'a> Engine<'a> {
         self.work == Work::Start
     }
 
-    fn name(&self, id: Id) -> String {
-        show(self.live.database().name(id))
+    fn name(&self, id: Id) -> &[u8] {
+        self.live.database().name(id)
     }
 
     /// Whether it exists as a name only, which tells nobody anything.
@@ -110,9 +114,13 @@ impl<'a> Engine<'a> {
         self.live.database().service(id).is_some_and(Service::is_internal)
     }
 
-    fn info(&self, id: Id, text: &str) {
-        let dry = if self.options.dry_run.is_some() { "dry run: " } else { "" };
-        self.options.call.info(&format!("{dry}service {}{text}", self.name(id)));
+    fn report(&self, report: &Report<'_>) {
+        let reporter = &self.options.reporter;
+        let is_dry_run = self.options.dry_run.is_some();
+        let setting = Setting { verbosity: reporter.verbosity, work: self.work, is_dry_run };
+        if let Some(line) = report.line(setting) {
+            reporter.print(&line);
+        }
     }
 
     /// Makes it an engine that reloads these services.
@@ -126,6 +134,9 @@ impl<'a> Engine<'a> {
     /// # Errors
     /// The live state or the poller can't be used: code 111.
     pub(crate) fn run(&mut self) -> Result<Changed, Fatal> {
+        if self.work != Work::Reload {
+            self.report(&Report::Bringing(self.plan.direction()));
+        }
         let end = loop {
             self.take_steps()?;
             if self.is_idle() {
@@ -137,40 +148,27 @@ impl<'a> Engine<'a> {
         };
         let mut unfinished: Vec<_> = self.running.iter().map(|(id, r)| (*id, r.waits_for())).collect();
         unfinished.sort_unstable();
-        if end == End::TimedOut && self.options.verbosity >= 1 {
-            let (verb, ..) = self.work.words();
-            for (id, waited_for) in &unfinished {
-                let text = format!(
-                    "out of time to {verb} service {}: it was waiting for {waited_for}",
-                    self.name(*id)
-                );
-                self.options.call.warn(&text);
+        match end {
+            End::TimedOut => {
+                for (id, waits_for) in &unfinished {
+                    self.report(&Report::OutOfTime { name: self.name(*id), waits_for });
+                }
             }
-        }
-        if end == End::Done && self.options.verbosity >= 1 {
-            self.warn_of_those_kept_back();
+            End::Done => self.report_kept_back(),
+            End::Interrupted => {}
         }
         Ok(Changed { end, failures: std::mem::take(&mut self.failures), unfinished })
     }
 
     /// Names the services that nothing is wrong with, but that need a service that failed.
-    fn warn_of_those_kept_back(&self) {
+    fn report_kept_back(&self) {
         let failed: Vec<Id> = self.failures.iter().map(|(id, _)| *id).collect();
         let mut kept = self.plan.kept_back_by(&failed);
         kept.retain(|id| !self.is_internal(*id));
-        if kept.is_empty() || self.work == Work::Reload {
-            return;
+        if !kept.is_empty() && self.work != Work::Reload {
+            let names: Vec<&[u8]> = kept.iter().map(|id| self.name(*id)).collect();
+            self.report(&Report::KeptBack { names: &names });
         }
-        let mut names: Vec<String> = kept.iter().take(REMINDED).map(|id| self.name(*id)).collect();
-        if kept.len() > REMINDED {
-            names.push(format!("and {} more", kept.len() - REMINDED));
-        }
-        let what = if self.is_up() {
-            "not started, because they need what failed"
-        } else {
-            "not stopped, because what failed to stop needs them"
-        };
-        self.options.call.warn(&format!("{what}: {}", names.join(", ")));
     }
 
     fn is_idle(&self) -> bool {
@@ -196,19 +194,14 @@ impl<'a> Engine<'a> {
         while let Some(step) = self.next_step() {
             match step {
                 Step::Begin(id) => {
-                    if self.options.verbosity >= 2 && !self.is_internal(id) {
-                        self.info(id, &format!(": {}", self.work.words().1));
+                    if !self.is_internal(id) {
+                        self.report(&Report::Beginning { name: self.name(id) });
                     }
                     self.begin(id)?;
                 }
-                Step::Already(id) if self.options.verbosity >= 3 && !self.is_internal(id) => {
-                    self.info(id, if self.is_up() { ": already up" } else { ": already down" });
-                }
-                Step::Essential(id) if self.options.verbosity >= 1 => {
-                    let text = format!("service {} is marked as essential, not stopping it", self.name(id));
-                    self.options.call.warn(&text);
-                }
-                Step::Already(_) | Step::Essential(_) => {}
+                Step::Already(id) if self.is_internal(id) => {}
+                Step::Already(id) => self.report(&Report::Already { name: self.name(id) }),
+                Step::Essential(id) => self.report(&Report::Essential { name: self.name(id) }),
             }
         }
         Ok(())
@@ -297,9 +290,9 @@ impl<'a> Engine<'a> {
             return Ok(None);
         }
         let request = Request { script, name: self.live.database().name(id).to_vec(), argv };
-        let (env, relay) = match &self.options.oneshots {
-            Oneshots::Direct(env, relay) => (env, relay.as_deref()),
-            Oneshots::Host => {
+        let relay = match &self.options.oneshots.starter {
+            Starter::ThisProcess(relay) => relay.as_deref(),
+            Starter::Host => {
                 match self.ask_host(&request) {
                     Ok(socket) => {
                         add(&self.poller, socket.as_fd(), HOSTS + u64::from(id))?;
@@ -308,7 +301,7 @@ impl<'a> Engine<'a> {
                     Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => {}
                     Err(e) => return Err(e),
                 }
-                (&self.options.call.env, None)
+                None
             }
         };
         self.watch_children()?;
@@ -316,7 +309,8 @@ impl<'a> Engine<'a> {
         let pipes = relay.and_then(|relay| relay.pipes(&request.name, &STREAMS).ok()).unwrap_or_default();
         let mut own = self.live.descriptors();
         own.extend(relay.map(AsFd::as_fd));
-        let pid = request.spawn(self.options.call, env, &pipes, &own)?;
+        let Oneshots { env, path, .. } = &self.options.oneshots;
+        let pid = request.spawn(self.options.reporter.name, *path, env, &pipes, &own)?;
         self.scripts.insert(pid, id);
         Ok(Some(Running::Child(pid)))
     }
@@ -327,31 +321,17 @@ impl<'a> Engine<'a> {
     }
 
     fn print_dry_run(&self, id: Id) -> Result<(), Fatal> {
-        if self.options.verbosity == 0 {
+        let reporter = &self.options.reporter;
+        if reporter.verbosity == 0 {
             return Ok(());
         }
-        let longrun = self.live.database().service(id).is_some_and(Service::is_longrun);
-        let mut line = b"s6-rc-dryrun: ".to_vec();
-        if longrun {
+        if self.live.database().service(id).is_some_and(Service::is_longrun) {
             let servicedir = self.live.servicedir(id);
-            let ready =
-                sys::fs::access(join(&servicedir, b"notification-fd"), rustix::fs::Access::EXISTS).is_ok();
-            let how: &[u8] = match (self.work.script(), ready) {
-                (Script::Up, true) => b"s6-svc -uwU -- ",
-                (Script::Up, false) => b"s6-svc -uwu -- ",
-                (Script::Down, _) => b"s6-svc -dwD -- ",
-                (Script::Reload, _) => b"s6-svc -l -- ",
-            };
-            line.extend([how, &servicedir].concat());
-        } else {
-            let word = self.work.script().word();
-            let text =
-                format!("s6-rc-oneshot-run -l {} {word} {id} # {}", show(self.live.path()), self.name(id));
-            line.extend(text.bytes());
+            let file = join(&servicedir, b"notification-fd");
+            let has_readiness = sys::fs::access(file, rustix::fs::Access::EXISTS).is_ok();
+            return reporter.output(&dry_longrun(self.work, &servicedir, has_readiness));
         }
-        let mut out = tool::Out::new();
-        out.line(&line)?;
-        out.flush()
+        reporter.output(&dry_oneshot(self.work, self.live.path(), id, self.name(id)))
     }
 
     fn succeed(&mut self, id: Id) -> Result<(), Fatal> {
@@ -365,21 +345,13 @@ impl<'a> Engine<'a> {
                 let done = if up { sys::fs::unlink(&file) } else { create(CWD, &file, b"", 0o644) };
                 match done {
                     Ok(()) | Err(Errno::NOENT | Errno::EXIST) => {}
-                    Err(e) if self.options.verbosity >= 1 => {
-                        let verb = if up { "unlink" } else { "touch" };
-                        self.options.call.warn(&format!(
-                            "unable to {verb} {}: {}",
-                            show(&file),
-                            sys::strerror(e)
-                        ));
-                    }
-                    Err(_) => {}
+                    Err(e) => self.report(&Report::StaleDownFile { file: &file, reason: &sys::strerror(e) }),
                 }
             }
             self.live.set_up(id, up)?;
         }
-        if self.options.verbosity >= 2 && !self.is_internal(id) {
-            self.info(id, &format!(" successfully {}", self.work.words().2));
+        if !self.is_internal(id) {
+            self.report(&Report::Succeeded { name: self.name(id) });
         }
         self.plan.finished(id, true);
         Ok(())
@@ -392,12 +364,7 @@ impl<'a> Engine<'a> {
             // Down is a state that is known, half started isn't.
             let _ = control::send(&self.live.servicedir(id), SUPERVISE, b"d");
         }
-        if self.options.verbosity >= 1 {
-            let dry = if self.options.dry_run.is_some() { "(dry run) " } else { "" };
-            let (verb, ..) = self.work.words();
-            let text = format!("unable to {dry}{verb} service {}: {failure}", self.name(id));
-            self.options.call.warn(&text);
-        }
+        self.report(&Report::Failed { name: self.name(id), failure: &failure });
         self.failures.push((id, failure));
         self.plan.finished(id, false);
     }
@@ -524,33 +491,28 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Says what has not moved for a while.
+    /// Reports what has made no progress for a while.
     fn remind(&mut self) {
         let Some(quiet) = self.reminder.due(clock::now()) else { return };
-        let slow_is_normal = self.is_up() && !self.interrupted;
-        if self.options.verbosity < if slow_is_normal { 2 } else { 1 } {
+        let is_slow_normal = self.is_up() && !self.interrupted;
+        if self.options.reporter.verbosity < reminder_verbosity(is_slow_normal) {
             return;
         }
         let mut ids: Vec<Id> = self.running.keys().copied().collect();
         ids.sort_unstable();
-        let (_, doing, _) = self.work.words();
-        let left = ids.len().saturating_sub(REMINDED);
-        for id in ids.into_iter().take(REMINDED) {
-            let (name, seconds) = (self.name(id), quiet.as_secs());
+        let count = ids.len().saturating_sub(NAMED);
+        for id in ids.into_iter().take(NAMED) {
             let Some(why) = self.running.get(&id).map(|r| r.explain(self.work)) else { continue };
-            let text = format!("still {doing} service {name} after {seconds} s: {why}");
-            if slow_is_normal { self.options.call.info(&text) } else { self.options.call.warn(&text) }
+            self.report(&Report::StillWaiting { name: self.name(id), quiet, why: &why, is_slow_normal });
         }
-        if left > 0 {
-            self.options.call.info(&format!("still {doing} {left} more services"));
+        if count > 0 {
+            self.report(&Report::StillWaitingForMore { count });
         }
     }
 
     /// The caller wants an end: longruns are given up, and oneshots as the options say.
     fn interrupted(&mut self) -> Result<Option<End>, Fatal> {
-        if self.options.verbosity >= 2 {
-            self.options.call.warn("interrupted: beginning nothing more");
-        }
+        self.report(&Report::Interrupted);
         self.plan.stop();
         self.interrupted = true;
         self.reminder.progress(clock::now());

@@ -5,6 +5,8 @@
 //! boots a machine calls them without any exec.
 
 pub mod change;
+pub mod change_options;
+pub mod changed;
 pub mod compile;
 mod consistency;
 mod conversion;
@@ -12,6 +14,7 @@ pub mod database;
 mod definition;
 pub mod diagnostic;
 mod engine;
+pub mod failure;
 mod folder;
 pub mod format;
 mod graph;
@@ -24,6 +27,8 @@ mod pipeline;
 pub mod plan;
 mod reminder;
 mod repo;
+mod report;
+pub mod reporter;
 mod script;
 mod source;
 mod text;

@@ -23,8 +23,8 @@ use rustix::process::Pid;
 use std::mem::MaybeUninit;
 use sys::process::Ended;
 use sys::signal::Set;
+use tool::Env;
 use tool::path::join;
-use tool::{Call, Env};
 
 /// The most that a request may be, in bytes; Linux takes no longer command line.
 const REQUEST: usize = 6 << 20;
@@ -123,13 +123,16 @@ impl Request {
         env
     }
 
-    /// Runs the script as a child; `fds` become its descriptors of these numbers, the others are ours.
+    /// Runs the script as a child of the program `name`; its program is looked up in `path`.
+    ///
+    /// `fds` become its descriptors of these numbers; `own` are this process's, which it doesn't see.
     ///
     /// # Errors
     /// It could not be run.
     pub fn spawn(
         &self,
-        call: &Call,
+        name: &str,
+        path: Option<&[u8]>,
         base: &Env,
         fds: &[(OwnedFd, RawFd)],
         own: &[BorrowedFd<'_>],
@@ -137,7 +140,7 @@ impl Request {
         let moved: Vec<_> = fds.iter().map(|(fd, to)| (fd.as_fd(), *to)).collect();
         // Scripts begin with no signal blocked, whatever their starter does with its own.
         let setup = tool::Setup { fds: &moved, own, mask: Some(Set::empty()) };
-        tool::try_spawn(call, self.argv.clone(), self.environment(base), &setup)
+        tool::spawn_as(name, path, self.argv.clone(), self.environment(base), &setup)
     }
 }
 

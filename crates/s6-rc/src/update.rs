@@ -1,12 +1,15 @@
 //! Switching the live state to another compiled database, with as few restarts as possible.
 
-use crate::change::{self, Changed, End, Options as ChangeOptions};
+use crate::change;
+use crate::change_options::ChangeOptions;
+use crate::changed::{Changed, End};
 use crate::conversion::{Conversions, Mapping, Transitions, parse};
 use crate::database::{Database, Entity, Id, Service};
 use crate::folder::{TEXT_LIMIT, create, entries, open_directory, read, with_umask};
 use crate::init::{self, PURPOSES, copy_servicedir};
 use crate::live::{Live, Lock, load};
 use crate::plan::Direction;
+use crate::report::Line;
 use crate::tree;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD};
@@ -162,8 +165,11 @@ impl<'a> Switch<'a> {
         let names: Vec<Vec<u8>> = self.longruns().map(|(_, s)| s.name.clone()).collect();
         let made = &self.made;
         init::supervise(&made.scandir, &path, &made.prefix, &names, how.deadline, how.interrupt)?;
-        if control::send(&made.scandir, control::SVSCAN, b"an").is_err() && how.verbosity >= 1 {
-            how.call.warn(&format!("unable to send a command to the host of {}", show(&made.scandir)));
+        if control::send(&made.scandir, control::SVSCAN, b"an").is_err() && how.reporter.verbosity >= 1 {
+            how.reporter.print(&Line::warning(format!(
+                "unable to send a command to the host of {}",
+                show(&made.scandir)
+            )));
         }
         let _ = tree::remove(parent_fd.as_fd(), &old);
         drop(live);

@@ -14,14 +14,26 @@ pub(crate) enum Work {
     Reload,
 }
 
+/// How messages call the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// What is to be done.
+    pub(crate) verb: &'static str,
+    /// What is happening.
+    pub(crate) present: &'static str,
+    /// What has happened.
+    pub(crate) past: &'static str,
+}
+
 impl Work {
-    /// The verb for it, what is happening, and what has happened.
-    pub(crate) fn words(self) -> (&'static str, &'static str, &'static str) {
-        match self {
+    /// How messages call it.
+    pub(crate) fn words(self) -> Words {
+        let (verb, present, past) = match self {
             Self::Start => ("start", "starting", "started"),
             Self::Stop => ("stop", "stopping", "stopped"),
             Self::Reload => ("reload", "reloading", "reloaded"),
-        }
+        };
+        Words { verb, present, past }
     }
 
     /// The oneshots' script for it.

@@ -6,19 +6,24 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test program
 
 use rustix::fd::AsFd;
-use s6_rc::change::{Changed, End, Failure, OnInterrupt, Oneshots, Options, change, prune, reload};
+use s6_rc::change::{change, prune, reload};
+use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+use s6_rc::changed::{Changed, End};
+use s6_rc::failure::Failure;
 use s6_rc::init::{Initialized, init};
 use s6_rc::live::{Live, Lock};
 use s6_rc::plan::Direction::{Down, Up};
+use s6_rc::reporter::Reporter;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use tool::{Call, Env};
+use tool::Env;
 
 struct Machine {
     dir: tempfile::TempDir,
     /// Holds the scan directory's control FIFO open, as a host would.
     _control: OwnedFd,
-    call: Call,
+    env: Env,
+    path: Option<Vec<u8>>,
 }
 
 impl Machine {
@@ -40,8 +45,7 @@ impl Machine {
         let path = std::env::var_os("PATH").map(|p| p.as_bytes().to_vec());
         let mut env = Env::new();
         env.set(b"PATH", path.as_deref().unwrap_or_default());
-        let call = Call { tool: s6_rc::TOOLS[0], argv0: Vec::new(), args: Vec::new(), env, path };
-        let machine = Self { dir, _control: held.into(), call };
+        let machine = Self { dir, _control: held.into(), env, path };
         let report = s6_rc::compile::compile(&machine.bytes("c"), &[machine.bytes("s")]).unwrap();
         assert!(report.database.is_some(), "{:?}", report.diagnostics);
         assert!(matches!(init(&machine.init_options(), None).unwrap(), Initialized::New(_)));
@@ -63,14 +67,17 @@ impl Machine {
         self.dir.path().join(name).as_os_str().as_bytes().to_vec()
     }
 
-    fn options(&self) -> Options<'_> {
-        Options {
-            call: &self.call,
+    fn options(&self) -> ChangeOptions<'_> {
+        ChangeOptions {
+            reporter: Reporter { name: "s6-rc", verbosity: 0 },
             force: false,
             deadline: None,
-            verbosity: 0,
             dry_run: None,
-            oneshots: Oneshots::Direct(self.call.env.clone(), None),
+            oneshots: Oneshots {
+                starter: Starter::ThisProcess(None),
+                env: &self.env,
+                path: self.path.as_deref(),
+            },
             interrupt: None,
             on_interrupt: OnInterrupt::Abandon,
             remind: None,
@@ -170,7 +177,7 @@ fn the_deadline_leaves_the_rest_undone() {
     ]);
     let mut live = m.live();
     let selected = m.select(&live, &["after"]);
-    let options = Options { deadline: Some(tool::clock::now()), ..m.options() };
+    let options = ChangeOptions { deadline: Some(tool::clock::now()), ..m.options() };
     let changed = change(&mut live, Up, selected, &options).unwrap();
     assert_eq!((changed.code(), changed.end), (2, End::TimedOut));
     assert_eq!(changed.unfinished.len(), 1);
@@ -190,7 +197,7 @@ fn an_interruption_pre_empts_everything() {
     rustix::io::write(&writer, b"x").unwrap();
     let mut live = m.live();
     let selected = m.select(&live, &["after"]);
-    let options = Options { interrupt: Some(reader.as_fd()), ..m.options() };
+    let options = ChangeOptions { interrupt: Some(reader.as_fd()), ..m.options() };
     let changed = change(&mut live, Up, selected, &options).unwrap();
     assert_eq!((changed.code(), changed.end), (1, End::Interrupted));
     drop(live);
@@ -210,7 +217,7 @@ fn an_interruption_can_wait_for_running_scripts() {
     let mut live = m.live();
     let selected = m.select(&live, &["after"]);
     let on_interrupt = OnInterrupt::FinishOneshots;
-    let options = Options { interrupt: Some(reader.as_fd()), on_interrupt, ..m.options() };
+    let options = ChangeOptions { interrupt: Some(reader.as_fd()), on_interrupt, ..m.options() };
     assert_eq!(change(&mut live, Up, selected, &options).unwrap().end, End::Interrupted);
     drop(live);
     assert_eq!((m.up(), m.log()), (vec!["first".into()], vec!["up first".into()]));

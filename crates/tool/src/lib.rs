@@ -36,7 +36,7 @@ pub use input::{Input, Line};
 pub use opt::{Opt, Options};
 pub use out::Out;
 pub use quote::quote;
-pub use spawn::{Setup, spawn, try_spawn, unable_to_spawn};
+pub use spawn::{Setup, spawn, spawn_as, try_spawn, unable_to_spawn};
 
 /// What a tool's `main` gives back.
 pub type Outcome = Result<Next, Fatal>;

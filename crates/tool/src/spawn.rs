@@ -63,15 +63,29 @@ pub fn unable_to_spawn(name: &[u8], e: Errno) -> Fatal {
 /// # Errors
 /// Why there is no child, or why it could not run the program; `NOENT` for an empty `argv`.
 pub fn try_spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env, setup: &Setup<'_>) -> Result<Pid, Errno> {
+    spawn_as(call.tool.name, call.path.as_deref(), argv, env, setup)
+}
+
+/// As [`try_spawn`], for a program that is called `name` and looks programs up in `path`.
+///
+/// # Errors
+/// As of [`try_spawn`].
+pub fn spawn_as(
+    name: &str,
+    path: Option<&[u8]>,
+    argv: Vec<Vec<u8>>,
+    env: Env,
+    setup: &Setup<'_>,
+) -> Result<Pid, Errno> {
     let program = Program { file: argv.first().cloned().ok_or(Errno::NOENT)?, argv, env };
-    match chain::find(&program, call.path.as_deref())? {
+    match chain::find(&program, path)? {
         Target::Tool(tool) => match sys::process::fork()? {
             Fork::Parent(pid) => Ok(pid),
             Fork::Child => {
                 diag::set_form(None);
                 diag::set_patience(None);
                 if let Err(e) = setup.apply() {
-                    diag::fatal(call.tool.name, Fatal::unable("set up descriptors", e).message());
+                    diag::fatal(name, Fatal::unable("set up descriptors", e).message());
                     sys::process::exit(111);
                 }
                 crate::run(tool, program.argv, program.env)

@@ -3,10 +3,13 @@
 //! Exit codes: 0 done, 1 a transition failed or a difference was found, 2 out of time, 3 an unknown name, 4 an invalid
 //! database, 100 wrong usage, 111 a system call failed.
 
-use crate::change::{End, OnInterrupt, Oneshots, Options as ChangeOptions, change, prune, reload};
+use crate::change::{change, prune, reload};
+use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+use crate::changed::End;
 use crate::database::{Id, Service};
 use crate::live::{LIVE, Live, Lock};
 use crate::plan::Direction;
+use crate::reporter::Reporter;
 use rustix::fd::AsFd;
 use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
@@ -99,12 +102,11 @@ fn main(call: &mut Call) -> Outcome {
     // SIGTERM and SIGINT end a change; scripts find them as they were.
     let signals = SignalFd::new(&Set::of(&[signal::TERM, signal::INT])).or_unable(|| "trap signals")?;
     let how = ChangeOptions {
-        call,
+        reporter: Reporter { name: TOOL.name, verbosity },
         force: hide,
         deadline: timeout.map(|ms| clock::now() + Duration::from_millis(ms.into())),
-        verbosity,
         dry_run,
-        oneshots: Oneshots::Host,
+        oneshots: Oneshots { starter: Starter::Host, env: &call.env, path: call.path.as_deref() },
         interrupt: Some(signals.as_fd()),
         on_interrupt: OnInterrupt::FinishOneshots,
         remind: None,

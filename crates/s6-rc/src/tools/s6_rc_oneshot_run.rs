@@ -61,7 +61,13 @@ fn serve(call: &Call) -> Outcome {
         Answer::Ended(sys::process::Ended::Exited(0))
     } else {
         let fds: Vec<_> = fds.into_iter().zip(0..).collect();
-        let spawned = request.spawn(call, &call.env, &fds, &[socket.as_fd(), children.as_fd()]);
+        let spawned = request.spawn(
+            TOOL.name,
+            call.path.as_deref(),
+            &call.env,
+            &fds,
+            &[socket.as_fd(), children.as_fd()],
+        );
         drop(fds);
         match spawned {
             Ok(pid) => wait(pid, &socket, &children)?,

@@ -3,11 +3,12 @@
 //! Exit codes: 0 done, 3 no such set, 7 changed since its commit, 100 wrong usage, 102 a damaged set, 111 a system call failed, others
 //! as s6-rc-update.
 
-use crate::change::{OnInterrupt, Oneshots, Options as ChangeOptions};
+use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use crate::folder::open_directory;
 use crate::init::link;
 use crate::live::{BOOT_DATABASE, LIVE, Lock};
 use crate::repo::{REPOSITORY, Repo, check_set_name};
+use crate::reporter::Reporter;
 use crate::tree;
 use crate::update::{Options, update};
 use rustix::fd::AsFd;
@@ -74,12 +75,11 @@ fn main(call: &mut Call) -> Outcome {
     if !options.has('\u{1}') {
         let signals = SignalFd::new(&Set::of(&[signal::TERM, signal::INT])).or_unable(|| "trap signals")?;
         let how = ChangeOptions {
-            call,
+            reporter: Reporter { name: TOOL.name, verbosity },
             force: options.last_of("Ee") != Some('E'),
             deadline: None,
-            verbosity,
             dry_run: None,
-            oneshots: Oneshots::Host,
+            oneshots: Oneshots { starter: Starter::Host, env: &call.env, path: call.path.as_deref() },
             interrupt: Some(signals.as_fd()),
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: None,

@@ -3,8 +3,9 @@
 //! Exit codes: 0 done; 1 some services could not be started, 2 out of time, both after the switch; 9 and 10 the same
 //! before it; 3 to 6 a wrong conversion file; 4 an invalid database; 100 wrong usage; 111 a system call failed.
 
-use crate::change::{OnInterrupt, Oneshots, Options as ChangeOptions};
+use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use crate::live::LIVE;
+use crate::reporter::Reporter;
 use crate::update::{Options, update};
 use rustix::fd::AsFd;
 use std::time::Duration;
@@ -45,12 +46,11 @@ fn main(call: &mut Call) -> Outcome {
     }
     let signals = SignalFd::new(&Set::of(&[signal::TERM, signal::INT])).or_unable(|| "trap signals")?;
     let how = ChangeOptions {
-        call,
+        reporter: Reporter { name: TOOL.name, verbosity },
         force: options.last_of("Ee") == Some('e'),
         deadline: timeout.map(|ms| clock::now() + Duration::from_millis(ms.into())),
-        verbosity,
         dry_run: options.has('n').then_some(0),
-        oneshots: Oneshots::Host,
+        oneshots: Oneshots { starter: Starter::Host, env: &call.env, path: call.path.as_deref() },
         interrupt: Some(signals.as_fd()),
         on_interrupt: OnInterrupt::FinishOneshots,
         remind: None,
