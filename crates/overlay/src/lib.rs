@@ -1,32 +1,32 @@
 //! The overlay: the container's first process, its stages, and what images use of them.
 //!
+//! | module | what it is |
+//! |---|---|
+//! | [`boot`] | from `/init` to the CMD: preparing /run, the catch-all logger, the boot child |
+//! | [`pid1`] | the container's first process: its lifecycle and what it does about it |
+//! | [`stop`] | the stop child |
+//! | [`relay`] | the process that passes services' output on with their names |
+//! | [`legacy`] | cont-init.d, services.d, fix-attrs.d |
+//! | [`environment`] | the container's environment, and the variables that are read of it |
+//! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
+//! | [`tools`], [`commands`] | entry points: a tool or a subcommand a file |
+//!
 //! Nothing here panics: some of it is process 1.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-pub mod attributes;
-pub mod catchall;
-pub mod child;
+mod boot;
+mod child;
 pub mod commands;
-pub mod contenv;
-mod first;
-pub mod install;
-pub mod layout;
-pub mod lifecycle;
-pub mod logdir;
-pub mod migrate;
-mod omissions;
-pub mod preinit;
-mod prepare;
-pub mod processes;
-pub mod relay;
-mod remains;
-pub mod results;
-pub mod scripts;
-pub mod searchpath;
-pub mod settings;
-mod stage2;
-mod stage3;
+mod environment;
+mod install;
+mod layout;
+mod legacy;
+mod logdir;
+mod migrate;
+mod pid1;
+mod relay;
+mod stop;
 mod tools;
-pub mod tree;
+mod tree;
 
 pub use tools::{SUEXEC, TOOLS};

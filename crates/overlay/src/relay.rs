@@ -12,7 +12,7 @@ mod own;
 pub use lines::{Format, LINE_MAX, Lines};
 pub use own::speak;
 
-use crate::settings::Settings;
+use crate::environment::settings::Settings;
 use ipc::relay::{STREAMS, Stream, Told, receive};
 use rustix::event::{PollFd, PollFlags, epoll};
 use rustix::io::Errno;

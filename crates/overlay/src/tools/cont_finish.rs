@@ -1,8 +1,9 @@
 //! `cont-finish`: runs the scripts of cont-finish.d; the oneshot legacy-cont-init runs it when it goes down.
 
-use crate::first::PATIENCE;
-use crate::settings::Settings;
-use crate::{child, scripts};
+use crate::child;
+use crate::environment::settings::Settings;
+use crate::legacy::scripts;
+use crate::pid1::init::PATIENCE;
 use sys::signal::KILL;
 use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure};

@@ -1,7 +1,8 @@
 //! `cont-init`: runs the scripts of cont-init.d; the oneshot legacy-cont-init runs it.
 
-use crate::settings::Settings;
-use crate::{child, scripts};
+use crate::child;
+use crate::environment::settings::Settings;
+use crate::legacy::scripts;
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure};
 

@@ -1,8 +1,8 @@
 //! `fix-attrs`: applies the files of fix-attrs.d; the oneshot of that name runs it.
 
-use crate::attributes::{Accounts, Rule, parse};
-use crate::scripts;
-use crate::settings::Settings;
+use crate::environment::settings::Settings;
+use crate::legacy::attributes::{Accounts, Rule, parse};
+use crate::legacy::scripts;
 use posix_regex::glob::{Globbing, glob};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;

@@ -4,13 +4,17 @@
 //! scandir from then on: process 1 and the supervisor are the same process.  Where it isn't process 1, it takes the
 //! part of one for its own descendants.
 
-use crate::first::{Boot, First, PATIENCE};
+use crate::boot::catch_all;
+use crate::boot::prepare::{Owner, needs_root, prepare, why_no_help};
+use crate::boot::search_path;
+use crate::environment::contenv;
+use crate::environment::settings::Settings;
 use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
-use crate::lifecycle::{Config, SIGNALS};
-use crate::prepare::{Owner, needs_root, prepare, why_no_help};
+use crate::pid1::exit_code;
+use crate::pid1::init::{Boot, First, PATIENCE};
+use crate::pid1::lifecycle::{Config, SIGNALS};
+use crate::pid1::remaining;
 use crate::relay::{Format, speak};
-use crate::settings::Settings;
-use crate::{catchall, contenv, remains, results, searchpath};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -56,7 +60,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     }
     // Nobody before has made sure of a PATH or of descriptors 0 to 2.
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
-    let path = searchpath::complete(call.env.get(b"PATH").unwrap_or_default());
+    let path = search_path::complete(call.env.get(b"PATH").unwrap_or_default());
     call.env.set(b"PATH", &path);
     rustix::process::umask(Mode::from(0o022));
     wait_for_closing_fd(&call.env);
@@ -81,7 +85,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
     let boot = take_terminal(call, relayed)?;
     let settings = Settings::of_container(&call.env);
-    let console = catchall::set_up(&settings, uid == 0, |text| {
+    let console = catch_all::set_up(&settings, uid == 0, |text| {
         if settings.verbosity() > 0 {
             diag::warn(TOOL.name, text);
         }
@@ -118,13 +122,13 @@ fn live(call: &Call, host: &mut Host, policy: &mut First, first: bool, sync: boo
         call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
     if let Leave::Failed(_) = host.run(policy)
-        && results::is_untouched()
+        && exit_code::is_untouched()
     {
-        let _ = results::write(111);
+        let _ = exit_code::write(111);
     }
     policy.host_lost();
     policy.release_relay(host);
-    remains::wait(policy);
+    remaining::wait(policy);
     policy.end_relay();
     finish(policy.end().unwrap_or(How::Halt), first, sync)
 }
@@ -226,7 +230,7 @@ fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
         }
     }
     let env = children_env(&call.env);
-    results::reset().or_unable(|| "make the file for the exit code")?;
+    exit_code::reset().or_unable(|| "make the file for the exit code")?;
     let text = [workdir, b"\n"].concat();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
     sys::fs::openat(CWD, WORKDIR, flags, Mode::from(0o644))
@@ -292,8 +296,8 @@ fn finish(how: How, first: bool, sync: bool) -> u8 {
     }
     let signal = match how {
         How::Halt => {
-            let text = results::read();
-            return results::parse(&text).unwrap_or_else(|| {
+            let text = exit_code::read();
+            return exit_code::parse(&text).unwrap_or_else(|| {
                 diag::warn("init", &format!("the exit code file holds no number: {}", diag::show(&text)));
                 100
             });

@@ -1,6 +1,7 @@
 //! `logutil-service`: the usual logger of a service: `s6-log` as nobody, with the container's logging script.
 
-use crate::{contenv, logdir};
+use crate::environment::contenv;
+use crate::logdir;
 use ipc::identity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;

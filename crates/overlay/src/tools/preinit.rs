@@ -1,8 +1,8 @@
 //! `preinit`: the part of `/init` that may need root's rights; s6-overlay-suexec runs it.
 
-use crate::prepare::{Owner, prepare};
+use crate::boot::prepare::{Owner, prepare};
+use crate::environment::settings::Settings;
 use crate::relay::{Format, speak};
-use crate::settings::Settings;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 use wire::number;
 

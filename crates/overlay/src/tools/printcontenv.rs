@@ -1,6 +1,6 @@
 //! `printcontenv`: prints a variable of the container's environment.
 
-use crate::contenv;
+use crate::environment::contenv;
 use tool::{Call, Fatal, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

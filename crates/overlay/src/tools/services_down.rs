@@ -1,8 +1,8 @@
 //! `services-down`: stops the legacy services; the oneshot legacy-services runs it when it goes down.
 
+use crate::environment::settings::Settings;
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
-use crate::scripts;
-use crate::settings::Settings;
+use crate::legacy::scripts;
 use supervision::control::{self, SVSCAN};
 use supervision::status::read_status;
 use supervision::watch::Watch;

@@ -3,9 +3,10 @@
 //! It waits until they are supervised; with S6_CMD_WAIT_FOR_SERVICES until they are ready, or up if they don't tell.  Listening begins before
 //! they are supervised, so there is no race that S6_SERVICES_READYTIME would have to bridge.
 
+use crate::environment::settings::Settings;
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
-use crate::settings::Settings;
-use crate::{scripts, tree};
+use crate::legacy::scripts;
+use crate::tree;
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use s6_rc::init::await_supervisor;

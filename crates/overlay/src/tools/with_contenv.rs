@@ -1,6 +1,6 @@
 //! `with-contenv`: runs a program in the container's environment.
 
-use crate::contenv;
+use crate::environment::contenv;
 use crate::layout::CONTAINER_ENVIRONMENT;
 use tool::{Call, Env, Next, OrUnable, Outcome, Role, Tool};
 

@@ -7,7 +7,7 @@
 //! With S6_KEEP_ENV nothing is stored, and everybody's own environment is the container's.
 
 use crate::layout::CONTAINER_ENVIRONMENT;
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
+use rustix::fs::{CWD, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
 use tool::Env;
@@ -140,13 +140,6 @@ pub fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
     }
     let path = [CONTAINER_ENVIRONMENT.as_bytes(), b"/", name].concat();
     read_file(CWD, &path).ok().flatten()
-}
-
-/// Whether that variable has a file.
-#[must_use]
-pub fn exists(name: &[u8]) -> bool {
-    let path = [CONTAINER_ENVIRONMENT.as_bytes(), b"/", name].concat();
-    is_storable(name) && sys::fs::statat(CWD, path, AtFlags::empty()).is_ok()
 }
 
 #[cfg(test)]

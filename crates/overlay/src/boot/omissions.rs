@@ -1,6 +1,6 @@
 //! What the definitions of an image seem to have left out: they compile, and don't do what is mostly meant.
 
-use crate::scripts;
+use crate::legacy::scripts;
 use s6_rc::database::{Database, Id};
 use tool::diag::show;
 use tool::path::join;

@@ -3,8 +3,8 @@
 //! Each living process is waited for by its pidfd, so that also those count that entered the container from outside
 //! and are nobody's children here.
 
-use crate::first::First;
-use crate::processes::others;
+use crate::pid1::init::First;
+use crate::pid1::processes::others;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};

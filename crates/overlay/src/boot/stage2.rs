@@ -4,11 +4,11 @@
 //! CMD's output is relayed, too, or 0, and the CMD.  Just before it becomes the CMD it writes a byte to the first.
 //! SIGTERM before that moment means: start nothing more, let what runs finish, exit.
 
+use crate::boot::omissions;
 use crate::child;
+use crate::environment::settings::{Settings, split_words};
 use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES, WORKDIR};
-use crate::omissions;
 use crate::relay;
-use crate::settings::{Settings, split_words};
 use ipc::relay::{Relay, STREAMS};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};

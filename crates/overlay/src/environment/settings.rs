@@ -3,7 +3,7 @@
 //! Each is looked up in the container's environment when it is needed, since scripts may change it meanwhile.  A
 //! value that isn't a number counts as not set.
 
-use crate::contenv;
+use crate::environment::contenv;
 use std::time::Duration;
 use tool::Env;
 use wire::number;

@@ -2,10 +2,13 @@
 //!
 //! Decisions are [`crate::lifecycle`]'s; this carries them out.
 
-use crate::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
-use crate::processes::{describe_below, describe_left, signal_all};
+use crate::boot::catch_all;
+use crate::boot::stage2;
+use crate::pid1::exit_code;
+use crate::pid1::lifecycle::{Action, Config, Event, Lifecycle, Moment, SIGNALS};
+use crate::pid1::processes::{describe_below, describe_left, signal_all};
 use crate::relay::{self, Format};
-use crate::{catchall, results, stage2, stage3};
+use crate::stop::stage3;
 use ipc::relay::Relay;
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
@@ -240,8 +243,8 @@ impl First {
                 if let Some(number) = boot.terminal {
                     let _ = sys::fd::with(number, |fd| rustix::process::ioctl_tiocsctty(fd));
                 }
-                if catchall::exists() {
-                    catchall::join_log();
+                if catch_all::exists() {
+                    catch_all::join_log();
                 }
                 let socket = if relay.is_some() { FIRST_FD.saturating_add(1) } else { -1 };
                 let mut argv = vec![NAME.as_bytes().to_vec()];
@@ -335,7 +338,7 @@ impl First {
             Action::StartStop => self.start_stop(host),
             Action::KeepCode(code) => keep_code(code),
             Action::KeepCodeIfNone(code) => {
-                if results::is_untouched() {
+                if exit_code::is_untouched() {
                     keep_code(code);
                 }
             }
@@ -444,7 +447,7 @@ fn take_terminal_back() {
 }
 
 fn keep_code(code: u8) {
-    if let Err(e) = results::write(code) {
+    if let Err(e) = exit_code::write(code) {
         diag::warn(NAME, &format!("unable to write the exit code {code}: {}", sys::strerror(e)));
     }
 }

@@ -36,7 +36,7 @@ pub const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR, ABRT,
 const LONGEST_GRACE: Duration = Duration::from_secs(300);
 
 /// How long processes may take after TERM before they are named.
-const PATIENCE: Duration = crate::stage3::PATIENCE;
+const PATIENCE: Duration = crate::stop::stage3::PATIENCE;
 
 /// How long killed processes may take to vanish where this process can't end without them.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
@@ -216,8 +216,8 @@ impl Lifecycle {
     }
 
     /// Where it is.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
+    #[cfg(test)]
+    fn phase(&self) -> Phase {
         self.phase
     }
 

@@ -3,8 +3,8 @@
 //! With 1 it also shows each line on the container's standard error, with 2 it doesn't.  Of S6_LOGGING_SCRIPT it takes
 //! time stamps and rotation; what selects lines or sends them elsewhere would keep them out of a log of everything.
 
+use crate::environment::settings::Settings;
 use crate::layout::{SCANDIR, UNCAUGHT_LOGS};
-use crate::settings::Settings;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fmt::Write;
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn stamps_are_those_of_the_logging_script() {
-        let words = |text: &str| crate::settings::split_words(text.as_bytes());
+        let words = |text: &str| crate::environment::settings::split_words(text.as_bytes());
         let last = |shows, text: &str| {
             let script = script(shows, None, &words(text));
             script.trim_end().rsplit(" -- ").next().unwrap().to_owned()

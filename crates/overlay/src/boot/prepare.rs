@@ -2,9 +2,11 @@
 //!
 //! Done by `/init` itself where it can be, else by `preinit` under s6-overlay-suexec.
 
+use crate::boot::run_verdict::{Facts, Verdict, judge};
+use crate::environment::contenv;
 use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
-use crate::preinit::{Facts, Verdict, judge};
-use crate::{contenv, scripts, tree};
+use crate::legacy::scripts;
+use crate::tree;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, StatVfsMountFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;

@@ -2,10 +2,10 @@
 //!
 //! The child is called with the number of the relay's socket, or a negative number.
 
-use crate::first;
+use crate::boot::stage2::{ENGINE, inherited};
+use crate::environment::settings::Settings;
 use crate::layout::LIVE;
-use crate::settings::Settings;
-use crate::stage2::{ENGINE, inherited};
+use crate::pid1::init;
 use rustix::fs::{AtFlags, CWD};
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
@@ -33,7 +33,7 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 
 fn main(call: &mut Call) -> Outcome {
     // The end isn't to wait for who reads about it.
-    diag::set_patience(Some(first::PATIENCE));
+    diag::set_patience(Some(init::PATIENCE));
     let relay = inherited(&call.shift()?)?;
     if sys::fs::statat(CWD, LIVE, AtFlags::empty()).is_err() {
         // The boot didn't come that far.

@@ -1,0 +1,17 @@
+//! From the engine's start of `/init` to the CMD.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`run_verdict`] | pure: whether /run is fit for the container |
+//! | [`prepare`] | makes it so, and clears what an earlier container left |
+//! | [`search_path`] | pure: the PATH that everything gets |
+//! | [`catch_all`] | the logger of S6_LOGGING |
+//! | [`stage2`] | the boot child: brings the services up and becomes the CMD |
+//! | [`omissions`] | what the image's definitions seem to have left out |
+
+pub(crate) mod catch_all;
+mod omissions;
+pub(crate) mod prepare;
+pub(crate) mod run_verdict;
+pub(crate) mod search_path;
+pub(crate) mod stage2;

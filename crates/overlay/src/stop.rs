@@ -1,0 +1,3 @@
+//! The orderly end of the services.
+
+pub(crate) mod stage3;
