@@ -1,11 +1,11 @@
 //! Time stamps as they are printed.
 
-use rustix::io::Errno;
-use sys::clock::DateTime;
+use tool::local_time;
+use wire::calendar::{DateTime, utc};
 use wire::tai::{Tai64n, nine_digits};
 
 /// Gives the date and time of a Unix time.
-pub type Calendar = fn(i64) -> Result<DateTime, Errno>;
+pub type Calendar = fn(i64) -> Option<DateTime>;
 
 /// Prints moments in ISO 8601.  The date is only looked up and written when the second has changed.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Clock {
     pub fn iso(&mut self, now: Tai64n) -> Option<&[u8]> {
         if self.second != Some(now.seconds) {
             self.second = Some(now.seconds);
-            self.text = (self.calendar)(now.unix_seconds()).ok().map(|mut date| {
+            self.text = (self.calendar)(now.unix_seconds()).map(|mut date| {
                 date.second += u8::from(now.is_leap_second());
                 iso(date)
             });
@@ -48,8 +48,8 @@ fn iso(date: DateTime) -> Vec<u8> {
 }
 
 /// Local time; UTC where that can't be told; the epoch where that can't either.
-pub fn local_or_utc(unix: i64) -> Result<DateTime, Errno> {
-    sys::clock::local(unix).or_else(|_| sys::clock::utc(unix)).or_else(|_| sys::clock::utc(0))
+pub(crate) fn local_or_utc(unix: i64) -> Option<DateTime> {
+    local_time::local(unix).or_else(|| utc(unix)).or(Some(DateTime::EPOCH))
 }
 
 #[cfg(test)]
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn digits_are_padded() {
-        let mut clock = Clock::new(sys::clock::utc);
+        let mut clock = Clock::new(utc);
         let mut iso = |seconds, nanos| {
             String::from_utf8(clock.iso(Tai64n::from_unix(seconds, nanos)).unwrap().to_vec()).unwrap()
         };
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn dates_that_no_calendar_has() {
         let far = Tai64n { seconds: u64::MAX >> 1, nanos: 5 };
-        assert_eq!(Clock::new(sys::clock::utc).iso(far), None);
+        assert_eq!(Clock::new(utc).iso(far), None);
         assert_eq!(Clock::new(local_or_utc).iso(far).unwrap(), b"1970-01-01 00:00:00.000000005");
     }
 }

@@ -12,6 +12,7 @@ use rustls::{
 };
 use std::sync::Arc;
 use tool::{Env, Fatal, Opt, diag};
+use wire::calendar::utc;
 
 /// A client's options.
 pub(crate) const NO_CERTIFICATE: Opt = Opt::flag('Y', "send no certificate (default)").long("no-client-cert");
@@ -139,7 +140,7 @@ fn check_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Err
     let bad = |e| Error::InvalidCertificate(e);
     let read = Certificate::read(certificate).ok_or(bad(CertificateError::BadEncoding))?;
     let unix = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let t = sys::clock::utc(unix).map_err(|_| bad(CertificateError::BadEncoding))?;
+    let t = utc(unix).ok_or_else(|| bad(CertificateError::BadEncoding))?;
     let date = format!("{:04}{:02}{:02}", t.year, t.month, t.day);
     let now = format!("{date}{:02}{:02}{:02}Z", t.hour, t.minute, t.second);
     match read.is_valid_at(&now) {

@@ -11,7 +11,6 @@
 
 pub mod account;
 pub mod args;
-pub mod clock;
 pub mod credential;
 pub mod device;
 pub mod fault;
@@ -27,7 +26,6 @@ pub mod spawn;
 pub mod strerror;
 pub mod timer;
 pub mod tty;
-mod zone;
 
 pub use rustix::io::Errno;
 pub use strerror::strerror;

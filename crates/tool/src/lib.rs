@@ -19,6 +19,7 @@ mod fatal;
 pub mod file;
 mod help;
 mod input;
+pub mod local_time;
 mod opt;
 mod out;
 pub mod path;

@@ -3,6 +3,7 @@
 //! Each module documents the byte layout that it reads and writes, and is tested against bytes that the
 //! reference wrote.  Input is hostile: a damaged record is `None` or an error, never a panic.
 
+pub mod calendar;
 pub mod cdb;
 pub mod control;
 pub mod death_tally;
@@ -20,3 +21,4 @@ pub mod sudo;
 pub mod svstatus;
 pub mod tai;
 pub mod unix_message;
+pub mod zone;

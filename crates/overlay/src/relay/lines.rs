@@ -5,7 +5,7 @@
 
 use ipc::relay::Stream;
 use std::fmt::Write;
-use sys::clock::DateTime;
+use wire::calendar::{DateTime, utc};
 use wire::tai::Tai64n;
 
 /// The most bytes of what is passed on as one line, newline included: PIPE_BUF, see pipe(7).
@@ -42,8 +42,7 @@ pub struct Lines {
 
 /// A moment as in RFC 3339, UTC, in microseconds.
 fn time(now: Tai64n) -> String {
-    let epoch = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
-    let date = sys::clock::utc(now.unix_seconds()).unwrap_or(epoch);
+    let date = utc(now.unix_seconds()).unwrap_or(DateTime::EPOCH);
     let DateTime { year, month, day, hour, minute, second } = date;
     let micros = now.nanos / 1000;
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")

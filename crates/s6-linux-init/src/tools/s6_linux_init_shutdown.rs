@@ -3,6 +3,7 @@
 use crate::hpr::confirm_hostname;
 use crate::request::{How, Request, send};
 use crate::utmp;
+use rustix::io::Errno;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 use wire::number;
 
@@ -118,7 +119,8 @@ fn parse_time(word: &[u8]) -> Option<Time> {
 
 /// Milliseconds until that minute of the local day, today or tomorrow.
 fn until(minutes: u64) -> Result<u64, Fatal> {
-    let second = sys::clock::local_second_of_day().or_unable(|| "read the local time")?;
+    let second =
+        tool::local_time::second_of_day().ok_or(Errno::OVERFLOW).or_unable(|| "read the local time")?;
     Ok(distance(minutes * 60, u64::from(second)) * 1000)
 }
 

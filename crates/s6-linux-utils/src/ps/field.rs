@@ -4,7 +4,7 @@ use super::process::Process;
 use super::text;
 use super::tty;
 use std::collections::HashMap;
-use sys::clock::DateTime;
+use wire::calendar::DateTime;
 use wire::tai::Tai64n;
 
 /// A field.
@@ -55,7 +55,7 @@ impl World {
 
 /// Unix time in nanoseconds by the local calendar.
 fn local(nanos: i64) -> Option<DateTime> {
-    sys::clock::local(nanos.div_euclid(1_000_000_000)).ok()
+    tool::local_time::local(nanos.div_euclid(1_000_000_000))
 }
 
 macro_rules! number {

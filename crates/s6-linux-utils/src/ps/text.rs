@@ -1,6 +1,6 @@
 //! Values as text: times, percentages, starting dates, and words that anybody can have written.
 
-use sys::clock::DateTime;
+use wire::calendar::DateTime;
 
 /// Clock ticks a second, as the kernel counts for user space on every architecture that we run on (USER_HZ).
 pub(crate) const TICKS: u64 = 100;

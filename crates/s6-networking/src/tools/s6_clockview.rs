@@ -1,6 +1,7 @@
 //! `s6-clockview`: shows the system's time and the time by a difference that a time client found.
 
 use crate::clock;
+use rustix::io::Errno;
 use tool::clock::wall;
 use tool::{Call, Fatal, OrUnable, Out, Outcome, Role, Tool};
 use wire::tai::Tai64n;
@@ -28,7 +29,9 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn local(t: Tai64n) -> Result<String, Fatal> {
-    let d = sys::clock::local(t.unix_seconds()).or_unable(|| "tell the local time")?;
+    let d = tool::local_time::local(t.unix_seconds())
+        .ok_or(Errno::OVERFLOW)
+        .or_unable(|| "tell the local time")?;
     let (date, time) = ((d.year, d.month, d.day), (d.hour, d.minute, d.second));
     let date = format!("{}-{:02}-{:02}", date.0, date.1, date.2);
     Ok(format!("{date} {:02}:{:02}:{:02}.{:09}", time.0, time.1, time.2, t.nanos))

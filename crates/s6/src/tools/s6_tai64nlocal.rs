@@ -1,7 +1,8 @@
 //! `s6-tai64nlocal`: turns the TAI64N time stamps at the start of lines into dates and times.
 
 use logger::stamp::{Calendar, Clock};
-use tool::{Call, Input, Opt, Out, Outcome, Role, Tool};
+use tool::{Call, Input, Opt, Out, Outcome, Role, Tool, local_time};
+use wire::calendar::utc;
 use wire::tai::{PACKED, Tai64n};
 
 pub static TOOL: Tool = Tool {
@@ -18,7 +19,7 @@ const LABEL: usize = 1 + 2 * PACKED;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let calendar: Calendar = if options.has('g') { sys::clock::utc } else { sys::clock::local };
+    let calendar: Calendar = if options.has('g') { utc } else { local_time::local };
     let mut clock = Clock::new(calendar);
     let (mut input, mut out) = (Input::lines(), Out::new());
     while let Some(line) = input.next(&mut out)? {
