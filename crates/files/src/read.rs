@@ -1,20 +1,86 @@
 //! Reading whole files, up to a limit.
 
+use crate::dir::retry;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-/// Reads at most `limit` bytes of a regular file.
+/// How much is read at once.
+const CHUNK: usize = 4096;
+
+/// Reads to the end, at most `limit` bytes.
+///
+/// # Errors
+/// As read(2); also of a part.
+#[inline]
 pub fn read_at_most(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
-    let mut bytes = vec![0; limit];
-    let mut have = 0;
-    while let Some(rest) = bytes.get_mut(have..).filter(|r| !r.is_empty()) {
-        match rustix::io::read(&file, rest) {
-            Ok(0) => break,
-            Ok(n) => have = have.saturating_add(n),
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
+    #[inline(never)]
+    fn of(file: BorrowedFd<'_>, limit: usize) -> Result<Vec<u8>, Errno> {
+        let mut bytes = Vec::new();
+        let mut chunk = [0; CHUNK];
+        while bytes.len() < limit {
+            let room = chunk.get_mut(..CHUNK.min(limit - bytes.len())).unwrap_or_default();
+            match retry(|| rustix::io::read(file, &mut *room))? {
+                0 => break,
+                n => bytes.extend_from_slice(room.get(..n).unwrap_or_default()),
+            }
+        }
+        Ok(bytes)
+    }
+    of(file.as_fd(), limit)
+}
+
+/// Reads a file by its name in a directory, at most `limit` bytes.
+///
+/// Links are followed.  A FIFO that nobody writes to is empty, it doesn't hang the reader.
+///
+/// # Errors
+/// As open(2) and read(2).
+pub fn read_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    read_at_most(retry(|| sys::fs::openat(&dir, name, flags, Mode::empty()))?, limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType};
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn no_more_than_the_limit_and_no_less_than_there_is() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        let text: Vec<u8> = (0_u8..=255).cycle().take(10_000).collect();
+        std::fs::write(tmp.path().join("f"), &text).unwrap();
+        for limit in [0, 1, 4095, 4096, 4097, 8192, 9999, 10_000, 10_001, usize::MAX] {
+            let read = read_file(&dir, b"f", limit).unwrap();
+            assert!(read == text[..limit.min(text.len())], "{limit}");
         }
     }
-    bytes.truncate(have);
-    Ok(bytes)
+
+    #[test]
+    fn pieces_of_a_pipe_are_one_text() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        std::thread::scope(|threads| {
+            threads.spawn(move || {
+                for piece in ["a", "b", "c"] {
+                    crate::write_all(&writer, piece.as_bytes()).unwrap();
+                }
+            });
+            assert_eq!(read_at_most(&reader, 100).unwrap(), b"abc");
+        });
+    }
+
+    #[test]
+    fn what_is_no_file_is_an_error_or_empty() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        assert_eq!(read_file(&dir, b"f", 9), Err(Errno::NOENT));
+        assert_eq!(read_file(CWD, tmp.path().as_os_str().as_bytes(), 9), Err(Errno::ISDIR));
+        sys::fs::mknodat(&dir, "fifo", FileType::Fifo, Mode::RWXU, 0).unwrap();
+        assert_eq!(read_file(&dir, b"fifo", 9), Ok(Vec::new()));
+        let file = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+        assert_eq!(read_at_most(file, 9), Err(Errno::BADF), "open for writing only");
+    }
 }

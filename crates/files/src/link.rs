@@ -1,0 +1,143 @@
+//! Renaming what is finished, and links.
+
+use crate::temporary::unique_name;
+use rustix::fs::{AtFlags, RenameFlags};
+use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Renames in a directory to a name that doesn't exist yet.
+///
+/// # Errors
+/// `EXIST` if it exists; otherwise as rename(2).
+pub fn rename_new(dir: impl AsFd, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+    let dir = dir.as_fd();
+    match sys::fs::renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
+        // A file system without this flag: a directory only ever replaces an empty directory.
+        Err(Errno::INVAL | Errno::NOSYS) => match sys::fs::statat(dir, to, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => sys::fs::renameat(dir, from, dir, to),
+            Err(e) => Err(e),
+        },
+        done => done,
+    }
+}
+
+/// Makes `name` a link to `target`, whatever it was before, unless it is a directory: others see the old one or the
+/// new one.
+///
+/// # Errors
+/// As symlink(2) and rename(2); `name` stays as it was, and nothing else is left.
+pub fn replace_link(dir: impl AsFd, target: &[u8], name: &[u8]) -> Result<(), Errno> {
+    let dir = dir.as_fd();
+    match sys::fs::symlinkat(target, dir, name) {
+        Err(Errno::EXIST) => {}
+        done => return done,
+    }
+    let temporary = unique_name(name);
+    sys::fs::symlinkat(target, dir, &temporary)?;
+    sys::fs::renameat(dir, &temporary, dir, name).inspect_err(|_| {
+        let _ = sys::fs::unlinkat(dir, &temporary, AtFlags::empty());
+    })
+}
+
+/// Puts `fresh` in the place of `name`, directories as well, and gives the name under which the old one is now; `None`
+/// if there was none.
+///
+/// On a file system that can't exchange two names there is no `name` for a moment.
+///
+/// # Errors
+/// As rename(2); both are where they were.
+pub fn exchange(dir: impl AsFd, fresh: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+    let dir = dir.as_fd();
+    match sys::fs::renameat_with(dir, fresh, dir, name, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(Some(fresh.to_vec())),
+        Err(Errno::NOENT) => sys::fs::renameat(dir, fresh, dir, name).map(|()| None),
+        Err(Errno::INVAL | Errno::NOSYS) => exchange_in_steps(dir, fresh, name).map(Some),
+        Err(e) => Err(e),
+    }
+}
+
+fn exchange_in_steps(dir: BorrowedFd<'_>, fresh: &[u8], name: &[u8]) -> Result<Vec<u8>, Errno> {
+    let old = unique_name(name);
+    sys::fs::renameat(dir, name, dir, &old)?;
+    match sys::fs::renameat(dir, fresh, dir, name) {
+        Ok(()) => Ok(old),
+        Err(e) => {
+            let _ = sys::fs::renameat(dir, &old, dir, name);
+            Err(e)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dir::names_at;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    #[test]
+    fn nothing_is_renamed_over() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        for name in ["a", "b"] {
+            std::fs::write(tmp.path().join(name), name).unwrap();
+        }
+        symlink("nowhere", tmp.path().join("link")).unwrap();
+        assert_eq!(rename_new(&dir, b"a", b"b"), Err(Errno::EXIST));
+        assert_eq!(rename_new(&dir, b"a", b"link"), Err(Errno::EXIST));
+        assert_eq!(rename_new(&dir, b"none", b"c"), Err(Errno::NOENT));
+        rename_new(&dir, b"a", b"c").unwrap();
+        assert_eq!(names_at(&dir, b".").unwrap(), [&b"b"[..], b"c", b"link"]);
+    }
+
+    #[test]
+    fn a_link_replaces_links_and_files_but_no_directory() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        std::fs::write(tmp.path().join("file"), "").unwrap();
+        std::fs::create_dir(tmp.path().join("dir")).unwrap();
+        symlink("dir", tmp.path().join("link")).unwrap();
+        for name in ["file", "link", "new"] {
+            replace_link(&dir, b"target", name.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_link(tmp.path().join(name)).unwrap(), Path::new("target"));
+        }
+        assert_eq!(replace_link(&dir, b"target", b"dir"), Err(Errno::ISDIR));
+        assert_eq!(names_at(&dir, b".").unwrap(), [&b"dir"[..], b"file", b"link", b"new"]);
+    }
+
+    /// With and without a file system that exchanges names.
+    type Exchange = fn(BorrowedFd<'_>, &[u8], &[u8]) -> Result<Option<Vec<u8>>, Errno>;
+
+    #[test]
+    fn full_directories_change_places() {
+        let ways: [Exchange; 2] = [
+            |dir, fresh, name| exchange(dir, fresh, name),
+            |dir, fresh, name| exchange_in_steps(dir, fresh, name).map(Some),
+        ];
+        for exchange in ways {
+            let tmp = tempfile::tempdir().unwrap();
+            let dir = std::fs::File::open(tmp.path()).unwrap();
+            for name in ["old", "fresh"] {
+                std::fs::create_dir(tmp.path().join(name)).unwrap();
+                std::fs::write(tmp.path().join(name).join("f"), name).unwrap();
+            }
+            let left = exchange(dir.as_fd(), b"fresh", b"old").unwrap().unwrap();
+            let read = |name: &[u8]| crate::read_file(&dir, &[name, b"/f"].concat(), 99).unwrap();
+            assert_eq!((read(b"old"), read(&left)), (b"fresh".to_vec(), b"old".to_vec()));
+            assert_eq!(names_at(&dir, b".").unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_failed_exchange_leaves_both_where_they_were() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        std::fs::write(tmp.path().join("old"), "").unwrap();
+        assert_eq!(exchange(&dir, b"none", b"old"), Err(Errno::NOENT));
+        assert_eq!(exchange_in_steps(dir.as_fd(), b"none", b"old"), Err(Errno::NOENT));
+        assert_eq!(names_at(&dir, b".").unwrap(), [b"old"]);
+        assert_eq!(exchange(&dir, b"old", b"new"), Ok(None));
+        assert_eq!(names_at(&dir, b".").unwrap(), [b"new"]);
+    }
+}
