@@ -104,14 +104,16 @@ fn take_after(st: &Stat, to: Place<'_>, owners: Owners) -> Result<(), Errno> {
 /// # Errors
 /// As read(2) and write(2).
 pub fn copy_content(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
-    let (from, to) = (from.as_fd(), to.as_fd());
-    let mut chunk = [0_u8; 16 * 1024];
-    loop {
-        match retry(|| rustix::io::read(from, &mut chunk))? {
-            0 => return Ok(()),
-            n => write_all(to, chunk.get(..n).unwrap_or_default())?,
+    fn on(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
+        let mut chunk = [0_u8; 16 * 1024];
+        loop {
+            match retry(|| rustix::io::read(from, &mut chunk))? {
+                0 => return Ok(()),
+                n => write_all(to, chunk.get(..n).unwrap_or_default())?,
+            }
         }
     }
+    on(from.as_fd(), to.as_fd())
 }
 
 #[cfg(test)]

@@ -76,8 +76,15 @@ pub fn for_each_entry(
     dir: impl AsFd,
     each: &mut dyn FnMut(&CStr, FileType) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
+    each_entry(dir.as_fd(), each)
+}
+
+fn each_entry(
+    dir: BorrowedFd<'_>,
+    each: &mut dyn FnMut(&CStr, FileType) -> Result<(), Errno>,
+) -> Result<(), Errno> {
     let mut space = [MaybeUninit::<u8>::uninit(); 8192];
-    let mut list = RawDir::new(dir.as_fd(), &mut space);
+    let mut list = RawDir::new(dir, &mut space);
     while let Some(entry) = list.next() {
         let entry = entry?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
@@ -92,9 +99,12 @@ pub fn for_each_entry(
 /// # Errors
 /// The directory can't be read.
 pub fn entries(dir: impl AsFd) -> Result<Vec<Entry>, Errno> {
-    let dir = dir.as_fd();
+    list(dir.as_fd())
+}
+
+fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
     let mut found = Vec::new();
-    for_each_entry(dir, &mut |name, file_type| {
+    each_entry(dir, &mut |name, file_type| {
         let kind = match file_type {
             FileType::Unknown => match sys::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
                 // It went away meanwhile.
@@ -114,13 +124,16 @@ pub fn entries(dir: impl AsFd) -> Result<Vec<Entry>, Errno> {
 /// # Errors
 /// The directory can't be read.
 pub fn names(dir: impl AsFd) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut found = Vec::new();
-    for_each_entry(dir, &mut |name, _| {
-        found.push(name.to_bytes().to_vec());
-        Ok(())
-    })?;
-    found.sort_unstable();
-    Ok(found)
+    fn of(dir: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
+        let mut found = Vec::new();
+        each_entry(dir, &mut |name, _| {
+            found.push(name.to_bytes().to_vec());
+            Ok(())
+        })?;
+        found.sort_unstable();
+        Ok(found)
+    }
+    of(dir.as_fd())
 }
 
 /// The [`names`] in the directory `name` in `at`; links are followed.
@@ -128,7 +141,7 @@ pub fn names(dir: impl AsFd) -> Result<Vec<Vec<u8>>, Errno> {
 /// # Errors
 /// The directory can't be opened or read.
 pub fn names_at(at: impl AsFd, name: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
-    names(open_dir(at, name)?)
+    names(&open_dir(at, name)?)
 }
 
 /// What `name` is, links followed; [`Kind::Other`] if it leads nowhere.

@@ -27,7 +27,7 @@ pub use read::{read_at_most, read_file};
 pub use remove::remove_tree;
 pub use replace::{Replace, Writers, replace_at};
 pub use same::same_tree;
-pub use temporary::{is_temporary, sole_name, unique_name};
+pub use temporary::{is_temporary, sole_name, unique_name, version_name};
 pub use unfinished::Unfinished;
 pub use walk::{Walk, walk_in_root};
 pub use write::write_all;

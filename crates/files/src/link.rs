@@ -10,16 +10,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// # Errors
 /// `EXIST` if it exists; otherwise as rename(2).
 pub fn rename_new(dir: impl AsFd, from: &[u8], to: &[u8]) -> Result<(), Errno> {
-    let dir = dir.as_fd();
-    match sys::fs::renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
-        // A file system without this flag: a directory only ever replaces an empty directory.
-        Err(Errno::INVAL | Errno::NOSYS) => match sys::fs::statat(dir, to, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) => Err(Errno::EXIST),
-            Err(Errno::NOENT) => sys::fs::renameat(dir, from, dir, to),
-            Err(e) => Err(e),
-        },
-        done => done,
+    fn on(dir: BorrowedFd<'_>, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+        match sys::fs::renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
+            // A file system without this flag: a directory only ever replaces an empty directory.
+            Err(Errno::INVAL | Errno::NOSYS) => match sys::fs::statat(dir, to, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => Err(Errno::EXIST),
+                Err(Errno::NOENT) => sys::fs::renameat(dir, from, dir, to),
+                Err(e) => Err(e),
+            },
+            done => done,
+        }
     }
+    on(dir.as_fd(), from, to)
 }
 
 /// Makes `name` a link to `target`, whatever it was before, unless it is a directory: others see the old one or the
@@ -28,16 +30,18 @@ pub fn rename_new(dir: impl AsFd, from: &[u8], to: &[u8]) -> Result<(), Errno> {
 /// # Errors
 /// As symlink(2) and rename(2); `name` stays as it was, and nothing else is left.
 pub fn replace_link(dir: impl AsFd, target: &[u8], name: &[u8]) -> Result<(), Errno> {
-    let dir = dir.as_fd();
-    match sys::fs::symlinkat(target, dir, name) {
-        Err(Errno::EXIST) => {}
-        done => return done,
+    fn on(dir: BorrowedFd<'_>, target: &[u8], name: &[u8]) -> Result<(), Errno> {
+        match sys::fs::symlinkat(target, dir, name) {
+            Err(Errno::EXIST) => {}
+            done => return done,
+        }
+        let temporary = unique_name(name);
+        sys::fs::symlinkat(target, dir, &temporary)?;
+        sys::fs::renameat(dir, &temporary, dir, name).inspect_err(|_| {
+            let _ = sys::fs::unlinkat(dir, &temporary, AtFlags::empty());
+        })
     }
-    let temporary = unique_name(name);
-    sys::fs::symlinkat(target, dir, &temporary)?;
-    sys::fs::renameat(dir, &temporary, dir, name).inspect_err(|_| {
-        let _ = sys::fs::unlinkat(dir, &temporary, AtFlags::empty());
-    })
+    on(dir.as_fd(), target, name)
 }
 
 /// Puts `fresh` in the place of `name`, directories as well, and gives the name under which the old one is now; `None`
@@ -48,13 +52,15 @@ pub fn replace_link(dir: impl AsFd, target: &[u8], name: &[u8]) -> Result<(), Er
 /// # Errors
 /// As rename(2); both are where they were.
 pub fn exchange(dir: impl AsFd, fresh: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
-    let dir = dir.as_fd();
-    match sys::fs::renameat_with(dir, fresh, dir, name, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(Some(fresh.to_vec())),
-        Err(Errno::NOENT) => sys::fs::renameat(dir, fresh, dir, name).map(|()| None),
-        Err(Errno::INVAL | Errno::NOSYS) => exchange_in_steps(dir, fresh, name).map(Some),
-        Err(e) => Err(e),
+    fn on(dir: BorrowedFd<'_>, fresh: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+        match sys::fs::renameat_with(dir, fresh, dir, name, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(Some(fresh.to_vec())),
+            Err(Errno::NOENT) => sys::fs::renameat(dir, fresh, dir, name).map(|()| None),
+            Err(Errno::INVAL | Errno::NOSYS) => exchange_in_steps(dir, fresh, name).map(Some),
+            Err(e) => Err(e),
+        }
     }
+    on(dir.as_fd(), fresh, name)
 }
 
 fn exchange_in_steps(dir: BorrowedFd<'_>, fresh: &[u8], name: &[u8]) -> Result<Vec<u8>, Errno> {

@@ -38,10 +38,13 @@ impl Permissions {
 /// # Errors
 /// `EXIST` if there is anything of that name, also a link; otherwise as open(2) and write(2), and no file is left.
 pub fn create(at: impl AsFd, name: &[u8], bytes: &[u8], mode: Permissions) -> Result<(), Errno> {
-    let file = open(at.as_fd(), name, OFlags::EXCL | OFlags::NOFOLLOW, mode)?;
-    fill(&file, bytes, mode).inspect_err(|_| {
-        let _ = sys::fs::unlinkat(at.as_fd(), name, AtFlags::empty());
-    })
+    fn on(at: BorrowedFd<'_>, name: &[u8], bytes: &[u8], mode: Permissions) -> Result<(), Errno> {
+        let file = open(at, name, OFlags::EXCL | OFlags::NOFOLLOW, mode)?;
+        fill(&file, bytes, mode).inspect_err(|_| {
+            let _ = sys::fs::unlinkat(at, name, AtFlags::empty());
+        })
+    }
+    on(at.as_fd(), name, bytes, mode)
 }
 
 /// Writes a file in place: one that exists keeps its owner, and is cut off first.
@@ -51,7 +54,10 @@ pub fn create(at: impl AsFd, name: &[u8], bytes: &[u8], mode: Permissions) -> Re
 /// # Errors
 /// As open(2) and write(2).
 pub fn write_file(at: impl AsFd, name: &[u8], bytes: &[u8], mode: Permissions) -> Result<(), Errno> {
-    fill(&open(at.as_fd(), name, OFlags::TRUNC, mode)?, bytes, mode)
+    fn on(at: BorrowedFd<'_>, name: &[u8], bytes: &[u8], mode: Permissions) -> Result<(), Errno> {
+        fill(&open(at, name, OFlags::TRUNC, mode)?, bytes, mode)
+    }
+    on(at.as_fd(), name, bytes, mode)
 }
 
 fn open(at: BorrowedFd<'_>, name: &[u8], extra: OFlags, mode: Permissions) -> Result<OwnedFd, Errno> {
@@ -69,8 +75,11 @@ fn fill(file: &OwnedFd, bytes: &[u8], mode: Permissions) -> Result<(), Errno> {
 /// # Errors
 /// As mkdir(2).
 pub fn make_dir(at: impl AsFd, name: &[u8], mode: u32) -> Result<(), Errno> {
-    sys::fs::mkdirat(&at, name, Mode::RWXU)?;
-    sys::fs::chmodat(&at, name, Mode::from_raw_mode(mode), AtFlags::empty())
+    fn on(at: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<(), Errno> {
+        sys::fs::mkdirat(at, name, Mode::RWXU)?;
+        sys::fs::chmodat(at, name, Mode::from_raw_mode(mode), AtFlags::empty())
+    }
+    on(at.as_fd(), name, mode)
 }
 
 #[cfg(test)]

@@ -37,8 +37,11 @@ pub fn read_at_most(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
 /// # Errors
 /// As open(2) and read(2).
 pub fn read_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    read_at_most(retry(|| sys::fs::openat(&dir, name, flags, Mode::empty()))?, limit)
+    fn of(dir: BorrowedFd<'_>, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        read_at_most(&retry(|| sys::fs::openat(dir, name, flags, Mode::empty()))?, limit)
+    }
+    of(dir.as_fd(), name, limit)
 }
 
 #[cfg(test)]

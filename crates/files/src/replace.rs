@@ -47,14 +47,16 @@ impl Replace {
 /// As open(2), write(2), fsync(2), fchown(2) and rename(2); the file stays as it was and no other is left.  Only after
 /// a failure to sync the directory it is the new one.
 pub fn replace_at(dir: impl AsFd, name: &[u8], bytes: &[u8], how: Replace) -> Result<(), Errno> {
-    let dir = dir.as_fd();
-    let (temporary, file) = open(dir, name, how)?;
-    let done = fill(&file, bytes, how).and_then(|()| sys::fs::renameat(dir, &temporary, dir, name));
-    if let Err(e) = done {
-        let _ = sys::fs::unlinkat(dir, &temporary, AtFlags::empty());
-        return Err(e);
+    fn on(dir: BorrowedFd<'_>, name: &[u8], bytes: &[u8], how: Replace) -> Result<(), Errno> {
+        let (temporary, file) = open(dir, name, how)?;
+        let done = fill(&file, bytes, how).and_then(|()| sys::fs::renameat(dir, &temporary, dir, name));
+        if let Err(e) = done {
+            let _ = sys::fs::unlinkat(dir, &temporary, AtFlags::empty());
+            return Err(e);
+        }
+        if how.sync { sync_parent(dir, name) } else { Ok(()) }
     }
-    if how.sync { sync_parent(dir, name) } else { Ok(()) }
+    on(dir.as_fd(), name, bytes, how)
 }
 
 /// A new file under a temporary name.

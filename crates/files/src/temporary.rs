@@ -28,6 +28,12 @@ pub fn unique_name(path: &[u8]) -> Vec<u8> {
     hidden(path, &[MARK, b":", &digits()].concat())
 }
 
+/// A name for one of several versions of `name`, which a link leads to: `NAME:PURPOSE:HEX`.  It is there to stay.
+#[must_use]
+pub fn version_name(name: &[u8], purpose: &str) -> Vec<u8> {
+    [name, b":", purpose.as_bytes(), b":", &digits()].concat()
+}
+
 /// Whether `name`, without directories, is one of the two above: the left-over of a process that was killed, or what
 /// another one is making.
 #[must_use]
@@ -42,7 +48,7 @@ pub fn is_temporary(name: &[u8]) -> bool {
 }
 
 /// Sixteen random hexadecimal digits.
-pub(crate) fn digits() -> [u8; DIGITS] {
+fn digits() -> [u8; DIGITS] {
     let mut random = [0_u8; DIGITS / 2];
     let flags = rustix::rand::GetRandomFlags::NONBLOCK;
     if rustix::rand::getrandom(&mut random, flags) != Ok(random.len()) {
@@ -84,11 +90,19 @@ mod tests {
             assert!(is_temporary(&sole_name(name)) && is_temporary(&unique_name(name)), "{name:?}");
             assert!(!is_temporary(name), "{name:?}");
         }
+        assert!(!is_temporary(&version_name(b"x", "db")), "it stays");
         for other in
             [&b""[..], b".", b"..", b".x:new:", b".x:new:0123456789abcdeg", b".x:0123456789abcdef", b"x:new"]
         {
             assert!(!is_temporary(other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn versions_have_names_of_their_own() {
+        let name = version_name(b"live", "s6-rc-init");
+        assert_eq!((&name[..16], name.len()), (&b"live:s6-rc-init:"[..], 32));
+        assert_ne!(name, version_name(b"live", "s6-rc-init"));
     }
 
     #[test]

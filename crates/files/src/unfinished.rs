@@ -48,15 +48,16 @@ impl<'a> Unfinished<'a> {
         Ok(())
     }
 
-    /// The same in the place of what has that name, which is removed (see [`exchange`]).
+    /// The same in the place of what has that name (see [`exchange`]); gives the name that the old one has now, for the
+    /// caller to remove.
     ///
     /// # Errors
-    /// As rename(2); then the old one is whole.  As of [`remove_tree`]; then the new one has its name.
-    pub fn finish_over(mut self, mode: u32) -> Result<(), Errno> {
+    /// As rename(2); the old one is where it was.
+    pub fn finish_over(mut self, mode: u32) -> Result<Option<Vec<u8>>, Errno> {
         self.set_mode(mode)?;
         let old = exchange(self.at, &self.temporary, self.name)?;
         self.temporary.clear();
-        old.map_or(Ok(()), |old| remove_tree(self.at, &old))
+        Ok(old)
     }
 
     fn set_mode(&self, mode: u32) -> Result<(), Errno> {
@@ -103,15 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn the_old_one_goes_when_the_new_one_is_finished() {
+    fn the_old_one_gives_way_when_the_new_one_is_finished() {
         let tmp = tempfile::tempdir().unwrap();
         let dir = std::fs::File::open(tmp.path()).unwrap();
         std::fs::create_dir(tmp.path().join("d")).unwrap();
         std::fs::write(tmp.path().join("d/old"), "").unwrap();
-        for _ in 0..2 {
+        for is_old in [true, false] {
             let made = Unfinished::make(dir.as_fd(), b"d").unwrap();
             create(&dir, &[made.path(), b"/f"].concat(), b"x", Permissions::Exact(0o644)).unwrap();
-            made.finish_over(0o755).unwrap();
+            let old = made.finish_over(0o755).unwrap();
+            assert_eq!(old.is_some(), is_old);
+            if let Some(old) = old {
+                assert!(is_temporary(&old));
+                assert_eq!(names_at(&dir, &old).unwrap(), [b"old"]);
+                remove_tree(&dir, &old).unwrap();
+            }
             assert_eq!(names_at(&dir, b".").unwrap(), [b"d"]);
             assert_eq!(names_at(&dir, b"d").unwrap(), [b"f"]);
             remove_tree(&dir, b"d").unwrap();

@@ -7,12 +7,13 @@
 use crate::database::{Body as ServiceBody, Database};
 use crate::definition::{Body, Definition, ServiceFiles};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::folder::{create, open_directory, with_umask};
-use crate::{graph, source, tree};
+use crate::folder::{READABLE, with_umask};
+use crate::{graph, source};
+use files::{Owners, Permissions, Unfinished, copy_file, copy_tree, create, open_dir};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
-use tool::path::{join, rename_new, split, temporary_name};
+use tool::path::{join, split};
 use tool::{Fatal, OrUnable, diag::show};
 
 /// What compiling gave.
@@ -82,20 +83,11 @@ pub fn print_report(program: &str, verbosity: u32, diagnostics: &[Diagnostic]) {
 
 fn write(destination: &[u8], database: &Database, definitions: &[Option<&Definition>]) -> Result<(), Fatal> {
     let (parent, name) = split(destination);
-    let parent_fd = open_directory(CWD, parent).or_unable_to("mkdir", destination)?;
-    let mut temporary = b".".to_vec();
-    temporary.extend(temporary_name(name, "s6-rc-compile"));
-    let path = join(parent, &temporary);
-    sys::fs::mkdirat(&parent_fd, &temporary, Mode::from_raw_mode(0o755))
-        .or_unable_to("mkdir", destination)?;
-    let done = fill(parent_fd.as_fd(), &temporary, &path, database, definitions).and_then(|()| {
-        rename_new(&parent_fd, &temporary, name)
-            .or_unable(|| format!("rename {} to {}", show(&path), show(destination)))
-    });
-    if done.is_err() {
-        let _ = tree::remove(parent_fd.as_fd(), &temporary);
-    }
-    done
+    let parent_fd = open_dir(CWD, parent).or_unable_to("mkdir", destination)?;
+    let made = Unfinished::make(parent_fd.as_fd(), name).or_unable_to("mkdir", destination)?;
+    let path = join(parent, made.path());
+    fill(parent_fd.as_fd(), made.path(), &path, database, definitions)?;
+    made.finish(0o755).or_unable(|| format!("rename {} to {}", show(&path), show(destination)))
 }
 
 fn fill(
@@ -105,16 +97,16 @@ fn fill(
     database: &Database,
     definitions: &[Option<&Definition>],
 ) -> Result<(), Fatal> {
-    let dir = open_directory(parent, name).or_unable_to("open", path)?;
+    let dir = open_dir(parent, name).or_unable_to("open", path)?;
     let unable = |what: &[u8]| format!("write to {}", show(&join(path, what)));
-    create(dir.as_fd(), b"db", &crate::format::encode(database), 0o644).or_unable(|| unable(b"db"))?;
+    create(&dir, b"db", &crate::format::encode(database), READABLE).or_unable(|| unable(b"db"))?;
     sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)).or_unable(|| unable(b"servicedirs"))?;
-    let servicedirs = open_directory(dir.as_fd(), b"servicedirs").or_unable(|| unable(b"servicedirs"))?;
+    let servicedirs = open_dir(dir.as_fd(), b"servicedirs").or_unable(|| unable(b"servicedirs"))?;
     for (service, definition) in database.services().iter().zip(definitions) {
         if let Some(Definition { path, body: Body::Longrun { files, .. }, .. }) = definition {
             service_directory(servicedirs.as_fd(), &service.name, path, files)?;
             for (file, pipe) in pipe_files(database, &service.body, &service.name) {
-                create(servicedirs.as_fd(), &join(&service.name, file), &pipe, 0o644)
+                create(&servicedirs, &join(&service.name, file), &pipe, READABLE)
                     .or_unable_to("write the pipe names of", &service.name)?;
             }
         }
@@ -143,18 +135,19 @@ fn service_directory(
     sys::fs::mkdirat(servicedirs, name, mode).or_unable(|| unable("files"))?;
     for file in &files.files {
         let target = join(name, file.name.as_bytes());
+        let mode = Permissions::LessUmask(file.mode);
         match &file.data {
-            Some(data) => create(servicedirs, &target, data, file.mode),
+            Some(data) => create(servicedirs, &target, data, mode),
             None => {
                 let from = join(source, file.name.as_bytes());
-                tree::copy_file(CWD, &from, servicedirs, &target, file.mode)
+                copy_file(CWD, &from, servicedirs, &target, mode)
             }
         }
         .or_unable(|| unable(file.name))?;
     }
     for tree in &files.trees {
-        tree::copy(CWD, &join(source, tree.as_bytes()), servicedirs, &join(name, tree.as_bytes()))
-            .or_unable(|| unable(tree))?;
+        let (from, to) = (join(source, tree.as_bytes()), join(name, tree.as_bytes()));
+        copy_tree(CWD, &from, servicedirs, &to, Owners::Kept).or_unable(|| unable(tree))?;
     }
     for tree in &files.empty {
         sys::fs::mkdirat(servicedirs, join(name, tree.as_bytes()), mode).or_unable(|| unable(tree))?;

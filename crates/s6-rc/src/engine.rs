@@ -8,7 +8,7 @@ use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use crate::changed::{Changed, End};
 use crate::database::{Id, Service};
 use crate::failure::Failure;
-use crate::folder::create;
+use crate::folder::READABLE;
 use crate::live::Live;
 use crate::longrun::{self, Progress, Transition, Trouble};
 use crate::oneshot::{Answer, Request, ask_host, read_answer};
@@ -16,6 +16,7 @@ use crate::plan::{Direction, Plan, Step};
 use crate::reminder::Reminder;
 use crate::report::{NAMED, Report, Setting, dry_longrun, dry_oneshot, reminder_verbosity};
 use crate::work::{Running, Work};
+use files::create;
 use ipc::relay::STREAMS;
 use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -342,7 +343,7 @@ impl<'a> Engine<'a> {
                 self.live.database().service(id).is_some_and(|s| s.is_longrun() && !s.is_internal());
             if longrun {
                 let file = join(&self.live.servicedir(id), b"down");
-                let done = if up { sys::fs::unlink(&file) } else { create(CWD, &file, b"", 0o644) };
+                let done = if up { sys::fs::unlink(&file) } else { create(CWD, &file, b"", READABLE) };
                 match done {
                     Ok(()) | Err(Errno::NOENT | Errno::EXIST) => {}
                     Err(e) => self.report(&Report::StaleDownFile { file: &file, reason: &sys::strerror(e) }),

@@ -1,14 +1,17 @@
 //! Making the live state from a compiled database: everything down, the longruns supervised.
 
-use crate::folder::{Kind, create, entries, open_directory, with_umask};
+use crate::folder::{READABLE, with_umask};
 use crate::live::{Live, Lock, load, take_lock};
-use crate::tree;
+use files::{
+    Kind, Owners, Permissions, copy_tree, create, entries, open_dir, read_file, remove_tree, replace_link,
+    version_name,
+};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode};
 use rustix::io::Errno;
 use supervision::control::{self, SVSCAN, Undelivered};
 use tool::clock::{self, Moment};
-use tool::path::{join, split, temporary_name};
+use tool::path::{join, split};
 use tool::{Fatal, OrUnable, diag::show};
 
 /// What to make the live state of.
@@ -54,7 +57,7 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
     check_scandir(&options.scandir)?;
     let _turn = take_turn(&options.scandir, options.block)?;
     let (parent, name) = split(&options.live);
-    let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
+    let parent_fd = open_dir(CWD, parent).or_unable_to("open", parent)?;
     let mut stale = None;
     let mut is_there = true;
     match sys::fs::readlinkat(&parent_fd, name, Vec::new()) {
@@ -67,13 +70,13 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
         }
         Err(Errno::NOENT) => {
             is_there = false;
-            for entry in entries(parent_fd.as_fd()).or_unable_to("read", parent)? {
+            for entry in entries(&parent_fd).or_unable_to("read", parent)? {
                 let existing = join(parent, &entry.name);
                 if entry.kind == Kind::Directory
                     && is_live_name(&entry.name, name)
                     && is_alive(&existing, options)?
                 {
-                    link(parent_fd.as_fd(), &entry.name, name).or_unable_to("symlink", &options.live)?;
+                    replace_link(&parent_fd, &entry.name, name).or_unable_to("symlink", &options.live)?;
                     return Ok(Initialized::Recovered(existing));
                 }
             }
@@ -100,7 +103,7 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
         with_umask(|| fill(options, &path, &longruns))?;
         // Where there was nothing, something that is there now is another's.
         let linked = match is_there {
-            true => link(parent_fd.as_fd(), &directory, name),
+            true => replace_link(&parent_fd, &directory, name),
             false => sys::fs::symlinkat(directory.as_slice(), &parent_fd, name),
         };
         linked.or_unable_to("symlink", &options.live)?;
@@ -113,10 +116,10 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
     });
     let lock = done.inspect_err(|_| {
         unlink_all(&options.scandir, &path, &options.prefix, &longruns);
-        let _ = tree::remove(parent_fd.as_fd(), &directory);
+        let _ = remove_tree(&parent_fd, &directory);
     })?;
     if let Some(old) = stale {
-        let _ = tree::remove(parent_fd.as_fd(), &old);
+        let _ = remove_tree(&parent_fd, &old);
     }
     Live::open_locked(&options.live, lock).map(Initialized::New)
 }
@@ -125,7 +128,7 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
 fn take_turn(scandir: &[u8], block: bool) -> Result<OwnedFd, Fatal> {
     let path = join(scandir, SVSCAN);
     let unable = || format!("take lock {}", show(&path));
-    let fd = open_directory(CWD, &path).or_unable(unable)?;
+    let fd = open_dir(CWD, &path).or_unable(unable)?;
     let operation =
         if block { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
     match rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, operation)) {
@@ -162,8 +165,8 @@ fn is_live_name(file: &[u8], name: &[u8]) -> bool {
 /// Code 102 if they do, and it was made with other options.
 fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
     let servicedirs = join(existing, b"servicedirs");
-    let Ok(dir) = open_directory(CWD, &servicedirs) else { return Ok(false) };
-    let found = entries(dir.as_fd()).or_unable_to("read", &servicedirs)?;
+    let Ok(dir) = open_dir(CWD, &servicedirs) else { return Ok(false) };
+    let found = entries(&dir).or_unable_to("read", &servicedirs)?;
     let supervised = |name: &[u8]| control::is_supervised(&join(&servicedirs, name)).unwrap_or(false);
     if !found.iter().any(|e| supervised(&e.name)) {
         return Ok(false);
@@ -177,7 +180,7 @@ fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
     if scandir != options.scandir {
         return differs("the scan directory", &scandir, &options.scandir);
     }
-    let prefix = crate::folder::read(CWD, &join(existing, b"prefix"), 4096).unwrap_or_default();
+    let prefix = read_file(CWD, &join(existing, b"prefix"), 4096).unwrap_or_default();
     if prefix != options.prefix {
         return differs("the prefix", &prefix, &options.prefix);
     }
@@ -188,35 +191,22 @@ fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
     Ok(true)
 }
 
-/// Makes `name` a link to `target`, whatever it was before.
-pub(crate) fn link(at: BorrowedFd<'_>, target: &[u8], name: &[u8]) -> Result<(), Errno> {
-    match sys::fs::symlinkat(target, at, name) {
-        Err(Errno::EXIST) => {}
-        done => return done,
-    }
-    let temporary = temporary_name(name, "link");
-    sys::fs::symlinkat(target, at, &temporary)?;
-    sys::fs::renameat(at, &temporary, at, name).inspect_err(|_| {
-        let _ = sys::fs::unlinkat(at, &temporary, AtFlags::empty());
-    })
-}
-
 /// Makes a live directory without service directories beside the link; its name.
 pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec<u8>, Fatal> {
     let (parent, name) = split(&options.live);
     let unable = |what: &[u8]| format!("make {}", show(&join(parent, what)));
-    let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
-    let directory = temporary_name(name, purpose);
+    let parent_fd = open_dir(CWD, parent).or_unable_to("open", parent)?;
+    let directory = version_name(name, purpose);
     sys::fs::mkdirat(&parent_fd, &directory, Mode::from_raw_mode(0o755)).or_unable(|| unable(&directory))?;
-    let dir = open_directory(parent_fd.as_fd(), &directory).or_unable(|| unable(&directory))?;
+    let dir = open_dir(parent_fd.as_fd(), &directory).or_unable(|| unable(&directory))?;
     let filled = sys::fs::symlinkat(&options.compiled, &dir, "compiled")
         .and_then(|()| sys::fs::symlinkat(&options.scandir, &dir, "scandir"))
-        .and_then(|()| create(dir.as_fd(), b"prefix", &options.prefix, 0o644))
-        .and_then(|()| create(dir.as_fd(), b"state", state, 0o644))
-        .and_then(|()| create(dir.as_fd(), b"lock", b"", 0o600))
+        .and_then(|()| create(&dir, b"prefix", &options.prefix, READABLE))
+        .and_then(|()| create(&dir, b"state", state, READABLE))
+        .and_then(|()| create(&dir, b"lock", b"", Permissions::LessUmask(0o600)))
         .and_then(|()| sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)));
     if let Err(e) = filled {
-        let _ = tree::remove(parent_fd.as_fd(), &directory);
+        let _ = remove_tree(&parent_fd, &directory);
         return Err(Fatal::unable(&unable(&directory), e));
     }
     Ok(directory)
@@ -226,11 +216,11 @@ pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec
 fn fill(options: &Options, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fatal> {
     let from_path = join(&options.compiled, b"servicedirs");
     let to_path = join(live, b"servicedirs");
-    let from = open_directory(CWD, &from_path).or_unable_to("open", &from_path)?;
-    let to = open_directory(CWD, &to_path).or_unable_to("open", &to_path)?;
+    let from = open_dir(CWD, &from_path).or_unable_to("open", &from_path)?;
+    let to = open_dir(CWD, &to_path).or_unable_to("open", &to_path)?;
     for name in longruns {
         copy_servicedir(from.as_fd(), to.as_fd(), name)
-            .and_then(|()| create(to.as_fd(), &join(name, b"down"), b"", 0o644))
+            .and_then(|()| create(&to, &join(name, b"down"), b"", READABLE))
             .or_unable(|| format!("copy {} to {}", show(&join(&from_path, name)), show(&to_path)))?;
     }
     Ok(())
@@ -241,12 +231,12 @@ fn fill(options: &Options, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fata
 /// Its files never change there, so they are shared by hard links where the file system allows; `data`, `env` and
 /// other directories are copied, because services write into them.
 pub(crate) fn copy_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    let source = open_directory(from, name)?;
+    let source = open_dir(from, name)?;
     match sys::fs::mkdirat(to, name, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
-    for entry in entries(source.as_fd())? {
+    for entry in entries(&source)? {
         copy_part(source.as_fd(), &entry.name, to, &join(name, &entry.name), entry.kind == Kind::File)?;
     }
     Ok(())
@@ -262,7 +252,7 @@ fn copy_part(
     if may_link && sys::fs::linkat(source, name, to, path, AtFlags::empty()).is_ok() {
         return Ok(());
     }
-    tree::copy(source, name, to, path)
+    copy_tree(source, name, to, path, Owners::Kept)
 }
 
 /// Takes the links of longruns into a live directory out of the scan directory, and tells its host.
@@ -286,11 +276,11 @@ pub(crate) fn supervise(
     deadline: Option<Moment>,
     interrupt: Option<BorrowedFd<'_>>,
 ) -> Result<(), Fatal> {
-    let dir = open_directory(CWD, scandir).or_unable_to("open", scandir)?;
+    let dir = open_dir(CWD, scandir).or_unable_to("open", scandir)?;
     let servicedirs = join(live, b"servicedirs");
     for name in longruns {
         let file = [prefix, name].concat();
-        link(dir.as_fd(), &join(&servicedirs, name), &file)
+        replace_link(&dir, &join(&servicedirs, name), &file)
             .or_unable(|| format!("symlink {}", show(&join(scandir, &file))))?;
     }
     if longruns.is_empty() {

@@ -33,7 +33,6 @@ mod script;
 mod source;
 mod text;
 mod tools;
-mod tree;
 pub mod update;
 mod work;
 

@@ -12,7 +12,7 @@
 //! | `lock` | locked, flock(2), shared by those who look and exclusively by those who change |
 
 use crate::database::{Database, Id};
-use crate::folder::read;
+use files::{read_at_most, read_file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -46,7 +46,7 @@ pub enum Lock {
 /// Code 111 if it can't be read, 4 if it is damaged.
 pub fn load(compiled: &[u8]) -> Result<Database, Fatal> {
     let path = join(compiled, b"db");
-    let file = read(CWD, &path, DATABASE_LIMIT).or_unable_to("read", &path)?;
+    let file = read_file(CWD, &path, DATABASE_LIMIT).or_unable_to("read", &path)?;
     crate::format::decode(&file)
         .map_err(|damage| Fatal::new(4, format!("invalid service database {}: {damage}", show(&path))))
 }
@@ -126,7 +126,7 @@ impl Live {
         let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };
         let file = sys::fs::open(&state_path, flags | OFlags::CLOEXEC, Mode::empty())
             .or_unable_to("read", &state_path)?;
-        let state = crate::folder::read_all(&file, database.len() + 1).or_unable_to("read", &state_path)?;
+        let state = read_at_most(&file, database.len() + 1).or_unable_to("read", &state_path)?;
         if state.len() != database.len() {
             let text = format!("{} is not the state of the current database", show(&state_path));
             return Err(Fatal::new(4, text));

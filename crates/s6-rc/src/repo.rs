@@ -13,15 +13,17 @@
 
 use crate::compile::{compile, print_report};
 use crate::database::{Database, ESSENTIAL, RECOMMENDED};
-use crate::folder::{TEXT_LIMIT, create, entries, open_directory, read, with_umask};
-use crate::init::link;
+use crate::folder::{READABLE, TEXT_LIMIT, with_umask};
 use crate::live::{Lock, load, take_lock};
-use crate::tree;
-use rustix::fd::{AsFd, OwnedFd};
+use files::{
+    Kind, Permissions, Replace, Writers, create, entries, follow, names_at, open_dir, read_file, remove_tree,
+    replace_at, replace_link, same_tree, unique_name, version_name,
+};
+use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
-use tool::path::{join, temporary_name};
+use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
 /// Where the repository is by default.
@@ -115,11 +117,9 @@ pub(crate) struct Repo {
 fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Fatal> {
     let mut found: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for store in stores {
-        let dir = open_directory(CWD, store).or_unable_to("open", store)?;
-        for entry in entries(dir.as_fd()).or_unable_to("read", store)? {
-            if entry.name.starts_with(b".")
-                || crate::folder::follow(dir.as_fd(), &entry.name) != crate::folder::Kind::Directory
-            {
+        let dir = open_dir(CWD, store).or_unable_to("open", store)?;
+        for entry in entries(&dir).or_unable_to("read", store)? {
+            if entry.name.starts_with(b".") || follow(&dir, &entry.name) != Kind::Directory {
                 continue;
             }
             let path = join(store, &entry.name);
@@ -147,11 +147,11 @@ impl Repo {
     /// # Errors
     /// Code 111.
     pub(crate) fn make(path: &[u8], stores: &[Vec<u8>]) -> Result<Self, Fatal> {
-        let dir = open_directory(CWD, path).or_unable_to("make", path)?;
+        let dir = open_dir(CWD, path).or_unable_to("make", path)?;
         for name in ["sets", "compiled", "committed"] {
             sys::fs::mkdirat(&dir, name, Mode::from_raw_mode(0o755)).or_unable_to("make", path)?;
         }
-        create(dir.as_fd(), b"lock", b"", 0o600).or_unable_to("make", path)?;
+        create(&dir, b"lock", b"", Permissions::LessUmask(0o600)).or_unable_to("make", path)?;
         let repo = Self::open(path, Lock::Exclusive)?;
         repo.set_stores(stores)?;
         Ok(repo)
@@ -162,18 +162,13 @@ impl Repo {
     }
 
     fn replace(&self, path: &[u8], text: &[u8]) -> Result<(), Fatal> {
-        let (dir, name) = tool::path::split(path);
-        let mut temporary = b".".to_vec();
-        temporary.extend(temporary_name(name, "new"));
-        let temporary = join(dir, &temporary);
-        with_umask(|| create(CWD, &temporary, text, 0o644))
-            .and_then(|()| sys::fs::rename(&temporary, path))
-            .or_unable_to("write", path)
+        let how = Replace::with(Permissions::Exact(0o644), Writers::Many);
+        replace_at(CWD, path, text, how).or_unable_to("write", path)
     }
 
     pub(crate) fn stores(&self) -> Result<Vec<Vec<u8>>, Fatal> {
         let path = self.at(&[b"stores"]);
-        let text = read(CWD, &path, TEXT_LIMIT).or_unable_to("read", &path)?;
+        let text = read_file(CWD, &path, TEXT_LIMIT).or_unable_to("read", &path)?;
         Ok(text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec).collect())
     }
 
@@ -190,10 +185,8 @@ impl Repo {
     /// The names of all sets, sorted.
     pub(crate) fn sets(&self) -> Result<Vec<Vec<u8>>, Fatal> {
         let path = self.at(&[b"sets"]);
-        let found = open_directory(CWD, &path).and_then(|dir| entries(dir.as_fd()));
-        let found = found.or_unable_to("read", &path)?;
-        let mut names: Vec<_> = found.into_iter().map(|e| e.name).filter(|n| !n.starts_with(b".")).collect();
-        names.sort();
+        let mut names = names_at(CWD, &path).or_unable_to("read", &path)?;
+        names.retain(|name| !name.starts_with(b"."));
         Ok(names)
     }
 
@@ -204,7 +197,7 @@ impl Repo {
     pub(crate) fn set(&self, name: &[u8]) -> Result<Set, Fatal> {
         check_set_name(name)?;
         let path = self.at(&[b"sets", name]);
-        let text = match read(CWD, &path, TEXT_LIMIT) {
+        let text = match read_file(CWD, &path, TEXT_LIMIT) {
             Err(Errno::NOENT) => {
                 // Without the repository itself the system is to blame.
                 sys::fs::stat(self.at(&[b"sets"])).or_unable_to("read", &path)?;
@@ -231,10 +224,9 @@ impl Repo {
         let link = self.at(&[b"compiled", name]);
         if let Ok(target) = sys::fs::readlink(&link, Vec::new()) {
             sys::fs::unlink(&link).or_unable_to("delete set", name)?;
-            tree::remove(CWD, &self.at(&[b"compiled", target.as_bytes()]))
-                .or_unable_to("delete set", name)?;
+            remove_tree(CWD, &self.at(&[b"compiled", target.as_bytes()])).or_unable_to("delete set", name)?;
         }
-        tree::remove(CWD, &self.at(&[b"committed", name])).or_unable_to("delete set", name)
+        remove_tree(CWD, &self.at(&[b"committed", name])).or_unable_to("delete set", name)
     }
 
     /// Compiles services, each from where it is, to a new directory beside `link_name` that this becomes a link to; gives
@@ -250,12 +242,12 @@ impl Repo {
         bundle: Option<(&[u8], Vec<&[u8]>)>,
         link_path: &[u8],
     ) -> Result<Option<Vec<u8>>, Fatal> {
-        let sources = self.at(&[&temporary_name(b".sources", "tmp")]);
+        let sources = self.at(&[&unique_name(b"sources")]);
         let made = with_umask(|| gather(&sources, services, bundle));
         let (dir, name) = tool::path::split(link_path);
-        let database = temporary_name(name, "db");
+        let database = version_name(name, "db");
         let compiled = made.and_then(|()| compile(&join(dir, &database), std::slice::from_ref(&sources)));
-        let _ = tree::remove(CWD, &sources);
+        let _ = remove_tree(CWD, &sources);
         let mut report = compiled?;
         for finding in &mut report.diagnostics {
             // Say where the file really is.
@@ -269,9 +261,9 @@ impl Repo {
         if report.database.is_none() {
             return Err(Fatal::new(1, "the services don't make a consistent database"));
         }
-        let dir = open_directory(CWD, dir).or_unable_to("symlink", link_path)?;
+        let dir = open_dir(CWD, dir).or_unable_to("symlink", link_path)?;
         let before = sys::fs::readlinkat(&dir, name, Vec::new()).ok().map(|t| t.into_bytes());
-        link(dir.as_fd(), &database, name).or_unable_to("symlink", link_path)?;
+        replace_link(&dir, &database, name).or_unable_to("symlink", link_path)?;
         Ok(before)
     }
 
@@ -300,14 +292,14 @@ impl Repo {
     /// Of the reference before and the one now keeps the new one, or if they are the same the old one: what was made of
     /// it stays up to date.
     fn drop_one_reference(&self, old: &[u8]) -> Result<(), Fatal> {
-        let dir = open_directory(CWD, &self.path).or_unable_to("change the reference of", &self.path)?;
+        let dir = open_dir(CWD, &self.path).or_unable_to("change the reference of", &self.path)?;
         let new = sys::fs::readlinkat(&dir, "reference", Vec::new())
             .or_unable_to("change the reference of", &self.path)?;
-        if !tree::same(dir.as_fd(), old, new.as_bytes()).unwrap_or(false) {
-            return tree::remove(dir.as_fd(), old).or_unable_to("change the reference of", &self.path);
+        if !same_tree(&dir, old, new.as_bytes()).unwrap_or(false) {
+            return remove_tree(&dir, old).or_unable_to("change the reference of", &self.path);
         }
-        link(dir.as_fd(), old, b"reference")
-            .and_then(|()| tree::remove(dir.as_fd(), new.as_bytes()))
+        replace_link(&dir, old, b"reference")
+            .and_then(|()| remove_tree(&dir, new.as_bytes()))
             .or_unable_to("change the reference of", &self.path)
     }
 
@@ -321,7 +313,7 @@ impl Repo {
     /// Whether the set's database is made of the set as it is now.
     pub(crate) fn is_committed(&self, name: &[u8]) -> Result<bool, Fatal> {
         let wanted = self.identity(&self.set(name)?)?;
-        Ok(read(CWD, &self.at(&[b"committed", name]), TEXT_LIMIT).is_ok_and(|have| have == wanted))
+        Ok(read_file(CWD, &self.at(&[b"committed", name]), TEXT_LIMIT).is_ok_and(|have| have == wanted))
     }
 
     /// Where the link to a set's database leads.
@@ -375,10 +367,13 @@ fn gather(
     let Some((name, contents)) = bundle else { return Ok(()) };
     let dir = join(sources, name);
     sys::fs::mkdir(&dir, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
-    create(CWD, &join(&dir, b"type"), b"bundle\n", 0o644).or_unable_to("make", sources)?;
+    create(CWD, &join(&dir, b"type"), b"bundle\n", READABLE).or_unable_to("make", sources)?;
     let list = join(&dir, b"contents.d");
     sys::fs::mkdir(&list, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
-    contents.iter().try_for_each(|c| create(CWD, &join(&list, c), b"", 0o644)).or_unable_to("make", sources)
+    contents
+        .iter()
+        .try_for_each(|c| create(CWD, &join(&list, c), b"", READABLE))
+        .or_unable_to("make", sources)
 }
 
 #[cfg(test)]

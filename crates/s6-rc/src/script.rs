@@ -64,7 +64,7 @@ fn program_trouble(program: &[u8]) -> Option<(String, String)> {
     let shown = show(program);
     match sys::fs::access(program, Access::EXEC_OK) {
         Ok(()) => {
-            let text = crate::folder::read(CWD, program, BEGINNING).ok()?;
+            let text = files::read_file(CWD, program, BEGINNING).ok()?;
             let (what, advice) = interpreter_trouble(&text)?;
             Some((format!("{shown} can't be executed: {what}"), advice))
         }

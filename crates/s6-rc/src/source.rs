@@ -3,8 +3,9 @@
 
 use crate::definition::{Body, Common, Definition, HELD, Names, Pipe, ServiceFile, ServiceFiles};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::folder::{Folder, Kind, follow, read};
+use crate::folder::Folder;
 use crate::text::{self, Reference, Type};
+use files::{Kind, follow, read_file};
 use rustix::fd::AsFd;
 use rustix::fs::CWD;
 use std::collections::HashSet;
@@ -52,8 +53,7 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                 continue;
             }
             let path = folder.path_of(&entry.name);
-            let kind =
-                if entry.kind == Kind::Link { follow(folder.fd.as_fd(), &entry.name) } else { entry.kind };
+            let kind = if entry.kind == Kind::Link { follow(&folder.fd, &entry.name) } else { entry.kind };
             if kind != Kind::Directory {
                 if entry.kind == Kind::Link && kind == Kind::Other {
                     let text = "a link that leads nowhere defines no service";
@@ -343,7 +343,7 @@ impl Reader<'_> {
         if !self.folder.has(file.as_bytes()) {
             return Ok(());
         }
-        let data = read(self.folder.fd.as_fd(), file.as_bytes(), HELD + 1)
+        let data = read_file(&self.folder.fd, file.as_bytes(), HELD + 1)
             .or_unable(|| format!("read {}", show(&self.path(file))))?;
         if data.len() > HELD {
             into.push(ServiceFile { name: file, mode, data: None });

@@ -5,12 +5,15 @@ use crate::change_options::ChangeOptions;
 use crate::changed::{Changed, End};
 use crate::conversion::{Conversions, Mapping, Transitions, parse};
 use crate::database::{Database, Entity, Id, Service};
-use crate::folder::{TEXT_LIMIT, create, entries, open_directory, read, with_umask};
+use crate::folder::{READABLE, TEXT_LIMIT, with_umask};
 use crate::init::{self, PURPOSES, copy_servicedir};
 use crate::live::{Live, Lock, load};
 use crate::plan::Direction;
 use crate::report::Line;
-use crate::tree;
+use files::{
+    Owners, Permissions, copy_tree, create, entries, exchange, open_dir, read_file, remove_tree,
+    replace_link, sole_name,
+};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
@@ -43,7 +46,7 @@ pub fn update(options: &Options, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
     let old = live.database_handle();
     let conversions = match &options.conversions {
         Some(file) => {
-            let text = read(CWD, file, TEXT_LIMIT).or_unable_to("read", file)?;
+            let text = read_file(CWD, file, TEXT_LIMIT).or_unable_to("read", file)?;
             parse(&text, &old)?
         }
         None => Conversions::new(),
@@ -119,7 +122,7 @@ impl<'a> Switch<'a> {
         transitions: &'a Transitions,
     ) -> Result<Self, Fatal> {
         let prefix_file = join(&options.live, b"prefix");
-        let prefix = read(CWD, &prefix_file, 4096).or_unable_to("read", &prefix_file)?;
+        let prefix = read_file(CWD, &prefix_file, 4096).or_unable_to("read", &prefix_file)?;
         let made = init::Options {
             scandir: live.scandir()?,
             compiled: options.compiled.clone(),
@@ -142,7 +145,7 @@ impl<'a> Switch<'a> {
 
     fn run(&self, live: Live, how: &ChangeOptions<'_>) -> Result<Live, Fatal> {
         let (parent, name) = split(&self.made.live);
-        let parent_fd = open_directory(CWD, parent).or_unable_to("open", parent)?;
+        let parent_fd = open_dir(CWD, parent).or_unable_to("open", parent)?;
         let old = sys::fs::readlinkat(&parent_fd, name, Vec::new())
             .or_unable_to("readlink", self.old)?
             .into_bytes();
@@ -152,12 +155,12 @@ impl<'a> Switch<'a> {
         let mut moved = Vec::new();
         let filled = self
             .fill(&old_path, &path, &mut moved)
-            .and_then(|()| init::link(parent_fd.as_fd(), &directory, name).or_unable_to("symlink", self.old));
+            .and_then(|()| replace_link(&parent_fd, &directory, name).or_unable_to("symlink", self.old));
         if let Err(fatal) = filled {
             for (from, to) in moved {
                 let _ = sys::fs::rename(to, from);
             }
-            let _ = tree::remove(parent_fd.as_fd(), &directory);
+            let _ = remove_tree(&parent_fd, &directory);
             return Err(fatal);
         }
         // From here on the new database is the current one.
@@ -171,7 +174,7 @@ impl<'a> Switch<'a> {
                 show(&made.scandir)
             )));
         }
-        let _ = tree::remove(parent_fd.as_fd(), &old);
+        let _ = remove_tree(&parent_fd, &old);
         drop(live);
         Live::open(&made.live, Lock::Exclusive, true)
     }
@@ -180,8 +183,8 @@ impl<'a> Switch<'a> {
     fn fill(&self, old: &[u8], new: &[u8], moved: &mut Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Fatal> {
         let from_path = join(&self.made.compiled, b"servicedirs");
         let to_path = join(new, b"servicedirs");
-        let from = open_directory(CWD, &from_path).or_unable_to("open", &from_path)?;
-        let to = open_directory(CWD, &to_path).or_unable_to("open", &to_path)?;
+        let from = open_dir(CWD, &from_path).or_unable_to("open", &from_path)?;
+        let to = open_dir(CWD, &to_path).or_unable_to("open", &to_path)?;
         for (id, service) in self.longruns() {
             let unable = || format!("make the service directory {}", show(&join(&to_path, &service.name)));
             let origin = |id: Id| join(&join(old, b"servicedirs"), self.old_database.name(id));
@@ -192,7 +195,7 @@ impl<'a> Switch<'a> {
                 replace_servicedir(from.as_fd(), to.as_fd(), &service.name).or_unable(unable)?;
             } else {
                 copy_servicedir(from.as_fd(), to.as_fd(), &service.name)
-                    .and_then(|()| create(to.as_fd(), &join(&service.name, b"down"), b"", 0o644))
+                    .and_then(|()| create(to.as_fd(), &join(&service.name, b"down"), b"", READABLE))
                     .or_unable(unable)?;
                 if let Some(before) = self.mapping.origin(id) {
                     keep_instances(&origin(before), to.as_fd(), &service.name).or_unable(unable)?;
@@ -244,28 +247,29 @@ const PARTS: [&[u8]; 15] = [
 
 /// Brings a live service directory, whose daemon goes on running, to what the compiled one says.
 fn replace_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-    let source = open_directory(from, name)?;
-    let target = open_directory(to, name)?;
-    let wanted = entries(source.as_fd())?;
+    let source = open_dir(from, name)?;
+    let target = open_dir(to, name)?;
+    let wanted = entries(&source)?;
     for entry in &wanted {
         if matches!(entry.name.as_slice(), b"instance" | b"instances") {
             continue;
         }
         // Under another name first: the daemon may be restarted at any moment.
-        let fresh = [entry.name.as_slice(), b".new"].concat();
-        tree::remove(target.as_fd(), &fresh)?;
-        tree::copy(source.as_fd(), &entry.name, target.as_fd(), &fresh)?;
+        let fresh = sole_name(&entry.name);
+        remove_tree(&target, &fresh)?;
+        copy_tree(&source, &entry.name, &target, &fresh, Owners::Kept)?;
         match sys::fs::renameat(&target, &fresh, &target, &entry.name) {
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                tree::remove(target.as_fd(), &entry.name)?;
-                sys::fs::renameat(&target, &fresh, &target, &entry.name)?;
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::ISDIR | Errno::NOTDIR) => {
+                if let Some(old) = exchange(&target, &fresh, &entry.name)? {
+                    remove_tree(&target, &old)?;
+                }
             }
             done => done?,
         }
     }
     for part in PARTS {
         if !wanted.iter().any(|e| e.name == part) {
-            tree::remove(target.as_fd(), part)?;
+            remove_tree(&target, part)?;
         }
     }
     Ok(())
@@ -274,13 +278,13 @@ fn replace_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> 
 /// Hands the instances that people have made of a service over to its next service directory.
 fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
     for part in [&b"instance"[..], b"instances"] {
-        let Ok(source) = open_directory(CWD, &join(old, part)) else { continue };
+        let Ok(source) = open_dir(CWD, &join(old, part)) else { continue };
         let target = join(name, part);
         if sys::fs::statat(to, &target, AtFlags::empty()).is_err() {
             continue;
         }
-        for entry in entries(source.as_fd())? {
-            match tree::copy(source.as_fd(), &entry.name, to, &join(&target, &entry.name)) {
+        for entry in entries(&source)? {
+            match copy_tree(&source, &entry.name, to, &join(&target, &entry.name), Owners::Kept) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(e) => return Err(e),
             }
@@ -306,9 +310,11 @@ pub fn upgrade_format(live: &Live, compiled: &[u8]) -> Result<(), Fatal> {
     }
     let up = |s: &Service| matches!(old.find(&s.name), Some(Entity::Atomic(id)) if live.is_up(id));
     let state: Vec<u8> = new.services().iter().map(|s| u8::from(up(s))).collect();
-    let dir = open_directory(CWD, live.path()).or_unable_to("change", live.path())?;
-    tree::remove(dir.as_fd(), b"state.new").or_unable_to("change", live.path())?;
-    with_umask(|| create(dir.as_fd(), b"state.new", &state, 0o644)).or_unable_to("change", live.path())?;
-    init::link(dir.as_fd(), compiled, b"compiled").or_unable_to("change", live.path())?;
-    sys::fs::renameat(&dir, "state.new", &dir, "state").or_unable_to("change", live.path())
+    let dir = open_dir(CWD, live.path()).or_unable_to("change", live.path())?;
+    let fresh = sole_name(b"state");
+    remove_tree(&dir, &fresh)
+        .and_then(|()| create(&dir, &fresh, &state, Permissions::Exact(0o644)))
+        .and_then(|()| replace_link(&dir, compiled, b"compiled"))
+        .and_then(|()| sys::fs::renameat(&dir, &fresh, &dir, "state"))
+        .or_unable_to("change", live.path())
 }

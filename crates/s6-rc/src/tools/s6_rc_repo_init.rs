@@ -2,14 +2,14 @@
 //!
 //! Exit codes: 0 done, 1 the stores are inconsistent, 100 wrong usage, 111 a system call failed.
 
-use crate::folder::{open_directory, with_umask};
+use crate::folder::with_umask;
 use crate::live::Lock;
 use crate::repo::{REPOSITORY, Repo};
-use crate::tree;
+use files::{Unfinished, open_dir, remove_tree};
 use rustix::fd::AsFd;
-use rustix::fs::{AtFlags, CWD, Mode};
+use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
-use tool::path::{join, split, temporary_name};
+use tool::path::{join, split};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
         if store.contains(&b'\n') {
             return Err(Fatal::user("the path of a store can't contain a newline"));
         }
-        open_directory(CWD, store).or_unable_to("open", store)?;
+        open_dir(CWD, store).or_unable_to("open", store)?;
     }
     if options.has('U') {
         update_stores(&path, &stores, verbosity, options.has('B'))?;
@@ -69,30 +69,26 @@ fn update_stores(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool) ->
     })
 }
 
-/// Makes the repository under another name, and renames it when it is whole.
+/// Makes the repository under another name, and renames it when it is whole: until then an old one stays as it is.
 fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool) -> Result<(), Fatal> {
     let (parent, name) = split(path);
     let unable = || format!("make {}", show(path));
-    let dir = open_directory(CWD, parent).or_unable(unable)?;
+    let dir = open_dir(CWD, parent).or_unable(unable)?;
     let exists = sys::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
     if exists && !force {
         return Err(Fatal::unable(&unable(), Errno::EXIST));
     }
-    let temporary = temporary_name(name, "new");
-    let fresh = join(parent, &temporary);
-    let made = with_umask(|| {
-        sys::fs::mkdirat(&dir, &temporary, Mode::from_raw_mode(0o755)).or_unable(unable)?;
+    let made = Unfinished::make(dir.as_fd(), name).or_unable(unable)?;
+    let fresh = join(parent, made.path());
+    with_umask(|| {
         let repo = Repo::make(&fresh, stores)?;
         if bare { Ok(()) } else { repo.sync(TOOL.name, verbosity) }
-    });
-    let done = made.and_then(|()| {
-        if exists {
-            tree::remove(dir.as_fd(), name).or_unable_to("remove", path)?;
-        }
-        sys::fs::renameat(&dir, &temporary, &dir, name).or_unable(unable)
-    });
-    if done.is_err() {
-        let _ = tree::remove(dir.as_fd(), &temporary);
+    })?;
+    if !exists {
+        return made.finish(0o755).or_unable(unable);
     }
-    done
+    match made.finish_over(0o755).or_unable(unable)? {
+        Some(old) => remove_tree(&dir, &old).or_unable_to("remove", path),
+        None => Ok(()),
+    }
 }

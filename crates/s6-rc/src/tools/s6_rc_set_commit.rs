@@ -5,7 +5,7 @@
 use crate::consistency::fixes;
 use crate::live::Lock;
 use crate::repo::{REPOSITORY, Repo, check_set_name};
-use crate::tree;
+use files::remove_tree;
 use rustix::fs::CWD;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
 
@@ -56,7 +56,7 @@ fn main(call: &mut Call) -> Outcome {
             out.line(&old)?;
             out.flush()?;
         } else {
-            tree::remove(CWD, &old).or_unable_to("remove", &old)?;
+            remove_tree(CWD, &old).or_unable_to("remove", &old)?;
         }
     }
     Ok(Next::SUCCESS)

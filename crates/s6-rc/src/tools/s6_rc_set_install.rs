@@ -4,13 +4,11 @@
 //! as s6-rc-update.
 
 use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
-use crate::folder::open_directory;
-use crate::init::link;
 use crate::live::{BOOT_DATABASE, LIVE, Lock};
 use crate::repo::{REPOSITORY, Repo, check_set_name};
 use crate::reporter::Reporter;
-use crate::tree;
 use crate::update::{Options, update};
+use files::{Owners, copy_tree, open_dir, remove_tree, replace_link};
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, CWD};
 use std::os::unix::ffi::OsStrExt;
@@ -60,16 +58,16 @@ fn main(call: &mut Call) -> Outcome {
     let (dir, boot_name) = split(&boot);
     let (source_dir, file) = split(&source);
     let target = join(dir, file);
-    let dir_fd = open_directory(CWD, dir).or_unable_to("open", dir)?;
+    let dir_fd = open_dir(CWD, dir).or_unable_to("open", dir)?;
     if sys::fs::statat(&dir_fd, file, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         call.info(&format!("set {} is installed already as {}", show(&name), show(&target)));
         return Ok(Next::SUCCESS);
     }
     let old = std::fs::canonicalize(std::ffi::OsStr::from_bytes(&join(&live, b"compiled"))).ok();
-    let source_fd = open_directory(CWD, source_dir).or_unable_to("open", source_dir)?;
-    let copied = tree::copy(source_fd.as_fd(), file, dir_fd.as_fd(), file);
+    let source_fd = open_dir(CWD, source_dir).or_unable_to("open", source_dir)?;
+    let copied = copy_tree(&source_fd, file, &dir_fd, file, Owners::Kept);
     copied.or_unable(|| format!("copy {} to {}", show(&source), show(&target))).inspect_err(|_| {
-        let _ = tree::remove(dir_fd.as_fd(), file);
+        let _ = remove_tree(&dir_fd, file);
     })?;
     let mut code = 0;
     if !options.has('\u{1}') {
@@ -90,7 +88,7 @@ fn main(call: &mut Call) -> Outcome {
         // Codes 1 and 2 come after the switch.
         code = *switched.as_ref().unwrap_or(&0);
         if switched.is_err() || code > 2 {
-            let _ = tree::remove(dir_fd.as_fd(), file);
+            let _ = remove_tree(&dir_fd, file);
             switched?;
             return Ok(Next::Exit(code));
         }
@@ -100,10 +98,10 @@ fn main(call: &mut Call) -> Outcome {
                 out.line(&old)?;
                 out.flush()?;
             } else {
-                tree::remove(CWD, &old).or_unable_to("remove", &old)?;
+                remove_tree(CWD, &old).or_unable_to("remove", &old)?;
             }
         }
     }
-    link(dir_fd.as_fd(), file, boot_name).or_unable_to("symlink", &boot)?;
+    replace_link(&dir_fd, file, boot_name).or_unable_to("symlink", &boot)?;
     Ok(Next::Exit(code))
 }
