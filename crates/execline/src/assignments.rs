@@ -1,17 +1,17 @@
-//! Files of assignments, as envfile reads them.
+//! The files of assignments that envfile reads.
 //!
-//! - A line is `key = value`; blanks around key and value don't count.  Empty lines, and lines whose first character is
-//!   `#`, are left out.
-//! - In a value, double quotes keep blanks and understand the escapes of C: `\a \b \f \n \r \t \v`, `\xHH`, one to
-//!   three octal digits, and any other character as it is.
-//! - A backslash at the end of a line joins the next line.  Outside quotes it may otherwise stand before a blank, a
-//!   backslash or a quote only.
+//! - A line is `key = value`; blanks around key and value are ignored, and so are empty lines and lines whose first
+//!   character is `#`.
+//! - In a value, double quotes preserve blanks, and C escapes work inside them: `\a \b \f \n \r \t \v`, `\xHH`, one to
+//!   three octal digits; a backslash before any other character stands for that character.
+//! - A backslash at the end of a line joins the next line.  Otherwise, outside quotes, a backslash may only precede a
+//!   blank, a backslash or a quote.
 
-/// A line that is no assignment, counted from 1.
+/// The number of a line that is not an assignment, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadLine(pub(crate) u32);
 
-/// Keys and values in their order.
+/// Keys and values, in the order of the file.
 pub(crate) type Assignments = Vec<(Vec<u8>, Vec<u8>)>;
 
 struct Reader<'a> {
@@ -19,7 +19,7 @@ struct Reader<'a> {
     line: u32,
 }
 
-/// Reads a whole file.
+/// Parses a whole file.
 pub(crate) fn parse(text: &[u8]) -> Result<Assignments, BadLine> {
     let mut reader = Reader { rest: text, line: 1 };
     let mut all = Vec::new();
@@ -52,7 +52,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Goes to the key of the next assignment; false at the end.
+    /// Skips to the key of the next assignment; false at the end.
     fn next_line(&mut self) -> Result<bool, BadLine> {
         loop {
             self.skip_blanks();
@@ -93,13 +93,13 @@ impl Reader<'_> {
     fn value(&mut self) -> Result<Vec<u8>, BadLine> {
         self.skip_blanks();
         let mut value = Vec::new();
-        // What lies behind this are blanks outside quotes, which may turn out to be at the end.
-        let mut kept = 0;
+        // Bytes after this index are unquoted blanks: they are dropped if the line ends here.
+        let mut significant = 0;
         loop {
             let line = self.line;
             match self.bump() {
                 None | Some(b'\n') => {
-                    value.truncate(kept);
+                    value.truncate(significant);
                     return Ok(value);
                 }
                 Some(0) => return Err(BadLine(line)),
@@ -115,7 +115,7 @@ impl Reader<'_> {
                 },
                 Some(b) => value.push(b),
             }
-            kept = value.len();
+            significant = value.len();
         }
     }
 
@@ -132,7 +132,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads what follows a backslash inside quotes; `None` if it stands for nothing.
+    /// Reads what follows a backslash inside quotes; `None` if it isn't an escape.
     fn escape(&mut self, value: &mut Vec<u8>) -> Option<()> {
         let b = self.bump()?;
         let byte = match b {
@@ -220,7 +220,7 @@ mod tests {
         }
 
         #[test]
-        fn quoted_values_come_back(value in "[ -~]{0,20}") {
+        fn a_quoted_value_is_read_as_it_was_written(value in "[ -~]{0,20}") {
             let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
             let read = parse(format!("KEY=\"{quoted}\"").as_bytes()).unwrap();
             prop_assert_eq!(read, vec![(b"KEY".to_vec(), value.into_bytes())]);

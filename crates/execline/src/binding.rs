@@ -1,5 +1,5 @@
-//! What the substitution commands have in common, alone or inside multisubstitute: they collect keys and values, then
-//! rewrite the rest of the command line.
+//! What the substitution commands share, alone or inside multisubstitute: they collect keys and values, then rewrite
+//! the rest of the command line.
 
 use crate::substitute::Substitutions;
 use crate::transform::Transform;
@@ -7,12 +7,12 @@ use tool::{Call, Env, Fatal, Next, Opt, Options, Outcome, diag};
 
 /// The options of [`transform`].
 pub(crate) const SPLIT: Opt = Opt::flag('s', "split the value");
-pub(crate) const CRUNCH: Opt = Opt::flag('C', "crunch: of delimiters in a row only the first counts");
+pub(crate) const CRUNCH: Opt = Opt::flag('C', "crunch: collapse a run of delimiters into its first");
 pub(crate) const NO_CRUNCH: Opt = Opt::flag('c', "don't crunch (default)");
-pub(crate) const CHOMP: Opt = Opt::flag('n', "chomp: a delimiter at the end goes");
+pub(crate) const CHOMP: Opt = Opt::flag('n', "chomp: remove a delimiter at the end");
 pub(crate) const NO_CHOMP: Opt = Opt::flag('N', "don't chomp (default)");
 pub(crate) const DELIMITERS: Opt =
-    Opt::value('d', "delim", "the delimiters; with none, split values are netstrings (default: white space)");
+    Opt::value('d', "delim", "the delimiters; if empty, split values are netstrings (default: white space)");
 
 /// The transformation that a command's options ask for.
 pub(crate) fn transform(options: &Options) -> Transform {
@@ -25,7 +25,7 @@ pub(crate) fn transform(options: &Options) -> Transform {
     t
 }
 
-/// Keys with their values, and the variables that are to be removed.
+/// Keys with their values, and the variables to remove.
 pub(crate) struct Bindings {
     keys: Substitutions,
     unexport: Vec<Vec<u8>>,
@@ -33,7 +33,7 @@ pub(crate) struct Bindings {
 }
 
 impl Bindings {
-    /// Nothing yet; `bad_key` is the exit code for a key that is empty or bound twice.
+    /// Starts empty; `bad_key` is the exit code for a key that is empty or bound twice.
     pub(crate) fn new(bad_key: u8) -> Self {
         Self { keys: Substitutions::new(), unexport: Vec::new(), bad_key }
     }
@@ -50,7 +50,7 @@ impl Bindings {
         self.bind(key, split(value, t)?)
     }
 
-    /// Removes a variable, once all values are there.
+    /// Removes a variable when the bindings are applied.
     pub(crate) fn unexport(&mut self, name: &[u8]) {
         self.unexport.push(name.to_vec());
     }
@@ -65,14 +65,14 @@ impl Bindings {
         Ok((argv, env))
     }
 
-    /// Goes on to the rest of the call's arguments, rewritten.
-    pub(crate) fn go_on(&self, call: &mut Call) -> Outcome {
+    /// Runs the rest of the call's arguments, rewritten.
+    pub(crate) fn run_rest(&self, call: &mut Call) -> Outcome {
         let (argv, env) = self.apply(call.take_args(), call.take_env())?;
         Next::run_if_any(argv, env)
     }
 }
 
-/// The words of a transformed value.
+/// Transforms a value into words.
 pub(crate) fn split(value: &[u8], t: &Transform) -> Result<Vec<Vec<u8>>, Fatal> {
     t.apply(value.to_vec()).ok_or_else(|| Fatal::new(111, "the value is not a sequence of netstrings"))
 }

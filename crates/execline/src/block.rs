@@ -1,19 +1,19 @@
-//! Blocks in a command line: words with a space in front, up to an empty word.
+//! Blocks in a command line: words prefixed with a space, ended by an empty word.
 
-/// A block that was taken off a command line.
+/// A block taken from a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// Its words, one space taken off each.
-    pub words: Vec<Vec<u8>>,
-    /// The indexes of words that had no space in front: by hand one may leave it out, but then a substitution
-    /// that gives an empty word ends the block.
-    pub unquoted: Vec<usize>,
+pub(crate) struct Block {
+    /// The words, one leading space removed from each.
+    pub(crate) words: Vec<Vec<u8>>,
+    /// The indexes of words that had no leading space.  Blocks written by hand may omit it, but then a substitution
+    /// that yields an empty word ends the block.
+    pub(crate) unquoted: Vec<usize>,
 }
 
-/// Takes the block at the front of `args`, which keeps what follows it; `None`, and `args` as it was, if no empty
-/// word ends it.
+/// Takes the block at the front of `args`, leaving what follows it; `None`, with `args` unchanged, if no empty word
+/// ends it.
 #[must_use]
-pub fn take(args: &mut Vec<Vec<u8>>) -> Option<Block> {
+pub(crate) fn take(args: &mut Vec<Vec<u8>>) -> Option<Block> {
     let end = args.iter().position(Vec::is_empty)?;
     let mut words: Vec<_> = args.drain(..=end).collect();
     words.pop();
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn one_space_goes() {
+    fn one_leading_space_is_removed() {
         let mut a = args(&[" a", "  b", " ", "", "c"]);
         let block = take(&mut a).unwrap();
         assert_eq!(block.words, args(&["a", " b", ""]));
@@ -45,14 +45,14 @@ mod tests {
     }
 
     #[test]
-    fn unquoted_words_are_noted() {
+    fn unquoted_words_are_recorded() {
         let mut a = args(&["a", " b", "c", ""]);
         assert_eq!(take(&mut a).unwrap().unquoted, [0, 2]);
         assert!(a.is_empty());
     }
 
     #[test]
-    fn a_block_needs_its_end() {
+    fn a_block_without_an_end_is_left_alone() {
         let mut a = args(&[" a", " b"]);
         assert_eq!(take(&mut a), None);
         assert_eq!(a, args(&[" a", " b"]));

@@ -1,15 +1,15 @@
-//! Blocks of a running command, checked as EXECLINE_STRICT asks.
+//! The blocks of a running command, checked as EXECLINE_STRICT demands.
 
 use crate::block;
 use tool::{Call, Env, Fatal, diag};
 
-/// The value of EXECLINE_STRICT: 1 warns of unquoted words in blocks, 2 and more refuse them.  `None` if it isn't
+/// The value of EXECLINE_STRICT: 1 warns about unquoted words in blocks, 2 and above refuse them.  `None` if it isn't
 /// set or isn't a number.
 pub(crate) fn strictness(env: &Env) -> Option<u32> {
     wire::number::decimal(env.get(b"EXECLINE_STRICT")?)
 }
 
-/// Takes the blocks of one call, and counts them for its messages.
+/// Takes the blocks of one call and counts them for its messages.
 pub(crate) struct Blocks {
     name: &'static str,
     strict: u32,
@@ -21,12 +21,12 @@ impl Blocks {
         Self::of(call.tool.name, &call.env)
     }
 
-    /// For the command of that name, which has no call of its own.
+    /// For a directive of multisubstitute, which has no call of its own.
     pub(crate) fn of(name: &'static str, env: &Env) -> Self {
         Self { name, strict: strictness(env).unwrap_or(0), count: 0 }
     }
 
-    /// Takes the block at the front of `args`; `what` says in an error which one is missing its end.
+    /// Takes the block at the front of `args`; `what` names the block in an error.
     pub(crate) fn take(&mut self, args: &mut Vec<Vec<u8>>, what: &str) -> Result<Vec<Vec<u8>>, Fatal> {
         self.take_or(args, || {
             let of = if what.is_empty() { String::new() } else { format!("{what} ") };
@@ -34,7 +34,7 @@ impl Blocks {
         })
     }
 
-    /// Takes the block at the front of `args`; `missing` is the error if there is none.
+    /// Takes the block at the front of `args`; `missing` is the error if no block ends there.
     pub(crate) fn take_or(
         &mut self,
         args: &mut Vec<Vec<u8>>,
@@ -46,7 +46,7 @@ impl Blocks {
         Ok(block.words)
     }
 
-    /// As [`Blocks::take`] for a block that must have words.
+    /// As [`Blocks::take`], for a block that must have words.
     pub(crate) fn take_filled(&mut self, args: &mut Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Fatal> {
         let words = self.take(args, "")?;
         if words.is_empty() { Err(Fatal::user("empty block")) } else { Ok(words) }

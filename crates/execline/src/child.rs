@@ -1,16 +1,16 @@
-//! Children of a command: blocks that are run to their end, and how their end is passed on.
+//! Children of a command: runs blocks to their end and reports how they ended.
 
 use rustix::io::Errno;
 use sys::process::{Ended, wait_for};
 use tool::{Call, Env, Fatal, OrUnable, Setup};
 
-/// Runs `argv` and waits for its end; an empty `argv` succeeds as `true` does.
+/// Runs `argv` and waits for its end; an empty `argv` succeeds, like `true`.
 pub(crate) fn run(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Ended, Fatal> {
     let name = argv.first().cloned().unwrap_or_default();
     try_run(call, argv, env)?.map_err(|e| tool::unable_to_spawn(&name, e))
 }
 
-/// As [`run`]; the inner error is why the program could not be run.
+/// As [`run`]; the inner error says why the program could not be run.
 pub(crate) fn try_run(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Result<Ended, Errno>, Fatal> {
     if argv.is_empty() {
         return Ok(Ok(Ended::Exited(0)));
@@ -21,8 +21,8 @@ pub(crate) fn try_run(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Resul
     }
 }
 
-/// The exit code that stands for a child's end, by the exitcodes page: its own below 128, 128 for all others,
-/// 128 and the signal if it was killed.
+/// The exit code that represents a child's end, by the exitcodes page: its own up to 128, 128 for higher ones,
+/// 128 + the signal's number if it was killed.
 pub(crate) fn approximate(ended: Ended) -> u8 {
     match ended {
         Ended::Exited(code) => code.min(128),
@@ -30,7 +30,7 @@ pub(crate) fn approximate(ended: Ended) -> u8 {
     }
 }
 
-/// The end as the variable `?` has it: the exit code, or 256 and the signal.
+/// The value of the variable `?`: the exit code, or 256 + the signal's number.
 pub(crate) fn status(ended: Ended) -> u16 {
     match ended {
         Ended::Exited(code) => u16::from(code),
@@ -38,7 +38,7 @@ pub(crate) fn status(ended: Ended) -> u16 {
     }
 }
 
-/// Whether the child succeeded.  Unless `crash_is_false`, one that was killed is a fatal error.
+/// Whether the child succeeded.  Unless `crash_is_false`, a child killed by a signal is a fatal error.
 pub(crate) fn succeeded(ended: Ended, crash_is_false: bool) -> Result<bool, Fatal> {
     match ended {
         Ended::Killed(signal) if !crash_is_false => {
@@ -48,7 +48,7 @@ pub(crate) fn succeeded(ended: Ended, crash_is_false: bool) -> Result<bool, Fata
     }
 }
 
-/// Runs `argv` to its end and leaves its status in `?`; if it can't be run, warns and leaves the code for that.
+/// Runs `argv` to its end and stores its status in `?`; if it can't be run, warns and stores 126 or 127.
 pub(crate) fn run_in_sequence(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Env, Fatal> {
     let name = argv.first().cloned().unwrap_or_default();
     let mut after = env.clone();
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ends_are_passed_on() {
+    fn exit_codes_of_ended_children() {
         assert_eq!(approximate(Ended::Exited(127)), 127);
         assert_eq!(approximate(Ended::Exited(200)), 128);
         assert_eq!(approximate(Ended::Killed(9)), 137);

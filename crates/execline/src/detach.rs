@@ -1,4 +1,4 @@
-//! Grandchildren: processes that the caller never has to wait for.
+//! Detached processes: grandchildren, which the caller never has to wait for.
 
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use sys::process::{Fork, exit, fork, wait_for};
 use tool::{Call, Env, Setup};
 
-/// Starts `argv` as a child, or as a grandchild if `detached`: the child in between is gone when this is back.
+/// Starts `argv` as a child, or as a grandchild if `detached`; the intermediate child is reaped before this returns.
 ///
 /// # Errors
-/// Why there is no process, or why it could not run the program.
+/// The process could not be created, or could not execute the program.
 pub(crate) fn start(
     call: &Call,
     argv: Vec<Vec<u8>>,
@@ -21,19 +21,19 @@ pub(crate) fn start(
     if !detached {
         return tool::try_spawn(call, argv, env, setup);
     }
-    through_child(|report| {
+    spawn_grandchild(|report| {
         let mut own: Vec<BorrowedFd<'_>> = setup.own.to_vec();
         own.push(report);
         tool::try_spawn(call, argv, env, &Setup { own: &own, ..*setup })
     })
 }
 
-/// Runs `start` in a child that exits at once, and gives back what it gave.
+/// Runs `start` in a child that exits at once, and returns its result.
 ///
-/// The answer goes through a pipe: process id and error number, of which one is zero.
-fn through_child(start: impl FnOnce(BorrowedFd<'_>) -> Result<Pid, Errno>) -> Result<Pid, Errno> {
+/// The result goes through a pipe: the process id and the error number, 4 bytes each, one of them zero.
+fn spawn_grandchild(start: impl FnOnce(BorrowedFd<'_>) -> Result<Pid, Errno>) -> Result<Pid, Errno> {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    let Fork::Parent(between) = fork()? else {
+    let Fork::Parent(intermediate) = fork()? else {
         drop(reader);
         let (pid, error) = match start(writer.as_fd()) {
             Ok(pid) => (pid.as_raw_nonzero().get(), 0),
@@ -46,15 +46,15 @@ fn through_child(start: impl FnOnce(BorrowedFd<'_>) -> Result<Pid, Errno>) -> Re
     drop(writer);
     let mut answer = [0; 8];
     let n = rustix::io::retry_on_intr(|| rustix::io::read(&reader, &mut answer))?;
-    match wait_for(between) {
-        // Gone without our waiting, where SIGCHLD is ignored.
+    match wait_for(intermediate) {
+        // Where SIGCHLD is ignored, the kernel reaps it.
         Ok(_) | Err(Errno::CHILD) => {}
         Err(e) => return Err(e),
     }
     let [p1, p2, p3, p4, e1, e2, e3, e4] = answer;
     match (Pid::from_raw(i32::from_ne_bytes([p1, p2, p3, p4])), i32::from_ne_bytes([e1, e2, e3, e4])) {
         (Some(pid), _) if n == answer.len() => Ok(pid),
-        // Zero: the child in between was killed before it could answer.
+        // Zero: the intermediate child was killed before it could answer.
         (_, 0) => Err(Errno::CHILD),
         (_, error) => Err(Errno::from_raw_os_error(error)),
     }

@@ -1,22 +1,22 @@
-//! The stack of variables: positional parameters and `ELGETOPT_*` of outer scripts are kept under `NAME:1`,
-//! `NAME:2`, …
+//! The stack of frames in the environment: the positional parameters and `ELGETOPT_*` of outer scripts are kept as
+//! `NAME:1`, `NAME:2` and so on.
 
 use tool::Env;
 
-/// Positional parameters: names that begin with `#` or a digit.
+/// Whether this names a positional parameter: it begins with `#` or a digit.
 #[must_use]
-pub fn is_positional(name: &[u8]) -> bool {
+pub(crate) fn is_positional(name: &[u8]) -> bool {
     name.first().is_some_and(|b| *b == b'#' || b.is_ascii_digit())
 }
 
-/// Options that elgetopt found: names that begin with `ELGETOPT_`.
+/// Whether this names an option found by elgetopt: it begins with `ELGETOPT_`.
 #[must_use]
-pub fn is_option(name: &[u8]) -> bool {
+pub(crate) fn is_option(name: &[u8]) -> bool {
     name.starts_with(b"ELGETOPT_")
 }
 
-/// A name without its level, and the level: 0 for the current frame.  `None` if a colon is followed by
-/// anything else than a number: such a variable belongs to no frame.
+/// A name without its level, and the level: 0 for the current frame.  `None` if a colon is followed by anything but a
+/// number: such a variable belongs to no frame.
 fn level(name: &[u8]) -> Option<(&[u8], u32)> {
     match name.iter().position(|b| *b == b':') {
         None => Some((name, 0)),
@@ -24,12 +24,12 @@ fn level(name: &[u8]) -> Option<(&[u8], u32)> {
     }
 }
 
-fn map(env: &Env, of: fn(&[u8]) -> bool, change: impl Fn(&[u8], u32) -> Option<Vec<u8>>) -> Env {
+fn map(env: &Env, is_framed: fn(&[u8]) -> bool, change: impl Fn(&[u8], u32) -> Option<Vec<u8>>) -> Env {
     let mut vars = Vec::with_capacity(env.vars().len());
     for var in env.vars() {
         let at = var.iter().position(|b| *b == b'=').unwrap_or(var.len());
         let (name, value) = var.split_at_checked(at).unwrap_or_default();
-        match level(name).filter(|_| of(name) && at < var.len()) {
+        match level(name).filter(|_| is_framed(name) && at < var.len()) {
             None => vars.push(var.clone()),
             Some((base, n)) => {
                 if let Some(mut renamed) = change(base, n) {
@@ -50,16 +50,16 @@ fn at_level(base: &[u8], n: u32) -> Vec<u8> {
     name
 }
 
-/// Renames `NAME` to `NAME:1`, `NAME:1` to `NAME:2` and so on, for the names that `of` chooses.
+/// Renames `NAME` to `NAME:1`, `NAME:1` to `NAME:2` and so on, for the names that `is_framed` accepts.
 #[must_use]
-pub fn push(env: &Env, of: fn(&[u8]) -> bool) -> Env {
-    map(env, of, |base, n| Some(at_level(base, n.saturating_add(1))))
+pub(crate) fn push(env: &Env, is_framed: fn(&[u8]) -> bool) -> Env {
+    map(env, is_framed, |base, n| Some(at_level(base, n.saturating_add(1))))
 }
 
 /// Drops `NAME`, and renames `NAME:1` to `NAME`, `NAME:2` to `NAME:1` and so on.
 #[must_use]
-pub fn pop(env: &Env, of: fn(&[u8]) -> bool) -> Env {
-    map(env, of, |base, n| n.checked_sub(1).map(|n| at_level(base, n)))
+pub(crate) fn pop(env: &Env, is_framed: fn(&[u8]) -> bool) -> Env {
+    map(env, is_framed, |base, n| n.checked_sub(1).map(|n| at_level(base, n)))
 }
 
 #[cfg(test)]

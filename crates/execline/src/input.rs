@@ -1,20 +1,21 @@
-//! Input: all of it, or item by item as it comes.
+//! Reads input whole, or item by item as it arrives.
 
 use crate::syntax::MAX_SIZE;
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 use wire::netstring::{self, Front};
 
-/// The most bytes that one value may have; no program could be given more.
+/// The limit of bytes in one value; no program could be given more.
 pub(crate) const MAX_VALUE: usize = MAX_SIZE;
 
+/// How many bytes are read at once.
 const CHUNK: usize = 8192;
 
-/// Reads to the end of input.
+/// Reads to the end of the input.
 ///
 /// # Errors
-/// What read(2) fails with; `FBIG` after [`MAX_VALUE`] bytes.
-pub(crate) fn slurp(fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+/// The error of read(2); `FBIG` after [`MAX_VALUE`] bytes.
+pub(crate) fn read_all(fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
     let mut all = Vec::new();
     while read(fd, &mut all)? {
         if all.len() > MAX_VALUE {
@@ -24,7 +25,7 @@ pub(crate) fn slurp(fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
     Ok(all)
 }
 
-/// Appends what one read gives; false at the end.
+/// Appends the bytes of one read(2); false at the end.
 fn read(fd: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<bool, Errno> {
     let mut chunk = [0; CHUNK];
     loop {
@@ -41,7 +42,7 @@ fn read(fd: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<bool, Errno> {
     }
 }
 
-/// A descriptor that someone made non-blocking is waited for.
+/// Waits for a descriptor that is non-blocking.
 fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut fds = [rustix::event::PollFd::from_borrowed_fd(fd, rustix::event::PollFlags::IN)];
     match rustix::event::poll(&mut fds, None) {
@@ -50,34 +51,34 @@ fn wait_readable(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-/// How input is cut into items.
+/// How input is split into items.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cut {
-    /// The bytes that end an item; netstrings if there are none.
+pub(crate) struct Splitting {
+    /// The bytes that end an item; if empty, the items are netstrings.
     pub(crate) delimiters: Vec<u8>,
-    /// The delimiter is no part of the item, and a last item without one is dropped.
+    /// Removes the delimiter from the item, and drops a last item that has none.
     pub(crate) chomp: bool,
-    /// Items that are only a delimiter are left out.
+    /// Skips items that are only a delimiter.
     pub(crate) crunch: bool,
 }
 
-/// What is at the front of some input.
+/// What is at the front of the input.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     /// An item, and how many bytes it took.
     Item(Vec<u8>, usize),
-    /// Nothing to deliver in these many bytes.
+    /// So many bytes without an item.
     Skip(usize),
     /// More input is needed.
     More,
-    /// The end.
+    /// The end of the input.
     End,
-    /// Not what it should be.
+    /// Not a netstring.
     Damage,
 }
 
-impl Cut {
-    /// Takes the next step; nothing follows `input` if `ended`.
+impl Splitting {
+    /// Looks at the front of `input`; if `ended`, nothing follows it.
     fn step(&self, input: &[u8], ended: bool) -> Step {
         if ended && input.is_empty() {
             return Step::End;
@@ -104,28 +105,27 @@ impl Cut {
     }
 }
 
-/// Items of a descriptor's input.
+/// Reads items from a descriptor.
 pub(crate) struct Items<'a> {
     fd: BorrowedFd<'a>,
-    cut: Cut,
+    splitting: Splitting,
     buffer: Vec<u8>,
     at: usize,
     ended: bool,
 }
 
 impl<'a> Items<'a> {
-    pub(crate) fn new(fd: BorrowedFd<'a>, cut: Cut) -> Self {
-        Self { fd, cut, buffer: Vec::new(), at: 0, ended: false }
+    pub(crate) fn new(fd: BorrowedFd<'a>, splitting: Splitting) -> Self {
+        Self { fd, splitting, buffer: Vec::new(), at: 0, ended: false }
     }
 
-    /// The next item; waits for it.
+    /// Waits for the next item; `None` at the end.
     ///
     /// # Errors
-    /// What read(2) fails with; `PROTO` for input that isn't netstrings, `FBIG` for an item of more than
-    /// [`MAX_VALUE`] bytes.
+    /// The error of read(2); `PROTO` for input that isn't netstrings, `FBIG` for an item of more than [`MAX_VALUE`] bytes.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, Errno> {
         loop {
-            match self.cut.step(self.buffer.get(self.at..).unwrap_or_default(), self.ended) {
+            match self.splitting.step(self.buffer.get(self.at..).unwrap_or_default(), self.ended) {
                 Step::Item(item, taken) => {
                     self.at += taken;
                     return Ok(Some(item));
@@ -156,8 +156,8 @@ mod tests {
         rustix::io::write(&writer, input.as_bytes()).unwrap();
         drop(writer);
         let has = |c| letters.contains(c);
-        let cut = Cut { delimiters: delimiters.into(), chomp: has('n'), crunch: has('C') };
-        let mut items = Items::new(reader.as_fd(), cut);
+        let splitting = Splitting { delimiters: delimiters.into(), chomp: has('n'), crunch: has('C') };
+        let mut items = Items::new(reader.as_fd(), splitting);
         let mut all = Vec::new();
         while let Some(item) = items.next()? {
             all.push(String::from_utf8(item).unwrap());
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn lines() {
+    fn delimiters_end_items() {
         assert_eq!(items("\n", "n", "a\n\nb c\nlast").unwrap(), ["a", "", "b c"]);
         assert_eq!(items("\n", "", "a\n\nlast").unwrap(), ["a\n", "\n", "last"]);
         assert_eq!(items("\n", "Cn", "\na\n\n\nb\n").unwrap(), ["a", "b"]);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn netstrings() {
+    fn without_delimiters_items_are_netstrings() {
         assert_eq!(items("", "n", "1:a,0:,3:x\ny,").unwrap(), ["a", "", "x\ny"]);
         assert_eq!(items("", "n", "bad"), Err(Errno::PROTO));
         assert_eq!(items("", "n", "3:ab"), Err(Errno::PROTO));

@@ -1,21 +1,21 @@
-//! From the text of a script to its words and braces.
+//! Splits the text of a script into words and braces.
 //!
-//! The rules, as the execlineb page gives them:
+//! The rules, from the execlineb page:
 //! - space, tab, newline and carriage return separate words;
-//! - `#` at the start of a word begins a comment that ends with the line;
-//! - a backslash takes the next character as it is; before a newline at the start of a word, or at the end of
-//!   the script, it vanishes;
-//! - inside double quotes `\a \b \t \n \v \f \r` stand for bytes 7 to 13, `\0xHH` (one or two digits), `\0OOO`
-//!   and `\DDD` (one to three digits, the first decimal one not zero) for the byte of that value, which may
-//!   neither be 0 nor exceed 255; a backslashed newline vanishes;
-//! - a word that is one unquoted `{` or `}` is a brace; anything else makes up words, `""` the empty one.
+//! - `#` at the start of a word begins a comment, which ends with the line;
+//! - a backslash makes the next character literal; before a newline at the start of a word, or at the end of the
+//!   script, it is dropped;
+//! - inside double quotes, `\a \b \t \n \v \f \r` stand for bytes 7 to 13; `\0xHH` (one or two digits), `\0OOO` and
+//!   `\DDD` (one to three digits, the first decimal one not zero) stand for the byte of that value, 1 to 255; a
+//!   backslash and a newline stand for nothing;
+//! - a word that is a single unquoted `{` or `}` is a brace; everything else forms words, `""` the empty one.
 
 use crate::syntax::{Fault, Position, SyntaxError};
 
-/// What a script is made of.
+/// A word or a brace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// A word, escapes and quotes resolved.
+pub(crate) enum Piece {
+    /// A word, its escapes and quotes resolved.
     Word(Vec<u8>),
     /// An unquoted `{` on its own.
     Open,
@@ -25,40 +25,34 @@ pub enum Piece {
 
 /// A piece and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// What it is.
-    pub piece: Piece,
-    /// The place of its first character.
-    pub at: Position,
+pub(crate) struct Token {
+    /// The piece.
+    pub(crate) piece: Piece,
+    /// The position of its first character.
+    pub(crate) at: Position,
 }
 
-/// Splits a script into tokens; nothing comes after the first error.
+/// Splits a script into tokens; ends after the first error.
 #[derive(Debug)]
-pub struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     rest: &'a [u8],
     at: Position,
     failed: bool,
 }
 
-/// A word while it is read.
+/// A word being read.
 #[derive(Default)]
-struct Building {
+struct PartialWord {
     text: Vec<u8>,
-    /// Whether a quote or a backslash took part, so that it can't be a brace.
+    /// Whether it contains a quote or a backslash, so that it can't be a brace.
     quoted: bool,
 }
 
 impl<'a> Lexer<'a> {
-    /// Reads `script` from its start.
+    /// Starts at the beginning of `script`.
     #[must_use]
-    pub fn new(script: &'a [u8]) -> Self {
+    pub(crate) fn new(script: &'a [u8]) -> Self {
         Self { rest: script, at: Position::START, failed: false }
-    }
-
-    /// The place of the next character.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.at
     }
 
     fn peek(&self) -> Option<u8> {
@@ -92,7 +86,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) -> Result<Piece, SyntaxError> {
-        let mut word = Building::default();
+        let mut word = PartialWord::default();
         while let Some(b) = self.peek() {
             let at = self.at;
             match b {
@@ -126,7 +120,7 @@ impl<'a> Lexer<'a> {
         })
     }
 
-    /// Reads up to and with the closing quote; `opened` is where the string began.
+    /// Reads through the closing quote; `opened` is where the string began.
     fn quoted(&mut self, opened: Position, text: &mut Vec<u8>) -> Result<(), SyntaxError> {
         let unterminated = SyntaxError { fault: Fault::UnterminatedQuote, at: opened };
         loop {
@@ -186,10 +180,10 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Up to `most` digits; `None` if there is none.
-    fn number(&mut self, base: u32, most: u32) -> Option<u32> {
+    /// Reads up to `max_digits` digits; `None` if there is none.
+    fn number(&mut self, base: u32, max_digits: u32) -> Option<u32> {
         let mut value = None;
-        for _ in 0..most {
+        for _ in 0..max_digits {
             let Some(digit) = self.peek().and_then(|b| char::from(b).to_digit(base)) else { break };
             value = Some(value.unwrap_or(0) * base + digit);
             self.bump();
@@ -270,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_know_their_place() {
+    fn a_fault_has_the_position_of_its_cause() {
         assert_eq!(fault("a\n  b \"c"), (Fault::UnterminatedQuote, 2, 5));
         assert_eq!(fault("\"c\\"), (Fault::UnterminatedQuote, 1, 1));
         assert_eq!(fault("\"c\\12"), (Fault::UnterminatedQuote, 1, 1));

@@ -1,20 +1,21 @@
 //! The execline suite: the language and its commands.
 //!
-//! A script is not interpreted: it becomes one command line ([`parse`]), a chain of programs each of which does
-//! its work and goes on to the rest of its arguments.  Whatever a script can do is done by words: a [`block`] is
-//! words with a space in front, [`substitute`] rewrites the words that follow, [`frame`] keeps the arguments of
-//! scripts in the environment.
+//! A script is not interpreted: [`parse`] turns it into one command line for chain loading, in which each program does
+//! its work and executes the rest of its arguments.  Everything is done with words: a `block` is words prefixed with a
+//! space, [`substitute`] rewrites the words that follow, `frame` keeps the arguments of scripts in the environment.
 
 mod assignments;
 mod binding;
-pub mod block;
+mod block;
 mod blocks;
+#[cfg(test)]
+mod call_table;
 mod child;
 mod codes;
 mod detach;
-pub mod frame;
+mod frame;
 mod input;
-pub mod lexer;
+mod lexer;
 mod pool;
 mod positional;
 pub mod substitute;

@@ -1,4 +1,4 @@
-//! The children of a loop.
+//! Runs the body of a loop, several at once if asked to.
 
 use crate::child::approximate;
 use crate::codes::{BREAK_CODES, Codes, OK_CODES};
@@ -11,19 +11,20 @@ use sys::process::{Ended, reap, wait_for};
 use sys::signal::{self, Set, SignalFd};
 use tool::{Call, Env, Fatal, Opt, Options, OrUnable, Setup, diag};
 
-/// The options of [`Pool::new`], beside the list of exit codes and autoimport.
-pub(crate) const PARALLEL: Opt = Opt::flag('p', "run all at once");
-pub(crate) const AT_MOST: Opt = Opt::value('P', "maxpar", "run at most maxpar at once");
-/// All options that the loops share.
-pub(crate) const OPTIONS: [Opt; 6] = [AUTOIMPORT, NO_AUTOIMPORT, PARALLEL, AT_MOST, OK_CODES, BREAK_CODES];
+/// The options of [`Pool::new`], besides the exit codes and autoimport.
+const PARALLEL: Opt = Opt::flag('p', "run all at once");
+const MAX_PARALLEL: Opt = Opt::value('P', "maxpar", "run at most maxpar at once");
+/// The options that all loops share.
+pub(crate) const OPTIONS: [Opt; 6] =
+    [AUTOIMPORT, NO_AUTOIMPORT, PARALLEL, MAX_PARALLEL, OK_CODES, BREAK_CODES];
 
-/// What `-p` comes to: enough for all, and still a bound.
-const MANY: u32 = 10_000;
+/// The limit of children at once, with `-p` or any `-P`.
+const PARALLEL_LIMIT: u32 = 10_000;
 
 /// SIGCHLD as a descriptor, for loops that run several children at once.
 struct Deaths {
     signals: SignalFd,
-    /// The mask that children get: the one from before.
+    /// The mask from before SIGCHLD was blocked, which children get.
     mask: Set,
 }
 
@@ -37,26 +38,22 @@ pub(crate) struct Pool<'a> {
     running: Vec<Pid>,
     deaths: Option<Deaths>,
     own: Vec<BorrowedFd<'a>>,
-    /// Whether a body that can't be executed is one run's failure, not the loop's.  With autoimport it is: the name may
-    /// come from the value.
-    pub(crate) goes_on: bool,
-    /// Whether some child ended with a code that ends the loop.
+    /// Whether a body that can't be executed fails one run only, rather than the loop.  With autoimport it does: the
+    /// program's name may come from the value.
+    pub(crate) survives_exec_failure: bool,
+    /// Whether a child exited with a code that ends the loop.
     pub(crate) broken: bool,
 }
 
 impl<'a> Pool<'a> {
-    /// A pool for `body`; children don't see the descriptors in `own`.
+    /// Creates the pool for `body`; children don't get the descriptors in `own`.
     pub(crate) fn new(
         options: &Options,
         variable: Vec<u8>,
         body: Vec<Vec<u8>>,
         own: Vec<BorrowedFd<'a>>,
     ) -> Result<Self, Fatal> {
-        let at_once = match options.last_of("pP") {
-            Some('p') => MANY,
-            Some(_) => options.number('P')?.unwrap_or(1).clamp(1, MANY),
-            None => 1,
-        };
+        let at_once = parallel_limit(options)?;
         let deaths = if at_once > 1 {
             signal::set_default(signal::CHLD).or_unable(|| "reset SIGCHLD")?;
             let mask = signal::block(&Set::empty());
@@ -70,9 +67,9 @@ impl<'a> Pool<'a> {
             variable,
             body,
             import,
-            goes_on: import,
+            survives_exec_failure: import,
             codes: Codes::from_options(options)?,
-            at_once: usize::try_from(at_once).unwrap_or(1),
+            at_once,
             running: Vec::new(),
             deaths,
             own,
@@ -80,9 +77,9 @@ impl<'a> Pool<'a> {
         })
     }
 
-    /// Starts the body for `value`; waits while there are too many.  Gives back the exit code if the loop ends here.
+    /// Starts the body for `value`, then waits until another may start.  Returns the exit code if the loop ends here.
     pub(crate) fn start(&mut self, call: &Call, value: &[u8]) -> Result<Option<u8>, Fatal> {
-        // As exec would see it.
+        // exec cuts an argument at its first NUL byte.
         let value = value.split(|b| *b == 0).next().unwrap_or_default();
         let (argv, env) = variable::deliver(
             &[(&self.variable, Some(value))],
@@ -95,7 +92,7 @@ impl<'a> Pool<'a> {
         };
         let pid = match self.spawn(call, argv, env) {
             Ok(pid) => pid,
-            Err(e) if self.goes_on => {
+            Err(e) if self.survives_exec_failure => {
                 call.warn(&format!("unable to exec {}: {}", diag::show(&name), sys::strerror(e)));
                 return Ok(self.ended(Ended::Exited(if e == Errno::NOENT { 127 } else { 126 })));
             }
@@ -110,7 +107,7 @@ impl<'a> Pool<'a> {
         Ok(None)
     }
 
-    /// The signal mask that other children of the loop are to get.
+    /// The signal mask for other children of the loop.
     pub(crate) fn mask(&self) -> Option<Set> {
         self.deaths.as_ref().map(|d| d.mask)
     }
@@ -121,7 +118,7 @@ impl<'a> Pool<'a> {
         tool::try_spawn(call, argv, env, &Setup { fds: &[], own: &own, mask: self.mask() })
     }
 
-    /// Notes an end; the exit code if that ends a loop whose bodies run one after the other.
+    /// Records the end of a child; returns the exit code if it ends a loop whose bodies run one after the other.
     fn ended(&mut self, ended: Ended) -> Option<u8> {
         let code = approximate(ended);
         let ends = self.codes.as_ref().is_some_and(|c| c.ends(code));
@@ -138,7 +135,7 @@ impl<'a> Pool<'a> {
                 Err(e) => return Err(Fatal::unable("poll", e)),
             }
             while deaths.signals.read().or_unable(|| "read signals")?.is_some() {}
-            // Also reaps children that the program before left to this process; nobody else will.
+            // This also reaps children that this process had before it executed the loop: nothing else would.
             while let Ok(Some((pid, ended))) = reap() {
                 if let Some(at) = self.running.iter().position(|p| *p == pid) {
                     self.running.swap_remove(at);
@@ -149,8 +146,38 @@ impl<'a> Pool<'a> {
         Ok(())
     }
 
-    /// Waits for all that still run.
-    pub(crate) fn finish(&mut self) -> Result<(), Fatal> {
+    /// Waits for all children that still run.
+    pub(crate) fn wait_for_all(&mut self) -> Result<(), Fatal> {
         self.wait_below(1)
+    }
+}
+
+/// How many children may run at once.
+fn parallel_limit(options: &Options) -> Result<usize, Fatal> {
+    let limit = match options.last_of("pP") {
+        Some('p') => PARALLEL_LIMIT,
+        Some(_) => options.number('P')?.unwrap_or(1).clamp(1, PARALLEL_LIMIT),
+        None => 1,
+    };
+    Ok(usize::try_from(limit).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_runs_one_child_at_a_time_unless_asked() {
+        let limit = |words: &str| {
+            let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+            parallel_limit(&Options::take(&OPTIONS, &mut args).unwrap()).map_err(|e| e.code())
+        };
+        let cases =
+            [("", 1), ("-P 3", 3), ("-P 0", 1), ("-P 1000000", 10_000), ("-p", 10_000), ("-P 3 -p", 10_000)];
+        for (words, expected) in cases {
+            assert_eq!(limit(words), Ok(expected), "{words}");
+        }
+        assert_eq!(limit("-p -P 2"), Ok(2));
+        assert_eq!(limit("-P x"), Err(100));
     }
 }

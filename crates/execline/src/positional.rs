@@ -1,4 +1,4 @@
-//! The positional parameters of a script, kept in the variables `#`, `0`, `1`, … of its frame.
+//! The positional parameters of a script: the variables `#`, `0`, `1`, … of its frame.
 
 use tool::{Env, Fatal};
 
@@ -24,20 +24,20 @@ pub(crate) fn name(i: u32) -> Vec<u8> {
     i.to_string().into_bytes()
 }
 
-/// `NAME is not set`, code 100.
+/// The error `NAME is not set`, code 100.
 pub(crate) fn not_set(name: &[u8]) -> Fatal {
     Fatal::user(format!("{} is not set", tool::diag::show(name)))
 }
 
-/// Makes `parameters` the ones of the frame in place of `old` ones; `0` stays.
-pub(crate) fn replace(env: &mut Env, old: u32, parameters: &[Vec<u8>]) {
+/// Sets the parameters from 1, and unsets those up to `old_count` that are left over.
+pub(crate) fn replace(env: &mut Env, old_count: u32, parameters: &[Vec<u8>]) {
     env.set(b"#", parameters.len().to_string().as_bytes());
     let mut i = 0;
     for value in parameters {
         i += 1;
         env.set(&name(i), value);
     }
-    for gone in i + 1..=old {
-        env.unset(&name(gone));
+    for left_over in i + 1..=old_count {
+        env.unset(&name(left_over));
     }
 }

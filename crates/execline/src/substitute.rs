@@ -1,11 +1,11 @@
 //! Substitution of `$key` and `${key}` in a command line.
 //!
-//! - `${key}` matches anywhere; `$key` only up to the next backslash, dollar, brace or the end of the word.
-//! - Of the backslashes before a match half stay; if their number is odd, the match stays too, unsubstituted.
-//!   Where no key matches, nothing changes.
-//! - A word with matches becomes one word for each combination of their values, the first match varying slowest: a
+//! - `${key}` matches anywhere; `$key` extends to the next backslash, dollar, brace or the end of the word.
+//! - Backslashes before a match are halved; if their number is odd, the match is kept unsubstituted.  Where no key
+//!   matches, nothing changes.
+//! - A word with matches becomes one word for each combination of their values, the first match varying slowest; a
 //!   key without values removes the word.
-//! - Values are never looked at again, and what precedes a match is kept, so that a value can't leave its block.
+//! - Values are not substituted again, and what precedes a match is kept, so a value can't escape its block.
 
 use crate::syntax::MAX_SIZE;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub struct Substitutions {
     keys: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
 }
 
-/// A key that can't be added: it is empty, or there already.
+/// A key that can't be added: it is empty or was added before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadKey;
 
@@ -32,13 +32,13 @@ enum Part<'a> {
 }
 
 impl Substitutions {
-    /// No keys.
+    /// Starts without keys.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a key; all keys are substituted at once.
+    /// Adds a key; all keys are substituted simultaneously.
     ///
     /// # Errors
     /// The key is empty or was added before.
@@ -54,10 +54,10 @@ impl Substitutions {
         self.keys.get(key).map(Vec::as_slice)
     }
 
-    /// The words with all matches replaced.
+    /// Returns the words with all matches replaced.
     ///
     /// # Errors
-    /// They come to more than [`MAX_SIZE`] bytes.
+    /// The result exceeds [`MAX_SIZE`] bytes.
     pub fn apply(&self, words: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, TooBig> {
         let mut out = Vec::with_capacity(words.len());
         let mut size = 0;
@@ -80,7 +80,7 @@ impl Substitutions {
             let slashes = rest.iter().take_while(|b| **b == b'\\').count();
             let reference = rest.get(slashes..).unwrap_or_default();
             let Some((values, length)) = self.reference(reference) else {
-                // The backslashes and the one byte after them stay.
+                // The backslashes and the byte after them are kept.
                 let length = (slashes + 1).min(rest.len());
                 text.extend_from_slice(rest.get(..length).unwrap_or_default());
                 at += length;
@@ -99,7 +99,7 @@ impl Substitutions {
         parts
     }
 
-    /// The values of the reference that `text` begins with, and its length.
+    /// The values of the reference at the start of `text`, and the length of the reference.
     fn reference(&self, text: &[u8]) -> Option<(&[Vec<u8>], usize)> {
         let after = text.strip_prefix(b"$")?;
         let (name, braces) = match after.strip_prefix(b"{") {
@@ -118,7 +118,7 @@ impl Substitutions {
         if parts.iter().any(|p| matches!(p, Part::Values([]))) {
             return Ok(());
         }
-        // Counts through the combinations; the last digit moves fastest.
+        // Counts through the combinations like an odometer: the last digit varies fastest.
         let mut digits = vec![0usize; parts.len()];
         loop {
             let mut word = Vec::new();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_final() {
+    fn values_are_not_substituted_again() {
         assert_eq!(one("${foo}"), "$A");
     }
 
@@ -236,7 +236,7 @@ mod tests {
         }
 
         #[test]
-        fn leading_spaces_stay(word in " {0,3}[\\\\${}A]{0,12}", value in "[ $A{}]{0,4}") {
+        fn leading_spaces_are_kept(word in " {0,3}[\\\\${}A]{0,12}", value in "[ $A{}]{0,4}") {
             let mut s = Substitutions::new();
             s.add(b"A", bytes(&[&value])).unwrap();
             let spaces = word.bytes().take_while(|b| *b == b' ').count();

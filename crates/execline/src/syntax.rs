@@ -1,17 +1,18 @@
-//! From the text of a script to one command line, and what can be wrong with it.
+//! Turns the text of a script into one command line, and explains syntax errors.
 //!
-//! A command line has no braces: each word gets one space in front for each block around it, and the end of a
-//! block is the empty word, with a space for each block that is still open around it.
+//! A command line has no braces: each word is prefixed with one space for each block around it, and a block ends with
+//! an empty word, prefixed with one space for each block still open around it.
 
 use crate::lexer::{Lexer, Piece};
 use std::fmt;
 use tool::diag;
 
-/// The most bytes, terminators included, that a script or a substitution may come to.  Linux takes no command line
-/// above 6 MiB, and without a bound a short text grows without measure (deep blocks, split values side by side).
+/// The limit in bytes, terminators included, of what a script or a substitution expands to: 16 MiB.  Linux accepts no
+/// command line above 6 MiB, and without a limit a short text can grow exponentially (deep blocks, several split
+/// values in one word).
 pub const MAX_SIZE: usize = 16 << 20;
 
-/// A place in a script, counted from 1; columns count bytes.
+/// A position in a script, counted from 1; columns count bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line.
@@ -39,11 +40,11 @@ pub enum Fault {
     UnmatchedOpen,
     /// A `}` without its `{`.
     UnmatchedClose,
-    /// A `"` without its partner.
+    /// A `"` without its closing one.
     UnterminatedQuote,
     /// `\0` or `\0x` without a digit of its base.
     EscapeDigits,
-    /// An escape that stands for 0 or for more than 255.
+    /// An escape whose value is 0 or above 255.
     EscapeRange,
     /// A null character.
     Nul,
@@ -51,7 +52,7 @@ pub enum Fault {
     TooBig,
 }
 
-/// What is wrong, and where: for a brace or a quote without its partner, the place of the brace or quote.
+/// What is wrong, and where: for an unmatched brace or quote, its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyntaxError {
     /// What is wrong.
@@ -86,7 +87,7 @@ impl fmt::Display for SyntaxError {
 const SHOWN: usize = 60;
 
 impl SyntaxError {
-    /// The message, and below it the line of `script` with a caret under the place; of a long line only what is near.
+    /// The message, and below it the line of `script` with a caret under the fault; a long line is cut around it.
     #[must_use]
     pub fn explain(&self, script: &[u8]) -> String {
         let nth = |n: u32| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -97,7 +98,7 @@ impl SyntaxError {
         let next = after.get(..SHOWN).unwrap_or(after);
         let start = if near.len() < before.len() { "…" } else { "" };
         let end = if next.len() < after.len() { "…" } else { "" };
-        // A tab is a blank here, so that the caret stands where it should.
+        // A tab is shown as a blank, so that the caret is in the right column.
         let show = |bytes: &[u8]| {
             let blank = |b: &u8| if *b == b'\t' { b' ' } else { *b };
             diag::show(&bytes.iter().map(blank).collect::<Vec<_>>())
@@ -108,10 +109,10 @@ impl SyntaxError {
     }
 }
 
-/// The command line of a script; no word at all if the script is empty or only comments.
+/// The command line of a script; empty if the script is empty or only comments.
 ///
 /// # Errors
-/// The first fault; nothing of a script that has one may be run.
+/// The first fault; no part of a script with a fault may be run.
 pub fn parse(script: &[u8]) -> Result<Vec<Vec<u8>>, SyntaxError> {
     let mut argv = Vec::new();
     let mut size = 0;
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn unmatched_braces_are_pointed_at() {
+    fn an_unmatched_brace_is_located() {
         let e = |s: &str| parse(s.as_bytes()).unwrap_err().to_string();
         assert!(e("a {\n { b }\n").starts_with("line 1, column 3: unmatched {"), "{}", e("a {"));
         assert!(e("a\n  }").starts_with("line 2, column 3: unmatched }"));
@@ -202,12 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_the_part_is_shown_that_matters() {
+    fn a_long_line_is_cut_around_the_fault() {
         let script = format!("{} }} {}", "x".repeat(500), "y".repeat(500));
         let text = parse(script.as_bytes()).unwrap_err().explain(script.as_bytes());
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1], format!("  …{} }} {}…", "x".repeat(59), "y".repeat(58)));
         assert_eq!(lines[2].len(), 2 + 61 + 1);
+    }
+
+    #[test]
+    fn a_command_line_has_at_most_16_mebibytes() {
+        assert_eq!(MAX_SIZE, 16 * 1024 * 1024);
+        assert_eq!(crate::input::MAX_VALUE, MAX_SIZE);
+        let longest = vec![b'a'; MAX_SIZE - 1];
+        assert!(parse(&longest).is_ok());
+        assert_eq!(parse(&[longest, vec![b'a']].concat()).unwrap_err().fault, Fault::TooBig);
     }
 
     #[test]
@@ -285,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn a_block_comes_back_as_it_was(tree in nodes(), tail in nodes()) {
+        fn a_block_is_taken_as_it_was_encoded(tree in nodes(), tail in nodes()) {
             let (mut inner, mut args, mut rest) = (Vec::new(), Vec::new(), Vec::new());
             encode(&tree, 0, &mut inner);
             encode(&tail, 0, &mut rest);

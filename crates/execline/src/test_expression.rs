@@ -1,6 +1,6 @@
-//! The expressions of eltest: from words to a tree.
+//! Parses the expressions of eltest.
 //!
-//! A word that is an operator is always taken as one; a backslash in front makes any word an operand, and goes.
+//! A word that is an operator is always read as one; a leading backslash makes any word an operand, and is removed.
 //! `!` binds tighter than `-a`, which binds tighter than `-o`.
 
 /// Tests of one operand.
@@ -13,17 +13,17 @@ pub(crate) const UNARY: &[&str] = &[
 pub(crate) const BINARY: &[&str] =
     &["=", "!=", "-eq", "-ne", "-gt", "-ge", "-lt", "-le", "-nt", "-ot", "-ef", "<", "<=", ">", ">=", "=~"];
 
-/// How deep parentheses may nest.
-const DEPTH: usize = 100;
+/// The limit of nested parentheses.
+const MAX_DEPTH: usize = 100;
 
 /// An expression.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Expression<'a> {
-    /// True if one is; the first one that is ends the search.
+    /// True if one is true; evaluated up to the first that is.
     Or(Vec<Self>),
-    /// True if all are; the first one that isn't ends the search.
+    /// True if all are true; evaluated up to the first that isn't.
     And(Vec<Self>),
-    /// True if it is false.
+    /// True if the inner expression is false.
     Not(Box<Self>),
     /// True if the word isn't empty.
     Word(&'a [u8]),
@@ -33,11 +33,11 @@ pub(crate) enum Expression<'a> {
     Binary(&'static str, &'a [u8], &'a [u8]),
 }
 
-/// An expression that doesn't parse: the index of the first word that doesn't fit.
+/// A syntax error: the index of the first word that doesn't fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadWord(pub(crate) usize);
 
-/// A word as the grammar sees it.
+/// A word, classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token<'a> {
     Or,
@@ -80,15 +80,16 @@ pub(crate) fn parse(words: &[Vec<u8>]) -> Result<Expression<'_>, BadWord> {
 }
 
 impl<'a> Parser<'a> {
-    fn take(&mut self, wanted: Token<'_>) -> bool {
-        let found = self.tokens.get(self.at) == Some(&wanted);
+    /// Skips the next token if it is `expected`; whether it was.
+    fn accept(&mut self, expected: Token<'_>) -> bool {
+        let found = self.tokens.get(self.at) == Some(&expected);
         self.at += usize::from(found);
         found
     }
 
     fn or(&mut self) -> Result<Expression<'a>, BadWord> {
         let mut all = vec![self.and()?];
-        while self.take(Token::Or) {
+        while self.accept(Token::Or) {
             all.push(self.and()?);
         }
         Ok(one_or(all, Expression::Or))
@@ -96,7 +97,7 @@ impl<'a> Parser<'a> {
 
     fn and(&mut self) -> Result<Expression<'a>, BadWord> {
         let mut all = vec![self.not()?];
-        while self.take(Token::And) {
+        while self.accept(Token::And) {
             all.push(self.not()?);
         }
         Ok(one_or(all, Expression::And))
@@ -104,7 +105,7 @@ impl<'a> Parser<'a> {
 
     fn not(&mut self) -> Result<Expression<'a>, BadWord> {
         let mut negated = false;
-        while self.take(Token::Not) {
+        while self.accept(Token::Not) {
             negated = !negated;
         }
         let atom = self.atom()?;
@@ -115,11 +116,11 @@ impl<'a> Parser<'a> {
         let at = self.at;
         self.at += 1;
         match self.tokens.get(at) {
-            Some(Token::Open) if self.depth < DEPTH => {
+            Some(Token::Open) if self.depth < MAX_DEPTH => {
                 self.depth += 1;
                 let inner = self.or()?;
                 self.depth -= 1;
-                if self.take(Token::Close) { Ok(inner) } else { Err(BadWord(self.at)) }
+                if self.accept(Token::Close) { Ok(inner) } else { Err(BadWord(self.at)) }
             }
             Some(Token::Unary(name)) => Ok(Expression::Unary(name, self.operand()?)),
             Some(Token::Operand(left)) => match self.tokens.get(self.at) {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_parse() {
+    fn malformed_expressions_are_refused() {
         for bad in [
             "a b",
             "( a",
@@ -221,6 +222,13 @@ mod tests {
         }
         assert_eq!(parse(&words("a b")), Err(BadWord(1)));
         assert!(parse(&words(&"( ".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn parentheses_nest_a_hundred_deep() {
+        let nested = |depth: usize| words(&format!("{}a{}", "( ".repeat(depth), " )".repeat(depth)));
+        assert!(parse(&nested(100)).is_ok());
+        assert_eq!(parse(&nested(101)), Err(BadWord(100)));
     }
 
     proptest! {

@@ -1,29 +1,29 @@
-//! What happens to a value before it is substituted: crunch, chomp, split, in that order.
+//! Transforms a value before it is substituted: crunch, chomp, split, in that order.
 
 use wire::netstring;
 
-/// Which transformations a value goes through.
+/// The transformations of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transform {
-    /// Of several delimiters in a row only the first stays.
+    /// Collapses a run of delimiters into its first.
     pub crunch: bool,
-    /// A delimiter at the very end goes; when splitting, a last word without a delimiter goes instead.
+    /// Removes a delimiter at the end; when splitting, drops a last word that no delimiter ends.
     pub chomp: bool,
-    /// Each delimiter ends a word; otherwise the value is one word.
+    /// Splits the value into words, each ended by a delimiter; otherwise the value is one word.
     pub split: bool,
-    /// The bytes that are delimiters.  If there are none, a value that is split must be a sequence of netstrings.
+    /// The delimiters.  If empty, a value that is split must be a sequence of netstrings.
     pub delimiters: Vec<u8>,
 }
 
 impl Default for Transform {
-    /// The value as it is; delimiters are space, newline, carriage return and tab.
+    /// The identity; delimiters are space, newline, carriage return and tab.
     fn default() -> Self {
         Self { crunch: false, chomp: false, split: false, delimiters: b" \n\r\t".to_vec() }
     }
 }
 
 impl Transform {
-    /// The words that `value` stands for; `None` if it should be netstrings and is not.
+    /// The words of `value`; `None` if it should be netstrings and isn't.
     #[must_use]
     pub fn apply(&self, mut value: Vec<u8>) -> Option<Vec<Vec<u8>>> {
         let delimits = |b: &u8| self.delimiters.contains(b);
@@ -48,7 +48,7 @@ impl Transform {
                 .map(|words| words.into_iter().map(<[u8]>::to_vec).collect());
         }
         let mut words: Vec<Vec<u8>> = value.split(delimits).map(<[u8]>::to_vec).collect();
-        // What follows the last delimiter is a word only if it is something.
+        // What follows the last delimiter is a word only if it isn't empty.
         if let Some(last) = words.pop().filter(|last| !last.is_empty() && (chomped || !self.chomp)) {
             words.push(last);
         }
@@ -76,19 +76,21 @@ mod tests {
     }
 
     #[test]
-    fn as_it_is() {
+    fn the_default_changes_nothing() {
+        assert_eq!(Transform::default().apply(b" a\t".to_vec()).unwrap(), [b" a\t"]);
+        assert_eq!(Transform::default().delimiters, b" \n\r\t");
         assert_eq!(words("", " a  b "), [" a  b "]);
         assert_eq!(words("", ""), [""]);
     }
 
     #[test]
-    fn crunching_keeps_the_first() {
+    fn crunching_keeps_the_first_of_a_run() {
         assert_eq!(apply("C", " \n", "\n a \n\n b  ").unwrap(), ["\na b "]);
         assert_eq!(apply("C", "", "a  b").unwrap(), ["a  b"]);
     }
 
     #[test]
-    fn chomping_takes_one() {
+    fn chomping_removes_one_delimiter() {
         assert_eq!(words("n", "a  "), ["a "]);
         assert_eq!(words("Cn", "a  "), ["a"]);
         assert_eq!(words("n", "a"), ["a"]);

@@ -1,4 +1,4 @@
-//! Results of a command: variables in the environment, or, with autoimport, substituted at once.
+//! Results of a command: set as variables or, with autoimport, substituted in the rest of the command line.
 
 use crate::binding::Bindings;
 use tool::{Env, Fatal, Next, Opt, Options, Outcome, diag};
@@ -13,7 +13,7 @@ pub(crate) fn autoimports(options: &Options) -> bool {
     options.last_of("Ee") == Some('E')
 }
 
-/// Refuses a name that no variable can have.
+/// Refuses an empty name or one with `=`.
 pub(crate) fn check_name(name: &[u8]) -> Result<(), Fatal> {
     if name.is_empty() || name.contains(&b'=') {
         return Err(Fatal::user(format!("invalid variable name: {}", diag::show(name))));
@@ -24,7 +24,7 @@ pub(crate) fn check_name(name: &[u8]) -> Result<(), Fatal> {
 /// A variable and its value; `None` removes it.
 pub(crate) type Delivery<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// A command line and an environment with the results in one or the other.
+/// Puts the results into the environment or, with `import`, into the command line.
 pub(crate) fn deliver(
     results: &[Delivery<'_>],
     import: bool,
@@ -45,8 +45,8 @@ pub(crate) fn deliver(
     bindings.apply(argv, env)
 }
 
-/// Goes on to `argv` with one result.
-pub(crate) fn go_on(name: &[u8], value: &[u8], import: bool, argv: Vec<Vec<u8>>, env: Env) -> Outcome {
+/// Runs `argv` with one result.
+pub(crate) fn run_with(name: &[u8], value: &[u8], import: bool, argv: Vec<Vec<u8>>, env: Env) -> Outcome {
     let (argv, env) = deliver(&[(name, Some(value))], import, argv, env)?;
     Next::run_if_any(argv, env)
 }

@@ -1,36 +1,37 @@
-//! Waiting for children of the process, also for ones that it inherited from the program before.
+//! Waits for children of the process, including those it had before it executed this program.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
-use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 use sys::process::{Ended, reap, wait_any};
 use sys::signal::{self, Set, SignalFd};
+use tool::clock::{now, poll_until};
 
-/// What to wait for.
+/// Which children to wait for, and how long.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// These children, or all if there are none.
+    /// The children; if empty, all children.
     pub(crate) pids: Vec<Pid>,
-    /// One of them is enough.
+    /// Whether one of them is enough.
     pub(crate) one: bool,
-    /// At most that long, in milliseconds; 0 only reaps what is dead already.
-    pub(crate) timeout: Option<u32>,
+    /// The time limit; zero only reaps children that are dead already.
+    pub(crate) timeout: Option<Duration>,
 }
 
-/// What came of it.
+/// The result of waiting.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The one child that was enough, or the one that was named last.
+    /// The child that was enough, or else the one named last.
     pub(crate) last: Option<(Pid, Ended)>,
-    /// Whether time ran out before all was there.
+    /// Whether the time limit passed first.
     pub(crate) timed_out: bool,
 }
 
-/// What is still waited for.
+/// The children that have not ended yet.
 struct Pending {
     pids: Vec<Pid>,
-    /// The one whose end is the answer.
+    /// The child whose end is the answer.
     named_last: Option<Pid>,
     one: bool,
     any: bool,
@@ -44,8 +45,8 @@ impl Pending {
         Self { pids: request.pids.clone(), named_last, one: request.one, any, last: None }
     }
 
-    /// Takes note of an end; whether that was the last one.
-    fn note(&mut self, pid: Pid, ended: Ended) -> bool {
+    /// Records the end of a child; whether the wait is over.
+    fn record(&mut self, pid: Pid, ended: Ended) -> bool {
         let wanted = self.any || self.pids.contains(&pid);
         self.pids.retain(|p| *p != pid);
         if wanted && (self.one || Some(pid) == self.named_last) {
@@ -55,57 +56,45 @@ impl Pending {
     }
 }
 
-/// Waits; children that aren't waited for are reaped on the way.
+/// Waits as requested; other children that end meanwhile are reaped.
 pub(crate) fn wait(request: Request) -> Result<Answer, Errno> {
     let mut pending = Pending::new(&request);
     let timed_out = match request.timeout {
         None => loop {
             match wait_any() {
-                Ok((pid, ended)) if pending.note(pid, ended) => break false,
+                Ok((pid, ended)) if pending.record(pid, ended) => break false,
                 Ok(_) => {}
                 Err(Errno::CHILD) => break false,
                 Err(e) => return Err(e),
             }
         },
-        Some(milliseconds) => wait_until(&mut pending, milliseconds)?,
+        Some(limit) => wait_at_most(&mut pending, limit)?,
     };
     Ok(Answer { last: pending.last, timed_out })
 }
 
-/// As [`wait`] with a limit; true if it ran out.
-fn wait_until(pending: &mut Pending, milliseconds: u32) -> Result<bool, Errno> {
+/// As [`wait`], with a time limit; true if it passed.
+fn wait_at_most(pending: &mut Pending, limit: Duration) -> Result<bool, Errno> {
     let old = signal::block(&Set::empty());
     let signals = SignalFd::new(&Set::of(&[signal::CHLD]))?;
-    let deadline = now() + i64::from(milliseconds);
+    let deadline = now().saturating_add(limit);
     let timed_out = loop {
         match reap() {
-            Ok(Some((pid, ended))) if pending.note(pid, ended) => break false,
+            Ok(Some((pid, ended))) if pending.record(pid, ended) => break false,
             Ok(Some(_)) => continue,
             Err(Errno::CHILD) => break false,
             Err(e) => return Err(e),
             Ok(None) => {}
         }
-        let left = deadline - now();
-        if left <= 0 {
+        if now() >= deadline {
             break true;
         }
-        let limit = Timespec { tv_sec: left / 1000, tv_nsec: left % 1000 * 1_000_000 };
-        let mut fds = [PollFd::new(&signals, PollFlags::IN)];
-        match poll(&mut fds, Some(&limit)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
+        poll_until(&mut [PollFd::new(&signals, PollFlags::IN)], Some(deadline))?;
         while signals.read()?.is_some() {}
     };
     drop(signals);
     signal::set_mask(&old);
     Ok(timed_out)
-}
-
-/// Milliseconds of a clock that only goes forward.
-fn now() -> i64 {
-    let t = clock_gettime(ClockId::Monotonic);
-    t.tv_sec * 1000 + t.tv_nsec / 1_000_000
 }
 
 #[cfg(test)]
@@ -123,23 +112,23 @@ mod tests {
     }
 
     #[test]
-    fn all_that_are_named() {
+    fn all_named_children_are_waited_for() {
         let [a, b, c] = pids(&[5, 6, 7])[..] else { panic!() };
         let mut p = pending(&[5, 6], false);
-        assert!(!p.note(c, ENDED));
-        assert!(!p.note(b, ENDED));
-        assert!(p.note(a, Ended::Killed(9)));
+        assert!(!p.record(c, ENDED));
+        assert!(!p.record(b, ENDED));
+        assert!(p.record(a, Ended::Killed(9)));
         assert_eq!(p.last, Some((b, ENDED)), "the one named last");
     }
 
     #[test]
-    fn one_is_enough() {
+    fn one_child_is_enough_on_request() {
         let [a, c] = pids(&[5, 7])[..] else { panic!() };
         let mut p = pending(&[5, 6], true);
-        assert!(!p.note(c, ENDED));
-        assert!(p.note(a, ENDED));
+        assert!(!p.record(c, ENDED));
+        assert!(p.record(a, ENDED));
         assert_eq!(p.last, Some((a, ENDED)));
-        assert!(pending(&[], true).note(c, ENDED));
-        assert!(!pending(&[], false).note(c, ENDED));
+        assert!(pending(&[], true).record(c, ENDED));
+        assert!(!pending(&[], false).record(c, ENDED));
     }
 }

@@ -1,4 +1,4 @@
-//! `background`: starts a block and goes on at once.
+//! `background`: starts a block and continues at once.
 
 use crate::blocks::Blocks;
 use crate::detach;
@@ -6,9 +6,9 @@ use tool::{Call, Next, Opt, Outcome, Role, Setup, Tool, unable_to_spawn};
 
 pub static TOOL: Tool = Tool {
     name: "background",
-    summary: "start a block and go on at once, with its process id in the variable !",
+    summary: "run a block in the background, its process id in the variable !, and continue at once",
     operands: "{ prog1... } prog2...",
-    options: &[Opt::flag('d', "make prog1 no child of prog2")],
+    options: &[Opt::flag('d', "detach: prog1 is not a child of prog2")],
     role: Role::Chain,
     main,
 };

@@ -10,11 +10,11 @@ use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Setup, Tool, unable_
 
 pub static TOOL: Tool = Tool {
     name: "backtick",
-    summary: "store a block's output in a variable and go on",
+    summary: "store a block's output in a variable",
     operands: "var { prog1... } prog2...",
     options: &[
         Opt::flag('i', "exit if prog1 fails or writes a null character (default)"),
-        Opt::flag('I', "store what there is, up to the first null character"),
+        Opt::flag('I', "store the output anyway, up to the first null character"),
         Opt::flag('x', "remove the variable if prog1 fails or writes a null character"),
         Opt::value('D', "default", "the value if prog1 fails or writes a null character"),
         Opt::flag('N', "keep a newline at the end of the output"),
@@ -28,11 +28,11 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let otherwise = match options.last_of("iIxD") {
-        Some('I') => Otherwise::Truncate,
-        Some('x') => Otherwise::Value(None),
-        Some('D') => Otherwise::Value(options.get('D').map(<[u8]>::to_vec)),
-        _ => Otherwise::Exit,
+    let on_failure = match options.last_of("iIxD") {
+        Some('I') => OnFailure::Truncate,
+        Some('x') => OnFailure::Value(None),
+        Some('D') => OnFailure::Value(options.get('D').map(<[u8]>::to_vec)),
+        _ => OnFailure::Exit,
     };
     let chomp = options.last_of("Nn") != Some('N');
     if call.args.len() < 2 {
@@ -45,26 +45,26 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("the command line after the block must not be empty"));
     }
     let (output, ended) = capture(call, block)?;
-    let goes_on = otherwise != Otherwise::Exit;
-    let value = judge(output, ended, otherwise, chomp)?;
+    let continues = on_failure != OnFailure::Exit;
+    let value = value_of(output, ended, on_failure, chomp)?;
     let status = child::status(ended).to_string();
     let mut results = vec![(name.as_slice(), value.as_deref())];
-    if goes_on {
+    if continues {
         results.push((b"?", Some(status.as_bytes())));
     }
     let (argv, env) = deliver(&results, autoimports(&options), call.take_args(), call.take_env())?;
     Next::run_if_any(argv, env)
 }
 
-/// What happens with output that can't be a value, or with a failure.
+/// What to do if the block fails or its output contains a null character.
 #[derive(Debug, PartialEq, Eq)]
-enum Otherwise {
+enum OnFailure {
     Exit,
     Truncate,
     Value(Option<Vec<u8>>),
 }
 
-/// Runs the block; its whole output, and its end.
+/// Runs the block; returns its whole output, and how it ended.
 fn capture(call: &Call, block: Vec<Vec<u8>>) -> Result<(Vec<u8>, Ended), Fatal> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "create a pipe")?;
     let name = block.first().cloned().unwrap_or_default();
@@ -72,28 +72,28 @@ fn capture(call: &Call, block: Vec<Vec<u8>>) -> Result<(Vec<u8>, Ended), Fatal> 
     let pid =
         tool::try_spawn(call, block, call.env.clone(), &setup).map_err(|e| unable_to_spawn(&name, e))?;
     drop(writer);
-    let output = input::slurp(reader.as_fd()).or_unable(|| "read the output of the block")?;
+    let output = input::read_all(reader.as_fd()).or_unable(|| "read the output of the block")?;
     drop(reader);
     Ok((output, wait_for(pid).or_unable(|| "wait for a child")?))
 }
 
 /// The variable's value; `None` removes it.
-fn judge(
+fn value_of(
     mut output: Vec<u8>,
     ended: Ended,
-    otherwise: Otherwise,
+    on_failure: OnFailure,
     chomp: bool,
 ) -> Result<Option<Vec<u8>>, Fatal> {
     let null = output.iter().position(|b| *b == 0);
-    match otherwise {
-        Otherwise::Exit if ended != Ended::Exited(0) => {
+    match on_failure {
+        OnFailure::Exit if ended != Ended::Exited(0) => {
             let what = if matches!(ended, Ended::Killed(_)) { "crashed" } else { "exited non-zero" };
             return Err(Fatal::new(child::approximate(ended), format!("child process {what}")));
         }
-        Otherwise::Exit if null.is_some() => {
+        OnFailure::Exit if null.is_some() => {
             return Err(Fatal::new(124, "child process output contained a null character"));
         }
-        Otherwise::Value(value) if null.is_some() || ended != Ended::Exited(0) => return Ok(value),
+        OnFailure::Value(value) if null.is_some() || ended != Ended::Exited(0) => return Ok(value),
         _ => output.truncate(null.unwrap_or(output.len())),
     }
     if chomp && output.last() == Some(&b'\n') {
@@ -106,11 +106,12 @@ fn judge(
 mod tests {
     use super::*;
 
-    const FINE: Ended = Ended::Exited(0);
+    const SUCCESS: Ended = Ended::Exited(0);
 
     #[test]
     fn output_becomes_a_value() {
-        let value = |text: &[u8], chomp| judge(text.to_vec(), FINE, Otherwise::Exit, chomp).unwrap().unwrap();
+        let value =
+            |text: &[u8], chomp| value_of(text.to_vec(), SUCCESS, OnFailure::Exit, chomp).unwrap().unwrap();
         assert_eq!(value(b"a\n\n", true), b"a\n");
         assert_eq!(value(b"a\n", false), b"a\n");
         assert_eq!(value(b"", true), b"");
@@ -119,13 +120,13 @@ mod tests {
     #[test]
     fn failures_and_null_characters() {
         let code =
-            |text: &[u8], ended| judge(text.to_vec(), ended, Otherwise::Exit, true).unwrap_err().code();
+            |text: &[u8], ended| value_of(text.to_vec(), ended, OnFailure::Exit, true).unwrap_err().code();
         assert_eq!(code(b"a", Ended::Exited(3)), 3);
         assert_eq!(code(b"a", Ended::Killed(9)), 137);
-        assert_eq!(code(b"a\0b", FINE), 124);
-        let cut = judge(b"a\n\0b".to_vec(), Ended::Exited(1), Otherwise::Truncate, true);
+        assert_eq!(code(b"a\0b", SUCCESS), 124);
+        let cut = value_of(b"a\n\0b".to_vec(), Ended::Exited(1), OnFailure::Truncate, true);
         assert_eq!(cut.unwrap().unwrap(), b"a");
-        assert_eq!(judge(b"\0".to_vec(), FINE, Otherwise::Value(None), true).unwrap(), None);
-        assert_eq!(judge(b"x".to_vec(), FINE, Otherwise::Value(None), true).unwrap().unwrap(), b"x");
+        assert_eq!(value_of(b"\0".to_vec(), SUCCESS, OnFailure::Value(None), true).unwrap(), None);
+        assert_eq!(value_of(b"x".to_vec(), SUCCESS, OnFailure::Value(None), true).unwrap().unwrap(), b"x");
     }
 }

@@ -1,4 +1,4 @@
-//! `case`: goes on to the block behind the first pattern that a value matches.
+//! `case`: executes the block after the first pattern that a value matches.
 
 use crate::blocks::Blocks;
 use crate::positional;
@@ -9,7 +9,7 @@ use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "case",
-    summary: "go on to the program behind the first pattern that a value matches",
+    summary: "execute the block after the first pattern that a value matches",
     operands: "value { [ regex { prog... } ]... } progdefault...",
     options: &[
         Opt::flag('s', "patterns are shell patterns"),
@@ -42,8 +42,8 @@ fn main(call: &mut Call) -> Outcome {
         }
         let argv = blocks.take(&mut directives, "regex")?;
         if options.last_of("sS") == Some('s') {
-            let how = Shell { no_escape: !extended, path: store, period: ignore_case };
-            if shell_matches(&pattern, &value, how) {
+            let rules = Shell { no_escape: !extended, path: store, period: ignore_case };
+            if shell_matches(&pattern, &value, rules) {
                 return Next::run_if_any(argv, call.take_env());
             }
         } else if let Some(groups) = matches(&pattern, &value, extended, ignore_case)? {
@@ -57,15 +57,15 @@ fn main(call: &mut Call) -> Outcome {
     Next::run_if_any(call.take_args(), call.take_env())
 }
 
-/// The subexpressions' parts of `value` if all of it matches; a subexpression that took no part is empty.
+/// The parts of `value` that the subexpressions match, if all of it matches; an unused subexpression is empty.
 fn matches(
     pattern: &[u8],
     value: &[u8],
     extended: bool,
     ignore_case: bool,
 ) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
-    // Alternatives need parentheses for the anchors to hold for each of them; elsewhere the numbers of
-    // back-references are left alone.
+    // Alternatives need parentheses so that the anchors apply to each of them; without alternatives none are added, so
+    // that back-references keep their numbers.
     let shift = extended && has_alternatives(pattern);
     let (before, after): (&[u8], &[u8]) = if shift { (b"^(", b")$") } else { (b"^", b"$") };
     let syntax = if extended { Syntax::Extended } else { Syntax::Basic };
@@ -75,7 +75,7 @@ fn matches(
             Fatal::user(format!("unable to compile the regular expression {pattern}: {reason}"))
         })?;
     let part = |span: Range<usize>| value.get(span).unwrap_or_default().to_vec();
-    // An expression that begins with `*`, which POSIX leaves undefined, takes the anchor away.
+    // An expression that begins with `*`, which POSIX leaves undefined, repeats the anchor and so cancels it.
     let spans = regex.find(value).filter(|spans| spans.first() == Some(&(0..value.len())));
     Ok(spans.map(|spans| spans.into_iter().skip(1 + usize::from(shift)).map(part).collect()))
 }
@@ -93,10 +93,10 @@ fn has_alternatives(mut pattern: &[u8]) -> bool {
     false
 }
 
-/// What follows a bracket expression whose opening bracket is already behind.
+/// What follows a bracket expression; `inner` begins after its opening bracket.
 fn after_bracket(inner: &[u8]) -> &[u8] {
     let mut rest = inner.strip_prefix(b"^").unwrap_or(inner);
-    // Right at the start, a closing bracket is an element.
+    // A closing bracket right at the start is an element.
     rest = rest.strip_prefix(b"]").unwrap_or(rest);
     loop {
         match rest {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_in_brackets_are_none() {
+    fn a_bar_in_brackets_is_no_alternative() {
         assert!(has_alternatives(b"[]|]|"));
         assert!(has_alternatives(b"(a[^]]|b)"));
         for without in [&b"[]|]"[..], b"[^]|]", b"[[:alpha:]|]", b"[[:alpha|", b"a\\|b", b"[|"] {

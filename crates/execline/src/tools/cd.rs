@@ -13,7 +13,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Its other name.
+/// The same command under its other name.
 pub static EXECLINE_CD: Tool = Tool { name: "execline-cd", ..TOOL };
 
 fn main(call: &mut Call) -> Outcome {
@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
     Next::run(call.take_args(), call.take_env())
 }
 
-/// chdir(2).
+/// Changes the working directory with chdir(2).
 pub(super) fn change(directory: &[u8]) -> Result<(), Fatal> {
     rustix::process::chdir(OsStr::from_bytes(directory)).or_unable_to("chdir to", directory)
 }

@@ -15,10 +15,10 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let mut bindings = Bindings::new(111);
     bind(&mut call.args, &call.env, &mut bindings)?;
-    bindings.go_on(call)
+    bindings.run_rest(call)
 }
 
-/// The command as a directive: takes its words off `args`.
+/// The command as a directive of multisubstitute: takes its words from `args`.
 pub(super) fn bind(args: &mut Vec<Vec<u8>>, _: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {
     let options = Options::take(TOOL.options, args)?;
     if args.len() < 2 {

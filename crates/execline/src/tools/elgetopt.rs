@@ -40,7 +40,7 @@ fn main(call: &mut Call) -> Outcome {
 #[derive(Debug, PartialEq, Eq)]
 struct Parsed<'a> {
     found: Vec<(u8, Option<&'a [u8]>)>,
-    /// How many arguments the options took.
+    /// How many arguments the options take up.
     used: usize,
 }
 
@@ -50,7 +50,7 @@ enum Bad {
     NoArgument(String),
 }
 
-/// getopt(3) over `args`: stops at the first operand or after `--`.
+/// Parses `args` like getopt(3): stops at the first operand or after `--`.
 fn parse<'a>(optstring: &[u8], args: &'a [Vec<u8>]) -> Result<Parsed<'a>, Bad> {
     let mut found = Vec::new();
     let mut used = 0;

@@ -9,7 +9,11 @@ pub static TOOL: Tool = Tool {
     name: "elgetpositionals",
     summary: "substitute the positional parameters in the command line that follows",
     operands: "prog...",
-    options: &[Opt::value('P', "sharp", "substitute at least that many parameters; missing ones are empty")],
+    options: &[Opt::value(
+        'P',
+        "sharp",
+        "substitute at minimum that many parameters; missing ones are empty",
+    )],
     role: Role::Chain,
     main,
 };
@@ -17,17 +21,17 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let mut bindings = Bindings::new(111);
     bind(&mut call.args, &call.env, &mut bindings)?;
-    bindings.go_on(call)
+    bindings.run_rest(call)
 }
 
-/// The command as a directive: takes its words off `args`.
+/// The command as a directive of multisubstitute: takes its words from `args`.
 pub(super) fn bind(args: &mut Vec<Vec<u8>>, env: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {
     let options = Options::take(TOOL.options, args)?;
-    let least = options.number::<u16>('P')?.unwrap_or(0);
+    let minimum = options.number::<u16>('P')?.unwrap_or(0);
     let count = positional::count(env)?;
     let strict = strictness(env).unwrap_or(0);
-    if strict > 0 && count < u32::from(least) {
-        let text = too_few(least, count);
+    if strict > 0 && count < u32::from(minimum) {
+        let text = too_few(minimum, count);
         if strict > 1 {
             return Err(Fatal::user(text));
         }
@@ -35,25 +39,25 @@ pub(super) fn bind(args: &mut Vec<Vec<u8>>, env: &Env, bindings: &mut Bindings) 
     }
     let name = positional::get(env, 0)?.to_vec();
     let all = positional::range(env, 1, count)?;
-    bind_all(bindings, &name, &all, usize::from(least), 0)
+    bind_all(bindings, &name, &all, usize::from(minimum), 0)
 }
 
-/// What to say of a script that was called with fewer arguments than it wants.
-pub(super) fn too_few(least: u16, count: impl std::fmt::Display) -> String {
-    format!("too few arguments: expected at least {least} but got {count}")
+/// The message for a script called with fewer arguments than it needs.
+pub(super) fn too_few(minimum: u16, count: impl std::fmt::Display) -> String {
+    format!("too few arguments: expected at least {minimum} but got {count}")
 }
 
-/// Binds `#`, `0`, the parameters (at least `least` of them) and, for the ones after the first `skip`, `@`.
+/// Binds `#`, `0`, the parameters (at minimum `minimum` of them) and, for the ones after the first `skip`, `@`.
 pub(super) fn bind_all(
     bindings: &mut Bindings,
     name: &[u8],
     parameters: &[Vec<u8>],
-    least: usize,
+    minimum: usize,
     skip: usize,
 ) -> Result<(), Fatal> {
     bindings.bind(b"#", vec![parameters.len().to_string().into_bytes()])?;
     bindings.bind(b"0", vec![name.to_vec()])?;
-    for i in 0..parameters.len().max(least) {
+    for i in 0..parameters.len().max(minimum) {
         let value = parameters.get(i).cloned().unwrap_or_default();
         bindings.bind((i + 1).to_string().as_bytes(), vec![value])?;
     }

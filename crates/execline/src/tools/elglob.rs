@@ -10,17 +10,17 @@ pub static TOOL: Tool = Tool {
     summary: "substitute the file names that match a pattern for a key",
     operands: "key pattern prog...",
     options: &[
-        Opt::flag('v', "warn of directories that can't be read"),
+        Opt::flag('v', "warn about directories that can't be read"),
         Opt::flag('w', "fail if a directory can't be read"),
         Opt::flag('s', "sort the names"),
-        Opt::flag('m', "mark directories with a slash at the end"),
+        Opt::flag('m', "append a slash to directories"),
         Opt::flag('e', "a backslash in the pattern is an ordinary character"),
-        Opt::flag('0', "no match gives no word, rather than the pattern itself"),
-        Opt::flag('n', "no delimiter after the last name; with -d"),
+        Opt::flag('0', "without a match, substitute no word rather than the pattern"),
+        Opt::flag('n', "with -d: no delimiter after the last name"),
         Opt::value(
             'd',
             "delim",
-            "one word, names ended by the first character of delim, or as netstrings if it is empty",
+            "substitute one word: names ended by the first character of delim, or netstrings if it is empty",
         ),
     ],
     role: Role::Chain,
@@ -30,10 +30,10 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let mut bindings = Bindings::new(111);
     bind(&mut call.args, &call.env, &mut bindings)?;
-    bindings.go_on(call)
+    bindings.run_rest(call)
 }
 
-/// The command as a directive: takes its words off `args`.
+/// The command as a directive of multisubstitute: takes its words from `args`.
 pub(super) fn bind(args: &mut Vec<Vec<u8>>, _: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {
     let options = Options::take(TOOL.options, args)?;
     if args.len() < 2 {
@@ -41,8 +41,8 @@ pub(super) fn bind(args: &mut Vec<Vec<u8>>, _: &Env, bindings: &mut Bindings) ->
     }
     let (key, pattern) = (args.remove(0), args.remove(0));
     let has = |letter| options.has(letter);
-    let how = Globbing { sorted: has('s'), mark: has('m'), no_escape: has('e'), strict: has('w') };
-    let found = glob(&pattern, how);
+    let rules = Globbing { sorted: has('s'), mark: has('m'), no_escape: has('e'), strict: has('w') };
+    let found = glob(&pattern, rules);
     if has('v') {
         for (directory, e) in &found.unreadable {
             diag::warn(
@@ -65,7 +65,7 @@ pub(super) fn bind(args: &mut Vec<Vec<u8>>, _: &Env, bindings: &mut Bindings) ->
     bindings.bind(&key, values)
 }
 
-/// All names in one word.
+/// Joins all names into one word.
 fn join(names: &[Vec<u8>], delimiter: Option<u8>, after_last: bool) -> Vec<u8> {
     let mut word = Vec::new();
     for name in names {

@@ -1,4 +1,4 @@
-//! `eltest`: tells by its exit code whether an expression is true.
+//! `eltest`: exits 0 if an expression is true, 1 if it is false.
 
 use crate::test_expression::{BadWord, Expression, parse};
 use posix_regex::Regex;
@@ -22,14 +22,14 @@ pub(super) fn main(call: &mut Call) -> Outcome {
     }
     let expression = parse(&call.args)
         .map_err(|BadWord(at)| Fatal::user(format!("parse error at argument {}", at + 1)))?;
-    Ok(Next::Exit(u8::from(!holds(&expression, &call.env)?)))
+    Ok(Next::Exit(u8::from(!is_true(&expression, &call.env)?)))
 }
 
-fn holds(expression: &Expression<'_>, env: &Env) -> Result<bool, Fatal> {
+fn is_true(expression: &Expression<'_>, env: &Env) -> Result<bool, Fatal> {
     Ok(match expression {
         Expression::Or(all) => {
             for one in all {
-                if holds(one, env)? {
+                if is_true(one, env)? {
                     return Ok(true);
                 }
             }
@@ -37,13 +37,13 @@ fn holds(expression: &Expression<'_>, env: &Env) -> Result<bool, Fatal> {
         }
         Expression::And(all) => {
             for one in all {
-                if !holds(one, env)? {
+                if !is_true(one, env)? {
                     return Ok(false);
                 }
             }
             true
         }
-        Expression::Not(inner) => !holds(inner, env)?,
+        Expression::Not(inner) => !is_true(inner, env)?,
         Expression::Word(word) => !word.is_empty(),
         Expression::Unary(name, word) => unary(name, word, env)?,
         Expression::Binary(name, left, right) => binary(name, left, right)?,
@@ -147,10 +147,11 @@ fn integer(word: &[u8]) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::test_expression::{BINARY, UNARY};
+    use std::os::unix::fs::PermissionsExt;
 
     fn value(words: &[&str]) -> Result<bool, u8> {
         let words: Vec<_> = words.iter().map(|w| w.as_bytes().to_vec()).collect();
-        holds(&parse(&words).map_err(|_| 0)?, &Env::new()).map_err(|f| f.code())
+        is_true(&parse(&words).map_err(|_| 0)?, &Env::new()).map_err(|f| f.code())
     }
 
     #[test]
@@ -163,23 +164,65 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_needed_is_not_evaluated() {
+    fn evaluation_stops_at_the_first_deciding_operand() {
         assert_eq!(value(&["", "-a", "x", "-eq", "1"]), Ok(false));
         assert_eq!(value(&["a", "-o", "x", "-eq", "1"]), Ok(true));
         assert_eq!(value(&["a", "-a", "x", "-eq", "1"]), Err(100));
     }
 
+    /// What each operator makes of some operands: `1` true, `0` false, `E` an error.
     #[test]
-    fn every_operator_has_a_meaning() {
+    fn every_operator_has_its_meaning() {
+        let show = |result: Result<bool, u8>| result.map_or('E', |value| if value { '1' } else { '0' });
+        let mut table = String::new();
+        let files = ["", "/", "/proc/self/exe", "/proc/self/cwd", "/dev/null", "/no/such", "0"];
         for name in UNARY {
-            assert!(value(&[name, "1"]).is_ok(), "{name}");
+            let row: Vec<_> =
+                files.iter().map(|file| format!("{file:?}:{}", show(value(&[name, file])))).collect();
+            // Whether the tests run on a terminal, with a variable of that name or as root isn't the operators'.
+            if !["-t", "-w", "-O", "-U", "-G", "-N"].contains(name) {
+                table.push_str(&format!("{name} {}\n", row.join(" ")));
+            }
         }
         for name in BINARY {
-            assert!(value(&["1", name, "1"]).is_ok(), "{name}");
+            let pairs = [
+                ("1", "1"),
+                ("1", "2"),
+                ("2", "1"),
+                ("10", "9"),
+                ("a", "b"),
+                ("/", "/."),
+                ("/", "/no/such"),
+                ("/no/such", "/"),
+            ];
+            let row = pairs.map(|(a, b)| format!("{a}{name}{b}:{}", show(value(&[a, name, b]))));
+            table.push_str(&format!("{}\n", row.join(" ")));
         }
-        assert_eq!(value(&["/", "-ef", "/no/such"]), Ok(false));
-        assert_eq!(value(&["/", "-ef", "/."]), Ok(true));
-        assert_eq!(value(&["abc", "=~", "^a.c$"]), Ok(true));
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn a_regular_expression_is_extended() {
+        assert_eq!(value(&["abc", "=~", "^(a|x).c$"]), Ok(true));
         assert_eq!(value(&["a", "=~", "\\("]), Err(100));
+    }
+
+    #[test]
+    fn owner_mode_bits_and_terminal_are_tested() {
+        let own = std::env::temp_dir().join(format!("eltest-{}", std::process::id()));
+        std::fs::write(&own, "x").unwrap();
+        for name in ["-O", "-U", "-G", "-w", "-s", "-f"] {
+            assert_eq!(value(&[name, own.to_str().unwrap()]), Ok(true), "{name}");
+        }
+        for (mode, expected) in [(0o4644, "-u"), (0o2644, "-g"), (0o1644, "-k")] {
+            std::fs::set_permissions(&own, std::fs::Permissions::from_mode(mode)).unwrap();
+            for name in ["-u", "-g", "-k"] {
+                assert_eq!(value(&[name, own.to_str().unwrap()]), Ok(name == expected), "{name} {mode:o}");
+            }
+        }
+        std::fs::remove_file(&own).unwrap();
+        assert_eq!(value(&["-t", "1000"]), Ok(false));
+        assert_eq!(value(&["-t", "x"]), Err(100));
+        assert_eq!(value(&["-t", "-1"]), Err(100));
     }
 }

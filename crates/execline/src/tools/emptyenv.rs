@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('p', "keep PATH").long("keep-path"),
         Opt::flag('l', "keep LD_LIBRARY_PATH").long("keep-ld-library-path"),
-        Opt::flag('c', "only remove what execline commands leave behind").long("cleanup"),
+        Opt::flag('c', "only remove the variables that execline commands set").long("cleanup"),
         Opt::flag('o', "only pop the options of elgetopt").long("pop-elgetopt"),
         Opt::flag('P', "only pop the positional parameters").long("pop-execline"),
     ],
@@ -44,7 +44,7 @@ fn changed(mut env: Env, options: &Options) -> Env {
     env
 }
 
-/// Variables that execline commands set for each other.
+/// Whether this is a variable that execline commands set for each other.
 fn is_internal(name: &[u8]) -> bool {
     let number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     matches!(name, b"!" | b"?" | b"#" | b"EXECLINE_STRICT")

@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
     operands: "file prog...",
     options: &[
         Opt::flag('i', "fail if the file doesn't exist (default)"),
-        Opt::flag('I', "go on if the file doesn't exist"),
+        Opt::flag('I', "continue if the file doesn't exist"),
     ],
     role: Role::Chain,
     main,
@@ -41,8 +41,8 @@ fn main(call: &mut Call) -> Outcome {
 
 fn read(file: &[u8]) -> Result<Vec<u8>, Errno> {
     if file == b"-" {
-        return input::slurp(rustix::stdio::stdin());
+        return input::read_all(rustix::stdio::stdin());
     }
     let fd = open(file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    input::slurp(fd.as_fd())
+    input::read_all(fd.as_fd())
 }

@@ -1,17 +1,17 @@
-//! `exec`: goes on to a program, perhaps under another name or without environment.
+//! `exec`: executes a program, optionally with another argv[0] or an empty environment.
 
 use tool::{Call, Env, Fatal, Next, Opt, Options, Outcome, Program, Role, Tool};
 
 /// The options of [`program`].
 pub(super) const OPTIONS: [Opt; 3] = [
     Opt::flag('c', "empty the environment"),
-    Opt::flag('l', "put a dash in front of the program's argv[0]"),
+    Opt::flag('l', "put a dash before the program's argv[0]"),
     Opt::value('a', "argv0", "the program's argv[0]"),
 ];
 
 pub static TOOL: Tool = Tool {
     name: "exec",
-    summary: "go on to a program",
+    summary: "execute a program, with another argv[0] or environment",
     operands: "prog...",
     options: &OPTIONS,
     role: Role::Chain,
@@ -23,7 +23,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::Run(program(&options, call.take_args(), call.take_env())?))
 }
 
-/// The program that the options make of a command line.
+/// The program of a command line, changed as the options say.
 pub(super) fn program(options: &Options, mut argv: Vec<Vec<u8>>, env: Env) -> Result<Box<Program>, Fatal> {
     let file = argv.first().cloned().ok_or_else(Fatal::usage)?;
     if let Some(name) = argv.first_mut() {

@@ -1,4 +1,4 @@
-//! `execlineb`: the launcher; turns a script into one command line and goes on to it.
+//! `execlineb`: the launcher; turns a script into one command line and executes it.
 
 use super::elgetpositionals::{bind_all, too_few};
 use crate::binding::Bindings;
@@ -14,10 +14,10 @@ pub static TOOL: Tool = Tool {
     summary: "run an execline script",
     operands: "script args...",
     options: &[
-        Opt::value('c', "script", "run this text, rather than a file"),
+        Opt::value('c', "script", "run this text rather than a file"),
         Opt::flag('e', "ignored, for programs that run `$SHELL -ec`"),
         Opt::flag('q', "unset EXECLINE_STRICT"),
-        Opt::flag('w', "set EXECLINE_STRICT to 1: warn of unquoted words in blocks"),
+        Opt::flag('w', "set EXECLINE_STRICT to 1: warn about unquoted words in blocks"),
         Opt::flag('W', "set EXECLINE_STRICT to 2: refuse unquoted words in blocks"),
         Opt::flag('p', "overwrite the positional parameters of an outer script"),
         Opt::flag('P', "leave positional parameters alone"),
@@ -26,7 +26,7 @@ pub static TOOL: Tool = Tool {
             "nmin",
             "substitute positional parameters, at least nmin, and leave the environment alone",
         ),
-        Opt::value('s', "nmin", "as -S, but $@ begins after the first nmin"),
+        Opt::value('s', "nmin", "like -S, but $@ begins after the first nmin"),
     ],
     role: Role::Chain,
     main,
@@ -66,7 +66,7 @@ fn main(call: &mut Call) -> Outcome {
     Next::run(argv, call.take_env())
 }
 
-/// The script's name and its command line; the call's arguments become the script's.
+/// The script's name and its command line; the rest of the call's arguments are the script's.
 fn script(call: &mut Call, options: &Options) -> Result<(Vec<u8>, Vec<Vec<u8>>), Fatal> {
     if let Some(text) = options.get('c') {
         let argv = parse(text).map_err(|e| Fatal::user(format!("-c: {}", e.explain(text))))?;
@@ -76,7 +76,7 @@ fn script(call: &mut Call, options: &Options) -> Result<(Vec<u8>, Vec<Vec<u8>>),
     let shown = diag::show(&name);
     let fd = open(name.as_slice(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .or_unable(|| format!("open {shown}"))?;
-    let text = input::slurp(fd.as_fd()).or_unable(|| format!("read {shown}"))?;
+    let text = input::read_all(fd.as_fd()).or_unable(|| format!("read {shown}"))?;
     let argv = parse(&text).map_err(|e| Fatal::user(format!("{shown}: {}", e.explain(&text))))?;
     Ok((name, argv))
 }
@@ -86,21 +86,21 @@ fn substitute(
     options: &Options,
     name: &[u8],
     argv: Vec<Vec<u8>>,
-    least: u16,
-    after: bool,
+    minimum: u16,
+    skip_first: bool,
 ) -> Outcome {
     let args = call.take_args();
     let strict = if options.last_of("qwW") == Some('q') { Some(0) } else { strictness(&call.env) };
-    if strict != Some(0) && args.len() < usize::from(least) {
-        let text = too_few(least, args.len());
+    if strict != Some(0) && args.len() < usize::from(minimum) {
+        let text = too_few(minimum, args.len());
         if strict.is_some_and(|s| s > 1) {
             return Err(Fatal::user(text));
         }
         call.warn(&text);
     }
-    let least = usize::from(least);
+    let minimum = usize::from(minimum);
     let mut bindings = Bindings::new(111);
-    bind_all(&mut bindings, name, &args, least, if after { least } else { 0 })?;
+    bind_all(&mut bindings, name, &args, minimum, if skip_first { minimum } else { 0 })?;
     let (argv, env) = bindings.apply(argv, call.take_env())?;
     Next::run_if_any(argv, env)
 }

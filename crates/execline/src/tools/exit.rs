@@ -1,4 +1,4 @@
-//! `exit`: exits.
+//! `exit`: exits with a code.
 
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 

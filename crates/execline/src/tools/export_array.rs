@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
     options: &[Opt::value(
         'd',
         "delim",
-        "end each value with the first character of delim, rather than use netstrings",
+        "end each value with the first character of delim, rather than encode it as a netstring",
     )],
     role: Role::Chain,
     main,

@@ -23,7 +23,7 @@ fn main(call: &mut Call) -> Outcome {
     if getrlimit(Resource::Nofile).current.is_some_and(|limit| u64::from(n) > limit) {
         return Err(Fatal::user("too many requested descriptors"));
     }
-    // Held until all numbers are known, so that they differ.
+    // Kept open until all are found, so that the numbers differ.
     let mut held = Vec::new();
     let mut found = 0;
     while found < n {

@@ -1,6 +1,6 @@
-//! `forbacktickx`: a loop over the lines that a block writes.
+//! `forbacktickx`: runs a program once for each line that a block writes.
 
-use super::forstdin::{self, Done, cut, each};
+use super::forstdin::{self, LoopEnd, run_for_each, splitting};
 use crate::blocks::Blocks;
 use crate::input::Items;
 use crate::pool::Pool;
@@ -29,15 +29,15 @@ fn main(call: &mut Call) -> Outcome {
     let body = call.take_args();
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "create a pipe")?;
     let mut pool = Pool::new(&options, variable, body, vec![reader.as_fd()])?;
-    pool.goes_on = true;
+    pool.survives_exec_failure = true;
     let name = generator.first().cloned().unwrap_or_default();
     let setup =
         Setup { fds: &[(writer.as_fd(), 1)], own: &[reader.as_fd(), writer.as_fd()], mask: pool.mask() };
     tool::try_spawn(call, generator, call.env.clone(), &setup).map_err(|e| unable_to_spawn(&name, e))?;
     drop(writer);
-    let mut items = Items::new(reader.as_fd(), cut(&options));
-    match each(call, &mut pool, &mut items)? {
-        Done::Broken(code) => Ok(Next::Exit(code)),
-        Done::All(_) => Ok(Next::SUCCESS),
+    let mut items = Items::new(reader.as_fd(), splitting(&options));
+    match run_for_each(call, &mut pool, &mut items)? {
+        LoopEnd::Broken(code) => Ok(Next::Exit(code)),
+        LoopEnd::All(_) => Ok(Next::SUCCESS),
     }
 }

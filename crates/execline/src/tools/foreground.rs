@@ -1,4 +1,4 @@
-//! `foreground`: runs a block to its end, then goes on.
+//! `foreground`: runs a block to its end, then executes the rest.
 
 use crate::blocks::Blocks;
 use crate::child;
@@ -6,7 +6,7 @@ use tool::{Call, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "foreground",
-    summary: "run a block to its end, then go on, with its status in the variable ?",
+    summary: "run a block to its end, then execute the rest, the block's status in the variable ?",
     operands: "{ prog1... } prog2...",
     options: &[],
     role: Role::Chain,

@@ -1,4 +1,4 @@
-//! `forx`: a loop over words.
+//! `forx`: runs a program once for each of several words.
 
 use crate::blocks::Blocks;
 use crate::pool::{self, Pool};
@@ -7,7 +7,7 @@ use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "forx",
-    summary: "run a program once for each of some words",
+    summary: "run a program once for each of several words",
     operands: "var { args... } loop...",
     options: &pool::OPTIONS,
     role: Role::Stay,
@@ -29,6 +29,6 @@ fn main(call: &mut Call) -> Outcome {
             return Ok(Next::Exit(code));
         }
     }
-    pool.finish()?;
+    pool.wait_for_all()?;
     Ok(Next::Exit(u8::from(pool.broken)))
 }

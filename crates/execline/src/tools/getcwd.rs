@@ -1,6 +1,6 @@
 //! `getcwd`: stores the working directory in a variable.
 
-use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, go_on};
+use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, run_with};
 use tool::{Call, Fatal, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -20,5 +20,5 @@ fn main(call: &mut Call) -> Outcome {
     let name = call.shift()?;
     check_name(&name)?;
     let directory = rustix::process::getcwd(Vec::new()).or_unable(|| "get the working directory")?;
-    go_on(&name, directory.to_bytes(), autoimports(&options), call.take_args(), call.take_env())
+    run_with(&name, directory.to_bytes(), autoimports(&options), call.take_args(), call.take_env())
 }

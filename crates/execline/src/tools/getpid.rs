@@ -1,6 +1,6 @@
 //! `getpid`: stores the process id in a variable.
 
-use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, go_on};
+use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, run_with};
 use tool::{Call, Fatal, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     options: &[
         AUTOIMPORT,
         NO_AUTOIMPORT,
-        Opt::flag('p', "the process's own id (default)"),
+        Opt::flag('p', "the id of the process itself (default)"),
         Opt::flag('P', "the id of the parent process"),
     ],
     role: Role::Chain,
@@ -30,5 +30,5 @@ fn main(call: &mut Call) -> Outcome {
     } else {
         rustix::process::getpid().as_raw_nonzero().get()
     };
-    go_on(&name, id.to_string().as_bytes(), autoimports(&options), call.take_args(), call.take_env())
+    run_with(&name, id.to_string().as_bytes(), autoimports(&options), call.take_args(), call.take_env())
 }

@@ -11,7 +11,7 @@ pub static TOOL: Tool = Tool {
     name: "heredoc",
     summary: "let a program read a string from a descriptor",
     operands: "fd string prog...",
-    options: &[Opt::flag('d', "make the feeding process no child of prog")],
+    options: &[Opt::flag('d', "detach: the writing process is not a child of prog")],
     role: Role::Chain,
     main,
 };
@@ -23,7 +23,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let (fd, text) = (descriptor(&call.shift()?)?, call.shift()?);
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "create a pipe")?;
-    // What fits into the pipe needs no process to feed it.
+    // A process to write the text is needed only for what doesn't fit into the pipe.
     sys::fd::set_blocking(writer.as_raw_fd(), false).or_unable(|| "set up a pipe")?;
     let written = match rustix::io::write(&writer, &text) {
         Ok(n) => n,

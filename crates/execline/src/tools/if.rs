@@ -1,4 +1,4 @@
-//! `if`: runs a block, and goes on only if it succeeds.
+//! `if`: runs a block, and executes the rest only if it succeeds.
 
 use crate::blocks::Blocks;
 use crate::child;
@@ -6,11 +6,11 @@ use tool::{Call, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "if",
-    summary: "run a block and go on only if it succeeds",
+    summary: "run a block, and execute the rest only if it succeeds",
     operands: "{ prog1... } prog2...",
     options: &[
-        Opt::flag('X', "a crash of prog1 is a failure like others"),
-        Opt::flag('n', "negate: go on only if prog1 fails"),
+        Opt::flag('X', "treat a crash of prog1 as a failure"),
+        Opt::flag('n', "negate: continue only if prog1 fails"),
         Opt::flag('t', "exit 0 instead of prog1's code"),
         Opt::value('x', "exitcode", "exit with this code instead of prog1's"),
     ],

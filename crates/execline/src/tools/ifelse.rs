@@ -1,4 +1,4 @@
-//! `ifelse`: goes on to a block or to the rest, as another block succeeds or fails.
+//! `ifelse`: executes a block if another one succeeds, else the rest.
 
 use crate::blocks::Blocks;
 use crate::child;
@@ -6,11 +6,11 @@ use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "ifelse",
-    summary: "run a block and go on to one of two programs as it succeeds or fails",
+    summary: "run a block, and execute one of two programs depending on its success",
     operands: "{ prog1... } { prog2... } prog3...",
     options: &[
-        Opt::flag('X', "a crash of prog1 is a failure like others"),
-        Opt::flag('n', "negate: go on to prog2 if prog1 fails"),
+        Opt::flag('X', "treat a crash of prog1 as a failure"),
+        Opt::flag('n', "negate: execute prog2 if prog1 fails"),
     ],
     role: Role::Chain,
     main,
@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let then = blocks.take(&mut call.args, "then")?;
     let ended = child::run(call, test, call.env.clone())?;
-    let goes_then = child::succeeded(ended, options.has('X'))? != options.has('n');
-    let argv = if goes_then { then } else { call.take_args() };
+    let takes_then = child::succeeded(ended, options.has('X'))? != options.has('n');
+    let argv = if takes_then { then } else { call.take_args() };
     Next::run_if_any(argv, call.take_env())
 }

@@ -1,4 +1,4 @@
-//! `ifte`: goes on to one of two blocks, as the rest of the command line succeeds or fails.
+//! `ifte`: executes one of two blocks, depending on the success of the rest of the command line.
 
 use crate::blocks::Blocks;
 use crate::child;
@@ -6,11 +6,11 @@ use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "ifte",
-    summary: "run a program and go on to one of two blocks as it succeeds or fails",
+    summary: "run a program, and execute one of two blocks depending on its success",
     operands: "{ progthen... } { progelse... } progif...",
     options: &[
-        Opt::flag('X', "a crash of progif is a failure like others"),
-        Opt::flag('n', "negate: go on to progthen if progif fails"),
+        Opt::flag('X', "treat a crash of progif as a failure"),
+        Opt::flag('n', "negate: execute progthen if progif fails"),
     ],
     role: Role::Chain,
     main,
@@ -29,11 +29,11 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("empty command-if"));
     };
     let ended = child::run(call, test, call.env.clone()).map_err(|e| hint_at_block(e, &name))?;
-    let goes_then = child::succeeded(ended, options.has('X'))? != options.has('n');
-    Next::run_if_any(if goes_then { then } else { otherwise }, call.take_env())
+    let takes_then = child::succeeded(ended, options.has('X'))? != options.has('n');
+    Next::run_if_any(if takes_then { then } else { otherwise }, call.take_env())
 }
 
-/// A name with a space in front that can't be run is most likely the first word of a block.
+/// Explains the failure to run a name that begins with a space: most likely it is the first word of a block.
 pub(super) fn hint_at_block(fatal: Fatal, name: &[u8]) -> Fatal {
     if name.first() == Some(&b' ') && fatal.code() == 111 {
         return Fatal::new(

@@ -1,4 +1,4 @@
-//! `ifthenelse`: runs one of two blocks, as a third one succeeds or fails, then goes on.
+//! `ifthenelse`: runs one of two blocks, depending on the success of a third one, then executes the rest.
 
 use crate::blocks::Blocks;
 use crate::child;
@@ -6,14 +6,11 @@ use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "ifthenelse",
-    summary: "run a block, then one of two others as it succeeds or fails, then go on",
+    summary: "run a block, then one of two others depending on its success, then execute the rest",
     operands: "{ progif... } { progthen... } { progelse... } prog...",
     options: &[
-        Opt::flag('X', "a crash of progif is a failure like others"),
-        Opt::flag(
-            's',
-            "go on to the chosen block with prog appended, instead of running the one after the other",
-        ),
+        Opt::flag('X', "treat a crash of progif as a failure"),
+        Opt::flag('s', "execute the chosen block with prog appended, instead of running it before prog"),
     ],
     role: Role::Chain,
     main,

@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('i', "fail if the variable is not set"),
         Opt::value('D', "default", "the value if the variable is not set"),
         Opt::flag('u', "remove the variable"),
-        Opt::flag('S', "the key is the variable's name, which is given once"),
+        Opt::flag('S', "the key is also the variable's name"),
         SPLIT,
         CRUNCH,
         NO_CRUNCH,
@@ -27,10 +27,10 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let mut bindings = Bindings::new(111);
     bind(&mut call.args, &call.env, &mut bindings)?;
-    bindings.go_on(call)
+    bindings.run_rest(call)
 }
 
-/// The command as a directive: takes its words off `args`.
+/// The command as a directive of multisubstitute: takes its words from `args`.
 pub(super) fn bind(args: &mut Vec<Vec<u8>>, env: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {
     let options = Options::take(TOOL.options, args)?;
     if args.len() < if options.has('S') { 1 } else { 2 } {

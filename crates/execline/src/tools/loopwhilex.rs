@@ -1,4 +1,4 @@
-//! `loopwhilex`: runs a program again and again while it succeeds.
+//! `loopwhilex`: runs a program repeatedly while it succeeds.
 
 use super::ifte::hint_at_block;
 use crate::child;
@@ -7,16 +7,16 @@ use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "loopwhilex",
-    summary: "run a program again and again while it succeeds",
+    summary: "run a program repeatedly while it succeeds",
     operands: "prog...",
-    options: &[Opt::flag('n', "negate: go on while it fails"), OK_CODES, BREAK_CODES],
+    options: &[Opt::flag('n', "negate: repeat while it fails"), OK_CODES, BREAK_CODES],
     role: Role::Stay,
     main,
 };
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let codes = Codes::from_options(&options)?.unwrap_or(Codes::GoOn(vec![0]));
+    let codes = Codes::from_options(&options)?.unwrap_or(Codes::Continue(vec![0]));
     let body = call.take_args();
     let name = body.first().cloned().ok_or_else(Fatal::usage)?;
     loop {

@@ -1,4 +1,4 @@
-//! `multisubstitute`: several substitutions at once, so that none sees another's values.
+//! `multisubstitute`: performs several substitutions at once, so that none applies to another's values.
 
 use super::{define, elgetpositionals, elglob, importas, multidefine};
 use crate::binding::Bindings;
@@ -45,5 +45,5 @@ fn main(call: &mut Call) -> Outcome {
             Fatal::new(fatal.code(), format!("directive {}: {why}", diag::show(&name)))
         })?;
     }
-    bindings.go_on(call)
+    bindings.run_rest(call)
 }

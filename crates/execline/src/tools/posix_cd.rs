@@ -1,4 +1,4 @@
-//! `posix-cd`: changes the working directory, as POSIX describes the cd utility.
+//! `posix-cd`: changes the working directory, like the cd utility of POSIX.
 
 use super::cd::change;
 use rustix::fs::FileType;
@@ -10,8 +10,8 @@ pub static TOOL: Tool = Tool {
     summary: "change the working directory and the variables PWD and OLDPWD",
     operands: "[ - | dir ] [ prog... ]",
     options: &[
-        Opt::flag('L', "take .. by name, after the symbolic link before it (default)"),
-        Opt::flag('P', "take .. as the file system does"),
+        Opt::flag('L', "resolve .. by name: it cancels a symbolic link before it (default)"),
+        Opt::flag('P', "resolve .. as the file system does"),
     ],
     role: Role::Chain,
     main,
@@ -77,7 +77,7 @@ fn target(call: &mut Call) -> Result<Target, Fatal> {
     }
 }
 
-/// The first directory of CDPATH that has `path`, if `path` is looked for there at all.
+/// `path` in the first directory of CDPATH that contains it; `None` for paths that are not searched there.
 fn in_cdpath(path: &[u8], env: &Env) -> Option<Vec<u8>> {
     let first = path.split(|b| *b == b'/').next().unwrap_or_default();
     if matches!(first, b"" | b"." | b"..") {
@@ -91,7 +91,7 @@ fn in_cdpath(path: &[u8], env: &Env) -> Option<Vec<u8>> {
     env.get(b"CDPATH")?.split(|b| *b == b':').map(join).find(|p| is_directory(p))
 }
 
-/// An absolute path: one that isn't is taken from PWD, or from the real directory if PWD can't be one.
+/// An absolute path: a relative one starts at PWD, or at the real directory if PWD is not absolute.
 fn logical(path: &[u8], pwd: Option<&[u8]>, real: &[u8]) -> Vec<u8> {
     if path.starts_with(b"/") {
         return path.to_vec();
@@ -99,7 +99,7 @@ fn logical(path: &[u8], pwd: Option<&[u8]>, real: &[u8]) -> Vec<u8> {
     [pwd.filter(|p| p.starts_with(b"/")).unwrap_or(real), b"/", path].concat()
 }
 
-/// The path without `.`, `..` and needless slashes; the error is what `..` would have to leave but isn't a directory.
+/// The path without `.`, `..` and redundant slashes; the error is the prefix before a `..` that isn't a directory.
 fn canonical(path: &[u8], is_directory: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, Vec<u8>> {
     let mut out = Vec::new();
     for name in path.split(|b| *b == b'/') {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dots_are_taken_by_name() {
+    fn dots_are_resolved_by_name() {
         let go = |path: &str| canonical(path.as_bytes(), |_| true).map(|p| diag::show(&p)).unwrap();
         assert_eq!(go("/a/./b//../c/"), "/a/c");
         assert_eq!(go("/.."), "/");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_begin_at_pwd() {
+    fn relative_paths_start_at_pwd() {
         assert_eq!(logical(b"x", Some(b"/l"), b"/real"), b"/l/x");
         assert_eq!(logical(b"x", Some(b"odd"), b"/real"), b"/real/x");
         assert_eq!(logical(b"/x", Some(b"/l"), b"/real"), b"/x");

@@ -1,4 +1,4 @@
-//! `posix-umask`: prints or sets the file creation mask, as POSIX describes the umask utility.
+//! `posix-umask`: prints or sets the file creation mask, like the umask utility of POSIX.
 
 use rustix::fs::Mode;
 use tool::{Call, Fatal, Next, Opt, Out, Outcome, Role, Tool};
@@ -30,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
     Next::run_if_any(call.take_args(), call.take_env())
 }
 
-/// What the mask allows: `u=rwx,g=rx,o=`.
+/// The permissions that a mask allows, in the form `u=rwx,g=rx,o=`.
 fn symbolic(mask: u32) -> String {
     let class = |name: char, shift: u32| {
         let allowed = !(mask >> shift);
@@ -43,14 +43,14 @@ fn symbolic(mask: u32) -> String {
     [class('u', 6), class('g', 3), class('o', 0)].join(",")
 }
 
-/// The mask that a symbolic mode makes of the mask `old`; `None` if it doesn't parse.
+/// Applies a symbolic mode to the mask `old`; `None` if it is malformed.
 fn parse(text: &[u8], old: u32) -> Option<u32> {
     let mut allowed = !old & 0o777;
     for clause in text.split(|b| *b == b',') {
         let operator = clause.iter().position(|b| matches!(b, b'+' | b'-' | b'='))?;
-        let (who, mut actions) = clause.split_at_checked(operator)?;
+        let (classes, mut actions) = clause.split_at_checked(operator)?;
         let mut shifts = Vec::new();
-        for b in who {
+        for b in classes {
             match b {
                 b'u' => shifts.push(6),
                 b'g' => shifts.push(3),
@@ -80,7 +80,7 @@ fn parse(text: &[u8], old: u32) -> Option<u32> {
     Some(!allowed & 0o777)
 }
 
-/// Three bits: letters of `rwxXst`, or the bits that a class has now.
+/// Three permission bits: from letters of `rwxXst`, or copied from a class.
 fn permissions(letters: &[u8], allowed: u32) -> Option<u32> {
     match letters {
         b"u" => return Some(allowed >> 6 & 7),

@@ -1,6 +1,6 @@
 //! `redirfd`: redirects a descriptor to a file.
 
-use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, go_on};
+use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, run_with};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
@@ -49,9 +49,9 @@ fn main(call: &mut Call) -> Outcome {
             Next::run(call.take_args(), call.take_env())
         }
         None => {
-            // Opened without close-on-exec: it goes to the next program as it is.
+            // Opened without close-on-exec: the next program inherits it.
             let number = fd.into_raw_fd().to_string();
-            go_on(&target, number.as_bytes(), autoimports(&options), call.take_args(), call.take_env())
+            run_with(&target, number.as_bytes(), autoimports(&options), call.take_args(), call.take_env())
         }
     }
 }
@@ -77,7 +77,7 @@ fn open_file(file: &[u8], mode: char, options: &Options) -> Result<OwnedFd, Fata
     let opened = loop {
         match open(file, flags, rights) {
             Err(Errno::INTR) => {}
-            // A FIFO that nobody reads: be its reader for a moment.
+            // A FIFO without a reader: open it for reading meanwhile.
             Err(Errno::NXIO) if mode != 'r' => {
                 let reader = open(file, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
                 break reader.and_then(|_reader| open(file, flags, rights));

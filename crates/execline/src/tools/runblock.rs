@@ -1,4 +1,4 @@
-//! `runblock`: goes on to a block that the script was called with.
+//! `runblock`: executes a block that the script was called with.
 
 use crate::blocks::Blocks;
 use crate::{frame, positional};
@@ -6,12 +6,12 @@ use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "runblock",
-    summary: "go on to a block among the positional parameters",
+    summary: "execute a block among the positional parameters",
     operands: "n cmd...",
     options: &[
         Opt::flag('P', "don't pop the positional parameters"),
         Opt::value('n', "argshift", "blocks begin after that many parameters"),
-        Opt::flag('r', "skip n blocks and go on to what remains"),
+        Opt::flag('r', "skip n blocks and execute what follows them"),
     ],
     role: Role::Chain,
     main,

@@ -1,4 +1,4 @@
-//! `s6-test`: the name that eltest had before version 3 of the overlay; finish scripts of that time call it.
+//! `s6-test`: the name of eltest before version 3 of the overlay; finish scripts from that time call it.
 
 use super::eltest;
 use tool::{Role, Tool};

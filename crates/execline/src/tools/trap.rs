@@ -1,4 +1,4 @@
-//! `trap`: runs a program, and others when signals arrive.
+//! `trap`: runs a program, and handlers when signals arrive.
 
 use crate::blocks::Blocks;
 use crate::child::approximate;
@@ -13,25 +13,25 @@ use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Setup, Tool, di
 
 pub static TOOL: Tool = Tool {
     name: "trap",
-    summary: "run a program, and others when signals arrive",
+    summary: "run a program, and handlers when signals arrive",
     operands: "{ [ signal { handler... } ]... } prog...",
-    options: &[Opt::flag('x', "pass signals without a handler on to prog")],
+    options: &[Opt::flag('x', "forward signals without a handler to prog")],
     role: Role::Stay,
     main,
 };
 
 type Argv = Vec<Vec<u8>>;
 
-/// What is run for which signal.
+/// The handler of each signal.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Handlers {
-    of: BTreeMap<Signal, Argv>,
+    by_signal: BTreeMap<Signal, Argv>,
     default: Option<Argv>,
 }
 
 impl Handlers {
     fn get(&self, signal: Signal) -> Option<&Argv> {
-        self.of.get(&signal).or(self.default.as_ref())
+        self.by_signal.get(&signal).or(self.default.as_ref())
     }
 }
 
@@ -47,9 +47,9 @@ fn main(call: &mut Call) -> Outcome {
     let name = argv.first().cloned().ok_or_else(Fatal::usage)?;
     let all = options.has('x') || handlers.default.is_some();
     let caught: Vec<Signal> =
-        (1..=64).filter(|s| trappable(*s) && (all || handlers.of.contains_key(s))).collect();
+        (1..=64).filter(|s| trappable(*s) && (all || handlers.by_signal.contains_key(s))).collect();
     let mask = signal::block(&Set::empty());
-    // Ignored, it would let children vanish without a trace.  Other ignored signals arrive all the same while they
+    // If SIGCHLD were ignored, the kernel would reap children itself.  Other ignored signals arrive even so while they
     // are blocked, and stay ignored in children.
     signal::set_default(signal::CHLD).or_unable(|| "reset SIGCHLD")?;
     let mut set = caught;
@@ -91,7 +91,7 @@ fn main(call: &mut Call) -> Outcome {
     }
 }
 
-/// What a handler finds: the program's process id in `!`, the signal's number in `SIGNAL`.
+/// The environment of a handler: the program's process id in `!`, the signal's number in `SIGNAL`.
 fn environment(call: &Call, prog: Pid, signal: Signal) -> Env {
     let mut env = call.env.clone();
     env.set(b"!", prog.as_raw_nonzero().to_string().as_bytes());
@@ -118,7 +118,7 @@ fn handlers(mut words: Argv, blocks: &mut Blocks) -> Result<Handlers, Fatal> {
         };
         let argv = blocks.take(&mut words, "internal")?;
         let before = match signal {
-            Some(n) => handlers.of.insert(n, argv),
+            Some(n) => handlers.by_signal.insert(n, argv),
             None => handlers.default.replace(argv),
         };
         if before.is_some() {
@@ -126,4 +126,39 @@ fn handlers(mut words: Argv, blocks: &mut Blocks) -> Result<Handlers, Fatal> {
         }
     }
     Ok(handlers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_signals_but_these_can_be_trapped() {
+        let refused: Vec<_> = (1..=64).filter(|s| !trappable(*s)).collect();
+        // KILL, CHLD, STOP, and the C library's.
+        assert_eq!(refused, [9, 17, 19, 32, 33, 34]);
+    }
+
+    fn parsed(text: &str) -> Result<Vec<Signal>, String> {
+        let words = text.split(' ').map(|w| w.trim_matches('_').as_bytes().to_vec()).collect();
+        let mut blocks = Blocks::of("trap", &Env::new());
+        let handlers = handlers(words, &mut blocks).map_err(|e| e.message().to_owned())?;
+        let default = handlers.default.map(|_| 0);
+        Ok(default.into_iter().chain(handlers.by_signal.into_keys()).collect())
+    }
+
+    #[test]
+    fn a_directive_is_a_signal_by_name_or_number() {
+        assert_eq!(parsed("SIGTERM a _ int b _ 10 c _ default d _"), Ok(vec![0, 2, 10, 15]));
+        for (text, reason) in [
+            ("KILL a _", "KILL cannot be trapped"),
+            ("SIGCHLD a _", "SIGCHLD cannot be trapped"),
+            ("timeout a _", "unrecognized directive: timeout"),
+            ("TERM a _ 15 b _", "duplicate directive: 15"),
+            ("default a _ DEFAULT b _", "duplicate directive: DEFAULT"),
+            ("TERM a", "unterminated internal block"),
+        ] {
+            assert_eq!(parsed(text), Err(reason.to_owned()));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `tryexec`: goes on to a program, or to another one if the first can't be executed.
+//! `tryexec`: executes a program, or another one if the first can't be executed.
 
 use super::exec;
 use crate::blocks::Blocks;
@@ -6,7 +6,7 @@ use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "tryexec",
-    summary: "go on to a block, or to the rest if the block can't be executed",
+    summary: "execute a block, or the rest if the block can't be executed",
     operands: "{ prog1... } prog2...",
     options: &[Opt::flag('n', "try prog2 first"), exec::OPTIONS[0], exec::OPTIONS[1], exec::OPTIONS[2]],
     role: Role::Chain,

@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Its other name.
+/// The same command under its other name.
 pub static EXECLINE_UMASK: Tool = Tool { name: "execline-umask", ..TOOL };
 
 fn main(call: &mut Call) -> Outcome {

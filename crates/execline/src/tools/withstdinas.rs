@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let name = call.shift()?;
     check_name(&name)?;
-    let mut text = input::slurp(rustix::stdio::stdin()).or_unable(|| "read standard input")?;
+    let mut text = input::read_all(rustix::stdio::stdin()).or_unable(|| "read standard input")?;
     let value = match (text.iter().position(|b| *b == 0), options.last_of("iI")) {
         (None, _) => {
             if text.last() == Some(&b'\n') && options.last_of("Nn") != Some('N') {
