@@ -10,7 +10,7 @@
 //!   backslash and a newline stand for nothing;
 //! - a word that is a single unquoted `{` or `}` is a brace; everything else forms words, `""` the empty one.
 
-use crate::syntax::{Fault, Position, SyntaxError};
+use crate::syntax_error::{Fault, Position, SyntaxError};
 
 /// A word or a brace.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,11 +20,13 @@ mod pool;
 mod positional;
 pub mod substitute;
 mod syntax;
+mod syntax_error;
 mod test_expression;
 mod tools;
 pub mod transform;
 mod variable;
 mod waiting;
 
-pub use syntax::{Fault, MAX_SIZE, Position, SyntaxError, parse};
+pub use syntax::{MAX_SIZE, parse};
+pub use syntax_error::{Fault, Position, SyntaxError};
 pub use tools::TOOLS;

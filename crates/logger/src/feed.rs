@@ -297,7 +297,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(Config { cases: 1000, failure_persistence: None, ..Config::default() })]
+        #![proptest_config(Config { cases: 1000, ..Config::default() })]
 
         /// The same as one selection after the other.
         #[test]

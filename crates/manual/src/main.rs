@@ -6,27 +6,16 @@
 //! `cargo xtask man`; a test compares `docs/tools/` with what would be written.
 #![allow(clippy::print_stderr, reason = "a program for developers: standard error is where it complains")]
 
+mod files;
 mod man;
 mod markdown;
 mod pages;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::env;
+use std::path::Path;
 use std::process::ExitCode;
-use std::{env, fs};
 
-/// Files to be: path below some directory, and text.
-type Files = BTreeMap<String, String>;
-
-fn top() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
-}
-
-/// Where the documentation of the repository is.
-fn docs() -> PathBuf {
-    top().join("docs/tools")
-}
+use crate::files::{docs, write};
 
 #[allow(
     clippy::disallowed_methods,
@@ -49,48 +38,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Makes `directory` hold these files, and no other ones with the same ends of their names.
-fn write(directory: &Path, files: &Files) -> Result<(), String> {
-    let unable = |path: &Path| format!("unable to write {}", path.display());
-    for stale in stale(directory, files) {
-        fs::remove_file(&stale).map_err(|e| format!("{}: {e}", unable(&stale)))?;
-    }
-    for (name, text) in files {
-        let path = directory.join(name);
-        let above = path.parent().unwrap_or(directory);
-        fs::create_dir_all(above).and_then(|()| fs::write(&path, text)).map_err(|e| {
-            let what = unable(&path);
-            format!("{what}: {e}")
-        })?;
-    }
-    Ok(())
-}
-
-/// Files in the directories that `files` fill that aren't among them.
-fn stale(directory: &Path, files: &Files) -> Vec<PathBuf> {
-    let mut stale = Vec::new();
-    let filled: Vec<PathBuf> =
-        files.keys().filter_map(|name| directory.join(name).parent().map(PathBuf::from)).collect();
-    for folder in filled
-        .iter()
-        .enumerate()
-        .filter(|(i, f)| filled.iter().position(|g| g == *f) == Some(*i))
-        .map(|(_, f)| f)
-    {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        stale.extend(entries.map(|entry| entry.path()).filter(|path| {
-            path.is_file()
-                && path
-                    .strip_prefix(directory)
-                    .is_ok_and(|name| !files.contains_key(&*name.to_string_lossy()))
-        }));
-    }
-    stale
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::stale;
+    use std::fs;
 
     #[test]
     fn docs_tools_is_current() {

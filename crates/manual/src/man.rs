@@ -4,7 +4,7 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Parser, Tag, TagEnd};
 use roff::{Inline, Roff, bold, italic, roman};
 use tool::{Opt, usage_line};
 
-use crate::Files;
+use crate::files::Files;
 use crate::markdown::sentence;
 use crate::pages::{Page, Suite};
 

@@ -1,6 +1,6 @@
 //! `docs/tools/`: an index, and a page for each suite.
 
-use crate::Files;
+use crate::files::Files;
 use crate::pages::{Page, Suite};
 use tool::{option_form, usage_line};
 

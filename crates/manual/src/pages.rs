@@ -76,7 +76,7 @@ fn suite(name: &'static str, mut commands: Vec<&str>) -> Result<Suite, String> {
 
 /// What is said about a tool besides its definition: nothing for most.
 pub fn extra(name: &str) -> Result<String, String> {
-    let path = crate::docs().join("extra").join(format!("{name}.md"));
+    let path = crate::files::docs().join("extra").join(format!("{name}.md"));
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),

@@ -1,6 +1,7 @@
 //! Several expressions, of which one has to match.
 
-use super::{Matcher, Regex, parse::Node};
+use crate::parse::Node;
+use crate::regex::{Matcher, Regex};
 
 /// Several expressions that are looked for together.
 #[derive(Debug)]

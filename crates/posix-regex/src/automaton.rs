@@ -4,8 +4,8 @@
 //! byte as far as conditions depend on it.  The transition for a byte looks at the conditions with both
 //! neighbours known, then takes the byte.
 
-use super::parse::{Place, Set, is_word};
-use super::program::Step;
+use crate::parse::{Place, Set, is_word};
+use crate::program::Step;
 use std::collections::HashMap;
 
 /// Not computed yet.
@@ -273,8 +273,10 @@ fn classes(sets: &[Set], words: bool) -> ([u8; 256], Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Syntax, parse::parse, program::compile};
     use super::*;
+    use crate::Syntax;
+    use crate::parse::parse;
+    use crate::program::compile;
 
     /// Time is counted in steps of the program looked at, memory in numbers held.
     #[test]

@@ -1,6 +1,7 @@
 //! Generated expressions and texts: the same answers as the C library's regcomp and regexec.
 
-use super::{AnyOf, Matcher, Regex, Syntax};
+use crate::regex::{Matcher, Regex};
+use crate::{AnyOf, Syntax};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use std::ops::Range;
@@ -122,7 +123,7 @@ fn compare(expression: &str, text: &str, syntax: Syntax, ignore_case: bool) -> R
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 4000, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 4000, ..Config::default() })]
 
     #[test]
     fn extended(expression in expression(Syntax::Extended), text in text(), ignore_case: bool) {

@@ -4,8 +4,8 @@
 //! three sets of bytes in a row, of which a match contains a byte each.  An alternative adds its own windows.  A text
 //! in which no window is found needs no automaton.
 
-use super::parse::{Node, Place, Set};
 use crate::bytes::{HIGH, eight, zeros};
+use crate::parse::{Node, Place, Set};
 use std::ops::ControlFlow;
 
 /// How long a window is at most.
@@ -290,8 +290,9 @@ impl Search<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Syntax, parse::parse};
     use super::*;
+    use crate::Syntax;
+    use crate::parse::parse;
     use proptest::prelude::*;
     use proptest::test_runner::Config;
 
@@ -343,7 +344,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(Config { cases: 1000, failure_persistence: None, ..Config::default() })]
+        #![proptest_config(Config { cases: 1000, ..Config::default() })]
 
         /// Bytes that differ by one or by the high bit are where tricks with words go wrong.
         #[test]

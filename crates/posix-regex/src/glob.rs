@@ -3,7 +3,7 @@
 //! `*` and `?`, brackets with classes, ranges, `!` or `^` for their inverse, and a backslash before a character
 //! that shall stand for itself (not in brackets).  A bracket that isn't closed is an ordinary character.
 
-use crate::{Set, shell_bracket};
+use crate::parse::{Set, shell_bracket};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use sys::fs::{open, stat, statat};

@@ -8,8 +8,8 @@
 //! finds the last of them that it reaches.  Both take time linear in the span and the program; only nodes that
 //! have groups are looked into.
 
-use super::parse::Node;
-use super::program::{Step, compile};
+use crate::parse::Node;
+use crate::program::{Step, compile};
 use std::ops::Range;
 
 /// A set of places in the text.

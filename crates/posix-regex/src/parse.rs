@@ -1,6 +1,6 @@
 //! From the text of an expression to its tree.
 
-use super::Syntax;
+use crate::Syntax;
 
 /// A set of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

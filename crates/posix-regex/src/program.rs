@@ -1,6 +1,6 @@
 //! From the tree of an expression to the steps of an automaton.
 
-use super::parse::{Node, Place, Set};
+use crate::parse::{Node, Place, Set};
 
 /// One step of the automaton; numbers are places in the program.
 #[derive(Debug, Clone, Copy)]

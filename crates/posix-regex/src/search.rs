@@ -1,6 +1,6 @@
 //! A search that tries one way after the other, for expressions with back-references.
 
-use super::program::Step;
+use crate::program::Step;
 
 /// A program with slots.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Expressions against what POSIX says they match.
 
-use super::Regex;
+use crate::Regex;
 
 fn ere(pattern: &str, text: &str) -> bool {
     Regex::extended(pattern.as_bytes()).unwrap_or_else(|e| panic!("{pattern}: {e}")).is_match(text.as_bytes())

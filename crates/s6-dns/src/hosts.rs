@@ -12,9 +12,9 @@
 //! Addresses are 4 or 16 bytes each.
 
 use crate::failure::Failure;
+use crate::families::Families;
 use crate::name::Name;
 use crate::resolv_conf::read_file;
-use crate::resolver::Families;
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

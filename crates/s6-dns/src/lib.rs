@@ -7,6 +7,7 @@
 pub mod dump;
 pub mod exchange;
 pub mod failure;
+pub mod families;
 pub mod hosts;
 pub mod line_format;
 pub mod message;

@@ -2,6 +2,7 @@
 
 use crate::exchange::{Exchange, Pool};
 use crate::failure::Failure;
+use crate::families::Families;
 use crate::hosts::Hosts;
 use crate::message::Question;
 use crate::name::Name;
@@ -14,24 +15,6 @@ use tool::{Env, Fatal};
 
 /// How many questions run side by side.
 const SIDE_BY_SIDE: usize = 32;
-
-/// Which addresses are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Families {
-    /// IPv4 addresses.
-    pub v4: bool,
-    /// IPv6 addresses.
-    pub v6: bool,
-}
-
-impl Families {
-    /// IPv4 and IPv6.
-    pub const BOTH: Self = Self { v4: true, v6: true };
-    /// IPv4 only.
-    pub const V4: Self = Self { v4: true, v6: false };
-    /// IPv6 only.
-    pub const V6: Self = Self { v4: false, v6: true };
-}
 
 /// Whom to ask, and what is known already.
 #[derive(Debug)]

@@ -21,9 +21,10 @@ mod s6_dnstxt;
 mod s6_randomip;
 mod skadnsd;
 
+use crate::families::Families;
 use crate::random;
 use crate::record::Type;
-use crate::resolver::{Families, Resolver};
+use crate::resolver::Resolver;
 use tool::clock::{self, Moment};
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Out, Outcome, Tool, diag};
 

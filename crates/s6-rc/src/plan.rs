@@ -302,8 +302,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
         #[test]
         fn upwards_keeps_the_rules(world in world()) {
             run(&world, Direction::Up)?;

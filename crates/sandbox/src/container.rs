@@ -40,8 +40,15 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
+impl Sandbox {
+    /// Starts the container.  Returns when its command has been executed, or with the reason why it could not be.
+    pub fn start(&self) -> io::Result<Container> {
+        Container::start(self)
+    }
+}
+
 impl Container {
-    pub(crate) fn start(sandbox: &Sandbox) -> io::Result<Self> {
+    fn start(sandbox: &Sandbox) -> io::Result<Self> {
         let (ours, theirs) = link::pair()?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0(stage::NAME);

@@ -1,11 +1,8 @@
 //! The description of a container, and its form on the way to the stage.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-
-use crate::container::Container;
 
 /// What the container's standard streams are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -179,11 +176,6 @@ impl Sandbox {
     pub fn bare_daemons(mut self, count: u32, program: impl Into<OsString>) -> Self {
         self.bare_daemons = Some((count, program.into()));
         self
-    }
-
-    /// Starts the container.  Returns when its command has been executed, or with the reason why it could not be.
-    pub fn start(&self) -> io::Result<Container> {
-        Container::start(self)
     }
 
     /// The description as the fields of a message.

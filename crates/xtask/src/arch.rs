@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// One of them.
 #[derive(Debug, PartialEq, Eq)]

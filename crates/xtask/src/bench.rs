@@ -7,7 +7,7 @@ mod log;
 mod s6_rc;
 mod supervision;
 
-use crate::Outcome;
+use crate::failure::Outcome;
 
 /// The options of `cargo xtask bench`.
 #[derive(clap::Args)]

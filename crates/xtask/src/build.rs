@@ -10,8 +10,9 @@ use std::process::{Command, ExitCode};
 
 use crate::arch::{self, Arch};
 use crate::command::run as run_command;
+use crate::failure::{Failure, Outcome};
 use crate::musl::{self, Std};
-use crate::{Failure, Outcome, elf, workspace};
+use crate::{elf, workspace};
 
 /// The options of `cargo xtask build`.
 #[derive(clap::Args)]

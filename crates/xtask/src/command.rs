@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// Runs `command` with this process's standard output and error; a nonzero end is a failure.
 pub fn run(command: &mut Command) -> Result<(), Failure> {

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use crate::command::run as run_command;
-use crate::{Failure, Outcome, workspace};
+use crate::failure::{Failure, Outcome};
+use crate::workspace;
 
 /// The options of `cargo xtask docs`.
 #[derive(clap::Args)]

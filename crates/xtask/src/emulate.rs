@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::arch::{self, Arch};
 use crate::emulation::{self, Argv0};
-use crate::{Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 
 /// The options of `cargo xtask emulate`.
 #[derive(clap::Args)]

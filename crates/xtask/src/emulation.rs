@@ -12,8 +12,8 @@ use rustix::mount::{MountFlags, mount};
 use rustix::thread::UnshareFlags;
 use sys::process::Fork;
 
-use crate::Failure;
 use crate::arch::Arch;
+use crate::failure::Failure;
 
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 

@@ -16,10 +16,12 @@ mod docs;
 mod elf;
 mod emulate;
 mod emulation;
+mod failure;
 mod man;
 mod musl;
 mod ratchet;
 mod relay;
+mod release_file;
 mod reproduce;
 mod run;
 mod smoke;
@@ -27,31 +29,9 @@ mod tidy;
 mod tree;
 mod workspace;
 
-use std::path::Path;
 use std::process::ExitCode;
-use std::{fmt, io};
 
 use clap::{Parser, Subcommand};
-
-/// Why a subcommand failed: one sentence for people.
-#[derive(Debug)]
-struct Failure(String);
-
-impl Failure {
-    /// For `map_err`: what couldn't be done with which file.
-    fn unable(verb: &str, path: &Path) -> impl Fn(io::Error) -> Self {
-        move |why| Self(format!("unable to {verb} {}: {why}", workspace::shown(path)))
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What a subcommand gives back: the exit code, or the reason for a failure (exit code 1).
-type Outcome = Result<ExitCode, Failure>;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Build, run, test and package s6-overlay")]

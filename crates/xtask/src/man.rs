@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::failure::{Failure, Outcome};
+use crate::release_file::publish_tarball;
 use crate::tree::{Node, Tree};
-use crate::{Failure, Outcome, dist, docs, workspace};
+use crate::{docs, workspace};
 
 /// The tarball's name, without the ends for its kinds: laid over an image's `/`, it fills /usr/share/man.
 const NAME: &str = "s6-overlay-man-noarch";
@@ -44,6 +46,6 @@ pub fn publish(out: &Path) -> Result<(), Failure> {
             tree.add(path, Node::File { content, mode: 0o644 });
         }
     }
-    dist::publish_tarball(out, NAME, &tree)?;
+    publish_tarball(out, NAME, &tree)?;
     Ok(())
 }

@@ -11,7 +11,8 @@ use std::process::Command;
 
 use crate::arch::{Arch, Musl};
 use crate::command::{capture, run};
-use crate::{Failure, workspace};
+use crate::failure::Failure;
+use crate::workspace;
 
 /// The packages that the standard library is built from.
 const PACKAGES: &[&str] = &["rustc-web", "rust-web-src", "musl-dev"];

@@ -4,7 +4,8 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 use crate::command::run as run_command;
-use crate::{Outcome, workspace};
+use crate::failure::Outcome;
+use crate::workspace;
 
 /// The options of `cargo xtask ratchet`.
 #[derive(clap::Args)]

@@ -9,7 +9,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::build::{Place, Program, with_musl};
-use crate::{Failure, musl, workspace};
+use crate::failure::Failure;
+use crate::{musl, workspace};
 
 /// What isn't a source, at the top of the workspace.
 const LEFT_OUT: &[&str] = &[".git", "target"];

@@ -14,8 +14,9 @@ use sys::signal::{Set, SignalFd};
 
 use crate::arch::{self, Arch};
 use crate::emulation::{self, Argv0};
+use crate::failure::{Failure, Outcome};
 use crate::relay::Relay;
-use crate::{Failure, Outcome, dist, workspace};
+use crate::{dist, workspace};
 
 /// The PATH that a container engine gives `/init`.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -12,7 +12,8 @@ use sandbox::{Sandbox, Streams};
 
 use crate::arch::{self, Arch};
 use crate::emulation::{self, Argv0};
-use crate::{Failure, Outcome, dist, workspace};
+use crate::failure::{Failure, Outcome};
+use crate::{dist, workspace};
 
 /// The options of `cargo xtask smoke`.
 #[derive(clap::Args)]

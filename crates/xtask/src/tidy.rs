@@ -2,9 +2,16 @@
 //!
 //! The source tree is read once; each rule is a function from it to complaints.
 
+mod cases;
+mod circles;
+mod complaint;
 mod direction;
 mod files;
 mod lexer;
+mod modules;
+mod sizes;
+mod source;
+mod tokens;
 mod tools;
 
 use std::fs;
@@ -13,34 +20,15 @@ use std::process::ExitCode;
 
 use installation::Names;
 
-use crate::{Failure, Outcome, workspace};
+use complaint::Complaint;
+use source::Source;
+
+use crate::failure::{Failure, Outcome};
+use crate::workspace;
 
 /// The options of `cargo xtask tidy`.
 #[derive(clap::Args)]
 pub struct Args {}
-
-/// A file of the workspace.
-struct Source {
-    /// Its path from the top, with `/`.
-    path: String,
-    /// What is in it.
-    text: String,
-}
-
-/// Where a rule is broken, and how to mend it.
-#[derive(Debug, PartialEq, Eq)]
-struct Complaint {
-    path: String,
-    /// From 1; 0 for the file as a whole.
-    line: usize,
-    what: String,
-}
-
-impl Complaint {
-    fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
-        Self { path: path.into(), line, what: what.into() }
-    }
-}
 
 /// Runs the subcommand.
 pub fn run(_args: Args) -> Outcome {
@@ -48,6 +36,9 @@ pub fn run(_args: Args) -> Outcome {
     let sources = read()?;
     let mut complaints = direction::check(&sources);
     complaints.extend(files::check(&sources));
+    complaints.extend(cases::check(&sources));
+    complaints.extend(circles::check(&sources));
+    complaints.extend(sizes::check(&sources));
     let (there, of_tools) = tools::check(&sources, &names);
     complaints.extend(of_tools);
     for Complaint { path, line, what } in &complaints {
@@ -56,6 +47,7 @@ pub fn run(_args: Args) -> Outcome {
             _ => println!("{path}:{line}: {what}"),
         }
     }
+    println!("{}", sizes::figures(&sources));
     println!("{there} of {} commands are there", names.commands().count());
     match complaints.len() {
         0 => Ok(ExitCode::SUCCESS),

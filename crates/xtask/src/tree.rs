@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// The time of everything in an archive: the first second of 2020, UTC.
 const TIME: u64 = 1_577_836_800;

@@ -1,6 +1,6 @@
 //! `s6-dnsip4`: print the IPv4 addresses of a name.
 
-use crate::resolver::Families;
+use crate::families::Families;
 use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

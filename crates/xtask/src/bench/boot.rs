@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use sandbox::{Container, Sandbox, Streams};
 
 use super::figures::{Memory, median, milliseconds};
-use crate::{Failure, Outcome, dist};
+use crate::dist;
+use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
 A container with so many s6-rc longruns, each an s6-pause, is booted with default settings on an otherwise empty

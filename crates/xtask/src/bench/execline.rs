@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use super::figures::{median, microseconds};
-use crate::{Failure, Outcome, dist};
+use crate::dist;
+use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
 A script is run from its first exec to its end, with ours and with Debian's commands in turns, so that a change of

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::figures::{Memory, median};
-use crate::{Failure, Outcome, dist};
+use crate::dist;
+use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
 Lines of 110 bytes from a file into a log directory that rotates (n20 s1000000), with ours and with Debian's s6-log in

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::figures::{median, milliseconds};
-use crate::{Failure, Outcome, dist};
+use crate::dist;
+use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
   compile   s6-rc-compile of so many longruns in one bundle, every tenth needing the tenth before it

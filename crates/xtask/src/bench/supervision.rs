@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::figures::{Memory, median, milliseconds};
-use crate::{Failure, Outcome, dist};
+use crate::dist;
+use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
 An s6-svscan supervises so many services, each a shell script that writes a line to a FIFO, notifies readiness and

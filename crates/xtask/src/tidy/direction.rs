@@ -1,6 +1,7 @@
 //! Which crate may stand on which: the direction that ARCHITECTURE.md draws.
 
-use super::{Complaint, Source};
+use super::complaint::Complaint;
+use super::source::Source;
 
 /// Which of the others each shipped crate may use, from the ground up.  Who isn't named in a row can't be reached from there:
 /// s6-rc never reaches the host, s6-tls never the supervisor.

@@ -1,8 +1,9 @@
 //! What holds for every Rust file: it says what it is, it is short, it has no loose ends, and it has no
 //! unsafe code unless that is its job.
 
+use super::complaint::Complaint;
 use super::lexer::{code_only, has_word};
-use super::{Complaint, Source};
+use super::source::Source;
 
 /// The most lines of a file without a reason.
 const MOST_LINES: usize = 800;
@@ -12,6 +13,9 @@ const REASON: &str = "//! Long because ";
 const UNSAFE: &[&str] = &["crates/sys/", "crates/multicall/", "crates/s6-tls/src/main.rs"];
 /// Marks of unfinished work, in two parts so that they aren't found here.
 const LOOSE_ENDS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
+
+/// Where proptest is told what to do with failures, in two parts as well.
+const PERSISTENCE: &str = concat!("failure_", "persistence");
 
 /// Complains about each file that breaks one of these rules.
 pub fn check(sources: &[Source]) -> Vec<Complaint> {
@@ -33,6 +37,9 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
             for word in LOOSE_ENDS.iter().filter(|word| has_word(line, word)) {
                 complain(number, format!("{word}: do it, or leave it to an issue"));
             }
+        }
+        for (number, _) in (1..).zip(text.lines()).filter(|(_, line)| has_word(line, PERSISTENCE)) {
+            complain(number, "properties keep no seeds: .cargo/config.toml says so for all of them".into());
         }
         if !UNSAFE.iter().any(|allowed| path.starts_with(allowed)) {
             for (number, line) in (1..).zip(code_only(text).lines()) {
@@ -82,6 +89,14 @@ mod tests {
         let mark = LOOSE_ENDS[0];
         assert_eq!(complaints("x.rs", &format!("//! B.\n// {mark}: more\n"))[0].0, 2);
         assert!(complaints("x.rs", &format!("//! B.\n// {mark}S\n")).is_empty());
+    }
+
+    #[test]
+    fn properties_keep_no_seeds() {
+        let text = format!("//! B.\nlet c = Config {{ {PERSISTENCE}: None, cases: 9 }};\n");
+        assert_eq!(complaints("crates/a/src/b.rs", &text)[0].0, 2);
+        let all = std::fs::read_to_string(crate::workspace::top().join(".cargo/config.toml")).unwrap();
+        assert!(all.contains("\nPROPTEST_DISABLE_FAILURE_PERSISTENCE = \"1\"\n"));
     }
 
     #[test]

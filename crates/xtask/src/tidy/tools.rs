@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use installation::{FILE, Names, OVERLAY};
 
+use super::complaint::Complaint;
 use super::lexer::{code_only, has_word};
-use super::{Complaint, Source};
+use super::source::Source;
 
 /// Suites of the reference that are parts of one crate of ours.
 const IN_OVERLAY: &[&str] = &[OVERLAY, "s6-overlay-helpers"];
