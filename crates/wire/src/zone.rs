@@ -69,12 +69,6 @@ impl Zone {
     /// UTC.
     pub const UTC: Self = Self { initial: 0, transitions: Vec::new(), rule: None };
 
-    /// The zone that a file's content describes; `None` if it isn't of the form TZif.
-    #[must_use]
-    pub fn parse(file: &[u8]) -> Option<Self> {
-        tzif::parse(file)
-    }
-
     /// How many seconds local time is ahead of UTC.
     #[must_use]
     pub fn offset(&self, unix: i64) -> i64 {

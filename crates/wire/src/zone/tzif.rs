@@ -10,20 +10,23 @@
 use super::Zone;
 use super::rule::Rule;
 
-/// The zone that a file's content describes.
-pub(super) fn parse(file: &[u8]) -> Option<Zone> {
-    let counts = Counts::read(file)?;
-    if *file.get(4)? < b'2' {
-        let (zone, _) = counts.block(file.get(HEADER..)?, 4)?;
-        return Some(zone);
+impl Zone {
+    /// The zone that a file's content describes; `None` if it isn't of the form TZif.
+    #[must_use]
+    pub fn parse(file: &[u8]) -> Option<Self> {
+        let counts = Counts::read(file)?;
+        if *file.get(4)? < b'2' {
+            let (zone, _) = counts.block(file.get(HEADER..)?, 4)?;
+            return Some(zone);
+        }
+        let file = file.get(HEADER + counts.length(4)..)?;
+        let (mut zone, rest) = Counts::read(file)?.block(file.get(HEADER..)?, 8)?;
+        let footer = rest.strip_prefix(b"\n")?.strip_suffix(b"\n")?;
+        if !footer.is_empty() {
+            zone.rule = Some(Rule::parse(footer)?);
+        }
+        Some(zone)
     }
-    let file = file.get(HEADER + counts.length(4)..)?;
-    let (mut zone, rest) = Counts::read(file)?.block(file.get(HEADER..)?, 8)?;
-    let footer = rest.strip_prefix(b"\n")?.strip_suffix(b"\n")?;
-    if !footer.is_empty() {
-        zone.rule = Some(Rule::parse(footer)?);
-    }
-    Some(zone)
 }
 
 const HEADER: usize = 44;
