@@ -23,7 +23,7 @@ pub use dir::{Entry, Kind, entries, follow, for_each_entry, names, names_at, ope
 pub use link::{exchange, rename_new, replace_link};
 pub use make::{Permissions, create, make_dir, write_file};
 pub use queue::Queue;
-pub use read::{read_at_most, read_file};
+pub use read::{read_at_most, read_file, read_path};
 pub use remove::remove_tree;
 pub use replace::{Replace, Writers, replace_at};
 pub use same::same_tree;

@@ -44,6 +44,14 @@ pub fn read_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, E
     of(dir.as_fd(), name, limit)
 }
 
+/// Reads what a user names: a file, or a pipe, whose writer is waited for; at most `limit` bytes.
+///
+/// # Errors
+/// As open(2) and read(2).
+pub fn read_path(path: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
+    read_at_most(&retry(|| sys::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))?, limit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +81,18 @@ mod tests {
             });
             assert_eq!(read_at_most(&reader, 100).unwrap(), b"abc");
         });
+    }
+
+    #[test]
+    fn a_named_pipe_is_waited_for() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join("fifo");
+        sys::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        std::thread::scope(|threads| {
+            threads.spawn(|| std::fs::write(&path, "text").unwrap());
+            assert_eq!(read_path(path.as_os_str().as_bytes(), 99).unwrap(), b"text");
+        });
+        assert_eq!(read_path(b"/none", 99), Err(Errno::NOENT));
     }
 
     #[test]

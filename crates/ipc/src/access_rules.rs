@@ -10,11 +10,10 @@
 //! | then | the environment: `NAME=VALUE` sets, `NAME` removes, each with a NUL byte at its end |
 //! | then | length of the command line, 2 bytes, and the command line |
 
-use rustix::fs::{CWD, Dir, Mode, OFlags};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
-use sys::fs::openat;
 use tool::{Env, Fatal, OrUnable, diag};
 
 /// A variable to set, or to remove if there is no value.
@@ -226,40 +225,23 @@ fn read_rule(dir: &[u8]) -> Result<Verdict, Errno> {
 
 /// The start of a file, one byte more than may be used; `None` if there is none.
 fn read_file(path: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match openat(CWD, path, flags, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(None),
-        opened => opened?,
-    };
-    let mut content = vec![0; MOST + 1];
-    let mut length = 0;
-    while let Some(room) = content.get_mut(length..).filter(|r| !r.is_empty()) {
-        match rustix::io::read(&fd, room) {
-            Err(Errno::INTR) => {}
-            done => match done? {
-                0 => break,
-                n => length += n,
-            },
-        }
+    match files::read_file(CWD, path, MOST + 1) {
+        Err(Errno::NOENT) => Ok(None),
+        content => content.map(Some),
     }
-    content.truncate(length);
-    Ok(Some(content))
 }
 
 fn read_env(path: &[u8]) -> Result<Vec<Change>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = match openat(CWD, path, flags, Mode::empty()) {
+    let names = match files::names_at(CWD, path) {
         Err(Errno::NOENT) => return Ok(Vec::new()),
-        opened => opened?,
+        names => names?,
     };
     let mut env = Vec::new();
-    for entry in Dir::new(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
+    for name in names {
         if !name.starts_with(b".") && !name.contains(&b'=') {
-            let mut content = read_file(&[path, b"/", name].concat())?.unwrap_or_default();
+            let mut content = read_file(&[path, b"/", &name].concat())?.unwrap_or_default();
             content.truncate(MOST);
-            env.push((name.to_vec(), (!content.is_empty()).then(|| first_line(&content))));
+            env.push((name, (!content.is_empty()).then(|| first_line(&content))));
         }
     }
     env.sort_unstable();

@@ -17,7 +17,7 @@
 
 use super::archive;
 use super::script::{DirSpec, Processor};
-use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, OwnedFd};
@@ -129,15 +129,15 @@ fn keep(dir: &OwnedFd, name: &str, suffix: u8) -> Result<(), Errno> {
 /// The names of the archives, and their sizes if these are asked for.
 fn archives(dir: &OwnedFd, with_sizes: bool) -> Result<Vec<(Vec<u8>, u64)>, Errno> {
     let mut archives = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
+    files::for_each_entry(files::open_dir(dir, b".")?, &mut |name, _| {
+        let name = name.to_bytes();
         if archive::is_archive(name) {
             let st = with_sizes.then(|| sys::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()).flatten();
             let size = st.map_or(0, |st| u64::try_from(st.st_size).unwrap_or(0));
             archives.push((name.to_vec(), size));
         }
-    }
+        Ok(())
+    })?;
     Ok(archives)
 }
 
@@ -558,14 +558,10 @@ fn append(from: &OwnedFd, to: &OwnedFd) -> Result<u64, Errno> {
     let mut copied = 0;
     loop {
         let n = rustix::io::retry_on_intr(|| rustix::io::pread(from, &mut buf, copied))?;
-        let mut rest = buf.get(..n).unwrap_or_default();
-        if rest.is_empty() {
+        if n == 0 {
             return Ok(copied);
         }
-        while !rest.is_empty() {
-            let n = rustix::io::retry_on_intr(|| rustix::io::write(to, rest))?;
-            rest = rest.get(n..).unwrap_or_default();
-        }
+        files::write_all(to, buf.get(..n).unwrap_or_default())?;
         copied += n as u64;
     }
 }

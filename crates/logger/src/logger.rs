@@ -7,8 +7,9 @@ use crate::feed::{Feed, Outputs, Waiting};
 use crate::lines::Lines;
 use crate::logdir::{Launcher, LogDir};
 use crate::script::{Script, Target};
-use files::Queue;
+use files::{Permissions, Queue, Replace, Writers, replace_at};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdin, stdout};
 use std::os::fd::RawFd;
@@ -298,9 +299,10 @@ impl Logger {
         }
         self.outputs.alerts.clear();
         let mut complaints = Vec::new();
+        let how = Replace::with(Permissions::LessUmask(0o666), Writers::One);
         for status in &mut self.outputs.statuses {
             if let Some(content) = status.content.take() {
-                let failed = replace(&status.file, &content).err();
+                let failed = replace_at(CWD, &status.file, &content, how).err();
                 if let Some(e) = failed.filter(|_| !status.failing) {
                     complaints.push(format!(
                         "unable to write {}: {}",
@@ -346,13 +348,4 @@ impl Logger {
             call.warn(text);
         }
     }
-}
-
-/// Replaces a file's content at once for whoever reads it.
-fn replace(file: &[u8], content: &[u8]) -> Result<(), Errno> {
-    use std::os::unix::ffi::OsStrExt;
-    let new = [file, b".new"].concat();
-    std::fs::write(std::ffi::OsStr::from_bytes(&new), content)
-        .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
-    sys::fs::rename(new.as_slice(), file)
 }

@@ -4,9 +4,9 @@
 //! that shall stand for itself (not in brackets).  A bracket that isn't closed is an ordinary character.
 
 use crate::parse::{Set, shell_bracket};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType};
 use rustix::io::Errno;
-use sys::fs::{open, stat, statat};
+use sys::fs::{stat, statat};
 
 /// How a shell pattern matches.
 #[derive(Debug, Clone, Copy, Default)]
@@ -194,21 +194,21 @@ fn literal(mut part: &[u8], no_escape: bool) -> Option<Vec<u8>> {
 
 /// The names in a directory that match one part of a pattern.
 fn list(prefix: &[u8], part: &[u8], how: Globbing, found: &mut Found) -> Vec<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let shell = Shell { no_escape: how.no_escape, path: false, period: true };
     let mut names = Vec::new();
-    let read = open(if prefix.is_empty() { b"." } else { prefix }, flags, Mode::empty())
-        .and_then(Dir::new)
-        .and_then(|mut dir| {
-            dir.try_for_each(|entry| {
-                let entry = entry?;
-                let name = entry.file_name().to_bytes();
-                if matches(part, name, shell) {
-                    names.push(name.to_vec());
-                }
-                Ok(())
-            })
-        });
+    let mut look_at = |name: &[u8]| {
+        if matches(part, name, shell) {
+            names.push(name.to_vec());
+        }
+    };
+    let dir = if prefix.is_empty() { b"." } else { prefix };
+    let read = files::open_dir(CWD, dir).and_then(|dir| {
+        [b".".as_slice(), b".."].into_iter().for_each(&mut look_at);
+        files::for_each_entry(&dir, &mut |name, _| {
+            look_at(name.to_bytes());
+            Ok(())
+        })
+    });
     if let Err(e) = read
         && e != Errno::NOTDIR
     {
@@ -221,8 +221,7 @@ fn list(prefix: &[u8], part: &[u8], how: Globbing, found: &mut Found) -> Vec<Vec
 impl Found {
     /// Notes down a name, if there is such a file.
     fn add(&mut self, mut name: Vec<u8>, how: Globbing) {
-        let here = rustix::fs::CWD;
-        if statat(here, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).is_err() {
+        if statat(CWD, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).is_err() {
             return;
         }
         let is_dir = || stat(name.as_slice()).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_dir());

@@ -102,7 +102,7 @@ pub fn suffix_list(text: &[u8]) -> Vec<Vec<u8>> {
 
 /// The content of a file, up to so many bytes; `None` if it doesn't exist.
 pub(crate) fn read_file(path: &str, most: usize) -> Result<Option<Vec<u8>>, Fatal> {
-    match tool::file::read(path.as_bytes(), most) {
+    match files::read_path(path.as_bytes(), most) {
         Err(Errno::NOENT) => Ok(None),
         content => content.map(Some).or_unable(|| format!("read {path}")),
     }

@@ -1,13 +1,12 @@
 //! Certificates, keys and trust anchors in files, DER or PEM.
 
+use rustix::fs::CWD;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use tool::{Env, Fatal, diag, file};
+use tool::{Env, Fatal, diag};
 
 /// The code for a configuration that can't be used.
 pub(crate) const MISCONFIGURED: u8 = 96;
@@ -23,7 +22,7 @@ pub(crate) fn misconfigured(text: String) -> Fatal {
 }
 
 fn read(path: &[u8]) -> Result<Vec<u8>, Fatal> {
-    file::read(path, MOST)
+    files::read_path(path, MOST)
         .map_err(|e| misconfigured(format!("unable to read {}: {}", diag::show(path), sys::strerror(e))))
 }
 
@@ -85,12 +84,12 @@ pub(crate) fn anchors(env: &Env) -> Result<Anchors, Fatal> {
 /// The certificates of all files of a directory; other files may be there, too, and one certificate under many names.
 fn of_directory(dir: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let unable =
-        |e: std::io::Error| misconfigured(format!("unable to read directory {}: {e}", diag::show(dir)));
+        |e| misconfigured(format!("unable to read directory {}: {}", diag::show(dir), sys::strerror(e)));
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(OsStr::from_bytes(dir)).map_err(unable)? {
-        let path = entry.map_err(unable)?.path();
-        if path.is_file() {
-            found.extend(certificates(&read(path.as_os_str().as_bytes())?).unwrap_or_default());
+    for name in files::names_at(CWD, dir).map_err(unable)? {
+        let path = tool::path::join(dir, &name);
+        if files::follow(CWD, &path) == files::Kind::File {
+            found.extend(certificates(&read(&path)?).unwrap_or_default());
         }
     }
     found.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));

@@ -115,15 +115,10 @@ impl Session {
 
 /// Writes a report; who doesn't want it any more is no trouble.
 fn tell(fd: &OwnedFd, report: &[u8]) -> Result<(), Errno> {
-    let mut rest = report;
-    while !rest.is_empty() {
-        match rustix::io::write(fd, rest) {
-            Err(Errno::INTR) => {}
-            Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
-            done => rest = rest.get(done?..).unwrap_or_default(),
-        }
+    match files::write_all(fd, report) {
+        Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+        done => done,
     }
-    Ok(())
 }
 
 /// Becomes the user and the group of TLS_UID and TLS_GID, without any other group, if this is root.

@@ -6,11 +6,8 @@
 //! SERVICE/instance        the scan directory, with a link ../instances/NAME for each instance
 //! ```
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode};
-use rustix::io::Errno;
-use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use files::Owners;
+use rustix::fs::CWD;
 use supervision::control::{SVSCAN, join};
 use supervision::link;
 use tool::diag::show;
@@ -44,70 +41,28 @@ pub fn live_scandir(service: &[u8]) -> Result<Vec<u8>, Fatal> {
     }
 }
 
-fn path(bytes: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(bytes))
-}
-
-/// Copies a tree of directories, files, links and FIFOs with their modes; `to` must not exist.
+/// Copies a tree of directories, files, links and FIFOs with their modes, which then is the caller's; `to` must not
+/// exist.
 ///
 /// # Errors
 /// Code 111.  What was copied so far stays.
 pub fn copy_tree(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
-    let st = sys::fs::lstat(from).or_unable_to("stat", from)?;
-    copy_entry(from, to, &st)
+    files::copy_tree(CWD, from, CWD, to, Owners::Caller)
+        .or_unable(|| format!("copy {} to {}", show(from), show(to)))
 }
-
-fn copy_entry(from: &[u8], to: &[u8], st: &rustix::fs::Stat) -> Result<(), Fatal> {
-    let unable = || format!("copy {} to {}", show(from), show(to));
-    let mode = Mode::from_raw_mode(st.st_mode & 0o7777);
-    match FileType::from_raw_mode(st.st_mode) {
-        FileType::Directory => {
-            sys::fs::mkdir(to, Mode::RWXU).or_unable(unable)?;
-            for entry in std::fs::read_dir(path(from)).or_unable(unable)? {
-                let name = entry.or_unable(unable)?.file_name().into_vec();
-                copy_tree(&join(from, &[&name]), &join(to, &[&name]))?;
-            }
-            sys::fs::chmod(to, mode).or_unable(unable)
-        }
-        FileType::RegularFile => std::fs::copy(path(from), path(to)).map(drop).or_unable(unable),
-        FileType::Symlink => {
-            let target = sys::fs::readlink(from, Vec::new()).or_unable(unable)?;
-            sys::fs::symlink(target, to).or_unable(unable)
-        }
-        FileType::Fifo => {
-            sys::fs::mknodat(CWD, to, FileType::Fifo, mode, 0).or_unable(unable)?;
-            sys::fs::chmod(to, mode).or_unable(unable)
-        }
-        _ => Err(Fatal::unable(&unable(), Errno::NOTSUP)),
-    }
-}
-
-/// How often a tree is tried that somebody still makes files in.  A supervisor on its way out makes a few.
-const TRIES: u32 = 100;
 
 /// Removes a tree; one that isn't there is no error.
 ///
 /// # Errors
 /// Code 111.
 pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
-    let remove = || match sys::fs::statat(CWD, tree, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => Ok(()),
-        Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => std::fs::remove_dir_all(path(tree)),
-        _ => std::fs::remove_file(path(tree)),
-    };
-    let mut removed = remove();
-    for _ in 1..TRIES {
-        match &removed {
-            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => removed = remove(),
-            _ => break,
-        }
-    }
-    removed.or_unable_to("remove", tree)
+    files::remove_tree(CWD, tree).or_unable_to("remove", tree)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStringExt;
     use tool::file::{make_dir, write};
 
     #[test]

@@ -6,9 +6,8 @@
 
 use crate::control::join;
 use rustix::fd::AsFd;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// Makes a fifodir that `gid` may listen in, everybody if `None`.
@@ -43,21 +42,14 @@ pub fn make(path: &[u8], gid: Option<u32>, force: bool) -> Result<(), Errno> {
     sys::fs::chmod(path, Mode::from_raw_mode(mode))
 }
 
-/// Calls `each` with the directory and the name of every listener's FIFO in it.
-fn for_each_listener(dir: BorrowedFd<'_>, mut each: impl FnMut(&std::ffi::CStr)) -> Result<(), Errno> {
-    let mut buffer = [MaybeUninit::<u8>::uninit(); 2048];
-    let mut entries = RawDir::new(dir, &mut buffer);
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        if wire::fifodir::is_listener(entry.file_name().to_bytes()) {
-            each(entry.file_name());
+/// Calls `each` with the name of every listener's FIFO in a directory.
+fn for_each_listener(dir: &OwnedFd, mut each: impl FnMut(&std::ffi::CStr)) -> Result<(), Errno> {
+    files::for_each_entry(dir, &mut |name, _| {
+        if wire::fifodir::is_listener(name.to_bytes()) {
+            each(name);
         }
-    }
-    Ok(())
-}
-
-fn open_dir(at: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
-    sys::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        Ok(())
+    })
 }
 
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
@@ -69,9 +61,9 @@ const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEX
 /// # Errors
 /// The directory cannot be read.
 pub fn notify_at(at: BorrowedFd<'_>, path: &[u8], letters: &[u8]) -> Result<usize, Errno> {
-    let dir = open_dir(at, path)?;
+    let dir = files::open_dir(at, path)?;
     let mut reached = 0_usize;
-    for_each_listener(dir.as_fd(), |name| {
+    for_each_listener(&dir, |name| {
         let written = sys::fs::openat(&dir, name, WRITE, Mode::empty())
             .and_then(|fifo| rustix::io::write(fifo, letters));
         match written {
@@ -98,8 +90,8 @@ pub fn notify(path: &[u8], letters: &[u8]) -> Result<usize, Errno> {
 /// # Errors
 /// The directory cannot be read.
 pub fn clean_at(at: BorrowedFd<'_>, path: &[u8]) -> Result<(), Errno> {
-    let dir = open_dir(at, path)?;
-    for_each_listener(dir.as_fd(), |name| {
+    let dir = files::open_dir(at, path)?;
+    for_each_listener(&dir, |name| {
         if let Err(Errno::NXIO) = sys::fs::openat(&dir, name, WRITE, Mode::empty()) {
             let _ = sys::fs::unlinkat(&dir, name, AtFlags::empty());
         }

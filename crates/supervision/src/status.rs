@@ -1,15 +1,13 @@
 //! Reading what a supervisor keeps about its service.
 
 use crate::control::{SUPERVISE, join};
-use rustix::fs::{Access, Mode, OFlags};
+use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use wire::death_tally::{self, Death};
 use wire::svstatus::Status;
 
 fn read(dir: &[u8], name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = sys::fs::open(join(dir, &[SUPERVISE, name]), flags, Mode::empty())?;
-    files::read_at_most(fd, limit)
+    files::read_file(CWD, &join(dir, &[SUPERVISE, name]), limit)
 }
 
 /// The status of the service in `dir`.

@@ -47,16 +47,8 @@ impl Out {
     /// # Errors
     /// As [`Out::put`].
     pub fn flush(&mut self) -> Result<(), Fatal> {
-        let mut rest = self.buf.bytes();
-        while !rest.is_empty() {
-            match rustix::io::write(rustix::stdio::stdout(), rest) {
-                Err(rustix::io::Errno::INTR) => {}
-                done => {
-                    let n = done.or_unable(|| "write to standard output")?;
-                    rest = rest.get(n..).unwrap_or_default();
-                }
-            }
-        }
+        files::write_all(rustix::stdio::stdout(), self.buf.bytes())
+            .or_unable(|| "write to standard output")?;
         self.buf.clear();
         Ok(())
     }

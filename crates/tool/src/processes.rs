@@ -1,9 +1,8 @@
 //! The processes that /proc shows.
 
-use rustix::fs::{CWD, Dir, Mode, OFlags};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use std::path::Path;
-use sys::fs::openat;
 use wire::proc_stat::Stat;
 
 /// All processes; those that vanish meanwhile are left out.
@@ -11,14 +10,14 @@ use wire::proc_stat::Stat;
 /// # Errors
 /// /proc can't be listed.
 pub fn all() -> Result<Vec<Stat>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut found = Vec::new();
-    for entry in Dir::new(openat(CWD, "/proc", flags, Mode::empty())?)? {
-        if let Some(pid) = wire::number::decimal::<u32>(entry?.file_name().to_bytes()) {
+    files::for_each_entry(files::open_dir(CWD, b"/proc")?, &mut |name, _| {
+        if let Some(pid) = wire::number::decimal::<u32>(name.to_bytes()) {
             let text = std::fs::read(Path::new("/proc").join(pid.to_string()).join("stat"));
             found.extend(text.ok().and_then(|text| Stat::parse(&text)));
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 

@@ -49,13 +49,8 @@ fn feed(text: &[u8], writer: BorrowedFd<'_>, reader: BorrowedFd<'_>, detached: b
         exit(0);
     }
     sys::fd::close(reader.as_raw_fd());
-    let mut rest = text;
-    while !rest.is_empty() {
-        match rustix::io::write(writer, rest) {
-            Ok(n) => rest = rest.get(n..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(_) => exit(111),
-        }
+    if files::write_all(writer, text).is_err() {
+        exit(111);
     }
     exit(0)
 }

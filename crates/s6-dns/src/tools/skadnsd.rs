@@ -108,19 +108,7 @@ fn receive(inbox: &mut Inbox) -> Result<bool, Fatal> {
 
 /// Sends a message to the client itself.
 fn acknowledge(message: &[u8]) -> Result<(), Fatal> {
-    write_all(stdout(), &frame(message)).or_unable(|| "write to the client")
-}
-
-fn write_all(to: impl AsFd, bytes: &[u8]) -> Result<(), Errno> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match rustix::io::write(&to, rest) {
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => drop(poll_until(&mut [PollFd::new(&to, PollFlags::OUT)], None)?),
-            written => rest = rest.get(written?..).unwrap_or_default(),
-        }
-    }
-    Ok(())
+    files::write_all(stdout(), &frame(message)).or_unable(|| "write to the client")
 }
 
 /// Waits until the client has said what it is, and gives the channel for answers.
@@ -149,7 +137,7 @@ fn greet(inbox: &mut Inbox, env: &Env) -> Result<OwnedFd, Fatal> {
         }
         None => send_channel().map_err(unable)?,
     };
-    write_all(&channel, &frame(DAEMON)).map_err(unable)?;
+    files::write_all(&channel, &frame(DAEMON)).map_err(unable)?;
     sys::fd::set_blocking(channel.as_raw_fd(), false).map_err(unable)?;
     acknowledge(DAEMON)?;
     Ok(channel)

@@ -1,11 +1,13 @@
 //! `s6-linux-init-maker`: makes the directory that a system boots from.
 
 use crate::image::{self, Choices, Kind};
+use files::Unfinished;
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use tool::file::{make_dir, write};
-use tool::path::{join, make_whole};
+use tool::path::join;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool, diag};
 use wire::number;
 
@@ -50,12 +52,15 @@ fn main(call: &mut Call) -> Outcome {
     let log_owner = owner(&choices.log_user)?;
     let skeleton = options.get('f').unwrap_or(SKELETON);
     let dir = call.shift()?;
-    make_whole(&dir, 0o755, |at| {
-        for item in image::items(&choices) {
-            make(&join(at, &item.path), &item.kind, log_owner)?;
-        }
-        copy_scripts(skeleton, &join(at, b"scripts"), choices.is_container)
-    })?;
+    if sys::fs::lstat(&dir).is_ok() {
+        return Err(Errno::EXIST).or_unable_to("mkdir", &dir);
+    }
+    let made = Unfinished::make(CWD, &dir).or_unable_to("mkdir", &dir)?;
+    for item in image::items(&choices) {
+        make(&join(made.path(), &item.path), &item.kind, log_owner)?;
+    }
+    copy_scripts(skeleton, &join(made.path(), b"scripts"), choices.is_container)?;
+    made.finish(0o755).or_unable_to("mkdir", &dir)?;
     Ok(Next::SUCCESS)
 }
 

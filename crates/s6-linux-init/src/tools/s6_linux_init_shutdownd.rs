@@ -4,6 +4,7 @@
 
 use crate::image::{End, Ending, SCANDIR, execline_script};
 use crate::request::{How, LENGTH, Request};
+use files::{Permissions, Replace, Writers, replace_at};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -172,8 +173,8 @@ fn await_ends(mut processes: Vec<OwnedFd>, deadline: Option<Moment>) {
 /// Gives process 1 the script that it becomes, and tells it to.
 fn end_supervision(script: &[u8]) -> Result<(), Fatal> {
     let finish = [SCANDIR.as_bytes(), b"/", SVSCAN, b"/finish"].concat();
-    rustix::process::umask(Mode::from_raw_mode(0o022));
-    tool::file::replace(&finish, script, 0o755).or_unable_to("write", &finish)?;
+    let how = Replace { sync: true, ..Replace::with(Permissions::Exact(0o755), Writers::Many) };
+    replace_at(CWD, &finish, script, how).or_unable_to("write", &finish)?;
     control::send(SCANDIR.as_bytes(), SVSCAN, b"b")
         .map_err(|why| Fatal::new(111, format!("unable to tell s6-svscan to end: {why:?}")))
 }

@@ -1,10 +1,13 @@
 //! `fstab2s6rc`: makes service definitions that mount what an fstab lists.
 
 use crate::fstab_services::{Choices, Service, services};
+use files::Unfinished;
+use rustix::fs::CWD;
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use tool::file::{make_dir, write};
-use tool::path::{join, make_whole};
+use tool::path::join;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 use wire::fstab;
 
@@ -59,10 +62,13 @@ fn main(call: &mut Call) -> Outcome {
     if let Some(base) = base {
         made.iter_mut().for_each(|service| service.dependencies.push(base.to_vec()));
     }
-    make_whole(&dir, mode, |at| {
-        made.iter().try_for_each(|service| write_service(at, service))?;
-        bundle.map_or(Ok(()), |bundle| write_bundles(at, bundle, &made))
-    })?;
+    if sys::fs::lstat(&dir).is_ok() {
+        return Err(Errno::EXIST).or_unable_to("mkdir", &dir);
+    }
+    let unfinished = Unfinished::make(CWD, &dir).or_unable_to("mkdir", &dir)?;
+    made.iter().try_for_each(|service| write_service(unfinished.path(), service))?;
+    bundle.map_or(Ok(()), |bundle| write_bundles(unfinished.path(), bundle, &made))?;
+    unfinished.finish(mode).or_unable_to("mkdir", &dir)?;
     Ok(Next::SUCCESS)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A seed file of mode 0400 comes from a ready generator and counts as entropy; one of mode 0600 does not.
 
+use files::{Permissions, Replace, Writers, read_at_most, replace_at};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync};
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -93,18 +94,7 @@ fn take_seed(dir: &OwnedFd) -> Result<(Vec<u8>, u32), Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, "seed", flags, Mode::empty())?;
     let mode = rustix::fs::fstat(&file)?.st_mode & 0o7777;
-    let mut seed = vec![0; SEED];
-    let mut length = 0;
-    while let Some(rest) = seed.get_mut(length..).filter(|r| !r.is_empty()) {
-        match rustix::io::read(&file, rest) {
-            Err(Errno::INTR) => {}
-            done => match done? {
-                0 => break,
-                n => length += n,
-            },
-        }
-    }
-    seed.truncate(length);
+    let seed = read_at_most(&file, SEED)?;
     sys::fs::unlinkat(dir, "seed", AtFlags::empty())?;
     fsync(dir)?;
     Ok((seed, mode))
@@ -131,23 +121,8 @@ fn fill(bytes: &mut [u8], flags: GetRandomFlags) -> Result<(), Errno> {
 
 /// A new seed file takes the old one's place at once.
 fn save(dir: &OwnedFd, seed: &[u8], mode: u32) -> Result<(), Errno> {
-    match sys::fs::unlinkat(dir, "seed.new", AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(e) => return Err(e),
-    }
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = openat(dir, "seed.new", flags, Mode::from_raw_mode(0o600))?;
-    let mut rest = seed;
-    while !rest.is_empty() {
-        match rustix::io::write(&file, rest) {
-            Err(Errno::INTR) => {}
-            done => rest = rest.get(done?..).unwrap_or_default(),
-        }
-    }
-    rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-    fsync(&file)?;
-    sys::fs::renameat(dir, "seed.new", dir, "seed")?;
-    fsync(dir)
+    let mode = Permissions::Exact(mode);
+    replace_at(dir, b"seed", seed, Replace { mode, owner: None, sync: true, writers: Writers::One })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `s6-dumpenv`: stores the environment in a directory, one file a variable.
 
+use files::{Permissions, Replace, Writers, replace_at};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
@@ -36,7 +37,9 @@ fn main(call: &mut Call) -> Outcome {
         }
         let mut content = value.to_vec();
         content.extend_from_slice(if newline { b"\n" } else { b"" });
-        write(&dir, name, &content)
+        // A file takes the place of the one that is there, or of a link.
+        let how = Replace::with(Permissions::LessUmask(0o666), Writers::Many);
+        replace_at(&dir, name, &content, how)
             .or_unable(|| format!("write {}/{}", diag::show(&path), diag::show(name)))?;
     }
     Ok(Next::SUCCESS)
@@ -52,30 +55,6 @@ fn open(path: &[u8], mode: u32) -> Result<OwnedFd, Errno> {
 
 fn is_file_name(name: &[u8]) -> bool {
     !name.is_empty() && name != b"." && name != b".." && !name.contains(&b'/')
-}
-
-/// Writes a file that takes the place of the one that is there, or of a link.  No variable has the name that it has
-/// at first.
-fn write(dir: &OwnedFd, name: &[u8], content: &[u8]) -> Result<(), Errno> {
-    let new = [name, b"=new"].concat();
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = openat(dir, &new, flags, Mode::from_raw_mode(0o666))?;
-    let written = fill(&fd, content).and_then(|()| sys::fs::renameat(dir, &new, dir, name));
-    if written.is_err() {
-        let _ = sys::fs::unlinkat(dir, &new, rustix::fs::AtFlags::empty());
-    }
-    written
-}
-
-fn fill(fd: &OwnedFd, content: &[u8]) -> Result<(), Errno> {
-    let mut rest = content;
-    while !rest.is_empty() {
-        match rustix::io::write(fd, rest) {
-            Err(Errno::INTR) => {}
-            done => rest = rest.get(done?..).unwrap_or_default(),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

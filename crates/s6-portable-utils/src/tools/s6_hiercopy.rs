@@ -2,9 +2,10 @@
 //!
 //! Permissions are kept, for the superuser owners too.  What exists at the destination is merged with, file by file.
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
+use files::{Owners, copy_tree, names_at};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Stat, Uid};
 use rustix::io::Errno;
-use sys::fs::{chownat, lstat, mknodat, open};
+use sys::fs::{chownat, lstat};
 use tool::path::join;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
 
@@ -49,7 +50,7 @@ impl Copy {
         if kind.is_dir() {
             self.directory(from, to, &st)?;
         } else {
-            self.file(from, to, &st, kind).map_err(failed)?;
+            Self::file(from, to).map_err(failed)?;
         }
         self.ownership(to, &st).map_err(|e| (to.to_vec(), e))
     }
@@ -58,7 +59,7 @@ impl Copy {
         if self.origin == Some((st.st_dev, st.st_ino)) {
             return Err((from.to_vec(), Errno::INVAL));
         }
-        let names = names(from).map_err(|e| (from.to_vec(), e))?;
+        let names = names_at(CWD, from).map_err(|e| (from.to_vec(), e))?;
         match sys::fs::mkdir(to, Mode::from_raw_mode(0o700)) {
             Err(Errno::EXIST) if is_directory(to) => {}
             made => made.map_err(|e| (to.to_vec(), e))?,
@@ -72,20 +73,12 @@ impl Copy {
         Ok(())
     }
 
-    fn file(&self, from: &[u8], to: &[u8], st: &Stat, kind: FileType) -> Result<(), Errno> {
+    fn file(from: &[u8], to: &[u8]) -> Result<(), Errno> {
         match sys::fs::unlink(to) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(e) => return Err(e),
         }
-        let mode = Mode::from_raw_mode(0o600);
-        match kind {
-            FileType::RegularFile => copy_content(from, to),
-            FileType::Symlink => {
-                let content = sys::fs::readlink(from, Vec::new())?;
-                sys::fs::symlink(content, to)
-            }
-            _ => mknodat(CWD, to, kind, mode, st.st_rdev),
-        }
+        copy_tree(CWD, from, CWD, to, Owners::Caller)
     }
 
     /// Owner first: a change of owner takes the set-id bits away.
@@ -103,43 +96,6 @@ impl Copy {
 
 fn is_directory(path: &[u8]) -> bool {
     sys::fs::stat(path).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_dir())
-}
-
-fn names(dir: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
-    let fd = open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut names = Vec::new();
-    for entry in Dir::new(fd)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(name.to_vec());
-        }
-    }
-    Ok(names)
-}
-
-fn copy_content(from: &[u8], to: &[u8]) -> Result<(), Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let from = open(from, flags, Mode::empty())?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let to = open(to, flags, Mode::from_raw_mode(0o600))?;
-    let mut buf = vec![0; 64 * 1024];
-    loop {
-        let n = match rustix::io::read(&from, &mut buf) {
-            Err(Errno::INTR) => continue,
-            done => done?,
-        };
-        if n == 0 {
-            return Ok(());
-        }
-        let mut rest = buf.get(..n).unwrap_or_default();
-        while !rest.is_empty() {
-            match rustix::io::write(&to, rest) {
-                Err(Errno::INTR) => {}
-                done => rest = rest.get(done?..).unwrap_or_default(),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

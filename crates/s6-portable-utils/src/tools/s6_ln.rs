@@ -71,14 +71,8 @@ fn make(kind: Kind, source: &[u8], name: &[u8], replace: bool) -> Result<(), Err
         Err(Errno::EXIST) if replace => {}
         done => return done,
     }
-    let mut number = rustix::process::getpid().as_raw_nonzero().get();
-    let new = loop {
-        let new = [name, format!(":{number}").as_bytes()].concat();
-        match link(kind, source, &new) {
-            Err(Errno::EXIST) => number = number.wrapping_add(1),
-            done => break done.map(|()| new)?,
-        }
-    };
+    let new = files::unique_name(name);
+    link(kind, source, &new)?;
     let done = sys::fs::rename(new.as_slice(), name);
     // Two names of one file: rename(2) leaves both.
     let _ = sys::fs::unlink(new.as_slice());

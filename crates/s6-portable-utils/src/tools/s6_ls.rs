@@ -1,7 +1,6 @@
 //! `s6-ls`: lists the names in a directory, sorted.
 
-use rustix::fs::{CWD, Dir, Mode, OFlags};
-use sys::fs::openat;
+use rustix::fs::CWD;
 use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -21,12 +20,8 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let dir = call.shift()?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = openat(CWD, dir.as_slice(), flags, Mode::empty()).or_unable_to("list", &dir)?;
-    let mut names = Vec::new();
-    for entry in Dir::new(fd).or_unable_to("list", &dir)? {
-        names.push(entry.or_unable_to("list", &dir)?.file_name().to_bytes().to_vec());
-    }
+    let mut names = files::names_at(CWD, &dir).or_unable_to("list", &dir)?;
+    names.extend([b".".to_vec(), b"..".to_vec()]);
     names.sort_unstable();
     let separator: &[u8] = if options.has('0') { b"\0" } else { b"\n" };
     let hidden = options.last_of("aA");

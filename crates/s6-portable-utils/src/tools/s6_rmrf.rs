@@ -1,7 +1,6 @@
 //! `s6-rmrf`: removes files and directory trees; links are removed, not followed.
 
-use rustix::io::Errno;
-use std::os::unix::ffi::OsStrExt;
+use rustix::fs::CWD;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -19,16 +18,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     for path in &call.args {
-        remove(path).or_unable_to("remove", path)?;
+        files::remove_tree(CWD, path).or_unable_to("remove", path)?;
     }
     Ok(Next::SUCCESS)
-}
-
-fn remove(path: &[u8]) -> std::io::Result<()> {
-    match sys::fs::unlink(path) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        // unlink(2) of a directory is EISDIR on Linux, EPERM by POSIX.
-        Err(Errno::ISDIR | Errno::PERM) => std::fs::remove_dir_all(std::ffi::OsStr::from_bytes(path)),
-        Err(e) => Err(e.into()),
-    }
 }

@@ -3,11 +3,11 @@
 //! Of a name that is in several sources, the last one counts; directories of the same name are merged, and what
 //! comes from one source only is one link.  The new tree takes the old one's place in one step.
 
-use rustix::fs::{CWD, FileType, Mode, RenameFlags};
+use files::{exchange, names_at, remove_tree, unique_name};
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use sys::fs::{mkdir, renameat_with, symlink};
+use sys::fs::{mkdir, symlink};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
@@ -52,12 +52,11 @@ fn main(call: &mut Call) -> Outcome {
     for source in &sources {
         tree = Some(add(tree, source, &mut list, 0)?);
     }
-    let pid = rustix::process::getpid().as_raw_nonzero();
-    let new = [&destination[..], format!(":new-{pid}").as_bytes()].concat();
+    let new = unique_name(&destination);
     if let Some(tree) = tree {
         let made = make(&new, &tree).or_unable_to("make", &new);
-        made.and_then(|()| put(&new, &destination, pid.get())).inspect_err(|_| {
-            let _ = remove(&new);
+        made.and_then(|()| put(&new, &destination)).inspect_err(|_| {
+            let _ = remove_tree(CWD, &new);
         })?;
     }
     Ok(Next::SUCCESS)
@@ -68,11 +67,7 @@ fn list(path: &[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
     if !FileType::from_raw_mode(st?.st_mode).is_dir() {
         return Ok(None);
     }
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(std::ffi::OsStr::from_bytes(path)).or_unable_to("list", path)? {
-        names.push(entry.or_unable_to("list", path)?.file_name().into_vec());
-    }
-    Ok(Some(names))
+    names_at(CWD, path).map(Some).or_unable_to("list", path)
 }
 
 /// Adds a source to what the sources before it gave.
@@ -128,30 +123,11 @@ fn make(path: &[u8], node: &Node) -> Result<(), Errno> {
 }
 
 /// Puts the new tree in the place of the old one, and removes that.
-fn put(new: &[u8], destination: &[u8], pid: i32) -> Result<(), Fatal> {
+fn put(new: &[u8], destination: &[u8]) -> Result<(), Fatal> {
     let unable = || format!("rename {} to {}", diag::show(new), diag::show(destination));
-    let old = match renameat_with(CWD, new, CWD, destination, RenameFlags::EXCHANGE) {
-        Ok(()) => new.to_vec(),
-        Err(Errno::NOENT) => return sys::fs::rename(new, destination).or_unable(unable),
-        // No exchange on this file system: for a moment there is none of the two.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            let old = [destination, format!(":old-{pid}").as_bytes()].concat();
-            sys::fs::rename(destination, old.as_slice()).or_unable(unable)?;
-            if let Err(e) = sys::fs::rename(new, destination) {
-                let _ = sys::fs::rename(old.as_slice(), destination);
-                return Err(Fatal::unable(&unable(), e));
-            }
-            old
-        }
-        Err(e) => return Err(Fatal::unable(&unable(), e)),
-    };
-    remove(&old).or_unable_to("remove", &old)
-}
-
-fn remove(path: &[u8]) -> std::io::Result<()> {
-    match sys::fs::unlink(path) {
-        Err(Errno::ISDIR | Errno::PERM) => std::fs::remove_dir_all(std::ffi::OsStr::from_bytes(path)),
-        done => Ok(done?),
+    match exchange(CWD, new, destination).or_unable(unable)? {
+        Some(old) => remove_tree(CWD, &old).or_unable_to("remove", &old),
+        None => Ok(()),
     }
 }
 

@@ -1,9 +1,6 @@
 //! `seekablepipe`: stores standard input in a temporary file, then runs a program that can seek in it.
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use std::fs::File;
-use std::io::Write;
 use sys::fs::{open, unlink};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
@@ -28,21 +25,8 @@ fn main(call: &mut Call) -> Outcome {
         open(name.as_slice(), flags | made, Mode::from_raw_mode(0o600)).or_unable_to("make", &name)?;
     let reader = open(name.as_slice(), flags | OFlags::RDONLY, Mode::empty()).or_unable_to("make", &name)?;
     unlink(name.as_slice()).or_unable_to("remove", &name)?;
-    copy(File::from(writer)).or_unable(|| "copy standard input")?;
+    files::copy_content(rustix::stdio::stdin(), &writer).or_unable(|| "copy standard input")?;
     sys::fd::place(reader, 0).or_unable(|| "move the file to standard input")?;
     let env = call.take_env();
     Next::run(call.take_args(), env)
-}
-
-/// Copies what standard input has left.
-fn copy(mut to: File) -> std::io::Result<()> {
-    let mut buf = vec![0; 64 * 1024];
-    loop {
-        match rustix::io::read(rustix::stdio::stdin(), &mut buf) {
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-            Ok(0) => return Ok(()),
-            Ok(n) => to.write_all(buf.get(..n).unwrap_or_default())?,
-        }
-    }
 }

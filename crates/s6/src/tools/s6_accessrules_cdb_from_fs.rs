@@ -1,8 +1,8 @@
 //! `s6-accessrules-cdb-from-fs`: compiles a directory of access rules into a cdb.
 
+use files::{Kind, Permissions, Replace, Writers, follow, names_at, replace_at};
 use ipc::access_rules::{Rules, Verdict, pack};
-use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use rustix::fs::CWD;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 use wire::number;
 
@@ -39,21 +39,17 @@ fn main(call: &mut Call) -> Outcome {
         }
     }
     let cdb = wire::cdb::build(&records).ok_or_else(|| Fatal::user("the rules are too long"))?;
-    tool::file::replace(&file, &cdb, mode).or_unable_to("write", &file)?;
+    let how = Replace { sync: true, ..Replace::with(Permissions::LessUmask(mode), Writers::Many) };
+    replace_at(CWD, &file, &cdb, how).or_unable_to("write", &file)?;
     Ok(Next::SUCCESS)
 }
 
 /// The names of the directories in a directory, sorted.
 fn subdirectories(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(OsStr::from_bytes(dir)).or_unable_to("list", dir)? {
-        let entry = entry.or_unable_to("list", dir)?;
-        let name = entry.file_name().into_vec();
-        // Links to directories are rules as well.
-        if !name.starts_with(b".") && entry.path().is_dir() {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
+    let mut names = names_at(CWD, dir).or_unable_to("list", dir)?;
+    // Links to directories are rules as well.
+    names.retain(|name| {
+        !name.starts_with(b".") && follow(CWD, &[dir, b"/", name].concat()) == Kind::Directory
+    });
     Ok(names)
 }

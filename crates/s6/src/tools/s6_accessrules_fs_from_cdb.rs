@@ -1,6 +1,8 @@
 //! `s6-accessrules-fs-from-cdb`: turns a cdb of access rules back into a directory.
 
+use files::Permissions;
 use ipc::access_rules::{Verdict, unpack};
+use rustix::fs::CWD;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
@@ -31,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
     for (key, verdict) in rules {
         if let Err(e) = write(&[&dir[..], b"/", key].concat(), &verdict) {
             // A part of the rules may let in whom the whole keeps out.
-            let _ = std::fs::remove_dir_all(OsStr::from_bytes(&dir));
+            let _ = files::remove_tree(CWD, &dir);
             return Err(e).or_unable_to("write rule", key);
         }
     }
@@ -49,8 +51,10 @@ fn is_name(name: &[u8]) -> bool {
 
 fn write(dir: &[u8], verdict: &Verdict) -> std::io::Result<()> {
     std::fs::create_dir_all(OsStr::from_bytes(dir))?;
-    let put =
-        |name: &[u8], content: &[u8]| std::fs::write(OsStr::from_bytes(&[dir, b"/", name].concat()), content);
+    let put = |name: &[u8], content: &[u8]| {
+        let file = [dir, b"/", name].concat();
+        Ok(files::write_file(CWD, &file, content, Permissions::LessUmask(0o666))?)
+    };
     match verdict {
         Verdict::Unknown => Ok(()),
         Verdict::Deny => put(b"deny", b""),

@@ -3,7 +3,8 @@
 //! A file named `F` sets the variable `F` to its first line, without blanks and carriage returns at its end; an empty
 //! file removes it.  Names that begin with a dot or contain `=` are left alone.
 
-use rustix::fs::{CWD, Dir, Mode, OFlags};
+use files::read_file;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use sys::fs::openat;
@@ -61,40 +62,19 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn apply(fd: &OwnedFd, dir: &[u8], reading: Reading, env: &mut Env) -> Result<(), Fatal> {
-    for entry in Dir::read_from(fd).or_unable_to("read", dir)? {
-        let entry = entry.or_unable_to("read", dir)?;
-        let name = entry.file_name().to_bytes();
+    for name in files::names(fd).or_unable_to("read", dir)? {
         if name.starts_with(b".") || name.contains(&b'=') {
             continue;
         }
-        let content = read(fd, name, reading.unclamped)
-            .or_unable(|| format!("read {}/{}", diag::show(dir), diag::show(name)))?;
+        let content = read_file(fd, &name, if reading.unclamped { usize::MAX } else { CLAMP })
+            .or_unable(|| format!("read {}/{}", diag::show(dir), diag::show(&name)))?;
         if content.is_empty() {
-            env.unset(name);
+            env.unset(&name);
         } else {
-            env.set(name, &value(&content, reading));
+            env.set(&name, &value(&content, reading));
         }
     }
     Ok(())
-}
-
-/// The content of a file, of which without -L only the start counts.
-fn read(dir: &OwnedFd, name: &[u8], whole: bool) -> Result<Vec<u8>, Errno> {
-    let fd = openat(dir, name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
-    let limit = if whole { usize::MAX } else { CLAMP };
-    let mut content = Vec::new();
-    let mut buf = [0; CLAMP];
-    while content.len() < limit {
-        match rustix::io::read(&fd, &mut buf) {
-            Err(Errno::INTR) => {}
-            done => match done? {
-                0 => break,
-                n => content.extend_from_slice(buf.get(..n).unwrap_or_default()),
-            },
-        }
-    }
-    content.truncate(limit);
-    Ok(content)
 }
 
 fn value(content: &[u8], reading: Reading) -> Vec<u8> {

@@ -1,8 +1,7 @@
 //! `s6-instance-list`: prints the names of an instanced service's instances.
 
 use crate::instance::live_scandir;
-use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use rustix::fs::CWD;
 use tool::{Call, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -18,8 +17,7 @@ fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let scandir = live_scandir(&call.shift()?)?;
     let mut out = Out::new();
-    for entry in std::fs::read_dir(OsStr::from_bytes(&scandir)).or_unable_to("read directory", &scandir)? {
-        let name = entry.or_unable_to("read directory", &scandir)?.file_name().into_vec();
+    for name in files::names_at(CWD, &scandir).or_unable_to("read directory", &scandir)? {
         if !name.starts_with(b".") {
             out.line(&name)?;
         }

@@ -4,10 +4,9 @@ use super::Host;
 use super::pipes::Pipe;
 use super::roster::{Identity, Pair, Slot};
 use crate::service::{Launch, Service, ServiceDir, Stdio};
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -62,21 +61,14 @@ impl Host {
 
     /// The names in the scan directory that can be services.
     fn entries(&self) -> Result<Vec<Vec<u8>>, Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = sys::fs::openat(&self.dir, ".", flags, Mode::empty())?;
-        let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
-        let mut entries = RawDir::new(&dir, &mut buffer);
         let mut names = Vec::new();
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            let maybe = entry.file_type().is_dir()
-                || entry.file_type().is_symlink()
-                || entry.file_type() == rustix::fs::FileType::Unknown;
-            if maybe && !name.starts_with(b".") {
-                names.push(name.to_vec());
+        files::for_each_entry(files::open_dir(&self.dir, b".")?, &mut |name, file_type| {
+            let maybe = matches!(file_type, FileType::Directory | FileType::Symlink | FileType::Unknown);
+            if maybe && !name.to_bytes().starts_with(b".") {
+                names.push(name.to_bytes().to_vec());
             }
-        }
+            Ok(())
+        })?;
         Ok(names)
     }
 

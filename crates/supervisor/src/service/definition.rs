@@ -4,8 +4,8 @@
 //! counts; blanks at its end, a carriage return among them, don't.
 
 use super::machine::Definition;
-use files::read_at_most;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use files::read_file;
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -65,10 +65,7 @@ impl ServiceDir {
     }
 
     fn first_line(&self, name: &str, limit: usize) -> Option<Vec<u8>> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let read =
-            sys::fs::openat(&self.fd, name, flags, Mode::empty()).and_then(|file| read_at_most(file, limit));
-        match read {
+        match read_file(&self.fd, name.as_bytes(), limit) {
             Ok(bytes) => {
                 let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
                 Some(line.trim_ascii_end().to_vec())

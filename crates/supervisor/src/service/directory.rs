@@ -1,5 +1,6 @@
 //! What a supervisor keeps in a service directory: `event/` and `supervise/`.
 
+use files::{Permissions, Replace, Writers, replace_at};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -88,19 +89,9 @@ pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     Ok(Hold { control, lock })
 }
 
-/// Replaces the content of a file at once.
+/// Replaces the content of a file at once; the lock makes this process the only one that does.
 pub(super) fn replace(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<(), Errno> {
-    let new = format!("{name}.new");
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let fd = sys::fs::openat(dir, &new, flags, Mode::from_raw_mode(0o666))?;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match rustix::io::write(&fd, rest) {
-            Err(Errno::INTR) => {}
-            written => rest = rest.get(written?..).unwrap_or_default(),
-        }
-    }
-    sys::fs::renameat(dir, &new, dir, name)
+    replace_at(dir, name.as_bytes(), bytes, Replace::with(Permissions::LessUmask(0o666), Writers::One))
 }
 
 /// Writes the status file.

@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("installation", &[]),
     ("files", &["sys"]),
-    ("posix-regex", &["sys", "wire"]),
+    ("posix-regex", &["files", "sys", "wire"]),
     ("tool", &["files", "posix-regex", "sys", "wire"]),
     // The libraries.
     ("ipc", &["files", "posix-regex", "sys", "tool", "wire"]),
