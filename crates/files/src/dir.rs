@@ -1,6 +1,6 @@
 //! Directories: opening and listing them.
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -94,7 +94,7 @@ fn each_entry(
     Ok(())
 }
 
-/// All entries but `.` and `..`, in the file system's order; as for [`for_each_entry`].
+/// All entries but `.` and `..`, in the file system's order, from the start of the list.
 ///
 /// # Errors
 /// The directory can't be read.
@@ -103,6 +103,7 @@ pub fn entries(dir: impl AsFd) -> Result<Vec<Entry>, Errno> {
 }
 
 fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
+    rustix::fs::seek(dir, SeekFrom::Start(0))?;
     let mut found = Vec::new();
     each_entry(dir, &mut |name, file_type| {
         let kind = match file_type {
@@ -119,12 +120,13 @@ fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
     Ok(found)
 }
 
-/// All names but `.` and `..`, sorted by bytes; as for [`for_each_entry`].
+/// All names but `.` and `..`, sorted by bytes, from the start of the list.
 ///
 /// # Errors
 /// The directory can't be read.
 pub fn names(dir: impl AsFd) -> Result<Vec<Vec<u8>>, Errno> {
     fn of(dir: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
+        rustix::fs::seek(dir, SeekFrom::Start(0))?;
         let mut found = Vec::new();
         each_entry(dir, &mut |name, _| {
             found.push(name.to_bytes().to_vec());
@@ -198,7 +200,10 @@ mod tests {
         expected.sort();
         let dir = open_dir(CWD, tmp.path().as_os_str().as_bytes()).unwrap();
         assert_eq!(names_at(&dir, b".").unwrap(), expected);
-        assert_eq!(names(&dir).unwrap(), expected);
+        for _ in 0..2 {
+            assert_eq!(names(&dir).unwrap(), expected);
+            assert_eq!(entries(&dir).unwrap().len(), expected.len());
+        }
     }
 
     #[test]

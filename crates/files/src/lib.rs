@@ -20,7 +20,7 @@ mod write;
 
 pub use copy::{Owners, copy_content, copy_file, copy_tree};
 pub use dir::{Entry, Kind, entries, follow, for_each_entry, names, names_at, open_dir, open_dir_itself};
-pub use link::{exchange, rename_new, replace_link};
+pub use link::{exchange, rename_new, replace_link, replace_link_of};
 pub use make::{Permissions, create, make_dir, write_file};
 pub use queue::Queue;
 pub use read::{read_at_most, read_file, read_path};
@@ -29,5 +29,5 @@ pub use replace::{Replace, Writers, replace_at};
 pub use same::same_tree;
 pub use temporary::{is_temporary, sole_name, unique_name, version_name};
 pub use unfinished::Unfinished;
-pub use walk::{Walk, walk_in_root};
+pub use walk::{Make, Walk, walk_in_root};
 pub use write::write_all;

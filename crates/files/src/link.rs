@@ -1,7 +1,7 @@
 //! Renaming what is finished, and links.
 
-use crate::temporary::unique_name;
-use rustix::fs::{AtFlags, RenameFlags};
+use crate::temporary::{sole_name, unique_name};
+use rustix::fs::{AtFlags, Gid, RenameFlags, Uid};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -32,16 +32,46 @@ pub fn rename_new(dir: impl AsFd, from: &[u8], to: &[u8]) -> Result<(), Errno> {
 pub fn replace_link(dir: impl AsFd, target: &[u8], name: &[u8]) -> Result<(), Errno> {
     fn on(dir: BorrowedFd<'_>, target: &[u8], name: &[u8]) -> Result<(), Errno> {
         match sys::fs::symlinkat(target, dir, name) {
-            Err(Errno::EXIST) => {}
-            done => return done,
+            Err(Errno::EXIST) => put_link(dir, target, name, None, &unique_name(name)),
+            done => done,
         }
-        let temporary = unique_name(name);
-        sys::fs::symlinkat(target, dir, &temporary)?;
-        sys::fs::renameat(dir, &temporary, dir, name).inspect_err(|_| {
-            let _ = sys::fs::unlinkat(dir, &temporary, AtFlags::empty());
-        })
     }
     on(dir.as_fd(), target, name)
+}
+
+/// The same where only this process writes: the link belongs to `owner`, a user and a group, or to the caller, and the
+/// left-over of a former process is removed.
+///
+/// # Errors
+/// As of [`replace_link`], and as chown(2).
+pub fn replace_link_of(
+    dir: BorrowedFd<'_>,
+    target: &[u8],
+    name: &[u8],
+    owner: Option<(u32, u32)>,
+) -> Result<(), Errno> {
+    let temporary = sole_name(name);
+    match sys::fs::unlinkat(dir, &temporary, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => put_link(dir, target, name, owner, &temporary),
+        failed => failed,
+    }
+}
+
+fn put_link(
+    dir: BorrowedFd<'_>,
+    target: &[u8],
+    name: &[u8],
+    owner: Option<(u32, u32)>,
+    temporary: &[u8],
+) -> Result<(), Errno> {
+    sys::fs::symlinkat(target, dir, temporary)?;
+    let owned = owner.map_or(Ok(()), |(uid, gid)| {
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        sys::fs::chownat(dir, temporary, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+    });
+    owned.and_then(|()| sys::fs::renameat(dir, temporary, dir, name)).inspect_err(|_| {
+        let _ = sys::fs::unlinkat(dir, temporary, AtFlags::empty());
+    })
 }
 
 /// Puts `fresh` in the place of `name`, directories as well, and gives the name under which the old one is now; `None`
@@ -79,7 +109,7 @@ fn exchange_in_steps(dir: BorrowedFd<'_>, fresh: &[u8], name: &[u8]) -> Result<V
 mod tests {
     use super::*;
     use crate::dir::names_at;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{MetadataExt, symlink};
     use std::path::Path;
 
     #[test]
@@ -108,8 +138,18 @@ mod tests {
             replace_link(&dir, b"target", name.as_bytes()).unwrap();
             assert_eq!(std::fs::read_link(tmp.path().join(name)).unwrap(), Path::new("target"));
         }
+        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let owner = if own.0 == 0 { (12, 34) } else { own };
+        std::fs::write(tmp.path().join(".file:new"), "a left-over").unwrap();
+        for name in ["file", "link", "other"] {
+            replace_link_of(dir.as_fd(), b"theirs", name.as_bytes(), Some(owner)).unwrap();
+            let st = std::fs::symlink_metadata(tmp.path().join(name)).unwrap();
+            assert_eq!((st.uid(), st.gid()), owner);
+            assert_eq!(std::fs::read_link(tmp.path().join(name)).unwrap(), Path::new("theirs"));
+        }
         assert_eq!(replace_link(&dir, b"target", b"dir"), Err(Errno::ISDIR));
-        assert_eq!(names_at(&dir, b".").unwrap(), [&b"dir"[..], b"file", b"link", b"new"]);
+        assert_eq!(replace_link_of(dir.as_fd(), b"target", b"dir", None), Err(Errno::ISDIR));
+        assert_eq!(names_at(&dir, b".").unwrap(), [&b"dir"[..], b"file", b"link", b"new", b"other"]);
     }
 
     /// With and without a file system that exchanges names.

@@ -27,6 +27,5 @@ mod pid1;
 mod relay;
 mod stop;
 mod tools;
-mod tree;
 
 pub use tools::{SUEXEC, TOOLS};

@@ -5,6 +5,7 @@
 
 use crate::environment::settings::Settings;
 use crate::layout::{SCANDIR, UNCAUGHT_LOGS};
+use files::Permissions;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fmt::Write;
@@ -20,9 +21,7 @@ const NAME: &str = "s6-svscan-log";
 pub const FIFO: &str = "/run/service/s6-svscan-log/fifo";
 
 fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let file = sys::fs::openat(CWD, path, flags, Mode::from(mode))?;
-    rustix::io::write(file, content.as_bytes()).map(|_| ())
+    files::write_file(CWD, path.as_bytes(), content.as_bytes(), Permissions::LessUmask(mode))
 }
 
 /// What S6_LOGGING asks for: 0, 1 or 2.

@@ -6,7 +6,7 @@ use crate::boot::run_verdict::{Facts, Verdict, judge};
 use crate::environment::contenv;
 use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
 use crate::legacy::scripts;
-use crate::tree;
+use files::remove_tree;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, StatVfsMountFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
@@ -193,8 +193,9 @@ fn link_var_run(voice: &Voice<'_>) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(e) => Err(e),
     };
-    let linked =
-        made.and_then(|()| tree::remove(VAR_RUN.as_bytes())).and_then(|()| sys::fs::symlink(RUN, VAR_RUN));
+    let linked = made
+        .and_then(|()| remove_tree(CWD, VAR_RUN.as_bytes()))
+        .and_then(|()| sys::fs::symlink(RUN, VAR_RUN));
     match linked {
         Ok(()) if is_missing => {}
         Ok(()) => voice.warn("/var/run wasn't a link to /run, and is one now"),
@@ -216,7 +217,7 @@ fn clear() -> Result<(), Fatal> {
     let states = names.into_iter().filter(|n| n.starts_with(b"s6-rc"));
     old.extend(states.map(|n| join(RUN.as_bytes(), &n)));
     for path in old {
-        tree::remove(&path).or_unable(|| {
+        remove_tree(CWD, &path).or_unable(|| {
             format!(
                 "remove {}, left by an earlier container of perhaps another user",
                 tool::diag::show(&path)

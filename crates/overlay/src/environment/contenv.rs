@@ -7,7 +7,8 @@
 //! With S6_KEEP_ENV nothing is stored, and everybody's own environment is the container's.
 
 use crate::layout::CONTAINER_ENVIRONMENT;
-use rustix::fs::{CWD, Dir, Mode, OFlags};
+use files::Permissions;
+use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
 use tool::Env;
@@ -41,7 +42,10 @@ pub fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
     let dir = open_dir()?;
     let mut skipped = Vec::new();
     for (name, value) in env.iter() {
-        let stored = if is_storable(name) { write_file(&dir, name, value) } else { Err(Errno::INVAL) };
+        let stored = match is_storable(name) {
+            true => files::write_file(&dir, name, value, Permissions::LessUmask(0o644)),
+            false => Err(Errno::INVAL),
+        };
         if let Err(reason) = stored {
             skipped.push(Skipped { name: name.to_vec(), reason });
         }
@@ -50,36 +54,14 @@ pub fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
 }
 
 fn open_dir() -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    sys::fs::openat(CWD, CONTAINER_ENVIRONMENT, flags, Mode::empty())
-}
-
-fn write_file(dir: &OwnedFd, name: &[u8], mut value: &[u8]) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let file = sys::fs::openat(dir, name, flags, Mode::from(0o644))?;
-    while !value.is_empty() {
-        let n = rustix::io::retry_on_intr(|| rustix::io::write(&file, value))?;
-        value = value.get(n..).unwrap_or_default();
-    }
-    Ok(())
+    files::open_dir(CWD, CONTAINER_ENVIRONMENT.as_bytes())
 }
 
 /// The value in a file; `None` if it isn't a regular file or is too long.
 fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = sys::fs::openat(dir, name, flags, Mode::empty())?;
-    let mut value = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        match rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut buffer)) {
-            Ok(0) => return Ok(Some(value)),
-            Ok(n) => value.extend_from_slice(buffer.get(..n).unwrap_or_default()),
-            Err(Errno::ISDIR | Errno::AGAIN) => return Ok(None),
-            Err(e) => return Err(e),
-        }
-        if value.len() > LONGEST {
-            return Ok(None);
-        }
+    match files::read_file(dir, name, LONGEST + 1) {
+        Err(Errno::ISDIR | Errno::AGAIN) => Ok(None),
+        value => Ok(Some(value?).filter(|v| v.len() <= LONGEST)),
     }
 }
 
@@ -97,16 +79,10 @@ fn as_value(mut value: Vec<u8>) -> Vec<u8> {
 /// The directory or a file in it can't be read.
 pub fn load(env: &mut Env) -> Result<(), Errno> {
     let dir = open_dir()?;
-    let mut names = Vec::new();
-    for entry in Dir::read_from(&dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if is_storable(name) && !name.contains(&b'=') {
-            names.push(name.to_vec());
+    for name in files::names(&dir)? {
+        if !is_storable(&name) || name.contains(&b'=') {
+            continue;
         }
-    }
-    names.sort_unstable();
-    for name in names {
         match read_file(&dir, &name) {
             Ok(Some(value)) => env.set(&name, &as_value(value)),
             Ok(None) | Err(Errno::NOENT) => {}

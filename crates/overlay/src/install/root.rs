@@ -4,15 +4,13 @@
 //! the container: an absolute one from the root, and none leads out of it.
 
 use super::{Found, Wanted};
+use files::{
+    Make, Permissions, Replace, Walk, Writers, read_at_most, replace_at, replace_link_of, walk_in_root,
+};
 use rustix::fs::{self as sysfs, AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tool::{Fatal, OrUnable, diag};
-
-/// What a file is called until it is whole.
-const UNFINISHED: &str = ".s6-overlay-install";
-/// As many links as the kernel follows.
-const LINKS: usize = 40;
 
 /// A root file system.
 #[derive(Debug)]
@@ -27,16 +25,6 @@ pub struct Root {
 /// What to take back after a failure, in the order in which it was made: paths, and whether each is a directory.
 #[derive(Debug, Default)]
 pub struct Undo(Vec<(String, bool)>);
-
-/// Where a path led.
-enum Walk {
-    /// To this directory; whether there was no symbolic link on the way.
-    Directory(OwnedFd, bool),
-    /// Nowhere.
-    Missing,
-    /// To something that isn't a directory.
-    Blocked(String),
-}
 
 impl Root {
     /// Opens the directory and makes sure that nobody else installs into it; files are to get the modes that they are
@@ -72,14 +60,14 @@ impl Root {
             return Ok(match self.walk(path, None).or_unable(unable)? {
                 Walk::Directory(..) => Found::Directory,
                 Walk::Missing => Found::Nothing,
-                Walk::Blocked(at) => Found::Blocked(at),
+                Walk::Blocked(at) => Found::Blocked(diag::show(&at)),
             });
         }
         let (parent, name) = split(path);
         let (dir, straight) = match self.walk(parent, None).or_unable(unable)? {
             Walk::Directory(dir, straight) => (dir, straight),
             Walk::Missing => return Ok(Found::Nothing),
-            Walk::Blocked(at) => return Ok(Found::Blocked(at)),
+            Walk::Blocked(at) => return Ok(Found::Blocked(diag::show(&at))),
         };
         let stat = match sys::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(Found::Nothing),
@@ -154,30 +142,14 @@ impl Root {
 
     /// A link that appears at once, also in the place of something else.
     fn place_link(&self, dir: BorrowedFd<'_>, name: &str, target: &[u8]) -> Result<(), Errno> {
-        remove_unfinished(dir);
-        sys::fs::symlinkat(target, dir, UNFINISHED)?;
-        self.give_to_root(dir, UNFINISHED)
-            .and_then(|()| finish(dir, name))
-            .inspect_err(|_| remove_unfinished(dir))
+        replace_link_of(dir, target, name.as_bytes(), self.owner())
     }
 
     /// A file that appears whole, also in the place of something else.
     fn place_file(&self, dir: BorrowedFd<'_>, name: &str, content: &[u8], mode: u32) -> Result<(), Errno> {
-        remove_unfinished(dir);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = sys::fs::openat(dir, UNFINISHED, flags, Mode::from(0o600))?;
-        let write = || {
-            let mut rest = content;
-            while !rest.is_empty() {
-                let n = rustix::io::retry_on_intr(|| rustix::io::write(&file, rest))?;
-                rest = rest.get(n..).unwrap_or_default();
-            }
-            // The owner first: a change of it takes the setuid bit away.
-            self.give_to_root(dir, UNFINISHED)?;
-            sysfs::fchmod(&file, Mode::from(self.mode(mode)))?;
-            finish(dir, name)
-        };
-        write().inspect_err(|_| remove_unfinished(dir))
+        let (mode, owner) = (Permissions::Exact(self.mode(mode)), self.owner());
+        let how = Replace { mode, owner, sync: false, writers: Writers::One };
+        replace_at(dir, name.as_bytes(), content, how)
     }
 
     /// The mode that can be given: a program that is setuid to somebody else than root would be a hole.
@@ -190,67 +162,21 @@ impl Root {
         owner && stat.st_mode & 0o7777 == self.mode(mode)
     }
 
-    fn give_to_root(&self, dir: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-        if !self.privileged {
-            return Ok(());
-        }
-        sys::fs::chownat(dir, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)
+    /// Whom files are given to: root, if they can be.
+    fn owner(&self) -> Option<(u32, u32)> {
+        self.privileged.then_some((0, 0))
     }
 
     /// Walks to a directory; with `undo` what is missing is made.
-    fn walk(&self, path: &str, mut undo: Option<&mut Undo>) -> Result<Walk, Errno> {
-        // What is still to be walked, the next component last; and where that came from for as long as it is `path`.
-        let mut rest: Vec<Vec<u8>> = path.rsplit('/').map(|name| name.as_bytes().to_vec()).collect();
-        let mut walked = String::new();
-        let mut above: Vec<OwnedFd> = Vec::new();
-        let mut links = 0_usize;
-        while let Some(name) = rest.pop() {
-            match name.as_slice() {
-                b"" | b"." => continue,
-                b".." => {
-                    above.pop();
-                    continue;
-                }
-                _ => {}
-            }
-            let here = above.last().map_or(self.dir.as_fd(), |dir| dir.as_fd());
-            if links == 0 {
-                walked =
-                    if walked.is_empty() { diag::show(&name) } else { walked + "/" + &diag::show(&name) };
-            }
-            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let next = match sys::fs::openat(here, name.as_slice(), flags, Mode::empty()) {
-                Err(Errno::NOENT) => {
-                    let Some(undo) = undo.as_deref_mut() else { return Ok(Walk::Missing) };
-                    self.make_directory(here, &name)?;
-                    if links == 0 {
-                        undo.0.push((walked.clone(), true));
-                    }
-                    sys::fs::openat(here, name.as_slice(), flags, Mode::empty())?
-                }
-                next => next?,
-            };
-            match FileType::from_raw_mode(sysfs::fstat(&next)?.st_mode) {
-                FileType::Directory => above.push(next),
-                FileType::Symlink => {
-                    links = links.saturating_add(1);
-                    if links > LINKS {
-                        return Err(Errno::LOOP);
-                    }
-                    let target = sys::fs::readlinkat(&next, "", Vec::new())?.into_bytes();
-                    if target.starts_with(b"/") {
-                        above.clear();
-                    }
-                    rest.extend(target.rsplit(|b| *b == b'/').map(<[u8]>::to_vec));
-                }
-                _ => return Ok(Walk::Blocked(walked)),
-            }
-        }
-        let dir = match above.pop() {
-            Some(dir) => dir,
-            None => rustix::io::fcntl_dupfd_cloexec(&self.dir, 3)?,
+    fn walk(&self, path: &str, undo: Option<&mut Undo>) -> Result<Walk, Errno> {
+        let (root, path) = (self.dir.as_fd(), path.as_bytes());
+        let Some(undo) = undo else { return walk_in_root(root, path, None) };
+        let make: Make<'_> = &mut |dir, name, walked| {
+            self.make_directory(dir, name)?;
+            undo.0.extend(walked.map(|path| (diag::show(path), true)));
+            Ok(())
         };
-        Ok(Walk::Directory(dir, links == 0))
+        walk_in_root(root, path, Some(make))
     }
 
     fn make_directory(&self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
@@ -292,26 +218,7 @@ fn holds(dir: BorrowedFd<'_>, name: &str, stat: &Stat, content: &[u8]) -> Result
     }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = sys::fs::openat(dir, name, flags, Mode::empty())?;
-    let (mut rest, mut buffer) = (content, [0; 16 * 1024]);
-    loop {
-        let n = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut buffer))?;
-        let read = buffer.get(..n).unwrap_or_default();
-        match rest.strip_prefix(read) {
-            Some(after) if n > 0 => rest = after,
-            Some(after) => return Ok(after.is_empty()),
-            None => return Ok(false),
-        }
-    }
-}
-
-/// Gives what is finished its name.
-fn finish(dir: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    sys::fs::renameat(dir, UNFINISHED, dir, name)
-}
-
-/// Removes what an installation that was killed left.
-fn remove_unfinished(dir: BorrowedFd<'_>) {
-    let _ = sys::fs::unlinkat(dir, UNFINISHED, AtFlags::empty());
+    Ok(read_at_most(&file, content.len().saturating_add(1))? == content)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Folders of scripts that run one after the other: cont-init.d and cont-finish.d.
 
-use rustix::fs::{CWD, Dir, Mode, OFlags};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 
 /// The visible names in a folder, in byte order; none if there is no such folder.
@@ -8,21 +8,11 @@ use rustix::io::Errno;
 /// # Errors
 /// The folder exists and can't be read.
 pub fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = match sys::fs::openat(CWD, folder, flags, Mode::empty()) {
-        Ok(fd) => fd,
+    let mut names = match files::names_at(CWD, folder) {
         Err(Errno::NOENT) => return Ok(Vec::new()),
-        Err(e) => return Err(e),
+        names => names?,
     };
-    let mut names = Vec::new();
-    for entry in Dir::new(fd)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if !name.starts_with(b".") {
-            names.push(name.to_vec());
-        }
-    }
-    names.sort_unstable();
+    names.retain(|name| !name.starts_with(b"."));
     Ok(names)
 }
 

@@ -5,8 +5,9 @@
 use super::bundle::{self, Former, Step};
 use super::place::{NOT_THE_IMAGES, Place, place};
 use super::text::{self, Plan, Text};
+use files::{Permissions, Replace, Writers, create, is_temporary, open_dir_itself, read_at_most, replace_at};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use tool::diag::show;
 use tool::{Call, Fatal, OrUnable, Out};
@@ -50,40 +51,17 @@ impl Folder<'_> {
     }
 }
 
-fn open_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    sys::fs::openat(at, name, flags, Mode::empty())
-}
-
-/// The names in a directory, sorted.
+/// The names in a directory but those of what another process hasn't finished, sorted.
 fn names(fd: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
-    let mut found = Vec::new();
-    for entry in Dir::read_from(fd)? {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." {
-            found.push(name);
-        }
-    }
-    found.sort();
-    Ok(found)
+    let mut names = files::names(fd)?;
+    names.retain(|name| !is_temporary(name));
+    Ok(names)
 }
 
 /// At most so many bytes of a regular file.
 fn read(at: BorrowedFd<'_>, name: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = sys::fs::openat(at, name, flags, Mode::empty())?;
-    let mut content = vec![0; most];
-    let mut length = 0usize;
-    loop {
-        match rustix::io::read(&fd, content.get_mut(length..).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(n) => length = length.saturating_add(n),
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    content.truncate(length);
-    Ok(content)
+    read_at_most(&sys::fs::openat(at, name, flags, Mode::empty())?, most)
 }
 
 fn kind(stat: &Stat) -> FileType {
@@ -113,7 +91,7 @@ impl Survey<'_> {
             return self.fault(path, "open", Errno::XDEV);
         }
         for part in &parts {
-            match open_folder(folder.as_ref().map_or(root, AsFd::as_fd), part) {
+            match open_dir_itself(folder.as_ref().map_or(root, AsFd::as_fd), part) {
                 Ok(fd) => folder = Some(fd),
                 Err(e) => return self.fault(path, "open", e),
             }
@@ -152,7 +130,7 @@ impl Survey<'_> {
             match kind(&stat) {
                 FileType::Directory if stat.st_dev == device && depth < DEEPEST => {
                     let path = folder.join(&name);
-                    match open_folder(folder.fd, &name) {
+                    match open_dir_itself(folder.fd, &name) {
                         Ok(fd) => {
                             let below = Folder { fd: fd.as_fd(), path: &path };
                             self.folder(&below, device, depth.saturating_add(1))?;
@@ -279,10 +257,10 @@ impl Survey<'_> {
 
     /// The user bundles of an s6-overlay folder.
     fn bundles(&mut self, folder: &Folder<'_>) -> Result<(), Fatal> {
-        let Ok(services) = open_folder(folder.fd, b"s6-rc.d") else { return Ok(()) };
+        let Ok(services) = open_dir_itself(folder.fd, b"s6-rc.d") else { return Ok(()) };
         for name in bundle::NAMES {
             let path = folder.join(&[b"s6-rc.d/", *name].concat());
-            let former = match open_folder(services.as_fd(), name) {
+            let former = match open_dir_itself(services.as_fd(), name) {
                 Ok(fd) => fd,
                 Err(Errno::NOENT) => continue,
                 Err(Errno::LOOP | Errno::NOTDIR) => {
@@ -339,7 +317,7 @@ fn survey_bundle(fd: BorrowedFd<'_>) -> Result<Former, Errno> {
         match name.as_slice() {
             b"type" => former.kind = Some(read(fd, &name, MOST)?.trim_ascii().to_vec()),
             b"contents" => former.listed = bundle::listed(&read(fd, &name, MOST)?),
-            b"contents.d" => former.contents = names(open_folder(fd, &name)?.as_fd())?,
+            b"contents.d" => former.contents = names(open_dir_itself(fd, &name)?.as_fd())?,
             _ => former.others.push(name),
         }
     }
@@ -349,18 +327,16 @@ fn survey_bundle(fd: BorrowedFd<'_>) -> Result<Former, Errno> {
 /// Opens a directory, after making it if it isn't there.
 fn make_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     match sys::fs::mkdirat(at, name, Mode::from(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => open_folder(at, name),
+        Ok(()) | Err(Errno::EXIST) => open_dir_itself(at, name),
         Err(e) => Err(e),
     }
 }
 
 /// Makes a file unless it is there.
 fn make_file(at: BorrowedFd<'_>, name: &[u8], content: &[u8]) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match sys::fs::openat(at, name, flags, Mode::from(0o644)) {
-        Ok(fd) => write_all(fd.as_fd(), content),
+    match create(at, name, content, Permissions::LessUmask(0o644)) {
         Err(Errno::EXIST) => Ok(()),
-        Err(e) => Err(e),
+        done => done,
     }
 }
 
@@ -388,7 +364,7 @@ fn move_bundle(
                 }
             }
             Step::Remove => {
-                if let Ok(old) = open_folder(former, b"contents.d") {
+                if let Ok(old) = open_dir_itself(former, b"contents.d") {
                     empty(old.as_fd())?;
                     sys::fs::unlinkat(former, "contents.d", AtFlags::REMOVEDIR)?;
                 }
@@ -402,41 +378,13 @@ fn move_bundle(
 
 /// Removes what is in a directory, but no directories.
 fn empty(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    names(fd)?.iter().try_for_each(|name| sys::fs::unlinkat(fd, name.as_slice(), AtFlags::empty()))
-}
-
-fn write_all(fd: BorrowedFd<'_>, mut content: &[u8]) -> Result<(), Errno> {
-    while !content.is_empty() {
-        match rustix::io::write(fd, content) {
-            Ok(n) => content = content.get(n..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
+    files::names(fd)?.iter().try_for_each(|name| sys::fs::unlinkat(fd, name.as_slice(), AtFlags::empty()))
 }
 
 /// Puts a file with this content, this mode and the old one's owner in its place, all at once.
 fn replace(at: BorrowedFd<'_>, name: &[u8], content: &[u8], mode: u32, old: &Stat) -> Result<(), Errno> {
-    let fresh = [b".s6-overlay-migrate.", name].concat();
-    // What an interrupted run left behind.
-    let _ = sys::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = sys::fs::openat(at, fresh.as_slice(), flags, Mode::from(0o600))?;
-    let done = (|| {
-        write_all(fd.as_fd(), content)?;
-        let made = rustix::fs::fstat(&fd)?;
-        if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid) {
-            rustix::fs::fchown(&fd, Some(Uid::from_raw(old.st_uid)), Some(Gid::from_raw(old.st_gid)))?;
-        }
-        // After the owner, whose change takes setuid bits away.
-        rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
-        sys::fs::renameat(at, fresh.as_slice(), at, name)
-    })();
-    if done.is_err() {
-        let _ = sys::fs::unlinkat(at, fresh.as_slice(), AtFlags::empty());
-    }
-    done
+    let (mode, owner) = (Permissions::Exact(mode), Some((old.st_uid, old.st_gid)));
+    replace_at(at, name, content, Replace { mode, owner, sync: false, writers: Writers::One })
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The container's exit code: a decimal number in a file that scripts write.
 
 use crate::layout::{EXITCODE, RESULTS};
-use rustix::fs::{CWD, Mode, OFlags};
+use files::{Permissions, Replace, Writers, read_file, replace_at};
+use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use wire::number;
 
@@ -18,10 +19,10 @@ pub fn parse(text: &[u8]) -> Option<u8> {
     u8::try_from(number::decimal::<u32>(word)? & 0xff).ok()
 }
 
+/// A reader gets the old code or the new one, never a part.
 fn replace(text: &[u8]) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let file = sys::fs::openat(CWD, EXITCODE, flags, Mode::from(0o644))?;
-    rustix::io::write(file, text).map(|_| ())
+    let how = Replace::with(Permissions::LessUmask(0o644), Writers::Many);
+    replace_at(CWD, EXITCODE.as_bytes(), text, how)
 }
 
 /// Makes the folder and the file, with code 0.
@@ -46,11 +47,7 @@ pub fn write(code: u8) -> Result<(), Errno> {
 /// The first bytes of the file; nothing if there is none.
 #[must_use]
 pub fn read() -> Vec<u8> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut text = [0; 64];
-    let count =
-        sys::fs::openat(CWD, EXITCODE, flags, Mode::empty()).and_then(|f| rustix::io::read(f, &mut text));
-    text.get(..count.unwrap_or(0)).unwrap_or_default().to_vec()
+    read_file(CWD, EXITCODE.as_bytes(), 64).unwrap_or_default()
 }
 
 /// Whether nobody has written a code.

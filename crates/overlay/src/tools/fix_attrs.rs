@@ -4,7 +4,7 @@ use crate::environment::settings::Settings;
 use crate::legacy::attributes::{Accounts, Rule, parse};
 use crate::legacy::scripts;
 use posix_regex::glob::{Globbing, glob};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -142,16 +142,13 @@ impl Apply<'_> {
 
     /// Changes everything in a folder.  Links are left alone: what they lead to lies elsewhere.
     fn to_contents(&self, folder: &OwnedFd) -> Result<(), Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut failure = None;
-        for entry in Dir::new(sys::fs::openat(folder, ".", flags, Mode::empty())?)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." || (name.starts_with(b".") && !self.hidden) {
+        for name in files::names_at(folder, b".")? {
+            if name.starts_with(b".") && !self.hidden {
                 continue;
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let fd = sys::fs::openat(folder, name, flags, Mode::empty())?;
+            let fd = sys::fs::openat(folder, &name, flags, Mode::empty())?;
             let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
             if kind != FileType::Symlink
                 && let Err(e) = self.to(&fd)

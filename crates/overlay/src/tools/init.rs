@@ -15,6 +15,7 @@ use crate::pid1::init::{Boot, First, PATIENCE};
 use crate::pid1::lifecycle::{Config, SIGNALS};
 use crate::pid1::remaining;
 use crate::relay::{Format, speak};
+use files::Permissions;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -232,9 +233,7 @@ fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
     let env = children_env(&call.env);
     exit_code::reset().or_unable(|| "make the file for the exit code")?;
     let text = [workdir, b"\n"].concat();
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    sys::fs::openat(CWD, WORKDIR, flags, Mode::from(0o644))
-        .and_then(|file| rustix::io::write(file, &text))
+    files::write_file(CWD, WORKDIR.as_bytes(), &text, Permissions::LessUmask(0o644))
         .or_unable(|| format!("write {WORKDIR}"))?;
     make_basedir()?;
     sys::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;

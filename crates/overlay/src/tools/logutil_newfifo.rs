@@ -1,6 +1,5 @@
 //! `logutil-newfifo`: makes a FIFO for a logger, in place of whatever was there.
 
-use crate::tree::remove;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 use wire::number;
@@ -36,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
             Some(user.ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(name))))?)
         }
     };
-    remove(&path).or_unable_to("remove", &path)?;
+    files::remove_tree(CWD, &path).or_unable_to("remove", &path)?;
     sys::fs::mknodat(CWD, path.as_slice(), FileType::Fifo, Mode::from(mode), 0)
         .and_then(|()| sys::fs::chmod(path.as_slice(), Mode::from(mode)))
         .or_unable_to("make the FIFO", &path)?;

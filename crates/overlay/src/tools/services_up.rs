@@ -6,7 +6,7 @@
 use crate::environment::settings::Settings;
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::legacy::scripts;
-use crate::tree;
+use files::{Owners, copy_tree, remove_tree};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use s6_rc::init::await_supervisor;
@@ -87,7 +87,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> 
     let chatty = settings.verbosity() >= 2;
     let source = join(&settings.etc(), b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
-    tree::remove(target)
+    remove_tree(CWD, target)
         .and_then(|()| sys::fs::mkdir(target, Mode::from(0o755)))
         .or_unable(|| format!("make {LEGACY_SERVICES}"))?;
     let mut copied = Vec::new();
@@ -97,7 +97,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> 
         if !stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory) {
             continue;
         }
-        tree::copy(&from, &dir).or_unable_to("copy", &from)?;
+        copy_tree(CWD, &from, CWD, &dir, Owners::Kept).or_unable_to("copy", &from)?;
         let notifies = sys::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
         if chatty {
             let note = if notifies { "" } else { " (no readiness notification)" };
