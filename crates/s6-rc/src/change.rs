@@ -8,6 +8,8 @@ use crate::database::Id;
 use crate::engine::Engine;
 use crate::live::Live;
 use crate::plan::{Direction, Plan};
+use crate::runner::Runner;
+use crate::work::Work;
 use tool::{Fatal, diag::show};
 
 /// Brings the selected services, with all that they need or that needs them, up or down.
@@ -23,7 +25,8 @@ pub fn change(
     live.database().close(&mut selected, direction == Direction::Up);
     let database = live.database_handle();
     let plan = Plan::new(&database, direction, live.up(), selected, options.force);
-    Engine::new(live, options, plan)?.run()
+    let mut runner = Runner::new(live, options, Work::of(direction))?;
+    Engine::new(&mut runner, options, &database, plan).run()
 }
 
 /// Brings exactly the selected services and what they need up, and everything else down; downwards, stops the selected
@@ -61,9 +64,6 @@ pub fn reload(live: &mut Live, selected: &[bool], options: &ChangeOptions<'_>) -
         return Err(Fatal::new(1, format!("unable to reload service {name}: it is not up")));
     }
     let database = live.database_handle();
-    let none = vec![false; database.len()];
-    let plan = Plan::new(&database, Direction::Up, live.up(), none, false);
-    let mut engine = Engine::new(live, options, plan)?;
-    engine.reload(&ids);
-    engine.run()
+    let mut runner = Runner::new(live, options, Work::Reload)?;
+    Engine::reload(&mut runner, options, &database, &ids).run()
 }

@@ -1,173 +1,141 @@
-//! The engine: carries a [`Plan`] out on the live state.
+//! The engine: carries a [`Plan`] out.
 //!
-//! Longruns are told to go up or down through their supervisors and listened to; oneshots run as children, or by the
-//! host of the scan directory.  One poller waits for all of them, for time-outs and for the caller's interruption.
-//! The live state is written after every transition, so that a change that is cut short can be taken up again.
+//! It decides when each transition begins, what its end means for the others, what is reported, and when to give up.
+//! What it decides is done through its [`Effects`].  The live state is written after every transition, so that the next
+//! change can continue where this one was cut short.
 
-use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+use crate::change_options::{ChangeOptions, OnInterrupt};
 use crate::changed::{Changed, End};
-use crate::database::{Id, Service};
+use crate::database::{Database, Id, Service};
+use crate::effects::{Begun, Effects, Event};
 use crate::failure::Failure;
-use crate::folder::READABLE;
-use crate::live::Live;
-use crate::longrun::{self, Progress, Transition, Trouble};
-use crate::oneshot::{Answer, Request, ask_host, read_answer};
-use crate::plan::{Direction, Plan, Step};
+use crate::plan::{Plan, Step};
 use crate::reminder::Reminder;
-use crate::report::{NAMED, Report, Setting, dry_longrun, dry_oneshot, reminder_verbosity};
-use crate::work::{Running, Work};
-use files::create;
-use ipc::relay::STREAMS;
-use rustix::event::{Timespec, epoll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::CWD;
-use rustix::io::Errno;
-use rustix::process::Pid;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use crate::report::{Context, NAMED, Report, reminder_verbosity};
+use crate::work::Work;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use supervision::control::{self, SUPERVISE};
-use supervision::watch::Watch;
-use sys::signal::{self, Set, SignalFd};
-use tool::clock::{self, Moment};
-use tool::path::join;
-use tool::{Fatal, OrUnable};
+use tool::Fatal;
+use tool::clock::Moment;
 
-/// Who can be read; connections to the host come with [`HOSTS`] plus the service's number.
-const EVENTS: u64 = 0;
-const CHILDREN: u64 = 1;
-const INTERRUPT: u64 = 2;
-const HOSTS: u64 = 3;
-
-/// One change on its way.
-pub(crate) struct Engine<'a> {
-    live: &'a mut Live,
+/// One change.
+pub(crate) struct Engine<'a, E: Effects> {
+    effects: &'a mut E,
     options: &'a ChangeOptions<'a>,
+    database: &'a Database,
     plan: Plan<'a>,
     work: Work,
-    watch: Watch,
-    /// Tells of children's ends; the mask of signals to go back to.
-    children: Option<(SignalFd, Set)>,
-    poller: OwnedFd,
-    running: HashMap<Id, Running>,
-    /// Whose script each child is.
-    scripts: HashMap<Pid, Id>,
-    /// Whose listener has which index in the watch.
-    listeners: HashMap<usize, Id>,
+    /// Transitions in progress, and when each times out.
+    running: BTreeMap<Id, Option<Moment>>,
     deadlines: BTreeSet<(Moment, Id)>,
     failures: Vec<(Id, Failure)>,
     /// Transitions that may begin.
     queue: VecDeque<Id>,
-    /// How many may be on their way at once: each takes a descriptor.
+    /// How many may be in progress at once.
     room: usize,
-    scandir: Option<Vec<u8>>,
     reminder: Reminder,
-    interrupted: bool,
+    is_interrupted: bool,
 }
 
-impl<'a> Engine<'a> {
-    /// An engine for a plan.
-    ///
-    /// # Errors
-    /// No poller can be made: code 111.
+impl<'a, E: Effects> Engine<'a, E> {
+    /// An engine that carries a plan out.
     pub(crate) fn new(
-        live: &'a mut Live,
+        effects: &'a mut E,
         options: &'a ChangeOptions<'a>,
+        database: &'a Database,
         plan: Plan<'a>,
-    ) -> Result<Self, Fatal> {
-        let unable = || "set up a poller";
-        let poller = epoll::create(epoll::CreateFlags::CLOEXEC).or_unable(unable)?;
-        let watch = Watch::new().or_unable(unable)?;
-        add(&poller, watch.as_fd(), EVENTS).or_unable(unable)?;
-        if let Some(fd) = options.interrupt {
-            add(&poller, fd, INTERRUPT).or_unable(unable)?;
-        }
-        Ok(Self {
-            live,
+    ) -> Self {
+        let (room, now) = (effects.room(), effects.now());
+        Self {
+            effects,
             options,
-            work: if plan.direction() == Direction::Up { Work::Start } else { Work::Stop },
+            database,
+            work: Work::of(plan.direction()),
             plan,
-            watch,
-            children: None,
-            poller,
-            running: HashMap::new(),
-            scripts: HashMap::new(),
-            listeners: HashMap::new(),
+            running: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             failures: Vec::new(),
             queue: VecDeque::new(),
-            room: room(),
-            scandir: None,
-            reminder: Reminder::new(options.remind, clock::now()),
-            interrupted: false,
-        })
+            room,
+            reminder: Reminder::new(options.remind, now),
+            is_interrupted: false,
+        }
+    }
+
+    /// An engine that reloads these services.
+    pub(crate) fn reload(
+        effects: &'a mut E,
+        options: &'a ChangeOptions<'a>,
+        database: &'a Database,
+        ids: &[Id],
+    ) -> Self {
+        let mut engine = Self::new(effects, options, database, Plan::empty(database));
+        engine.work = Work::Reload;
+        engine.queue.extend(ids);
+        engine
     }
 
     fn is_up(&self) -> bool {
         self.work == Work::Start
     }
 
-    fn name(&self, id: Id) -> &[u8] {
-        self.live.database().name(id)
+    fn is_dry_run(&self) -> bool {
+        self.options.dry_run.is_some()
     }
 
-    /// Whether it exists as a name only, which tells nobody anything.
+    /// Whether a service exists as a name only, which nothing is reported of.
     fn is_internal(&self, id: Id) -> bool {
-        self.live.database().service(id).is_some_and(Service::is_internal)
+        self.database.service(id).is_some_and(Service::is_internal)
+    }
+
+    fn is_longrun(&self, id: Id) -> bool {
+        self.database.service(id).is_some_and(Service::is_longrun)
     }
 
     fn report(&self, report: &Report<'_>) {
-        let reporter = &self.options.reporter;
-        let is_dry_run = self.options.dry_run.is_some();
-        let setting = Setting { verbosity: reporter.verbosity, work: self.work, is_dry_run };
-        if let Some(line) = report.line(setting) {
-            reporter.print(&line);
+        let verbosity = self.options.reporter.verbosity;
+        let context = Context { verbosity, work: self.work, is_dry_run: self.is_dry_run() };
+        if let Some(line) = report.line(context) {
+            self.effects.print(&line);
         }
-    }
-
-    /// Makes it an engine that reloads these services.
-    pub(crate) fn reload(&mut self, ids: &[Id]) {
-        self.work = Work::Reload;
-        self.queue.extend(ids);
     }
 
     /// Carries the plan out.
     ///
     /// # Errors
-    /// The live state or the poller can't be used: code 111.
-    pub(crate) fn run(&mut self) -> Result<Changed, Fatal> {
+    /// An effect that the engine depends on failed: code 111.
+    pub(crate) fn run(mut self) -> Result<Changed, Fatal> {
         if self.work != Work::Reload {
             self.report(&Report::Bringing(self.plan.direction()));
         }
         let end = loop {
             self.take_steps()?;
             if self.is_idle() {
-                break End::Done;
+                break if self.is_interrupted { End::Interrupted } else { End::Done };
             }
             if let Some(end) = self.wait()? {
                 break end;
             }
         };
-        let mut unfinished: Vec<_> = self.running.iter().map(|(id, r)| (*id, r.waits_for())).collect();
-        unfinished.sort_unstable();
+        let unfinished: Vec<_> = self.running.keys().map(|id| (*id, self.waits_for(*id))).collect();
         match end {
             End::TimedOut => {
                 for (id, waits_for) in &unfinished {
-                    self.report(&Report::OutOfTime { name: self.name(*id), waits_for });
+                    self.report(&Report::OutOfTime { name: self.database.name(*id), waits_for });
                 }
             }
             End::Done => self.report_kept_back(),
             End::Interrupted => {}
         }
-        Ok(Changed { end, failures: std::mem::take(&mut self.failures), unfinished })
+        Ok(Changed { end, failures: self.failures, unfinished })
     }
 
     /// Names the services that nothing is wrong with, but that need a service that failed.
     fn report_kept_back(&self) {
         let failed: Vec<Id> = self.failures.iter().map(|(id, _)| *id).collect();
-        let mut kept = self.plan.kept_back_by(&failed);
-        kept.retain(|id| !self.is_internal(*id));
-        if !kept.is_empty() && self.work != Work::Reload {
-            let names: Vec<&[u8]> = kept.iter().map(|id| self.name(*id)).collect();
+        let kept = self.plan.kept_back_by(&failed).into_iter().filter(|id| !self.is_internal(*id));
+        let names: Vec<&[u8]> = kept.map(|id| self.database.name(id)).collect();
+        if !names.is_empty() {
             self.report(&Report::KeptBack { names: &names });
         }
     }
@@ -194,393 +162,181 @@ impl<'a> Engine<'a> {
     fn take_steps(&mut self) -> Result<(), Fatal> {
         while let Some(step) = self.next_step() {
             match step {
-                Step::Begin(id) => {
-                    if !self.is_internal(id) {
-                        self.report(&Report::Beginning { name: self.name(id) });
-                    }
-                    self.begin(id)?;
-                }
+                Step::Begin(id) => self.begin(id)?,
                 Step::Already(id) if self.is_internal(id) => {}
-                Step::Already(id) => self.report(&Report::Already { name: self.name(id) }),
-                Step::Essential(id) => self.report(&Report::Essential { name: self.name(id) }),
+                Step::Already(id) => self.report(&Report::Already { name: self.database.name(id) }),
+                Step::Essential(id) => self.report(&Report::Essential { name: self.database.name(id) }),
             }
         }
         Ok(())
     }
 
     fn begin(&mut self, id: Id) -> Result<(), Fatal> {
-        let Some(service) = self.live.database().service(id) else { return Ok(()) };
-        let (internal, longrun) = (service.is_internal(), service.is_longrun());
-        let timeout = self.timeout(id);
+        let is_internal = self.is_internal(id);
+        if !is_internal {
+            self.report(&Report::Beginning { name: self.database.name(id) });
+        }
         if let Some(ms) = self.options.dry_run {
-            self.print_dry_run(id)?;
-            self.running.insert(id, Running::Nothing);
-            self.deadlines.insert((clock::now() + Duration::from_millis(ms.into()), id));
+            if self.options.reporter.verbosity >= 1 {
+                self.effects.output(&self.effects.equivalent(id))?;
+            }
+            self.await_end(id, Some(ms));
             return Ok(());
         }
-        if internal {
+        if is_internal {
             return self.succeed(id);
         }
-        let begun = if longrun { self.begin_longrun(id) } else { self.begin_oneshot(id) };
-        match begun {
-            Ok(None) => self.succeed(id)?,
-            Ok(Some(running)) => {
-                self.running.insert(id, running);
-                self.reminder.progress(clock::now());
-                if timeout != 0 {
-                    self.deadlines.insert((clock::now() + Duration::from_millis(timeout.into()), id));
-                }
+        match self.effects.begin(id) {
+            Begun::Done => self.succeed(id)?,
+            Begun::InProgress => {
+                self.await_end(id, Some(self.timeout(id)).filter(|ms| *ms != 0));
+                self.reminder.progress(self.effects.now());
             }
-            Err(None) if self.running.is_empty() => {
+            Begun::NoRoom if self.running.is_empty() => {
                 self.fail(id, Failure::Unable("no descriptors or processes are left".into()));
             }
-            Err(None) => {
-                // What runs now is as much as there is room for.
+            Begun::NoRoom => {
+                // As many as are in progress now is as many as there is room for.
                 self.room = self.running.len();
                 self.queue.push_front(id);
             }
-            Err(Some(failure)) => self.fail(id, failure),
+            Begun::Failed(failure) => self.fail(id, failure),
         }
         Ok(())
     }
 
-    /// The longest that a service may take, in milliseconds; 0 for no limit.
+    /// Waits for the end of a transition from now on, for so many milliseconds at most.
+    fn await_end(&mut self, id: Id, limit: Option<u32>) {
+        let deadline = limit.map(|ms| self.effects.now() + Duration::from_millis(ms.into()));
+        self.running.insert(id, deadline);
+        self.deadlines.extend(deadline.map(|at| (at, id)));
+    }
+
+    /// How long a transition may take, in milliseconds; 0 for no limit.
     fn timeout(&self, id: Id) -> u32 {
-        let service = self.live.database().service(id);
-        service.map_or(0, |s| match self.work {
-            Work::Start => s.timeout_up,
-            Work::Stop => s.timeout_down,
-            Work::Reload => 0,
-        })
-    }
-
-    /// Begins a longrun's transition; `Err(None)`: not now, descriptors are short.
-    fn begin_longrun(&mut self, id: Id) -> Result<Option<Running>, Option<Failure>> {
-        if self.work == Work::Reload {
-            let servicedir = self.live.servicedir(id);
-            return match control::send(&servicedir, SUPERVISE, b"l") {
-                Ok(()) => Ok(None),
-                Err(e) => Err(Some(Failure::of_trouble(longrun::undelivered(e)))),
-            };
-        }
-        let up = self.is_up();
-        match Transition::begin(self.live.servicedir(id), up, &mut self.watch) {
-            Ok(None) => Ok(None),
-            Ok(Some(transition)) => {
-                self.listeners.insert(transition.index, id);
-                Ok(Some(Running::Longrun(transition)))
-            }
-            Err(Trouble::NoDescriptors) => Err(None),
-            Err(trouble) => Err(Some(Failure::of_trouble(trouble))),
-        }
-    }
-
-    /// Begins to run a oneshot's script; `Err(None)`: not now, descriptors or processes are short.
-    fn begin_oneshot(&mut self, id: Id) -> Result<Option<Running>, Option<Failure>> {
-        self.start_script(id).map_err(|e| match e {
-            Errno::MFILE | Errno::NFILE | Errno::AGAIN => None,
-            e => Failure::of_answer(Answer::NotRun(e), self.script(id)),
-        })
-    }
-
-    /// Starts a script; `None` if there is nothing to run.
-    fn start_script(&mut self, id: Id) -> Result<Option<Running>, Errno> {
-        let script = self.work.script();
-        let argv = self.script(id).to_vec();
-        if argv.is_empty() {
-            return Ok(None);
-        }
-        let request = Request { script, name: self.live.database().name(id).to_vec(), argv };
-        let relay = match &self.options.oneshots.starter {
-            Starter::ThisProcess(relay) => relay.as_deref(),
-            Starter::Host => {
-                match self.ask_host(&request) {
-                    Ok(socket) => {
-                        add(&self.poller, socket.as_fd(), HOSTS + u64::from(id))?;
-                        return Ok(Some(Running::Host(socket)));
-                    }
-                    Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => {}
-                    Err(e) => return Err(e),
-                }
-                None
-            }
-        };
-        self.watch_children()?;
-        // What can't be relayed now still isn't lost.
-        let pipes = relay.and_then(|relay| relay.pipes(&request.name, &STREAMS).ok()).unwrap_or_default();
-        let mut own = self.live.descriptors();
-        own.extend(relay.map(AsFd::as_fd));
-        let Oneshots { env, path, .. } = &self.options.oneshots;
-        let pid = request.spawn(self.options.reporter.name, *path, env, &pipes, &own)?;
-        self.scripts.insert(pid, id);
-        Ok(Some(Running::Child(pid)))
-    }
-
-    /// The command line of a oneshot for what is being done.
-    fn script(&self, id: Id) -> &[Vec<u8>] {
-        self.live.database().service(id).map_or(&[], |s| self.work.script().of(s))
-    }
-
-    fn print_dry_run(&self, id: Id) -> Result<(), Fatal> {
-        let reporter = &self.options.reporter;
-        if reporter.verbosity == 0 {
-            return Ok(());
-        }
-        if self.live.database().service(id).is_some_and(Service::is_longrun) {
-            let servicedir = self.live.servicedir(id);
-            let file = join(&servicedir, b"notification-fd");
-            let has_readiness = sys::fs::access(file, rustix::fs::Access::EXISTS).is_ok();
-            return reporter.output(&dry_longrun(self.work, &servicedir, has_readiness));
-        }
-        reporter.output(&dry_oneshot(self.work, self.live.path(), id, self.name(id)))
+        self.database.service(id).map_or(0, |service| self.work.timeout(service))
     }
 
     fn succeed(&mut self, id: Id) -> Result<(), Fatal> {
         let up = self.is_up();
         self.forget(id);
-        if self.options.dry_run.is_none() && self.work != Work::Reload {
-            let longrun =
-                self.live.database().service(id).is_some_and(|s| s.is_longrun() && !s.is_internal());
-            if longrun {
-                let file = join(&self.live.servicedir(id), b"down");
-                let done = if up { sys::fs::unlink(&file) } else { create(CWD, &file, b"", READABLE) };
-                match done {
-                    Ok(()) | Err(Errno::NOENT | Errno::EXIST) => {}
-                    Err(e) => self.report(&Report::StaleDownFile { file: &file, reason: &sys::strerror(e) }),
-                }
+        if !self.is_dry_run() && self.work != Work::Reload {
+            if self.is_longrun(id)
+                && !self.is_internal(id)
+                && let Err(stale) = self.effects.set_down_file(id, !up)
+            {
+                let reason = &sys::strerror(stale.reason);
+                self.report(&Report::StaleDownFile { file: &stale.file, reason });
             }
-            self.live.set_up(id, up)?;
+            self.effects.set_up(id, up)?;
         }
         if !self.is_internal(id) {
-            self.report(&Report::Succeeded { name: self.name(id) });
+            self.report(&Report::Succeeded { name: self.database.name(id) });
         }
         self.plan.finished(id, true);
         Ok(())
     }
 
     fn fail(&mut self, id: Id, failure: Failure) {
-        if let Some(Running::Longrun(_)) = self.forget(id)
-            && self.is_up()
-        {
-            // Down is a state that is known, half started isn't.
-            let _ = control::send(&self.live.servicedir(id), SUPERVISE, b"d");
+        let was_running = self.forget(id);
+        if was_running && self.is_up() && self.is_longrun(id) && !self.is_dry_run() {
+            // Down is a known state, half started isn't.
+            self.effects.send_down(id);
         }
-        self.report(&Report::Failed { name: self.name(id), failure: &failure });
+        self.report(&Report::Failed { name: self.database.name(id), failure: &failure });
         self.failures.push((id, failure));
         self.plan.finished(id, false);
     }
 
-    /// Stops waiting for a transition.
-    fn forget(&mut self, id: Id) -> Option<Running> {
-        if !self.deadlines.is_empty() {
-            self.deadlines.retain(|(_, other)| *other != id);
+    /// Stops waiting for a transition; whether it was in progress.
+    fn forget(&mut self, id: Id) -> bool {
+        self.reminder.progress(self.effects.now());
+        let Some(deadline) = self.running.remove(&id) else { return false };
+        if let Some(at) = deadline {
+            self.deadlines.remove(&(at, id));
         }
-        let running = self.running.remove(&id);
-        self.reminder.progress(clock::now());
-        if let Some(Running::Longrun(transition)) = &running {
-            self.watch.remove(transition.index);
-            self.listeners.remove(&transition.index);
-        }
-        running
+        self.effects.forget(id);
+        true
     }
 
-    /// Waits for something to happen and deals with it; the end, if that is what happened.
+    /// Waits for something to happen and handles it; the end of the change, if that is what happened.
     fn wait(&mut self) -> Result<Option<End>, Fatal> {
         let next = self.deadlines.first().map(|(at, _)| *at).into_iter().chain(self.options.deadline);
-        let next = next.chain(self.reminder.at()).min();
-        let left = next.map(|at| at.saturating_sub(clock::now()));
-        let timeout = left.and_then(|l| Timespec::try_from(l).ok());
-        let mut events = Vec::with_capacity(64);
-        match epoll::wait(&self.poller, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(Fatal::unable("wait for events", e)),
-        }
-        let over = self.options.deadline.is_some_and(|d| d <= clock::now());
+        let events = self.effects.wait(next.chain(self.reminder.at()).min())?;
+        let is_over = self.options.deadline.is_some_and(|d| d <= self.effects.now());
         let failures = self.failures.len();
         for event in events {
-            match event.data.u64() {
-                EVENTS => self.hear()?,
-                CHILDREN => self.reap()?,
-                INTERRUPT => return self.interrupted(),
-                host => {
-                    if let Ok(id) = Id::try_from(host - HOSTS) {
-                        self.read_answer(id)?;
-                    }
+            match event {
+                Event::Done(id) => self.succeed(id)?,
+                Event::Failed(id, failure) => self.fail(id, failure),
+                Event::Interrupted => {
+                    self.interrupt();
+                    let is_end = self.options.on_interrupt == OnInterrupt::Abandon;
+                    return Ok(is_end.then_some(End::Interrupted));
                 }
             }
         }
         self.expire()?;
         self.remind();
         // What fails when the time is over already may have failed for that reason, and only now be heard of.
-        let late = over && (!self.is_idle() || self.failures.len() > failures);
-        Ok(late.then_some(End::TimedOut))
-    }
-
-    fn hear(&mut self) -> Result<(), Fatal> {
-        while let Some((index, letters)) =
-            self.watch.next(Some(Moment::ZERO)).or_unable(|| "listen to supervisors")?
-        {
-            let Some(id) = self.listeners.get(&index).copied() else { continue };
-            let Some(Running::Longrun(transition)) = self.running.get(&id) else { continue };
-            match transition.hear(&letters) {
-                Progress::Waiting => {}
-                Progress::Done => self.succeed(id)?,
-                Progress::Failed(trouble) => self.fail(id, Failure::of_trouble(trouble)),
-            }
-        }
-        Ok(())
-    }
-
-    fn reap(&mut self) -> Result<(), Fatal> {
-        if let Some((children, _)) = &self.children {
-            while children.read().or_unable(|| "read signals")?.is_some() {}
-        }
-        loop {
-            match sys::process::reap() {
-                Ok(None) => return Ok(()),
-                Ok(Some((pid, ended))) => {
-                    // One that was given up on may still end, and so may children from before.
-                    if let Some(id) = self.scripts.remove(&pid)
-                        && matches!(self.running.get(&id), Some(Running::Child(own)) if *own == pid)
-                    {
-                        self.script_ended(id, Answer::Ended(ended))?;
-                    }
-                }
-                Err(Errno::INTR) => {}
-                // Somebody else took them: how they ended will never be known.
-                Err(e) => {
-                    for (_, id) in std::mem::take(&mut self.scripts) {
-                        if let Some(Running::Child(_)) = self.running.get(&id) {
-                            self.script_ended(id, Answer::NotRun(e))?;
-                        }
-                    }
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    fn read_answer(&mut self, id: Id) -> Result<(), Fatal> {
-        let Some(Running::Host(socket)) = self.running.get(&id) else { return Ok(()) };
-        let answer = read_answer(socket.as_fd());
-        self.script_ended(id, answer)
-    }
-
-    fn script_ended(&mut self, id: Id, answer: Answer) -> Result<(), Fatal> {
-        match Failure::of_answer(answer, self.script(id)) {
-            None => self.succeed(id)?,
-            Some(failure) => self.fail(id, failure),
-        }
-        Ok(())
+        let is_late = is_over && (!self.is_idle() || self.failures.len() > failures);
+        Ok(is_late.then_some(End::TimedOut))
     }
 
     /// Ends the transitions whose time is over.
     fn expire(&mut self) -> Result<(), Fatal> {
-        let now = clock::now();
+        let now = self.effects.now();
         while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
-            self.deadlines.pop_first();
-            let Some(running) = self.running.get(&id) else { continue };
-            if let Running::Nothing = running {
+            if self.is_dry_run() {
                 self.succeed(id)?;
                 continue;
             }
-            let waited_for = running.waits_for();
-            running.terminate();
-            let after = self.timeout(id);
-            self.fail(id, Failure::TimedOut { after, waited_for });
+            let waited_for = self.waits_for(id);
+            if !self.is_longrun(id) {
+                self.effects.terminate(id);
+            }
+            self.fail(id, Failure::TimedOut { after: self.timeout(id), waited_for });
         }
         Ok(())
     }
 
+    fn waits_for(&self, id: Id) -> String {
+        if self.is_dry_run() { "the end of the dry run".to_owned() } else { self.effects.waits_for(id) }
+    }
+
     /// Reports what has made no progress for a while.
     fn remind(&mut self) {
-        let Some(quiet) = self.reminder.due(clock::now()) else { return };
-        let is_slow_normal = self.is_up() && !self.interrupted;
+        let Some(quiet) = self.reminder.due(self.effects.now()) else { return };
+        let is_slow_normal = self.is_up() && !self.is_interrupted;
         if self.options.reporter.verbosity < reminder_verbosity(is_slow_normal) {
             return;
         }
-        let mut ids: Vec<Id> = self.running.keys().copied().collect();
-        ids.sort_unstable();
-        let count = ids.len().saturating_sub(NAMED);
-        for id in ids.into_iter().take(NAMED) {
-            let Some(why) = self.running.get(&id).map(|r| r.explain(self.work)) else { continue };
-            self.report(&Report::StillWaiting { name: self.name(id), quiet, why: &why, is_slow_normal });
+        for id in self.running.keys().copied().take(NAMED) {
+            let why = &if self.is_dry_run() { self.waits_for(id) } else { self.effects.explain(id) };
+            self.report(&Report::StillWaiting { name: self.database.name(id), quiet, why, is_slow_normal });
         }
+        let count = self.running.len().saturating_sub(NAMED);
         if count > 0 {
             self.report(&Report::StillWaitingForMore { count });
         }
     }
 
-    /// The caller wants an end: longruns are given up, and oneshots as the options say.
-    fn interrupted(&mut self) -> Result<Option<End>, Fatal> {
+    /// Begins nothing more and gives up longruns; scripts are asked to end if that is what the options say.
+    fn interrupt(&mut self) {
         self.report(&Report::Interrupted);
         self.plan.stop();
-        self.interrupted = true;
-        self.reminder.progress(clock::now());
-        for id in std::mem::take(&mut self.queue) {
+        self.is_interrupted = true;
+        self.reminder.progress(self.effects.now());
+        let (queue, is_dry_run) = (std::mem::take(&mut self.queue), self.is_dry_run());
+        let longruns = self.running.keys().copied().filter(|id| is_dry_run || self.is_longrun(*id));
+        for id in queue.into_iter().chain(longruns).collect::<Vec<_>>() {
             self.fail(id, Failure::Interrupted);
         }
-        let longruns: Vec<Id> = self
-            .running
-            .iter()
-            .filter(|(_, r)| !matches!(r, Running::Child(_) | Running::Host(_)))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in longruns {
-            self.fail(id, Failure::Interrupted);
-        }
-        if let Some(fd) = self.options.interrupt {
-            epoll::delete(&self.poller, fd).or_unable(|| "change the poller")?;
-        }
-        match self.options.on_interrupt {
-            OnInterrupt::Abandon => self.running.values().for_each(Running::terminate),
-            OnInterrupt::FinishOneshots => {
-                while !self.is_idle() {
-                    if self.wait()? == Some(End::TimedOut) {
-                        return Ok(Some(End::TimedOut));
-                    }
-                }
-            }
-        }
-        Ok(Some(End::Interrupted))
-    }
-
-    /// Begins to hear of children's ends.
-    fn watch_children(&mut self) -> Result<(), Errno> {
-        if self.children.is_none() {
-            // A parent that ignores its children never learns how they ended.
-            signal::set_default(signal::CHLD)?;
-            let mask = signal::block(&Set::empty());
-            let children = SignalFd::new(&Set::of(&[signal::CHLD]))?;
-            add(&self.poller, children.as_fd(), CHILDREN)?;
-            self.children = Some((children, mask));
-        }
-        Ok(())
-    }
-
-    fn ask_host(&mut self, request: &Request) -> Result<OwnedFd, Errno> {
-        if self.scandir.is_none() {
-            self.scandir = Some(self.live.scandir().map_err(|_| Errno::NOENT)?);
-        }
-        ask_host(self.scandir.as_deref().unwrap_or_default(), request)
-    }
-}
-
-impl Drop for Engine<'_> {
-    /// Gives the caller's signal mask back.
-    fn drop(&mut self) {
-        if let Some((_, mask)) = &self.children {
-            signal::set_mask(mask);
+        if self.options.on_interrupt == OnInterrupt::Abandon {
+            self.running.keys().for_each(|id| self.effects.terminate(*id));
         }
     }
 }
 
-/// How many transitions the limit on open files has room for, with some to spare for short uses.
-fn room() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)).saturating_sub(32).max(8)
-}
-
-fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
-    epoll::add(poller, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)
-}
+#[cfg(test)]
+mod tests;

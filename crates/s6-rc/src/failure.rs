@@ -2,6 +2,7 @@
 
 use crate::longrun::Trouble;
 use crate::oneshot::Answer;
+use rustix::io::Errno;
 use sys::process::Ended;
 use tool::{diag::show, exec_failure};
 
@@ -44,12 +45,15 @@ impl Failure {
             Answer::Ended(Ended::Exited(0)) => None,
             Answer::Ended(Ended::Exited(code)) => Some(Self::Exited(code)),
             Answer::Ended(Ended::Killed(signal)) => Some(Self::Killed(signal)),
-            Answer::NotRun(e) => {
-                let program = argv.first().map_or(&[][..], Vec::as_slice);
-                let why = exec_failure::explain_word(program, e);
-                Some(Self::Unable(format!("{} could not be run: {why}", show(program))))
-            }
+            Answer::NotRun(e) => Some(Self::of_script_not_run(e, argv)),
         }
+    }
+
+    /// A script with this command line could not be run.
+    pub(crate) fn of_script_not_run(e: Errno, argv: &[Vec<u8>]) -> Self {
+        let program = argv.first().map_or(&[][..], Vec::as_slice);
+        let why = exec_failure::explain_word(program, e);
+        Self::Unable(format!("{} could not be run: {why}", show(program)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! One longrun's transition: a command to its supervisor, and the events that tell how it went.
 
+use crate::work::Work;
 use rustix::fs::Access;
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -48,7 +49,18 @@ pub(crate) enum Trouble {
     Failed(Errno),
 }
 
-/// A transition on its way.
+/// How a command to a supervisor went.
+#[derive(Debug)]
+pub(crate) enum Commanded {
+    /// The longrun is where it should be already, or was only to be told.
+    Done,
+    /// The longrun is on its way.
+    InProgress(Transition),
+    /// The supervisor can't be commanded or listened to.
+    Failed(Trouble),
+}
+
+/// A transition in progress.
 #[derive(Debug)]
 pub(crate) struct Transition {
     servicedir: Vec<u8>,
@@ -67,7 +79,7 @@ pub(crate) enum Progress {
     Failed(Trouble),
 }
 
-pub(crate) fn undelivered(e: Undelivered) -> Trouble {
+fn undelivered(e: Undelivered) -> Trouble {
     match e {
         Undelivered::NobodyListens | Undelivered::NotThere => Trouble::NotSupervised,
         Undelivered::Failed(e) => failed(e),
@@ -93,35 +105,42 @@ fn reached(servicedir: &[u8], goal: Goal) -> Result<bool, Errno> {
     })
 }
 
-impl Transition {
-    /// Tells the supervisor to bring the longrun up or down, and begins to listen; `None` if it is there already.
-    pub(crate) fn begin(servicedir: Vec<u8>, up: bool, watch: &mut Watch) -> Result<Option<Self>, Trouble> {
-        let ready = join(&servicedir, b"notification-fd");
-        let goal = match up {
-            false => Goal::Down,
-            true if sys::fs::access(&ready, Access::EXISTS).is_ok() => Goal::Ready,
-            true => Goal::Up,
-        };
-        let since = clock::wall();
-        // Listening comes first: whatever changes from here on is heard.
-        let index = watch.add(&join(&servicedir, b"event")).map_err(failed)?;
-        let told = reached(&servicedir, goal).map_err(failed).and_then(|there| {
-            control::send(&servicedir, SUPERVISE, if up { b"u" } else { b"d" }).map_err(undelivered)?;
-            Ok(there)
-        });
-        match told {
-            Ok(false) => Ok(Some(Self { servicedir, goal, since, index })),
-            Ok(true) => {
-                watch.remove(index);
-                Ok(None)
-            }
-            Err(trouble) => {
-                watch.remove(index);
-                Err(trouble)
-            }
+/// What a longrun must reach for this work; `None` if it only has to be told.
+fn goal(servicedir: &[u8], work: Work) -> Option<Goal> {
+    match work {
+        Work::Reload => None,
+        Work::Stop => Some(Goal::Down),
+        Work::Start => {
+            let ready = join(servicedir, b"notification-fd");
+            let is_notified = sys::fs::access(ready, Access::EXISTS).is_ok();
+            Some(if is_notified { Goal::Ready } else { Goal::Up })
         }
     }
+}
 
+/// Commands the supervisor of a longrun to do this work, and begins to listen to it.
+pub(crate) fn command(servicedir: Vec<u8>, work: Work, watch: &mut Watch) -> Commanded {
+    let send = || control::send(&servicedir, SUPERVISE, &[work.letter()]).map_err(undelivered);
+    let Some(goal) = goal(&servicedir, work) else {
+        return send().map_or_else(Commanded::Failed, |()| Commanded::Done);
+    };
+    let since = clock::wall();
+    // Listening comes first: whatever changes from here on is heard.
+    let index = match watch.add(&join(&servicedir, b"event")) {
+        Ok(index) => index,
+        Err(e) => return Commanded::Failed(failed(e)),
+    };
+    // The command is sent even if the goal is reached: the supervisor is to want it, too.
+    let outcome = match reached(&servicedir, goal).map_err(failed).and_then(|there| send().map(|()| there)) {
+        Ok(false) => return Commanded::InProgress(Transition { servicedir, goal, since, index }),
+        Ok(true) => Commanded::Done,
+        Err(trouble) => Commanded::Failed(trouble),
+    };
+    watch.remove(index);
+    outcome
+}
+
+impl Transition {
     /// What it waits for, and how often its daemon has ended meanwhile.
     pub(crate) fn waits_for(&self) -> String {
         let text = self.goal.text();
@@ -237,10 +256,15 @@ mod tests {
             std::fs::write(self.dir.path().join("supervise/status"), status.pack()).unwrap();
         }
 
-        fn begin(&self, up: bool) -> (Watch, Result<Option<Transition>, Trouble>) {
-            let mut watch = Watch::new().unwrap();
-            let begun = Transition::begin(self.path(), up, &mut watch);
-            (watch, begun)
+        fn command(&self, work: Work) -> Commanded {
+            command(self.path(), work, &mut Watch::new().unwrap())
+        }
+
+        fn transition(&self, work: Work) -> Transition {
+            match self.command(work) {
+                Commanded::InProgress(transition) => transition,
+                other => panic!("{other:?}"),
+            }
         }
 
         fn commands(&mut self, count: usize) -> Vec<u8> {
@@ -253,21 +277,19 @@ mod tests {
     #[test]
     fn what_is_there_already_is_still_told() {
         let mut s = Supervised::new(7, true);
-        assert!(matches!(s.begin(true).1, Ok(None)));
+        assert!(matches!(s.command(Work::Start), Commanded::Done));
         s.status(0, false);
-        assert!(matches!(s.begin(false).1, Ok(None)));
+        assert!(matches!(s.command(Work::Stop), Commanded::Done));
         assert_eq!(s.commands(2), b"ud");
     }
 
     #[test]
     fn readiness_counts_only_where_it_is_notified() {
         let s = Supervised::new(0, false);
-        let (_watch, begun) = s.begin(true);
-        let plain = begun.unwrap().unwrap();
+        let plain = s.transition(Work::Start);
         assert_eq!((plain.goal, plain.hear(b"u")), (Goal::Up, Progress::Done));
         std::fs::write(s.dir.path().join("notification-fd"), "3\n").unwrap();
-        let (_watch, begun) = s.begin(true);
-        let ready = begun.unwrap().unwrap();
+        let ready = s.transition(Work::Start);
         assert_eq!(ready.hear(b"u"), Progress::Waiting);
         assert_eq!(ready.hear(b"dDuU"), Progress::Done);
         assert_eq!(ready.hear(b"x"), Progress::Failed(Trouble::NotSupervised));
@@ -276,8 +298,7 @@ mod tests {
     #[test]
     fn a_permanent_failure_counts_unless_the_command_took_it_back() {
         let s = Supervised::new(0, false);
-        let (_watch, begun) = s.begin(true);
-        let transition = begun.unwrap().unwrap();
+        let transition = s.transition(Work::Start);
         assert_eq!(transition.hear(b"dOD"), Progress::Failed(Trouble::Permanent));
         s.status(0, true);
         assert_eq!(transition.hear(b"O"), Progress::Waiting);
@@ -286,8 +307,7 @@ mod tests {
     #[test]
     fn a_daemon_that_was_restarted_meanwhile_is_not_down() {
         let s = Supervised::new(7, true);
-        let (_watch, begun) = s.begin(false);
-        let transition = begun.unwrap().unwrap();
+        let transition = s.transition(Work::Stop);
         s.status(8, true);
         assert_eq!(transition.hear(b"dDu"), Progress::Waiting);
         s.status(0, false);
@@ -299,6 +319,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut watch = Watch::new().unwrap();
         let path = dir.path().as_os_str().as_bytes().to_vec();
-        assert_eq!(Transition::begin(path, true, &mut watch).unwrap_err(), Trouble::NotSupervised);
+        let commanded = command(path, Work::Start, &mut watch);
+        assert!(matches!(commanded, Commanded::Failed(Trouble::NotSupervised)), "{commanded:?}");
     }
 }

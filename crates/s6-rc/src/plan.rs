@@ -82,6 +82,11 @@ impl<'a> Plan<'a> {
         plan
     }
 
+    /// A plan that does nothing.
+    pub(crate) fn empty(database: &'a Database) -> Self {
+        Self::new(database, Direction::Up, Vec::new(), Vec::new(), false)
+    }
+
     fn is(&self, list: &[bool], id: Id) -> bool {
         list.get(id as usize).copied().unwrap_or(false)
     }

@@ -1,7 +1,6 @@
 //! What a change reports about itself, as values: the texts, and the verbosity from which each is printed.
 
 use crate::failure::Failure;
-use crate::oneshot::Script;
 use crate::plan::Direction;
 use crate::work::Work;
 use std::time::Duration;
@@ -61,7 +60,7 @@ pub(crate) enum Report<'a> {
 
 /// What the texts depend on beside the thing that is reported.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Setting {
+pub(crate) struct Context {
     pub(crate) verbosity: u32,
     pub(crate) work: Work,
     pub(crate) is_dry_run: bool,
@@ -102,10 +101,10 @@ impl Report<'_> {
         }
     }
 
-    fn text(&self, setting: Setting) -> String {
-        let words = setting.work.words();
+    fn text(&self, context: Context) -> String {
+        let words = context.work.words();
         let (verb, doing) = (words.verb, words.present);
-        let dry = |text: &'static str| if setting.is_dry_run { text } else { "" };
+        let dry = |text: &'static str| if context.is_dry_run { text } else { "" };
         match self {
             Self::Bringing(Direction::Up) => "bringing selected services up".to_owned(),
             Self::Bringing(Direction::Down) => "bringing selected services down".to_owned(),
@@ -114,7 +113,7 @@ impl Report<'_> {
                 format!("{}service {} successfully {}", dry("dry run: "), show(name), words.past)
             }
             Self::Already { name } => {
-                let state = if setting.work == Work::Start { "up" } else { "down" };
+                let state = if context.work == Work::Start { "up" } else { "down" };
                 format!("{}service {}: already {state}", dry("dry run: "), show(name))
             }
             Self::Failed { name, failure } => {
@@ -126,23 +125,23 @@ impl Report<'_> {
             Self::OutOfTime { name, waits_for } => {
                 format!("out of time to {verb} service {}: it was waiting for {waits_for}", show(name))
             }
-            Self::KeptBack { names } => kept_back(names, setting.work),
+            Self::KeptBack { names } => kept_back(names, context.work),
             Self::Interrupted => "interrupted: beginning nothing more".to_owned(),
             Self::StillWaiting { name, quiet, why, .. } => {
                 format!("still {doing} service {} after {} s: {why}", show(name), quiet.as_secs())
             }
             Self::StillWaitingForMore { count } => format!("still {doing} {count} more services"),
             Self::StaleDownFile { file, reason } => {
-                let verb = if setting.work == Work::Start { "unlink" } else { "touch" };
+                let verb = if context.work == Work::Start { "unlink" } else { "touch" };
                 format!("unable to {verb} {}: {reason}", show(file))
             }
         }
     }
 
     /// The line to print; `None` if the verbosity is too low for it.
-    pub(crate) fn line(&self, setting: Setting) -> Option<Line> {
-        (setting.verbosity >= self.least_verbosity())
-            .then(|| Line { level: self.level(), text: self.text(setting) })
+    pub(crate) fn line(&self, context: Context) -> Option<Line> {
+        (context.verbosity >= self.least_verbosity())
+            .then(|| Line { level: self.level(), text: self.text(context) })
     }
 }
 
@@ -164,23 +163,4 @@ fn kept_back(names: &[&[u8]], work: Work) -> String {
 /// Services may well take their time to start; a stop or an interruption that takes long is worth a warning.
 pub(crate) fn reminder_verbosity(is_slow_normal: bool) -> u32 {
     if is_slow_normal { 2 } else { 1 }
-}
-
-/// What a dry run prints for a longrun: the command that does the same.
-///
-/// `has_readiness`: the service has a `notification-fd`.
-pub(crate) fn dry_longrun(work: Work, servicedir: &[u8], has_readiness: bool) -> Vec<u8> {
-    let command: &[u8] = match (work.script(), has_readiness) {
-        (Script::Up, true) => b"s6-svc -uwU -- ",
-        (Script::Up, false) => b"s6-svc -uwu -- ",
-        (Script::Down, _) => b"s6-svc -dwD -- ",
-        (Script::Reload, _) => b"s6-svc -l -- ",
-    };
-    [b"s6-rc-dryrun: ", command, servicedir].concat()
-}
-
-/// What a dry run prints for a oneshot: the command that does the same, and the service's name.
-pub(crate) fn dry_oneshot(work: Work, live: &[u8], id: u32, name: &[u8]) -> Vec<u8> {
-    let (live, word, name) = (show(live), work.script().word(), show(name));
-    format!("s6-rc-dryrun: s6-rc-oneshot-run -l {live} {word} {id} # {name}").into_bytes()
 }

@@ -1,12 +1,10 @@
-//! What a change does to services, and one such transition on its way.
+//! What a change does to services: the facts about starting, stopping and reloading, each in one place.
 
-use crate::longrun::Transition;
-use crate::oneshot::{Script, TERMINATE};
-use rustix::fd::OwnedFd;
-use rustix::process::{Pid, Signal};
-use tool::diag;
+use crate::database::Service;
+use crate::oneshot::Script;
+use crate::plan::Direction;
 
-/// What is being done to the services.
+/// What is being done to services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Start,
@@ -26,6 +24,14 @@ pub(crate) struct Words {
 }
 
 impl Work {
+    /// The work of a change in this direction.
+    pub(crate) fn of(direction: Direction) -> Self {
+        match direction {
+            Direction::Up => Self::Start,
+            Direction::Down => Self::Stop,
+        }
+    }
+
     /// How messages call it.
     pub(crate) fn words(self) -> Words {
         let (verb, present, past) = match self {
@@ -36,7 +42,7 @@ impl Work {
         Words { verb, present, past }
     }
 
-    /// The oneshots' script for it.
+    /// The script of a oneshot that does it.
     pub(crate) fn script(self) -> Script {
         match self {
             Self::Start => Script::Up,
@@ -44,52 +50,22 @@ impl Work {
             Self::Reload => Script::Reload,
         }
     }
-}
 
-/// A transition on its way.
-pub(crate) enum Running {
-    Longrun(Transition),
-    Child(Pid),
-    Host(OwnedFd),
-    /// A pretended one.
-    Nothing,
-}
-
-impl Running {
-    /// What it waits for.
-    pub(crate) fn waits_for(&self) -> String {
+    /// The control letter that makes a longrun's supervisor do it.
+    pub(crate) fn letter(self) -> u8 {
         match self {
-            Self::Longrun(transition) => transition.waits_for(),
-            Self::Child(_) | Self::Host(_) => "its script to end".to_owned(),
-            Self::Nothing => "the end of the dry run".to_owned(),
+            Self::Start => b'u',
+            Self::Stop => b'd',
+            Self::Reload => b'l',
         }
     }
 
-    /// What it waits for and who that is, for a person who waits too.
-    pub(crate) fn explain(&self, work: Work) -> String {
+    /// How long it may take, in milliseconds; 0 for no limit.
+    pub(crate) fn timeout(self, service: &Service) -> u32 {
         match self {
-            Self::Longrun(transition) => transition.explain(),
-            Self::Child(pid) => format!(
-                "its {} script hasn't ended, process {}",
-                work.script().word(),
-                diag::process(pid.as_raw_nonzero().get().unsigned_abs())
-            ),
-            Self::Host(_) => format!("its {} script hasn't ended", work.script().word()),
-            Self::Nothing => self.waits_for(),
-        }
-    }
-
-    /// Asks a script to end.
-    pub(crate) fn terminate(&self) {
-        match self {
-            Self::Child(pid) => {
-                let _ = rustix::process::kill_process(*pid, Signal::TERM);
-                let _ = rustix::process::kill_process(*pid, Signal::CONT);
-            }
-            Self::Host(socket) => {
-                let _ = rustix::net::send(socket, &[TERMINATE], rustix::net::SendFlags::NOSIGNAL);
-            }
-            Self::Longrun(_) | Self::Nothing => {}
+            Self::Start => service.timeout_up,
+            Self::Stop => service.timeout_down,
+            Self::Reload => 0,
         }
     }
 }

@@ -1,0 +1,341 @@
+//! Performs what an engine decides, on the live state and on processes.
+//!
+//! Longruns are commanded through their supervisors and listened to; oneshots' scripts run as children, or by the host
+//! of the scan directory.  One poller waits for all of them and for the caller's interruption.
+
+use crate::change_options::{ChangeOptions, Oneshots, Starter};
+use crate::database::{Id, Service};
+use crate::dry_run;
+use crate::effects::{Begun, Effects, Event, StaleDownFile};
+use crate::failure::Failure;
+use crate::folder::READABLE;
+use crate::live::Live;
+use crate::longrun::{self, Commanded, Progress, Trouble};
+use crate::oneshot::{Answer, Request, ask_host, read_answer};
+use crate::report::Line;
+use crate::running::Running;
+use crate::work::Work;
+use files::create;
+use ipc::relay::STREAMS;
+use rustix::event::{Timespec, epoll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Access, CWD};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::collections::HashMap;
+use supervision::control::{self, SUPERVISE};
+use supervision::watch::Watch;
+use sys::signal::{self, Set, SignalFd};
+use tool::clock::{self, Moment};
+use tool::path::join;
+use tool::{Fatal, OrUnable};
+
+/// What can be read, as the poller reports it; connections to the host come with [`HOSTS`] plus the service's number.
+const SUPERVISORS: u64 = 0;
+const CHILDREN: u64 = 1;
+const INTERRUPT: u64 = 2;
+const HOSTS: u64 = 3;
+
+/// Descriptors that are kept free for short uses.
+const SPARE: usize = 32;
+
+/// The fewest transitions that are tried at once, however few descriptors there are.
+const LEAST_ROOM: usize = 8;
+
+/// The effects of an engine on the system.
+pub(crate) struct Runner<'a> {
+    live: &'a mut Live,
+    options: &'a ChangeOptions<'a>,
+    work: Work,
+    watch: Watch,
+    /// Reports that children have ended; the signal mask to restore.
+    children: Option<(SignalFd, Set)>,
+    poller: OwnedFd,
+    running: HashMap<Id, Running>,
+    /// The service whose script each child runs.
+    scripts: HashMap<Pid, Id>,
+    /// The service whose listener has each index in the watch.
+    listeners: HashMap<usize, Id>,
+    scandir: Option<Vec<u8>>,
+}
+
+impl<'a> Runner<'a> {
+    /// The effects of doing this work.
+    ///
+    /// # Errors
+    /// No poller can be made: code 111.
+    pub(crate) fn new(live: &'a mut Live, options: &'a ChangeOptions<'a>, work: Work) -> Result<Self, Fatal> {
+        let unable = || "set up a poller";
+        let poller = epoll::create(epoll::CreateFlags::CLOEXEC).or_unable(unable)?;
+        let watch = Watch::new().or_unable(unable)?;
+        add(&poller, watch.as_fd(), SUPERVISORS).or_unable(unable)?;
+        if let Some(fd) = options.interrupt {
+            add(&poller, fd, INTERRUPT).or_unable(unable)?;
+        }
+        Ok(Self {
+            live,
+            options,
+            work,
+            watch,
+            children: None,
+            poller,
+            running: HashMap::new(),
+            scripts: HashMap::new(),
+            listeners: HashMap::new(),
+            scandir: None,
+        })
+    }
+
+    fn is_longrun(&self, id: Id) -> bool {
+        self.live.database().service(id).is_some_and(Service::is_longrun)
+    }
+
+    /// The command line of a oneshot for what is being done.
+    fn script(&self, id: Id) -> &[Vec<u8>] {
+        self.live.database().service(id).map_or(&[], |s| self.work.script().of(s))
+    }
+
+    fn command(&mut self, id: Id) -> Begun {
+        match longrun::command(self.live.servicedir(id), self.work, &mut self.watch) {
+            Commanded::Done => Begun::Done,
+            Commanded::InProgress(transition) => {
+                self.listeners.insert(transition.index, id);
+                self.running.insert(id, Running::Longrun(transition));
+                Begun::InProgress
+            }
+            Commanded::Failed(Trouble::NoDescriptors) => Begun::NoRoom,
+            Commanded::Failed(trouble) => Begun::Failed(Failure::of_trouble(trouble)),
+        }
+    }
+
+    fn run_script(&mut self, id: Id) -> Begun {
+        if self.script(id).is_empty() {
+            return Begun::Done;
+        }
+        match self.start_script(id) {
+            Ok(running) => {
+                self.running.insert(id, running);
+                Begun::InProgress
+            }
+            Err(Errno::MFILE | Errno::NFILE | Errno::AGAIN) => Begun::NoRoom,
+            Err(e) => Begun::Failed(Failure::of_script_not_run(e, self.script(id))),
+        }
+    }
+
+    fn start_script(&mut self, id: Id) -> Result<Running, Errno> {
+        let name = self.live.database().name(id).to_vec();
+        let request = Request { script: self.work.script(), name, argv: self.script(id).to_vec() };
+        let Oneshots { starter, env, path } = &self.options.oneshots;
+        let relay = match starter {
+            Starter::ThisProcess(relay) => relay.as_deref(),
+            Starter::Host => match self.ask_host(&request) {
+                Ok(socket) => {
+                    add(&self.poller, socket.as_fd(), HOSTS + u64::from(id))?;
+                    return Ok(Running::Host(socket));
+                }
+                Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => None,
+                Err(e) => return Err(e),
+            },
+        };
+        self.watch_children()?;
+        // What can't be relayed now still isn't lost.
+        let pipes = relay.and_then(|relay| relay.pipes(&request.name, &STREAMS).ok()).unwrap_or_default();
+        let mut own = self.live.descriptors();
+        own.extend(relay.map(AsFd::as_fd));
+        let pid = request.spawn(self.options.reporter.name, *path, env, &pipes, &own)?;
+        self.scripts.insert(pid, id);
+        Ok(Running::Child(pid))
+    }
+
+    fn ask_host(&mut self, request: &Request) -> Result<OwnedFd, Errno> {
+        if self.scandir.is_none() {
+            self.scandir = Some(self.live.scandir().map_err(|_| Errno::NOENT)?);
+        }
+        ask_host(self.scandir.as_deref().unwrap_or_default(), request)
+    }
+
+    /// Begins to hear of children's ends.
+    fn watch_children(&mut self) -> Result<(), Errno> {
+        if self.children.is_none() {
+            // A parent that ignores its children never learns how they ended.
+            signal::set_default(signal::CHLD)?;
+            let mask = signal::block(&Set::empty());
+            let children = SignalFd::new(&Set::of(&[signal::CHLD]))?;
+            add(&self.poller, children.as_fd(), CHILDREN)?;
+            self.children = Some((children, mask));
+        }
+        Ok(())
+    }
+
+    /// Takes in what supervisors report.
+    fn hear(&mut self, events: &mut Vec<Event>) -> Result<(), Fatal> {
+        while let Some((index, letters)) =
+            self.watch.next(Some(Moment::ZERO)).or_unable(|| "listen to supervisors")?
+        {
+            let Some(id) = self.listeners.get(&index).copied() else { continue };
+            let Some(Running::Longrun(transition)) = self.running.get(&id) else { continue };
+            let event = match transition.hear(&letters) {
+                Progress::Waiting => continue,
+                Progress::Done => Event::Done(id),
+                Progress::Failed(trouble) => Event::Failed(id, Failure::of_trouble(trouble)),
+            };
+            self.forget(id);
+            events.push(event);
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self, events: &mut Vec<Event>) -> Result<(), Fatal> {
+        if let Some((children, _)) = &self.children {
+            while children.read().or_unable(|| "read signals")?.is_some() {}
+        }
+        loop {
+            match sys::process::reap() {
+                Ok(None) => return Ok(()),
+                Ok(Some((pid, ended))) => {
+                    // One that was given up may still end, and so may children from before.
+                    if let Some(id) = self.scripts.remove(&pid)
+                        && matches!(self.running.get(&id), Some(Running::Child(own)) if *own == pid)
+                    {
+                        events.push(self.end_script(id, Answer::Ended(ended)));
+                    }
+                }
+                Err(Errno::INTR) => {}
+                // Something else reaped them: how they ended will never be known.
+                Err(e) => {
+                    for (_, id) in std::mem::take(&mut self.scripts) {
+                        if let Some(Running::Child(_)) = self.running.get(&id) {
+                            events.push(self.end_script(id, Answer::NotRun(e)));
+                        }
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn end_script(&mut self, id: Id, answer: Answer) -> Event {
+        self.forget(id);
+        match Failure::of_answer(answer, self.script(id)) {
+            None => Event::Done(id),
+            Some(failure) => Event::Failed(id, failure),
+        }
+    }
+}
+
+impl Effects for Runner<'_> {
+    fn now(&self) -> Moment {
+        clock::now()
+    }
+
+    fn room(&self) -> usize {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let limit = limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        limit.saturating_sub(SPARE).max(LEAST_ROOM)
+    }
+
+    fn begin(&mut self, id: Id) -> Begun {
+        if self.is_longrun(id) { self.command(id) } else { self.run_script(id) }
+    }
+
+    fn forget(&mut self, id: Id) {
+        if let Some(Running::Longrun(transition)) = self.running.remove(&id) {
+            self.watch.remove(transition.index);
+            self.listeners.remove(&transition.index);
+        }
+    }
+
+    fn terminate(&mut self, id: Id) {
+        if let Some(running) = self.running.get(&id) {
+            running.terminate();
+        }
+    }
+
+    fn send_down(&mut self, id: Id) {
+        let _ = control::send(&self.live.servicedir(id), SUPERVISE, &[Work::Stop.letter()]);
+    }
+
+    fn set_down_file(&mut self, id: Id, exists: bool) -> Result<(), StaleDownFile> {
+        let file = join(&self.live.servicedir(id), b"down");
+        let done = if exists { create(CWD, &file, b"", READABLE) } else { sys::fs::unlink(&file) };
+        match done {
+            Ok(()) | Err(Errno::NOENT | Errno::EXIST) => Ok(()),
+            Err(reason) => Err(StaleDownFile { file, reason }),
+        }
+    }
+
+    fn set_up(&mut self, id: Id, up: bool) -> Result<(), Fatal> {
+        self.live.set_up(id, up)
+    }
+
+    fn wait(&mut self, until: Option<Moment>) -> Result<Vec<Event>, Fatal> {
+        let left = until.map(|at| at.saturating_sub(clock::now()));
+        let timeout = left.and_then(|l| Timespec::try_from(l).ok());
+        let mut ready = Vec::with_capacity(64);
+        match epoll::wait(&self.poller, rustix::buffer::spare_capacity(&mut ready), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(Fatal::unable("wait for events", e)),
+        }
+        let mut events = Vec::new();
+        for source in ready {
+            match source.data.u64() {
+                SUPERVISORS => self.hear(&mut events)?,
+                CHILDREN => self.reap(&mut events)?,
+                INTERRUPT => {
+                    if let Some(fd) = self.options.interrupt {
+                        epoll::delete(&self.poller, fd).or_unable(|| "change the poller")?;
+                    }
+                    events.push(Event::Interrupted);
+                    break;
+                }
+                host => {
+                    if let Ok(id) = Id::try_from(host - HOSTS)
+                        && let Some(Running::Host(socket)) = self.running.get(&id)
+                    {
+                        let answer = read_answer(socket.as_fd());
+                        events.push(self.end_script(id, answer));
+                    }
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    fn waits_for(&self, id: Id) -> String {
+        self.running.get(&id).map(Running::waits_for).unwrap_or_default()
+    }
+
+    fn explain(&self, id: Id) -> String {
+        self.running.get(&id).map(|running| running.explain(self.work)).unwrap_or_default()
+    }
+
+    fn equivalent(&self, id: Id) -> Vec<u8> {
+        if !self.is_longrun(id) {
+            return dry_run::oneshot(self.work, self.live.path(), id, self.live.database().name(id));
+        }
+        let servicedir = self.live.servicedir(id);
+        let has_readiness = sys::fs::access(join(&servicedir, b"notification-fd"), Access::EXISTS).is_ok();
+        dry_run::longrun(self.work, &servicedir, has_readiness)
+    }
+
+    fn print(&self, line: &Line) {
+        self.options.reporter.print(line);
+    }
+
+    fn output(&self, line: &[u8]) -> Result<(), Fatal> {
+        self.options.reporter.output(line)
+    }
+}
+
+impl Drop for Runner<'_> {
+    /// Restores the caller's signal mask.
+    fn drop(&mut self) {
+        if let Some((_, mask)) = &self.children {
+            signal::set_mask(mask);
+        }
+    }
+}
+
+fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
+    epoll::add(poller, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)
+}
