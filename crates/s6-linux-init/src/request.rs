@@ -123,13 +123,9 @@ pub fn send(request: Request) -> Result<(), Errno> {
         Err(Errno::NOENT | Errno::NXIO) => open(SHUTDOWND_FIFO)?,
         opened => opened?,
     };
-    loop {
-        match rustix::io::write(&fifo, &request.pack()) {
-            Err(Errno::INTR) => {}
-            Ok(LENGTH) => return Ok(()),
-            Ok(_) => return Err(Errno::IO),
-            Err(e) => return Err(e),
-        }
+    match rustix::io::retry_on_intr(|| rustix::io::write(&fifo, &request.pack()))? {
+        LENGTH => Ok(()),
+        _ => Err(Errno::IO),
     }
 }
 

@@ -53,13 +53,8 @@ pub fn send(dir: &[u8], subdir: &[u8], letters: &[u8]) -> Result<(), Undelivered
     }
     // A full FIFO is waited for.
     rustix::fs::fcntl_setfl(&fd, OFlags::empty()).map_err(Undelivered::Failed)?;
-    loop {
-        match rustix::io::write(&fd, letters) {
-            Err(Errno::INTR) => {}
-            Ok(_) => return Ok(()),
-            Err(e) => return Err(Undelivered::Failed(e)),
-        }
-    }
+    let written = rustix::io::retry_on_intr(|| rustix::io::write(&fd, letters));
+    written.map(drop).map_err(Undelivered::Failed)
 }
 
 /// A directory that exists but was never supervised counts as one that nobody listens on.

@@ -6,6 +6,7 @@ mod cases;
 mod circles;
 mod complaint;
 mod direction;
+mod file_access;
 mod files;
 mod lexer;
 mod modules;
@@ -36,6 +37,7 @@ pub fn run(_args: Args) -> Outcome {
     let sources = read()?;
     let mut complaints = direction::check(&sources);
     complaints.extend(files::check(&sources));
+    complaints.extend(file_access::check(&sources));
     complaints.extend(cases::check(&sources));
     complaints.extend(circles::check(&sources));
     complaints.extend(sizes::check(&sources));

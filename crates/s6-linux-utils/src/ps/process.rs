@@ -1,8 +1,9 @@
 //! What /proc tells of a process, read as far as the fields need it.
 
+use files::{for_each_entry, open_dir, read_file};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use sys::fs::openat;
 use wire::proc_stat::Stat;
 
@@ -36,12 +37,12 @@ const MOST: usize = 64 * 1024;
 /// # Errors
 /// /proc can't be listed.
 pub(crate) fn all(wanted: Wanted) -> Result<Vec<Process>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let proc = openat(CWD, "/proc", flags, Mode::empty())?;
+    let proc = open_dir(CWD, b"/proc")?;
     let mut pids = Vec::new();
-    for entry in rustix::fs::Dir::read_from(&proc)? {
-        pids.extend(wire::number::decimal::<u32>(entry?.file_name().to_bytes()));
-    }
+    for_each_entry(&proc, &mut |name, _| {
+        pids.extend(wire::number::decimal::<u32>(name.to_bytes()));
+        Ok(())
+    })?;
     pids.sort_unstable();
     // One that is gone by now isn't listed.
     Ok(pids.into_iter().filter_map(|pid| one(&proc, pid, wanted)).collect())
@@ -51,30 +52,16 @@ fn one(proc: &OwnedFd, pid: u32, wanted: Wanted) -> Option<Process> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = openat(proc, pid.to_string(), flags, Mode::empty()).ok()?;
     let owner = rustix::fs::fstat(&dir).ok()?;
-    let read_if = |is_wanted: bool, name: &str| if is_wanted { read(&dir, name).ok() } else { None };
+    let read = |name: &str| read_file(&dir, name.as_bytes(), MOST).ok();
+    let read_if = |is_wanted: bool, name: &str| if is_wanted { read(name) } else { None };
     Some(Process {
-        stat: Stat::parse(&read(&dir, "stat").ok()?)?,
+        stat: Stat::parse(&read("stat")?)?,
         uid: owner.st_uid,
         gid: owner.st_gid,
         args: read_if(wanted.args, "cmdline"),
         env: read_if(wanted.env, "environ"),
         waits_in: read_if(wanted.waits_in, "wchan"),
     })
-}
-
-fn read(dir: impl AsFd, name: &str) -> Result<Vec<u8>, Errno> {
-    let file = openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut text = Vec::new();
-    while text.len() < MOST {
-        text.reserve(4096);
-        match rustix::io::read(&file, rustix::buffer::spare_capacity(&mut text)) {
-            Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    text.truncate(MOST);
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -92,3 +92,37 @@ fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_failure_leaves_the_old_repository_whole() {
+        let tmp = tempfile::tempdir().unwrap();
+        let at = |name: &str| tmp.path().join(name).as_os_str().as_bytes().to_vec();
+        let write = |name: &str, text: &str| std::fs::write(tmp.path().join(name), text).unwrap();
+        let (repo, stores) = (at("repo"), [at("store")]);
+        std::fs::create_dir_all(tmp.path().join("store/a")).unwrap();
+        write("store/a/type", "longrun\n");
+        write("store/a/run", "#!/bin/true\n");
+        make(&repo, &stores, 0, false, false).unwrap();
+        assert_eq!(make(&repo, &stores, 0, false, false).unwrap_err().code(), 111, "it exists");
+        let reference = || sys::fs::readlink(at("repo/reference"), Vec::new()).unwrap();
+        let before = reference();
+        write("store/a/type", "nonsense\n");
+        assert_eq!(
+            make(&repo, &stores, 0, false, true).unwrap_err().code(),
+            1,
+            "the stores are inconsistent"
+        );
+        assert_eq!(reference(), before);
+        let open = Repo::open(&repo, Lock::Exclusive).unwrap();
+        assert_eq!(open.reference().unwrap().services().iter().filter(|s| !s.is_internal()).count(), 1);
+        write("store/a/type", "longrun\n");
+        make(&repo, &stores, 0, false, true).unwrap();
+        assert_ne!(reference(), before);
+        assert_eq!(files::names_at(CWD, &at(".")).unwrap(), [b"repo".to_vec(), b"store".to_vec()]);
+    }
+}
