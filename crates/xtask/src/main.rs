@@ -19,6 +19,7 @@ mod emulation;
 mod failure;
 mod man;
 mod musl;
+mod mutants;
 mod ratchet;
 mod relay;
 mod release_file;
@@ -60,6 +61,8 @@ enum Command {
     Emulate(emulate::Args),
     /// Take the recorded cases that pass now off the list of known failures.
     Ratchet(ratchet::Args),
+    /// Change the pure modules one place at a time, and see whether their tests notice.
+    Mutants(mutants::Args),
     /// Measure.
     Bench(bench::Args),
 }
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Smoke(args) => smoke::run(args),
         Command::Emulate(args) => emulate::run(args),
         Command::Ratchet(args) => ratchet::run(args),
+        Command::Mutants(args) => mutants::run(args),
         Command::Bench(args) => bench::run(args),
     };
     outcome.unwrap_or_else(|why| {

@@ -1,0 +1,126 @@
+//! The list of changes that no test notices.
+//!
+//! A line is `FILE: CHANGE in FUNCTION`, as `cargo mutants` words it but without the place in the file, so that it stays
+//! when other lines come and go.  The same change at two places of a function is there twice.
+
+use std::fmt::Write;
+
+/// What the list begins with.
+const HEAD: &str = "\
+# Changes to pure modules that no test notices, as `cargo xtask mutants` finds them.  This list only gets shorter: a
+# survivor that isn't listed fails the run, and one that is noticed now is removed (`cargo xtask mutants --accept CRATE`).
+";
+
+/// Changes that survived, sorted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Survivors {
+    lines: Vec<String>,
+}
+
+impl Survivors {
+    /// Reads the list.
+    pub fn parse(text: &str) -> Self {
+        Self::sorted(
+            text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned),
+        )
+    }
+
+    /// Takes what `cargo mutants` says: `FILE:LINE:COLUMN: CHANGE`.
+    pub fn of_run(missed: &str) -> Self {
+        Self::sorted(missed.lines().map(|line| {
+            let mut parts = line.splitn(4, ':');
+            let (file, change) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
+            format!("{file}:{change}")
+        }))
+    }
+
+    fn sorted(lines: impl Iterator<Item = String>) -> Self {
+        let mut lines: Vec<_> = lines.collect();
+        lines.sort();
+        Self { lines }
+    }
+
+    /// Those in a crate.
+    pub fn of_crate(&self, krate: &str) -> Self {
+        Self { lines: self.lines.iter().filter(|line| is_in(line, krate)).cloned().collect() }
+    }
+
+    /// Puts other ones in the place of a crate's.
+    pub fn replace(&mut self, krate: &str, found: Self) {
+        let others = self.lines.drain(..).filter(|line| !is_in(line, krate));
+        *self = Self::sorted(others.chain(found.lines).collect::<Vec<_>>().into_iter());
+    }
+
+    /// Those that `others` doesn't have, or not as often.
+    pub fn without(&self, others: &Self) -> Vec<&str> {
+        let mut left: Vec<&str> = others.lines.iter().map(String::as_str).collect();
+        let mut more = Vec::new();
+        for line in &self.lines {
+            match left.iter().position(|other| other == line) {
+                Some(at) => drop(left.swap_remove(at)),
+                None => more.push(line.as_str()),
+            }
+        }
+        more
+    }
+
+    /// The list as a file.
+    pub fn text(&self) -> String {
+        let mut text = HEAD.to_owned();
+        for line in &self.lines {
+            let _ = writeln!(text, "{line}");
+        }
+        text
+    }
+}
+
+fn is_in(line: &str, krate: &str) -> bool {
+    line.strip_prefix("crates/")
+        .and_then(|rest| rest.strip_prefix(krate))
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MISSED: &str = "crates/a/src/x.rs:9:5: replace f -> bool with true\n\
+        crates/a/src/x.rs:3:17: replace < with <= in X::g\ncrates/a/src/x.rs:4:1: replace < with <= in X::g\n";
+
+    #[test]
+    fn places_in_a_file_do_not_count() {
+        let found = Survivors::of_run(MISSED);
+        assert_eq!(
+            found.lines,
+            [
+                "crates/a/src/x.rs: replace < with <= in X::g",
+                "crates/a/src/x.rs: replace < with <= in X::g",
+                "crates/a/src/x.rs: replace f -> bool with true"
+            ]
+        );
+        assert_eq!(Survivors::parse(&found.text()), found);
+        assert_eq!(Survivors::of_run(&MISSED.replace("3:17", "8:1")), found);
+    }
+
+    #[test]
+    fn what_is_more_is_named() {
+        let found = Survivors::of_run(MISSED);
+        let known = Survivors::parse("crates/a/src/x.rs: replace < with <= in X::g\ncrates/a/src/y.rs: z\n");
+        assert_eq!(
+            found.without(&known),
+            [
+                "crates/a/src/x.rs: replace < with <= in X::g",
+                "crates/a/src/x.rs: replace f -> bool with true"
+            ]
+        );
+        assert_eq!(known.without(&found), ["crates/a/src/y.rs: z"]);
+    }
+
+    #[test]
+    fn a_crate_is_replaced_alone() {
+        let mut known = Survivors::parse("crates/a/src/x.rs: p\ncrates/a-b/src/x.rs: q\n");
+        assert_eq!(known.of_crate("a").lines, ["crates/a/src/x.rs: p"]);
+        known.replace("a", Survivors::parse("crates/a/src/y.rs: r\n"));
+        assert_eq!(known.lines, ["crates/a-b/src/x.rs: q", "crates/a/src/y.rs: r"]);
+    }
+}
