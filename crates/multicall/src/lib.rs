@@ -62,8 +62,8 @@ fn find_by_links(file: Vec<u8>) -> Option<&'static Tool> {
     None
 }
 
-/// Runs the tool that argv[0] names, or the one that the executed file is a link to, or, called as the binary
-/// itself, the subcommand or tool that argv[1] names.
+/// Runs the tool that `argv[0]` names, or the one that the executed file is a link to, or, called as the binary
+/// itself, the subcommand or tool that `argv[1]` names.
 pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     tool::set_table(find);
     let env = Env::from_vars(sys::args::environment());

@@ -33,7 +33,7 @@ fn find(name: &[u8]) -> Option<&'static Tool> {
     TOOLS.iter().copied().find(|t| t.name.as_bytes() == name)
 }
 
-/// Runs the tool that argv[0] names, or, called as the binary itself, the one that argv[1] names.
+/// Runs the tool that `argv[0]` names, or, called as the binary itself, the one that `argv[1]` names.
 #[cfg(not(test))]
 fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     tool::set_table(find);

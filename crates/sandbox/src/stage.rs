@@ -28,7 +28,7 @@ use crate::{link, loopback, terminal, view};
 /// The most that is told of what a failed preparation said, in bytes; far below what a message may hold.
 const MOST_SAID: u64 = 16 << 10;
 
-/// What the stage is called; its argv[0].
+/// What the stage is called; its `argv[0]`.
 pub(crate) const NAME: &str = "sandbox-stage";
 /// The number of its socket.
 pub(crate) const LINK: i32 = 3;

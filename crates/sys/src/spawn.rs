@@ -115,7 +115,7 @@ impl Window {
 pub struct Spawn<'a> {
     /// The file to execute; a relative name is looked up in `dir`, never in PATH.
     pub file: &'a [u8],
-    /// Its arguments, argv[0] included.
+    /// Its arguments, `argv[0]` included.
     pub argv: &'a Strings,
     /// Its environment.
     pub env: &'a Strings,

@@ -7,9 +7,9 @@ use crate::{Env, Fatal, Next, Options, Outcome, Program, Tool, diag, help};
 pub struct Call {
     /// The tool that was called.
     pub tool: &'static Tool,
-    /// argv[0] as it was given.
+    /// `argv[0]` as it was given.
     pub argv0: Vec<u8>,
-    /// The arguments after argv[0]; [`Call::options`] takes the options off.
+    /// The arguments after `argv[0]`; [`Call::options`] takes the options off.
     pub args: Vec<Vec<u8>>,
     /// The environment.
     pub env: Env,

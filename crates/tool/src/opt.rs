@@ -47,7 +47,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Takes the options off the front of `args` (argv[0] not included), which keeps the operands.
+    /// Takes the options off the front of `args` (`argv[0]` not included), which keeps the operands.
     ///
     /// # Errors
     /// An unknown option or a missing value is a usage error.

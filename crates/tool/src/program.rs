@@ -7,7 +7,7 @@ use crate::Env;
 pub struct Program {
     /// What is looked up: in PATH if it has no slash.
     pub file: Vec<u8>,
-    /// Its arguments, argv[0] included.
+    /// Its arguments, `argv[0]` included.
     pub argv: Vec<Vec<u8>>,
     /// Its environment.
     pub env: Env,

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
-/// What an emulated program finds as its argv[0], which tells the one program what it is to be.
+/// What an emulated program finds as its `argv[0]`, which tells the one program what it is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argv0 {
     /// The word that it was executed with, as without an emulator.

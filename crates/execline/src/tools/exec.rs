@@ -1,4 +1,4 @@
-//! `exec`: executes a program, optionally with another argv[0] or an empty environment.
+//! `exec`: executes a program, optionally with another `argv[0]` or an empty environment.
 
 use tool::{Call, Env, Fatal, Next, Opt, Options, Outcome, Program, Role, Tool};
 

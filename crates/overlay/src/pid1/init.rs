@@ -1,6 +1,6 @@
 //! The container's first process: the host of the root scandir with the lifecycle as its policy.
 //!
-//! Decisions are [`crate::lifecycle`]'s; this carries them out.
+//! Decisions are [`crate::pid1::lifecycle`]'s; this carries them out.
 
 use crate::boot::catch_all;
 use crate::boot::stage2;
