@@ -13,6 +13,7 @@ use supervision::control::{self, SVSCAN, Undelivered};
 use tool::clock::{self, Moment};
 use tool::path::{join, split};
 use tool::{Fatal, OrUnable, diag::show};
+use wire::control::ScanCommand;
 
 /// What to make the live state of.
 #[derive(Debug, Clone)]
@@ -142,7 +143,7 @@ fn take_turn(scandir: &[u8], block: bool) -> Result<OwnedFd, Fatal> {
 }
 
 fn check_scandir(scandir: &[u8]) -> Result<(), Fatal> {
-    control::send(scandir, SVSCAN, b"").map_err(|e| match e {
+    control::send_to_host(scandir, &[]).map_err(|e| match e {
         Undelivered::NobodyListens => {
             Fatal::new(100, format!("s6-svscan is not running on {}", show(scandir)))
         }
@@ -264,7 +265,7 @@ pub(crate) fn unlink_all(scandir: &[u8], live: &[u8], prefix: &[u8], longruns: &
             let _ = sys::fs::unlink(&file);
         }
     }
-    let _ = control::send(scandir, SVSCAN, b"an");
+    let _ = control::send_to_host(scandir, &[ScanCommand::Scan, ScanCommand::Prune]);
 }
 
 /// Links service directories into the scan directory, and waits until each is supervised.
@@ -286,7 +287,7 @@ pub(crate) fn supervise(
     if longruns.is_empty() {
         return Ok(());
     }
-    control::send(scandir, SVSCAN, b"a").map_err(|e| match e {
+    control::send_to_host(scandir, &[ScanCommand::Scan]).map_err(|e| match e {
         Undelivered::NobodyListens | Undelivered::NotThere => {
             Fatal::new(100, format!("s6-svscan is not running on {}", show(scandir)))
         }
@@ -305,7 +306,7 @@ pub fn await_supervisor(
     deadline: Option<Moment>,
     interrupt: Option<BorrowedFd<'_>>,
 ) -> Result<(), Fatal> {
-    let listens = || control::send(servicedir, control::SUPERVISE, b"").is_ok();
+    let listens = || control::send(servicedir, &[]).is_ok();
     if listens() {
         return Ok(());
     }

@@ -6,12 +6,13 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use supervision::control::{self, SUPERVISE, Undelivered};
+use supervision::control::{self, Undelivered};
 use supervision::status::{read_deaths, read_status};
 use supervision::watch::Watch;
 use tool::clock;
 use tool::diag;
 use tool::path::join;
+use wire::fifodir::ServiceEvent;
 use wire::tai::Tai64n;
 
 /// What a transition waits for.
@@ -120,7 +121,7 @@ fn goal(servicedir: &[u8], work: Work) -> Option<Goal> {
 
 /// Commands the supervisor of a longrun to do this work, and begins to listen to it.
 pub(crate) fn command(servicedir: Vec<u8>, work: Work, watch: &mut Watch) -> Commanded {
-    let send = || control::send(&servicedir, SUPERVISE, &[work.letter()]).map_err(undelivered);
+    let send = || control::send(&servicedir, &[work.command()]).map_err(undelivered);
     let Some(goal) = goal(&servicedir, work) else {
         return send().map_or_else(Commanded::Failed, |()| Commanded::Done);
     };
@@ -183,23 +184,26 @@ impl Transition {
     pub(crate) fn hear(&self, letters: &[u8]) -> Progress {
         letters
             .iter()
-            .map(|l| self.hear_one(*l))
+            .filter_map(|letter| ServiceEvent::from_letter(*letter))
+            .map(|event| self.hear_one(event))
             .find(|p| *p != Progress::Waiting)
             .unwrap_or(Progress::Waiting)
     }
 
-    fn hear_one(&self, letter: u8) -> Progress {
-        match (self.goal, letter) {
-            (Goal::Up, b'u' | b'U') | (Goal::Ready, b'U') => Progress::Done,
+    fn hear_one(&self, event: ServiceEvent) -> Progress {
+        match (self.goal, event) {
+            (Goal::Up, ServiceEvent::Up | ServiceEvent::Ready) | (Goal::Ready, ServiceEvent::Ready) => {
+                Progress::Done
+            }
             // It may have been restarted before the command came; then another one follows.
-            (Goal::Down, b'D') => match read_status(&self.servicedir) {
+            (Goal::Down, ServiceEvent::DownReady) => match read_status(&self.servicedir) {
                 Ok(status) if status.pid != 0 => Progress::Waiting,
                 _ => Progress::Done,
             },
-            (Goal::Down, b'x') => Progress::Done,
-            (Goal::Up | Goal::Ready, b'x') => Progress::Failed(Trouble::NotSupervised),
+            (Goal::Down, ServiceEvent::Exit) => Progress::Done,
+            (Goal::Up | Goal::Ready, ServiceEvent::Exit) => Progress::Failed(Trouble::NotSupervised),
             // The failure may be older than the command, which then takes it back.
-            (Goal::Up | Goal::Ready, b'O') => match read_status(&self.servicedir) {
+            (Goal::Up | Goal::Ready, ServiceEvent::PermanentFailure) => match read_status(&self.servicedir) {
                 Ok(status) if status.want_up => Progress::Waiting,
                 _ => Progress::Failed(Trouble::Permanent),
             },

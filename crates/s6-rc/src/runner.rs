@@ -23,7 +23,7 @@ use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::collections::HashMap;
-use supervision::control::{self, SUPERVISE};
+use supervision::control;
 use supervision::watch::Watch;
 use sys::signal::{self, Set, SignalFd};
 use tool::clock::{self, Moment};
@@ -252,7 +252,7 @@ impl Effects for Runner<'_> {
     }
 
     fn send_down(&mut self, id: Id) {
-        let _ = control::send(&self.live.servicedir(id), SUPERVISE, &[Work::Stop.letter()]);
+        let _ = control::send(&self.live.servicedir(id), &[Work::Stop.command()]);
     }
 
     fn set_down_file(&mut self, id: Id, exists: bool) -> Result<(), StaleDownFile> {

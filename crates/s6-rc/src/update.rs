@@ -17,9 +17,10 @@ use files::{
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
-use supervision::control::{self, SUPERVISE};
+use supervision::control;
 use tool::path::{join, split};
 use tool::{Fatal, OrUnable, Out, diag::show};
+use wire::control::{Command, ScanCommand};
 
 /// What to switch.
 #[derive(Debug, Clone)]
@@ -168,7 +169,9 @@ impl<'a> Switch<'a> {
         let names: Vec<Vec<u8>> = self.longruns().map(|(_, s)| s.name.clone()).collect();
         let made = &self.made;
         init::supervise(&made.scandir, &path, &made.prefix, &names, how.deadline, how.interrupt)?;
-        if control::send(&made.scandir, control::SVSCAN, b"an").is_err() && how.reporter.verbosity >= 1 {
+        if control::send_to_host(&made.scandir, &[ScanCommand::Scan, ScanCommand::Prune]).is_err()
+            && how.reporter.verbosity >= 1
+        {
             how.reporter.print(&Line::warning(format!(
                 "unable to send a command to the host of {}",
                 show(&made.scandir)
@@ -219,7 +222,7 @@ impl<'a> Switch<'a> {
                 None => {
                     let _ = sys::fs::unlink(&link);
                     let servicedir = join(&join(old, b"servicedirs"), &service.name);
-                    let _ = control::send(&servicedir, SUPERVISE, b"xd");
+                    let _ = control::send(&servicedir, &[Command::Exit, Command::Down]);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use crate::database::Service;
 use crate::oneshot::Script;
 use crate::plan::Direction;
+use wire::control::Command;
 
 /// What is being done to services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +52,12 @@ impl Work {
         }
     }
 
-    /// The control letter that makes a longrun's supervisor do it.
-    pub(crate) fn letter(self) -> u8 {
+    /// The command that makes a longrun's supervisor do it.
+    pub(crate) fn command(self) -> Command {
         match self {
-            Self::Start => b'u',
-            Self::Stop => b'd',
-            Self::Reload => b'l',
+            Self::Start => Command::Up,
+            Self::Stop => Command::Down,
+            Self::Reload => Command::Reload,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Waiting until what is notified in fifodirs matches patterns.
+//! Waits until the letters in fifodirs match patterns.
 
 use crate::watch::Watch;
 use posix_regex::Regex;
@@ -7,10 +7,10 @@ use tool::clock::Moment;
 use tool::diag::show;
 use tool::{Fatal, OrUnable};
 
-/// The most letters that are kept for a pattern; what matches has to be found before.
-const MOST: usize = 1 << 20;
+/// At most this many letters are kept for a pattern, which must match within them.
+const LETTERS_LIMIT: usize = 1 << 20;
 
-/// One pattern, and what its fifodir has said since.
+/// One pattern, and the letters that its fifodir has got since.
 struct Expectation {
     pattern: Regex,
     heard: Vec<u8>,
@@ -24,10 +24,10 @@ impl Expectation {
         Ok(Self { pattern: regex, heard: Vec::new(), met: false })
     }
 
-    /// Takes letters up to the first one with which the pattern matches.
+    /// Takes letters up to the first one that makes the pattern match.
     fn hear(&mut self, letters: &[u8]) {
         for letter in letters {
-            if self.met || self.heard.len() >= MOST {
+            if self.met || self.heard.len() >= LETTERS_LIMIT {
                 return;
             }
             self.heard.push(*letter);
@@ -43,10 +43,10 @@ pub struct Expectations {
 }
 
 impl Expectations {
-    /// Begins to listen: pairs of a fifodir and an extended regular expression.
+    /// Subscribes: pairs of a fifodir and an extended regular expression.
     ///
     /// # Errors
-    /// Code 111: a fifodir cannot be listened in, or an expression is none.
+    /// Code 111: a fifodir cannot be listened in, or an expression is invalid.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Result<Self, Fatal> {
         let mut new = Self { watch: Watch::new().or_unable(|| "make a poller")?, all: Vec::new() };
         for (fifodir, pattern) in pairs {
@@ -56,13 +56,13 @@ impl Expectations {
         Ok(new)
     }
 
-    /// The descriptors that a child must not see.
+    /// The descriptors that a child must not inherit.
     #[must_use]
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.watch.descriptors()
     }
 
-    /// Waits until all of them, or `any`, have matched; gives what was heard for the last one that did.
+    /// Waits until all of them, or `any`, have matched; gives the letters of the last one that did.
     ///
     /// # Errors
     /// Code `late`: the deadline has passed; 111: the system failed.

@@ -1,8 +1,8 @@
-//! Fifodirs: one process notifies, any number listen.
+//! Fifodirs: one process notifies, any number of processes listen.
 //!
-//! A fifodir is a directory in which each listener keeps a FIFO (see [`wire::fifodir`] for its name); the one
-//! who notifies writes into all of them without waiting.  Who may listen is who may make files in the directory:
-//! mode 1733 for everybody, 3730 for a group.
+//! A fifodir is a directory in which each listener keeps a FIFO (see [`wire::fifodir`] for its name); the notifier
+//! writes into all of them without waiting.  The processes that may make files in the directory may listen: mode 1733
+//! for all users, 3730 for a group.
 
 use crate::control::join;
 use rustix::fd::AsFd;
@@ -10,9 +10,9 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// Makes a fifodir that `gid` may listen in, everybody if `None`.
+/// Makes a fifodir that the group `gid` may listen in, all users if `None`.
 ///
-/// An existing directory of ours keeps its mode and group unless `force` is set.
+/// An existing directory of this user keeps its mode and group unless `force` is set.
 ///
 /// # Errors
 /// The directory cannot be made; `ACCESS` if it belongs to another user.
@@ -54,9 +54,9 @@ fn for_each_listener(dir: &OwnedFd, mut each: impl FnMut(&std::ffi::CStr)) -> Re
 
 const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
-/// Sends `letters` to everybody who listens in the fifodir `path` under `at`; the number that got them.
+/// Sends `letters` to all listeners in the fifodir `path` under `at`; gives how many got them.
 ///
-/// A FIFO that nobody reads is removed, a full one is passed over.  The process must not die of SIGPIPE.
+/// A FIFO without a reader is removed, a full one is skipped.  The process must not die of SIGPIPE.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -85,7 +85,7 @@ pub fn notify(path: &[u8], letters: &[u8]) -> Result<usize, Errno> {
     notify_at(CWD, path, letters)
 }
 
-/// Removes the FIFOs of listeners that are gone.
+/// Removes the FIFOs that no listener reads any more.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -106,7 +106,7 @@ pub fn clean(path: &[u8]) -> Result<(), Errno> {
     clean_at(CWD, path)
 }
 
-/// A listener in a fifodir; what is sent from its creation on can be read.  Dropping it takes its FIFO away.
+/// A listener in a fifodir; it reads what is sent from its creation on.  Dropping it removes its FIFO.
 #[derive(Debug)]
 pub struct Listener {
     fifo: OwnedFd,
@@ -114,7 +114,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Begins to listen in the fifodir `path`.
+    /// Listens in the fifodir `path` from now on.
     ///
     /// # Errors
     /// The directory doesn't exist, or this user may not listen in it.
@@ -129,7 +129,7 @@ impl Listener {
             let _ = sys::fs::unlink(&hidden);
             e
         };
-        // Open for both: the FIFO never ends.
+        // Open for both directions, so that reading never meets the end.
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fifo = sys::fs::open(&hidden, flags, Mode::empty()).map_err(unlink)?;
         rustix::fs::fchmod(&fifo, Mode::from_raw_mode(0o622)).map_err(unlink)?;
@@ -137,7 +137,7 @@ impl Listener {
         Ok(Self { fifo, path: shown })
     }
 
-    /// The letters that have arrived since; none if there are none.
+    /// The letters that have arrived since the last call.
     ///
     /// # Errors
     /// The FIFO cannot be read.
@@ -149,7 +149,7 @@ impl Listener {
                 Ok(0) | Err(Errno::AGAIN) => return Ok(letters),
                 Ok(n) => {
                     letters.extend(buffer.iter().take(n));
-                    // Less than there was room for: that was all by then.
+                    // Less than the room: the FIFO is drained.
                     if n < buffer.len() {
                         return Ok(letters);
                     }
@@ -157,7 +157,7 @@ impl Listener {
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(e),
             }
-            // A flood is handed over in pieces; the rest stays in the FIFO.
+            // A flood comes in pieces; the rest stays in the FIFO.
             if letters.len() >= 4096 {
                 return Ok(letters);
             }

@@ -1,5 +1,5 @@
-//! What anybody can do to a supervisor: send it letters, read its status, wait for its events, put services into a live
-//! scan directory and take them out.
+//! What any process can do with a supervisor: send it commands, read its status, wait for its events, link services into a
+//! live scan directory and unlink them.
 //!
 //! Works on the directories of any supervisor that keeps the reference's files.
 

@@ -1,4 +1,4 @@
-//! Putting service directories into a live scan directory and taking them out again.
+//! Links service directories into a live scan directory and unlinks them again.
 
 use crate::control::{self, SVSCAN, Undelivered, join};
 use crate::{fifodir, watch::Watch};
@@ -9,12 +9,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use tool::clock::Moment;
 use tool::diag::show;
 use tool::{Fatal, OrUnable};
-use wire::fifodir::event;
+use wire::control::{Command, ScanCommand};
+use wire::fifodir::ServiceEvent;
 
-/// How a service directory is put into a scan directory.
+/// How a service directory is linked into a scan directory.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct How {
-    /// Set the permissions of an `event` directory that is there, too.
+    /// Set the permissions of an existing `event` directory, too.
     pub force_event: bool,
     /// Let everybody subscribe to events.
     pub public: bool,
@@ -22,14 +23,14 @@ pub struct How {
     pub down: bool,
     /// Remove the `down` files once supervisors run.
     pub remove_down: bool,
-    /// Make the link as it is given, also if it is relative.
+    /// Make the link to the path as given, even if it is relative.
     pub verbatim: bool,
 }
 
 /// Whether a host runs on the scan directory.
 ///
 /// # Errors
-/// Code 111: the lock cannot be looked at.
+/// Code 111: the lock cannot be checked.
 pub fn is_hosted(scandir: &[u8]) -> Result<bool, Fatal> {
     let lock = join(scandir, &[SVSCAN, b"lock"]);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -58,11 +59,11 @@ fn is_supervised(dir: &[u8]) -> Result<bool, Fatal> {
     control::is_supervised(dir).or_unable_to("check supervision of", dir)
 }
 
-/// Waits until every index below `count` has said `letter`; `false` after the deadline.
+/// Waits until every fifodir with an index below `count` has got `event`; `false` after the deadline.
 fn wait_for_all(
     watch: &mut Watch,
     count: usize,
-    letter: u8,
+    event: ServiceEvent,
     deadline: Option<Moment>,
 ) -> Result<bool, Fatal> {
     let mut missing: HashSet<usize> = (0..count).collect();
@@ -70,7 +71,7 @@ fn wait_for_all(
         match watch.next(deadline).or_unable(|| "wait for supervisors")? {
             None => return Ok(false),
             Some((index, letters)) => {
-                if letters.contains(&letter) {
+                if event.is_in(&letters) {
                     missing.remove(&index);
                 }
             }
@@ -82,7 +83,8 @@ fn wait_for_all(
 /// Links `servicedir` into `scandir` as `name`, and waits until supervisors run on it and its logger.
 ///
 /// # Errors
-/// Code 99: they don't by the deadline; the link is gone then.  100, 111: something isn't as it must be.
+/// Code 99: they don't by the deadline, and the link is removed.  100: a directory isn't fit for supervision; 111:
+/// the system failed.
 pub fn link(
     scandir: &[u8],
     servicedir: &[u8],
@@ -112,8 +114,8 @@ pub fn link(
         Err(Errno::EXIST) if supervised => {}
         Err(e) => return Err(Fatal::unable(&format!("link {}", show(&place)), e)),
     }
-    let begun =
-        tell(scandir, b"a").and_then(|()| wait_for_all(&mut watch, new.len(), event::SUPERVISED, deadline));
+    let begun = tell(scandir, &[ScanCommand::Scan])
+        .and_then(|()| wait_for_all(&mut watch, new.len(), ServiceEvent::Supervised, deadline));
     let failure = match begun {
         Ok(true) => None,
         Ok(false) => Some(Fatal::new(99, "timed out while waiting for the supervisor")),
@@ -128,26 +130,26 @@ pub fn link(
     if !supervised {
         let _ = sys::fs::unlink(&place);
         for dir in new {
-            let _ = control::send(dir, control::SUPERVISE, b"xd");
+            let _ = control::send(dir, &[Command::Exit, Command::Down]);
         }
     }
     Err(failure)
 }
 
-/// Tells a scan directory's host something.
-fn tell(scandir: &[u8], letters: &[u8]) -> Result<(), Fatal> {
+/// Sends commands to a scan directory's host, with an error that names the directory.
+fn tell(scandir: &[u8], commands: &[ScanCommand]) -> Result<(), Fatal> {
     let name = show(scandir);
-    control::send(scandir, SVSCAN, letters).map_err(|e| match e {
+    control::send_to_host(scandir, commands).map_err(|e| match e {
         Undelivered::Failed(e) => Fatal::unable(&format!("control {name}"), e),
         _ => Fatal::new(111, format!("unable to control {name}: no s6-svscan is listening")),
     })
 }
 
-/// Takes the link `name` out of `scandir`, which ends its supervision; with `wait` waits for the end, or for
-/// the deadline.
+/// Removes the link `name` from `scandir`, which ends its supervision; with `wait`, waits until the supervisors have
+/// exited or the deadline has passed.
 ///
 /// # Errors
-/// Code 111: the state of the service cannot be found out.
+/// Code 111: the state of the service cannot be determined.
 pub fn unlink(scandir: &[u8], name: &[u8], wait: bool, deadline: Option<Moment>) -> Result<(), Fatal> {
     let place = join(scandir, &[name]);
     let mut watch = Watch::new().or_unable(|| "make a poller")?;
@@ -166,9 +168,9 @@ pub fn unlink(scandir: &[u8], name: &[u8], wait: bool, deadline: Option<Moment>)
         Ok(()) | Err(Errno::NOENT) => {}
         Err(e) => return Err(Fatal::unable(&format!("unlink {}", show(&place)), e)),
     }
-    // Without a host there is nobody to wait for.
-    if tell(scandir, b"an").is_ok() {
-        wait_for_all(&mut watch, count, event::EXIT, deadline)?;
+    // Without a host, no supervisor will exit.
+    if tell(scandir, &[ScanCommand::Scan, ScanCommand::Prune]).is_ok() {
+        wait_for_all(&mut watch, count, ServiceEvent::Exit, deadline)?;
     }
     Ok(())
 }

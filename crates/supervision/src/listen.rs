@@ -1,6 +1,6 @@
-//! Waiting until services have come into a state, from their events and without polling.
+//! Waits until services are in a state, by their events and without polling.
 //!
-//! A listener subscribes first and then reads the status, so that no change is missed.
+//! A listener subscribes first and then reads the status, so it misses no change.
 
 use crate::control::join;
 use crate::watch::Watch;
@@ -9,14 +9,14 @@ use std::os::fd::BorrowedFd;
 use tool::clock::Moment;
 use tool::diag::show;
 use tool::{Fatal, OrUnable};
-use wire::fifodir::event;
+use wire::fifodir::ServiceEvent;
 
 /// The state that is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
     /// `run` is alive.
     Up,
-    /// … and the service has said that it is ready.
+    /// … and the service has notified its readiness.
     UpReady,
     /// `run` is dead.
     Down,
@@ -44,17 +44,17 @@ impl Goal {
     }
 }
 
-/// What is known about one service.
+/// The state of one service, as its status and events tell it.
 #[derive(Debug, Clone, Copy)]
 struct Tracker {
     up: bool,
     ready: bool,
-    /// It was down since the listening began.
+    /// It was down at some time since the subscription.
     was_down: bool,
     failed: Option<Failure>,
 }
 
-/// Why a service will not come into the state.
+/// Why a service will not reach the goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure {
     Permanent,
@@ -81,33 +81,33 @@ impl Tracker {
         self.failed.is_some() || self.reached(goal)
     }
 
-    fn take(&mut self, letter: u8, goal: Goal) {
-        (self.up, self.ready) = match letter {
-            event::UP => (true, false),
-            event::READY => (true, true),
-            event::DOWN => (false, false),
-            event::DOWN_READY => (false, true),
-            event::PERMANENT_FAILURE if !matches!(goal, Goal::Down | Goal::DownReady) => {
+    fn take(&mut self, event: ServiceEvent, goal: Goal) {
+        (self.up, self.ready) = match event {
+            ServiceEvent::Up => (true, false),
+            ServiceEvent::Ready => (true, true),
+            ServiceEvent::Down => (false, false),
+            ServiceEvent::DownReady => (false, true),
+            ServiceEvent::PermanentFailure if !matches!(goal, Goal::Down | Goal::DownReady) => {
                 self.failed = Some(Failure::Permanent);
                 return;
             }
-            event::EXIT if !self.reached(goal) => {
+            ServiceEvent::Exit if !self.reached(goal) => {
                 self.failed.get_or_insert(Failure::SupervisorGone);
                 return;
             }
-            _ => return,
+            ServiceEvent::Supervised | ServiceEvent::PermanentFailure | ServiceEvent::Exit => return,
         };
         self.was_down |= !self.up;
     }
 }
 
-/// A subscription to services that are waited for.
+/// A subscription to the events of services, with the goal to wait for.
 #[derive(Debug)]
 pub struct Listening {
     watch: Watch,
     services: Vec<Tracker>,
     goal: Goal,
-    /// One service is enough.
+    /// One service that reaches the goal is enough.
     any: bool,
 }
 
@@ -115,7 +115,7 @@ impl Listening {
     /// Subscribes to the services in `dirs`.
     ///
     /// # Errors
-    /// Code 111: one of them cannot be listened to, or isn't supervised.
+    /// Code 111: a fifodir cannot be listened in, or a service isn't supervised.
     pub fn new(dirs: &[Vec<u8>], goal: Goal, any: bool) -> Result<Self, Fatal> {
         let mut watch = Watch::new().or_unable(|| "make a poller")?;
         let mut services = Vec::with_capacity(dirs.len());
@@ -129,7 +129,7 @@ impl Listening {
         Ok(Self { watch, services, goal, any })
     }
 
-    /// The descriptors that a child must not see.
+    /// The descriptors that a child must not inherit.
     #[must_use]
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.watch.descriptors()
@@ -140,24 +140,26 @@ impl Listening {
         if self.any { settled.any(|s| s) } else { settled.all(|s| s) }
     }
 
-    /// Waits until the state is reached, or cannot be any more.
+    /// Waits until the goal is reached, or cannot be reached any more.
     ///
     /// # Errors
-    /// Code 99: the deadline has passed; 102: a supervisor has ended; n: so many services have failed for good;
-    /// 111: the system failed.
+    /// Code 99: the deadline has passed; 102: a supervisor has exited; n: n services, at most 98, have failed
+    /// permanently; 111: the system failed.
     pub fn wait(&mut self, deadline: Option<Moment>) -> Result<(), Fatal> {
-        let mut letters = VecDeque::new();
+        let mut events: VecDeque<(usize, ServiceEvent)> = VecDeque::new();
         while !self.done() {
-            if let Some((index, letter)) = letters.pop_front() {
-                let goal = self.goal;
+            if let Some((index, event)) = events.pop_front() {
                 if let Some(service) = self.services.get_mut(index) {
-                    Tracker::take(service, letter, goal);
+                    service.take(event, self.goal);
                 }
                 continue;
             }
             match self.watch.next(deadline).or_unable(|| "wait for events")? {
                 None => return Err(Fatal::new(99, "timed out")),
-                Some((index, new)) => letters.extend(new.into_iter().map(|letter| (index, letter))),
+                Some((index, letters)) => {
+                    let new = letters.into_iter().filter_map(ServiceEvent::from_letter);
+                    events.extend(new.map(|event| (index, event)));
+                }
             }
         }
         self.verdict()
@@ -182,17 +184,17 @@ impl Listening {
 mod tests {
     use super::*;
 
-    /// What `letters` do to a service that is up, waited for with `goal`.
+    /// Whether a service that was up reaches the goal after `letters`, and why not.
     fn after(letters: &str, goal: Goal) -> (bool, Option<Failure>) {
         let mut tracker = Tracker::new(true, false);
-        for letter in letters.bytes() {
-            tracker.take(letter, goal);
+        for event in letters.bytes().filter_map(ServiceEvent::from_letter) {
+            tracker.take(event, goal);
         }
         (tracker.reached(goal), tracker.failed)
     }
 
     #[test]
-    fn letters_lead_to_goals() {
+    fn events_lead_to_goals() {
         assert_eq!(after("", Goal::Up), (true, None));
         assert_eq!(after("", Goal::UpReady), (false, None));
         assert_eq!(after("U", Goal::UpReady), (true, None));
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn failures() {
+    fn a_failure_counts_unless_the_goal_is_reached() {
         assert_eq!(after("dOD", Goal::UpReady).1, Some(Failure::Permanent));
         assert_eq!(after("dOD", Goal::DownReady), (true, None));
         assert_eq!(after("dDx", Goal::UpReady).1, Some(Failure::SupervisorGone));

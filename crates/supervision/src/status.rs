@@ -1,4 +1,4 @@
-//! Reading what a supervisor keeps about its service.
+//! Reads the files that a supervisor keeps about its service.
 
 use crate::control::{SUPERVISE, join};
 use rustix::fs::{Access, CWD};
@@ -29,7 +29,7 @@ pub fn read_status(dir: &[u8]) -> Result<Status, Errno> {
 pub fn read_deaths(dir: &[u8]) -> Result<Vec<Death>, Errno> {
     let bytes = match read(dir, b"death_tally", death_tally::MAX * death_tally::RECORD) {
         Err(Errno::NOENT) => {
-            // Its status is there from the first moment on, the tally from the first death on.
+            // A supervisor writes the status at its start, the tally at the first death.
             return sys::fs::access(join(dir, &[SUPERVISE, b"status"]), Access::EXISTS).map(|()| Vec::new());
         }
         bytes => bytes?,

@@ -1,4 +1,4 @@
-//! Many services' events through one poller, with a deadline.
+//! The letters of many fifodirs through one poller, with a deadline.
 
 use crate::fifodir::Listener;
 use rustix::event::{PollFd, PollFlags, Timespec, epoll};
@@ -9,7 +9,7 @@ use tool::clock::{self, Moment};
 
 /// Listeners in any number of fifodirs.
 ///
-/// It is itself a descriptor that is readable when [`Watch::next`] has something, for loops that wait for more.
+/// It is itself a descriptor, readable when [`Watch::next`] has letters, for loops that also wait for other things.
 #[derive(Debug)]
 pub struct Watch {
     poller: OwnedFd,
@@ -18,7 +18,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Listens to nothing yet.
+    /// A watch without listeners.
     ///
     /// # Errors
     /// No poller can be made.
@@ -27,7 +27,7 @@ impl Watch {
         Ok(Self { poller, listeners: Vec::new(), ready: VecDeque::new() })
     }
 
-    /// Listens in a fifodir from now on; gives the index that its events come with: 0, 1, …
+    /// Listens in a fifodir from now on; gives the index that its letters come with: 0, 1, …
     ///
     /// # Errors
     /// As [`Listener::new`].
@@ -40,21 +40,22 @@ impl Watch {
         Ok(index)
     }
 
-    /// The descriptors that a child must not see.
+    /// The descriptors that a child must not inherit.
     #[must_use]
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let listeners = self.listeners.iter().flatten().map(AsFd::as_fd);
         std::iter::once(self.poller.as_fd()).chain(listeners).collect()
     }
 
-    /// Stops listening to one of them.
+    /// Stops listening in the fifodir with this index.
     pub fn remove(&mut self, index: usize) {
         if let Some(slot) = self.listeners.get_mut(index) {
             *slot = None;
         }
     }
 
-    /// The next letters and whose they are; `None` when the deadline has passed (`None`: wait for ever).
+    /// The next letters and the index of their fifodir; `None` when the deadline has passed.  Without a deadline it waits
+    /// for ever.
     ///
     /// # Errors
     /// The poller failed.
@@ -82,7 +83,7 @@ impl Watch {
         }
     }
 
-    /// Waits until there is something for [`Watch::next`] or `other` is readable; `false` after the deadline.
+    /// Waits until [`Watch::next`] has letters or `other` is readable; `false` after the deadline.
     ///
     /// # Errors
     /// poll(2) failed.
@@ -117,7 +118,7 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     #[test]
-    fn tells_whose_letters_they_are() {
+    fn letters_come_with_the_index_of_their_fifodir() {
         let dir = tempfile::tempdir().unwrap();
         let paths = ["a", "b"].map(|n| dir.path().join(n).as_os_str().as_bytes().to_vec());
         let mut watch = Watch::new().unwrap();

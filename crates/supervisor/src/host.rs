@@ -1,9 +1,8 @@
-//! The host of a scan directory: every service of the directory under supervision, in this one process.
+//! The host of a scan directory: supervises every service of the directory in this one process.
 //!
-//! [`Host`] is the event loop of `s6-svscan`, as a library: one thread that waits for signals, letters in
-//! control FIFOs, readiness notifications and deadlines, and feeds the services' state machines.  A program
-//! around it says with a [`Policy`] what is different from plain `s6-svscan`; the overlay's pid 1 is such a
-//! program.
+//! [`Host`] is the event loop of `s6-svscan`, as a library: one thread that waits for signals, letters in control FIFOs,
+//! readiness notifications and deadlines, and feeds the services' state machines.  The program around it says with a
+//! [`Policy`] what is different from plain `s6-svscan`; the overlay's pid 1 is such a program.
 //!
 //! The directory is the reference's: `.s6-svscan/{lock,control,finish,crash,SIG*}`, a service directory (or a link
 //! to one) for each service, `NAME/log` for its logger.  Beyond it:
@@ -13,134 +12,65 @@
 //!   standard output, or the read end as standard input, at every start.
 //! - `.s6-svscan/oneshot` is a stream socket for this user: for each connection the host starts
 //!   `s6-rc-oneshot-run` with the connection as standard input and its own environment.
+//! - The control letter `R` (`s6-svscanctl -R`) makes the host re-execute its own program, and so does a fault: the next
+//!   host continues with the same services.
 //!
-//! - The control letter `R` (`s6-svscanctl -R`) makes the host execute its own program anew, in the same process, and
-//!   so does a fault: the next host goes on with the same services.
+//! A service costs three descriptors, and one more for each end of a logger's pipe; it causes no wake-ups while nothing
+//! happens to it.
 //!
-//! What a service costs: three descriptors, and one more for each end of a logger's pipe; nothing while nothing
-//! happens.
+//! Nothing here panics, and no error ends the loop that a retry could fix: these modules run in pid 1.
 //!
-//! Nothing here panics and no error ends the loop that another try could mend: these modules run in pid 1.
+//! Circle: `Host` is one type whose functions stand in one file per subject (`requests`, `scan`, `stop`, `resume`), and
+//! [`Policy`] is the trait that it calls with itself.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod config;
 mod oneshot;
 mod pipes;
 mod policy;
+mod poller;
+mod requests;
 mod resume;
 mod roster;
 mod scan;
+mod stop;
 
+pub use config::Config;
 pub use policy::{Handled, Plain, Policy};
-pub use resume::{Left, Reexec, take_memo};
+pub use resume::{PolicyState, Reexec, take_journal};
 
+use crate::launch::Launch;
 use crate::service::machine::Event;
-use crate::service::{Launch, directory};
+use crate::service::{Service, hold};
+use crate::system::raw;
 use ipc::relay::Relay;
 use pipes::NamedPipes;
+use poller::{Poller, Source};
 use roster::Roster;
-use rustix::event::{Timespec, epoll};
-use rustix::fs::{Access, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
-use sys::signal::{self, Signal, SignalFd};
-use tool::clock::{self, Moment};
-use tool::diag::{self, show};
+use sys::process::Ended;
+use sys::signal::{self, SignalFd};
+use tool::clock::Moment;
 use tool::{Fatal, OrUnable};
-use wire::control::ScanCommand;
-use wire::host_memo::{FAULTS, Work};
-use wire::svstatus::Status;
+use wire::host_journal::{FAULTS, InFlight};
 
-/// What a host is told at its start.
-#[derive(Debug)]
-pub struct Config {
-    /// The name in its diagnostics.
-    pub name: &'static str,
-    /// Scan by itself this often.
-    pub rescan: Option<Duration>,
-    /// The most services, loggers included.
-    pub services_max: usize,
-    /// The longest name of a service, in bytes.
-    pub name_max: usize,
-    /// Standard error for the service `s6-svscan-log`.
-    pub console: Option<Rc<OwnedFd>>,
-    /// The classic layout: an `s6-supervise` process for each service, for who looks for these.
-    pub processes: bool,
-    /// The environment of all children.
-    pub env: Vec<Vec<u8>>,
-    /// Signals to catch beyond those of `s6-svscan`, for the policy.
-    pub signals: Vec<Signal>,
-}
-
-impl Config {
-    /// `s6-svscan` without options; `S6_SUPERVISE_PROCESSES=1` in the environment asks for the classic layout.
-    #[must_use]
-    pub fn new(name: &'static str, env: Vec<Vec<u8>>) -> Self {
-        let (rescan, console, signals) = (None, None, Vec::new());
-        let processes = env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=1");
-        Self { name, rescan, services_max: 1000, name_max: 251, console, processes, env, signals }
-    }
-}
+/// From the beginning of a service's supervision to the next one, if supervision has ended in between.
+const SUPERVISION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a host's loop has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
-    /// It was told to stop everything, and everything is down.
+    /// It was told to stop all services, and all are down.
     Stopped,
-    /// It was told to leave at once.
+    /// It was told to exit at once.
     Aborted,
     /// It cannot wait for events any more.
     Failed(Errno),
-}
-
-/// What a descriptor of the poller is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Signals,
-    ScanControl,
-    Oneshot,
-    Control(usize),
-    Notification(usize),
-    Policy(u32),
-}
-
-impl Source {
-    fn token(self) -> u64 {
-        let (kind, number) = match self {
-            Self::Signals => (0, 0),
-            Self::ScanControl => (1, 0),
-            Self::Oneshot => (2, 0),
-            Self::Control(n) => (3, u32::try_from(n).unwrap_or(u32::MAX)),
-            Self::Notification(n) => (4, u32::try_from(n).unwrap_or(u32::MAX)),
-            Self::Policy(key) => (5, key),
-        };
-        (kind << 32) | u64::from(number)
-    }
-
-    fn from_token(token: u64) -> Option<Self> {
-        let number = u32::try_from(token & u64::from(u32::MAX)).ok()?;
-        Some(match token >> 32 {
-            0 => Self::Signals,
-            1 => Self::ScanControl,
-            2 => Self::Oneshot,
-            3 => Self::Control(usize::try_from(number).ok()?),
-            4 => Self::Notification(usize::try_from(number).ok()?),
-            5 => Self::Policy(number),
-            _ => return None,
-        })
-    }
-}
-
-/// What is waited for.
-#[derive(Debug)]
-struct Poller(OwnedFd);
-
-impl Poller {
-    fn add(&self, source: Source, fd: BorrowedFd<'_>) -> Result<(), Errno> {
-        epoll::add(&self.0, fd, epoll::EventData::new_u64(source.token()), epoll::EventFlags::IN)
-    }
 }
 
 /// The host of a scan directory.
@@ -159,44 +89,33 @@ pub struct Host {
     signals: SignalFd,
     oneshot: Option<OwnedFd>,
     leave: Option<Leave>,
-    /// When hosts of this process have faulted, the last one first.
+    /// When hosts of this process have faulted, the latest first.
     faults: [Option<Moment>; FAULTS],
-    /// What the memo has as its header.
-    kept: Vec<u8>,
-    /// What the host before had in work, with the notification pipe of a start.
-    in_work: Option<(Work, Option<OwnedFd>)>,
+    /// The in-flight event of the former host, with the notification pipe of a start.
+    in_flight: Option<(InFlight, Option<OwnedFd>)>,
     reexec: bool,
 }
 
-/// The signals that `s6-svscan` takes.
-const SIGNALS: &[Signal] = &[
-    signal::CHLD,
-    signal::ALRM,
-    signal::ABRT,
-    signal::HUP,
-    signal::INT,
-    signal::TERM,
-    signal::QUIT,
-    signal::USR1,
-    signal::USR2,
-    signal::PWR,
-    signal::WINCH,
-];
-
-/// Takes the lock and the control FIFO of the scan directory, which is the working directory.
-fn take_scandir() -> Result<(OwnedFd, OwnedFd), Fatal> {
-    match sys::fs::mkdir(".s6-svscan", Mode::RWXU) {
+/// Takes the lock and the control FIFO of a scan directory.
+fn take_scandir(dir: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd), Fatal> {
+    match sys::fs::mkdirat(dir, ".s6-svscan", Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(Fatal::unable("mkdir .s6-svscan", e)),
     }
-    let st = sys::fs::stat(".s6-svscan").or_unable(|| "stat .s6-svscan")?;
+    let st = sys::fs::statat(dir, ".s6-svscan", AtFlags::empty()).or_unable(|| "stat .s6-svscan")?;
     if !rustix::fs::FileType::from_raw_mode(st.st_mode).is_dir() {
         return Err(Fatal::user(".s6-svscan exists and is not a directory"));
     }
-    let Some(lock) = directory::take_lock(CWD, ".s6-svscan/lock", 0o600)? else {
+    let Some(lock) = hold::take_lock(dir, ".s6-svscan/lock", 0o600)? else {
         return Err(Fatal::user("another s6-svscan is already running on the same directory"));
     };
-    Ok((lock, directory::open_fifo(CWD, ".s6-svscan/control")?))
+    Ok((lock, hold::open_fifo(dir, ".s6-svscan/control")?))
+}
+
+/// The working directory, which is the scan directory.
+fn open_scandir() -> Result<OwnedFd, Fatal> {
+    sys::fs::open(".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .or_unable(|| "open the scan directory")
 }
 
 impl Host {
@@ -206,14 +125,15 @@ impl Host {
     /// signal at its default.  Nothing is supervised before [`Host::run`].
     ///
     /// # Errors
-    /// Code 100: somebody else hosts the directory, or it isn't fit for it; 111: the system failed.
+    /// Code 100: another process hosts the directory, or it isn't fit for a host; 111: the system failed.
     pub fn open(scandir: &[u8], config: Config) -> Result<Self, Fatal> {
         rustix::process::chdir(scandir).or_unable_to("chdir to", scandir)?;
         let mut launch = Launch::new(&config.env)?;
         launch.take_window();
-        let (lock, control) = take_scandir()?;
+        let dir = open_scandir()?;
+        let (lock, control) = take_scandir(dir.as_fd())?;
         signal::reset_all();
-        let mut host = Self::assemble(config, launch, lock, control)?;
+        let mut host = Self::assemble(config, launch, dir, lock, control)?;
         host.remove_dangling_links().or_unable(|| "read the scan directory")?;
         // Without the socket s6-rc still works, in the caller's environment.
         match oneshot::listen().and_then(|s| host.poller.add(Source::Oneshot, s.as_fd()).map(|()| s)) {
@@ -223,15 +143,19 @@ impl Host {
         Ok(host)
     }
 
-    /// A host of the working directory that knows no service.
-    fn assemble(config: Config, launch: Launch, lock: OwnedFd, control: OwnedFd) -> Result<Self, Fatal> {
-        let dir = sys::fs::open(".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .or_unable(|| "open the scan directory")?;
-        let mut caught = SIGNALS.to_vec();
+    /// A host of the directory, without services.
+    fn assemble(
+        config: Config,
+        launch: Launch,
+        dir: OwnedFd,
+        lock: OwnedFd,
+        control: OwnedFd,
+    ) -> Result<Self, Fatal> {
+        let mut caught: Vec<_> = requests::SIGNALS.iter().map(|row| row.signal).collect();
         caught.extend_from_slice(&config.signals);
         let signals = SignalFd::new(&signal::Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
         signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-        let poller = Poller(epoll::create(epoll::CreateFlags::CLOEXEC).or_unable(|| "make a poller")?);
+        let poller = Poller::new().or_unable(|| "make a poller")?;
         poller.add(Source::Signals, signals.as_fd()).or_unable(|| "wait for signals")?;
         poller.add(Source::ScanControl, control.as_fd()).or_unable(|| "wait for commands")?;
         Ok(Self {
@@ -249,21 +173,20 @@ impl Host {
             oneshot: None,
             leave: None,
             faults: [None; FAULTS],
-            kept: Vec::new(),
-            in_work: None,
+            in_flight: None,
             reexec: false,
         })
     }
 
-    /// Supervises until it is told to leave.
+    /// Supervises until it is told to exit.
     pub fn run(&mut self, policy: &mut dyn Policy) -> Leave {
         if self.leave.is_none() {
-            self.see_through(policy);
+            self.complete_in_flight(policy);
         }
         loop {
             self.catch_up(policy);
             policy.settled(self);
-            self.keep_all(policy);
+            self.write_journal(policy);
             if self.stopping && self.roster.len() == 0 {
                 self.leave.get_or_insert(Leave::Stopped);
             }
@@ -281,9 +204,9 @@ impl Host {
         }
     }
 
-    /// Does what is due by now.
+    /// Serves the deadlines that have passed.
     fn catch_up(&mut self, policy: &mut dyn Policy) {
-        let now = clock::now();
+        let now = self.launch.system.now();
         if self.scan_at.is_some_and(|at| at <= now) {
             self.scan();
         }
@@ -293,7 +216,7 @@ impl Host {
                 Some(_) => self.begin_again(number),
                 None => {}
             }
-            // Whatever happened, the same deadline isn't served twice in a row.
+            // In any case, the same deadline isn't served twice in a row.
             if self.roster.next_timer() == Some((at, number)) {
                 break;
             }
@@ -304,29 +227,25 @@ impl Host {
     }
 
     fn wait(&mut self, deadline: Option<Moment>, policy: &mut dyn Policy) -> Result<(), Errno> {
-        let left = deadline.map(|d| d.saturating_sub(clock::now()));
-        let timeout = left.and_then(|l| Timespec::try_from(l).ok());
-        let mut events = Vec::with_capacity(64);
-        match epoll::wait(&self.poller.0, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
-        for event in events {
-            match Source::from_token(event.data.u64()) {
-                Some(Source::Signals) => self.read_signals(policy),
-                Some(Source::ScanControl) => self.read_control(policy),
-                Some(Source::Oneshot) => self.serve_oneshots(),
-                Some(Source::Control(number)) => {
-                    self.with(number, |service, launch| service.read_control(launch));
-                }
-                Some(Source::Notification(number)) => {
-                    self.with(number, |service, launch| service.read_notification(launch));
-                }
-                Some(Source::Policy(key)) => policy.readable(self, key),
-                None => {}
-            }
+        let timeout = deadline.map(|d| d.saturating_sub(self.launch.system.now()));
+        for source in self.poller.wait(timeout)? {
+            self.read(source, policy);
         }
         Ok(())
+    }
+
+    /// Reads what a source has and handles it.
+    fn read(&mut self, source: Source, policy: &mut dyn Policy) {
+        match source {
+            Source::Signals => self.read_signals(policy),
+            Source::ScanControl => self.read_control(policy),
+            Source::Oneshot => self.serve_oneshots(),
+            Source::Control(number) => self.with(number, |service, launch| service.read_control(launch)),
+            Source::Notification(number) => {
+                self.with(number, |service, launch| service.read_notification(launch));
+            }
+            Source::Policy(key) => policy.readable(self, key),
+        }
     }
 
     fn serve_oneshots(&mut self) {
@@ -336,15 +255,15 @@ impl Host {
         }
     }
 
-    /// Does something with a service, and keeps the books.
-    fn with(&mut self, number: usize, act: impl FnOnce(&mut crate::service::Service, &Launch)) {
+    /// Works on a service, and brings the tables and the journal up to date.
+    ///
+    /// Every change of a service passes here: what is done without it is missing in the journal.
+    fn with(&mut self, number: usize, work: impl FnOnce(&mut Service, &Launch)) {
         if let Some(service) = self.roster.get_mut(number).and_then(|s| s.service.as_mut()) {
-            if let Some(memo) = &self.launch.memo {
-                memo.enter(crate::journal::number(number));
-            }
-            act(service, &self.launch);
+            self.launch.journal.enter(number);
+            work(service, &self.launch);
             self.sync(number);
-            self.keep();
+            self.write_services();
         }
     }
 
@@ -352,7 +271,7 @@ impl Host {
         self.with(number, |service, launch| service.feed(event, launch));
     }
 
-    /// Brings the books up to date with a service after it was given something.
+    /// Brings the tables up to date with a service.
     fn sync(&mut self, number: usize) {
         let Some(slot) = self.roster.get_mut(number) else { return };
         let Some(service) = &slot.service else { return };
@@ -367,79 +286,30 @@ impl Host {
             if let Some(fd) = service.notification()
                 && let Err(e) = self.poller.add(Source::Notification(number), fd)
             {
-                diag::warn(self.config.name, &format!("unable to wait for readiness: {}", sys::strerror(e)));
+                self.warn(&format!("unable to wait for readiness: {}", sys::strerror(e)));
             }
         }
         self.roster.index(number);
     }
 
-    /// A service without supervision is forgotten, or supervised again a second after it last was.
+    /// Removes a service whose supervision has ended, or sets the time to supervise it again.
     fn supervision_ended(&mut self, number: usize) {
         let Some(slot) = self.roster.get_mut(number) else { return };
         if self.stopping || !slot.active {
             self.roster.remove(number);
         } else {
-            slot.again = Some(slot.begun.saturating_add(Duration::from_secs(1)));
+            slot.begin_at = Some(slot.begun.saturating_add(SUPERVISION_PAUSE));
             self.roster.index(number);
         }
     }
 
-    fn read_signals(&mut self, policy: &mut dyn Policy) {
-        loop {
-            match self.signals.read_with_origin() {
-                Ok(Some((signal::CHLD, _))) => self.reap(policy),
-                // A terminal was resized, which asks for nothing.
-                Ok(Some((signal::WINCH, false))) => {}
-                Ok(Some((signal, _))) => self.signal(signal, policy),
-                Ok(None) => return,
-                Err(e) => return self.warn(&format!("unable to read signals: {}", sys::strerror(e))),
-            }
-        }
-    }
-
-    fn signal(&mut self, signal: Signal, policy: &mut dyn Policy) {
-        if policy.signal(self, signal) == Handled::Yes {
-            return;
-        }
-        match signal {
-            signal::ALRM => self.scan(),
-            signal::ABRT => self.abort(),
-            _ if self.run_signal_program(signal) => {}
-            signal::HUP => {
-                self.scan();
-                self.prune(false);
-            }
-            signal::INT | signal::TERM => self.stop(false),
-            signal::QUIT => self.stop(true),
-            _ => {}
-        }
-    }
-
-    /// Starts `.s6-svscan/SIGNAME` if there is such a program.
-    fn run_signal_program(&mut self, signal: Signal) -> bool {
-        let Some(name) = signal::name(signal) else { return false };
-        let file = format!(".s6-svscan/{name}");
-        if sys::fs::access(&file, Access::EXEC_OK).is_err() {
-            return false;
-        }
-        match self.launch.spawn(None, file.as_bytes(), &[file.as_bytes()], &[]) {
-            Ok(_) => true,
-            Err(e) => {
-                self.warn(&format!("unable to spawn {file}: {}", sys::strerror(e)));
-                false
-            }
-        }
-    }
-
-    /// Takes note of every child that has ended.
+    /// Reaps every child that has ended.
     fn reap(&mut self, policy: &mut dyn Policy) {
         loop {
-            match sys::process::peek() {
+            match self.launch.system.peek() {
                 Ok(Some((pid, how))) => {
-                    if let Some(memo) = &self.launch.memo {
-                        memo.begin(Work::ENDED, how.wstat(), pid.as_raw_nonzero().get().unsigned_abs());
-                    }
-                    let _ = sys::process::reap_one(pid);
+                    self.launch.journal.handle_end(pid, how);
+                    self.launch.system.reap(pid);
                     self.ended(pid, how, policy);
                 }
                 Ok(None) | Err(Errno::CHILD) => return,
@@ -449,21 +319,21 @@ impl Host {
     }
 
     /// A child has ended.
-    fn ended(&mut self, pid: Pid, how: sys::process::Ended, policy: &mut dyn Policy) {
-        match self.roster.of_pid(pid.as_raw_nonzero().get().unsigned_abs()) {
+    fn ended(&mut self, pid: Pid, how: Ended, policy: &mut dyn Policy) {
+        match self.roster.of_pid(raw(pid)) {
             Some(number) => {
                 self.child_ended(number, how);
-                self.keep();
+                self.write_services();
             }
             None => {
                 policy.child(self, pid, how);
-                self.keep_all(policy);
+                self.write_journal(policy);
             }
         }
     }
 
-    /// The process that a slot knows has ended: a service's, or in the classic layout its supervisor.
-    fn child_ended(&mut self, number: usize, how: sys::process::Ended) {
+    /// The process of a slot has ended: the service's or, in the classic layout, its supervisor.
+    fn child_ended(&mut self, number: usize, how: Ended) {
         match self.roster.get_mut(number) {
             Some(slot) if slot.supervisor.is_some() => {
                 slot.supervisor = None;
@@ -473,97 +343,7 @@ impl Host {
         }
     }
 
-    fn read_control(&mut self, policy: &mut dyn Policy) {
-        let mut letters = [0; 64];
-        let count = match rustix::io::read(&self.control, &mut letters) {
-            Ok(n) => n,
-            Err(Errno::AGAIN | Errno::INTR) => return,
-            Err(e) => return self.warn(&format!("unable to read .s6-svscan/control: {}", sys::strerror(e))),
-        };
-        let (mut scan, mut prune) = (false, None);
-        for letter in letters.into_iter().take(count) {
-            if policy.command(self, letter) == Handled::Yes {
-                continue;
-            }
-            match ScanCommand::from_letter(letter) {
-                Some(ScanCommand::Reap) => self.reap(policy),
-                Some(ScanCommand::Scan) => scan = true,
-                Some(ScanCommand::Abort) => self.abort(),
-                Some(ScanCommand::Hangup) => {
-                    scan = true;
-                    prune = Some(prune.unwrap_or(false));
-                }
-                Some(ScanCommand::Terminate) => self.stop(false),
-                Some(ScanCommand::Reexecute) if self.launch.memo.is_some() => self.reexec = true,
-                Some(ScanCommand::Reexecute) => self.warn("this host can't be executed anew"),
-                Some(ScanCommand::Quit) => self.stop(true),
-                Some(ScanCommand::Prune) => prune = Some(prune.unwrap_or(false)),
-                Some(ScanCommand::PruneWithLoggers) => prune = Some(true),
-                None => self.warn(&format!("received unknown command: {}", show(&[letter]))),
-            }
-        }
-        // What is pruned is what the scan of the same request didn't see.
-        if scan {
-            self.scan();
-        }
-        if let Some(loggers) = prune {
-            self.prune(loggers);
-        }
-    }
-
-    /// Ends the supervision of every service that `which` picks.
-    ///
-    /// Loggers, unless `loggers` is set, only leave when they end by themselves: after their last line.
-    fn end(&mut self, loggers: bool, which: impl Fn(&roster::Slot) -> bool) {
-        for number in 0..self.roster.end() {
-            let Some(slot) = self.roster.get_mut(number).filter(|s| which(s)) else { continue };
-            let patient = !loggers && (slot.pair.is_logger() || scan::is_catch_all(slot));
-            if slot.service.is_some() {
-                self.feed(number, if patient { Event::Hangup } else { Event::Terminate });
-            } else if let Some(pid) = slot.supervisor.and_then(|pid| Pid::from_raw(pid.cast_signed())) {
-                // It has not been reaped, so it is still there.
-                let _ = sys::process::kill(pid, if patient { signal::HUP } else { signal::TERM });
-            } else {
-                self.roster.remove(number);
-            }
-        }
-    }
-
-    /// Stops the services that the last scan didn't see.
-    pub fn prune(&mut self, loggers: bool) {
-        self.end(loggers, |slot| !slot.active);
-    }
-
-    /// Stops all services; when they are down the loop ends.
-    pub fn stop(&mut self, loggers: bool) {
-        if !self.stopping {
-            self.stopping = true;
-            self.scan_at = None;
-            self.let_catch_all_end();
-            // A logger reads the end of its input when the last writer is gone.
-            for slot in self.roster.iter_mut() {
-                slot.end = None;
-            }
-        }
-        self.end(loggers, |_| true);
-    }
-
-    /// Lets go of the catch-all logger's input, which is our own output.
-    fn let_catch_all_end(&mut self) {
-        if !self.roster.iter().any(scan::is_catch_all) {
-            return;
-        }
-        let null = sys::fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
-        let replaced = null.and_then(|null| {
-            sys::fd::copy(null.as_raw_fd(), 1)?;
-            sys::fd::copy(self.config.console.as_ref().map_or(null.as_raw_fd(), |c| c.as_raw_fd()), 2)
-        });
-        if let Err(e) = replaced {
-            self.warn(&format!("unable to redirect the output: {}", sys::strerror(e)));
-        }
-    }
-
-    /// Ends the loop at once; services are left as they are.
+    /// Ends the loop at once; services stay as they are.
     pub fn abort(&mut self) {
         self.leave = Some(Leave::Aborted);
     }
@@ -580,7 +360,7 @@ impl Host {
         self.stopping
     }
 
-    /// Waits for a descriptor too; [`Policy::readable`] is called with `key` while it is readable.
+    /// Waits for a descriptor, too: [`Policy::readable`] is called with `key` while it is readable.
     ///
     /// # Errors
     /// The descriptor cannot be waited for.
@@ -588,12 +368,12 @@ impl Host {
         self.poller.add(Source::Policy(key), fd)
     }
 
-    /// Doesn't wait for a descriptor any more.  One that is closed needs no call.
+    /// Stops waiting for a descriptor.  One that is closed needs no call.
     ///
     /// # Errors
     /// The descriptor wasn't waited for.
     pub fn unwatch(&mut self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
-        epoll::delete(&self.poller.0, fd)
+        self.poller.remove(fd)
     }
 
     /// Starts a program as the host's child, with the environment and the limits that services get; its end
@@ -610,38 +390,22 @@ impl Host {
         self.launch.spawn(None, file, argv, fds)
     }
 
-    /// From now on, services' output that would go to the host's own goes to this relay, or again to the host's own.
+    /// Sends the output of services that would go to the host's own to this relay, or without one to the host's own again.
     pub fn set_relay(&mut self, relay: Option<Rc<Relay>>) {
         self.launch.relay = relay;
     }
 
-    /// What children begin with, for a policy that starts them in its own way.
+    /// What children begin with, for a policy that starts them itself.
     #[must_use]
     pub fn launch(&self) -> &Launch {
         &self.launch
     }
 
-    /// Names and states of the services under supervision.
-    pub fn services(&self) -> impl Iterator<Item = (&[u8], &Status)> {
-        self.roster.iter().filter_map(|s| Some((s.name.as_slice(), s.service.as_ref()?.machine().status())))
-    }
-
     /// Prints a warning.
     fn warn(&self, text: &str) {
-        diag::warn(self.config.name, text);
+        self.launch.system.warn(self.config.name, text);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_convert_both_ways() {
-        let sources = [Source::Signals, Source::ScanControl, Source::Oneshot, Source::Control(7)];
-        for source in sources.into_iter().chain([Source::Notification(70_000), Source::Policy(u32::MAX)]) {
-            assert_eq!(Source::from_token(source.token()), Some(source));
-        }
-        assert_eq!(Source::from_token(u64::MAX), None);
-    }
-}
+mod tests;

@@ -1,75 +1,191 @@
-//! The memo of a host, as a file in memory: always current, so that a fault at any moment finds it written.
+//! The journal of a host, as a file in memory: always current, so that a fault at any moment finds it written.
 //!
-//! Besides the services it holds the event in work.  What an event changes is written when it is dealt with; until
-//! then the memo says which event it is, so that a successor can see it through, and that a program is about to be
-//! started, so that it can find the process that it knows nothing of.
+//! Besides the services it holds the in-flight event.  What an event changes is written when the event has been handled;
+//! until then the journal names the event, so that a successor can complete it, and the service whose process is about to
+//! be started, so that a successor can find the process.
 //!
-//! It is written by storing into a mapping of the file, so that being current costs no system call; where there is no
-//! memory for that, by pwrite(2).
+//! The journal is written by storing into a mapping of the file, which costs no system call; where there is no memory
+//! for the mapping, by pwrite(2).
+//!
+//! A process that doesn't keep a journal has an empty [`Journal`], whose functions do nothing.
 
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::fault;
 use sys::mapping::{Mapping, memory_file};
-use wire::host_memo::{HEADER, Header, MAGIC, RECORDS, Record, WORK, Work};
+use sys::process::Ended;
+use wire::control::Command;
+use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record};
 
-/// A process that a host before started and couldn't take note of, with its notification pipe.
+/// A process that a former host started without noting it, with its notification pipe.
 pub(crate) type Adopted = (Pid, Option<OwnedFd>);
 
-/// The memo.
+/// The journal, or none.
+#[derive(Debug, Default)]
+pub(crate) struct Journal(Option<Open>);
+
 #[derive(Debug)]
-pub(crate) struct Memo {
+struct Open {
     fd: OwnedFd,
     mapping: RefCell<Option<Mapping>>,
-    work: Cell<Work>,
-    /// The number of the service that is worked on.
+    in_flight: Cell<InFlight>,
+    /// The number of the service that the host is working on.
     current: Cell<u32>,
     adopted: RefCell<Option<Adopted>>,
+    /// The header as it is written.
+    header: RefCell<Vec<u8>>,
 }
 
-/// A service's number as the memo has it.
+/// A service's number as the journal has it.
 pub(crate) fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-impl Memo {
-    /// An empty one.
-    pub(crate) fn new() -> Result<Self, Errno> {
-        let memo = Self::of(memory_file(c"s6-svscan")?);
-        rustix::io::pwrite(&memo.fd, &MAGIC, 0)?;
-        rustix::io::pwrite(&memo.fd, &Work::default().pack(), WORK.0)?;
-        Ok(memo)
+impl Journal {
+    /// A new journal, without services.
+    pub(crate) fn create() -> Result<Self, Errno> {
+        let fd = memory_file(c"s6-svscan")?;
+        rustix::io::pwrite(&fd, &MAGIC, 0)?;
+        rustix::io::pwrite(&fd, &InFlight::default().pack(), IN_FLIGHT.0)?;
+        Ok(Self::open(fd))
     }
 
-    /// The one behind this descriptor.
-    pub(crate) fn of(fd: OwnedFd) -> Self {
+    /// The journal behind this descriptor.
+    pub(crate) fn open(fd: OwnedFd) -> Self {
         let mapping = Mapping::new(fd.as_fd(), 0).ok();
-        Self {
+        Self(Some(Open {
             fd,
             mapping: RefCell::new(mapping),
-            work: Cell::default(),
+            in_flight: Cell::default(),
             current: Cell::new(0),
             adopted: RefCell::new(None),
-        }
+            header: RefCell::default(),
+        }))
     }
 
-    pub(crate) fn as_raw(&self) -> i32 {
-        self.fd.as_raw_fd()
+    /// The journal's descriptor; `None` if there is no journal.
+    pub(crate) fn as_raw(&self) -> Option<RawFd> {
+        self.0.as_ref().map(|open| open.fd.as_raw_fd())
     }
 
-    /// What is in the file at `at`, `room` bytes at most.
+    /// What is in the file at `at`, at most `room` bytes.
     pub(crate) fn read(&self, at: u64, room: usize) -> Result<Vec<u8>, Errno> {
+        let Some(open) = &self.0 else { return Ok(Vec::new()) };
         let mut bytes = vec![0; room];
-        let count = rustix::io::pread(&self.fd, &mut bytes, at)?;
+        let count = rustix::io::pread(&open.fd, &mut bytes, at)?;
         bytes.truncate(count);
         Ok(bytes)
     }
 
-    pub(crate) fn write(&self, at: u64, bytes: &[u8]) {
+    /// A service with this number is being worked on from here on.
+    pub(crate) fn enter(&self, number: usize) {
+        if let Some(open) = &self.0 {
+            open.current.set(self::number(number));
+        }
+    }
+
+    /// The end of a child is about to be handled.
+    pub(crate) fn handle_end(&self, pid: Pid, how: Ended) {
+        self.handle(InFlight::ENDED, how.wstat(), |_| crate::system::raw(pid));
+    }
+
+    /// A command to the current service is about to be handled.
+    pub(crate) fn handle_command(&self, command: Command) {
+        self.handle(InFlight::LETTER, command.letter().into(), |open| open.current.get());
+    }
+
+    /// The readiness of the current service is about to be handled.
+    pub(crate) fn handle_readiness(&self) {
+        self.handle(InFlight::READY, 0, |open| open.current.get());
+    }
+
+    fn handle(&self, kind: u8, detail: u16, about: impl FnOnce(&Open) -> u32) {
+        let Some(open) = &self.0 else { return };
+        let new = InFlight { kind, detail, about: about(open), ..InFlight::default() };
+        let old = open.in_flight.get();
+        // The event of a former host stays marked as such.
+        let is_repeated = old.is_repeated && (old.kind, old.detail, old.about) == (kind, detail, new.about);
+        open.set_in_flight(InFlight { is_repeated, ..new });
+    }
+
+    /// The in-flight event of a former host is about to be handled.
+    pub(crate) fn repeat(&self, event: InFlight) {
+        if let Some(open) = &self.0 {
+            open.set_in_flight(InFlight { is_repeated: true, ..event });
+        }
+    }
+
+    /// A process of the current service is about to be started.
+    pub(crate) fn starting(&self, notification: Option<BorrowedFd<'_>>) {
+        let Some(open) = &self.0 else { return };
+        let notification = notification.map(|fd| fd.as_raw_fd());
+        notification.into_iter().for_each(fault::keep);
+        let starting = open.current.get().saturating_add(1);
+        open.set_in_flight(InFlight { starting, notification, ..open.in_flight.get() });
+    }
+
+    /// The event has been handled, and what it has changed is written.
+    pub(crate) fn done(&self) {
+        if let Some(open) = &self.0 {
+            open.set_in_flight(InFlight::default());
+        }
+    }
+
+    /// Offers a process that takes the place of the next start.
+    pub(crate) fn offer(&self, adopted: Adopted) {
+        if let Some(open) = &self.0 {
+            open.adopted.replace(Some(adopted));
+        }
+    }
+
+    /// The process that takes the place of a start.
+    pub(crate) fn adopt(&self) -> Option<Adopted> {
+        self.0.as_ref()?.adopted.take()
+    }
+
+    /// Writes the state of the service with this number, or that there is none.
+    pub(crate) fn write_record(&self, n: usize, record: Option<&Record>) {
+        let Some(open) = &self.0 else { return };
+        if let Some(record) = record {
+            let service = record.service.iter().flat_map(|s| [s.dir, s.control, s.lock, s.notification]);
+            let pipes = record.named.into_iter().chain([record.log_pipe]);
+            pipes.chain(service).flatten().for_each(fault::keep);
+        }
+        open.write(record_place(n), &Record::pack(record));
+    }
+
+    /// Writes the header if it has changed; its descriptors are handed over from then on.
+    pub(crate) fn write_header(&self, header: &Header) {
+        let Some(open) = &self.0 else { return };
+        let fds = [header.control, header.lock, header.oneshot, header.console];
+        fds.into_iter().flatten().chain(header.policy_fds.iter().copied()).for_each(fault::keep);
+        let Some(bytes) = header.pack().filter(|bytes| bytes.len() <= HEADER.1) else { return };
+        if *open.header.borrow() != bytes {
+            open.write(HEADER.0, &bytes);
+            open.header.replace(bytes);
+        }
+    }
+
+    /// Forgets the fault that ended the former host.
+    pub(crate) fn clear_fault(&self) {
+        if let Some(open) = &self.0 {
+            open.write(FAULT.into(), &[0]);
+        }
+    }
+}
+
+/// Offset of the record of the service with this number.
+pub(crate) fn record_place(n: usize) -> u64 {
+    let (first, room) = RECORDS;
+    u64::from(number(n)).saturating_mul(u64::try_from(room).unwrap_or_default()).saturating_add(first)
+}
+
+impl Open {
+    fn write(&self, at: u64, bytes: &[u8]) {
         if !self.store(at, bytes) {
-            // Only memory can be missing; what is there then is the state of a moment before.
+            // Only for lack of memory; the journal then has the state of a moment before.
             let _ = rustix::io::pwrite(&self.fd, bytes, at);
         }
     }
@@ -84,72 +200,69 @@ impl Memo {
                 && mapping.store(at, bytes))
     }
 
-    fn set_work(&self, work: Work) {
-        if self.work.replace(work) != work {
-            self.write(WORK.0, &work.pack());
+    fn set_in_flight(&self, event: InFlight) {
+        if self.in_flight.replace(event) != event {
+            self.write(IN_FLIGHT.0, &event.pack());
         }
     }
+}
 
-    /// An event is about to be dealt with.
-    pub(crate) fn begin(&self, kind: u8, detail: u16, about: u32) {
-        self.set_work(Work { kind, detail, about, ..Work::default() });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_flight(journal: &Journal) -> InFlight {
+        InFlight::unpack(&journal.read(IN_FLIGHT.0, IN_FLIGHT.1).unwrap()).unwrap()
     }
 
-    /// The event of a host before is about to be dealt with.
-    pub(crate) fn begin_again(&self, work: Work) {
-        self.set_work(Work { again: true, ..work });
+    #[test]
+    fn an_event_is_in_flight_until_it_is_done() {
+        let journal = Journal::create().unwrap();
+        assert_eq!(journal.read(0, 8).unwrap(), MAGIC);
+        assert_eq!(in_flight(&journal), InFlight::default());
+        journal.enter(3);
+        journal.handle_command(Command::Up);
+        let event = InFlight { kind: InFlight::LETTER, detail: 0x75, about: 3, ..InFlight::default() };
+        assert_eq!(in_flight(&journal), event);
+        journal.starting(None);
+        assert_eq!(in_flight(&journal), InFlight { starting: 4, ..event });
+        journal.done();
+        assert_eq!(in_flight(&journal), InFlight::default());
+        journal.handle_end(Pid::from_raw(77).unwrap(), Ended::Exited(2));
+        let event = InFlight { kind: InFlight::ENDED, detail: 0x200, about: 77, ..InFlight::default() };
+        assert_eq!(in_flight(&journal), event);
+        journal.handle_readiness();
+        assert_eq!(in_flight(&journal), InFlight { kind: InFlight::READY, about: 3, ..InFlight::default() });
     }
 
-    /// The same about the service that is worked on.
-    pub(crate) fn begin_here(&self, kind: u8, detail: u16) {
-        self.begin(kind, detail, self.current.get());
+    #[test]
+    fn a_repeated_event_stays_marked_until_another_one_comes() {
+        let journal = Journal::create().unwrap();
+        let event = InFlight { kind: InFlight::LETTER, detail: 0x64, about: 1, ..InFlight::default() };
+        journal.enter(1);
+        journal.repeat(event);
+        journal.handle_command(Command::Down);
+        assert_eq!(in_flight(&journal), InFlight { is_repeated: true, ..event });
+        journal.handle_command(Command::Up);
+        assert!(!in_flight(&journal).is_repeated);
+        journal.handle_command(Command::Down);
+        assert_eq!(in_flight(&journal), event);
     }
 
-    /// From here on, service `number` is worked on.
-    pub(crate) fn enter(&self, number: u32) {
-        self.current.set(number);
+    #[test]
+    fn records_have_their_places() {
+        let journal = Journal::create().unwrap();
+        journal.write_record(2, None);
+        assert_eq!(journal.read(1024 + 2 * 448, 448).unwrap().first(), Some(&0));
+        assert_eq!(record_place(0), 1024);
     }
 
-    /// A program of the service that is worked on is about to be started.
-    pub(crate) fn starting(&self, notification: Option<BorrowedFd<'_>>) {
-        let notification = notification.map(|fd| fd.as_raw_fd());
-        notification.into_iter().for_each(fault::keep);
-        self.set_work(Work {
-            starting: self.current.get().saturating_add(1),
-            notification,
-            ..self.work.get()
-        });
-    }
-
-    /// The event is dealt with, and what it has changed is written.
-    pub(crate) fn done(&self) {
-        self.set_work(Work::default());
-    }
-
-    /// Leaves a process to be taken instead of the next start.
-    pub(crate) fn leave(&self, adopted: Option<Adopted>) {
-        self.adopted.replace(adopted);
-    }
-
-    /// The process to take instead of a start.
-    pub(crate) fn adopt(&self) -> Option<Adopted> {
-        self.adopted.take()
-    }
-
-    /// Writes the state of the service with this number, or that there is none.
-    pub(crate) fn keep(&self, n: usize, record: Option<&Record>) {
-        if let Some(record) = record {
-            let service = record.service.iter().flat_map(|s| [s.dir, s.control, s.lock, s.notification]);
-            record.named.into_iter().chain([record.end]).chain(service).flatten().for_each(fault::keep);
-        }
-        let place = u64::from(number(n)).saturating_mul(u64::try_from(RECORDS.1).unwrap_or_default());
-        self.write(RECORDS.0.saturating_add(place), &Record::pack(record));
-    }
-
-    /// The packed header, its descriptors being handed over from now on.
-    pub(crate) fn pack(header: &Header) -> Option<Vec<u8>> {
-        let fds = [header.control, header.lock, header.oneshot, header.console];
-        fds.into_iter().flatten().chain(header.policy_fds.iter().copied()).for_each(fault::keep);
-        header.pack().filter(|bytes| bytes.len() <= HEADER.1)
+    #[test]
+    fn without_a_journal_nothing_is_kept() {
+        let journal = Journal::default();
+        journal.handle_readiness();
+        journal.offer((Pid::from_raw(7).unwrap(), None));
+        assert!(journal.adopt().is_none() && journal.as_raw().is_none());
+        assert_eq!(journal.read(0, 8), Ok(Vec::new()));
     }
 }

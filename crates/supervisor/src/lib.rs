@@ -4,5 +4,7 @@
 //! Nothing here panics: this crate runs in pid 1.
 
 pub mod host;
-pub mod journal;
+mod journal;
+pub mod launch;
 pub mod service;
+mod system;

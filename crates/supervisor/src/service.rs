@@ -1,18 +1,477 @@
 //! One supervised service: its directory, its state machine, and what connects them.
 //!
-//! [`machine`] decides, [`Service`] carries out: it owns the descriptors, writes the status, starts the
-//! processes.  Whoever hosts services (one in `s6-supervise`, a scan directory's in [`crate::host`]) waits for
-//! what [`Service`] names (control FIFO, notification, deadline, process) and calls it back.
+//! [`machine`] decides, [`Service`] carries out: it owns the descriptors, writes the status, starts the processes.  The
+//! process that hosts services (one in `s6-supervise`, all of a scan directory in [`crate::host`]) waits for the control
+//! FIFO, the notification, the deadline and the end of the process of each [`Service`], and feeds it the events.
 //!
 //! Nothing here panics: these modules run in pid 1.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-mod definition;
-pub(crate) mod directory;
+pub(crate) mod hold;
 pub mod machine;
 mod noexec;
-mod running;
+pub(crate) mod service_dir;
 mod tally;
 
-pub use definition::ServiceDir;
-pub use running::{Launch, Service, Stdio};
+use crate::launch::{Launch, Stdio};
+use crate::system::raw;
+use hold::Hold;
+use machine::{Action, Event, Machine, Now, Saved};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use service_dir::ServiceDir;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use sys::process::Ended;
+use sys::signal::Signal;
+use sys::spawn::{Spawn, Strings};
+use tool::Fatal;
+use wire::control::Command;
+use wire::host_journal::Supervised;
+use wire::svstatus::Status;
+
+/// At most this many letters are read from the control FIFO in one go; a command of s6-svc rarely has more than three.
+const LETTERS_AT_ONCE: usize = 256;
+
+/// The lock that `run` inherits if the directory has a `lock-fd`.
+const SERVICE_LOCK: &str = "supervise/service-lock";
+
+/// A service under supervision.
+#[derive(Debug)]
+pub struct Service {
+    dir: ServiceDir,
+    name: Vec<u8>,
+    /// `None` once supervision has ended.
+    hold: Option<Hold>,
+    machine: Machine,
+    stdio: Stdio,
+    detached: bool,
+    notification: Option<OwnedFd>,
+    /// No status has been written so far.
+    is_new: bool,
+    /// Kept until the machine is at rest: all that has happened takes one status and one write of events.
+    unwritten: Option<Status>,
+    unsent: Vec<u8>,
+    actions: Vec<Action>,
+}
+
+/// The time by both clocks.
+fn now(launch: &Launch) -> Now {
+    Now { moment: launch.system.now(), wall: launch.system.wall() }
+}
+
+impl Service {
+    /// Becomes the supervisor of the directory behind `fd`, and starts its service if it is wanted up.
+    ///
+    /// `name` is the argument of `run` and `finish`.
+    ///
+    /// # Errors
+    /// Code 100: another process supervises the directory, or it isn't fit for supervision; 111: the system failed.
+    pub fn begin(fd: OwnedFd, name: &[u8], stdio: Stdio, launch: &Launch) -> Result<Self, Fatal> {
+        let hold = hold::take(fd.as_fd())?;
+        let dir = ServiceDir::new(fd, name);
+        let want_up = !dir.has("down");
+        let mut service = Self {
+            dir,
+            name: name.to_vec(),
+            hold: Some(hold),
+            machine: Machine::new(want_up, now(launch)),
+            stdio,
+            detached: false,
+            notification: None,
+            is_new: true,
+            unwritten: None,
+            unsent: Vec::new(),
+            actions: Vec::new(),
+        };
+        service.machine.begin(&mut service.actions);
+        service.perform(launch);
+        Ok(service)
+    }
+
+    /// Takes over a service from a former host; the descriptors are the directory, its control FIFO, its lock and the
+    /// notification pipe.
+    pub(crate) fn resume(
+        saved: &Supervised,
+        (dir, control, lock, notification): (OwnedFd, OwnedFd, OwnedFd, Option<OwnedFd>),
+        name: &[u8],
+        stdio: Stdio,
+    ) -> Self {
+        let Supervised { status, deadline, next_start, dying, leaving, .. } = *saved;
+        let mut service = Self {
+            dir: ServiceDir::new(dir, name),
+            name: name.to_vec(),
+            hold: Some(Hold { control, lock }),
+            machine: Machine::resume(&Saved { status, deadline, next_start, dying, leaving }),
+            stdio,
+            detached: false,
+            notification,
+            is_new: false,
+            unwritten: None,
+            unsent: Vec::new(),
+            actions: Vec::new(),
+        };
+        if saved.detached {
+            service.detach();
+        }
+        service
+    }
+
+    /// The state for [`Service::resume`]; `None` once supervision has ended.
+    pub(crate) fn save(&self) -> Option<Supervised> {
+        let hold = self.hold.as_ref()?;
+        let Saved { status, deadline, next_start, dying, leaving } = self.machine.save();
+        Some(Supervised {
+            dir: Some(self.dir.as_fd().as_raw_fd()),
+            control: Some(hold.control.as_raw_fd()),
+            lock: Some(hold.lock.as_raw_fd()),
+            notification: self.notification.as_ref().map(AsRawFd::as_raw_fd),
+            detached: self.detached,
+            status,
+            deadline,
+            next_start,
+            dying,
+            leaving,
+        })
+    }
+
+    /// Adopts a process of `run` that a former host started.
+    pub(crate) fn adopt(&mut self, pid: Pid, notification: Option<OwnedFd>, launch: &Launch) {
+        self.notification = notification;
+        self.feed(Event::Started(raw(pid)), launch);
+    }
+
+    /// The service directory.
+    pub(crate) fn dir(&self) -> &ServiceDir {
+        &self.dir
+    }
+
+    /// The control FIFO; `None` once supervision has ended.
+    #[must_use]
+    pub fn control(&self) -> Option<BorrowedFd<'_>> {
+        self.hold.as_ref().map(|h| h.control.as_fd())
+    }
+
+    /// The descriptor on which the service notifies its readiness, as long as it hasn't.
+    #[must_use]
+    pub fn notification(&self) -> Option<BorrowedFd<'_>> {
+        self.notification.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The state machine.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Whether supervision has ended.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.hold.is_none()
+    }
+
+    /// Whether the next processes get /dev/null for the host's standard input and output.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.detached
+    }
+
+    /// Changes where the standard descriptors of the next processes lead.
+    pub(crate) fn set_stdio(&mut self, stdio: Stdio) {
+        if !self.detached {
+            self.stdio = stdio;
+        }
+    }
+
+    /// Handles an event.
+    pub fn feed(&mut self, event: Event, launch: &Launch) {
+        match event {
+            Event::Command(command) => launch.journal.handle_command(command),
+            Event::Ready => launch.journal.handle_readiness(),
+            _ => {}
+        }
+        self.machine.step(event, now(launch), &mut self.dir, &mut self.actions);
+        self.perform(launch);
+    }
+
+    /// Reads and handles the letters in the control FIFO.
+    ///
+    /// All letters of one write come before any other event: after `du`, a service that dies at once is wanted up.
+    pub fn read_control(&mut self, launch: &Launch) {
+        for _ in 0..LETTERS_AT_ONCE {
+            let Some(hold) = &self.hold else { return };
+            // One at a time: a fault doesn't lose the others, which are still in the FIFO.
+            let mut letter = [0; 1];
+            match rustix::io::read(&hold.control, &mut letter) {
+                Ok(0) | Err(Errno::AGAIN | Errno::INTR) => return,
+                Ok(_) => {
+                    let [letter] = letter;
+                    if let Some(command) = Command::from_letter(letter) {
+                        self.feed(Event::Command(command), launch);
+                    }
+                }
+                Err(e) => return self.dir.warn_unable("read supervise/control", e),
+            }
+        }
+    }
+
+    /// Reads the notification descriptor: a newline means ready.
+    pub fn read_notification(&mut self, launch: &Launch) {
+        let Some(fd) = &self.notification else { return };
+        let mut bytes = [0; 512];
+        match rustix::io::read(fd, &mut bytes) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(n) if n > 0 => {
+                if bytes.iter().take(n).any(|b| *b == b'\n') {
+                    self.feed(Event::Ready, launch);
+                }
+            }
+            Ok(_) | Err(_) => self.notification = None,
+        }
+    }
+
+    /// Carries out the machine's actions until it is at rest.
+    fn perform(&mut self, launch: &Launch) {
+        let mut next = 0_usize;
+        while let Some(action) = self.actions.get(next).copied() {
+            next = next.saturating_add(1);
+            let answer = match action {
+                Action::Start => {
+                    if self.is_new {
+                        // The service, or a listener of its events, may ask for the status at once.
+                        self.write_status();
+                    }
+                    Some(self.start(launch))
+                }
+                Action::Finish(how, pid) => Some(self.finish(how, pid, launch)),
+                _ => {
+                    self.act(action, launch);
+                    None
+                }
+            };
+            if let Some(event) = answer {
+                self.machine.step(event, now(launch), &mut self.dir, &mut self.actions);
+            }
+        }
+        self.actions.clear();
+        self.publish();
+    }
+
+    fn act(&mut self, action: Action, launch: &Launch) {
+        match action {
+            Action::Signal(pid, signal) => self.kill(pid, signal, |pid| launch.system.kill(pid, signal)),
+            Action::SignalGroup(pid, signal) => {
+                self.kill(pid, signal, |pid| launch.system.kill_group(pid, signal));
+            }
+            Action::Publish(status) => self.unwritten = Some(status),
+            Action::Announce(events) => self.unsent.extend(events.iter().map(|event| event.letter())),
+            Action::Record(death) => tally::record(&self.dir, death),
+            Action::MakeDownFile => {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+                if let Err(e) = sys::fs::openat(&self.dir, "down", flags, Mode::from_raw_mode(0o666)) {
+                    self.dir.warn_unable("create ./down", e);
+                }
+            }
+            Action::RemoveDownFile => match sys::fs::unlinkat(&self.dir, "down", AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(e) => self.dir.warn_unable("remove ./down", e),
+            },
+            Action::Detach => self.detach(),
+            Action::ForgetNotification => self.notification = None,
+            Action::Warn(text) => self.dir.warn(text),
+            Action::Leave => {
+                // The letters after this one, as `d` in `xd`, aren't meant for the next supervisor.
+                if let Some(hold) = &self.hold {
+                    let _ = rustix::io::read(&hold.control, &mut [0; LETTERS_AT_ONCE]);
+                }
+                // A listener that hears of the exit finds the directory free.
+                self.hold = None;
+                self.stdio = Stdio::default();
+                self.notification = None;
+            }
+            Action::Start | Action::Finish(..) => {}
+        }
+    }
+
+    fn detach(&mut self) {
+        self.detached = true;
+        self.stdio.input = None;
+        self.stdio.output = None;
+    }
+
+    fn kill(&self, pid: u32, signal: Signal, kill: impl FnOnce(Pid) -> Result<(), Errno>) {
+        let Some(target) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+        match kill(target) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(e) => self.dir.warn_unable(&format!("send signal {signal} to {pid}"), e),
+        }
+    }
+
+    fn write_status(&mut self) {
+        let Some(status) = self.unwritten.take() else { return };
+        self.is_new = false;
+        if let Err(e) = hold::write_status(&self.dir, &status) {
+            self.dir.warn_unable("write supervise/status", e);
+        }
+    }
+
+    /// Writes the status, then sends the events.
+    fn publish(&mut self) {
+        self.write_status();
+        if self.unsent.is_empty() {
+            return;
+        }
+        if let Err(e) = supervision::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsent) {
+            self.dir.warn_unable("notify event", e);
+        }
+        self.unsent.clear();
+    }
+
+    /// The standard descriptors of the next process.
+    fn descriptors<'a>(&'a self, launch: &'a Launch) -> Vec<(BorrowedFd<'a>, RawFd)> {
+        let mut fds = self.stdio.descriptors();
+        if self.detached {
+            fds.retain(|(_, n)| *n > 1);
+            fds.extend([(launch.null.as_fd(), 0), (launch.null.as_fd(), 1)]);
+        }
+        fds
+    }
+
+    fn start(&mut self, launch: &Launch) -> Event {
+        if let Some((pid, notification)) = launch.journal.adopt() {
+            self.notification = notification;
+            return Event::Started(raw(pid));
+        }
+        match self.spawn_run(launch) {
+            Ok((pid, notification)) => {
+                self.notification = notification;
+                Event::Started(pid)
+            }
+            Err(retry) => Event::NotStarted { retry },
+        }
+    }
+
+    /// Starts a process of the service, which the journal notes before.
+    ///
+    /// A script of this directory, given with its arguments, is also started where the file system forbids to execute
+    /// it.
+    fn execute(
+        &self,
+        what: Spawn<'_>,
+        script: Option<(&str, &[&[u8]])>,
+        notification: Option<BorrowedFd<'_>>,
+        launch: &Launch,
+    ) -> Result<Pid, Errno> {
+        launch.journal.starting(notification);
+        let refused = match launch.system.spawn(&what) {
+            Err(Errno::ACCESS) => Errno::ACCESS,
+            done => return done,
+        };
+        let words = script.and_then(|(name, arguments)| noexec::around(self.dir.as_fd(), name, arguments));
+        let Some((words, file)) = words.as_ref().and_then(|w| Some((w, w.first()?))) else {
+            return Err(refused);
+        };
+        let argv = Strings::new(words)?;
+        launch.system.spawn(&Spawn { file, argv: &argv, ..what })
+    }
+
+    /// Executes `run`.  Prints an error, and gives whether to try again.
+    fn spawn_run(&self, launch: &Launch) -> Result<(u32, Option<OwnedFd>), bool> {
+        let limit = launch.open_files.current.unwrap_or(u64::MAX);
+        let pid_namespace = self.dir.has("flag-newpidns");
+        let lock = self.dir.descriptor("lock-fd", limit);
+        let notification = self.dir.descriptor("notification-fd", limit);
+        if lock.is_some() && lock == notification {
+            self.dir.warn("unable to start: notification-fd and lock-fd are the same");
+            return Err(false);
+        }
+        let wait = |to_do: &str, reason: &str| {
+            self.dir.warn(&format!("unable to {to_do} (waiting 60 seconds): {reason}"));
+            true
+        };
+        let number = lock.map(|n| n.to_string());
+        let mut argv: Vec<&[u8]> = Vec::with_capacity(8);
+        let mut file = b"./run".to_vec();
+        if let Some(number) = &number {
+            self.check_service_lock().map_err(|e| wait("open the service lock", &sys::strerror(e)))?;
+            file = Launch::own_file("s6-setlock");
+            argv.extend([&b"s6-setlock"[..], b"-d", number.as_bytes(), b"--", SERVICE_LOCK.as_bytes()]);
+        }
+        argv.extend([&b"./run"[..], &self.name]);
+        let argv = Strings::new(&argv).map_err(|_| false)?;
+        let pipe = notification
+            .map(|n| notification_pipe().map(|(r, w)| (r, w, n)))
+            .transpose()
+            .map_err(|e| wait("make a notification pipe", &sys::strerror(e)))?;
+        let mut fds = self.descriptors(launch);
+        if let Some((_, writer, n)) = &pipe {
+            fds.retain(|(_, number)| number != n);
+            fds.push((writer.as_fd(), *n));
+        }
+        let relayed = launch.relayed(&self.name, &fds);
+        fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
+        let plain = launch.plain(Some(self.dir.as_fd()), &file, &argv, &fds);
+        let words = [self.name.as_slice()];
+        let script = number.is_none().then_some(("run", &words[..]));
+        let notification = pipe.as_ref().map(|(reader, _, _)| reader.as_fd());
+        match self.execute(Spawn { session: true, pid_namespace, ..plain }, script, notification, launch) {
+            Ok(pid) => Ok((raw(pid), pipe.map(|(r, _, _)| r))),
+            Err(e) => Err(wait("spawn ./run", &tool::exec_failure::explain(self.dir.as_fd(), b"run", e))),
+        }
+    }
+
+    /// Warns if an earlier instance of the service still runs; the new one waits for its end.
+    fn check_service_lock(&self) -> Result<(), Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let lock = sys::fs::openat(&self.dir, SERVICE_LOCK, flags, Mode::from_raw_mode(0o666))?;
+        if rustix::fs::fstat(&lock)?.st_size != 0 {
+            self.dir.warn("a previous instance of the service wrote to the lock file");
+            rustix::fs::ftruncate(&lock, 0)?;
+        }
+        if sys::lock::is_locked(&lock)? {
+            self.dir.warn("another instance of the service is already running: the new one will wait for it");
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, how: Ended, pid: u32, launch: &Launch) -> Event {
+        if let Some((pid, _)) = launch.journal.adopt() {
+            return Event::FinishStarted(raw(pid));
+        }
+        if !self.dir.has("finish") {
+            return Event::NoFinish;
+        }
+        let (code, signal) = match how {
+            Ended::Exited(code) => (u16::from(code), 0),
+            Ended::Killed(signal) => (256, signal),
+        };
+        let words = [code.to_string(), signal.to_string(), pid.to_string()];
+        let [code, signal, pid] = words.each_ref().map(|w| w.as_bytes());
+        let Ok(argv) = Strings::new(&[b"finish", code, signal, self.name.as_slice(), pid]) else {
+            return Event::NoFinish;
+        };
+        let mut fds = self.descriptors(launch);
+        let relayed = launch.relayed(&self.name, &fds);
+        fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
+        let plain = launch.plain(Some(self.dir.as_fd()), b"./finish", &argv, &fds);
+        let words = [code, signal, self.name.as_slice(), pid];
+        match self.execute(Spawn { session: true, ..plain }, Some(("finish", &words)), None, launch) {
+            Ok(pid) => Event::FinishStarted(raw(pid)),
+            Err(e) => {
+                let reason = tool::exec_failure::explain(self.dir.as_fd(), b"finish", e);
+                self.dir.warn(&format!("unable to spawn ./finish: {reason}"));
+                Event::NoFinish
+            }
+        }
+    }
+}
+
+/// A pipe whose read end doesn't block; the service's end is an ordinary one.
+fn notification_pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
+    Ok((reader, writer))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,150 +1,211 @@
-//! The letters that are written into control FIFOs.
+//! The letters that are written into control FIFOs: one table per FIFO, from which everything else follows.
+//!
+//! [`COMMANDS`] lists the letters of `supervise/control` with the signal that each one makes the supervisor send,
+//! [`SCAN_COMMANDS`] those of `.s6-svscan/control`.  The reference's pages for s6-svc and s6-svscanctl name them.  A
+//! letter that isn't listed is ignored.
 
-/// Letters for `supervise/control`, one service's supervisor.
-///
-/// The documentation of s6-svc names them; a letter that isn't listed is ignored.
+/// A command to a service's supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Send a signal to the service's process.
+    /// Send a signal to `run`.
     Signal(ProcessSignal),
-    /// `p`: stop the process.
+    /// Stop the process.
     Pause,
-    /// `c`: continue the process.
+    /// Continue the process.
     Continue,
-    /// `P`: stop the process group.
+    /// Stop the process group.
     PauseGroup,
-    /// `C`: continue the process group.
+    /// Continue the process group.
     ContinueGroup,
-    /// `K`: kill the process group.
+    /// Kill the process group.
     KillGroup,
-    /// `r`: send the down signal (and let the service restart).
+    /// Send the down signal and let the service restart.
     Restart,
-    /// `l`: send the reload signal.
+    /// Send the reload signal.
     Reload,
-    /// `o`: start if down, don't restart.
+    /// Start if down, don't restart.
     Once,
-    /// `O`: don't restart, don't start.
+    /// Don't restart, don't start.
     OnceAtMost,
-    /// `u`: start and keep up.
+    /// Start and keep up.
     Up,
-    /// `U`: the same, and remove the `down` file.
+    /// The same, and remove the `down` file.
     UpForGood,
-    /// `d`: stop and keep down.
+    /// Stop and keep down.
     Down,
-    /// `D`: the same, and make the `down` file.
+    /// The same, and make the `down` file.
     DownForGood,
-    /// `Q`: don't restart, and make the `down` file.
+    /// Don't restart, and make the `down` file.
     OnceForGood,
-    /// `x`: leave when the service stops.
+    /// Exit when the service is down.
     Exit,
 }
 
-/// The signals that have a letter of their own.
+/// The signals that a letter stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessSignal {
-    /// `a`
+    /// SIGALRM
     Alarm,
-    /// `b`
+    /// SIGABRT
     Abort,
-    /// `q`
+    /// SIGQUIT
     Quit,
-    /// `h`
+    /// SIGHUP
     Hangup,
-    /// `k`
+    /// SIGKILL
     Kill,
-    /// `t`
+    /// SIGTERM
     Terminate,
-    /// `i`
+    /// SIGINT
     Interrupt,
-    /// `1`
+    /// SIGUSR1
     User1,
-    /// `2`
+    /// SIGUSR2
     User2,
-    /// `y`
+    /// SIGWINCH
     Window,
+    /// SIGSTOP
+    Stop,
+    /// SIGCONT
+    Continue,
 }
 
-const LETTERS: &[(u8, Command)] = &[
-    (b'a', Command::Signal(ProcessSignal::Alarm)),
-    (b'b', Command::Signal(ProcessSignal::Abort)),
-    (b'q', Command::Signal(ProcessSignal::Quit)),
-    (b'h', Command::Signal(ProcessSignal::Hangup)),
-    (b'k', Command::Signal(ProcessSignal::Kill)),
-    (b't', Command::Signal(ProcessSignal::Terminate)),
-    (b'i', Command::Signal(ProcessSignal::Interrupt)),
-    (b'1', Command::Signal(ProcessSignal::User1)),
-    (b'2', Command::Signal(ProcessSignal::User2)),
-    (b'y', Command::Signal(ProcessSignal::Window)),
-    (b'p', Command::Pause),
-    (b'c', Command::Continue),
-    (b'P', Command::PauseGroup),
-    (b'C', Command::ContinueGroup),
-    (b'K', Command::KillGroup),
-    (b'r', Command::Restart),
-    (b'l', Command::Reload),
-    (b'o', Command::Once),
-    (b'O', Command::OnceAtMost),
-    (b'u', Command::Up),
-    (b'U', Command::UpForGood),
-    (b'd', Command::Down),
-    (b'D', Command::DownForGood),
-    (b'Q', Command::OnceForGood),
-    (b'x', Command::Exit),
+/// Which processes a letter's signal is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The process of `run`.
+    Process,
+    /// The process group that `run` leads.
+    Group,
+}
+
+/// A letter of `supervise/control`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Letter {
+    /// The byte.
+    pub letter: u8,
+    /// What it asks for.
+    pub command: Command,
+    /// The signal that it names and its target; `None` if the service directory names the signal, or none is sent.
+    pub sends: Option<(ProcessSignal, Target)>,
+}
+
+const fn signal(letter: u8, signal: ProcessSignal) -> Letter {
+    Letter { letter, command: Command::Signal(signal), sends: Some((signal, Target::Process)) }
+}
+
+const fn sending(letter: u8, command: Command, signal: ProcessSignal, target: Target) -> Letter {
+    Letter { letter, command, sends: Some((signal, target)) }
+}
+
+const fn plain(letter: u8, command: Command) -> Letter {
+    Letter { letter, command, sends: None }
+}
+
+/// All letters of `supervise/control`.
+pub const COMMANDS: &[Letter] = &[
+    signal(b'a', ProcessSignal::Alarm),
+    signal(b'b', ProcessSignal::Abort),
+    signal(b'q', ProcessSignal::Quit),
+    signal(b'h', ProcessSignal::Hangup),
+    signal(b'k', ProcessSignal::Kill),
+    signal(b't', ProcessSignal::Terminate),
+    signal(b'i', ProcessSignal::Interrupt),
+    signal(b'1', ProcessSignal::User1),
+    signal(b'2', ProcessSignal::User2),
+    signal(b'y', ProcessSignal::Window),
+    sending(b'p', Command::Pause, ProcessSignal::Stop, Target::Process),
+    sending(b'c', Command::Continue, ProcessSignal::Continue, Target::Process),
+    sending(b'P', Command::PauseGroup, ProcessSignal::Stop, Target::Group),
+    sending(b'C', Command::ContinueGroup, ProcessSignal::Continue, Target::Group),
+    sending(b'K', Command::KillGroup, ProcessSignal::Kill, Target::Group),
+    plain(b'r', Command::Restart),
+    plain(b'l', Command::Reload),
+    plain(b'o', Command::Once),
+    plain(b'O', Command::OnceAtMost),
+    plain(b'u', Command::Up),
+    plain(b'U', Command::UpForGood),
+    plain(b'd', Command::Down),
+    plain(b'D', Command::DownForGood),
+    plain(b'Q', Command::OnceForGood),
+    plain(b'x', Command::Exit),
 ];
 
 impl Command {
+    fn row(self) -> Option<&'static Letter> {
+        COMMANDS.iter().find(|row| row.command == self)
+    }
+
     /// The command of a letter.
     #[must_use]
     pub fn from_letter(letter: u8) -> Option<Self> {
-        LETTERS.iter().find(|(l, _)| *l == letter).map(|(_, c)| *c)
+        COMMANDS.iter().find(|row| row.letter == letter).map(|row| row.command)
     }
 
-    /// The letter of a command.
+    /// The letter of a command.  Every command has one; a NUL byte, which no supervisor takes for a command, would stand
+    /// for a row that is missing.
     #[must_use]
-    pub fn letter(self) -> Option<u8> {
-        LETTERS.iter().find(|(_, c)| *c == self).map(|(l, _)| *l)
+    pub fn letter(self) -> u8 {
+        self.row().map_or(0, |row| row.letter)
+    }
+
+    /// The signal that the command names and its target.
+    #[must_use]
+    pub fn sends(self) -> Option<(ProcessSignal, Target)> {
+        self.row()?.sends
     }
 }
 
-/// Letters for `.s6-svscan/control`, the scan directory's host.
+/// A command to the host of a scan directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanCommand {
-    /// `z`: reap dead children.
+    /// Reap dead children.
     Reap,
-    /// `a`: scan.
+    /// Scan.
     Scan,
-    /// `b`: leave at once, without waiting for services.
+    /// Exit at once, without waiting for services.
     Abort,
-    /// `h`: scan and prune.
+    /// Scan and prune.
     Hangup,
-    /// `t` or `i`: stop all services; loggers end when their producers have; then leave.
+    /// Stop all services; loggers end when their producers have; then exit.
     Terminate,
-    /// `q`: stop all services and loggers, then leave.
+    /// The same as [`ScanCommand::Terminate`].
+    Interrupt,
+    /// Stop all services and loggers, then exit.
     Quit,
-    /// `n`: stop the services that the last scan didn't see; loggers end when their producers have.
+    /// Stop the services that the last scan didn't see; loggers end when their producers have.
     Prune,
-    /// `N`: the same, loggers are stopped too.
+    /// The same, and stop the loggers too.
     PruneWithLoggers,
-    /// `R`: execute the host's program anew, in the same process, and go on.
+    /// Re-execute the host's program in the same process, and continue.
     Reexecute,
 }
+
+/// All letters of `.s6-svscan/control`.
+pub const SCAN_COMMANDS: &[(u8, ScanCommand)] = &[
+    (b'z', ScanCommand::Reap),
+    (b'a', ScanCommand::Scan),
+    (b'b', ScanCommand::Abort),
+    (b'h', ScanCommand::Hangup),
+    (b't', ScanCommand::Terminate),
+    (b'i', ScanCommand::Interrupt),
+    (b'q', ScanCommand::Quit),
+    (b'n', ScanCommand::Prune),
+    (b'N', ScanCommand::PruneWithLoggers),
+    (b'R', ScanCommand::Reexecute),
+];
 
 impl ScanCommand {
     /// The command of a letter.
     #[must_use]
     pub fn from_letter(letter: u8) -> Option<Self> {
-        Some(match letter {
-            b'z' => Self::Reap,
-            b'a' => Self::Scan,
-            b'b' => Self::Abort,
-            b'h' => Self::Hangup,
-            b'i' | b't' => Self::Terminate,
-            b'q' => Self::Quit,
-            b'n' => Self::Prune,
-            b'N' => Self::PruneWithLoggers,
-            b'R' => Self::Reexecute,
-            _ => return None,
-        })
+        SCAN_COMMANDS.iter().find(|(l, _)| *l == letter).map(|(_, command)| *command)
+    }
+
+    /// The letter of a command; see [`Command::letter`].
+    #[must_use]
+    pub fn letter(self) -> u8 {
+        SCAN_COMMANDS.iter().find(|(_, command)| *command == self).map_or(0, |(letter, _)| *letter)
     }
 }
 
@@ -154,17 +215,33 @@ mod tests {
 
     #[test]
     fn letters_and_commands_are_one_to_one() {
-        for (letter, command) in LETTERS {
-            assert_eq!(Command::from_letter(*letter), Some(*command));
-            assert_eq!(command.letter(), Some(*letter));
+        for row in COMMANDS {
+            assert_eq!(Command::from_letter(row.letter), Some(row.command));
+            assert_eq!((row.command.letter(), row.command.sends()), (row.letter, row.sends));
         }
-        assert_eq!(LETTERS.len(), 25);
         assert_eq!(Command::from_letter(b'z'), None);
+        for (letter, command) in SCAN_COMMANDS {
+            assert_eq!(ScanCommand::from_letter(*letter), Some(*command));
+            assert_eq!(command.letter(), *letter);
+        }
+        assert_eq!(ScanCommand::from_letter(b's'), None);
     }
 
     #[test]
-    fn scan_letters() {
-        assert_eq!(ScanCommand::from_letter(b'i'), Some(ScanCommand::Terminate));
-        assert_eq!(ScanCommand::from_letter(b's'), None);
+    fn letters_of_a_supervisor() {
+        let rows = COMMANDS.iter().map(|row| {
+            let sends = match row.sends {
+                Some((signal, target)) => format!(" sends {signal:?} to {target:?}"),
+                None => String::new(),
+            };
+            format!("{} {:?}{sends}\n", char::from(row.letter), row.command)
+        });
+        insta::assert_snapshot!(rows.collect::<String>());
+    }
+
+    #[test]
+    fn letters_of_a_host() {
+        let rows = SCAN_COMMANDS.iter().map(|(l, command)| format!("{} {command:?}\n", char::from(*l)));
+        insta::assert_snapshot!(rows.collect::<String>());
     }
 }

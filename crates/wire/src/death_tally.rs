@@ -13,7 +13,7 @@ use crate::tai::{PACKED, Tai64n};
 /// Length of a record in bytes.
 pub const RECORD: usize = PACKED + 2;
 
-/// The most records that a supervisor keeps.
+/// At most this many records are kept.
 pub const MAX: usize = 4096;
 
 /// One death.
@@ -89,6 +89,11 @@ mod tests {
         assert_eq!((deaths[0].exit_code, deaths[0].signal), (7, 0));
         assert_eq!((deaths[1].exit_code, deaths[1].signal), (137, 9));
         assert_eq!(render(&deaths, MAX), FILE);
+    }
+
+    #[test]
+    fn constants_of_the_file() {
+        assert_eq!((RECORD, MAX), (14, 4096));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub mod fdholder;
 pub mod fifodir;
 pub mod fstab;
 pub mod ftrigr;
-pub mod host_memo;
+pub mod host_journal;
 pub mod ip;
 pub mod netstring;
 pub mod number;

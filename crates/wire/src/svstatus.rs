@@ -8,7 +8,7 @@
 //! | 32–33 | status of the last death of `run` as wait(2) gives it; big-endian |
 //! | 34 | flags: 1 paused, 2 `finish` runs, 4 wanted up, 8 ready |
 //!
-//! A supervisor that hasn't tried to start anything yet writes the paused flag with process id 0.
+//! A supervisor that hasn't tried to start `run` yet writes the paused flag with process id 0.
 
 use crate::tai::{PACKED, Tai64n};
 
@@ -137,6 +137,17 @@ mod tests {
         assert_eq!((s.paused, s.finishing, s.want_up, s.ready), (false, false, true, true));
         assert_eq!((s.is_up(), s.term_signal(), s.exit_code()), (true, Some(15), None));
         assert_eq!(&s.pack(), RUNNING);
+    }
+
+    #[test]
+    fn each_flag_has_its_bit() {
+        let none = Status { paused: false, want_up: false, ready: false, ..Status::unpack(RUNNING).unwrap() };
+        let flag = |status: Status| status.pack()[34];
+        assert_eq!(flag(none), 0);
+        assert_eq!(flag(Status { paused: true, ..none }), 1);
+        assert_eq!(flag(Status { finishing: true, ..none }), 2);
+        assert_eq!(flag(Status { want_up: true, ..none }), 4);
+        assert_eq!(flag(Status { ready: true, ..none }), 8);
     }
 
     #[test]

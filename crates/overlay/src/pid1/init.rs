@@ -16,7 +16,7 @@ use s6_linux_init::request::{How, LENGTH, Request};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
-use supervisor::host::{Handled, Host, Left, Policy};
+use supervisor::host::{Handled, Host, Policy, PolicyState};
 use sys::process::{Ended, Fork, fork};
 use sys::signal::{CONT, KILL, Set, Signal, TERM, reset_all, set_mask};
 use tool::clock;
@@ -142,7 +142,7 @@ impl First {
 
     /// Goes on with a container whose first process was executed anew; `None` if what it left makes no sense.
     #[must_use]
-    pub fn resume(left: Left, env: Env, host: &mut Host, format: Option<Format>) -> Option<Self> {
+    pub fn resume(left: PolicyState, env: Env, host: &mut Host, format: Option<Format>) -> Option<Self> {
         let (head, life) = left.bytes.split_first_chunk::<14>()?;
         let (pids, flags) = head.split_first_chunk::<12>()?;
         let (boot, pids) = pids.split_first_chunk::<4>()?;
@@ -463,7 +463,9 @@ impl Policy for First {
 
     fn command(&mut self, host: &mut Host, letter: u8) -> Handled {
         match ScanCommand::from_letter(letter) {
-            Some(ScanCommand::Terminate | ScanCommand::Quit | ScanCommand::Abort) => {
+            Some(
+                ScanCommand::Terminate | ScanCommand::Interrupt | ScanCommand::Quit | ScanCommand::Abort,
+            ) => {
                 diag::warn(NAME, "the root scandir was told to end: the container stops");
                 self.step(Event::Asked(Request::stop(How::Halt)), Some(host));
                 Handled::Yes

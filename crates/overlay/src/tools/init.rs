@@ -23,8 +23,8 @@ use s6_linux_init::request::{FIFO, How};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
-use supervision::control::{self, SVSCAN};
-use supervisor::host::{self, Host, Leave, Reexec, take_memo};
+use supervision::control;
+use supervisor::host::{self, Host, Leave, Reexec, take_journal};
 use sys::signal::{self, HALT, HUP, INT, PWR, Signal, SignalFd, TERM, USR1, USR2};
 use tool::clock;
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
@@ -51,8 +51,8 @@ const SERVICES_MAX: usize = 100_000;
 pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let first = rustix::process::getpid().is_init();
     speak(Format::wanted(&Settings::of_container(&call.env), |_| ()));
-    if let Some(memo) = take_memo(&mut call.env) {
-        return go_on(call, memo, first);
+    if let Some(journal) = take_journal(&mut call.env) {
+        return go_on(call, journal, first);
     }
     // A stop that is asked from here on isn't lost: until the host reads it, it waits.
     signal::block(&signal::Set::of(&SIGNALS));
@@ -135,14 +135,14 @@ fn live(call: &Call, host: &mut Host, policy: &mut First, first: bool, sync: boo
 }
 
 /// This process was executed anew: everything is there already.
-fn go_on(call: &mut Call, memo: i32, first: bool) -> Outcome {
+fn go_on(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let env = children_env(&call.env);
-    let (mut host, left) = Host::resume(memo, host_config(&env, &call.env))?;
+    let (mut host, left) = Host::resume(journal, host_config(&env, &call.env))?;
     sys::args::set_title(TITLE);
     let format = Format::wanted(&Settings::of_container(&call.env), |_| ());
     let policy = First::resume(left, env, &mut host, format);
     let mut policy =
-        policy.ok_or_else(|| Fatal::new(111, "the memo of the host before is damaged".to_owned()))?;
+        policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
     let sync = Settings::of_container(&call.env).switch("S6_SYNC_DISKS");
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
@@ -159,7 +159,7 @@ fn children_env(container: &Env) -> Env {
 
 /// Not process 1: everything below is this process's to reap and to stop, and nothing else is.
 fn stand_in(call: &Call) -> Result<(), Fatal> {
-    if control::send(SCANDIR.as_bytes(), SVSCAN, b"").is_ok() {
+    if control::send_to_host(SCANDIR.as_bytes(), &[]).is_ok() {
         return Err(Fatal::user("another container's first process already runs on /run/service"));
     }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))

@@ -3,12 +3,14 @@
 use crate::environment::settings::Settings;
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::legacy::scripts;
-use supervision::control::{self, SVSCAN};
+use supervision::control;
 use supervision::status::read_status;
 use supervision::watch::Watch;
 use tool::clock;
 use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
+use wire::control::ScanCommand;
+use wire::fifodir::ServiceEvent;
 
 pub static TOOL: Tool = Tool {
     name: "services-down",
@@ -34,7 +36,9 @@ fn main(call: &mut Call) -> Outcome {
         }
         let _ = sys::fs::unlink(join(SCANDIR.as_bytes(), &name));
     }
-    if waited.is_empty() || control::send(SCANDIR.as_bytes(), SVSCAN, b"an").is_err() {
+    if waited.is_empty()
+        || control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan, ScanCommand::Prune]).is_err()
+    {
         return Ok(Next::SUCCESS);
     }
     let grace = std::time::Duration::from_millis(u64::from(settings.number("S6_SERVICES_GRACETIME", 3000)));
@@ -45,7 +49,7 @@ fn main(call: &mut Call) -> Outcome {
         let Some((index, letters)) = watch.next(Some(deadline)).or_unable(|| "wait for services")? else {
             break;
         };
-        if letters.iter().any(|l| b"Dx".contains(l))
+        if [ServiceEvent::DownReady, ServiceEvent::Exit].iter().any(|event| event.is_in(&letters))
             && let Some(slot) = left.get_mut(index)
         {
             *slot = false;

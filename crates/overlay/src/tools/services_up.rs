@@ -11,12 +11,14 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use s6_rc::init::await_supervisor;
 use std::time::Duration;
-use supervision::control::{self, SVSCAN};
+use supervision::control;
 use supervision::fifodir;
 use supervision::watch::Watch;
 use tool::clock::{self, Moment};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
+use wire::control::ScanCommand;
+use wire::fifodir::ServiceEvent;
 
 pub static TOOL: Tool = Tool {
     name: "services-up",
@@ -57,7 +59,7 @@ fn main(call: &mut Call) -> Outcome {
     for service in &copied {
         link(service)?;
     }
-    control::send(SCANDIR.as_bytes(), SVSCAN, b"a")
+    control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan])
         .map_err(|_| Fatal::new(111, format!("nobody supervises {SCANDIR}")))?;
     let limit = settings.limit("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 0);
     let late = if waits {
@@ -124,8 +126,9 @@ fn wait(copied: &[Copied], watch: &mut Watch, deadline: Option<Moment>) -> Resul
     let mut missing: Vec<bool> = copied.iter().map(|_| true).collect();
     while missing.contains(&true) {
         let Some((index, letters)) = watch.next(deadline).or_unable(|| "wait for services")? else { break };
-        let wanted = if copied.get(index).is_some_and(|c| c.notifies) { b'U' } else { b'u' };
-        if letters.contains(&wanted)
+        let notifies = copied.get(index).is_some_and(|c| c.notifies);
+        let wanted = if notifies { ServiceEvent::Ready } else { ServiceEvent::Up };
+        if wanted.is_in(&letters)
             && let Some(slot) = missing.get_mut(index)
         {
             *slot = false;

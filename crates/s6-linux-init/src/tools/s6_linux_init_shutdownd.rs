@@ -16,6 +16,7 @@ use sys::signal::{CONT, HUP, TERM};
 use tool::clock::{self, Moment};
 use tool::path::join;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
+use wire::control::ScanCommand;
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-shutdownd",
@@ -175,7 +176,7 @@ fn end_supervision(script: &[u8]) -> Result<(), Fatal> {
     let finish = [SCANDIR.as_bytes(), b"/", SVSCAN, b"/finish"].concat();
     let how = Replace { sync: true, ..Replace::with(Permissions::Exact(0o755), Writers::Many) };
     replace_at(CWD, &finish, script, how).or_unable_to("write", &finish)?;
-    control::send(SCANDIR.as_bytes(), SVSCAN, b"b")
+    control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Abort])
         .map_err(|why| Fatal::new(111, format!("unable to tell s6-svscan to end: {why:?}")))
 }
 

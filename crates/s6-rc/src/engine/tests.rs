@@ -112,7 +112,7 @@ impl Effects for Paper<'_> {
 
     fn begin(&mut self, id: Id) -> Begun {
         let script = if self.database.service(id).unwrap().is_longrun() {
-            format!("send {} to", char::from(self.work.letter()))
+            format!("send {} to", char::from(self.work.command().letter()))
         } else {
             format!("run {} of", self.work.script().word())
         };

@@ -1,5 +1,6 @@
-//! `s6-permafailon`: in a finish script, makes the service fail for good if it has died too often.
+//! `s6-permafailon`: in a finish script, makes the service fail permanently if it has died too often.
 
+use supervisor::service::machine::PERMANENT_FAILURE;
 use sys::signal;
 use tool::clock;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
@@ -13,9 +14,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Chain,
     main,
 };
-
-/// The code that tells a supervisor not to start the service again.
-const PERMANENT_FAILURE: u8 = 125;
 
 fn main(call: &mut Call) -> Outcome {
     call.options()?;

@@ -5,8 +5,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::AsFd;
+use supervisor::launch::{Launch, Stdio};
+use supervisor::service::Service;
 use supervisor::service::machine::Event;
-use supervisor::service::{Launch, Service, Stdio};
 use sys::signal::{self, SignalFd};
 use tool::clock;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
@@ -37,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
     while !service.has_left() {
         wait(&mut service, &signals, &launch)?;
         if service.is_detached() && !detached {
-            // Whoever reads what we would write is not to wait for us.
+            // A reader of this process's output sees the end of it.
             detached = true;
             super::null_standard().or_unable(|| "open /dev/null")?;
         }
@@ -60,7 +61,7 @@ fn wait(service: &mut Service, signals: &SignalFd, launch: &Launch) -> Result<()
     }
     let ready = |n: usize| fds.get(n).is_some_and(|fd| !fd.revents().is_empty());
     let (signal, control, notification) = (ready(0), ready(1), ready(2));
-    // Readiness that was notified before a death is told before it.
+    // Readiness that was notified before a death is announced before it.
     if notification {
         service.read_notification(launch);
     }

@@ -2,12 +2,12 @@
 
 use rustix::fs::Access;
 use rustix::io::Errno;
-use supervision::control::{SUPERVISE, Undelivered, join, send};
+use supervision::control::{Undelivered, join, send, signal_number};
 use supervision::listen::{Goal, Listening};
 use sys::signal;
 use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, diag};
-use wire::control::Command;
+use wire::control::{COMMANDS, Command, Target};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svc",
@@ -47,9 +47,12 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
+/// At most this many commands are sent at once.
+const COMMANDS_LIMIT: usize = 64;
+
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let letters = letters(&options)?;
+    let commands = commands(&options)?;
     let deadline = deadline(options.number('T')?);
     let goal = options.get('w').map(|v| goal(v).ok_or_else(Fatal::usage)).transpose()?;
     let dirs = call.take_args();
@@ -58,12 +61,12 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("invalid service path"));
     }
     let Some(goal) = goal else {
-        return Ok(Next::Exit(send_all(call, &dirs, &letters)));
+        return Ok(Next::Exit(send_all(call, &dirs, &commands)));
     };
     let goal = without_notification(call, first, goal)?;
     let mut listening = Listening::new(&dirs, goal, false)?;
-    if !letters.is_empty() {
-        let code = send_all(call, &dirs, &letters);
+    if !commands.is_empty() {
+        let code = send_all(call, &dirs, &commands);
         if code != 0 {
             return Ok(Next::Exit(code));
         }
@@ -72,50 +75,36 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// The letters of the options, in their order.
-fn letters(options: &Options) -> Result<Vec<u8>, Fatal> {
-    let mut letters = Vec::new();
+/// The commands of the options, in their order.
+fn commands(options: &Options) -> Result<Vec<Command>, Fatal> {
+    let mut commands = Vec::new();
     for (option, value) in options.iter() {
         match option {
-            's' => letters.push(signal_letter(value)?),
+            's' => commands.push(signal_command(value)?),
             'T' | 'w' => {}
-            _ => letters.extend(u8::try_from(option).ok().filter(|l| Command::from_letter(*l).is_some())),
+            letter => commands.extend(u8::try_from(letter).ok().and_then(Command::from_letter)),
         }
     }
-    if letters.len() > 64 {
+    if commands.len() > COMMANDS_LIMIT {
         return Err(Fatal::user("too many commands"));
     }
-    Ok(letters)
+    Ok(commands)
 }
 
-fn signal_letter(word: &[u8]) -> Result<u8, Fatal> {
-    let number =
-        signal::parse(word).ok_or_else(|| Fatal::user(format!("invalid signal: {}", diag::show(word))))?;
-    Ok(match number {
-        signal::ALRM => b'a',
-        signal::ABRT => b'b',
-        signal::QUIT => b'q',
-        signal::HUP => b'h',
-        signal::KILL => b'k',
-        signal::TERM => b't',
-        signal::INT => b'i',
-        signal::USR1 => b'1',
-        signal::USR2 => b'2',
-        signal::STOP => b'p',
-        signal::CONT => b'c',
-        signal::WINCH => b'y',
-        _ => {
-            let word = diag::show(word);
-            return Err(Fatal::user(format!("{word} is not in the list of signals that can be sent")));
-        }
-    })
+/// The command that sends a signal, given by name or number, to the process of `run`.
+fn signal_command(word: &[u8]) -> Result<Command, Fatal> {
+    let name = diag::show(word);
+    let number = signal::parse(word).ok_or_else(|| Fatal::user(format!("invalid signal: {name}")))?;
+    let sends = |command: Command| matches!(command.sends(), Some((s, Target::Process)) if signal_number(s) == number);
+    let command = COMMANDS.iter().map(|row| row.command).find(|command| sends(*command));
+    command.ok_or_else(|| Fatal::user(format!("{name} is not in the list of signals that can be sent")))
 }
 
 fn goal(word: &[u8]) -> Option<Goal> {
     word.first().and_then(|l| Goal::from_letter(char::from(*l)))
 }
 
-/// A service that cannot notify is not waited for to do so.
+/// The goal without readiness, if the service cannot notify its readiness.
 fn without_notification(call: &Call, dir: &[u8], goal: Goal) -> Result<Goal, Fatal> {
     let lesser = match goal {
         Goal::UpReady => Goal::Up,
@@ -133,12 +122,12 @@ fn without_notification(call: &Call, dir: &[u8], goal: Goal) -> Result<Goal, Fat
     }
 }
 
-/// Sends to every directory; the code of the last error.
-fn send_all(call: &Call, dirs: &[Vec<u8>], letters: &[u8]) -> u8 {
+/// Sends the commands to every supervisor; gives the exit code of the last error.
+fn send_all(call: &Call, dirs: &[Vec<u8>], commands: &[Command]) -> u8 {
     let mut code = 0;
     for dir in dirs {
         let name = diag::show(dir);
-        code = match send(dir, SUPERVISE, letters) {
+        code = match send(dir, commands) {
             Ok(()) => continue,
             Err(Undelivered::NobodyListens) => {
                 call.warn(&format!("unable to control {name}: no supervisor is listening"));
@@ -155,4 +144,44 @@ fn send_all(call: &Call, dirs: &[Vec<u8>], letters: &[u8]) -> u8 {
         };
     }
     code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_has_an_option_that_says_what_it_sends() {
+        for row in COMMANDS {
+            let option = TOOL.options.iter().find(|o| o.short == char::from(row.letter)).unwrap();
+            let help = row.sends.map(|(which, target)| {
+                let to = if target == Target::Group { " to the process group" } else { "" };
+                format!("send {}{to}", signal::name(signal_number(which)).unwrap())
+            });
+            assert!(help.is_none_or(|help| option.help == help), "-{}: {}", option.short, option.help);
+        }
+        let others = TOOL
+            .options
+            .iter()
+            .map(|o| o.short)
+            .filter(|short| Command::from_letter(u8::try_from(*short).unwrap()).is_none());
+        assert_eq!(others.collect::<String>(), "sTw");
+    }
+
+    #[test]
+    fn options_become_commands_in_their_order() {
+        let commands = |words: &[&str]| {
+            let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+            commands(&Options::take(TOOL.options, &mut args).unwrap())
+        };
+        let letters = |words: &[&str]| {
+            commands(words).unwrap().into_iter().map(|c| char::from(c.letter())).collect::<String>()
+        };
+        assert_eq!(letters(&["-wD", "-T", "5", "-xd", "-u"]), "xdu");
+        assert_eq!(letters(&["-sSTOP", "-s", "usr2", "-s18", "-sCONT"]), "p2cc");
+        assert_eq!(commands(&["-s", "SEGV"]).unwrap_err().code(), 100);
+        assert_eq!(commands(&["-s", "x"]).unwrap_err().code(), 100);
+        assert_eq!(commands(&["-u"; 64]).unwrap().len(), 64);
+        assert_eq!(commands(&["-u"; 65]).unwrap_err().code(), 100);
+    }
 }

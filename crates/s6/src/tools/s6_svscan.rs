@@ -5,7 +5,7 @@ use rustix::process::Resource;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::Duration;
-use supervisor::host::{Config, Host, Leave, Plain, Reexec, take_memo};
+use supervisor::host::{Config, Host, Leave, Plain, Reexec, take_journal};
 use sys::signal;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag};
 
@@ -31,7 +31,7 @@ const FINISH: &str = ".s6-svscan/finish";
 const CRASH: &str = ".s6-svscan/crash";
 
 fn main(call: &mut Call) -> Outcome {
-    let memo = take_memo(&mut call.env);
+    let journal = take_journal(&mut call.env);
     let argv = std::iter::once(&call.argv0).chain(&call.args).cloned().collect();
     let own = Reexec { argv, env: call.env.vars().to_vec() };
     let options = call.options()?;
@@ -43,8 +43,8 @@ fn main(call: &mut Call) -> Outcome {
         config.name_max = usize::try_from(n.clamp(11, 1019)).unwrap_or(1019);
     }
     config.rescan = number::<u64>(&options, 't', "rescan")?.filter(|ms| *ms > 0).map(Duration::from_millis);
-    let mut host = match memo {
-        Some(memo) => Host::resume(memo, config)?.0,
+    let mut host = match journal {
+        Some(journal) => Host::resume(journal, config)?.0,
         None => begin(call, &options, config)?,
     };
     let console = host.console();
@@ -68,7 +68,7 @@ fn main(call: &mut Call) -> Outcome {
     last_program(call, leave)
 }
 
-/// Becomes the host of the directory, and says so.
+/// Becomes the host of the directory, and notifies its readiness.
 fn begin(call: &mut Call, options: &Options, mut config: Config) -> Result<Host, Fatal> {
     let notif = descriptor(options, 'd', "notif")?;
     let console = descriptor(options, 'X', "consoleholder")?;

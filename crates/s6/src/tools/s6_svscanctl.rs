@@ -1,7 +1,8 @@
 //! `s6-svscanctl`: sends commands to the host of a scan directory.
 
-use supervision::control::{SVSCAN, Undelivered, send};
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag};
+use supervision::control::{Undelivered, send_to_host};
+use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, diag};
+use wire::control::ScanCommand;
 
 pub static TOOL: Tool = Tool {
     name: "s6-svscanctl",
@@ -17,21 +18,24 @@ pub static TOOL: Tool = Tool {
         Opt::flag('q', "stop all services and loggers, then leave"),
         Opt::flag('n', "stop the services that the last scan did not see"),
         Opt::flag('N', "the same, and stop their loggers too"),
-        Opt::flag('R', "execute the program of s6-svscan anew; services run on"),
+        Opt::flag('R', "re-execute the program of s6-svscan; services run on"),
     ],
     role: Role::Stay,
     main,
 };
 
+/// At most this many commands are sent at once.
+const COMMANDS_LIMIT: usize = 64;
+
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let letters: String = options.iter().map(|(letter, _)| letter).collect();
-    if letters.len() > 64 {
+    let commands = commands(&options);
+    if commands.len() > COMMANDS_LIMIT {
         return Err(Fatal::user("too many commands"));
     }
     let dir = call.shift()?;
     let name = diag::show(&dir);
-    match send(&dir, SVSCAN, letters.as_bytes()) {
+    match send_to_host(&dir, &commands) {
         Ok(()) => Ok(Next::SUCCESS),
         Err(Undelivered::NobodyListens) => {
             Err(Fatal::user(format!("unable to control {name}: no s6-svscan is listening")))
@@ -40,5 +44,28 @@ fn main(call: &mut Call) -> Outcome {
             Err(Fatal::user(format!("something is wrong with the directory {name}/.s6-svscan")))
         }
         Err(Undelivered::Failed(e)) => Err(Fatal::unable(&format!("control {name}"), e)),
+    }
+}
+
+/// The commands of the options, in their order.
+fn commands(options: &Options) -> Vec<ScanCommand> {
+    let letters = options.iter().filter_map(|(letter, _)| u8::try_from(letter).ok());
+    letters.filter_map(ScanCommand::from_letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::control::SCAN_COMMANDS;
+
+    #[test]
+    fn options_and_letters_are_the_same() {
+        let mut options: Vec<char> = TOOL.options.iter().map(|o| o.short).collect();
+        let mut letters: Vec<char> = SCAN_COMMANDS.iter().map(|(letter, _)| char::from(*letter)).collect();
+        options.sort_unstable();
+        letters.sort_unstable();
+        assert_eq!(options, letters);
+        let options = Options::take(TOOL.options, &mut vec![b"-anb".to_vec()]).unwrap();
+        assert_eq!(commands(&options), [ScanCommand::Scan, ScanCommand::Prune, ScanCommand::Abort]);
     }
 }

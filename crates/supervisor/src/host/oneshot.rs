@@ -1,18 +1,18 @@
-//! The socket on which a person's `s6-rc` asks for oneshots to be run in the supervision tree's environment.
+//! The socket through which `s6-rc` has oneshots run in the supervision tree's environment.
 
-use crate::service::Launch;
+use crate::launch::Launch;
 use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Where it is, under the scan directory: short enough for any socket address.
+/// The socket, under the scan directory: short enough for any socket address.
 const PATH: &str = ".s6-svscan/oneshot";
 
 /// The tool that serves one connection on its standard input.
 const SERVER: &str = "s6-rc-oneshot-run";
 
-/// Listens in the working directory, which is the scan directory.
+/// Makes the socket in the working directory, which is the scan directory.
 pub(super) fn listen() -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -28,7 +28,7 @@ pub(super) fn listen() -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// Accepts the connections that wait and starts a server for each.
+/// Accepts the waiting connections and starts a server for each.
 pub(super) fn serve(socket: &OwnedFd, launch: &Launch) -> Result<(), Errno> {
     loop {
         match rustix::net::accept_with(socket, SocketFlags::CLOEXEC) {

@@ -1,4 +1,4 @@
-//! Pipes between services that name them, kept as long as one of those is loaded.
+//! Pipes between services that name them; a pipe exists as long as a service that names it is loaded.
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -20,12 +20,12 @@ impl Pipe {
     }
 }
 
-/// The pipes that have a name.
+/// The pipes by their names.
 #[derive(Debug, Default)]
 pub(super) struct NamedPipes(HashMap<Vec<u8>, Weak<Pipe>>);
 
 impl NamedPipes {
-    /// The pipe of that name; it lives as long as what is given back here, by this call or another.
+    /// The pipe of that name, made if there is none; it lives as long as one of the references given out here.
     pub(super) fn get(&mut self, name: &[u8]) -> Result<Rc<Pipe>, Errno> {
         if let Some(pipe) = self.0.get(name).and_then(Weak::upgrade) {
             return Ok(pipe);
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_pipe_for_a_name_while_somebody_has_it() {
+    fn a_name_has_one_pipe_while_it_is_referenced() {
         let mut pipes = NamedPipes::default();
         let (a, b) = (pipes.get(b"x").unwrap(), pipes.get(b"x").unwrap());
         assert!(Rc::ptr_eq(&a, &b));

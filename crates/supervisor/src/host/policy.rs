@@ -1,4 +1,6 @@
 //! What the program around a host decides.
+//!
+//! Circle: the trait is called with the [`Host`] that calls it.
 
 use super::Host;
 use rustix::process::Pid;
@@ -7,30 +9,31 @@ use sys::process::Ended;
 use sys::signal::Signal;
 use tool::clock::Moment;
 
-/// Whether the policy has taken care of something, or the host should do what it does by itself.
+/// Whether the policy has handled something, or the host is to do the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handled {
-    /// The host does nothing more about it.
+    /// The host does nothing more.
     Yes,
-    /// The host goes on as usual.
+    /// The host does the usual.
     No,
 }
 
-/// What the program around a host decides.  Every default is plain `s6-svscan`.
+/// What the program around a host decides.  Every default is plain `s6-svscan`; what a re-executed host needs has no
+/// default.
 pub trait Policy {
-    /// A signal has come, SIGCHLD excepted; before the `.s6-svscan/SIG*` programs and the usual effect.
+    /// A signal has arrived, other than SIGCHLD; asked before the `.s6-svscan/SIG*` programs and the usual effect.
     fn signal(&mut self, host: &mut Host, signal: Signal) -> Handled {
         let _ = (host, signal);
         Handled::No
     }
 
-    /// A letter has come in through `.s6-svscan/control`.
+    /// A letter has arrived through `.s6-svscan/control`.
     fn command(&mut self, host: &mut Host, letter: u8) -> Handled {
         let _ = (host, letter);
         Handled::No
     }
 
-    /// A child that is no service's process has ended: one that the policy started, or an orphan.
+    /// A child that isn't a service's process has ended: one that the policy started, or an orphan.
     fn child(&mut self, host: &mut Host, pid: Pid, how: Ended) {
         let _ = (host, pid, how);
     }
@@ -50,19 +53,15 @@ pub trait Policy {
         let _ = host;
     }
 
-    /// What it needs to go on in the next program of this process: 256 bytes at most.
-    fn save(&self) -> Vec<u8> {
-        Vec::new()
-    }
+    /// The policy's state for the re-executed host: at most 256 bytes.
+    fn save(&self) -> Vec<u8>;
 
-    /// The descriptors that it hands over to that program: 32 at most.
-    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        Vec::new()
-    }
+    /// The descriptors that the re-executed host gets: at most 32.
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
 
-    /// All that has come is dealt with, and the host is about to wait for more.
+    /// All events are handled, and the host is about to wait.
     ///
-    /// Here a policy looks whether what it waits for has come about; [`Host::abort`] ends the loop.
+    /// Here a policy checks whether the state that it waits for is reached; [`Host::abort`] ends the loop.
     fn settled(&mut self, host: &mut Host) {
         let _ = host;
     }
@@ -72,4 +71,12 @@ pub trait Policy {
 #[derive(Debug, Clone, Copy)]
 pub struct Plain;
 
-impl Policy for Plain {}
+impl Policy for Plain {
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        Vec::new()
+    }
+}

@@ -1,16 +1,14 @@
-//! The services that a host knows, and how to find them: by number, by directory, by process, by deadline.
+//! The services of a host, found by number, by directory, by process, or by deadline.
 
 use super::pipes::Pipe;
 use crate::service::Service;
+use crate::system::Identity;
 use std::collections::{BTreeSet, HashMap};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tool::clock::Moment;
 
-/// Device and inode of a service directory: two names of one directory are one service.
-pub(super) type Identity = (u64, u64);
-
-/// What a service is for its partner in a `log/` pair, and that partner's number.
+/// The place of a service in a pair of a service and its logger, with the partner's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pair {
     None,
@@ -18,7 +16,7 @@ pub(super) enum Pair {
     Producer(usize),
     /// It reads from that service.
     Logger(usize),
-    /// It was a logger; its producer is gone.
+    /// A logger whose producer is gone.
     Widowed,
 }
 
@@ -38,21 +36,21 @@ pub(super) struct Slot {
     pub(super) active: bool,
     pub(super) pair: Pair,
     /// Its end of the logger's pipe.
-    pub(super) end: Option<Rc<OwnedFd>>,
-    /// The pipes that its files name for its input and its output.
+    pub(super) log_pipe: Option<Rc<OwnedFd>>,
+    /// The pipes that its files name as its input and its output.
     pub(super) named_input: Option<Rc<Pipe>>,
     pub(super) named_output: Option<Rc<Pipe>>,
-    /// Supervision in this process; `None` while it waits to begin.
+    /// Supervision in this process; `None` until it begins.
     pub(super) service: Option<Service>,
     /// Supervision by a process of its own, in the classic layout.
     pub(super) supervisor: Option<u32>,
     /// When supervision last began.
     pub(super) begun: Moment,
-    /// When it is to begin again.
-    pub(super) again: Option<Moment>,
-    /// How often in a row it could not begin.
+    /// When supervision is to begin again.
+    pub(super) begin_at: Option<Moment>,
+    /// How many times in a row supervision could not begin.
     pub(super) failures: u32,
-    // What the host's tables hold about it.
+    // The entries of the host's tables about it.
     pub(super) timer: Option<Moment>,
     pub(super) pid: Option<u32>,
     pub(super) notification: Option<i32>,
@@ -65,13 +63,13 @@ impl Slot {
             identity,
             active: true,
             pair: Pair::None,
-            end: None,
+            log_pipe: None,
             named_input: None,
             named_output: None,
             service: None,
             supervisor: None,
             begun: now,
-            again: None,
+            begin_at: None,
             failures: 0,
             timer: None,
             pid: None,
@@ -88,7 +86,7 @@ impl Slot {
         match &self.service {
             Some(service) => service.machine().deadline(),
             None if self.supervisor.is_some() => None,
-            None => self.again,
+            None => self.begin_at,
         }
     }
 }
@@ -110,8 +108,8 @@ impl Roster {
         self.slots.len().saturating_sub(self.free.len())
     }
 
-    /// One more than the highest number in use.
-    pub(super) fn end(&self) -> usize {
+    /// One more than the highest number of a service.
+    pub(super) fn slot_count(&self) -> usize {
         self.slots.len()
     }
 
@@ -160,7 +158,7 @@ impl Roster {
         number
     }
 
-    /// Puts a service, or none, at the number that is next.
+    /// Puts a service, or none, at the next number.
     pub(super) fn put(&mut self, number: usize, slot: Option<Slot>) {
         match &slot {
             Some(slot) => drop(self.by_identity.insert(slot.identity, number)),
@@ -178,7 +176,7 @@ impl Roster {
         touched
     }
 
-    /// Forgets a service and lets go of its descriptors.
+    /// Removes a service, which closes its descriptors.
     pub(super) fn remove(&mut self, number: usize) {
         let Some(slot) = self.slots.get_mut(number).and_then(Option::take) else { return };
         self.free.push(number);
@@ -228,7 +226,7 @@ impl Roster {
         }
     }
 
-    /// The earliest deadline, and whose it is.
+    /// The earliest deadline, and the number of its service.
     pub(super) fn next_timer(&self) -> Option<(Moment, usize)> {
         self.timers.first().copied()
     }
@@ -239,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_services_by_what_they_are() {
+    fn services_are_found_by_directory_and_deadline() {
         let mut roster = Roster::default();
         let now = Moment::ZERO;
         let a = roster.add(Slot::new(b"a", (1, 1), now));
@@ -247,7 +245,7 @@ mod tests {
         roster.get_mut(a).unwrap().pair = Pair::Producer(log);
         roster.get_mut(log).unwrap().pair = Pair::Logger(a);
         for (number, due) in [(a, 7), (log, 5)] {
-            roster.get_mut(number).unwrap().again = Some(Moment::from_secs(due));
+            roster.get_mut(number).unwrap().begin_at = Some(Moment::from_secs(due));
             roster.index(number);
         }
         assert_eq!((roster.find((1, 2)), roster.len()), (Some(log), 2));

@@ -1,9 +1,14 @@
-//! Scanning the directory: which services there are, who logs whom, and the beginning of their supervision.
+//! Scanning the directory: finds services and their loggers, and begins their supervision.
 
 use super::Host;
+use super::pipes::NamedPipes;
 use super::pipes::Pipe;
-use super::roster::{Identity, Pair, Slot};
-use crate::service::{Launch, Service, ServiceDir, Stdio};
+use super::poller::Source;
+use super::roster::{Pair, Slot};
+use crate::launch::{Launch, Stdio};
+use crate::service::Service;
+use crate::service::service_dir::ServiceDir;
+use crate::system::{Identity, raw};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
@@ -11,26 +16,30 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 use tool::Fatal;
-use tool::clock;
 use tool::diag::show;
 
-/// When to look again after an entry could not be looked at.
-const SCAN_AGAIN: Duration = Duration::from_secs(5);
-const TOO_MANY_AGAIN: Duration = Duration::from_mins(1);
+/// From a scan that could not read something to the next one.
+const INCOMPLETE_SCAN_PAUSE: Duration = Duration::from_secs(5);
 
-/// Descriptors that services may not take: for control work when everything else is used up.
-const RESERVE: u64 = 24;
+/// From a scan that found too many services to the next one.
+const TOO_MANY_SERVICES_PAUSE: Duration = Duration::from_mins(1);
+
+/// The longest back-off after supervision could not begin; the first one is a second, the next ones double.
+const BACK_OFF_LIMIT: Duration = Duration::from_mins(1);
+
+/// Descriptors that services may not take, so that the host itself still works when all others are in use.
+const RESERVED_DESCRIPTORS: u64 = 24;
 
 /// The service whose standard error goes to the console.
 const CATCH_ALL: &[u8] = b"s6-svscan-log";
 
-/// What a scan has seen.
+/// What a scan has found.
 #[derive(Default)]
 struct Seen {
     numbers: HashSet<usize>,
-    /// When to scan again, because something could not be looked at.
+    /// When to scan again, because something could not be read.
     again: Option<Duration>,
-    /// New services, in the order in which they are to begin.
+    /// New services, in the order in which their supervision begins.
     new: Vec<(usize, OwnedFd)>,
 }
 
@@ -48,7 +57,7 @@ fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, Identity), 
 }
 
 impl Host {
-    /// Removes dangling links from the scan directory; what they stood for is gone for good.
+    /// Removes dangling links from the scan directory.
     pub(super) fn remove_dangling_links(&self) -> Result<(), Errno> {
         for name in self.entries()? {
             let found = sys::fs::accessat(&self.dir, &*name, rustix::fs::Access::EXISTS, AtFlags::empty());
@@ -72,11 +81,11 @@ impl Host {
         Ok(names)
     }
 
-    /// Looks at the scan directory: begins to supervise new services, and notes which known ones are gone.
+    /// Scans the directory: begins to supervise new services, and marks those that are gone.
     ///
-    /// What could not be looked at now is looked at again in a few seconds, and nothing counts as gone before.
+    /// If something could not be read, no service counts as gone, and the next scan comes in a few seconds.
     pub fn scan(&mut self) {
-        let now = clock::now();
+        let now = self.launch.system.now();
         self.scan_at = self.config.rescan.map(|t| now.saturating_add(t));
         if self.stopping {
             return;
@@ -85,19 +94,19 @@ impl Host {
         match self.entries() {
             Ok(names) => {
                 for name in names {
-                    self.look_at(&name, &mut seen);
+                    self.scan_entry(&name, &mut seen);
                 }
             }
             Err(e) => {
                 self.warn(&format!("unable to read the scan directory: {}", sys::strerror(e)));
-                seen.incomplete(SCAN_AGAIN);
+                seen.incomplete(INCOMPLETE_SCAN_PAUSE);
             }
         }
         if let Some(again) = seen.again {
             let at = now.saturating_add(again);
             self.scan_at = Some(self.scan_at.map_or(at, |s| s.min(at)));
         } else {
-            for number in 0..self.roster.end() {
+            for number in 0..self.roster.slot_count() {
                 let Some(slot) = self.roster.get_mut(number) else { continue };
                 slot.active = seen.numbers.contains(&number);
                 if !slot.active && !slot.is_live() {
@@ -110,7 +119,7 @@ impl Host {
         }
     }
 
-    fn look_at(&mut self, name: &[u8], seen: &mut Seen) {
+    fn scan_entry(&mut self, name: &[u8], seen: &mut Seen) {
         if name.len() > self.config.name_max {
             self.warn(&format!("name too long, not supervised: {}", show(name)));
             return;
@@ -120,7 +129,7 @@ impl Host {
             Err(Errno::NOENT | Errno::NOTDIR) => return,
             Err(e) => {
                 self.warn(&format!("unable to open {}: {}", show(name), sys::strerror(e)));
-                seen.incomplete(SCAN_AGAIN);
+                seen.incomplete(INCOMPLETE_SCAN_PAUSE);
                 return;
             }
         };
@@ -129,7 +138,7 @@ impl Host {
             Err(Errno::NOENT | Errno::NOTDIR) => None,
             Err(e) => {
                 self.warn(&format!("unable to open {}/log: {}", show(name), sys::strerror(e)));
-                seen.incomplete(SCAN_AGAIN);
+                seen.incomplete(INCOMPLETE_SCAN_PAUSE);
                 return;
             }
         };
@@ -139,10 +148,10 @@ impl Host {
         if wanted.saturating_add(self.roster.len()) > self.config.services_max {
             let max = self.config.services_max;
             self.warn(&format!("unable to supervise {}: there are {max} services already", show(name)));
-            seen.incomplete(TOO_MANY_AGAIN);
+            seen.incomplete(TOO_MANY_SERVICES_PAUSE);
             return;
         }
-        let producer = self.know(name, identity, dir, seen);
+        let producer = self.find_or_add(name, identity, dir, seen);
         let Some((dir, identity)) = logger else {
             if let Some(Pair::Producer(_)) = self.roster.get(producer).map(|s| s.pair) {
                 self.warn(&format!("the logger of service {} has been moved", show(name)));
@@ -156,17 +165,17 @@ impl Host {
             self.warn(&format!("{}/log is already the logger of another service", show(name)));
             return;
         }
-        // A logger begins before what it logs.
+        // A logger begins before its producer.
         let before = seen.new.len();
-        let logger = self.know(&[name, b"/log"].concat(), identity, dir, seen);
+        let logger = self.find_or_add(&[name, b"/log"].concat(), identity, dir, seen);
         if seen.new.len() > before {
             seen.new.rotate_right(1);
         }
         self.pair_up(producer, logger);
     }
 
-    /// The number of a service that is there, made if it is new.
-    fn know(&mut self, name: &[u8], identity: Identity, dir: OwnedFd, seen: &mut Seen) -> usize {
+    /// The number of an existing service directory, added if it is new.
+    fn find_or_add(&mut self, name: &[u8], identity: Identity, dir: OwnedFd, seen: &mut Seen) -> usize {
         let number = if let Some(number) = self.roster.find(identity) {
             if let Some(slot) = self.roster.get_mut(number) {
                 slot.active = true;
@@ -174,7 +183,7 @@ impl Host {
             }
             number
         } else {
-            let number = self.roster.add(Slot::new(name, identity, clock::now()));
+            let number = self.roster.add(Slot::new(name, identity, self.launch.system.now()));
             seen.new.push((number, dir));
             number
         };
@@ -196,8 +205,8 @@ impl Host {
         for (number, pair, end) in ends {
             if let Some(slot) = self.roster.get_mut(number) {
                 slot.pair = pair;
-                slot.end = Some(end);
-                // Who runs already gets the pipe with its next start.
+                slot.log_pipe = Some(end);
+                // A process that runs already gets the pipe at its next start.
                 let stdio = stdio(slot, self.config.console.as_ref());
                 if let Some(service) = &mut slot.service {
                     service.set_stdio(stdio);
@@ -211,14 +220,14 @@ impl Host {
         let Some(slot) = self.roster.get(number) else { return };
         match open_service(self.dir.as_fd(), &slot.name) {
             Ok((dir, identity)) if identity == slot.identity => self.begin_in(number, dir),
-            // The name stands for something else by now, or nothing.
+            // The name belongs to another directory now, or to none.
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => self.roster.remove(number),
             Err(e) => self.begin_failed(number, &Fatal::unable("open the service directory", e)),
         }
     }
 
     fn begin_in(&mut self, number: usize, dir: OwnedFd) {
-        let now = clock::now();
+        let now = self.launch.system.now();
         let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
         // The copy has the lowest number that is free.
         let copy = match rustix::io::fcntl_dupfd_cloexec(&dir, 0) {
@@ -226,22 +235,20 @@ impl Host {
             Err(e) => return self.begin_failed(number, &Fatal::unable("open its files", e)),
         };
         let lowest = u64::try_from(copy.as_raw_fd()).unwrap_or_default();
-        if lowest.saturating_add(RESERVE) >= limit {
+        if lowest.saturating_add(RESERVED_DESCRIPTORS) >= limit {
             let text = format!("too few descriptors are left: the limit on open files is {limit}");
             return self.begin_failed(number, &Fatal::new(111, text));
         }
         let Some(slot) = self.roster.get_mut(number) else { return };
         slot.begun = now;
-        slot.again = None;
+        slot.begin_at = None;
         if let Err(e) = name_pipes(slot, &mut self.pipes, copy) {
             return self.begin_failed(number, &Fatal::unable("make its pipes", e));
         }
         let stdio = stdio(slot, self.config.console.as_ref());
-        // A fault from here on finds the service and its pipes.
-        self.keep();
-        if let Some(memo) = &self.launch.memo {
-            memo.enter(crate::journal::number(number));
-        }
+        // After a fault from here on, the journal has the service and its pipes.
+        self.write_services();
+        self.launch.journal.enter(number);
         if self.config.processes {
             return self.begin_process(number, &stdio);
         }
@@ -249,7 +256,7 @@ impl Host {
         match Service::begin(dir, &slot.name, stdio, &self.launch) {
             Ok(service) => {
                 slot.failures = 0;
-                let watched = service.control().map(|fd| self.poller.add(super::Source::Control(number), fd));
+                let watched = service.control().map(|fd| self.poller.add(Source::Control(number), fd));
                 slot.service = Some(service);
                 if let Some(Err(e)) = watched {
                     self.warn(&format!("unable to wait for commands: {}", sys::strerror(e)));
@@ -270,27 +277,28 @@ impl Host {
         match self.launch.spawn(None, &file, &[b"s6-supervise", &slot.name], &fds) {
             Ok(pid) => {
                 slot.failures = 0;
-                slot.supervisor = Some(pid.as_raw_nonzero().get().unsigned_abs());
+                slot.supervisor = Some(raw(pid));
                 self.roster.index(number);
             }
             Err(e) => self.begin_failed(number, &Fatal::unable("spawn s6-supervise", e)),
         }
     }
 
-    /// Says why, and tries again later: after a second, and twice as long each time, up to a minute.
+    /// Prints why, and sets the time of the next attempt: after a second, doubled each time, at most a minute.
     fn begin_failed(&mut self, number: usize, fatal: &Fatal) {
         let Some(slot) = self.roster.get_mut(number) else { return };
-        let pause = Duration::from_secs(1_u64.checked_shl(slot.failures).unwrap_or(60).min(60));
+        let pause =
+            1_u64.checked_shl(slot.failures).map_or(BACK_OFF_LIMIT, Duration::from_secs).min(BACK_OFF_LIMIT);
         slot.failures = slot.failures.saturating_add(1).min(6);
-        slot.again = Some(clock::now().saturating_add(pause));
+        slot.begin_at = Some(self.launch.system.now().saturating_add(pause));
         let label = format!("s6-supervise {}", show(&slot.name));
-        tool::diag::warn(&label, fatal.message());
+        self.launch.system.warn(&label, fatal.message());
         self.roster.index(number);
     }
 }
 
-/// Takes hold of the pipes that the service's files name.
-fn name_pipes(slot: &mut Slot, pipes: &mut super::pipes::NamedPipes, dir: OwnedFd) -> Result<(), Errno> {
+/// Gives the slot the pipes that the service's files name.
+fn name_pipes(slot: &mut Slot, pipes: &mut NamedPipes, dir: OwnedFd) -> Result<(), Errno> {
     let dir = ServiceDir::new(dir, &slot.name);
     let mut pipe = |file| dir.pipe_name(file).map(|name| pipes.get(&name)).transpose();
     slot.named_input = pipe("pipe-in")?;
@@ -302,7 +310,7 @@ fn name_pipes(slot: &mut Slot, pipes: &mut super::pipes::NamedPipes, dir: OwnedF
 pub(super) fn stdio(slot: &Slot, console: Option<&Rc<OwnedFd>>) -> Stdio {
     let logs = matches!(slot.pair, Pair::Logger(_));
     let logged = matches!(slot.pair, Pair::Producer(_));
-    let end = |wanted: bool| slot.end.clone().filter(|_| wanted);
+    let end = |wanted: bool| slot.log_pipe.clone().filter(|_| wanted);
     Stdio {
         input: slot.named_input.as_ref().map(|p| Rc::clone(&p.read)).or_else(|| end(logs)),
         output: slot.named_output.as_ref().map(|p| Rc::clone(&p.write)).or_else(|| end(logged)),
@@ -310,7 +318,7 @@ pub(super) fn stdio(slot: &Slot, console: Option<&Rc<OwnedFd>>) -> Stdio {
     }
 }
 
-/// Whether this is the service that logs what nobody else does.
+/// Whether this is the service that logs the host's own output.
 pub(super) fn is_catch_all(slot: &Slot) -> bool {
     slot.name == CATCH_ALL
 }

@@ -1,8 +1,8 @@
 //! The state machine of one supervised service.
 //!
-//! It decides and does nothing: [`Machine::step`] takes an event and the time, and appends [`Action`]s for its
-//! host to carry out in order.  The rules are those of the reference's pages for s6-supervise, s6-svc and
-//! service directories.
+//! It decides and has no effects: [`Machine::step`] takes an event and the time, and appends [`Action`]s for its host to
+//! carry out in order.  The rules are those of the reference's pages for s6-supervise, s6-svc and service directories.
+//! `snapshots/` holds what every state does with every event.
 //!
 //! ```text
 //!            Start                   run died                  finish died
@@ -12,58 +12,64 @@
 //!                          no finish: straight to Down
 //! ```
 //!
-//! - **Down.**  Nothing runs.  While the service is wanted up it is started when `deadline` passes: at once at
-//!   the beginning, later a second after it went down, or a second after it had become ready, which for a
-//!   service that was ready for longer means at once.  A command to start doesn't wait.  A start that fails
-//!   is tried again after a minute.
-//! - **Up.**  `run` is alive.  A stop sends the down signal and SIGCONT; if `timeout-kill` is set, SIGKILL follows
-//!   when it is over, and again every five seconds.
-//! - **Finishing.**  `finish` is alive, for `timeout-finish` at most.  If it exits 125 the service has failed for
-//!   good: it is not wanted up any more and the event `O` says so.
+//! - **Down.**  No process runs.  A service that is wanted up starts when `deadline` passes: at once at the beginning;
+//!   later a second after it went down or, if it had been ready, a second after it became ready, which means at once for
+//!   a service that was ready for longer.  A command to start doesn't wait.  A start that fails is tried again after a
+//!   minute.
+//! - **Up.**  `run` is alive.  A stop sends the down signal and SIGCONT; if `timeout-kill` is set, SIGKILL follows when
+//!   that time has passed, and again every five seconds.
+//! - **Finishing.**  `finish` is alive, for at most `timeout-finish`.  If it exits 125, the service has failed
+//!   permanently: it is not wanted up any more, and the event `O` announces that.
 //!
-//! A machine that was told to leave goes on as before until the service is down, then leaves.  [`Action::Leave`]
-//! is the last action that a machine ever gives.
+//! A machine that was told to exit goes on as before until the service is down.  [`Action::Leave`] is the last action of a
+//! machine.
 //!
-//! Every change is first published in the status file, then announced as an event: who hears the event finds
-//! the status up to date.
+//! Every change is first published in the status file, then announced as an event, so a listener that hears the event
+//! reads the new status.
 
 use std::time::Duration;
+use supervision::control::signal_number;
 use sys::process::Ended;
 use sys::signal::{self, Signal};
 use tool::clock::Moment;
-use wire::control::{Command, ProcessSignal};
+use wire::control::{Command, Target};
 use wire::death_tally::Death;
+use wire::fifodir::ServiceEvent;
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
-/// Least time between two starts, and between a failed attempt to kill and the next one.
-const PAUSE: Duration = Duration::from_secs(1);
-const KILL_AGAIN: Duration = Duration::from_secs(5);
-const START_AGAIN: Duration = Duration::from_mins(1);
+/// From going down, or from readiness, to the next start.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// The exit code by which `finish` says that the service has failed for good.
-const PERMANENT_FAILURE: Ended = Ended::Exited(125);
+/// From one SIGKILL to the next for a process that is still there.
+const KILL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// From a start that failed to the next attempt.
+const START_RETRY_PAUSE: Duration = Duration::from_mins(1);
+
+/// The exit code of a `finish` whose service has failed permanently.
+pub const PERMANENT_FAILURE: u8 = 125;
 
 /// The time of an event, by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// For what is waited for.
+    /// For deadlines.
     pub moment: Moment,
     /// For what is written.
     pub wall: Tai64n,
 }
 
-/// What a service directory defines and the machine asks for at the moment when it counts.
-pub trait Definition {
+/// The settings of a service, which the machine asks for at the moment when they count.
+pub trait Settings {
     /// The signal that stops the service.
     fn down_signal(&mut self) -> Signal;
     /// The signal that makes the service reload its configuration.
     fn reload_signal(&mut self) -> Signal;
-    /// How long the service may take to stop; `None`: as long as it wants.
+    /// How long the service may take to stop; `None` for no limit.
     fn kill_timeout(&mut self) -> Option<Duration>;
-    /// Whether the end of that time kills the whole process group.
+    /// Whether SIGKILL after that time goes to the whole process group.
     fn kills_group(&mut self) -> bool;
-    /// How long `finish` may take; `None`: as long as it wants.
+    /// How long `finish` may take; `None` for no limit.
     fn finish_timeout(&mut self) -> Option<Duration>;
 }
 
@@ -80,26 +86,26 @@ pub enum Event {
     Ready,
     /// Answer to [`Action::Start`]: `run` was executed.
     Started(u32),
-    /// Answer to [`Action::Start`]: it could not be executed; to be tried again or not.
+    /// Answer to [`Action::Start`]: it could not be executed.
     NotStarted {
-        /// Whether it makes sense to try again without a change.
+        /// Whether to try again although nothing has changed.
         retry: bool,
     },
     /// Answer to [`Action::Finish`]: `finish` was executed.
     FinishStarted(u32),
     /// Answer to [`Action::Finish`]: there is none, or it could not be executed.
     NoFinish,
-    /// Stop the service, then leave.
+    /// Stop the service, then exit.
     Terminate,
-    /// Leave when the service stops.
+    /// Exit when the service is down.
     Hangup,
-    /// Leave at once and let the service be.
+    /// Exit at once and leave the service running.
     Quit,
-    /// Interrupt the service's process group and leave at once.
+    /// Interrupt the service's process group and exit at once.
     Interrupt,
 }
 
-/// What the host has to do.
+/// What the host has to do for the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Execute `run`, then feed [`Event::Started`] or [`Event::NotStarted`].
@@ -113,21 +119,21 @@ pub enum Action {
     SignalGroup(u32, Signal),
     /// Write the status file.
     Publish(Status),
-    /// Send letters to the fifodir.
-    Announce(&'static [u8]),
+    /// Send events to the fifodir, in one write.
+    Announce(&'static [ServiceEvent]),
     /// Add to the death tally.
     Record(Death),
     /// Make the `down` file.
     MakeDownFile,
     /// Remove the `down` file.
     RemoveDownFile,
-    /// Give the next processes /dev/null for their standard input and output, and let go of the old ones.
+    /// Give the next processes /dev/null for their standard input and output, and close the old ones.
     Detach,
-    /// Don't listen for readiness any more.
+    /// Close the notification descriptor.
     ForgetNotification,
     /// Print a warning.
     Warn(&'static str),
-    /// The machine is done; the host lets go of the service.
+    /// The machine is done: end the supervision.
     Leave,
 }
 
@@ -138,18 +144,18 @@ enum Phase {
     Finishing,
 }
 
-/// What a machine at rest is made of.
+/// The state of a machine at rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Saved {
     /// The state as it is published; the phase follows from it.
     pub status: Status,
     /// When [`Event::Timeout`] is due.
     pub deadline: Option<Moment>,
-    /// When it may start again, if readiness has decided that.
+    /// The earliest next start, if the service has been ready.
     pub next_start: Option<Moment>,
     /// A kill is due at the deadline.
     pub dying: bool,
-    /// Leave when the service is down.
+    /// Exit when the service is down.
     pub leaving: bool,
 }
 
@@ -159,11 +165,11 @@ pub struct Machine {
     phase: Phase,
     status: Status,
     deadline: Option<Moment>,
-    /// When it may start again, if readiness has decided that.
+    /// The earliest next start, if the service has been ready.
     next_start: Option<Moment>,
     /// A kill is due at the deadline.
     dying: bool,
-    /// Leave when the service is down.
+    /// Exit when the service is down.
     leaving: bool,
     left: bool,
 }
@@ -195,7 +201,7 @@ impl Machine {
         }
     }
 
-    /// Goes on with what [`Machine::save`] gave.
+    /// Restores the machine that [`Machine::save`] saved.
     #[must_use]
     pub fn resume(saved: &Saved) -> Self {
         let phase = match (saved.status.pid, saved.status.finishing) {
@@ -207,18 +213,18 @@ impl Machine {
         Self { phase, status, deadline, next_start, dying, leaving, left: false }
     }
 
-    /// The state of a machine at rest, all of whose questions were answered.
+    /// The state of a machine at rest, whose actions have all been carried out.
     #[must_use]
     pub fn save(&self) -> Saved {
         let Self { status, deadline, next_start, dying, leaving, .. } = *self;
         Saved { status, deadline, next_start, dying, leaving }
     }
 
-    /// The first actions: tells that supervision has begun, and starts the service if it is wanted up.
+    /// The first actions: announce the supervision, and start the service if it is wanted up.
     pub fn begin(&mut self, out: &mut Vec<Action>) {
-        // The mark of a service that was never tried.
+        // The mark of a service that hasn't been started yet.
         out.push(Action::Publish(Status { paused: true, ..self.status }));
-        out.push(Action::Announce(b"s"));
+        out.push(Action::Announce(&[ServiceEvent::Supervised]));
         if self.status.want_up {
             out.push(Action::Start);
         }
@@ -230,45 +236,47 @@ impl Machine {
         self.deadline
     }
 
-    /// The state as the status file tells it.
+    /// The state as in the status file.
     #[must_use]
     pub fn status(&self) -> &Status {
         &self.status
     }
 
-    /// The process that is alive, if one is.
+    /// The process of the service, if one is alive.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         (self.status.pid != 0).then_some(self.status.pid)
     }
 
-    /// Takes an event at a time and appends what is to be done.
-    pub fn step(&mut self, event: Event, now: Now, definition: &mut dyn Definition, out: &mut Vec<Action>) {
+    /// Handles an event and appends the actions.
+    pub fn step(&mut self, event: Event, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         if self.left {
             return;
         }
         match (event, self.phase) {
-            (Event::Timeout, _) => self.timeout(now, definition, out),
+            (Event::Timeout, _) => self.timeout(now, settings, out),
             (Event::Ended(how), _) => self.ended(how, now, out),
             (Event::Ready, Phase::Up) => self.ready(now, out),
             (Event::Started(pid), Phase::Down) => self.started(pid, now, out),
             (Event::NotStarted { retry }, Phase::Down) => {
                 let again = retry && self.status.want_up;
-                self.deadline = again.then(|| now.moment.saturating_add(START_AGAIN));
+                self.deadline = again.then(|| now.moment.saturating_add(START_RETRY_PAUSE));
             }
             (Event::FinishStarted(pid), Phase::Finishing) => {
                 self.status.pid = pid;
                 self.status.finishing = true;
-                self.deadline = definition.finish_timeout().map(|t| now.moment.saturating_add(t));
+                self.deadline = settings.finish_timeout().map(|t| now.moment.saturating_add(t));
                 self.publish(out);
-                out.push(Action::Announce(b"d"));
+                out.push(Action::Announce(&[ServiceEvent::Down]));
             }
-            (Event::NoFinish, Phase::Finishing) => self.went_down(b"dD", now, out),
-            (Event::Command(command), phase) => self.command(command, phase, now, definition, out),
+            (Event::NoFinish, Phase::Finishing) => {
+                self.went_down(&[ServiceEvent::Down, ServiceEvent::DownReady], now, out)
+            }
+            (Event::Command(command), phase) => self.command(command, phase, now, settings, out),
             (Event::Terminate | Event::Hangup, Phase::Down) => self.leave(out),
             (Event::Terminate, Phase::Up) => {
                 self.leaving = true;
-                self.stop(now, definition, out);
+                self.stop(now, settings, out);
             }
             (Event::Terminate, Phase::Finishing) if self.leaving => {}
             (Event::Terminate | Event::Hangup, _) => self.leave_when_down(out),
@@ -279,7 +287,7 @@ impl Machine {
                 }
                 self.leave(out);
             }
-            // Answers to questions that weren't asked.
+            // Answers to actions that weren't wanted.
             (Event::Ready | Event::Started(_) | Event::NotStarted { .. }, _)
             | (Event::FinishStarted(_) | Event::NoFinish, _) => {}
         }
@@ -292,7 +300,7 @@ impl Machine {
     fn leave(&mut self, out: &mut Vec<Action>) {
         self.left = true;
         self.deadline = None;
-        out.push(Action::Announce(b"x"));
+        out.push(Action::Announce(&[ServiceEvent::Exit]));
         out.push(Action::Leave);
     }
 
@@ -326,13 +334,13 @@ impl Machine {
         self.publish(out);
     }
 
-    /// Sends the down signal, lets a stopped process see it, and sets the time for a kill.
-    fn stop(&mut self, now: Now, definition: &mut dyn Definition, out: &mut Vec<Action>) {
+    /// Sends the down signal and lets a stopped process see it; sets the deadline for SIGKILL.
+    fn stop(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         self.status.want_up = false;
-        self.signal(definition.down_signal(), out);
+        self.signal(settings.down_signal(), out);
         self.signal(signal::CONT, out);
         self.set_paused(false, out);
-        let timeout = definition.kill_timeout();
+        let timeout = settings.kill_timeout();
         self.dying = timeout.is_some();
         self.deadline = timeout.map(|t| now.moment.saturating_add(t));
     }
@@ -345,25 +353,25 @@ impl Machine {
         self.status.ready = false;
         self.status.stamp = now.wall;
         self.publish(out);
-        out.push(Action::Announce(b"u"));
+        out.push(Action::Announce(&[ServiceEvent::Up]));
     }
 
     fn ready(&mut self, now: Now, out: &mut Vec<Action>) {
-        self.next_start = Some(now.moment.saturating_add(PAUSE));
+        self.next_start = Some(now.moment.saturating_add(RESTART_PAUSE));
         self.status.ready_stamp = now.wall;
         self.status.ready = true;
         out.push(Action::ForgetNotification);
         self.publish(out);
-        out.push(Action::Announce(b"U"));
+        out.push(Action::Announce(&[ServiceEvent::Ready]));
     }
 
-    fn timeout(&mut self, now: Now, definition: &mut dyn Definition, out: &mut Vec<Action>) {
+    fn timeout(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         self.deadline = None;
         match self.phase {
             Phase::Down if self.status.want_up => out.push(Action::Start),
             Phase::Down => {}
             Phase::Up if self.dying => {
-                if definition.kills_group() {
+                if settings.kills_group() {
                     self.signal_group(signal::KILL, out);
                     self.signal_group(signal::CONT, out);
                 } else {
@@ -371,7 +379,7 @@ impl Machine {
                     self.signal(signal::CONT, out);
                 }
                 self.set_paused(false, out);
-                self.deadline = Some(now.moment.saturating_add(KILL_AGAIN));
+                self.deadline = Some(now.moment.saturating_add(KILL_INTERVAL));
             }
             Phase::Up => {}
             Phase::Finishing => {
@@ -379,7 +387,7 @@ impl Machine {
                     "finish takes longer than timeout-finish allows (5 s by default): killing it",
                 ));
                 self.signal(signal::KILL, out);
-                self.deadline = Some(now.moment.saturating_add(KILL_AGAIN));
+                self.deadline = Some(now.moment.saturating_add(KILL_INTERVAL));
             }
         }
     }
@@ -402,15 +410,15 @@ impl Machine {
                 out.push(Action::Record(Death { stamp: now.wall, exit_code: how.code(), signal }));
                 out.push(Action::Finish(how, pid));
             }
-            Phase::Finishing if how == PERMANENT_FAILURE => {
+            Phase::Finishing if how == Ended::Exited(PERMANENT_FAILURE) => {
                 self.status.want_up = false;
-                self.went_down(b"OD", now, out);
+                self.went_down(&[ServiceEvent::PermanentFailure, ServiceEvent::DownReady], now, out);
             }
-            Phase::Finishing => self.went_down(b"D", now, out),
+            Phase::Finishing => self.went_down(&[ServiceEvent::DownReady], now, out),
         }
     }
 
-    fn went_down(&mut self, letters: &'static [u8], now: Now, out: &mut Vec<Action>) {
+    fn went_down(&mut self, events: &'static [ServiceEvent], now: Now, out: &mut Vec<Action>) {
         self.phase = Phase::Down;
         self.status.pid = 0;
         self.status.finishing = false;
@@ -418,10 +426,10 @@ impl Machine {
         self.status.ready_stamp = now.wall;
         self.deadline = None;
         if self.status.want_up {
-            self.deadline = Some(self.next_start.unwrap_or_else(|| now.moment.saturating_add(PAUSE)));
+            self.deadline = Some(self.next_start.unwrap_or_else(|| now.moment.saturating_add(RESTART_PAUSE)));
         }
         self.publish(out);
-        out.push(Action::Announce(letters));
+        out.push(Action::Announce(events));
         if self.leaving {
             self.leave(out);
         }
@@ -432,7 +440,7 @@ impl Machine {
         command: Command,
         phase: Phase,
         now: Now,
-        definition: &mut dyn Definition,
+        settings: &mut dyn Settings,
         out: &mut Vec<Action>,
     ) {
         let up = phase == Phase::Up;
@@ -455,36 +463,36 @@ impl Machine {
                 self.want(true, out);
                 self.start_if_down(out);
             }
-            Command::Down if up => self.stop(now, definition, out),
+            Command::Down if up => self.stop(now, settings, out),
             Command::Down => self.want(false, out),
             Command::DownForGood => {
                 out.push(Action::MakeDownFile);
-                if up { self.stop(now, definition, out) } else { self.want(false, out) }
+                if up { self.stop(now, settings, out) } else { self.want(false, out) }
             }
             Command::Exit if phase == Phase::Down => self.leave(out),
             Command::Exit => self.leave_when_down(out),
             // The rest concerns the process of `run`.
             _ if !up => {}
-            Command::Signal(which) => self.signal(number(which), out),
-            Command::Restart => self.signal(definition.down_signal(), out),
-            Command::Reload => self.signal(definition.reload_signal(), out),
-            Command::Pause => {
-                self.signal(signal::STOP, out);
+            Command::Restart => self.signal(settings.down_signal(), out),
+            Command::Reload => self.signal(settings.reload_signal(), out),
+            Command::Signal(_) | Command::KillGroup => self.send(command, out),
+            Command::Pause | Command::PauseGroup => {
+                self.send(command, out);
                 self.set_paused(true, out);
             }
-            Command::Continue => {
-                self.signal(signal::CONT, out);
+            Command::Continue | Command::ContinueGroup => {
+                self.send(command, out);
                 self.set_paused(false, out);
             }
-            Command::PauseGroup => {
-                self.signal_group(signal::STOP, out);
-                self.set_paused(true, out);
-            }
-            Command::ContinueGroup => {
-                self.signal_group(signal::CONT, out);
-                self.set_paused(false, out);
-            }
-            Command::KillGroup => self.signal_group(signal::KILL, out),
+        }
+    }
+
+    /// Sends the signal that the command names.
+    fn send(&self, command: Command, out: &mut Vec<Action>) {
+        match command.sends() {
+            Some((which, Target::Process)) => self.signal(signal_number(which), out),
+            Some((which, Target::Group)) => self.signal_group(signal_number(which), out),
+            None => {}
         }
     }
 
@@ -495,21 +503,10 @@ impl Machine {
     }
 }
 
-fn number(which: ProcessSignal) -> Signal {
-    match which {
-        ProcessSignal::Alarm => signal::ALRM,
-        ProcessSignal::Abort => signal::ABRT,
-        ProcessSignal::Quit => signal::QUIT,
-        ProcessSignal::Hangup => signal::HUP,
-        ProcessSignal::Kill => signal::KILL,
-        ProcessSignal::Terminate => signal::TERM,
-        ProcessSignal::Interrupt => signal::INT,
-        ProcessSignal::User1 => signal::USR1,
-        ProcessSignal::User2 => signal::USR2,
-        ProcessSignal::Window => signal::WINCH,
-    }
-}
-
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "machine_table.rs"]
+mod table;

@@ -1,9 +1,10 @@
-//! The machine against sequences of events, written out and made up.
+//! The machine against sequences of events, written out and generated.
 
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::*;
 use proptest::prelude::*;
+use wire::control::COMMANDS;
 
 /// A service directory with fixed answers.
 #[derive(Default)]
@@ -12,7 +13,7 @@ struct Fixed {
     kills_group: bool,
 }
 
-impl Definition for Fixed {
+impl Settings for Fixed {
     fn down_signal(&mut self) -> Signal {
         signal::TERM
     }
@@ -38,12 +39,12 @@ fn at(ms: u64) -> Now {
 /// A machine with a service directory; `step` gives the actions without the status files.
 struct Case {
     machine: Machine,
-    definition: Fixed,
+    settings: Fixed,
 }
 
 impl Case {
     fn new(want_up: bool) -> Self {
-        Self { machine: Machine::new(want_up, at(0)), definition: Fixed::default() }
+        Self { machine: Machine::new(want_up, at(0)), settings: Fixed::default() }
     }
 
     fn up() -> Self {
@@ -54,7 +55,7 @@ impl Case {
 
     fn step(&mut self, event: Event, ms: u64) -> Vec<Action> {
         let mut out = Vec::new();
-        self.machine.step(event, at(ms), &mut self.definition, &mut out);
+        self.machine.step(event, at(ms), &mut self.settings, &mut out);
         out.retain(|a| !matches!(a, Action::Publish(_)));
         out
     }
@@ -71,11 +72,11 @@ fn a_wanted_service_starts_at_once() {
     let mut out = Vec::new();
     Case::new(true).machine.begin(&mut out);
     assert!(
-        matches!(out.as_slice(), [Action::Publish(s), Action::Announce(b"s"), Action::Start] if s.paused)
+        matches!(out.as_slice(), [Action::Publish(s), Action::Announce([ServiceEvent::Supervised]), Action::Start] if s.paused)
     );
     out.clear();
     Case::new(false).machine.begin(&mut out);
-    assert!(matches!(out.as_slice(), [Action::Publish(_), Action::Announce(b"s")]));
+    assert!(matches!(out.as_slice(), [Action::Publish(_), Action::Announce([ServiceEvent::Supervised])]));
 }
 
 #[test]
@@ -84,9 +85,12 @@ fn a_death_runs_finish_and_then_a_pause() {
     let actions = case.step(Event::Ended(Ended::Killed(9)), 500);
     assert_eq!(actions[2], Action::Finish(Ended::Killed(9), 100));
     assert!(matches!(actions[1], Action::Record(Death { exit_code: 137, signal: 9, .. })));
-    assert_eq!(case.step(Event::FinishStarted(101), 500), [Action::Announce(b"d")]);
+    assert_eq!(case.step(Event::FinishStarted(101), 500), [Action::Announce(&[ServiceEvent::Down])]);
     assert_eq!(case.deadline(), Some(5500));
-    assert_eq!(case.step(Event::Ended(Ended::Exited(0)), 700), [Action::Announce(b"D")]);
+    assert_eq!(
+        case.step(Event::Ended(Ended::Exited(0)), 700),
+        [Action::Announce(&[ServiceEvent::DownReady])]
+    );
     assert_eq!(case.deadline(), Some(1700));
     assert_eq!(case.step(Event::Timeout, 1700), [Action::Start]);
     assert_eq!(case.machine.status().term_signal(), Some(9));
@@ -96,14 +100,20 @@ fn a_death_runs_finish_and_then_a_pause() {
 fn without_finish_down_and_done_are_one() {
     let mut case = Case::up();
     case.step(Event::Ended(EXIT_1), 500);
-    assert_eq!(case.step(Event::NoFinish, 500), [Action::Announce(b"dD")]);
+    assert_eq!(
+        case.step(Event::NoFinish, 500),
+        [Action::Announce(&[ServiceEvent::Down, ServiceEvent::DownReady])]
+    );
     assert!(case.machine.status().ready);
 }
 
 #[test]
 fn a_service_that_was_ready_for_long_restarts_at_once() {
     let mut case = Case::up();
-    assert_eq!(case.step(Event::Ready, 100), [Action::ForgetNotification, Action::Announce(b"U")]);
+    assert_eq!(
+        case.step(Event::Ready, 100),
+        [Action::ForgetNotification, Action::Announce(&[ServiceEvent::Ready])]
+    );
     case.step(Event::Ended(EXIT_1), 5000);
     case.step(Event::NoFinish, 5000);
     assert_eq!(case.deadline(), Some(1100));
@@ -114,20 +124,23 @@ fn finish_can_fail_the_service_for_good() {
     let mut case = Case::up();
     case.step(Event::Ended(EXIT_1), 500);
     case.step(Event::FinishStarted(101), 500);
-    assert_eq!(case.step(Event::Ended(Ended::Exited(125)), 600), [Action::Announce(b"OD")]);
+    assert_eq!(
+        case.step(Event::Ended(Ended::Exited(125)), 600),
+        [Action::Announce(&[ServiceEvent::PermanentFailure, ServiceEvent::DownReady])]
+    );
     assert_eq!((case.deadline(), case.machine.status().want_up), (None, false));
 }
 
 #[test]
 fn a_stop_kills_when_its_time_is_over() {
     let mut case = Case::up();
-    case.definition.kill_timeout = Some(Duration::from_millis(300));
+    case.settings.kill_timeout = Some(Duration::from_millis(300));
     let stop = [Action::Signal(100, signal::TERM), Action::Signal(100, signal::CONT)];
     assert_eq!(case.step(Event::Command(Command::Down), 1000), stop);
     assert_eq!(case.deadline(), Some(1300));
     let kill = [Action::Signal(100, signal::KILL), Action::Signal(100, signal::CONT)];
     assert_eq!(case.step(Event::Timeout, 1300), kill);
-    case.definition.kills_group = true;
+    case.settings.kills_group = true;
     let kill = [Action::SignalGroup(100, signal::KILL), Action::SignalGroup(100, signal::CONT)];
     assert_eq!(case.step(Event::Timeout, 6300), kill);
 }
@@ -155,9 +168,16 @@ fn leaving_waits_for_the_service() {
     assert_eq!(case.step(Event::Command(Command::Exit), 0), [Action::Detach]);
     case.step(Event::Ended(EXIT_1), 10);
     case.step(Event::FinishStarted(101), 10);
-    let end = [Action::Announce(b"D"), Action::Announce(b"x"), Action::Leave];
+    let end = [
+        Action::Announce(&[ServiceEvent::DownReady]),
+        Action::Announce(&[ServiceEvent::Exit]),
+        Action::Leave,
+    ];
     assert_eq!(case.step(Event::Ended(Ended::Exited(0)), 20), end);
-    assert_eq!(Case::new(false).step(Event::Terminate, 0), [Action::Announce(b"x"), Action::Leave]);
+    assert_eq!(
+        Case::new(false).step(Event::Terminate, 0),
+        [Action::Announce(&[ServiceEvent::Exit]), Action::Leave]
+    );
 }
 
 #[test]
@@ -181,9 +201,8 @@ fn signals_do_nothing_to_a_service_that_is_down() {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let letters = "abqhkti12pcyrlPCKoduDUxOQ";
     prop_oneof![
-        8 => (0..letters.len()).prop_map(move |i| Event::Command(Command::from_letter(letters.as_bytes()[i]).unwrap())),
+        8 => (0..COMMANDS.len()).prop_map(|i| Event::Command(COMMANDS[i].command)),
         8 => any::<u8>().prop_map(|c| Event::Ended(Ended::Exited(c))),
         2 => Just(Event::Ended(Ended::Exited(125))),
         4 => (1u8..32).prop_map(|s| Event::Ended(Ended::Killed(s))),
@@ -196,32 +215,32 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A host that answers as a real one does, and what it knows by itself about the service.
+/// A host that answers as a real one does, with its own view of the service.
 struct World {
     case: Case,
     /// Bit by bit, which starts fail.
     fails: u64,
     ms: u64,
-    /// What lives: its process id, and whether it is `run`.
+    /// The process that is alive, and whether it is `run`.
     alive: Option<(u32, bool)>,
     spawned: u32,
     /// The last start of `run` failed.
     failed: bool,
     published: Option<Status>,
-    /// The announced letters of going up and down since the last rest.
-    said: Vec<u8>,
+    /// The events since the machine was last at rest.
+    announced: Vec<ServiceEvent>,
     left: bool,
 }
 
 impl World {
     fn new(fails: u64) -> Self {
         let mut case = Case::new(fails & 1 == 0);
-        case.definition.kill_timeout = (fails & 2 == 0).then_some(Duration::from_millis(700));
-        let (alive, failed, published, said) = (None, false, None, Vec::new());
-        Self { case, fails, ms: 0, alive, spawned: 0, failed, published, said, left: false }
+        case.settings.kill_timeout = (fails & 2 == 0).then_some(Duration::from_millis(700));
+        let (alive, failed, published, announced) = (None, false, None, Vec::new());
+        Self { case, fails, ms: 0, alive, spawned: 0, failed, published, announced, left: false }
     }
 
-    /// Carries out what the machine wants, until it is at rest.
+    /// Carries out the machine's actions until it is at rest.
     fn perform(&mut self, mut queue: Vec<Action>) -> Result<(), TestCaseError> {
         let mut next = 0;
         while let Some(action) = queue.get(next).copied() {
@@ -250,8 +269,8 @@ impl World {
                     self.published = Some(status);
                     None
                 }
-                Action::Announce(letters) => {
-                    self.said.extend_from_slice(letters);
+                Action::Announce(events) => {
+                    self.announced.extend_from_slice(events);
                     None
                 }
                 Action::Leave => {
@@ -261,7 +280,7 @@ impl World {
                 _ => None,
             };
             if let Some(event) = answer {
-                self.case.machine.step(event, at(self.ms), &mut self.case.definition, &mut queue);
+                self.case.machine.step(event, at(self.ms), &mut self.case.settings, &mut queue);
             }
         }
         Ok(())
@@ -272,13 +291,16 @@ impl World {
         let machine = &self.case.machine;
         let status = machine.status();
         // No event is lost: what has changed was announced.
-        let changes = |letter| self.said.iter().filter(|l| **l == letter).count();
+        let changes = |event| self.announced.iter().filter(|e| **e == event).count();
         let began = self.alive.is_some_and(|(pid, is_run)| is_run && lived != Some((pid, true)));
         let ended = lived.is_some_and(|(_, is_run)| is_run) && self.alive != lived;
-        prop_assert_eq!((changes(b'u'), changes(b'd')), (usize::from(began), usize::from(ended)));
-        prop_assert_eq!(changes(b'x'), usize::from(self.left));
+        prop_assert_eq!(
+            (changes(ServiceEvent::Up), changes(ServiceEvent::Down)),
+            (usize::from(began), usize::from(ended))
+        );
+        prop_assert_eq!(changes(ServiceEvent::Exit), usize::from(self.left));
         if event == Event::Ready && self.alive.is_some_and(|(_, is_run)| is_run) {
-            prop_assert!(changes(b'U') == 1 && status.ready, "readiness is lost");
+            prop_assert!(changes(ServiceEvent::Ready) == 1 && status.ready, "readiness is lost");
         }
         if self.left {
             return Ok(());
@@ -292,7 +314,7 @@ impl World {
         match (self.alive, status.want_up) {
             // Wanted up: a start is due within a second, or within a minute after one that failed.
             (None, true) => {
-                let most = if self.failed { START_AGAIN } else { PAUSE };
+                let most = if self.failed { START_RETRY_PAUSE } else { RESTART_PAUSE };
                 let due = machine.deadline();
                 let latest = at(self.ms).moment + most;
                 prop_assert!(due.is_some_and(|due| due <= latest), "due {due:?}, at {} ms", self.ms);
@@ -314,8 +336,8 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100_000, ..ProptestConfig::default() })]
 
-    /// Whatever happens: see [`World::perform`] and [`World::check`].  At any rest, the machine may be replaced by
-    /// the one that a new host makes of what was saved.
+    /// The rules of [`World::perform`] and [`World::check`] hold in any history.  Whenever the machine is at rest, the one
+    /// that a new host restores may take its place.
     #[test]
     fn any_history_is_sane(
         events in prop::collection::vec((any_event(), 0u64..3000, any::<bool>()), 0..24),
@@ -334,9 +356,9 @@ proptest! {
             if matches!(event, Event::Ended(_)) {
                 world.alive = None;
             }
-            world.said.clear();
+            world.announced.clear();
             let (mut queue, left) = (Vec::new(), world.left);
-            world.case.machine.step(event, at(world.ms), &mut world.case.definition, &mut queue);
+            world.case.machine.step(event, at(world.ms), &mut world.case.settings, &mut queue);
             world.perform(queue)?;
             if left {
                 continue;

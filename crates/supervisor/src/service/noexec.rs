@@ -6,8 +6,8 @@ use files::read_at_most;
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
 use std::os::fd::BorrowedFd;
 
-/// As much of a script's first line as the kernel looks at.
-const FIRST: usize = 256;
+/// At most this much of a script's first line is read, as by the kernel.
+const FIRST_LINE: usize = 256;
 
 /// The interpreter, and its one argument if the line has more.
 fn interpreter(bytes: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
@@ -31,7 +31,7 @@ pub(super) fn around(dir: BorrowedFd<'_>, name: &str, arguments: &[&[u8]]) -> Op
     if rustix::fs::fstat(&file).ok()?.st_mode & 0o111 == 0 {
         return None;
     }
-    let (program, argument) = interpreter(&read_at_most(file, FIRST).ok()?)?;
+    let (program, argument) = interpreter(&read_at_most(file, FIRST_LINE).ok()?)?;
     let mut words = vec![program];
     words.extend(argument);
     words.push(format!("./{name}").into_bytes());

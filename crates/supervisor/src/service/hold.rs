@@ -1,4 +1,4 @@
-//! What a supervisor keeps in a service directory: `event/` and `supervise/`.
+//! The part of a service directory that its supervisor keeps: `event/` and `supervise/`.
 
 use files::{Permissions, Replace, Writers, replace_at};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -7,16 +7,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tool::{Fatal, OrUnable};
 use wire::svstatus::Status;
 
+/// The death tally, in a service directory.
+pub(super) const DEATH_TALLY: &str = "supervise/death_tally";
+
 /// The descriptors of a directory that this process supervises.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     /// The control FIFO, open for both directions so that it never ends.
     pub(super) control: OwnedFd,
-    /// Whoever has this locked is the directory's supervisor.
+    /// The process that holds this lock is the directory's supervisor.
     pub(super) lock: OwnedFd,
 }
 
-/// Makes a private directory, behind a dangling link if there is one; `false` if it exists.
+/// Makes a directory for its owner alone, at the target of a dangling link if there is one; `false` if it exists.
 fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
     match sys::fs::mkdirat(at, name, Mode::RWXU) {
         Ok(()) => return Ok(true),
@@ -36,7 +39,7 @@ fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
     }
 }
 
-/// Makes a FIFO that only its owner may use, unless it is there, and opens it for both directions.
+/// Makes a FIFO for its owner alone unless it exists, and opens it for both directions.
 pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal> {
     match sys::fs::mknodat(at, name, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
         Ok(()) | Err(Errno::EXIST) => {}
@@ -51,7 +54,7 @@ pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal
     Ok(fd)
 }
 
-/// Takes the lock `name`, made with `mode` if it isn't there; `None` if somebody else has it.
+/// Takes the lock `name`, made with `mode` unless it exists; `None` if another process holds it.
 pub(crate) fn take_lock(at: BorrowedFd<'_>, name: &str, mode: u32) -> Result<Option<OwnedFd>, Fatal> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CREATE | OFlags::CLOEXEC;
     let lock =
@@ -65,8 +68,8 @@ pub(crate) fn take_lock(at: BorrowedFd<'_>, name: &str, mode: u32) -> Result<Opt
 /// The umask must not take away permissions of the owner.
 ///
 /// # Errors
-/// Code 100: somebody else supervises it, or a name is taken by something else; 111: the system failed.
-pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
+/// Code 100: another process supervises it, or a name belongs to another kind of file; 111: the system failed.
+pub(super) fn take(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     let made = make_dir(dir, "event")?;
     if made {
         let group = rustix::process::getegid();
@@ -81,15 +84,15 @@ pub(super) fn hold(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     };
     let control = open_fifo(dir, "supervise/control")?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    sys::fs::openat(dir, super::tally::FILE, flags, Mode::from_raw_mode(0o666))
-        .or_unable(|| format!("truncate {}", super::tally::FILE))?;
+    sys::fs::openat(dir, DEATH_TALLY, flags, Mode::from_raw_mode(0o666))
+        .or_unable(|| format!("truncate {}", DEATH_TALLY))?;
     if !made {
         supervision::fifodir::clean_at(dir, b"event").or_unable(|| "clean event")?;
     }
     Ok(Hold { control, lock })
 }
 
-/// Replaces the content of a file at once; the lock makes this process the only one that does.
+/// Replaces a file in one step; the lock makes this process the only one that does.
 pub(super) fn replace(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<(), Errno> {
     replace_at(dir, name.as_bytes(), bytes, Replace::with(Permissions::LessUmask(0o666), Writers::One))
 }

@@ -1,14 +1,14 @@
-//! What the host of a scan directory leaves for its successor in the same process: the memo.
+//! The journal: pid 1's state in memory, which the re-executed program reads.
 //!
-//! A file in memory that is always current, so that a host that faults has nothing left to write.  Numbers are
-//! big-endian; a descriptor is 32 bits, -1 for none; a moment is 64 bits of nanoseconds by CLOCK_MONOTONIC, all
-//! ones for none; a name is a 16-bit length and its bytes.
+//! The host of a scan directory keeps it current in a file in memory, so that a host that faults has nothing left to
+//! write.  Numbers are big-endian; a descriptor is 32 bits, -1 for none; a moment is 64 bits of nanoseconds by
+//! CLOCK_MONOTONIC, all ones for none; a name is a 16-bit length and its bytes.
 //!
 //! | offset | what |
 //! |---|---|
 //! | 0–7 | [`MAGIC`], the last byte being the version |
-//! | 8 | the signal of the fault that ended the host, 0 if it left in order; [`FAULT`] |
-//! | 16–35 | the event in work: [`Work`] |
+//! | 8 | the signal of the fault that ended the host, 0 if it ended in order; [`FAULT`] |
+//! | 16–35 | the in-flight event: [`InFlight`] |
 //! | 64–1023 | the host: [`Header`] |
 //! | 1024 + 448 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
 //!
@@ -18,26 +18,29 @@
 use crate::svstatus::{SIZE, Status};
 use std::time::Duration;
 
-/// What a memo of this version begins with.
+/// The first bytes of a journal of this version.
 pub const MAGIC: [u8; 8] = *b"s6host\0\x01";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
 
-/// Offset and length of the event in work.
-pub const WORK: (u64, usize) = (16, 20);
+/// Offset and length of the in-flight event.
+pub const IN_FLIGHT: (u64, usize) = (16, 20);
 
-/// Offset and room of the host.
+/// Offset and room of the host's header.
 pub const HEADER: (u64, usize) = (64, 960);
 
-/// Offset of the first service, and what each one takes.
+/// Offset of the first service, and the room of each one.
 pub const RECORDS: (u64, usize) = (1024, 448);
 
 /// The longest name that is kept whole.
 const NAME: usize = 260;
 
-/// The most bytes and descriptors of a policy.
+/// At most this many bytes of a policy.
 const POLICY: usize = 256;
+
+/// At most this many descriptors of a policy.
+const POLICY_FDS: u16 = 32;
 
 /// How many faults are remembered.
 pub const FAULTS: usize = 5;
@@ -45,27 +48,24 @@ pub const FAULTS: usize = 5;
 /// A descriptor's number.
 pub type Fd = Option<i32>;
 
-/// A moment: the time since the machine's start.
-pub type Moment = Option<Duration>;
-
-/// The event that a host works on: what its successor has to see through.
+/// The event that a host is handling: if a fault strikes, its successor completes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Work {
-    /// 0 nothing, [`Work::ENDED`], [`Work::LETTER`], [`Work::READY`].
+pub struct InFlight {
+    /// 0 for none, [`InFlight::ENDED`], [`InFlight::LETTER`], [`InFlight::READY`].
     pub kind: u8,
-    /// It was begun before, by a host that faulted over it.
-    pub again: bool,
-    /// `kind` is an end: as wait(2) gives it; a letter: the letter.
+    /// A former host began to handle it, and faulted.
+    pub is_repeated: bool,
+    /// Of an end, the status as wait(2) gives it; of a letter, the letter.
     pub detail: u16,
-    /// The process, if the event is an end; else the service's number.
+    /// Of an end, the process; else the service's number.
     pub about: u32,
-    /// A start is in work: 1 more than the service's number.
+    /// 1 more than the number of the service whose process is being started; 0 for none.
     pub starting: u32,
     /// The read end of the notification pipe of that start.
     pub notification: Fd,
 }
 
-impl Work {
+impl InFlight {
     /// A child has ended.
     pub const ENDED: u8 = 1;
     /// A letter was read from a service's control FIFO.
@@ -79,7 +79,7 @@ impl Work {
 pub struct Header {
     /// The process.
     pub pid: u32,
-    /// How many services' places follow.
+    /// How many services' records follow.
     pub slots: u32,
     /// The control FIFO of the scan directory.
     pub control: Fd,
@@ -89,14 +89,14 @@ pub struct Header {
     pub oneshot: Fd,
     /// The console holder.
     pub console: Fd,
-    /// Everything is being stopped.
+    /// All services are being stopped.
     pub stopping: bool,
     /// The soft and hard limit on open files for children.
     pub open_files: (Option<u64>, Option<u64>),
-    /// When to scan.
-    pub scan_at: Moment,
-    /// When hosts of this process have faulted, the last one first.
-    pub faults: [Moment; FAULTS],
+    /// When to scan next.
+    pub scan_at: Option<Duration>,
+    /// When hosts of this process have faulted, the latest first.
+    pub faults: [Option<Duration>; FAULTS],
     /// The policy's descriptors.
     pub policy_fds: Vec<i32>,
     /// The policy's own bytes.
@@ -119,12 +119,12 @@ pub struct Supervised {
     /// The machine's state, as it is also published.
     pub status: Status,
     /// The machine's deadline.
-    pub deadline: Moment,
-    /// When it may start again, if readiness has decided that.
-    pub next_start: Moment,
+    pub deadline: Option<Duration>,
+    /// The earliest next start, if the service has been ready.
+    pub next_start: Option<Duration>,
     /// A kill is due at the deadline.
     pub dying: bool,
-    /// Leave when the service is down.
+    /// Supervision ends when the service is down.
     pub leaving: bool,
 }
 
@@ -140,16 +140,16 @@ pub struct Record {
     /// 0 no pair, 1 producer, 2 logger, 3 a logger whose producer is gone; and the partner's number.
     pub pair: (u8, u32),
     /// Its end of the logger's pipe.
-    pub end: Fd,
+    pub log_pipe: Fd,
     /// Both ends of the pipe that `pipe-in` names, then of the one that `pipe-out` names.
     pub named: [Fd; 4],
     /// Its supervisor's process in the classic layout.
     pub supervisor: u32,
     /// When supervision last began.
-    pub begun: Moment,
-    /// When it is to begin again.
-    pub again: Moment,
-    /// How often in a row it could not begin.
+    pub begun: Option<Duration>,
+    /// When supervision is to begin again.
+    pub begin_at: Option<Duration>,
+    /// How many times in a row supervision could not begin.
     pub failures: u32,
     /// Supervision in the host.
     pub service: Option<Supervised>,
@@ -174,11 +174,11 @@ impl Out {
     fn fd(&mut self, fd: Fd) {
         self.word(fd.unwrap_or(-1).cast_unsigned());
     }
-    fn moment(&mut self, at: Moment) {
+    fn moment(&mut self, at: Option<Duration>) {
         self.long(at.and_then(|at| u64::try_from(at.as_nanos()).ok()).unwrap_or(u64::MAX));
     }
-    fn name(&mut self, name: &[u8], most: usize) {
-        let name = name.get(..most).unwrap_or(name);
+    fn name(&mut self, name: &[u8], limit: usize) {
+        let name = name.get(..limit).unwrap_or(name);
         self.short(u16::try_from(name.len()).unwrap_or_default());
         self.0.extend_from_slice(name);
     }
@@ -214,25 +214,25 @@ impl<'a> In<'a> {
     fn fd(&mut self) -> Option<Fd> {
         Some(Some(self.word()?.cast_signed()).filter(|fd| *fd >= 0))
     }
-    fn moment(&mut self) -> Option<Moment> {
+    fn moment(&mut self) -> Option<Option<Duration>> {
         Some(Some(self.long()?).filter(|at| *at != u64::MAX).map(Duration::from_nanos))
     }
     fn limit(&mut self) -> Option<Option<u64>> {
         Some(Some(self.long()?).filter(|n| *n != u64::MAX))
     }
-    fn name(&mut self, most: usize) -> Option<Vec<u8>> {
+    fn name(&mut self, limit: usize) -> Option<Vec<u8>> {
         let length = usize::from(self.short()?);
-        (length <= most).then(|| self.bytes(length))?.map(<[u8]>::to_vec)
+        (length <= limit).then(|| self.bytes(length))?.map(<[u8]>::to_vec)
     }
 }
 
-impl Work {
+impl InFlight {
     /// The packed form.
     #[must_use]
     pub fn pack(&self) -> Vec<u8> {
         let mut out = Out::default();
         out.byte(self.kind);
-        out.byte(self.again);
+        out.byte(self.is_repeated);
         out.short(self.detail);
         out.word(self.about);
         out.word(self.starting);
@@ -247,7 +247,7 @@ impl Work {
         let mut r = In(bytes);
         Some(Self {
             kind: r.byte()?,
-            again: r.flag()?,
+            is_repeated: r.flag()?,
             detail: r.short()?,
             about: r.word()?,
             starting: r.word()?,
@@ -257,7 +257,7 @@ impl Work {
 }
 
 impl Header {
-    /// The packed form; `None` if the policy has too much to keep.
+    /// The packed form; `None` if the policy's state is over a limit.
     #[must_use]
     pub fn pack(&self) -> Option<Vec<u8>> {
         let mut out = Out::default();
@@ -273,7 +273,7 @@ impl Header {
         for at in self.faults {
             out.moment(at);
         }
-        out.short(u16::try_from(self.policy_fds.len()).ok().filter(|n| *n <= 32)?);
+        out.short(u16::try_from(self.policy_fds.len()).ok().filter(|n| *n <= POLICY_FDS)?);
         for fd in &self.policy_fds {
             out.fd(Some(*fd));
         }
@@ -341,7 +341,7 @@ impl Supervised {
 }
 
 impl Record {
-    /// The packed form, or that of no service; of a name that is longer than a file's name can be, the beginning.
+    /// The packed form, or that of no service; a name is cut to the longest that is kept whole.
     #[must_use]
     pub fn pack(record: Option<&Self>) -> Vec<u8> {
         let mut out = Out::default();
@@ -353,13 +353,13 @@ impl Record {
         out.byte(record.active);
         out.byte(record.pair.0);
         out.word(record.pair.1);
-        out.fd(record.end);
+        out.fd(record.log_pipe);
         for fd in record.named {
             out.fd(fd);
         }
         out.word(record.supervisor);
         out.moment(record.begun);
-        out.moment(record.again);
+        out.moment(record.begin_at);
         out.word(record.failures);
         out.byte(record.service.is_some());
         if let Some(service) = &record.service {
@@ -380,11 +380,11 @@ impl Record {
             identity: (r.long()?, r.long()?),
             active: r.flag()?,
             pair: (r.byte()?, r.word()?),
-            end: r.fd()?,
+            log_pipe: r.fd()?,
             named: [r.fd()?, r.fd()?, r.fd()?, r.fd()?],
             supervisor: r.word()?,
             begun: r.moment()?,
-            again: r.moment()?,
+            begin_at: r.moment()?,
             failures: r.word()?,
             service: None,
         };
@@ -420,11 +420,11 @@ mod tests {
             identity: (1, 2),
             active: true,
             pair: (1, 7),
-            end: Some(9),
+            log_pipe: Some(9),
             named: [None, Some(4), Some(5), None],
             supervisor: 0,
             begun: Some(Duration::from_millis(1)),
-            again: None,
+            begin_at: None,
             failures: 3,
             service: Some(Supervised {
                 dir: Some(10),
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn all_comes_back_and_fits() {
+    fn what_is_packed_fits_and_comes_back() {
         let packed = Record::pack(Some(&record()));
         assert!(packed.len() <= RECORDS.1, "{}", packed.len());
         assert_eq!(Record::unpack(&packed), Some(Some(record())));
@@ -452,15 +452,133 @@ mod tests {
         let packed = header.pack().unwrap();
         assert!(packed.len() <= HEADER.1);
         assert_eq!(Header::unpack(&packed), Some(header));
-        let work = Work { kind: Work::ENDED, detail: 9, about: 77, starting: 4, ..Work::default() };
-        assert_eq!(work.pack().len(), WORK.1);
-        assert_eq!(Work::unpack(&work.pack()), Some(work));
+        let event =
+            InFlight { kind: InFlight::ENDED, detail: 9, about: 77, starting: 4, ..InFlight::default() };
+        assert_eq!(event.pack().len(), IN_FLIGHT.1);
+        assert_eq!(InFlight::unpack(&event.pack()), Some(event));
+    }
+
+    /// Bytes as hexadecimal digits, a byte for each field's width in `widths`.
+    fn rows(bytes: &[u8], fields: &[(&str, usize)]) -> String {
+        let mut rest = bytes;
+        let mut text = String::new();
+        for (name, width) in fields {
+            let (field, tail) = rest.split_at(*width);
+            let digits: String = field.iter().map(|b| format!("{b:02x}")).collect();
+            text.push_str(&format!("{:4} {name}: {digits}\n", bytes.len() - rest.len()));
+            rest = tail;
+        }
+        assert_eq!(rest, b"", "all bytes have a name");
+        text
+    }
+
+    #[test]
+    fn layout_of_the_in_flight_event() {
+        let event = InFlight {
+            kind: InFlight::LETTER,
+            is_repeated: true,
+            detail: 0x75,
+            about: 3,
+            starting: 4,
+            notification: Some(9),
+        };
+        let fields = [
+            ("kind", 1),
+            ("is_repeated", 1),
+            ("detail", 2),
+            ("about", 4),
+            ("starting", 4),
+            ("notification", 4),
+            ("reserved", 4),
+        ];
+        insta::assert_snapshot!(rows(&event.pack(), &fields));
+        assert_eq!([InFlight::ENDED, InFlight::LETTER, InFlight::READY], [1, 2, 3]);
+    }
+
+    #[test]
+    fn layout_of_the_header() {
+        let header = Header {
+            pid: 1,
+            slots: 2,
+            control: Some(5),
+            lock: Some(6),
+            oneshot: None,
+            console: Some(7),
+            stopping: true,
+            open_files: (Some(1024), None),
+            scan_at: Some(Duration::from_secs(1)),
+            faults: [Some(Duration::from_nanos(3)), None, None, None, None],
+            policy_fds: vec![8, 9],
+            policy: b"abc".to_vec(),
+        };
+        let fields = [
+            ("pid", 4),
+            ("slots", 4),
+            ("control", 4),
+            ("lock", 4),
+            ("oneshot", 4),
+            ("console", 4),
+            ("stopping", 1),
+            ("soft limit on open files", 8),
+            ("hard limit on open files", 8),
+            ("scan_at", 8),
+            ("faults", 40),
+            ("number of policy_fds", 2),
+            ("policy_fds", 8),
+            ("length of policy", 2),
+            ("policy", 3),
+        ];
+        insta::assert_snapshot!(rows(&header.pack().unwrap(), &fields));
+        let too_many = Header { policy_fds: vec![3; 33], ..Header::default() };
+        let too_long = Header { policy: vec![0; 257], ..Header::default() };
+        assert_eq!((too_many.pack(), too_long.pack()), (None, None));
+    }
+
+    #[test]
+    fn layout_of_a_record() {
+        let record = Record { name: b"web".to_vec(), ..record() };
+        let fields = [
+            ("is there", 1),
+            ("length of name", 2),
+            ("name", 3),
+            ("device", 8),
+            ("inode", 8),
+            ("active", 1),
+            ("pair", 1),
+            ("partner", 4),
+            ("log_pipe", 4),
+            ("named", 16),
+            ("supervisor", 4),
+            ("begun", 8),
+            ("begin_at", 8),
+            ("failures", 4),
+            ("is supervised", 1),
+            ("dir", 4),
+            ("control", 4),
+            ("lock", 4),
+            ("notification", 4),
+            ("detached", 1),
+            ("status", SIZE),
+            ("deadline", 8),
+            ("next_start", 8),
+            ("dying", 1),
+            ("leaving", 1),
+        ];
+        insta::assert_snapshot!(rows(&Record::pack(Some(&record)), &fields));
+    }
+
+    #[test]
+    fn places_in_the_file() {
+        assert_eq!(
+            (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
+            (b"s6host\0\x01", 8, (16, 20), (64, 960), (1024, 448))
+        );
     }
 
     proptest! {
         #[test]
         fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0_usize..380) {
-            let _ = (Record::unpack(&bytes), Header::unpack(&bytes), Work::unpack(&bytes));
+            let _ = (Record::unpack(&bytes), Header::unpack(&bytes), InFlight::unpack(&bytes));
             let packed = Record::pack(Some(&record()));
             prop_assert_eq!(Record::unpack(&packed[..at.min(packed.len() - 1)]), None);
         }

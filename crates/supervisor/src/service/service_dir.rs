@@ -1,9 +1,9 @@
-//! The files by which a service directory defines its service, read when they count.
+//! The settings of a service: files in its directory, read at the moment when they count.
 //!
-//! A file that cannot be read or makes no sense is answered with a warning and the default.  The first line
-//! counts; blanks at its end, a carriage return among them, don't.
+//! A file that cannot be read or has an invalid value causes a warning, and the default counts.  A file's value is its
+//! first line without the blanks at its end; a carriage return is a blank.
 
-use super::machine::Definition;
+use super::machine::Settings;
 use files::read_file;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -18,17 +18,20 @@ const LINE: usize = 64;
 /// The longest name of a pipe, in bytes.
 const PIPE_NAME: usize = 1024;
 
-/// An open service directory, and who to name in warnings about it.
+/// At most this long `finish` runs if the service directory doesn't say otherwise, in milliseconds.
+const FINISH_TIMEOUT: u32 = 5000;
+
+/// An open service directory.
 #[derive(Debug)]
-pub struct ServiceDir {
+pub(crate) struct ServiceDir {
     fd: OwnedFd,
+    /// The name in front of warnings.
     label: String,
 }
 
 impl ServiceDir {
-    /// The directory behind `fd`; `name` is what the service is called by.
-    #[must_use]
-    pub fn new(fd: OwnedFd, name: &[u8]) -> Self {
+    /// The directory behind `fd` of the service `name`.
+    pub(crate) fn new(fd: OwnedFd, name: &[u8]) -> Self {
         Self { fd, label: format!("s6-supervise {}", diag::show(name)) }
     }
 
@@ -120,7 +123,7 @@ impl AsFd for ServiceDir {
     }
 }
 
-impl Definition for ServiceDir {
+impl Settings for ServiceDir {
     fn down_signal(&mut self) -> Signal {
         self.signal("down-signal", signal::TERM)
     }
@@ -138,7 +141,7 @@ impl Definition for ServiceDir {
     }
 
     fn finish_timeout(&mut self) -> Option<Duration> {
-        self.milliseconds("timeout-finish", 5000)
+        self.milliseconds("timeout-finish", FINISH_TIMEOUT)
     }
 }
 
@@ -147,17 +150,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_and_their_defaults() {
+    fn defaults() {
+        let tmp = tempfile::tempdir().unwrap();
+        let mut dir = ServiceDir::new(std::fs::File::open(tmp.path()).unwrap().into(), b"a");
+        assert_eq!((dir.down_signal(), dir.reload_signal()), (signal::TERM, signal::HUP));
+        assert_eq!((dir.kill_timeout(), dir.kills_group()), (None, false));
+        assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
+        assert_eq!((dir.descriptor("notification-fd", 1024), dir.pipe_name("pipe-in")), (None, None));
+    }
+
+    #[test]
+    fn files_override_the_defaults() {
         let tmp = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(tmp.path().join(name), text).unwrap();
         let mut dir = ServiceDir::new(std::fs::File::open(tmp.path()).unwrap().into(), b"a");
-        assert_eq!((dir.down_signal(), dir.kill_timeout()), (signal::TERM, None));
-        assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
         write("down-signal", "SIGINT\r\nmore");
+        write("reload-signal", "usr1");
+        write("flag-timeout-killpg", "");
         write("timeout-kill", "250\n");
         write("timeout-finish", "0");
         write("notification-fd", "3 \n");
         assert_eq!((dir.down_signal(), dir.kill_timeout()), (signal::INT, Some(Duration::from_millis(250))));
+        assert_eq!((dir.reload_signal(), dir.kills_group()), (signal::USR1, true));
         assert_eq!(dir.finish_timeout(), None);
         assert_eq!(dir.descriptor("notification-fd", 1024), Some(3));
         assert_eq!(dir.descriptor("notification-fd", 3), None);

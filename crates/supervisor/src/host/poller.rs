@@ -1,0 +1,93 @@
+//! The poller of a host, and what its descriptors are.
+
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// What a descriptor of the poller is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Signals,
+    ScanControl,
+    Oneshot,
+    Control(usize),
+    Notification(usize),
+    Policy(u32),
+}
+
+impl Source {
+    fn token(self) -> u64 {
+        let (kind, number) = match self {
+            Self::Signals => (0, 0),
+            Self::ScanControl => (1, 0),
+            Self::Oneshot => (2, 0),
+            Self::Control(n) => (3, u32::try_from(n).unwrap_or(u32::MAX)),
+            Self::Notification(n) => (4, u32::try_from(n).unwrap_or(u32::MAX)),
+            Self::Policy(key) => (5, key),
+        };
+        (kind << 32) | u64::from(number)
+    }
+
+    fn from_token(token: u64) -> Option<Self> {
+        let number = u32::try_from(token & u64::from(u32::MAX)).ok()?;
+        Some(match token >> 32 {
+            0 => Self::Signals,
+            1 => Self::ScanControl,
+            2 => Self::Oneshot,
+            3 => Self::Control(usize::try_from(number).ok()?),
+            4 => Self::Notification(usize::try_from(number).ok()?),
+            5 => Self::Policy(number),
+            _ => return None,
+        })
+    }
+}
+
+/// An epoll instance.
+#[derive(Debug)]
+pub(super) struct Poller(OwnedFd);
+
+impl Poller {
+    /// Without descriptors.
+    pub(super) fn new() -> Result<Self, Errno> {
+        epoll::create(epoll::CreateFlags::CLOEXEC).map(Self)
+    }
+
+    /// Waits for a descriptor, too, as long as it is open.
+    pub(super) fn add(&self, source: Source, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        epoll::add(&self.0, fd, epoll::EventData::new_u64(source.token()), epoll::EventFlags::IN)
+    }
+
+    /// Stops waiting for a descriptor.
+    pub(super) fn remove(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        epoll::delete(&self.0, fd)
+    }
+
+    /// Waits until descriptors are readable, for at most this time.
+    pub(super) fn wait(
+        &self,
+        timeout: Option<Duration>,
+    ) -> Result<impl Iterator<Item = Source> + use<>, Errno> {
+        let timeout = timeout.and_then(|t| Timespec::try_from(t).ok());
+        let mut events = Vec::with_capacity(64);
+        match epoll::wait(&self.0, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+        Ok(events.into_iter().filter_map(|event| Source::from_token(event.data.u64())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_convert_both_ways() {
+        let sources = [Source::Signals, Source::ScanControl, Source::Oneshot, Source::Control(7)];
+        for source in sources.into_iter().chain([Source::Notification(70_000), Source::Policy(u32::MAX)]) {
+            assert_eq!(Source::from_token(source.token()), Some(source));
+        }
+        assert_eq!(Source::from_token(u64::MAX), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! The requests to a host: signals, and letters in `.s6-svscan/control`.
+
+use super::Host;
+use super::policy::{Handled, Policy};
+use rustix::fs::{Access, AtFlags};
+use rustix::io::Errno;
+use sys::signal::{self, Signal};
+use tool::diag::show;
+use wire::control::ScanCommand;
+
+/// A signal that `s6-svscan` catches.
+#[derive(Debug)]
+pub(super) struct SignalEffect {
+    pub(super) signal: Signal,
+    /// The usual effect.
+    command: Option<ScanCommand>,
+    /// A program `.s6-svscan/SIGNAME`, if there is one, runs instead.
+    can_be_diverted: bool,
+}
+
+const fn fixed(signal: Signal, command: ScanCommand) -> SignalEffect {
+    SignalEffect { signal, command: Some(command), can_be_diverted: false }
+}
+
+const fn usual(signal: Signal, command: ScanCommand) -> SignalEffect {
+    SignalEffect { signal, command: Some(command), can_be_diverted: true }
+}
+
+const fn diverted(signal: Signal) -> SignalEffect {
+    SignalEffect { signal, command: None, can_be_diverted: true }
+}
+
+/// The signals that `s6-svscan` catches.
+pub(super) const SIGNALS: &[SignalEffect] = &[
+    fixed(signal::CHLD, ScanCommand::Reap),
+    fixed(signal::ALRM, ScanCommand::Scan),
+    fixed(signal::ABRT, ScanCommand::Abort),
+    usual(signal::HUP, ScanCommand::Hangup),
+    usual(signal::INT, ScanCommand::Interrupt),
+    usual(signal::TERM, ScanCommand::Terminate),
+    usual(signal::QUIT, ScanCommand::Quit),
+    diverted(signal::USR1),
+    diverted(signal::USR2),
+    diverted(signal::PWR),
+    diverted(signal::WINCH),
+];
+
+impl Host {
+    pub(super) fn read_signals(&mut self, policy: &mut dyn Policy) {
+        loop {
+            match self.signals.read_with_origin() {
+                Ok(Some((signal::CHLD, _))) => self.reap(policy),
+                // The kernel's SIGWINCH tells of a resized terminal and asks for nothing.
+                Ok(Some((signal::WINCH, false))) => {}
+                Ok(Some((signal, _))) => self.signal(signal, policy),
+                Ok(None) => return,
+                Err(e) => return self.warn(&format!("unable to read signals: {}", sys::strerror(e))),
+            }
+        }
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal, policy: &mut dyn Policy) {
+        if policy.signal(self, signal) == Handled::Yes {
+            return;
+        }
+        let effect = SIGNALS.iter().find(|effect| effect.signal == signal);
+        if effect.is_none_or(|effect| effect.can_be_diverted) && self.run_signal_program(signal) {
+            return;
+        }
+        if let Some(command) = effect.and_then(|effect| effect.command) {
+            self.obey(command, policy);
+        }
+    }
+
+    /// Starts `.s6-svscan/SIGNAME` if there is such a program.
+    fn run_signal_program(&mut self, signal: Signal) -> bool {
+        let Some(name) = signal::name(signal) else { return false };
+        let file = format!(".s6-svscan/{name}");
+        if sys::fs::accessat(&self.dir, &file, Access::EXEC_OK, AtFlags::empty()).is_err() {
+            return false;
+        }
+        match self.launch.spawn(None, file.as_bytes(), &[file.as_bytes()], &[]) {
+            Ok(_) => true,
+            Err(e) => {
+                self.warn(&format!("unable to spawn {file}: {}", sys::strerror(e)));
+                false
+            }
+        }
+    }
+
+    pub(super) fn read_control(&mut self, policy: &mut dyn Policy) {
+        let mut letters = [0; 64];
+        let count = match rustix::io::read(&self.control, &mut letters) {
+            Ok(n) => n,
+            Err(Errno::AGAIN | Errno::INTR) => return,
+            Err(e) => return self.warn(&format!("unable to read .s6-svscan/control: {}", sys::strerror(e))),
+        };
+        let (mut scan, mut prune) = (false, None);
+        for letter in letters.into_iter().take(count) {
+            if policy.command(self, letter) == Handled::Yes {
+                continue;
+            }
+            match ScanCommand::from_letter(letter) {
+                Some(ScanCommand::Scan) => scan = true,
+                Some(ScanCommand::Hangup) => {
+                    scan = true;
+                    prune = Some(prune.unwrap_or(false));
+                }
+                Some(ScanCommand::Prune) => prune = Some(prune.unwrap_or(false)),
+                Some(ScanCommand::PruneWithLoggers) => prune = Some(true),
+                Some(command) => self.obey(command, policy),
+                None => self.warn(&format!("received unknown command: {}", show(&[letter]))),
+            }
+        }
+        // Pruning comes last: it stops what the scan of the same request didn't see.
+        if scan {
+            self.scan();
+        }
+        if let Some(loggers) = prune {
+            self.prune(loggers);
+        }
+    }
+
+    fn obey(&mut self, command: ScanCommand, policy: &mut dyn Policy) {
+        match command {
+            ScanCommand::Reap => self.reap(policy),
+            ScanCommand::Scan => self.scan(),
+            ScanCommand::Abort => self.abort(),
+            ScanCommand::Hangup => {
+                self.scan();
+                self.prune(false);
+            }
+            ScanCommand::Terminate | ScanCommand::Interrupt => self.stop(false),
+            ScanCommand::Quit => self.stop(true),
+            ScanCommand::Prune => self.prune(false),
+            ScanCommand::PruneWithLoggers => self.prune(true),
+            ScanCommand::Reexecute if self.launch.journal.as_raw().is_some() => self.reexec = true,
+            ScanCommand::Reexecute => self.warn("this host can't be re-executed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_and_their_effects() {
+        let rows = SIGNALS.iter().map(|effect| {
+            let command = effect.command.map_or("-".to_owned(), |command| format!("{command:?}"));
+            let diverted = if effect.can_be_diverted { ", or its program" } else { "" };
+            format!("{} {command}{diverted}\n", signal::name(effect.signal).unwrap())
+        });
+        insta::assert_snapshot!(rows.collect::<String>());
+    }
+}

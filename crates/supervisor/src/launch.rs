@@ -1,0 +1,130 @@
+//! How the children of a host are started: what they all begin with, and where their output goes.
+
+use crate::journal::Journal;
+use crate::system::{Linux, System};
+use ipc::relay::{Relay, STREAMS};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use sys::signal::{self, Signal};
+use sys::spawn::{Spawn, Strings, Window};
+use tool::{Fatal, OrUnable};
+
+/// What all children of a host begin with.
+#[derive(Debug)]
+pub struct Launch {
+    env: Strings,
+    /// The limit on open files from before the host raised its own.
+    pub open_files: Rlimit,
+    pub(crate) null: OwnedFd,
+    /// For a host of many services.
+    window: Option<Window>,
+    /// Where the output goes that would go to the host's own.
+    pub(crate) relay: Option<Rc<Relay>>,
+    /// Of a host that can be re-executed.
+    pub(crate) journal: Journal,
+    pub(crate) system: &'static dyn System,
+}
+
+/// Signals that the host itself ignores.
+const RESET: &[Signal] = &[signal::PIPE];
+
+impl Launch {
+    /// For children with this environment; raises the process's own limit on open files as far as it may.
+    ///
+    /// # Errors
+    /// `INVAL` for a NUL byte in the environment; /dev/null cannot be opened.
+    pub fn new(env: &[Vec<u8>]) -> Result<Self, Fatal> {
+        let env = Strings::new(env).or_unable(|| "read the environment")?;
+        let open_files = rustix::process::getrlimit(Resource::Nofile);
+        // If the limit can't be raised, each service that doesn't fit is refused by itself.
+        let _ = rustix::process::setrlimit(
+            Resource::Nofile,
+            Rlimit { current: open_files.maximum, maximum: open_files.maximum },
+        );
+        let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+            .or_unable(|| "open /dev/null")?;
+        let (journal, system) = (Journal::default(), &Linux);
+        Ok(Self { env, open_files, null, window: None, relay: None, journal, system })
+    }
+
+    /// Makes starts cheap for a process with many descriptors; to be called while it has few.
+    pub(crate) fn take_window(&mut self) {
+        // Without a window starts work, too, only slower.
+        self.window = Window::new().ok();
+    }
+
+    /// The file that runs this binary as the tool `name`.
+    pub(crate) fn own_file(name: &str) -> Vec<u8> {
+        let file = tool::own_file(name);
+        // Without a link of that name beside the binary, argv[0] alone carries the name.
+        if file.contains(&b'/') { file } else { b"/proc/self/exe".to_vec() }
+    }
+
+    /// Pipes to the relay, if there is one, for a process that gets only these descriptors, with their numbers.
+    pub(crate) fn relayed(&self, name: &[u8], fds: &[(BorrowedFd<'_>, RawFd)]) -> Vec<(OwnedFd, RawFd)> {
+        let Some(relay) = &self.relay else { return Vec::new() };
+        let mut streams = STREAMS.to_vec();
+        streams.retain(|stream| !fds.iter().any(|(_, number)| *number == stream.number()));
+        // Without pipes the output goes to the host's own and isn't lost.
+        relay.pipes(name, &streams).unwrap_or_default()
+    }
+
+    /// Starts a program in `dir` with these descriptors, as everything that a host starts.
+    ///
+    /// # Errors
+    /// Why it could not be executed.
+    pub(crate) fn spawn(
+        &self,
+        dir: Option<BorrowedFd<'_>>,
+        file: &[u8],
+        argv: &[&[u8]],
+        fds: &[(BorrowedFd<'_>, RawFd)],
+    ) -> Result<Pid, Errno> {
+        let argv = Strings::new(argv)?;
+        self.system.spawn(&self.plain(dir, file, &argv, fds))
+    }
+
+    /// A program to start, with what all children begin with.
+    pub(crate) fn plain<'a>(
+        &'a self,
+        dir: Option<BorrowedFd<'a>>,
+        file: &'a [u8],
+        argv: &'a Strings,
+        fds: &'a [(BorrowedFd<'a>, RawFd)],
+    ) -> Spawn<'a> {
+        Spawn {
+            file,
+            argv,
+            env: &self.env,
+            dir,
+            fds,
+            session: false,
+            pid_namespace: false,
+            open_files: Some(self.open_files),
+            reset: RESET,
+            window: self.window.as_ref(),
+        }
+    }
+}
+
+/// Where a service's standard descriptors lead; what isn't given is inherited from the host.
+#[derive(Debug, Default, Clone)]
+pub struct Stdio {
+    /// Standard input.
+    pub input: Option<Rc<OwnedFd>>,
+    /// Standard output.
+    pub output: Option<Rc<OwnedFd>>,
+    /// Standard error.
+    pub error: Option<Rc<OwnedFd>>,
+}
+
+impl Stdio {
+    /// The descriptors that are given, with their numbers.
+    pub(crate) fn descriptors(&self) -> Vec<(BorrowedFd<'_>, RawFd)> {
+        let slots = [(&self.input, 0), (&self.output, 1), (&self.error, 2)];
+        slots.into_iter().filter_map(|(fd, n)| Some((fd.as_ref()?.as_fd(), n))).collect()
+    }
+}

@@ -1,0 +1,190 @@
+//! Every state of the machine with every event, as a transcript: the machine's documentation.
+
+#![allow(clippy::arithmetic_side_effects)]
+
+use super::*;
+use wire::control::COMMANDS;
+
+/// The settings that the transcript assumes: the defaults, and a `timeout-kill` of 300 ms.
+struct Defined {
+    kills_group: bool,
+}
+
+impl Settings for Defined {
+    fn down_signal(&mut self) -> Signal {
+        signal::TERM
+    }
+    fn reload_signal(&mut self) -> Signal {
+        signal::HUP
+    }
+    fn kill_timeout(&mut self) -> Option<Duration> {
+        Some(Duration::from_millis(300))
+    }
+    fn kills_group(&mut self) -> bool {
+        self.kills_group
+    }
+    fn finish_timeout(&mut self) -> Option<Duration> {
+        Some(Duration::from_secs(5))
+    }
+}
+
+/// Milliseconds of the clock.
+fn at(ms: u64) -> Now {
+    Now { moment: Duration::from_millis(ms), wall: Tai64n::from_unix(i64::try_from(ms / 1000).unwrap(), 0) }
+}
+
+const UP: &[Event] = &[Event::Started(100)];
+const DIED: Event = Event::Ended(Ended::Exited(1));
+
+/// The states: a name, whether the service is wanted up at first, and the events that lead to the state at time 0.
+const STATES: &[(&str, bool, &[Event])] = &[
+    ("down, not wanted up", false, &[]),
+    ("down, wanted up, waiting", true, &[UP[0], DIED, Event::NoFinish]),
+    ("up", true, UP),
+    ("up, ready", true, &[UP[0], Event::Ready]),
+    ("up, paused", true, &[UP[0], Event::Command(Command::Pause)]),
+    ("up, stopping", true, &[UP[0], Event::Command(Command::Down)]),
+    ("up, exiting when down", true, &[UP[0], Event::Command(Command::Exit)]),
+    ("dead, finish not started yet", true, &[UP[0], DIED]),
+    ("finishing, wanted up", true, &[UP[0], DIED, Event::FinishStarted(101)]),
+    ("finishing, wanted up, was ready", true, &[UP[0], Event::Ready, DIED, Event::FinishStarted(101)]),
+    (
+        "finishing, not wanted up",
+        true,
+        &[UP[0], Event::Command(Command::Once), DIED, Event::FinishStarted(101)],
+    ),
+    (
+        "finishing, exiting when down",
+        true,
+        &[UP[0], Event::Command(Command::Exit), DIED, Event::FinishStarted(101)],
+    ),
+    ("exited", false, &[Event::Quit]),
+];
+
+fn events() -> Vec<(String, Event)> {
+    let mut all: Vec<_> = COMMANDS
+        .iter()
+        .map(|row| (char::from(row.letter).to_string(), Event::Command(row.command)))
+        .collect();
+    let named = [
+        ("timeout", Event::Timeout),
+        ("exit 0", Event::Ended(Ended::Exited(0))),
+        ("exit 125", Event::Ended(Ended::Exited(125))),
+        ("killed by 9", Event::Ended(Ended::Killed(9))),
+        ("ready", Event::Ready),
+        ("started", Event::Started(200)),
+        ("not started, retry", Event::NotStarted { retry: true }),
+        ("not started", Event::NotStarted { retry: false }),
+        ("finish started", Event::FinishStarted(201)),
+        ("no finish", Event::NoFinish),
+        ("SIGTERM", Event::Terminate),
+        ("SIGHUP", Event::Hangup),
+        ("SIGQUIT", Event::Quit),
+        ("SIGINT", Event::Interrupt),
+    ];
+    all.extend(named.map(|(name, event)| (name.to_owned(), event)));
+    all
+}
+
+fn name(signal: Signal) -> String {
+    signal::name(signal).unwrap()
+}
+
+fn status(s: &Status) -> String {
+    let flags = [(s.finishing, "finishing"), (s.want_up, "wanted"), (s.paused, "paused"), (s.ready, "ready")];
+    let words = flags.into_iter().filter(|(is, _)| *is).map(|(_, word)| word);
+    let pid = (s.pid != 0).then(|| s.pid.to_string());
+    let words: Vec<_> = pid.iter().map(String::as_str).chain(words).collect();
+    format!("status({})", words.join(" "))
+}
+
+fn action(action: Action) -> String {
+    match action {
+        Action::Start => "start run".to_owned(),
+        Action::Finish(how, pid) => format!("start finish({how:?} {pid})"),
+        Action::Signal(pid, signal) => format!("{} to {pid}", name(signal)),
+        Action::SignalGroup(pid, signal) => format!("{} to group {pid}", name(signal)),
+        Action::Publish(s) => status(&s),
+        Action::Announce(events) => {
+            let letters: String = events.iter().map(|event| char::from(event.letter())).collect();
+            format!("event {letters}")
+        }
+        Action::Record(death) => format!("tally {} {}", death.exit_code, death.signal),
+        Action::MakeDownFile => "make ./down".to_owned(),
+        Action::RemoveDownFile => "remove ./down".to_owned(),
+        Action::Detach => "detach".to_owned(),
+        Action::ForgetNotification => "close notification".to_owned(),
+        Action::Warn(_) => "warn".to_owned(),
+        Action::Leave => "leave".to_owned(),
+    }
+}
+
+/// What a machine waits for.
+fn waits(machine: &Machine) -> String {
+    let Saved { deadline, next_start, dying, leaving, .. } = machine.save();
+    let mut text = deadline.map_or("no timer".to_owned(), |at| format!("timer at {} ms", at.as_millis()));
+    if let Some(at) = next_start {
+        text.push_str(&format!(", next start at {} ms", at.as_millis()));
+    }
+    text.push_str(if dying { ", SIGKILL is due" } else { "" });
+    text.push_str(if leaving { ", exits when down" } else { "" });
+    text
+}
+
+/// The machine after some events at time 0.
+fn machine(want_up: bool, history: &[Event], settings: &mut Defined) -> Machine {
+    let mut machine = Machine::new(want_up, at(0));
+    for event in history {
+        machine.step(*event, at(0), settings, &mut Vec::new());
+    }
+    machine
+}
+
+/// The line of an event; `None` if it has no effect.
+fn step(machine: &Machine, label: &str, event: Event, settings: &mut Defined) -> Option<String> {
+    let mut after = machine.clone();
+    let mut out = Vec::new();
+    after.step(event, at(10_000), settings, &mut out);
+    let mut effects: Vec<_> = out.into_iter().map(action).collect();
+    if waits(machine) != waits(&after) {
+        effects.push(format!("-> {}", waits(&after)));
+    }
+    (!effects.is_empty()).then(|| format!("{label:<18} {}\n", effects.join(", ")))
+}
+
+#[test]
+fn every_state_with_every_event() {
+    let mut text =
+        String::from("Each state comes about at 0 ms, each event at 10000 ms.  timeout-kill is 300 ms.\n");
+    let mut settings = Defined { kills_group: false };
+    for (name, want_up, history) in STATES {
+        let machine = machine(*want_up, history, &mut settings);
+        text.push_str(&format!("\n{name}: {}, {}\n", status(machine.status()), waits(&machine)));
+        let mut ignored = Vec::new();
+        for (label, event) in events() {
+            match step(&machine, &label, event, &mut settings) {
+                Some(line) => text.push_str(&format!("  {line}")),
+                None => ignored.push(label),
+            }
+        }
+        if !ignored.is_empty() {
+            text.push_str(&format!("  no effect: {}\n", ignored.join("; ")));
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_end_of_a_stop_can_kill_the_group() {
+    let mut settings = Defined { kills_group: true };
+    let machine = machine(true, &[UP[0], Event::Command(Command::Down)], &mut settings);
+    insta::assert_snapshot!(step(&machine, "timeout", Event::Timeout, &mut settings).unwrap());
+}
+
+#[test]
+fn constants() {
+    assert_eq!(RESTART_PAUSE, Duration::from_secs(1));
+    assert_eq!(KILL_INTERVAL, Duration::from_secs(5));
+    assert_eq!(START_RETRY_PAUSE, Duration::from_secs(60));
+    assert_eq!(PERMANENT_FAILURE, 125);
+}

@@ -1,0 +1,198 @@
+//! A service against a real service directory, with processes and a clock that the tests answer for.
+
+#![allow(clippy::arithmetic_side_effects)]
+
+use super::*;
+use crate::system::fake::{Fake, Started};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use supervision::fifodir::{Listener, make};
+use supervision::status::{read_deaths, read_status};
+
+/// A service directory with its supervisor.
+struct Case {
+    tmp: tempfile::TempDir,
+    system: &'static Fake,
+    launch: Launch,
+    service: Service,
+    events: Listener,
+}
+
+impl Case {
+    /// With these files, a name and a content each.
+    fn new(files: &[(&str, &str)]) -> Self {
+        let tmp = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(tmp.path().join(name), text).unwrap();
+        }
+        let event = tmp.path().join("event");
+        make(event.as_os_str().as_bytes(), None, false).unwrap();
+        let events = Listener::new(event.as_os_str().as_bytes()).unwrap();
+        let system = Fake::new();
+        let mut launch = Launch::new(&[]).unwrap();
+        launch.system = system;
+        let fd = std::fs::File::open(tmp.path()).unwrap().into();
+        let service = Service::begin(fd, b"web", Stdio::default(), &launch).unwrap();
+        Self { tmp, system, launch, service, events }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.tmp.path().join(name)
+    }
+
+    /// The events since the last call.
+    fn events(&self) -> String {
+        String::from_utf8(self.events.read().unwrap()).unwrap()
+    }
+
+    fn status(&self) -> Status {
+        read_status(self.tmp.path().as_os_str().as_bytes()).unwrap()
+    }
+
+    fn letters(&mut self, letters: &[u8]) {
+        rustix::io::write(self.service.control().unwrap(), letters).unwrap();
+        self.service.read_control(&self.launch);
+    }
+
+    fn feed(&mut self, event: Event) {
+        self.service.feed(event, &self.launch);
+    }
+
+    /// The processes that were started: the name of the file of each, and the numbers of the descriptors that it was given.
+    fn started(&self) -> Vec<(String, Vec<RawFd>)> {
+        let what = |s: &Started| {
+            let name = s.file.rsplit('/').next().unwrap().to_owned();
+            (name, s.fds.iter().map(|(n, _)| *n).collect())
+        };
+        self.system.started.borrow().iter().map(what).collect()
+    }
+}
+
+#[test]
+fn the_status_and_the_events_follow_a_life() {
+    let mut case = Case::new(&[("finish", "")]);
+    assert_eq!(case.events(), "su");
+    assert_eq!((case.status().pid, case.status().want_up, case.status().paused), (1001, true, false));
+    case.feed(Event::Ended(Ended::Killed(9)));
+    assert_eq!(case.events(), "d");
+    assert_eq!(
+        (case.status().pid, case.status().finishing, case.status().term_signal()),
+        (1002, true, Some(9))
+    );
+    case.feed(Event::Ended(Ended::Exited(0)));
+    assert_eq!(case.events(), "D");
+    assert_eq!((case.status().pid, case.status().ready), (0, true));
+    let deaths = read_deaths(case.tmp.path().as_os_str().as_bytes()).unwrap();
+    assert_eq!(deaths.iter().map(|d| (d.exit_code, d.signal)).collect::<Vec<_>>(), [(137, 9)]);
+    assert_eq!(case.started(), [("run".to_owned(), vec![]), ("finish".to_owned(), vec![])]);
+}
+
+#[test]
+fn without_finish_one_write_tells_both_events() {
+    let mut case = Case::new(&[]);
+    case.events();
+    case.feed(Event::Ended(Ended::Exited(3)));
+    assert_eq!(case.events(), "dD");
+}
+
+#[test]
+fn a_newline_notifies_readiness() {
+    let mut case = Case::new(&[("notification-fd", "3\n")]);
+    case.events();
+    assert_eq!(case.started(), [("run".to_owned(), vec![3])]);
+    assert!(case.service.notification().is_some() && !case.status().ready);
+    // The test has no end of the service's: the pipe is replaced by one of its own.
+    let (reader, writer) = notification_pipe().unwrap();
+    case.service.notification = Some(reader);
+    rustix::io::write(&writer, b"not yet").unwrap();
+    case.service.read_notification(&case.launch);
+    assert_eq!(case.events(), "");
+    rustix::io::write(&writer, b"\n").unwrap();
+    case.service.read_notification(&case.launch);
+    assert_eq!((case.events().as_str(), case.status().ready), ("U", true));
+    assert!(case.service.notification().is_none());
+}
+
+#[test]
+fn a_notification_pipe_that_is_closed_is_forgotten() {
+    let mut case = Case::new(&[("notification-fd", "3")]);
+    let (reader, writer) = notification_pipe().unwrap();
+    case.service.notification = Some(reader);
+    drop(writer);
+    case.service.read_notification(&case.launch);
+    assert!(case.service.notification().is_none() && !case.status().ready);
+}
+
+#[test]
+fn a_down_file_keeps_a_service_down() {
+    let mut case = Case::new(&[("down", "")]);
+    assert_eq!((case.events().as_str(), case.started().len()), ("s", 0));
+    assert!(case.status().paused, "the mark of a service that hasn't been started");
+    case.letters(b"U");
+    assert!(!case.path("down").exists() && case.status().want_up);
+    assert_eq!(case.system.done(), ["start ".to_owned() + &case.started_file() + ": 1001"]);
+    case.letters(b"D");
+    assert!(case.path("down").exists() && !case.status().want_up);
+    assert_eq!(case.system.done(), ["SIGTERM to 1001", "SIGCONT to 1001"]);
+}
+
+impl Case {
+    fn started_file(&self) -> String {
+        self.system.started.borrow()[0].file.clone()
+    }
+}
+
+#[test]
+fn letters_that_are_none_are_skipped() {
+    let mut case = Case::new(&[]);
+    case.system.done();
+    case.letters(b"z?1\n2");
+    assert_eq!(case.system.done(), ["SIGUSR1 to 1001", "SIGUSR2 to 1001"]);
+}
+
+#[test]
+fn an_exit_frees_the_directory_and_drops_the_letters_behind_it() {
+    let mut case = Case::new(&[("down", "")]);
+    case.events();
+    case.letters(b"xu");
+    assert!(case.service.has_left() && case.service.control().is_none());
+    assert_eq!((case.events().as_str(), case.started().len()), ("x", 0));
+    let fd = std::fs::File::open(case.tmp.path()).unwrap().into();
+    let mut next = Service::begin(fd, b"web", Stdio::default(), &case.launch).unwrap();
+    next.read_control(&case.launch);
+    assert_eq!((case.events().as_str(), case.started().len()), ("s", 0));
+}
+
+#[test]
+fn a_directory_has_one_supervisor() {
+    let case = Case::new(&[]);
+    let fd = std::fs::File::open(case.tmp.path()).unwrap().into();
+    let fatal = Service::begin(fd, b"web", Stdio::default(), &case.launch).unwrap_err();
+    assert_eq!((fatal.code(), fatal.message()), (100, "another supervisor runs on this directory"));
+}
+
+#[test]
+fn a_lock_fd_starts_run_through_s6_setlock() {
+    let case = Case::new(&[("lock-fd", "7")]);
+    assert!(case.path("supervise/service-lock").exists());
+    let file = case.started_file();
+    assert!(file.ends_with("/exe") || file.ends_with("/s6-setlock"), "{file}");
+}
+
+#[test]
+fn one_descriptor_cannot_be_both() {
+    let mut case = Case::new(&[("lock-fd", "7"), ("notification-fd", "7")]);
+    assert_eq!((case.started().len(), case.service.machine().deadline()), (0, None));
+    std::fs::remove_file(case.path("lock-fd")).unwrap();
+    case.letters(b"u");
+    assert_eq!(case.started(), [("run".to_owned(), vec![7])]);
+}
+
+#[test]
+fn a_detached_service_gets_dev_null() {
+    let mut case = Case::new(&[("finish", "")]);
+    case.letters(b"x");
+    assert!(case.service.is_detached());
+    case.feed(Event::Ended(Ended::Exited(0)));
+    assert_eq!(case.started().last(), Some(&("finish".to_owned(), vec![0, 1])));
+}

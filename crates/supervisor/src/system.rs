@@ -1,0 +1,105 @@
+//! What supervision asks of the system around it: processes, clocks, and a place for warnings.
+//!
+//! [`Linux`] is the real one.  The tests of this crate answer in its place, with processes that they make up and a clock
+//! that they set; files and descriptors are real there, too.
+
+#[cfg(test)]
+pub(crate) mod fake;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions};
+use std::fmt::Debug;
+use sys::process::Ended;
+use sys::signal::Signal;
+use sys::spawn::Spawn;
+use tool::clock::{self, Moment};
+use tool::diag;
+use wire::tai::Tai64n;
+
+/// Device and inode of a service directory: two names of one directory are one service.
+pub(crate) type Identity = (u64, u64);
+
+/// The system, as a host and its services see it.
+pub(crate) trait System: Debug {
+    /// The current moment, for deadlines.
+    fn now(&self) -> Moment;
+    /// The time of day, for what is written.
+    fn wall(&self) -> Tai64n;
+    /// Starts a program; its process id once it has been executed.
+    fn spawn(&self, what: &Spawn<'_>) -> Result<Pid, Errno>;
+    /// Sends a signal to a process.
+    fn kill(&self, pid: Pid, signal: Signal) -> Result<(), Errno>;
+    /// Sends a signal to the group that a process leads.
+    fn kill_group(&self, leader: Pid, signal: Signal) -> Result<(), Errno>;
+    /// A child that has ended and isn't reaped yet; `CHILD` if there are no children.
+    fn peek(&self) -> Result<Option<(Pid, Ended)>, Errno>;
+    /// Reaps a child, if it has ended.
+    fn reap(&self, pid: Pid);
+    /// Whether a process is a child of this one, alive or not yet reaped.
+    fn is_child(&self, pid: Pid) -> bool;
+    /// The youngest child outside `known` that leads a session and whose working directory is `directory`.
+    fn find_child(&self, directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid>;
+    /// Prints a warning of `name`.
+    fn warn(&self, name: &str, text: &str);
+}
+
+/// The system that this program runs on.
+#[derive(Debug)]
+pub(crate) struct Linux;
+
+impl System for Linux {
+    fn now(&self) -> Moment {
+        clock::now()
+    }
+
+    fn wall(&self) -> Tai64n {
+        clock::wall()
+    }
+
+    fn spawn(&self, what: &Spawn<'_>) -> Result<Pid, Errno> {
+        sys::spawn::spawn(what)
+    }
+
+    fn kill(&self, pid: Pid, signal: Signal) -> Result<(), Errno> {
+        sys::process::kill(pid, signal)
+    }
+
+    fn kill_group(&self, leader: Pid, signal: Signal) -> Result<(), Errno> {
+        sys::process::kill_group(leader, signal)
+    }
+
+    fn peek(&self) -> Result<Option<(Pid, Ended)>, Errno> {
+        sys::process::peek()
+    }
+
+    fn reap(&self, pid: Pid) {
+        let _ = sys::process::reap_one(pid);
+    }
+
+    fn is_child(&self, pid: Pid) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        rustix::process::waitid(WaitId::Pid(pid), options).err() != Some(Errno::CHILD)
+    }
+
+    fn find_child(&self, directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid> {
+        let children = std::fs::read_to_string("/proc/thread-self/children").ok()?;
+        let pids =
+            children.split_ascii_whitespace().filter_map(|w| w.parse::<i32>().ok()).filter_map(Pid::from_raw);
+        let mut strays = pids.filter(|pid| !known(*pid));
+        // The kernel lists them in the order of their birth.
+        strays.rfind(|pid| {
+            let cwd = sys::fs::stat(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
+            rustix::process::getsid(Some(*pid)) == Ok(*pid)
+                && cwd.is_ok_and(|st| (st.st_dev, st.st_ino) == directory)
+        })
+    }
+
+    fn warn(&self, name: &str, text: &str) {
+        diag::warn(name, text);
+    }
+}
+
+/// A process id as the status file has it.
+pub(crate) fn raw(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
+}
