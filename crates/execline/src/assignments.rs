@@ -223,7 +223,7 @@ mod tests {
         fn a_quoted_value_is_read_as_it_was_written(value in "[ -~]{0,20}") {
             let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
             let read = parse(format!("KEY=\"{quoted}\"").as_bytes()).unwrap();
-            prop_assert_eq!(read, vec![(b"KEY".to_vec(), value.into_bytes())]);
+            prop_assert_eq!(read, vec![(b"KEY".to_vec(), value.into_bytes())], "an assignment gives its value back");
         }
     }
 }

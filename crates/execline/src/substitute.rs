@@ -232,7 +232,7 @@ mod tests {
         #[test]
         fn without_keys_nothing_changes(word in "[\\\\${}A x]{0,20}") {
             let words = vec![word.into_bytes()];
-            prop_assert_eq!(Substitutions::new().apply(words.clone()).unwrap(), words);
+            prop_assert_eq!(Substitutions::new().apply(words.clone()).unwrap(), words, "without keys nothing changes");
         }
 
         #[test]
@@ -241,8 +241,8 @@ mod tests {
             s.add(b"A", bytes(&[&value])).unwrap();
             let spaces = word.bytes().take_while(|b| *b == b' ').count();
             let out = s.apply(vec![word.into_bytes()]).unwrap();
-            prop_assert_eq!(out.len(), 1);
-            prop_assert!(out[0].iter().take_while(|b| **b == b' ').count() >= spaces);
+            prop_assert_eq!(out.len(), 1, "one value makes one word");
+            prop_assert!(out[0].iter().take_while(|b| **b == b' ').count() >= spaces, "a word stays in its block: none of its leading spaces is lost");
         }
     }
 }

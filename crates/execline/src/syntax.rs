@@ -193,7 +193,7 @@ mod tests {
             let (mut script, mut argv) = (Vec::new(), Vec::new());
             print(&tree, &mut script);
             encode(&tree, 0, &mut argv);
-            prop_assert_eq!(parse(&script).unwrap(), argv);
+            prop_assert_eq!(parse(&script).unwrap(), argv, "what is printed is parsed to the same command line");
         }
 
         #[test]
@@ -204,9 +204,9 @@ mod tests {
             encode(&[Node::Block(tree)], 0, &mut args);
             args.extend(rest.iter().cloned());
             let taken = block::take(&mut args).unwrap();
-            prop_assert_eq!(taken.words, inner);
-            prop_assert_eq!(taken.unquoted, Vec::<usize>::new());
-            prop_assert_eq!(args, rest);
+            prop_assert_eq!(taken.words, inner, "a block's words lose one leading space each");
+            prop_assert_eq!(taken.unquoted, Vec::<usize>::new(), "no word of a block that was parsed is unquoted");
+            prop_assert_eq!(args, rest, "what follows a block stays");
         }
 
         #[test]

@@ -236,7 +236,7 @@ mod tests {
         fn any_words_parse_or_fail(words in prop::collection::vec("[!()a]|-[aon]|=", 0..30)) {
             let words: Vec<_> = words.into_iter().map(String::into_bytes).collect();
             if let Err(BadWord(at)) = parse(&words) {
-                prop_assert!(at <= words.len());
+                prop_assert!(at <= words.len(), "a fault is at a word, or after the last one");
             }
         }
     }

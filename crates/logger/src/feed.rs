@@ -321,7 +321,7 @@ mod tests {
                 // What a stage's first action takes is taken for the stages that follow.
                 acted |= how == "." && selected;
             }
-            prop_assert_eq!(dirs(&run(&words, &[&line])).concat(), expected.concat());
+            prop_assert_eq!(dirs(&run(&words, &[&line])).concat(), expected.concat(), "the last selection that says something decides");
         }
 
         /// Whatever is copied at once and whatever line by line: what comes out is the lines.
@@ -344,7 +344,7 @@ mod tests {
             }
             outputs.dirs.iter_mut().for_each(|d| d.end_run(lines.read()));
             let each: Vec<&str> = each.iter().map(String::as_str).collect();
-            prop_assert_eq!(dirs(&outputs), dirs(&run_with(&words, (0..).map(|n| n % 2), &each)));
+            prop_assert_eq!(dirs(&outputs), dirs(&run_with(&words, (0..).map(|n| n % 2), &each)), "what is copied at once comes out as the same lines");
         }
     }
 

@@ -92,7 +92,12 @@ fn compare(expression: &str, text: &str, syntax: Syntax, ignore_case: bool) -> R
         pattern::Syntax { extended: syntax == Syntax::Extended, ignore_case },
     );
     let ours = Regex::new(expression.as_bytes(), syntax, ignore_case);
-    prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?}", ours.err());
+    prop_assert_eq!(
+        ours.is_ok(),
+        theirs.is_ok(),
+        "what the C library refuses is refused, and nothing else: {:?}",
+        ours.err()
+    );
     let (Ok(mut ours), Ok(theirs)) = (ours, theirs) else { return Ok(()) };
     // glibc lets conditions hold in the copies of a repetition where they don't: `(\<a){2}` matches `aa`.
     // And it reports other groups than POSIX wants where there are counts, conditions on words, or conditions in
@@ -109,15 +114,21 @@ fn compare(expression: &str, text: &str, syntax: Syntax, ignore_case: bool) -> R
     let compared = if only_whole { 1 } else { found.as_ref().map_or(1, Vec::len) };
     let mut places = vec![None; compared];
     let matched = theirs.matches(text.as_bytes(), &mut places);
-    prop_assert_eq!(ours.is_match(text.as_bytes()), matched);
+    prop_assert_eq!(ours.is_match(text.as_bytes()), matched, "is_match says what the C library says");
     // A group that takes no part can't be told from one that takes nothing by the text that it has.
     let part = |span: Range<usize>| text.get(span).unwrap_or_default();
     let their_parts: Vec<&str> = places.iter().map(|p| part(p.map_or(0..0, |(from, to)| from..to))).collect();
-    prop_assert_eq!(found.is_some(), matched);
+    prop_assert_eq!(found.is_some(), matched, "find finds where is_match says so");
     for (i, (span, theirs)) in found.into_iter().flatten().zip(their_parts).enumerate() {
         // Another one of glibc's: what an inner group took in an earlier repetition stays.
         let ours = part(span);
-        prop_assert!(ours == theirs || (i > 1 && ours.is_empty()), "{} {:?} {:?}", i, ours, theirs);
+        prop_assert!(
+            ours == theirs || (i > 1 && ours.is_empty()),
+            "group {} takes what it takes in the C library, or nothing: {:?}, {:?}",
+            i,
+            ours,
+            theirs
+        );
     }
     Ok(())
 }
@@ -148,7 +159,7 @@ proptest! {
         for line in lines {
             let matched = regex.is_match(line.as_bytes());
             let Matcher::Automaton(automaton) = &mut regex.matcher else { return Ok(()) };
-            prop_assert_eq!(matched, automaton.is_match(line.as_bytes()), "{:?}", &line);
+            prop_assert_eq!(matched, automaton.is_match(line.as_bytes()), "a filter refuses only what the automaton refuses: {:?}", &line);
         }
     }
 
@@ -161,7 +172,7 @@ proptest! {
         let (mut any, mut each) = (AnyOf::new(compile()), compile());
         for line in lines {
             let expected = each.iter_mut().any(|regex| regex.is_match(line.as_bytes()));
-            prop_assert_eq!(any.is_match(line.as_bytes()), expected, "{:?}", &line);
+            prop_assert_eq!(any.is_match(line.as_bytes()), expected, "several expressions decide as one after the other: {:?}", &line);
         }
     }
 

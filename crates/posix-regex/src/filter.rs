@@ -353,10 +353,10 @@ mod tests {
             window: [prop::sample::Index; 3],
         ) {
             let bytes = window.map(|i| *i.get(&[0, 1, b'`', b'a', b'b', 0x80]));
-            prop_assert_eq!(contains(&text, bytes), text.windows(3).any(|w| w == bytes));
+            prop_assert_eq!(contains(&text, bytes), text.windows(3).any(|w| w == bytes), "the search for three bytes finds what a plain search finds");
             let at = window[0].index(text.len() + 1);
             let with = [&text[..at], &bytes, &text[at..]].concat();
-            prop_assert!(contains(&with, bytes));
+            prop_assert!(contains(&with, bytes), "bytes that are there are found");
         }
 
         #[test]
@@ -370,7 +370,7 @@ mod tests {
                 .map(|sets| Window { sets: sets.iter().map(set).collect(), place: Where::Anywhere })
                 .collect();
             // Up to eight windows don't share a group.
-            prop_assert_eq!(Tables::new(&windows).any_in(text.as_bytes()), naive(text.as_bytes(), &windows));
+            prop_assert_eq!(Tables::new(&windows).any_in(text.as_bytes()), naive(text.as_bytes(), &windows), "the tables find what a plain search finds");
         }
     }
 }

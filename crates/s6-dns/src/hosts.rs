@@ -302,7 +302,7 @@ mod tests {
             if let Ok(records) = parse(text.as_bytes()) {
                 let hosts = Hosts::Compiled(compile(records.clone()).unwrap());
                 for (key, data) in &records {
-                    prop_assert_eq!(hosts.find(key), data.as_slice());
+                    prop_assert_eq!(hosts.find(key), data.as_slice(), "the compiled file finds what the text says");
                 }
             }
         }

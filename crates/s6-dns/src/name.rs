@@ -232,14 +232,14 @@ mod tests {
             wire.push(0);
             let name = Name::from_wire(&wire).unwrap();
             let text = name.text();
-            prop_assert!(text.iter().all(u8::is_ascii_graphic));
-            prop_assert_eq!(Name::from_text(&text).unwrap(), name);
+            prop_assert!(text.iter().all(u8::is_ascii_graphic), "a name's text is printable");
+            prop_assert_eq!(Name::from_text(&text).unwrap(), name, "a name's text gives the name back");
         }
 
         #[test]
         fn any_text_is_a_name_or_none(text in proptest::collection::vec(any::<u8>(), 0..300)) {
             if let Some(name) = Name::from_text(&text) {
-                prop_assert!(Name::from_wire(name.wire()).is_some());
+                prop_assert!(Name::from_wire(name.wire()).is_some(), "a name that was read can be sent");
             }
         }
     }

@@ -355,8 +355,8 @@ mod tests {
                 };
             }
             // Four rounds, one question more for each complaint, one by TCP.
-            prop_assert!(asked <= 6 * 16, "{asked}");
-            prop_assert!(matches!(action, Action::Done(_)) || asked < 6 * 16);
+            prop_assert!(asked <= 6 * 16, "a question is asked at most six times of each of 16 servers: {asked}");
+            prop_assert!(matches!(action, Action::Done(_)) || asked < 6 * 16, "a question comes to an end");
         }
     }
 }

@@ -142,8 +142,8 @@ mod tests {
         #[test]
         fn any_text_is_read(text in "(nameserver|search|domain|[ \t\r\n.:a-f0-9]|\\PC){0,80}") {
             let conf = ResolvConf::parse(text.as_bytes());
-            prop_assert!(conf.named.len() <= MOST_SERVERS);
-            prop_assert!(conf.suffixes.iter().all(|s| !s.is_empty()));
+            prop_assert!(conf.named.len() <= MOST_SERVERS, "there are no more servers than the limit");
+            prop_assert!(conf.suffixes.iter().all(|s| !s.is_empty()), "no suffix is empty");
         }
     }
 }

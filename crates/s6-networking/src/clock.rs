@@ -150,7 +150,7 @@ mod tests {
         #[test]
         fn packs_both_ways(difference in -(1_i128 << 90)..(1 << 90)) {
             if let Some(bytes) = pack(difference) {
-                prop_assert_eq!(unpack(&bytes), Some(difference));
+                prop_assert_eq!(unpack(&bytes), Some(difference), "a difference is unpacked as it was packed");
             }
         }
 
@@ -163,8 +163,8 @@ mod tests {
             for (there, back) in ways {
                 let known = range.uncertainty();
                 range.learn(at(0), at(there + truth), at(there + truth), at(there + back));
-                prop_assert!(range.low <= truth && truth <= range.high);
-                prop_assert!(range.uncertainty() <= known);
+                prop_assert!(range.low <= truth && truth <= range.high, "the truth is within the range");
+                prop_assert!(range.uncertainty() <= known, "another answer makes nothing more uncertain");
             }
         }
     }

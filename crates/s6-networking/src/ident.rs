@@ -181,13 +181,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_user_comes_back(name in "[^\0\r\n]{0,120}") {
-            prop_assert_eq!(parsed(&format!("6193 , 23 : USERID : UNIX : {name}\r")), user(&name));
+            prop_assert_eq!(parsed(&format!("6193 , 23 : USERID : UNIX : {name}\r")), user(&name), "any user's name is read");
         }
 
         #[test]
         fn any_line_is_survived(line in proptest::collection::vec(any::<u8>(), 0..100)) {
             if let Some(Answer::User(name)) = parse(&line, 1, 2) {
-                prop_assert!(!name.contains(&0) && name.len() <= LONGEST_USER);
+                prop_assert!(!name.contains(&0) && name.len() <= LONGEST_USER, "a user's name has no NUL byte and is within the limit");
             }
         }
     }

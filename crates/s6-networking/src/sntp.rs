@@ -113,8 +113,8 @@ mod tests {
         #[test]
         fn stamps_both_ways(unix in (1_i64 << 31) - EPOCH..(3 << 31) - EPOCH, nanos in 0..1_000_000_000_u32) {
             let t = moment(stamp(Tai64n::from_unix(unix, nanos)).unwrap());
-            prop_assert_eq!(t.unix_seconds(), unix);
-            prop_assert!(t.nanos.abs_diff(nanos) <= 1);
+            prop_assert_eq!(t.unix_seconds(), unix, "a time stamp keeps its second");
+            prop_assert!(t.nanos.abs_diff(nanos) <= 1, "a time stamp keeps its fraction but for a nanosecond");
         }
 
         #[test]

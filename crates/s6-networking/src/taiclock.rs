@@ -77,8 +77,8 @@ mod tests {
             if is_query { packet.splice(..0, *b"ctai"); }
             let (length, asked) = (packet.len(), packet.clone());
             if reply(&mut packet, Tai64n::default()) {
-                prop_assert_eq!(packet.len(), length);
-                prop_assert_eq!(&packet[16..], &asked[16..]);
+                prop_assert_eq!(packet.len(), length, "an answer is as long as its query");
+                prop_assert_eq!(&packet[16..], &asked[16..], "an answer repeats the query behind the time stamp");
             }
             let _ = answer(&packet, &packet);
         }

@@ -580,7 +580,7 @@ mod tests {
         fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0_usize..380) {
             let _ = (Record::unpack(&bytes), Header::unpack(&bytes), InFlight::unpack(&bytes));
             let packed = Record::pack(Some(&record()));
-            prop_assert_eq!(Record::unpack(&packed[..at.min(packed.len() - 1)]), None);
+            prop_assert_eq!(Record::unpack(&packed[..at.min(packed.len() - 1)]), None, "a record that is cut short is refused");
         }
     }
 }

@@ -156,10 +156,10 @@ proptest! {
         let ip = if text { IpAddr::from(v4) } else { IpAddr::from(v6) };
         let ends = Ends::Tcp { remote: SocketAddr::new(ip, remote.1), local: SocketAddr::new(ip, local.1) };
         let (result, length) = read(&[&header[..], &behind].concat(), Versions::Both);
-        prop_assert_eq!(length, header.len());
-        prop_assert_eq!(result, Ok(Some(Header { ends: Some(ends), tls: Tls::default() })));
+        prop_assert_eq!(length, header.len(), "nothing behind a header is read");
+        prop_assert_eq!(result, Ok(Some(Header { ends: Some(ends), tls: Tls::default() })), "a header gives its ends");
         for cut in 0..header.len() {
-            prop_assert_eq!(read(&header[..cut], Versions::Both).0, Ok(None));
+            prop_assert_eq!(read(&header[..cut], Versions::Both).0, Ok(None), "a header that is cut short is waited for");
         }
     }
 
