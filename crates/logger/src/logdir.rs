@@ -17,7 +17,7 @@
 
 use super::archive;
 use super::script::{DirSpec, Processor};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, OwnedFd};
@@ -538,9 +538,7 @@ fn enter(path: &[u8], mode: Mode) -> Result<Entered, (String, Errno)> {
         Err(Errno::EXIST) => {}
         made => made.map_err(|e| (format!("make directory {shown}"), e))?,
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir =
-        sys::fs::open(path, flags, Mode::empty()).map_err(|e| (format!("open directory {shown}"), e))?;
+    let dir = files::open_dir(CWD, path).map_err(|e| (format!("open directory {shown}"), e))?;
     let lock =
         open(&dir, "lock", OFlags::WRONLY | OFlags::CREATE).map_err(|e| (format!("open {shown}/lock"), e))?;
     rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|e| {

@@ -5,7 +5,7 @@
 
 use crate::migrate::survey::Survey;
 use installation::Names;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode};
 use std::collections::BTreeSet;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool};
 
@@ -28,8 +28,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let root = options.get('r').unwrap_or(b"/");
     let write = options.has('w');
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = sys::fs::openat(CWD, root, flags, Mode::empty()).or_unable_to("open", root)?;
+    let folder = files::open_dir(CWD, root).or_unable_to("open", root)?;
     let names = Names::all().map_err(|why| Fatal::new(111, why))?;
     let ours: BTreeSet<&[u8]> = names
         .commands()

@@ -5,7 +5,8 @@
 
 use super::{Found, Wanted};
 use files::{
-    Make, Permissions, Replace, Walk, Writers, read_at_most, replace_at, replace_link_of, walk_in_root,
+    Make, Permissions, Replace, Walk, Writers, open_dir, read_at_most, replace_at, replace_link_of,
+    walk_in_root,
 };
 use rustix::fs::{self as sysfs, AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
@@ -33,8 +34,7 @@ impl Root {
     /// # Errors
     /// It isn't a directory, or another installation is under way.
     pub fn open(path: &[u8]) -> Result<Self, Fatal> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = sys::fs::openat(CWD, path, flags, Mode::empty()).or_unable_to("open", path)?;
+        let dir = open_dir(CWD, path).or_unable_to("open", path)?;
         if sysfs::flock(&dir, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             let path = diag::show(path);
             return Err(Fatal::new(111, format!("another installation into {path} is under way")));

@@ -84,7 +84,7 @@ fn open_dir(path: &[u8]) -> Result<OwnedFd, Errno> {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
-    let dir = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let dir = files::open_dir(CWD, path)?;
     flock(&dir, FlockOperation::LockExclusive)?;
     Ok(dir)
 }

@@ -1,7 +1,7 @@
 //! `s6-logwatch`: prints the current file of a log directory, and what is added to it, across rotations.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags, fstat, inotify};
+use rustix::fs::{CWD, Mode, OFlags, fstat, inotify};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use std::os::fd::OwnedFd;
@@ -23,8 +23,7 @@ fn main(call: &mut Call) -> Outcome {
     let path = call.shift().unwrap_or_else(|_| b".".to_vec());
     let unable = || format!("watch {}", diag::show(&path));
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
-    let dir = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = sys::fs::open(path.as_slice(), dir, Mode::empty()).or_unable(unable)?;
+    let dir = files::open_dir(CWD, &path).or_unable(unable)?;
     let events = inotify::init(inotify::CreateFlags::CLOEXEC).or_unable(unable)?;
     let wanted = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
     inotify::add_watch(&events, path.as_slice(), wanted).or_unable(unable)?;

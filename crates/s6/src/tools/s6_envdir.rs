@@ -4,10 +4,9 @@
 //! file removes it.  Names that begin with a dot or contain `=` are left alone.
 
 use files::read_file;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
-use sys::fs::openat;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -50,8 +49,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let mut env = call.take_env();
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match openat(CWD, dir.as_slice(), flags, Mode::empty()) {
+    match files::open_dir(CWD, &dir) {
         Err(Errno::NOENT) if options.last_of("iI") == Some('I') => {}
         opened => {
             let fd = opened.or_unable_to("open", &dir)?;
