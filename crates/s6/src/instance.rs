@@ -11,7 +11,7 @@ use rustix::fs::CWD;
 use supervision::control::{SVSCAN, join};
 use supervision::link;
 use tool::diag::show;
-use tool::{Fatal, OrUnable};
+use tool::{Call, Fatal, Next, OrUnable, Outcome};
 
 /// Checks the name of an instance.
 ///
@@ -57,6 +57,23 @@ pub fn copy_tree(from: &[u8], to: &[u8]) -> Result<(), Fatal> {
 /// Code 111.
 pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
     files::remove_tree(CWD, tree).or_unable_to("remove", tree)
+}
+
+/// Goes on to the tool `name` with the call's options, on the service directory of the instance that the call names.
+pub(crate) fn on_instance(call: &mut Call, name: &str) -> Outcome {
+    let words = call.args.clone();
+    call.options()?;
+    let options = words.get(..words.len().saturating_sub(call.args.len())).unwrap_or_default();
+    let mut argv = vec![tool::own_file(name)];
+    argv.extend_from_slice(options);
+    let (service, instance) = (call.shift()?, call.shift()?);
+    if service.is_empty() {
+        return Err(Fatal::user("invalid service path"));
+    }
+    check_name(&instance)?;
+    argv.push(join(&service, &[b"instance", &instance]));
+    let env = call.take_env();
+    Next::run(argv, env)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The commands of s6, and what some of them share.
 
+mod beside;
 mod instance;
 mod maker;
 mod tools;

@@ -69,12 +69,7 @@ mod s6_tai64nlocal;
 mod s6_usertree_maker;
 mod ucspilogd;
 
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use rustix::process::Pid;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use sys::process::{Ended, Fork, fork, wait_for};
-use tool::{Call, Fatal, Next, Outcome, Setup, Tool};
+use tool::Tool;
 
 /// The suite's part of the tool table, sorted by name.
 pub const TOOLS: &[&Tool] = &[
@@ -147,75 +142,3 @@ pub const TOOLS: &[&Tool] = &[
     &s6_usertree_maker::TOOL,
     &ucspilogd::TOOL,
 ];
-
-/// Takes an execline block off the front: words up to an empty one, each without the blank that marks it.
-fn take_block(args: &mut Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
-    let end = args.iter().position(Vec::is_empty)?;
-    let mut block: Vec<_> = args.drain(..=end).collect();
-    block.pop();
-    Some(block.into_iter().map(|w| w.strip_prefix(b" ").map(<[u8]>::to_vec).unwrap_or(w)).collect())
-}
-
-/// Starts the rest of the call's command line in a child that doesn't see `own` descriptors.
-fn run_beside(call: &mut Call, own: &[BorrowedFd<'_>]) -> Result<Pid, Fatal> {
-    let argv = call.take_args();
-    let name = argv.first().cloned().ok_or_else(Fatal::usage)?;
-    let env = call.env.clone();
-    let setup = Setup { fds: &[], own, mask: None };
-    tool::try_spawn(call, argv, env, &setup).map_err(|e| tool::unable_to_spawn(&name, e))
-}
-
-/// Goes on to `name` with the call's options, on the service directory of the instance that is named.
-fn on_instance(call: &mut Call, name: &str) -> Outcome {
-    let words = call.args.clone();
-    call.options()?;
-    let options = words.get(..words.len().saturating_sub(call.args.len())).unwrap_or_default();
-    let mut argv = vec![tool::own_file(name)];
-    argv.extend_from_slice(options);
-    let (service, instance) = (call.shift()?, call.shift()?);
-    if service.is_empty() {
-        return Err(Fatal::user("invalid service path"));
-    }
-    crate::instance::check_name(&instance)?;
-    argv.push(supervision::control::join(&service, &[b"instance", &instance]));
-    let env = call.take_env();
-    Next::run(argv, env)
-}
-
-/// Makes the child; with `twice` a grandchild, whose parent is gone.
-fn fork_beside(twice: bool) -> Result<Fork, Errno> {
-    let first = fork()?;
-    match first {
-        Fork::Child if twice => match fork() {
-            Ok(Fork::Child) => Ok(Fork::Child),
-            Ok(Fork::Parent(_)) => sys::process::exit(0),
-            Err(_) => sys::process::exit(111),
-        },
-        Fork::Parent(pid) if twice => match wait_for(pid)? {
-            Ended::Exited(0) => Ok(first),
-            _ => Err(Errno::AGAIN),
-        },
-        _ => Ok(first),
-    }
-}
-
-/// Replaces standard input and output by /dev/null.
-fn null_standard() -> Result<(), Errno> {
-    let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    sys::fd::copy(null.as_raw_fd(), 0)?;
-    sys::fd::copy(null.as_raw_fd(), 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_end_at_an_empty_word() {
-        let words = |w: &[&str]| w.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
-        let mut args = words(&[" a", "b", "", "prog", ""]);
-        assert_eq!(take_block(&mut args), Some(words(&["a", "b"])));
-        assert_eq!(args, words(&["prog", ""]));
-        assert_eq!(take_block(&mut words(&["a"])), None);
-    }
-}

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use tool::clock::Moment;
 use tool::diag::show;
-use tool::{Fatal, OrUnable};
+use tool::{Fatal, Options, OrUnable};
 use wire::fifodir::ServiceEvent;
 
 /// The state that is waited for.
@@ -28,19 +28,27 @@ pub enum Goal {
     RestartReady,
 }
 
+/// The options that name a goal.
+const GOALS: &[(char, Goal)] = &[
+    ('u', Goal::Up),
+    ('U', Goal::UpReady),
+    ('d', Goal::Down),
+    ('D', Goal::DownReady),
+    ('r', Goal::Restart),
+    ('R', Goal::RestartReady),
+];
+
 impl Goal {
-    /// The letter of the options that name a goal: `u`, `U`, `d`, `D`, `r`, `R`.
+    /// The goal of an option's letter.
     #[must_use]
     pub fn from_letter(letter: char) -> Option<Self> {
-        Some(match letter {
-            'u' => Self::Up,
-            'U' => Self::UpReady,
-            'd' => Self::Down,
-            'D' => Self::DownReady,
-            'r' => Self::Restart,
-            'R' => Self::RestartReady,
-            _ => return None,
-        })
+        GOALS.iter().find(|(l, _)| *l == letter).map(|(_, goal)| *goal)
+    }
+
+    /// The goal of the last option that names one; by default [`Goal::Up`].
+    #[must_use]
+    pub fn of_options(options: &Options) -> Self {
+        options.iter().filter_map(|(letter, _)| Self::from_letter(letter)).last().unwrap_or(Self::Up)
     }
 }
 
@@ -183,6 +191,7 @@ impl Listening {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tool::Opt;
 
     /// Whether a service that was up reaches the goal after `letters`, and why not.
     fn after(letters: &str, goal: Goal) -> (bool, Option<Failure>) {
@@ -191,6 +200,21 @@ mod tests {
             tracker.take(event, goal);
         }
         (tracker.reached(goal), tracker.failed)
+    }
+
+    #[test]
+    fn goals_of_options() {
+        let goal = |words: &[&str]| {
+            let flags = GOALS.iter().map(|(letter, _)| Opt::flag(*letter, "")).collect::<Vec<_>>();
+            let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+            Goal::of_options(&Options::take(&flags, &mut args).unwrap())
+        };
+        assert_eq!(
+            (goal(&[]), goal(&["-d", "-U"]), goal(&["-UD"])),
+            (Goal::Up, Goal::UpReady, Goal::DownReady)
+        );
+        let rows = GOALS.iter().map(|(letter, goal)| format!("{letter} {goal:?}\n"));
+        insta::assert_snapshot!(rows.collect::<String>());
     }
 
     #[test]

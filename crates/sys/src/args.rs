@@ -89,7 +89,7 @@ pub fn environment() -> Vec<Vec<u8>> {
     vars
 }
 
-/// The file that exec was called with, as it was given there; `None` where the kernel doesn't tell.
+/// The file that exec was called with, as it was given there; `None` where the kernel doesn't provide it.
 #[must_use]
 pub fn executed_file() -> Option<Vec<u8>> {
     // SAFETY: reads the auxiliary vector, which the kernel has put behind the environment.

@@ -61,7 +61,7 @@ pub fn set_all_gids(gid: u32) -> Result<(), Errno> {
     check(unsafe { libc::setresgid(gid, gid, gid) })
 }
 
-/// Who a process is to become; what isn't given stays.
+/// The identity that a process assumes; what isn't given stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The user id.
@@ -81,9 +81,9 @@ pub struct Identity {
 /// # Errors
 /// What could not be changed, and why; `PERM` if the kernel reported success but the ids are others.  The
 /// process may be half-changed then: end it.
-pub fn assume(who: &Identity) -> Result<(), (&'static str, Errno)> {
-    if let Some(extra) = &who.groups {
-        let mut wanted = vec![who.gid.unwrap_or_else(|| rustix::process::getegid().as_raw())];
+pub fn assume(identity: &Identity) -> Result<(), (&'static str, Errno)> {
+    if let Some(extra) = &identity.groups {
+        let mut wanted = vec![identity.gid.unwrap_or_else(|| rustix::process::getegid().as_raw())];
         wanted.extend(extra.iter().filter(|g| !wanted.contains(g)).copied().collect::<Vec<_>>());
         let sorted = |mut groups: Vec<u32>| {
             groups.sort_unstable();
@@ -101,10 +101,10 @@ pub fn assume(who: &Identity) -> Result<(), (&'static str, Errno)> {
             }
         }
     }
-    if let Some(gid) = who.gid {
+    if let Some(gid) = identity.gid {
         become_one("setgid", gid, gids, set_gid)?;
     }
-    if let Some(uid) = who.uid {
+    if let Some(uid) = identity.uid {
         become_one("setuid", uid, uids, set_uid)?;
     }
     Ok(())

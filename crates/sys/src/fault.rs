@@ -5,8 +5,8 @@
 //! descriptors be inherited, and executes.  It computes nothing and touches no memory but what [`arm`] built.
 //! A panic ends there too, by a hook.
 //!
-//! Process id, children, working directory and the signals that wait stay; who is executed finds the rest by what
-//! is written in the descriptor.
+//! Process id, children, working directory and pending signals stay; the new program finds the rest by what is written in
+//! the descriptor.
 
 use crate::signal::{self, Set, Signal};
 use crate::spawn::Strings;
@@ -91,7 +91,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
             return Err(last());
         }
     }
-    // Whoever came here by a handler still has its signal blocked.
+    // A program that a handler executed still has the fault's signal blocked.
     signal::unblock(&Set::of(&FAULTS));
     Ok(())
 }

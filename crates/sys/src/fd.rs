@@ -1,7 +1,7 @@
 //! Descriptors by their number, for programs whose business are the numbers themselves: the ones that a caller
 //! left open, and the ones that the next program is to find.
 //!
-//! Nobody in this process may own the number as a value (`OwnedFd`, `File`) while it is closed or replaced here.
+//! No value in this process (`OwnedFd`, `File`) may own the number while it is closed or replaced here.
 
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -16,7 +16,7 @@ fn result(rc: libc::c_int) -> Result<libc::c_int, Errno> {
 
 /// Closes the descriptor; one that isn't open is no error.
 pub fn close(fd: RawFd) {
-    // SAFETY: closing a number touches no memory; by contract nobody owns it.
+    // SAFETY: closing a number touches no memory; by contract no value owns it.
     unsafe { libc::close(fd) };
 }
 
@@ -51,7 +51,7 @@ pub fn copy(from: RawFd, to: RawFd) -> Result<(), Errno> {
         return result(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
     }
     loop {
-        // SAFETY: by contract nobody owns `to`.
+        // SAFETY: by contract no value owns `to`.
         match result(unsafe { libc::dup2(from, to) }) {
             Err(Errno::INTR | Errno::BUSY) => {}
             done => return done.map(drop),
@@ -86,24 +86,24 @@ pub fn place(fd: OwnedFd, to: RawFd) -> Result<(), Errno> {
 pub fn duplicate(fd: RawFd, above: RawFd) -> Result<OwnedFd, Errno> {
     // SAFETY: makes a fresh descriptor.
     let new = result(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, above) })?;
-    // SAFETY: a fresh descriptor that nobody else owns.
+    // SAFETY: a fresh descriptor that no other value owns.
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
 /// Takes hold of an inherited descriptor, which is close-on-exec from then on.
 ///
-/// By contract nobody owns the number yet.
+/// By contract no value owns the number yet.
 ///
 /// # Errors
 /// `BADF` if it isn't open.
 pub fn own(fd: RawFd) -> Result<OwnedFd, Errno> {
     // SAFETY: changes the descriptor's own flag.
     result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-    // SAFETY: it is open, and by contract nobody else owns it.
+    // SAFETY: it is open, and by contract no other value owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Marks every descriptor from `first` up close-on-exec, whoever opened it.
+/// Marks every descriptor from `first` up close-on-exec, also those that other code opened.
 ///
 /// # Errors
 /// `NOSYS` on kernels before 5.11.
@@ -115,11 +115,12 @@ pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     }
 }
 
-/// Closes every descriptor from `first` up, whoever opened it: for a forked child that shares nothing with its parent.
+/// Closes every descriptor from `first` up, also those that other code opened: for a forked child that shares nothing with
+/// its parent.
 ///
 /// By contract no value that owns one of them is used or dropped afterwards.
 pub fn close_from(first: u32) {
-    // SAFETY: closing numbers touches no memory; by contract nobody uses them any more.
+    // SAFETY: closing numbers touches no memory; by contract no value uses them any more.
     if unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } == 0 {
         return;
     }

@@ -1,6 +1,6 @@
 //! System calls that take paths.
 //!
-//! rustix has them all, but compiles each anew for every kind of path and descriptor that it is called with: some
+//! rustix has them all, but compiles each again for every kind of path and descriptor that it is called with: some
 //! hundreds of copies. Here each is one function on bytes. What they do, and their errors, are rustix's.
 #![expect(clippy::disallowed_methods, reason = "here they are compiled once")]
 

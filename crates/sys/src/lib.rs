@@ -2,7 +2,7 @@
 //!
 //! It offers safe functions for what std and rustix cannot give safely: fork and exec of byte strings, signal
 //! dispositions and masks, credentials, the C library's error texts.  Plain system calls without such
-//! traps (pipe, poll, mount, …) are taken from rustix directly by whoever needs them; those that take paths are in
+//! traps (pipe, poll, mount, …) are taken from rustix directly; those that take paths are in
 //! [`fs`], for the program's size.
 //!
 //! Contract: the process has one thread (the lints forbid to start another), so that fork and changes of the

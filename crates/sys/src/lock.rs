@@ -1,4 +1,4 @@
-//! Who holds a record lock, fcntl(2) `F_GETLK`.
+//! Record locks of fcntl(2): taking them, and whether a process holds one.
 
 use rustix::io::Errno;
 use std::os::fd::{AsFd, AsRawFd};
@@ -16,7 +16,7 @@ pub fn is_locked(fd: impl AsFd) -> Result<bool, Errno> {
     Ok(lock.l_type != kind(libc::F_UNLCK))
 }
 
-/// Takes an exclusive lock on the whole file if nobody holds one; `false` if somebody does.
+/// Takes an exclusive lock on the whole file unless one is held; `false` if one is.
 ///
 /// The lock belongs to the open file, not to the process, where the kernel knows such locks: closing another
 /// descriptor of the same file doesn't lose it.
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_holds_a_fresh_file() {
+    fn a_fresh_file_is_not_locked() {
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(!is_locked(&file).unwrap());
     }

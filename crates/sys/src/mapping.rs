@@ -1,6 +1,6 @@
 //! A file in memory that is written by storing into it, without a system call.
 //!
-//! The file can't shrink (a seal sees to that) and all of it that is mapped is allocated, so a store never faults.
+//! The file can't shrink (a seal forbids it) and all of it that is mapped is allocated, so a store never faults.
 //! A forked child doesn't have the mapping: nothing that it does can change what its parent wrote.
 
 use crate::Errno;

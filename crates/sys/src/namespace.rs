@@ -1,4 +1,4 @@
-//! Namespaces: leaving the ones that a process was born into.
+//! Namespaces: leaving the ones that a process began in.
 
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;

@@ -11,7 +11,7 @@ pub type Signal = i32;
 pub const ABRT: Signal = libc::SIGABRT;
 /// SIGALRM
 pub const ALRM: Signal = libc::SIGALRM;
-/// SIGRTMIN+3 of the GNU C library: what asks systemd, and containers made for it, to halt.
+/// SIGRTMIN+3 of the GNU C library: asks systemd, and containers made for it, to halt.
 pub const HALT: Signal = 37;
 /// SIGCHLD
 pub const CHLD: Signal = libc::SIGCHLD;
@@ -175,15 +175,15 @@ pub fn set_default(s: Signal) -> Result<(), Errno> {
 
 /// Sets every signal's disposition to the default, also of those that were ignored when the process began.
 ///
-/// That includes the C library's own signals, which some programs leave ignored in what they start; this process has
-/// no threads that need them.
+/// That includes the C library's own signals, which some programs leave ignored in their children; this process has no
+/// threads that need them.
 pub fn reset_all() {
     // The kernel's structure is shorter than this on every machine; all zeros are the default disposition.
     let default = [0_u64; 8];
     let last: libc::c_long = 64;
     for s in 1..=last {
-        // SAFETY: the structure is read only, and no old one is asked for.  The two signals that can't be changed are
-        // refused; nothing follows from that.
+        // SAFETY: the structure is only read, and no old one is asked for.  The call refuses the two signals that can't be
+        // changed, which has no effect.
         unsafe {
             libc::syscall(libc::SYS_rt_sigaction, s, default.as_ptr(), std::ptr::null::<u64>(), 8_usize);
         }
@@ -232,11 +232,11 @@ impl SignalFd {
         if fd == -1 {
             return Err(last());
         }
-        // SAFETY: a fresh descriptor that nobody else owns.
+        // SAFETY: a fresh descriptor that no other value owns.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// The next signal that has arrived, `None` if there is none.
+    /// The next signal that has arrived; `None` if there is none.
     pub fn read(&self) -> Result<Option<Signal>, Errno> {
         Ok(self.read_with_origin()?.map(|(signal, _)| signal))
     }

@@ -5,7 +5,7 @@
 //! child only makes system calls with data that was built before; an error's number is left in the shared
 //! memory, so [`spawn`] knows whether the program really runs.  Where clone is refused (an emulated kernel), fork
 //! and a pipe do the same; so they do from the second start on where clone makes an ordinary fork of it (qemu's
-//! emulation of a process), since nothing is heard from such a child.
+//! emulation of a process), since such a child can't report an error.
 //!
 //! The child gets: default dispositions for the signals of [`Spawn::reset`], an empty signal mask, and of the
 //! descriptors those that aren't close-on-exec plus the ones that are described.
@@ -53,7 +53,7 @@ impl Strings {
 /// below the window's end.
 #[derive(Debug)]
 pub struct Window {
-    /// What the numbers are while nothing is handed over.
+    /// The file behind the numbers while no descriptor is handed over.
     null: OwnedFd,
     slots: Vec<OwnedFd>,
     end: RawFd,
@@ -64,7 +64,7 @@ pub struct Window {
 /// Numbers in a window: one for the directory, the rest for descriptors.
 const WINDOW: usize = 8;
 
-/// A window above this number would be worth nothing.
+/// A window above this number would save nothing.
 const LOW: RawFd = 64;
 
 impl Window {
@@ -101,7 +101,7 @@ impl Window {
         true
     }
 
-    /// Lets go of what was copied: the other end of a pipe is not to wait for us.
+    /// Closes the copies, so that the other end of a pipe sees its end.
     fn empty(&self, count: usize) {
         for n in 0..count.min(self.slots.len()) {
             // A copy of an open descriptor onto an open one has no reason to fail.
@@ -160,7 +160,7 @@ struct Plan {
 
 const STACK: usize = 32 * 1024;
 
-/// In [`Plan::error`] before the child has said anything.
+/// The value of [`Plan::error`] before the child has written it.
 const UNHEARD: c_int = -1;
 
 /// The child of a clone didn't share the memory.

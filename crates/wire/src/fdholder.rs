@@ -1,7 +1,6 @@
-//! What clients of an fd holder (`s6-fdholderd`) say to it, and what it answers: contents of
-//! [messages](crate::unix_message).
+//! The requests to an fd holder (`s6-fdholderd`) and its answers: contents of [messages](crate::unix_message).
 //!
-//! A *limit* is the 12 bytes of a packed TAI64N, the moment when the holder lets go of the descriptor; an *id* is
+//! A *limit* is the 12 bytes of a packed TAI64N, the moment when the holder closes the descriptor; an *id* is
 //! its length in one byte, 1 to 255 bytes that aren't NUL, and a NUL; numbers are 32 bits, big-endian.
 //!
 //! | first byte | then | descriptors | |
@@ -51,31 +50,31 @@ pub fn is_never(limit: Tai64n, now: Tai64n) -> bool {
 /// A name and a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// When the holder lets go of it.
+    /// When the holder closes it.
     pub limit: Tai64n,
     /// The identifier.
     pub id: Vec<u8>,
 }
 
-/// What a client asks for.
+/// A request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Hold the descriptor that comes with the request.
     Store(Entry),
-    /// Let go of one.
+    /// Close one.
     Delete(Vec<u8>),
     /// Give a copy of one.
     Retrieve {
         /// Its name.
         id: Vec<u8>,
-        /// … and let go of it.
+        /// … and close it.
         delete: bool,
     },
-    /// Tell all names.
+    /// List all names.
     List,
-    /// Give everything.
+    /// Dump all descriptors.
     GetDump,
-    /// So many descriptors will come.
+    /// Announces how many descriptors will come.
     SetDump(u32),
     /// Some of them, one for each entry.
     Part(Vec<Entry>),
@@ -110,7 +109,7 @@ fn take_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
     Some((Entry { limit, id }, rest))
 }
 
-/// Entries as a dump's messages have them; `None` if an identifier is none.
+/// The entries as a dump's messages have them; `None` if an identifier is invalid.
 #[must_use]
 pub fn encode_entries<'a>(entries: impl IntoIterator<Item = (Tai64n, &'a [u8])>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
@@ -141,7 +140,7 @@ fn number(bytes: &[u8]) -> Option<u32> {
 }
 
 impl Request {
-    /// The content of its message; `None` if an identifier is none.
+    /// The content of its message; `None` if an identifier is invalid.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
         let mut out = Vec::new();

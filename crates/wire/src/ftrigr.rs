@@ -1,4 +1,4 @@
-//! What `s6-ftrigrd` and its client say to each other.
+//! The messages between `s6-ftrigrd` and its client.
 //!
 //! Both send messages: the length of the content in 4 bytes, big-endian, and the content.  The client's go to the
 //! program's standard input; answers come from its standard output, events from the descriptor that the variable
@@ -7,34 +7,34 @@
 //!
 //! | content | |
 //! |---|---|
-//! | `+`, id, flags, time-out in ms or 0, 0, length of the rest; path NUL expression NUL | listen in a fifodir until what comes there matches; flag 1: go on afterwards |
-//! | `-`, id | don't any more |
+//! | `+`, id, flags, time-out in ms or 0, 0, length of the rest; path NUL expression NUL | listen in a fifodir until the letters match; flag 1: continue after a match |
+//! | `-`, id | stop listening |
 //! | answer: a number | 0, or an error number |
-//! | event: id, 0, letters | what has come up to the match |
-//! | event: id, error number | it has failed, and is over |
+//! | event: id, 0, letters | the letters up to the match |
+//! | event: id, error number | listening has failed and ends |
 
 /// The variable with the number of the descriptor for events.
 pub const EVENTS: &str = "SKALIBS_CHILD_SPAWN_FDS";
 
-/// What the client says first.
+/// The first bytes from the client.
 pub const CLIENT_BANNER: &[u8] = b"ftrigr v2.0 (b)\n";
 
-/// What it is answered.
+/// The answer to them.
 pub const SERVER_BANNER: &[u8] = b"ftrigr v2.0 (a)\n";
 
 /// The longest request.
 pub const LONGEST: usize = 64 << 10;
 
-/// What a client asks for.
+/// A request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Listen.
     Subscribe {
         /// The client's number for it.
         id: u32,
-        /// Go on after a match.
+        /// Continue after a match.
         keep: bool,
-        /// For so many milliseconds; 0: for ever.
+        /// The time-out in milliseconds; 0 for none.
         timeout: u32,
         /// The fifodir.
         path: Vec<u8>,

@@ -10,7 +10,7 @@ pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b',');
 }
 
-/// What a stream begins with.
+/// The beginning of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Front<'a> {
     /// A netstring's bytes, and what follows it.
@@ -21,7 +21,7 @@ pub enum Front<'a> {
     Damage,
 }
 
-/// Looks at what `input` begins with; empty input is a part.
+/// Reads the beginning of `input`; empty input is a part of a netstring.
 #[must_use]
 pub fn front(input: &[u8]) -> Front<'_> {
     let digits = input.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -48,7 +48,7 @@ pub fn decode(input: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// All netstrings of `input`; `None` if it is anything else than a sequence of them.
+/// All netstrings of `input`; `None` if it is no sequence of netstrings.
 #[must_use]
 pub fn decode_all(mut input: &[u8]) -> Option<Vec<&[u8]>> {
     let mut all = Vec::new();

@@ -2,12 +2,12 @@
 //!
 //! COMM may contain blanks and parentheses; it ends at the last `)`.
 
-/// What the kernel tells of a process.  Times are in clock ticks.
+/// The kernel's figures of a process.  Times are in clock ticks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stat {
     /// Its process id.
     pub pid: u64,
-    /// The kernel's name of it: what follows may be hostile, every byte but a null character.
+    /// The kernel's name of it: hostile input, any bytes but NUL.
     pub comm: Vec<u8>,
     /// `R`, `S`, `Z`, …
     pub state: u8,
@@ -114,7 +114,7 @@ impl Stat {
         })
     }
 
-    /// Whether it has ended and only waits to be reaped.
+    /// Whether it has ended and isn't reaped yet.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')

@@ -1,4 +1,4 @@
-//! What `s6-sudoc` and `s6-sudod` say to each other.
+//! The messages between `s6-sudoc` and `s6-sudod`.
 //!
 //! 1. The server writes [`SERVER_BANNER`].
 //! 2. The client sends one [message](crate::unix_message) with three descriptors, its standard input, output and

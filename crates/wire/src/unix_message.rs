@@ -14,7 +14,7 @@ pub const HEADER: usize = 6;
 /// The longest content; receivers set themselves lower bounds.
 pub const MAX_SIZE: usize = 1 << 28;
 
-/// The most descriptors of one message: what the kernel passes at once.
+/// At most this many descriptors in a message, as many as the kernel passes at once.
 pub const MAX_FDS: usize = 253;
 
 /// What a message begins with.

@@ -2,7 +2,7 @@
 //!
 //! The C library's own functions trust their input: a file with wrong counts, or a rule with a month that doesn't
 //! exist, makes them read anywhere, and a file that is cut short while it is in use ends the process.  Both a value of
-//! TZ and a zone file may come from anybody, so they are read here; whatever isn't understood is UTC.
+//! TZ and a zone file are hostile input, so they are read here; what isn't understood is UTC.
 //!
 //! | TZ | what |
 //! |---|---|

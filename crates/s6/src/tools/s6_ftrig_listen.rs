@@ -1,6 +1,6 @@
 //! `s6-ftrig-listen`: listens in fifodirs, runs a program, and waits until what is notified matches.
 
-use crate::tools::take_block;
+use crate::beside::{run_beside, take_block};
 use supervision::expect::Expectations;
 use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let mut expected = Expectations::new(pairs)?;
-    super::run_beside(call, &expected.descriptors())?;
+    run_beside(call, &expected.descriptors())?;
     expected.wait(options.last_of("ao") == Some('o'), deadline, 1)?;
     Ok(Next::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! `s6-ftrig-listen1`: listens in a fifodir, runs a program, and waits until what is notified matches.
 
+use crate::beside::run_beside;
 use supervision::expect::Expectations;
 use tool::clock::deadline;
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
@@ -21,7 +22,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let mut expected = Expectations::new([(&*fifodir, &*pattern)])?;
-    super::run_beside(call, &expected.descriptors())?;
+    run_beside(call, &expected.descriptors())?;
     let heard = expected.wait(false, deadline, 1)?;
     let mut out = Out::new();
     out.line(&heard)?;

@@ -1,6 +1,7 @@
 //! `s6-instance-control`: `s6-svc` on an instance of an instanced service.
 
-use super::{on_instance, s6_svc};
+use super::s6_svc;
+use crate::instance::on_instance;
 use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

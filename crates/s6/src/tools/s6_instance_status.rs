@@ -1,6 +1,7 @@
 //! `s6-instance-status`: `s6-svstat` on an instance of an instanced service.
 
-use super::{on_instance, s6_svstat};
+use super::s6_svstat;
+use crate::instance::on_instance;
 use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

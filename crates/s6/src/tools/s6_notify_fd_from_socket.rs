@@ -4,6 +4,7 @@
 //! The process goes on to the daemon; a child reads the socket, an abstract one that the kernel names, until
 //! `READY=1` comes, the daemon is gone, or time is up.
 
+use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -39,7 +40,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let (socket, name) = socket().or_unable(|| "make a socket")?;
     let daemon = pidfd_open(getpid(), PidfdFlags::empty()).ok();
-    match super::fork_beside(!options.has('f')).or_unable(|| "fork")? {
+    match fork_beside(!options.has('f')).or_unable(|| "fork")? {
         Fork::Child => {
             if wait(&socket, daemon.as_ref(), deadline).or_unable(|| "wait for readiness")? {
                 sys::fd::with(number, |fd| rustix::io::write(fd, b"\n")).or_unable(|| "notify")?;

@@ -1,6 +1,7 @@
 //! `s6-notify-socket-from-fd`: runs a daemon that notifies its readiness on a descriptor, and passes that on to a
 //! manager that waits on NOTIFY_SOCKET.
 
+use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
@@ -38,7 +39,7 @@ fn main(call: &mut Call) -> Outcome {
     let address = address(&name)
         .map_err(|e| Fatal::unable(&format!("use the socket {}", diag::show(&name)), e).with_code(100))?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "make a pipe")?;
-    match super::fork_beside(!options.has('f')).or_unable(|| "fork")? {
+    match fork_beside(!options.has('f')).or_unable(|| "fork")? {
         Fork::Child => {
             drop(writer);
             let code = wait(&reader, deadline).or_unable(|| "wait for readiness")?;

@@ -3,6 +3,7 @@
 //! The process goes on to the daemon; a child of it repeats the check until it succeeds, the daemon is gone, or
 //! tries or time are used up.  The child watches the daemon by a pidfd, which costs the daemon nothing.
 
+use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
@@ -62,7 +63,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let notification = sys::fd::duplicate(number, 3).or_unable(|| "duplicate the notification descriptor")?;
     let daemon = Daemon::of(getpid());
-    match super::fork_beside(options.has('d')).or_unable(|| "fork")? {
+    match fork_beside(options.has('d')).or_unable(|| "fork")? {
         Fork::Child => {
             sys::fd::close(number);
             plan.check_until_ready(call, &daemon, &notification).map(Next::Exit)

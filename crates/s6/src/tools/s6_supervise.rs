@@ -4,7 +4,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use supervisor::launch::{Launch, Stdio};
 use supervisor::service::Service;
 use supervisor::service::machine::Event;
@@ -40,7 +40,7 @@ fn main(call: &mut Call) -> Outcome {
         if service.is_detached() && !detached {
             // A reader of this process's output sees the end of it.
             detached = true;
-            super::null_standard().or_unable(|| "open /dev/null")?;
+            null_standard().or_unable(|| "open /dev/null")?;
         }
     }
     Ok(Next::SUCCESS)
@@ -107,4 +107,11 @@ fn reap(service: &mut Service, launch: &Launch) -> Result<(), Fatal> {
             Err(e) => return Err(Fatal::unable("reap", e)),
         }
     }
+}
+
+/// Replaces standard input and output by /dev/null.
+fn null_standard() -> Result<(), Errno> {
+    let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    sys::fd::copy(null.as_raw_fd(), 0)?;
+    sys::fd::copy(null.as_raw_fd(), 1)
 }

@@ -1,6 +1,6 @@
 //! `s6-svlisten`: listens to services, runs a program, and waits until they have come into a state.
 
-use crate::tools::take_block;
+use crate::beside::{run_beside, take_block};
 use supervision::listen::{Goal, Listening};
 use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
@@ -27,7 +27,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let deadline = deadline(options.number('t')?);
-    let goal = options.last_of("uUdDrR").and_then(Goal::from_letter).unwrap_or(Goal::Up);
+    let goal = Goal::of_options(&options);
     let mut any = options.last_of("ao") == Some('o');
     let dirs = take_block(&mut call.args).ok_or_else(|| Fatal::user("unterminated servicedir block"))?;
     if call.args.is_empty() {
@@ -42,7 +42,7 @@ fn main(call: &mut Call) -> Outcome {
         any = false;
     }
     let mut listening = Listening::new(&dirs, goal, any)?;
-    super::run_beside(call, &listening.descriptors())?;
+    run_beside(call, &listening.descriptors())?;
     listening.wait(deadline)?;
     Ok(Next::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! `s6-svlisten1`: listens to one service, runs a program, and waits until the service has come into a state.
 
+use crate::beside::run_beside;
 use supervision::listen::{Goal, Listening};
 use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
@@ -24,13 +25,13 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let deadline = deadline(options.number('t')?);
-    let goal = options.last_of("uUdDrR").and_then(Goal::from_letter).unwrap_or(Goal::Up);
+    let goal = Goal::of_options(&options);
     let dir = call.shift()?;
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
     let mut listening = Listening::new(&[dir], goal, false)?;
-    super::run_beside(call, &listening.descriptors())?;
+    run_beside(call, &listening.descriptors())?;
     listening.wait(deadline)?;
     Ok(Next::SUCCESS)
 }

@@ -26,7 +26,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let deadline = deadline(options.number('t')?);
-    let goal = options.last_of("uUdDrR").and_then(Goal::from_letter).unwrap_or(Goal::Up);
+    let goal = Goal::of_options(&options);
     let dirs = call.take_args();
     if dirs.is_empty() {
         return Ok(Next::SUCCESS);

@@ -262,7 +262,11 @@ impl World {
                     }
                 }
                 Action::Signal(pid, _) | Action::SignalGroup(pid, _) => {
-                    prop_assert_eq!(self.alive.map(|(pid, _)| pid), Some(pid), "a signal to nobody");
+                    prop_assert_eq!(
+                        self.alive.map(|(pid, _)| pid),
+                        Some(pid),
+                        "a signal to a process that is gone"
+                    );
                     None
                 }
                 Action::Publish(status) => {

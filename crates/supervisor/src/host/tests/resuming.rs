@@ -230,5 +230,5 @@ fn descriptors_must_be_open_and_are_taken_once() {
     s = Scandir::journaled(&[]);
     s.patch(HEADER.0 + 8, &2_u32.to_be_bytes());
     let fatal = s.reexecute().err().unwrap();
-    assert!(fatal.message().starts_with(unable), "the standard descriptors are nobody's");
+    assert!(fatal.message().starts_with(unable), "a standard descriptor is none of the host's");
 }
