@@ -5,9 +5,10 @@
 use crate::change_options::ChangeOptions;
 use crate::changed::Changed;
 use crate::database::Id;
+use crate::direction::Direction;
 use crate::engine::Engine;
 use crate::live::Live;
-use crate::plan::{Direction, Plan};
+use crate::plan::Plan;
 use crate::runner::Runner;
 use crate::work::Work;
 use tool::{Fatal, diag::show};

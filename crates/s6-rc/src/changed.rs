@@ -36,3 +36,21 @@ impl Changed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Changed, End};
+    use crate::failure::Failure;
+
+    #[test]
+    fn each_end_has_its_exit_code() {
+        let code = |end, failures: &[Failure]| {
+            let failures = failures.iter().map(|f| (0, f.clone())).collect();
+            Changed { end, failures, unfinished: Vec::new() }.code()
+        };
+        let failures = [Failure::Permanent];
+        assert_eq!((code(End::Done, &[]), code(End::Done, &failures)), (0, 1));
+        assert_eq!((code(End::Interrupted, &[]), code(End::Interrupted, &failures)), (1, 1));
+        assert_eq!((code(End::TimedOut, &[]), code(End::TimedOut, &failures)), (2, 2));
+    }
+}

@@ -4,11 +4,12 @@
 //! longrun.  It never changes, so readers take no lock.  It is made under another name beside its place and
 //! renamed when it is whole: no half-made one is ever seen, and nothing is left behind by a failure.
 
-use crate::database::{Body as ServiceBody, Database};
-use crate::definition::{Body, Definition, ServiceFiles};
+use crate::database::{Body, Database};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::{READABLE, with_umask};
-use crate::{graph, source};
+use crate::resolve::resolve;
+use crate::source::read_sources;
+use crate::source_definition::{ServiceFiles, SourceBody, SourceDefinition};
 use files::{Owners, Permissions, Unfinished, copy_file, copy_tree, create, open_dir};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, Mode};
@@ -30,10 +31,9 @@ pub struct Report {
 /// # Errors
 /// A source could not be read: code 111.
 pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
-    let read = source::read_sources(sources, &[])?;
+    let read = read_sources(sources, &[])?;
     let mut diagnostics = read.findings;
-    let database =
-        graph::resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
+    let database = resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
     Ok(Report { diagnostics, database })
 }
 
@@ -58,10 +58,9 @@ pub fn compile_with_bundles(
     if sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(Fatal::unable(&format!("mkdir {}", show(destination)), Errno::EXIST));
     }
-    let read = source::read_sources(sources, bundles)?;
+    let read = read_sources(sources, bundles)?;
     let mut diagnostics = read.findings;
-    let Some((database, definitions)) = graph::resolve(&read.definitions, &read.broken, &mut diagnostics)
-    else {
+    let Some((database, definitions)) = resolve(&read.definitions, &read.broken, &mut diagnostics) else {
         return Ok(Report { diagnostics, database: None });
     };
     with_umask(|| write(destination, &database, &definitions))?;
@@ -81,7 +80,11 @@ pub fn print_report(program: &str, verbosity: u32, diagnostics: &[Diagnostic]) {
     }
 }
 
-fn write(destination: &[u8], database: &Database, definitions: &[Option<&Definition>]) -> Result<(), Fatal> {
+fn write(
+    destination: &[u8],
+    database: &Database,
+    definitions: &[Option<&SourceDefinition>],
+) -> Result<(), Fatal> {
     let (parent, name) = split(destination);
     let parent_fd = open_dir(CWD, parent).or_unable_to("mkdir", destination)?;
     let made = Unfinished::make(parent_fd.as_fd(), name).or_unable_to("mkdir", destination)?;
@@ -95,7 +98,7 @@ fn fill(
     name: &[u8],
     path: &[u8],
     database: &Database,
-    definitions: &[Option<&Definition>],
+    definitions: &[Option<&SourceDefinition>],
 ) -> Result<(), Fatal> {
     let dir = open_dir(parent, name).or_unable_to("open", path)?;
     let unable = |what: &[u8]| format!("write to {}", show(&join(path, what)));
@@ -103,7 +106,7 @@ fn fill(
     sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)).or_unable(|| unable(b"servicedirs"))?;
     let servicedirs = open_dir(dir.as_fd(), b"servicedirs").or_unable(|| unable(b"servicedirs"))?;
     for (service, definition) in database.services().iter().zip(definitions) {
-        if let Some(Definition { path, body: Body::Longrun { files, .. }, .. }) = definition {
+        if let Some(SourceDefinition { path, body: SourceBody::Longrun { files, .. }, .. }) = definition {
             service_directory(servicedirs.as_fd(), &service.name, path, files)?;
             for (file, pipe) in pipe_files(database, &service.body, &service.name) {
                 create(&servicedirs, &join(&service.name, file), &pipe, READABLE)
@@ -116,8 +119,8 @@ fn fill(
 
 /// The host of the service directories keeps a pipe for each name in a `pipe-in` or `pipe-out`; a pipe is named after
 /// the consumer that reads it.
-fn pipe_files(database: &Database, body: &ServiceBody, name: &[u8]) -> Vec<(&'static [u8], Vec<u8>)> {
-    let ServiceBody::Longrun { consumer, producers } = body else { return Vec::new() };
+fn pipe_files(database: &Database, body: &Body, name: &[u8]) -> Vec<(&'static [u8], Vec<u8>)> {
+    let Body::Longrun { consumer, producers } = body else { return Vec::new() };
     let line = |name: &[u8]| [name, b"\n"].concat();
     let input = (!producers.is_empty()).then(|| (&b"pipe-in"[..], line(name)));
     let output = consumer.map(|c| (&b"pipe-out"[..], line(database.name(c))));

@@ -71,3 +71,62 @@ impl std::fmt::Display for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+    use crate::longrun::Trouble;
+    use crate::oneshot::Answer;
+    use rustix::io::Errno;
+    use sys::process::Ended;
+
+    #[test]
+    fn each_failure_has_its_text() {
+        let waited_for = "rain".to_owned();
+        let failures = [
+            Failure::Exited(7),
+            Failure::Killed(9),
+            Failure::Unable("it is gone".into()),
+            Failure::TimedOut { after: 1500, waited_for },
+            Failure::Permanent,
+            Failure::Interrupted,
+        ];
+        assert_eq!(
+            failures.map(|f| f.to_string()),
+            [
+                "command exited 7",
+                "command crashed with signal 9",
+                "it is gone",
+                "timed out after 1500 ms, waiting for rain",
+                "permanent failure, its finish script exited 125",
+                "interrupted",
+            ]
+        );
+    }
+
+    #[test]
+    fn each_trouble_with_a_supervisor_has_its_text() {
+        let troubles =
+            [Trouble::NotSupervised, Trouble::Permanent, Trouble::NoDescriptors, Trouble::Failed(Errno::IO)];
+        assert_eq!(
+            troubles.map(|t| Failure::of_trouble(t).to_string()),
+            [
+                "no supervisor runs on its service directory".to_owned(),
+                "permanent failure, its finish script exited 125".to_owned(),
+                "no descriptors are left".to_owned(),
+                format!("its supervisor can't be used: {}", sys::strerror(Errno::IO)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_script_fails_unless_it_exits_0() {
+        let argv = [b"prog".to_vec(), b"arg".to_vec()];
+        let of = |answer| Failure::of_answer(answer, &argv);
+        assert_eq!(of(Answer::Ended(Ended::Exited(0))), None);
+        assert_eq!(of(Answer::Ended(Ended::Exited(1))), Some(Failure::Exited(1)));
+        assert_eq!(of(Answer::Ended(Ended::Killed(15))), Some(Failure::Killed(15)));
+        let text = "prog could not be run: No such file or directory".to_owned();
+        assert_eq!(of(Answer::NotRun(Errno::NOENT)), Some(Failure::Unable(text)));
+    }
+}

@@ -37,9 +37,9 @@ pub struct Options {
 pub enum Initialized {
     /// The live state is new.
     New(Live),
-    /// There was one already for the same database, and it lives.
+    /// There was one already for the same database, with supervisors.
     Running(Vec<u8>),
-    /// There was one already, which the link had got lost of.
+    /// There was one already whose link was missing.
     Recovered(Vec<u8>),
 }
 
@@ -59,37 +59,11 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
     let _turn = take_turn(&options.scandir, options.block)?;
     let (parent, name) = split(&options.live);
     let parent_fd = open_dir(CWD, parent).or_unable_to("open", parent)?;
-    let mut stale = None;
-    let mut is_there = true;
-    match sys::fs::readlinkat(&parent_fd, name, Vec::new()) {
-        Ok(target) => {
-            let existing = join(parent, target.as_bytes());
-            if is_alive(&existing, options)? {
-                return Ok(Initialized::Running(existing));
-            }
-            stale = Some(target.into_bytes()).filter(|t| is_live_name(t, name));
-        }
-        Err(Errno::NOENT) => {
-            is_there = false;
-            for entry in entries(&parent_fd).or_unable_to("read", parent)? {
-                let existing = join(parent, &entry.name);
-                if entry.kind == Kind::Directory
-                    && is_live_name(&entry.name, name)
-                    && is_alive(&existing, options)?
-                {
-                    replace_link(&parent_fd, &entry.name, name).or_unable_to("symlink", &options.live)?;
-                    return Ok(Initialized::Recovered(existing));
-                }
-            }
-        }
-        Err(Errno::INVAL) => {
-            return Err(Fatal::new(
-                111,
-                format!("{} exists and is no link to a live state", show(&options.live)),
-            ));
-        }
-        Err(e) => return Err(Fatal::unable(&format!("make {}", show(&options.live)), e)),
-    }
+    let (is_there, stale) = match find_existing(options, &parent_fd, parent, name)? {
+        Existing::Alive(alive) => return Ok(alive),
+        Existing::Nothing => (false, None),
+        Existing::Dead(stale) => (true, stale),
+    };
     let database = load(&options.compiled)?;
     let longruns: Vec<Vec<u8>> = database
         .services()
@@ -123,6 +97,51 @@ pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Init
         let _ = remove_tree(&parent_fd, &old);
     }
     Live::open_locked(&options.live, lock).map(Initialized::New)
+}
+
+/// What there is already where the live state is to be.
+enum Existing {
+    /// A live state with supervisors.
+    Alive(Initialized),
+    /// Nothing.
+    Nothing,
+    /// A link to something without supervisors: the live directory to remove, if it is one.
+    Dead(Option<Vec<u8>>),
+}
+
+/// Looks for a live state that is there already, and links it again if only its link is missing.
+fn find_existing(
+    options: &Options,
+    parent_fd: &OwnedFd,
+    parent: &[u8],
+    name: &[u8],
+) -> Result<Existing, Fatal> {
+    match sys::fs::readlinkat(parent_fd, name, Vec::new()) {
+        Ok(target) => {
+            let existing = join(parent, target.as_bytes());
+            if is_alive(&existing, options)? {
+                return Ok(Existing::Alive(Initialized::Running(existing)));
+            }
+            Ok(Existing::Dead(Some(target.into_bytes()).filter(|t| is_live_name(t, name))))
+        }
+        Err(Errno::NOENT) => {
+            for entry in entries(parent_fd).or_unable_to("read", parent)? {
+                let existing = join(parent, &entry.name);
+                if entry.kind == Kind::Directory
+                    && is_live_name(&entry.name, name)
+                    && is_alive(&existing, options)?
+                {
+                    replace_link(parent_fd, &entry.name, name).or_unable_to("symlink", &options.live)?;
+                    return Ok(Existing::Alive(Initialized::Recovered(existing)));
+                }
+            }
+            Ok(Existing::Nothing)
+        }
+        Err(Errno::INVAL) => {
+            Err(Fatal::new(111, format!("{} exists and is no link to a live state", show(&options.live))))
+        }
+        Err(e) => Err(Fatal::unable(&format!("make {}", show(&options.live)), e)),
+    }
 }
 
 /// Keeps other calls on this scan directory out, until the descriptor is closed.

@@ -34,7 +34,7 @@ pub(crate) const TERMINATE: u8 = b't';
 
 /// What to do with a oneshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Script {
+pub(crate) enum Script {
     /// Start it.
     Up,
     /// Stop it.
@@ -46,7 +46,7 @@ pub enum Script {
 impl Script {
     /// The word for it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Up => "up",
             Self::Down => "down",
@@ -56,13 +56,13 @@ impl Script {
 
     /// From its word.
     #[must_use]
-    pub fn from_word(word: &[u8]) -> Option<Self> {
+    pub(crate) fn from_word(word: &[u8]) -> Option<Self> {
         [Self::Up, Self::Down, Self::Reload].into_iter().find(|s| s.word().as_bytes() == word)
     }
 
     /// The command line of a oneshot for it; empty if there is nothing to do.
     #[must_use]
-    pub fn of(self, service: &Service) -> &[Vec<u8>] {
+    pub(crate) fn of(self, service: &Service) -> &[Vec<u8>] {
         match (&service.body, self) {
             (Body::Oneshot { up, .. }, Self::Up) => up,
             (Body::Oneshot { down, .. }, Self::Down) => down,
@@ -74,19 +74,19 @@ impl Script {
 
 /// A request to run a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// What for.
-    pub script: Script,
+    pub(crate) script: Script,
     /// The name of the service.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// The command line.
-    pub argv: Vec<Vec<u8>>,
+    pub(crate) argv: Vec<Vec<u8>>,
 }
 
 impl Request {
     /// Its bytes.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut inner = Vec::new();
         for word in
             [self.script.word().as_bytes(), &self.name].into_iter().chain(self.argv.iter().map(Vec::as_slice))
@@ -100,7 +100,7 @@ impl Request {
 
     /// From its bytes; `None` if they are anything else.
     #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (inner, b"") = wire::netstring::decode(bytes)? else { return None };
         let words = wire::netstring::decode_all(inner)?;
         let (script, rest) = words.split_first()?;
@@ -114,7 +114,7 @@ impl Request {
 
     /// The environment of the script.
     #[must_use]
-    pub fn environment(&self, base: &Env) -> Env {
+    pub(crate) fn environment(&self, base: &Env) -> Env {
         let mut env = base.clone();
         env.set(b"RC_NAME", &self.name);
         if self.script == Script::Reload {
@@ -129,7 +129,7 @@ impl Request {
     ///
     /// # Errors
     /// It could not be run.
-    pub fn spawn(
+    pub(crate) fn spawn(
         &self,
         name: &str,
         path: Option<&[u8]>,
@@ -146,7 +146,7 @@ impl Request {
 
 /// How a script ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It ran and ended.
     Ended(Ended),
     /// It could not be run.
@@ -156,7 +156,7 @@ pub enum Answer {
 impl Answer {
     /// Its bytes.
     #[must_use]
-    pub fn encode(self) -> [u8; 2] {
+    pub(crate) fn encode(self) -> [u8; 2] {
         match self {
             Self::Ended(Ended::Exited(code)) => [b'x', code],
             Self::Ended(Ended::Killed(signal)) => [b'k', signal],
@@ -166,7 +166,7 @@ impl Answer {
 
     /// From its bytes; `None` if they are anything else.
     #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         Some(match *bytes {
             [b'x', code] => Self::Ended(Ended::Exited(code)),
             [b'k', signal] => Self::Ended(Ended::Killed(signal)),

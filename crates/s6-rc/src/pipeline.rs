@@ -1,9 +1,8 @@
 //! Pipelines of longruns: each producer names its consumer, each consumer its producers, and they must agree.
 
-use crate::database::{Body as ServiceBody, Id, Service};
-use crate::definition::{Body, Definition, Pipe};
-use crate::graph::{Graph, NamedSet, Target, as_set};
-use crate::source::is_reserved;
+use crate::database::{Body, Entity, Id, Service};
+use crate::graph::{Graph, NamedSet, as_set};
+use crate::source_definition::{Pipe, SourceBody, SourceDefinition, is_reserved};
 use crate::text::Reference;
 use tool::diag::show;
 
@@ -14,58 +13,23 @@ pub(crate) struct Pipelines {
 }
 
 impl Pipelines {
-    /// Enters the pipelines into the services: a producer depends on its consumer, and every member of a pipeline
-    /// on `holder`, the service that stands for the pipes.
-    pub(crate) fn join(self, services: &mut [Service], holder: Id) {
-        for ((service, consumer), list) in services.iter_mut().zip(self.consumers).zip(self.producers) {
-            if consumer.is_some() || !list.is_empty() {
-                service.dependencies.push(holder);
-                service.dependencies.extend(consumer);
-                service.body = ServiceBody::Longrun { consumer, producers: as_set(list) };
-            }
-        }
-    }
-}
-
-impl<'a> Graph<'a, '_> {
-    fn pipe(&self, id: Id) -> Option<(&'a Definition, &'a Pipe)> {
-        let definition = self.atomics.get(id as usize).copied().flatten()?;
-        match &definition.body {
-            Body::Longrun { pipe, .. } => Some((definition, pipe)),
-            _ => None,
-        }
-    }
-
-    /// The longrun that a pipeline file names.
-    fn look_up_longrun(&mut self, of: &Definition, file: &str, reference: &Reference) -> Option<Id> {
-        let target = self.look_up(of, file, reference)?;
-        if let Target::Atomic(id) = target
-            && self.pipe(id).is_some()
-        {
-            return Some(id);
-        }
-        let text = format!("{} is not a longrun: only longruns make pipelines", show(&reference.name));
-        self.error(of, file, reference.line, text, None);
-        None
-    }
-
-    /// Looks up who writes to whom, and makes the bundles that pipelines are named by.
-    pub(crate) fn pipelines(&mut self) -> Pipelines {
-        let mut consumers: Vec<Option<Id>> = vec![None; self.atomics.len()];
-        let mut producers: Vec<Vec<Id>> = vec![Vec::new(); self.atomics.len()];
-        for id in self.ids() {
-            let Some((definition, pipe)) = self.pipe(id) else { continue };
+    /// Looks up the producers of all consumers, and makes the bundles that pipelines are named by.
+    pub(crate) fn find(graph: &mut Graph<'_, '_>) -> Self {
+        let mut consumers: Vec<Option<Id>> = vec![None; graph.atomics.len()];
+        let mut producers: Vec<Vec<Id>> = vec![Vec::new(); graph.atomics.len()];
+        for id in graph.ids() {
+            let Some((definition, pipe)) = graph.pipe(id) else { continue };
             if let Some(reference) = &pipe.producer_for {
-                let consumer = self.look_up_longrun(definition, "producer-for", reference);
+                let consumer = graph.look_up_longrun(definition, "producer-for", reference);
                 if let Some(slot) = consumers.get_mut(id as usize) {
                     *slot = consumer;
                 }
             }
             for reference in pipe.consumer_for.iter().flatten() {
-                let Some(producer) = self.look_up_longrun(definition, "consumer-for", reference) else {
+                let Some(producer) = graph.look_up_longrun(definition, "consumer-for", reference) else {
                     continue;
                 };
-                let agrees = self.pipe(producer).and_then(|(_, p)| p.producer_for.as_ref());
+                let agrees = graph.pipe(producer).and_then(|(_, p)| p.producer_for.as_ref());
                 if agrees.is_some_and(|r| r.name == definition.name) {
                     if let Some(list) = producers.get_mut(id as usize) {
                         list.push(producer);
@@ -77,16 +41,16 @@ impl<'a> Graph<'a, '_> {
                         show(&definition.name)
                     );
                     let advice = format!("write {} into its producer-for", show(&definition.name));
-                    self.error(definition, "consumer-for", reference.line, text, Some(advice));
+                    graph.error(definition, "consumer-for", reference.line, text, Some(advice));
                 }
             }
         }
-        for id in self.ids() {
-            let Some((definition, pipe)) = self.pipe(id) else { continue };
+        for id in graph.ids() {
+            let Some((definition, pipe)) = graph.pipe(id) else { continue };
             if let (Some(reference), Some(Some(consumer))) = (&pipe.producer_for, consumers.get(id as usize))
             {
                 let listed = producers.get(*consumer as usize).is_some_and(|p| p.contains(&id));
-                let named = self
+                let named = graph
                     .pipe(*consumer)
                     .is_some_and(|(_, p)| p.consumer_for.iter().flatten().any(|r| r.name == definition.name));
                 if !listed && !named {
@@ -96,12 +60,47 @@ impl<'a> Graph<'a, '_> {
                         show(&definition.name)
                     );
                     let advice = format!("add a line {} to its consumer-for", show(&definition.name));
-                    self.error(definition, "producer-for", reference.line, text, Some(advice));
+                    graph.error(definition, "producer-for", reference.line, text, Some(advice));
                 }
             }
         }
-        self.name_pipelines(&producers);
-        Pipelines { consumers, producers }
+        graph.name_pipelines(&producers);
+        Self { consumers, producers }
+    }
+
+    /// Enters the pipelines into the services: a producer depends on its consumer, and every member of a pipeline
+    /// on `holder`, the service that stands for the pipes.
+    pub(crate) fn join(self, services: &mut [Service], holder: Id) {
+        for ((service, consumer), list) in services.iter_mut().zip(self.consumers).zip(self.producers) {
+            if consumer.is_some() || !list.is_empty() {
+                service.dependencies.push(holder);
+                service.dependencies.extend(consumer);
+                service.body = Body::Longrun { consumer, producers: as_set(list) };
+            }
+        }
+    }
+}
+
+impl<'a> Graph<'a, '_> {
+    fn pipe(&self, id: Id) -> Option<(&'a SourceDefinition, &'a Pipe)> {
+        let definition = self.atomics.get(id as usize).copied().flatten()?;
+        match &definition.body {
+            SourceBody::Longrun { pipe, .. } => Some((definition, pipe)),
+            _ => None,
+        }
+    }
+
+    /// The longrun that a pipeline file names.
+    fn look_up_longrun(&mut self, of: &SourceDefinition, file: &str, reference: &Reference) -> Option<Id> {
+        let target = self.look_up(of, file, reference)?;
+        if let Entity::Atomic(id) = target
+            && self.pipe(id).is_some()
+        {
+            return Some(id);
+        }
+        let text = format!("{} is not a longrun: only longruns make pipelines", show(&reference.name));
+        self.error(of, file, reference.line, text, None);
+        None
     }
 
     /// Makes the bundles that pipelines are named by.
@@ -127,7 +126,7 @@ impl<'a> Graph<'a, '_> {
             }
             let at = u32::try_from(self.bundles.len()).unwrap_or(u32::MAX);
             self.bundles.push(NamedSet { name, definition, members: as_set(members) });
-            self.names.insert(name, Target::Bundle(at));
+            self.names.insert(name, Entity::Bundle(at));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a change reports about itself, as values: the texts, and the verbosity from which each is printed.
 
+use crate::direction::Direction;
 use crate::failure::Failure;
-use crate::plan::Direction;
 use crate::work::Work;
 use std::time::Duration;
 use tool::diag::show;
@@ -164,3 +164,6 @@ fn kept_back(names: &[&[u8]], work: Work) -> String {
 pub(crate) fn reminder_verbosity(is_slow_normal: bool) -> u32 {
     if is_slow_normal { 2 } else { 1 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,20 @@
-//! Reading source directories: from definition directories to [`Definition`]s, with everything that is wrong
-//! in them.
+//! Reading source directories.
 
-use crate::definition::{Body, Common, Definition, HELD, Names, Pipe, ServiceFile, ServiceFiles};
+use crate::definition_reader::DefinitionReader;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::Folder;
-use crate::text::{self, Reference, Type};
-use files::{Kind, follow, read_file};
+use crate::source_definition::{SourceBody, SourceDefinition, is_reserved};
+use files::{Kind, follow};
 use rustix::fd::AsFd;
 use rustix::fs::CWD;
 use std::collections::HashSet;
+use tool::Fatal;
 use tool::path::join;
-use tool::{Fatal, OrUnable, diag::show};
 
 /// What the sources say.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    pub(crate) definitions: Vec<Definition>,
+    pub(crate) definitions: Vec<SourceDefinition>,
     /// The names of definitions with errors: whoever refers to one makes no other mistake.
     pub(crate) broken: HashSet<Vec<u8>>,
     pub(crate) findings: Vec<Diagnostic>,
@@ -23,18 +22,13 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Takes an implied bundle, together with what another source says about it.
-    fn add_bundle(&mut self, definition: Definition) {
+    fn add_bundle(&mut self, definition: SourceDefinition) {
         let other = self.definitions.iter_mut().find(|d| d.name == definition.name);
         match (other.map(|d| &mut d.body), definition.body) {
-            (Some(Body::Bundle(contents)), Body::Bundle(more)) => contents.list.extend(more.list),
-            (_, body) => self.definitions.push(Definition { body, ..definition }),
+            (Some(SourceBody::Bundle(contents)), SourceBody::Bundle(more)) => contents.list.extend(more.list),
+            (_, body) => self.definitions.push(SourceDefinition { body, ..definition }),
         }
     }
-}
-
-/// Whether a name is kept for the service manager itself.
-pub(crate) fn is_reserved(name: &[u8]) -> bool {
-    name.starts_with(b"s6rc-") || name.starts_with(b"s6-rc-")
 }
 
 /// Reads all source directories, in the order that they are given; the services of each sorted by name.
@@ -68,7 +62,7 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                 all.findings.push(Diagnostic::error(path, text));
             } else {
                 let service = Folder::open(folder.fd.as_fd(), &entry.name, path)?;
-                let mut reader = Reader { folder: service, findings: &mut all.findings };
+                let mut reader = DefinitionReader { folder: service, findings: &mut all.findings };
                 let implied = bundles.contains(&entry.name.as_slice());
                 match reader.definition(&entry.name, implied)? {
                     Some(definition) if implied => all.add_bundle(definition),
@@ -83,361 +77,8 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
     for name in bundles {
         if !all.broken.contains(*name) && all.definitions.iter().all(|d| d.name != *name) {
             let path = sources.first().map_or_else(|| name.to_vec(), |source| join(source, name));
-            all.definitions.push(Definition::empty_bundle(name, path));
+            all.definitions.push(SourceDefinition::empty_bundle(name, path));
         }
     }
     Ok(all)
-}
-
-/// Reads one definition directory.
-struct Reader<'a> {
-    folder: Folder,
-    findings: &'a mut Vec<Diagnostic>,
-}
-
-impl Reader<'_> {
-    fn add(&mut self, finding: Diagnostic) {
-        self.findings.push(finding);
-    }
-
-    fn finding(&self, severity: Severity, file: &str, text: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(severity, self.path(file), text)
-    }
-
-    fn error(&self, file: &str, text: impl Into<String>) -> Diagnostic {
-        self.finding(Severity::Error, file, text)
-    }
-
-    /// The path of a file of the directory; of the directory itself for an empty name.
-    fn path(&self, file: &str) -> Vec<u8> {
-        if file.is_empty() { self.folder.path.clone() } else { self.folder.path_of(file.as_bytes()) }
-    }
-
-    fn text(&self, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
-        self.folder.text(file.as_bytes())
-    }
-
-    /// The definition, or nothing if it has errors; `implied`: it is a bundle without having to say so.
-    fn definition(&mut self, name: &[u8], implied: bool) -> Result<Option<Definition>, Fatal> {
-        if implied {
-            let contents = self.list("contents.d", "contents")?.unwrap_or_default();
-            let bundle = Definition::empty_bundle(name, self.folder.path.clone());
-            return Ok(Some(Definition { body: Body::Bundle(contents), ..bundle }));
-        }
-        let Some(text) = self.text("type")? else {
-            let advice = "every definition directory needs a file type with oneshot, longrun or bundle in it";
-            self.add(self.error("", "there is no type file").advice(advice));
-            return Ok(None);
-        };
-        let Some(service_type) = text::service_type(&text) else {
-            let found = show(text.get(..40).unwrap_or(&text).trim_ascii_end());
-            let advice = if text.contains(&b'\r') {
-                "the line ends in a carriage return: save the file with Unix line ends"
-            } else {
-                "the file must hold one of these words and nothing else"
-            };
-            let text = format!("\"{found}\" is no type: must be oneshot, longrun or bundle");
-            self.add(self.error("type", text).line(1).advice(advice));
-            return Ok(None);
-        };
-        let body = match service_type {
-            Type::Bundle => self.bundle()?,
-            Type::Oneshot => self.oneshot()?,
-            Type::Longrun => self.longrun()?,
-        };
-        Ok(body.map(|body| Definition {
-            name: name.to_vec(),
-            path: self.folder.path.clone(),
-            essential: self.folder.has(b"flag-essential"),
-            recommended: self.folder.has(b"flag-recommended"),
-            body,
-        }))
-    }
-
-    /// Names the files that are there and are not read for this type.
-    fn unused(&mut self, of: &str, files: &[&'static str]) {
-        for file in files {
-            if self.folder.has(file.as_bytes()) {
-                self.add(self.finding(Severity::Note, file, format!("not used: the service is a {of}")));
-            }
-        }
-    }
-
-    fn check_reference(&mut self, file: &str, reference: &Reference) -> bool {
-        if !is_reserved(&reference.name) {
-            return true;
-        }
-        let text = format!("{} is a reserved name, it can't be referred to", show(&reference.name));
-        self.add(self.error(file, text).line(reference.line));
-        false
-    }
-
-    fn checked(&mut self, file: &'static str, list: Vec<Reference>) -> Names {
-        let list = list.into_iter().filter(|r| self.check_reference(file, r)).collect();
-        Names { file, list }
-    }
-
-    fn note_carriage_returns(&mut self, file: &str, text: &[u8]) {
-        let line = text::first_cr_line(text);
-        if line != 0 {
-            let finding = self.finding(Severity::Warning, file, "lines end in carriage returns").line(line);
-            self.add(finding.advice("they are left out; save it with Unix line ends"));
-        }
-    }
-
-    /// A list of services: the entries of `DIRECTORY`, or else the lines of `FILE`.
-    fn list(&mut self, directory: &'static str, file: &'static str) -> Result<Option<Names>, Fatal> {
-        if let Some(dir) = self.folder.folder(directory.as_bytes())? {
-            let visible = dir.entries.into_iter().filter(|e| !e.name.starts_with(b"."));
-            let mut list: Vec<_> = visible.map(|e| Reference { name: e.name, line: 0 }).collect();
-            list.sort_by(|a, b| a.name.cmp(&b.name));
-            return Ok(Some(self.checked(directory, list)));
-        }
-        let Some(text) = self.text(file)? else { return Ok(None) };
-        self.note_carriage_returns(file, &text);
-        Ok(Some(self.checked(file, text::names(&text))))
-    }
-
-    fn bundle(&mut self) -> Result<Option<Body>, Fatal> {
-        self.unused(
-            "bundle",
-            &[
-                "up",
-                "down",
-                "run",
-                "finish",
-                "dependencies",
-                "dependencies.d",
-                "producer-for",
-                "consumer-for",
-            ],
-        );
-        let Some(contents) = self.list("contents.d", "contents")? else {
-            let advice = "make a directory contents.d with one empty file for each service";
-            self.add(self.error("", "a bundle needs its contents").advice(advice));
-            return Ok(None);
-        };
-        Ok(Some(Body::Bundle(contents)))
-    }
-
-    fn number(&mut self, file: &str, meaning: &str) -> Result<Option<u32>, Fatal> {
-        let Some(text) = self.text(file)? else { return Ok(None) };
-        match text::number(&text) {
-            Some((n, more)) => {
-                if more {
-                    let text = "not read: the number is the first line";
-                    self.add(self.finding(Severity::Warning, file, text).line(2));
-                }
-                self.note_carriage_returns(file, &text);
-                Ok(Some(n))
-            }
-            None => {
-                let found = show(text.get(..40).unwrap_or(&text).trim_ascii_end());
-                let text = format!("\"{found}\" is not {meaning}");
-                let advice = "decimal digits only, from 0 to 4294967295, no blanks";
-                self.add(self.error(file, text).line(1).advice(advice));
-                Ok(None)
-            }
-        }
-    }
-
-    fn common(&mut self) -> Result<Common, Fatal> {
-        let dependencies = self.list("dependencies.d", "dependencies")?.unwrap_or_default();
-        let ms = "a number of milliseconds";
-        Ok(Common {
-            dependencies,
-            timeout_up: self.number("timeout-up", ms)?.unwrap_or(0),
-            timeout_down: self.number("timeout-down", ms)?.unwrap_or(0),
-        })
-    }
-
-    fn script(&mut self, file: &str) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
-        let Some(text) = self.text(file)? else { return Ok(None) };
-        let path = self.path(file);
-        match crate::script::parse(&path, &text) {
-            Ok((argv, findings)) => {
-                self.findings.extend(findings);
-                Ok(Some(argv))
-            }
-            Err(error) => {
-                self.findings.push(error);
-                Ok(None)
-            }
-        }
-    }
-
-    fn oneshot(&mut self) -> Result<Option<Body>, Fatal> {
-        self.unused(
-            "oneshot",
-            &["finish", "notification-fd", "producer-for", "consumer-for", "contents.d", "contents"],
-        );
-        let common = self.common()?;
-        if !self.folder.has(b"up") {
-            let advice = if self.folder.has(b"run") {
-                "run is a longrun's: write the path of this script into a file up, or longrun into type"
-            } else {
-                "make a file up that holds one command line; an empty one does nothing"
-            };
-            self.add(self.error("", "a oneshot needs an up file").advice(advice));
-        }
-        let up = self.script("up")?;
-        let down = self.script("down")?.unwrap_or_default();
-        let reload = self.script("reload")?.unwrap_or_default();
-        // Many keep a script there and write its path into up.
-        let named = |argv: &Vec<Vec<u8>>| argv.iter().any(|w| w.ends_with(b"/run"));
-        if self.folder.has(b"run") && !up.iter().chain([&down, &reload]).any(named) {
-            // Beside an up that does something, it may be a leftover.
-            let idle = up.as_ref().is_some_and(Vec::is_empty);
-            let severity = if idle { Severity::Warning } else { Severity::Note };
-            let finding = self.finding(severity, "run", "nothing runs this: the service is a oneshot");
-            self.add(
-                finding.advice("write the path of this script into up, or longrun into type for a daemon"),
-            );
-        }
-        Ok(up.map(|up| Body::Oneshot { common, up, down, reload }))
-    }
-
-    /// The one name in a file.
-    fn single(&mut self, file: &'static str, what: &str) -> Result<Option<Reference>, Fatal> {
-        let Some(text) = self.text(file)? else { return Ok(None) };
-        self.note_carriage_returns(file, &text);
-        let mut list = text::names(&text);
-        match (list.pop(), list.pop()) {
-            (Some(only), None) => {
-                return Ok(self.check_reference(file, &only).then_some(only));
-            }
-            (None, _) => self.add(self.error(file, format!("no name in it: must hold {what}"))),
-            (Some(second), Some(_)) => {
-                let text = format!("more than one name: must hold {what}");
-                self.add(self.error(file, text).line(second.line));
-            }
-        }
-        Ok(None)
-    }
-
-    fn pipe(&mut self) -> Result<Pipe, Fatal> {
-        let producer_for = self.single("producer-for", "the name of one consumer")?;
-        let mut consumer_for = None;
-        if let Some(text) = self.text("consumer-for")? {
-            self.note_carriage_returns("consumer-for", &text);
-            let names = self.checked("consumer-for", text::names(&text));
-            consumer_for = Some(names.list);
-        }
-        let last = consumer_for.is_some() && !self.folder.has(b"producer-for");
-        let name = if last { self.single("pipeline-name", "the name of the pipeline")? } else { None };
-        if !last {
-            self.unused_pipeline_name();
-        }
-        Ok(Pipe { producer_for, consumer_for, name })
-    }
-
-    fn unused_pipeline_name(&mut self) {
-        if self.folder.has(b"pipeline-name") {
-            let text = "not used: only the last consumer names its pipeline";
-            self.add(self.finding(Severity::Note, "pipeline-name", text));
-        }
-    }
-
-    /// A file that goes into the service directory with its contents.
-    fn keep(&mut self, file: &'static str, mode: u32, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
-        if !self.folder.has(file.as_bytes()) {
-            return Ok(());
-        }
-        let data = read_file(&self.folder.fd, file.as_bytes(), HELD + 1)
-            .or_unable(|| format!("read {}", show(&self.path(file))))?;
-        if data.len() > HELD {
-            into.push(ServiceFile { name: file, mode, data: None });
-            return Ok(());
-        }
-        let path = self.path(file);
-        let data =
-            if mode == 0o755 { crate::script::check_executable(&path, data, self.findings) } else { data };
-        into.push(ServiceFile { name: file, mode, data: Some(data) });
-        Ok(())
-    }
-
-    fn signal(&mut self, file: &'static str, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
-        let before = into.len();
-        self.keep(file, 0o644, into)?;
-        let data = into.get(before).and_then(|f| f.data.as_ref());
-        if data.is_some_and(|d| sys::signal::parse(d.trim_ascii()).is_none()) {
-            let text = "not the name or number of a signal: the default is sent";
-            self.add(self.finding(Severity::Warning, file, text));
-        }
-        Ok(())
-    }
-
-    fn longrun(&mut self) -> Result<Option<Body>, Fatal> {
-        self.unused("longrun", &["up", "reload", "contents.d", "contents"]);
-        for (file, why) in [
-            ("down", "not used: a service is down until something starts it"),
-            ("log", "not used: a logger is a service of its own, see producer-for and consumer-for"),
-        ] {
-            if self.folder.has(file.as_bytes()) {
-                self.add(self.finding(Severity::Note, file, why));
-            }
-        }
-        let common = self.common()?;
-        let pipe = self.pipe()?;
-        let mut service = ServiceFiles::default();
-        let files = &mut service.files;
-        match self.folder.kind(b"run") {
-            Some(Kind::File) => self.keep("run", 0o755, files)?,
-            found => {
-                let text = if found.is_none() { "a longrun needs a run file" } else { "not a regular file" };
-                let at = if found.is_none() { "" } else { "run" };
-                let advice = "run is the program that is the service; it must not go to the background";
-                self.add(self.error(at, text).advice(advice));
-            }
-        }
-        self.keep("finish", 0o755, files)?;
-        let fd = "the number of a file descriptor";
-        let ready = self.number("notification-fd", fd)?;
-        let lock = self.number("lock-fd", fd)?;
-        if ready.is_some() && ready == lock {
-            self.add(
-                self.error("lock-fd", "the same number as in notification-fd: one of them must be another"),
-            );
-        }
-        for (name, n) in [("notification-fd", ready), ("lock-fd", lock)] {
-            files.extend(n.map(|n| number_file(name, n)));
-        }
-        for (file, meaning) in [
-            ("timeout-kill", "a number of milliseconds"),
-            ("timeout-finish", "a number of milliseconds"),
-            ("max-death-tally", "a number of deaths"),
-        ] {
-            if let Some(n) = self.number(file, meaning)? {
-                files.push(number_file(file, n));
-            }
-        }
-        self.signal("down-signal", files)?;
-        self.signal("reload-signal", files)?;
-        for file in ["flag-newpidns", "flag-timeout-killpg"] {
-            if self.folder.has(file.as_bytes()) {
-                files.push(ServiceFile { name: file, mode: 0o644, data: Some(Vec::new()) });
-            }
-        }
-        for tree in ["data", "env", "instance", "instances", "template"] {
-            match self.folder.kind(tree.as_bytes()) {
-                None => {}
-                Some(Kind::Directory) => service.trees.push(tree),
-                Some(_) => self.add(self.error(tree, "must be a directory")),
-            }
-        }
-        if service.trees.contains(&"template") {
-            let missing = |d: &&str| !service.trees.contains(d);
-            service.empty = ["instance", "instances"].into_iter().filter(missing).collect();
-        }
-        Ok(Some(Body::Longrun { common, pipe, files: service }))
-    }
-}
-
-fn number_file(name: &'static str, n: u32) -> ServiceFile {
-    ServiceFile { name, mode: 0o644, data: Some(format!("{n}\n").into()) }
-}
-
-/// The path of a definition's file for messages.
-pub(crate) fn file_of(definition: &Definition, file: &str) -> Vec<u8> {
-    join(&definition.path, file.as_bytes())
 }

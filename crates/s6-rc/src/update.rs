@@ -5,10 +5,10 @@ use crate::change_options::ChangeOptions;
 use crate::changed::{Changed, End};
 use crate::conversion::{Conversions, Mapping, Transitions, parse};
 use crate::database::{Database, Entity, Id, Service};
+use crate::direction::Direction;
 use crate::folder::{READABLE, TEXT_LIMIT, with_umask};
 use crate::init::{self, PURPOSES, copy_servicedir};
 use crate::live::{Live, Lock, load};
-use crate::plan::Direction;
 use crate::report::Line;
 use files::{
     Owners, Permissions, copy_tree, create, entries, exchange, open_dir, read_file, remove_tree,
@@ -24,15 +24,15 @@ use wire::control::{Command, ScanCommand};
 
 /// What to switch.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// The live directory's link; absolute.
-    pub live: Vec<u8>,
+    pub(crate) live: Vec<u8>,
     /// The compiled database to switch to; absolute.
-    pub compiled: Vec<u8>,
+    pub(crate) compiled: Vec<u8>,
     /// A conversion file.
-    pub conversions: Option<Vec<u8>>,
+    pub(crate) conversions: Option<Vec<u8>>,
     /// Waits for other commands instead of failing.
-    pub block: bool,
+    pub(crate) block: bool,
 }
 
 /// Switches to another database: stops what must stop, replaces the live directory, starts what must start.
@@ -41,7 +41,7 @@ pub struct Options {
 ///
 /// # Errors
 /// Codes 3, 4, 5, 6 and 100 for the conversion file, 4 for a damaged database, 111 for the system.
-pub fn update(options: &Options, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
+pub(crate) fn update(options: &Options, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
     let mut live = Live::open(&options.live, Lock::Exclusive, options.block)?;
     let new = load(&options.compiled)?;
     let old = live.database_handle();
@@ -300,7 +300,7 @@ fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Err
 ///
 /// # Errors
 /// Code 4 if the database is damaged or has other services, 111 for the system.
-pub fn upgrade_format(live: &Live, compiled: &[u8]) -> Result<(), Fatal> {
+pub(crate) fn upgrade_format(live: &Live, compiled: &[u8]) -> Result<(), Fatal> {
     let new = load(compiled)?;
     let old = live.database();
     let kinds = |d: &Database| -> std::collections::BTreeMap<Vec<u8>, bool> {

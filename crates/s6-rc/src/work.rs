@@ -1,8 +1,8 @@
 //! What a change does to services: the facts about starting, stopping and reloading, each in one place.
 
 use crate::database::Service;
+use crate::direction::Direction;
 use crate::oneshot::Script;
-use crate::plan::Direction;
 use wire::control::Command;
 
 /// What is being done to services.
@@ -68,5 +68,26 @@ impl Work {
             Self::Stop => service.timeout_down,
             Self::Reload => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Words, Work};
+    use crate::database::Service;
+    use crate::direction::Direction;
+    use crate::oneshot::Script;
+
+    #[test]
+    fn each_work_has_its_words_script_command_and_time_out() {
+        let service = Service { timeout_up: 11, timeout_down: 22, ..Service::default() };
+        let row = |work: Work| {
+            let Words { verb, present, past } = work.words();
+            (verb, present, past, work.script(), char::from(work.command().letter()), work.timeout(&service))
+        };
+        assert_eq!(row(Work::Start), ("start", "starting", "started", Script::Up, 'u', 11));
+        assert_eq!(row(Work::Stop), ("stop", "stopping", "stopped", Script::Down, 'd', 22));
+        assert_eq!(row(Work::Reload), ("reload", "reloading", "reloaded", Script::Reload, 'l', 0));
+        assert_eq!([Direction::Up, Direction::Down].map(Work::of), [Work::Start, Work::Stop]);
     }
 }

@@ -9,10 +9,10 @@ use rustix::fd::AsFd;
 use s6_rc::change::{change, prune, reload};
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
+use s6_rc::direction::Direction::{Down, Up};
 use s6_rc::failure::Failure;
 use s6_rc::init::{Initialized, init};
 use s6_rc::live::{Live, Lock};
-use s6_rc::plan::Direction::{Down, Up};
 use s6_rc::reporter::Reporter;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -92,7 +92,7 @@ impl Machine {
         live.select(&names.iter().map(|n| n.as_bytes().to_vec()).collect::<Vec<_>>()).unwrap()
     }
 
-    fn bring(&self, direction: s6_rc::plan::Direction, names: &[&str]) -> Changed {
+    fn bring(&self, direction: s6_rc::direction::Direction, names: &[&str]) -> Changed {
         let mut live = self.live();
         let selected = self.select(&live, names);
         change(&mut live, direction, selected, &self.options()).unwrap()

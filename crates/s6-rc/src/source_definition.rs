@@ -1,23 +1,24 @@
-//! A service definition as it stands in its directory, before any name in it is looked up.
+//! A source definition: what a service definition directory says, before any name in it is looked up.
 
 use crate::text::Reference;
+use tool::path::join;
 
 /// The largest file of a service directory that is kept in memory between reading and writing; longer ones (a
 /// `run` that is a program) are copied from file to file.
-pub(crate) const HELD: usize = 64 << 10;
+pub(crate) const KEPT_LIMIT: usize = 64 << 10;
 
 /// One definition directory.
 #[derive(Debug)]
-pub(crate) struct Definition {
+pub(crate) struct SourceDefinition {
     pub(crate) name: Vec<u8>,
     /// `SOURCE/NAME`, as the source was given.
     pub(crate) path: Vec<u8>,
     pub(crate) essential: bool,
     pub(crate) recommended: bool,
-    pub(crate) body: Body,
+    pub(crate) body: SourceBody,
 }
 
-impl Definition {
+impl SourceDefinition {
     /// A bundle of nothing.
     pub(crate) fn empty_bundle(name: &[u8], path: Vec<u8>) -> Self {
         Self {
@@ -25,30 +26,40 @@ impl Definition {
             path,
             essential: false,
             recommended: false,
-            body: Body::Bundle(Names::default()),
+            body: SourceBody::Bundle(ServiceList::default()),
         }
     }
+
+    /// The path of a file of its directory, for messages.
+    pub(crate) fn path_of(&self, file: &str) -> Vec<u8> {
+        join(&self.path, file.as_bytes())
+    }
+}
+
+/// Whether a name is kept for the service manager itself.
+pub(crate) fn is_reserved(name: &[u8]) -> bool {
+    name.starts_with(b"s6rc-") || name.starts_with(b"s6-rc-")
 }
 
 /// What depends on the type.
 #[derive(Debug)]
-pub(crate) enum Body {
-    Bundle(Names),
-    Oneshot { common: Common, up: Vec<Vec<u8>>, down: Vec<Vec<u8>>, reload: Vec<Vec<u8>> },
-    Longrun { common: Common, pipe: Pipe, files: ServiceFiles },
+pub(crate) enum SourceBody {
+    Bundle(ServiceList),
+    Oneshot { common: AtomicSource, up: Vec<Vec<u8>>, down: Vec<Vec<u8>>, reload: Vec<Vec<u8>> },
+    Longrun { common: AtomicSource, pipe: Pipe, files: ServiceFiles },
 }
 
 /// A list of services, and the file or directory that holds it.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct ServiceList {
     pub(crate) file: &'static str,
     pub(crate) list: Vec<Reference>,
 }
 
 /// What all atomic services have.
 #[derive(Debug, Default)]
-pub(crate) struct Common {
-    pub(crate) dependencies: Names,
+pub(crate) struct AtomicSource {
+    pub(crate) dependencies: ServiceList,
     /// Milliseconds, 0 for no limit.
     pub(crate) timeout_up: u32,
     /// Milliseconds, 0 for no limit.

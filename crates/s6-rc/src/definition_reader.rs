@@ -1,0 +1,379 @@
+//! Reading one source definition, with a diagnostic for everything that is wrong in it.
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::folder::Folder;
+use crate::source_definition::{
+    AtomicSource, KEPT_LIMIT, Pipe, ServiceFile, ServiceFiles, ServiceList, SourceBody, SourceDefinition,
+    is_reserved,
+};
+use crate::text::{self, Reference, Type};
+use files::{Kind, read_file};
+use tool::{Fatal, OrUnable, diag::show};
+
+/// Reads one definition directory.
+pub(crate) struct DefinitionReader<'a> {
+    pub(crate) folder: Folder,
+    pub(crate) findings: &'a mut Vec<Diagnostic>,
+}
+
+impl DefinitionReader<'_> {
+    fn add(&mut self, finding: Diagnostic) {
+        self.findings.push(finding);
+    }
+
+    fn finding(&self, severity: Severity, file: &str, text: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(severity, self.path(file), text)
+    }
+
+    fn error(&self, file: &str, text: impl Into<String>) -> Diagnostic {
+        self.finding(Severity::Error, file, text)
+    }
+
+    /// The path of a file of the directory; of the directory itself for an empty name.
+    fn path(&self, file: &str) -> Vec<u8> {
+        if file.is_empty() { self.folder.path.clone() } else { self.folder.path_of(file.as_bytes()) }
+    }
+
+    fn text(&self, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
+        self.folder.text(file.as_bytes())
+    }
+
+    /// The definition, or nothing if it has errors; `implied`: it is a bundle without having to say so.
+    pub(crate) fn definition(
+        &mut self,
+        name: &[u8],
+        implied: bool,
+    ) -> Result<Option<SourceDefinition>, Fatal> {
+        if implied {
+            let contents = self.list("contents.d", "contents")?.unwrap_or_default();
+            let bundle = SourceDefinition::empty_bundle(name, self.folder.path.clone());
+            return Ok(Some(SourceDefinition { body: SourceBody::Bundle(contents), ..bundle }));
+        }
+        let Some(text) = self.text("type")? else {
+            let advice = "every definition directory needs a file type with oneshot, longrun or bundle in it";
+            self.add(self.error("", "there is no type file").advice(advice));
+            return Ok(None);
+        };
+        let Some(service_type) = text::service_type(&text) else {
+            let found = show(text.get(..40).unwrap_or(&text).trim_ascii_end());
+            let advice = if text.contains(&b'\r') {
+                "the line ends in a carriage return: save the file with Unix line ends"
+            } else {
+                "the file must hold one of these words and nothing else"
+            };
+            let text = format!("\"{found}\" is no type: must be oneshot, longrun or bundle");
+            self.add(self.error("type", text).line(1).advice(advice));
+            return Ok(None);
+        };
+        let body = match service_type {
+            Type::Bundle => self.bundle()?,
+            Type::Oneshot => self.oneshot()?,
+            Type::Longrun => self.longrun()?,
+        };
+        Ok(body.map(|body| SourceDefinition {
+            name: name.to_vec(),
+            path: self.folder.path.clone(),
+            essential: self.folder.has(b"flag-essential"),
+            recommended: self.folder.has(b"flag-recommended"),
+            body,
+        }))
+    }
+
+    /// ServiceList the files that are there and are not read for this type.
+    fn unused(&mut self, of: &str, files: &[&'static str]) {
+        for file in files {
+            if self.folder.has(file.as_bytes()) {
+                self.add(self.finding(Severity::Note, file, format!("not used: the service is a {of}")));
+            }
+        }
+    }
+
+    fn check_reference(&mut self, file: &str, reference: &Reference) -> bool {
+        if !is_reserved(&reference.name) {
+            return true;
+        }
+        let text = format!("{} is a reserved name, it can't be referred to", show(&reference.name));
+        self.add(self.error(file, text).line(reference.line));
+        false
+    }
+
+    fn checked(&mut self, file: &'static str, list: Vec<Reference>) -> ServiceList {
+        let list = list.into_iter().filter(|r| self.check_reference(file, r)).collect();
+        ServiceList { file, list }
+    }
+
+    fn note_carriage_returns(&mut self, file: &str, text: &[u8]) {
+        let line = text::first_cr_line(text);
+        if line != 0 {
+            let finding = self.finding(Severity::Warning, file, "lines end in carriage returns").line(line);
+            self.add(finding.advice("they are left out; save it with Unix line ends"));
+        }
+    }
+
+    /// A list of services: the entries of `DIRECTORY`, or else the lines of `FILE`.
+    fn list(&mut self, directory: &'static str, file: &'static str) -> Result<Option<ServiceList>, Fatal> {
+        if let Some(dir) = self.folder.folder(directory.as_bytes())? {
+            let visible = dir.entries.into_iter().filter(|e| !e.name.starts_with(b"."));
+            let mut list: Vec<_> = visible.map(|e| Reference { name: e.name, line: 0 }).collect();
+            list.sort_by(|a, b| a.name.cmp(&b.name));
+            return Ok(Some(self.checked(directory, list)));
+        }
+        let Some(text) = self.text(file)? else { return Ok(None) };
+        self.note_carriage_returns(file, &text);
+        Ok(Some(self.checked(file, text::names(&text))))
+    }
+
+    fn bundle(&mut self) -> Result<Option<SourceBody>, Fatal> {
+        self.unused(
+            "bundle",
+            &[
+                "up",
+                "down",
+                "run",
+                "finish",
+                "dependencies",
+                "dependencies.d",
+                "producer-for",
+                "consumer-for",
+            ],
+        );
+        let Some(contents) = self.list("contents.d", "contents")? else {
+            let advice = "make a directory contents.d with one empty file for each service";
+            self.add(self.error("", "a bundle needs its contents").advice(advice));
+            return Ok(None);
+        };
+        Ok(Some(SourceBody::Bundle(contents)))
+    }
+
+    fn number(&mut self, file: &str, meaning: &str) -> Result<Option<u32>, Fatal> {
+        let Some(text) = self.text(file)? else { return Ok(None) };
+        match text::number(&text) {
+            Some((n, more)) => {
+                if more {
+                    let text = "not read: the number is the first line";
+                    self.add(self.finding(Severity::Warning, file, text).line(2));
+                }
+                self.note_carriage_returns(file, &text);
+                Ok(Some(n))
+            }
+            None => {
+                let found = show(text.get(..40).unwrap_or(&text).trim_ascii_end());
+                let text = format!("\"{found}\" is not {meaning}");
+                let advice = "decimal digits only, from 0 to 4294967295, no blanks";
+                self.add(self.error(file, text).line(1).advice(advice));
+                Ok(None)
+            }
+        }
+    }
+
+    fn common(&mut self) -> Result<AtomicSource, Fatal> {
+        let dependencies = self.list("dependencies.d", "dependencies")?.unwrap_or_default();
+        let ms = "a number of milliseconds";
+        Ok(AtomicSource {
+            dependencies,
+            timeout_up: self.number("timeout-up", ms)?.unwrap_or(0),
+            timeout_down: self.number("timeout-down", ms)?.unwrap_or(0),
+        })
+    }
+
+    fn script(&mut self, file: &str) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
+        let Some(text) = self.text(file)? else { return Ok(None) };
+        let path = self.path(file);
+        match crate::script::parse(&path, &text) {
+            Ok((argv, findings)) => {
+                self.findings.extend(findings);
+                Ok(Some(argv))
+            }
+            Err(error) => {
+                self.findings.push(error);
+                Ok(None)
+            }
+        }
+    }
+
+    fn oneshot(&mut self) -> Result<Option<SourceBody>, Fatal> {
+        self.unused(
+            "oneshot",
+            &["finish", "notification-fd", "producer-for", "consumer-for", "contents.d", "contents"],
+        );
+        let common = self.common()?;
+        if !self.folder.has(b"up") {
+            let advice = if self.folder.has(b"run") {
+                "run is a longrun's: write the path of this script into a file up, or longrun into type"
+            } else {
+                "make a file up that holds one command line; an empty one does nothing"
+            };
+            self.add(self.error("", "a oneshot needs an up file").advice(advice));
+        }
+        let up = self.script("up")?;
+        let down = self.script("down")?.unwrap_or_default();
+        let reload = self.script("reload")?.unwrap_or_default();
+        // Many keep a script there and write its path into up.
+        let named = |argv: &Vec<Vec<u8>>| argv.iter().any(|w| w.ends_with(b"/run"));
+        if self.folder.has(b"run") && !up.iter().chain([&down, &reload]).any(named) {
+            // Beside an up that does something, it may be a leftover.
+            let idle = up.as_ref().is_some_and(Vec::is_empty);
+            let severity = if idle { Severity::Warning } else { Severity::Note };
+            let finding = self.finding(severity, "run", "nothing runs this: the service is a oneshot");
+            self.add(
+                finding.advice("write the path of this script into up, or longrun into type for a daemon"),
+            );
+        }
+        Ok(up.map(|up| SourceBody::Oneshot { common, up, down, reload }))
+    }
+
+    /// The one name in a file.
+    fn single(&mut self, file: &'static str, what: &str) -> Result<Option<Reference>, Fatal> {
+        let Some(text) = self.text(file)? else { return Ok(None) };
+        self.note_carriage_returns(file, &text);
+        let mut list = text::names(&text);
+        match (list.pop(), list.pop()) {
+            (Some(only), None) => {
+                return Ok(self.check_reference(file, &only).then_some(only));
+            }
+            (None, _) => self.add(self.error(file, format!("no name in it: must hold {what}"))),
+            (Some(second), Some(_)) => {
+                let text = format!("more than one name: must hold {what}");
+                self.add(self.error(file, text).line(second.line));
+            }
+        }
+        Ok(None)
+    }
+
+    fn pipe(&mut self) -> Result<Pipe, Fatal> {
+        let producer_for = self.single("producer-for", "the name of one consumer")?;
+        let mut consumer_for = None;
+        if let Some(text) = self.text("consumer-for")? {
+            self.note_carriage_returns("consumer-for", &text);
+            let names = self.checked("consumer-for", text::names(&text));
+            consumer_for = Some(names.list);
+        }
+        let last = consumer_for.is_some() && !self.folder.has(b"producer-for");
+        let name = if last { self.single("pipeline-name", "the name of the pipeline")? } else { None };
+        if !last {
+            self.unused_pipeline_name();
+        }
+        Ok(Pipe { producer_for, consumer_for, name })
+    }
+
+    fn unused_pipeline_name(&mut self) {
+        if self.folder.has(b"pipeline-name") {
+            let text = "not used: only the last consumer names its pipeline";
+            self.add(self.finding(Severity::Note, "pipeline-name", text));
+        }
+    }
+
+    /// A file that goes into the service directory with its contents.
+    fn keep(&mut self, file: &'static str, mode: u32, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
+        if !self.folder.has(file.as_bytes()) {
+            return Ok(());
+        }
+        let data = read_file(&self.folder.fd, file.as_bytes(), KEPT_LIMIT + 1)
+            .or_unable(|| format!("read {}", show(&self.path(file))))?;
+        if data.len() > KEPT_LIMIT {
+            into.push(ServiceFile { name: file, mode, data: None });
+            return Ok(());
+        }
+        let path = self.path(file);
+        let data =
+            if mode == 0o755 { crate::script::check_executable(&path, data, self.findings) } else { data };
+        into.push(ServiceFile { name: file, mode, data: Some(data) });
+        Ok(())
+    }
+
+    fn signal(&mut self, file: &'static str, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
+        let before = into.len();
+        self.keep(file, 0o644, into)?;
+        let data = into.get(before).and_then(|f| f.data.as_ref());
+        if data.is_some_and(|d| sys::signal::parse(d.trim_ascii()).is_none()) {
+            let text = "not the name or number of a signal: the default is sent";
+            self.add(self.finding(Severity::Warning, file, text));
+        }
+        Ok(())
+    }
+
+    fn longrun(&mut self) -> Result<Option<SourceBody>, Fatal> {
+        self.unused("longrun", &["up", "reload", "contents.d", "contents"]);
+        for (file, why) in [
+            ("down", "not used: a service is down until something starts it"),
+            ("log", "not used: a logger is a service of its own, see producer-for and consumer-for"),
+        ] {
+            if self.folder.has(file.as_bytes()) {
+                self.add(self.finding(Severity::Note, file, why));
+            }
+        }
+        let common = self.common()?;
+        let pipe = self.pipe()?;
+        let mut files = Vec::new();
+        self.run_file(&mut files)?;
+        self.keep("finish", 0o755, &mut files)?;
+        self.parameters(&mut files)?;
+        let (trees, empty) = self.trees();
+        Ok(Some(SourceBody::Longrun { common, pipe, files: ServiceFiles { files, trees, empty } }))
+    }
+
+    /// The program that is the service.
+    fn run_file(&mut self, files: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
+        let (file, text) = match self.folder.kind(b"run") {
+            Some(Kind::File) => return self.keep("run", 0o755, files),
+            Some(_) => ("run", "not a regular file"),
+            None => ("", "a longrun needs a run file"),
+        };
+        let advice = "run is the program that is the service; it must not go to the background";
+        self.add(self.error(file, text).advice(advice));
+        Ok(())
+    }
+
+    /// The files that tell the supervisor how to treat the service.
+    fn parameters(&mut self, files: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
+        let fd = "the number of a file descriptor";
+        let ready = self.number("notification-fd", fd)?;
+        let lock = self.number("lock-fd", fd)?;
+        if ready.is_some() && ready == lock {
+            self.add(
+                self.error("lock-fd", "the same number as in notification-fd: one of them must be another"),
+            );
+        }
+        for (name, n) in [("notification-fd", ready), ("lock-fd", lock)] {
+            files.extend(n.map(|n| number_file(name, n)));
+        }
+        for (file, meaning) in [
+            ("timeout-kill", "a number of milliseconds"),
+            ("timeout-finish", "a number of milliseconds"),
+            ("max-death-tally", "a number of deaths"),
+        ] {
+            if let Some(n) = self.number(file, meaning)? {
+                files.push(number_file(file, n));
+            }
+        }
+        self.signal("down-signal", files)?;
+        self.signal("reload-signal", files)?;
+        for file in ["flag-newpidns", "flag-timeout-killpg"] {
+            if self.folder.has(file.as_bytes()) {
+                files.push(ServiceFile { name: file, mode: 0o644, data: Some(Vec::new()) });
+            }
+        }
+        Ok(())
+    }
+
+    /// The subdirectories of the service directory: those to copy, and those to make.
+    fn trees(&mut self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let mut trees = Vec::new();
+        for tree in ["data", "env", "instance", "instances", "template"] {
+            match self.folder.kind(tree.as_bytes()) {
+                None => {}
+                Some(Kind::Directory) => trees.push(tree),
+                Some(_) => self.add(self.error(tree, "must be a directory")),
+            }
+        }
+        let mut empty = Vec::new();
+        if trees.contains(&"template") {
+            empty = ["instance", "instances"].into_iter().filter(|tree| !trees.contains(tree)).collect();
+        }
+        (trees, empty)
+    }
+}
+
+fn number_file(name: &'static str, n: u32) -> ServiceFile {
+    ServiceFile { name, mode: 0o644, data: Some(format!("{n}\n").into()) }
+}
