@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use s6_dns::hosts::{Hosts, compile, parse};
 use s6_dns::name::Name;
 use s6_dns::resolv_conf::ResolvConf;
-use s6_dns::resolver::Families;
+use s6_dns::families::Families;
 use s6_dns::skadns::{Inbox, Request};
 
 fuzz_target!(|data: &[u8]| {

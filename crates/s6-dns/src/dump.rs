@@ -1,4 +1,4 @@
-//! A message in full, as `s6-dnsq` and `s6-dnsqr` print it: a line about the header, a line for each question and record.
+//! Prints a whole message, as `s6-dnsq` and `s6-dnsqr` do: a line for the header and for each question and record.
 
 use crate::failure::Failure;
 use crate::message::{Record, name};
@@ -7,10 +7,10 @@ use domain::base::Message;
 use domain::base::iana::Class;
 use domain::base::message::RecordSection;
 
-/// Appends the text of a message; `recursive` says whether that was asked for, since otherwise its signs are strange.
+/// Appends the text of a message; unless the question was `recursive`, the flags of recursion are called weird.
 ///
 /// # Errors
-/// The message can't be read to its end; the text is what could be read.
+/// The message is malformed; the text covers what precedes the damage.
 pub fn dump(message: &[u8], recursive: bool, text: &mut Vec<u8>) -> Result<(), Failure> {
     let length = message.len();
     let message = Message::from_slice(message).map_err(|_| Failure::Malformed)?;
@@ -38,13 +38,13 @@ pub fn dump(message: &[u8], recursive: bool, text: &mut Vec<u8>) -> Result<(), F
     Ok(())
 }
 
-/// The flags, each behind a comma.
+/// Appends the flags, each after a comma.
 fn header(message: &[u8], recursive: bool, text: &mut Vec<u8>) {
     let (high, low) = match message {
         [_, _, high, low, ..] => (*high, *low),
         _ => (0, 0),
     };
-    let mut say = |holds: bool, what: String| {
+    let mut append_if = |holds: bool, what: String| {
         if holds {
             text.extend_from_slice(b", ");
             text.extend_from_slice(what.as_bytes());
@@ -52,12 +52,12 @@ fn header(message: &[u8], recursive: bool, text: &mut Vec<u8>) {
     };
     let weird = if recursive { "" } else { "weird " };
     let operation = high >> 3 & 15;
-    say(high & 0x80 != 0, "response".into());
-    say(operation != 0, format!("weird op ({operation})"));
-    say(high & 4 != 0, "authoritative".into());
-    say(high & 2 != 0, "truncated".into());
-    say(high & 1 != 0, format!("{weird}rd"));
-    say(low & 0x80 != 0, format!("{weird}ra"));
+    append_if(high & 0x80 != 0, "response".into());
+    append_if(operation != 0, format!("weird op ({operation})"));
+    append_if(high & 4 != 0, "authoritative".into());
+    append_if(high & 2 != 0, "truncated".into());
+    append_if(high & 1 != 0, format!("{weird}rd"));
+    append_if(low & 0x80 != 0, format!("{weird}ra"));
     let code = match low & 15 {
         0 => "noerror".into(),
         1 => "fmterror".into(),
@@ -67,13 +67,13 @@ fn header(message: &[u8], recursive: bool, text: &mut Vec<u8>) {
         5 => "refused".into(),
         other => format!("weird rcode ({other})"),
     };
-    say(true, code);
+    append_if(true, code);
     let rest = low >> 4 & 7;
-    say(rest != 0, format!("weird z ({rest})"));
+    append_if(rest != 0, format!("weird z ({rest})"));
     text.push(b'\n');
 }
 
-/// The records of a section; gives the next one.
+/// Appends the records of a section; returns the next section.
 fn lines<'a>(
     mut records: RecordSection<'a, [u8]>,
     intro: &str,

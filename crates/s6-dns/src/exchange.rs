@@ -1,7 +1,8 @@
-//! Asks servers, and waits for them: the effects of [`crate::query`].
+//! Sends questions and waits for answers: performs what [`crate::query`] decides.
 //!
-//! Each try has a socket of its own that is connected to the server, so that only its datagrams arrive, and bound to
-//! a random port; with the random id a forger has to guess 32 bits.  Nothing blocks: an exchange is driven by poll(2).
+//! Each attempt has its own socket, connected to the server so that only the server's datagrams arrive, and bound to
+//! a random port: with the random id, an off-path attacker has to guess 32 bits.  Nothing blocks: an exchange is
+//! driven by poll(2).
 
 use crate::failure::Failure;
 use crate::query::{Action, Ask, Event, Query, Transport};
@@ -17,66 +18,73 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tool::clock::{Moment, now, poll_until};
 
+/// The port of DNS servers.
 const PORT: u16 = 53;
 
+/// How many bytes are received at once; a datagram may have no more.
+const BUFFER: usize = 4096;
+
 /// How many random ports are tried before the kernel chooses one.
-const PORTS: u8 = 10;
+const RANDOM_PORT_ATTEMPTS: u8 = 10;
 
-/// How many descriptors are kept for other things than sockets.
-const OTHER_FILES: usize = 16;
+/// Random ports are above this.
+const HIGHEST_RESERVED_PORT: u16 = 1024;
 
-/// What can be told about an exchange, for tools that show it.
+/// How many descriptors are reserved for other files than sockets.
+const RESERVED_DESCRIPTORS: usize = 16;
+
+/// A stage of an exchange, for tools that show it.
 #[derive(Debug)]
-pub enum Stage<'a> {
+pub(crate) enum Stage<'a> {
     /// A server is about to be asked.
     Asking(&'a Ask),
-    /// It was asked, and has so long to answer.
+    /// It was asked, and has this long to answer.
     Asked(&'a Ask, Duration),
     /// It sent this message.
     Received(&'a [u8]),
 }
 
-/// Who wants to know of stages.
-pub type Witness<'w> = &'w mut dyn FnMut(Stage<'_>);
+/// Called at each stage.
+pub(crate) type Observer<'o> = &'o mut dyn FnMut(Stage<'_>);
 
-/// A question that is being asked.
+/// A question being asked.
 #[derive(Debug)]
-pub struct Exchange {
+pub(crate) struct Exchange {
     query: Query,
     deadline: Option<Moment>,
     attempt: Option<Attempt>,
-    end: Option<Result<Vec<u8>, Failure>>,
+    outcome: Option<Result<Vec<u8>, Failure>>,
 }
 
-/// One server that is being asked.
+/// One server being asked.
 #[derive(Debug)]
 struct Attempt {
     ask: Ask,
     socket: OwnedFd,
     until: Moment,
-    /// By TCP: how much of the question was sent, length included; `None` once it is all.
+    /// TCP: how many bytes of the question were sent, its length included; `None` once all were.
     sent: Option<usize>,
-    /// By TCP: what has come in, length included.
+    /// TCP: the bytes received, the length included.
     received: Vec<u8>,
 }
 
 impl Exchange {
-    /// Begins; the deadline is for the whole.
-    pub fn new(query: Query, deadline: Option<Moment>, witness: Witness<'_>) -> Self {
-        let mut new = Self { query, deadline, attempt: None, end: None };
-        new.feed(Event::Begin, witness);
+    /// Starts asking; the deadline is for the whole exchange.
+    pub(crate) fn new(query: Query, deadline: Option<Moment>, observer: Observer<'_>) -> Self {
+        let mut new = Self { query, deadline, attempt: None, outcome: None };
+        new.feed(Event::Begin, observer);
         new
     }
 
-    /// The question on its way.
+    /// The query that decides.
     #[must_use]
-    pub fn query(&self) -> &Query {
+    pub(crate) fn query(&self) -> &Query {
         &self.query
     }
 
-    /// What to poll; `None` at the end.
+    /// The socket to poll; `None` at the end.
     #[must_use]
-    pub fn poll_fd(&self) -> Option<PollFd<'_>> {
+    pub(crate) fn poll_fd(&self) -> Option<PollFd<'_>> {
         let attempt = self.attempt.as_ref()?;
         let what = if attempt.sent.is_some() { PollFlags::OUT } else { PollFlags::IN };
         Some(PollFd::new(&attempt.socket, what))
@@ -84,44 +92,48 @@ impl Exchange {
 
     /// When to call [`Exchange::advance`] at the latest.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Moment> {
+    pub(crate) fn wake_at(&self) -> Option<Moment> {
         let until = self.attempt.as_ref().map(|attempt| attempt.until);
         [until, self.deadline].into_iter().flatten().min()
     }
 
-    /// Goes on, after poll(2) said whether the socket is ready; gives the answer when it is there.
-    pub fn advance(&mut self, is_ready: bool, witness: Witness<'_>) -> Option<Result<Vec<u8>, Failure>> {
+    /// Continues after poll(2), which says whether the socket is ready; returns the answer once there is one.
+    pub(crate) fn advance(
+        &mut self,
+        is_ready: bool,
+        observer: Observer<'_>,
+    ) -> Option<Result<Vec<u8>, Failure>> {
         if is_ready {
-            self.transfer(witness);
+            self.transfer(observer);
         }
-        if self.end.is_none() {
+        if self.outcome.is_none() {
             let now = now();
             if self.deadline.is_some_and(|deadline| deadline <= now) {
-                self.end = Some(Err(Failure::TimedOut));
+                self.outcome = Some(Err(Failure::TimedOut));
             } else if self.attempt.as_ref().is_none_or(|attempt| attempt.until <= now) {
-                self.feed(Event::Expired, witness);
+                self.feed(Event::TimedOut, observer);
             }
         }
-        if self.end.is_some() {
+        if self.outcome.is_some() {
             self.attempt = None;
         }
-        self.end.take()
+        self.outcome.take()
     }
 
-    /// Lets the query decide, and does what it says.
-    fn feed(&mut self, event: Event<'_>, witness: Witness<'_>) {
+    /// Passes an event to the query and performs its actions.
+    fn feed(&mut self, event: Event<'_>, observer: Observer<'_>) {
         let mut event = event;
         loop {
             let id = match random::number() {
                 Ok(id) => id,
-                Err(e) => return self.end = Some(Err(e.into())),
+                Err(e) => return self.outcome = Some(Err(e.into())),
             };
             match self.query.step(event, id) {
                 Action::Wait => return,
-                Action::Done(end) => return self.end = Some(end),
+                Action::Done(outcome) => return self.outcome = Some(outcome),
                 Action::Ask(ask) => {
                     self.attempt = None;
-                    match Attempt::begin(ask, witness) {
+                    match Attempt::begin(ask, observer) {
                         Ok(attempt) => return self.attempt = Some(attempt),
                         Err(_) => event = Event::Unreachable,
                     }
@@ -130,28 +142,28 @@ impl Exchange {
         }
     }
 
-    /// Sends or receives what can be, now that the socket is ready.
-    fn transfer(&mut self, witness: Witness<'_>) {
+    /// Sends or receives as much as the socket is ready for.
+    fn transfer(&mut self, observer: Observer<'_>) {
         let Some(attempt) = &mut self.attempt else { return };
         let done = match (attempt.ask.transport, attempt.sent) {
             (Transport::Udp, _) => attempt.receive_datagram(),
-            (Transport::Tcp, Some(sent)) => attempt.send_stream(sent, witness).map(|()| None),
+            (Transport::Tcp, Some(sent)) => attempt.send_stream(sent, observer).map(|()| None),
             (Transport::Tcp, None) => attempt.receive_stream(),
         };
         match done {
             Ok(None) | Err(Errno::AGAIN | Errno::INTR) => {}
             Ok(Some(message)) => {
-                witness(Stage::Received(&message));
-                self.feed(Event::Message(&message), witness);
+                observer(Stage::Received(&message));
+                self.feed(Event::Message(&message), observer);
             }
-            Err(_) => self.feed(Event::Unreachable, witness),
+            Err(_) => self.feed(Event::Unreachable, observer),
         }
     }
 }
 
 impl Attempt {
-    fn begin(ask: Ask, witness: Witness<'_>) -> Result<Self, Errno> {
-        witness(Stage::Asking(&ask));
+    fn begin(ask: Ask, observer: Observer<'_>) -> Result<Self, Errno> {
+        observer(Stage::Asking(&ask));
         let family = if ask.server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let kind = match ask.transport {
             Transport::Udp => SocketType::DGRAM,
@@ -168,35 +180,35 @@ impl Attempt {
             Transport::Tcp => sent = Some(0),
             Transport::Udp => {
                 send(&socket, &ask.message, SendFlags::NOSIGNAL)?;
-                witness(Stage::Asked(&ask, ask.patience));
+                observer(Stage::Asked(&ask, ask.timeout));
             }
         }
-        let until = now().saturating_add(ask.patience);
+        let until = now().saturating_add(ask.timeout);
         Ok(Self { ask, socket, until, sent, received: Vec::new() })
     }
 
     fn receive_datagram(&mut self) -> Result<Option<Vec<u8>>, Errno> {
-        let mut buf = [0; 4096];
+        let mut buf = [0; BUFFER];
         let (_, length) = recv(&self.socket, &mut buf[..], RecvFlags::TRUNC)?;
-        // More than was asked for: nobody knows what is missing.
+        // A datagram larger than the buffer is dropped: it can't be read whole.
         Ok(buf.get(..length).map(<[u8]>::to_vec))
     }
 
-    fn send_stream(&mut self, sent: usize, witness: Witness<'_>) -> Result<(), Errno> {
+    fn send_stream(&mut self, sent: usize, observer: Observer<'_>) -> Result<(), Errno> {
         let length = u16::try_from(self.ask.message.len()).unwrap_or(u16::MAX).to_be_bytes();
         let all = [&length, self.ask.message.as_slice()].concat();
         let rest = all.get(sent..).unwrap_or_default();
         let count = send(&self.socket, rest, SendFlags::NOSIGNAL)?;
         self.sent = Some(sent.saturating_add(count)).filter(|sent| *sent < all.len());
         if self.sent.is_none() {
-            self.until = now().saturating_add(self.ask.patience);
-            witness(Stage::Asked(&self.ask, self.ask.patience));
+            self.until = now().saturating_add(self.ask.timeout);
+            observer(Stage::Asked(&self.ask, self.ask.timeout));
         }
         Ok(())
     }
 
     fn receive_stream(&mut self) -> Result<Option<Vec<u8>>, Errno> {
-        let mut buf = [0; 4096];
+        let mut buf = [0; BUFFER];
         let (_, count) = recv(&self.socket, &mut buf[..], RecvFlags::empty())?;
         if count == 0 {
             return Err(Errno::PIPE);
@@ -207,24 +219,24 @@ impl Attempt {
     }
 }
 
+/// Binds a socket to a random port.
 fn bind_randomly(socket: &OwnedFd, server: IpAddr) -> Result<(), Errno> {
     let any: IpAddr = match server {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    for _ in 0..PORTS {
+    for _ in 0..RANDOM_PORT_ATTEMPTS {
         let port = random::number()?;
-        if port > 1024 && bind(socket, &SocketAddr::from((any, port))).is_ok() {
+        if port > HIGHEST_RESERVED_PORT && bind(socket, &SocketAddr::from((any, port))).is_ok() {
             return Ok(());
         }
     }
     bind(socket, &SocketAddr::from((any, 0)))
 }
 
-/// How many exchanges may run side by side: the limit of descriptors, raised as far as it goes, without those that are
-/// needed for other things.
+/// How many exchanges may run at once: the limit of descriptors, raised to its maximum, minus the reserved ones.
 #[must_use]
-pub fn room() -> usize {
+pub(crate) fn concurrency_limit() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -233,61 +245,61 @@ pub fn room() -> usize {
         }
     }
     let files = limit.current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
-    files.saturating_sub(OTHER_FILES).max(1)
+    files.saturating_sub(RESERVED_DESCRIPTORS).max(1)
 }
 
-/// Exchanges that run side by side, each with a key.
+/// Concurrent exchanges, each with a key.
 #[derive(Debug, Default)]
-pub struct Pool<K> {
+pub(crate) struct Pool<K> {
     running: Vec<(K, Exchange)>,
 }
 
 impl<K> Pool<K> {
-    /// None yet.
+    /// Starts empty.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { running: Vec::new() }
     }
 
-    /// Adds one.
-    pub fn push(&mut self, key: K, exchange: Exchange) {
+    /// Adds an exchange.
+    pub(crate) fn push(&mut self, key: K, exchange: Exchange) {
         self.running.push((key, exchange));
     }
 
     /// How many are running.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.running.len()
     }
 
-    /// Whether none is.
+    /// Whether none is running.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
-    /// Ends those whose key it is, without an answer; gives how many.
-    pub fn cancel(&mut self, is_it: impl Fn(&K) -> bool) -> usize {
+    /// Drops the exchanges whose keys match; returns how many.
+    pub(crate) fn cancel(&mut self, matches: impl Fn(&K) -> bool) -> usize {
         let before = self.running.len();
-        self.running.retain(|(key, _)| !is_it(key));
+        self.running.retain(|(key, _)| !matches(key));
         before - self.running.len()
     }
 
-    /// Waits for answers or the descriptors in `own`, at most until `until`; says which of `own` are ready, and gives
-    /// the questions that are done, with their keys.
+    /// Waits for answers or for `descriptors`, at most until `until`; returns which descriptors are ready, and the
+    /// exchanges that are complete, with their keys and outcomes.
     ///
     /// # Errors
     /// poll(2) failed.
     #[expect(clippy::type_complexity, reason = "two lists")]
-    pub fn wait<const N: usize>(
+    pub(crate) fn wait<const N: usize>(
         &mut self,
-        own: [Option<PollFd<'_>>; N],
+        descriptors: [Option<PollFd<'_>>; N],
         until: Option<Moment>,
     ) -> Result<([bool; N], Vec<(K, Exchange, Result<Vec<u8>, Failure>)>), Errno> {
         let mut wake = until;
         let mut fds = Vec::with_capacity(self.running.len() + N);
         let mut places = [None; N];
-        for (place, fd) in places.iter_mut().zip(own) {
+        for (place, fd) in places.iter_mut().zip(descriptors) {
             if let Some(fd) = fd {
                 *place = Some(fds.len());
                 fds.push(fd);
@@ -300,25 +312,25 @@ impl<K> Pool<K> {
                 fds.len() - 1
             });
             sockets.push(at);
-            // An exchange that has ended already is collected at once.
+            // An exchange that is complete already is collected at once.
             let moment = if at.is_some() { exchange.wake_at() } else { Some(Moment::ZERO) };
             wake = [wake, moment].into_iter().flatten().min();
         }
         poll_until(&mut fds, wake)?;
         let ready =
             |at: &Option<usize>| at.and_then(|at| fds.get(at)).is_some_and(|fd| !fd.revents().is_empty());
-        let own = places.map(|at| ready(&at));
+        let descriptors = places.map(|at| ready(&at));
         let sockets: Vec<_> = sockets.iter().map(ready).collect();
         let mut done = Vec::new();
         let mut running = Vec::with_capacity(self.running.len());
         for ((key, mut exchange), is_ready) in self.running.drain(..).zip(sockets) {
             match exchange.advance(is_ready, &mut |_| {}) {
-                Some(end) => done.push((key, exchange, end)),
+                Some(outcome) => done.push((key, exchange, outcome)),
                 None => running.push((key, exchange)),
             }
         }
         self.running = running;
-        Ok((own, done))
+        Ok((descriptors, done))
     }
 }
 
@@ -326,16 +338,53 @@ impl<K> Pool<K> {
 ///
 /// # Errors
 /// Why there is none.
-pub fn ask(query: Query, deadline: Option<Moment>, witness: Witness<'_>) -> Result<Vec<u8>, Failure> {
-    let mut exchange = Exchange::new(query, deadline, witness);
+pub(crate) fn ask(
+    query: Query,
+    deadline: Option<Moment>,
+    observer: Observer<'_>,
+) -> Result<Vec<u8>, Failure> {
+    let mut exchange = Exchange::new(query, deadline, observer);
     let mut is_ready = false;
     loop {
-        if let Some(end) = exchange.advance(is_ready, witness) {
-            return end;
+        if let Some(outcome) = exchange.advance(is_ready, observer) {
+            return outcome;
         }
         is_ready = match exchange.poll_fd() {
             Some(fd) => poll_until(&mut [fd], exchange.wake_at())? > 0,
             None => false,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Question;
+    use crate::name::Name;
+
+    #[test]
+    fn servers_are_asked_on_port_53_from_a_high_port() {
+        let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap();
+        bind_randomly(&socket, Ipv4Addr::LOCALHOST.into()).unwrap();
+        let port = SocketAddr::try_from(rustix::net::getsockname(&socket).unwrap()).unwrap().port();
+        assert!(port > 1024, "{port}");
+        let question = Question { name: Name::from_text(b"a").unwrap(), rtype: 1, recursive: true };
+        let query = Query::new(question, &[Ipv4Addr::new(127, 0, 0, 99).into()], false);
+        let exchange = Exchange::new(query, None, &mut |_| {});
+        let peer = rustix::net::getpeername(&exchange.attempt.as_ref().unwrap().socket).unwrap().unwrap();
+        assert_eq!(SocketAddr::try_from(peer).unwrap().to_string(), "127.0.0.99:53");
+    }
+
+    #[test]
+    fn an_attempt_lasts_as_long_as_its_time_out_and_an_exchange_as_its_deadline() {
+        let question = Question { name: Name::from_text(b"a").unwrap(), rtype: 1, recursive: true };
+        let query = || Query::new(question.clone(), &[Ipv4Addr::new(127, 0, 0, 99).into()], false);
+        let before = now();
+        let wake = Exchange::new(query(), None, &mut |_| {}).wake_at().unwrap();
+        assert!(before + Duration::from_secs(3) <= wake && wake <= now() + Duration::from_secs(3));
+        let deadline = before + Duration::from_secs(1);
+        assert_eq!(Exchange::new(query(), Some(deadline), &mut |_| {}).wake_at(), Some(deadline));
+        let mut late = Exchange::new(query(), Some(before), &mut |_| {});
+        assert_eq!(late.advance(false, &mut |_| {}), Some(Err(Failure::TimedOut)));
     }
 }

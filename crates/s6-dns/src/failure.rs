@@ -1,4 +1,4 @@
-//! Why there is no answer.
+//! Why a question has no answer.
 
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -9,23 +9,23 @@ use tool::Fatal;
 pub enum Failure {
     /// The DNS says that there is no such name.
     NoSuchName,
-    /// The servers can't read the question.
+    /// The servers can't parse the question.
     FormatError,
     /// The servers have a problem.
     ServerFailure,
-    /// The servers don't know such questions.
+    /// The servers don't support such questions.
     NotImplemented,
-    /// The servers don't want to answer.
+    /// The servers refuse to answer.
     Refused,
-    /// The servers answer with a code that nobody knows.
+    /// The servers answer with an unknown response code.
     UnknownCode,
-    /// The answer can't be read.
+    /// The answer can't be parsed.
     Malformed,
-    /// No server could be reached, or none answered however often it was asked.
+    /// No server could be reached, or none answered in any round.
     NoServer,
     /// The deadline has passed.
     TimedOut,
-    /// What was asked for is no domain name: a label of more than 63 bytes, or more than 255 in all.
+    /// Not a domain name: a label exceeds 63 bytes, or all of it 255.
     NameTooLong,
     /// The system failed.
     System(Errno),
@@ -45,13 +45,13 @@ impl Failure {
         }
     }
 
-    /// Whether a server answered; otherwise it never came to that.
+    /// Whether a server answered, even if with an error.
     #[must_use]
     pub fn is_answer(self) -> bool {
         !matches!(self, Self::NoServer | Self::TimedOut | Self::NameTooLong | Self::System(_))
     }
 
-    /// For people: the reason, a phrase.
+    /// The reason as a phrase, for messages.
     #[must_use]
     pub fn text(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -69,8 +69,8 @@ impl Failure {
         })
     }
 
-    /// The exit code of a tool that looks something up: 99 for a time-out, 2 if servers answered but have nothing to
-    /// give, 111 if it never came to that.
+    /// The exit code of a tool that looks something up: 99 for a time-out, 2 if servers answered with an error, 111 if
+    /// no server answered.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -80,7 +80,7 @@ impl Failure {
         }
     }
 
-    /// `unable to DO: REASON`, with the exit code of [`Failure::code`].
+    /// The error `unable to DO: REASON`, with the exit code of [`Failure::code`].
     #[must_use]
     pub fn fatal(self, to_do: &str) -> Fatal {
         Fatal::new(self.code(), format!("unable to {to_do}: {}", self.text()))
@@ -90,5 +90,25 @@ impl Failure {
 impl From<Errno> for Failure {
     fn from(e: Errno) -> Self {
         Self::System(e)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_has_a_text_and_an_exit_code() {
+        let system = [Failure::NoServer, Failure::TimedOut, Failure::NameTooLong, Failure::System(Errno::IO)];
+        let mut table = String::new();
+        for failure in (0..=6).map(Failure::from_code).chain([Failure::Malformed]).chain(system) {
+            let text = failure.text();
+            table.push_str(&format!(
+                "{failure:?}: {} {text}, {}\n",
+                failure.code(),
+                crate::skadns::error_number(failure)
+            ));
+        }
+        insta::assert_snapshot!(table);
     }
 }

@@ -1,13 +1,13 @@
 //! The hosts file, /etc/hosts, and its compiled form, /etc/hosts.cdb.
 //!
-//! A line is an address, a name and its aliases, between blanks; what follows a `#` is a comment.  Lines of link-local
-//! addresses with an interface (`fe80::1%eth0`) don't count.  Compiled, the keys are these; the form is the reference's:
+//! A line is an address, a name and its aliases, separated by blanks; a `#` begins a comment.  Lines of link-local
+//! addresses with an interface (`fe80::1%eth0`) are ignored.  The compiled form, a cdb, is the reference's:
 //!
 //! | key | data |
 //! |---|---|
-//! | `a4:` NAME, `a6:` NAME | the addresses of a first name, with a final dot, in lower case |
-//! | `u4:` ALIAS, `u6:` ALIAS | the addresses of an alias, as it is, in lower case |
-//! | `p4:` ADDRESS, `p6:` ADDRESS | the names of an address, each with a NUL byte at its end |
+//! | `a4:` NAME, `a6:` NAME | the addresses of a first name, which has a final dot and is in lower case |
+//! | `u4:` ALIAS, `u6:` ALIAS | the addresses of an alias, which is unqualified and in lower case |
+//! | `p4:` ADDRESS, `p6:` ADDRESS | the names of an address, each ended by a NUL byte |
 //!
 //! Addresses are 4 or 16 bytes each.
 
@@ -20,22 +20,22 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tool::{Fatal, diag};
 
-/// The file.
+/// The path of the hosts file.
 pub const TEXT: &str = "/etc/hosts";
-/// Its compiled form.
+/// The path of its compiled form.
 pub const COMPILED: &str = "/etc/hosts.cdb";
 
-/// The most bytes of either that are read.
-pub(crate) const MOST: usize = 256 << 20;
+/// The size limit of either file: 256 MiB.
+pub(crate) const MAX_FILE_SIZE: usize = 256 << 20;
 
-/// What the hosts file says.
+/// The content of the hosts file.
 #[derive(Debug)]
 pub enum Hosts {
-    /// There is no such file.
+    /// The file doesn't exist.
     None,
     /// The content of the compiled file.
     Compiled(Vec<u8>),
-    /// What the compiled file would hold.
+    /// The records that the compiled file would have.
     Parsed(BTreeMap<Vec<u8>, Vec<u8>>),
 }
 
@@ -43,7 +43,7 @@ impl Hosts {
     /// Reads the compiled file if it is newer than the text or there is no text, else the text.
     ///
     /// # Errors
-    /// A file can't be read, or the text is wrong: code 111, with the line.
+    /// A file can't be read, or the text is invalid: code 111, with the line.
     pub fn read() -> Result<Self, Fatal> {
         let changed = |path: &str| match sys::fs::stat(path) {
             Ok(st) => Ok(Some((st.st_mtime, st.st_mtime_nsec))),
@@ -52,9 +52,9 @@ impl Hosts {
         };
         let (text, compiled) = (changed(TEXT)?, changed(COMPILED)?);
         if compiled.is_some() && compiled > text {
-            return Ok(read_file(COMPILED, MOST)?.map_or(Self::None, Self::Compiled));
+            return Ok(read_file(COMPILED, MAX_FILE_SIZE)?.map_or(Self::None, Self::Compiled));
         }
-        match read_file(TEXT, MOST)? {
+        match read_file(TEXT, MAX_FILE_SIZE)? {
             Some(text) => Ok(Self::Parsed(parse(&text).map_err(|flaw| flaw.fatal(TEXT))?)),
             None => Ok(Self::None),
         }
@@ -69,11 +69,11 @@ impl Hosts {
         found.unwrap_or_default()
     }
 
-    /// The addresses of a name: IPv4 first.  With `suffixes` all names that it may stand for are looked up until one
-    /// is found, else only the name itself; as an alias it is looked up as it is.
+    /// The addresses of a name, IPv4 first.  Looks up the name qualified with each of the `suffixes` and by itself
+    /// until one is found; as an alias it is looked up unqualified.
     ///
     /// # Errors
-    /// It is no name, or the compiled file is damaged.
+    /// It isn't a name, or the compiled file is damaged.
     pub fn addresses(
         &self,
         name: &[u8],
@@ -106,7 +106,7 @@ impl Hosts {
         Ok(found)
     }
 
-    /// The names of an address: first names with a final dot, aliases as they are.
+    /// The names of an address: first names with a final dot, aliases without.
     ///
     /// # Errors
     /// The compiled file is damaged.
@@ -143,7 +143,7 @@ fn plain(name: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What is wrong with a hosts file.
+/// An error in a hosts file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// The line, counted from 1.
@@ -155,17 +155,17 @@ pub struct Flaw {
 }
 
 impl Flaw {
-    /// `FILE:LINE: …`, code 111.
+    /// The error `FILE:LINE: …`, code 111.
     #[must_use]
     pub fn fatal(&self, file: &str) -> Fatal {
         Fatal::new(111, format!("{file}:{}: {} is no {}", self.line, diag::show(&self.word), self.wanted))
     }
 }
 
-/// The records of the compiled form.
+/// Parses the text into the records of the compiled form.
 ///
 /// # Errors
-/// The first word that is no address or no name.
+/// The first word that isn't an address or a name.
 pub fn parse(text: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Flaw> {
     let mut records: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for (number, line) in text.split(|b| *b == b'\n').enumerate() {
@@ -200,7 +200,7 @@ pub fn parse(text: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Flaw> {
     Ok(records)
 }
 
-/// The compiled form; `None` if it would exceed 4 GiB.
+/// Builds the compiled form; `None` if it would exceed 4 GiB.
 #[must_use]
 pub fn compile(records: BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Vec<u8>> {
     wire::cdb::build(&records.into_iter().collect::<Vec<_>>())
@@ -215,7 +215,7 @@ mod tests {
         10.1.2.3 Web.Example.com www web.example\n10.1.2.4   web.example.com.\r\n2001:db8::5 web.example.com\n\
         fe80::1%eth0 gw.example\n10.0.0.1 gw.example\n10.9.9.9 9lives.example _x.example\n  10.1.2.3 web.example.com";
 
-    /// The text and the compiled form must say the same.
+    /// The text and its compiled form, which must agree.
     fn both() -> [Hosts; 2] {
         let records = parse(SAMPLE.as_bytes()).unwrap();
         [Hosts::Compiled(compile(records.clone()).unwrap()), Hosts::Parsed(records)]
@@ -268,6 +268,20 @@ mod tests {
             assert_eq!(names("10.7.7.7"), "");
         }
         assert_eq!(Hosts::None.names("::1".parse().unwrap()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn the_paths_and_the_size_limit() {
+        assert_eq!((TEXT, COMPILED), ("/etc/hosts", "/etc/hosts.cdb"));
+        assert_eq!(MAX_FILE_SIZE, 256 * 1024 * 1024);
+    }
+
+    #[test]
+    fn the_keys_of_the_compiled_form() {
+        let records = parse(b"10.0.0.1 A b.c.\n::2 d").unwrap();
+        let table: Vec<_> =
+            records.iter().map(|(k, d)| format!("{} {}\n", diag::show(k), diag::show(d))).collect();
+        insta::assert_snapshot!(table.concat());
     }
 
     #[test]

@@ -1,20 +1,20 @@
 //! The s6-dns suite: a stub resolver as a library, and its commands.
 //!
-//! [`resolver::Resolver`] is what other programs use: it answers from the hosts file and from the DNS.  Below it:
-//! [`name`], [`message`] and [`record`] read and write what goes over the network, [`query`] decides whom to ask
-//! next and for how long, without doing it, and [`exchange`] does it.
+//! [`resolver::Resolver`] is the interface for other programs: it answers from the hosts file and the DNS.  Below it,
+//! [`name`], [`message`] and `record` read and write what goes over the network; [`query`] is the pure machine that
+//! decides which server to ask next and how long to wait; `exchange` performs its decisions.
 
 pub mod dump;
-pub mod exchange;
+mod exchange;
 pub mod failure;
 pub mod families;
 pub mod hosts;
-pub mod line_format;
+mod line_format;
 pub mod message;
 pub mod name;
 pub mod query;
 mod random;
-pub mod record;
+mod record;
 pub mod resolv_conf;
 pub mod resolver;
 pub mod skadns;

@@ -1,37 +1,37 @@
-//! How the filters print a line: a format with places for what is known about it.
+//! How the filters print a line: a format with placeholders.
 //!
 //! | in the format | what is printed |
 //! |---|---|
 //! | `%s` | the word that was looked up |
 //! | `%d` | what was found for it |
-//! | `%e` | why nothing was found |
-//! | `%w` | the character behind the word, if there is one |
+//! | `%e` | the error of the look-up |
+//! | `%w` | the character after the word, if there is one |
 //! | `%r` | the rest of the line |
 //! | `%%` | `%` |
 
-/// A format, checked.
+/// A validated format.
 #[derive(Debug, Clone)]
-pub struct LineFormat {
+pub(crate) struct LineFormat {
     text: Vec<u8>,
 }
 
-/// What is known about a line.
+/// The values of the placeholders.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'a> {
+pub(crate) struct Values<'a> {
     /// The word that was looked up; empty if the line has none.
-    pub word: &'a [u8],
+    pub(crate) word: &'a [u8],
     /// What was found.
-    pub found: &'a [u8],
-    /// Why nothing was found.
-    pub why: &'a [u8],
-    /// The rest of the line, the character behind the word included.
-    pub rest: &'a [u8],
+    pub(crate) found: &'a [u8],
+    /// The error of the look-up.
+    pub(crate) error: &'a [u8],
+    /// The rest of the line, including the character after the word.
+    pub(crate) rest: &'a [u8],
 }
 
 impl LineFormat {
-    /// `None` if a `%` is followed by nothing that is known.
+    /// Checks a format; `None` if it has an unknown placeholder.
     #[must_use]
-    pub fn new(text: &[u8]) -> Option<Self> {
+    pub(crate) fn new(text: &[u8]) -> Option<Self> {
         let mut rest = text;
         while let Some(at) = rest.iter().position(|b| *b == b'%') {
             if !b"sdewr%".contains(rest.get(at + 1)?) {
@@ -44,8 +44,9 @@ impl LineFormat {
 
     /// The line, with a newline at its end.
     #[must_use]
-    pub fn line(&self, known: Known<'_>) -> Vec<u8> {
-        let (behind, after) = known.rest.split_at(usize::from(!known.word.is_empty()).min(known.rest.len()));
+    pub(crate) fn line(&self, values: Values<'_>) -> Vec<u8> {
+        let (separator, remainder) =
+            values.rest.split_at(usize::from(!values.word.is_empty()).min(values.rest.len()));
         let mut line = Vec::new();
         let mut rest = self.text.as_slice();
         while let Some((byte, tail)) = rest.split_first() {
@@ -54,11 +55,11 @@ impl LineFormat {
                 (b'%', Some((place, tail))) => {
                     rest = tail;
                     line.extend_from_slice(match place {
-                        b's' => known.word,
-                        b'd' => known.found,
-                        b'e' => known.why,
-                        b'w' => behind,
-                        b'r' => after,
+                        b's' => values.word,
+                        b'd' => values.found,
+                        b'e' => values.error,
+                        b'w' => separator,
+                        b'r' => remainder,
                         _ => b"%",
                     });
                 }
@@ -76,18 +77,18 @@ mod tests {
 
     #[test]
     fn formats() {
-        let known = Known { word: b"a.b", found: b"10.0.0.1", why: b"", rest: b"\tx y" };
-        let line = |format: &str, known| {
-            String::from_utf8(LineFormat::new(format.as_bytes()).unwrap().line(known)).unwrap()
+        let values = Values { word: b"a.b", found: b"10.0.0.1", error: b"", rest: b"\tx y" };
+        let line = |format: &str, values| {
+            String::from_utf8(LineFormat::new(format.as_bytes()).unwrap().line(values)).unwrap()
         };
-        assert_eq!(line("%s=%d%w%r", known), "a.b=10.0.0.1\tx y\n");
-        assert_eq!(line("%%<%s>%e!%w%r", Known { rest: b"", ..known }), "%<a.b>!\n");
+        assert_eq!(line("%s=%d%w%r", values), "a.b=10.0.0.1\tx y\n");
+        assert_eq!(line("%%<%s>%e!%w%r", Values { rest: b"", ..values }), "%<a.b>!\n");
     }
 
     #[test]
     fn a_line_without_a_word_is_all_rest() {
         let format = LineFormat::new(b"%s=%d%w%r").unwrap();
-        assert_eq!(format.line(Known { rest: b" no word", ..Known::default() }), b"= no word\n");
+        assert_eq!(format.line(Values { rest: b" no word", ..Values::default() }), b"= no word\n");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! DNS messages (RFC 1035, RFC 6891): questions are written, answers read and checked.
+//! DNS messages (RFC 1035, RFC 6891): writes questions, reads and checks answers.
 //!
-//! Answers come from the network and are hostile: names may point anywhere, counts may lie.  Reading allocates for
-//! what a record holds, never for what a count promises.
+//! Answers come from the network and may be hostile: names may point anywhere, counts may lie.  Memory is allocated
+//! for what a record contains, never for what a count promises.
 
 use crate::failure::Failure;
 use crate::name::Name;
@@ -10,24 +10,24 @@ use domain::base::iana::{Class, Opcode};
 use domain::base::record::ParsedRecord;
 use domain::base::{Message, name::ParsedName};
 
-/// The size of datagrams that is promised to servers: what fits into one packet on nearly every path.
-pub const DATAGRAM: u16 = 1232;
-/// How many aliases are followed.
-const ALIASES: usize = 16;
+/// The datagram size that EDNS offers to servers, in bytes: it fits into one packet on nearly every path.
+pub const EDNS_PAYLOAD_SIZE: u16 = 1232;
+/// The limit of aliases followed from one name.
+const MAX_ALIASES: usize = 16;
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// What is asked about.
     pub name: Name,
-    /// The type of the records that are wanted.
+    /// The type of the records asked for.
     pub rtype: Type,
-    /// Whether the server is to find the answer if it doesn't know it.
+    /// Whether the server should ask other servers if necessary.
     pub recursive: bool,
 }
 
 impl Question {
-    /// The message that asks; with `extended` it says that datagrams of [`DATAGRAM`] bytes are welcome.
+    /// The message of the question; if `extended`, it offers to receive [`EDNS_PAYLOAD_SIZE`] bytes.
     #[must_use]
     pub fn message(&self, id: u16, extended: bool) -> Vec<u8> {
         let mut message = id.to_be_bytes().to_vec();
@@ -36,13 +36,13 @@ impl Question {
         message.extend(self.rtype.to_be_bytes());
         message.extend(Class::IN.to_int().to_be_bytes());
         if extended {
-            let [high, low] = DATAGRAM.to_be_bytes();
+            let [high, low] = EDNS_PAYLOAD_SIZE.to_be_bytes();
             message.extend([0, 0, 41, high, low, 0, 0, 0, 0, 0, 0]);
         }
         message
     }
 
-    /// What a message says, if it answers this question when it was asked under that id.
+    /// What a message reports, if it answers this question, sent with this id.
     #[must_use]
     pub fn reply(&self, id: u16, message: &[u8]) -> Option<Reply> {
         let message = Message::from_slice(message).ok()?;
@@ -51,7 +51,7 @@ impl Question {
             return None;
         }
         let code = header.rcode().to_int();
-        // A server that can't read the question may not repeat it.
+        // A server that can't parse the question may not repeat it.
         if message.header_counts().qdcount() == 0 && code == 1 {
             return Some(Reply { code, is_truncated: false });
         }
@@ -62,8 +62,8 @@ impl Question {
         same.then_some(Reply { code, is_truncated: header.tc() })
     }
 
-    /// What the answer holds of the type that was asked for: records of the name, and of the names that it is an
-    /// alias of.
+    /// The records in an answer that have the type asked for: those of the name, and of the names that it is an alias
+    /// of.
     ///
     /// # Errors
     /// The response code, or [`Failure::Malformed`].
@@ -87,7 +87,7 @@ impl Question {
                 _ => None,
             })
         }) {
-            if names.len() > ALIASES || names.contains(&alias) || self.rtype == CNAME {
+            if names.len() > MAX_ALIASES || names.contains(&alias) || self.rtype == CNAME {
                 break;
             }
             names.push(alias);
@@ -98,32 +98,32 @@ impl Question {
     }
 }
 
-/// What an answer says about itself.
+/// What the header of an answer reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply {
     /// The response code.
     pub code: u8,
-    /// Whether there is more than the datagram could hold.
+    /// Whether the answer didn't fit into the datagram.
     pub is_truncated: bool,
 }
 
 /// A record of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What it is about.
+    /// The name that it belongs to.
     pub owner: Name,
     /// Its type.
     pub rtype: Type,
     /// Its class.
     pub class: u16,
-    /// How long it may be kept, in seconds.
+    /// How long it may be cached, in seconds.
     pub ttl: u32,
-    /// What it holds.
+    /// Its content.
     pub data: Data,
 }
 
 impl Record {
-    /// Reads a record of a wanted type.
+    /// Reads a record if its type is wanted.
     pub(crate) fn read(
         record: &ParsedRecord<'_, [u8]>,
         wanted: impl Fn(Type) -> bool,
@@ -143,7 +143,55 @@ impl Record {
     }
 }
 
-/// A name of a message.
+/// Converts a name of a message.
 pub(crate) fn name(parsed: &ParsedName<&[u8]>) -> Name {
     Name::from_parsed(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::A;
+
+    fn question(recursive: bool) -> Question {
+        Question { name: Name::from_text(b"a.b").unwrap(), rtype: A, recursive }
+    }
+
+    #[test]
+    fn a_question_has_one_record_and_offers_1232_bytes() {
+        assert_eq!(EDNS_PAYLOAD_SIZE, 1232);
+        let header = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0";
+        let body = b"\x01a\x01b\0\0\x01\0\x01";
+        assert_eq!(question(true).message(0x1234, false), [&header[..], body].concat());
+        let header = b"\x12\x34\0\0\0\x01\0\0\0\0\0\x01";
+        let edns = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
+        assert_eq!(question(false).message(0x1234, true), [&header[..], body, edns].concat());
+    }
+
+    /// An answer with a chain of aliases `a.b` → `c1` → `c2` … and an address of the last one.
+    fn chain(aliases: u8) -> Vec<u8> {
+        let mut message = question(true).message(1, false);
+        message[2] |= 0x80;
+        message[7] = aliases + 1;
+        let name = |n: u8| if n == 0 { b"\x01a\x01b\0".to_vec() } else { vec![2, b'c', b'0' + n, 0] };
+        for n in 0..aliases {
+            let target = name(n + 1);
+            message.extend([&name(n)[..], b"\0\x05\0\x01\0\0\0\0\0", &[4], &target].concat());
+        }
+        message.extend([&name(aliases)[..], b"\0\x01\0\x01\0\0\0\0\0\x04\x0a\0\0\x01"].concat());
+        message
+    }
+
+    #[test]
+    fn sixteen_aliases_are_followed() {
+        let found = |aliases| question(true).data(&chain(aliases)).unwrap().len();
+        assert_eq!([0, 1, 16, 17].map(found), [1, 1, 1, 0]);
+    }
+
+    #[test]
+    fn an_error_is_a_failure() {
+        let mut message = chain(0);
+        message[3] |= 3;
+        assert_eq!(question(true).data(&message), Err(Failure::NoSuchName));
+    }
 }

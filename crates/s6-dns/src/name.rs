@@ -1,11 +1,10 @@
 //! Domain names.
 //!
-//! A name is kept as RFC 1035 sends it without compression: labels of 1 to 63 bytes, each behind its length, and the
-//! root's 0 at the end; 255 bytes at most.  Letters are lower case, so that equal names have equal bytes.
+//! A name is stored in the wire format of RFC 1035 without compression: labels of 1 to 63 bytes, each after its length,
+//! and the root's 0 at the end; at most 255 bytes.  Letters are lower case, so that equal names have equal bytes.
 //!
-//! In text, labels are separated by dots; leading, doubled and final dots don't count.  Bytes of a label that would
-//! be mistaken for something else are written `\.`, `\\` or, if they aren't printable ASCII, `\` and three decimal
-//! digits.
+//! In text, labels are separated by dots; leading, doubled and final dots are ignored.  A dot or backslash in a label is
+//! written `\.` or `\\`, a byte that isn't printable ASCII as `\` and three decimal digits.
 
 use domain::base::name::ParsedName;
 use std::net::IpAddr;
@@ -17,7 +16,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// From text; a final dot is optional.  `None` if the name or a label of it is too long.
+    /// From text; a final dot is optional.  `None` if the name or one of its labels is too long.
     #[must_use]
     pub fn from_text(text: &[u8]) -> Option<Self> {
         let (mut wire, mut label) = (Vec::new(), Vec::new());
@@ -25,7 +24,7 @@ impl Name {
         while let Some((byte, tail)) = rest.split_first() {
             rest = tail;
             match byte {
-                b'.' => close(&mut wire, &mut label)?,
+                b'.' => end_label(&mut wire, &mut label)?,
                 b'\\' => {
                     let (byte, used) = escaped(tail)?;
                     rest = tail.get(used..)?;
@@ -34,12 +33,12 @@ impl Name {
                 byte => label.push(byte.to_ascii_lowercase()),
             }
         }
-        close(&mut wire, &mut label)?;
+        end_label(&mut wire, &mut label)?;
         wire.push(0);
         (wire.len() <= 255).then_some(Self { wire })
     }
 
-    /// From a name in a message, which was checked when it was parsed.
+    /// From a name in a message, which the parser has checked.
     #[must_use]
     pub fn from_parsed(parsed: &ParsedName<&[u8]>) -> Self {
         let mut wire = Vec::new();
@@ -51,7 +50,7 @@ impl Name {
         Self { wire }
     }
 
-    /// From the form of RFC 1035 without compression; `None` if it isn't that.
+    /// From the wire format without compression; `None` if it is malformed.
     #[must_use]
     pub fn from_wire(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
@@ -63,11 +62,11 @@ impl Name {
                 _ => return None,
             }
         }
-        // A length is below the letters, so that it stays what it is.
+        // Lengths are below the codes of letters, so they don't change.
         Some(Self { wire: bytes.to_ascii_lowercase() })
     }
 
-    /// The name under which the DNS knows an address: in `in-addr.arpa.` or `ip6.arpa.`
+    /// The name of an address for reverse look-ups: in `in-addr.arpa.` or `ip6.arpa.`
     #[must_use]
     pub fn reverse(ip: IpAddr) -> Self {
         let mut text = String::new();
@@ -88,13 +87,13 @@ impl Name {
         Self::from_text(text.as_bytes()).unwrap_or(Self { wire: vec![0] })
     }
 
-    /// The form of RFC 1035.
+    /// The wire format.
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         &self.wire
     }
 
-    /// Text with a final dot; the root is `.`
+    /// The text, with a final dot; the root is `.`
     #[must_use]
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.wire.len());
@@ -117,24 +116,24 @@ impl Name {
         text
     }
 
-    /// The names that `text` may stand for: `text` with each of the suffixes, in their order, then by itself.  A text
-    /// with a final dot, or without a label, stands for itself only.  `None` if one of them is too long.
+    /// The candidates for `text`: `text` with each of the suffixes, in order, then by itself.  With a final dot or
+    /// without labels it is only itself.  `None` if one of them is too long.
     #[must_use]
     pub fn qualify(text: &[u8], suffixes: &[Vec<u8>]) -> Option<Vec<Self>> {
-        let own = Self::from_text(text)?;
+        let unqualified = Self::from_text(text)?;
         let mut names = Vec::new();
-        if !text.ends_with(b".") && own.wire.len() > 1 {
+        if !text.ends_with(b".") && unqualified.wire.len() > 1 {
             for suffix in suffixes {
                 names.push(Self::from_text(&[text, b".", suffix].concat())?);
             }
         }
-        names.push(own);
+        names.push(unqualified);
         Some(names)
     }
 }
 
-/// Ends a label; an empty one doesn't count.
-fn close(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Option<()> {
+/// Ends a label; an empty one is ignored.
+fn end_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Option<()> {
     let length = u8::try_from(label.len()).ok().filter(|length| *length <= 63)?;
     if length != 0 && wire.len() <= 255 {
         wire.push(length);
@@ -144,7 +143,7 @@ fn close(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// The byte that stands behind a backslash, and how much of the text it takes.
+/// The byte that an escape stands for, and the length of the escape after its backslash.
 fn escaped(text: &[u8]) -> Option<(u8, usize)> {
     match text.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit)) {
         Some(digits) => Some((wire::number::decimal(digits)?, 3)),
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_back() {
+    fn text_is_read_and_printed() {
         for (text, expected) in [
             ("WWW.Example.com", "www.example.com."),
             ("a.", "a."),

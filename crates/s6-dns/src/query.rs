@@ -1,107 +1,108 @@
-//! A question on its way: whom to ask next, how, and for how long to wait.  Pure; [`crate::exchange`] does it.
+//! The pure machine that decides which server to ask next, how, and how long to wait; `exchange` performs it.
 //!
-//! Servers are asked in their order, by UDP; one that doesn't answer in time, can't be reached or has a problem is
-//! asked again in the next round, with more patience; one that refuses or doesn't understand is left alone.  The
-//! patience of the rounds is 1, 3, 11 and 45 seconds; a question to caches begins with the second, since a cache has
-//! to ask others.  An answer that didn't fit is asked for by TCP, each server once, beginning with the one that has it.
+//! Servers are asked in order, by UDP.  One that times out, can't be reached or fails is asked again in the next round,
+//! with a longer time-out; one that refuses or doesn't understand the question is not.  The time-outs of the rounds are
+//! 1, 3, 11 and 45 seconds; a recursive question begins with the second round, since a cache has to ask other servers.
+//! A truncated answer is requested again by TCP, from each server once, beginning with the one that sent it.
 //!
-//! The first round says that large datagrams are welcome (EDNS).  Servers or firewalls that can't stand that
-//! get the plain question: at once if they complain, else in the next round.
+//! The first round uses EDNS, which allows large datagrams.  Servers and firewalls that can't handle EDNS get the plain
+//! question: at once if they report an error, otherwise in the next round.
 
 use crate::failure::Failure;
 use crate::message::Question;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How many servers there are at most.
-pub const MOST_SERVERS: usize = 16;
+/// The limit of servers for one question.
+pub const MAX_SERVERS: usize = 16;
 
-/// How long a server may take, by round.
-const PATIENCE: [Duration; 4] =
+/// The time-out of an answer by UDP, for each round.
+const UDP_ANSWER_TIMEOUTS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(11), Duration::from_secs(45)];
-/// How long a server may take to let us connect, and then to answer, by TCP.
-const TCP_PATIENCE: Duration = Duration::from_secs(10);
+/// The time-out of a connection, and then of the answer, by TCP.
+const TCP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a server is asked.
+/// The transport of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// One datagram, from a port of its own.
+    /// One datagram, from its own port.
     Udp,
     /// A connection.
     Tcp,
 }
 
-/// What has happened.
+/// An event of the network or the clock.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The question is asked for the first time.
+    /// Start asking.
     Begin,
     /// A message came from the server that was asked.
     Message(&'a [u8]),
     /// The server couldn't be reached, or the connection broke.
     Unreachable,
-    /// The server's time is over.
-    Expired,
+    /// The server timed out.
+    TimedOut,
 }
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Ask this server, and forget the one before.
+    /// Ask this server, and drop the previous attempt.
     Ask(Ask),
-    /// Go on waiting: that was no answer.
+    /// Keep waiting: the message was not an answer.
     Wait,
-    /// This is the end.
+    /// The question is answered or has failed.
     Done(Result<Vec<u8>, Failure>),
 }
 
-/// One try.
+/// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    /// Whom.
+    /// The server.
     pub server: IpAddr,
-    /// How.
+    /// The transport.
     pub transport: Transport,
-    /// What to send.
+    /// The message to send.
     pub message: Vec<u8>,
-    /// How long to wait.
-    pub patience: Duration,
+    /// How long to wait for the answer.
+    pub timeout: Duration,
 }
 
 #[derive(Debug)]
 struct Server {
     address: IpAddr,
-    /// It was asked for large datagrams and complained.
-    is_plain: bool,
-    /// It refuses or doesn't understand.
-    is_out: bool,
+    /// It reported an error to a question with EDNS.
+    rejects_edns: bool,
+    /// It refuses the question or doesn't understand it.
+    is_excluded: bool,
 }
 
-/// A question on its way.
+/// The state of a question.
 #[derive(Debug)]
 pub struct Query {
     question: Question,
     servers: Vec<Server>,
-    extended: bool,
+    allows_edns: bool,
     round: usize,
-    /// The server that is asked, and how many were asked in this round.
+    /// The index of the server being asked.
     at: usize,
+    /// How many servers were asked in this round.
     asked: usize,
     transport: Transport,
     id: u16,
-    /// What servers answered that is no answer.
-    complaint: Option<Failure>,
+    /// The last error that a server reported.
+    last_failure: Option<Failure>,
 }
 
 impl Query {
-    /// A question to these servers, of which the first [`MOST_SERVERS`] count; `extended` allows EDNS.
+    /// A question to the first [`MAX_SERVERS`] of these servers.
     #[must_use]
-    pub fn new(question: Question, servers: &[IpAddr], extended: bool) -> Self {
-        let server = |address: &IpAddr| Server { address: *address, is_plain: false, is_out: false };
+    pub fn new(question: Question, servers: &[IpAddr], allows_edns: bool) -> Self {
+        let server = |address: &IpAddr| Server { address: *address, rejects_edns: false, is_excluded: false };
         let round = usize::from(question.recursive);
-        let servers = servers.iter().take(MOST_SERVERS).map(server).collect();
+        let servers = servers.iter().take(MAX_SERVERS).map(server).collect();
         let transport = Transport::Udp;
-        Self { question, servers, extended, round, at: 0, asked: 0, transport, id: 0, complaint: None }
+        Self { question, servers, allows_edns, round, at: 0, asked: 0, transport, id: 0, last_failure: None }
     }
 
     /// The question.
@@ -110,27 +111,27 @@ impl Query {
         &self.question
     }
 
-    /// Takes an event; `id` is a random number that a new try may use.
+    /// Handles an event; `id` is a random number for a new attempt.
     pub fn step(&mut self, event: Event<'_>, id: u16) -> Action {
         match event {
             Event::Begin => self.ask(id),
             Event::Message(message) => self.receive(message, id),
-            Event::Unreachable | Event::Expired => self.next(id),
+            Event::Unreachable | Event::TimedOut => self.next(id),
         }
     }
 
     fn receive(&mut self, message: &[u8], id: u16) -> Action {
         let Some(reply) = self.question.reply(self.id, message) else {
-            // A datagram may be forged; a connection is the server's.
+            // A datagram may be forged; a connection is with the server itself.
             return match self.transport {
                 Transport::Udp => Action::Wait,
-                Transport::Tcp => self.complain(Failure::Malformed, id),
+                Transport::Tcp => self.fail_over(Failure::Malformed, id),
             };
         };
-        let was_extended = self.is_extended();
+        let used_edns = self.uses_edns();
         if reply.is_truncated {
             return match self.transport {
-                Transport::Tcp => self.complain(Failure::Malformed, id),
+                Transport::Tcp => self.fail_over(Failure::Malformed, id),
                 Transport::Udp => {
                     (self.transport, self.asked) = (Transport::Tcp, 0);
                     self.ask(id)
@@ -139,30 +140,32 @@ impl Query {
         }
         match reply.code {
             0 | 3 => Action::Done(Ok(message.to_vec())),
-            1 | 4 if was_extended => {
+            1 | 4 if used_edns => {
                 if let Some(server) = self.servers.get_mut(self.at) {
-                    server.is_plain = true;
+                    server.rejects_edns = true;
                 }
                 self.ask(id)
             }
             code => {
                 if let (1 | 4 | 5, Some(server)) = (code, self.servers.get_mut(self.at)) {
-                    server.is_out = true;
+                    server.is_excluded = true;
                 }
-                self.complain(Failure::from_code(code), id)
+                self.fail_over(Failure::from_code(code), id)
             }
         }
     }
 
-    fn complain(&mut self, failure: Failure, id: u16) -> Action {
-        self.complaint = Some(failure);
+    /// Records the error of this server and asks the next one.
+    fn fail_over(&mut self, failure: Failure, id: u16) -> Action {
+        self.last_failure = Some(failure);
         self.next(id)
     }
 
-    fn is_extended(&self) -> bool {
+    /// Whether this attempt uses EDNS.
+    fn uses_edns(&self) -> bool {
         let first = usize::from(self.question.recursive);
-        let plain = self.servers.get(self.at).is_none_or(|server| server.is_plain);
-        self.extended && !plain && (self.round == first || self.transport == Transport::Tcp)
+        let plain = self.servers.get(self.at).is_none_or(|server| server.rejects_edns);
+        self.allows_edns && !plain && (self.round == first || self.transport == Transport::Tcp)
     }
 
     /// Asks the next server.
@@ -172,33 +175,33 @@ impl Query {
         self.ask(id)
     }
 
-    /// Asks the server at hand, or the next one that there is.
+    /// Asks the current server, or the next one that isn't excluded.
     fn ask(&mut self, id: u16) -> Action {
         loop {
             if self.asked >= self.servers.len() {
                 (self.asked, self.round) = (0, self.round + 1);
-                if self.transport == Transport::Tcp || self.servers.iter().all(|server| server.is_out) {
+                if self.transport == Transport::Tcp || self.servers.iter().all(|server| server.is_excluded) {
                     break;
                 }
             }
             if self.at >= self.servers.len() {
                 self.at = 0;
             }
-            let patience = match self.transport {
-                Transport::Udp => PATIENCE.get(self.round).copied(),
-                Transport::Tcp => Some(TCP_PATIENCE),
+            let timeout = match self.transport {
+                Transport::Udp => UDP_ANSWER_TIMEOUTS.get(self.round).copied(),
+                Transport::Tcp => Some(TCP_TIMEOUT),
             };
-            let (Some(server), Some(patience)) = (self.servers.get(self.at), patience) else { break };
-            if !server.is_out {
+            let (Some(server), Some(timeout)) = (self.servers.get(self.at), timeout) else { break };
+            if !server.is_excluded {
                 self.id = id;
                 let (server, transport) = (server.address, self.transport);
-                let message = self.question.message(id, self.is_extended());
-                return Action::Ask(Ask { server, transport, message, patience });
+                let message = self.question.message(id, self.uses_edns());
+                return Action::Ask(Ask { server, transport, message, timeout });
             }
             self.at += 1;
             self.asked += 1;
         }
-        Action::Done(Err(self.complaint.unwrap_or(Failure::NoServer)))
+        Action::Done(Err(self.last_failure.unwrap_or(Failure::NoServer)))
     }
 }
 
@@ -215,7 +218,7 @@ mod tests {
         Query::new(question, &servers, extended)
     }
 
-    /// An answer to the last try.
+    /// An answer to the last attempt.
     fn answer(query: &Query, code: u8, truncated: bool) -> Vec<u8> {
         let mut message = query.question.message(query.id, false);
         message[2] |= 0x80 | u8::from(truncated) << 1;
@@ -223,15 +226,15 @@ mod tests {
         message
     }
 
-    /// Whom it asks, as `SERVER/TRANSPORT/SECONDS/SIZE`.
-    fn told(action: &Action) -> String {
+    /// An attempt as `SERVER/TRANSPORT/SECONDS`, with `+` for EDNS.
+    fn show(action: &Action) -> String {
         match action {
             Action::Wait => "wait".into(),
             Action::Done(Ok(_)) => "answer".into(),
             Action::Done(Err(failure)) => format!("{failure:?}"),
             Action::Ask(ask) => {
                 let IpAddr::V4(server) = ask.server else { unreachable!() };
-                let (transport, seconds) = (ask.transport, ask.patience.as_secs());
+                let (transport, seconds) = (ask.transport, ask.timeout.as_secs());
                 let size =
                     if ask.message.ends_with(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]) { "+" } else { "" };
                 format!("{}/{transport:?}/{seconds}{size}", server.octets()[3])
@@ -246,15 +249,27 @@ mod tests {
             (false, "1/Udp/1 2/Udp/1 1/Udp/3 2/Udp/3 1/Udp/11 2/Udp/11 1/Udp/45 2/Udp/45 NoServer"),
         ] {
             let mut query = query(2, recursive, false);
-            let mut all = vec![told(&query.step(Event::Begin, 1))];
+            let mut all = vec![show(&query.step(Event::Begin, 1))];
             while !all.last().unwrap().contains("NoServer") {
-                all.push(told(
-                    &query.step(if all.len() % 2 == 0 { Event::Expired } else { Event::Unreachable }, 7),
+                all.push(show(
+                    &query.step(if all.len() % 2 == 0 { Event::TimedOut } else { Event::Unreachable }, 7),
                 ));
             }
             assert_eq!(all.join(" "), expected);
         }
-        assert_eq!(told(&query(0, true, true).step(Event::Begin, 1)), "NoServer");
+        assert_eq!(show(&query(0, true, true).step(Event::Begin, 1)), "NoServer");
+    }
+
+    #[test]
+    fn at_most_sixteen_servers_are_asked() {
+        let mut query = query(20, true, false);
+        let mut servers = std::collections::BTreeSet::new();
+        let mut action = query.step(Event::Begin, 1);
+        while let Action::Ask(ask) = &action {
+            servers.insert(ask.server);
+            action = query.step(Event::TimedOut, 1);
+        }
+        assert_eq!(servers.len(), 16);
     }
 
     #[test]
@@ -281,17 +296,17 @@ mod tests {
             assert_eq!(query.step(Event::Message(&message), 1), Action::Wait, "{message:?}");
         }
         // 0x20: the case of the name doesn't matter.
-        assert_eq!(told(&query.step(Event::Message(&changed(13, b'A')), 1)), "answer");
+        assert_eq!(show(&query.step(Event::Message(&changed(13, b'A')), 1)), "answer");
     }
 
     #[test]
-    fn problems_lead_to_the_next_server() {
+    fn a_server_that_fails_is_followed_by_the_next() {
         let mut query = query(3, true, false);
         query.step(Event::Begin, 1);
         let mut all = Vec::new();
         for code in [2, 5, 2, 4, 2, 2] {
             let message = answer(&query, code, false);
-            all.push(told(&query.step(Event::Message(&message), 1)));
+            all.push(show(&query.step(Event::Message(&message), 1)));
         }
         assert_eq!(all.join(" "), "2/Udp/3 3/Udp/3 1/Udp/11 3/Udp/11 3/Udp/45 ServerFailure");
     }
@@ -305,34 +320,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_truncated_is_asked_for_by_tcp() {
+    fn a_truncated_answer_is_requested_by_tcp() {
         let mut query = query(3, true, false);
         query.step(Event::Begin, 1);
-        query.step(Event::Expired, 2);
+        query.step(Event::TimedOut, 2);
         let message = answer(&query, 0, true);
-        let mut all = vec![told(&query.step(Event::Message(&message), 3))];
+        let mut all = vec![show(&query.step(Event::Message(&message), 3))];
         let message = answer(&query, 0, true);
-        all.push(told(&query.step(Event::Message(&message), 4)));
-        all.push(told(&query.step(Event::Message(b"junk"), 4)));
-        all.push(told(&query.step(Event::Expired, 5)));
+        all.push(show(&query.step(Event::Message(&message), 4)));
+        all.push(show(&query.step(Event::Message(b"junk"), 4)));
+        all.push(show(&query.step(Event::TimedOut, 5)));
         assert_eq!(all.join(" "), "2/Tcp/10 3/Tcp/10 1/Tcp/10 Malformed");
     }
 
     #[test]
-    fn plain_questions_for_those_who_want_them() {
+    fn a_server_that_rejects_edns_gets_the_plain_question() {
         let mut query = query(2, true, true);
-        let mut all = vec![told(&query.step(Event::Begin, 1))];
+        let mut all = vec![show(&query.step(Event::Begin, 1))];
         // Only the header comes back.
         let complaint = [&query.id.to_be_bytes()[..], &[0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
-        all.push(told(&query.step(Event::Message(&complaint), query.id)));
-        all.push(told(&query.step(Event::Message(&complaint), 3)));
-        all.push(told(&query.step(Event::Expired, 4)));
+        all.push(show(&query.step(Event::Message(&complaint), query.id)));
+        all.push(show(&query.step(Event::Message(&complaint), 3)));
+        all.push(show(&query.step(Event::TimedOut, 4)));
         assert_eq!(all.join(" "), "1/Udp/3+ 1/Udp/3 2/Udp/3+ 2/Udp/11");
     }
 
     proptest! {
         #[test]
-        fn every_question_comes_to_an_end(
+        fn every_question_ends(
             servers in 0..20_u8,
             recursive: bool,
             extended: bool,
@@ -348,15 +363,15 @@ mod tests {
                 asked += u32::from(matches!(action, Action::Ask(_)));
                 let message = answer(&query, event.min(6), event == 9);
                 action = match event {
-                    0 | 3 => query.step(Event::Expired, 5),
+                    0 | 3 => query.step(Event::TimedOut, 5),
                     7 => query.step(Event::Unreachable, 6),
                     8 => query.step(Event::Message(b"junk"), 7),
                     _ => query.step(Event::Message(&message), 7),
                 };
             }
-            // Four rounds, one question more for each complaint, one by TCP.
+            // Four rounds, one more question for each server that rejects EDNS, one by TCP.
             prop_assert!(asked <= 6 * 16, "a question is asked at most six times of each of 16 servers: {asked}");
-            prop_assert!(matches!(action, Action::Done(_)) || asked < 6 * 16, "a question comes to an end");
+            prop_assert!(matches!(action, Action::Done(_)) || asked < 6 * 16, "every question ends");
         }
     }
 }

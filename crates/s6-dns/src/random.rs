@@ -1,9 +1,9 @@
-//! Random numbers from the kernel: what keeps forged answers out.
+//! Random numbers from the kernel, which make answers hard to forge.
 
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// Fills the buffer.
+/// Fills a buffer.
 pub(crate) fn fill(buf: &mut [u8]) -> Result<(), Errno> {
     let mut done = 0;
     while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -22,7 +22,7 @@ pub(crate) fn number() -> Result<u16, Errno> {
     Ok(u16::from_ne_bytes(bytes))
 }
 
-/// Puts the list into a random order.
+/// Shuffles a list.
 pub(crate) fn shuffle<T>(list: &mut [T]) -> Result<(), Errno> {
     for last in (1..list.len()).rev() {
         let mut bytes = [0; 8];
@@ -42,7 +42,7 @@ mod tests {
     fn a_shuffled_list_has_the_same_elements() {
         let mut list: Vec<_> = (0..100).collect();
         shuffle(&mut list).unwrap();
-        // That it stays as it is has one chance in 100!.
+        // The chance that it stays sorted is 1 in 100!.
         assert!(!list.is_sorted());
         list.sort_unstable();
         assert_eq!(list, (0..100).collect::<Vec<_>>());

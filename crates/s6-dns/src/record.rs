@@ -1,4 +1,4 @@
-//! Resource records: types and what they hold.
+//! Resource records: types and their content.
 
 use crate::name::Name;
 use domain::base::iana::Rtype;
@@ -16,7 +16,7 @@ pub type Type = u16;
 pub const A: Type = 1;
 /// Name servers.
 pub const NS: Type = 2;
-/// Another name that is the true one.
+/// The canonical name of an alias.
 pub const CNAME: Type = 5;
 /// The start of authority.
 pub const SOA: Type = 6;
@@ -34,7 +34,7 @@ pub const SRV: Type = 33;
 const HINFO: Type = 13;
 const CAA: Type = 257;
 
-/// Names that may be asked for.
+/// The types that have a name on the command line.
 const NAMES: [(&str, Type); 16] = [
     ("A", A),
     ("AAAA", AAAA),
@@ -54,7 +54,7 @@ const NAMES: [(&str, Type); 16] = [
     ("TXT", TXT),
 ];
 
-/// The type with this name, in any case, or this number; `None` for others and for 0.
+/// Parses a type, by name in any case or by number; `None` if it is unknown or 0.
 #[must_use]
 pub fn type_from_text(text: &[u8]) -> Option<Type> {
     match wire::number::decimal(text) {
@@ -63,7 +63,7 @@ pub fn type_from_text(text: &[u8]) -> Option<Type> {
     }
 }
 
-/// What a record holds.
+/// The content of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data {
     /// A, AAAA.
@@ -76,7 +76,7 @@ pub enum Data {
     Authority(Name, Name, [u32; 5]),
     /// SRV: priority, weight, port, target.
     Service([u16; 3], Name),
-    /// TXT: its strings, one behind the other.
+    /// TXT: its strings, concatenated.
     Text(Vec<u8>),
     /// HINFO: processor and system.
     Host(Vec<u8>, Vec<u8>),
@@ -87,7 +87,7 @@ pub enum Data {
 }
 
 impl Data {
-    /// What a line of `s6-dnsq` calls the type.
+    /// The name of a type in the output of `s6-dnsq`.
     #[must_use]
     pub fn type_name(rtype: Type) -> &'static str {
         match rtype {
@@ -141,7 +141,7 @@ impl RecordData for Data {
     fn rtype(&self) -> Rtype {
         Rtype::from_int(match self {
             Self::Other(rtype, _) => *rtype,
-            // Nobody asks: the type is the record's.
+            // Unused: the type is taken from the record.
             _ => 0,
         })
     }
@@ -157,7 +157,7 @@ fn bytes(parser: Bytes<'_, '_>, length: usize) -> Result<Vec<u8>, ParseError> {
     Ok(parser.parse_octets(length)?.to_vec())
 }
 
-/// A character-string: a length of one byte, and the bytes.
+/// A character-string of RFC 1035: a length of one byte, and the bytes.
 fn string(parser: Bytes<'_, '_>) -> Result<Vec<u8>, ParseError> {
     let length = parser.parse_u8()?;
     bytes(parser, length.into())
@@ -219,6 +219,14 @@ mod tests {
             assert_eq!(type_from_text(bad), None, "{bad:?}");
         }
         assert_eq!((Data::type_name(TXT), Data::type_name(252)), ("TXT", "unknown"));
+    }
+
+    #[test]
+    fn the_names_of_types() {
+        let table: Vec<_> = NAMES.iter().map(|(name, number)| format!("{name}={number}")).collect();
+        insta::assert_snapshot!(table.join(" "));
+        let printed: Vec<_> = (1..=260).map(Data::type_name).filter(|name| *name != "unknown").collect();
+        assert_eq!(printed.join(" "), "A NS CNAME SOA PTR HINFO MX TXT AAAA SRV CAA");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The resolver: names to addresses and addresses to names, from the hosts file and the DNS.
+//! The resolver: looks up names and addresses in the hosts file and the DNS.
 
 use crate::exchange::{Exchange, Pool};
 use crate::failure::Failure;
@@ -13,10 +13,10 @@ use std::net::IpAddr;
 use tool::clock::Moment;
 use tool::{Env, Fatal};
 
-/// How many questions run side by side.
-const SIDE_BY_SIDE: usize = 32;
+/// The limit of questions asked at once.
+const MAX_CONCURRENT: usize = 32;
 
-/// Whom to ask, and what is known already.
+/// The servers to ask, and the hosts file.
 #[derive(Debug)]
 pub struct Resolver {
     conf: ResolvConf,
@@ -24,20 +24,20 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Reads /etc/resolv.conf, DNSCACHEIP, DNSQUALIFY and, if it is wanted, the hosts file.
+    /// Reads /etc/resolv.conf, DNSCACHEIP, DNSQUALIFY and, with `use_hosts`, the hosts file.
     ///
     /// # Errors
-    /// A file can't be read or is wrong: code 111.
+    /// A file can't be read or is invalid: code 111.
     pub fn new(env: &Env, use_hosts: bool) -> Result<Self, Fatal> {
         let hosts = if use_hosts { Hosts::read()? } else { Hosts::None };
         Ok(Self { conf: ResolvConf::read(env)?, hosts })
     }
 
-    /// The addresses of a name: those of the hosts file if it has any, else those of the DNS, IPv6 first.  `qualify`
-    /// tries the suffixes of resolv.conf, and the first name that exists counts.  A name that exists may have none.
+    /// The addresses of a name: those in the hosts file if it has any, else those in the DNS, IPv6 first.  With `qualify`,
+    /// the suffixes of resolv.conf are tried, and the first name that exists is used.  It may have no addresses.
     ///
     /// # Errors
-    /// Why there is no answer; [`Failure::is_answer`] tells whether the DNS said so.
+    /// Why there is no answer; [`Failure::is_answer`] tells whether a server said so.
     pub fn addresses(
         &self,
         name: &[u8],
@@ -61,7 +61,7 @@ impl Resolver {
             .collect())
     }
 
-    /// The names of an address: those of the hosts file if it has any, else those of the DNS, which end with a dot.
+    /// The names of an address: those in the hosts file if it has any, else those in the DNS, which end with a dot.
     ///
     /// # Errors
     /// As [`Resolver::addresses`].
@@ -73,7 +73,7 @@ impl Resolver {
         self.first_of(&[Name::reverse(ip)], &[PTR], deadline).map(names)
     }
 
-    /// The names of several addresses, each as [`Resolver::names`] gives them; the questions run side by side.
+    /// As [`Resolver::names`] for several addresses; the questions are asked concurrently.
     pub fn names_of(&self, ips: &[IpAddr], deadline: Option<Moment>) -> Vec<Result<Vec<Vec<u8>>, Failure>> {
         let mut found: Vec<_> = ips.iter().map(|ip| self.hosts.names(*ip)).collect();
         let mut pool = Pool::new();
@@ -89,16 +89,16 @@ impl Resolver {
                 Ok(([], done)) => done,
                 Err(e) => return ips.iter().map(|_| Err(e.into())).collect(),
             };
-            for (number, exchange, end) in done {
+            for (number, exchange, outcome) in done {
                 if let Some(slot) = found.get_mut(number) {
-                    *slot = end.and_then(|message| exchange.query().question().data(&message)).map(names);
+                    *slot = outcome.and_then(|message| exchange.query().question().data(&message)).map(names);
                 }
             }
         }
         found
     }
 
-    /// The records of some types that a name has in the DNS.
+    /// The records of a name in the DNS that have one of these types.
     ///
     /// # Errors
     /// As [`Resolver::addresses`].
@@ -117,7 +117,7 @@ impl Resolver {
         if qualify { &self.conf.suffixes } else { &[] }
     }
 
-    /// The records of the first name that exists.  All names are asked for side by side.
+    /// The records of the first name that exists.  All names are looked up concurrently.
     fn first_of(
         &self,
         names: &[Name],
@@ -134,7 +134,7 @@ impl Resolver {
         let mut waiting = questions.iter().enumerate();
         let mut pool = Pool::new();
         loop {
-            while pool.len() < SIDE_BY_SIDE
+            while pool.len() < MAX_CONCURRENT
                 && let Some((number, question)) = waiting.next()
             {
                 let query = Query::new(question.clone(), self.conf.servers(), true);
@@ -144,26 +144,26 @@ impl Resolver {
                 return verdict;
             }
             let ([], done) = pool.wait([], None)?;
-            for (number, exchange, end) in done {
+            for (number, exchange, outcome) in done {
                 if let Some(answer) = answers.get_mut(number) {
-                    *answer = Some(end.and_then(|message| exchange.query().question().data(&message)));
+                    *answer = Some(outcome.and_then(|message| exchange.query().question().data(&message)));
                 }
             }
         }
     }
 }
 
-/// The names among some data.
+/// The names among records.
 fn names(data: Vec<Data>) -> Vec<Vec<u8>> {
     data.into_iter().filter_map(|d| if let Data::Name(name) = d { Some(name.text()) } else { None }).collect()
 }
 
-/// What the answers so far amount to; each name has as many as there are types.
+/// The result that the answers so far allow, if any; each name has one answer for each type.
 fn verdict(
     answers: &[Option<Result<Vec<Data>, Failure>>],
     types: usize,
 ) -> Option<Result<Vec<Data>, Failure>> {
-    let mut first = None;
+    let mut first_failure = None;
     for of_name in answers.chunks(types.max(1)) {
         let of_name: Vec<_> = of_name.iter().map(Option::as_ref).collect::<Option<_>>()?;
         let failures = || of_name.iter().filter_map(|answer| answer.as_ref().err().copied());
@@ -175,7 +175,7 @@ fn verdict(
         if !found.is_empty() {
             return Some(Ok(found));
         }
-        // Nobody knows whether that name exists, so that a later one mustn't stand for it.
+        // Whether this name exists is unknown, so a later one must not replace it.
         if let Some(failure) =
             failures().find(|failure| !failure.is_answer() || *failure == Failure::Malformed)
         {
@@ -184,16 +184,16 @@ fn verdict(
         if of_name.iter().any(|answer| answer.is_ok()) {
             return Some(Ok(found));
         }
-        first = first.or(failures().next());
+        first_failure = first_failure.or(failures().next());
     }
-    Some(Err(first.unwrap_or(Failure::NoServer)))
+    Some(Err(first_failure.unwrap_or(Failure::NoServer)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(letters: &str, types: usize) -> String {
+    fn verdict_on(letters: &str, types: usize) -> String {
         let ip = |n: u8| Data::Address(IpAddr::from([10, 0, 0, n]));
         let answers: Vec<_> = (0..)
             .zip(letters.bytes())
@@ -216,23 +216,23 @@ mod tests {
 
     #[test]
     fn the_first_name_that_exists_counts() {
-        assert_eq!(of("?a", 1), "wait");
-        assert_eq!(of("xa?", 1), "10.0.0.1 ");
-        assert_eq!(of("xea", 1), "");
-        assert_eq!(of("xxs", 1), "NoSuchName");
-        assert_eq!(of("sxx", 1), "ServerFailure");
-        assert_eq!(of("xta", 1), "TimedOut");
+        assert_eq!(verdict_on("?a", 1), "wait");
+        assert_eq!(verdict_on("xa?", 1), "10.0.0.1 ");
+        assert_eq!(verdict_on("xea", 1), "");
+        assert_eq!(verdict_on("xxs", 1), "NoSuchName");
+        assert_eq!(verdict_on("sxx", 1), "ServerFailure");
+        assert_eq!(verdict_on("xta", 1), "TimedOut");
     }
 
     #[test]
     fn both_families_are_waited_for() {
-        assert_eq!(of("a?", 2), "wait");
-        assert_eq!(of("ab", 2), "10.0.0.0 10.0.0.1 ");
-        assert_eq!(of("sb", 2), "10.0.0.1 ");
-        assert_eq!(of("te", 2), "TimedOut");
-        assert_eq!(of("ne", 2), "NoServer");
-        assert_eq!(of("na", 2), "10.0.0.1 ");
-        assert_eq!(of("xe", 2), "");
-        assert_eq!(of("xxab", 2), "10.0.0.2 10.0.0.3 ");
+        assert_eq!(verdict_on("a?", 2), "wait");
+        assert_eq!(verdict_on("ab", 2), "10.0.0.0 10.0.0.1 ");
+        assert_eq!(verdict_on("sb", 2), "10.0.0.1 ");
+        assert_eq!(verdict_on("te", 2), "TimedOut");
+        assert_eq!(verdict_on("ne", 2), "NoServer");
+        assert_eq!(verdict_on("na", 2), "10.0.0.1 ");
+        assert_eq!(verdict_on("xe", 2), "");
+        assert_eq!(verdict_on("xxab", 2), "10.0.0.2 10.0.0.3 ");
     }
 }

@@ -1,18 +1,18 @@
 //! The protocol between `skadnsd` and the reference's client library.
 //!
-//! A message is its length (4 bytes, big-endian) and so many bytes.  The client sends [`CLIENT`], the daemon answers
-//! with [`DAEMON`], first on the channel of answers and then to the client.  Requests are:
+//! A message is its length (4 bytes, big-endian) and that many bytes.  The client sends [`CLIENT_GREETING`], the daemon
+//! replies with [`DAEMON_GREETING`], first on the channel of answers and then to the client.  Requests are:
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0–1 | a number that the client chooses, big-endian |
-//! | 2 | `Q`: ask; `q`: forget that question |
-//! | 3–4 | `Q`: type of the records |
-//! | 5–16 | `Q`: until when, a packed TAI64N; zeros: without limit |
+//! | 0–1 | the question's number, chosen by the client, big-endian |
+//! | 2 | `Q`: ask; `q`: cancel the question |
+//! | 3–4 | `Q`: the type of the records, big-endian |
+//! | 5–16 | `Q`: the deadline, a packed TAI64N; zeros for none |
 //! | 17– | `Q`: the name as in a DNS message, without compression |
 //!
-//! Each is acknowledged at once by one byte: 0 or the number of an error.  Answers come when they come: the number, a
-//! byte as before, and after a 0 the DNS message.
+//! Each is acknowledged at once with one byte: 0 or an error number.  Answers come in any order: the question's number,
+//! such a byte, and after a 0 the DNS message.
 
 use crate::failure::Failure;
 use crate::message::Question;
@@ -20,25 +20,25 @@ use crate::name::Name;
 use rustix::io::Errno;
 use wire::tai::{PACKED, Tai64n};
 
-/// What the client begins with.
-pub const CLIENT: &[u8] = b"skadns v1.0 (b)\n";
-/// What the daemon begins with.
-pub const DAEMON: &[u8] = b"skadns v1.0 (a)\n";
+/// The first message of the client.
+pub const CLIENT_GREETING: &[u8] = b"skadns v1.0 (b)\n";
+/// The first message of the daemon.
+pub const DAEMON_GREETING: &[u8] = b"skadns v1.0 (a)\n";
 
-/// The longest message that a client may send.
-const MOST: usize = 5 + PACKED + 255;
+/// The limit of a client's message, in bytes.
+const MAX_MESSAGE: usize = 5 + PACKED + 255;
 
 /// A request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Answer this question, known by that number, until then.
+    /// Answer this question, which has this number, before the deadline.
     Ask(u16, Question, Option<Tai64n>),
-    /// Forget this question.
+    /// Cancel the question with this number.
     Cancel(u16),
 }
 
 impl Request {
-    /// From the bytes of a message; `None` if it is no request.
+    /// From the bytes of a message; `None` if it isn't a request.
     #[must_use]
     pub fn parse(message: &[u8]) -> Option<Self> {
         let (number, rest) = message.split_first_chunk()?;
@@ -58,26 +58,26 @@ impl Request {
     }
 }
 
-/// What has come in from the client.
+/// Bytes received from the client.
 #[derive(Debug, Default)]
 pub struct Inbox {
     bytes: Vec<u8>,
 }
 
 impl Inbox {
-    /// Takes bytes that were read.
+    /// Appends bytes that were read.
     pub fn put(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next whole message.
+    /// Takes the next complete message.
     ///
     /// # Errors
-    /// It is longer than any request.
+    /// The message is longer than any request: `MSGSIZE`.
     pub fn message(&mut self) -> Result<Option<Vec<u8>>, Errno> {
         let Some((length, rest)) = self.bytes.split_first_chunk() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        if length > MOST {
+        if length > MAX_MESSAGE {
             return Err(Errno::MSGSIZE);
         }
         let Some(message) = rest.get(..length).map(<[u8]>::to_vec) else { return Ok(None) };
@@ -86,24 +86,24 @@ impl Inbox {
     }
 }
 
-/// A message with its length.
+/// Prefixes a message with its length.
 #[must_use]
 pub fn frame(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     [&length.to_be_bytes(), message].concat()
 }
 
-/// The message with the answer to a question.
+/// The message that answers a question.
 #[must_use]
-pub fn answer(number: u16, end: &Result<Vec<u8>, Failure>) -> Vec<u8> {
-    let (status, message): (u8, &[u8]) = match end {
+pub fn answer(number: u16, outcome: &Result<Vec<u8>, Failure>) -> Vec<u8> {
+    let (status, message): (u8, &[u8]) = match outcome {
         Ok(message) => (0, message),
         Err(failure) => (error_number(*failure), &[]),
     };
     frame(&[&number.to_be_bytes(), &[status][..], message].concat())
 }
 
-/// The error of the system that stands for a failure.
+/// The error number of the system that represents a failure.
 #[must_use]
 pub fn error_number(failure: Failure) -> u8 {
     let errno = match failure {
@@ -146,14 +146,28 @@ mod tests {
     }
 
     #[test]
-    fn messages_come_in_pieces() {
+    fn a_request_has_at_most_272_bytes() {
+        assert_eq!(MAX_MESSAGE, 272);
+        assert_eq!(
+            (CLIENT_GREETING, DAEMON_GREETING),
+            (&b"skadns v1.0 (b)\n"[..], &b"skadns v1.0 (a)\n"[..])
+        );
         let mut inbox = Inbox::default();
-        for byte in frame(CLIENT) {
+        inbox.put(&frame(&[0; 272]));
+        assert_eq!(inbox.message().map(|m| m.map(|m| m.len())), Ok(Some(272)));
+        inbox.put(&frame(&[0; 273]));
+        assert_eq!(inbox.message(), Err(Errno::MSGSIZE));
+    }
+
+    #[test]
+    fn messages_are_assembled_from_pieces() {
+        let mut inbox = Inbox::default();
+        for byte in frame(CLIENT_GREETING) {
             assert_eq!(inbox.message(), Ok(None));
             inbox.put(&[byte]);
         }
         inbox.put(&frame(b""));
-        assert_eq!(inbox.message(), Ok(Some(CLIENT.to_vec())));
+        assert_eq!(inbox.message(), Ok(Some(CLIENT_GREETING.to_vec())));
         assert_eq!(inbox.message(), Ok(Some(Vec::new())));
         inbox.put(&[0, 0, 2, 0]);
         assert_eq!(inbox.message(), Err(Errno::MSGSIZE));

@@ -51,12 +51,12 @@ pub const TOOLS: &[&Tool] = &[
 ];
 
 const QUALIFY: Opt =
-    Opt::flag('q', "try the suffixes of resolv.conf or DNSQUALIFY; the first name that exists counts");
-const NO_HOSTS: Opt = Opt::flag('H', "don't look into the hosts file (default)");
-const HOSTS: Opt = Opt::flag('h', "look into the hosts file first");
+    Opt::flag('q', "try the suffixes of resolv.conf or DNSQUALIFY; the first name that exists is used");
+const NO_HOSTS: Opt = Opt::flag('H', "don't search the hosts file (default)");
+const HOSTS: Opt = Opt::flag('h', "search the hosts file first");
 const RANDOM: Opt = Opt::flag('r', "print in random order");
 const TIMEOUT: Opt =
-    Opt::value('t', "timeout", "give up after so many milliseconds, with code 99; 0: never (default)");
+    Opt::value('t', "timeout", "give up after this many milliseconds, with code 99; 0: never (default)");
 
 /// The options of a look-up in the DNS.
 const LOOK_UP: &[Opt] = &[QUALIFY, RANDOM, TIMEOUT];
@@ -71,7 +71,7 @@ fn use_hosts(options: &Options) -> bool {
     options.last_of("hH") == Some('h')
 }
 
-/// The whole of a tool that looks up addresses.
+/// The main function of a tool that looks up addresses.
 fn addresses(call: &mut Call, families: Families) -> Outcome {
     let options = call.options()?;
     let name = call.shift()?;
@@ -82,7 +82,7 @@ fn addresses(call: &mut Call, families: Families) -> Outcome {
     print(found.into_iter().map(|ip| wire::ip::text(ip).into_bytes()).collect(), &options)
 }
 
-/// The whole of a tool that looks up records of a type; its operand is the name.
+/// The main function of a tool that looks up records of a type; its operand is the name.
 fn records(call: &mut Call, rtype: Type) -> Outcome {
     let options = call.options()?;
     let name = call.shift()?;
@@ -101,7 +101,7 @@ fn resolve(name: &[u8]) -> String {
     format!("resolve {}", diag::show(name))
 }
 
-/// Prints what was found, in random order if `-r` was given; code 1 if it is nothing.
+/// Prints the results, in random order with `-r`; code 1 if there are none.
 fn print(mut lines: Vec<Vec<u8>>, options: &Options) -> Outcome {
     if lines.is_empty() {
         return Ok(Next::Exit(1));

@@ -4,32 +4,32 @@ use std::net::{IpAddr, SocketAddr};
 use tool::{Env, Fatal, diag};
 use wire::number;
 
-/// The most addresses that are tried for one host.
-pub(crate) const MOST: usize = 16;
+/// The limit of addresses tried for one host.
+pub(crate) const MAX_ADDRESSES: usize = 16;
 
-/// An IPv4 or IPv6 address in its usual form.
+/// Parses an IPv4 or IPv6 address.
 #[must_use]
 pub fn ip(word: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
-/// Addresses separated by commas, semicolons or blanks, at most [`MOST`].
+/// Parses addresses separated by commas, semicolons or blanks, at most [`MAX_ADDRESSES`].
 pub(crate) fn ips(word: &[u8]) -> Option<Vec<IpAddr>> {
     let is_separator = |b: &u8| matches!(b, b',' | b';' | b' ' | b'\t' | b'\r' | b'\n');
-    let words = word.split(is_separator).filter(|w| !w.is_empty()).take(MOST);
+    let words = word.split(is_separator).filter(|w| !w.is_empty()).take(MAX_ADDRESSES);
     words.map(ip).collect::<Option<Vec<_>>>().filter(|ips| !ips.is_empty())
 }
 
-/// A port: decimal.
+/// Parses a port, a decimal number.
 #[must_use]
 pub fn port(word: &[u8]) -> Option<u16> {
     number::decimal(word)
 }
 
-/// An address and a port as two operands.
+/// Parses an address and a port, two operands.
 ///
 /// # Errors
-/// What is wrong with either: code 100.
+/// One of them is invalid: code 100.
 pub(crate) fn operands(ip_word: &[u8], port_word: &[u8]) -> Result<SocketAddr, Fatal> {
     let address =
         ip(ip_word).ok_or_else(|| Fatal::user(format!("invalid IP address: {}", diag::show(ip_word))))?;
@@ -38,10 +38,10 @@ pub(crate) fn operands(ip_word: &[u8], port_word: &[u8]) -> Result<SocketAddr, F
     Ok(SocketAddr::new(address, port))
 }
 
-/// The address in the variables `${PROTO}SIDEIP` and `${PROTO}SIDEPORT`; the side is LOCAL or REMOTE.
+/// Reads the variables `${PROTO}SIDEIP` and `${PROTO}SIDEPORT`; the side is LOCAL or REMOTE.
 ///
 /// # Errors
-/// One isn't set or isn't what it should be: code 100.
+/// One of them isn't set or is invalid: code 100.
 pub(crate) fn of_side(env: &Env, protocol: &[u8], side: &str) -> Result<SocketAddr, Fatal> {
     let variable = |suffix: &str| {
         let name = [protocol, side.as_bytes(), suffix.as_bytes()].concat();
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(ips(b"127.0.0.1, ::1;").unwrap().len(), 2);
         assert_eq!(ips(b"127.0.0.1,x"), None);
         assert_eq!(ips(b""), None);
-        assert_eq!(ips(&b"::1,".repeat(40)).unwrap().len(), MOST);
+        assert_eq!(ips(&b"::1,".repeat(40)).unwrap().len(), 16);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! IDENT (RFC 1413): asks a host which of its users holds a connection.
+//! IDENT (RFC 1413): asks a host which of its users owns a connection.
 //!
-//! A query is one line, `PORT , PORT`: the asked host's port first.  Its answer is one line too:
-//! `PORT , PORT : USERID : SYSTEM : USER` or `PORT , PORT : ERROR : REASON`.  Nobody should rely on what it says.
+//! A query is a line `PORT , PORT`, the port of the host that is asked first.  The answer is also a line:
+//! `PORT , PORT : USERID : SYSTEM : USER` or `PORT , PORT : ERROR : REASON`.  It is not trustworthy.
 
 use crate::socket::{connect_until, socket_for, wait};
 use rustix::event::PollFlags;
@@ -15,31 +15,32 @@ use wire::number;
 /// The port of IDENT servers.
 const PORT: u16 = 113;
 
-/// The longest line that an answer may be, and the longest user in it, in bytes: RFC 1413.
-const LONGEST_LINE: usize = 1000;
-const LONGEST_USER: usize = 512;
+/// The limit of an answer's line in bytes: RFC 1413.
+const MAX_LINE: usize = 1000;
+/// The limit of a user's name in bytes: RFC 1413.
+const MAX_USER: usize = 512;
 
-/// What a server says.
+/// The answer of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The user: any bytes but NUL and newlines.
     User(Vec<u8>),
-    /// Nothing, and why.
+    /// No user, for this reason.
     Refusal(Refusal),
 }
 
 /// Why a server names no user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// A port of the query makes no sense to it.
+    /// A port of the query is invalid.
     InvalidPort,
-    /// The connection isn't there, or belongs to no user.
+    /// The connection doesn't exist, or belongs to no user.
     NoUser,
-    /// The user wishes so.
+    /// The user asked to stay hidden.
     HiddenUser,
-    /// It doesn't say, or closed the connection without an answer.
+    /// The server gives no reason, or closed the connection without an answer.
     Unknown,
-    /// A reason that isn't in the RFC.
+    /// A reason that isn't in RFC 1413: it begins with X.
     Extended,
 }
 
@@ -55,7 +56,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Takes a line (without its newline) apart; `None` if it isn't an answer to a query about these ports.
+/// Parses a line without its newline; `None` if it isn't an answer to a query about these ports.
 #[must_use]
 pub fn parse(line: &[u8], remote_port: u16, local_port: u16) -> Option<Answer> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -70,27 +71,27 @@ pub fn parse(line: &[u8], remote_port: u16, local_port: u16) -> Option<Answer> {
             let colon = rest.iter().position(|b| *b == b':')?;
             let user = rest.get(colon + 1..)?;
             let user = user.strip_prefix(b" ").or_else(|| user.strip_prefix(b"\t")).unwrap_or(user);
-            let is_fine = user.len() <= LONGEST_USER && !user.iter().any(|b| matches!(b, 0 | b'\n' | b'\r'));
-            is_fine.then(|| Answer::User(user.to_vec()))
+            let is_valid = user.len() <= MAX_USER && !user.iter().any(|b| matches!(b, 0 | b'\n' | b'\r'));
+            is_valid.then(|| Answer::User(user.to_vec()))
         }
         b"ERROR" => Some(Answer::Refusal(match rest.trim_ascii() {
             b"INVALID-PORT" => Refusal::InvalidPort,
             b"NO-USER" => Refusal::NoUser,
             b"HIDDEN-USER" => Refusal::HiddenUser,
             b"UNKNOWN-ERROR" => Refusal::Unknown,
-            own if own.starts_with(b"X") => Refusal::Extended,
+            reason if reason.starts_with(b"X") => Refusal::Extended,
             _ => return None,
         })),
         _ => None,
     }
 }
 
-/// Asks the host of `remote` who holds its end of the connection to `local`.
+/// Asks the host of `remote` which user owns its end of the connection to `local`.
 ///
 /// # Errors
-/// `AFNOSUPPORT` for addresses of two families, `TIMEDOUT` when the deadline passes, `PROTO` for nonsense, and what
-/// the network gives.
-pub fn ask(remote: SocketAddr, local: SocketAddr, deadline: Option<Moment>) -> Result<Answer, Errno> {
+/// `AFNOSUPPORT` for addresses of two families, `TIMEDOUT` when the deadline passes, `PROTO` for a malformed answer,
+/// and errors of the network.
+pub(crate) fn ask(remote: SocketAddr, local: SocketAddr, deadline: Option<Moment>) -> Result<Answer, Errno> {
     if remote.is_ipv4() != local.is_ipv4() {
         return Err(Errno::AFNOSUPPORT);
     }
@@ -98,7 +99,7 @@ pub fn ask(remote: SocketAddr, local: SocketAddr, deadline: Option<Moment>) -> R
     bind(&socket, &SocketAddr::new(local.ip(), 0))?;
     connect_until(&socket, SocketAddr::new(remote.ip(), PORT), deadline)?;
     let query = format!("{} , {}\r\n", remote.port(), local.port());
-    // So few bytes fit into a new connection's buffer.
+    // A new connection's buffer has room for these few bytes.
     if send(&socket, query.as_bytes(), SendFlags::NOSIGNAL)? < query.len() {
         return Err(Errno::PIPE);
     }
@@ -109,7 +110,7 @@ pub fn ask(remote: SocketAddr, local: SocketAddr, deadline: Option<Moment>) -> R
             Err(Errno::AGAIN) => wait(&socket, PollFlags::IN, deadline)?,
             Err(Errno::INTR) => {}
             done => match done?.0 {
-                // RFC 1413 leaves it open what this means.
+                // RFC 1413 doesn't define what this means.
                 0 if line.is_empty() => return Ok(Answer::Refusal(Refusal::Unknown)),
                 0 => return Err(Errno::PROTO),
                 n => line.extend(buf.iter().take(n)),
@@ -119,7 +120,7 @@ pub fn ask(remote: SocketAddr, local: SocketAddr, deadline: Option<Moment>) -> R
             line.truncate(end);
             return parse(&line, remote.port(), local.port()).ok_or(Errno::PROTO);
         }
-        if line.len() > LONGEST_LINE {
+        if line.len() > MAX_LINE {
             return Err(Errno::PROTO);
         }
     }
@@ -148,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn the_port_and_the_limits_of_rfc_1413() {
+        assert_eq!((PORT, MAX_LINE, MAX_USER), (113, 1000, 512));
+        let longest = "x".repeat(512);
+        assert_eq!(parsed(&format!("6193,23:USERID:UNIX:{longest}")), user(&longest));
+    }
+
+    #[test]
     fn refusals() {
         let refused = |reason: &str| match parsed(&format!("6193, 23 : ERROR : {reason}\r")) {
             Some(Answer::Refusal(refusal)) => Some(refusal),
@@ -162,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_answer() {
+    fn malformed_lines_are_refused() {
         for line in [
             "",
             "6193, 23",
@@ -180,14 +188,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_user_comes_back(name in "[^\0\r\n]{0,120}") {
+        fn any_user_is_read_as_it_was_written(name in "[^\0\r\n]{0,120}") {
             prop_assert_eq!(parsed(&format!("6193 , 23 : USERID : UNIX : {name}\r")), user(&name), "any user's name is read");
         }
 
         #[test]
-        fn any_line_is_survived(line in proptest::collection::vec(any::<u8>(), 0..100)) {
+        fn any_line_parses_or_fails(line in proptest::collection::vec(any::<u8>(), 0..100)) {
             if let Some(Answer::User(name)) = parse(&line, 1, 2) {
-                prop_assert!(!name.contains(&0) && name.len() <= LONGEST_USER, "a user's name has no NUL byte and is within the limit");
+                prop_assert!(!name.contains(&0) && name.len() <= MAX_USER, "a user's name has no NUL byte and is within the limit");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The s6-networking suite.
 //!
-//! What comes from outside is parsed by pure functions: [`proxy`], [`ident`], [`sntp`], [`taiclock`], [`clock`].
+//! Bytes from outside are parsed by pure functions: [`proxy`], [`ident`], [`sntp`], [`taiclock`], [`clock`].
 
 mod address;
 pub mod clock;

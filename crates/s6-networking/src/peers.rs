@@ -1,11 +1,11 @@
-//! Names of the two ends of a connection.
+//! The names of the two ends of a connection.
 
 use s6_dns::failure::Failure;
 use s6_dns::resolver::Resolver;
 use std::net::IpAddr;
 use tool::clock::Moment;
 
-/// The first name of each address that is wanted; the look-ups run side by side.
+/// Looks up the first name of each wanted address, concurrently.
 pub(crate) fn names(
     resolver: &Resolver,
     wanted: [Option<IpAddr>; 2],

@@ -1,38 +1,38 @@
-//! The PROXY protocol, versions 1 and 2 (haproxy's `proxy-protocol.txt`): what a proxy says about its client before
-//! the client's own bytes.
+//! The PROXY protocol, versions 1 and 2 (haproxy's `proxy-protocol.txt`): a header in which a proxy describes its client,
+//! before the client's own bytes.
 //!
-//! Version 1 is a line of at most 107 bytes with CR LF at its end: `PROXY TCP4|TCP6 IP IP PORT PORT` (the
-//! client's first), or `PROXY UNKNOWN` and anything.  Version 2:
+//! Version 1 is a line of at most 107 bytes, ended by CR LF: `PROXY TCP4|TCP6 IP IP PORT PORT`, the client's first, or
+//! `PROXY UNKNOWN` and anything.  Version 2:
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0–11 | [`SIGNATURE`] |
-//! | 12 | version 2 in the upper half; the command in the lower one: 0 local, 1 proxied |
-//! | 13 | family in the upper half: 0 none, 1 IPv4, 2 IPv6, 3 Unix; transport in the lower one: 0 none, 1 stream, 2 datagram |
+//! | 12 | upper 4 bits: version 2; lower 4 bits: the command, 0 local, 1 proxied |
+//! | 13 | upper 4 bits: family, 0 none, 1 IPv4, 2 IPv6, 3 Unix; lower 4 bits: transport, 0 none, 1 stream, 2 datagram |
 //! | 14–15 | length of the rest, big-endian |
 //! | 16– | both addresses (4, 16 or 108 bytes), both ports (2 bytes; not for Unix), then extensions |
 //!
-//! An extension is a type, a length of 2 bytes, and a value.  That of TLS (0x20) is a byte of flags, 4 bytes, and
-//! extensions of its own.
+//! An extension is a type, a length of 2 bytes, and a value.  The value of TLS (0x20) is a byte of flags, 4 bytes, and
+//! nested extensions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// How a header of version 2 begins.
-pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+/// The start of a header of version 2.
+pub(crate) const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
-/// How a header of version 1 begins.
-const WORD: &[u8] = b"PROXY ";
+/// The start of a header of version 1.
+const LINE_START: &[u8] = b"PROXY ";
 
-/// The longest line, its end included.
-const LONGEST_LINE: usize = 107;
+/// The limit of a line in bytes, CR LF included.
+const MAX_LINE: usize = 107;
 
-/// The shortest line, `PROXY UNKNOWN`, its end included.
-const SHORTEST_LINE: usize = 15;
+/// The shortest line, `PROXY UNKNOWN`, in bytes, CR LF included.
+const MIN_LINE: usize = 15;
 
-/// Which versions are taken.
+/// Which versions are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// Only lines.
+    /// Only version 1.
     Text,
     /// Only version 2.
     Binary,
@@ -40,33 +40,32 @@ pub enum Versions {
     Both,
 }
 
-/// What is to be done next.
+/// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Read this many bytes more, and ask again; there surely are so many in the header, so none that follows it is
-    /// read.
+    /// Read this many more bytes, and call again.  The header has at least so many, so nothing after it is read.
     Read(usize),
     /// The header is complete.
     Done(Header),
 }
 
-/// What a proxy says.
+/// The content of a header.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// The ends of the client's connection, if the proxy tells.
+    /// The ends of the client's connection, if the header has them.
     pub ends: Option<Ends>,
-    /// What it tells about TLS between the client and itself.
+    /// TLS between the client and the proxy.
     pub tls: Tls,
 }
 
-/// Both ends of a connection; no path contains NUL.
+/// Both ends of a connection; paths contain no NUL.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ends {
     /// Internet addresses.
     Tcp {
-        /// The client's.
+        /// The client's address.
         remote: SocketAddr,
-        /// The one that it connected to.
+        /// The address that it connected to.
         local: SocketAddr,
     },
     /// Unix sockets.
@@ -78,7 +77,7 @@ pub enum Ends {
     },
 }
 
-/// About TLS; no value contains NUL.
+/// Facts about TLS; values contain no NUL.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tls {
     /// The server name that the client asked for.
@@ -91,24 +90,24 @@ pub struct Tls {
     pub common_name: Option<Vec<u8>>,
 }
 
-/// Why a header can't be taken.
+/// Why a header is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
-    /// It isn't one; what is wrong.
+    /// It is malformed: what is wrong.
     Invalid(&'static str),
-    /// It is one that isn't supported; what isn't.
+    /// It is well-formed, but not supported: what isn't.
     Unsupported(&'static str),
 }
 
 use Wrong::Invalid;
 
-/// Looks at what was read of a header so far: never more than what [`Step::Read`] asked for, 65,551 bytes at most.
+/// Examines the bytes of a header read so far: never more than [`Step::Read`] asked for, at most 65,551.
 ///
 /// # Errors
-/// As soon as it can't become a header.
+/// The bytes can't be the start of a header.
 pub fn step(got: &[u8], versions: Versions) -> Result<Step, Wrong> {
     let may_be = |start: &[u8]| start.starts_with(got) || got.starts_with(start);
-    let text = versions != Versions::Binary && may_be(WORD);
+    let text = versions != Versions::Binary && may_be(LINE_START);
     let binary = versions != Versions::Text && may_be(&SIGNATURE);
     match (text, binary) {
         (true, _) => line(got),
@@ -121,19 +120,20 @@ fn line(got: &[u8]) -> Result<Step, Wrong> {
     match got.iter().position(|b| *b == b'\n') {
         Some(end) if end + 1 == got.len() => {
             let line = got.get(..end).and_then(|l| l.strip_suffix(b"\r"));
-            let line = line.and_then(|l| l.strip_prefix(WORD)).ok_or(Invalid("the line has no CR LF"))?;
+            let line =
+                line.and_then(|l| l.strip_prefix(LINE_START)).ok_or(Invalid("the line has no CR LF"))?;
             Ok(Step::Done(Header { ends: ends(line)?, tls: Tls::default() }))
         }
         Some(_) => Err(Invalid("the line is too short")),
-        None if got.len() < SHORTEST_LINE => Ok(Step::Read(SHORTEST_LINE - got.len())),
-        None if got.len() >= LONGEST_LINE => Err(Invalid("the line is too long")),
-        // CR and LF, or only LF, are still to come.
-        None if got.ends_with(b"\r") || got.len() + 1 == LONGEST_LINE => Ok(Step::Read(1)),
+        None if got.len() < MIN_LINE => Ok(Step::Read(MIN_LINE - got.len())),
+        None if got.len() >= MAX_LINE => Err(Invalid("the line is too long")),
+        // CR LF, or only LF, is still missing.
+        None if got.ends_with(b"\r") || got.len() + 1 == MAX_LINE => Ok(Step::Read(1)),
         None => Ok(Step::Read(2)),
     }
 }
 
-/// What a line says after its first word.
+/// Parses a line after its first word.
 fn ends(line: &[u8]) -> Result<Option<Ends>, Wrong> {
     if line == b"UNKNOWN" || line.starts_with(b"UNKNOWN ") {
         return Ok(None);
@@ -173,7 +173,7 @@ fn block(got: &[u8]) -> Result<Step, Wrong> {
     let size = match (family, transport) {
         (4.., _) => return Err(Invalid("the block's address family is unknown")),
         (_, 3..) => return Err(Invalid("the block's transport is unknown")),
-        // What follows, if anything, has no known form.
+        // Anything that follows has no defined format.
         _ if is_local || family == 0 || transport == 0 => None,
         (_, 2) => return Err(Wrong::Unsupported("datagrams")),
         (1, _) => Some(4),
@@ -204,7 +204,7 @@ fn block(got: &[u8]) -> Result<Step, Wrong> {
     Ok(Step::Done(Header { ends: Some(ends), tls }))
 }
 
-/// What is left of a block.
+/// The unread bytes of a block.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {

@@ -1,27 +1,27 @@
-//! SNTP version 4 (RFC 4330), the client's part.
+//! SNTP version 4 (RFC 4330), the client's side.
 //!
-//! A message has 48 bytes that matter:
+//! The 48 bytes of a message:
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0 | leap indicator (2 bits, 3: the clock isn't set), version (3 bits), mode (3 bits: 2 or 4 answers, 3 asks) |
 //! | 1 | stratum: 0 if the server refuses |
-//! | 24–31 | of an answer: bytes 40–47 of its query |
-//! | 32–39 | when the query came |
+//! | 24–31 | in an answer: bytes 40–47 of its query |
+//! | 32–39 | when the query was received |
 //! | 40–47 | when this message was sent |
 //!
-//! A time stamp is the UTC seconds since 1900 in 4 bytes, and 2^-32 seconds in 4 more.  Its first bit tells the
-//! era: a clear one is from 2036 on.
+//! A time stamp is the UTC seconds since 1900 in 4 bytes, and the fraction in units of 2^-32 s in 4 more.  If its first
+//! bit is clear, it belongs to the era that begins in 2036.
 
 use wire::tai::Tai64n;
 
-/// The length of a message without extensions.
+/// The length of a message without extensions, in bytes.
 pub const LENGTH: usize = 48;
 
 /// The seconds from 1900 to 1970.
 const EPOCH: i64 = 2_208_988_800;
 
-/// The query for now; `None` if the local clock is beyond what a time stamp can say, 1968 to 2104.
+/// The query for this time; `None` if it is outside of the range of time stamps, 1968 to 2104.
 #[must_use]
 pub fn query(now: Tai64n) -> Option<Vec<u8>> {
     let stamp = stamp(now)?.to_be_bytes();
@@ -32,7 +32,8 @@ pub fn query(now: Tai64n) -> Option<Vec<u8>> {
     Some(query)
 }
 
-/// When the query came and when the answer was sent, by the server's clock; `None` if this is no answer to the query.
+/// When the query was received and when the answer was sent, by the server's clock; `None` if the packet doesn't answer
+/// the query.
 #[must_use]
 pub fn answer(query: &[u8], packet: &[u8]) -> Option<(Tai64n, Tai64n)> {
     let packet = packet.get(..LENGTH)?;
@@ -46,7 +47,7 @@ pub fn answer(query: &[u8], packet: &[u8]) -> Option<(Tai64n, Tai64n)> {
     }
     let at = |from: usize| {
         let bytes = packet.get(from..from + 8)?.try_into().ok()?;
-        Some(u64::from_be_bytes(bytes)).filter(|stamp| *stamp != 0).map(moment)
+        Some(u64::from_be_bytes(bytes)).filter(|stamp| *stamp != 0).map(time)
     };
     Some((at(32)?, at(40)?))
 }
@@ -54,11 +55,11 @@ pub fn answer(query: &[u8], packet: &[u8]) -> Option<(Tai64n, Tai64n)> {
 fn stamp(t: Tai64n) -> Option<u64> {
     let seconds = u64::try_from(t.unix_seconds().checked_add(EPOCH)?).ok()?;
     let fraction = (u64::from(t.nanos) << 32) / 1_000_000_000;
-    let is_sayable = (1 << 31..3 << 31).contains(&seconds);
-    is_sayable.then_some((seconds & 0xffff_ffff) << 32 | fraction)
+    let is_in_range = (1 << 31..3 << 31).contains(&seconds);
+    is_in_range.then_some((seconds & 0xffff_ffff) << 32 | fraction)
 }
 
-fn moment(stamp: u64) -> Tai64n {
+fn time(stamp: u64) -> Tai64n {
     let seconds = i64::from((stamp >> 32) as u32);
     let era = if seconds < 1 << 31 { 1 << 32 } else { 0 };
     let nanos = ((stamp & 0xffff_ffff) * 1_000_000_000) >> 32;
@@ -111,14 +112,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stamps_both_ways(unix in (1_i64 << 31) - EPOCH..(3 << 31) - EPOCH, nanos in 0..1_000_000_000_u32) {
-            let t = moment(stamp(Tai64n::from_unix(unix, nanos)).unwrap());
+        fn a_stamp_converts_back_to_its_time(unix in (1_i64 << 31) - EPOCH..(3 << 31) - EPOCH, nanos in 0..1_000_000_000_u32) {
+            let t = time(stamp(Tai64n::from_unix(unix, nanos)).unwrap());
             prop_assert_eq!(t.unix_seconds(), unix, "a time stamp keeps its second");
             prop_assert!(t.nanos.abs_diff(nanos) <= 1, "a time stamp keeps its fraction but for a nanosecond");
         }
 
         #[test]
-        fn anything_is_survived(packet in proptest::collection::vec(any::<u8>(), 0..100), now: u64) {
+        fn any_bytes_parse_or_fail(packet in proptest::collection::vec(any::<u8>(), 0..100), now: u64) {
             let _ = answer(&packet, &packet);
             let _ = query(Tai64n { seconds: now, nanos: 0 });
         }

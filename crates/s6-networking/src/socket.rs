@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use tool::clock::{Moment, poll_until};
 
-/// A socket for addresses of the family of `ip`; one for IPv6 is for IPv6 only.
+/// Creates a socket for the family of `ip`; an IPv6 socket doesn't accept IPv4.
 pub(crate) fn socket_for(ip: IpAddr, kind: SocketType, flags: SocketFlags) -> Result<OwnedFd, Errno> {
     let family = if ip.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, kind, flags | SocketFlags::CLOEXEC, None)?;
@@ -37,12 +37,12 @@ pub(crate) fn wait(fd: impl AsFd, what: PollFlags, deadline: Option<Moment>) -> 
     }
 }
 
-/// What a socket is bound to.
+/// The address that a socket is bound to.
 pub(crate) fn local_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
     SocketAddr::try_from(getsockname(socket)?)
 }
 
-/// What a socket is connected to.
+/// The address that a socket is connected to.
 pub(crate) fn remote_address(socket: impl AsFd) -> Result<SocketAddr, Errno> {
     SocketAddr::try_from(getpeername(socket)?.ok_or(Errno::NOTCONN)?)
 }

@@ -1,44 +1,47 @@
-//! TAICLOCK, a protocol that tells TAI over UDP.
+//! TAICLOCK, a protocol that distributes TAI over UDP.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0–3 | `ctai` in a query, `stai` in its answer |
-//! | 4–15 | of an answer: the server's time, a packed TAI64N |
-//! | 16–19 | attoseconds, for those who can tell them |
-//! | 20– | anything, which the answer repeats |
+//! | 4–15 | in an answer: the server's time, a packed TAI64N |
+//! | 16–19 | attoseconds, unused here |
+//! | 20– | a cookie, which the answer repeats |
 
 use wire::tai::{PACKED, Tai64n};
 
-/// The shortest message that a server answers.
-const SHORTEST: usize = 20;
+/// The UDP port of TAICLOCK servers.
+pub(crate) const PORT: u16 = 4014;
 
-/// The longest message that a server looks at.
-pub const LONGEST: usize = 256;
+/// The shortest message that a server answers, in bytes.
+const MIN_LENGTH: usize = 20;
 
-/// A query with a cookie that nobody can guess, and that only its own answer repeats.
+/// How many bytes of a message a server reads.
+pub(crate) const MAX_LENGTH: usize = 256;
+
+/// A query with a random cookie, by which its answer is recognized.
 #[must_use]
 pub fn query(now: Tai64n, cookie: [u8; 8]) -> Vec<u8> {
     [&b"ctai"[..], &now.pack(), &[0; 4], &cookie].concat()
 }
 
-/// The server's time; `None` if this is no answer to the query.
+/// The server's time; `None` if the packet doesn't answer the query.
 #[must_use]
 pub fn answer(query: &[u8], packet: &[u8]) -> Option<Tai64n> {
     let rest = packet.strip_prefix(b"stai")?;
-    if packet.len() != query.len() || packet.get(SHORTEST..) != query.get(SHORTEST..) {
+    if packet.len() != query.len() || packet.get(MIN_LENGTH..) != query.get(MIN_LENGTH..) {
         return None;
     }
     Tai64n::unpack(rest.get(..PACKED)?)
 }
 
-/// Makes a query its own answer; `false` if it is none.
+/// Turns a query into its answer in place; `false` if it isn't a query.
 #[must_use]
 pub fn reply(packet: &mut [u8], now: Tai64n) -> bool {
-    if packet.len() < SHORTEST || !packet.starts_with(b"ctai") {
+    if packet.len() < MIN_LENGTH || !packet.starts_with(b"ctai") {
         return false;
     }
-    let told = [&b"stai"[..], &now.pack()].concat();
-    packet.iter_mut().zip(told).for_each(|(slot, byte)| *slot = byte);
+    let head = [&b"stai"[..], &now.pack()].concat();
+    packet.iter_mut().zip(head).for_each(|(slot, byte)| *slot = byte);
     true
 }
 
@@ -60,6 +63,9 @@ mod tests {
         assert_eq!(answer(&asked, &asked), None);
         assert!(!reply(&mut packet, then), "an answer isn't answered");
         assert!(!reply(&mut asked[..19].to_vec(), then));
+        assert!(reply(&mut asked[..20].to_vec(), then));
+        assert_eq!((MIN_LENGTH, MAX_LENGTH), (20, 256));
+        assert_eq!(asked, [&b"ctai"[..], &now.pack(), &[0; 4], b"cookie!!"].concat());
     }
 
     #[test]
@@ -73,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_is_survived(mut packet in proptest::collection::vec(any::<u8>(), 0..300), is_query: bool) {
+        fn any_bytes_parse_or_fail(mut packet in proptest::collection::vec(any::<u8>(), 0..300), is_query: bool) {
             if is_query { packet.splice(..0, *b"ctai"); }
             let (length, asked) = (packet.len(), packet.clone());
             if reply(&mut packet, Tai64n::default()) {

@@ -1,6 +1,6 @@
-//! A client of a time server: asks several times, and writes the difference between the clocks.
+//! A client of a time server: exchanges several messages, and writes the difference between the clocks.
 //!
-//! `s6-sntpclock` and `s6-taiclock` are front ends that differ in the messages.
+//! `s6-sntpclock` and `s6-taiclock` are front ends with different messages.
 
 use crate::clock::{self, Range};
 use crate::socket::{connect_until, socket_for, wait};
@@ -10,9 +10,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags, SocketType, recv, send};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 use tool::clock::wall;
-use tool::clock::{Moment, deadline, now, poll_until};
-use tool::{Call, Fatal, Opt, OrUnable, Out, Outcome, diag};
+use tool::clock::{Moment, now, poll_until};
+use tool::{Call, Fatal, Opt, Options, OrUnable, Out, Outcome, diag};
 use wire::tai::Tai64n;
 
 /// The options of a client of a time server.
@@ -23,15 +24,15 @@ pub(crate) const OPTIONS: &[Opt] = &[
         "verbosity",
         "0: fatal errors only, 1: normal, 2: also failed exchanges, 3: every exchange",
     ),
-    Opt::value('r', "roundtrips", "ask so many times; default 10"),
-    Opt::value('t', "triptimeout", "wait so many milliseconds for each answer; default 2000, 0: for ever"),
-    Opt::value('h', "throttle", "wait so many milliseconds between exchanges"),
-    Opt::value('T', "totaltimeout", "fail after so many milliseconds; default 10000, 0: never"),
-    Opt::value('e', "errmax", "the most uncertainty that is taken, in milliseconds; default 100"),
+    Opt::value('r', "roundtrips", "the number of exchanges; default 10"),
+    Opt::value('t', "triptimeout", "milliseconds to wait for each answer; default 2000, 0: without limit"),
+    Opt::value('h', "throttle", "milliseconds to wait between exchanges; default 0"),
+    Opt::value('T', "totaltimeout", "fail after this many milliseconds; default 10000, 0: never"),
+    Opt::value('e', "errmax", "the accepted uncertainty, in milliseconds; default 100"),
     Opt::value('p', "port", "the server's UDP port, if it isn't the usual one"),
 ];
 
-/// From query and packet, when the query came and when the answer was sent; `None` for what is no answer.
+/// From a query and a packet: when the query was received and when the answer was sent; `None` if it isn't an answer.
 type Answer = fn(&[u8], &[u8]) -> Option<(Tai64n, Tai64n)>;
 
 /// A protocol of time servers.
@@ -40,48 +41,85 @@ pub(crate) struct Protocol {
     pub name: &'static str,
     /// The usual port.
     pub port: u16,
-    /// Differences of more seconds can't be told.
-    pub reach: i64,
-    /// The query for now.
+    /// The limit of differences that the protocol can measure, in seconds.
+    pub max_difference: i64,
+    /// The query for a time.
     pub query: fn(Tai64n) -> Result<Vec<u8>, Errno>,
     /// Reads a packet.
     pub answer: Answer,
 }
 
-/// The whole of a client.
+/// How long to wait for each answer, unless `-t` sets it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long all exchanges may take, unless `-T` sets it.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The accepted uncertainty, unless `-e` sets it.
+const UNCERTAINTY_LIMIT: Duration = Duration::from_millis(100);
+
+/// The settings of a client.
+#[derive(Debug, PartialEq, Eq)]
+struct Settings {
+    verbosity: u32,
+    exchanges: u32,
+    /// For each answer; `None` waits without limit.
+    answer_timeout: Option<Duration>,
+    /// Between exchanges.
+    pause: Option<Duration>,
+    /// For all exchanges; `None` is without limit.
+    total_timeout: Option<Duration>,
+    uncertainty_limit: Duration,
+    port: u16,
+}
+
+impl Settings {
+    fn new(options: &Options, default_port: u16) -> Result<Self, Fatal> {
+        let milliseconds = |letter| -> Result<Option<Duration>, Fatal> {
+            Ok(options.number::<u32>(letter)?.map(|ms| Duration::from_millis(ms.into())))
+        };
+        let unless_zero = |time: Duration| Some(time).filter(|time| !time.is_zero());
+        Ok(Self {
+            verbosity: options.number('v')?.unwrap_or(1),
+            exchanges: options.number('r')?.unwrap_or(10).max(1),
+            answer_timeout: unless_zero(milliseconds('t')?.unwrap_or(ANSWER_TIMEOUT)),
+            pause: milliseconds('h')?.and_then(unless_zero),
+            total_timeout: unless_zero(milliseconds('T')?.unwrap_or(TOTAL_TIMEOUT)),
+            uncertainty_limit: milliseconds('e')?.unwrap_or(UNCERTAINTY_LIMIT),
+            port: options.number('p')?.unwrap_or(default_port),
+        })
+    }
+}
+
+/// The main function of a client.
 pub(crate) fn main(call: &mut Call, protocol: &Protocol) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number('v')?.unwrap_or(1_u32);
-    let trips = options.number('r')?.unwrap_or(10_u32).max(1);
-    let (trip, throttle) = (options.number('t')?.or(Some(2000)), options.number('h')?);
-    let total = options.number('T')?.or(Some(10_000));
-    let most = i128::from(options.number('e')?.unwrap_or(100_u32)) * 1_000_000;
-    let port = options.number('p')?.unwrap_or(protocol.port);
+    let settings = Settings::new(&options, protocol.port)?;
     let word = call.shift()?;
-    let server = SocketAddr::new(address::ip(&word).ok_or_else(Fatal::usage)?, port);
+    let server = SocketAddr::new(address::ip(&word).ok_or_else(Fatal::usage)?, settings.port);
 
-    let end = deadline(total);
+    let end = deadline(settings.total_timeout);
     let socket =
         socket_for(server.ip(), SocketType::DGRAM, SocketFlags::NONBLOCK).or_unable(|| "make a socket")?;
     connect_until(&socket, server, end).or_unable(|| format!("reach {server}"))?;
-    let mut client = Client { call, protocol, socket, verbosity, range: Range::within(protocol.reach) };
-    let (mut successes, mut last) = (0, Errno::TIMEDOUT);
-    for number in 1..=trips {
-        let name = format!("{} exchange {number} of {trips}", protocol.name);
-        match client.exchange(&name, earlier(deadline(trip), end)) {
+    let verbosity = settings.verbosity;
+    let mut client =
+        Client { call, protocol, socket, verbosity, range: Range::within(protocol.max_difference) };
+    let (mut successes, mut last, exchanges) = (0, Errno::TIMEDOUT, settings.exchanges);
+    for number in 1..=exchanges {
+        let name = format!("{} exchange {number} of {exchanges}", protocol.name);
+        match client.exchange(&name, earlier(deadline(settings.answer_timeout), end)) {
             Ok(()) => successes += 1,
             Err(e) => {
                 last = e;
                 client.info(2, || format!("{name} failed: {}", sys::strerror(e)));
             }
         }
-        if number < trips
-            && let Some(until) = deadline(throttle)
+        if number < exchanges
+            && let Some(until) = deadline(settings.pause)
         {
             poll_until(&mut [], earlier(Some(until), end)).or_unable(|| "wait")?;
         }
-        if number < trips && end.is_some_and(|end| end <= now()) {
-            let to_do = format!("finish {trips} {} exchanges in time", protocol.name);
+        if number < exchanges && end.is_some_and(|end| end <= now()) {
+            let to_do = format!("finish {exchanges} {} exchanges in time", protocol.name);
             return Err(client.failure(Fatal::unable(&to_do, Errno::TIMEDOUT)));
         }
     }
@@ -89,12 +127,18 @@ pub(crate) fn main(call: &mut Call, protocol: &Protocol) -> Outcome {
         let to_do = format!("get the time from {}", diag::show(&word));
         return Err(client.failure(Fatal::unable(&to_do, last)));
     }
-    if successes < trips && verbosity >= 2 {
+    if successes < exchanges && verbosity >= 2 {
         client.call.warn(&format!(
-            "only {successes} of {trips} exchanges succeeded, which makes the time less certain"
+            "only {successes} of {exchanges} exchanges succeeded, which makes the time less certain"
         ));
     }
-    client.write(most, options.has('f'))
+    let limit = i128::try_from(settings.uncertainty_limit.as_nanos()).unwrap_or(i128::MAX);
+    client.write(limit, options.has('f'))
+}
+
+/// The moment after `time`; `None` without a limit.
+fn deadline(time: Option<Duration>) -> Option<Moment> {
+    now().checked_add(time?)
 }
 
 fn earlier(a: Option<Moment>, b: Option<Moment>) -> Option<Moment> {
@@ -119,7 +163,7 @@ impl Client<'_> {
         }
     }
 
-    /// A failure that nobody wants to hear about with `-v 0` is silent; it has code 1.
+    /// A failure with code 1, without message if the verbosity is 0.
     fn failure(&self, fatal: Fatal) -> Fatal {
         if self.verbosity == 0 { Fatal::silent(1) } else { fatal.with_code(1) }
     }
@@ -138,25 +182,28 @@ impl Client<'_> {
                 Err(Errno::AGAIN | Errno::INTR) => continue,
                 done => done?.1,
             };
-            let came = wall();
-            // Anything else may be the answer to a query that was given up, or somebody's forgery.
+            let arrived = wall();
+            // Another packet may be a late answer to an earlier query, or forged.
             let packet = packet.get(..length).unwrap_or_default();
             let Some((received, answered)) = (self.protocol.answer)(&query, packet) else { continue };
-            for (what, t) in
-                [("sent", sent), ("server received", received), ("server answered", answered), ("came", came)]
-            {
+            for (what, t) in [
+                ("sent", sent),
+                ("server received", received),
+                ("server answered", answered),
+                ("arrived", arrived),
+            ] {
                 self.info(3, || format!("{what}: {}", diag::show(&t.label())));
             }
-            self.range.learn(sent, received, answered, came);
+            self.range.narrow(sent, received, answered, arrived);
             return Ok(());
         }
     }
 
-    /// Writes the difference, if it is certain enough or `force` is on.
-    fn write(&self, most: i128, force: bool) -> Outcome {
+    /// Writes the difference, if its uncertainty is at most `limit` nanoseconds or with `force`.
+    fn write(&self, limit: i128, force: bool) -> Outcome {
         let uncertainty = self.range.uncertainty();
-        if uncertainty > most {
-            let text = format!("the time is uncertain by {}, more than {}", show(uncertainty), show(most));
+        if uncertainty > limit {
+            let text = format!("the time is uncertain by {}, more than {}", show(uncertainty), show(limit));
             if !force {
                 return Err(Fatal::new(111, text));
             }
@@ -170,5 +217,37 @@ impl Client<'_> {
         let mut out = Out::new();
         out.put(&packed)?;
         out.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_a_time_client() {
+        let settings = |words: &str| {
+            let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+            Settings::new(&Options::take(OPTIONS, &mut args).unwrap(), 123).map_err(|e| e.code())
+        };
+        let milliseconds = Duration::from_millis;
+        let default = settings("").unwrap();
+        assert_eq!((default.verbosity, default.exchanges, default.port), (1, 10, 123));
+        assert_eq!(default.answer_timeout, Some(milliseconds(2000)));
+        assert_eq!(default.total_timeout, Some(milliseconds(10_000)));
+        assert_eq!((default.pause, default.uncertainty_limit), (None, milliseconds(100)));
+        let given = settings("-v 3 -r 5 -t 1 -T 2 -h 3 -e 4 -p 6").unwrap();
+        assert_eq!((given.verbosity, given.exchanges, given.port), (3, 5, 6));
+        assert_eq!(given.answer_timeout, Some(milliseconds(1)));
+        assert_eq!(given.total_timeout, Some(milliseconds(2)));
+        assert_eq!((given.pause, given.uncertainty_limit), (Some(milliseconds(3)), milliseconds(4)));
+        let zero = settings("-r 0 -t 0 -T 0 -h 0").unwrap();
+        assert_eq!(
+            (zero.exchanges, zero.answer_timeout, zero.total_timeout, zero.pause),
+            (1, None, None, None)
+        );
+        for bad in ["-v x", "-r x", "-t x", "-T x", "-h x", "-e x", "-p 65536"] {
+            assert_eq!(settings(bad), Err(100), "{bad}");
+        }
     }
 }

@@ -1,21 +1,21 @@
-//! What a certificate (X.509, RFC 5280) says about whom and when, read from its DER form, which is hostile.
+//! The subject and the validity of a certificate (X.509, RFC 5280), read from DER, which may be hostile.
 //!
 //! ```text
 //! SEQUENCE { SEQUENCE { [0] version, serial, algorithm, issuer, SEQUENCE { notBefore, notAfter }, subject, … } … }
 //! ```
 //! A name is a SEQUENCE of SETs of SEQUENCE { object identifier, string }.
 
-/// The tags that matter.
+/// Tags of DER.
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const OBJECT: u8 = 0x06;
 const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
-const TIME: u8 = 0x18;
-/// UTF-16, most significant byte first.
+const GENERALIZED_TIME: u8 = 0x18;
+/// UTF-16, big-endian.
 const BMP_STRING: u8 = 0x1e;
 
-/// The short names of a subject's attributes: RFC 4519, and the mail address of PKCS #9.
+/// The short names of a subject's attributes: RFC 4519, and the e-mail address of PKCS #9.
 const ATTRIBUTES: &[(&[u8], &str)] = &[
     (&[0x55, 4, 3], "CN"),
     (&[0x55, 4, 4], "SN"),
@@ -31,19 +31,19 @@ const ATTRIBUTES: &[(&[u8], &str)] = &[
     (&[9, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 100, 1, 25], "DC"),
 ];
 
-/// The parts of a certificate that are of interest.
+/// The parts of a certificate used here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Who it is about, on one line: `/C=NL/O=Some Firm/CN=example.org`; slashes, backslashes and what isn't printable
-    /// are escaped.
+    /// The subject on one line: `/C=NL/O=Some Firm/CN=example.org`; slashes, backslashes and control characters are
+    /// escaped.
     pub subject: String,
-    /// From when on it is valid: `YYYYMMDDhhmmssZ`, UTC.
+    /// The start of its validity: `YYYYMMDDhhmmssZ`, UTC.
     pub not_before: String,
-    /// Until when it is valid.
+    /// The end of its validity.
     pub not_after: String,
 }
 
-/// DER that is left to be read.
+/// Unread DER.
 #[derive(Clone, Copy)]
 struct Der<'a>(&'a [u8]);
 
@@ -55,9 +55,9 @@ impl<'a> Der<'a> {
         let length = if first & 0x80 == 0 {
             usize::from(*first)
         } else {
-            let (digits, behind) =
+            let (digits, after) =
                 rest.split_at_checked(usize::from(first & 0x7f)).filter(|(d, _)| d.len() <= 4)?;
-            rest = behind;
+            rest = after;
             digits.iter().fold(0, |n: usize, b| n << 8 | usize::from(*b))
         };
         let (value, rest) = rest.split_at_checked(length)?;
@@ -65,14 +65,14 @@ impl<'a> Der<'a> {
         Some((*tag, value))
     }
 
-    /// The next value, which has this tag.
+    /// The next value, if it has this tag.
     fn take(&mut self, tag: u8) -> Option<Der<'a>> {
         self.next().filter(|(t, _)| *t == tag).map(|(_, value)| Der(value))
     }
 }
 
 impl Certificate {
-    /// Reads a certificate; `None` if it is none.
+    /// Reads a certificate; `None` if it is malformed.
     #[must_use]
     pub fn read(der: &[u8]) -> Option<Self> {
         let mut body = Der(der).take(SEQUENCE)?.take(SEQUENCE)?;
@@ -88,20 +88,20 @@ impl Certificate {
         Some(Self { subject: subject(body.take(SEQUENCE)?)?, not_before, not_after })
     }
 
-    /// Whether it is valid at that time, written as its own limits are.
+    /// Whether it is valid at a time, `YYYYMMDDhhmmssZ`.
     #[must_use]
     pub fn is_valid_at(&self, time: &str) -> bool {
         (self.not_before.as_str()..=self.not_after.as_str()).contains(&time)
     }
 }
 
-/// A time with four digits for the year.
+/// Converts a time to one with four digits for the year.
 fn time((tag, text): (u8, &[u8])) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
     let digits = text.strip_suffix('Z').filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?;
     match (tag, digits.len()) {
         (UTC_TIME, 12) => Some(format!("{}{text}", if digits < "5" { "20" } else { "19" })),
-        (TIME, 14) => Some(text.to_owned()),
+        (GENERALIZED_TIME, 14) => Some(text.to_owned()),
         _ => None,
     }
 }
@@ -138,7 +138,7 @@ fn subject(mut name: Der<'_>) -> Option<String> {
     Some(line)
 }
 
-/// An object identifier in figures.
+/// An object identifier as numbers separated by dots.
 fn dotted(object: &[u8]) -> String {
     let mut arcs = Vec::new();
     let mut arc = 0_u64;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn times() -> [Vec<u8>; 2] {
-        [der(UTC_TIME, &[b"491231235959Z"]), der(TIME, &[b"20500101000000Z"])]
+        [der(UTC_TIME, &[b"491231235959Z"]), der(GENERALIZED_TIME, &[b"20500101000000Z"])]
     }
 
     #[test]
@@ -206,18 +206,19 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_no_certificate() {
+    fn malformed_certificates_are_refused() {
         let whole = made(&[attribute(&[0x55, 4, 3], 12, &[b'x'; 200])], times());
         assert!(Certificate::read(&whole).is_some());
         (0..whole.len()).for_each(|cut| assert_eq!(Certificate::read(&whole[..cut]), None));
-        let local = made(&[], [der(UTC_TIME, &[b"4912312359+1"]), der(TIME, &[b"20500101000000Z"])]);
+        let local =
+            made(&[], [der(UTC_TIME, &[b"4912312359+1"]), der(GENERALIZED_TIME, &[b"20500101000000Z"])]);
         assert_eq!(Certificate::read(&local), None);
         assert_eq!(time((UTC_TIME, b"500101000000Z")).unwrap(), "19500101000000Z");
     }
 
     proptest! {
         #[test]
-        fn anything_is_survived(at in 0..300_usize, byte: u8, noise in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_read_or_refused(at in 0..300_usize, byte: u8, noise in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Certificate::read(&noise);
             let mut damaged = made(&[attribute(&[0x55, 4, 3], 12, b"example")], times());
             if let Some(slot) = damaged.get_mut(at) { *slot = byte; }

@@ -1,4 +1,4 @@
-//! The client's side: whom it trusts, and who it is.
+//! The client's side: the servers it trusts, and its own certificate.
 
 use crate::certificate::Certificate;
 use crate::files::{self, Anchors, MISCONFIGURED};
@@ -20,29 +20,30 @@ pub(crate) const CERTIFICATE: Opt =
     Opt::flag('y', "send the certificate CERTFILE with the key KEYFILE").long("client-cert");
 pub(crate) const SERVER_NAME: Opt =
     Opt::value('k', "servername", "the name that the server must have").long("servername");
-pub(crate) const ANY_SERVER: Opt = Opt::flag(BELIEVE, "believe any server").long("no-verify-cert");
-/// What `--no-verify-cert` goes by.
-pub(crate) const BELIEVE: char = '\x01';
+pub(crate) const NO_VERIFICATION: Opt =
+    Opt::flag(NO_VERIFY_CERT, "accept any server's certificate").long("no-verify-cert");
+/// The letter of `--no-verify-cert`, which can't be typed.
+pub(crate) const NO_VERIFY_CERT: char = '\x01';
 
-/// What a client is told by its options.
+/// A client's settings.
 #[derive(Debug, Default)]
-pub(crate) struct Wishes<'a> {
-    /// The server's name: sent, and checked.
+pub(crate) struct ClientSettings<'a> {
+    /// The server's name, which is sent and checked.
     pub server_name: Option<&'a [u8]>,
-    /// Send a certificate.
-    pub with_certificate: bool,
-    /// Believe any server.
-    pub believes: bool,
+    /// Whether to send a certificate.
+    pub sends_certificate: bool,
+    /// Whether to accept any server's certificate.
+    pub accepts_any_server: bool,
 }
 
-/// Reads all files, and prepares a connection.
+/// Reads the files and prepares a connection.
 pub(crate) fn connection(
     env: &Env,
-    wishes: &Wishes<'_>,
+    settings: &ClientSettings<'_>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<ClientConnection, Fatal> {
-    let anchors = if wishes.believes { None } else { Some(files::anchors(env)?) };
-    let name = wishes.server_name.map(|word| {
+    let anchors = if settings.accepts_any_server { None } else { Some(files::anchors(env)?) };
+    let name = settings.server_name.map(|word| {
         let text = std::str::from_utf8(word).ok().map(|t| t.strip_suffix('.').unwrap_or(t));
         text.and_then(|text| ServerName::try_from(text.to_owned()).ok())
             .ok_or_else(|| Fatal::user(format!("invalid server name: {}", diag::show(word))))
@@ -55,16 +56,16 @@ pub(crate) fn connection(
         .map_err(engine)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = if wishes.with_certificate {
+    let mut config = if settings.sends_certificate {
         let pair = files::key_pair(env, b"", provider)?;
         builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)))
     } else {
         builder.with_no_client_auth()
     };
-    // A process serves one connection: nothing can be resumed.
+    // A process serves one connection, so no session can be resumed.
     config.resumption = Resumption::disabled();
     config.enable_sni = name.is_some();
-    // Without a name this one is neither sent nor checked.
+    // This placeholder is neither sent nor checked.
     let name = match name {
         Some(name) => name,
         None => {
@@ -74,10 +75,10 @@ pub(crate) fn connection(
     ClientConnection::new(Arc::new(config), name).map_err(engine)
 }
 
-/// Checks a server's certificate: its chain, its time, and, if there is one to check, its name.
+/// Checks a server's certificate: its chain, its validity and, if one is given, its name.
 #[derive(Debug)]
 struct Verifier {
-    /// None believes everybody.
+    /// The trust anchors; `None` accepts any server.
     anchors: Option<Anchors>,
     checks_name: bool,
     provider: Arc<CryptoProvider>,
@@ -95,8 +96,8 @@ impl ServerCertVerifier for Verifier {
         let Some(anchors) = &self.anchors else { return Ok(ServerCertVerified::assertion()) };
         let certificate = ParsedCertificate::try_from(end_entity)?;
         if anchors.certificates.iter().any(|anchor| anchor == end_entity) {
-            // The very certificate is trusted: one that its server signed itself.  There is no chain to check.
-            check_time(end_entity, now)?;
+            // The certificate itself is an anchor, such as a self-signed one: there is no chain to check.
+            check_validity(end_entity, now)?;
         } else {
             let algorithms = self.provider.signature_verification_algorithms.all;
             verify_server_cert_signed_by_trust_anchor(
@@ -136,7 +137,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn check_time(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+fn check_validity(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let bad = |e| Error::InvalidCertificate(e);
     let read = Certificate::read(certificate).ok_or(bad(CertificateError::BadEncoding))?;
     let unix = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);

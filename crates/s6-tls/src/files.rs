@@ -1,4 +1,4 @@
-//! Certificates, keys and trust anchors in files, DER or PEM.
+//! Reads certificates, keys and trust anchors from files in DER or PEM.
 
 use rustix::fs::CWD;
 use rustls::RootCertStore;
@@ -8,13 +8,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use tool::{Env, Fatal, diag};
 
-/// The code for a configuration that can't be used.
+/// The exit code for an unusable configuration.
 pub(crate) const MISCONFIGURED: u8 = 96;
 
-/// The most bytes of a file that is read.
-const MOST: usize = 16 << 20;
+/// The size limit of a file: 16 MiB.
+const MAX_FILE_SIZE: usize = 16 << 20;
 
-/// How PEM begins.
+/// The start of a PEM block.
 const PEM: &[u8] = b"-----BEGIN ";
 
 pub(crate) fn misconfigured(text: String) -> Fatal {
@@ -22,11 +22,11 @@ pub(crate) fn misconfigured(text: String) -> Fatal {
 }
 
 fn read(path: &[u8]) -> Result<Vec<u8>, Fatal> {
-    files::read_path(path, MOST)
+    files::read_path(path, MAX_FILE_SIZE)
         .map_err(|e| misconfigured(format!("unable to read {}: {}", diag::show(path), sys::strerror(e))))
 }
 
-/// The certificates of a file: one in DER, or as many as there are in PEM.
+/// The certificates in a file: one in DER, or any number in PEM.
 fn certificates(content: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     if content.windows(PEM.len()).any(|w| w == PEM) {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
@@ -35,7 +35,7 @@ fn certificates(content: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     (content.first() == Some(&0x30)).then(|| vec![CertificateDer::from(content.to_vec())])
 }
 
-/// The certificate chain and the key that CERTFILE and KEYFILE name, with `suffix` behind the variables' names.
+/// The certificate chain and the key that CERTFILE and KEYFILE name; `suffix` is appended to the variables' names.
 pub(crate) fn key_pair(env: &Env, suffix: &[u8], provider: &CryptoProvider) -> Result<CertifiedKey, Fatal> {
     let path = |name: &[u8]| {
         let name = [name, suffix].concat();
@@ -58,22 +58,22 @@ pub(crate) fn key_pair(env: &Env, suffix: &[u8], provider: &CryptoProvider) -> R
 /// Trust anchors.
 #[derive(Debug)]
 pub(crate) struct Anchors {
-    /// As the verifier wants them.
+    /// For the verifier.
     pub store: RootCertStore,
-    /// As they are in the files.
+    /// The certificates as they are in the files.
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
-/// The trust anchors in the directory CADIR or else in the file CAFILE.
+/// The trust anchors in the directory CADIR, or else in the file CAFILE.
 pub(crate) fn anchors(env: &Env) -> Result<Anchors, Fatal> {
     let certificates = match (env.get(b"CADIR"), env.get(b"CAFILE")) {
-        (Some(dir), _) => of_directory(dir)?,
+        (Some(dir), _) => certificates_in(dir)?,
         (None, Some(file)) => certificates(&read(file)?)
             .ok_or_else(|| misconfigured(format!("no certificates in {}", diag::show(file))))?,
         (None, None) => return Err(Fatal::user("neither CADIR nor CAFILE is set")),
     };
     let mut store = RootCertStore::empty();
-    // What a verifier can't use can't let anybody in either.
+    // Anchors that the verifier can't use are skipped: they can't authenticate anything.
     let (usable, _) = store.add_parsable_certificates(certificates.iter().cloned());
     if usable == 0 {
         return Err(misconfigured(String::from("there are no usable trust anchors")));
@@ -81,8 +81,8 @@ pub(crate) fn anchors(env: &Env) -> Result<Anchors, Fatal> {
     Ok(Anchors { store, certificates })
 }
 
-/// The certificates of all files of a directory; other files may be there, too, and one certificate under many names.
-fn of_directory(dir: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fatal> {
+/// The certificates in all files of a directory, without duplicates; other files are ignored.
+fn certificates_in(dir: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     let unable =
         |e| misconfigured(format!("unable to read directory {}: {}", diag::show(dir), sys::strerror(e)));
     let mut found = Vec::new();
@@ -95,4 +95,22 @@ fn of_directory(dir: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fatal> {
     found.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
     found.dedup();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unusable_configuration_is_code_96_and_a_missing_variable_100() {
+        let code = |vars: &[&str]| {
+            let env = Env::from_vars(vars.iter().map(|v| v.as_bytes().to_vec()).collect());
+            let provider = rustls::crypto::ring::default_provider();
+            (anchors(&env).unwrap_err().code(), key_pair(&env, b":x", &provider).unwrap_err().code())
+        };
+        assert_eq!(code(&[]), (100, 100));
+        assert_eq!(code(&["CAFILE=/no/such", "CERTFILE:x=/no/such", "KEYFILE:x=/no/such"]), (96, 96));
+        assert_eq!(code(&["CADIR=/no/such", "CERTFILE:x=/dev/null", "KEYFILE:x=/dev/null"]), (96, 96));
+        assert_eq!(MAX_FILE_SIZE, 16 * 1024 * 1024);
+    }
 }

@@ -1,9 +1,12 @@
-//! An application on the clear side of a relay: pipes, processes and variables around `s6-tlsc-io` and `s6-tlsd-io`.
+//! Runs an application on the plaintext side of a relay: pipes, processes and variables around `s6-tlsc-io` and
+//! `s6-tlsd-io`.
 
-use crate::client::{ANY_SERVER, BELIEVE, CERTIFICATE, NO_CERTIFICATE, SERVER_NAME};
+use crate::client::{CERTIFICATE, NO_CERTIFICATE, NO_VERIFICATION, NO_VERIFY_CERT, SERVER_NAME};
 use crate::report;
-use crate::server::{ASK, DEMAND, SNI_LEVEL};
-use crate::session::{J, NO_J, NO_S, S, TIMEOUT, VERBOSITY};
+use crate::server::{REQUEST_CERTIFICATE, REQUIRE_CERTIFICATE, SNI_LEVEL};
+use crate::session::{
+    ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, TIMEOUT, VERBOSITY,
+};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -12,17 +15,18 @@ use sys::process::{Fork, fork, wait_for};
 use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Setup};
 use wire::number;
 
-/// The options of the applications' side.
+/// The options of the application's side.
 pub(crate) const KEEP: Opt = Opt::flag('Z', "leave the variables about TLS in the environment").long("keep");
-pub(crate) const CLEAN: Opt = Opt::flag('z', "remove them (default)").long("no-keep");
-const READ: Opt = Opt::value('6', "fdr", "read from the network here; default 6").long("fdr");
-const WRITE: Opt = Opt::value('7', "fdw", "write to the network there; default 7").long("fdw");
-/// All options of a program that starts a client's relay.
+pub(crate) const CLEAN: Opt =
+    Opt::flag('z', "remove the variables about TLS from the environment (default)").long("no-keep");
+const READ: Opt = Opt::value('6', "fdr", "the descriptor to read from the network; default 6").long("fdr");
+const WRITE: Opt = Opt::value('7', "fdw", "the descriptor to write to the network; default 7").long("fdw");
+/// The options of a program that starts a client's relay.
 pub(crate) const CLIENT: &[Opt] = &[
-    S,
-    NO_S,
-    J,
-    NO_J,
+    SEND_CLOSE_NOTIFY,
+    NO_CLOSE_NOTIFY,
+    REQUIRE_CLOSE_NOTIFY,
+    ACCEPT_TRUNCATION,
     NO_CERTIFICATE,
     CERTIFICATE,
     KEEP,
@@ -32,23 +36,34 @@ pub(crate) const CLIENT: &[Opt] = &[
     SERVER_NAME,
     READ,
     WRITE,
-    ANY_SERVER,
+    NO_VERIFICATION,
 ];
-/// All options of a program that starts a server's relay.
-pub(crate) const SERVER: &[Opt] =
-    &[S, NO_S, J, NO_J, ASK, DEMAND, KEEP, CLEAN, VERBOSITY, TIMEOUT, SNI_LEVEL];
+/// The options of a program that starts a server's relay.
+pub(crate) const SERVER: &[Opt] = &[
+    SEND_CLOSE_NOTIFY,
+    NO_CLOSE_NOTIFY,
+    REQUIRE_CLOSE_NOTIFY,
+    ACCEPT_TRUNCATION,
+    REQUEST_CERTIFICATE,
+    REQUIRE_CERTIFICATE,
+    KEEP,
+    CLEAN,
+    VERBOSITY,
+    TIMEOUT,
+    SNI_LEVEL,
+];
 
-/// Which side of TLS an application is on, and where it finds the network.
+/// Which side of TLS an application is on, and its descriptors for the network.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Side {
-    /// A client; the numbers of its descriptors.
+    /// A client: the descriptors to read and to write.
     Client(RawFd, RawFd),
     /// A server, on standard input and output.
     Server,
 }
 
 impl Side {
-    /// A client's side, by its options.
+    /// A client's side, from its options.
     pub(crate) fn client(options: &Options) -> Result<Self, Fatal> {
         let fd = |letter, default| match options.get(letter) {
             None => Ok(default),
@@ -64,16 +79,21 @@ impl Side {
         }
     }
 
-    /// Where the application finds the network.
-    fn numbers(self) -> (RawFd, RawFd) {
+    /// The application's descriptors for the network: read, write.
+    fn descriptors(self) -> (RawFd, RawFd) {
         match self {
             Self::Client(fdr, fdw) => (fdr, fdw),
             Self::Server => (0, 1),
         }
     }
 
-    /// The relay's command line; `clear` are its ends of the pipes, `notification` where it reports.
-    fn command(self, options: &Options, clear: (RawFd, RawFd), notification: Option<RawFd>) -> Vec<Vec<u8>> {
+    /// The relay's command line; `plaintext` are its ends of the pipes, `notification` is where it reports.
+    fn command(
+        self,
+        options: &Options,
+        plaintext: (RawFd, RawFd),
+        notification: Option<RawFd>,
+    ) -> Vec<Vec<u8>> {
         let mut argv = vec![tool::own_file(self.program())];
         argv.extend(relay_options(options));
         let word = |fd: RawFd| fd.to_string().into_bytes();
@@ -82,21 +102,21 @@ impl Side {
         }
         let (fdr, fdw) = match self {
             Self::Client(fdr, fdw) => (fdr, fdw),
-            Self::Server => clear,
+            Self::Server => plaintext,
         };
         argv.extend([b"--".to_vec(), word(fdr), word(fdw)]);
         argv
     }
 }
 
-/// Those of an application's options that are the relay's, as they were given.
+/// The options that an application passes to its relay, as they were given.
 fn relay_options(options: &Options) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     for (letter, value) in options.iter() {
         match letter {
             'S' | 's' | 'J' | 'j' | 'Y' | 'y' => words.push(format!("-{letter}").into_bytes()),
             'v' | 'K' | 'k' => words.extend([format!("-{letter}").into_bytes(), value.to_vec()]),
-            BELIEVE => words.push(b"--no-verify-cert".to_vec()),
+            NO_VERIFY_CERT => words.push(b"--no-verify-cert".to_vec()),
             _ => {}
         }
     }
@@ -117,27 +137,37 @@ fn pipes() -> Result<Pipes, Fatal> {
     Ok(Pipes { outer: (to_app, from_app), inner: (to_relay, from_relay) })
 }
 
-/// Starts a relay, waits for the handshake, and goes on to the application.
+/// Starts a relay, waits for the handshake, and executes the application.
 pub(crate) fn immediately(call: &mut Call, options: &Options, side: Side) -> Outcome {
     check(call, options, side)?;
     let pipes = pipes()?;
-    let (hear, tell) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "make a pipe")?;
+    let (report_reader, report_writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "make a pipe")?;
     let inner = (&pipes.inner.0, &pipes.inner.1);
-    let argv = side.command(options, (inner.0.as_raw_fd(), inner.1.as_raw_fd()), Some(tell.as_raw_fd()));
-    let (clear_in, clear_out) = match side {
+    let argv =
+        side.command(options, (inner.0.as_raw_fd(), inner.1.as_raw_fd()), Some(report_writer.as_raw_fd()));
+    let (plaintext_in, plaintext_out) = match side {
         Side::Client(..) => (0, 1),
         Side::Server => (inner.0.as_raw_fd(), inner.1.as_raw_fd()),
     };
-    let fds = [(inner.0.as_fd(), clear_in), (inner.1.as_fd(), clear_out), (tell.as_fd(), tell.as_raw_fd())];
-    let own: Vec<BorrowedFd<'_>> =
-        vec![pipes.outer.0.as_fd(), pipes.outer.1.as_fd(), hear.as_fd(), inner.0.as_fd(), inner.1.as_fd()];
+    let fds = [
+        (inner.0.as_fd(), plaintext_in),
+        (inner.1.as_fd(), plaintext_out),
+        (report_writer.as_fd(), report_writer.as_raw_fd()),
+    ];
+    let own: Vec<BorrowedFd<'_>> = vec![
+        pipes.outer.0.as_fd(),
+        pipes.outer.1.as_fd(),
+        report_reader.as_fd(),
+        inner.0.as_fd(),
+        inner.1.as_fd(),
+    ];
     let name = side.program().as_bytes();
     let setup = Setup { fds: &fds, own: &own, mask: None };
     let pid =
         tool::try_spawn(call, argv, call.env.clone(), &setup).map_err(|e| tool::unable_to_spawn(name, e))?;
-    drop((pipes.inner, tell));
-    // The network is the relay's alone.
-    let (fdr, fdw) = side.numbers();
+    drop((pipes.inner, report_writer));
+    // The pipes replace the network, which is the relay's alone.
+    let (fdr, fdw) = side.descriptors();
     let place = || {
         let outer = (pipes.outer.0, pipes.outer.1);
         let aside = sys::fd::duplicate(outer.1.as_raw_fd(), fdr.max(fdw).saturating_add(1))?;
@@ -146,9 +176,9 @@ pub(crate) fn immediately(call: &mut Call, options: &Options, side: Side) -> Out
         sys::fd::place(aside, fdw)
     };
     place().or_unable(|| "put the pipes into the network's place")?;
-    let report = hear_report(&hear)?;
+    let report = read_report(&report_reader)?;
     if report.is_empty() {
-        // It said why itself.
+        // The relay has reported its failure.
         let ended = wait_for(pid).or_unable(|| "wait for the relay")?;
         return Ok(Next::Exit(ended.code()));
     }
@@ -158,7 +188,7 @@ pub(crate) fn immediately(call: &mut Call, options: &Options, side: Side) -> Out
     Next::run(call.take_args(), env)
 }
 
-/// Nothing is started for a command line that can't be right.
+/// Refuses an invalid command line before anything is started.
 fn check(call: &Call, options: &Options, side: Side) -> Result<(), Fatal> {
     if call.args.is_empty() {
         return Err(Fatal::usage());
@@ -168,17 +198,17 @@ fn check(call: &Call, options: &Options, side: Side) -> Result<(), Fatal> {
     if let Side::Server = side {
         options.number::<u32>('k')?;
     }
-    let (fdr, fdw) = side.numbers();
+    let (fdr, fdw) = side.descriptors();
     match [fdr, fdw].into_iter().find(|fd| !sys::fd::is_open(*fd)) {
         Some(fd) => Err(Fatal::user(format!("descriptor {fd} is not open"))),
         None => Ok(()),
     }
 }
 
-/// Reads a relay's report to its end; nothing if the relay ended instead.
-fn hear_report(from: &OwnedFd) -> Result<Vec<u8>, Fatal> {
+/// Reads a relay's report; empty if the relay ended without one.
+fn read_report(from: &OwnedFd) -> Result<Vec<u8>, Fatal> {
     let mut report = Vec::new();
-    while !report::is_complete(&report) && report.len() <= report::LONGEST {
+    while !report::is_complete(&report) && report.len() <= report::MAX_REPORT {
         let mut buf = [0; 4096];
         match rustix::io::read(from, &mut buf) {
             Err(Errno::INTR) => {}
@@ -191,42 +221,45 @@ fn hear_report(from: &OwnedFd) -> Result<Vec<u8>, Fatal> {
     Ok(report)
 }
 
-/// Removes what is the relay's alone, unless it is to stay.
+/// Removes the variables for the relay from the environment, unless `-Z` keeps them.
 fn clean(options: &Options, env: &mut Env) {
     if options.last_of("zZ") == Some('Z') {
         return;
     }
     let names: [&[u8]; 6] = [b"CADIR", b"CAFILE", b"CERTFILE", b"KEYFILE", b"TLS_UID", b"TLS_GID"];
-    let is_theirs = |name: &[u8]| {
+    let is_for_relay = |name: &[u8]| {
         names.contains(&name) || name.starts_with(b"CERTFILE:") || name.starts_with(b"KEYFILE:")
     };
-    let theirs: Vec<Vec<u8>> =
-        env.iter().map(|(name, _)| name.to_vec()).filter(|name| is_theirs(name)).collect();
-    theirs.iter().for_each(|name| env.unset(name));
+    let for_relay: Vec<Vec<u8>> =
+        env.iter().map(|(name, _)| name.to_vec()).filter(|name| is_for_relay(name)).collect();
+    for_relay.iter().for_each(|name| env.unset(name));
 }
 
-/// Goes on to the application; a child becomes the relay when the application asks for it (UCSPI-TLS).
+/// Executes the application; a child becomes the relay when the application requests it (UCSPI-TLS).
 pub(crate) fn on_demand(call: &mut Call, options: &Options, side: Side) -> Outcome {
     check(call, options, side)?;
     let pipes = pipes()?;
-    let (theirs, ours) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-        .or_unable(|| "make a socket pair")?;
+    let (application_end, relay_end) =
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+            .or_unable(|| "make a socket pair")?;
     if let Fork::Child = fork().or_unable(|| "fork")? {
-        drop((pipes.outer, theirs));
-        return become_relay(call, options, side, pipes.inner, ours);
+        drop((pipes.outer, application_end));
+        return become_relay(call, options, side, pipes.inner, relay_end);
     }
-    drop((pipes.inner, ours));
+    drop((pipes.inner, relay_end));
     let mut env = call.take_env();
     clean(options, &mut env);
-    for (name, fd) in [("SSLCTLFD", theirs), ("SSLREADFD", pipes.outer.0), ("SSLWRITEFD", pipes.outer.1)] {
+    for (name, fd) in
+        [("SSLCTLFD", application_end), ("SSLREADFD", pipes.outer.0), ("SSLWRITEFD", pipes.outer.1)]
+    {
         let number = fd.as_raw_fd();
         env.set(name.as_bytes(), number.to_string().as_bytes());
-        sys::fd::place(fd, number).or_unable(|| "hand a descriptor on")?;
+        sys::fd::place(fd, number).or_unable(|| "pass a descriptor to the application")?;
     }
     Next::run(call.take_args(), env)
 }
 
-/// The child's part: waits for a command, `y` or, with a report, `Y`.
+/// In the child: waits for a command, `y`, or `Y` for a relay that reports.
 fn become_relay(
     call: &mut Call,
     options: &Options,
@@ -261,17 +294,17 @@ fn become_relay(
     if reports {
         let _ = shutdown(&control, Shutdown::Read);
         let number = control.as_raw_fd();
-        sys::fd::place(control, number).or_unable(|| "hand the control socket on")?;
+        sys::fd::place(control, number).or_unable(|| "pass the control socket to the relay")?;
     } else {
         drop(control);
     }
-    let (clear_in, clear_out) = match side {
+    let (plaintext_in, plaintext_out) = match side {
         Side::Client(..) => (0, 1),
         Side::Server => (inner.0.as_raw_fd(), inner.1.as_raw_fd()),
     };
-    sys::fd::place(inner.0, clear_in)
-        .and_then(|()| sys::fd::place(inner.1, clear_out))
-        .or_unable(|| "hand the pipes on")?;
+    sys::fd::place(inner.0, plaintext_in)
+        .and_then(|()| sys::fd::place(inner.1, plaintext_out))
+        .or_unable(|| "pass the pipes to the relay")?;
     let env = call.take_env();
     Next::run(argv, env)
 }
@@ -281,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_the_relay_s_is_removed() {
+    fn the_relay_s_variables_are_removed() {
         let vars =
             ["CADIR=a", "KEYFILE=b", "KEYFILE:x=c", "CERTFILE:*.y=d", "TLS_UID=1", "PATH=p", "KEYFILEX=e"];
         let of = |words: &[&str]| {
@@ -292,5 +325,39 @@ mod tests {
             env.vars().len()
         };
         assert_eq!((of(&[]), of(&["-Z"]), of(&["-Zz"])), (2, 7, 2));
+    }
+
+    fn options(words: &str, defined: &[Opt]) -> Options {
+        let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+        Options::take(defined, &mut args).unwrap()
+    }
+
+    #[test]
+    fn a_client_s_network_is_descriptors_6_and_7_and_a_server_s_0_and_1() {
+        let descriptors =
+            |words: &str| Side::client(&options(words, CLIENT)).map(Side::descriptors).map_err(|e| e.code());
+        assert_eq!(descriptors(""), Ok((6, 7)));
+        assert_eq!(descriptors("-6 8 -7 9"), Ok((8, 9)));
+        assert_eq!(descriptors("-6 2"), Err(100));
+        assert_eq!(descriptors("-7 x"), Err(100));
+        assert_eq!(Side::Server.descriptors(), (0, 1));
+    }
+
+    #[test]
+    fn the_relay_gets_its_options_and_descriptors() {
+        let command = |side: Side, words: &str, notification| {
+            let defined = if matches!(side, Side::Server) { SERVER } else { CLIENT };
+            let argv = side.command(&options(words, defined), (10, 11), notification);
+            argv.iter().map(|w| tool::diag::show(w)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(command(Side::Client(6, 7), "-Z", None), "s6-tlsc-io -- 6 7");
+        assert_eq!(
+            command(Side::Client(8, 9), "-SJy -v 2 -K 5 -k name --no-verify-cert", Some(12)),
+            "s6-tlsc-io -S -J -y -v 2 -K 5 -k name --no-verify-cert -d 12 -- 8 9"
+        );
+        assert_eq!(
+            command(Side::Server, "-sjY -k 1 -z", Some(12)),
+            "s6-tlsd-io -s -j -Y -k 1 -d 12 -- 10 11"
+        );
     }
 }

@@ -1,7 +1,7 @@
-//! The TLS commands of s6-networking, on rustls: a program of its own.
+//! The TLS commands of s6-networking, on rustls: a separate program.
 //!
-//! `s6-tlsc-io` and `s6-tlsd-io` speak TLS: a relay between a local program and the network, one process with one
-//! poll loop ([`relay`]).  The other commands put command lines and pipes together around them.
+//! `s6-tlsc-io` and `s6-tlsd-io` are relays between a local program and TLS: one process with one poll loop ([`relay`]).
+//! The other commands assemble command lines and pipes around them.
 
 mod certificate;
 mod client;

@@ -1,7 +1,7 @@
 //! The binary: entry point and lookup, nothing else.
 //!
-//! It is entered by the C start-up code directly (`no_main`), as the main program is, so that descriptors, signal
-//! dispositions and the mask reach a tool exactly as exec left them.
+//! The C start-up code enters it directly (`no_main`), like the main program, so that descriptors, signal dispositions
+//! and the signal mask reach a tool exactly as exec left them.
 #![cfg_attr(not(test), no_main)]
 #![allow(unsafe_code)]
 
@@ -16,14 +16,14 @@ use std::ffi::{c_char, c_int};
 #[cfg(not(test))]
 use tool::{Env, Tool, diag};
 
-/// The program's entry: `argc` and `argv` as the kernel hands them over.
+/// The program's entry point: `argc` and `argv` from the kernel.
 ///
 /// # Safety
 /// Called once by the C start-up code with a valid argument vector.
 #[cfg(not(test))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
-    // SAFETY: the start-up code hands over `argc` valid strings.
+    // SAFETY: the start-up code passes `argc` valid strings.
     let argv = unsafe { sys::args::from_raw(argc, argv) };
     dispatch(argv)
 }
@@ -33,7 +33,7 @@ fn find(name: &[u8]) -> Option<&'static Tool> {
     TOOLS.iter().copied().find(|t| t.name.as_bytes() == name)
 }
 
-/// Runs the tool that `argv[0]` names, or, called as the binary itself, the one that `argv[1]` names.
+/// Runs the tool that `argv[0]` names, or, called by the binary's own name, the one that `argv[1]` names.
 #[cfg(not(test))]
 fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     tool::set_table(find);

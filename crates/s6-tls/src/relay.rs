@@ -1,14 +1,14 @@
-//! The relay between a local program, in clear, and the network, in TLS: one poll loop, bounded buffers.
+//! The relay between a local program, in plaintext, and the network, in TLS: one poll loop, bounded buffers.
 //!
-//! The four directions end one by one:
-//! - The local program ends its output: what is left is sent, then the network's sending side is shut down, with
-//!   `close_notify` before if it is asked for or the peer has said so itself.
-//! - The peer ends (by `close_notify` or without): what has come is written, then the local program's input ends.  An
-//!   end without `close_notify` is an error if that is asked for.
-//! - Nobody takes what is written, on either side: what would go there is no longer read, or thrown away.
+//! The four directions end separately:
+//! - The local program ends its output: the rest is sent, then the sending side of the network is shut down, after a
+//!   `close_notify` if the options ask for it or the peer has sent one.
+//! - The peer ends, with or without `close_notify`: the rest is written, then the local program's input ends.  An end
+//!   without `close_notify` is an error if the options say so.
+//! - A reader is gone, on either side: data for it is no longer read, or discarded.
 //!
-//! It is over when nothing can be sent either way.  No descriptor's mode is changed, since others may share it: sockets
-//! are written without waiting, pipes by no more than POLLOUT promises.
+//! The relay ends when nothing can be sent either way.  It never changes the mode of a descriptor, since other processes
+//! may share it: it writes to sockets without waiting, and to pipes at most what POLLOUT guarantees.
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, read, write};
@@ -18,45 +18,45 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use tool::clock::{Moment, now, poll_until};
 
-/// How much is read at once, and about how much waits for the local program.
+/// How many bytes are read at once, and about how many may wait for the local program.
 const CHUNK: usize = 16 * 1024;
 
-/// What may be written to a pipe that is ready: pipe(7).
+/// How many bytes fit into a pipe that is ready: pipe(7).
 const PIPE_BUF: usize = 4096;
 
-/// The descriptors; each one that is gone is closed.
+/// The descriptors; `None` once closed.
 pub(crate) struct Ends {
     /// Where the local program's output is read.
     pub local_in: Option<OwnedFd>,
-    /// Where its input is written.
+    /// Where the local program's input is written.
     pub local_out: Option<OwnedFd>,
     /// Where the network is read.
     pub net_in: Option<OwnedFd>,
-    /// Where it is written.
+    /// Where the network is written.
     pub net_out: Option<OwnedFd>,
 }
 
 /// How connections end, and how long a handshake may last.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manners {
-    /// Send `close_notify` when the local program ends its output.
-    pub notifies: bool,
-    /// An end of the peer without `close_notify` is an error.
-    pub is_strict: bool,
-    /// When the handshake must be done.
-    pub handshake_until: Option<Moment>,
+pub(crate) struct ConnectionPolicy {
+    /// Whether to send `close_notify` when the local program ends its output.
+    pub sends_close_notify: bool,
+    /// Whether an end of the peer without `close_notify` is an error.
+    pub requires_close_notify: bool,
+    /// When the handshake times out.
+    pub handshake_deadline: Option<Moment>,
 }
 
 /// Why a relay failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// TLS went wrong.
+    /// An error of TLS.
     Tls(Error),
-    /// The handshake took too long.
-    Late,
-    /// The peer ended the connection before the handshake was done.
-    Gone,
-    /// It ended without saying so.
+    /// The handshake timed out.
+    HandshakeTimedOut,
+    /// The peer ended the connection before the handshake was complete.
+    PeerGone,
+    /// The peer ended the connection without `close_notify`.
     Truncated,
     /// The system failed.
     System(Errno),
@@ -68,27 +68,27 @@ impl From<Errno> for Failure {
     }
 }
 
-/// Shakes hands, calls `shaken` once, and relays until the end.
+/// Performs the handshake, calls `after_handshake` once, and relays until the end.
 pub(crate) fn run(
     tls: &mut Connection,
     ends: &mut Ends,
-    manners: Manners,
-    shaken: impl FnOnce(&Connection) -> Result<(), Errno>,
+    policy: ConnectionPolicy,
+    after_handshake: impl FnOnce(&Connection) -> Result<(), Errno>,
 ) -> Result<(), Failure> {
-    let mut relay = Relay { tls, ends, manners, received: Vec::new(), peer: Peer::Open, is_ending: false };
+    let mut relay = Relay { tls, ends, policy, received: Vec::new(), peer: Peer::Open, is_draining: false };
     while relay.tls.is_handshaking() {
         if relay.ends.net_in.is_none() || relay.ends.net_out.is_none() {
-            return Err(Failure::Gone);
+            return Err(Failure::PeerGone);
         }
-        relay.turn(manners.handshake_until)?;
+        relay.poll_once(policy.handshake_deadline)?;
     }
-    // The last flight goes out before the application is told.
+    // The last flight is sent before the application learns of the handshake.
     while relay.tls.wants_write() && relay.ends.net_out.is_some() {
-        relay.turn(manners.handshake_until)?;
+        relay.poll_once(policy.handshake_deadline)?;
     }
-    shaken(relay.tls)?;
+    after_handshake(relay.tls)?;
     while !relay.is_over() {
-        relay.turn(None)?;
+        relay.poll_once(None)?;
     }
     Ok(())
 }
@@ -96,44 +96,45 @@ pub(crate) fn run(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {
     Open,
-    /// It said that nothing more comes.
+    /// It has sent `close_notify`.
     Notified,
-    /// It ended without a word.
+    /// It has ended without `close_notify`.
     Ended,
 }
 
 struct Relay<'a> {
     tls: &'a mut Connection,
     ends: &'a mut Ends,
-    manners: Manners,
-    /// What waits for the local program.
+    policy: ConnectionPolicy,
+    /// Plaintext for the local program.
     received: Vec<u8>,
     peer: Peer,
-    /// The local program has ended its output, and that is on its way.
-    is_ending: bool,
+    /// Whether the local program has ended its output, and the rest is being sent.
+    is_draining: bool,
 }
 
 impl Relay<'_> {
     /// Whether nothing can be sent either way.
     fn is_over(&self) -> bool {
-        let nothing_to_send = self.ends.net_out.is_none() || self.ends.local_in.is_none() && !self.is_ending;
+        let nothing_to_send =
+            self.ends.net_out.is_none() || self.ends.local_in.is_none() && !self.is_draining;
         let nothing_to_deliver =
             self.ends.local_out.is_none() || self.ends.net_in.is_none() && self.received.is_empty();
         nothing_to_send && nothing_to_deliver
     }
 
-    /// Waits once and does what there is to do.
-    fn turn(&mut self, deadline: Option<Moment>) -> Result<(), Failure> {
-        self.settle()?;
+    /// Waits once, then transfers what is ready.
+    fn poll_once(&mut self, deadline: Option<Moment>) -> Result<(), Failure> {
+        self.close_ended()?;
         if !self.tls.is_handshaking() && deadline.is_none() && self.is_over() {
             return Ok(());
         }
         let is_up = !self.tls.is_handshaking();
-        let hungry = self.received.len() < CHUNK && self.peer == Peer::Open;
+        let has_room = self.received.len() < CHUNK && self.peer == Peer::Open;
         let ends = &*self.ends;
-        // POLLERR comes unasked: nobody reads any more.
+        // POLLERR is reported always: it means that the reader is gone.
         let wanted = [
-            (&ends.net_in, hungry, PollFlags::IN),
+            (&ends.net_in, has_room, PollFlags::IN),
             (&ends.net_out, self.tls.wants_write(), PollFlags::OUT),
             (&ends.local_in, is_up && !self.tls.wants_write(), PollFlags::IN),
             (&ends.local_out, !self.received.is_empty(), PollFlags::OUT),
@@ -150,7 +151,7 @@ impl Relay<'_> {
             }
         }
         if poll_until(&mut fds, deadline)? == 0 && deadline.is_some_and(|d| d <= now()) {
-            return Err(Failure::Late);
+            return Err(Failure::HandshakeTimedOut);
         }
         let [from_net, to_net, from_local, to_local] = places
             .map(|place| place.and_then(|at| fds.get(at)).map_or(PollFlags::empty(), |fd| fd.revents()));
@@ -158,29 +159,29 @@ impl Relay<'_> {
         if !from_net.is_empty() {
             self.receive()?;
         }
-        // Nobody takes anything any more: the other end of a pipe is closed, or a connection was reset.
+        // The reader is gone: the other end of a pipe is closed, or a connection was reset.
         let gone = PollFlags::ERR | PollFlags::HUP;
         if to_net.intersects(gone) {
-            self.net_out_gone();
+            self.close_net_out();
         } else if to_net.contains(PollFlags::OUT) {
             self.send()?;
         }
         if !from_local.is_empty() {
-            self.take()?;
+            self.read_local()?;
         }
         if to_local.intersects(gone) {
             self.ends.local_out = None;
             self.received.clear();
         } else if to_local.contains(PollFlags::OUT) {
-            self.deliver()?;
+            self.write_local()?;
         }
         Ok(())
     }
 
-    /// Ends what has come to its end.
-    fn settle(&mut self) -> Result<(), Failure> {
+    /// Closes the directions that have ended.
+    fn close_ended(&mut self) -> Result<(), Failure> {
         if self.peer != Peer::Open {
-            if self.peer == Peer::Ended && self.manners.is_strict {
+            if self.peer == Peer::Ended && self.policy.requires_close_notify {
                 return Err(Failure::Truncated);
             }
             self.ends.net_in = None;
@@ -193,8 +194,8 @@ impl Relay<'_> {
         if self.ends.local_out.is_none() {
             self.received.clear();
         }
-        if self.is_ending && !self.tls.wants_write() {
-            self.is_ending = false;
+        if self.is_draining && !self.tls.wants_write() {
+            self.is_draining = false;
             if let Some(fd) = self.ends.net_out.take() {
                 end_writing(fd);
             }
@@ -202,10 +203,10 @@ impl Relay<'_> {
         Ok(())
     }
 
-    fn net_out_gone(&mut self) {
+    fn close_net_out(&mut self) {
         self.ends.net_out = None;
         self.ends.local_in = None;
-        self.is_ending = false;
+        self.is_draining = false;
     }
 
     /// Reads from the network, and decrypts.
@@ -225,7 +226,7 @@ impl Relay<'_> {
         let state = match self.tls.process_new_packets() {
             Ok(state) => state,
             Err(e) => {
-                // The peer gets to know why, if it can be had at once.
+                // The alert that explains the error is sent, if that is possible at once.
                 let _ = self.send();
                 return Err(Failure::Tls(e));
             }
@@ -241,19 +242,19 @@ impl Relay<'_> {
         if state.peer_has_closed() {
             self.peer = Peer::Notified;
         } else if self.peer == Peer::Ended && self.tls.is_handshaking() {
-            return Err(Failure::Gone);
+            return Err(Failure::PeerGone);
         }
         Ok(())
     }
 
-    /// Writes what is encrypted.
+    /// Writes encrypted data to the network.
     fn send(&mut self) -> Result<(), Failure> {
         let Some(fd) = &self.ends.net_out else { return Ok(()) };
         match self.tls.write_tls(&mut Sink(fd)) {
             Ok(_) => {}
             Err(e) => match Errno::from_io_error(&e) {
                 Some(Errno::AGAIN | Errno::INTR) => {}
-                Some(Errno::PIPE | Errno::CONNRESET | Errno::TIMEDOUT) => self.net_out_gone(),
+                Some(Errno::PIPE | Errno::CONNRESET | Errno::TIMEDOUT) => self.close_net_out(),
                 other => return Err(Failure::System(other.unwrap_or(Errno::IO))),
             },
         }
@@ -261,7 +262,7 @@ impl Relay<'_> {
     }
 
     /// Reads from the local program, and encrypts.
-    fn take(&mut self) -> Result<(), Failure> {
+    fn read_local(&mut self) -> Result<(), Failure> {
         let Some(fd) = &self.ends.local_in else { return Ok(()) };
         let mut buf = [0; CHUNK];
         let n = match read(fd, &mut buf) {
@@ -270,14 +271,14 @@ impl Relay<'_> {
             done => done?,
         };
         if n > 0 {
-            // Nothing else waits to be sent, so all of it has room.
+            // Nothing else waits to be sent, so the buffer has room for all of it.
             let text = buf.get(..n).unwrap_or_default();
             self.tls.writer().write_all(text).map_err(|_| Failure::System(Errno::NOBUFS))?;
             return self.send();
         }
         self.ends.local_in = None;
-        self.is_ending = true;
-        if self.manners.notifies || self.peer == Peer::Notified {
+        self.is_draining = true;
+        if self.policy.sends_close_notify || self.peer == Peer::Notified {
             self.tls.send_close_notify();
             self.send()?;
         }
@@ -285,7 +286,7 @@ impl Relay<'_> {
     }
 
     /// Writes to the local program.
-    fn deliver(&mut self) -> Result<(), Failure> {
+    fn write_local(&mut self) -> Result<(), Failure> {
         let Some(fd) = &self.ends.local_out else { return Ok(()) };
         match write_some(fd, &self.received) {
             Ok(n) => drop(self.received.drain(..n.min(self.received.len()))),
@@ -300,7 +301,7 @@ impl Relay<'_> {
     }
 }
 
-/// Ends the writing side: a socket's other direction may go on.
+/// Ends the writing side; a socket's other direction continues.
 fn end_writing(fd: OwnedFd) {
     let _ = shutdown(&fd, Shutdown::Write);
 }
@@ -336,5 +337,17 @@ impl Write for Sink<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_kibibytes_are_read_and_a_page_is_written_to_a_pipe() {
+        assert_eq!((CHUNK, PIPE_BUF), (16 * 1024, 4096));
+        let (_reader, writer) = rustix::pipe::pipe().unwrap();
+        assert_eq!(write_some(&writer, &[0; CHUNK]), Ok(4096));
     }
 }

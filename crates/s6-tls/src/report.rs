@@ -1,6 +1,6 @@
-//! What the application learns about a connection: variables, as bytes over a descriptor.
+//! The report about a connection that the relay sends to the application: variables, as bytes over a descriptor.
 //!
-//! Each is `NAME=VALUE`, or `NAME` to remove it, with a NUL byte behind it; one more NUL ends them.
+//! Each is `NAME=VALUE`, or `NAME` to remove it, ended by a NUL byte; one more NUL ends the report.
 
 use crate::certificate::Certificate;
 use rustls::crypto::CryptoProvider;
@@ -8,13 +8,13 @@ use rustls::crypto::hash::HashAlgorithm;
 use rustls::{Connection, ProtocolVersion, SupportedCipherSuite};
 use tool::Env;
 
-/// The longest report that is read.
-pub(crate) const LONGEST: usize = 64 * 1024;
+/// The limit of a report in bytes.
+pub(crate) const MAX_REPORT: usize = 64 * 1024;
 
-/// The longest subject that is told; a certificate may have one of any length.
-const LONGEST_SUBJECT: usize = 16 * 1024;
+/// The limit of a reported subject in bytes; longer ones are left out.
+const MAX_SUBJECT: usize = 16 * 1024;
 
-/// About a connection whose handshake is done.
+/// The report about a connection after its handshake.
 pub(crate) fn of(tls: &Connection, client_name: Option<&[u8]>, provider: &CryptoProvider) -> Vec<u8> {
     let protocol = match tls.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -22,7 +22,7 @@ pub(crate) fn of(tls: &Connection, client_name: Option<&[u8]>, provider: &Crypto
         _ => "unknown",
     };
     let cipher = tls.negotiated_cipher_suite().and_then(|s| s.suite().as_str()).unwrap_or("unknown");
-    // The name that IANA has for it.
+    // The name registered by IANA.
     let cipher = cipher.replacen("TLS13_", "TLS_", 1);
     let name = match tls {
         Connection::Client(_) => client_name.map(<[u8]>::to_vec),
@@ -40,7 +40,7 @@ pub(crate) fn of(tls: &Connection, client_name: Option<&[u8]>, provider: &Crypto
         ("SSL_CIPHER", Some(cipher.into_bytes())),
         ("SSL_TLS_SNI_SERVERNAME", name),
         ("SSL_PEER_CERT_HASH", hash),
-        ("SSL_PEER_CERT_SUBJECT", subject.filter(|s| s.len() <= LONGEST_SUBJECT)),
+        ("SSL_PEER_CERT_SUBJECT", subject.filter(|s| s.len() <= MAX_SUBJECT)),
     ] {
         report.extend_from_slice(variable.as_bytes());
         if let Some(value) = value {
@@ -67,7 +67,7 @@ pub(crate) fn is_complete(report: &[u8]) -> bool {
     report.ends_with(b"\0\0")
 }
 
-/// Changes an environment as a report says.
+/// Applies a report to an environment.
 pub(crate) fn apply(report: &[u8], env: &mut Env) {
     for entry in report.split(|b| *b == 0).filter(|e| !e.is_empty()) {
         match entry.iter().position(|b| *b == b'=') {
@@ -82,6 +82,11 @@ pub(crate) fn apply(report: &[u8], env: &mut Env) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_limits_of_a_report() {
+        assert_eq!((MAX_REPORT, MAX_SUBJECT), (64 * 1024, 16 * 1024));
+    }
 
     #[test]
     fn reports_change_the_environment() {

@@ -1,4 +1,4 @@
-//! The server's side: who it is under which name, and whom it asks for a certificate.
+//! The server's side: its certificates by server name, and the client certificates it accepts.
 
 use crate::files::{self, misconfigured};
 use rustls::crypto::CryptoProvider;
@@ -9,34 +9,40 @@ use std::sync::Arc;
 use tool::{Env, Fatal, Opt};
 
 /// A server's options.
-pub(crate) const ASK: Opt = Opt::flag('Y', "ask for a client's certificate").long("client-cert");
-pub(crate) const DEMAND: Opt = Opt::flag('y', "demand a client's certificate").long("mandatory-client-cert");
-pub(crate) const SNI_LEVEL: Opt =
-    Opt::value('k', "snilevel", "1: also KEYFILE:NAME and CERTFILE:NAME; 2: only those").long("sni-level");
+pub(crate) const REQUEST_CERTIFICATE: Opt =
+    Opt::flag('Y', "request a client certificate").long("client-cert");
+pub(crate) const REQUIRE_CERTIFICATE: Opt =
+    Opt::flag('y', "require a client certificate").long("mandatory-client-cert");
+pub(crate) const SNI_LEVEL: Opt = Opt::value(
+    'k',
+    "snilevel",
+    "0: KEYFILE and CERTFILE (default), 1: also KEYFILE:NAME and CERTFILE:NAME, 2: only those",
+)
+.long("sni-level");
 
-/// Whether a server asks for a client's certificate.
+/// Whether a server requests a client certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientCertificate {
-    /// No.
-    Ignored,
-    /// Yes, and none will do, too.
+    /// It doesn't.
+    NotRequested,
+    /// It does, but the client may send none.
     Optional,
-    /// Yes, there has to be one.
+    /// It does, and the client must send one.
     Mandatory,
 }
 
-/// Reads all files, and prepares a connection.  `sni`: 0 for one certificate, 1 for those of names besides, 2 for
-/// those of names only.
+/// Reads the files and prepares a connection.  `sni_level`: 0 for one certificate, 1 also for those by name, 2 only for
+/// those by name.
 pub(crate) fn connection(
     env: &Env,
     certificate: ClientCertificate,
-    sni: u32,
+    sni_level: u32,
     provider: &Arc<CryptoProvider>,
 ) -> Result<ServerConnection, Fatal> {
     let engine = |e: Error| Fatal::new(97, format!("unable to set up the TLS engine: {e}"));
-    let default = if sni >= 2 { None } else { Some(Arc::new(files::key_pair(env, b"", provider)?)) };
+    let default = if sni_level >= 2 { None } else { Some(Arc::new(files::key_pair(env, b"", provider)?)) };
     let mut named = Vec::new();
-    if sni >= 1 {
+    if sni_level >= 1 {
         for (variable, _) in env.iter() {
             if let Some(name) = variable.strip_prefix(b"KEYFILE:") {
                 let pair = files::key_pair(env, &[b":", name].concat(), provider)?;
@@ -50,7 +56,7 @@ pub(crate) fn connection(
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(engine)?;
-    let builder = if certificate == ClientCertificate::Ignored {
+    let builder = if certificate == ClientCertificate::NotRequested {
         builder.with_no_client_auth()
     } else {
         let roots = Arc::new(files::anchors(env)?.store);
@@ -64,28 +70,28 @@ pub(crate) fn connection(
         builder.with_client_cert_verifier(verifier)
     };
     let mut config = builder.with_cert_resolver(Arc::new(Identities { default, named }));
-    // A process serves one connection: nothing can be resumed.
+    // A process serves one connection, so no session can be resumed.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     ServerConnection::new(Arc::new(config)).map_err(engine)
 }
 
-/// The certificates that a server has.
+/// A server's certificates.
 #[derive(Debug)]
 struct Identities<T = Arc<CertifiedKey>> {
     default: Option<T>,
-    /// By server name in lower case; `*.` at its start stands for one label.
+    /// By server name in lower case; a leading `*.` stands for one label.
     named: Vec<(Vec<u8>, T)>,
 }
 
 impl<T> Identities<T> {
-    fn of_name(&self, name: &[u8]) -> Option<&T> {
+    fn find(&self, name: &[u8]) -> Option<&T> {
         let name = name.to_ascii_lowercase();
         let exact = |wanted: &[u8]| self.named.iter().find(|(n, _)| n == wanted).map(|(_, pair)| pair);
         exact(&name).or_else(|| {
             let dot = name.iter().position(|b| *b == b'.')?;
             let parent = name.get(dot..)?;
-            // Nobody holds all names below a top-level domain.
+            // A wildcard never covers a whole top-level domain.
             let is_deep = parent.get(1..)?.contains(&b'.');
             is_deep.then(|| exact(&[b"*", parent].concat())).flatten()
         })
@@ -94,7 +100,7 @@ impl<T> Identities<T> {
 
 impl ResolvesServerCert for Identities {
     fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let named = client_hello.server_name().and_then(|name| self.of_name(name.as_bytes()));
+        let named = client_hello.server_name().and_then(|name| self.find(name.as_bytes()));
         named.or(self.default.as_ref()).cloned()
     }
 }
@@ -110,7 +116,7 @@ mod tests {
             default: None,
             named: named.iter().map(|(name, number)| (name.as_bytes().to_vec(), *number)).collect(),
         };
-        let found = |name: &str| identities.of_name(name.as_bytes()).copied();
+        let found = |name: &str| identities.find(name.as_bytes()).copied();
         assert_eq!(found("A.example.COM"), Some(1));
         assert_eq!(found("b.example.com"), Some(2));
         assert_eq!(found("c.b.example.com"), None);

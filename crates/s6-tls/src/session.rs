@@ -1,6 +1,6 @@
-//! A TLS session from its command line to its end: what `s6-tlsc-io` and `s6-tlsd-io` share.
+//! A TLS session: what `s6-tlsc-io` and `s6-tlsd-io` share.
 
-use crate::relay::{self, Ends, Failure, Manners};
+use crate::relay::{self, ConnectionPolicy, Ends, Failure};
 use crate::report;
 use rustix::io::Errno;
 use rustls::Connection;
@@ -14,21 +14,24 @@ use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome};
 use wire::number;
 
 /// The options of both sides.
-pub(crate) const S: Opt =
+pub(crate) const SEND_CLOSE_NOTIFY: Opt =
     Opt::flag('S', "send close_notify when the local program ends its output").long("close-notify");
-pub(crate) const NO_S: Opt =
-    Opt::flag('s', "only shut the connection's sending side down (default)").long("no-close-notify");
-pub(crate) const J: Opt =
-    Opt::flag('J', "an end of the peer without close_notify is an error").long("enforce-close-notify");
-pub(crate) const NO_J: Opt = Opt::flag('j', "it is none (default)").long("no-enforce-close-notify");
+pub(crate) const NO_CLOSE_NOTIFY: Opt =
+    Opt::flag('s', "only shut down the connection's sending side (default)").long("no-close-notify");
+pub(crate) const REQUIRE_CLOSE_NOTIFY: Opt =
+    Opt::flag('J', "treat an end of the peer without close_notify as an error").long("enforce-close-notify");
+pub(crate) const ACCEPT_TRUNCATION: Opt =
+    Opt::flag('j', "accept an end of the peer without close_notify (default)")
+        .long("no-enforce-close-notify");
 pub(crate) const VERBOSITY: Opt =
     Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose").long("verbosity");
 pub(crate) const TIMEOUT: Opt =
-    Opt::value('K', "kimeout", "the handshake may last so many milliseconds").long("handshake-timeout");
+    Opt::value('K', "kimeout", "the time-out of the handshake, in milliseconds; default: none")
+        .long("handshake-timeout");
 pub(crate) const NOTIFICATION: Opt =
-    Opt::value('d', "notif", "tell this descriptor when the handshake is done").long("notification");
+    Opt::value('d', "notif", "report to this descriptor when the handshake is complete").long("notification");
 
-/// A descriptor's number in an operand or option.
+/// Parses the number of an open descriptor.
 fn descriptor(word: &[u8]) -> Result<RawFd, Fatal> {
     let fd = number::decimal::<RawFd>(word).filter(|fd| *fd >= 0).ok_or_else(Fatal::usage)?;
     if !sys::fd::is_open(fd) {
@@ -37,8 +40,8 @@ fn descriptor(word: &[u8]) -> Result<RawFd, Fatal> {
     Ok(fd)
 }
 
-/// Becomes the owner of descriptors; one that is named twice is copied.
-fn own<const N: usize>(numbers: [RawFd; N]) -> Result<[OwnedFd; N], Fatal> {
+/// Takes ownership of descriptors; a number given twice is duplicated.
+fn take_ownership<const N: usize>(numbers: [RawFd; N]) -> Result<[OwnedFd; N], Fatal> {
     let mut taken: Vec<RawFd> = Vec::new();
     let mut owned = Vec::new();
     for fd in numbers {
@@ -49,9 +52,9 @@ fn own<const N: usize>(numbers: [RawFd; N]) -> Result<[OwnedFd; N], Fatal> {
     owned.try_into().map_err(|_| Fatal::usage())
 }
 
-/// What the command line says.
+/// The settings and descriptors of a session.
 pub(crate) struct Session {
-    manners: Manners,
+    policy: ConnectionPolicy,
     notification: Option<OwnedFd>,
     /// Standard input and output, and the two descriptors of the command line.
     descriptors: [OwnedFd; 4],
@@ -59,23 +62,19 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Reads options and operands.
+    /// Parses options and operands.
     pub(crate) fn new(call: &mut Call, options: &Options) -> Result<Self, Fatal> {
         let notification = options.get('d').map(descriptor).transpose()?;
         let (fdr, fdw) = (descriptor(&call.shift()?)?, descriptor(&call.shift()?)?);
         let (input, output) = (descriptor(b"0")?, descriptor(b"1")?);
-        let manners = Manners {
-            notifies: options.last_of("sS") == Some('S'),
-            is_strict: options.last_of("jJ") == Some('J'),
-            handshake_until: deadline(options.number('K')?),
-        };
+        let policy = policy(options)?;
         let verbosity = options.number('v')?.unwrap_or(1);
-        let descriptors = own([input, output, fdr, fdw])?;
-        let notification = notification.map(|fd| own([fd])).transpose()?.map(|[fd]| fd);
-        Ok(Self { manners, notification, descriptors, verbosity })
+        let descriptors = take_ownership([input, output, fdr, fdw])?;
+        let notification = notification.map(|fd| take_ownership([fd])).transpose()?.map(|[fd]| fd);
+        Ok(Self { policy, notification, descriptors, verbosity })
     }
 
-    /// Drops privileges, shakes hands, and relays.
+    /// Drops privileges, performs the handshake, and relays.
     pub(crate) fn run(
         self,
         env: &Env,
@@ -84,7 +83,7 @@ impl Session {
         provider: &Arc<CryptoProvider>,
     ) -> Outcome {
         drop_privileges(env)?;
-        // A write to somebody who has gone is an error, not a death.
+        // A write without a reader must fail rather than kill the process.
         signal::set_interrupting(signal::PIPE).or_unable(|| "catch SIGPIPE")?;
         let [input, output, fdr, fdw] = self.descriptors.map(Some);
         let mut ends = match &tls {
@@ -92,19 +91,21 @@ impl Session {
             Connection::Server(_) => Ends { net_in: input, net_out: output, local_in: fdr, local_out: fdw },
         };
         let notification = self.notification;
-        let shaken = |tls: &Connection| match notification {
-            Some(fd) => tell(&fd, &report::of(tls, name, provider)),
+        let after_handshake = |tls: &Connection| match notification {
+            Some(fd) => send_report(&fd, &report::of(tls, name, provider)),
             None => Ok(()),
         };
         let tls_failed = |text: String| match self.verbosity {
             0 => Fatal::silent(98),
             _ => Fatal::new(98, text),
         };
-        match relay::run(&mut tls, &mut ends, self.manners, shaken) {
+        match relay::run(&mut tls, &mut ends, self.policy, after_handshake) {
             Ok(()) => Ok(Next::SUCCESS),
             Err(Failure::Tls(e)) => Err(tls_failed(format!("TLS failed: {e}"))),
-            Err(Failure::Late) => Err(tls_failed(String::from("the TLS handshake took too long"))),
-            Err(Failure::Gone) => Err(tls_failed(String::from("the peer left during the TLS handshake"))),
+            Err(Failure::HandshakeTimedOut) => {
+                Err(tls_failed(String::from("the TLS handshake took too long")))
+            }
+            Err(Failure::PeerGone) => Err(tls_failed(String::from("the peer left during the TLS handshake"))),
             Err(Failure::Truncated) => {
                 Err(tls_failed(String::from("the peer ended the connection without close_notify")))
             }
@@ -113,15 +114,24 @@ impl Session {
     }
 }
 
-/// Writes a report; who doesn't want it any more is no trouble.
-fn tell(fd: &OwnedFd, report: &[u8]) -> Result<(), Errno> {
+/// How the options want connections to end, and how long the handshake may last.
+fn policy(options: &Options) -> Result<ConnectionPolicy, Fatal> {
+    Ok(ConnectionPolicy {
+        sends_close_notify: options.last_of("sS") == Some('S'),
+        requires_close_notify: options.last_of("jJ") == Some('J'),
+        handshake_deadline: deadline(options.number('K')?),
+    })
+}
+
+/// Writes a report; a missing reader is no error.
+fn send_report(fd: &OwnedFd, report: &[u8]) -> Result<(), Errno> {
     match files::write_all(fd, report) {
         Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
         done => done,
     }
 }
 
-/// Becomes the user and the group of TLS_UID and TLS_GID, without any other group, if this is root.
+/// As root, changes to the user TLS_UID and the group TLS_GID, without supplementary groups.
 fn drop_privileges(env: &Env) -> Result<(), Fatal> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
@@ -133,4 +143,30 @@ fn drop_privileges(env: &Env) -> Result<(), Fatal> {
     let (uid, gid) = (id(b"TLS_UID")?, id(b"TLS_GID")?);
     let groups = (uid.is_some() || gid.is_some()).then(Vec::new);
     ipc::identity::assume(&Identity { uid, gid, groups })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tool::clock::now;
+
+    #[test]
+    fn by_default_close_notify_is_neither_sent_nor_required_and_a_handshake_has_no_limit() {
+        let options = [SEND_CLOSE_NOTIFY, NO_CLOSE_NOTIFY, REQUIRE_CLOSE_NOTIFY, ACCEPT_TRUNCATION, TIMEOUT];
+        let policy = |words: &str| {
+            let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+            policy(&Options::take(&options, &mut args).unwrap()).unwrap()
+        };
+        let flags = |words: &str| (policy(words).sends_close_notify, policy(words).requires_close_notify);
+        assert_eq!(
+            [flags(""), flags("-SJ"), flags("-Ss -Jj")],
+            [(false, false), (true, true), (false, false)]
+        );
+        assert_eq!(policy("").handshake_deadline, None);
+        let before = now();
+        let deadline = policy("-K 1500").handshake_deadline.unwrap();
+        let limit = Duration::from_millis(1500);
+        assert!(before + limit <= deadline && deadline <= now() + limit);
+    }
 }

@@ -1,4 +1,4 @@
-//! What `s6-dnsq` and `s6-dnsqr` share: one question, its way to the servers shown if wanted, the answer in full.
+//! What `s6-dnsq` and `s6-dnsqr` share: they ask one question, optionally show its exchanges, and print the whole answer.
 
 use super::deadline;
 use crate::dump::dump;
@@ -11,15 +11,15 @@ use crate::record::type_from_text;
 use std::net::IpAddr;
 use tool::{Call, Fatal, Opt, Options, Out, Outcome, diag};
 
-pub(super) const TO_STDOUT: Opt = Opt::flag('1', "show the question's way on standard output");
-pub(super) const TO_STDERR: Opt = Opt::flag('2', "show it on standard error (default)");
+pub(super) const TO_STDOUT: Opt = Opt::flag('1', "show the exchanges on standard output");
+pub(super) const TO_STDERR: Opt = Opt::flag('2', "show the exchanges on standard error (default)");
 pub(super) const LEVEL: Opt = Opt::value(
     'D',
     "level",
-    "what to show of it: 0: nothing (default), 1: what comes in, 2: what goes out, 3: both",
+    "the messages to show: 0: none (default), 1: received ones, 2: sent ones, 3: both",
 );
 
-/// Takes the type and the name off the operands.
+/// Takes the type and the name from the operands.
 pub(super) fn question(call: &mut Call, recursive: bool) -> Result<Question, Fatal> {
     let (rtype, text) = (call.shift()?, call.shift()?);
     let rtype = type_from_text(&rtype).ok_or_else(Fatal::usage)?;
@@ -35,7 +35,7 @@ pub(super) fn ask(options: &Options, question: Question, servers: &[IpAddr]) -> 
     let to_stdout = options.last_of("12") == Some('1');
     let recursive = question.recursive;
     let to_do = format!("resolve {} of type {}", diag::show(&question.name.text()), question.rtype);
-    // The answer as it is: no extension is asked for that would be in it.
+    // Without EDNS, whose record would be in the answer.
     let query = Query::new(question, servers, false);
     let mut shown = Ok(());
     let answer = ask_servers(query, deadline, &mut |stage| {
@@ -51,9 +51,9 @@ pub(super) fn ask(options: &Options, question: Question, servers: &[IpAddr]) -> 
     let read = dump(&answer, recursive, &mut text);
     let mut out = Out::new();
     out.put(&text)?;
-    let end = out.finish();
+    let outcome = out.finish();
     read.map_err(|failure| failure.fatal("read the answer").with_code(111))?;
-    end
+    outcome
 }
 
 fn show(text: &[u8], to_stdout: bool) -> Result<(), Fatal> {
@@ -67,13 +67,13 @@ fn show(text: &[u8], to_stdout: bool) -> Result<(), Fatal> {
     }
 }
 
-/// A paragraph about a stage.
+/// Describes a stage in a paragraph.
 fn describe(stage: &Stage<'_>) -> Vec<u8> {
-    let whom = |ask: &Ask| format!("{} by {:?}", wire::ip::text(ask.server), ask.transport);
+    let target = |ask: &Ask| format!("{} by {:?}", wire::ip::text(ask.server), ask.transport);
     let (head, message) = match stage {
-        Stage::Asking(ask) => (format!("asking {}:\n", whom(ask)), Some(ask.message.as_slice())),
-        Stage::Asked(ask, patience) => {
-            (format!("asked {}, waiting up to {} s\n", whom(ask), patience.as_secs()), None)
+        Stage::Asking(ask) => (format!("asking {}:\n", target(ask)), Some(ask.message.as_slice())),
+        Stage::Asked(ask, timeout) => {
+            (format!("asked {}, waiting up to {} s\n", target(ask), timeout.as_secs()), None)
         }
         Stage::Received(message) => ("received:\n".to_owned(), Some(*message)),
     };

@@ -1,12 +1,12 @@
-//! What the filters share: lines come in, the word at the start of each is looked up, lines go out in the same order.
+//! What the filters share: the word at the start of each line is looked up, and the lines are printed in their order.
 //!
-//! Look-ups run side by side in this process.  At most `-l` lines are in memory; a line of more than a mebibyte is an
-//! error.  A line without such a word is all remainder.
+//! Look-ups run concurrently in this process.  At most `-l` lines are in memory; a line longer than a mebibyte is an
+//! error.  A line that doesn't begin with such a word is all remainder.
 
 use super::TIMEOUT;
-use crate::exchange::{Exchange, Pool, room};
+use crate::exchange::{Exchange, Pool, concurrency_limit};
 use crate::failure::Failure;
-use crate::line_format::{Known, LineFormat};
+use crate::line_format::{LineFormat, Values};
 use crate::message::Question;
 use crate::name::Name;
 use crate::query::Query;
@@ -18,35 +18,40 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Out, Outcome, clock};
 
-pub(super) const LINES: Opt = Opt::value('l', "maxlines", "keep so many lines in memory, default 256");
-pub(super) const CONNECTIONS: Opt = Opt::value('c', "maxconn", "look up so many words at once, default 128");
-pub(super) const NORMAL: Opt =
-    Opt::value('f', "normalfmt", "print lines so: %s word, %d result, %w%r remainder; default %s=%d%w%r");
+pub(super) const LINES: Opt =
+    Opt::value('l', "maxlines", "keep at most maxlines lines in memory; default 256");
+pub(super) const CONNECTIONS: Opt =
+    Opt::value('c', "maxconn", "look up at most maxconn words at once; default 128");
+pub(super) const NORMAL: Opt = Opt::value(
+    'f',
+    "normalfmt",
+    "the format of lines: %s word, %d result, %w%r remainder; default %s=%d%w%r",
+);
 pub(super) const ERROR: Opt =
-    Opt::value('e', "errorfmt", "print lines of failed look-ups so: %e error; default %s=<%e>%w%r");
+    Opt::value('e', "errorfmt", "the format of lines whose look-up failed: %e error; default %s=<%e>%w%r");
 
 /// The options of the filters that look up names.
 pub(super) const OPTIONS: &[Opt] = &[LINES, CONNECTIONS, TIMEOUT, NORMAL, ERROR];
 
-/// The longest line.
-const MOST: usize = 1 << 20;
+/// The limit of a line: 1 MiB.
+const MAX_LINE: usize = 1 << 20;
 
 /// A word at the start of a line.
 pub(super) struct Word {
-    /// How much of the line it is.
+    /// Its length in bytes.
     pub(super) length: usize,
-    /// What to look up for it; `None` if it can't be a name.
+    /// The name to look up; `None` if the word can't be a name.
     pub(super) name: Option<Name>,
 }
 
-/// The domain name at the start of a line: what stands before the first blank.
+/// The domain name at the start of a line: everything before the first blank.
 pub(super) fn name_at_start(line: &[u8]) -> Option<Word> {
     let length = line.iter().position(|b| matches!(b, b' ' | b'\t' | b'\r')).unwrap_or(line.len());
     let word = line.get(..length).filter(|word| !word.is_empty())?;
     Some(Word { length, name: Name::from_text(word) })
 }
 
-/// The address at the start of a line; it may be followed by anything that doesn't belong to one.
+/// The address at the start of a line, followed by anything that can't be part of an address.
 pub(super) fn address_at_start(line: &[u8], is_wanted: impl Fn(&IpAddr) -> bool) -> Option<Word> {
     let parse = |length: usize| {
         let word = line.get(..length)?;
@@ -56,7 +61,7 @@ pub(super) fn address_at_start(line: &[u8], is_wanted: impl Fn(&IpAddr) -> bool)
     let run = |belongs: fn(&u8) -> bool| line.iter().take(46).take_while(|b| belongs(b)).count();
     let long = run(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
     let short = run(|b| b.is_ascii_digit() || *b == b'.');
-    // A colon or a dot behind an address belongs to the sentence around it.
+    // A colon or a dot after an address is punctuation.
     let bare = |length: usize| match line.get(..length)?.split_last()? {
         (b':' | b'.', before) => parse(before.len()),
         _ => None,
@@ -64,7 +69,7 @@ pub(super) fn address_at_start(line: &[u8], is_wanted: impl Fn(&IpAddr) -> bool)
     [long, short].into_iter().find_map(|length| parse(length).or_else(|| bare(length)))
 }
 
-/// A line that waits for its turn.
+/// A line that is not printed yet.
 struct Slot {
     line: Vec<u8>,
     word: usize,
@@ -85,29 +90,22 @@ struct Filter {
     first: u64,
 }
 
-/// The whole of a filter that looks up records of a type for the word that `find` gives.
+/// The main function of a filter, which looks up records of a type for the word that `find` returns.
 pub(super) fn run(
     call: &Call,
     options: &Options,
     rtype: Type,
     find: impl Fn(&[u8]) -> Option<Word>,
 ) -> Outcome {
-    let format = |letter, default: &[u8]| {
-        let text = options.get(letter).unwrap_or(default);
-        LineFormat::new(text).ok_or_else(|| {
-            Fatal::new(111, format!("-{letter}: only %s %d %e %w %r and %% may stand in a format"))
-        })
-    };
-    let connections = usize::from(options.number::<u16>('c')?.unwrap_or(128).max(1));
-    let lines = usize::from(options.number::<u16>('l')?.unwrap_or(256)).max(connections);
+    let (connections, lines) = limits(options)?;
     let timeout = options.number::<u32>('t')?;
-    let connections = connections.min(room());
+    let connections = connections.min(concurrency_limit());
     let conf = ResolvConf::read(&call.env)?;
-    let (normal, error) = (format('f', b"%s=%d%w%r")?, format('e', b"%s=<%e>%w%r")?);
+    let (normal, error) = (format(options, 'f')?, format(options, 'e')?);
     let mut filter = Filter { normal, error, slots: VecDeque::new(), first: 0 };
     let (mut pool, mut out, mut input) = (Pool::new(), Out::new(), Lines::default());
     loop {
-        // What is printed makes room for more.
+        // Printing a line makes room for another.
         while filter.slots.len() < lines
             && pool.len() < connections
             && let Some(line) = input.next()?
@@ -135,16 +133,32 @@ pub(super) fn run(
         if is_readable {
             input.fill()?;
         }
-        for (number, exchange, end) in done {
-            let found = end.and_then(|message| exchange.query().question().data(&message));
+        for (number, exchange, outcome) in done {
+            let found = outcome.and_then(|message| exchange.query().question().data(&message));
             filter.finish(number, found);
         }
         filter.print(&mut out)?;
     }
 }
 
+/// The format of lines: `f` for those with a result, `e` for those whose look-up failed.
+fn format(options: &Options, letter: char) -> Result<LineFormat, Fatal> {
+    let default: &[u8] = if letter == 'f' { b"%s=%d%w%r" } else { b"%s=<%e>%w%r" };
+    let text = options.get(letter).unwrap_or(default);
+    LineFormat::new(text).ok_or_else(|| {
+        Fatal::new(111, format!("-{letter}: only %s %d %e %w %r and %% may stand in a format"))
+    })
+}
+
+/// How many look-ups run at once, and how many lines are in memory.
+fn limits(options: &Options) -> Result<(usize, usize), Fatal> {
+    let connections = usize::from(options.number::<u16>('c')?.unwrap_or(128).max(1));
+    let lines = usize::from(options.number::<u16>('l')?.unwrap_or(256)).max(connections);
+    Ok((connections, lines))
+}
+
 impl Filter {
-    /// Notes the first of what was found.
+    /// Records the first result for a line.
     fn finish(&mut self, number: u64, found: Result<Vec<Data>, Failure>) {
         let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         if let Some(slot) = at.and_then(|at| self.slots.get_mut(at)) {
@@ -153,17 +167,17 @@ impl Filter {
         }
     }
 
-    /// Prints the lines that are done, up to the first one that isn't.
+    /// Prints the completed lines, up to the first that isn't.
     fn print(&mut self, out: &mut Out) -> Result<(), Fatal> {
         while let Some(slot) = self.slots.front() {
             let (word, rest) = slot.line.split_at(slot.word.min(slot.line.len()));
-            let known = Known { word, rest, ..Known::default() };
+            let values = Values { word, rest, ..Values::default() };
             out.put(&match &slot.state {
                 State::Waiting => return Ok(()),
-                State::Plain => self.normal.line(known),
-                State::Done(Ok(found)) => self.normal.line(Known { found, ..known }),
+                State::Plain => self.normal.line(values),
+                State::Done(Ok(found)) => self.normal.line(Values { found, ..values }),
                 State::Done(Err(failure)) => {
-                    self.error.line(Known { why: failure.text().as_bytes(), ..known })
+                    self.error.line(Values { error: failure.text().as_bytes(), ..values })
                 }
             })?;
             self.slots.pop_front();
@@ -173,7 +187,7 @@ impl Filter {
     }
 }
 
-/// The lines of standard input, which is read when poll(2) says so.
+/// The lines of standard input, which is read when poll(2) reports it ready.
 #[derive(Default)]
 struct Lines {
     buf: Vec<u8>,
@@ -183,12 +197,12 @@ struct Lines {
 }
 
 impl Lines {
-    /// The next line without its newline, if it is whole; at the end of the input, what is left.
+    /// The next complete line, without its newline; at the end of the input, the rest.
     fn next(&mut self) -> Result<Option<Vec<u8>>, Fatal> {
         let unread = self.buf.get(self.start..).unwrap_or_default();
         let end = unread.iter().position(|b| *b == b'\n');
-        if end.unwrap_or(unread.len()) > MOST {
-            return Err(Fatal::new(111, format!("line {} has more than {MOST} bytes", self.number + 1)));
+        if end.unwrap_or(unread.len()) > MAX_LINE {
+            return Err(Fatal::new(111, format!("line {} has more than {MAX_LINE} bytes", self.number + 1)));
         }
         let Some(length) = end.or_else(|| (self.at_end && !unread.is_empty()).then_some(unread.len())) else {
             self.buf.drain(..self.start);
@@ -246,6 +260,34 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_of_look_ups_and_lines() {
+        let limits = |words: &str| {
+            let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+            limits(&Options::take(OPTIONS, &mut args).unwrap()).map_err(|e| e.code())
+        };
+        assert_eq!(limits(""), Ok((128, 256)));
+        assert_eq!(limits("-c 10 -l 20"), Ok((10, 20)));
+        assert_eq!(limits("-c 300"), Ok((300, 300)));
+        assert_eq!(limits("-c 0"), Ok((1, 256)));
+        assert_eq!(limits("-l x"), Err(100));
+        assert_eq!(MAX_LINE, 1024 * 1024);
+    }
+
+    #[test]
+    fn the_formats_of_lines() {
+        let format = |letter, words: &str| {
+            let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+            let format = format(&Options::take(OPTIONS, &mut args).unwrap(), letter).map_err(|e| e.code())?;
+            let values = Values { word: b"w", found: b"f", error: b"e", rest: b"\tr" };
+            Ok(String::from_utf8(format.line(values)).unwrap())
+        };
+        assert_eq!(format('f', ""), Ok("w=f\tr\n".into()));
+        assert_eq!(format('e', ""), Ok("w=<e>\tr\n".into()));
+        assert_eq!(format('e', "-e %e"), Ok("e\n".into()));
+        assert_eq!(format('f', "-f %x"), Err(111));
+    }
+
+    #[test]
     fn lines_of_any_shape() {
         let mut input = Lines { buf: b"a\n\nb".to_vec(), ..Lines::default() };
         let mut next = |at_end| {
@@ -257,7 +299,7 @@ mod tests {
         assert_eq!(next(false), None);
         assert_eq!(next(true).as_deref(), Some("b"));
         assert_eq!(next(true), None);
-        let mut long = Lines { buf: vec![b'x'; MOST + 1], ..Lines::default() };
+        let mut long = Lines { buf: vec![b'x'; MAX_LINE + 1], ..Lines::default() };
         assert_eq!(long.next().unwrap_err().code(), 111);
     }
 }

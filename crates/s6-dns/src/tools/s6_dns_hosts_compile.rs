@@ -1,6 +1,6 @@
 //! `s6-dns-hosts-compile`: compiles a hosts file.
 
-use crate::hosts::{COMPILED, MOST, TEXT, compile, parse};
+use crate::hosts::{COMPILED, MAX_FILE_SIZE, TEXT, compile, parse};
 use files::{Permissions, Replace, Writers, replace_at};
 use rustix::fs::CWD;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
@@ -21,11 +21,11 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let from = options.get('i').unwrap_or(TEXT.as_bytes());
     let to = options.get('o').unwrap_or(COMPILED.as_bytes());
-    let text = files::read_path(from, MOST).or_unable_to("read", from)?;
+    let text = files::read_path(from, MAX_FILE_SIZE).or_unable_to("read", from)?;
     let records = parse(&text).map_err(|flaw| flaw.fatal(&diag::show(from)))?;
     let cdb = compile(records).ok_or_else(|| Fatal::new(111, format!("{} is too long", diag::show(from))))?;
     rustix::process::umask(rustix::fs::Mode::empty());
-    let how = Replace { sync: true, ..Replace::with(Permissions::LessUmask(0o644), Writers::Many) };
-    replace_at(CWD, to, &cdb, how).or_unable_to("write", to)?;
+    let replacement = Replace { sync: true, ..Replace::with(Permissions::LessUmask(0o644), Writers::Many) };
+    replace_at(CWD, to, &cdb, replacement).or_unable_to("write", to)?;
     Ok(Next::SUCCESS)
 }

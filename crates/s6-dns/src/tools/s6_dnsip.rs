@@ -1,4 +1,4 @@
-//! `s6-dnsip`: print the IPv6 and IPv4 addresses of a name.
+//! `s6-dnsip`: prints the IPv6 and IPv4 addresses of a name.
 
 use crate::families::Families;
 use tool::{Call, Outcome, Role, Tool};

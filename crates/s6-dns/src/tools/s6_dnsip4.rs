@@ -1,4 +1,4 @@
-//! `s6-dnsip4`: print the IPv4 addresses of a name.
+//! `s6-dnsip4`: prints the IPv4 addresses of a name.
 
 use crate::families::Families;
 use tool::{Call, Outcome, Role, Tool};

@@ -1,4 +1,4 @@
-//! `s6-dnsip4-filter`: puts IPv4 addresses to the names that lines begin with.
+//! `s6-dnsip4-filter`: adds IPv4 addresses to the names that lines begin with.
 
 use super::filter::{OPTIONS, name_at_start, run};
 use crate::record::A;
@@ -6,7 +6,7 @@ use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-dnsip4-filter",
-    summary: "put IPv4 addresses to the names that lines begin with",
+    summary: "add IPv4 addresses to the names that lines begin with",
     operands: "",
     options: OPTIONS,
     role: Role::Stay,

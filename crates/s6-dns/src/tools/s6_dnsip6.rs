@@ -1,4 +1,4 @@
-//! `s6-dnsip6`: print the IPv6 addresses of a name.
+//! `s6-dnsip6`: prints the IPv6 addresses of a name.
 
 use crate::families::Families;
 use tool::{Call, Outcome, Role, Tool};

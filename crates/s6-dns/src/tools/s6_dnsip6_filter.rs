@@ -1,4 +1,4 @@
-//! `s6-dnsip6-filter`: puts IPv6 addresses to the names that lines begin with.
+//! `s6-dnsip6-filter`: adds IPv6 addresses to the names that lines begin with.
 
 use super::filter::{OPTIONS, name_at_start, run};
 use crate::record::AAAA;
@@ -6,7 +6,7 @@ use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-dnsip6-filter",
-    summary: "put IPv6 addresses to the names that lines begin with",
+    summary: "add IPv6 addresses to the names that lines begin with",
     operands: "",
     options: OPTIONS,
     role: Role::Stay,

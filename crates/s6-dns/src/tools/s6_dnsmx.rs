@@ -1,4 +1,4 @@
-//! `s6-dnsmx`: print the mail exchangers of a domain.
+//! `s6-dnsmx`: prints the mail exchangers of a domain.
 
 use crate::record::MX;
 use tool::{Call, Outcome, Role, Tool};

@@ -11,8 +11,8 @@ pub static TOOL: Tool = Tool {
     summary: "print the names of an address",
     operands: "ip",
     options: &[
-        Opt::flag('4', "take an IPv4 address"),
-        Opt::flag('6', "take an IPv6 address; both or neither: either"),
+        Opt::flag('4', "accept an IPv4 address"),
+        Opt::flag('6', "accept an IPv6 address; without -4 and -6: either"),
         NO_HOSTS,
         HOSTS,
         RANDOM,

@@ -1,4 +1,4 @@
-//! `s6-dnsname-filter`: puts names to the addresses that lines begin with.
+//! `s6-dnsname-filter`: adds names to the addresses that lines begin with.
 
 use super::TIMEOUT;
 use super::filter::{CONNECTIONS, ERROR, LINES, NORMAL, address_at_start, run};
@@ -7,7 +7,7 @@ use tool::{Call, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-dnsname-filter",
-    summary: "put names to the addresses that lines begin with",
+    summary: "add names to the addresses that lines begin with",
     operands: "",
     options: &[
         Opt::flag('4', "IPv4 addresses (default)"),

@@ -1,4 +1,4 @@
-//! `s6-dnsns`: print the name servers of a domain.
+//! `s6-dnsns`: prints the name servers of a domain.
 
 use crate::record::NS;
 use tool::{Call, Outcome, Role, Tool};

@@ -1,4 +1,4 @@
-//! `s6-dnsq`: asks servers themselves and prints the answer in full.
+//! `s6-dnsq`: asks authoritative servers and prints the whole answer.
 
 use super::TIMEOUT;
 use super::debug::{self, LEVEL, TO_STDERR, TO_STDOUT};
@@ -7,7 +7,7 @@ use tool::{Call, Fatal, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "s6-dnsq",
-    summary: "ask DNS servers a question that they must know the answer of, and print the answer in full",
+    summary: "ask authoritative DNS servers a question and print the whole answer",
     operands: "qtype domain serverlist...",
     options: &[TO_STDOUT, TO_STDERR, TIMEOUT, LEVEL],
     role: Role::Stay,

@@ -1,4 +1,4 @@
-//! `s6-dnsqr`: asks caches and prints the answer in full.
+//! `s6-dnsqr`: asks caches and prints the whole answer.
 
 use super::TIMEOUT;
 use super::debug::{self, LEVEL, TO_STDERR, TO_STDOUT};
@@ -7,7 +7,7 @@ use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-dnsqr",
-    summary: "ask the DNS a question and print the answer in full",
+    summary: "ask the DNS a question and print the whole answer",
     operands: "qtype domain",
     options: &[TO_STDOUT, TO_STDERR, TIMEOUT, LEVEL],
     role: Role::Stay,

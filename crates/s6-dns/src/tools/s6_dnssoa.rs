@@ -1,4 +1,4 @@
-//! `s6-dnssoa`: print the start of authority of a domain.
+//! `s6-dnssoa`: prints the start of authority of a domain.
 
 use crate::record::SOA;
 use tool::{Call, Outcome, Role, Tool};

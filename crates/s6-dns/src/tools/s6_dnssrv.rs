@@ -1,4 +1,4 @@
-//! `s6-dnssrv`: print the servers of a service in a domain.
+//! `s6-dnssrv`: prints the servers of a service in a domain.
 
 use crate::record::SRV;
 use tool::{Call, Outcome, Role, Tool};

@@ -1,4 +1,4 @@
-//! `s6-dnstxt`: print the texts of a domain, quoted.
+//! `s6-dnstxt`: prints the texts of a domain, quoted.
 
 use crate::record::TXT;
 use tool::{Call, Outcome, Role, Tool};

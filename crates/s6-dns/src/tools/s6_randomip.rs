@@ -10,8 +10,8 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[
         Opt::flag('4', "IPv4 addresses (default)"),
-        Opt::flag('6', "IPv6 addresses; with -4: of both kinds"),
-        Opt::value('n', "max", "only so many"),
+        Opt::flag('6', "IPv6 addresses; with -4: both kinds"),
+        Opt::value('n', "max", "print max addresses; default: without end"),
     ],
     role: Role::Stay,
     main,

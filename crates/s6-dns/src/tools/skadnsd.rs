@@ -1,13 +1,12 @@
-//! `skadnsd`: answers a client's questions as the answers come, over standard input and output (see [`crate::skadns`]).
+//! `skadnsd`: asks the DNS for a client, over standard input and output (see [`crate::skadns`]).
 //!
-//! Answers have a channel of their own: a descriptor that SKALIBS_CHILD_SPAWN_FDS names, or else a pipe that is sent
-//! to the client over standard output, which is a socket then.  While much waits to be read by the client, no request
-//! is read.
+//! Answers have their own channel: the descriptor that SKALIBS_CHILD_SPAWN_FDS names, or else a pipe, which is sent to
+//! the client over standard output, then a socket.  While too many bytes wait for the client, no request is read.
 
-use crate::exchange::{Exchange, Pool, room};
+use crate::exchange::{Exchange, Pool, concurrency_limit};
 use crate::query::Query;
 use crate::resolv_conf::{FILE, ResolvConf};
-use crate::skadns::{CLIENT, DAEMON, Inbox, Request, answer, frame};
+use crate::skadns::{CLIENT_GREETING, DAEMON_GREETING, Inbox, Request, answer, frame};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, IoSlice};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -30,12 +29,12 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// What tells the number of the channel.
+/// The variable that has the number of the channel's descriptor.
 const CHANNEL: &[u8] = b"SKALIBS_CHILD_SPAWN_FDS";
-/// How long the client may take to say what it is.
-const GREETING: Duration = Duration::from_secs(2);
-/// How many bytes may wait for the client.
-const MOST_WAITING: usize = 1 << 20;
+/// How long the client may take to send its greeting.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many bytes may wait for the client before requests are left unread: 1 MiB.
+const UNREAD_LIMIT: usize = 1 << 20;
 
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
@@ -49,21 +48,21 @@ fn main(call: &mut Call) -> Outcome {
     }
     let mut inbox = Inbox::default();
     let channel = greet(&mut inbox, &call.env)?;
-    let most = room();
+    let limit = concurrency_limit();
     let mut pool = Pool::new();
     let mut waiting = Vec::new();
     loop {
-        while waiting.len() <= MOST_WAITING
+        while waiting.len() <= UNREAD_LIMIT
             && let Some(message) = inbox.message().map_err(|_| invalid())?
         {
             let status = match Request::parse(&message).ok_or_else(invalid)? {
                 Request::Cancel(number) if pool.cancel(|key| *key == number) == 0 => Some(Errno::NOENT),
                 Request::Cancel(_) => None,
-                Request::Ask(..) if pool.len() >= most => Some(Errno::MFILE),
-                Request::Ask(number, question, limit) => {
-                    // The answer goes to the client as it is.
+                Request::Ask(..) if pool.len() >= limit => Some(Errno::MFILE),
+                Request::Ask(number, question, deadline) => {
+                    // Without EDNS: the client gets the answer unchanged.
                     let query = Query::new(question, &conf.named, false);
-                    pool.push(number, Exchange::new(query, limit.map(moment), &mut |_| {}));
+                    pool.push(number, Exchange::new(query, deadline.map(moment), &mut |_| {}));
                     None
                 }
             };
@@ -71,11 +70,11 @@ fn main(call: &mut Call) -> Outcome {
             acknowledge(&[status])?;
         }
         let requests =
-            (waiting.len() <= MOST_WAITING).then(|| PollFd::from_borrowed_fd(stdin(), PollFlags::IN));
+            (waiting.len() <= UNREAD_LIMIT).then(|| PollFd::from_borrowed_fd(stdin(), PollFlags::IN));
         let answers = (!waiting.is_empty()).then(|| PollFd::new(&channel, PollFlags::OUT));
         let ([is_readable, is_writable], done) = pool.wait([requests, answers], None).or_unable(|| "poll")?;
-        for (number, _, end) in done {
-            waiting.extend(answer(number, &end));
+        for (number, _, outcome) in done {
+            waiting.extend(answer(number, &outcome));
         }
         if is_writable {
             match rustix::io::write(&channel, &waiting) {
@@ -93,7 +92,7 @@ fn invalid() -> Fatal {
     Fatal::user("invalid client request")
 }
 
-/// Reads what is there; `false` at the end.
+/// Reads what is available; `false` at the end.
 fn receive(inbox: &mut Inbox) -> Result<bool, Fatal> {
     let mut buf = [0; 4096];
     match rustix::io::read(stdin(), &mut buf[..]) {
@@ -106,15 +105,15 @@ fn receive(inbox: &mut Inbox) -> Result<bool, Fatal> {
     }
 }
 
-/// Sends a message to the client itself.
+/// Sends a message to the client on standard output.
 fn acknowledge(message: &[u8]) -> Result<(), Fatal> {
     files::write_all(stdout(), &frame(message)).or_unable(|| "write to the client")
 }
 
-/// Waits until the client has said what it is, and gives the channel for answers.
+/// Waits for the client's greeting, and returns the channel for answers.
 fn greet(inbox: &mut Inbox, env: &Env) -> Result<OwnedFd, Fatal> {
     let unable = |e| Fatal::unable("meet the client", e);
-    let deadline = now().saturating_add(GREETING);
+    let deadline = now().saturating_add(GREETING_TIMEOUT);
     let greeting = loop {
         if let Some(message) = inbox.message().map_err(|_| unable(Errno::PROTO))? {
             break message;
@@ -127,7 +126,7 @@ fn greet(inbox: &mut Inbox, env: &Env) -> Result<OwnedFd, Fatal> {
             return Err(unable(Errno::PIPE));
         }
     };
-    if greeting != CLIENT {
+    if greeting != CLIENT_GREETING {
         return Err(unable(Errno::PROTO));
     }
     let channel = match env.get(CHANNEL) {
@@ -137,13 +136,13 @@ fn greet(inbox: &mut Inbox, env: &Env) -> Result<OwnedFd, Fatal> {
         }
         None => send_channel().map_err(unable)?,
     };
-    files::write_all(&channel, &frame(DAEMON)).map_err(unable)?;
+    files::write_all(&channel, &frame(DAEMON_GREETING)).map_err(unable)?;
     sys::fd::set_blocking(channel.as_raw_fd(), false).map_err(unable)?;
-    acknowledge(DAEMON)?;
+    acknowledge(DAEMON_GREETING)?;
     Ok(channel)
 }
 
-/// A pipe whose reading end goes to the client, with one byte, `|`.
+/// Creates a pipe and sends its reading end to the client, with one byte, `|`.
 fn send_channel() -> Result<OwnedFd, Errno> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     let descriptors = [reader.as_fd()];
@@ -158,13 +157,35 @@ fn send_channel() -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The moment that a time of day is; never later than a year from now.
-fn moment(limit: Tai64n) -> Moment {
+/// Converts a time of day to a moment, at most a year from now.
+fn moment(deadline: Tai64n) -> Moment {
+    /// In seconds.
     const YEAR: u64 = 366 * 86_400;
     let wall = clock::wall();
     let nanoseconds = |t: Tai64n| u64::from(t.nanos);
-    let seconds = limit.seconds.saturating_sub(wall.seconds).min(YEAR);
-    let left = Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds(limit));
+    let seconds = deadline.seconds.saturating_sub(wall.seconds).min(YEAR);
+    let left = Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds(deadline));
     let left = left.saturating_sub(Duration::from_nanos(nanoseconds(wall)));
-    now().saturating_add(if limit < wall { Duration::ZERO } else { left })
+    now().saturating_add(if deadline < wall { Duration::ZERO } else { left })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits() {
+        assert_eq!((GREETING_TIMEOUT, UNREAD_LIMIT), (Duration::from_secs(2), 1024 * 1024));
+        assert_eq!(CHANNEL, b"SKALIBS_CHILD_SPAWN_FDS");
+    }
+
+    #[test]
+    fn a_deadline_is_at_most_a_year_away_and_never_past() {
+        let wall = clock::wall();
+        let away =
+            |seconds: u64| moment(Tai64n { seconds, ..wall }).saturating_sub(now()).as_secs_f64().round();
+        assert_eq!(away(wall.seconds + 100), 100.0);
+        assert_eq!(away(wall.seconds + (1 << 40)), 366.0 * 86_400.0);
+        assert_eq!(away(wall.seconds - 100), 0.0);
+    }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Feeds `input` as a reader would; the result, and how many bytes were read.
+/// Feeds `input` like a reader; returns the result, and how many bytes were read.
 fn read(input: &[u8], versions: Versions) -> (Result<Option<Header>, Wrong>, usize) {
     let mut length = 0;
     loop {
@@ -26,6 +26,14 @@ fn tcp(remote: &str, local: &str) -> Option<Ends> {
 }
 
 #[test]
+fn the_limits_of_a_header() {
+    assert_eq!((MIN_LINE, MAX_LINE), (15, 107));
+    assert_eq!(step(&SIGNATURE, Versions::Both), Ok(Step::Read(4)));
+    let longest = [&SIGNATURE[..], &[0x21, 0x11, 0xff, 0xff]].concat();
+    assert_eq!(step(&longest, Versions::Both), Ok(Step::Read(65_551 - 16)));
+}
+
+#[test]
 fn lines() {
     let ends = |line: &[u8]| read(line, Versions::Both).0.map(|h| h.unwrap().ends);
     assert_eq!(
@@ -36,7 +44,7 @@ fn lines() {
     assert_eq!(ends(b"PROXY UNKNOWN\r\n"), Ok(None));
     assert_eq!(ends(b"PROXY UNKNOWN ff:ff 0 0\r\n"), Ok(None));
     let longest = format!("PROXY UNKNOWN {}\r\n", "x".repeat(91));
-    assert_eq!(longest.len(), LONGEST_LINE);
+    assert_eq!(longest.len(), MAX_LINE);
     assert_eq!(ends(longest.as_bytes()), Ok(None));
 }
 
@@ -92,7 +100,7 @@ fn blocks() {
     unix[108..].fill(b'l');
     let wanted = Ends::Unix { remote: b"/r".to_vec(), local: vec![b'l'; 108] };
     assert_eq!(ends(&binary(0x21, 0x31, &unix)), Ok(Some(wanted)));
-    // The proxy's own connections, and what it knows nothing of.
+    // The proxy's own connections, and unknown ones.
     assert_eq!(ends(&binary(0x20, 0x00, b"")), Ok(None));
     assert_eq!(ends(&binary(0x20, 0x11, &V4)), Ok(None));
     assert_eq!(ends(&binary(0x21, 0x00, b"whatever")), Ok(None));
@@ -112,7 +120,7 @@ fn wrong_blocks() {
 }
 
 #[test]
-fn what_is_said_about_tls() {
+fn extensions_describe_tls() {
     let inner =
         [extension(0x21, b"TLSv1.3"), extension(0x22, b"me"), extension(0x23, b"C"), extension(0x25, b"?")];
     let with = |flags: u8, inner: &[u8]| {
@@ -143,8 +151,8 @@ fn what_is_said_about_tls() {
 
 proptest! {
     #[test]
-    fn nothing_behind_a_header_is_read(
-        remote: (u32, u16), local: (u128, u16), text: bool, behind in proptest::collection::vec(any::<u8>(), 0..40)
+    fn nothing_after_a_header_is_read(
+        remote: (u32, u16), local: (u128, u16), text: bool, after in proptest::collection::vec(any::<u8>(), 0..40)
     ) {
         let (v4, v6) = (Ipv4Addr::from(remote.0), Ipv6Addr::from(local.0));
         let header = if text {
@@ -155,8 +163,8 @@ proptest! {
         };
         let ip = if text { IpAddr::from(v4) } else { IpAddr::from(v6) };
         let ends = Ends::Tcp { remote: SocketAddr::new(ip, remote.1), local: SocketAddr::new(ip, local.1) };
-        let (result, length) = read(&[&header[..], &behind].concat(), Versions::Both);
-        prop_assert_eq!(length, header.len(), "nothing behind a header is read");
+        let (result, length) = read(&[&header[..], &after].concat(), Versions::Both);
+        prop_assert_eq!(length, header.len(), "nothing after a header is read");
         prop_assert_eq!(result, Ok(Some(Header { ends: Some(ends), tls: Tls::default() })), "a header gives its ends");
         for cut in 0..header.len() {
             prop_assert_eq!(read(&header[..cut], Versions::Both).0, Ok(None), "a header that is cut short is waited for");
@@ -164,9 +172,9 @@ proptest! {
     }
 
     #[test]
-    fn anything_is_survived(mut input in proptest::collection::vec(any::<u8>(), 0..200), start in 0..3) {
+    fn any_bytes_parse_or_fail(mut input in proptest::collection::vec(any::<u8>(), 0..200), start in 0..3) {
         if start == 1 { input.splice(..0, SIGNATURE.into_iter().chain([0x21, 0x11, 0])); }
-        if start == 2 { input.splice(..0, WORD.iter().copied()); }
+        if start == 2 { input.splice(..0, LINE_START.iter().copied()); }
         let _ = read(&input, Versions::Both);
     }
 }

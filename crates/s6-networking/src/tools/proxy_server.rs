@@ -1,7 +1,7 @@
-//! `proxy-server`: reads what a proxy says about its client, puts it into the environment, and goes on.
+//! `proxy-server`: reads a PROXY header, sets variables from it, and executes the rest.
 //!
-//! `--before-tlsd` and `--after-tlsd` are for s6-tlsserver `-L`, where the header comes before the TLS handshake: what
-//! it says about TLS waits under other names until s6-tlsd has set its own variables.
+//! `--before-tlsd` and `--after-tlsd` are for s6-tlsserver `-L`, where the header precedes the TLS handshake: variables
+//! about TLS are kept under other names until s6-tlsd has set its own.
 
 use crate::proxy::{self, Ends, Header, Step, Versions, Wrong};
 use crate::socket::wait;
@@ -13,15 +13,15 @@ use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "proxy-server",
-    summary: "take over what a proxy says about the client",
+    summary: "set the client's variables from a PROXY header",
     operands: "prog...",
     options: &[
-        Opt::flag('1', "take only version 1, a line of text").long("only-v1"),
-        Opt::flag('2', "take only version 2, a binary block").long("only-v2"),
-        Opt::value('t', "timeout", "fail if nothing came for so many milliseconds").long("timeout"),
+        Opt::flag('1', "accept only version 1, a line of text").long("only-v1"),
+        Opt::flag('2', "accept only version 2, a binary block").long("only-v2"),
+        Opt::value('t', "timeout", "fail if there is no header after this many milliseconds").long("timeout"),
         Opt::value('v', "verbosity", "0: fatal errors only, 1: normal").long("verbosity"),
-        Opt::flag(BEFORE, "keep what is said about TLS under other names").long("before-tlsd"),
-        Opt::flag(AFTER, "read nothing, but take over what --before-tlsd kept").long("after-tlsd"),
+        Opt::flag(BEFORE, "keep the variables about TLS under other names").long("before-tlsd"),
+        Opt::flag(AFTER, "read nothing, but restore what --before-tlsd kept").long("after-tlsd"),
     ],
     role: Role::Chain,
     main,
@@ -30,8 +30,8 @@ pub static TOOL: Tool = Tool {
 const BEFORE: char = '\x01';
 const AFTER: char = '\x02';
 
-/// The prefix of the names under which `--before-tlsd` keeps variables.
-const KEPT: &str = "tlsbak_";
+/// The prefix of variables that `--before-tlsd` keeps.
+const KEPT_PREFIX: &str = "tlsbak_";
 
 /// The variables about TLS.
 const SERVER_NAME: &str = "SSL_TLS_SNI_SERVERNAME";
@@ -56,12 +56,12 @@ fn main(call: &mut Call) -> Outcome {
         restore(&mut env);
     } else {
         let header = receive(versions, deadline)?;
-        describe(&header, if options.has(BEFORE) { KEPT } else { "" }, &mut env);
+        describe(&header, if options.has(BEFORE) { KEPT_PREFIX } else { "" }, &mut env);
     }
     Next::run(call.take_args(), env)
 }
 
-/// Reads the header from standard input, and no byte more.
+/// Reads the header from standard input, and nothing after it.
 fn receive(versions: Versions, deadline: Option<Moment>) -> Result<Header, Fatal> {
     let mut got = Vec::new();
     loop {
@@ -70,7 +70,7 @@ fn receive(versions: Versions, deadline: Option<Moment>) -> Result<Header, Fatal
             Ok(Step::Read(more)) => more,
             Err(Wrong::Invalid(why)) => return Err(Fatal::new(1, format!("invalid PROXY header: {why}"))),
             Err(Wrong::Unsupported(what)) => {
-                return Err(Fatal::new(2, format!("the PROXY header is about what isn't supported: {what}")));
+                return Err(Fatal::new(2, format!("unsupported PROXY header: {what}")));
             }
         };
         let to_do = || "read a PROXY header from standard input";
@@ -89,7 +89,7 @@ fn receive(versions: Versions, deadline: Option<Moment>) -> Result<Header, Fatal
     }
 }
 
-/// Sets what the header says; what it doesn't say stays as it is.
+/// Sets the variables that the header describes; others are unchanged.
 fn describe(header: &Header, prefix: &str, env: &mut Env) {
     match &header.ends {
         None => {}
@@ -119,10 +119,10 @@ fn describe(header: &Header, prefix: &str, env: &mut Env) {
     }
 }
 
-/// Puts what was kept into its place, and removes what would be about the proxy's own TLS connection.
+/// Restores the kept variables, and removes those about the proxy's own TLS connection.
 fn restore(env: &mut Env) {
     for name in [SERVER_NAME, PROTOCOL, COMMON_NAME, CIPHER] {
-        let kept = format!("{KEPT}{name}").into_bytes();
+        let kept = format!("{KEPT_PREFIX}{name}").into_bytes();
         match env.get(&kept).map(<[u8]>::to_vec) {
             Some(value) => env.set(name.as_bytes(), &value),
             None => env.unset(name.as_bytes()),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_set() {
+    fn variables_are_set_from_the_header() {
         let mut env = Env::from_vars(vec![b"TCPREMOTEHOST=kept".to_vec()]);
         describe(&Header::default(), "", &mut env);
         assert_eq!(shown(&env), "TCPREMOTEHOST=kept");
@@ -160,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_about_tls_survives_a_handshake() {
+    fn variables_about_tls_survive_a_handshake() {
         let mut header = Header::default();
         header.tls.protocol = Some(b"TLSv1.3".to_vec());
         let mut env = Env::new();
-        describe(&header, KEPT, &mut env);
+        describe(&header, KEPT_PREFIX, &mut env);
         assert_eq!(shown(&env), "tlsbak_SSL_PROTOCOL=TLSv1.3");
         env.set(b"SSL_PROTOCOL", b"TLSv1.2");
         env.set(b"SSL_CIPHER", b"own");

@@ -1,4 +1,4 @@
-//! `s6-clockview`: shows the system's time and the time by a difference that a time client found.
+//! `s6-clockview`: shows the system's time, and the time corrected by the difference that a time client measured.
 
 use crate::clock;
 use rustix::io::Errno;
@@ -8,7 +8,7 @@ use wire::tai::Tai64n;
 
 pub static TOOL: Tool = Tool {
     name: "s6-clockview",
-    summary: "show the system's time and a time server's",
+    summary: "show the system's time and the time of a time server",
     operands: "",
     options: &[],
     role: Role::Stay,
@@ -20,7 +20,7 @@ fn main(call: &mut Call) -> Outcome {
     let difference = clock::read()?;
     let now = wall();
     let after = clock::later(now, difference).ok_or_else(|| {
-        Fatal::new(111, format!("a difference of {} leads nowhere", clock::show(difference)))
+        Fatal::new(111, format!("a difference of {} is too large", clock::show(difference)))
     })?;
     let mut out = Out::new();
     out.line(format!("before: {}", local(now)?).as_bytes())?;

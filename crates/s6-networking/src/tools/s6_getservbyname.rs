@@ -1,4 +1,4 @@
-//! `s6-getservbyname`: prints the port of a service by /etc/services.
+//! `s6-getservbyname`: prints the port of a service, from /etc/services.
 
 use crate::address;
 use tool::{Call, Fatal, Out, Outcome, Role, Tool};
@@ -18,7 +18,7 @@ const SERVICES: &str = "/etc/services";
 fn main(call: &mut Call) -> Outcome {
     call.only_operands()?;
     let (name, protocol) = (call.shift()?, call.shift()?);
-    // A number is a port already; a database that can't be read has no entry.
+    // A number is a port already; an unreadable database counts as empty.
     let port = address::port(&name)
         .or_else(|| std::fs::read(SERVICES).ok().and_then(|services| find(&services, &name, &protocol)))
         .ok_or_else(|| Fatal::silent(1))?;
@@ -32,9 +32,9 @@ fn find(services: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
     services.split(|b| *b == b'\n').find_map(|line| {
         let entry = line.split(|b| *b == b'#').next().unwrap_or_default();
         let mut words = entry.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty());
-        let (own, port) = (words.next()?, words.next()?);
+        let (service, port) = (words.next()?, words.next()?);
         let slash = port.iter().position(|b| *b == b'/')?;
-        let matches = own == name || words.any(|alias| alias == name);
+        let matches = service == name || words.any(|alias| alias == name);
         let matches = matches && port.get(slash + 1..)? == protocol;
         address::port(port.get(..slash)?).filter(|_| matches)
     })

@@ -1,4 +1,4 @@
-//! `s6-ident-client`: asks a host which of its users holds a connection.
+//! `s6-ident-client`: asks a host which of its users owns a connection.
 
 use crate::address;
 use crate::ident::{Answer, ask};
@@ -8,9 +8,13 @@ use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ident-client",
-    summary: "ask a host which of its users holds a connection",
+    summary: "ask a host which of its users owns a connection",
     operands: "remoteaddr remoteport localaddr localport",
-    options: &[Opt::value('t', "millisecs", "give up after so many milliseconds, with code 99")],
+    options: &[Opt::value(
+        't',
+        "millisecs",
+        "give up after this many milliseconds, with code 99; default: never",
+    )],
     role: Role::Stay,
     main,
 };

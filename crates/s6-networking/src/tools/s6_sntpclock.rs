@@ -1,4 +1,4 @@
-//! `s6-sntpclock`: writes the difference between the local clock and that of an NTP server.
+//! `s6-sntpclock`: writes the difference between the local clock and an NTP server's.
 
 use crate::sntp;
 use crate::time_client::{self, OPTIONS, Protocol};
@@ -17,8 +17,19 @@ pub static TOOL: Tool = Tool {
 const SNTP: Protocol = Protocol {
     name: "SNTP",
     port: 123,
-    // Half of an era of time stamps, halved: about 34 years.
-    reach: 1_072_224_000,
+    // About 34 years, a quarter of an era of time stamps.
+    max_difference: 1_072_224_000,
     query: |now| sntp::query(now).ok_or(Errno::OVERFLOW),
     answer: sntp::answer,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ntp_servers_have_port_123_and_differences_of_34_years() {
+        assert_eq!((SNTP.name, SNTP.port), ("SNTP", 123));
+        assert_eq!(SNTP.max_difference, 34 * 365 * 86_400);
+    }
+}

@@ -1,4 +1,4 @@
-//! `s6-taiclock`: writes the difference between the local clock and that of a TAICLOCK server.
+//! `s6-taiclock`: writes the difference between the local clock and a TAICLOCK server's.
 
 use crate::taiclock;
 use crate::time_client::{self, OPTIONS, Protocol};
@@ -16,14 +16,27 @@ pub static TOOL: Tool = Tool {
 
 const TAICLOCK: Protocol = Protocol {
     name: "TAICLOCK",
-    port: 4014,
-    // 272 years: nobody's clock is that wrong.
-    reach: 2 << 32,
+    port: taiclock::PORT,
+    // 272 years.
+    max_difference: 2 << 32,
     query: |now| {
         let mut cookie = [0; 8];
-        // So few bytes come at once.
+        // getrandom(2) returns so few bytes at once.
         getrandom(&mut cookie, GetRandomFlags::empty())?;
         Ok(taiclock::query(now, cookie))
     },
-    answer: |query, packet| taiclock::answer(query, packet).map(|told| (told, told)),
+    answer: |query, packet| taiclock::answer(query, packet).map(|time| (time, time)),
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taiclock_servers_have_port_4014_and_differences_of_272_years() {
+        assert_eq!((TAICLOCK.name, TAICLOCK.port), ("TAICLOCK", 4014));
+        assert_eq!(TAICLOCK.max_difference, 1 << 33);
+        let query = (TAICLOCK.query)(wire::tai::Tai64n::default()).unwrap();
+        assert_ne!(query, (TAICLOCK.query)(wire::tai::Tai64n::default()).unwrap(), "cookies are random");
+    }
+}

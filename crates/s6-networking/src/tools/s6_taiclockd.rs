@@ -1,4 +1,4 @@
-//! `s6-taiclockd`: tells the time to TAICLOCK clients.
+//! `s6-taiclockd`: serves the time to TAICLOCK clients.
 
 use crate::{address, socket, taiclock};
 use rustix::event::PollFlags;
@@ -14,10 +14,10 @@ use tool::{Call, Fatal, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-taiclockd",
-    summary: "tell the time to TAICLOCK clients",
+    summary: "serve the time to TAICLOCK clients",
     operands: "",
     options: &[
-        Opt::value('i', "ip", "listen on this address instead of all"),
+        Opt::value('i', "ip", "listen on this address; default: all"),
         Opt::value('p', "port", "listen on this UDP port; default 4014"),
     ],
     role: Role::Stay,
@@ -27,7 +27,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let ip = options.get('i').map(|word| address::ip(word).ok_or_else(Fatal::usage)).transpose()?;
-    let port = options.number('p')?.unwrap_or(4014);
+    let port = options.number('p')?.unwrap_or(taiclock::PORT);
     let socket = match ip {
         Some(ip) => listen(ip, port),
         None => listen_everywhere(port),
@@ -47,7 +47,7 @@ fn listen(ip: IpAddr, port: u16) -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// On all addresses of both families, where the machine has both.
+/// Listens on all addresses: of both families, if the machine has both.
 fn listen_everywhere(port: u16) -> Result<OwnedFd, Errno> {
     let both = || {
         let socket = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
@@ -64,12 +64,12 @@ fn listen_everywhere(port: u16) -> Result<OwnedFd, Errno> {
 
 /// Answers one query.
 fn serve(socket: &OwnedFd) -> Result<(), Errno> {
-    let mut packet = [0; taiclock::LONGEST];
+    let mut packet = [0; taiclock::MAX_LENGTH];
     let (length, from) = match recvfrom(socket, &mut packet, RecvFlags::empty()) {
-        // What a client's machine said to an earlier answer, such as that nobody is there.
+        // An ICMP error in response to an earlier answer, such as that the client has gone.
         Err(Errno::CONNREFUSED | Errno::INTR) => return Ok(()),
         Err(e) => {
-            // Not at once again, if this goes on.
+            // Wait for input, so that a persistent error doesn't repeat at once.
             socket::wait(socket, PollFlags::IN, None)?;
             return Err(e);
         }

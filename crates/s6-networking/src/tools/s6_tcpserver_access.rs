@@ -1,4 +1,4 @@
-//! `s6-tcpserver-access`: goes on to a program if the rules let the client in, and tells it names.
+//! `s6-tcpserver-access`: executes a program if the rules allow the client, and sets the names of both ends.
 
 use crate::ident::{Answer, ask};
 use crate::{address, peers};
@@ -18,7 +18,7 @@ use wire::ip;
 
 pub static TOOL: Tool = Tool {
     name: "s6-tcpserver-access",
-    summary: "run a program if rules let the client of a TCP socket in",
+    summary: "run a program if rules allow the client of a TCP socket",
     operands: "prog...",
     options: &[
         Opt::value(
@@ -102,11 +102,12 @@ fn pid() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
 }
 
-/// Writes all of it to the client.
+/// Writes the banner to the client.
 fn write_banner(banner: &[u8], deadline: Option<Moment>) -> Result<(), Fatal> {
     let mut rest = banner;
     while !rest.is_empty() {
-        crate::socket::wait(stdout(), PollFlags::OUT, deadline).map_err(|e| timely(e, "write the banner"))?;
+        crate::socket::wait(stdout(), PollFlags::OUT, deadline)
+            .map_err(|e| failure(e, "write the banner"))?;
         match rustix::io::write(stdout(), rest) {
             Err(Errno::AGAIN | Errno::INTR) => {}
             done => {
@@ -118,15 +119,15 @@ fn write_banner(banner: &[u8], deadline: Option<Moment>) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// The failure of a step: code 99 if time ran out.
-fn timely(e: Errno, to_do: &str) -> Fatal {
+/// The failure of a step: code 99 for a time-out.
+fn failure(e: Errno, to_do: &str) -> Fatal {
     Fatal::unable(to_do, e).with_code(if e == Errno::TIMEDOUT { 99 } else { 111 })
 }
 
-/// What a client that is let in comes with.
+/// What an allowed client is given.
 struct Admitted {
     grant: Grant,
-    /// LOCALHOST, REMOTEHOST and REMOTEINFO; those without a value are removed.
+    /// The suffixes LOCALHOST, REMOTEHOST and REMOTEINFO; variables without a value are removed.
     variables: [(&'static str, Option<Vec<u8>>); 3],
 }
 
@@ -149,9 +150,9 @@ fn admit(call: &mut Call, protocol: &[u8], admitted: Admitted) -> Outcome {
 struct Check<'a> {
     call: &'a Call,
     verbosity: u32,
-    /// A look-up that fails drops the connection.
+    /// A failed look-up drops the connection.
     strict: bool,
-    /// The client's name must have its address.
+    /// The client's name must resolve to its address.
     paranoid: bool,
     rules: Option<Rules>,
     local: SocketAddr,
@@ -160,7 +161,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Whether the client is let in, and with what; a fatal error keeps it out, too.
+    /// Checks the client: `None` denies it, and so does a fatal error.
     fn run(&self, options: &Options) -> Result<Option<Admitted>, Fatal> {
         let look_up = !options.has('H') || self.paranoid;
         let verdict = match &self.rules {
@@ -194,8 +195,8 @@ impl Check<'_> {
         Ok(Some(Admitted { grant, variables }))
     }
 
-    /// A step failed: the end if this is strict or time has run out, else it is only told.
-    fn failed(&self, fatal: Fatal) -> Result<(), Fatal> {
+    /// Handles a failed step: fatal if the check is strict or timed out, otherwise at most a warning.
+    fn tolerate(&self, fatal: Fatal) -> Result<(), Fatal> {
         if self.strict || fatal.code() == 99 {
             return Err(fatal);
         }
@@ -209,24 +210,24 @@ impl Check<'_> {
         match ask(self.remote, self.local, self.deadline) {
             Ok(Answer::User(name)) => return Ok(Some(name)),
             Ok(Answer::Refusal(refusal)) => {
-                self.failed(Fatal::new(2, format!("the IDENT server says: {refusal}")))?;
+                self.tolerate(Fatal::new(2, format!("the IDENT server says: {refusal}")))?;
             }
-            Err(e) => self.failed(timely(e, "ask the IDENT server"))?,
+            Err(e) => self.tolerate(failure(e, "ask the IDENT server"))?,
         }
         Ok(None)
     }
 
-    /// The failure of a look-up; 1 if there is no such name.
-    fn unresolved(&self, failure: Failure, what: &str) -> Result<(), Fatal> {
+    /// As [`Check::tolerate`] for a failed look-up: code 1 if there is no such name.
+    fn tolerate_unresolved(&self, failure: Failure, what: &str) -> Result<(), Fatal> {
         let code = match failure {
             Failure::TimedOut => 99,
             Failure::NoSuchName => 1,
             _ => 111,
         };
-        self.failed(failure.fatal(&format!("look up {what}")).with_code(code))
+        self.tolerate(failure.fatal(&format!("look up {what}")).with_code(code))
     }
 
-    /// The local and the remote name; `None` if the remote one is a lie.
+    /// Looks up the local and the remote name; `None` if the remote one doesn't resolve to the client's address.
     #[expect(clippy::type_complexity, reason = "two names")]
     fn names(
         &self,
@@ -248,11 +249,11 @@ impl Check<'_> {
         let resolver = match Resolver::new(&self.call.env, false) {
             Ok(resolver) => resolver,
             Err(fatal) => {
-                self.failed(fatal)?;
+                self.tolerate(fatal)?;
                 return Ok(Some((local, remote)));
             }
         };
-        // An address may well have no name.
+        // An address without a name is no failure.
         let [local_found, remote_found] =
             peers::names(&resolver, wanted, self.deadline).map(|found| match found {
                 Err(Failure::NoSuchName) => Ok(None),
@@ -260,10 +261,10 @@ impl Check<'_> {
             });
         match local_found {
             Ok(name) => local = local.or(name),
-            Err(failure) => self.unresolved(failure, "the local name")?,
+            Err(failure) => self.tolerate_unresolved(failure, "the local name")?,
         }
         match remote_found {
-            Err(failure) => self.unresolved(failure, "the client's name")?,
+            Err(failure) => self.tolerate_unresolved(failure, "the client's name")?,
             Ok(None) if self.paranoid && self.strict && remote.is_none() => return Ok(None),
             Ok(None) => {}
             Ok(Some(name)) if !self.paranoid => remote = Some(name),
@@ -277,7 +278,7 @@ impl Check<'_> {
                         }
                         return Ok(None);
                     }
-                    Err(failure) => self.unresolved(failure, &diag::show(&name))?,
+                    Err(failure) => self.tolerate_unresolved(failure, &diag::show(&name))?,
                 }
             }
         }
@@ -288,7 +289,7 @@ impl Check<'_> {
         let hosts = match Hosts::read() {
             Ok(hosts) => hosts,
             Err(fatal) => {
-                self.failed(fatal)?;
+                self.tolerate(fatal)?;
                 return Ok([None, None]);
             }
         };
@@ -296,7 +297,9 @@ impl Check<'_> {
         for (slot, ip) in names.iter_mut().zip(ips) {
             match hosts.names(ip) {
                 Ok(found) => *slot = found.into_iter().next(),
-                Err(failure) => self.unresolved(failure, &format!("{} in the hosts file", ip::text(ip)))?,
+                Err(failure) => {
+                    self.tolerate_unresolved(failure, &format!("{} in the hosts file", ip::text(ip)))?
+                }
             }
         }
         Ok(names)

@@ -22,12 +22,12 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The longest backlog that the system takes.
-const SOMAXCONN: u32 = 4096;
+/// The default backlog: SOMAXCONN of Linux.
+const DEFAULT_BACKLOG: u32 = 4096;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let backlog = options.number::<u32>('b')?.unwrap_or(SOMAXCONN);
+    let backlog = options.number::<u32>('b')?.unwrap_or(DEFAULT_BACKLOG);
     let (ip, port) = (call.shift()?, call.shift()?);
     if call.args.is_empty() {
         return Err(Fatal::usage());
@@ -49,4 +49,14 @@ fn main(call: &mut Call) -> Outcome {
     sys::fd::place(socket, 0).or_unable(|| "move the socket to standard input")?;
     let env = call.take_env();
     Next::run(call.take_args(), env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_backlog_is_the_kernel_s() {
+        assert_eq!(DEFAULT_BACKLOG, 4096);
+    }
 }

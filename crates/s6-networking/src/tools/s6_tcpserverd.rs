@@ -8,7 +8,7 @@ use rustix::stdio::stdin;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use tool::{Call, Env, Fatal, Opt, OrUnable, Outcome, Role, Tool};
+use tool::{Call, Env, Fatal, Opt, Options, OrUnable, Outcome, Role, Tool};
 use wire::ip;
 
 pub static TOOL: Tool = Tool {
@@ -25,14 +25,13 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// More connections than this can't be asked for.
-const MOST: usize = 16_384;
+/// The limit of `-c`.
+const CONNECTION_LIMIT: usize = 16_384;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let verbosity = options.number('v')?.unwrap_or(1);
-    let most = options.number('c')?.unwrap_or(40).clamp(1, MOST);
-    let most_of_one = options.number('C')?.unwrap_or(40).min(most);
+    let (most, most_of_one) = limits(&options)?;
     let argv = call.take_args();
     if argv.is_empty() {
         return Err(Fatal::usage());
@@ -47,6 +46,12 @@ fn main(call: &mut Call) -> Outcome {
     }
     let notification = options.has('1').then(|| format!("{}\n", local.port()).into_bytes());
     super_server::serve(call, Tcp { local }, Settings { argv, verbosity, most, most_of_one, notification })
+}
+
+/// The limits of connections at once: all, and from one address.
+fn limits(options: &Options) -> Result<(usize, usize), Fatal> {
+    let all = options.number('c')?.unwrap_or(40).clamp(1, CONNECTION_LIMIT);
+    Ok((all, options.number('C')?.unwrap_or(40).min(all)))
 }
 
 /// Clients of a TCP socket, counted by address.
@@ -91,5 +96,36 @@ impl Protocol for Tcp {
             env.set(format!("TCP{side}PORT").as_bytes(), address.port().to_string().as_bytes());
         }
         env.set(b"TCPCONNNUM", number.to_string().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forty_connections_at_once_and_at_most_16384() {
+        let limits = |words: &str| {
+            let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+            limits(&Options::take(TOOL.options, &mut args).unwrap()).map_err(|e| e.code())
+        };
+        assert_eq!(limits(""), Ok((40, 40)));
+        assert_eq!(limits("-c 5"), Ok((5, 5)));
+        assert_eq!(limits("-c 100 -C 7"), Ok((100, 7)));
+        assert_eq!(limits("-c 0"), Ok((1, 1)));
+        assert_eq!(limits("-c 20000 -C 20000"), Ok((16_384, 16_384)));
+        assert_eq!(limits("-C x"), Err(100));
+    }
+
+    #[test]
+    fn the_variables_of_a_connection() {
+        let server = Tcp { local: "[::1]:80".parse().unwrap() };
+        let mut env = Env::new();
+        server.describe(&Client("10.0.0.1:5".parse().unwrap()), 3, &mut env);
+        let vars: Vec<_> = env.vars().iter().map(|v| String::from_utf8_lossy(v)).collect();
+        assert_eq!(
+            vars.join(" "),
+            "PROTO=TCP TCPLOCALIP=::1 TCPLOCALPORT=80 TCPREMOTEIP=10.0.0.1 TCPREMOTEPORT=5 TCPCONNNUM=3"
+        );
     }
 }

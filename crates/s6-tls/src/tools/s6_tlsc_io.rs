@@ -1,7 +1,12 @@
 //! `s6-tlsc-io`: a relay between a local program and a TLS server.
 
-use crate::client::{self, ANY_SERVER, BELIEVE, CERTIFICATE, NO_CERTIFICATE, SERVER_NAME, Wishes};
-use crate::session::{J, NO_J, NO_S, NOTIFICATION, S, Session, TIMEOUT, VERBOSITY};
+use crate::client::{
+    self, CERTIFICATE, ClientSettings, NO_CERTIFICATE, NO_VERIFICATION, NO_VERIFY_CERT, SERVER_NAME,
+};
+use crate::session::{
+    ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, NOTIFICATION, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, Session,
+    TIMEOUT, VERBOSITY,
+};
 use std::sync::Arc;
 use tool::{Call, Outcome, Role, Tool};
 
@@ -10,17 +15,17 @@ pub static TOOL: Tool = Tool {
     summary: "relay between a local program and a TLS server",
     operands: "fdr fdw",
     options: &[
-        S,
-        NO_S,
-        J,
-        NO_J,
+        SEND_CLOSE_NOTIFY,
+        NO_CLOSE_NOTIFY,
+        REQUIRE_CLOSE_NOTIFY,
+        ACCEPT_TRUNCATION,
         NO_CERTIFICATE,
         CERTIFICATE,
         VERBOSITY,
         TIMEOUT,
         SERVER_NAME,
         NOTIFICATION,
-        ANY_SERVER,
+        NO_VERIFICATION,
     ],
     role: Role::Stay,
     main,
@@ -29,12 +34,12 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let session = Session::new(call, &options)?;
-    let wishes = Wishes {
+    let settings = ClientSettings {
         server_name: options.get('k'),
-        with_certificate: options.last_of("yY") == Some('y'),
-        believes: options.has(BELIEVE),
+        sends_certificate: options.last_of("yY") == Some('y'),
+        accepts_any_server: options.has(NO_VERIFY_CERT),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = client::connection(&call.env, &wishes, &provider)?;
-    session.run(&call.env, tls.into(), wishes.server_name, &provider)
+    let tls = client::connection(&call.env, &settings, &provider)?;
+    session.run(&call.env, tls.into(), settings.server_name, &provider)
 }

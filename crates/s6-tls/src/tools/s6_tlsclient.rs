@@ -1,8 +1,8 @@
-//! `s6-tlsclient`: a TLS client, put together from its parts.
+//! `s6-tlsclient`: a TLS client, assembled from its parts.
 
-use crate::client::{ANY_SERVER, BELIEVE, CERTIFICATE, NO_CERTIFICATE};
+use crate::client::{CERTIFICATE, NO_CERTIFICATE, NO_VERIFICATION, NO_VERIFY_CERT};
 use crate::launch::{CLEAN, KEEP};
-use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
+use crate::session::{ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, TIMEOUT};
 use ipc::command_line::CommandLine;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
@@ -16,30 +16,30 @@ pub static TOOL: Tool = Tool {
         Opt::flag('v', "be verbose").long("verbose"),
         Opt::flag('4', "only IPv4").long("ipv4"),
         Opt::flag('6', "only IPv6").long("ipv6"),
-        Opt::flag('d', "let the system collect small writes (default)").long("nagle"),
+        Opt::flag('d', "let the kernel collect small writes (default)").long("nagle"),
         Opt::flag('D', "send each write at once (TCP_NODELAY)").long("no-nagle"),
-        Opt::flag('r', "ask the server who it is by IDENT").long("ident"),
-        Opt::flag('R', "don't (default)").long("no-ident"),
-        Opt::flag('h', "look into /etc/hosts before the DNS").long("hosts"),
+        Opt::flag('r', "ask the server's host for the user, by IDENT").long("ident"),
+        Opt::flag('R', "don't use IDENT (default)").long("no-ident"),
+        Opt::flag('h', "search /etc/hosts before the DNS").long("hosts"),
         Opt::flag('H', "look nothing up; the server's name is only checked with -k").long("no-dns"),
         Opt::flag('n', "try the suffixes of resolv.conf").long("qualify"),
-        Opt::flag('N', "don't (default)").long("no-qualify"),
-        Opt::value('t', "timeout", "fail if there is no connection after so many seconds").long("timeout"),
+        Opt::flag('N', "don't try suffixes (default)").long("no-qualify"),
+        Opt::value('t', "timeout", "fail if there is no connection after this many seconds").long("timeout"),
         Opt::value('l', "localname", "the value of TCPLOCALHOST").long("local-name"),
         Opt::value('T', "x+y", "give each address x seconds first, then y").long("connection-timeouts"),
         Opt::value('i', "localip", "the local address").long("local-ip"),
         Opt::value('p', "localport", "the local port").long("local-port"),
-        S,
-        NO_S,
-        J,
-        NO_J,
+        SEND_CLOSE_NOTIFY,
+        NO_CLOSE_NOTIFY,
+        REQUIRE_CLOSE_NOTIFY,
+        ACCEPT_TRUNCATION,
         NO_CERTIFICATE,
         CERTIFICATE,
         KEEP,
         CLEAN,
         Opt::value('k', "servername", "the name that the server must have; default host").long("servername"),
         TIMEOUT,
-        ANY_SERVER,
+        NO_VERIFICATION,
     ],
     role: Role::Chain,
     main,
@@ -73,7 +73,7 @@ fn command(
     line.push(port);
     line.begin("s6-tlsc");
     line.pass(options, "SsJjYyZzK", TOOL.options);
-    if options.has(BELIEVE) {
+    if options.has(NO_VERIFY_CERT) {
         line.push("--no-verify-cert");
     }
     if let Some(name) = options.get('k').map(<[u8]>::to_vec).or_else(|| (!options.has('H')).then_some(host)) {

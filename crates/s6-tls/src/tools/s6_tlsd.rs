@@ -5,7 +5,7 @@ use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tlsd",
-    summary: "run a program on a TLS connection of a client",
+    summary: "run a program on a TLS connection from a client",
     operands: "prog...",
     options: launch::SERVER,
     role: Role::Chain,

@@ -1,7 +1,10 @@
 //! `s6-tlsd-io`: a relay between a local program and a TLS client.
 
-use crate::server::{self, ASK, ClientCertificate, DEMAND, SNI_LEVEL};
-use crate::session::{J, NO_J, NO_S, NOTIFICATION, S, Session, TIMEOUT, VERBOSITY};
+use crate::server::{self, ClientCertificate, REQUEST_CERTIFICATE, REQUIRE_CERTIFICATE, SNI_LEVEL};
+use crate::session::{
+    ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, NOTIFICATION, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, Session,
+    TIMEOUT, VERBOSITY,
+};
 use std::sync::Arc;
 use tool::{Call, Options, Outcome, Role, Tool};
 
@@ -9,7 +12,18 @@ pub static TOOL: Tool = Tool {
     name: "s6-tlsd-io",
     summary: "relay between a local program and a TLS client",
     operands: "fdr fdw",
-    options: &[S, NO_S, J, NO_J, ASK, DEMAND, VERBOSITY, TIMEOUT, SNI_LEVEL, NOTIFICATION],
+    options: &[
+        SEND_CLOSE_NOTIFY,
+        NO_CLOSE_NOTIFY,
+        REQUIRE_CLOSE_NOTIFY,
+        ACCEPT_TRUNCATION,
+        REQUEST_CERTIFICATE,
+        REQUIRE_CERTIFICATE,
+        VERBOSITY,
+        TIMEOUT,
+        SNI_LEVEL,
+        NOTIFICATION,
+    ],
     role: Role::Stay,
     main,
 };
@@ -27,6 +41,22 @@ fn certificate(options: &Options) -> ClientCertificate {
     match options.last_of("yY") {
         Some('y') => ClientCertificate::Mandatory,
         Some(_) => ClientCertificate::Optional,
-        None => ClientCertificate::Ignored,
+        None => ClientCertificate::NotRequested,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_client_certificate_is_requested_by_default() {
+        let certificate = |words: &[&str]| {
+            let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+            certificate(&Options::take(TOOL.options, &mut args).unwrap())
+        };
+        assert_eq!(certificate(&[]), ClientCertificate::NotRequested);
+        assert_eq!(certificate(&["-Y"]), ClientCertificate::Optional);
+        assert_eq!(certificate(&["-Yy"]), ClientCertificate::Mandatory);
     }
 }

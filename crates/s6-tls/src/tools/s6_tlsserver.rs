@@ -1,8 +1,8 @@
 //! `s6-tlsserver`: a TLS super-server, put together from its parts.
 
 use crate::launch::{CLEAN, KEEP};
-use crate::server::{ASK, DEMAND, SNI_LEVEL};
-use crate::session::{J, NO_J, NO_S, S, TIMEOUT};
+use crate::server::{REQUEST_CERTIFICATE, REQUIRE_CERTIFICATE, SNI_LEVEL};
+use crate::session::{ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, TIMEOUT};
 use ipc::command_line::CommandLine;
 use ipc::identity;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
@@ -40,12 +40,12 @@ pub static TOOL: Tool = Tool {
         Opt::value('t', "timeout", "the look-ups may last so many milliseconds").long("timeout"),
         Opt::value('i', "dir", "the rules are in this directory").long("rules-directory"),
         Opt::value('x', "cdb", "the rules are in this cdb").long("rules-file"),
-        S,
-        NO_S,
-        J,
-        NO_J,
-        ASK,
-        DEMAND,
+        SEND_CLOSE_NOTIFY,
+        NO_CLOSE_NOTIFY,
+        REQUIRE_CLOSE_NOTIFY,
+        ACCEPT_TRUNCATION,
+        REQUEST_CERTIFICATE,
+        REQUIRE_CERTIFICATE,
         KEEP,
         CLEAN,
         TIMEOUT,

@@ -1,11 +1,11 @@
-//! `s6-ucspitlsc`: runs a client that may ask for TLS later.
+//! `s6-ucspitlsc`: runs a client that may start TLS later.
 
 use crate::launch::{self, Side, on_demand};
 use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ucspitlsc",
-    summary: "run a program that may ask for TLS to a server",
+    summary: "run a client that may start TLS later",
     operands: "prog...",
     options: launch::CLIENT,
     role: Role::Chain,

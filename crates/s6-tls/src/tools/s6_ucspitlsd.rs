@@ -1,11 +1,11 @@
-//! `s6-ucspitlsd`: runs a server that may ask for TLS later.
+//! `s6-ucspitlsd`: runs a server that may start TLS later.
 
 use crate::launch::{self, Side, on_demand};
 use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ucspitlsd",
-    summary: "run a program that may ask for TLS of a client",
+    summary: "run a server that may start TLS later",
     operands: "prog...",
     options: launch::SERVER,
     role: Role::Chain,
