@@ -1,5 +1,5 @@
-//! Any bytes as a script: an error that can be shown, or a command line that could be run, and which, written down
-//! again, is read as the same.
+//! Parses any bytes as a script: the result is an error that can be explained, or a valid command line, which parses to
+//! itself after it is quoted.
 #![no_main]
 
 use execline::{MAX_SIZE, parse};

@@ -1,5 +1,5 @@
-//! Any value, transformed in any way and put for any key into any words: no more words or bytes than the bound, no
-//! panic; and without a match nothing changes.  Null characters separate options, delimiters, key, value and words.
+//! Substitutes any value, transformed in any way, for any key in any words: the result stays within the size limit, and
+//! without keys nothing changes.  NUL bytes separate options, delimiters, key, value and words.
 #![no_main]
 
 use execline::MAX_SIZE;

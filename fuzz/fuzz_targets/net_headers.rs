@@ -1,4 +1,4 @@
-//! What comes from the network before a program runs: PROXY headers, IDENT answers, time servers' packets.
+//! Parses bytes from the network: PROXY headers, IDENT answers, packets of time servers.
 
 #![no_main]
 
@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Reads as proxy-server does; no read may go beyond a header's end.
+/// Reads like proxy-server; no read may pass the end of a header.
 fn header(data: &[u8]) {
     for versions in [Versions::Text, Versions::Binary, Versions::Both] {
         let mut length = 0;

@@ -1,4 +1,4 @@
-//! /etc/resolv.conf, a hosts file, its compiled form, and what `skadnsd` gets from its client.
+//! Parses /etc/resolv.conf, a hosts file, its compiled form, and messages of a client of `skadnsd`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

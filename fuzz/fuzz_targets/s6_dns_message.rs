@@ -1,5 +1,5 @@
-//! A message from the network, as the answer to a question and as what `s6-dnsq` prints: any is refused or read within
-//! bounds, and what is printed has no byte that a terminal would obey.
+//! Parses a message as the answer to a question, and prints it like `s6-dnsq`: it is refused or read within bounds, and
+//! the text has no control characters.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,7 +7,7 @@ use s6_dns::dump::dump;
 use s6_dns::message::Question;
 use s6_dns::name::Name;
 
-/// The types that are read in their own way, and one that isn't.
+/// The types with a parser of their own, and one without.
 const TYPES: [u16; 12] = [1, 2, 5, 6, 12, 13, 15, 16, 28, 33, 99, 257];
 
 fuzz_target!(|data: (u8, &[u8])| {

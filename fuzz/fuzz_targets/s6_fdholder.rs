@@ -1,5 +1,5 @@
-//! Any requests to an fd holder, with any number of descriptors: each is answered or ends the connection, the store
-//! keeps its bounds, and what is read is written as it was.
+//! Sends any requests with any number of descriptors to an fd-holder: each is answered or ends the connection, the store
+//! stays within its limit, and a decoded request encodes to itself.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -15,8 +15,8 @@ fuzz_target!(|messages: Vec<(u8, Vec<u8>)>| {
     let mut store: Store<u8> = Store::new(4);
     for (fds, bytes) in messages {
         if let Some(request) = Request::decode(&bytes) {
-            let again = request.encode().unwrap();
-            assert_eq!(Request::decode(&again), Some(request));
+            let encoded = request.encode().unwrap();
+            assert_eq!(Request::decode(&encoded), Some(request));
         }
         let _ = (decode_list(&bytes), decode_dump(&bytes), decode_entries(&bytes));
         match session.take(&mut store, &bytes, vec![7; usize::from(fds % 5)]) {

@@ -1,4 +1,4 @@
-//! Bytes of a compiled database: any are refused or give a consistent graph, one that a plan can be carried out on.
+//! Decodes any bytes as a compiled database: they are refused, or give a graph on which every plan can be completed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ use s6_rc::plan::{Plan, Step};
 
 fuzz_target!(|data: &[u8]| {
     let _ = decode(data);
-    // A checksum that is right lets the fuzzer reach what is behind it.
+    // With a valid checksum the fuzzer reaches the rest of the decoder.
     let sealed = seal(data);
     if let Ok(database) = decode(&sealed) {
         assert_eq!(encode(&database), sealed, "one file a database");

@@ -1,5 +1,4 @@
-//! Source trees: whatever stands in definition directories, there is a database or an error, never neither or a panic;
-//! and each finding is one line.
+//! Compiles any source tree: the result is a database or at least one error, and each finding is one line.
 #![no_main]
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -47,7 +46,7 @@ const FILES: [&str; 32] = [
     "stray",
 ];
 
-/// One file, in many cases a sensible one: trees of bytes alone hardly ever get past `type`.
+/// One file, often a plausible one: trees of random bytes rarely get past `type`.
 #[derive(Arbitrary, Debug)]
 struct File {
     service: u8,
@@ -106,11 +105,11 @@ fuzz_target!(|files: Vec<File>| -> Corpus {
     }
     let root = tempfile::tempdir_in("/dev/shm").expect("a directory in memory");
     for file in &files {
-        // Two may want to be at one place: the first one is there.
+        // If two files have the same path, the first one is used.
         let _ = write(root.path(), file);
     }
     let source = root.path().as_os_str().as_bytes().to_vec();
-    // Only the system may fail as a whole, as it does for a link to a directory in the place of a file.
+    // Only an error of the system makes the check itself fail, such as a link to a directory in place of a file.
     let Ok(report) = s6_rc::compile::check(&[source]) else { return Corpus::Keep };
     let errors = report.diagnostics.iter().any(|d| d.severity == Severity::Error);
     assert_eq!(report.database.is_none(), errors);

@@ -1,4 +1,4 @@
-//! Certificates, as a TLS peer sends them.
+//! Reads any bytes as the certificate of a TLS peer.
 
 #![no_main]
 

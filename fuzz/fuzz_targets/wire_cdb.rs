@@ -1,4 +1,4 @@
-//! Any bytes as a cdb, and as a rule's record: what is found lies within, and what is found can be looked up.
+//! Reads any bytes as a cdb and as the record of an access rule: records lie within the bytes, and each can be looked up.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

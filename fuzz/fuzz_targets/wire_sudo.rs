@@ -1,4 +1,4 @@
-//! Any bytes as the message of an s6-sudoc, and as requests to an s6-ftrigrd: refused, or read and written as they were.
+//! Decodes any bytes as a message of s6-sudoc and as requests to s6-ftrigrd: they are refused, or encode to themselves.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,26 +1,26 @@
-//! What `halt`, `poweroff`, `reboot` and `s6-linux-init-hpr` share: one program, four names.
+//! `halt`, `poweroff`, `reboot` and `s6-linux-init-hpr`: one program under four names.
 
 use crate::request::{How, Request, send};
 use crate::utmp;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, diag};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, diag};
 
-/// The options of all four.
+/// The options of all four names.
 pub(crate) const OPTIONS: &[Opt] = &[
     Opt::flag('f', "stop at once, without an orderly shutdown"),
     Opt::flag('h', "halt"),
     Opt::flag('p', "power off"),
     Opt::flag('r', "reboot"),
     Opt::flag('n', "with -f: don't sync the disks first"),
-    Opt::flag('d', "don't write a record into wtmp"),
-    Opt::flag('w', "only write a record into wtmp"),
-    Opt::flag('W', "don't tell the users who are logged in"),
-    Opt::flag('i', "ask for the host's name first, on a terminal"),
+    Opt::flag('d', "don't write a record to wtmp"),
+    Opt::flag('w', "only write a record to wtmp"),
+    Opt::flag('W', "don't notify logged-in users"),
+    Opt::flag('i', "ask for the host name first, on a terminal"),
 ];
 
-/// Makes the person at the terminal type the host's name, so that the right machine is stopped.
+/// Requires the user to type the host name on the terminal, so that the right machine is stopped.
 ///
 /// # Errors
-/// No terminal, or another name: code 1.
+/// There is no terminal, or the name is wrong: code 1.
 pub(crate) fn confirm_hostname(call: &Call) -> Result<(), Fatal> {
     let stdin = rustix::stdio::stdin();
     if !rustix::termios::isatty(stdin) {
@@ -34,22 +34,17 @@ pub(crate) fn confirm_hostname(call: &Call) -> Result<(), Fatal> {
     if typed == short(rustix::system::uname().nodename().to_bytes()) {
         Ok(())
     } else {
-        Err(Fatal::new(1, "another host's name was typed, nothing is stopped"))
+        Err(Fatal::new(1, "the host name doesn't match: nothing is stopped"))
     }
 }
 
-/// Runs one of the four; `name_says` is what the name itself asks for.
+/// Runs one of the four; `default` is what its name asks for.
 ///
 /// # Errors
-/// Wrong usage; nobody listens for requests; no right to stop this container.
-pub(crate) fn main(call: &mut Call, name_says: Option<How>) -> Outcome {
+/// Wrong usage, no process reads requests, or no permission to stop this container.
+pub(crate) fn main(call: &mut Call, default: Option<How>) -> Outcome {
     let options = call.options()?;
-    let how = match options.last_of("hpr") {
-        Some('h') => How::Halt,
-        Some('p') => How::PowerOff,
-        Some(_) => How::Reboot,
-        None => name_says.ok_or_else(|| Fatal::user("one of -h, -p and -r is needed"))?,
-    };
+    let how = requested(&options, default)?;
     if options.has('i') {
         confirm_hostname(call)?;
     }
@@ -64,17 +59,33 @@ pub(crate) fn main(call: &mut Call, name_says: Option<How>) -> Outcome {
         return stop_now(how, !options.has('n'));
     }
     if !options.has('W') {
-        utmp::wall(match how {
-            How::Halt => "The system is going down to be halted now!",
-            How::PowerOff => "The system is going down to be switched off now!",
-            How::Reboot => "The system is going down to reboot now!",
-        });
+        utmp::wall(announcement(how));
     }
-    send(Request::stop(how)).or_unable(|| "tell the container's first process to stop")?;
+    send(Request::stop(how)).or_unable(|| "send a shutdown request to process 1")?;
     Ok(Next::SUCCESS)
 }
 
-/// The first process does it if it listens, since it knows what is its own to stop; else the kernel is asked.
+/// What the options ask for.
+fn requested(options: &Options, default: Option<How>) -> Result<How, Fatal> {
+    Ok(match options.last_of("hpr") {
+        Some('h') => How::Halt,
+        Some('p') => How::PowerOff,
+        Some(_) => How::Reboot,
+        None => default.ok_or_else(|| Fatal::user("one of -h, -p and -r is needed"))?,
+    })
+}
+
+/// The message to logged-in users.
+fn announcement(how: How) -> &'static str {
+    match how {
+        How::Halt => "The system is going down to be halted now!",
+        How::PowerOff => "The system is going down to be switched off now!",
+        How::Reboot => "The system is going down to reboot now!",
+    }
+}
+
+/// Stops without an orderly shutdown: by process 1 if it reads requests, since it knows what to clean up, else by
+/// reboot(2).
 fn stop_now(how: How, sync: bool) -> Outcome {
     if sync {
         rustix::fs::sync();
@@ -83,4 +94,33 @@ fn stop_now(how: How, sync: bool) -> Outcome {
         how.reboot().or_unable(|| "reboot")?;
     }
     Ok(Next::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(words: &str, default: Option<How>) -> Result<How, u8> {
+        let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+        requested(&Options::take(OPTIONS, &mut args).unwrap(), default).map_err(|e| e.code())
+    }
+
+    #[test]
+    fn an_option_overrides_the_name() {
+        assert_eq!(asked("", None), Err(100));
+        for how in [How::Halt, How::PowerOff, How::Reboot] {
+            assert_eq!(asked("", Some(how)), Ok(how));
+            assert_eq!(asked("-h", Some(how)), Ok(How::Halt));
+            assert_eq!(asked("-p", Some(how)), Ok(How::PowerOff));
+            assert_eq!(asked("-r", Some(how)), Ok(How::Reboot));
+            assert_eq!(asked("-h -p -r -f -p", Some(how)), Ok(How::PowerOff));
+        }
+    }
+
+    #[test]
+    fn users_are_told_what_happens() {
+        assert!(announcement(How::Halt).contains("halted"));
+        assert!(announcement(How::PowerOff).contains("switched off"));
+        assert!(announcement(How::Reboot).contains("reboot"));
+    }
 }

@@ -1,35 +1,35 @@
-//! The directory that s6-linux-init-maker makes, as a list of files: the first programs of a machine or a container
-//! that boots with s6-linux-init.
+//! The directory that s6-linux-init-maker creates, as a list of files: what a machine or a container boots from with
+//! s6-linux-init.
 //!
 //! ```text
 //! bin/        init, halt, poweroff, reboot, shutdown, telinit: for /sbin
-//! env/        the environment of everything
+//! env/        the environment of all processes
 //! scripts/    rc.init, rc.shutdown, rc.shutdown.final, runlevel: copied from a skeleton
-//! run-image/  what /run is filled with at boot: the scan directory, the log directory, the results
+//! run-image/  the content of /run at boot: the scandir, the log directory, the results
 //! ```
 
 use crate::request::How;
 use tool::{path::join, quote};
 
-/// Where the scan directory of a booted system is.
+/// The scandir of a booted system.
 pub(crate) const SCANDIR: &str = "/run/service";
 
-/// The service that hears shutdown requests.
+/// The service that reads shutdown requests.
 pub(crate) const SHUTDOWND: &str = "s6-linux-init-shutdownd";
 
 /// The service that changes runlevels.
 pub(crate) const RUNLEVELD: &str = "s6-linux-init-runleveld";
 
-/// The service that logs what nobody else does.
+/// The catch-all logger.
 pub(crate) const LOGGER: &str = "s6-svscan-log";
 
-/// Where a container's exit code is.
+/// The directory of a container's exit code.
 const RESULTS: &str = "s6-linux-init-container-results";
 
-/// Where the catch-all logger logs to.
+/// The log directory of the catch-all logger.
 const LOGS: &str = "uncaught-logs";
 
-/// The scripts that a skeleton holds, beside `runlevel`.
+/// The scripts of a skeleton, besides `runlevel`.
 const SCRIPTS: [&str; 3] = ["rc.init", "rc.shutdown", "rc.shutdown.final"];
 
 /// The scripts that are copied from a skeleton; a container has no runlevels.
@@ -37,41 +37,41 @@ pub(crate) fn scripts(is_container: bool) -> impl Iterator<Item = &'static str> 
     SCRIPTS.into_iter().chain((!is_container).then_some("runlevel"))
 }
 
-/// How the system is to boot and to stop.
+/// How the system boots and stops.
 #[derive(Debug, Clone)]
-pub(crate) struct Choices {
+pub(crate) struct BootSettings {
     /// The arguments of s6-linux-init in `bin/init`.
     pub(crate) boot: Vec<Vec<u8>>,
     /// Hard limits for everything, the arguments of `s6-softlimit -H`.
     pub(crate) limits: Vec<Vec<u8>>,
     pub(crate) basedir: Vec<u8>,
-    /// Of the catch-all logger.
+    /// The user of the catch-all logger.
     pub(crate) log_user: Vec<u8>,
-    /// 1: TAI64N, 2: ISO 8601, 3: both.
+    /// Time stamps in the log: 0: none, 1: TAI64N, 2: ISO 8601, 3: both.
     pub(crate) stamps: u8,
-    /// What is logged goes to the console, too.
+    /// Whether the catch-all logger also writes to the console.
     pub(crate) also_console: bool,
-    /// No catch-all logger.
+    /// Whether there is no catch-all logger.
     pub(crate) without_logger: bool,
     pub(crate) early_getty: Option<Vec<u8>>,
     pub(crate) logout_hook: bool,
     pub(crate) is_container: bool,
-    /// A container's disks are synced at its end.
+    /// Whether a container syncs the disks at its end.
     pub(crate) sync: bool,
     /// Milliseconds between TERM and KILL at the end.
     pub(crate) grace: u32,
-    /// Variables with values, and variables that are to be absent.
+    /// Variables to set, and variables to remove (`None`).
     pub(crate) env: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
-/// What an item is.
+/// The type of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A directory with this mode; `for_logs`: it belongs to the logger's user.
+    /// A directory with this mode; `for_logs`: owned by the logger's user.
     Dir { mode: u32, for_logs: bool },
-    /// A file that is read.
+    /// A file with mode 0644.
     File(Vec<u8>),
-    /// A file that is executed.
+    /// A file with mode 0755.
     Script(Vec<u8>),
     /// A FIFO, mode 0600.
     Fifo,
@@ -80,12 +80,12 @@ pub(crate) enum Kind {
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// Its path in the directory.
+    /// Its path in the image.
     pub(crate) path: Vec<u8>,
     pub(crate) kind: Kind,
 }
 
-/// A list in the making.
+/// A list under construction.
 #[derive(Default)]
 struct List(Vec<Item>);
 
@@ -102,12 +102,12 @@ impl List {
         self.add(path, Kind::Script(execline_script(lines)));
     }
 
-    /// A script that hands its own arguments on to the last word.
+    /// A script that appends its own arguments to its last line.
     fn script_with_args(&mut self, path: &str, lines: &[u8]) {
         self.add(path, Kind::Script([b"#!/command/execlineb -S0\n", lines, b" $@\n"].concat()));
     }
 
-    /// A service that tells when it is ready.
+    /// A service, with readiness notification if it has a notification descriptor.
     fn service(&mut self, name: &str, notification_fd: Option<u8>, run: &[u8]) {
         let dir = format!("run-image/service/{name}");
         self.dir(&dir);
@@ -118,19 +118,19 @@ impl List {
     }
 }
 
-/// Everything but the skeleton's scripts, directories before what is in them.
-pub(crate) fn items(choices: &Choices) -> Vec<Item> {
+/// Everything but the skeleton's scripts; a directory precedes its content.
+pub(crate) fn items(settings: &BootSettings) -> Vec<Item> {
     let mut list = List::default();
     list.dir("bin");
     let mut init = Vec::new();
-    if !choices.limits.is_empty() {
-        init.extend([b"s6-softlimit -H ".to_vec(), choices.limits.join(&b' '), b"\n".to_vec()].concat());
+    if !settings.limits.is_empty() {
+        init.extend([b"s6-softlimit -H ".to_vec(), settings.limits.join(&b' '), b"\n".to_vec()].concat());
     }
-    let words: Vec<_> = choices.boot.iter().map(|word| quote(word)).collect();
+    let words: Vec<_> = settings.boot.iter().map(|word| quote(word)).collect();
     init.extend([b"s6-linux-init ".to_vec(), words.join(&b' '), b" --".to_vec()].concat());
     list.script_with_args("bin/init", &init);
-    // A container syncs only if it is asked to.
-    let quiet = if choices.is_container && !choices.sync { "n" } else { "" };
+    // A container syncs only on request.
+    let quiet = if settings.is_container && !settings.sync { "n" } else { "" };
     for (name, letter) in [("halt", 'h'), ("poweroff", 'p'), ("reboot", 'r')] {
         list.script_with_args(
             &format!("bin/{name}"),
@@ -138,45 +138,45 @@ pub(crate) fn items(choices: &Choices) -> Vec<Item> {
         );
     }
     list.script_with_args("bin/shutdown", b"s6-linux-init-shutdown");
-    if !choices.is_container {
+    if !settings.is_container {
         list.script_with_args("bin/telinit", b"s6-linux-init-telinit");
     }
     list.dir("env");
-    for (name, value) in &choices.env {
-        // An empty file of an envdir removes the variable, an empty line sets it to nothing.
+    for (name, value) in &settings.env {
+        // In an envdir, an empty file removes the variable; an empty line sets it to the empty value.
         let content = value.as_ref().map_or_else(Vec::new, |value| [value.as_slice(), b"\n"].concat());
         list.0.push(Item { path: join(b"env", name), kind: Kind::File(content) });
     }
     list.dir("scripts");
     list.dir("run-image");
     list.dir("run-image/service");
-    signals(&mut list, choices);
-    services(&mut list, choices);
-    if choices.is_container {
+    signals(&mut list, settings);
+    services(&mut list, settings);
+    if settings.is_container {
         list.dir(&format!("run-image/{RESULTS}"));
         list.add(&format!("run-image/{RESULTS}/exitcode"), Kind::File(b"0\n".to_vec()));
     }
     list.0
 }
 
-/// What s6-svscan does with signals, when it ends and when it faults.
-fn signals(list: &mut List, choices: &Choices) {
+/// The scripts of s6-svscan: for signals, for its end and for its crash.
+fn signals(list: &mut List, settings: &BootSettings) {
     list.dir("run-image/service/.s6-svscan");
     let at = |name: &str| format!("run-image/service/.s6-svscan/{name}");
     let stop = |letter: char| {
-        let with_users = if choices.is_container { "" } else { "-a " };
+        let with_users = if settings.is_container { "" } else { "-a " };
         format!("s6-linux-init-shutdown {with_users}-{letter} -- now").into_bytes()
     };
     for (name, letter) in [("SIGINT", 'r'), ("SIGUSR1", 'p'), ("SIGUSR2", 'h'), ("SIGPWR", 'p')] {
         list.script(&at(name), &stop(letter));
     }
-    // On a machine these signals mean nothing, but s6-svscan would take them for its own.
+    // Without these empty scripts, s6-svscan would handle the signals itself.
     for name in ["SIGQUIT", "SIGWINCH"] {
         list.script(&at(name), b"");
     }
-    let (is_container, sync) = (choices.is_container, choices.sync);
-    let end = End { basedir: &choices.basedir, is_container, sync }.script(Ending::Unasked);
-    if choices.is_container {
+    let (is_container, sync) = (settings.is_container, settings.sync);
+    let end = End { basedir: &settings.basedir, is_container, sync }.script(Ending::Unrequested);
+    if settings.is_container {
         list.script(&at("SIGTERM"), &stop('h'));
     } else {
         list.script(&at("SIGTERM"), b"");
@@ -185,57 +185,57 @@ fn signals(list: &mut List, choices: &Choices) {
     list.script(&at("finish"), &end);
 }
 
-fn services(list: &mut List, choices: &Choices) {
-    if !choices.without_logger {
+fn services(list: &mut List, settings: &BootSettings) {
+    if !settings.without_logger {
         list.add(&format!("run-image/{LOGS}"), Kind::Dir { mode: 0o2750, for_logs: true });
-        list.service(LOGGER, Some(3), &logger(choices));
+        list.service(LOGGER, Some(3), &logger(settings));
         list.add(&format!("run-image/service/{LOGGER}/fifo"), Kind::Fifo);
     }
     let mut shutdownd = b"s6-linux-init-shutdownd -d 3 -c ".to_vec();
-    shutdownd.extend(quote(&choices.basedir));
-    shutdownd.extend(format!(" -g {}", choices.grace).into_bytes());
+    shutdownd.extend(quote(&settings.basedir));
+    shutdownd.extend(format!(" -g {}", settings.grace).into_bytes());
     for (is_given, flag) in
-        [(choices.is_container, " -C"), (choices.without_logger, " -B"), (choices.sync, " -S")]
+        [(settings.is_container, " -C"), (settings.without_logger, " -B"), (settings.sync, " -S")]
     {
         shutdownd.extend_from_slice(if is_given { flag.as_bytes() } else { b"" });
     }
     list.service(SHUTDOWND, Some(3), &shutdownd);
     list.add(&format!("run-image/service/{SHUTDOWND}/fifo"), Kind::Fifo);
-    if !choices.is_container {
-        let script = join(&join(&choices.basedir, b"scripts"), b"runlevel");
+    if !settings.is_container {
+        let script = join(&join(&settings.basedir, b"scripts"), b"runlevel");
         let mut run =
             b"fdmove -c 2 1\nfdmove 1 3\ns6-ipcserver -1 -a 0700 -c 1 -- s\ns6-sudod -t 30000 -- ".to_vec();
         run.extend(quote(&script));
         list.service(RUNLEVELD, Some(3), &run);
     }
-    if choices.logout_hook {
-        // Each session keeps its connection, and all of them are root's.
+    if settings.logout_hook {
+        // Each session keeps its connection, and all of them have uid 0.
         let run =
             b"fdmove -c 2 1\nfdmove 1 3\ns6-ipcserver -1 -a 0700 -c 1000 -C 1000 -- s\ns6-linux-init-logouthookd";
         list.service("s6-linux-init-logouthookd", Some(3), run);
     }
-    if let Some(getty) = &choices.early_getty {
+    if let Some(getty) = &settings.early_getty {
         list.service("s6-linux-init-early-getty", None, getty);
     }
 }
 
-fn logger(choices: &Choices) -> Vec<u8> {
+fn logger(settings: &BootSettings) -> Vec<u8> {
     let mut script = Vec::new();
-    // The logger's own output is the console, where its `1` directive writes to; in a container, and without that
-    // directive, it is what its errors go to.
-    let output = if choices.also_console && !choices.is_container {
+    // The logger's standard output, to which its `1` directive writes, is the console; in a container, or without that
+    // directive, it is the logger's standard error.
+    let output = if settings.also_console && !settings.is_container {
         "redirfd -w 1 /dev/console\n"
     } else {
         "fdmove -c 1 2\n"
     };
     script.extend_from_slice(output.as_bytes());
     script.extend_from_slice(b"redirfd -rnb 0 fifo\n");
-    if choices.log_user != b"root" {
-        script.extend([b"s6-setuidgid ", quote(&choices.log_user).as_slice(), b"\n"].concat());
+    if settings.log_user != b"root" {
+        script.extend([b"s6-setuidgid ", quote(&settings.log_user).as_slice(), b"\n"].concat());
     }
     script.extend_from_slice(b"exec -c\ns6-log -bp -d 3 --");
     for (is_given, directive) in
-        [(choices.also_console, " 1"), (choices.stamps & 1 != 0, " t"), (choices.stamps & 2 != 0, " T")]
+        [(settings.also_console, " 1"), (settings.stamps & 1 != 0, " t"), (settings.stamps & 2 != 0, " T")]
     {
         script.extend_from_slice(if is_given { directive.as_bytes() } else { b"" });
     }
@@ -246,23 +246,23 @@ fn logger(choices: &Choices) -> Vec<u8> {
 /// How process 1 ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Nobody asked s6-svscan to end.
-    Unasked,
-    /// A shutdown, of this kind.
-    Asked(How),
+    /// Without a request: s6-svscan ended or crashed.
+    Unrequested,
+    /// By a shutdown of this kind.
+    Requested(How),
 }
 
-/// What the script that s6-svscan becomes depends on.
+/// What the final script of process 1 depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End<'a> {
     pub(crate) basedir: &'a [u8],
     pub(crate) is_container: bool,
-    /// A container's disks are synced.
+    /// Whether a container syncs the disks.
     pub(crate) sync: bool,
 }
 
 impl End<'_> {
-    /// The lines of the script: it kills what is left, reaps it, and ends the machine or the container.
+    /// The lines of the script: it kills and reaps the remaining processes, and ends the machine or the container.
     pub(crate) fn script(&self, how: Ending) -> Vec<u8> {
         let mut script = b"cd /\nforeground { s6-linux-init-nuke }\nwait { }\n".to_vec();
         if self.is_container && self.sync {
@@ -275,25 +275,25 @@ impl End<'_> {
         }
         let reboot = |letter| format!("s6-linux-init-hpr -fnd{letter}");
         let end = match (self.is_container, how) {
-            // An unexpected end of process 1 would be a kernel's panic.
-            (false, Ending::Unasked | Ending::Asked(How::Reboot)) => reboot('r'),
-            (false, Ending::Asked(How::Halt)) => reboot('h'),
-            (false, Ending::Asked(How::PowerOff)) => reboot('p'),
-            (true, Ending::Unasked) => "exit 111".to_owned(),
-            (true, Ending::Asked(How::Halt)) => format!(
+            // An unexpected end of process 1 would be a kernel panic.
+            (false, Ending::Unrequested | Ending::Requested(How::Reboot)) => reboot('r'),
+            (false, Ending::Requested(How::Halt)) => reboot('h'),
+            (false, Ending::Requested(How::PowerOff)) => reboot('p'),
+            (true, Ending::Unrequested) => "exit 111".to_owned(),
+            (true, Ending::Requested(How::Halt)) => format!(
                 "backtick -D 0 CODE {{ redirfd -r 0 /run/{RESULTS}/exitcode s6-cat }}\n\
                  importas -iu CODE CODE\nexit ${{CODE}}"
             ),
-            // Without the right to end the pid namespace: the code that a shell gives for the signal that would have.
-            (true, Ending::Asked(How::PowerOff)) => format!("foreground {{ {} }}\nexit 130", reboot('p')),
-            (true, Ending::Asked(How::Reboot)) => format!("foreground {{ {} }}\nexit 129", reboot('r')),
+            // Without CAP_SYS_BOOT, process 1 exits with the code of a shell for the signal of reboot(2).
+            (true, Ending::Requested(How::PowerOff)) => format!("foreground {{ {} }}\nexit 130", reboot('p')),
+            (true, Ending::Requested(How::Reboot)) => format!("foreground {{ {} }}\nexit 129", reboot('r')),
         };
         script.extend(end.into_bytes());
         script
     }
 }
 
-/// `#!/command/execlineb -P` and lines.
+/// An execline script: `#!/command/execlineb -P` and the lines.
 pub(crate) fn execline_script(lines: &[u8]) -> Vec<u8> {
     [b"#!/command/execlineb -P\n", lines, b"\n"].concat()
 }
@@ -302,8 +302,8 @@ pub(crate) fn execline_script(lines: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn choices(is_container: bool) -> Choices {
-        Choices {
+    fn settings(is_container: bool) -> BootSettings {
+        BootSettings {
             boot: vec![b"-c".to_vec(), b"/b d".to_vec()],
             limits: Vec::new(),
             basedir: b"/b d".to_vec(),
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_containers_image() {
-        let items = items(&choices(true));
+        let items = items(&settings(true));
         let get = |path: &str| content(&items, path);
         assert_eq!(
             get("bin/init").unwrap(),
@@ -346,12 +346,12 @@ mod tests {
 
     #[test]
     fn a_machines_image() {
-        let machine = Choices {
+        let machine = BootSettings {
             without_logger: true,
             early_getty: Some(b"/sbin/getty 38400 tty1".to_vec()),
             logout_hook: true,
             limits: vec![b"-o".to_vec(), b"2000".to_vec()],
-            ..choices(false)
+            ..settings(false)
         };
         let items = items(&machine);
         let get = |path: &str| content(&items, path);
@@ -366,10 +366,56 @@ mod tests {
         assert!(get("run-image/service/.s6-svscan/crash").unwrap().ends_with("s6-linux-init-hpr -fndr\n"));
     }
 
+    /// All files of an image, with their content.
+    fn listing(settings: &BootSettings) -> String {
+        let mut text = String::new();
+        for item in items(settings) {
+            text.push_str(&tool::diag::show(&item.path));
+            match item.kind {
+                Kind::Dir { mode, for_logs } => {
+                    text.push_str(&format!("/ {mode:o}{}\n", if for_logs { " for logs" } else { "" }));
+                }
+                Kind::Fifo => text.push_str("|\n"),
+                Kind::File(content) | Kind::Script(content) => {
+                    let content = String::from_utf8(content).unwrap();
+                    text.push_str(":\n");
+                    content.lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+                }
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_image_of_a_container() {
+        insta::assert_snapshot!(listing(&settings(true)));
+    }
+
+    #[test]
+    fn the_image_of_a_machine() {
+        let machine =
+            BootSettings { stamps: 3, also_console: true, log_user: b"log".to_vec(), ..settings(false) };
+        insta::assert_snapshot!(listing(&machine));
+    }
+
+    #[test]
+    fn how_process_1_ends() {
+        let mut table = String::new();
+        let endings = [How::Halt, How::PowerOff, How::Reboot].map(Ending::Requested);
+        for (is_container, sync) in [(false, false), (true, false), (true, true)] {
+            for how in [Ending::Unrequested].into_iter().chain(endings) {
+                let script = End { basedir: b"/b", is_container, sync }.script(how);
+                let script = String::from_utf8(script).unwrap().replace('\n', "\n    ");
+                table.push_str(&format!("container {is_container}, sync {sync}, {how:?}:\n    {script}\n"));
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
     #[test]
     fn parents_come_before_what_is_in_them() {
         for is_container in [false, true] {
-            let items = items(&choices(is_container));
+            let items = items(&settings(is_container));
             for (at, item) in items.iter().enumerate() {
                 let (parent, _) = tool::path::split(&item.path);
                 let made = items.iter().take(at).any(|other| other.path == parent);

@@ -1,7 +1,7 @@
-//! The s6-linux-init suite: what boots and stops a machine, or here, a container.
+//! The s6-linux-init suite: boots and stops a machine or a container.
 //!
-//! `halt` and its relatives tell what to do through one FIFO ([`request`]): to the container's first process, which
-//! belongs to the overlay and does it, or to `s6-linux-init-shutdownd` in a container that `s6-linux-init` started.
+//! `halt` and its relatives send a [`request`] through a FIFO: to process 1 of the overlay, or to
+//! `s6-linux-init-shutdownd` in a system that `s6-linux-init` booted.
 
 mod hpr;
 mod image;

@@ -1,40 +1,40 @@
-//! Shutdown requests: what `halt` and its relatives write into the FIFO of the container's first process.
+//! Shutdown requests: what `halt` and its relatives write to the FIFO of process 1.
 //!
-//! A request is one write of fixed length, so that writers don't mix:
+//! A request is one write of fixed length, so that concurrent writes don't mix:
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0 | `h` halt, `p` power off, `r` reboot, `c` cancel a planned one |
+//! | 0 | `h` halt, `p` power off, `r` reboot, `c` cancel a scheduled stop |
 //! | 1 | 1: at once, without an orderly stop; else 0 |
-//! | 2–9 | milliseconds from now until it begins, big-endian |
-//! | 10–13 | milliseconds between TERM and KILL at the end, big-endian; 0: as configured |
+//! | 2–9 | delay in milliseconds, big-endian |
+//! | 10–13 | milliseconds between SIGTERM and SIGKILL at the end, big-endian; 0: as configured |
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::system::RebootCommand;
 
-/// The FIFO, mode 0600, owned by the user that the container runs as.
+/// The FIFO of process 1, mode 0600, owned by the container's user.
 pub const FIFO: &str = "/run/s6/shutdown";
 
-/// The FIFO of s6-linux-init-shutdownd, in a system that s6-linux-init started.
+/// The FIFO of s6-linux-init-shutdownd, in a system that s6-linux-init booted.
 const SHUTDOWND_FIFO: &str = "/run/service/s6-linux-init-shutdownd/fifo";
 
-/// Length of a request in bytes.
+/// The length of a request in bytes.
 pub const LENGTH: usize = 14;
 
-/// What becomes of the container when everything has stopped.
+/// How the container ends when everything has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// The first process exits with the code of the container's results.
+    /// Process 1 exits with the container's exit code.
     Halt,
-    /// As the kernel tells a power-off of a pid namespace: killed by SIGINT.
+    /// As by reboot(2) in a pid namespace: process 1 is killed by SIGINT.
     PowerOff,
-    /// As the kernel tells a restart of a pid namespace: killed by SIGHUP.
+    /// As by reboot(2) in a pid namespace: process 1 is killed by SIGHUP.
     Reboot,
 }
 
 impl How {
-    /// reboot(2): ends the machine, or in a container its pid namespace; then it doesn't come back for process 1.
+    /// Calls reboot(2), which ends the machine or the pid namespace; on success it doesn't return to process 1.
     ///
     /// # Errors
     /// `PERM` without CAP_SYS_BOOT.
@@ -52,16 +52,16 @@ impl How {
 pub enum Request {
     /// Stop.
     Stop {
-        /// The end.
+        /// How to end.
         how: How,
-        /// Without an orderly stop.
+        /// Whether to stop at once, without an orderly shutdown.
         now: bool,
-        /// Milliseconds until it begins.
+        /// Milliseconds until the stop begins.
         delay: u64,
-        /// Milliseconds between TERM and KILL; 0: as configured.
+        /// Milliseconds between SIGTERM and SIGKILL; 0: as configured.
         grace: u32,
     },
-    /// Forget a planned stop.
+    /// Cancel a scheduled stop.
     Cancel,
 }
 
@@ -95,7 +95,7 @@ impl Request {
         out
     }
 
-    /// From the bytes of one request; `None` if they are none.
+    /// From the bytes of one request; `None` if they are malformed.
     #[must_use]
     pub fn unpack(bytes: &[u8; LENGTH]) -> Option<Self> {
         let (&[letter, force], tail) = bytes.split_first_chunk::<2>()?;
@@ -112,11 +112,11 @@ impl Request {
     }
 }
 
-/// Sends a request to the container's first process, or to s6-linux-init-shutdownd.
+/// Sends a request to process 1, or else to s6-linux-init-shutdownd.
 ///
 /// # Errors
-/// `NOENT` or `NXIO`: nobody listens; `ACCESS`: another user's container.
-pub fn send(request: Request) -> Result<(), Errno> {
+/// `NOENT` or `NXIO`: no process reads requests; `ACCESS`: the container belongs to another user.
+pub(crate) fn send(request: Request) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let open = |path| sys::fs::openat(CWD, path, flags, Mode::empty());
     let fifo = match open(FIFO) {
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_survive_the_wire() {
+    fn a_packed_request_unpacks_to_itself() {
         for r in [
             Request::Cancel,
             Request::stop(How::Halt),
@@ -145,7 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_are_no_request() {
+    fn the_layout_of_a_request() {
+        assert_eq!(FIFO, "/run/s6/shutdown");
+        assert_eq!(SHUTDOWND_FIFO, "/run/service/s6-linux-init-shutdownd/fifo");
+        assert_eq!(Request::Cancel.pack(), *b"c\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(Request::stop(How::Halt).pack(), *b"h\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(Request::stop(How::PowerOff).pack()[0], b'p');
+        let request = Request::Stop { how: How::Reboot, now: true, delay: 0x0102_0304, grace: 0x0506 };
+        assert_eq!(request.pack(), *b"r\x01\0\0\0\0\x01\x02\x03\x04\0\0\x05\x06");
+    }
+
+    #[test]
+    fn malformed_requests_are_refused() {
         assert_eq!(Request::unpack(&[0; LENGTH]), None);
         assert_eq!(Request::unpack(&[b'S'; LENGTH]), None);
     }

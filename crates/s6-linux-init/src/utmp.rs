@@ -1,24 +1,27 @@
-//! The records of who is logged in, utmp(5), and what shutdown programs do with them.
+//! Login records, utmp(5): lists and notifies logged-in users, and records logouts and shutdowns.
 //!
-//! A record has 384 bytes; those that count here:
+//! A record has 384 bytes; those used here:
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0–1 | type: 1 run level change, 7 user process, 8 ended process; native byte order |
+//! | 0–1 | type: 1 runlevel change, 7 user process, 8 ended process; native byte order |
 //! | 4–7 | the process id |
 //! | 8–39 | the terminal below /dev |
 //! | 40–43 | the terminal's identifier |
 //! | 44–75 | the user |
-//! | 76–331 | the host, or for a run level change the kernel's release |
+//! | 76–331 | the host, or for a runlevel change the kernel's release |
 //! | 340–347 | seconds and microseconds, 32 bits each |
 
 use std::io::Write;
 
+/// The length of a record in bytes.
 const RECORD: usize = 384;
+/// The current logins.
 const USERS: &str = "/run/utmp";
+/// The history of logins.
 const HISTORY: &str = "/var/log/wtmp";
-/// Nobody reads more records than this; it bounds what a damaged file costs.
-const MOST: usize = 4096;
+/// The limit of records read from a file, which may be damaged.
+const MAX_RECORDS: usize = 4096;
 
 /// A user who is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +38,11 @@ fn text(record: &[u8], from: usize, to: usize) -> Vec<u8> {
 }
 
 fn parse(bytes: &[u8]) -> Vec<Login> {
-    let users = bytes.chunks_exact(RECORD).take(MOST).filter(|r| r.starts_with(&7u16.to_ne_bytes()));
+    let users = bytes.chunks_exact(RECORD).take(MAX_RECORDS).filter(|r| r.starts_with(&7u16.to_ne_bytes()));
     users.map(|r| Login { user: text(r, 44, 76), line: text(r, 8, 40) }).collect()
 }
 
-/// Who is logged in; nobody if the file can't be read.
+/// The logged-in users; none if the file can't be read.
 pub(crate) fn logins() -> Vec<Login> {
     std::fs::read(USERS).map(|bytes| parse(&bytes)).unwrap_or_default()
 }
@@ -49,7 +52,7 @@ fn is_below(line: &[u8]) -> bool {
     !line.is_empty() && line.split(|b| *b == b'/').all(|part| !part.is_empty() && part != b"..")
 }
 
-/// Writes a message to the terminal of everybody who is logged in; a terminal that doesn't take it is skipped.
+/// Writes a message to the terminals of all logged-in users, skipping terminals that fail.
 pub(crate) fn wall(message: &str) {
     use rustix::fs::{CWD, Mode, OFlags};
     for login in logins().into_iter().filter(|l| is_below(&l.line)) {
@@ -81,7 +84,7 @@ fn seconds_now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs())
 }
 
-/// What becomes of a user's record when that process has ended; nothing if the record is another one's.
+/// The record of a user process after its end; `None` if the record isn't for this process.
 fn logout_record(record: &[u8], pid: i32, seconds: u64) -> Option<Vec<u8>> {
     if !record.starts_with(&7u16.to_ne_bytes()) || record.get(4..8) != Some(pid.to_ne_bytes().as_slice()) {
         return None;
@@ -95,8 +98,8 @@ fn logout_record(record: &[u8], pid: i32, seconds: u64) -> Option<Vec<u8>> {
     Some(ended)
 }
 
-/// Marks the record of a user's process as ended, in the list of who is logged in and in the history; a machine that
-/// has no list, or a process that isn't listed, is no error.
+/// Marks the record of a user process as ended, in the list of logins and in the history.  A missing list or process
+/// is no error.
 ///
 /// # Errors
 /// The list can't be read or written.
@@ -108,7 +111,7 @@ pub(crate) fn record_logout(pid: i32) -> std::io::Result<()> {
     };
     rustix::fs::fcntl_lock(&list, rustix::fs::FlockOperation::LockExclusive)?;
     let mut record = [0; RECORD];
-    for place in (0..).step_by(RECORD).take(MOST) {
+    for place in (0..).step_by(RECORD).take(MAX_RECORDS) {
         match list.read_exact_at(&mut record, place) {
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => break,
             read => read?,
@@ -146,7 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn only_users_count() {
+    fn the_files_and_the_sizes_of_records() {
+        assert_eq!((USERS, HISTORY), ("/run/utmp", "/var/log/wtmp"));
+        assert_eq!((RECORD, MAX_RECORDS), (384, 4096));
+    }
+
+    #[test]
+    fn only_user_processes_are_logins() {
         let bytes = [record(2, b"~", b"reboot"), record(7, b"pts/3", b"me"), vec![1; 100]].concat();
         assert_eq!(parse(&bytes), [Login { user: b"me".to_vec(), line: b"pts/3".to_vec() }]);
     }

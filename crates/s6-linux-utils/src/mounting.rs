@@ -1,9 +1,9 @@
-//! Mount options: words to flags, and the call that they need.
+//! Mount options: converts words to flags and data, and mounts with them.
 
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags as Propagation, mount};
 
-/// Flags of mount(2) that aren't options of a mount, so rustix has functions in their place.
+/// Flags of mount(2) for which rustix has functions instead.
 const REMOUNT: u32 = 32;
 const MOVE: u32 = 8192;
 
@@ -12,19 +12,19 @@ const PROPAGATION: u32 = Propagation::SHARED.bits()
     | Propagation::DOWNSTREAM.bits()
     | Propagation::UNBINDABLE.bits();
 
-/// What `defaults` takes back.
-const NOT_DEFAULT: u32 = MountFlags::RDONLY.bits()
+/// The flags that `defaults` clears.
+const NON_DEFAULT: u32 = MountFlags::RDONLY.bits()
     | MountFlags::NOSUID.bits()
     | MountFlags::NODEV.bits()
     | MountFlags::NOEXEC.bits()
     | MountFlags::SYNCHRONOUS.bits();
 
-/// A word, the flags that it clears, and those that it sets then.
+/// Words: the flags that each clears, and then the flags that it sets.
 const WORDS: &[(&str, u32, u32)] = &[
     ("async", MountFlags::SYNCHRONOUS.bits(), 0),
     ("atime", MountFlags::NOATIME.bits(), 0),
     ("bind", 0, MountFlags::BIND.bits()),
-    ("defaults", NOT_DEFAULT, 0),
+    ("defaults", NON_DEFAULT, 0),
     ("dev", MountFlags::NODEV.bits(), 0),
     ("diratime", MountFlags::NODIRATIME.bits(), 0),
     ("dirsync", 0, MountFlags::DIRSYNC.bits()),
@@ -61,15 +61,15 @@ const WORDS: &[(&str, u32, u32)] = &[
     ("unbindable", PROPAGATION, Propagation::UNBINDABLE.bits()),
 ];
 
-/// Options of fstab(5) that are for mount(8) or the boot, not for the file system.
-const NOT_PASSED_ON: &[&str] =
+/// Options of fstab(5) for mount(8) or the boot process rather than the file system.
+const NOT_FOR_FILE_SYSTEM: &[&str] =
     &["_netdev", "auto", "defaults", "group", "noauto", "nofail", "nouser", "owner", "user", "users"];
 
 /// Options of a mount.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Options {
     flags: u32,
-    /// What the file system gets to see.
+    /// The options for the file system, separated by commas.
     data: Vec<u8>,
 }
 
@@ -90,26 +90,26 @@ impl Options {
         self.data.extend_from_slice(word);
     }
 
-    /// Mounts.
+    /// Mounts a device.
     pub(crate) fn mount(&self, device: &[u8], dir: &[u8], kind: &[u8]) -> Result<(), Errno> {
         let data = std::ffi::CString::new(self.data.as_slice()).map_err(|_| Errno::INVAL)?;
         mount(device, dir, kind, MountFlags::from_bits_retain(self.flags), Some(data.as_c_str()))
     }
 }
 
-/// The options of an fstab's line that are for the file system or the kernel.
-pub(crate) fn passed_on(options: &[u8]) -> Vec<u8> {
-    let words: Vec<&[u8]> = options.split(|b| *b == b',').filter(|o| is_passed_on(o)).collect();
+/// The options of an fstab line that are for the file system or the kernel.
+pub(crate) fn file_system_options(options: &[u8]) -> Vec<u8> {
+    let words: Vec<&[u8]> = options.split(|b| *b == b',').filter(|o| is_for_file_system(o)).collect();
     words.join(&b',')
 }
 
-fn is_passed_on(option: &[u8]) -> bool {
+fn is_for_file_system(option: &[u8]) -> bool {
     let word = option.split(|b| *b == b'=').next().unwrap_or_default();
     !option.is_empty()
         && word != b"comment"
         && !option.starts_with(b"x-")
         && !option.starts_with(b"X-")
-        && !NOT_PASSED_ON.iter().any(|other| other.as_bytes() == option)
+        && !NOT_FOR_FILE_SYSTEM.iter().any(|other| other.as_bytes() == option)
 }
 
 #[cfg(test)]
@@ -128,8 +128,22 @@ mod tests {
         assert_eq!(options.flags, MountFlags::RELATIME.bits());
     }
 
+    /// The flags that each word sets and, of all flags, clears.
     #[test]
-    fn a_bind_mount_can_be_mounted_anew() {
+    fn the_words_and_their_flags() {
+        let mut table = String::new();
+        for (word, ..) in WORDS {
+            let mut none = Options::default();
+            none.add(word.as_bytes());
+            let mut all = Options { flags: u32::MAX, ..Options::default() };
+            all.add(word.as_bytes());
+            table.push_str(&format!("{word}: sets {:#x} clears {:#x}\n", none.flags, !all.flags));
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn a_bind_mount_can_be_remounted() {
         let mut options = Options::default();
         options.add(b"remount,ro,bind,shared,slave");
         let propagation = Propagation::DOWNSTREAM.bits();
@@ -139,8 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn some_options_are_for_others() {
-        assert_eq!(passed_on(b"rw,_netdev,x-systemd.automount,comment=a,,nofail,size=1m"), b"rw,size=1m");
-        assert_eq!(passed_on(b"defaults"), b"");
+    fn options_for_the_boot_are_removed() {
+        assert_eq!(
+            file_system_options(b"rw,_netdev,x-systemd.automount,comment=a,,nofail,size=1m"),
+            b"rw,size=1m"
+        );
+        assert_eq!(file_system_options(b"defaults"), b"");
     }
 }

@@ -1,5 +1,4 @@
-//! The process list of s6-ps, in pure steps: a process's state, the fields that can be shown, the text of a value,
-//! the order of a tree.  What reads /proc and prints is the tool.
+//! The process list of s6-ps: reads processes, defines the fields, formats values, and orders the tree.
 
 pub(crate) mod field;
 pub(crate) mod process;

@@ -1,6 +1,6 @@
-//! Parts of paths, as POSIX's basename and dirname define them.
+//! Parts of paths, as defined by basename and dirname of POSIX.
 
-/// The last component, without slashes at the end; `/` for the root, `.` for the empty path.
+/// The last component, without trailing slashes; `/` for the root, `.` for the empty path.
 pub(crate) fn basename(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|b| *b != b'/').map_or(0, |i| i + 1);
     if end == 0 {
@@ -10,7 +10,7 @@ pub(crate) fn basename(path: &[u8]) -> &[u8] {
     name.rsplit(|b| *b == b'/').next().unwrap_or_default()
 }
 
-/// What comes before the last component; `.` if nothing does.
+/// The path before the last component; `.` if there is none.
 pub(crate) fn dirname(path: &[u8]) -> &[u8] {
     let trimmed = |p: &[u8]| p.iter().rposition(|b| *b != b'/').map_or(0, |i| i + 1);
     let name = path.get(..trimmed(path)).unwrap_or_default();

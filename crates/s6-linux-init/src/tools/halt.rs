@@ -1,4 +1,4 @@
-//! `halt`: stop the container; it exits with the code of its results.
+//! `halt`: stops the container, which exits with its exit code.
 
 use crate::hpr;
 use crate::request::How;
@@ -6,7 +6,7 @@ use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "halt",
-    summary: "stop the container; it exits with the code of its results",
+    summary: "stop the container, which exits with its exit code",
     operands: "",
     options: hpr::OPTIONS,
     role: Role::Stay,

@@ -1,4 +1,4 @@
-//! `poweroff`: power the container off.
+//! `poweroff`: powers the container off.
 
 use crate::hpr;
 use crate::request::How;

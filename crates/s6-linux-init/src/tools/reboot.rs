@@ -1,4 +1,4 @@
-//! `reboot`: stop the container as for a reboot.
+//! `reboot`: stops the container as for a reboot.
 
 use crate::hpr;
 use crate::request::How;

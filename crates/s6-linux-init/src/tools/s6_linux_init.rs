@@ -1,4 +1,4 @@
-//! `s6-linux-init`: boots a system from a directory that s6-linux-init-maker made, as process 1.
+//! `s6-linux-init`: boots a system, as process 1, from a directory made by s6-linux-init-maker.
 
 use crate::image::{LOGGER, SCANDIR, SHUTDOWND};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -20,23 +20,27 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Shared with s6-linux-init-telinit, which this is for everybody but process 1.
+/// Shared with s6-linux-init-telinit, which runs instead if the process id isn't 1.
 pub(super) const OPTIONS: &[Opt] = &[
     Opt::value('v', "verbosity", "0: no warnings; default 1"),
-    Opt::value('c', "basedir", "what s6-linux-init-maker made; default /etc/s6-linux-init/current"),
-    Opt::value('p', "path", "the first PATH; default /command:/usr/bin:/bin"),
-    Opt::value('s', "dir", "store the environment there"),
-    Opt::value('m', "umask", "the first umask, octal; default 022"),
-    Opt::value('d', "dev", "mount a devtmpfs there"),
-    Opt::value('D', "runlevel", "the first runlevel; default default"),
-    Opt::flag('n', "remount /run instead of mounting a tmpfs there"),
-    Opt::flag('N', "leave /run as it is"),
+    Opt::value(
+        'c',
+        "basedir",
+        "the directory made by s6-linux-init-maker; default /etc/s6-linux-init/current",
+    ),
+    Opt::value('p', "path", "the initial PATH; default /command:/usr/bin:/bin"),
+    Opt::value('s', "dir", "store the environment in this directory"),
+    Opt::value('m', "umask", "the initial umask, octal; default 022"),
+    Opt::value('d', "dev", "mount a devtmpfs on this directory"),
+    Opt::value('D', "runlevel", "the initial runlevel; default \"default\""),
+    Opt::flag('n', "remount /run instead of mounting a tmpfs"),
+    Opt::flag('N', "leave /run unchanged"),
     Opt::flag('C', "this is a container"),
     Opt::flag('B', "there is no catch-all logger"),
-    Opt::value('W', "fd", "wait until this descriptor is closed on the other side"),
+    Opt::value('W', "fd", "wait until the other end of this descriptor is closed"),
 ];
 
-/// Words of the kernel's command line that are runlevels.
+/// The words of the kernel's command line that are runlevels.
 const RUNLEVELS: [&[u8]; 5] = [b"default", b"2", b"3", b"4", b"5"];
 
 fn main(call: &mut Call) -> Outcome {
@@ -55,9 +59,9 @@ fn main(call: &mut Call) -> Outcome {
     prepare(call, &options, is_container, warns)?;
     fill_run(call, basedir)?;
     if let Some(store) = options.get('s') {
-        run_own(call, &[b"s6-dumpenv", b"--", store], call.env.clone(), "store the environment")?;
+        run_tool(call, &[b"s6-dumpenv", b"--", store], call.env.clone(), "store the environment")?;
     }
-    // What the logger itself says goes where everything went before.
+    // The catch-all logger's own messages go to the original standard error.
     let console = sys::fd::duplicate(2, 3).or_unable(|| "keep standard error")?;
     let logs =
         if has_logger { Some(log_to_fifo().or_unable(|| "open the catch-all logger's FIFO")?) } else { None };
@@ -86,7 +90,7 @@ fn main(call: &mut Call) -> Outcome {
     in_environment(&options, basedir, supervisor(console, is_ready)?)
 }
 
-/// Reads until the other side closes its end.
+/// Reads until the other end is closed.
 fn await_end(fd: RawFd) -> Result<(), Errno> {
     let fd = sys::fd::own(fd)?;
     let mut ignored = [0; 512];
@@ -99,7 +103,7 @@ fn await_end(fd: RawFd) -> Result<(), Errno> {
     }
 }
 
-/// Directory, umask, session, standard descriptors, /dev and /run.
+/// Sets up the working directory, umask, session, standard descriptors, /dev and /run.
 fn prepare(call: &Call, options: &Options, is_container: bool, warns: bool) -> Result<(), Fatal> {
     rustix::process::chdir("/").or_unable(|| "chdir to /")?;
     let umask = match options.get('m') {
@@ -109,7 +113,7 @@ fn prepare(call: &Call, options: &Options, is_container: bool, warns: bool) -> R
             .ok_or_else(|| Fatal::user(format!("{} is no umask", diag::show(word))))?,
     };
     rustix::process::umask(Mode::from_raw_mode(umask));
-    // A runtime may have made this process a leader already.
+    // Fails if the container runtime has made this process a session leader already.
     let _ = rustix::process::setsid();
     if let Some(dev) = options.get('d') {
         mount("dev", dev, "devtmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, None)
@@ -137,7 +141,7 @@ fn prepare(call: &Call, options: &Options, is_container: bool, warns: bool) -> R
     if options.has('n') {
         mount_remount("/run", flags, "mode=0755").or_unable(|| "remount /run")?;
     } else if !options.has('N') {
-        // Something may be there, or not.
+        // /run may or may not be mounted.
         let _ = unmount("/run", UnmountFlags::DETACH);
         mount("tmpfs", "/run", "tmpfs", flags, Some(c"mode=0755")).or_unable(|| "mount a tmpfs on /run")?;
     }
@@ -147,11 +151,11 @@ fn prepare(call: &Call, options: &Options, is_container: bool, warns: bool) -> R
 fn fill_run(call: &Call, basedir: &[u8]) -> Result<(), Fatal> {
     let image = join(basedir, b"run-image");
     let argv: [&[u8]; 4] = [b"s6-hiercopy", b"--", &image, b"/run"];
-    run_own(call, &argv, call.env.clone(), &format!("copy {} to /run", diag::show(&image)))
+    run_tool(call, &argv, call.env.clone(), &format!("copy {} to /run", diag::show(&image)))
 }
 
-/// Runs a tool of this program to its end.
-fn run_own(call: &Call, argv: &[&[u8]], env: Env, to_do: &str) -> Result<(), Fatal> {
+/// Runs a tool of this binary to its end.
+fn run_tool(call: &Call, argv: &[&[u8]], env: Env, to_do: &str) -> Result<(), Fatal> {
     let name = argv.first().copied().unwrap_or_default();
     let mut words: Vec<Vec<u8>> = argv.iter().map(|word| word.to_vec()).collect();
     if let Some(file) = words.first_mut() {
@@ -164,7 +168,7 @@ fn run_own(call: &Call, argv: &[&[u8]], env: Env, to_do: &str) -> Result<(), Fat
     }
 }
 
-/// The environment of everything is PATH and what `basedir`'s envdir says.
+/// Runs a command line in the initial environment: PATH and the envdir of `basedir`.
 fn in_environment(options: &Options, basedir: &[u8], argv: Vec<Vec<u8>>) -> Outcome {
     let mut env = Env::new();
     env.set(b"PATH", options.get('p').unwrap_or(tool::DEFAULT_PATH));
@@ -173,7 +177,7 @@ fn in_environment(options: &Options, basedir: &[u8], argv: Vec<Vec<u8>>) -> Outc
     Ok(Next::Run(Program::new(tool::own_file("s6-envdir"), argv, env)))
 }
 
-/// Makes standard output the catch-all logger's FIFO, though nobody reads it so far.
+/// Redirects standard output to the catch-all logger's FIFO, which has no reader yet.
 fn log_to_fifo() -> Result<(), Errno> {
     let fifo = fifo(LOGGER);
     let reader = openat(CWD, &fifo, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
@@ -186,7 +190,7 @@ fn fifo(service: &str) -> String {
     format!("{SCANDIR}/{service}/fifo")
 }
 
-/// The command line of rc.init: the runlevel, and what the kernel or the container's engine says.
+/// The command line of rc.init: the runlevel, and the arguments from the kernel or the container engine.
 fn stage_2(script: &[u8], options: &Options, is_container: bool, args: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let default = options.get('D').unwrap_or(b"default");
     let named = args.iter().find(|arg| !is_container && RUNLEVELS.contains(&arg.as_slice()));
@@ -194,11 +198,11 @@ fn stage_2(script: &[u8], options: &Options, is_container: bool, args: Vec<Vec<u
     [vec![script.to_vec(), runlevel], args].concat()
 }
 
-/// In the child: waits until s6-svscan runs, somebody hears shutdown requests, and the catch-all logger runs.
+/// In the child: waits until s6-svscan, s6-linux-init-shutdownd and the catch-all logger are running.
 fn await_tree(ready: &OwnedFd, has_logger: bool) -> Result<(), Errno> {
     let _ = rustix::process::setsid();
     while rustix::io::read(ready, &mut [0; 1]) == Err(Errno::INTR) {}
-    // To open a FIFO for writing is to wait for its reader.
+    // Opening a FIFO for writing waits for its reader.
     let open = |service| openat(CWD, fifo(service), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
     open(SHUTDOWND)?;
     if has_logger {
@@ -209,7 +213,7 @@ fn await_tree(ready: &OwnedFd, has_logger: bool) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The command line of s6-svscan, which tells the child when it is ready.
+/// The command line of s6-svscan, which notifies the child of its readiness.
 fn supervisor(console: OwnedFd, is_ready: OwnedFd) -> Result<Vec<Vec<u8>>, Fatal> {
     let mut argv = vec![tool::own_file("s6-svscan")];
     for (option, fd) in [("-X", console), ("-d", is_ready)] {
@@ -234,5 +238,30 @@ mod tests {
         assert_eq!(words(false, &["quiet", "3", "5"]), "/s 3 quiet 3 5");
         assert_eq!(words(false, &["single"]), "/s default single");
         assert_eq!(words(true, &["3"]), "/s default 3");
+    }
+    #[test]
+    fn the_words_of_the_kernel_that_are_runlevels() {
+        assert_eq!(RUNLEVELS.concat(), b"default2345");
+        let options = |words: &str| {
+            let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+            Options::take(OPTIONS, &mut args).unwrap()
+        };
+        let argv = stage_2(b"/s", &options("-D 4"), false, Vec::new());
+        assert_eq!(argv.join(&b' '), b"/s 4");
+    }
+
+    #[test]
+    fn everything_starts_with_a_path_and_an_envdir() {
+        let run = |words: &[&str]| {
+            let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+            let options = Options::take(OPTIONS, &mut args).unwrap();
+            let Ok(Next::Run(program)) = in_environment(&options, b"/base", vec![b"prog".to_vec()]) else {
+                panic!()
+            };
+            let env = program.env.vars().join(&b' ');
+            String::from_utf8([env, b" ".to_vec(), program.argv.join(&b' ')].concat()).unwrap()
+        };
+        assert_eq!(run(&[]), "PATH=/command:/usr/bin:/bin s6-envdir -- /base/env prog");
+        assert_eq!(run(&["-p", "/x"]), "PATH=/x s6-envdir -- /base/env prog");
     }
 }

@@ -6,7 +6,10 @@ pub static TOOL: Tool = Tool {
     name: "s6-linux-init-echo",
     summary: "write the arguments to standard output",
     operands: "args...",
-    options: &[Opt::flag('n', "no newline at the end"), Opt::value('s', "sep", "the character between them")],
+    options: &[
+        Opt::flag('n', "write no newline at the end"),
+        Opt::value('s', "sep", "the separator; default a space"),
+    ],
     role: Role::Stay,
     main,
 };

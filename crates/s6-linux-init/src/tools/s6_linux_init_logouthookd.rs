@@ -1,4 +1,4 @@
-//! `s6-linux-init-logouthookd`: a server's program that cleans up utmp when its client, a user's shell, is gone.
+//! `s6-linux-init-logouthookd`: cleans up utmp when the client, a user's session, disconnects.
 
 use crate::utmp;
 use rustix::io::Errno;
@@ -7,30 +7,30 @@ use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-logouthookd",
-    summary: "clean up utmp when the client is gone",
+    summary: "clean up utmp when the client disconnects",
     operands: "",
     options: &[],
     role: Role::Stay,
     main,
 };
 
-/// The client isn't root.
+/// The exit code if the client isn't root.
 const DENIED: u8 = 1;
 
-/// The client wrote something.
+/// The exit code if the client sends data.
 const MISUSED: u8 = 2;
 
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
-    let client = rustix::net::sockopt::socket_peercred(stdin()).or_unable(|| "ask who the client is")?;
+    let client = rustix::net::sockopt::socket_peercred(stdin()).or_unable(|| "identify the client")?;
     if !client.uid.is_root() {
-        return Err(Fatal::new(DENIED, "only root may have records cleaned up"));
+        return Err(Fatal::new(DENIED, "the client is not root"));
     }
     loop {
         match rustix::io::read(stdin(), &mut [0; 1]) {
             Err(Errno::INTR) => {}
             Ok(0) | Err(Errno::CONNRESET) => break,
-            Ok(_) => return Err(Fatal::new(MISUSED, "the client wrote something")),
+            Ok(_) => return Err(Fatal::new(MISUSED, "the client sent data, which is not allowed")),
             Err(e) => return Err(Fatal::unable("read from the client", e)),
         }
     }

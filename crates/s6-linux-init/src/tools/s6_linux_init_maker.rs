@@ -1,6 +1,6 @@
-//! `s6-linux-init-maker`: makes the directory that a system boots from.
+//! `s6-linux-init-maker`: creates the directory that a system boots from.
 
-use crate::image::{self, Choices, Kind};
+use crate::image::{self, BootSettings, Kind};
 use files::Unfinished;
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid};
 use rustix::io::Errno;
@@ -13,59 +13,63 @@ use wire::number;
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-maker",
-    summary: "make the directory that a system boots from",
+    summary: "create the directory that a system boots from",
     operands: "dir",
     options: &[
         Opt::value('V', "verbosity", "0: s6-linux-init prints no warnings; default 1"),
-        Opt::value('c', "basedir", "where dir will be at boot; default /etc/s6-linux-init/current"),
+        Opt::value('c', "basedir", "the path of dir at boot; default /etc/s6-linux-init/current"),
         Opt::value('u', "user", "run the catch-all logger as this user; default root"),
-        Opt::value('G', "getty", "a command line that runs from the start, to log in"),
-        Opt::flag('1', "copy what the catch-all logger logs to the console"),
+        Opt::value('G', "getty", "the command line of an early getty"),
+        Opt::flag('1', "copy the catch-all log to the console"),
         Opt::flag('L', "clean up utmp when users log out"),
-        Opt::value('p', "path", "the first PATH; default /command:/usr/bin:/bin"),
-        Opt::value('m', "umask", "the first umask, octal; default 022"),
-        Opt::value('t', "stamps", "log with 0: no time, 1: TAI64N (default), 2: ISO 8601, 3: both"),
-        Opt::value('d', "dev", "mount a devtmpfs there"),
-        Opt::value('s', "dir", "store the environment that init gets there"),
-        Opt::value('e', "VAR[=VALUE]", "set VAR for everything, or remove it; can be repeated"),
-        Opt::value('q', "milliseconds", "time between TERM and KILL at the end; default 3000"),
-        Opt::value('D', "runlevel", "the first runlevel; default default"),
-        Opt::flag('n', "remount /run instead of mounting a tmpfs there"),
-        Opt::flag('N', "leave /run as it is"),
-        Opt::value('f', "skeldir", "copy the scripts from there; default /etc/s6-linux-init/skel"),
-        Opt::value('R', "limits", "hard limits for everything, such as o2000,c0,d="),
+        Opt::value('p', "path", "the initial PATH; default /command:/usr/bin:/bin"),
+        Opt::value('m', "umask", "the initial umask, octal; default 022"),
+        Opt::value(
+            't',
+            "stamps",
+            "time stamps in the catch-all log: 0: none, 1: TAI64N (default), 2: ISO 8601, 3: both",
+        ),
+        Opt::value('d', "dev", "mount a devtmpfs on this directory"),
+        Opt::value('s', "dir", "store init's environment in this directory"),
+        Opt::value('e', "VAR[=VALUE]", "set VAR for all processes, or remove it; can be repeated"),
+        Opt::value('q', "milliseconds", "time between SIGTERM and SIGKILL at the end; default 3000"),
+        Opt::value('D', "runlevel", "the initial runlevel; default \"default\""),
+        Opt::flag('n', "remount /run instead of mounting a tmpfs"),
+        Opt::flag('N', "leave /run unchanged"),
+        Opt::value('f', "skeldir", "the skeleton of the scripts; default /etc/s6-linux-init/skel"),
+        Opt::value('R', "limits", "hard limits for all processes, such as o2000,c0,d="),
         Opt::flag('C', "boot a container"),
         Opt::flag('B', "without the catch-all logger"),
         Opt::flag('S', "with -C: sync the disks at the end"),
-        Opt::value('W', "fd", "wait until this descriptor is closed on the other side; 0: don't"),
+        Opt::value('W', "fd", "wait until the other end of this descriptor is closed; default 0: don't wait"),
     ],
     role: Role::Stay,
     main,
 };
 
-const BASEDIR: &[u8] = b"/etc/s6-linux-init/current";
-const SKELETON: &[u8] = b"/etc/s6-linux-init/skel";
+const DEFAULT_BASEDIR: &[u8] = b"/etc/s6-linux-init/current";
+const DEFAULT_SKELETON: &[u8] = b"/etc/s6-linux-init/skel";
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let choices = choices(&options)?;
-    let log_owner = owner(&choices.log_user)?;
-    let skeleton = options.get('f').unwrap_or(SKELETON);
+    let settings = settings(&options)?;
+    let log_owner = owner(&settings.log_user)?;
+    let skeleton = options.get('f').unwrap_or(DEFAULT_SKELETON);
     let dir = call.shift()?;
     if sys::fs::lstat(&dir).is_ok() {
         return Err(Errno::EXIST).or_unable_to("mkdir", &dir);
     }
     let made = Unfinished::make(CWD, &dir).or_unable_to("mkdir", &dir)?;
-    for item in image::items(&choices) {
+    for item in image::items(&settings) {
         make(&join(made.path(), &item.path), &item.kind, log_owner)?;
     }
-    copy_scripts(skeleton, &join(made.path(), b"scripts"), choices.is_container)?;
+    copy_scripts(skeleton, &join(made.path(), b"scripts"), settings.is_container)?;
     made.finish(0o755).or_unable_to("mkdir", &dir)?;
     Ok(Next::SUCCESS)
 }
 
-fn choices(options: &Options) -> Result<Choices, Fatal> {
-    let basedir = absolute(options, 'c')?.unwrap_or(BASEDIR).to_vec();
+fn settings(options: &Options) -> Result<BootSettings, Fatal> {
+    let basedir = absolute(options, 'c')?.unwrap_or(DEFAULT_BASEDIR).to_vec();
     let verbosity = options.number::<u32>('V')?.unwrap_or(1);
     let umask = match options.get('m') {
         None => 0o022,
@@ -99,7 +103,7 @@ fn choices(options: &Options) -> Result<Choices, Fatal> {
         value('W', fd.to_string().as_bytes());
     }
     boot.extend("nNCB".chars().filter(|l| options.has(*l)).map(|l| format!("-{l}").into_bytes()));
-    Ok(Choices {
+    Ok(BootSettings {
         boot,
         limits: limits(options.get('R').unwrap_or_default())?,
         basedir,
@@ -125,7 +129,7 @@ fn absolute(options: &Options, letter: char) -> Result<Option<&[u8]>, Fatal> {
     }
 }
 
-/// `VAR=VALUE`, or `VAR` for a variable that is to be absent.
+/// Parses `VAR=VALUE`, or `VAR` for a variable to remove.
 fn variable(word: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Fatal> {
     let at = word.iter().position(|b| *b == b'=');
     let name = word.get(..at.unwrap_or(word.len())).unwrap_or_default();
@@ -139,7 +143,7 @@ fn variable(word: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Fatal> {
     Ok((name.to_vec(), value))
 }
 
-/// `o2000,c0,d=` as options of s6-softlimit.
+/// Converts `o2000,c0,d=` to options of s6-softlimit.
 fn limits(list: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
     let mut found = Vec::new();
     for word in list.split(|b| *b == b',').filter(|word| !word.is_empty()) {
@@ -154,7 +158,7 @@ fn limits(list: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
     Ok(found)
 }
 
-/// The ids of the logger's user; nobody's for root, whose the files are anyway if root makes them.
+/// The ids of the logger's user; `None` for root, whose files need no change of owner.
 fn owner(user: &[u8]) -> Result<Option<(u32, u32)>, Fatal> {
     if user == b"root" {
         return Ok(None);
@@ -172,7 +176,7 @@ fn make(path: &[u8], kind: &Kind, log_owner: Option<(u32, u32)>) -> Result<(), F
             if let (true, Some((uid, gid))) = (for_logs, log_owner) {
                 sys::fs::chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
                     .or_unable_to("make", path)?;
-                // A change of owner may take bits of the mode away.
+                // A change of owner may clear mode bits.
                 sys::fs::chmod(path, Mode::from_raw_mode(*mode)).or_unable_to("make", path)?;
             }
             Ok(())
@@ -216,6 +220,55 @@ mod tests {
         assert_eq!(variable(b"A").unwrap(), (b"A".to_vec(), None));
         for wrong in [&b""[..], b"=x", b"a/b=c", b"..=x", b"A=b\nc"] {
             assert_eq!(variable(wrong).unwrap_err().code(), 100);
+        }
+    }
+    fn settings_of(words: &str) -> Result<BootSettings, u8> {
+        let mut args = words.split_whitespace().map(|w| w.as_bytes().to_vec()).collect();
+        settings(&Options::take(TOOL.options, &mut args).unwrap()).map_err(|e| e.code())
+    }
+
+    #[test]
+    fn the_defaults_of_a_boot_image() {
+        assert_eq!(DEFAULT_SKELETON, b"/etc/s6-linux-init/skel");
+        let settings = settings_of("").unwrap();
+        assert_eq!(settings.basedir, b"/etc/s6-linux-init/current");
+        assert_eq!((settings.stamps, settings.grace, settings.log_user.as_slice()), (1, 3000, &b"root"[..]));
+        assert_eq!(
+            settings.boot.join(&b' '),
+            b"-v 1 -m 022 -c /etc/s6-linux-init/current -p /command:/usr/bin:/bin"
+        );
+        assert!(settings.limits.is_empty() && settings.env.is_empty() && settings.early_getty.is_none());
+        assert!(!(settings.also_console || settings.without_logger || settings.logout_hook));
+        assert!(!(settings.is_container || settings.sync));
+    }
+
+    #[test]
+    fn options_reach_s6_linux_init() {
+        let boot = |words: &str| settings_of(words).map(|s| String::from_utf8(s.boot.join(&b' ')).unwrap());
+        assert_eq!(
+            boot("-V 0 -c /b -p /x -m 27 -s /s -d /dev -D 3 -W 5 -N -C -B").unwrap(),
+            "-v 0 -m 027 -c /b -p /x -s /s -d /dev -D 3 -W 5 -N -C -B"
+        );
+        assert!(!boot("-W 0").unwrap().contains("-W"));
+        for bad in ["-c b", "-s s", "-d d", "-m 1000", "-m x", "-t 4", "-n -N", "-q x", "-R z1", "-e =x"] {
+            assert_eq!(boot(bad), Err(100), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_modes_of_files() {
+        use std::os::unix::fs::MetadataExt;
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        let kinds = [
+            ("dir", Kind::Dir { mode: 0o2750, for_logs: true }, 0o42750),
+            ("file", Kind::File(b"x".to_vec()), 0o100_644),
+            ("script", Kind::Script(b"x".to_vec()), 0o100_755),
+            ("fifo", Kind::Fifo, 0o10600),
+        ];
+        for (name, kind, mode) in kinds {
+            make(at(name).as_os_str().as_bytes(), &kind, None).unwrap();
+            assert_eq!(std::fs::metadata(at(name)).unwrap().mode(), mode, "{name}");
         }
     }
 }

@@ -5,7 +5,7 @@ use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-nuke",
-    summary: "kill all processes at once",
+    summary: "kill all processes but the first",
     operands: "",
     options: &[],
     role: Role::Stay,

@@ -1,6 +1,6 @@
-//! `s6-linux-init-shutdownd`: waits for shutdown requests, stops everything and ends process 1.
+//! `s6-linux-init-shutdownd`: waits for shutdown requests, stops the system and ends process 1.
 //!
-//! It listens to `fifo` in its current directory, a service directory of a tree that s6-linux-init started.
+//! It reads requests from `fifo` in its working directory, a service directory in a system that s6-linux-init booted.
 
 use crate::image::{End, Ending, SCANDIR, execline_script};
 use crate::request::{How, LENGTH, Request};
@@ -20,12 +20,16 @@ use wire::control::ScanCommand;
 
 pub static TOOL: Tool = Tool {
     name: "s6-linux-init-shutdownd",
-    summary: "stop the system when it is asked to",
+    summary: "stop the system on request",
     operands: "",
     options: &[
         Opt::value('d', "notif", "write a newline to this descriptor when ready"),
-        Opt::value('c', "basedir", "what s6-linux-init-maker made; default /etc/s6-linux-init/current"),
-        Opt::value('g', "milliseconds", "time between TERM and KILL; default 3000"),
+        Opt::value(
+            'c',
+            "basedir",
+            "the directory made by s6-linux-init-maker; default /etc/s6-linux-init/current",
+        ),
+        Opt::value('g', "milliseconds", "time between SIGTERM and SIGKILL; default 3000"),
         Opt::flag('C', "this is a container"),
         Opt::flag('B', "there is no catch-all logger"),
         Opt::flag('S', "with -C: sync the disks at the end"),
@@ -34,11 +38,11 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// A planned stop.
+/// A scheduled stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Plan {
+struct ScheduledStop {
     how: How,
-    /// Without an orderly stop.
+    /// Whether to stop at once, without an orderly shutdown.
     now: bool,
     grace: u32,
     at: Moment,
@@ -52,55 +56,56 @@ fn main(call: &mut Call) -> Outcome {
     if notif.is_some_and(|fd| fd < 3) {
         return Err(Fatal::user("notif must be 3 or more"));
     }
-    // Opened for both, the FIFO never ends.
+    // Opened for reading and writing, the FIFO never reports its end.
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fifo = openat(CWD, "fifo", flags, Mode::empty()).or_unable(|| "open fifo")?;
     if let Some(fd) = notif {
         let fd = sys::fd::own(fd).or_unable(|| "notify readiness")?;
         rustix::io::write(&fd, b"\n").or_unable(|| "notify readiness")?;
     }
-    let plan = await_plan(call, &fifo, grace)?;
-    if !plan.now {
+    let stop = await_stop(call, &fifo, grace)?;
+    if !stop.now {
         shut_down(call, basedir, options.has('C') || options.has('B'));
-        terminate_everybody(plan.grace);
+        terminate_all(stop.grace);
     }
     let end = End { basedir, is_container: options.has('C'), sync: options.has('S') };
-    let script = execline_script(&end.script(Ending::Asked(plan.how)));
+    let script = execline_script(&end.script(Ending::Requested(stop.how)));
     end_supervision(&script)?;
     Ok(Next::SUCCESS)
 }
 
-/// Waits until the time of a planned stop has come.
-fn await_plan(call: &Call, fifo: &OwnedFd, grace: u32) -> Result<Plan, Fatal> {
-    let mut plan: Option<Plan> = None;
+/// Handles requests until a scheduled stop is due.
+fn await_stop(call: &Call, fifo: &OwnedFd, grace: u32) -> Result<ScheduledStop, Fatal> {
+    let mut stop: Option<ScheduledStop> = None;
     loop {
         while let Some(bytes) = next_request(fifo).or_unable(|| "read fifo")? {
             match Request::unpack(&bytes) {
-                Some(request) => plan = planned(request, grace, clock::now()),
-                None => call.warn("what was written to fifo is no request"),
+                Some(request) => stop = schedule(request, grace, clock::now()),
+                None => call.warn("ignoring malformed data in fifo"),
             }
         }
-        if let Some(plan) = plan.filter(|plan| plan.at <= clock::now()) {
-            return Ok(plan);
+        if let Some(stop) = stop.filter(|stop| stop.at <= clock::now()) {
+            return Ok(stop);
         }
         let mut fds = [PollFd::new(fifo, PollFlags::IN)];
-        clock::poll_until(&mut fds, plan.map(|plan| plan.at)).or_unable(|| "poll")?;
+        clock::poll_until(&mut fds, stop.map(|stop| stop.at)).or_unable(|| "poll")?;
     }
 }
 
-/// What a request plans; nothing if it takes a plan back.
-fn planned(request: Request, usual_grace: u32, now: Moment) -> Option<Plan> {
+/// The stop that a request schedules; `None` if it cancels one.
+fn schedule(request: Request, default_grace: u32, now: Moment) -> Option<ScheduledStop> {
     match request {
         Request::Cancel => None,
         Request::Stop { how, now: at_once, delay, grace } => {
-            let grace = if grace == 0 { usual_grace } else { grace };
+            let grace = if grace == 0 { default_grace } else { grace };
             let at = now.saturating_add(std::time::Duration::from_millis(delay));
-            Some(Plan { how, now: at_once, grace, at })
+            Some(ScheduledStop { how, now: at_once, grace, at })
         }
     }
 }
 
-/// A request, or other bytes, for which what is left of the FIFO is dropped; nothing if it is empty.
+/// Reads a request; `None` if there is none.  After a short read, the rest of the FIFO is discarded, and the result is
+/// not a valid request.
 fn next_request(fifo: &OwnedFd) -> Result<Option<[u8; LENGTH]>, Errno> {
     let mut bytes = [0; LENGTH];
     match rustix::io::read(fifo, &mut bytes) {
@@ -114,11 +119,11 @@ fn next_request(fifo: &OwnedFd) -> Result<Option<[u8; LENGTH]>, Errno> {
     }
 }
 
-/// Runs the shutdown script; whatever becomes of it, the stop goes on.
+/// Runs the shutdown script; its failure doesn't prevent the stop.
 fn shut_down(call: &Call, basedir: &[u8], keeps_output: bool) {
     let script = join(&join(basedir, b"scripts"), b"rc.shutdown");
     if !keeps_output {
-        // The catch-all logger won't be there for long.
+        // The catch-all logger is about to end.
         let console =
             openat(CWD, "/dev/console", OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty());
         if let Ok(console) = console {
@@ -137,18 +142,18 @@ fn shut_down(call: &Call, basedir: &[u8], keeps_output: bool) {
     }
 }
 
-/// TERM for everybody but process 1 and this one, and a wait of at most `grace` milliseconds for their ends.  Who is left
-/// gets KILL from process 1, which by then starts nothing again.
-fn terminate_everybody(grace: u32) {
+/// Sends SIGTERM to all processes but process 1 and this one, and waits at most `grace` milliseconds for their end.
+/// Process 1 kills the remaining processes, at a time when it no longer restarts any.
+fn terminate_all(grace: u32) {
     let watched = others();
-    // Shells ignore TERM, but not HUP; what is stopped has to go on to notice.
+    // Interactive shells ignore SIGTERM, but not SIGHUP; stopped processes need SIGCONT to handle a signal.
     for signal in [TERM, HUP, CONT] {
         let _ = sys::process::kill_all(signal);
     }
     await_ends(watched, clock::deadline(Some(grace)));
 }
 
-/// Handles of all processes but process 1, this one, and parts of the kernel; those that vanish meanwhile are left out.
+/// Pidfds of all processes but process 1, this one and kernel threads.
 fn others() -> Vec<OwnedFd> {
     let own = u64::from(std::process::id());
     let stats = tool::processes::all().unwrap_or_default().into_iter();
@@ -171,7 +176,7 @@ fn await_ends(mut processes: Vec<OwnedFd>, deadline: Option<Moment>) {
     }
 }
 
-/// Gives process 1 the script that it becomes, and tells it to.
+/// Writes the final script of process 1, and makes s6-svscan execute it.
 fn end_supervision(script: &[u8]) -> Result<(), Fatal> {
     let finish = [SCANDIR.as_bytes(), b"/", SVSCAN, b"/finish"].concat();
     let how = Replace { sync: true, ..Replace::with(Permissions::Exact(0o755), Writers::Many) };
@@ -185,12 +190,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_become_plans() {
+    fn a_request_schedules_or_cancels_a_stop() {
         let now = clock::now();
         let stop = Request::Stop { how: How::Halt, now: false, delay: 1500, grace: 0 };
-        let plan = planned(stop, 77, now).unwrap();
-        assert_eq!((plan.how, plan.now, plan.grace), (How::Halt, false, 77));
-        assert_eq!(plan.at, now.saturating_add(std::time::Duration::from_millis(1500)));
-        assert_eq!(planned(Request::Cancel, 77, now), None);
+        let stop = schedule(stop, 77, now).unwrap();
+        assert_eq!((stop.how, stop.now, stop.grace), (How::Halt, false, 77));
+        assert_eq!(stop.at, now.saturating_add(std::time::Duration::from_millis(1500)));
+        assert_eq!(schedule(Request::Cancel, 77, now), None);
+    }
+    #[test]
+    fn a_request_may_set_the_grace_time() {
+        let stop = Request::Stop { how: How::Reboot, now: true, delay: 0, grace: 5 };
+        let stop = schedule(stop, 3000, Moment::ZERO).unwrap();
+        assert_eq!((stop.how, stop.now, stop.grace, stop.at), (How::Reboot, true, 5, Moment::ZERO));
     }
 }

@@ -1,7 +1,7 @@
-//! `s6-linux-init-telinit`, in a container also `telinit`: a change of the runlevel.
+//! `s6-linux-init-telinit`, in a container also `telinit`: changes the runlevel.
 //!
-//! 0 and 6 power off and reboot.  Others are for the service that s6-linux-init-maker makes for a machine; a container
-//! has no runlevels.
+//! 0 powers off and 6 reboots.  Other runlevels are passed to the service s6-linux-init-runleveld; a container has no
+//! runlevels.
 
 use crate::image::{RUNLEVELD, SCANDIR};
 use crate::request::{How, Request, send};
@@ -18,7 +18,7 @@ pub static TOOL: Tool = Tool {
 
 pub(super) const OPERANDS: &str = "runlevel";
 
-/// s6-linux-init goes on to this with its own options, which mean nothing here.
+/// s6-linux-init executes this tool with its own options, which have no effect here.
 pub(super) const OPTIONS: &[Opt] = super::s6_linux_init::OPTIONS;
 
 pub(super) fn main(call: &mut Call) -> Outcome {
@@ -37,6 +37,6 @@ pub(super) fn main(call: &mut Call) -> Outcome {
             return Ok(Next::Run(Program::new(tool::own_file("s6-sudo"), argv, call.take_env())));
         }
     };
-    send(Request::stop(how)).or_unable(|| "tell the container's first process to stop")?;
+    send(Request::stop(how)).or_unable(|| "send a shutdown request to process 1")?;
     Ok(Next::SUCCESS)
 }

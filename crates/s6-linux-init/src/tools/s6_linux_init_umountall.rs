@@ -1,4 +1,4 @@
-//! `s6-linux-init-umountall`: unmounts all file systems, the last mounted first.
+//! `s6-linux-init-umountall`: unmounts all file systems, the last mounted one first.
 
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount_remount, unmount};
@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The first of each of these stays: what comes after this needs them.
+/// The first mount of each of these types is kept: the rest of the shutdown needs it.
 const NEEDED: [&[u8]; 3] = [b"devtmpfs", b"proc", b"sysfs"];
 
 fn main(call: &mut Call) -> Outcome {
@@ -22,7 +22,7 @@ fn main(call: &mut Call) -> Outcome {
     let text = std::fs::read("/proc/mounts").or_unable(|| "read /proc/mounts")?;
     let mut failed = 0_u8;
     for entry in to_unmount(fstab::entries(&text)).iter().rev() {
-        if let Err(e) = take_down(&entry.dir) {
+        if let Err(e) = unmount_or_remount(&entry.dir) {
             failed = failed.saturating_add(1);
             call.warn(&format!("unable to unmount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
         }
@@ -30,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::Exit(failed))
 }
 
-/// All but the first of each kind that is needed, in the order in which they were mounted.
+/// All mounts but the first of each needed type, in the order in which they were mounted.
 fn to_unmount(mut entries: Vec<Entry>) -> Vec<Entry> {
     for kind in NEEDED {
         if let Some(first) = entries.iter().position(|entry| entry.kind == kind) {
@@ -40,8 +40,8 @@ fn to_unmount(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Unmounts; the root, and what is in use, becomes read-only instead.
-fn take_down(dir: &[u8]) -> Result<(), Errno> {
+/// Unmounts a file system, or remounts it read-only if it is the root or in use.
+fn unmount_or_remount(dir: &[u8]) -> Result<(), Errno> {
     let read_only = || mount_remount(dir, MountFlags::RDONLY, "");
     if dir == b"/" {
         return read_only();
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_duplicates_of_what_is_needed() {
+    fn the_first_mount_of_a_needed_type_is_kept() {
         let mounts =
             b"/dev/a / ext4 rw\nproc /proc proc rw\nsys /sys sysfs rw\nproc /x/proc proc rw\nt /t tmpfs rw\n";
         let found = to_unmount(fstab::entries(mounts));

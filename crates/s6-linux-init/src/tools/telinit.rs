@@ -1,4 +1,4 @@
-//! `telinit`: a change of the runlevel.
+//! `telinit`: changes the runlevel.
 
 use super::s6_linux_init_telinit as suite;
 use tool::{Role, Tool};

@@ -11,36 +11,36 @@ use wire::tai::Tai64n;
 pub(crate) struct Field {
     /// Its name in `-o`.
     pub(crate) name: &'static str,
-    /// Its word in the header line.
+    /// Its column header.
     pub(crate) header: &'static str,
-    /// Numbers end under each other.
+    /// Whether it is right-aligned.
     pub(crate) is_number: bool,
     /// Its value for a process.
-    pub(crate) value: fn(&Process, &World) -> Vec<u8>,
+    pub(crate) value: fn(&Process, &Context) -> Vec<u8>,
 }
 
-/// What holds for all processes.
-pub(crate) struct World {
-    /// Unix time, nanoseconds.
+/// What is the same for all processes.
+pub(crate) struct Context {
+    /// The current Unix time in nanoseconds.
     pub(crate) now: i64,
-    /// Since the machine's boot, clock ticks.
+    /// The time since the machine's boot in clock ticks.
     pub(crate) up: u64,
-    /// Memory and swap, bytes.
+    /// Memory and swap space in bytes.
     pub(crate) memory: u64,
-    /// Bytes.
+    /// The page size in bytes.
     pub(crate) page: u64,
     pub(crate) users: HashMap<u32, Vec<u8>>,
     pub(crate) groups: HashMap<u32, Vec<u8>>,
-    /// Kernel functions by address; `None`: ask the kernel for their names.
+    /// Kernel functions by address; `None` if the kernel provides their names.
     pub(crate) symbols: Option<HashMap<u64, Vec<u8>>>,
 }
 
-/// Not allowed to know.
+/// Shown for a value without permission to read it.
 const HIDDEN: &[u8] = b"*";
-/// There is none.
+/// Shown for a missing value.
 const NONE: &[u8] = b"-";
 
-impl World {
+impl Context {
     /// The ticks since a process started.
     fn age(&self, process: &Process) -> u64 {
         self.up.saturating_sub(process.stat.start)
@@ -48,12 +48,12 @@ impl World {
 
     /// When a process started: Unix time, nanoseconds.
     fn start(&self, process: &Process) -> i64 {
-        let nanos = i128::from(self.age(process)) * text::NANOS_A_TICK;
+        let nanos = i128::from(self.age(process)) * text::NANOS_PER_TICK;
         self.now.saturating_sub(i64::try_from(nanos).unwrap_or(i64::MAX))
     }
 }
 
-/// Unix time in nanoseconds by the local calendar.
+/// Converts Unix time in nanoseconds to local time.
 fn local(nanos: i64) -> Option<DateTime> {
     tool::local_time::local(nanos.div_euclid(1_000_000_000))
 }
@@ -64,9 +64,9 @@ macro_rules! number {
             name: $name,
             header: $header,
             is_number: true,
-            value: |process, world| {
-                let show: fn(&Process, &World) -> _ = $value;
-                show(process, world).to_string().into_bytes()
+            value: |process, context| {
+                let show: fn(&Process, &Context) -> _ = $value;
+                show(process, context).to_string().into_bytes()
             },
         }
     };
@@ -92,7 +92,7 @@ macro_rules! duration {
     };
 }
 
-/// All of them.
+/// All fields.
 pub(crate) static FIELDS: &[Field] = &[
     number!("pid", "PID", |p, _| p.stat.pid),
     word!("comm", "COMM", |p, _| text::line(&p.stat.comm)),
@@ -116,40 +116,40 @@ pub(crate) static FIELDS: &[Field] = &[
     number!("prio", "PRIO", |p, _| p.stat.priority),
     number!("nice", "NICE", |p, _| p.stat.nice),
     number!("thcount", "THREADS", |p, _| p.stat.threads),
-    word!("start", "START", |p, world| match (local(world.start(p)), local(world.now)) {
+    word!("start", "START", |p, context| match (local(context.start(p)), local(context.now)) {
         (Some(then), Some(now)) => text::start(&then, &now).into_bytes(),
         _ => NONE.to_vec(),
     }),
     number!("vsize", "VSZ", |p, _| p.stat.virtual_size / 1024),
-    number!("rss", "RSS", |p, world| p.stat.resident.saturating_mul(world.page) / 1024),
+    number!("rss", "RSS", |p, context| p.stat.resident.saturating_mul(context.page) / 1024),
     number!("rsslimit", "RSSLIM", |p, _| p.stat.resident_limit / 1024),
     number!("psr", "CPU", |p, _| p.stat.processor),
     number!("rtprio", "RTPRIO", |p, _| p.stat.realtime_priority),
     word!("policy", "RTPOLICY", |p, _| policy(p.stat.policy).to_vec()),
-    word!("user", "USER", |p, world| account(&world.users, p.uid)),
-    word!("group", "GROUP", |p, world| account(&world.groups, p.gid)),
-    number!("pmem", "%MEM", |p, world| {
-        text::percent(p.stat.resident.saturating_mul(world.page), world.memory)
+    word!("user", "USER", |p, context| account(&context.users, p.uid)),
+    word!("group", "GROUP", |p, context| account(&context.groups, p.gid)),
+    number!("pmem", "%MEM", |p, context| {
+        text::percent(p.stat.resident.saturating_mul(context.page), context.memory)
     }),
     word!("wchan", "WCHAN", function),
     word!("args", "COMMAND", |p, _| args(p)),
     word!("env", "ENVIRONMENT", |p, _| p.env.as_ref().map_or_else(|| HIDDEN.to_vec(), |e| text::line(e))),
-    number!("pcpu", "%CPU", |p, world| text::percent(p.stat.ran(), world.age(p))),
+    number!("pcpu", "%CPU", |p, context| text::percent(p.stat.ran(), context.age(p))),
     duration!("ttime", "TTIME", |p| p.stat.ran()),
     duration!("cttime", "CTTIME", |p| p.stat.ran_with_children()),
-    word!("tstart", "TSTART", |p, world| {
-        let start = world.start(p);
+    word!("tstart", "TSTART", |p, context| {
+        let start = context.start(p);
         let nanos = u32::try_from(start.rem_euclid(1_000_000_000)).unwrap_or_default();
         Tai64n::from_unix(start.div_euclid(1_000_000_000), nanos).label().to_vec()
     }),
-    number!("cpcpu", "C%CPU", |p, world| text::percent(p.stat.ran_with_children(), world.age(p))),
+    number!("cpcpu", "C%CPU", |p, context| text::percent(p.stat.ran_with_children(), context.age(p))),
 ];
 
-/// The fields that a list of names, separated by commas, asks for.
+/// The fields in a list of names separated by commas.
 ///
 /// # Errors
-/// What is wrong with the list, a phrase.
-pub(crate) fn chosen(list: &str) -> Result<Vec<&'static Field>, String> {
+/// What is wrong with the list.
+pub(crate) fn by_names(list: &str) -> Result<Vec<&'static Field>, String> {
     let mut found: Vec<&Field> = Vec::new();
     for name in list.split(',') {
         let field = FIELDS
@@ -157,7 +157,7 @@ pub(crate) fn chosen(list: &str) -> Result<Vec<&'static Field>, String> {
             .find(|field| field.name == name)
             .ok_or_else(|| format!("there is no field {name:?}; the fields are {}", names()))?;
         if found.iter().any(|other| other.name == name) {
-            return Err(format!("field {name} is asked for twice"));
+            return Err(format!("field {name} is listed twice"));
         }
         found.push(field);
     }
@@ -168,8 +168,8 @@ fn names() -> String {
     FIELDS.iter().map(|field| field.name).collect::<Vec<_>>().join(",")
 }
 
-/// The state's letter, then `s` for a session's leader, `l` for several threads, `+` for the terminal's foreground
-/// group, `<` or `N` for a nice value.
+/// The letter of the state, then `s` for a session leader, `l` for several threads, `+` for the terminal's foreground
+/// process group, `<` or `N` for a negative or positive nice value.
 fn state(process: &Process) -> Vec<u8> {
     let stat = &process.stat;
     let marks = [
@@ -184,7 +184,7 @@ fn state(process: &Process) -> Vec<u8> {
         .collect()
 }
 
-/// sched(7).
+/// The name of a scheduling policy: sched(7).
 fn policy(number: u64) -> &'static [u8] {
     match number {
         0 => b"NORMAL",
@@ -202,7 +202,7 @@ fn account(names: &HashMap<u32, Vec<u8>>, id: u32) -> Vec<u8> {
     names.get(&id).map_or_else(|| id.to_string().into_bytes(), |name| text::line(name))
 }
 
-/// The command line; the name in parentheses of a process that has none.
+/// The command line; for a process without one, its name in parentheses.
 fn args(process: &Process) -> Vec<u8> {
     match &process.args {
         None => HIDDEN.to_vec(),
@@ -211,9 +211,9 @@ fn args(process: &Process) -> Vec<u8> {
     }
 }
 
-fn function(process: &Process, world: &World) -> Vec<u8> {
+fn function(process: &Process, context: &Context) -> Vec<u8> {
     let stat = &process.stat;
-    match (&world.symbols, &process.waits_in) {
+    match (&context.symbols, &process.waits_in) {
         _ if stat.waits_in == 0 => NONE.to_vec(),
         (Some(symbols), _) => {
             symbols.get(&stat.waits_in).map_or_else(|| b"?".to_vec(), |name| text::line(name))
@@ -230,9 +230,9 @@ mod tests {
 
     #[test]
     fn lists() {
-        let names = |list| chosen(list).map(|f| f.iter().map(|f| f.header).collect::<Vec<_>>().join(" "));
+        let names = |list| by_names(list).map(|f| f.iter().map(|f| f.header).collect::<Vec<_>>().join(" "));
         assert_eq!(names("pid,s,cpcpu").unwrap(), "PID STAT C%CPU");
-        assert_eq!(names("pid,pid").unwrap_err(), "field pid is asked for twice");
+        assert_eq!(names("pid,pid").unwrap_err(), "field pid is listed twice");
         for wrong in ["", "pid,", ",pid", "pid, s", "PID"] {
             assert!(names(wrong).unwrap_err().starts_with("there is no field"), "{wrong}");
         }
@@ -244,5 +244,47 @@ mod tests {
         let stat = wire::proc_stat::Stat::parse(line).unwrap();
         let process = Process { stat, uid: 0, gid: 0, args: None, env: None, waits_in: None };
         assert_eq!(state(&process), b"Ssl+N");
+    }
+    #[test]
+    fn the_fields_and_their_headers() {
+        let line =
+            |f: &Field| format!("{} {}{}\n", f.name, f.header, if f.is_number { " number" } else { "" });
+        insta::assert_snapshot!(FIELDS.iter().map(line).collect::<String>());
+    }
+
+    /// All fields of one process: each number of its `stat` is another one.
+    #[test]
+    fn the_values_of_a_process() {
+        let numbers: Vec<_> = (4..=52).map(|n| (n * 100).to_string()).collect();
+        let line = format!("7 (a b) S {}\n", numbers.join(" "));
+        let stat = wire::proc_stat::Stat::parse(line.as_bytes()).unwrap();
+        let process = Process {
+            stat,
+            uid: 1,
+            gid: 2,
+            args: Some(b"prog\0arg\0".to_vec()),
+            env: Some(b"A=1\0".to_vec()),
+            waits_in: Some(b"do_wait".to_vec()),
+        };
+        let context = Context {
+            now: 1_700_000_000_000_000_000,
+            up: 1_000_000,
+            memory: 1 << 30,
+            page: 4096,
+            users: HashMap::from([(1, b"daemon".to_vec())]),
+            groups: HashMap::new(),
+            symbols: None,
+        };
+        let shown =
+            |f: &Field| format!("{}={}\n", f.name, String::from_utf8_lossy(&(f.value)(&process, &context)));
+        // The start depends on the time zone, the terminal on the machine.
+        let fields = FIELDS.iter().filter(|f| !matches!(f.name, "start" | "tty"));
+        insta::assert_snapshot!(fields.map(shown).collect::<String>());
+    }
+
+    #[test]
+    fn the_names_of_scheduling_policies() {
+        let names: Vec<_> = (0..9).map(|n| String::from_utf8_lossy(policy(n))).collect();
+        assert_eq!(names.join(" "), "NORMAL FIFO RR BATCH UNKNOWN IDLE DEADLINE EXT UNKNOWN");
     }
 }

@@ -1,4 +1,4 @@
-//! What /proc tells of a process, read as far as the fields need it.
+//! Reads processes from /proc, as far as the fields need it.
 
 use files::{for_each_entry, open_dir, read_file};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -13,15 +13,15 @@ pub(crate) struct Process {
     pub(crate) stat: Stat,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// Words that end with null characters; `None` if they may not be read.
+    /// Words, each ended by a NUL byte; `None` without permission to read them.
     pub(crate) args: Option<Vec<u8>>,
     /// The same for the environment.
     pub(crate) env: Option<Vec<u8>>,
-    /// The kernel's name of the function that it waits in.
+    /// The name of the kernel function that it waits in.
     pub(crate) waits_in: Option<Vec<u8>>,
 }
 
-/// What is read beside `stat`.
+/// What to read besides `stat`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wanted {
     pub(crate) args: bool,
@@ -29,10 +29,10 @@ pub(crate) struct Wanted {
     pub(crate) waits_in: bool,
 }
 
-/// The most that is read of a command line or an environment, bytes.
-const MOST: usize = 64 * 1024;
+/// The limit in bytes of a command line or an environment.
+const MAX_TEXT: usize = 64 * 1024;
 
-/// All processes, by rising process id.
+/// All processes, in ascending order of their ids.
 ///
 /// # Errors
 /// /proc can't be listed.
@@ -44,7 +44,7 @@ pub(crate) fn all(wanted: Wanted) -> Result<Vec<Process>, Errno> {
         Ok(())
     })?;
     pids.sort_unstable();
-    // One that is gone by now isn't listed.
+    // Processes that have ended meanwhile are left out.
     Ok(pids.into_iter().filter_map(|pid| one(&proc, pid, wanted)).collect())
 }
 
@@ -52,7 +52,7 @@ fn one(proc: &OwnedFd, pid: u32, wanted: Wanted) -> Option<Process> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = openat(proc, pid.to_string(), flags, Mode::empty()).ok()?;
     let owner = rustix::fs::fstat(&dir).ok()?;
-    let read = |name: &str| read_file(&dir, name.as_bytes(), MOST).ok();
+    let read = |name: &str| read_file(&dir, name.as_bytes(), MAX_TEXT).ok();
     let read_if = |is_wanted: bool, name: &str| if is_wanted { read(name) } else { None };
     Some(Process {
         stat: Stat::parse(&read("stat")?)?,

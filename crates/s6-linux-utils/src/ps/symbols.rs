@@ -1,9 +1,9 @@
-//! Names of kernel functions by address: lines `ADDRESS TYPE NAME` of /proc/kallsyms or a System.map.
+//! Looks up names of kernel functions by address, in lines `ADDRESS TYPE NAME` of /proc/kallsyms or a System.map.
 
 use std::collections::HashMap;
 use tool::{Fatal, Input, Out};
 
-/// The functions at these addresses.
+/// The names of the functions at these addresses.
 ///
 /// # Errors
 /// The file can't be read.

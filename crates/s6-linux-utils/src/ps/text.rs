@@ -1,34 +1,34 @@
-//! Values as text: times, percentages, starting dates, and words that anybody can have written.
+//! Formats values: times, percentages, start times, and words, which may come from any program.
 
 use wire::calendar::DateTime;
 
-/// Clock ticks a second, as the kernel counts for user space on every architecture that we run on (USER_HZ).
-pub(crate) const TICKS: u64 = 100;
+/// Clock ticks per second, USER_HZ of the kernel, the same on all supported architectures.
+pub(crate) const TICKS_PER_SECOND: u64 = 100;
 
-/// The length of a clock tick.
-pub(crate) const NANOS_A_TICK: i128 = 10_000_000;
+/// The length of a clock tick in nanoseconds.
+pub(crate) const NANOS_PER_TICK: i128 = 10_000_000;
 
-/// A duration: `03.25s`, `02m03s`, `01h02m03s`, `4d01h02m03s`.
+/// Formats a duration: `03.25s`, `02m03s`, `01h02m03s`, `4d01h02m03s`.
 pub(crate) fn duration(ticks: u64) -> String {
-    let seconds = ticks / TICKS;
+    let seconds = ticks / TICKS_PER_SECOND;
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
     let rest = seconds % 60;
     match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest:02}.{:02}s", ticks % TICKS * 100 / TICKS),
+        (0, 0, 0) => format!("{rest:02}.{:02}s", ticks % TICKS_PER_SECOND * 100 / TICKS_PER_SECOND),
         (0, 0, _) => format!("{minutes:02}m{rest:02}s"),
         (0, ..) => format!("{hours:02}h{minutes:02}m{rest:02}s"),
         _ => format!("{days}d{hours:02}h{minutes:02}m{rest:02}s"),
     }
 }
 
-/// A share of a whole in percent, two decimals.
+/// A part of a whole in percent, with two decimals.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let hundredths = u128::from(part) * 10000 / u128::from(whole.max(1));
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-/// When something started: the time of a moment of today, day and time of one of this year or the last months
-/// of the year before, the date of an older one.
+/// Formats a start time: the time if it is today, day and time within this year or the last months of the previous
+/// year, otherwise the date.
 pub(crate) fn start(then: &DateTime, now: &DateTime) -> String {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -43,7 +43,7 @@ pub(crate) fn start(then: &DateTime, now: &DateTime) -> String {
     format!("{:04}-{:02}-{:02}", then.year, then.month, then.day)
 }
 
-/// Words that end with null characters as one line that a terminal can show.
+/// Joins words, each ended by a NUL byte, to one line without control characters.
 pub(crate) fn line(words: &[u8]) -> Vec<u8> {
     let end = words.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
     let shown = |b: &u8| match b {

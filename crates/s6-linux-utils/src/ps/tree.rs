@@ -1,12 +1,12 @@
-//! The order of a tree: each process is followed by its children, those of the kernel come first.
+//! Orders processes as a tree: each process is followed by its children; kernel threads come first.
 
 use std::collections::HashMap;
 use wire::proc_stat::Stat;
 
-/// The processes' places in the list, in the order of the tree, each with its depth.
+/// The indexes of the processes in the order of the tree, each with its depth.
 ///
-/// A process whose parent isn't in the list is a root.  Brothers stand in the order of the list.  The children of process
-/// 1 have its depth, as with `ps f`.
+/// A process whose parent isn't in the list is a root.  Siblings keep the order of the list.  The children of process 1
+/// have its depth, as with `ps f`.
 pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
     let places: HashMap<u64, usize> = list.iter().enumerate().map(|(at, stat)| (stat.pid, at)).collect();
     let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -18,7 +18,7 @@ pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
         }
     }
     roots.sort_by_key(|at| !list.get(*at).is_some_and(|stat| stat.is_of_kernel()));
-    // A list that was read while processes came and went may have circles, by a process id that was used again.
+    // The list is not a consistent snapshot: a reused process id may create a cycle.
     roots.extend(0..list.len());
     let mut is_found = vec![false; list.len()];
     let mut found = Vec::with_capacity(list.len());
@@ -28,14 +28,14 @@ pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
             continue;
         }
         found.push((at, depth));
-        let own = children.remove(&at).unwrap_or_default();
+        let children = children.remove(&at).unwrap_or_default();
         let below = depth + usize::from(list.get(at).is_none_or(|stat| stat.pid != 1));
-        waiting.extend(own.into_iter().rev().map(|child| (child, below)));
+        waiting.extend(children.into_iter().rev().map(|child| (child, below)));
     }
     found
 }
 
-/// What stands before a command line at a depth of the tree.
+/// The prefix of a command line at a depth of the tree.
 pub(crate) fn branch(depth: usize) -> String {
     match depth.min(64).checked_sub(1) {
         None => String::new(),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_loses_nobody() {
+    fn a_cycle_loses_no_process() {
         assert_eq!(shown(&[(1, 2), (2, 1)]), "12");
         assert_eq!(shown(&[(3, 3), (4, 0)]), "43");
     }

@@ -2,9 +2,9 @@
 
 use rustix::fs::{FileType, major, makedev, minor};
 
-/// The name below /dev, or `(MAJOR:MINOR)` if it isn't there.
+/// The name below /dev, or `(MAJOR:MINOR)` if there is none.
 pub(crate) fn name(device: u32) -> String {
-    // The kernel packs the number as `new_encode_dev` does: minor bits 0 to 7, major, minor bits 8 to 19.
+    // The kernel's `new_encode_dev` packs the number: minor bits 0 to 7, major, minor bits 8 to 19.
     let (high, low) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
     let id = makedev(high, low);
     let usual = match (high, low) {
@@ -13,13 +13,13 @@ pub(crate) fn name(device: u32) -> String {
         _ => None,
     };
     usual
-        .or_else(|| by_event(high, low))
+        .or_else(|| name_in_sysfs(high, low))
         .filter(|name| is_device(name, id))
         .unwrap_or_else(|| format!("({}:{})", major(id), minor(id)))
 }
 
-/// The name that sysfs tells.
-fn by_event(high: u32, low: u32) -> Option<String> {
+/// The device's name in sysfs.
+fn name_in_sysfs(high: u32, low: u32) -> Option<String> {
     let text = std::fs::read_to_string(format!("/sys/dev/char/{high}:{low}/uevent")).ok()?;
     text.lines().find_map(|line| line.strip_prefix("DEVNAME=")).map(str::to_owned)
 }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_that_is_no_terminal_has_numbers() {
+    fn a_device_without_a_name_is_shown_by_numbers() {
         // Major 240, reserved for experiments, minor 513.
         assert_eq!(name(0x20_f001), "(240:513)");
     }

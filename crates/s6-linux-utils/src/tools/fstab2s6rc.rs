@@ -1,6 +1,6 @@
-//! `fstab2s6rc`: makes service definitions that mount what an fstab lists.
+//! `fstab2s6rc`: makes source definitions of services that mount the entries of an fstab.
 
-use crate::fstab_services::{Choices, Service, services};
+use crate::fstab_services::{Service, ServiceSettings, services};
 use files::Unfinished;
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -16,22 +16,23 @@ pub static TOOL: Tool = Tool {
     summary: "make services from an fstab",
     operands: "dir",
     options: &[
-        Opt::flag('A', "also file systems with the option noauto (default)").long("include-noauto"),
-        Opt::flag('a', "leave out file systems with the option noauto").long("exclude-noauto"),
+        Opt::flag('A', "include entries with the option noauto (default)").long("include-noauto"),
+        Opt::flag('a', "exclude entries with the option noauto").long("exclude-noauto"),
         Opt::flag('U', "use s6-mount, s6-swapon and so on (default)").long("without-uuid"),
-        Opt::flag('u', "use util-linux's mount and swapon, which know UUIDs and labels").long("with-uuid"),
-        Opt::flag('E', "essential services, which are never stopped (default)").long("essential"),
-        Opt::flag('e', "recommended services, which can be stopped").long("not-essential"),
-        Opt::value('F', "fstab", "read this file, not /etc/fstab").long("fstab"),
+        Opt::flag('u', "use util-linux's mount and swapon, which understand UUIDs and labels")
+            .long("with-uuid"),
+        Opt::flag('E', "make essential services, which are never stopped (default)").long("essential"),
+        Opt::flag('e', "make recommended services, which can be stopped").long("not-essential"),
+        Opt::value('F', "fstab", "read this file; default /etc/fstab").long("fstab"),
         Opt::value('m', "mode", "the mode of dir, octal; default 0755").long("mode"),
         Opt::value('B', "bundle", "make bundles of the services").long("bundle"),
-        Opt::value('d', "basedep", "let all services depend on this one").long("base-dependency"),
+        Opt::value('d', "basedep", "make all services depend on this one").long("base-dependency"),
     ],
     role: Role::Stay,
     main,
 };
 
-/// The fstab can't be used.
+/// The exit code for an invalid fstab.
 const INVALID: u8 = 1;
 
 fn main(call: &mut Call) -> Outcome {
@@ -42,7 +43,7 @@ fn main(call: &mut Call) -> Outcome {
             .filter(|mode| *mode <= 0o7777)
             .ok_or_else(|| Fatal::user(format!("{} is no mode", diag::show(word))))?,
     };
-    let choices = Choices {
+    let settings = ServiceSettings {
         without_noauto: options.last_of("Aa") == Some('a'),
         with_uuid: options.last_of("Uu") == Some('u'),
         not_essential: options.last_of("Ee") == Some('e'),
@@ -54,10 +55,10 @@ fn main(call: &mut Call) -> Outcome {
     let entries = fstab::entries(&text);
     let invalid =
         |(line, what): (usize, String)| Fatal::new(INVALID, format!("{}:{line}: {what}", diag::show(path)));
-    let mut made = services(&entries, choices).map_err(invalid)?;
-    for entry in entries.iter().filter(|entry| !choices.with_uuid && names_no_file(&entry.device)) {
+    let mut made = services(&entries, settings).map_err(invalid)?;
+    for entry in entries.iter().filter(|entry| !settings.with_uuid && names_no_file(&entry.device)) {
         let device = diag::show(&entry.device);
-        call.warn(&format!("{}:{}: only -u makes commands that know {device}", diag::show(path), entry.line));
+        call.warn(&format!("{}:{}: {device} needs -u", diag::show(path), entry.line));
     }
     if let Some(base) = base {
         made.iter_mut().for_each(|service| service.dependencies.push(base.to_vec()));
@@ -72,7 +73,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// A service's name that becomes a file's.
+/// Refuses a service's name that can't be a file name.
 fn name(word: Option<&[u8]>) -> Result<Option<&[u8]>, Fatal> {
     match word {
         Some(bad) if bad.is_empty() || bad.starts_with(b".") || bad.iter().any(|b| b"/\n".contains(b)) => {
@@ -100,7 +101,7 @@ fn write_service(at: &[u8], service: &Service) -> Result<(), Fatal> {
     list(&join(&dir, b"dependencies.d"), service.dependencies.iter().map(Vec::as_slice))
 }
 
-/// A bundle of all mounts, one of all swap spaces, and one of both.
+/// Writes a bundle of all mounts, one of all swap spaces, and one of both.
 fn write_bundles(at: &[u8], bundle: &[u8], made: &[Service]) -> Result<(), Fatal> {
     let (mounts, swaps) = ([bundle, b"-mounts"].concat(), [bundle, b"-swaps"].concat());
     for name in [bundle, &mounts, &swaps] {
@@ -122,7 +123,7 @@ fn write_bundle<'a>(dir: &[u8], contents: impl Iterator<Item = &'a [u8]>) -> Res
     list(&join(dir, b"contents.d"), contents)
 }
 
-/// A folder of empty files.
+/// Makes a directory of empty files.
 fn list<'a>(dir: &[u8], mut names: impl Iterator<Item = &'a [u8]>) -> Result<(), Fatal> {
     make_dir(dir, 0o755)?;
     names.try_for_each(|name| write(&join(dir, name), b"", 0o644))

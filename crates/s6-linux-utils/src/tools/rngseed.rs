@@ -1,6 +1,6 @@
-//! `rngseed`: seeds the kernel's random number generator from a file, waits for it, saves a new seed.
+//! `rngseed`: seeds the kernel's random number generator from a file, waits until it is ready, and saves a new seed.
 //!
-//! A seed file of mode 0400 comes from a ready generator and counts as entropy; one of mode 0600 does not.
+//! A seed file with mode 0400 was written by a ready generator and is credited as entropy; one with mode 0600 is not.
 
 use files::{Permissions, Replace, Writers, read_at_most, replace_at};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync};
@@ -15,12 +15,12 @@ pub static TOOL: Tool = Tool {
     summary: "seed the random number generator, or save a seed",
     operands: "",
     options: &[
-        Opt::flag('r', "seed from the file, which is removed"),
-        Opt::flag('R', "as -r, but never count it as entropy"),
+        Opt::flag('r', "seed from the file, and remove it"),
+        Opt::flag('R', "like -r, but never credit it as entropy"),
         Opt::flag('N', "then wait until the generator is ready (default)"),
         Opt::flag('n', "don't wait"),
         Opt::flag('w', "then save a new seed"),
-        Opt::flag('W', "as -w, but never mark it as counting"),
+        Opt::flag('W', "like -w, but never mark it as creditable"),
         Opt::value('d', "dir", "where the seed file is; default /var/lib/rngseed"),
         Opt::value('v', "verbosity", "0: errors, 1: also warnings (default), 2: also information"),
     ],
@@ -28,10 +28,10 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Bytes of a seed.
+/// The length of a seed in bytes.
 const SEED: usize = 512;
 
-/// A seed that counts.
+/// The mode of a seed file that is credited as entropy.
 const CREDITABLE: u32 = 0o400;
 
 fn main(call: &mut Call) -> Outcome {
@@ -57,9 +57,9 @@ fn main(call: &mut Call) -> Outcome {
         }
         let credit = how == 'r' && mode == CREDITABLE;
         if how == 'r' && !credit && verbosity >= 1 {
-            call.warn("the seed doesn't count as entropy");
+            call.warn("the seed is not credited as entropy");
         }
-        plant(&seed, credit).or_unable(|| "seed the random number generator")?;
+        seed_generator(&seed, credit).or_unable(|| "seed the random number generator")?;
         info("seeded the random number generator");
     }
     if options.last_of("nN") != Some('n') {
@@ -78,7 +78,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// Opens and locks the directory, so that no seed is used twice; only its owner may look into it.
+/// Opens and locks the directory, so that no seed is used twice; creates it with mode 0700 if needed.
 fn open_dir(path: &[u8]) -> Result<OwnedFd, Errno> {
     match sys::fs::mkdir(path, Mode::from_raw_mode(0o700)) {
         Ok(()) | Err(Errno::EXIST) => {}
@@ -89,7 +89,7 @@ fn open_dir(path: &[u8]) -> Result<OwnedFd, Errno> {
     Ok(dir)
 }
 
-/// The seed and its file's mode; the file is gone for good before the seed is used.
+/// Reads the seed and its file's mode, and removes the file durably before the seed is used.
 fn take_seed(dir: &OwnedFd) -> Result<(Vec<u8>, u32), Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, "seed", flags, Mode::empty())?;
@@ -100,7 +100,8 @@ fn take_seed(dir: &OwnedFd) -> Result<(Vec<u8>, u32), Errno> {
     Ok((seed, mode))
 }
 
-fn plant(seed: &[u8], credit: bool) -> Result<(), Errno> {
+/// Seeds the generator.
+fn seed_generator(seed: &[u8], credit: bool) -> Result<(), Errno> {
     let random = openat(CWD, "/dev/urandom", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     if credit {
         return sys::device::add_entropy(random, seed);
@@ -119,7 +120,7 @@ fn fill(bytes: &mut [u8], flags: GetRandomFlags) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A new seed file takes the old one's place at once.
+/// Replaces the seed file atomically.
 fn save(dir: &OwnedFd, seed: &[u8], mode: u32) -> Result<(), Errno> {
     let mode = Permissions::Exact(mode);
     replace_at(dir, b"seed", seed, Replace { mode, owner: None, sync: true, writers: Writers::One })
@@ -129,6 +130,16 @@ fn save(dir: &OwnedFd, seed: &[u8], mode: u32) -> Result<(), Errno> {
 mod tests {
     use super::*;
     use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_seed_has_512_bytes_in_a_private_directory() {
+        assert_eq!((SEED, CREDITABLE), (512, 0o400));
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("seeds");
+        drop(open_dir(path.as_os_str().as_bytes()).unwrap());
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&path).unwrap());
+        assert_eq!(mode & 0o7777, 0o700);
+    }
 
     #[test]
     fn a_seed_is_taken_once() {

@@ -1,4 +1,4 @@
-//! `s6-logwatch`: prints the current file of a log directory, and what is added to it, across rotations.
+//! `s6-logwatch`: prints the current file of a log directory as it grows, across rotations.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, fstat, inotify};
@@ -6,20 +6,20 @@ use rustix::io::Errno;
 use rustix::stdio::stdout;
 use std::os::fd::OwnedFd;
 use sys::fs::{openat, statat};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Out, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "s6-logwatch",
     summary: "print a log directory's current file as it grows",
     operands: "[ logdir ]",
-    options: &[Opt::value('m', "buflen", "print after at most so many bytes; default 4000")],
+    options: &[Opt::value('m', "buflen", "the buffer size in bytes; default 4000")],
     role: Role::Stay,
     main,
 };
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let size = options.number::<u32>('m')?.unwrap_or(4000).clamp(1, 1 << 20);
+    let size = buffer_size(&options)?;
     let path = call.shift().unwrap_or_else(|_| b".".to_vec());
     let unable = || format!("watch {}", diag::show(&path));
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
@@ -27,17 +27,17 @@ fn main(call: &mut Call) -> Outcome {
     let events = inotify::init(inotify::CreateFlags::CLOEXEC).or_unable(unable)?;
     let wanted = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
     inotify::add_watch(&events, path.as_slice(), wanted).or_unable(unable)?;
-    // Who has a directory open hears of its end from the one above, if that may be watched.
+    // The removal of an open directory is only reported by its parent, if that can be watched.
     let _ = inotify::add_watch(&events, [&path, &b"/.."[..]].concat(), inotify::WatchFlags::DELETE);
     sys::signal::set_ignored(sys::signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-    let mut watch = Watch { dir, current: None, buf: vec![0; size as usize] };
+    let mut watch = Watch { dir, current: None, buf: vec![0; size] };
     let mut seen = [0; 4096];
     loop {
         watch.print()?;
         if fstat(&watch.dir).is_ok_and(|st| st.st_nlink == 0) {
             return Err(Fatal::new(111, format!("{} was removed", diag::show(&path))));
         }
-        // Without any wish, poll still tells that nobody reads the output any more.
+        // Even without requested events, poll(2) reports that the reader of the output has gone.
         let mut fds =
             [PollFd::new(&events, PollFlags::IN), PollFd::from_borrowed_fd(stdout(), PollFlags::empty())];
         match poll(&mut fds, None) {
@@ -46,12 +46,17 @@ fn main(call: &mut Call) -> Outcome {
         };
         let [event, reader] = fds.map(|fd| fd.revents());
         if !event.is_empty() {
-            // What the events are makes no difference: the files tell.
+            // The events are discarded: the files themselves are examined.
             rustix::io::retry_on_intr(|| rustix::io::read(&events, &mut seen)).or_unable(unable)?;
         } else if reader.intersects(PollFlags::ERR | PollFlags::HUP) {
             return Ok(Next::SUCCESS);
         }
     }
+}
+
+/// The buffer size in bytes.
+fn buffer_size(options: &Options) -> Result<usize, Fatal> {
+    Ok(options.number::<usize>('m')?.unwrap_or(4000).clamp(1, 1 << 20))
 }
 
 struct Watch {
@@ -61,14 +66,14 @@ struct Watch {
 }
 
 impl Watch {
-    /// Prints what is new: the rest of the file that was current, then the one that is current now.
+    /// Prints what is new: the rest of the open file, then the new current file.
     fn print(&mut self) -> Result<(), Fatal> {
         loop {
             self.print_file()?;
             if !self.is_replaced() {
                 return Ok(());
             }
-            // Lines that came between the end of the file and its replacement.
+            // Lines written between the last read and the rotation.
             self.print_file()?;
             let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
             self.current = match openat(&self.dir, "current", flags, Mode::empty()) {
@@ -94,10 +99,25 @@ impl Watch {
         }
     }
 
-    /// Whether the name leads to another file than the open one.
+    /// Whether `current` is another file than the open one.
     fn is_replaced(&self) -> bool {
         let Ok(named) = statat(&self.dir, "current", rustix::fs::AtFlags::empty()) else { return false };
         let open = self.current.as_ref().and_then(|file| fstat(file).ok());
         open.is_none_or(|open| (open.st_dev, open.st_ino) != (named.st_dev, named.st_ino))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_buffer_has_4000_bytes_and_at_most_a_mebibyte() {
+        let size = |words: &[&str]| {
+            let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+            buffer_size(&Options::take(TOOL.options, &mut args).unwrap()).map_err(|e| e.code())
+        };
+        assert_eq!([size(&[]), size(&["-m", "0"]), size(&["-m", "9999999"])], [Ok(4000), Ok(1), Ok(1 << 20)]);
+        assert_eq!(size(&["-m", "x"]), Err(100));
     }
 }

@@ -1,6 +1,6 @@
-//! `s6-mount`: mounts a file system, or all that /etc/fstab lists; without operands it lists what is mounted.
+//! `s6-mount`: mounts a file system, or all those in /etc/fstab; without operands, lists mounted file systems.
 
-use crate::mounting::{Options, passed_on};
+use crate::mounting::{Options, file_system_options};
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
@@ -11,9 +11,9 @@ pub static TOOL: Tool = Tool {
     summary: "mount file systems",
     operands: "[ device mntpoint ]",
     options: &[
-        Opt::flag('a', "mount what fstab lists, without noauto"),
-        Opt::value('z', "fstab", "read this file, not /etc/fstab"),
-        Opt::flag('n', "does nothing: no /etc/mtab is written"),
+        Opt::flag('a', "mount the entries of fstab without the option noauto"),
+        Opt::value('z', "fstab", "read this file; default /etc/fstab"),
+        Opt::flag('n', "no effect: /etc/mtab is never written"),
         Opt::flag('r', "mount read-only"),
         Opt::flag('w', "mount for reading and writing (default)"),
         Opt::value('t', "fstype", "the type of the file system"),
@@ -32,17 +32,17 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return show_mounts();
     }
-    let mut how = Options::default();
+    let mut mount_options = Options::default();
     for (letter, value) in options.iter() {
         match letter {
-            'r' => how.add(b"ro"),
-            'w' => how.add(b"rw"),
-            'o' => how.add(value),
+            'r' => mount_options.add(b"ro"),
+            'w' => mount_options.add(b"rw"),
+            'o' => mount_options.add(value),
             _ => {}
         }
     }
     let (device, dir) = (call.shift()?, call.shift()?);
-    match how.mount(&device, &dir, options.get('t').unwrap_or(b"none")) {
+    match mount_options.mount(&device, &dir, options.get('t').unwrap_or(b"none")) {
         Err(e) => {
             let fatal = Fatal::unable(&format!("mount {} on {}", diag::show(&device), diag::show(&dir)), e);
             Err(if e == Errno::BUSY { fatal.with_code(1) } else { fatal })
@@ -51,7 +51,7 @@ fn main(call: &mut Call) -> Outcome {
     }
 }
 
-/// Prints what is mounted.
+/// Prints the mounted file systems.
 fn show_mounts() -> Outcome {
     let text = std::fs::read("/proc/mounts").or_unable(|| "read /proc/mounts")?;
     let mut out = Out::new();
@@ -59,14 +59,14 @@ fn show_mounts() -> Outcome {
     out.finish()
 }
 
-/// Exits with the number of entries that could not be mounted.
+/// Mounts all entries; exits with the number of failures.
 fn mount_all(call: &Call, table: &[u8]) -> Outcome {
     let text = std::fs::read(std::ffi::OsStr::from_bytes(table)).or_unable_to("read", table)?;
     let mut failed = 0_u8;
     for entry in fstab::entries(&text).iter().filter(|e| !e.is_swap() && !e.has(b"noauto")) {
-        let mut how = Options::default();
-        how.add(&passed_on(&entry.options));
-        if let Err(e) = how.mount(&entry.device, &entry.dir, &entry.kind) {
+        let mut mount_options = Options::default();
+        mount_options.add(&file_system_options(&entry.options));
+        if let Err(e) = mount_options.mount(&entry.device, &entry.dir, &entry.kind) {
             failed = failed.saturating_add(1);
             call.warn(&format!("unable to mount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
         }

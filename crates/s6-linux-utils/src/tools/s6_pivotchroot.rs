@@ -1,4 +1,4 @@
-//! `s6-pivotchroot`: makes a mounted file system the root, keeps the old root below it, and runs a program.
+//! `s6-pivotchroot`: makes a mounted file system the root, moves the old root below it, and runs a program.
 
 use rustix::process::{chdir, chroot, pivot_root};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};

@@ -6,7 +6,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-swapoff",
     summary: "turn swap space off",
     operands: "[ device ]",
-    options: &[Opt::flag('a', "turn off what /proc/swaps lists").long("all")],
+    options: &[Opt::flag('a', "turn off all swap space in /proc/swaps").long("all")],
     role: Role::Stay,
     main,
 };
@@ -30,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::Exit(failed))
 }
 
-/// The devices of /proc/swaps, whose first line is a heading.
+/// The devices in /proc/swaps, whose first line is a heading.
 fn devices(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|b| *b == b'\n')
         .skip(1)

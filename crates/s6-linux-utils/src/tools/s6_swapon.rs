@@ -7,7 +7,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-swapon",
     summary: "turn swap space on",
     operands: "[ device ]",
-    options: &[Opt::flag('a', "turn on what /etc/fstab lists, without noauto").long("all")],
+    options: &[Opt::flag('a', "turn on the swap space in /etc/fstab without the option noauto").long("all")],
     role: Role::Stay,
     main,
 };

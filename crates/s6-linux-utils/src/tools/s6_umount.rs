@@ -8,7 +8,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-umount",
     summary: "unmount file systems",
     operands: "[ mntpoint ]",
-    options: &[Opt::flag('a', "unmount what /proc/mounts lists, the last one first").long("all")],
+    options: &[Opt::flag('a', "unmount all mounts in /proc/mounts, the last one first").long("all")],
     role: Role::Stay,
     main,
 };

@@ -17,15 +17,15 @@ fn main(call: &mut Call) -> Outcome {
     let path = call.shift()?;
     let suffix = call.args.first().map(Vec::as_slice).unwrap_or_default();
     let mut out = Out::new();
-    out.put(without(paths::basename(&path), suffix))?;
+    out.put(strip_suffix(paths::basename(&path), suffix))?;
     if !options.has('n') {
         out.put(b"\n")?;
     }
     out.finish()
 }
 
-/// The name without a suffix that isn't all of it.
-fn without<'a>(name: &'a [u8], suffix: &[u8]) -> &'a [u8] {
+/// Removes a suffix, unless it is the whole name.
+fn strip_suffix<'a>(name: &'a [u8], suffix: &[u8]) -> &'a [u8] {
     if name == suffix { name } else { name.strip_suffix(suffix).unwrap_or(name) }
 }
 
@@ -35,8 +35,8 @@ mod tests {
 
     #[test]
     fn suffixes() {
-        assert_eq!(without(b"main.c", b".c"), b"main");
-        assert_eq!(without(b".c", b".c"), b".c");
-        assert_eq!(without(b"main.c", b".h"), b"main.c");
+        assert_eq!(strip_suffix(b"main.c", b".c"), b"main");
+        assert_eq!(strip_suffix(b".c", b".c"), b".c");
+        assert_eq!(strip_suffix(b"main.c", b".h"), b"main.c");
     }
 }

@@ -1,4 +1,4 @@
-//! `s6-cat`: copies standard input to standard output, inside the kernel where one of them is a pipe.
+//! `s6-cat`: copies standard input to standard output, inside the kernel if one of them is a pipe.
 
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
@@ -14,6 +14,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
+/// How many bytes are copied at once.
 const CHUNK: usize = 64 * 1024;
 
 fn main(call: &mut Call) -> Outcome {
@@ -22,13 +23,13 @@ fn main(call: &mut Call) -> Outcome {
         match rustix::pipe::splice(stdin(), None, stdout(), None, CHUNK, SpliceFlags::MOVE) {
             Ok(0) => return Ok(Next::SUCCESS),
             Ok(_) | Err(Errno::INTR) => {}
-            // Neither is a pipe, or one was opened for appending.  Nothing is lost: an error moves no bytes.
+            // Neither is a pipe, or one is in append mode.  Nothing is lost: a failed splice(2) moves no bytes.
             Err(_) => return copy(),
         }
     }
 }
 
-/// Copies through a buffer, and says which side failed.
+/// Copies through a buffer; an error names the side that failed.
 fn copy() -> Result<Next, Fatal> {
     let mut buf = vec![0; CHUNK];
     loop {

@@ -1,4 +1,4 @@
-//! `s6-chown`: sets user and group of a file by number; symbolic links are followed.
+//! `s6-chown`: sets the owner and the group of a file by number; symbolic links are followed.
 
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// An id; the highest number is none, it means "unchanged" to the kernel.
+/// Parses an id; the highest number is refused, since it means "unchanged" to the kernel.
 fn id(word: &[u8]) -> Option<u32> {
     number::decimal(word).filter(|n| *n != u32::MAX)
 }

@@ -13,7 +13,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Length of a label.
+/// The length of a label in bytes.
 const LABEL: usize = 25;
 
 fn main(call: &mut Call) -> Outcome {

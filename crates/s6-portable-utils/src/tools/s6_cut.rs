@@ -12,34 +12,34 @@ pub static TOOL: Tool = Tool {
         Opt::value('c', "list", "print these characters, which are bytes"),
         Opt::value('f', "list", "print these fields"),
         Opt::value('d', "delim", "fields are separated by the first character of delim; default a tab"),
-        Opt::flag('n', "don't split characters: they are bytes"),
-        Opt::flag('s', "leave out lines without a delimiter"),
+        Opt::flag('n', "no effect: characters are bytes"),
+        Opt::flag('s', "skip lines without a delimiter"),
     ],
     role: Role::Stay,
     main,
 };
 
-/// First and last place, counted from 1.
+/// The first and the last position, counted from 1.
 type Range = (usize, usize);
 
-/// What is printed of a line.
-struct Cut {
+/// Which parts of a line to print.
+struct Selection {
     ranges: Vec<Range>,
-    /// Where fields end; `None`: bytes are counted.
+    /// The delimiter of fields; `None` selects bytes.
     delimiter: Option<u8>,
-    /// Whether lines without a delimiter are left out.
+    /// Whether to skip lines without a delimiter.
     only_delimited: bool,
 }
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let cut = cut(&options)?;
+    let selection = selection(&options)?;
     let files = if call.args.is_empty() { vec![b"-".to_vec()] } else { call.take_args() };
     let mut out = Out::new();
     for file in &files {
         let mut input = Input::file(file)?;
         while let Some(line) = input.next(&mut out)? {
-            if let Some(parts) = cut.apply(line.text) {
+            if let Some(parts) = selection.apply(line.text) {
                 out.line(&parts)?;
             }
         }
@@ -47,15 +47,15 @@ fn main(call: &mut Call) -> Outcome {
     out.finish()
 }
 
-fn cut(options: &Options) -> Result<Cut, Fatal> {
+fn selection(options: &Options) -> Result<Selection, Fatal> {
     let lists: Vec<_> = options.iter().filter(|(letter, _)| matches!(letter, 'b' | 'c' | 'f')).collect();
     let [(letter, list)] = lists.as_slice() else { return Err(Fatal::usage()) };
     let delimiter = match options.get('d') {
-        // As for a C string, the first character of an empty one is its end.
+        // Like a C string, an empty delim begins with its terminating NUL.
         Some(text) => text.first().copied().unwrap_or(0),
         None => b'\t',
     };
-    Ok(Cut {
+    Ok(Selection {
         ranges: ranges(list).ok_or_else(Fatal::usage)?,
         delimiter: (*letter == 'f').then_some(delimiter),
         only_delimited: options.has('s'),
@@ -86,7 +86,7 @@ fn ranges(list: &[u8]) -> Option<Vec<Range>> {
     Some(ranges)
 }
 
-impl Cut {
+impl Selection {
     fn apply(&self, line: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         let Some(delimiter) = self.delimiter else {
@@ -123,8 +123,8 @@ mod tests {
     fn cut_line(words: &[&str], line: &str) -> Result<Option<String>, u8> {
         let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
         let options = Options::take(TOOL.options, &mut args).map_err(|e| e.code())?;
-        let cut = cut(&options).map_err(|e| e.code())?;
-        Ok(cut.apply(line.as_bytes()).map(|l| String::from_utf8(l).unwrap()))
+        let selection = selection(&options).map_err(|e| e.code())?;
+        Ok(selection.apply(line.as_bytes()).map(|l| String::from_utf8(l).unwrap()))
     }
 
     fn is(words: &[&str], line: &str, expected: &str) {

@@ -1,4 +1,4 @@
-//! `s6-dumpenv`: stores the environment in a directory, one file a variable.
+//! `s6-dumpenv`: stores the environment in a directory, one file per variable.
 
 use files::{Permissions, Replace, Writers, replace_at};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -14,8 +14,8 @@ pub static TOOL: Tool = Tool {
     operands: "dir",
     options: &[
         Opt::flag('N', "write a newline after each value"),
-        Opt::flag('n', "write values as they are (default)"),
-        Opt::value('m', "mode", "make the directory with these permissions; default 0755"),
+        Opt::flag('n', "write values unchanged (default)"),
+        Opt::value('m', "mode", "create the directory with these permissions; default 0755"),
     ],
     role: Role::Stay,
     main,

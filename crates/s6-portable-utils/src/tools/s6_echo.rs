@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let separator = match options.get('s') {
-        // As for a C string, the first character of an empty one is its end.
+        // Like a C string, an empty sep begins with its terminating NUL.
         Some(text) => text.first().copied().unwrap_or(0),
         None => b' ',
     };

@@ -1,6 +1,6 @@
-//! `s6-expr`: evaluates an expression of whole numbers.
+//! `s6-expr`: evaluates an expression of integers.
 //!
-//! Operators, from the weakest to the strongest: `|`, `&`, comparisons, `+ -`, `* / %`; all group to the left.
+//! Operators in ascending order of precedence: `|`, `&`, comparisons, `+ -`, `* / %`; all are left-associative.
 
 use std::iter::Peekable;
 use std::slice::Iter;
@@ -16,11 +16,11 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// How deep parentheses may nest.
-const DEEPEST: u32 = 1000;
+/// The limit of nested parentheses.
+const MAX_DEPTH: u32 = 1000;
 
 fn main(call: &mut Call) -> Outcome {
-    // A word such as -7 is a number, no option.
+    // There are no options: a word such as -7 is a number.
     if call.args.is_empty() {
         return Err(Fatal::usage().with_code(2));
     }
@@ -45,8 +45,8 @@ fn evaluate(words: &[Vec<u8>]) -> Result<i64, String> {
     }
 }
 
-/// How strongly an operator binds, from 0.
-fn strength(operator: &[u8]) -> Option<u8> {
+/// The precedence of an operator, from 0.
+fn precedence_of(operator: &[u8]) -> Option<u8> {
     Some(match operator {
         b"|" => 0,
         b"&" => 1,
@@ -90,13 +90,13 @@ fn apply(operator: &[u8], a: i64, b: i64) -> Result<i64, String> {
 }
 
 impl Parser<'_> {
-    /// A row of operands whose operators are at least this strong.
-    fn operation(&mut self, least: u8) -> Result<i64, String> {
+    /// Evaluates operands joined by operators of at least this precedence.
+    fn operation(&mut self, minimum: u8) -> Result<i64, String> {
         let mut value = self.operand()?;
         while let Some(word) = self.words.peek().copied() {
-            let Some(strength) = strength(word).filter(|s| *s >= least) else { break };
+            let Some(precedence) = precedence_of(word).filter(|p| *p >= minimum) else { break };
             self.words.next();
-            let right = self.operation(strength + 1)?;
+            let right = self.operation(precedence + 1)?;
             value = apply(word, value, right)?;
         }
         Ok(value)
@@ -108,7 +108,7 @@ impl Parser<'_> {
             return number::decimal(word).ok_or_else(|| format!("{} is no number", diag::show(word)));
         }
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > MAX_DEPTH {
             return Err(String::from("too many parentheses"));
         }
         let value = self.operation(0)?;
@@ -143,6 +143,32 @@ mod tests {
         ] {
             assert_eq!(value(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn parentheses_nest_a_thousand_deep() {
+        let nested = |depth: usize| format!("{}1{}", "( ".repeat(depth), " )".repeat(depth));
+        assert_eq!(value(&nested(1000)), Ok(1));
+        assert_eq!(value(&nested(1001)), Err("too many parentheses".into()));
+    }
+
+    /// Each operator with small numbers, and its precedence.
+    #[test]
+    fn the_operators() {
+        let mut table = String::new();
+        for operator in ["|", "&", "<", "<=", "=", "!=", ">=", ">", "+", "-", "*", "/", "%"] {
+            let of = |a: i64, b: i64| {
+                value(&format!("{a} {operator} {b}")).map_or("error".into(), |v| v.to_string())
+            };
+            let pairs =
+                [(0, 3), (7, 2), (3, 3), (-7, 2), (5, 0)].map(|(a, b)| format!("{a},{b}:{}", of(a, b)));
+            table.push_str(&format!(
+                "{operator} {:?}  {}\n",
+                precedence_of(operator.as_bytes()),
+                pairs.join(" ")
+            ));
+        }
+        insta::assert_snapshot!(table);
     }
 
     #[test]

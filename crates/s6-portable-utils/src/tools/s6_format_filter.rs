@@ -1,4 +1,4 @@
-//! `s6-format-filter`: prints a format for each line, with the line in it.
+//! `s6-format-filter`: prints each line in a format.
 
 use tool::{Call, Fatal, Input, Out, Outcome, Role, Tool, diag};
 
@@ -39,7 +39,7 @@ fn main(call: &mut Call) -> Outcome {
     out.finish()
 }
 
-/// Resolves everything but the line itself; word 0 is the command's name.
+/// Parses a format, with the words for `%0` to `%9`; word 0 is the command's name.
 fn parse(format: &[u8], words: &[Vec<u8>]) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut text = Vec::new();

@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('c', "print only how many lines match"),
         Opt::flag('n', "print the number of each line before it"),
         Opt::flag('q', "print nothing, exit at the first match"),
-        Opt::flag('v', "take the lines that don't match"),
+        Opt::flag('v', "select the lines that don't match"),
     ],
     role: Role::Stay,
     main,

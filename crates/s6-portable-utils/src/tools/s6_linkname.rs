@@ -1,4 +1,4 @@
-//! `s6-linkname`: prints what a symbolic link contains, or where a path leads to.
+//! `s6-linkname`: prints the content of a symbolic link, or resolves a path.
 
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
@@ -8,7 +8,7 @@ pub static TOOL: Tool = Tool {
     summary: "print the content of a symbolic link, or resolve a path",
     operands: "path",
     options: &[
-        Opt::flag('f', "resolve the path, which needn't be a link"),
+        Opt::flag('f', "resolve the path, which may be any file"),
         Opt::flag('n', "print no newline at the end"),
     ],
     role: Role::Stay,

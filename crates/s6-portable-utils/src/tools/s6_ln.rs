@@ -1,4 +1,4 @@
-//! `s6-ln`: makes hard or symbolic links; an existing target is replaced atomically if asked for.
+//! `s6-ln`: makes hard or symbolic links; with -f, an existing target is replaced atomically.
 
 use crate::paths;
 use rustix::fs::{AtFlags, CWD, FileType};
@@ -14,14 +14,14 @@ pub static TOOL: Tool = Tool {
         Opt::flag('n', "replace a target that is a link to a directory"),
         Opt::flag('s', "make symbolic links"),
         Opt::flag('f', "replace existing targets"),
-        Opt::flag('L', "of a source that is a symbolic link, link what it leads to"),
-        Opt::flag('P', "of a source that is a symbolic link, link the link (default)"),
+        Opt::flag('L', "for a source that is a symbolic link, link its target"),
+        Opt::flag('P', "for a source that is a symbolic link, link the symbolic link itself (default)"),
     ],
     role: Role::Stay,
     main,
 };
 
-/// What kind of link.
+/// The kind of link.
 #[derive(Clone, Copy)]
 enum Kind {
     Symbolic,
@@ -74,7 +74,7 @@ fn make(kind: Kind, source: &[u8], name: &[u8], replace: bool) -> Result<(), Err
     let new = files::unique_name(name);
     link(kind, source, &new)?;
     let done = sys::fs::rename(new.as_slice(), name);
-    // Two names of one file: rename(2) leaves both.
+    // If both names are links to one file, rename(2) keeps both.
     let _ = sys::fs::unlink(new.as_slice());
     done
 }

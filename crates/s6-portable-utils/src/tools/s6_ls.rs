@@ -9,9 +9,9 @@ pub static TOOL: Tool = Tool {
     operands: "dir",
     options: &[
         Opt::flag('0', "separate by NUL bytes"),
-        Opt::flag('a', "also names that begin with a dot, but not . and .."),
-        Opt::flag('A', "also names that begin with a dot, . and .. as well"),
-        Opt::value('x', "exclude", "leave this name out"),
+        Opt::flag('a', "include names that begin with a dot, except . and .."),
+        Opt::flag('A', "include names that begin with a dot, also . and .."),
+        Opt::value('x', "exclude", "exclude this name"),
     ],
     role: Role::Stay,
     main,

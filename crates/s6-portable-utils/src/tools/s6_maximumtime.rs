@@ -1,4 +1,4 @@
-//! `s6-maximumtime`: runs a program, and sends it a signal if it takes too long.
+//! `s6-maximumtime`: runs a program, and sends it a signal when a time limit passes.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;

@@ -11,7 +11,7 @@ pub static TOOL: Tool = Tool {
     operands: "[ dir... ]",
     options: &[
         Opt::flag('p', "create missing parents too, and accept what exists"),
-        Opt::flag('v', "tell on standard error what is created"),
+        Opt::flag('v', "report created directories on standard error"),
         Opt::value('m', "mode", "exact permissions of dir, octal, whatever the umask"),
     ],
     role: Role::Stay,
@@ -25,12 +25,12 @@ fn main(call: &mut Call) -> Outcome {
         Some(word) => Some(number::octal(word).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?),
     };
     let parents = options.has('p');
-    let tell = options.has('v');
+    let verbose = options.has('v');
     let mut all_made = true;
     for dir in &call.args {
         let outer = if parents { ancestors(dir) } else { Vec::new() };
-        let made = outer.into_iter().try_for_each(|parent| make(call, parent, None, tell, true));
-        if let Err(fatal) = made.and_then(|()| make(call, dir, mode, tell, parents)) {
+        let made = outer.into_iter().try_for_each(|parent| make(call, parent, None, verbose, true));
+        if let Err(fatal) = made.and_then(|()| make(call, dir, mode, verbose, parents)) {
             call.warn(fatal.message());
             all_made = false;
         }
@@ -38,12 +38,12 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::Exit(if all_made { 0 } else { 111 }))
 }
 
-fn make(call: &Call, dir: &[u8], mode: Option<u32>, tell: bool, may_exist: bool) -> Result<(), Fatal> {
+fn make(call: &Call, dir: &[u8], mode: Option<u32>, verbose: bool, may_exist: bool) -> Result<(), Fatal> {
     match mkdir(dir, mode) {
         Err(_) if may_exist && is_directory(dir) => return Ok(()),
         made => made.or_unable_to("make directory", dir)?,
     }
-    if tell {
+    if verbose {
         call.info(&format!("made directory {}", diag::show(dir)));
     }
     Ok(())
@@ -68,7 +68,7 @@ fn is_directory(path: &[u8]) -> bool {
     sys::fs::stat(path).is_ok_and(|st| rustix::fs::FileType::from_raw_mode(st.st_mode).is_dir())
 }
 
-/// The parents of a path, the outermost first, without `/` itself.
+/// The parents of a path, the outermost first, without `/`.
 fn ancestors(path: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     let mut in_name = false;
@@ -85,6 +85,18 @@ fn ancestors(path: &[u8]) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exact_permissions_include_the_set_id_bits() {
+        use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::fs::MetadataExt;
+        let place = tempfile::tempdir().unwrap();
+        for mode in [0o700, 0o777, 0o2775, 0o1777] {
+            let dir = place.path().join(format!("{mode:o}"));
+            mkdir(dir.as_os_str().as_bytes(), Some(mode)).unwrap();
+            assert_eq!(std::fs::metadata(&dir).unwrap().mode() & 0o7777, mode);
+        }
+    }
 
     #[test]
     fn parents_outermost_first() {

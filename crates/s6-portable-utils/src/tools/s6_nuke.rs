@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use sys::process::kill_all;
-use sys::signal::{self, CONT, HUP, KILL, TERM};
+use sys::signal::{self, CONT, HUP, KILL, Signal, TERM};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -21,12 +21,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let letter = options.last_of("htk").ok_or_else(Fatal::usage)?;
-    let signals: &[_] = match letter {
-        'h' => &[HUP],
-        't' => &[TERM, CONT],
-        _ => &[KILL],
-    };
-    for number in signals {
+    for number in signals(letter) {
         // SIGKILL can't be ignored, but kill(2) leaves out the caller.
         let _ = signal::set_ignored(*number);
         match kill_all(*number) {
@@ -35,4 +30,25 @@ fn main(call: &mut Call) -> Outcome {
         }
     }
     Ok(Next::SUCCESS)
+}
+
+/// The signals that a letter sends, in order.
+fn signals(letter: char) -> &'static [Signal] {
+    match letter {
+        'h' => &[HUP],
+        't' => &[TERM, CONT],
+        _ => &[KILL],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signals_of_each_letter() {
+        assert_eq!(signals('h'), [1]);
+        assert_eq!(signals('t'), [15, 18]);
+        assert_eq!(signals('k'), [9]);
+    }
 }

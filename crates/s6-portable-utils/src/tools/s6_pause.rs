@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
     }
 }
 
-/// The signals that one option asks to ignore.
+/// The signals that an option ignores.
 fn signals(letter: char, list: &[u8]) -> Result<Vec<Signal>, Fatal> {
     let name: &[u8] = match letter {
         't' => b"TERM",
@@ -58,7 +58,8 @@ mod tests {
     fn lists_and_letters() {
         assert_eq!(signals('p', b"10,12,15").unwrap(), [10, 12, 15]);
         assert_eq!(signals('p', b"1 2,").unwrap(), [1, 2]);
-        assert_eq!(signals('b', b"").unwrap(), [6]);
+        let letters: Vec<_> = "thaqbi".chars().flat_map(|letter| signals(letter, b"").unwrap()).collect();
+        assert_eq!(letters, [15, 1, 14, 3, 6, 2]);
         for bad in [&b""[..], b"0", b"65", b"TERM"] {
             assert!(signals('p', bad).is_err(), "{bad:?}");
         }

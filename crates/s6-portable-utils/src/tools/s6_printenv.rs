@@ -1,4 +1,4 @@
-//! `s6-printenv`: prints the environment, one variable a line.
+//! `s6-printenv`: prints the environment, one variable per line.
 
 use tool::{Call, Opt, Out, Outcome, Role, Tool};
 
@@ -19,7 +19,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let delimiter = match options.get('d') {
         _ if options.has('0') => 0,
-        // As for a C string, the first character of an empty one is its end.
+        // Like a C string, an empty delim begins with its terminating NUL.
         Some(text) => text.first().copied().unwrap_or(0),
         None => b'\n',
     };

@@ -1,4 +1,4 @@
-//! `s6-rename`: renames a file atomically; an existing target is replaced as rename(2) does.
+//! `s6-rename`: renames a file atomically with rename(2), which replaces an existing target.
 
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag};
 

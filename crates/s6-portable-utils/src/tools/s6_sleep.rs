@@ -1,4 +1,4 @@
-//! `s6-sleep`: waits for a time, whatever signals arrive, then goes on to a program if one is given.
+//! `s6-sleep`: waits for a time, regardless of signals, then executes a program if one is given.
 
 use rustix::io::Errno;
 use rustix::thread::ClockId;

@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('c', "print nothing, exit 1 if the input isn't sorted"),
         Opt::flag('f', "ignore case"),
         Opt::flag('r', "in reverse order"),
-        Opt::flag('u', "leave out lines that equal the one before"),
+        Opt::flag('u', "skip lines that equal the one before"),
         Opt::flag('0', "lines end with NUL bytes"),
     ],
     role: Role::Stay,

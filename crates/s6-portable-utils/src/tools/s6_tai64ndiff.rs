@@ -1,18 +1,18 @@
-//! `s6-tai64ndiff`: turns the TAI64N time stamps at the start of lines into the time since the line before.
+//! `s6-tai64ndiff`: replaces the TAI64N time stamp at the start of each line by the time since the previous line.
 
 use tool::{Call, Input, Out, Outcome, Role, Tool};
 use wire::tai::{PACKED, Tai64n, nine_digits};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tai64ndiff",
-    summary: "turn time stamps into time differences",
+    summary: "replace time stamps by time differences",
     operands: "",
     options: &[],
     role: Role::Stay,
     main,
 };
 
-/// Length of a stamp: `@` and two digits a byte.
+/// The length of a stamp: `@` and two digits per byte.
 const LABEL: usize = 1 + 2 * PACKED;
 
 fn main(call: &mut Call) -> Outcome {
@@ -35,11 +35,10 @@ fn main(call: &mut Call) -> Outcome {
     out.finish()
 }
 
-/// Length of what takes the place of a stamp.
+/// The length of the text that replaces a stamp.
 const PREFIX: usize = 23;
 
-/// The difference with its sign: seconds in ten places, nanoseconds in nine.  More seconds and a blank before them take
-/// places from the end.
+/// The signed difference: seconds in ten columns, nanoseconds in nine.  Longer seconds, after a blank, cut off the end.
 fn prefix(before: Tai64n, now: Tai64n) -> [u8; PREFIX] {
     let is_negative = now < before;
     let (from, to) = if is_negative { (now, before) } else { (before, now) };
@@ -47,7 +46,7 @@ fn prefix(before: Tai64n, now: Tai64n) -> [u8; PREFIX] {
     let mut seconds = to.seconds - from.seconds - u64::from(borrow);
     let nanos = to.nanos + borrow * 1_000_000_000 - from.nanos;
 
-    // All digits of 64 bits, a sign and a blank.
+    // Room for all digits of 64 bits, a sign and a blank.
     let mut whole = [b' '; 22];
     let mut used = 0;
     for place in whole.iter_mut().rev() {

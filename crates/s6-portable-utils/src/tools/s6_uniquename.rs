@@ -1,4 +1,4 @@
-//! `s6-uniquename`: prints a file name that no other process on no other machine makes.
+//! `s6-uniquename`: prints a file name that no other process on any machine generates.
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use rustix::time::{ClockId, clock_gettime};
@@ -9,12 +9,16 @@ pub static TOOL: Tool = Tool {
     name: "s6-uniquename",
     summary: "print a unique file name",
     operands: "prefix",
-    options: &[Opt::value('n', "length", "so many random characters at the end; default 8, at most 65535")],
+    options: &[Opt::value(
+        'n',
+        "length",
+        "the number of random characters at the end; default 8, at most 65535",
+    )],
     role: Role::Stay,
     main,
 };
 
-/// Characters that are safe in file names; as many as six bits can choose from.
+/// The 64 characters for random names; all are safe in file names.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 fn main(call: &mut Call) -> Outcome {
@@ -50,6 +54,14 @@ fn random(length: usize) -> Result<Vec<u8>, Fatal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_characters_are_64_different_ones() {
+        let mut sorted = ALPHABET.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), 64);
+    }
 
     #[test]
     fn random_characters_are_safe() {

@@ -1,15 +1,15 @@
-//! `s6-unquote`: prints what a quoted string stands for.
+//! `s6-unquote`: unquotes a string.
 
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
 use wire::quoting;
 
 pub static TOOL: Tool = Tool {
     name: "s6-unquote",
-    summary: "print what a quoted string stands for",
+    summary: "unquote a string",
     operands: "string",
     options: &[
         Opt::flag('n', "print no newline at the end"),
-        Opt::value('d', "delim", "any of these characters quotes; empty: the string is only escaped"),
+        Opt::value('d', "delim", "the quote characters; empty: only resolve escapes"),
     ],
     role: Role::Stay,
     main,

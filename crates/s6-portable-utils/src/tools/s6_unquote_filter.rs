@@ -1,18 +1,18 @@
-//! `s6-unquote-filter`: prints what quoted lines stand for; a line that isn't quoted comes out as it is.
+//! `s6-unquote-filter`: unquotes lines; a line that isn't quoted is printed unchanged.
 
 use tool::{Call, Fatal, Input, Opt, Out, Outcome, Role, Tool, diag};
 use wire::quoting;
 
 pub static TOOL: Tool = Tool {
     name: "s6-unquote-filter",
-    summary: "print what quoted lines stand for",
+    summary: "unquote lines",
     operands: "",
     options: &[
-        Opt::flag('q', "say nothing about lines that aren't quoted well"),
-        Opt::flag('Q', "warn of them (default)"),
-        Opt::flag('v', "warn of them, and show them"),
-        Opt::flag('w', "fail with code 100 at the first one"),
-        Opt::value('d', "delim", "any of these characters quotes; empty: lines are only escaped"),
+        Opt::flag('q', "don't warn about malformed lines"),
+        Opt::flag('Q', "warn about malformed lines (default)"),
+        Opt::flag('v', "warn about malformed lines, and show them"),
+        Opt::flag('w', "fail with code 100 at the first malformed line"),
+        Opt::value('d', "delim", "the quote characters; empty: only resolve escapes"),
     ],
     role: Role::Stay,
     main,

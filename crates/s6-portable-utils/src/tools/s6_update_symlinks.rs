@@ -1,7 +1,7 @@
-//! `s6-update-symlinks`: makes one tree of symbolic links into several trees.
+//! `s6-update-symlinks`: merges several trees into one tree of symbolic links.
 //!
-//! Of a name that is in several sources, the last one counts; directories of the same name are merged, and what
-//! comes from one source only is one link.  The new tree takes the old one's place in one step.
+//! For a name in several sources, the last source wins; directories of the same name are merged, and what comes from
+//! one source only is a single link.  The new tree replaces the old one atomically.
 
 use files::{exchange, names_at, remove_tree, unique_name};
 use rustix::fs::{CWD, FileType, Mode};
@@ -13,7 +13,7 @@ use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "s6-update-symlinks",
-    summary: "make one tree of links into several trees",
+    summary: "merge several trees into one tree of links",
     operands: "destination source...",
     options: &[],
     role: Role::Stay,
@@ -22,7 +22,7 @@ pub static TOOL: Tool = Tool {
 
 type Path = Vec<u8>;
 
-/// What a name of the new tree is.
+/// An entry of the new tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
     Link(Path),
@@ -32,8 +32,8 @@ enum Node {
 /// Lists a directory; `None` for anything else.
 type List<'a> = &'a mut dyn FnMut(&[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal>;
 
-/// Directories may nest so deep; links in a circle end here.
-const DEEPEST: usize = 200;
+/// The limit of nested directories, which ends cycles of links.
+const MAX_DEPTH: usize = 200;
 
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
@@ -70,15 +70,15 @@ fn list(path: &[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
     names_at(CWD, path).map(Some).or_unable_to("list", path)
 }
 
-/// Adds a source to what the sources before it gave.
+/// Merges a source into the result of the previous sources.
 fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Result<Node, Fatal> {
     let link = || Node::Link(source.to_vec());
     let Some(node) = node else { return Ok(link()) };
-    if depth > DEEPEST {
+    if depth > MAX_DEPTH {
         return Err(Fatal::unable(&format!("follow {}", diag::show(source)), Errno::LOOP));
     }
     let new_names = match (list(source), &node) {
-        // A link that leads nowhere is a file like others.
+        // A dangling link counts as a file.
         (Err(_), Node::Link(_)) if depth > 0 => return Ok(link()),
         (Ok(None), Node::Link(old)) if !matches!(list(old), Ok(Some(_))) => return Ok(link()),
         (Ok(None), _) => {
@@ -107,9 +107,9 @@ fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Resul
         let old = children.remove(&name);
         children.insert(name, add(old, &path, list, depth + 1)?);
     }
-    // What this source overrides wholly is this source.
-    let mine = children.iter().all(|(name, child)| *child == Node::Link(join(source, name)));
-    Ok(if mine { link() } else { Node::Dir(children) })
+    // If this source overrides everything, one link to it is enough.
+    let is_overridden = children.iter().all(|(name, child)| *child == Node::Link(join(source, name)));
+    Ok(if is_overridden { link() } else { Node::Dir(children) })
 }
 
 fn make(path: &[u8], node: &Node) -> Result<(), Errno> {

@@ -1,4 +1,4 @@
-//! `seekablepipe`: stores standard input in a temporary file, then runs a program that can seek in it.
+//! `seekablepipe`: copies standard input to a temporary file, and runs a program with the file as its standard input.
 
 use rustix::fs::{Mode, OFlags};
 use sys::fs::{open, unlink};
