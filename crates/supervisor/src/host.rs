@@ -50,7 +50,7 @@ use roster::Roster;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 use sys::process::Ended;
@@ -355,8 +355,7 @@ impl Host {
     }
 
     /// Whether [`Host::stop`] was called.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping
     }
 
@@ -374,20 +373,6 @@ impl Host {
     /// The descriptor wasn't waited for.
     pub fn unwatch(&mut self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
         self.poller.remove(fd)
-    }
-
-    /// Starts a program as the host's child, with the environment and the limits that services get; its end
-    /// comes to [`Policy::child`].
-    ///
-    /// # Errors
-    /// Why it could not be executed.
-    pub fn spawn(
-        &mut self,
-        file: &[u8],
-        argv: &[&[u8]],
-        fds: &[(BorrowedFd<'_>, RawFd)],
-    ) -> Result<Pid, Errno> {
-        self.launch.spawn(None, file, argv, fds)
     }
 
     /// Sends the output of services that would go to the host's own to this relay, or without one to the host's own again.

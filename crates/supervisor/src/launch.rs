@@ -114,11 +114,11 @@ impl Launch {
 #[derive(Debug, Default, Clone)]
 pub struct Stdio {
     /// Standard input.
-    pub input: Option<Rc<OwnedFd>>,
+    pub(crate) input: Option<Rc<OwnedFd>>,
     /// Standard output.
-    pub output: Option<Rc<OwnedFd>>,
+    pub(crate) output: Option<Rc<OwnedFd>>,
     /// Standard error.
-    pub error: Option<Rc<OwnedFd>>,
+    pub(crate) error: Option<Rc<OwnedFd>>,
 }
 
 impl Stdio {

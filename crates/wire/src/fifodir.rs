@@ -31,7 +31,7 @@ pub enum ServiceEvent {
 }
 
 /// All events and their letters.
-pub const EVENTS: &[(u8, ServiceEvent)] = &[
+const EVENTS: &[(u8, ServiceEvent)] = &[
     (b's', ServiceEvent::Supervised),
     (b'u', ServiceEvent::Up),
     (b'U', ServiceEvent::Ready),

@@ -1,4 +1,4 @@
-//! `s6-ftrig-listen`: listens in fifodirs, runs a program, and waits until what is notified matches.
+//! `s6-ftrig-listen`: listens in fifodirs, runs a program, and waits until the letters match.
 
 use crate::beside::{run_beside, take_block};
 use supervision::expect::Expectations;

@@ -1,4 +1,4 @@
-//! `s6-ftrig-listen1`: listens in a fifodir, runs a program, and waits until what is notified matches.
+//! `s6-ftrig-listen1`: listens in a fifodir, runs a program, and waits until the letters match.
 
 use crate::beside::run_beside;
 use supervision::expect::Expectations;

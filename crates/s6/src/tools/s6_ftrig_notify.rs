@@ -1,4 +1,4 @@
-//! `s6-ftrig-notify`: sends letters to everybody who listens in a fifodir.
+//! `s6-ftrig-notify`: sends letters to all listeners of a fifodir.
 
 use sys::signal;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
@@ -16,7 +16,7 @@ fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let path = call.shift()?;
     let letters = call.shift()?;
-    // A listener may go away at any moment.
+    // A listener may close its FIFO at any moment.
     signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
     supervision::fifodir::notify(&path, &letters).or_unable_to("notify", &path)?;
     Ok(Next::SUCCESS)

@@ -1,4 +1,4 @@
-//! `s6-ftrig-wait`: waits until what is notified in a fifodir matches, and prints it.
+//! `s6-ftrig-wait`: waits until the letters in a fifodir match, and prints them.
 
 use supervision::expect::Expectations;
 use tool::clock::deadline;

@@ -1,6 +1,6 @@
 //! `s6-notifyoncheck`: runs a daemon, and tells its supervisor when a check program finds it ready.
 //!
-//! The process goes on to the daemon; a child of it repeats the check until it succeeds, the daemon is gone, or
+//! The process becomes the daemon; a child of it repeats the check until it succeeds, the daemon is gone, or
 //! tries or time are used up.  The child watches the daemon by a pidfd, which costs the daemon nothing.
 
 use crate::beside::fork_beside;
@@ -36,7 +36,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// What the child does.
+/// The checks that the child makes.
 struct Plan {
     argv: Vec<Vec<u8>>,
     initial: Duration,
@@ -109,7 +109,7 @@ impl Daemon {
     }
 }
 
-/// What a wait ended with.
+/// The reason for the end of a wait.
 enum Woken {
     Time,
     Signal,
@@ -153,7 +153,7 @@ impl Plan {
         })
     }
 
-    /// The child's work; gives its exit code.
+    /// Checks until the daemon is ready; gives the child's exit code.
     fn check_until_ready(&self, call: &Call, daemon: &Daemon, notification: &OwnedFd) -> Result<u8, Fatal> {
         let mask = signal::block(&Set::empty());
         let signals = SignalFd::new(&Set::of(&[signal::CHLD])).or_unable(|| "make a signal descriptor")?;
@@ -162,7 +162,7 @@ impl Plan {
         let setup = Setup { own: &own, mask: Some(mask), ..Setup::default() };
         let mut pause = self.initial;
         let mut tries = 0;
-        while self.tries.is_none_or(|most| tries < most) {
+        while self.tries.is_none_or(|limit| tries < limit) {
             tries += 1;
             let next = clock::now() + pause;
             pause = self.between;
@@ -223,7 +223,7 @@ impl Plan {
     }
 }
 
-/// What came of one check.
+/// The outcome of one check.
 enum Checked {
     Ready,
     NotReady,

@@ -46,7 +46,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// Waits for the next events and feeds them.
+/// Waits for the next events and handles them.
 fn wait(service: &mut Service, signals: &SignalFd, launch: &Launch) -> Result<(), Fatal> {
     let deadline = service.machine().deadline();
     let left = deadline.map(|d| d.saturating_sub(clock::now()));

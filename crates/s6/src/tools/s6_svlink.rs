@@ -1,4 +1,4 @@
-//! `s6-svlink`: puts a service directory into a live scan directory and waits for its supervisor.
+//! `s6-svlink`: links a service directory into a live scan directory and waits for its supervisor.
 
 use rustix::io::Errno;
 use supervision::control::join;

@@ -1,4 +1,4 @@
-//! `s6-svlisten`: listens to services, runs a program, and waits until they have come into a state.
+//! `s6-svlisten`: subscribes to services, runs a program, and waits until the services are in a state.
 
 use crate::beside::{run_beside, take_block};
 use supervision::listen::{Goal, Listening};

@@ -1,4 +1,4 @@
-//! `s6-svlisten1`: listens to one service, runs a program, and waits until the service has come into a state.
+//! `s6-svlisten1`: subscribes to one service, runs a program, and waits until the service is in a state.
 
 use crate::beside::run_beside;
 use supervision::listen::{Goal, Listening};

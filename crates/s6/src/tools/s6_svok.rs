@@ -1,4 +1,4 @@
-//! `s6-svok`: tells whether a service directory is supervised.
+//! `s6-svok`: checks whether a service directory is supervised.
 
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 

@@ -1,4 +1,4 @@
-//! `s6-svperms`: shows and sets who may see, control and listen to a service.
+//! `s6-svperms`: shows and sets which users may see, control and listen to a service.
 
 use rustix::fs::{CWD, FileType, Gid, Mode};
 use supervision::control::{SUPERVISE, join};
@@ -23,7 +23,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Who may do something beside the owner.
+/// The users that may do something, besides the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Owner,
@@ -119,7 +119,7 @@ fn set(path: &[u8], who: Who, modes: [u32; 3]) -> Result<(), Fatal> {
     sys::fs::chmod(path, Mode::from_raw_mode(mode)).or_unable_to("chmod", path)
 }
 
-/// What may be done and by whom; an error for permissions that make no sense.
+/// The permissions of a service; an error for a mode that is none of them.
 fn describe(dir: &[u8]) -> [(&'static str, Result<Who, Fatal>); 3] {
     [
         ("status", permission(&join(dir, &[SUPERVISE]), FileType::Directory, &[0o700, 0o710, 0o711])),

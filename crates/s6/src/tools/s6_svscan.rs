@@ -26,7 +26,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// What is run when everything is down, and when nothing works any more; under the scan directory.
+/// The programs that follow when all services are down, and when the host cannot go on; under the scan directory.
 const FINISH: &str = ".s6-svscan/finish";
 const CRASH: &str = ".s6-svscan/crash";
 
@@ -61,7 +61,7 @@ fn main(call: &mut Call) -> Outcome {
             }
         }
     }
-    // What comes next finds the process as this program found it.
+    // The next program finds the process as this one found it.
     let _ = rustix::process::setrlimit(Resource::Nofile, open_files);
     let _ = signal::set_default(signal::PIPE);
     signal::set_mask(&signal::Set::empty());

@@ -1,4 +1,4 @@
-//! `s6-svstat`: tells the state of a supervised service, for people or field by field for scripts.
+//! `s6-svstat`: prints the state of a supervised service, as a summary or field by field for scripts.
 
 use rustix::fs::Access;
 use rustix::io::Errno;
@@ -33,8 +33,8 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The most fields of one call.
-const MOST: usize = 16;
+/// At most this many fields are printed.
+const FIELDS_LIMIT: usize = 16;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
@@ -51,7 +51,7 @@ fn main(call: &mut Call) -> Outcome {
             letter => fields.extend(Field::of_letter(letter)),
         }
     }
-    if fields.len() > MOST {
+    if fields.len() > FIELDS_LIMIT {
         return Err(Fatal::user("too many fields"));
     }
     let dir = call.shift()?;
@@ -148,7 +148,7 @@ fn signal_name(number: u8) -> String {
 }
 
 impl State {
-    /// The supervisor has not tried to start anything so far.
+    /// Whether the supervisor has not tried to start `run` yet.
     fn untried(&self) -> bool {
         self.status.pid == 0 && self.status.paused
     }

@@ -1,4 +1,4 @@
-//! `s6-svunlink`: takes a service out of a live scan directory and waits for its supervisor's end.
+//! `s6-svunlink`: unlinks a service from a live scan directory and waits until its supervisor has exited.
 
 use supervision::link::unlink;
 use tool::clock::deadline;

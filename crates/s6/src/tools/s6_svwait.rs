@@ -1,4 +1,4 @@
-//! `s6-svwait`: waits until services have come into a state.
+//! `s6-svwait`: waits until services are in a state.
 
 use supervision::listen::{Goal, Listening};
 use tool::clock::deadline;

@@ -84,7 +84,7 @@ impl Host {
     /// Scans the directory: begins to supervise new services, and marks those that are gone.
     ///
     /// If something could not be read, no service counts as gone, and the next scan comes in a few seconds.
-    pub fn scan(&mut self) {
+    pub(super) fn scan(&mut self) {
         let now = self.launch.system.now();
         self.scan_at = self.config.rescan.map(|t| now.saturating_add(t));
         if self.stopping {

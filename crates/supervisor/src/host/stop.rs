@@ -29,7 +29,7 @@ impl Host {
     }
 
     /// Stops the services that the last scan didn't see.
-    pub fn prune(&mut self, loggers: bool) {
+    pub(super) fn prune(&mut self, loggers: bool) {
         self.end_supervision(loggers, |slot| !slot.active);
     }
 

@@ -52,15 +52,15 @@ pub const PERMANENT_FAILURE: u8 = 125;
 
 /// The time of an event, by both clocks.
 #[derive(Debug, Clone, Copy)]
-pub struct Now {
+pub(crate) struct Now {
     /// For deadlines.
-    pub moment: Moment,
+    pub(crate) moment: Moment,
     /// For what is written.
-    pub wall: Tai64n,
+    pub(crate) wall: Tai64n,
 }
 
 /// The settings of a service, which the machine asks for at the moment when they count.
-pub trait Settings {
+pub(crate) trait Settings {
     /// The signal that stops the service.
     fn down_signal(&mut self) -> Signal;
     /// The signal that makes the service reload its configuration.
@@ -107,7 +107,7 @@ pub enum Event {
 
 /// What the host has to do for the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Execute `run`, then feed [`Event::Started`] or [`Event::NotStarted`].
     Start,
     /// Execute `finish` for a `run` that ended thus and had this process id, then feed
@@ -146,17 +146,17 @@ enum Phase {
 
 /// The state of a machine at rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Saved {
+pub(crate) struct Saved {
     /// The state as it is published; the phase follows from it.
-    pub status: Status,
+    pub(crate) status: Status,
     /// When [`Event::Timeout`] is due.
-    pub deadline: Option<Moment>,
+    pub(crate) deadline: Option<Moment>,
     /// The earliest next start, if the service has been ready.
-    pub next_start: Option<Moment>,
+    pub(crate) next_start: Option<Moment>,
     /// A kill is due at the deadline.
-    pub dying: bool,
+    pub(crate) dying: bool,
     /// Exit when the service is down.
-    pub leaving: bool,
+    pub(crate) leaving: bool,
 }
 
 /// One service.
@@ -178,8 +178,7 @@ impl Machine {
     /// Begins to supervise a service that is down.
     ///
     /// The caller announces that with [`Machine::begin`].
-    #[must_use]
-    pub fn new(want_up: bool, now: Now) -> Self {
+    pub(crate) fn new(want_up: bool, now: Now) -> Self {
         let status = Status {
             stamp: now.wall,
             ready_stamp: now.wall,
@@ -202,8 +201,7 @@ impl Machine {
     }
 
     /// Restores the machine that [`Machine::save`] saved.
-    #[must_use]
-    pub fn resume(saved: &Saved) -> Self {
+    pub(crate) fn resume(saved: &Saved) -> Self {
         let phase = match (saved.status.pid, saved.status.finishing) {
             (0, _) => Phase::Down,
             (_, true) => Phase::Finishing,
@@ -214,14 +212,13 @@ impl Machine {
     }
 
     /// The state of a machine at rest, whose actions have all been carried out.
-    #[must_use]
-    pub fn save(&self) -> Saved {
+    pub(crate) fn save(&self) -> Saved {
         let Self { status, deadline, next_start, dying, leaving, .. } = *self;
         Saved { status, deadline, next_start, dying, leaving }
     }
 
     /// The first actions: announce the supervision, and start the service if it is wanted up.
-    pub fn begin(&mut self, out: &mut Vec<Action>) {
+    pub(crate) fn begin(&mut self, out: &mut Vec<Action>) {
         // The mark of a service that hasn't been started yet.
         out.push(Action::Publish(Status { paused: true, ..self.status }));
         out.push(Action::Announce(&[ServiceEvent::Supervised]));
@@ -237,8 +234,8 @@ impl Machine {
     }
 
     /// The state as in the status file.
-    #[must_use]
-    pub fn status(&self) -> &Status {
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> &Status {
         &self.status
     }
 
@@ -249,7 +246,13 @@ impl Machine {
     }
 
     /// Handles an event and appends the actions.
-    pub fn step(&mut self, event: Event, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
+    pub(crate) fn step(
+        &mut self,
+        event: Event,
+        now: Now,
+        settings: &mut dyn Settings,
+        out: &mut Vec<Action>,
+    ) {
         if self.left {
             return;
         }
