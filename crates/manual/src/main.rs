@@ -1,4 +1,5 @@
-//! The documentation of all tools, made from their definitions: `docs/tools/` and man pages.
+//! The documentation of all tools, made from their definitions: `docs/tools/` and man pages; and the tables of
+//! `docs/guide/variables.md`.
 //!
 //! A tool's name, summary, operands and options stand in its `TOOL`; what else there is to say about it, its exit codes,
 //! environment, notes and examples, in `docs/tools/extra/NAME.md`, so that the shipped program doesn't carry it.  A crate
@@ -10,6 +11,7 @@ mod files;
 mod man;
 mod markdown;
 mod pages;
+mod variables;
 
 use std::env;
 use std::path::Path;
@@ -25,7 +27,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = pages::suites().and_then(|suites| match words.as_slice() {
-        ["docs"] => write(&docs(), &markdown::files(&suites, &pages::extra("index")?)),
+        ["docs"] => write(&docs(), &markdown::files(&suites, &pages::extra("index")?))
+            .and_then(|()| variables::write()),
         ["man", directory] => write(Path::new(directory), &man::files(&suites)?),
         _ => Err("usage: manual docs | manual man DIR".to_owned()),
     });

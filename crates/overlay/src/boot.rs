@@ -6,12 +6,16 @@
 //! | [`prepare`] | makes it so, and clears what an earlier container left |
 //! | [`search_path`] | pure: the PATH that everything gets |
 //! | [`catch_all`] | the logger of S6_LOGGING |
-//! | [`stage2`] | the boot child: brings the services up and becomes the CMD |
+//! | [`stage2`], [`hook`], [`sources`], [`services`], [`command`] | the boot child: brings the services up and becomes the CMD |
 //! | [`omissions`] | what the image's definitions seem to have left out |
 
 pub(crate) mod catch_all;
+mod command;
+mod hook;
 mod omissions;
 pub(crate) mod prepare;
 pub(crate) mod run_verdict;
 pub(crate) mod search_path;
+mod services;
+mod sources;
 pub(crate) mod stage2;

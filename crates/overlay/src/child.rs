@@ -1,5 +1,6 @@
 //! Programs that the stages run and wait for.
 
+use crate::environment::variables::PATH;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Access, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -74,7 +75,7 @@ fn find(name: &[u8], env: &Env) -> Option<Vec<u8>> {
 
 /// The files that PATH leads to.
 fn candidates<'a>(name: &'a [u8], env: &'a Env) -> impl Iterator<Item = Vec<u8>> + 'a {
-    let path = env.get(b"PATH").unwrap_or(tool::DEFAULT_PATH);
+    let path = env.get(PATH.bytes()).unwrap_or(tool::DEFAULT_PATH);
     path.split(|b| *b == b':').map(
         move |dir| {
             if dir.is_empty() { name.to_vec() } else { [dir, b"/", name].concat() }

@@ -1,4 +1,11 @@
 //! The container's environment, and the overlay's variables in it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`contenv`] | the container's environment as files |
+//! | [`variables`] | the table of the overlay's variables |
+//! | [`settings`] | their values |
 
 pub(crate) mod contenv;
 pub(crate) mod settings;
+pub mod variables;

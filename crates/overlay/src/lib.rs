@@ -17,10 +17,11 @@
 mod boot;
 mod child;
 pub mod commands;
-mod environment;
+pub mod environment;
 mod install;
 mod layout;
 mod legacy;
+mod limits;
 mod logdir;
 mod migrate;
 mod pid1;

@@ -6,6 +6,7 @@ use crate::source_definition::{SourceBody, SourceDefinition};
 use crate::text::Reference;
 use std::collections::{HashMap, HashSet};
 use tool::diag::show;
+use tool::edit_distance;
 use tool::path::join;
 
 /// Source definitions with numbers, and the names that they know each other by.
@@ -102,7 +103,7 @@ impl<'a, 'f> Graph<'a, 'f> {
         let names = self.definitions.iter().map(|d| &d.name).chain(self.broken);
         // More than two of five bytes that differ are no slip of the pen.
         let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
-        let nearest = near.map(|n| (distance(name, n), n.as_slice())).min();
+        let nearest = near.map(|n| (edit_distance(name, n), n.as_slice())).min();
         nearest.filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
     }
 
@@ -135,37 +136,5 @@ impl<'a, 'f> Graph<'a, 'f> {
     /// The numbers of all atomic services.
     pub(crate) fn ids(&self) -> std::ops::Range<Id> {
         0..Id::try_from(self.atomics.len()).unwrap_or(0)
-    }
-}
-
-/// How many bytes must be added, removed or changed to make `b` of `a`, letters' cases and separators aside.
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let plain = |n: &[u8]| -> Vec<u8> {
-        n.iter().filter(|b| !b"-_.".contains(b)).map(u8::to_ascii_lowercase).collect()
-    };
-    let (a, b) = (plain(a), plain(b));
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in (1..).zip(&a) {
-        let mut next = vec![i];
-        for ((y, above), corner) in b.iter().zip(row.iter().skip(1)).zip(&row) {
-            let left = next.last().copied().unwrap_or(i);
-            next.push((corner + usize::from(x != y)).min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn names_are_near_if_little_separates_them() {
-        for (a, b, d) in
-            [("", "", 0), ("a", "", 1), ("nginx", "ngnix", 2), ("My_App", "my-app", 0), ("ab", "b", 1)]
-        {
-            assert_eq!(distance(a.as_bytes(), b.as_bytes()), d, "{a} {b}");
-        }
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::binary::{identity, own_identity};
 use crate::fatal::{WRONG_USAGE, What};
-use crate::{Call, Env, Fatal, Next, Program, Role, Tool, diag, help};
+use crate::{Call, Env, Fatal, Next, Outcome, Program, Role, Tool, diag, help};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
 use std::sync::OnceLock;
@@ -117,10 +117,13 @@ pub(crate) fn exec_failure(file: &[u8], e: Errno) -> Fatal {
     Fatal::new(code, format!("unable to exec {}: {why}", diag::show(file)))
 }
 
-fn report(tool: &Tool, fatal: &Fatal) -> u8 {
+fn report(name: &str, tool: Option<&Tool>, fatal: &Fatal) -> u8 {
     match fatal.what() {
-        What::Usage => diag::line(&format!("{}: usage: {}", tool.name, crate::usage_line(tool))),
-        What::Message(text) => diag::fatal(tool.name, text),
+        What::Usage => match tool {
+            Some(tool) => diag::line(&format!("{}: usage: {}", tool.name, crate::usage_line(tool))),
+            None => diag::fatal(name, "there is no program to run"),
+        },
+        What::Message(text) => diag::fatal(name, text),
         What::Silent => {}
     }
     fatal.code()
@@ -134,37 +137,55 @@ fn attempt(program: &Program, path: Option<&[u8]>) -> Result<&'static Tool, Errn
     }
 }
 
+/// Does what an outcome says: ends the process, executes a program, or gives back the tool to enter, with its program.
+///
+/// # Errors
+/// What is to be reported before the process ends.
+fn advance(outcome: Outcome, path: Option<&[u8]>) -> Result<(&'static Tool, Box<Program>), Fatal> {
+    let mut outcome = outcome;
+    loop {
+        let (program, otherwise) = match outcome? {
+            Next::Exit(code) => sys::process::exit(code),
+            Next::Run(program) => (program, None),
+            Next::Try(program, otherwise) => (program, Some(otherwise)),
+        };
+        match (attempt(&program, path), otherwise) {
+            (Ok(tool), _) => {
+                diag::set_form(None);
+                return Ok((tool, program));
+            }
+            (Err(_), Some(next)) => outcome = Ok(*next),
+            (Err(e), None) => return Err(exec_failure(&program.file, e)),
+        }
+    }
+}
+
 /// Runs `tool`, and every tool that it goes on to, and ends the process.
 pub fn run(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env) -> ! {
     let (mut tool, mut argv, mut env) = (tool, argv, env);
-    'tools: loop {
+    loop {
         let path = env.get(b"PATH").map(<[u8]>::to_vec);
         let mut args = argv.into_iter();
         let argv0 = args.next().unwrap_or_default();
         let mut call = Call { tool, argv0, args: args.collect(), env, path };
         let asks = help::is_asked_for(&call.args);
-        let mut outcome = match (tool.main)(&mut call) {
+        let outcome = match (tool.main)(&mut call) {
             Err(fatal) if asks && fatal.code() == WRONG_USAGE => help::print(tool),
             outcome => outcome,
         };
-        let fatal = loop {
-            let (program, otherwise) = match outcome {
-                Ok(Next::Exit(code)) => sys::process::exit(code),
-                Ok(Next::Run(program)) => (program, None),
-                Ok(Next::Try(program, otherwise)) => (program, Some(otherwise)),
-                Err(fatal) => break fatal,
-            };
-            match (attempt(&program, call.path.as_deref()), otherwise) {
-                (Ok(next), _) => {
-                    diag::set_form(None);
-                    (tool, argv, env) = (next, program.argv, program.env);
-                    continue 'tools;
-                }
-                (Err(_), Some(next)) => outcome = Ok(*next),
-                (Err(e), None) => break exec_failure(&program.file, e),
-            }
-        };
-        sys::process::exit(report(tool, &fatal));
+        match advance(outcome, call.path.as_deref()) {
+            Ok((next, program)) => (tool, argv, env) = (next, program.argv, program.env),
+            Err(fatal) => sys::process::exit(report(tool.name, Some(tool), &fatal)),
+        }
+    }
+}
+
+/// Ends a process that is no tool, such as a forked child, as [`run`] ends a tool's: `name` is what reports begin with,
+/// `path` where the next program is looked up.
+pub fn conclude(name: &str, outcome: Outcome, path: Option<&[u8]>) -> ! {
+    match advance(outcome, path) {
+        Ok((tool, program)) => run(tool, program.argv, program.env),
+        Err(fatal) => sys::process::exit(report(name, None, &fatal)),
     }
 }
 

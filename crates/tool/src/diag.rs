@@ -3,6 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::cell::Cell;
+use std::time::Duration;
 
 /// What a pipe takes at once as soon as it takes anything: PIPE_BUF, see pipe(7).
 const CHUNK: usize = 4096;
@@ -12,14 +13,14 @@ pub type Form = fn(&str) -> Vec<u8>;
 
 thread_local! {
     static FORM: Cell<Option<Form>> = const { Cell::new(None) };
-    static PATIENCE: Cell<Option<Timespec>> = const { Cell::new(None) };
+    static READER_LIMIT: Cell<Option<Duration>> = const { Cell::new(None) };
     static DROPPED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How long this process waits, in whole seconds, for somebody to read a diagnostic; `None`, as in any program: for ever.
-/// After that, diagnostics are dropped until somebody reads again, who is told how many.
-pub fn set_patience(seconds: Option<u32>) {
-    PATIENCE.set(seconds.map(|n| Timespec { tv_sec: n.into(), tv_nsec: 0 }));
+/// How long this process waits for a reader of a diagnostic; `None`, as in any program: without limit.  After that,
+/// diagnostics are dropped until there is a reader again, which gets their number.
+pub fn set_reader_limit(limit: Option<Duration>) {
+    READER_LIMIT.set(limit);
 }
 
 /// From now on, this tool's diagnostics have this form; `None` is the plain one.  What the process goes on to, and what
@@ -63,8 +64,8 @@ fn write(text: &str) {
     };
     let mut rest = buf.as_slice();
     while !rest.is_empty() && is_read() {
-        // Who has to wait for ever writes all at once.
-        let most = if PATIENCE.get().is_some() { CHUNK } else { rest.len() };
+        // Without a limit all is written at once.
+        let most = if READER_LIMIT.get().is_some() { CHUNK } else { rest.len() };
         match rustix::io::write(rustix::stdio::stderr(), rest.get(..most).unwrap_or(rest)) {
             Ok(0) => return,
             Ok(n) => rest = rest.get(n..).unwrap_or_default(),
@@ -76,9 +77,9 @@ fn write(text: &str) {
 
 /// Whether standard error takes something, as far as this process cares.
 fn is_read() -> bool {
-    let Some(limit) = PATIENCE.get() else { return true };
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let limit = if DROPPED.get() > 0 { now } else { limit };
+    let Some(limit) = READER_LIMIT.get() else { return true };
+    let limit = if DROPPED.get() > 0 { Duration::ZERO } else { limit };
+    let limit = Timespec::try_from(limit).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
     loop {
         match poll(&mut [PollFd::new(&rustix::stdio::stderr(), PollFlags::OUT)], Some(&limit)) {
             Ok(0) => return false,

@@ -83,7 +83,7 @@ pub fn spawn_as(
             Fork::Parent(pid) => Ok(pid),
             Fork::Child => {
                 diag::set_form(None);
-                diag::set_patience(None);
+                diag::set_reader_limit(None);
                 if let Err(e) = setup.apply() {
                     diag::fatal(name, Fatal::unable("set up descriptors", e).message());
                     sys::process::exit(111);

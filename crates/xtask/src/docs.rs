@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: writes `docs/tools/` from the tools' definitions.
+//! `cargo xtask docs`: writes `docs/tools/` from the tools' definitions, and the tables of `docs/guide/variables.md`.
 
 use std::env;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub struct Args {}
 /// Runs the subcommand.
 pub fn run(_args: Args) -> Outcome {
     manual("docs", None)?;
-    println!("docs/tools");
+    println!("docs/tools docs/guide/variables.md");
     Ok(ExitCode::SUCCESS)
 }
 

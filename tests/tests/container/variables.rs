@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use overlay::environment::variables::TABLE;
 use sandbox::Sandbox;
-use tests::image::workspace;
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
@@ -13,6 +13,7 @@ use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("variables::each_has_a_test", each_has_a_test),
+    ("variables::misspelt", misspelt),
     ("variables::PATH", path),
     ("variables::S6_KEEP_ENV", keep_env),
     ("variables::S6_LOGGING", logging),
@@ -56,28 +57,23 @@ fn ends(sandbox: &Sandbox, code: u8, texts: &[&str]) -> Result<Transcript, libte
 
 /// What is read of the container's environment has a test of its name.
 fn each_has_a_test(_: &Images) -> Outcome {
-    let mut names = Vec::new();
-    let mut places = vec![workspace().join("crates/overlay/src")];
-    while let Some(place) = places.pop() {
-        if place.is_dir() {
-            places.extend(std::fs::read_dir(place)?.flatten().map(|entry| entry.path()));
-            continue;
-        }
-        let text = std::fs::read_to_string(&place)?;
-        names.extend(
-            text.split('"')
-                .filter(|word| word.starts_with("S6_"))
-                .filter(|word| {
-                    word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-                })
-                .map(str::to_owned),
-        );
-    }
-    if names.len() < 20 {
-        return Err(format!("only {names:?} were found in the sources").into());
-    }
+    let mut names: Vec<&str> = TABLE.iter().map(|variable| variable.name).collect();
     names.retain(|name| !TESTS.iter().any(|(test, _)| test.ends_with(&format!("::{name}"))));
     same(names, vec![], "variables without a test")
+}
+
+/// A name that is nearly one of these has a warning; others' names have none.
+fn misspelt(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let with = |verbosity| {
+        let sandbox = images.small(&services, &["true"]).env("S6_VERBOSITY", verbosity);
+        sandbox.env("S6_KEEPENV", "1").env("S6_OVERLAY_VERSION", "3").env("S6_VERSION", "3")
+    };
+    let t = ends(&with("1"), 0, &["the variable S6_KEEPENV has no effect: did you mean S6_KEEP_ENV?"])?;
+    same(t.text().matches("did you mean").count(), 1, &t.text())?;
+    let t = ends(&with("0"), 0, &[])?;
+    same(t.says("did you mean"), false, &t.text())?;
+    Ok(())
 }
 
 fn path(images: &Images) -> Outcome {

@@ -3,7 +3,8 @@
 //! With 1 it also shows each line on the container's standard error, with 2 it doesn't.  Of S6_LOGGING_SCRIPT it takes
 //! time stamps and rotation; what selects lines or sends them elsewhere would keep them out of a log of everything.
 
-use crate::environment::settings::Settings;
+use crate::environment::settings::{Settings, split_words};
+use crate::environment::variables::{S6_CATCHALL_USER, S6_LOGGING, S6_LOGGING_SCRIPT};
 use crate::layout::{SCANDIR, UNCAUGHT_LOGS};
 use files::Permissions;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
@@ -26,12 +27,12 @@ fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
 
 /// What S6_LOGGING asks for: 0, 1 or 2.
 fn level(settings: &Settings<'_>, warn: impl Fn(&str)) -> u32 {
-    let Some(value) = settings.text("S6_LOGGING") else { return 0 };
+    let Some(value) = settings.given(S6_LOGGING) else { return 0 };
     let number = number::decimal::<u32>(value.trim_ascii_end());
     let level = number.unwrap_or(0).min(2);
     if number != Some(level) {
         warn(&format!(
-            "S6_LOGGING is {}, which counts as {level}: set it to 0 (no log of everything), 1 (log and show) or 2 (only log)",
+            "{S6_LOGGING} is {}, which counts as {level}: set it to 0 (no log of everything), 1 (log and show) or 2 (only log)",
             diag::show(value.trim_ascii_end())
         ));
     }
@@ -77,11 +78,11 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Re
     if logging == 0 {
         return Ok(None);
     }
-    let name = settings.text("S6_CATCHALL_USER");
+    let name = settings.text(S6_CATCHALL_USER);
     if name.is_some() && !is_root {
-        warn(
-            "S6_CATCHALL_USER has no effect: the container isn't root's, so its log belongs to its own user",
-        );
+        warn(&format!(
+            "{S6_CATCHALL_USER} has no effect: the container isn't root's, so its log belongs to its own user"
+        ));
     }
     let name = name.filter(|_| is_root);
     let user = match &name {
@@ -91,7 +92,7 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Re
                 .or_unable(|| "read /etc/passwd")?
                 .ok_or_else(|| {
                     Fatal::user(format!(
-                        "S6_CATCHALL_USER is {}, but /etc/passwd has no such user: add it to the image, or name another one",
+                        "{S6_CATCHALL_USER} is {}, but /etc/passwd has no such user: add it to the image, or name another one",
                         diag::show(name)
                     ))
                 })?,
@@ -100,7 +101,7 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Re
     // A name from /etc/passwd; anything but a plain word would be more than one word of the script.
     let word = name.as_deref().map(|n| String::from_utf8_lossy(n).into_owned());
     if word.as_deref().is_some_and(|w| !w.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))) {
-        return Err(Fatal::user("S6_CATCHALL_USER isn't a plain user name"));
+        return Err(Fatal::user(format!("{S6_CATCHALL_USER} isn't a plain user name")));
     }
     let dir = format!("{SCANDIR}/{NAME}");
     let path = |file: &str| format!("{dir}/{file}");
@@ -118,7 +119,11 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Re
     })
     .and_then(|()| sys::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750)))
     .or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
-    let run = script(logging == 1, word.as_deref(), &settings.words("S6_LOGGING_SCRIPT"));
+    let run = script(
+        logging == 1,
+        word.as_deref(),
+        &split_words(&settings.given(S6_LOGGING_SCRIPT).unwrap_or_default()),
+    );
     sys::fs::mkdir(dir.as_str(), Mode::from(0o755))
         .and_then(|()| sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0))
         .and_then(|()| create(&path("notification-fd"), "3\n", 0o644))
@@ -155,7 +160,7 @@ mod tests {
 
     #[test]
     fn stamps_are_those_of_the_logging_script() {
-        let words = |text: &str| crate::environment::settings::split_words(text.as_bytes());
+        let words = |text: &str| split_words(text.as_bytes());
         let last = |shows, text: &str| {
             let script = script(shows, None, &words(text));
             script.trim_end().rsplit(" -- ").next().unwrap().to_owned()

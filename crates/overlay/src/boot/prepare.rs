@@ -3,7 +3,10 @@
 //! Done by `/init` itself where it can be, else by `preinit` under s6-overlay-suexec.
 
 use crate::boot::run_verdict::{Facts, Verdict, judge};
-use crate::environment::contenv;
+use crate::environment::settings::Settings;
+use crate::environment::variables::{
+    S6_READ_ONLY_ROOT, S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES,
+};
 use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
 use crate::legacy::scripts;
 use files::remove_tree;
@@ -34,15 +37,10 @@ struct Voice<'a>(&'a Call);
 
 impl Voice<'_> {
     fn warn(&self, text: &str) {
-        let verbosity = self.0.env.get(b"S6_VERBOSITY").and_then(wire::number::decimal::<u32>).unwrap_or(2);
-        if verbosity > 0 {
+        if Settings::of_container(&self.0.env).verbosity() > 0 {
             self.0.warn(text);
         }
     }
-}
-
-fn switch(env: &Env, name: &str) -> bool {
-    env.get(name.as_bytes()).is_some_and(contenv::is_nonzero)
 }
 
 /// Checks and prepares /run and /var/run, and clears what an earlier container left there.  `helpless` says what keeps
@@ -55,12 +53,12 @@ pub fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), Fatal> {
     ensure_writable(&voice, owner)?;
     match verdict(&call.env, owner)? {
         Verdict::Good => {}
-        Verdict::Warn(text) => voice.warn(text),
+        Verdict::Warn(concern) => voice.warn(&concern.to_string()),
         Verdict::Take => {
             give(RUN, owner)?;
             sys::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
         }
-        Verdict::Refuse(why) => return Err(refusal(owner, why, helpless)),
+        Verdict::Refuse(why) => return Err(refusal(owner, &why.to_string(), helpless)),
     }
     link_var_run(&voice);
     clear()?;
@@ -111,11 +109,12 @@ fn verdict(env: &Env, owner: Owner) -> Result<Verdict, Fatal> {
         run_uid: stat.st_uid,
         run_gid: stat.st_gid,
         run_mode: stat.st_mode & 0o7777,
-        insecure_accepted: switch(env, "S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES"),
+        insecure_accepted: Settings::of_container(env)
+            .switch(S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES),
     }))
 }
 
-/// Whether something is wrong that root could mend.
+/// Whether something is wrong that root could fix.
 pub fn needs_root(call: &Call, owner: Owner) -> bool {
     !matches!(verdict(&call.env, owner), Ok(Verdict::Good)) || !var_run_is_link() || !is_ours_to_clear(owner)
 }
@@ -137,7 +136,7 @@ fn give(path: &str, owner: Owner) -> Result<(), Fatal> {
 /// There is a /run, not on a read-only file system, and programs can be executed in it.
 fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
     let kind = || sys::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
-    if kind() == Err(Errno::NOENT) && !switch(&voice.0.env, "S6_READ_ONLY_ROOT") {
+    if kind() == Err(Errno::NOENT) && !Settings::of_container(&voice.0.env).switch(S6_READ_ONLY_ROOT) {
         sys::fs::mkdir(RUN, Mode::from(0o755)).map_err(|e| {
             Fatal::user(format!(
                 "there is no /run and none can be made: {}; make it in the image, or start the container with one \

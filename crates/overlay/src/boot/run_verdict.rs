@@ -4,36 +4,88 @@
 //! in it.  A private folder below a /run that others may write to, without a sticky bit, would be no help: scripts know
 //! the paths /run/service and /run/s6, and whoever may write to /run may put something else under these names.
 
-/// What /run is like, and who is asking.
+use crate::environment::variables::S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES as ACCEPTS;
+
+/// What /run is like, and for whom it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The container's user.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// The container's group.
-    pub gid: u32,
-    /// Root's rights are at hand to mend things.
-    pub privileged: bool,
+    pub(crate) gid: u32,
+    /// Root's rights are at hand to fix things.
+    pub(crate) privileged: bool,
     /// Owner of /run.
-    pub run_uid: u32,
+    pub(crate) run_uid: u32,
     /// Group of /run.
-    pub run_gid: u32,
+    pub(crate) run_gid: u32,
     /// Mode of /run, the lower twelve bits.
-    pub run_mode: u32,
+    pub(crate) run_mode: u32,
     /// S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES
-    pub insecure_accepted: bool,
+    pub(crate) insecure_accepted: bool,
 }
 
 /// What to do with /run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is good.
+pub(crate) enum Verdict {
+    /// Nothing: it is good.
     Good,
-    /// It works, but.
-    Warn(&'static str),
+    /// Nothing, but it should be known.
+    Warn(Concern),
     /// Give it to the container's user with mode 0755.
     Take,
-    /// It can't be used; why.
-    Refuse(&'static str),
+    /// It can't be used.
+    Refuse(Reason),
+}
+
+/// Why a /run that can be used is not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Concern {
+    /// It belongs to root and is sticky.
+    RootsAndSticky,
+    /// Everybody may write to it, which was accepted.
+    WorldWritable,
+    /// Its group may write to it, which was accepted.
+    GroupWritable,
+}
+
+/// Why a /run can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The container runs with group 0, which has to be able to write.
+    Group0,
+    /// Everybody else in its group, or everybody, may write to it.
+    OthersMayWrite,
+    /// It belongs to another user.
+    Foreign,
+}
+
+impl std::fmt::Display for Concern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let who = match self {
+            Self::RootsAndSticky => {
+                return f.write_str("/run belongs to root; that works as long as only one user runs here");
+            }
+            Self::WorldWritable => "WORLD",
+            Self::GroupWritable => "GROUP",
+        };
+        write!(f, "/run belongs to root and is {who} WRITABLE, which {ACCEPTS} accepts")
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Group0 => {
+                f.write_str("it has to be writable for its group 0 and not for others, or be sticky")
+            }
+            Self::OthersMayWrite => write!(
+                f,
+                "others may change what is in it (set {ACCEPTS}=1 if nothing else runs here, as in most pods)"
+            ),
+            Self::Foreign => f.write_str("it belongs to another user"),
+        }
+    }
 }
 
 const STICKY: u32 = 0o1000;
@@ -41,7 +93,7 @@ const SETGID: u32 = 0o2000;
 
 /// The verdict.
 #[must_use]
-pub fn judge(f: Facts) -> Verdict {
+pub(crate) fn judge(f: Facts) -> Verdict {
     let all = |bits: u32| f.run_mode & bits == bits;
     if f.run_uid == f.uid {
         return Verdict::Good;
@@ -50,37 +102,22 @@ pub fn judge(f: Facts) -> Verdict {
         return Verdict::Take;
     }
     if f.gid == 0 && f.run_gid == 0 && !all(0o007 | STICKY) && !(f.insecure_accepted && all(0o772)) {
-        return if all(0o070) && f.run_mode & 0o002 == 0 {
-            Verdict::Good
-        } else {
-            Verdict::Refuse("it has to be writable for its group 0 and not for others, or be sticky")
-        };
+        let is_writable = all(0o070) && f.run_mode & 0o002 == 0;
+        return if is_writable { Verdict::Good } else { Verdict::Refuse(Reason::Group0) };
     }
     if f.run_uid == 0 {
         let usable = all(0o007 | STICKY) || (f.run_gid == f.gid && all(0o070 | STICKY | SETGID));
         if usable {
-            return Verdict::Warn("/run belongs to root; that works as long as only one user runs here");
+            return Verdict::Warn(Concern::RootsAndSticky);
         }
         if f.insecure_accepted && all(0o770) {
-            return Verdict::Warn(if all(0o002) {
-                "/run belongs to root and is WORLD WRITABLE, which S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES accepts"
-            } else {
-                "/run belongs to root and is GROUP WRITABLE, which S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES accepts"
-            });
+            return Verdict::Warn(if all(0o002) { Concern::WorldWritable } else { Concern::GroupWritable });
         }
         if all(0o770) {
-            return Verdict::Refuse(
-                "others may change what is in it (set S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES=1 \
-                 if nothing else runs here, as in most pods)",
-            );
+            return Verdict::Refuse(Reason::OthersMayWrite);
         }
     }
-    if f.run_uid == 0 && all(0o770) {
-        return Verdict::Refuse(
-            "others may change what is in it (which S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES=1 accepts)",
-        );
-    }
-    Verdict::Refuse("it belongs to another user")
+    Verdict::Refuse(Reason::Foreign)
 }
 
 #[cfg(test)]
@@ -112,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn root_mends() {
+    fn root_fixes() {
         assert_eq!(judge(Facts { privileged: true, run_mode: 0o777, ..USER }), Verdict::Take);
         assert_eq!(judge(Facts { privileged: true, run_uid: 1001, ..USER }), Verdict::Take);
     }

@@ -1,11 +1,13 @@
 //! The PATH that everything in the container gets.
 
-/// Adds /bin, /usr/bin and /command in front where they are missing; what was there keeps its order.
+use crate::environment::variables::PATH;
+
+/// Adds the directories of the default in front where they are missing; what was there keeps its order.
 #[must_use]
-pub fn complete(path: &[u8]) -> Vec<u8> {
+pub(crate) fn complete(path: &[u8]) -> Vec<u8> {
     let mut dirs: Vec<&[u8]> =
-        if path.is_empty() { vec![b"/bin"] } else { path.split(|b| *b == b':').collect() };
-    for needed in [&b"/bin"[..], b"/usr/bin", b"/command"] {
+        if path.is_empty() { Vec::new() } else { path.split(|b| *b == b':').collect() };
+    for needed in PATH.kind.0.as_bytes().rsplit(|b| *b == b':') {
         if !dirs.contains(&needed) {
             dirs.insert(0, needed);
         }

@@ -6,6 +6,7 @@
 //!
 //! With S6_KEEP_ENV nothing is stored, and everybody's own environment is the container's.
 
+use crate::environment::variables::S6_KEEP_ENV;
 use crate::layout::CONTAINER_ENVIRONMENT;
 use files::Permissions;
 use rustix::fs::{CWD, Mode};
@@ -95,7 +96,7 @@ pub fn load(env: &mut Env) -> Result<(), Errno> {
 /// Whether the container's environment is everybody's own: S6_KEEP_ENV is set and not 0.
 #[must_use]
 pub fn is_kept(env: &Env) -> bool {
-    env.get(b"S6_KEEP_ENV").is_some_and(is_nonzero)
+    env.get(S6_KEEP_ENV.bytes()).is_some_and(is_nonzero)
 }
 
 /// A switch: any number but zero.

@@ -18,28 +18,18 @@
 //! everything at once.  Each step depends on nothing but its arguments, and no phase but Up waits for ever for
 //! anything else than the services' own time-outs.
 
+use crate::limits::{KILL_GRACE_MAX, KILL_LIMIT, REMAINING_REMINDER};
 use s6_linux_init::request::{How, LENGTH, Request};
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{ABRT, HALT, INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
-
-/// A moment on the monotonic clock.
-pub type Moment = Duration;
+use tool::clock::Moment;
 
 /// The signals that a CMD can be given.
 pub const PASSED_ON: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR];
 
 /// The signals that mean something here.
 pub const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR, ABRT, HALT];
-
-/// The longest grace time, as the reference has it.
-const LONGEST_GRACE: Duration = Duration::from_secs(300);
-
-/// How long processes may take after TERM before they are named.
-const PATIENCE: Duration = crate::stop::stage3::PATIENCE;
-
-/// How long killed processes may take to vanish where this process can't end without them.
-const KILL_LIMIT: Duration = Duration::from_secs(2);
 
 /// What doesn't change during a container's life.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +115,7 @@ pub enum Action {
     /// Stop supervising, and TERM to every process.
     Terminate,
     /// Say who is still there after TERM.
-    NameLeft,
+    NameRemaining,
     /// KILL to every process.
     Kill,
     /// The end.
@@ -153,7 +143,7 @@ impl Lifecycle {
     /// A container that boots.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let kill_grace = config.kill_grace.min(LONGEST_GRACE);
+        let kill_grace = config.kill_grace.min(KILL_GRACE_MAX);
         Self {
             config,
             phase: Phase::Booting,
@@ -279,7 +269,7 @@ impl Lifecycle {
             }
             Request::Stop { how, grace, .. } => {
                 if grace > 0 && matches!(self.phase, Phase::Booting | Phase::Up) {
-                    self.kill_grace = Duration::from_millis(u64::from(grace)).min(LONGEST_GRACE);
+                    self.kill_grace = Duration::from_millis(u64::from(grace)).min(KILL_GRACE_MAX);
                 }
                 return self.stop(how, now);
             }
@@ -340,7 +330,7 @@ impl Lifecycle {
         if self.deadline.take_if(|at| *at <= now).is_none() {
             let Some((_, gap)) = self.reminder.take_if(|(at, _)| *at <= now) else { return Vec::new() };
             self.reminder = Some((now.saturating_add(gap), gap.saturating_mul(2)));
-            return vec![Action::NameLeft];
+            return vec![Action::NameRemaining];
         }
         self.reminder = None;
         match self.phase {
@@ -358,7 +348,7 @@ impl Lifecycle {
             actions.extend(self.kill(now));
         } else {
             self.deadline = Some(now.saturating_add(self.kill_grace));
-            self.reminder = Some((now.saturating_add(PATIENCE), PATIENCE));
+            self.reminder = Some((now.saturating_add(REMAINING_REMINDER), REMAINING_REMINDER));
         }
         actions
     }
@@ -388,210 +378,6 @@ impl Lifecycle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONFIG: Config = Config {
-        command: true,
-        receive_signals: false,
-        kill_grace: Duration::from_secs(3),
-        interrupt_grace: Duration::from_secs(3),
-        first: true,
-    };
-
-    fn ms(n: u64) -> Moment {
-        Duration::from_millis(n)
-    }
-
-    fn machine(config: Config) -> Lifecycle {
-        Lifecycle::new(config)
-    }
-
-    fn up(config: Config) -> Lifecycle {
-        let mut m = machine(config);
-        let event = if config.command { Event::CommandStarts } else { Event::BootEnded(Ended::Exited(0)) };
-        assert_eq!(m.step(event, ms(0)), []);
-        assert_eq!(m.phase(), Phase::Up);
-        m
-    }
-
-    #[test]
-    fn a_commands_end_stops_the_container_with_its_code() {
-        let mut m = up(CONFIG);
-        let actions = m.step(Event::BootEnded(Ended::Exited(7)), ms(1));
-        assert_eq!(actions, [Action::KeepCode(7), Action::StartStop]);
-        assert_eq!(m.step(Event::StopEnded, ms(2)), [Action::Terminate]);
-        assert_eq!(m.step(Event::Empty, ms(3)), [Action::End(How::Halt)]);
-        assert_eq!(m.step(Event::Empty, ms(4)), []);
-    }
-
-    #[test]
-    fn grace_is_the_most_that_is_waited() {
-        let mut m = up(CONFIG);
-        m.step(Event::Signal(TERM), ms(0));
-        m.step(Event::StopEnded, ms(10));
-        assert_eq!(m.deadline(), Some(ms(2010)));
-        assert_eq!(m.step(Event::Time, ms(2010)), [Action::NameLeft]);
-        assert_eq!(m.deadline(), Some(ms(3010)));
-        assert_eq!(m.step(Event::Time, ms(3009)), []);
-        assert_eq!(m.step(Event::Time, ms(3010)), [Action::Kill, Action::End(How::Halt)]);
-    }
-
-    #[test]
-    fn who_stays_long_is_named_ever_less_often() {
-        let mut m = up(Config { kill_grace: Duration::from_secs(60), ..CONFIG });
-        m.step(Event::Signal(TERM), ms(0));
-        m.step(Event::StopEnded, ms(0));
-        let mut named = Vec::new();
-        while m.phase() == Phase::Terminating {
-            let now = m.deadline().unwrap();
-            if m.step(Event::Time, now) == [Action::NameLeft] {
-                named.push(now.as_secs());
-            }
-        }
-        assert_eq!(named, [2, 4, 8, 16, 32]);
-        assert_eq!(m.deadline(), None);
-    }
-
-    #[test]
-    fn no_grace_kills_at_once() {
-        let mut m = up(Config { kill_grace: Duration::ZERO, ..CONFIG });
-        m.step(Event::Signal(TERM), ms(0));
-        let actions = m.step(Event::StopEnded, ms(1));
-        assert_eq!(actions, [Action::Terminate, Action::Kill, Action::End(How::Halt)]);
-    }
-
-    #[test]
-    fn a_stop_interrupts_the_boot() {
-        let mut m = machine(CONFIG);
-        assert_eq!(m.step(Event::Signal(TERM), ms(0)), [Action::InterruptBoot]);
-        assert_eq!(m.step(Event::Signal(TERM), ms(1)), []);
-        assert_eq!(m.step(Event::Time, ms(3000)), [Action::KillBoot]);
-        assert_eq!(m.step(Event::BootEnded(Ended::Killed(9)), ms(3001)), [Action::StartStop]);
-        assert_eq!(m.phase(), Phase::Stopping);
-        assert_eq!(m.deadline(), None);
-    }
-
-    #[test]
-    fn an_interrupted_boot_that_became_the_command_anyway_goes_on_to_its_end() {
-        let mut m = machine(CONFIG);
-        m.step(Event::Signal(TERM), ms(0));
-        m.step(Event::CommandStarts, ms(1));
-        assert_eq!(m.phase(), Phase::Interrupted);
-        assert_eq!(m.step(Event::BootEnded(Ended::Killed(15)), ms(2)), [Action::StartStop]);
-    }
-
-    #[test]
-    fn a_failed_boot_stops_with_its_code() {
-        let mut m = machine(Config { command: false, ..CONFIG });
-        let actions = m.step(Event::BootEnded(Ended::Exited(1)), ms(0));
-        assert_eq!(actions, [Action::KeepCode(1), Action::StartStop]);
-    }
-
-    #[test]
-    fn signals_without_and_with_a_command() {
-        let no_command = Config { command: false, ..CONFIG };
-        for (signal, how) in [
-            (TERM, How::Halt),
-            (INT, How::Reboot),
-            (USR1, How::PowerOff),
-            (PWR, How::PowerOff),
-            (QUIT, How::Halt),
-            (WINCH, How::Halt),
-            (ABRT, How::Halt),
-            (HALT, How::Halt),
-        ] {
-            let mut m = up(no_command);
-            assert_eq!(m.step(Event::Signal(signal), ms(0)), [Action::StartStop]);
-            m.step(Event::StopEnded, ms(0));
-            assert_eq!(m.step(Event::Empty, ms(0)), [Action::End(how)], "{signal}");
-        }
-        assert_eq!(up(CONFIG).step(Event::Signal(QUIT), ms(0)), []);
-        assert_eq!(up(CONFIG).step(Event::Signal(WINCH), ms(0)), []);
-        assert_eq!(up(CONFIG).step(Event::Signal(HALT), ms(0)), [Action::StartStop]);
-    }
-
-    #[test]
-    fn a_command_that_receives_signals() {
-        let config = Config { receive_signals: true, ..CONFIG };
-        let mut m = up(config);
-        assert_eq!(m.step(Event::Signal(TERM), ms(0)), [Action::PassOn(TERM)]);
-        assert_eq!(m.phase(), Phase::Up);
-        assert_eq!(up(config).step(Event::Signal(HALT), ms(0)), [Action::StartStop]);
-        m.step(Event::BootEnded(Ended::Exited(0)), ms(1));
-        assert_eq!(m.step(Event::Signal(TERM), ms(2)), []);
-        assert_eq!(machine(config).step(Event::Signal(TERM), ms(0)), [Action::InterruptBoot]);
-    }
-
-    #[test]
-    fn the_commands_code_while_stopping() {
-        let mut m = up(CONFIG);
-        m.step(Event::Signal(TERM), ms(0));
-        assert_eq!(m.step(Event::BootEnded(Ended::Exited(5)), ms(1)), [Action::KeepCode(5)]);
-        let mut m = up(CONFIG);
-        m.step(Event::Signal(TERM), ms(0));
-        m.step(Event::StopEnded, ms(1));
-        assert_eq!(m.step(Event::BootEnded(Ended::Exited(5)), ms(2)), [Action::KeepCodeIfNone(5)]);
-        let mut m = up(CONFIG);
-        m.step(Event::Signal(TERM), ms(0));
-        m.step(Event::StopEnded, ms(1));
-        assert_eq!(m.step(Event::BootEnded(Ended::Killed(15)), ms(2)), []);
-    }
-
-    #[test]
-    fn planned_and_cancelled() {
-        let mut m = up(CONFIG);
-        let later = Request::Stop { how: How::Reboot, now: false, delay: 500, grace: 40 };
-        assert_eq!(m.step(Event::Asked(later), ms(100)), []);
-        assert_eq!(m.deadline(), Some(ms(600)));
-        m.step(Event::Asked(Request::Cancel), ms(200));
-        assert_eq!(m.deadline(), None);
-        m.step(Event::Asked(later), ms(300));
-        assert_eq!(m.step(Event::Time, ms(800)), [Action::StartStop]);
-        m.step(Event::StopEnded, ms(900));
-        assert_eq!(m.deadline(), Some(ms(940)));
-        assert_eq!(m.step(Event::Empty, ms(901)), [Action::End(How::Reboot)]);
-    }
-
-    #[test]
-    fn without_a_host_everything_is_terminated() {
-        let mut m = up(CONFIG);
-        assert_eq!(m.step(Event::HostLost, ms(0)), [Action::Terminate]);
-        assert_eq!(m.step(Event::HostLost, ms(1)), []);
-        assert_eq!(m.deadline(), Some(ms(2000)));
-    }
-
-    #[test]
-    fn a_saved_life_goes_on() {
-        let mut m = up(Config { receive_signals: true, ..CONFIG });
-        m.step(Event::Asked(Request::Stop { how: How::Reboot, now: false, delay: 500, grace: 40 }), ms(100));
-        let mut restored = Lifecycle::restore(&m.save()).unwrap();
-        assert_eq!(restored.save(), m.save());
-        assert_eq!(restored.step(Event::Signal(TERM), ms(200)), [Action::PassOn(TERM)]);
-        assert_eq!(restored.step(Event::Time, ms(600)), [Action::StartStop]);
-        assert_eq!(restored.phase(), Phase::Stopping);
-        let mut restored = Lifecycle::restore(&restored.save()).unwrap();
-        restored.step(Event::StopEnded, ms(700));
-        assert_eq!(restored.deadline(), Some(ms(740)));
-        for length in 0..m.save().len() {
-            assert!(Lifecycle::restore(&m.save()[..length]).is_none());
-        }
-        assert!(Lifecycle::restore(&[0xff; 80]).is_none());
-    }
-
-    #[test]
-    fn now_means_now() {
-        let mut m = machine(CONFIG);
-        let now = Request::Stop { how: How::PowerOff, now: true, delay: 0, grace: 0 };
-        assert_eq!(m.step(Event::Asked(now), ms(0)), [Action::End(How::PowerOff)]);
-    }
-
-    #[test]
-    fn beside_other_processes_the_killed_ones_are_awaited() {
-        let mut m = up(Config { first: false, kill_grace: ms(1), ..CONFIG });
-        m.step(Event::Signal(TERM), ms(0));
-        m.step(Event::StopEnded, ms(0));
-        assert_eq!(m.step(Event::Time, ms(1)), [Action::Kill]);
-        assert_eq!(m.step(Event::Empty, ms(2)), [Action::End(How::Halt)]);
-    }
-}
+mod table;
+#[cfg(test)]
+mod tests;

@@ -81,10 +81,10 @@ fn reachable() -> Vec<i32> {
 
 /// The processes that [`signal_all`] would reach, for a message; empty if there are none.
 #[must_use]
-pub fn describe_left(spared: Option<Pid>) -> String {
-    let mut left = reachable();
-    left.retain(|pid| *pid != Pid::as_raw(spared));
-    describe(&left)
+pub fn describe_remaining(spared: Option<Pid>) -> String {
+    let mut remaining = reachable();
+    remaining.retain(|pid| *pid != Pid::as_raw(spared));
+    describe(&remaining)
 }
 
 /// The living descendants of a process, for a message; empty if there are none.

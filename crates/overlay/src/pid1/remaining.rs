@@ -3,7 +3,7 @@
 //! Each living process is waited for by its pidfd, so that also those count that entered the container from outside
 //! and are nobody's children here.
 
-use crate::pid1::init::First;
+use crate::pid1::init::Init;
 use crate::pid1::processes::others;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -16,33 +16,33 @@ use tool::clock;
 const BATCH: usize = 256;
 
 /// Waits until the lifecycle has come to its end.
-pub fn wait(first: &mut First) {
+pub fn wait(init: &mut Init) {
     let own = rustix::process::getpid();
     let children = SignalFd::new(&Set::of(&[CHLD])).ok();
-    while first.end().is_none() {
-        let alone = reap_all(first);
-        if first.end().is_some() {
+    while init.end().is_none() {
+        let alone = reap_all(init);
+        if init.end().is_some() {
             return;
         }
         // Beside process 1, only descendants count, and the last of them become children.
         if alone && (!own.is_init() || sys::process::kill_all(0) == Err(Errno::SRCH)) {
-            return first.emptied();
+            return init.emptied();
         }
         let left = if own.is_init() { others(own).unwrap_or_default() } else { Vec::new() };
         let pidfds = open_batch(&left);
         if alone && pidfds.is_empty() {
             // What is left has ended, and waits for a parent outside.
-            return first.emptied();
+            return init.emptied();
         }
-        wait_for_batch(first, pidfds, children.as_ref());
+        wait_for_batch(init, pidfds, children.as_ref());
     }
 }
 
 /// Takes note of every child that has ended; whether none is left.
-fn reap_all(first: &mut First) -> bool {
+fn reap_all(init: &mut Init) -> bool {
     loop {
         match sys::process::reap() {
-            Ok(Some((pid, how))) => first.child_ended(pid, how, None),
+            Ok(Some((pid, how))) => init.child_ended(pid, how, None),
             Ok(None) => return false,
             Err(_) => return true,
         }
@@ -55,21 +55,21 @@ fn open_batch(pids: &[Pid]) -> Vec<OwnedFd> {
 }
 
 /// Waits until these processes are gone, a child has ended, or the deadline has passed.
-fn wait_for_batch(first: &mut First, mut pidfds: Vec<OwnedFd>, children: Option<&SignalFd>) {
+fn wait_for_batch(init: &mut Init, mut pidfds: Vec<OwnedFd>, children: Option<&SignalFd>) {
     loop {
         let mut fds: Vec<PollFd<'_>> = pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         fds.extend(children.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-        if fds.is_empty() && first.due().is_none() {
+        if fds.is_empty() && init.due().is_none() {
             // Nothing that could ever be waited for.
-            return first.emptied();
+            return init.emptied();
         }
-        let left = first.due().map(|due| due.saturating_sub(clock::now()));
+        let left = init.due().map(|due| due.saturating_sub(clock::now()));
         let timeout = left.and_then(|l| Timespec::try_from(l).ok());
         match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => return first.expire(None),
+            Ok(0) => return init.expire(None),
             Ok(_) => {}
             Err(Errno::INTR) => continue,
-            Err(_) => return first.emptied(),
+            Err(_) => return init.emptied(),
         }
         if children.is_some_and(|fd| fd.read().is_ok_and(|s| s.is_some())) {
             return;

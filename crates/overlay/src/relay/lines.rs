@@ -3,13 +3,14 @@
 //! What comes out is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
 //! pipe takes each piece whole, whoever else writes to it.  A last line without newline gets one.
 
+use super::format::Format;
 use ipc::relay::Stream;
 use std::fmt::Write;
 use wire::calendar::{DateTime, utc};
 use wire::tai::Tai64n;
 
 /// The most bytes of what is passed on as one line, newline included: PIPE_BUF, see pipe(7).
-pub const LINE_MAX: usize = 4096;
+pub(crate) const LINE_MAX: usize = 4096;
 
 /// The most that one byte becomes in a JSON string.
 const ESCAPED: usize = 6;
@@ -17,18 +18,9 @@ const ESCAPED: usize = 6;
 /// More than what else belongs to a line: the time, the end of an object or of a prefix, the newline.
 const AROUND: usize = 80;
 
-/// What a passed-on line looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// `SERVICE: LINE`; a further piece of a long line is `SERVICE+: PIECE`.
-    Prefix,
-    /// An object with time, service, stream and message; a piece after which the line goes on has `"partial":true`.
-    Json,
-}
-
 /// The lines of one pipe.
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     format: Format,
     /// What each line begins with: the prefix, or members of the object.
     head: Vec<u8>,
@@ -92,7 +84,7 @@ fn fitting(text: &[u8], room: usize) -> usize {
 impl Lines {
     /// Of this service's stream.
     #[must_use]
-    pub fn new(format: Format, service: &[u8], stream: Stream) -> Self {
+    pub(crate) fn new(format: Format, service: &[u8], stream: Stream) -> Self {
         let mut head = Vec::new();
         match format {
             Format::Prefix => head.extend(tool::diag::show(service).bytes()),
@@ -109,7 +101,7 @@ impl Lines {
     }
 
     /// Takes bytes that were read at a moment, and appends the lines that are whole.
-    pub fn feed(&mut self, bytes: &[u8], now: Tai64n, out: &mut Vec<u8>) {
+    pub(crate) fn feed(&mut self, bytes: &[u8], now: Tai64n, out: &mut Vec<u8>) {
         let now = if self.format == Format::Json { time(now) } else { String::new() };
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -134,7 +126,7 @@ impl Lines {
     }
 
     /// The pipe has ended: so does the line.
-    pub fn end(&mut self, now: Tai64n, out: &mut Vec<u8>) {
+    pub(crate) fn end(&mut self, now: Tai64n, out: &mut Vec<u8>) {
         if !self.pending.is_empty() {
             self.feed(b"\n", now, out);
         }

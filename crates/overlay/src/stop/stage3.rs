@@ -1,11 +1,9 @@
 //! Stage 3, in a child of the first process: brings all services down.
-//!
-//! The child is called with the number of the relay's socket, or a negative number.
 
-use crate::boot::stage2::{ENGINE, inherited};
 use crate::environment::settings::Settings;
-use crate::layout::LIVE;
-use crate::pid1::init;
+use crate::environment::variables::PATH;
+use crate::limits::{MESSAGE_LIMIT, STOP_REMINDER};
+use ipc::relay::Relay;
 use rustix::fs::{AtFlags, CWD};
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
@@ -13,56 +11,55 @@ use s6_rc::database::Id;
 use s6_rc::direction::Direction;
 use s6_rc::live::{Live, Lock};
 use s6_rc::reporter::Reporter;
-use std::time::Duration;
+use std::rc::Rc;
 use supervision::status::read_status;
-use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
+use tool::{Env, Fatal, Next, Outcome, diag};
 
-/// Not in the table: nobody calls it by name.
-pub static TOOL: Tool = Tool {
-    name: "init",
-    summary: "bring all services down",
-    operands: "fd",
-    options: &[],
-    role: Role::Stay,
-    main,
-};
+/// The name under which changes of services are reported.
+pub(crate) const ENGINE: &str = "s6-rc";
 
-/// How long a stop may stand still before it says what it waits for: well before an engine, ten seconds by default,
-/// kills the container.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+/// The stop child.
+pub(crate) struct Stage3 {
+    /// The environment that everything in the container gets.
+    pub(crate) env: Env,
+    /// Takes the output of oneshots, if there is a relay.
+    pub(crate) relay: Option<Rc<Relay>>,
+}
 
-fn main(call: &mut Call) -> Outcome {
-    // The end isn't to wait for who reads about it.
-    diag::set_patience(Some(init::PATIENCE));
-    let relay = inherited(&call.shift()?)?;
-    if sys::fs::statat(CWD, LIVE, AtFlags::empty()).is_err() {
-        // The boot didn't come that far.
-        return Ok(Next::SUCCESS);
-    }
-    let mut live = Live::open(LIVE.as_bytes(), Lock::Exclusive, true)?;
-    count_in_half_started(&mut live)?;
-    // Essential services, the internal ones among them, stay: the end takes them.
-    let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
-    let changed = change(
-        &mut live,
-        Direction::Down,
-        all,
-        &ChangeOptions {
-            reporter: Reporter { name: ENGINE, verbosity: Settings::new(&call.env).verbosity() },
-            force: false,
-            deadline: None,
-            dry_run: None,
-            oneshots: Oneshots {
-                starter: Starter::ThisProcess(relay),
-                env: &call.env,
-                path: call.path.as_deref(),
+impl Stage3 {
+    /// Brings down what is up in the live directory `live`.
+    pub(crate) fn run(self, live: &[u8]) -> Outcome {
+        // The end isn't to wait for a reader.
+        diag::set_reader_limit(Some(MESSAGE_LIMIT));
+        if sys::fs::statat(CWD, live, AtFlags::empty()).is_err() {
+            // The boot didn't come that far.
+            return Ok(Next::SUCCESS);
+        }
+        let mut live = Live::open(live, Lock::Exclusive, true)?;
+        count_in_half_started(&mut live)?;
+        // Essential services, the internal ones among them, stay: the end takes them.
+        let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
+        let changed = change(
+            &mut live,
+            Direction::Down,
+            all,
+            &ChangeOptions {
+                reporter: Reporter { name: ENGINE, verbosity: Settings::new(&self.env).verbosity() },
+                force: false,
+                deadline: None,
+                dry_run: None,
+                oneshots: Oneshots {
+                    starter: Starter::ThisProcess(self.relay),
+                    env: &self.env,
+                    path: self.env.get(PATH.bytes()),
+                },
+                interrupt: None,
+                on_interrupt: OnInterrupt::FinishOneshots,
+                remind: Some(STOP_REMINDER),
             },
-            interrupt: None,
-            on_interrupt: OnInterrupt::FinishOneshots,
-            remind: Some(PATIENCE),
-        },
-    )?;
-    Ok(Next::Exit(changed.code()))
+        )?;
+        Ok(Next::Exit(changed.code()))
+    }
 }
 
 /// Takes longruns whose start failed or was interrupted, but that still have a process, for up: so they go down in

@@ -2,8 +2,9 @@
 
 use crate::child;
 use crate::environment::settings::Settings;
+use crate::environment::variables::S6_KILL_FINISH_MAXTIME;
 use crate::legacy::scripts;
-use crate::pid1::init::PATIENCE;
+use crate::limits::MESSAGE_LIMIT;
 use sys::signal::KILL;
 use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure};
@@ -18,11 +19,11 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    // The end isn't to wait for who reads about it.
-    diag::set_patience(Some(PATIENCE));
+    // The end isn't to wait for a reader.
+    diag::set_reader_limit(Some(MESSAGE_LIMIT));
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
-    let limit = settings.limit("S6_KILL_FINISH_MAXTIME", 5000);
+    let limit = settings.limit(S6_KILL_FINISH_MAXTIME);
     let folder = join(&settings.etc(), b"cont-finish.d");
     let names = scripts::list(&folder).or_unable_to("read", &folder)?;
     for name in names {
@@ -35,7 +36,7 @@ fn main(call: &mut Call) -> Outcome {
             .and_then(|pid| child::wait_at_most(pid, limit, KILL));
         match ended {
             Ok((_, true)) => {
-                call.warn(&format!("{shown} took longer than S6_KILL_FINISH_MAXTIME and was killed"))
+                call.warn(&format!("{shown} took longer than {S6_KILL_FINISH_MAXTIME} and was killed"))
             }
             Ok(_) => {}
             Err(e) => {

@@ -1,7 +1,7 @@
 //! `cont-init`: runs the scripts of cont-init.d; the oneshot legacy-cont-init runs it.
 
 use crate::child;
-use crate::environment::settings::Settings;
+use crate::environment::settings::{Behaviour, Settings};
 use crate::legacy::scripts;
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag, exec_failure};
@@ -45,8 +45,8 @@ fn main(call: &mut Call) -> Outcome {
     }
     // Looked up again: a script may have changed them.
     let behaviour = settings.behaviour();
-    if failed && behaviour > 0 && settings.verbosity() >= 1 {
+    if failed && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
         call.warn("some scripts exited nonzero");
     }
-    if failed && behaviour >= 2 { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+    if failed && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
 }

@@ -1,6 +1,7 @@
 //! `fix-attrs`: applies the files of fix-attrs.d; the oneshot of that name runs it.
 
-use crate::environment::settings::Settings;
+use crate::environment::settings::{Behaviour, Settings};
+use crate::environment::variables::S6_FIX_ATTRS_HIDDEN;
 use crate::legacy::attributes::{Accounts, Rule, parse};
 use crate::legacy::scripts;
 use posix_regex::glob::{Globbing, glob};
@@ -32,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
         return Ok(Next::SUCCESS);
     }
     let files = Files::read()?;
-    let hidden = settings.number("S6_FIX_ATTRS_HIDDEN", 0) != 0;
+    let hidden = settings.switch(S6_FIX_ATTRS_HIDDEN);
     let mut failed = false;
     for name in names {
         let file = join(&folder, &name);
@@ -52,10 +53,10 @@ fn main(call: &mut Call) -> Outcome {
         call.warn("fix-attrs is deprecated: set owners and modes in the image or on the volume instead");
     }
     let behaviour = settings.behaviour();
-    if failed && behaviour > 0 && verbosity >= 1 {
+    if failed && behaviour != Behaviour::GoOn && verbosity >= 1 {
         call.warn("some files could not be applied");
     }
-    if failed && behaviour >= 2 { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+    if failed && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
 }
 
 /// The account files, read once.

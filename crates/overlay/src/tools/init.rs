@@ -9,9 +9,14 @@ use crate::boot::prepare::{Owner, needs_root, prepare, why_no_help};
 use crate::boot::search_path;
 use crate::environment::contenv;
 use crate::environment::settings::Settings;
+use crate::environment::variables::{
+    PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
+    S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, S6_WAIT_FOR_CLOSING_FD, meant_by,
+};
 use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
+use crate::limits::MESSAGE_LIMIT;
 use crate::pid1::exit_code;
-use crate::pid1::init::{Boot, First, PATIENCE};
+use crate::pid1::init::{Boot, Init};
 use crate::pid1::lifecycle::{Config, SIGNALS};
 use crate::pid1::remaining;
 use crate::relay::{Format, speak};
@@ -22,7 +27,6 @@ use rustix::io::Errno;
 use s6_linux_init::request::{FIFO, How};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::time::Duration;
 use supervision::control;
 use supervisor::host::{self, Host, Leave, Reexec, take_journal};
 use sys::signal::{self, HALT, HUP, INT, PWR, Signal, SignalFd, TERM, USR1, USR2};
@@ -61,8 +65,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     }
     // Nobody before has made sure of a PATH or of descriptors 0 to 2.
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
-    let path = search_path::complete(call.env.get(b"PATH").unwrap_or_default());
-    call.env.set(b"PATH", &path);
+    let path = search_path::complete(call.env.get(PATH.bytes()).unwrap_or_default());
+    call.env.set(PATH.bytes(), &path);
     rustix::process::umask(Mode::from(0o022));
     wait_for_closing_fd(&call.env);
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
@@ -77,14 +81,15 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     }
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir)?;
+    warn_of_misspelt(&call.env);
     let requests = make_fifo()?;
     let config = config(&Settings::of_container(&call.env), !call.args.is_empty(), first);
     let settings = Settings::of_container(&call.env);
-    let (sync, talks) =
-        (settings.switch("S6_SYNC_DISKS"), settings.verbosity() > 0 && !config.kill_grace.is_zero());
-    let relayed = settings.switch("S6_LOG_CMD");
+    let (sync, warns) =
+        (settings.switch(S6_SYNC_DISKS), settings.verbosity() > 0 && !config.kill_grace.is_zero());
+    let relays_command = settings.switch(S6_LOG_CMD);
     let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
-    let boot = take_terminal(call, relayed)?;
+    let boot = take_terminal(call, relays_command)?;
     let settings = Settings::of_container(&call.env);
     let console = catch_all::set_up(&settings, uid == 0, |text| {
         if settings.verbosity() > 0 {
@@ -99,9 +104,22 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         let _ = sys::fd::with(number, |fd| sys::tty::give_up(fd));
     }
     sys::args::set_title(TITLE);
-    let mut policy = First::new(config, env, requests, talks, format);
+    let mut policy = Init::new(config, env, requests, warns, format);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
+}
+
+/// Names variables that nothing reads because their names are misspelt, as it seems.
+fn warn_of_misspelt(container: &Env) {
+    if Settings::of_container(container).verbosity() == 0 {
+        return;
+    }
+    for (name, _) in container.iter() {
+        if let Some(meant) = meant_by(name) {
+            let name = diag::show(name);
+            diag::warn(TOOL.name, &format!("the variable {name} has no effect: did you mean {meant}?"));
+        }
+    }
 }
 
 /// What the host is in every container.
@@ -110,13 +128,13 @@ fn host_config(env: &Env, container: &Env) -> host::Config {
     config.services_max = SERVICES_MAX;
     config.signals = SIGNALS.to_vec();
     // The container says so, not the environment of its services.
-    config.processes = Settings::of_container(container).switch("S6_SUPERVISE_PROCESSES");
+    config.processes = Settings::of_container(container).switch(S6_SUPERVISE_PROCESSES);
     config
 }
 
-/// From the boot's start, or from where this process was executed anew, to the end; gives the exit code.
-fn live(call: &Call, host: &mut Host, policy: &mut First, first: bool, sync: bool) -> u8 {
-    diag::set_patience(Some(PATIENCE));
+/// From the boot's start, or from where this process was re-executed, to the end; gives the exit code.
+fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> u8 {
+    diag::set_reader_limit(Some(MESSAGE_LIMIT));
     // The CMD belongs to the boot child, which has its own copy.
     let own = Reexec { argv: vec![TOOL.name.as_bytes().to_vec()], env: call.env.vars().to_vec() };
     if let Err(e) = host.allow_reexec(&own, policy) {
@@ -134,16 +152,16 @@ fn live(call: &Call, host: &mut Host, policy: &mut First, first: bool, sync: boo
     finish(policy.end().unwrap_or(How::Halt), first, sync)
 }
 
-/// This process was executed anew: everything is there already.
+/// This process was re-executed: everything is there already.
 fn go_on(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let env = children_env(&call.env);
     let (mut host, left) = Host::resume(journal, host_config(&env, &call.env))?;
     sys::args::set_title(TITLE);
     let format = Format::wanted(&Settings::of_container(&call.env), |_| ());
-    let policy = First::resume(left, env, &mut host, format);
+    let policy = Init::resume(left, env, &mut host, format);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
-    let sync = Settings::of_container(&call.env).switch("S6_SYNC_DISKS");
+    let sync = Settings::of_container(&call.env).switch(S6_SYNC_DISKS);
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
 
@@ -153,7 +171,7 @@ fn children_env(container: &Env) -> Env {
         return container.clone();
     }
     let mut env = Env::new();
-    env.set(b"PATH", container.get(b"PATH").unwrap_or_default());
+    env.set(PATH.bytes(), container.get(PATH.bytes()).unwrap_or_default());
     env
 }
 
@@ -189,7 +207,7 @@ fn first_process() -> String {
 
 /// S6_WAIT_FOR_CLOSING_FD: the engine closes that descriptor when the container may begin.
 fn wait_for_closing_fd(env: &Env) {
-    let number = Settings::of_container(env).number("S6_WAIT_FOR_CLOSING_FD", 0);
+    let number = Settings::of_container(env).number(S6_WAIT_FOR_CLOSING_FD);
     let Some(number) = i32::try_from(number).ok().filter(|n| *n >= 3 && sys::fd::is_open(*n)) else { return };
     // A container that is told to stop before it may begin has nothing to wait for.
     let stop = SignalFd::new(&signal::Set::of(&STOPS)).ok();
@@ -262,25 +280,24 @@ fn make_fifo() -> Result<OwnedFd, Fatal> {
 }
 
 fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
-    let ms = |name: &str| Duration::from_millis(u64::from(settings.number(name, 3000)));
     Config {
         command,
-        receive_signals: settings.switch("S6_CMD_RECEIVE_SIGNALS"),
-        kill_grace: ms("S6_KILL_GRACETIME"),
-        interrupt_grace: ms("S6_SERVICES_GRACETIME"),
+        receive_signals: settings.switch(S6_CMD_RECEIVE_SIGNALS),
+        kill_grace: settings.time(S6_KILL_GRACETIME),
+        interrupt_grace: settings.time(S6_SERVICES_GRACETIME),
         first,
     }
 }
 
 /// What the boot child gets: the container's standard input, and its terminal if there is one.  Services get an empty
 /// standard input instead.
-fn take_terminal(call: &mut Call, relayed: bool) -> Result<Boot, Fatal> {
+fn take_terminal(call: &mut Call, relays_command: bool) -> Result<Boot, Fatal> {
     let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
     let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));
     let null = sys::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
     sys::fd::place(null, 0).or_unable(|| "replace standard input")?;
     let terminal = terminal.map(|n| if n == 0 { stdin_number(&stdin) } else { n });
-    Ok(Boot { stdin, command: call.take_args(), terminal, relayed })
+    Ok(Boot { stdin, command: call.take_args(), terminal, relays_command })
 }
 
 fn stdin_number(stdin: &OwnedFd) -> i32 {

@@ -1,6 +1,7 @@
 //! `logutil-service`: the usual logger of a service: `s6-log` as nobody, with the container's logging script.
 
-use crate::environment::contenv;
+use crate::environment::settings::Settings;
+use crate::environment::variables::S6_LOGGING_SCRIPT;
 use crate::logdir;
 use ipc::identity;
 use rustix::fs::{Mode, OFlags};
@@ -18,10 +19,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The logging script if S6_LOGGING_SCRIPT isn't set.
-const DEFAULT_SCRIPT: &[u8] = b"n20 s1000000 T";
-
-/// Who logs where there is no account named nobody.
+/// The user and group of the logger where there is no account named nobody.
 const OVERFLOW_ID: u32 = 65534;
 
 fn main(call: &mut Call) -> Outcome {
@@ -37,10 +35,9 @@ fn main(call: &mut Call) -> Outcome {
         let fd = open_fifo(fifo).or_unable_to("open", fifo)?;
         sys::fd::place(fd, 0).or_unable(|| "move the FIFO to standard input")?;
     }
-    let set = contenv::lookup(&call.env, b"S6_LOGGING_SCRIPT");
-    let mut script = words(set.as_deref().unwrap_or(DEFAULT_SCRIPT));
+    let mut script = Settings::new(&call.env).directives(S6_LOGGING_SCRIPT);
     script.push(dir.clone());
-    logger::check_script(&script).map_err(|why| Fatal::user(format!("S6_LOGGING_SCRIPT: {why}")))?;
+    logger::check_script(&script).map_err(|why| Fatal::user(format!("{S6_LOGGING_SCRIPT}: {why}")))?;
     let argv = [&b"s6-log"[..], b"-b", b"--"].map(<[u8]>::to_vec).into_iter().chain(script).collect();
     // Without privileges there are none to give up.
     if rustix::process::geteuid().is_root() {
@@ -57,27 +54,9 @@ fn open_fifo(fifo: &[u8]) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// The directives of a script; they have no quotes.
-fn words(script: &[u8]) -> Vec<Vec<u8>> {
-    let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
-    script.split(blank).filter(|w| !w.is_empty()).map(<[u8]>::to_vec).collect()
-}
-
 fn nobody() -> Result<Identity, Fatal> {
     if sys::account::user(b"nobody").or_unable(|| "read /etc/passwd")?.is_some() {
         return identity::of_account(b"nobody");
     }
     Ok(Identity { uid: Some(OVERFLOW_ID), gid: Some(OVERFLOW_ID), groups: Some(Vec::new()) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scripts_are_split_at_blanks() {
-        assert_eq!(words(DEFAULT_SCRIPT), [b"n20".to_vec(), b"s1000000".to_vec(), b"T".to_vec()]);
-        assert_eq!(words(b" \tpx:\n"), [b"px:".to_vec()]);
-        assert!(words(b"").is_empty());
-    }
 }

@@ -1,6 +1,7 @@
 //! `services-down`: stops the legacy services; the oneshot legacy-services runs it when it goes down.
 
 use crate::environment::settings::Settings;
+use crate::environment::variables::S6_SERVICES_GRACETIME;
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::legacy::scripts;
 use supervision::control;
@@ -41,7 +42,7 @@ fn main(call: &mut Call) -> Outcome {
     {
         return Ok(Next::SUCCESS);
     }
-    let grace = std::time::Duration::from_millis(u64::from(settings.number("S6_SERVICES_GRACETIME", 3000)));
+    let grace = settings.time(S6_SERVICES_GRACETIME);
     let deadline = clock::now().saturating_add(grace);
     // The state is read after the listening began, so that nothing is missed.
     let mut left: Vec<bool> = waited.iter().map(|dir| !is_down(dir)).collect();

@@ -1,16 +1,18 @@
 //! `services-up`: starts copies of the legacy service directories; the oneshot legacy-services runs it.
 //!
-//! It waits until they are supervised; with S6_CMD_WAIT_FOR_SERVICES until they are ready, or up if they don't tell.  Listening begins before
-//! they are supervised, so there is no race that S6_SERVICES_READYTIME would have to bridge.
+//! It waits until they are supervised; with S6_CMD_WAIT_FOR_SERVICES until they are ready, or up where they don't notify
+//! readiness.  It subscribes to their events before they are supervised, so there is no race that S6_SERVICES_READYTIME
+//! would have to bridge.
 
-use crate::environment::settings::Settings;
+use crate::environment::settings::{Behaviour, Settings};
+use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::legacy::scripts;
+use crate::limits::SUPERVISION_LIMIT;
 use files::{Owners, copy_tree, remove_tree};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use s6_rc::init::await_supervisor;
-use std::time::Duration;
 use supervision::control;
 use supervision::fifodir;
 use supervision::watch::Watch;
@@ -29,14 +31,11 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// A service that can't be supervised, say because no descriptors are left, doesn't keep the container from starting.
-const LONGEST_WITHOUT_SUPERVISOR: Duration = Duration::from_secs(5);
-
 /// A copied service directory.
 struct Copied {
     dir: Vec<u8>,
     name: Vec<u8>,
-    /// It tells when it is ready.
+    /// Whether it notifies readiness.
     notifies: bool,
 }
 
@@ -46,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
     if copied.is_empty() {
         return Ok(Next::SUCCESS);
     }
-    let waits = settings.number("S6_CMD_WAIT_FOR_SERVICES", 0) > 0;
+    let waits = settings.switch(S6_CMD_WAIT_FOR_SERVICES);
     let mut watch = Watch::new().or_unable(|| "make a poller")?;
     if waits {
         for service in &copied {
@@ -61,7 +60,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan])
         .map_err(|_| Fatal::new(111, format!("nobody supervises {SCANDIR}")))?;
-    let limit = settings.limit("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", 0);
+    let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
     let late = if waits {
         wait(&copied, &mut watch, limit.map(|l| clock::now().saturating_add(l)))?
     } else {
@@ -69,15 +68,15 @@ fn main(call: &mut Call) -> Outcome {
         Vec::new()
     };
     let behaviour = settings.behaviour();
-    if !late.is_empty() && behaviour > 0 && settings.verbosity() >= 1 {
+    if !late.is_empty() && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
         call.warn(&format!("not ready in time: {}", diag::show(&late.join(&b", "[..]))));
     }
-    if !late.is_empty() && behaviour >= 2 { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+    if !late.is_empty() && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
 }
 
 /// Waits until commands such as s6-svstat can be used on the services.
 fn await_supervisors(call: &Call, copied: &[Copied]) {
-    let deadline = clock::now().saturating_add(LONGEST_WITHOUT_SUPERVISOR);
+    let deadline = clock::now().saturating_add(SUPERVISION_LIMIT);
     for service in copied {
         if let Err(why) = await_supervisor(&service.dir, Some(deadline), None) {
             call.warn(why.message());
@@ -121,7 +120,7 @@ fn link(service: &Copied) -> Result<(), Fatal> {
     made.or_unable_to("link", &path)
 }
 
-/// Waits until every service was up, or ready if it tells; the names of those that weren't by the deadline.
+/// Waits until every service was up, or ready if it notifies readiness; the names of those that weren't by the deadline.
 fn wait(copied: &[Copied], watch: &mut Watch, deadline: Option<Moment>) -> Result<Vec<Vec<u8>>, Fatal> {
     let mut missing: Vec<bool> = copied.iter().map(|_| true).collect();
     while missing.contains(&true) {

@@ -1,6 +1,7 @@
 //! `with-contenv`: runs a program in the container's environment.
 
 use crate::environment::contenv;
+use crate::environment::variables::PATH;
 use crate::layout::CONTAINER_ENVIRONMENT;
 use tool::{Call, Env, Next, OrUnable, Outcome, Role, Tool};
 
@@ -22,11 +23,11 @@ fn main(call: &mut Call) -> Outcome {
         return Next::run_if_any(argv, own);
     }
     let mut env = Env::new();
-    if let Some(path) = own.get(b"PATH") {
-        env.set(b"PATH", path);
+    if let Some(path) = own.get(PATH.bytes()) {
+        env.set(PATH.bytes(), path);
     }
     contenv::load(&mut env).or_unable(|| format!("read {CONTAINER_ENVIRONMENT}"))?;
     // The program is looked up in the container's PATH, not in the caller's.
-    call.path = env.get(b"PATH").map(<[u8]>::to_vec);
+    call.path = env.get(PATH.bytes()).map(<[u8]>::to_vec);
     Next::run_if_any(argv, env)
 }

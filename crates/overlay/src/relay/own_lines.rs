@@ -1,16 +1,17 @@
 //! The overlay's own lines, where services' lines have a form: they have the same one, under a name of their own.
 //!
-//! Process 1 and its children write them themselves, so they come also while the relay has much to do, or is gone.
+//! Process 1 and its children write them themselves, so these lines come also while the relay is busy or gone.
 
-use super::{Format, Lines};
+use super::format::Format;
+use super::lines::Lines;
 use ipc::relay::Stream;
 use tool::{clock, diag};
 
-/// Whose lines these are.
+/// The name before them.
 const NAME: &[u8] = b"s6-overlay";
 
-/// From now on, diagnostics of this process have this form; it ends with what the process goes on to.
-pub fn speak(format: Option<Format>) {
+/// From now on, diagnostics of this process have this form, until it goes on to another program.
+pub(crate) fn speak(format: Option<Format>) {
     let form: Option<diag::Form> = format.map(|format| match format {
         Format::Prefix => prefixed as diag::Form,
         Format::Json => object,

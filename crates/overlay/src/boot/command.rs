@@ -1,0 +1,75 @@
+//! The way from the boot child to the CMD.
+
+use crate::child;
+use crate::environment::settings::Settings;
+use crate::environment::variables::{S6_CMD_ARG0, S6_CMD_USE_TERMINAL};
+use crate::layout::WORKDIR;
+use crate::relay;
+use ipc::relay::{Relay, STREAMS};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use sys::signal::{Set, set_mask};
+use tool::{Env, Next, OrUnable, Outcome};
+
+/// What process 1 reads when the boot child becomes the CMD.
+const NOTICE: &[u8] = b"C";
+
+/// The CMD that the boot child becomes.
+pub(crate) struct Command {
+    /// Its environment.
+    pub(crate) env: Env,
+    /// Its words; none if there is no CMD.
+    pub(crate) argv: Vec<Vec<u8>>,
+    /// Gets a byte just before.
+    pub(crate) notice: Option<OwnedFd>,
+    /// Takes its output, where that was asked for.
+    pub(crate) relay: Option<Rc<Relay>>,
+}
+
+impl Command {
+    /// Goes on to the CMD, in the container's working directory; without one this child has done its work.
+    pub(crate) fn become_it(self) -> Outcome {
+        if self.argv.is_empty() {
+            return Ok(Next::SUCCESS);
+        }
+        let settings = Settings::new(&self.env);
+        let mut argv = settings.words(S6_CMD_ARG0);
+        argv.extend(self.argv);
+        let workdir = std::fs::read(WORKDIR).or_unable(|| format!("read {WORKDIR}"))?;
+        let workdir = workdir.strip_suffix(b"\n").unwrap_or(&workdir);
+        rustix::process::chdir(workdir).or_unable_to("change to the working directory", workdir)?;
+        if settings.switch(S6_CMD_USE_TERMINAL) {
+            use_terminal();
+        }
+        if let Some(relay) = self.relay {
+            relay_output(&relay).or_unable(|| "relay the command's output")?;
+        }
+        if let Some(notice) = self.notice {
+            let _ = rustix::io::write(notice, NOTICE);
+        }
+        set_mask(&Set::empty());
+        Next::run(child::with_interpreter(argv, &self.env), self.env)
+    }
+}
+
+/// S6_CMD_USE_TERMINAL: the CMD's output goes to the terminal that its input comes from, not to a log.
+fn use_terminal() {
+    if !rustix::termios::isatty(rustix::stdio::stdin()) {
+        return;
+    }
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = sys::fs::openat(CWD, "/proc/self/fd/0", flags, Mode::empty());
+    let _ = opened.and_then(|tty| sys::fd::place(tty, 1)).and_then(|()| sys::fd::copy(1, 2));
+}
+
+/// S6_LOG_CMD: sends this process's output, which becomes the CMD's, to the relay.
+fn relay_output(relay: &Relay) -> Result<(), Errno> {
+    for (pipe, number) in relay.pipes(relay::COMMAND, &STREAMS)? {
+        sys::fd::place(pipe, number)?;
+    }
+    // The relay gives this process's own lines their form, too.
+    relay::speak(None);
+    Ok(())
+}

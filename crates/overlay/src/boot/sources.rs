@@ -1,0 +1,82 @@
+//! Where the definitions of a container's services are.
+
+use crate::environment::settings::Settings;
+use crate::environment::variables::S6_RUNTIME_BUNDLEDIR;
+use crate::layout::SOURCES;
+use crate::pid1::NAME;
+use rustix::fs::{AtFlags, CWD, FileType};
+use tool::diag;
+
+/// Bundles that images fill.  In their old place, beside the services, they often lack a `type`, and the second one is
+/// often missing: there they are bundles all the same.
+const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
+
+/// Source directories.
+pub(crate) struct Sources {
+    /// The image's services, its user bundles, and the overlay's own.
+    pub(crate) directories: Vec<Vec<u8>>,
+    /// The bundles that need not be whole.
+    pub(crate) implied: &'static [&'static [u8]],
+}
+
+impl Sources {
+    /// Those of the image.
+    pub(crate) fn find(settings: &Settings<'_>) -> Self {
+        let image = [&settings.etc()[..], b"/s6-overlay"].concat();
+        let services = [&image[..], b"/s6-rc.d"].concat();
+        let bundles = [&image[..], b"/user-bundles.d"].concat();
+        if is_folder(&[&services[..], b"/user"].concat()) {
+            if settings.verbosity() >= 1 {
+                let shown = diag::show(&image);
+                diag::warn(
+                    NAME,
+                    &format!(
+                        "user bundles in {shown}/s6-rc.d are deprecated, put them into {shown}/user-bundles.d"
+                    ),
+                );
+            }
+            let mut directories = vec![services, SOURCES.as_bytes().to_vec()];
+            // A package may have brought its services into the new place.
+            if is_folder(&bundles) {
+                directories.push(bundles);
+            }
+            return Self { directories, implied: USER_BUNDLES };
+        }
+        let bundles = settings.text(S6_RUNTIME_BUNDLEDIR).unwrap_or(bundles);
+        Self { directories: vec![services, bundles, SOURCES.as_bytes().to_vec()], implied: &[] }
+    }
+}
+
+fn is_folder(path: &[u8]) -> bool {
+    let stat = sys::fs::statat(CWD, path, AtFlags::empty());
+    stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tool::Env;
+
+    #[test]
+    fn bundles_are_beside_the_services_or_where_the_variable_says() {
+        let found = |variables: &[&str]| {
+            let env = Env::from_vars(variables.iter().map(|v| v.as_bytes().to_vec()).collect());
+            let sources = Sources::find(&Settings::of_container(&env));
+            assert!(sources.implied.is_empty());
+            sources.directories.iter().map(|d| diag::show(d)).collect::<Vec<_>>()
+        };
+        let profile = "S6_RUNTIME_PROFILE=none-such";
+        let image = "/etc/cont-profile.d/none-such/s6-overlay";
+        let services = format!("{image}/s6-rc.d");
+        assert_eq!(found(&[profile]), [services.clone(), format!("{image}/user-bundles.d"), SOURCES.into()]);
+        assert_eq!(
+            found(&[profile, "S6_RUNTIME_BUNDLEDIR=/bundles"]),
+            [services, "/bundles".into(), SOURCES.into()]
+        );
+    }
+
+    #[test]
+    fn the_default_of_the_variable_is_the_images_folder() {
+        assert_eq!(S6_RUNTIME_BUNDLEDIR.kind.0, "/etc/s6-overlay/user-bundles.d");
+    }
+}

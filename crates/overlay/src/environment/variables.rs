@@ -1,0 +1,162 @@
+//! All variables that the overlay reads of the container's environment: name, kind, default, and the text of the page.
+//!
+//! The code takes a variable from here by its constant, so a misspelt name doesn't compile, nor does a question that
+//! doesn't suit its kind.  `docs/guide/variables.md` has its tables from here, too.
+
+mod kind;
+mod misspelt;
+
+pub use kind::Kind;
+pub(crate) use kind::{Directives, Limit, Milliseconds, Number, SearchPath, Switch, Text, Words};
+pub(crate) use misspelt::meant_by;
+
+/// A variable's name, and how its value is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Variable<K> {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What is read of its value, and what counts where it isn't set.
+    pub(crate) kind: K,
+}
+
+impl<K> Variable<K> {
+    /// Its name as it stands in an environment.
+    pub(crate) const fn bytes(&self) -> &'static [u8] {
+        self.name.as_bytes()
+    }
+}
+
+impl<K> std::fmt::Display for Variable<K> {
+    /// Its name, for messages.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// A row of the page.
+#[derive(Debug)]
+pub struct Description {
+    /// The heading that it stands below.
+    pub section: &'static str,
+    /// The variable.
+    pub name: &'static str,
+    /// What its value is, and its default.
+    pub kind: Kind,
+    /// What it does, in Markdown.
+    pub meaning: &'static str,
+}
+
+/// Makes a constant of each variable, and the tables of all.
+macro_rules! variables {
+    ($($section:literal: $($(#[$attribute:meta])* $name:ident: $kind:ident($default:expr), $meaning:literal;)*)*) => {
+        $($(
+            #[doc = $meaning]
+            $(#[$attribute])*
+            pub(crate) const $name: Variable<$kind> = Variable { name: stringify!($name), kind: $kind($default) };
+        )*)*
+
+        /// The names of all variables.
+        pub(crate) static NAMES: &[&str] = &[$($(stringify!($name)),*),*];
+
+        /// All variables, in the order of the page.
+        pub static TABLE: &[Description] = &[$($(Description {
+            section: $section,
+            name: stringify!($name),
+            kind: Kind::$kind($default),
+            meaning: $meaning,
+        }),*),*];
+    };
+}
+
+variables! {
+    "Start":
+    S6_VERBOSITY: Number(2),
+        "0: errors; 1: and warnings; 2: and what is started and stopped; up to 5: more and more";
+    S6_BEHAVIOUR_IF_STAGE2_FAILS: Number(0),
+        "[when something fails](start-and-stop.md#when-something-fails): 0 go on, 1 go on and warn, 2 stop";
+    S6_CMD_WAIT_FOR_SERVICES_MAXTIME: Limit(0),
+        "how long the whole start may take, `cont-init.d` included; 0: no limit";
+    S6_CMD_WAIT_FOR_SERVICES: Switch(false),
+        "the command and `user2` wait until daemons of [`services.d`](legacy.md#servicesd) are up, or ready";
+    S6_STAGE2_HOOK: Text(""),
+        "a command line, split at blanks, that runs [before the definitions are compiled](start-and-stop.md#a-service-only-if)";
+    S6_RUNTIME_BUNDLEDIR: Text("/etc/s6-overlay/user-bundles.d"),
+        "where the bundles `user` and `user2` are";
+    S6_RUNTIME_PROFILE: Text(""),
+        "a name: `/etc/cont-profile.d/NAME` takes the place of `/etc` for all that is the overlay's";
+    S6_FIX_ATTRS_HIDDEN: Switch(false),
+        "[`fix-attrs.d`](legacy.md#fix-attrsd) changes hidden files, too";
+    S6_WAIT_FOR_CLOSING_FD: Number(0),
+        "3 or more: wait until the engine closes that descriptor before anything is started";
+    S6_READ_ONLY_ROOT: Switch(false),
+        "not needed any more: a [read-only root](users.md#read-only-root) is noticed. With 1, `/run` is never made";
+    S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES: Switch(false),
+        "accept a [`/run` that everybody may write](users.md#kubernetes)";
+    S6_SUPERVISE_PROCESSES: Switch(false),
+        "one `s6-supervise` process for each service, [for scripts that look for it](debugging.md#scripts-that-look-for-s6-supervise)";
+
+    "The command":
+    S6_CMD_ARG0: Words(""),
+        "words [before the command](command.md#a-former-entry-point)";
+    S6_CMD_RECEIVE_SIGNALS: Switch(false),
+        "[signals go to the command](command.md#signals), not to `/init`";
+    S6_CMD_USE_TERMINAL: Switch(false),
+        "with `S6_LOGGING`: the command's output stays [on the terminal](command.md#a-terminal)";
+
+    "Environment and logs":
+    PATH: SearchPath("/command:/usr/bin:/bin"),
+        "what is missing of these is added";
+    S6_KEEP_ENV: Switch(false),
+        "every process gets [the container's variables](environment.md#everything-for-everybody)";
+    S6_LOGGING: Number(0),
+        "[one log for all](logging.md#everything-into-one-log): 0 none; 1 logged, and shown on standard error; 2 logged, not shown";
+    S6_LOG_PREFIX: Switch(false),
+        "[the service's name before each line](logging.md#whose-line-is-it) of the container's output, except the command's";
+    S6_LOG_FORMAT: Text(""),
+        "`json`: [each line of the container's output is an object](logging.md#whose-line-is-it), except the command's";
+    S6_LOG_CMD: Switch(false),
+        "with one of these two: the command's lines, too";
+    S6_LOGGING_SCRIPT: Directives("n20 s1000000 T"),
+        "[how loggers log](logging.md#what-the-logger-does-with-lines); the log of `S6_LOGGING` takes time stamps and sizes from it";
+    S6_CATCHALL_USER: Text("root"),
+        "[who the logger of `S6_LOGGING` runs as](logging.md#everything-into-one-log), in a container of root's";
+
+    "Stop":
+    S6_SERVICES_GRACETIME: Milliseconds(3000),
+        "how long daemons of `services.d` may take to end; also, how long what is starting may take when a stop comes in between";
+    S6_KILL_FINISH_MAXTIME: Limit(5000),
+        "how long each script of `cont-finish.d` may take before KILL; 0: no limit";
+    S6_KILL_GRACETIME: Milliseconds(3000),
+        "the most between TERM and KILL for what is left at the end; 300000 at most";
+    S6_SYNC_DISKS: Switch(false),
+        "sync all file systems at the end, the host's included";
+    #[allow(dead_code, reason = "the reference's; it has no effect here, but is known")]
+    S6_SERVICES_READYTIME: Milliseconds(50),
+        "none: there is no race to bridge";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Name, kind and default of every variable: what `docs/guide/variables.md` promises.
+    #[test]
+    fn every_variable_has_its_kind_and_its_default() {
+        let mut lines: Vec<String> = Vec::new();
+        for Description { section, name, kind, .. } in TABLE {
+            lines.push(format!("{section}: {name}: {kind:?}"));
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn a_constant_and_its_row_are_the_same_variable() {
+        assert_eq!(NAMES.len(), TABLE.len());
+        assert!(NAMES.iter().zip(TABLE).all(|(name, row)| *name == row.name));
+        assert_eq!((S6_VERBOSITY.name, S6_VERBOSITY.bytes()), ("S6_VERBOSITY", &b"S6_VERBOSITY"[..]));
+        assert_eq!(format!("{S6_SYNC_DISKS} {PATH}"), "S6_SYNC_DISKS PATH");
+        for (place, name) in (0..).zip(NAMES) {
+            assert_eq!(NAMES.iter().position(|other| other == name), Some(place), "{name} is there twice");
+        }
+    }
+}

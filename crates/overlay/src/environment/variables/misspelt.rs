@@ -1,0 +1,98 @@
+//! Names in `S6_…` that look like a slip of the pen.
+
+use super::NAMES;
+use tool::edit_distance;
+
+/// What names of the overlay's variables begin with.
+const PREFIX: &[u8] = b"S6_";
+
+/// With more differences than that, another program's variable is more likely than a slip.
+const DIFFERENCES_MAX: usize = 2;
+
+/// The variable that a name was probably meant to be: none for the name of a variable, for a name without `S6_`, and for
+/// one that is unlike all.
+pub(crate) fn meant_by(name: &[u8]) -> Option<&'static str> {
+    if !name.starts_with(PREFIX) || NAMES.iter().any(|known| known.as_bytes() == name) {
+        return None;
+    }
+    let ours = NAMES.iter().filter(|known| known.as_bytes().starts_with(PREFIX));
+    let near = ours.filter(|known| known.len().abs_diff(name.len()) <= 2 * DIFFERENCES_MAX);
+    let nearest = near.map(|known| (edit_distance(name, known.as_bytes()), *known)).min();
+    nearest.filter(|(differences, _)| *differences <= DIFFERENCES_MAX).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_understood() {
+        for (slip, meant) in [
+            ("S6_VERBOSTY", "S6_VERBOSITY"),
+            ("S6_VERBOSE", ""),
+            ("S6_KEEPENV", "S6_KEEP_ENV"),
+            ("S6_keep_env", "S6_KEEP_ENV"),
+            ("S6_BEHAVIOR_IF_STAGE2_FAILS", "S6_BEHAVIOUR_IF_STAGE2_FAILS"),
+            ("S6_KILL_GRACE_TIME", "S6_KILL_GRACETIME"),
+            ("S6_SERVICE_GRACETIME", "S6_SERVICES_GRACETIME"),
+            ("S6_CMD_WAIT_FOR_SERVICE", "S6_CMD_WAIT_FOR_SERVICES"),
+            ("S6_CMD_WAIT_FOR_SERVICES_MAX_TIME", "S6_CMD_WAIT_FOR_SERVICES_MAXTIME"),
+            ("S6_STAGE_2_HOOK", "S6_STAGE2_HOOK"),
+            ("S6_LOGING", "S6_LOGGING"),
+            ("S6_LOG_PREFIXES", "S6_LOG_PREFIX"),
+            ("S6_SYNC_DISK", "S6_SYNC_DISKS"),
+        ] {
+            assert_eq!(meant_by(slip.as_bytes()).unwrap_or_default(), meant, "{slip}");
+        }
+    }
+
+    /// Names that images have: of the variables themselves, of build arguments, and of other programs of the suites.
+    #[test]
+    fn names_with_a_meaning_of_their_own_are_left_alone() {
+        for name in [
+            "S6_VERSION",
+            "S6_OVERLAY_VERSION",
+            "S6_OVERLAY_ARCH",
+            "S6_OVERLAY_RELEASE",
+            "S6_OVERLAY_DIR",
+            "S6_OVERLAY_URL",
+            "S6_OVERLAY_SHA256",
+            "S6_OVERLAY",
+            "S6_ARCH",
+            "S6_RELEASE",
+            "S6_DIR",
+            "S6_HOME",
+            "S6_PATH",
+            "S6_USER",
+            "S6_LOG",
+            "S6_LOGS",
+            "S6_LOG_DIR",
+            "S6_LOG_LEVEL",
+            "S6_CMD",
+            "S6_RC",
+            "S6_ENV",
+            "S6_HOST_MEMO",
+            "S6_FD_0",
+            "S6_FDID_0",
+            "S6_FDLIMIT_0",
+            "S6_FDHOLDER_LIST",
+            "S6_FDHOLDER_GETDUMP",
+            "S6_FDHOLDER_SETDUMP",
+            "S6_FDHOLDER_STORE_REGEX",
+            "S6_FDHOLDER_RETRIEVE_REGEX",
+            "S6_SERVICE_PATH",
+            "S6_SERVICES",
+            "S6_SCANDIR",
+            "S6_",
+            "S6",
+        ] {
+            assert_eq!(meant_by(name.as_bytes()), None, "{name}");
+        }
+        for name in NAMES {
+            assert_eq!(meant_by(name.as_bytes()), None, "{name}");
+        }
+        for name in ["S6VERBOSITY", "s6_verbosity", "VERBOSITY", "PATHS", ""] {
+            assert_eq!(meant_by(name.as_bytes()), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A container in progress: its lifecycle, and the children that carry it on.
+//!
+//! Decisions are the [`Lifecycle`]'s, and effects happen in [`Effects`]; what is here joins them.
+
+use crate::environment::variables::{S6_KILL_GRACETIME, S6_SERVICES_GRACETIME};
+use crate::pid1::effects::Effects;
+use crate::pid1::lifecycle::{Action, Event, Lifecycle};
+use rustix::process::Pid;
+use s6_linux_init::request::How;
+use sys::process::Ended;
+use sys::signal::{CONT, KILL, Signal, TERM};
+use tool::clock::Moment;
+
+/// The ends by their number in saved bytes.
+const ENDS: [How; 3] = [How::Halt, How::PowerOff, How::Reboot];
+
+/// Stands for an end that isn't known yet.
+const NO_END: u8 = u8::MAX;
+
+/// A container's lifecycle with its children.
+#[derive(Debug)]
+pub(crate) struct Container {
+    life: Lifecycle,
+    boot: Option<Pid>,
+    stop: Option<Pid>,
+    end: Option<How>,
+    /// Whether warnings are wanted.
+    warns: bool,
+}
+
+impl Container {
+    /// A container that is about to boot; `warns` says whether warnings are wanted.
+    pub(crate) fn new(life: Lifecycle, warns: bool) -> Self {
+        Self { life, boot: None, stop: None, end: None, warns }
+    }
+
+    /// Notes the boot child.
+    pub(crate) fn set_boot(&mut self, pid: Pid) {
+        self.boot = Some(pid);
+    }
+
+    /// How the container is to end, once that is known.
+    pub(crate) fn end(&self) -> Option<How> {
+        self.end
+    }
+
+    /// When [`Event::Time`] is due.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.life.deadline()
+    }
+
+    /// Does what the lifecycle asks for after an event; `relay` is a process that is spared by the last KILL.
+    pub(crate) fn step(&mut self, event: Event, now: Moment, relay: Option<Pid>, effects: &mut dyn Effects) {
+        for action in self.life.step(event, now) {
+            self.act(action, now, relay, effects);
+        }
+    }
+
+    /// Handles the end of the boot child or the stop child; whether it was one of these.
+    pub(crate) fn child_ended(
+        &mut self,
+        pid: Pid,
+        ended: Ended,
+        now: Moment,
+        relay: Option<Pid>,
+        effects: &mut dyn Effects,
+    ) -> bool {
+        if self.boot.take_if(|boot| *boot == pid).is_some() {
+            effects.take_terminal_back();
+            self.step(Event::BootEnded(ended), now, relay, effects);
+            true
+        } else if self.stop.take_if(|stop| *stop == pid).is_some() {
+            self.step(Event::StopEnded, now, relay, effects);
+            true
+        } else {
+            false
+        }
+    }
+
+    fn act(&mut self, action: Action, now: Moment, relay: Option<Pid>, effects: &mut dyn Effects) {
+        match action {
+            Action::InterruptBoot => self.signal_boot(TERM, effects),
+            Action::KillBoot => {
+                if self.warns {
+                    effects.warn(&self.late_boot(effects));
+                }
+                self.signal_boot(KILL, effects);
+            }
+            Action::PassOn(signal) => self.signal_boot(signal, effects),
+            Action::StartStop => match effects.start_stop() {
+                Ok(pid) => self.stop = Some(pid),
+                Err(e) => {
+                    effects.warn(&format!("unable to stop the services in order: {}", sys::strerror(e)));
+                    self.step(Event::StopEnded, now, relay, effects);
+                }
+            },
+            Action::KeepCode(code) => keep_code(code, effects),
+            Action::KeepCodeIfNone(code) => {
+                if effects.is_code_untouched() {
+                    keep_code(code, effects);
+                }
+            }
+            Action::Terminate => {
+                effects.stop_supervising();
+                effects.signal_all(TERM, None);
+                effects.signal_all(CONT, None);
+            }
+            Action::NameRemaining => self.name_remaining("still running after TERM", None, effects),
+            Action::Kill => {
+                let text = format!("killed, because TERM didn't end them within {S6_KILL_GRACETIME}");
+                self.name_remaining(&text, relay, effects);
+                effects.signal_all(KILL, relay);
+            }
+            Action::End(how) => {
+                self.end = Some(how);
+                effects.leave_host();
+            }
+        }
+    }
+
+    fn signal_boot(&self, signal: Signal, effects: &mut dyn Effects) {
+        if let Some(pid) = self.boot {
+            effects.signal(pid, signal);
+        }
+    }
+
+    fn late_boot(&self, effects: &dyn Effects) -> String {
+        let remaining = self.boot.map(|pid| effects.describe_below(pid)).filter(|text| !text.is_empty());
+        let remaining = remaining.map(|text| format!(": {text}")).unwrap_or_default();
+        format!(
+            "what the start was doing hasn't ended {S6_SERVICES_GRACETIME} after the stop was asked{remaining}; \
+             the stop goes on without it"
+        )
+    }
+
+    fn name_remaining(&self, what: &str, spared: Option<Pid>, effects: &mut dyn Effects) {
+        let remaining = if self.warns { effects.describe_remaining(spared) } else { String::new() };
+        if !remaining.is_empty() {
+            effects.warn(&format!("{what}: {remaining}"));
+        }
+    }
+
+    /// The bytes for [`Container::restore`]: 4 for each process id of the boot child, of the stop child and of the relay,
+    /// one for the end, one that says whether warnings are wanted, and the lifecycle's.
+    pub(crate) fn save(&self, relay: Option<Pid>) -> Vec<u8> {
+        let pid = |pid: Option<Pid>| Pid::as_raw(pid).to_be_bytes();
+        let end = self.end.and_then(|end| ENDS.iter().position(|how| *how == end));
+        let end = end.and_then(|n| u8::try_from(n).ok()).unwrap_or(NO_END);
+        let mut bytes = [pid(self.boot), pid(self.stop), pid(relay)].concat();
+        bytes.extend([end, u8::from(self.warns)]);
+        bytes.extend(self.life.save());
+        bytes
+    }
+
+    /// The container and the process id of the relay that [`Container::save`] made these bytes of; `None` for others.
+    pub(crate) fn restore(bytes: &[u8]) -> Option<(Self, Option<Pid>)> {
+        let (head, life) = bytes.split_first_chunk::<14>()?;
+        let (pids, flags) = head.split_first_chunk::<12>()?;
+        let (boot, pids) = pids.split_first_chunk::<4>()?;
+        let (stop, relay) = pids.split_first_chunk::<4>()?;
+        let pid = |bytes: &[u8]| Pid::from_raw(i32::from_be_bytes(bytes.try_into().ok()?));
+        let &[end, warns] = flags else { return None };
+        let container = Self {
+            life: Lifecycle::restore(life)?,
+            boot: pid(boot),
+            stop: pid(stop),
+            end: (end != NO_END).then(|| ENDS.get(usize::from(end)).copied()).flatten(),
+            warns: warns != 0,
+        };
+        Some((container, pid(relay)))
+    }
+}
+
+fn keep_code(code: u8, effects: &mut dyn Effects) {
+    if let Err(e) = effects.write_code(code) {
+        effects.warn(&format!("unable to write the exit code {code}: {}", sys::strerror(e)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The effects of a container's life, call by call.
+
+use super::*;
+use crate::pid1::lifecycle::Config;
+use rustix::io::Errno;
+use s6_linux_init::request::Request;
+use std::cell::RefCell;
+use std::time::Duration;
+use sys::signal::{INT, USR1};
+
+const CONFIG: Config = Config {
+    command: true,
+    receive_signals: false,
+    kill_grace: Duration::from_secs(3),
+    interrupt_grace: Duration::from_secs(3),
+    first: true,
+};
+
+const BOOT: i32 = 20;
+const STOP: i32 = 30;
+const RELAY: i32 = 40;
+
+fn pid(n: i32) -> Pid {
+    Pid::from_raw(n).unwrap()
+}
+
+/// Writes down what would have been done.
+struct Recorder {
+    calls: RefCell<Vec<String>>,
+    untouched: bool,
+    can_fork: bool,
+    remaining: &'static str,
+}
+
+impl Recorder {
+    fn new() -> Self {
+        Self { calls: RefCell::new(Vec::new()), untouched: true, can_fork: true, remaining: "77 (daemon)" }
+    }
+
+    fn note(&self, call: String) {
+        self.calls.borrow_mut().push(call);
+    }
+
+    fn take(&self) -> Vec<String> {
+        self.calls.take()
+    }
+}
+
+impl Effects for Recorder {
+    fn signal(&mut self, pid: Pid, signal: Signal) {
+        self.note(format!("kill -{signal} {}", pid.as_raw_nonzero()));
+    }
+
+    fn signal_all(&mut self, signal: Signal, spared: Option<Pid>) {
+        self.note(format!("kill -{signal} all but {}", Pid::as_raw(spared)));
+    }
+
+    fn stop_supervising(&mut self) {
+        self.note("stop supervising".to_owned());
+    }
+
+    fn leave_host(&mut self) {
+        self.note("leave the host".to_owned());
+    }
+
+    fn start_stop(&mut self) -> Result<Pid, Errno> {
+        self.note("start the stop child".to_owned());
+        if self.can_fork { Ok(pid(STOP)) } else { Err(Errno::AGAIN) }
+    }
+
+    fn write_code(&mut self, code: u8) -> Result<(), Errno> {
+        self.note(format!("write the code {code}"));
+        Ok(())
+    }
+
+    fn is_code_untouched(&self) -> bool {
+        self.untouched
+    }
+
+    fn describe_below(&self, _: Pid) -> String {
+        self.remaining.to_owned()
+    }
+
+    fn describe_remaining(&self, _: Option<Pid>) -> String {
+        self.remaining.to_owned()
+    }
+
+    fn take_terminal_back(&mut self) {
+        self.note("take the terminal back".to_owned());
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.note(format!("warn: {text}"));
+    }
+}
+
+/// A container with a CMD, and what it does.
+struct Play {
+    container: Container,
+    effects: Recorder,
+    now: Moment,
+}
+
+impl Play {
+    fn new(config: Config) -> Self {
+        let mut container = Container::new(Lifecycle::new(config), true);
+        container.set_boot(pid(BOOT));
+        Self { container, effects: Recorder::new(), now: Duration::from_secs(1) }
+    }
+
+    fn up(config: Config) -> Self {
+        let mut play = Self::new(config);
+        assert!(play.step(Event::CommandStarts).is_empty());
+        play
+    }
+
+    fn step(&mut self, event: Event) -> Vec<String> {
+        self.container.step(event, self.now, Some(pid(RELAY)), &mut self.effects);
+        self.effects.take()
+    }
+
+    fn ended(&mut self, child: i32, ended: Ended) -> (bool, Vec<String>) {
+        let known =
+            self.container.child_ended(pid(child), ended, self.now, Some(pid(RELAY)), &mut self.effects);
+        (known, self.effects.take())
+    }
+
+    fn due(&mut self) -> Vec<String> {
+        self.now = self.container.deadline().unwrap();
+        self.step(Event::Time)
+    }
+}
+
+#[test]
+fn from_the_commands_end_to_the_containers() {
+    let mut play = Play::up(CONFIG);
+    assert_eq!(play.ended(99, Ended::Exited(1)), (false, vec![]));
+    let calls = ["take the terminal back", "write the code 7", "start the stop child"];
+    assert_eq!(play.ended(BOOT, Ended::Exited(7)), (true, calls.map(String::from).to_vec()));
+    let calls = ["stop supervising", "kill -15 all but 0", "kill -18 all but 0"];
+    assert_eq!(play.ended(STOP, Ended::Exited(0)), (true, calls.map(String::from).to_vec()));
+    assert_eq!(play.due(), ["warn: still running after TERM: 77 (daemon)"]);
+    assert_eq!(
+        play.due(),
+        [
+            "warn: killed, because TERM didn't end them within S6_KILL_GRACETIME: 77 (daemon)",
+            "kill -9 all but 40",
+            "leave the host"
+        ]
+    );
+    assert_eq!(play.container.end(), Some(How::Halt));
+}
+
+#[test]
+fn an_interrupted_boot_is_killed_when_its_time_is_over() {
+    let mut play = Play::new(CONFIG);
+    assert_eq!(play.step(Event::Signal(TERM)), ["kill -15 20"]);
+    let text = "warn: what the start was doing hasn't ended S6_SERVICES_GRACETIME after the stop was asked: \
+                77 (daemon); the stop goes on without it";
+    assert_eq!(play.due(), [text, "kill -9 20"]);
+    let (known, calls) = play.ended(BOOT, Ended::Killed(9));
+    assert!(known);
+    assert_eq!(calls, ["take the terminal back", "start the stop child"]);
+}
+
+#[test]
+fn a_signal_that_the_command_receives_goes_to_it() {
+    let mut play = Play::up(Config { receive_signals: true, ..CONFIG });
+    assert_eq!(play.step(Event::Signal(USR1)), ["kill -10 20"]);
+    play.ended(BOOT, Ended::Exited(0));
+    assert_eq!(play.step(Event::Signal(USR1)), Vec::<String>::new(), "it has ended");
+}
+
+#[test]
+fn without_a_stop_child_everything_is_terminated_at_once() {
+    let mut play = Play::up(CONFIG);
+    play.effects.can_fork = false;
+    let calls = play.step(Event::Signal(INT));
+    assert_eq!(calls.first().map(String::as_str), Some("start the stop child"));
+    assert!(
+        calls.get(1).is_some_and(|w| w.starts_with("warn: unable to stop the services in order: ")),
+        "{calls:?}"
+    );
+    assert_eq!(
+        calls.get(2..).unwrap_or_default(),
+        ["stop supervising", "kill -15 all but 0", "kill -18 all but 0"]
+    );
+    assert_eq!(play.step(Event::Empty), ["leave the host"]);
+    assert_eq!(play.container.end(), Some(How::Reboot));
+}
+
+#[test]
+fn a_code_that_a_script_wrote_stays_when_the_command_ends_late() {
+    for (untouched, expected) in
+        [(true, &["take the terminal back", "write the code 5"][..]), (false, &["take the terminal back"])]
+    {
+        let mut play = Play::up(CONFIG);
+        play.step(Event::Signal(TERM));
+        play.ended(STOP, Ended::Exited(0));
+        play.effects.untouched = untouched;
+        assert_eq!(play.ended(BOOT, Ended::Exited(5)).1, expected);
+    }
+}
+
+#[test]
+fn warnings_that_are_not_wanted_are_not_printed() {
+    let mut play = Play::up(CONFIG);
+    play.container.warns = false;
+    play.step(Event::Signal(TERM));
+    play.ended(STOP, Ended::Exited(0));
+    assert_eq!(play.due(), Vec::<String>::new());
+    assert_eq!(play.due(), ["kill -9 all but 40", "leave the host"]);
+}
+
+#[test]
+fn nothing_is_said_of_processes_that_are_not_there() {
+    let mut play = Play::up(CONFIG);
+    play.effects.remaining = "";
+    play.step(Event::Signal(TERM));
+    play.ended(STOP, Ended::Exited(0));
+    assert_eq!(play.due(), Vec::<String>::new());
+    assert_eq!(play.due(), ["kill -9 all but 40", "leave the host"]);
+}
+
+#[test]
+fn a_saved_container_is_restored_with_its_children() {
+    for (how, byte) in [(How::Halt, 0), (How::PowerOff, 1), (How::Reboot, 2)] {
+        let mut play = Play::up(CONFIG);
+        play.step(Event::Signal(TERM));
+        let bytes = play.container.save(Some(pid(RELAY)));
+        assert_eq!(&bytes[..14], [0, 0, 0, 20, 0, 0, 0, 30, 0, 0, 0, 40, 255, 1]);
+        let (mut restored, relay) = Container::restore(&bytes).unwrap();
+        assert_eq!(
+            (restored.boot, restored.stop, relay),
+            (Some(pid(BOOT)), Some(pid(STOP)), Some(pid(RELAY)))
+        );
+        assert_eq!(restored.save(relay), bytes);
+        let at_once = Request::Stop { how, now: true, delay: 0, grace: 0 };
+        restored.step(Event::Asked(at_once), play.now, None, &mut play.effects);
+        assert_eq!(restored.save(None)[12], byte);
+        let (restored, relay) = Container::restore(&restored.save(None)).unwrap();
+        assert_eq!((restored.end(), relay), (Some(how), None));
+    }
+    let bytes = Play::up(CONFIG).container.save(None);
+    for length in 0..bytes.len() {
+        assert!(Container::restore(&bytes[..length]).is_none(), "{length}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What the lifecycle's actions do to the system.
+
+use crate::layout::LIVE;
+use crate::pid1::exit_code;
+use crate::pid1::forked::Forked;
+use crate::pid1::processes::{describe_below, describe_remaining, signal_all};
+use crate::stop::stage3::Stage3;
+use ipc::relay::Relay;
+use rustix::io::Errno;
+use rustix::process::{Pid, Rlimit};
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use supervisor::host::Host;
+use sys::process::{Fork, fork};
+use sys::signal::{Set, Signal};
+use tool::{Env, diag};
+
+/// What the stop child looks like in ps, as in the reference.
+const STOP_TITLE: &[u8] = b"/run/s6/basedir/scripts/rc.shutdown";
+
+/// The effects, one call each: a test has them written down instead.
+pub(crate) trait Effects {
+    /// Sends a signal to one child.
+    fn signal(&mut self, pid: Pid, signal: Signal);
+    /// Sends a signal to every other process of the container but one.
+    fn signal_all(&mut self, signal: Signal, spared: Option<Pid>);
+    /// Starts nothing more, and lets the services end.
+    fn stop_supervising(&mut self);
+    /// Lets the host leave its loop at once.
+    fn leave_host(&mut self);
+    /// Starts the stop child.
+    fn start_stop(&mut self) -> Result<Pid, Errno>;
+    /// Writes the container's exit code.
+    fn write_code(&mut self, code: u8) -> Result<(), Errno>;
+    /// Whether no exit code was written yet.
+    fn is_code_untouched(&self) -> bool;
+    /// The living descendants of a process, for a message; empty if there are none.
+    fn describe_below(&self, root: Pid) -> String;
+    /// The other processes of the container but one, for a message; empty if there are none.
+    fn describe_remaining(&self, spared: Option<Pid>) -> String;
+    /// Takes the terminal of the boot session, which is over: a ^C on it would reach nobody.
+    fn take_terminal_back(&mut self);
+    /// Prints a warning.
+    fn warn(&mut self, text: &str);
+}
+
+/// The effects in a container.
+pub(crate) struct ContainerEffects<'a> {
+    /// Gone once its loop has ended.
+    pub(crate) host: Option<&'a mut Host>,
+    /// The environment of the stop child.
+    pub(crate) env: &'a Env,
+    /// The relay's socket, for the stop child.
+    pub(crate) relay: Option<BorrowedFd<'a>>,
+    /// The limit on open files from before the host raised its own.
+    pub(crate) open_files: Option<Rlimit>,
+}
+
+impl Effects for ContainerEffects<'_> {
+    fn signal(&mut self, pid: Pid, signal: Signal) {
+        let _ = sys::process::kill(pid, signal);
+    }
+
+    fn signal_all(&mut self, signal: Signal, spared: Option<Pid>) {
+        signal_all(signal, spared);
+    }
+
+    fn stop_supervising(&mut self) {
+        if let Some(host) = self.host.as_deref_mut() {
+            host.stop(false);
+        }
+    }
+
+    fn leave_host(&mut self) {
+        if let Some(host) = self.host.as_deref_mut() {
+            host.abort();
+        }
+    }
+
+    fn start_stop(&mut self) -> Result<Pid, Errno> {
+        match fork()? {
+            Fork::Parent(pid) => Ok(pid),
+            Fork::Child => {
+                let _ = rustix::process::setsid();
+                let keep: Vec<_> = self.relay.into_iter().collect();
+                let mask = Set::empty();
+                let forked =
+                    Forked { title: STOP_TITLE, open_files: self.open_files, keep: &keep, mask: &mask };
+                let relay = forked.enter().pop().flatten().map(|socket| Rc::new(Relay::from(socket)));
+                let stage3 = Stage3 { env: self.env.clone(), relay };
+                tool::conclude(super::NAME, stage3.run(LIVE.as_bytes()), None)
+            }
+        }
+    }
+
+    fn write_code(&mut self, code: u8) -> Result<(), Errno> {
+        exit_code::write(code)
+    }
+
+    fn is_code_untouched(&self) -> bool {
+        exit_code::is_untouched()
+    }
+
+    fn describe_below(&self, root: Pid) -> String {
+        describe_below(root)
+    }
+
+    fn describe_remaining(&self, spared: Option<Pid>) -> String {
+        describe_remaining(spared)
+    }
+
+    fn take_terminal_back(&mut self) {
+        for number in 1..3 {
+            let _ = sys::fd::with(number, |fd| rustix::process::ioctl_tiocsctty(fd));
+        }
+    }
+
+    fn warn(&mut self, text: &str) {
+        diag::warn(super::NAME, text);
+    }
+}

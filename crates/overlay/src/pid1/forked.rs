@@ -1,0 +1,42 @@
+//! Children that process 1 forks and that go on in this program, without exec.
+
+use rustix::process::{Resource, Rlimit};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use sys::signal::{Set, reset_all, set_mask};
+use tool::diag;
+
+/// The number of the first descriptor that a child keeps beside the standard ones.
+const FIRST_FD: i32 = 3;
+
+/// What a forked child keeps of process 1, and what it looks like.
+pub(crate) struct Forked<'a> {
+    /// What it looks like in ps.
+    pub(crate) title: &'a [u8],
+    /// The limit on open files that it gets; `None`: process 1's own.
+    pub(crate) open_files: Option<Rlimit>,
+    /// The descriptors that it keeps beside the standard ones.
+    pub(crate) keep: &'a [BorrowedFd<'a>],
+    /// The signals that it blocks.
+    pub(crate) mask: &'a Set,
+}
+
+impl Forked<'_> {
+    /// To be called in the child, which doesn't come back to its parent's code: lets go of everything else of process 1,
+    /// and gives the descriptors that it keeps, in their order, as far as they are open.
+    pub(crate) fn enter(&self) -> Vec<Option<OwnedFd>> {
+        if let Some(limit) = self.open_files {
+            let _ = rustix::process::setrlimit(Resource::Nofile, limit);
+        }
+        let moves: Vec<(i32, i32)> = self.keep.iter().map(AsRawFd::as_raw_fd).zip(FIRST_FD..).collect();
+        let _ = sys::fd::copy_all(&moves);
+        let end = moves.last().map_or(FIRST_FD, |(_, number)| number.saturating_add(1));
+        sys::fd::close_from(end.unsigned_abs());
+        let kept = (FIRST_FD..end).map(|number| sys::fd::own(number).ok()).collect();
+        reset_all();
+        set_mask(self.mask);
+        diag::set_reader_limit(None);
+        let _ = rustix::process::chdir("/");
+        sys::args::set_title(self.title);
+        kept
+    }
+}

@@ -1,0 +1,207 @@
+//! Tests of the rules of a container's life, one each; `table` has every step.
+
+use super::*;
+
+const CONFIG: Config = Config {
+    command: true,
+    receive_signals: false,
+    kill_grace: Duration::from_secs(3),
+    interrupt_grace: Duration::from_secs(3),
+    first: true,
+};
+
+fn ms(n: u64) -> Moment {
+    Duration::from_millis(n)
+}
+
+fn machine(config: Config) -> Lifecycle {
+    Lifecycle::new(config)
+}
+
+fn up(config: Config) -> Lifecycle {
+    let mut m = machine(config);
+    let event = if config.command { Event::CommandStarts } else { Event::BootEnded(Ended::Exited(0)) };
+    assert_eq!(m.step(event, ms(0)), []);
+    assert_eq!(m.phase(), Phase::Up);
+    m
+}
+
+#[test]
+fn a_commands_end_stops_the_container_with_its_code() {
+    let mut m = up(CONFIG);
+    let actions = m.step(Event::BootEnded(Ended::Exited(7)), ms(1));
+    assert_eq!(actions, [Action::KeepCode(7), Action::StartStop]);
+    assert_eq!(m.step(Event::StopEnded, ms(2)), [Action::Terminate]);
+    assert_eq!(m.step(Event::Empty, ms(3)), [Action::End(How::Halt)]);
+    assert_eq!(m.step(Event::Empty, ms(4)), []);
+}
+
+#[test]
+fn processes_get_at_most_the_grace_time() {
+    let mut m = up(CONFIG);
+    m.step(Event::Signal(TERM), ms(0));
+    m.step(Event::StopEnded, ms(10));
+    assert_eq!(m.deadline(), Some(ms(2010)));
+    assert_eq!(m.step(Event::Time, ms(2010)), [Action::NameRemaining]);
+    assert_eq!(m.deadline(), Some(ms(3010)));
+    assert_eq!(m.step(Event::Time, ms(3009)), []);
+    assert_eq!(m.step(Event::Time, ms(3010)), [Action::Kill, Action::End(How::Halt)]);
+}
+
+#[test]
+fn remaining_processes_are_named_after_2_4_8_seconds_and_so_on() {
+    let mut m = up(Config { kill_grace: Duration::from_secs(60), ..CONFIG });
+    m.step(Event::Signal(TERM), ms(0));
+    m.step(Event::StopEnded, ms(0));
+    let mut named = Vec::new();
+    while m.phase() == Phase::Terminating {
+        let now = m.deadline().unwrap();
+        if m.step(Event::Time, now) == [Action::NameRemaining] {
+            named.push(now.as_secs());
+        }
+    }
+    assert_eq!(named, [2, 4, 8, 16, 32]);
+    assert_eq!(m.deadline(), None);
+}
+
+#[test]
+fn no_grace_kills_at_once() {
+    let mut m = up(Config { kill_grace: Duration::ZERO, ..CONFIG });
+    m.step(Event::Signal(TERM), ms(0));
+    let actions = m.step(Event::StopEnded, ms(1));
+    assert_eq!(actions, [Action::Terminate, Action::Kill, Action::End(How::Halt)]);
+}
+
+#[test]
+fn a_stop_interrupts_the_boot() {
+    let mut m = machine(CONFIG);
+    assert_eq!(m.step(Event::Signal(TERM), ms(0)), [Action::InterruptBoot]);
+    assert_eq!(m.step(Event::Signal(TERM), ms(1)), []);
+    assert_eq!(m.step(Event::Time, ms(3000)), [Action::KillBoot]);
+    assert_eq!(m.step(Event::BootEnded(Ended::Killed(9)), ms(3001)), [Action::StartStop]);
+    assert_eq!(m.phase(), Phase::Stopping);
+    assert_eq!(m.deadline(), None);
+}
+
+#[test]
+fn an_interrupted_boot_that_became_the_command_anyway_goes_on_to_its_end() {
+    let mut m = machine(CONFIG);
+    m.step(Event::Signal(TERM), ms(0));
+    m.step(Event::CommandStarts, ms(1));
+    assert_eq!(m.phase(), Phase::Interrupted);
+    assert_eq!(m.step(Event::BootEnded(Ended::Killed(15)), ms(2)), [Action::StartStop]);
+}
+
+#[test]
+fn a_failed_boot_stops_with_its_code() {
+    let mut m = machine(Config { command: false, ..CONFIG });
+    let actions = m.step(Event::BootEnded(Ended::Exited(1)), ms(0));
+    assert_eq!(actions, [Action::KeepCode(1), Action::StartStop]);
+}
+
+#[test]
+fn signals_without_and_with_a_command() {
+    let no_command = Config { command: false, ..CONFIG };
+    for (signal, how) in [
+        (TERM, How::Halt),
+        (INT, How::Reboot),
+        (USR1, How::PowerOff),
+        (PWR, How::PowerOff),
+        (QUIT, How::Halt),
+        (WINCH, How::Halt),
+        (ABRT, How::Halt),
+        (HALT, How::Halt),
+    ] {
+        let mut m = up(no_command);
+        assert_eq!(m.step(Event::Signal(signal), ms(0)), [Action::StartStop]);
+        m.step(Event::StopEnded, ms(0));
+        assert_eq!(m.step(Event::Empty, ms(0)), [Action::End(how)], "{signal}");
+    }
+    assert_eq!(up(CONFIG).step(Event::Signal(QUIT), ms(0)), []);
+    assert_eq!(up(CONFIG).step(Event::Signal(WINCH), ms(0)), []);
+    assert_eq!(up(CONFIG).step(Event::Signal(HALT), ms(0)), [Action::StartStop]);
+}
+
+#[test]
+fn a_command_that_receives_signals() {
+    let config = Config { receive_signals: true, ..CONFIG };
+    let mut m = up(config);
+    assert_eq!(m.step(Event::Signal(TERM), ms(0)), [Action::PassOn(TERM)]);
+    assert_eq!(m.phase(), Phase::Up);
+    assert_eq!(up(config).step(Event::Signal(HALT), ms(0)), [Action::StartStop]);
+    m.step(Event::BootEnded(Ended::Exited(0)), ms(1));
+    assert_eq!(m.step(Event::Signal(TERM), ms(2)), []);
+    assert_eq!(machine(config).step(Event::Signal(TERM), ms(0)), [Action::InterruptBoot]);
+}
+
+#[test]
+fn the_commands_code_while_stopping() {
+    let mut m = up(CONFIG);
+    m.step(Event::Signal(TERM), ms(0));
+    assert_eq!(m.step(Event::BootEnded(Ended::Exited(5)), ms(1)), [Action::KeepCode(5)]);
+    let mut m = up(CONFIG);
+    m.step(Event::Signal(TERM), ms(0));
+    m.step(Event::StopEnded, ms(1));
+    assert_eq!(m.step(Event::BootEnded(Ended::Exited(5)), ms(2)), [Action::KeepCodeIfNone(5)]);
+    let mut m = up(CONFIG);
+    m.step(Event::Signal(TERM), ms(0));
+    m.step(Event::StopEnded, ms(1));
+    assert_eq!(m.step(Event::BootEnded(Ended::Killed(15)), ms(2)), []);
+}
+
+#[test]
+fn planned_and_cancelled() {
+    let mut m = up(CONFIG);
+    let later = Request::Stop { how: How::Reboot, now: false, delay: 500, grace: 40 };
+    assert_eq!(m.step(Event::Asked(later), ms(100)), []);
+    assert_eq!(m.deadline(), Some(ms(600)));
+    m.step(Event::Asked(Request::Cancel), ms(200));
+    assert_eq!(m.deadline(), None);
+    m.step(Event::Asked(later), ms(300));
+    assert_eq!(m.step(Event::Time, ms(800)), [Action::StartStop]);
+    m.step(Event::StopEnded, ms(900));
+    assert_eq!(m.deadline(), Some(ms(940)));
+    assert_eq!(m.step(Event::Empty, ms(901)), [Action::End(How::Reboot)]);
+}
+
+#[test]
+fn without_a_host_everything_is_terminated() {
+    let mut m = up(CONFIG);
+    assert_eq!(m.step(Event::HostLost, ms(0)), [Action::Terminate]);
+    assert_eq!(m.step(Event::HostLost, ms(1)), []);
+    assert_eq!(m.deadline(), Some(ms(2000)));
+}
+
+#[test]
+fn a_saved_life_goes_on() {
+    let mut m = up(Config { receive_signals: true, ..CONFIG });
+    m.step(Event::Asked(Request::Stop { how: How::Reboot, now: false, delay: 500, grace: 40 }), ms(100));
+    let mut restored = Lifecycle::restore(&m.save()).unwrap();
+    assert_eq!(restored.save(), m.save());
+    assert_eq!(restored.step(Event::Signal(TERM), ms(200)), [Action::PassOn(TERM)]);
+    assert_eq!(restored.step(Event::Time, ms(600)), [Action::StartStop]);
+    assert_eq!(restored.phase(), Phase::Stopping);
+    let mut restored = Lifecycle::restore(&restored.save()).unwrap();
+    restored.step(Event::StopEnded, ms(700));
+    assert_eq!(restored.deadline(), Some(ms(740)));
+    for length in 0..m.save().len() {
+        assert!(Lifecycle::restore(&m.save()[..length]).is_none());
+    }
+    assert!(Lifecycle::restore(&[0xff; 80]).is_none());
+}
+
+#[test]
+fn now_means_now() {
+    let mut m = machine(CONFIG);
+    let now = Request::Stop { how: How::PowerOff, now: true, delay: 0, grace: 0 };
+    assert_eq!(m.step(Event::Asked(now), ms(0)), [Action::End(How::PowerOff)]);
+}
+
+#[test]
+fn beside_other_processes_the_killed_ones_are_awaited() {
+    let mut m = up(Config { first: false, kill_grace: ms(1), ..CONFIG });
+    m.step(Event::Signal(TERM), ms(0));
+    m.step(Event::StopEnded, ms(0));
+    assert_eq!(m.step(Event::Time, ms(1)), [Action::Kill]);
+    assert_eq!(m.step(Event::Empty, ms(2)), [Action::End(How::Halt)]);
+}

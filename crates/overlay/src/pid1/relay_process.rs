@@ -1,0 +1,96 @@
+//! The relay as process 1 sees it: a child, and the socket through which pipes are handed to it.
+
+use crate::child::wait_at_most;
+use crate::limits::{RELAY_DRAIN_LIMIT, RELAY_LIFE_MIN};
+use crate::pid1::forked::Forked;
+use crate::relay::{self, Format};
+use ipc::relay::Relay;
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use sys::process::{Fork, fork};
+use sys::signal::{KILL, Set};
+use tool::clock::{self, Moment};
+
+/// The process that passes services' output on.
+#[derive(Debug)]
+pub(crate) struct RelayProcess {
+    pid: Pid,
+    /// Until no service is started any more.
+    socket: Option<Rc<Relay>>,
+    born: Moment,
+}
+
+impl RelayProcess {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// No child or no socket can be made.
+    pub(crate) fn start(format: Format) -> Result<Self, Errno> {
+        let (ours, theirs) = Relay::new()?;
+        match fork()? {
+            Fork::Parent(pid) => Ok(Self { pid, socket: Some(Rc::new(ours)), born: clock::now() }),
+            Fork::Child => {
+                let _ = rustix::process::setsid();
+                // It ends after its last writer, so no signal is to end it.
+                let mask = Set::full();
+                let forked =
+                    Forked { title: relay::TITLE, open_files: None, keep: &[theirs.as_fd()], mask: &mask };
+                let socket = forked.enter().pop().flatten();
+                tool::conclude(relay::NAME, relay::run(socket, format), None)
+            }
+        }
+    }
+
+    /// The one that the program before this one started in the same process.
+    pub(crate) fn restored(pid: Pid, socket: OwnedFd) -> Self {
+        Self { pid, socket: Some(Rc::new(socket.into())), born: clock::now() }
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// What the host hands services' pipes to; `None` after [`RelayProcess::release`].
+    pub(crate) fn socket(&self) -> Option<Rc<Relay>> {
+        self.socket.clone()
+    }
+
+    pub(crate) fn socket_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(|socket| socket.as_fd())
+    }
+
+    /// Whether it lived long enough for the next one to be worth a try.
+    pub(crate) fn has_lived(&self, now: Moment) -> bool {
+        now.saturating_sub(self.born) >= RELAY_LIFE_MIN
+    }
+
+    /// Lets it end when the last process that writes to it has ended.
+    pub(crate) fn release(&mut self) {
+        self.socket = None;
+    }
+
+    /// Ends it although processes may still write to it: it passes on what has been written, unless nobody reads that.
+    pub(crate) fn end(self) {
+        if let Some(socket) = &self.socket {
+            let _ = socket.finish();
+        }
+        let _ = wait_at_most(self.pid, Some(RELAY_DRAIN_LIMIT), KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_relay_that_ends_within_a_second_is_not_started_again() {
+        let born = Duration::from_secs(100);
+        let relay = RelayProcess { pid: rustix::process::getpid(), socket: None, born };
+        assert!(!relay.has_lived(born));
+        assert!(!relay.has_lived(born + Duration::from_millis(999)));
+        assert!(relay.has_lived(born + Duration::from_secs(1)));
+    }
+}

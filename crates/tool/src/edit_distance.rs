@@ -1,0 +1,34 @@
+//! How far two names are apart: for advice on misspelt ones.
+
+/// How many bytes must be added, removed or changed to make `b` of `a`, letters' cases and separators aside.
+#[must_use]
+pub fn edit_distance(a: &[u8], b: &[u8]) -> usize {
+    let plain = |n: &[u8]| -> Vec<u8> {
+        n.iter().filter(|b| !b"-_.".contains(b)).map(u8::to_ascii_lowercase).collect()
+    };
+    let (a, b) = (plain(a), plain(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in (1..).zip(&a) {
+        let mut next = vec![i];
+        for ((y, above), corner) in b.iter().zip(row.iter().skip(1)).zip(&row) {
+            let left = next.last().copied().unwrap_or(i);
+            next.push((corner + usize::from(x != y)).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::edit_distance;
+
+    #[test]
+    fn names_are_near_if_little_separates_them() {
+        for (a, b, d) in
+            [("", "", 0), ("a", "", 1), ("nginx", "ngnix", 2), ("My_App", "my-app", 0), ("ab", "b", 1)]
+        {
+            assert_eq!(edit_distance(a.as_bytes(), b.as_bytes()), d, "{a} {b}");
+        }
+    }
+}
