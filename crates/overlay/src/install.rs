@@ -71,7 +71,7 @@ fn what<'a>(entry: Entry, programs: &Programs<'a>) -> (String, Wanted<'a>) {
 /// What is to be done.
 #[derive(Debug, Default)]
 pub struct Plan<'a> {
-    /// What is made anew, and what replaces something.
+    /// What is made, and what is replaced.
     pub steps: Vec<(String, Wanted<'a>, Step)>,
     /// How many things are there already.
     pub kept: usize,
@@ -99,7 +99,7 @@ impl<'a> Plan<'a> {
     /// Does it.
     ///
     /// # Errors
-    /// Something couldn't be made; what was made before is gone again then, but what was replaced isn't.
+    /// Something couldn't be made; what was made before is removed again, but what was replaced stays.
     pub fn carry_out(&self, root: &Root) -> Result<(), Fatal> {
         let mut undo = Undo::default();
         for (path, wanted, step) in &self.steps {

@@ -1,4 +1,4 @@
-//! Moving an image's files to version 3 of the overlay: what `s6-overlay migrate` finds and mends.
+//! Moving an image's files to version 3 of the overlay: what `s6-overlay migrate` finds and fixes.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | [`bundle`] | pure: what is in an old bundle's folder → where it goes |
 //! | [`survey`] | goes through a root, reports, and writes if it may |
 //!
-//! Mending is idempotent: what was mended is found in order the next time.  Nothing is followed out of the root: every
+//! Fixing is idempotent: what was fixed is found in order the next time.  Nothing is followed out of the root: every
 //! directory and file is opened from its parent's descriptor, without following links.
 
 pub mod bundle;

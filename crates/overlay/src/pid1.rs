@@ -10,11 +10,13 @@
 //! | [`init`] | the policy that the host asks |
 //! | [`processes`] | the container's processes: which are signalled, which remain |
 //! | [`remaining`] | the wait for the last processes |
+//! | [`finish`] | its end: reboot(2), or an exit code |
 //! | [`exit_code`] | the file with the container's exit code |
 
 pub(crate) mod container;
 pub(crate) mod effects;
 pub(crate) mod exit_code;
+pub(crate) mod finish;
 pub(crate) mod forked;
 pub(crate) mod init;
 pub(crate) mod lifecycle;

@@ -1,8 +1,8 @@
 //! The relay of S6_LOG_PREFIX and S6_LOG_FORMAT: a process beside the services that passes their output on to the
 //! container's, line by line, with the service's name.
 //!
-//! It is apart from process 1 so that a slow reader of the container's output, or hostile lines, can't touch that; it
-//! exists only where it was asked for.  [`ipc::relay`] is how pipes come to it.  It reads a stream's pipes only while
+//! It is a process of its own so that a slow reader of the container's output, or hostile lines, can't affect process 1; it
+//! exists only where it was asked for.  [`ipc::relay`] hands pipes to it.  It reads a stream's pipes only while
 //! nothing waits to be written to that stream: so memory is bounded, and services wait rather than lose lines.
 //! It ends when no pipe is left and none can come any more.  Only SIGKILL ends it earlier.
 

@@ -1,4 +1,4 @@
-//! The catch-all logger of S6_LOGGING: a service that gets what nobody else takes, through a FIFO.
+//! The catch-all logger of S6_LOGGING: a service that gets all output that no other logger takes, through a FIFO.
 //!
 //! With 1 it also shows each line on the container's standard error, with 2 it doesn't.  Of S6_LOGGING_SCRIPT it takes
 //! time stamps and rotation; what selects lines or sends them elsewhere would keep them out of a log of everything.
@@ -132,7 +132,7 @@ pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Re
     redirect().or_unable(|| "send the output to the catch-all logger").map(Some)
 }
 
-/// Makes the FIFO this process's standard output and error, before anybody reads it.
+/// Makes the FIFO this process's standard output and error, before it has a reader.
 fn redirect() -> Result<OwnedFd, Errno> {
     let console = sys::fd::duplicate(2, 3)?;
     let open = |flags: OFlags| sys::fs::openat(CWD, FIFO, flags | OFlags::CLOEXEC, Mode::empty());

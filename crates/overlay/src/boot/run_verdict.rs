@@ -2,7 +2,7 @@
 //!
 //! /run must belong to the container's user, or be usable by it without letting anybody else replace what is
 //! in it.  A private folder below a /run that others may write to, without a sticky bit, would be no help: scripts know
-//! the paths /run/service and /run/s6, and whoever may write to /run may put something else under these names.
+//! the paths /run/service and /run/s6, and a process that may write to /run may put something else under these names.
 
 use crate::environment::variables::S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES as ACCEPTS;
 

@@ -2,9 +2,9 @@
 //!
 //! The file's name is the variable's name, its whole content the value, byte for byte: an empty file is an empty
 //! value, a trailing newline belongs to the value.  Scripts of images write and remove such files themselves, so
-//! every reader looks there anew.  Names that start with a dot or have a `=` are not variables.
+//! every reader looks there again.  Names that start with a dot or have a `=` are not variables.
 //!
-//! With S6_KEEP_ENV nothing is stored, and everybody's own environment is the container's.
+//! With S6_KEEP_ENV nothing is stored, and each process's own environment is the container's.
 
 use crate::environment::variables::S6_KEEP_ENV;
 use crate::layout::CONTAINER_ENVIRONMENT;
@@ -66,7 +66,7 @@ fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     }
 }
 
-/// What a program's variable is worth: up to the first NUL byte, which none can hold.
+/// The part of a value that a variable can hold: up to the first NUL byte.
 fn as_value(mut value: Vec<u8>) -> Vec<u8> {
     if let Some(nul) = value.iter().position(|b| *b == 0) {
         value.truncate(nul);
@@ -93,7 +93,7 @@ pub fn load(env: &mut Env) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether the container's environment is everybody's own: S6_KEEP_ENV is set and not 0.
+/// Whether each process's own environment counts as the container's: S6_KEEP_ENV is set and not 0.
 #[must_use]
 pub fn is_kept(env: &Env) -> bool {
     env.get(S6_KEEP_ENV.bytes()).is_some_and(is_nonzero)

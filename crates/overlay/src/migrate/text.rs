@@ -251,7 +251,7 @@ fn import(line: &[u8]) -> Option<Vec<u8>> {
     Some([line.get(..*start)?, b"importas", options, b" ", name, line.get(name_end..)?].concat())
 }
 
-/// What only a human can decide about a line that is mended already.
+/// What only a human can decide about a line that is fixed already.
 fn remarks(line: &[u8], text: Text<'_>) -> Vec<&'static str> {
     let mut found = Vec::new();
     if line.trim_ascii_start().starts_with(b"#") && !line.starts_with(b"#!") {

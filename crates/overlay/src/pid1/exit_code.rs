@@ -50,7 +50,7 @@ pub fn read() -> Vec<u8> {
     read_file(CWD, EXITCODE.as_bytes(), 64).unwrap_or_default()
 }
 
-/// Whether nobody has written a code.
+/// Whether no code has been written.
 #[must_use]
 pub fn is_untouched() -> bool {
     read() == NOTHING

@@ -77,7 +77,12 @@ impl Init {
     }
 
     /// Continues a container whose first process was re-executed; `None` if what it left makes no sense.
-    pub(crate) fn resume(left: PolicyState, env: Env, host: &mut Host, format: Option<Format>) -> Option<Self> {
+    pub(crate) fn resume(
+        left: PolicyState,
+        env: Env,
+        host: &mut Host,
+        format: Option<Format>,
+    ) -> Option<Self> {
         let (container, relay) = Container::restore(&left.bytes)?;
         let mut fds = left.fds.into_iter();
         let requests = fds.next()?;

@@ -6,7 +6,7 @@
 //!    └────────────► Interrupted ────────────────┘
 //! ```
 //!
-//! - **Booting**: one child brings the services up; at its end it becomes the CMD, or exits if there is none.
+//! - **Booting**: one child brings the services up; then it becomes the CMD, or exits if there is none.
 //! - **Up**: services run, and the CMD if there is one.  The CMD's end stops the container.
 //! - **Interrupted**: a stop was asked while booting.  The boot child starts nothing more, lets what runs finish,
 //!   and exits; after a grace time it is killed.
@@ -15,8 +15,8 @@
 //! - **Killing**: every process has got SIGKILL.
 //!
 //! Rules: a stop request counts at any moment; the first one decides how it ends; one that says *now* ends
-//! everything at once.  Each step depends on nothing but its arguments, and no phase but Up waits for ever for
-//! anything else than the services' own time-outs.
+//! everything at once.  Each step depends on nothing but its arguments, and no phase but Up waits without limit
+//! for anything but the services' own time-outs.
 
 use crate::limits::{KILL_GRACE_MAX, KILL_LIMIT, REMAINING_REMINDER};
 use s6_linux_init::request::{How, LENGTH, Request};
@@ -81,7 +81,7 @@ const PHASES: [Phase; 7] = [
 pub enum Event {
     /// A signal of [`SIGNALS`] came.
     Signal(Signal),
-    /// Somebody asked.
+    /// A request came.
     Asked(Request),
     /// The boot child is about to become the CMD.
     CommandStarts,
@@ -110,11 +110,11 @@ pub enum Action {
     StartStop,
     /// Write the container's exit code.
     KeepCode(u8),
-    /// Write the container's exit code if nobody wrote one.
+    /// Write the container's exit code unless one was written.
     KeepCodeIfNone(u8),
     /// Stop supervising, and TERM to every process.
     Terminate,
-    /// Say who is still there after TERM.
+    /// Name the processes that remain after TERM.
     NameRemaining,
     /// KILL to every process.
     Kill,
@@ -135,7 +135,7 @@ pub struct Lifecycle {
     planned: Option<(Moment, Request)>,
     /// When the phase ends by itself.
     deadline: Option<Moment>,
-    /// When to say who is still there, and how much later the next time.
+    /// When to name the remaining processes, and how long until the next time.
     reminder: Option<(Moment, Duration)>,
 }
 
@@ -156,8 +156,7 @@ impl Lifecycle {
         }
     }
 
-    /// What [`Lifecycle::restore`] goes on with: bytes for the next program of this process, which is of the same
-    /// version.
+    /// The bytes for [`Lifecycle::restore`] in the re-executed program, which is of the same version.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
         let Config { command, receive_signals, kill_grace, interrupt_grace, first } = self.config;
@@ -176,7 +175,7 @@ impl Lifecycle {
         bytes
     }
 
-    /// The container that [`Lifecycle::save`] told of; `None` if the bytes aren't from there.
+    /// The machine that [`Lifecycle::save`] made these bytes of; `None` for others.
     #[must_use]
     pub fn restore(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<5>()?;

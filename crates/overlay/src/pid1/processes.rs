@@ -1,4 +1,4 @@
-//! The processes of the container, as /proc tells: whom to signal at the end, and who is left.
+//! The processes of the container, from /proc: which are signalled at the end, and which remain.
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -69,7 +69,7 @@ fn describe(pids: &[i32]) -> String {
     words.join(", ")
 }
 
-/// Everybody else who is the container's: in process 1 the whole namespace, else the own descendants only.
+/// The container's other processes: in process 1 the whole namespace, else only its own descendants.
 fn reachable() -> Vec<i32> {
     let own = rustix::process::getpid();
     if own.is_init() {
@@ -93,7 +93,8 @@ pub fn describe_below(root: Pid) -> String {
     describe(&descendants(&all().unwrap_or_default(), root.as_raw_nonzero().get()))
 }
 
-/// Sends a signal to everybody else but one: as process 1 to the whole namespace, else to the own descendants only.
+/// Sends a signal to the container's other processes but one: as process 1 to the whole namespace, else only to its own
+/// descendants.
 pub fn signal_all(signal: Signal, spared: Option<Pid>) {
     if spared.is_none() && rustix::process::getpid().is_init() {
         let _ = sys::process::kill_all(signal);
@@ -106,7 +107,7 @@ pub fn signal_all(signal: Signal, spared: Option<Pid>) {
         for pid in found.iter().copied().filter_map(Pid::from_raw) {
             let _ = sys::process::kill(pid, signal);
         }
-        // Whoever was killed starts nobody more, so this comes to an end.
+        // A killed process starts no further ones, so the loop ends.
         if found.is_empty() || signal != KILL {
             return;
         }

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use sys::signal::{CHLD, Set, SignalFd};
 use tool::clock;
 
-/// Processes that are waited for at once; the others' turn comes when these are gone.
+/// Processes that are waited for at once; the others follow when these have ended.
 const BATCH: usize = 256;
 
 /// Waits until the lifecycle has come to its end.
@@ -31,7 +31,7 @@ pub fn wait(init: &mut Init) {
         let left = if own.is_init() { others(own).unwrap_or_default() } else { Vec::new() };
         let pidfds = open_batch(&left);
         if alone && pidfds.is_empty() {
-            // What is left has ended, and waits for a parent outside.
+            // The remaining processes have ended, and wait for a parent outside.
             return init.emptied();
         }
         wait_for_batch(init, pidfds, children.as_ref());
@@ -54,7 +54,7 @@ fn open_batch(pids: &[Pid]) -> Vec<OwnedFd> {
     pids.iter().take(BATCH).filter_map(open).collect()
 }
 
-/// Waits until these processes are gone, a child has ended, or the deadline has passed.
+/// Waits until these processes have ended, any child has, or the deadline has passed.
 fn wait_for_batch(init: &mut Init, mut pidfds: Vec<OwnedFd>, children: Option<&SignalFd>) {
     loop {
         let mut fds: Vec<PollFd<'_>> = pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();

@@ -1,7 +1,7 @@
 //! Lines of services as the relay passes them on: with the service's name in front, or as JSON objects.  Pure.
 //!
 //! What comes out is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
-//! pipe takes each piece whole, whoever else writes to it.  A last line without newline gets one.
+//! pipe takes each piece whole, whatever else writes to it.  A last line without newline gets one.
 
 use super::format::Format;
 use ipc::relay::Stream;

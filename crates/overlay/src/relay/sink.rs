@@ -91,7 +91,7 @@ impl Sink {
         match rustix::io::write(self.end(), chunk) {
             Ok(count) => self.written = self.written.saturating_add(count),
             Err(Errno::AGAIN | Errno::INTR) => return,
-            // Nobody reads it any more, and never will.
+            // It has no reader any more, and never will.
             Err(_) => self.written = self.out.len(),
         }
         if !self.waits() {

@@ -5,32 +5,30 @@
 //! part of one for its own descendants.
 
 use crate::boot::catch_all;
+use crate::boot::closing_fd::wait_for_closing_fd;
 use crate::boot::prepare::{Owner, needs_root, prepare, why_no_help};
+use crate::boot::saved::{children_env, make_fifo, save};
 use crate::boot::search_path;
-use crate::environment::contenv;
+use crate::boot::stand_in::stand_in;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
     PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
-    S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, S6_WAIT_FOR_CLOSING_FD, meant_by,
+    S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, meant_by,
 };
-use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, PREINIT, SCANDIR, STAGE0, SUEXEC, WORKDIR};
+use crate::layout::{PREINIT, SCANDIR, STAGE0, SUEXEC};
 use crate::limits::MESSAGE_LIMIT;
 use crate::pid1::exit_code;
+use crate::pid1::finish::finish;
 use crate::pid1::init::{Boot, Init};
 use crate::pid1::lifecycle::{Config, SIGNALS};
 use crate::pid1::remaining;
 use crate::relay::{Format, speak};
-use files::Permissions;
-use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
-use s6_linux_init::request::{FIFO, How};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use s6_linux_init::request::How;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use supervision::control;
 use supervisor::host::{self, Host, Leave, Reexec, take_journal};
-use sys::signal::{self, HALT, HUP, INT, PWR, Signal, SignalFd, TERM, USR1, USR2};
-use tool::clock;
+use sys::signal;
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -45,9 +43,6 @@ pub static TOOL: Tool = Tool {
 /// What process 1 looks like in ps: what it is.
 const TITLE: &[u8] = b"/package/admin/s6/command/s6-svscan -d4 -- /run/service";
 
-/// What always asks for a stop.
-const STOPS: [Signal; 6] = [TERM, INT, USR1, USR2, PWR, HALT];
-
 /// The services that are supervised at most.
 const SERVICES_MAX: usize = 100_000;
 
@@ -58,12 +53,12 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     if let Some(journal) = take_journal(&mut call.env) {
         return go_on(call, journal, first);
     }
-    // A stop that is asked from here on isn't lost: until the host reads it, it waits.
+    // A stop signal isn't lost from here on: it stays pending until the host reads it.
     signal::block(&signal::Set::of(&SIGNALS));
     if !first {
         stand_in(call)?;
     }
-    // Nobody before has made sure of a PATH or of descriptors 0 to 2.
+    // The engine need not have set PATH or opened descriptors 0 to 2.
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let path = search_path::complete(call.env.get(PATH.bytes()).unwrap_or_default());
     call.env.set(PATH.bytes(), &path);
@@ -132,7 +127,7 @@ fn host_config(env: &Env, container: &Env) -> host::Config {
     config
 }
 
-/// From the boot's start, or from where this process was re-executed, to the end; gives the exit code.
+/// Runs the container from the boot's start, or from where this process was re-executed, to its end; gives the exit code.
 fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> u8 {
     diag::set_reader_limit(Some(MESSAGE_LIMIT));
     // The CMD belongs to the boot child, which has its own copy.
@@ -165,118 +160,11 @@ fn go_on(call: &mut Call, journal: i32, first: bool) -> Outcome {
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
 
-/// The environment that everything in the container gets.
-fn children_env(container: &Env) -> Env {
-    if contenv::is_kept(container) {
-        return container.clone();
-    }
-    let mut env = Env::new();
-    env.set(PATH.bytes(), container.get(PATH.bytes()).unwrap_or_default());
-    env
-}
-
-/// Not process 1: everything below is this process's to reap and to stop, and nothing else is.
-fn stand_in(call: &Call) -> Result<(), Fatal> {
-    if control::send_to_host(SCANDIR.as_bytes(), &[]).is_ok() {
-        return Err(Fatal::user("another container's first process already runs on /run/service"));
-    }
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-        .or_unable(|| "become the reaper of all descendants")?;
-    if Settings::of_container(&call.env).verbosity() > 0 {
-        call.warn(&format!(
-            "not process 1, which is {}: at the end, only the processes that began here are stopped",
-            first_process()
-        ));
-    }
-    Ok(())
-}
-
-/// Who is process 1, and why that may be.
-fn first_process() -> String {
-    const INITS: &[&str] = &["docker-init", "tini", "catatonit", "dumb-init", "podman-init", "init"];
-    let name = std::fs::read("/proc/1/comm").unwrap_or_default();
-    let name = diag::show(name.trim_ascii_end());
-    match name.as_str() {
-        "" => "of the container engine".to_owned(),
-        "pause" => "pause (a pod with a shared pid namespace)".to_owned(),
-        "systemd" => "systemd (the pid namespace of the machine)".to_owned(),
-        name if INITS.contains(&name) => format!("{name} (the container engine's own init)"),
-        name => name.to_owned(),
-    }
-}
-
-/// S6_WAIT_FOR_CLOSING_FD: the engine closes that descriptor when the container may begin.
-fn wait_for_closing_fd(env: &Env) {
-    let number = Settings::of_container(env).number(S6_WAIT_FOR_CLOSING_FD);
-    let Some(number) = i32::try_from(number).ok().filter(|n| *n >= 3 && sys::fd::is_open(*n)) else { return };
-    // A container that is told to stop before it may begin has nothing to wait for.
-    let stop = SignalFd::new(&signal::Set::of(&STOPS)).ok();
-    let mut buffer = [0; 64];
-    let closed = |fd: BorrowedFd<'_>| loop {
-        let mut fds = vec![PollFd::from_borrowed_fd(fd, PollFlags::IN)];
-        fds.extend(stop.as_ref().map(|stop| PollFd::new(stop, PollFlags::IN)));
-        clock::poll_until(&mut fds, None)?;
-        if fds.get(1).is_some_and(|stop| !stop.revents().is_empty()) {
-            return Ok(());
-        }
-        match rustix::io::read(fd, &mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(e) => return Err(e),
-        }
-    };
-    if let Err(e) = sys::fd::with(number, closed) {
-        diag::warn(TOOL.name, &format!("unable to wait for descriptor {number}: {}", sys::strerror(e)));
-    }
-    sys::fd::close(number);
-}
-
 /// Goes on through the setuid program, which prepares /run as root and comes back as this user.
 fn ask_for_root(call: &mut Call) -> Outcome {
     let words = [SUEXEC, &format!(" {PREINIT}"), "", STAGE0].map(|w| w.as_bytes().to_vec());
     let argv = words.into_iter().chain(call.take_args()).collect();
     Next::run(argv, call.take_env())
-}
-
-/// Saves what the container was started with; the environment that everything in it gets.
-fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
-    if !contenv::is_kept(&call.env) {
-        for skipped in contenv::store(&call.env).or_unable(|| "save the container's environment")? {
-            let (name, reason) = (diag::show(&skipped.name), sys::strerror(skipped.reason));
-            call.warn(&format!(
-                "the variable {name} can't be a file of the container's environment: {reason}"
-            ));
-        }
-    }
-    let env = children_env(&call.env);
-    exit_code::reset().or_unable(|| "make the file for the exit code")?;
-    let text = [workdir, b"\n"].concat();
-    files::write_file(CWD, WORKDIR.as_bytes(), &text, Permissions::LessUmask(0o644))
-        .or_unable(|| format!("write {WORKDIR}"))?;
-    make_basedir()?;
-    sys::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;
-    Ok(env)
-}
-
-/// `halt` and its relatives, where everybody knows them.
-fn make_basedir() -> Result<(), Fatal> {
-    let bin = format!("{BASEDIR}/bin");
-    for folder in [BASEDIR, &bin] {
-        sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
-    }
-    let own =
-        sys::fs::readlink("/proc/self/exe", Vec::new()).map_or_else(|_| BINARY.into(), |p| p.into_bytes());
-    for name in ["halt", "poweroff", "reboot", "shutdown", "telinit"] {
-        sys::fs::symlink(own.as_slice(), format!("{bin}/{name}"))
-            .or_unable(|| format!("make {bin}/{name}"))?;
-    }
-    Ok(())
-}
-
-fn make_fifo() -> Result<OwnedFd, Fatal> {
-    sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0).or_unable(|| format!("make {FIFO}"))?;
-    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    sys::fs::openat(CWD, FIFO, flags, Mode::empty()).or_unable(|| format!("open {FIFO}"))
 }
 
 fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
@@ -303,27 +191,4 @@ fn take_terminal(call: &mut Call, relays_command: bool) -> Result<Boot, Fatal> {
 fn stdin_number(stdin: &OwnedFd) -> i32 {
     use std::os::fd::AsRawFd;
     stdin.as_raw_fd()
-}
-
-/// The end: by reboot(2) where it was asked for and may be, else with the code that stands for it.
-fn finish(how: How, first: bool, sync: bool) -> u8 {
-    if sync {
-        rustix::fs::sync();
-    }
-    let signal = match how {
-        How::Halt => {
-            let text = exit_code::read();
-            return exit_code::parse(&text).unwrap_or_else(|| {
-                diag::warn("init", &format!("the exit code file holds no number: {}", diag::show(&text)));
-                100
-            });
-        }
-        How::PowerOff => INT,
-        How::Reboot => HUP,
-    };
-    if first && how.reboot() != Err(Errno::PERM) {
-        // Only a kernel that doesn't know the request gets here.
-        diag::warn("init", "reboot(2) had no effect");
-    }
-    u8::try_from(signal.saturating_add(128)).unwrap_or(111)
 }

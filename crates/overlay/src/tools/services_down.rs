@@ -30,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
     for name in names {
         let dir = join(LEGACY_SERVICES.as_bytes(), &name);
         for dir in [join(&dir, b"log"), dir] {
-            // Without a fifodir nobody has ever supervised it.
+            // Without a fifodir it was never supervised.
             if watch.add(&join(&dir, b"event")).is_ok() {
                 waited.push(dir);
             }
@@ -44,7 +44,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let grace = settings.time(S6_SERVICES_GRACETIME);
     let deadline = clock::now().saturating_add(grace);
-    // The state is read after the listening began, so that nothing is missed.
+    // The state is read after the subscription, so no event is missed.
     let mut left: Vec<bool> = waited.iter().map(|dir| !is_down(dir)).collect();
     while left.contains(&true) {
         let Some((index, letters)) = watch.next(Some(deadline)).or_unable(|| "wait for services")? else {

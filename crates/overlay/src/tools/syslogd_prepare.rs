@@ -1,6 +1,6 @@
 //! `syslogd-prepare`: makes the folders of the syslogd's logs; the oneshot of that name runs it.
 //!
-//! Without privileges, daemon and logger run as who they are, and the folders are that user's.
+//! Without privileges, daemon and logger run as the container's user, who owns the folders.
 
 use crate::logdir;
 use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Uid};

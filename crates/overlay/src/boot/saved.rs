@@ -1,0 +1,64 @@
+//! What a container has in /run from its start: its environment, its working directory, `halt` and its relatives, the FIFO
+//! for requests.
+
+use crate::environment::contenv;
+use crate::environment::variables::PATH;
+use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, SCANDIR, WORKDIR};
+use crate::pid1::exit_code;
+use files::Permissions;
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use s6_linux_init::request::FIFO;
+use std::os::fd::OwnedFd;
+use tool::{Call, Env, Fatal, OrUnable, diag};
+
+/// Saves what the container was started with; the environment that everything in it gets.
+pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
+    if !contenv::is_kept(&call.env) {
+        for skipped in contenv::store(&call.env).or_unable(|| "save the container's environment")? {
+            let (name, reason) = (diag::show(&skipped.name), sys::strerror(skipped.reason));
+            call.warn(&format!(
+                "the variable {name} can't be a file of the container's environment: {reason}"
+            ));
+        }
+    }
+    let env = children_env(&call.env);
+    exit_code::reset().or_unable(|| "make the file for the exit code")?;
+    let text = [workdir, b"\n"].concat();
+    files::write_file(CWD, WORKDIR.as_bytes(), &text, Permissions::LessUmask(0o644))
+        .or_unable(|| format!("write {WORKDIR}"))?;
+    make_basedir()?;
+    sys::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;
+    Ok(env)
+}
+
+/// Makes links to `halt` and its relatives where scripts expect them.
+fn make_basedir() -> Result<(), Fatal> {
+    let bin = format!("{BASEDIR}/bin");
+    for folder in [BASEDIR, &bin] {
+        sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
+    }
+    let own =
+        sys::fs::readlink("/proc/self/exe", Vec::new()).map_or_else(|_| BINARY.into(), |p| p.into_bytes());
+    for name in ["halt", "poweroff", "reboot", "shutdown", "telinit"] {
+        sys::fs::symlink(own.as_slice(), format!("{bin}/{name}"))
+            .or_unable(|| format!("make {bin}/{name}"))?;
+    }
+    Ok(())
+}
+
+/// Makes the FIFO for requests to the first process; it is open for reading and writing, so it has no end.
+pub(crate) fn make_fifo() -> Result<OwnedFd, Fatal> {
+    sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0).or_unable(|| format!("make {FIFO}"))?;
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    sys::fs::openat(CWD, FIFO, flags, Mode::empty()).or_unable(|| format!("open {FIFO}"))
+}
+
+/// The environment that everything in the container gets.
+pub(crate) fn children_env(container: &Env) -> Env {
+    if contenv::is_kept(container) {
+        return container.clone();
+    }
+    let mut env = Env::new();
+    env.set(PATH.bytes(), container.get(PATH.bytes()).unwrap_or_default());
+    env
+}
