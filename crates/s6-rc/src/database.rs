@@ -294,6 +294,12 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn flags_and_internal_names_are_part_of_the_format() {
+        assert_eq!((ESSENTIAL, RECOMMENDED), (1, 2));
+        assert_eq!((ONESHOT_RUNNER, FDHOLDER), (&b"s6rc-oneshot-runner"[..], &b"s6rc-fdholder"[..]));
+    }
+
+    #[test]
     fn closures_go_both_ways() {
         let db = Database::new(oneshots(&[&[], &[0], &[1], &[0]]), Vec::new()).unwrap();
         let mut up = vec![false, false, true, false];

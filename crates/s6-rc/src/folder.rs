@@ -77,3 +77,13 @@ impl Folder {
         Self::open(self.fd.as_fd(), name, self.path_of(name)).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TEXT_LIMIT;
+
+    #[test]
+    fn a_text_has_at_most_a_mebibyte() {
+        assert_eq!(TEXT_LIMIT, 1_048_576);
+    }
+}

@@ -235,6 +235,38 @@ mod tests {
     }
 
     #[test]
+    fn a_database_has_known_bytes() {
+        let mut services = crate::database::tests::oneshots(&[&[], &[0]]);
+        services[0] = Service {
+            name: b"web".to_vec(),
+            flags: 0x0201,
+            timeout_up: 7,
+            timeout_down: 8,
+            ..Service::default()
+        };
+        services[1].body =
+            Body::Oneshot { up: vec![b"a".to_vec()], down: vec![], reload: vec![b"".to_vec()] };
+        let bundle = Bundle { name: b"all".to_vec(), contents: vec![0, 1] };
+        let file = encode(&Database::new(services, vec![bundle]).unwrap());
+        let number = |n: u32| n.to_le_bytes().to_vec();
+        let web = [number(3), b"web".to_vec(), number(0x0201), number(7), number(8), number(0)].concat();
+        let one = [number(1), b"1".to_vec(), number(0), number(0), number(0), number(1), number(0)].concat();
+        let scripts = [number(1), number(1), b"a".to_vec(), number(0), number(1), number(0)].concat();
+        let all = [number(1), number(3), b"all".to_vec(), number(2), number(0), number(1)].concat();
+        let longrun = [vec![0], number(0), number(0)].concat();
+        let content = [number(2), web, longrun, one, vec![1], scripts, all].concat();
+        assert_eq!(file[16..], content);
+        assert_eq!(&file[..8], b"s6rc-rs\x01");
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_version_1() {
+        assert_eq!(checksum(b""), 0xcbf2_9ce4_8422_2325);
+        let word: u64 = (0xcbf2_9ce4_8422_2325_u64 ^ 0x61).wrapping_mul(0x0000_0100_0000_01b3);
+        assert_eq!(checksum(b"a"), word ^ (word >> 32));
+    }
+
+    #[test]
     fn every_changed_byte_and_every_cut_is_noticed() {
         let file = encode(&sample());
         for at in 0..file.len() {

@@ -9,7 +9,7 @@
 //! | `prefix` | what stands before a longrun's name in the scan directory |
 //! | `servicedirs/NAME` | the longruns' service directories; each has a file `down` while it is down |
 //! | `state` | one byte for each service, by number: bit 0 is set while it is up |
-//! | `lock` | locked, flock(2), shared by those who look and exclusively by those who change |
+//! | `lock` | locked, flock(2): shared by readers, exclusive by writers |
 
 use crate::database::{Database, Id};
 use files::{read_at_most, read_file};
@@ -32,11 +32,11 @@ const DATABASE_LIMIT: usize = 1 << 30;
 /// How the lock is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// With others who only look.  Who may not open the lock looks without it.
+    /// Shared with other readers.  A reader that may not open the lock does without it.
     Shared,
-    /// Alone.
+    /// Exclusive.
     Exclusive,
-    /// Not at all: the caller knows that nobody else is there.
+    /// None: the caller knows that no other process uses the live state.
     None,
 }
 
@@ -232,4 +232,15 @@ pub fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>, Fatal
         }
     }
     Ok(selection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BOOT_DATABASE, DATABASE_LIMIT, LIVE};
+
+    #[test]
+    fn defaults_are_those_of_the_pages() {
+        assert_eq!((LIVE, BOOT_DATABASE), (&b"/run/s6-rc"[..], &b"/etc/s6-rc/compiled/current"[..]));
+        assert_eq!(DATABASE_LIMIT, 1_073_741_824);
+    }
 }

@@ -322,6 +322,7 @@ mod tests {
         assert_eq!(total(b"99999999:"), Err(Errno::PROTO));
         assert_eq!(total(b"123456789"), Err(Errno::PROTO));
         assert_eq!(total(b"12"), Ok(None));
+        assert_eq!((total(b"6291456:"), total(b"6291457:")), (Ok(Some(6_291_465)), Err(Errno::PROTO)));
     }
 
     #[test]

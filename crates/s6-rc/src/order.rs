@@ -1,6 +1,6 @@
 //! Directed graphs: a topological order, and the cycles that stand in its way.
 
-/// As many cycles are told of: a dense graph has more of them than memory has room for.
+/// At most so many cycles are reported: a dense graph has more of them than fit into memory.
 const CYCLES: usize = 16;
 
 /// What a depth-first walk over a whole graph found.
@@ -80,6 +80,12 @@ mod tests {
         let found = walk(4, |n| &edges[n as usize]);
         assert_eq!(found.cycles, [vec![1, 2], vec![3]]);
         assert_eq!(found.order.len(), 4);
+    }
+
+    #[test]
+    fn at_most_16_cycles_are_found() {
+        let edges: Vec<Vec<u32>> = (0..20).map(|n| vec![n]).collect();
+        assert_eq!(walk(20, |n| &edges[n as usize]).cycles.len(), 16);
     }
 
     #[test]

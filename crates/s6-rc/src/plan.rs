@@ -4,7 +4,7 @@
 //! never looks at a process, a file or a clock.  The rules:
 //!
 //! - Upwards, a service begins when all its dependencies are up; downwards, when all its dependents are down.
-//! - Whatever may begin is given out at once; independent services never wait for each other.
+//! - Whatever may begin is returned at once; independent services never wait for each other.
 //! - A failure keeps only those from beginning that need the failed service, directly or not.
 //! - A service that is already where it should be costs nothing.
 //! - Downwards, an essential service stays up unless force is used, and so does what it needs.
@@ -83,7 +83,7 @@ impl<'a> Plan<'a> {
         list.get(id as usize).copied().unwrap_or(false)
     }
 
-    /// Decides about services that wait for nobody any more, and about those whom that sets free.
+    /// Decides about services that wait for nothing any more, and about those that can begin as a result.
     fn examine(&mut self, mut free: Vec<Id>) {
         // Taken from the end: keep the order of the numbers.
         free.reverse();
@@ -104,7 +104,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Tells those who wait for a service that it is where it should be; who waits for nobody else.
+    /// Counts a service as being where it should be; the services that now wait for nothing else.
     fn release(&mut self, id: Id) -> Vec<Id> {
         let Some(service) = self.database.service(id) else { return Vec::new() };
         let next = match self.direction {
@@ -147,8 +147,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The selected services that can't begin because of these failures: who needs one of them, upwards, or whom one of
-    /// them needs, downwards.  In the order of their numbers.
+    /// The selected services that can't begin because of these failures: upwards, those that need one of them; downwards,
+    /// those that one of them needs.  In the order of their numbers.
     #[must_use]
     pub fn kept_back_by(&self, failed: &[Id]) -> Vec<Id> {
         let up = self.direction == Direction::Up;

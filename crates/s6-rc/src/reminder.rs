@@ -1,4 +1,4 @@
-//! When a change says what it is waiting for: after some time without progress, and from then on ever less often.
+//! When a change reports what it is waiting for: after some time without progress, and from then on ever less often.
 
 use std::time::Duration;
 use tool::clock::Moment;
@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// When to remind.
 #[derive(Debug)]
 pub(crate) struct Reminder {
-    /// How long to be patient at first; `None` for ever.
+    /// The time without progress before the first reminder; `None`: there is none.
     first: Option<Duration>,
     gap: Duration,
     /// The last progress.
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn without_patience_there_are_none() {
+    fn reminders_can_be_turned_off() {
         let mut r = Reminder::new(None, s(0));
         r.progress(s(1));
         assert_eq!((r.at(), r.due(s(1000))), (None, None));

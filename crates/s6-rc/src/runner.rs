@@ -229,9 +229,7 @@ impl Effects for Runner<'_> {
     }
 
     fn room(&self) -> usize {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let limit = limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        limit.saturating_sub(SPARE).max(LEAST_ROOM)
+        room(rustix::process::getrlimit(rustix::process::Resource::Nofile).current)
     }
 
     fn begin(&mut self, id: Id) -> Begun {
@@ -336,6 +334,75 @@ impl Drop for Runner<'_> {
     }
 }
 
+/// How many transitions a limit on open files has room for.
+fn room(limit: Option<u64>) -> usize {
+    let limit = limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    limit.saturating_sub(SPARE).max(LEAST_ROOM)
+}
+
 fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
     epoll::add(poller, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_ROOM, Runner, SPARE, room};
+    use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+    use crate::database::{Database, Service};
+    use crate::effects::Effects;
+    use crate::format::encode;
+    use crate::live::{Live, Lock};
+    use crate::reporter::Reporter;
+    use crate::work::Work;
+    use rustix::fs::{CWD, FileType, Mode};
+    use std::io::Read;
+    use std::os::unix::ffi::OsStrExt;
+    use tool::Env;
+
+    #[test]
+    fn transitions_leave_32_descriptors_and_are_at_least_8() {
+        assert_eq!((SPARE, LEAST_ROOM), (32, 8));
+        assert_eq!([Some(1024), Some(41), Some(40), Some(0)].map(room), [992, 9, 8, 8]);
+        assert_eq!(room(None), usize::MAX - 32);
+    }
+
+    #[test]
+    fn letters_down_files_and_states_reach_the_live_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path();
+        let service = Service { name: b"web".to_vec(), ..Service::default() };
+        let database = Database::new(vec![service], Vec::new()).unwrap();
+        for folder in ["compiled", "servicedirs/web/supervise"] {
+            std::fs::create_dir_all(top.join(folder)).unwrap();
+        }
+        std::fs::write(top.join("compiled/db"), encode(&database)).unwrap();
+        std::fs::write(top.join("state"), [0]).unwrap();
+        let fifo = top.join("servicedirs/web/supervise/control");
+        sys::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let mut control = std::fs::File::options().read(true).write(true).open(fifo).unwrap();
+        let mut live = Live::open(top.as_os_str().as_bytes(), Lock::None, false).unwrap();
+        let env = Env::new();
+        let options = ChangeOptions {
+            reporter: Reporter { name: "s6-rc", verbosity: 0 },
+            force: false,
+            deadline: None,
+            dry_run: None,
+            oneshots: Oneshots { starter: Starter::Host, env: &env, path: None },
+            interrupt: None,
+            on_interrupt: OnInterrupt::FinishOneshots,
+            remind: None,
+        };
+        let mut runner = Runner::new(&mut live, &options, Work::Start).unwrap();
+        let down = top.join("servicedirs/web/down");
+        // What is so already is no failure.
+        for exists in [true, true, false, false] {
+            assert_eq!((runner.set_down_file(0, exists), down.exists()), (Ok(()), exists));
+        }
+        runner.send_down(0);
+        let mut letter = [0];
+        control.read_exact(&mut letter).unwrap();
+        assert_eq!(letter, *b"d");
+        runner.set_up(0, true).unwrap();
+        assert_eq!(std::fs::read(top.join("state")).unwrap(), [1]);
+    }
 }

@@ -92,3 +92,19 @@ pub(crate) struct ServiceFiles {
     /// Subdirectories to make if they aren't copied.
     pub(crate) empty: Vec<&'static str>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT_LIMIT, is_reserved};
+
+    #[test]
+    fn names_of_the_service_manager_are_reserved() {
+        let names: [&[u8]; 4] = [b"s6rc-x", b"s6-rc-x", b"s6rc", b"s6-log"];
+        assert_eq!(names.map(is_reserved), [true, true, false, false]);
+    }
+
+    #[test]
+    fn files_up_to_64_kibibytes_are_kept_in_memory() {
+        assert_eq!(KEPT_LIMIT, 65_536);
+    }
+}

@@ -251,3 +251,144 @@ fn an_existing_destination_is_left_alone() {
     assert_eq!(compile(&s.bytes("c"), &[s.bytes("s")]).unwrap_err().code(), 111);
     assert_eq!(std::fs::read_dir(s.path().join("c")).unwrap().count(), 0);
 }
+
+/// Sources with every mistake and every oddity that the compiler knows.
+fn all_mistakes() -> Sources {
+    Sources::new(&[
+        // Types.
+        ("type-missing/up", ""),
+        ("type-unknown/type", "longrum\n"),
+        ("type-cr/type", "bundle\r\n"),
+        ("s6rc-reserved/type", "oneshot"),
+        ("s6-rc-reserved/type", "oneshot"),
+        ("new\nline/type", "oneshot"),
+        // Bundles.
+        ("bundle-empty/type", "bundle"),
+        ("bundle-odd/type", "bundle"),
+        ("bundle-odd/contents", "sound\r\n# comment\n  soud\ns6rc-x\n"),
+        ("bundle-odd/up", ""),
+        ("bundle-odd/down", ""),
+        ("bundle-odd/run", ""),
+        ("bundle-odd/finish", ""),
+        ("bundle-odd/dependencies", ""),
+        ("bundle-odd/dependencies.d/x", ""),
+        ("bundle-odd/producer-for", ""),
+        ("bundle-odd/consumer-for", ""),
+        ("circle-a/type", "bundle"),
+        ("circle-a/contents.d/circle-b", ""),
+        ("circle-b/type", "bundle"),
+        ("circle-b/contents.d/circle-a", ""),
+        // Oneshots.
+        ("sound/type", "oneshot"),
+        ("sound/up", ""),
+        ("up-missing/type", "oneshot"),
+        ("up-missing/run", RUN),
+        ("up-nothing/type", "oneshot"),
+        ("up-syntax/type", "oneshot"),
+        ("up-syntax/up", "if { true\n"),
+        ("up-quote/type", "oneshot"),
+        ("up-quote/up", "echo \"x\n"),
+        ("up-shell/type", "oneshot"),
+        ("up-shell/up", "#!/bin/sh\nmount -a\n"),
+        ("up-word/type", "oneshot"),
+        ("up-word/up", "true\n  && false\n"),
+        ("up-variable/type", "oneshot"),
+        ("up-variable/up", "echo ${HOME}"),
+        ("up-program/type", "oneshot"),
+        ("up-program/up", "/no/such/program"),
+        ("up-cr/type", "oneshot"),
+        ("up-cr/up", "true\r\n"),
+        ("idle-run/type", "oneshot"),
+        ("idle-run/up", ""),
+        ("idle-run/run", RUN),
+        ("odd-oneshot/type", "oneshot"),
+        ("odd-oneshot/up", "true"),
+        ("odd-oneshot/run", RUN),
+        ("odd-oneshot/finish", ""),
+        ("odd-oneshot/notification-fd", ""),
+        ("odd-oneshot/producer-for", ""),
+        ("odd-oneshot/consumer-for", ""),
+        ("odd-oneshot/contents", ""),
+        ("odd-oneshot/contents.d/x", ""),
+        ("odd-oneshot/timeout-up", "5 s\n"),
+        ("odd-oneshot/timeout-down", "99999999999\n"),
+        ("odd-oneshot/dependencies", "nothing-like-it\n s6rc-fdholder\n up-cr\n"),
+        ("more-text/type", "oneshot"),
+        ("more-text/up", ""),
+        ("more-text/timeout-up", "5\nseconds\n"),
+        ("loop-a/type", "oneshot"),
+        ("loop-a/up", ""),
+        ("loop-a/dependencies.d/loop-b", ""),
+        ("loop-b/type", "oneshot"),
+        ("loop-b/up", ""),
+        ("loop-b/dependencies.d/loop-a", ""),
+        // Longruns.
+        ("run-missing/type", "longrun"),
+        ("run-directory/type", "longrun"),
+        ("run-directory/run/x", ""),
+        ("run-no-line/type", "longrun"),
+        ("run-no-line/run", "sleep 9\n"),
+        ("run-no-line/finish", "#!sh\n"),
+        ("run-cr/type", "longrun"),
+        ("run-cr/run", "#!/bin/sh\r\nsleep 9\r\n"),
+        ("run-interpreter/type", "longrun"),
+        ("run-interpreter/run", "#!/no/such/shell\n"),
+        ("odd-longrun/type", "longrun"),
+        ("odd-longrun/run", RUN),
+        ("odd-longrun/up", ""),
+        ("odd-longrun/reload", ""),
+        ("odd-longrun/contents", ""),
+        ("odd-longrun/contents.d/x", ""),
+        ("odd-longrun/down", ""),
+        ("odd-longrun/log/run", ""),
+        ("odd-longrun/notification-fd", "3"),
+        ("odd-longrun/lock-fd", "3"),
+        ("odd-longrun/timeout-kill", "x"),
+        ("odd-longrun/timeout-finish", "-1"),
+        ("odd-longrun/max-death-tally", ""),
+        ("odd-longrun/down-signal", "SIGNOTHING"),
+        ("odd-longrun/reload-signal", "99999"),
+        ("odd-longrun/data", "a file"),
+        ("odd-longrun/pipeline-name", "x"),
+        // Pipelines.
+        ("pipe-none/type", "longrun"),
+        ("pipe-none/run", RUN),
+        ("pipe-none/producer-for", "# nobody\n"),
+        ("pipe-two/type", "longrun"),
+        ("pipe-two/run", RUN),
+        ("pipe-two/producer-for", "a\nb\n"),
+        ("pipe-oneshot/type", "longrun"),
+        ("pipe-oneshot/run", RUN),
+        ("pipe-oneshot/producer-for", "sound"),
+        ("pipe-p/type", "longrun"),
+        ("pipe-p/run", RUN),
+        ("pipe-p/producer-for", "pipe-q"),
+        ("pipe-q/type", "longrun"),
+        ("pipe-q/run", RUN),
+        ("pipe-q/consumer-for", "pipe-r"),
+        ("pipe-q/pipeline-name", "sound"),
+        ("pipe-r/type", "longrun"),
+        ("pipe-r/run", RUN),
+    ])
+}
+
+#[test]
+fn every_mistake_has_its_text_and_place() {
+    let s = all_mistakes();
+    std::os::unix::fs::symlink("nowhere", s.path().join("s/dangling")).unwrap();
+    let mut text = String::new();
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        text.push_str(&format!("{severity:?}\n"));
+        for finding in s.findings(severity) {
+            text.push_str(&format!("  {finding}\n"));
+        }
+    }
+    // Two definitions of one name, in two sources.
+    let other = Sources::new(&[("sound/type", "oneshot"), ("sound/up", "")]);
+    let twice = check(&[other.bytes("s"), other.bytes("s")]).unwrap();
+    for finding in twice.diagnostics.iter().filter(|d| d.severity == Severity::Error) {
+        let shown = finding.to_string().replace(&format!("{}/s", other.path().display()), "SOURCE");
+        text.push_str(&format!("two sources\n  {shown}\n"));
+    }
+    insta::assert_snapshot!(text);
+}
