@@ -11,6 +11,14 @@ pub fn name(when: Tai64n, suffix: u8) -> Vec<u8> {
     name
 }
 
+/// The next moment.
+pub fn later(when: Tai64n) -> Tai64n {
+    match when.nanos {
+        999_999_999.. => Tai64n { seconds: when.seconds.saturating_add(1), nanos: 0 },
+        nanos => Tai64n { seconds: when.seconds, nanos: nanos + 1 },
+    }
+}
+
 /// Whether a file is an archive by its name.
 pub fn is_archive(name: &[u8]) -> bool {
     name.len() == 27 && Tai64n::from_label(name).is_some() && (name.ends_with(b".s") || name.ends_with(b".u"))
@@ -50,6 +58,15 @@ mod tests {
         ] {
             assert!(!is_archive(other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn the_next_moment() {
+        let at = |seconds, nanos| Tai64n { seconds, nanos };
+        assert_eq!(later(at(7, 0)), at(7, 1));
+        assert_eq!(later(at(7, 999_999_998)), at(7, 999_999_999));
+        assert_eq!(later(at(7, 999_999_999)), at(8, 0));
+        assert_eq!(later(at(u64::MAX, 999_999_999)), at(u64::MAX, 0));
     }
 
     #[test]

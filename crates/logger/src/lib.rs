@@ -1,6 +1,6 @@
 //! What `s6-log` is made of: its script, the lines of its input, the log directories that it fills.
 //!
-//! [`script`], [`lines`], [`feed`] and [`archive`] decide and touch nothing; [`logdir`] has the files.
+//! [`script`], [`lines`], [`feed`] and [`archive`] decide and touch nothing; [`logdir`] has the files, above a [`logdir::system`] that tests replace.
 
 mod archive;
 mod feed;
@@ -11,10 +11,10 @@ mod script;
 pub mod stamp;
 pub mod syslog;
 
-pub use logger::{Logger, Settings};
+pub use logger::{DEFAULT_LINE_END_LIMIT, DEFAULT_LINE_LIMIT, LEAST_LINE_LIMIT, Logger, Settings};
 pub use script::{Script, parse};
 
-/// Whether `s6-log` takes these words as its script.
+/// Checks words that are to be a script of `s6-log`.
 ///
 /// # Errors
 /// What is wrong with them, and with which.

@@ -85,8 +85,30 @@ pub(crate) enum Processor {
     Shell(Vec<u8>),
 }
 
-const SMALLEST: u64 = 4096;
-const LARGEST: u64 = 268_435_455;
+/// Bounds of a file's size, in bytes; what is asked for beyond them is the bound.
+const SIZE_LIMITS: (u64, u64) = (4096, 268_435_455);
+
+/// Bytes of a line that an alert shows, unless `E` says otherwise.
+const DEFAULT_ALERT_SIZE: usize = 200;
+
+/// The size of a status file, unless `^` says otherwise.
+const DEFAULT_STATUS_SIZE: usize = 1001;
+
+impl Default for DirSpec {
+    /// What holds for a directory before any directive.
+    fn default() -> Self {
+        Self {
+            path: Vec::new(),
+            archives: 10,
+            total: 0,
+            size: 99_999,
+            tolerance: 2000,
+            cooldown: Duration::from_secs(2),
+            period: None,
+            processor: None,
+        }
+    }
+}
 
 /// Parses the directives.
 pub fn parse(words: &[Vec<u8>]) -> Result<Script, String> {
@@ -123,7 +145,7 @@ struct Parser {
     pending: bool,
 }
 
-/// Why a directive is wrong; without words: it is none.
+/// Why a directive is wrong; without words: it is not a directive.
 type Wrong = Option<String>;
 
 fn number_of<T: std::str::FromStr>(word: &[u8]) -> Result<T, Wrong> {
@@ -132,25 +154,15 @@ fn number_of<T: std::str::FromStr>(word: &[u8]) -> Result<T, Wrong> {
 
 impl Parser {
     fn new() -> Self {
-        let dir = DirSpec {
-            path: Vec::new(),
-            archives: 10,
-            total: 0,
-            size: 99_999,
-            tolerance: 2000,
-            cooldown: Duration::from_millis(2000),
-            period: None,
-            processor: None,
-        };
         Self {
             script: Script::default(),
             stage: Stage::default(),
             tai: false,
             iso: false,
             prefix: Vec::new(),
-            alert: 200,
-            status: 1001,
-            dir,
+            alert: DEFAULT_ALERT_SIZE,
+            status: DEFAULT_STATUS_SIZE,
+            dir: DirSpec::default(),
             pending: false,
         }
     }
@@ -166,7 +178,7 @@ impl Parser {
             b'+' => self.select(Selection::Select(Regex::extended(rest)?)),
             b'-' => self.select(Selection::Deselect(Regex::extended(rest)?)),
             b'n' => self.dir.archives = number_of(rest)?,
-            b's' => self.dir.size = number_of::<u64>(rest)?.clamp(SMALLEST, LARGEST),
+            b's' => self.dir.size = number_of::<u64>(rest)?.clamp(SIZE_LIMITS.0, SIZE_LIMITS.1),
             b'S' => self.dir.total = number_of(rest)?,
             b'l' => {
                 self.dir.tolerance = number_of(rest)?;
@@ -248,11 +260,91 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_clamped() {
-        assert_eq!(only_dir(&["s10", "./a"]).size, 4096);
-        assert_eq!(only_dir(&["s999999999999", "./a"]).size, LARGEST);
+    fn a_tolerance_is_at_most_half_of_the_size() {
         assert_eq!(only_dir(&["l3000", "s5000", "./a"]).tolerance, 2500);
+        assert_eq!(only_dir(&["s5000", "l2500", "./a"]).tolerance, 2500);
         assert!(script(&["s5000", "l2501", "1"]).is_err());
+    }
+
+    fn target(to: &Target) -> String {
+        let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match to {
+            Target::Stdout => String::from("standard output"),
+            Target::Alert(size) => format!("alert, {size} bytes"),
+            Target::Status(file, size) => format!("status file {}, {size} bytes", show(file)),
+            Target::Dir(spec) => {
+                let DirSpec { path, archives, total, size, tolerance, cooldown, period, processor } = spec;
+                let mut text = format!(
+                    "directory {}, {archives} archives of {total} bytes, file {size} - {tolerance} bytes, \
+                     cool-down {cooldown:?}",
+                    show(path)
+                );
+                if let Some(period) = period {
+                    text += &format!(", every {period:?}");
+                }
+                match processor {
+                    None => {}
+                    Some(Processor::Execline(words)) => text += &format!(", execline {:?}", show(words)),
+                    Some(Processor::Shell(words)) => text += &format!(", shell {:?}", show(words)),
+                }
+                text
+            }
+        }
+    }
+
+    /// Each directive and what the action after it becomes; the defaults are in the first lines.
+    #[test]
+    fn directives() {
+        let mut table = String::new();
+        for words in [
+            "1",
+            "2",
+            "=file",
+            "./d",
+            "/d",
+            "t 1",
+            "T 1",
+            "t T 1",
+            "pword 1",
+            "p 1",
+            "t pword 1",
+            "E0 2",
+            "E50 2",
+            "^0 =f",
+            "^300 =f",
+            "n0 ./d",
+            "n20 ./d",
+            "s0 ./d",
+            "s4095 ./d",
+            "s4096 ./d",
+            "s268435455 ./d",
+            "s268435456 ./d",
+            "S0 ./d",
+            "S1000000 ./d",
+            "l0 ./d",
+            "l49999 ./d",
+            "r0 ./d",
+            "r1 ./d",
+            "R0 ./d",
+            "R60 ./d",
+            "!gzip ./d",
+            "!gzip ! ./d",
+            "?gzip ./d",
+            "?gzip ? ./d",
+            "s50000 n3 S9 l7 r8 R9 !x ./d",
+        ] {
+            let script = script(&words.split(' ').collect::<Vec<_>>()).unwrap();
+            for Action { tai, iso, prefix, to } in &script.stages[0].actions {
+                let head =
+                    [(*tai, "TAI64N "), (*iso, "ISO 8601 ")].map(|(on, name)| if on { name } else { "" });
+                let prefix = match prefix.as_slice() {
+                    b"" => String::new(),
+                    text => format!("prefix {} ", String::from_utf8_lossy(text)),
+                };
+                table += &format!("{words:<28} {}{prefix}to {}\n", head.concat(), target(to));
+            }
+        }
+        insta::assert_snapshot!(table);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `s6-log`: reads lines, selects them by a script, and puts them into log directories and other places.
 
-use logger::{Logger, Settings};
+use logger::{DEFAULT_LINE_END_LIMIT, DEFAULT_LINE_LIMIT, LEAST_LINE_LIMIT, Logger, Settings};
 use std::os::fd::RawFd;
 use std::time::Duration;
 use tool::{Call, Fatal, Opt, OrUnable, Outcome, Role, Tool};
@@ -22,9 +22,6 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The smallest line limit.
-const LEAST_LIMIT: usize = 48;
-
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let mut verbosity = 1_u32;
@@ -35,13 +32,15 @@ fn main(call: &mut Call) -> Outcome {
             _ => {}
         }
     }
-    let limit = match options.number::<u32>('l')?.unwrap_or(8192) as usize {
-        0 => 0,
-        n => n.max(LEAST_LIMIT),
+    let line_limit = match options.number::<u32>('l')? {
+        None => DEFAULT_LINE_LIMIT,
+        Some(0) => 0,
+        Some(n) => (n as usize).max(LEAST_LINE_LIMIT),
     };
-    let patience = match options.number::<u32>('t')?.unwrap_or(2000) {
-        0 => None,
-        ms => Some(Duration::from_millis(ms.into())),
+    let line_end_limit = match options.number::<u32>('t')? {
+        None => Some(DEFAULT_LINE_END_LIMIT),
+        Some(0) => None,
+        Some(ms) => Some(Duration::from_millis(ms.into())),
     };
     let notification = options.number::<RawFd>('d')?;
     if let Some(number) = notification
@@ -62,12 +61,12 @@ fn main(call: &mut Call) -> Outcome {
         is_quiet: verbosity == 0,
         is_blocking: options.has('b'),
         ignores_term: options.has('p'),
-        patience,
-        line_limit: limit,
+        line_end_limit,
+        line_limit,
         notification,
         execlineb: execlineb(call),
     };
-    Logger::open(script, settings, call)?.run(call)
+    Logger::open(script, settings, call)?.run()
 }
 
 /// Where execlineb is: beside this binary, else in PATH.
