@@ -1,8 +1,9 @@
-//! Holding descriptors for others: the store, what clients may do with it, the server and the client.
+//! Holding descriptors for other processes: the store, what clients may do with it, the server and the client.
 //!
 //! The protocol is [`wire::fdholder`]'s, in messages of [`crate::unix_message`].
 
 mod client;
+mod plan;
 mod rights;
 mod server;
 mod store;

@@ -2,11 +2,12 @@
 //! holder of descriptors, and the way of services' output to a relay.
 
 pub mod access_rules;
+mod back_off;
 pub mod command_line;
 pub mod fdholder;
 pub mod identity;
 pub mod relay;
-pub mod rest;
+pub mod server_options;
 pub mod super_server;
 pub mod unix_message;
 pub mod unix_socket;

@@ -4,16 +4,16 @@
 //! learns about it.  `s6-ipcserverd` and `s6-tcpserverd` are front ends.
 //!
 //! What holds:
-//! - At most `most` programs run at once; while so many do, new connections wait in the socket's own queue, and
-//!   none is lost.  At most `most_of_one` belong to one origin; a further connection from there is closed.
+//! - At most `limit` programs run at once; while so many do, new connections wait in the socket's own queue, and
+//!   none is lost.  At most `origin_limit` belong to one origin; a further connection from there is closed.
 //! - The loop waits for events only, never for a client: the listening socket is put into non-blocking mode.
 //! - If descriptors, memory or processes run out, connections wait until a program has ended, or for a span that
-//!   doubles ([`Rest`]); the first failure of a series is reported.
+//!   doubles ([`BackOff`]); the first failure of a series is reported.
 //! - Children are reaped as they end.  SIGTERM ends the server, SIGHUP sends SIGTERM and SIGCONT to all programs,
-//!   SIGQUIT does both, SIGABRT kills all programs and ends the server.  The socket itself is left alone, so who
-//!   else holds it finds the connections that were still waiting.
+//!   SIGQUIT does both, SIGABRT kills all programs and ends the server.  The socket itself is left alone, so another
+//!   process that holds it finds the connections that were still waiting.
 
-use crate::rest::{Rest, is_no_listener, is_want};
+use crate::back_off::{BackOff, is_no_listener, is_want};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -56,9 +56,9 @@ pub struct Settings {
     /// 0: fatal errors only, 1: warnings too, 2: every connection.
     pub verbosity: u32,
     /// So many programs at once, at least 1.
-    pub most: usize,
+    pub limit: usize,
     /// So many of one origin.
-    pub most_of_one: usize,
+    pub origin_limit: usize,
     /// What is written to standard output when connections are taken.
     pub notification: Option<Vec<u8>>,
 }
@@ -80,7 +80,7 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
         return Err(Fatal::user("standard output is closed"));
     }
     rustix::io::ioctl_fionbio(stdin(), true).or_unable(|| "put the socket into non-blocking mode")?;
-    // Nothing but a diagnostic is written from here on; its failure kills nobody.
+    // Nothing but a diagnostic is written from here on; its failure doesn't kill.
     signal::set_interrupting(signal::PIPE).or_unable(|| "catch SIGPIPE")?;
     let caught = [signal::CHLD, signal::TERM, signal::HUP, signal::QUIT, signal::ABRT];
     let mask = signal::block(&Set::empty());
@@ -93,7 +93,7 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
         signals,
         programs: Vec::new(),
         next: None,
-        rest: Rest::default(),
+        back_off: BackOff::default(),
     };
     server.info(|| String::from("starting"));
     if let Some(text) = server.settings.notification.take() {
@@ -111,12 +111,12 @@ struct Server<'a, P: Protocol> {
     settings: Settings,
     mask: Set,
     signals: SignalFd,
-    /// The programs that run, and whom they serve.
+    /// The programs that run, and the origins that they serve.
     programs: Vec<(Pid, P::Origin)>,
     /// A connection whose program couldn't be started for want of resources.
     next: Option<(OwnedFd, P::Client)>,
     /// No connection is taken while it lasts, unless a program ends.
-    rest: Rest,
+    back_off: BackOff,
 }
 
 impl<P: Protocol> Server<'_, P> {
@@ -134,8 +134,8 @@ impl<P: Protocol> Server<'_, P> {
 
     /// Waits once and does what there is to do; `false` at the end.
     fn turn(&mut self) -> Result<bool, Fatal> {
-        let until = self.rest.until();
-        let room = until.is_none() && self.programs.len() < self.settings.most;
+        let until = self.back_off.until(clock::now());
+        let room = until.is_none() && self.programs.len() < self.settings.limit;
         if room && let Some((socket, client)) = self.next.take() {
             self.start(socket, client);
             return Ok(true);
@@ -197,7 +197,7 @@ impl<P: Protocol> Server<'_, P> {
         let Some(at) = self.programs.iter().position(|(p, _)| *p == pid) else { return };
         let (_, origin) = self.programs.swap_remove(at);
         // It has given back what was wanting.
-        self.rest.wake();
+        self.back_off.end();
         self.info(|| {
             let how = match how {
                 Ended::Exited(code) => format!("exitcode {code}"),
@@ -209,12 +209,12 @@ impl<P: Protocol> Server<'_, P> {
     }
 
     fn status(&self) {
-        self.info(|| format!("status: {}/{}", self.programs.len(), self.settings.most));
+        self.info(|| format!("status: {}/{}", self.programs.len(), self.settings.limit));
     }
 
-    /// Takes no connection for a while; says why, if this isn't the same trouble going on.
-    fn rest(&mut self, to_do: &str, e: Errno) {
-        if self.rest.begin() {
+    /// Takes no connection for a while; reports why, unless it is the same failure that lasts.
+    fn back_off(&mut self, to_do: &str, e: Errno) {
+        if self.back_off.begin(clock::now()) {
             self.warn(|| format!("unable to {to_do}: {}; connections wait", sys::strerror(e)));
         }
     }
@@ -224,10 +224,10 @@ impl<P: Protocol> Server<'_, P> {
             Ok(accepted) => accepted,
             Err(e) if is_no_listener(e) => return Err(Fatal::unable("accept", e)),
             Err(e) if is_want(e) => {
-                self.rest("accept", e);
+                self.back_off("accept", e);
                 return Ok(());
             }
-            // Nobody is there any more, or the network has given up this connection: accept(2).
+            // The client is gone, or the network has given up this connection: accept(2).
             Err(_) => return Ok(()),
         };
         match self.protocol.client(&socket, from) {
@@ -241,9 +241,9 @@ impl<P: Protocol> Server<'_, P> {
     fn start(&mut self, socket: OwnedFd, client: P::Client) {
         let origin = self.protocol.origin(&client);
         let number = self.programs.iter().filter(|(_, o)| *o == origin).count();
-        let most = self.settings.most_of_one;
-        if number >= most {
-            self.warn(|| format!("deny {client} count {number}/{most}"));
+        let limit = self.settings.origin_limit;
+        if number >= limit {
+            self.warn(|| format!("deny {client} count {number}/{limit}"));
             return;
         }
         let mut env = self.call.env.clone();
@@ -256,17 +256,17 @@ impl<P: Protocol> Server<'_, P> {
                 let name = self.settings.argv.first().cloned().unwrap_or_default();
                 // `AGAIN`: no more processes.
                 if is_want(e) || e == Errno::AGAIN {
-                    self.rest(&format!("spawn {}", diag::show(&name)), e);
+                    self.back_off(&format!("spawn {}", diag::show(&name)), e);
                     self.next = Some((socket, client));
                 } else {
                     self.warn(|| tool::unable_to_spawn(&name, e).message().to_owned());
                 }
             }
             Ok(pid) => {
-                self.rest.is_over();
+                self.back_off.end_series();
                 self.info(|| {
                     let pid = pid.as_raw_nonzero();
-                    format!("allow {client} pid {pid} count {}/{most}", number + 1)
+                    format!("allow {client} pid {pid} count {}/{limit}", number + 1)
                 });
                 self.programs.push((pid, origin));
                 self.status();

@@ -3,12 +3,13 @@
 //! It never waits for a client: sockets are read and written when they are ready, a client's next request is taken
 //! when it has taken the answer to the last one, and no client has more than one request and one answer in memory.
 //! A client that is amid an operation and does nothing is disconnected after the time-out that is set.  If all places
-//! are taken and another client comes, one that has done nothing for [`PATIENCE`] makes room, of the user who
-//! has most of them.
+//! are taken and another client comes, one that has done nothing for [`super::plan::IDLE_LIMIT`] makes room, of the user who
+//! has most of them.  The decisions are in [`super::plan`].
 
-use super::{Reply, Rights, Session, Store};
+use super::plan::{Place, Plan, Refusal, State, admit, deadline, makes_room, plan};
+use super::{Reply, Session, Store};
 use crate::access_rules::{Rules, Verdict};
-use crate::rest::{Rest, is_no_listener, is_want};
+use crate::back_off::{BackOff, is_no_listener, is_want};
 use crate::unix_message::{Filled, Receiver, Sender};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
@@ -24,14 +25,8 @@ use tool::{Call, Fatal, Next, OrUnable, Outcome};
 use wire::fdholder::LONGEST_REQUEST;
 use wire::tai::Tai64n;
 
-/// How long a client may do nothing while others wait for its place.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// So many requests of one client in a row, and so many new clients.
-const ROW: usize = 32;
-
-/// The longest wait for a limit, which is a time of day: the clock may be set meanwhile.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// At most so many requests of one client in a row, and so many new clients.
+const ROW_LIMIT: usize = 32;
 
 /// What a server is told to do.
 #[derive(Debug)]
@@ -39,14 +34,14 @@ pub struct Settings {
     /// 0: fatal errors only, 1: warnings too, 2: every client.
     pub verbosity: u32,
     /// So many clients at once.
-    pub most_clients: usize,
+    pub client_limit: usize,
     /// So many descriptors held.
-    pub most_fds: usize,
+    pub fd_limit: usize,
     /// How long a client may do nothing amid an operation.
     pub client_timeout: Option<Duration>,
     /// How long clients may take to finish after SIGTERM.
     pub lame_duck_timeout: Option<Duration>,
-    /// A directory of rules, or else a cdb, which SIGHUP reads anew.
+    /// A directory of rules, or else a cdb, which SIGHUP has read again.
     pub rules_in_dir: bool,
     /// Its path.
     pub rules: Vec<u8>,
@@ -76,7 +71,7 @@ pub fn serve(call: &mut Call, settings: Settings) -> Outcome {
         rustix::io::write(rustix::stdio::stdout(), b"\n").or_unable(|| "notify")?;
     }
     sys::fd::close(1);
-    let store = Store::new(settings.most_fds);
+    let store = Store::new(settings.fd_limit);
     let mut server = Server {
         call,
         settings,
@@ -84,7 +79,7 @@ pub fn serve(call: &mut Call, settings: Settings) -> Outcome {
         signals,
         store,
         clients: Vec::new(),
-        rest: Rest::default(),
+        back_off: BackOff::default(),
         is_ending: false,
         end: None,
     };
@@ -117,6 +112,11 @@ impl Client {
         !self.sender.is_empty() || self.receiver.is_amid() || self.session.is_amid_dump()
     }
 
+    fn place(&self) -> Place {
+        let Self { uid, active, has_more, .. } = *self;
+        Place { uid, active, is_timed: self.is_new || self.is_amid(), has_more }
+    }
+
     fn events(&self) -> PollFlags {
         if self.sender.is_empty() { PollFlags::IN } else { PollFlags::OUT }
     }
@@ -146,7 +146,7 @@ impl Client {
             if !self.sender.is_empty() {
                 break;
             }
-            if row == ROW {
+            if row == ROW_LIMIT {
                 self.has_more = true;
                 break;
             }
@@ -178,7 +178,7 @@ struct Server<'a> {
     signals: SignalFd,
     store: Store<OwnedFd>,
     clients: Vec<Client>,
-    rest: Rest,
+    back_off: BackOff,
     /// SIGTERM has come: no more clients.
     is_ending: bool,
     /// … and when to end at the latest.
@@ -198,12 +198,6 @@ impl Server<'_> {
         }
     }
 
-    /// When a client's time is up.
-    fn deadline(&self, client: &Client) -> Option<Moment> {
-        let span = self.settings.client_timeout.filter(|_| client.is_new || client.is_amid())?;
-        client.active.checked_add(span)
-    }
-
     /// Waits once and does what there is to do; `false` at the end.
     fn turn(&mut self) -> Result<bool, Fatal> {
         let now = clock::now();
@@ -213,25 +207,22 @@ impl Server<'_> {
                 return Ok(false);
             }
         }
-        let resting = self.rest.until();
-        let is_full = self.clients.len() >= self.settings.most_clients;
-        let yields = self.clients.iter().filter(|_| is_full).map(|c| c.active.saturating_add(PATIENCE)).min();
-        let listen = !self.is_ending && resting.is_none() && (!is_full || yields.is_some_and(|y| y <= now));
-        let mut moments: Vec<Moment> = self.clients.iter().filter_map(|c| self.deadline(c)).collect();
-        moments.extend(resting);
-        moments.extend(self.end);
-        moments.extend(yields.filter(|y| *y > now && !self.is_ending));
-        moments.extend(self.store.next_limit().map(|limit| now.saturating_add(span_until(limit))));
-        if self.clients.iter().any(|c| c.has_more) {
-            moments.push(now);
-        }
+        let state = State {
+            client_limit: self.settings.client_limit,
+            client_timeout: self.settings.client_timeout,
+            back_off: self.back_off.until(now),
+            is_ending: self.is_ending,
+            end: self.end,
+            entry_end: self.store.next_limit().map(|limit| span_until(limit, clock::wall())),
+        };
+        let Plan { listens, deadline } = plan(&state, &self.places(), now);
 
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
         fds.extend(self.clients.iter().map(|c| PollFd::from_borrowed_fd(c.socket.as_fd(), c.events())));
-        if listen {
+        if listens {
             fds.push(PollFd::from_borrowed_fd(stdin(), PollFlags::IN));
         }
-        clock::poll_until(&mut fds, moments.into_iter().min()).or_unable(|| "poll")?;
+        clock::poll_until(&mut fds, deadline).or_unable(|| "poll")?;
         let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         drop(fds);
 
@@ -240,7 +231,7 @@ impl Server<'_> {
         }
         self.store.expire(clock::wall());
         self.serve_clients(ready.get(1..).unwrap_or_default());
-        if listen && ready.last() == Some(&true) {
+        if listens && ready.last() == Some(&true) {
             self.accept()?;
         }
         Ok(true)
@@ -271,7 +262,8 @@ impl Server<'_> {
                 self.info(|| format!("end uid {}: {}", client.uid, sys::strerror(e)));
                 return false;
             }
-            if self.deadline(client).is_some_and(|deadline| deadline <= clock::now()) {
+            let deadline = deadline(client.place(), self.settings.client_timeout);
+            if deadline.is_some_and(|at| at <= clock::now()) {
                 self.info(|| format!("end uid {}: it does nothing", client.uid));
                 return false;
             }
@@ -281,19 +273,19 @@ impl Server<'_> {
     }
 
     fn accept(&mut self) -> Result<(), Fatal> {
-        for row in 0..ROW {
-            // One makes room at a time: there may be no more than one who waits.
-            if self.clients.len() >= self.settings.most_clients && (row > 0 || !self.make_room()) {
+        for row in 0..ROW_LIMIT {
+            // One makes room at a time: there may be no more than one that waits.
+            if self.clients.len() >= self.settings.client_limit && (row > 0 || !self.make_room()) {
                 break;
             }
             match accept_with(stdin(), SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(socket) => {
-                    self.rest.is_over();
+                    self.back_off.end_series();
                     self.admit(socket);
                 }
                 Err(e) if is_no_listener(e) => return Err(Fatal::unable("accept", e)),
                 Err(e) if is_want(e) => {
-                    if self.rest.begin() {
+                    if self.back_off.begin(clock::now()) {
                         self.warn(|| format!("unable to accept: {}; clients wait", sys::strerror(e)));
                     }
                     break;
@@ -305,47 +297,34 @@ impl Server<'_> {
         Ok(())
     }
 
+    fn places(&self) -> Vec<Place> {
+        self.clients.iter().map(Client::place).collect()
+    }
+
     /// Disconnects a client that has done nothing for long, if there is one.
     fn make_room(&mut self) -> bool {
-        let now = clock::now();
-        let of_user = |uid: u32| self.clients.iter().filter(|c| c.uid == uid).count();
-        let idle = |client: &Client| now.saturating_sub(client.active);
-        let candidates = self.clients.iter().enumerate().filter(|(_, c)| idle(c) >= PATIENCE);
-        let Some((at, uid)) =
-            candidates.max_by_key(|(_, c)| (of_user(c.uid), idle(c))).map(|(at, c)| (at, c.uid))
-        else {
-            return false;
-        };
-        self.warn(|| format!("end uid {uid}: it does nothing, and others wait"));
-        self.clients.swap_remove(at);
+        let Some(at) = makes_room(&self.places(), clock::now()) else { return false };
+        let client = self.clients.swap_remove(at);
+        self.warn(|| format!("end uid {}: it does nothing, and others wait", client.uid));
         true
     }
 
     /// Lets a client in, or not.
     fn admit(&mut self, socket: OwnedFd) {
         let (uid, gid) = match socket_peercred(&socket) {
-            Ok(who) => (who.uid.as_raw(), who.gid.as_raw()),
+            Ok(ids) => (ids.uid.as_raw(), ids.gid.as_raw()),
             Err(e) => {
                 self.warn(|| format!("unable to look up the client: {}", sys::strerror(e)));
                 return;
             }
         };
-        let grant = match self.rules.check_ids(uid, gid) {
-            Ok(Verdict::Allow(grant)) => grant,
-            Ok(Verdict::Deny | Verdict::Unknown) => {
-                self.info(|| format!("deny uid {uid} gid {gid}"));
-                return;
-            }
-            Err(bad) => {
-                self.warn(|| format!("deny uid {uid} gid {gid}: {bad}"));
-                return;
-            }
-        };
-        if !grant.exec.is_empty() {
+        let verdict = self.rules.check_ids(uid, gid).map_err(|bad| bad.to_string());
+        if matches!(&verdict, Ok(Verdict::Allow(grant)) if !grant.exec.is_empty()) {
             self.warn(|| format!("the rule for uid {uid} gid {gid} has a command line, which is not used"));
         }
-        match Rights::of(&grant) {
-            Err(why) => self.warn(|| format!("deny uid {uid} gid {gid}: {why}")),
+        match admit(verdict) {
+            Err(Refusal::NoRule) => self.info(|| format!("deny uid {uid} gid {gid}")),
+            Err(Refusal::Faulty(why)) => self.warn(|| format!("deny uid {uid} gid {gid}: {why}")),
             Ok(rights) => {
                 self.info(|| format!("allow uid {uid} gid {gid}"));
                 let session = Session::new(rights);
@@ -365,16 +344,30 @@ impl Server<'_> {
     }
 }
 
-/// How long it is until a time of day.
-fn span_until(limit: Tai64n) -> Duration {
-    let now = clock::wall();
-    let seconds = limit.seconds.saturating_sub(now.seconds);
+/// How long it is until a time of day; a millisecond more, so that it has passed then.
+fn span_until(limit: Tai64n, now: Tai64n) -> Duration {
     if limit <= now {
-        Duration::ZERO
-    } else if seconds > LONGEST_WAIT.as_secs() {
-        LONGEST_WAIT
-    } else {
-        let whole = Duration::new(seconds, limit.nanos);
-        whole.saturating_sub(Duration::new(0, now.nanos)).saturating_add(Duration::from_millis(1))
+        return Duration::ZERO;
+    }
+    let span = |time: Tai64n| Duration::new(time.seconds, time.nanos);
+    span(limit).saturating_sub(span(now)).saturating_add(Duration::from_millis(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_those_between_two_times_and_a_millisecond() {
+        let at = |seconds, nanos| Tai64n { seconds, nanos };
+        let span = |limit| span_until(limit, at(100, 600_000_000)).as_micros();
+        assert_eq!([at(99, 0), at(100, 0), at(100, 600_000_000)].map(span), [0, 0, 0]);
+        assert_eq!([at(100, 700_000_000), at(101, 0), at(102, 0)].map(span), [101_000, 401_000, 1_401_000]);
+        assert_eq!(span_until(at(u64::MAX, 999_999_999), at(0, 0)), Duration::MAX);
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(ROW_LIMIT, 32);
     }
 }

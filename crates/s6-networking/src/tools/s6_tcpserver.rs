@@ -2,22 +2,26 @@
 
 use ipc::command_line::CommandLine;
 use ipc::identity;
-use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
+use ipc::server_options::{
+    BACKLOG, CONNECTIONS, CONNECTIONS_OF_ADDRESS, NORMALLY_VERBOSE, NOTIFY_PORT, QUIET, REUSE_ADDRESS,
+    REUSE_NO_ADDRESS, VERBOSE,
+};
+use tool::{Call, Fatal, Next, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tcpserver",
     summary: "run a program for each connection to a TCP port",
     operands: "ip port prog...",
     options: &[
-        Opt::flag('1', "write the port to standard output when ready"),
-        Opt::flag('q', "be quiet"),
-        Opt::flag('Q', "be normally verbose (default)"),
-        Opt::flag('v', "be verbose"),
-        Opt::flag('d', "take an address that was in use shortly before (default)"),
-        Opt::flag('D', "don't"),
-        Opt::value('c', "maxconn", "so many connections at once; default 40"),
-        Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40"),
-        Opt::value('b', "backlog", "how many connections may wait"),
+        NOTIFY_PORT,
+        QUIET,
+        NORMALLY_VERBOSE,
+        VERBOSE,
+        REUSE_ADDRESS,
+        REUSE_NO_ADDRESS,
+        CONNECTIONS,
+        CONNECTIONS_OF_ADDRESS,
+        BACKLOG,
         identity::OPTIONS[0],
         identity::OPTIONS[1],
         identity::OPTIONS[2],

@@ -3,6 +3,7 @@
 use crate::ident::{Answer, ask};
 use crate::{address, peers};
 use ipc::access_rules::{Grant, Rules, Verdict};
+use ipc::server_options::access;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::sockopt;
@@ -26,21 +27,21 @@ pub static TOOL: Tool = Tool {
             "verbosity",
             "0: errors, 1: also warnings and who is let in (default), 2: also who isn't, 3: also why look-ups failed",
         ),
-        Opt::flag('W', "go on if a look-up fails (default)"),
-        Opt::flag('w', "drop the connection if a look-up fails"),
-        Opt::flag('D', "send each write at once (TCP_NODELAY)"),
-        Opt::flag('d', "let the system collect small writes (default)"),
-        Opt::flag('H', "look no names up"),
-        Opt::flag('h', "look into /etc/hosts before the DNS"),
-        Opt::flag('R', "don't ask the client who it is (default)"),
-        Opt::flag('r', "ask the client who it is by IDENT"),
-        Opt::flag('P', "believe the client's name (default)"),
-        Opt::flag('p', "drop the connection if the client's name has another address"),
+        access::ALLOW_FAILED_LOOKUP,
+        access::DENY_FAILED_LOOKUP,
+        access::SEND_AT_ONCE,
+        access::COLLECT_WRITES,
+        access::NO_NAMES,
+        access::HOSTS,
+        access::NO_IDENT,
+        access::IDENT,
+        access::BELIEVE_NAME,
+        access::CHECK_NAME,
         Opt::value('l', "localname", "the value of ${PROTO}LOCALHOST"),
         Opt::value('B', "banner", "write this to the client first"),
         Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
-        Opt::value('i', "dir", "the rules are in this directory"),
-        Opt::value('x', "cdb", "the rules are in this cdb"),
+        access::RULES_DIR,
+        access::RULES_FILE,
     ],
     role: Role::Chain,
     main,

@@ -2,6 +2,7 @@
 
 use crate::address;
 use crate::socket::socket_for;
+use ipc::server_options::{BACKLOG_OR_NONE, DEFAULT_BACKLOG, REUSE_ADDRESS, REUSE_NO_ADDRESS};
 use rustix::net::{SocketFlags, SocketType, bind, listen, sockopt};
 use std::net::SocketAddr;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
@@ -11,9 +12,9 @@ pub static TOOL: Tool = Tool {
     summary: "run a program on a bound Internet socket",
     operands: "ip port prog...",
     options: &[
-        Opt::flag('d', "take an address that was in use shortly before (default)").long("reuse-address"),
-        Opt::flag('D', "don't").long("no-reuse-address"),
-        Opt::value('b', "backlog", "how many connections may wait; 0: don't listen").long("backlog"),
+        REUSE_ADDRESS.long("reuse-address"),
+        REUSE_NO_ADDRESS.long("no-reuse-address"),
+        BACKLOG_OR_NONE.long("backlog"),
         Opt::flag('M', "make a TCP socket (default)").long("tcp"),
         Opt::flag('m', "make a UDP socket; it needs -b 0").long("udp"),
         Opt::flag('B', "leave the socket in blocking mode").long("block"),
@@ -21,9 +22,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Chain,
     main,
 };
-
-/// The default backlog: SOMAXCONN of Linux.
-const DEFAULT_BACKLOG: u32 = 4096;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;

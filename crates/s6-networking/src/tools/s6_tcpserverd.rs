@@ -1,6 +1,7 @@
 //! `s6-tcpserverd`: accepts connections on its standard input and runs a program for each of them.
 
 use crate::socket::local_address;
+use ipc::server_options::{CONNECTIONS, CONNECTIONS_OF_ADDRESS, DEFAULT_CONNECTIONS, NOTIFY_PORT, VERBOSITY};
 use ipc::super_server::{self, Protocol, Settings};
 use rustix::io::Errno;
 use rustix::net::SocketAddrAny;
@@ -8,19 +9,14 @@ use rustix::stdio::stdin;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use tool::{Call, Env, Fatal, Opt, Options, OrUnable, Outcome, Role, Tool};
+use tool::{Call, Env, Fatal, Options, OrUnable, Outcome, Role, Tool};
 use wire::ip;
 
 pub static TOOL: Tool = Tool {
     name: "s6-tcpserverd",
     summary: "run a program for each connection to a listening TCP socket",
     operands: "prog...",
-    options: &[
-        Opt::flag('1', "write the port to standard output when ready"),
-        Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose"),
-        Opt::value('c', "maxconn", "so many connections at once; default 40"),
-        Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40"),
-    ],
+    options: &[NOTIFY_PORT, VERBOSITY, CONNECTIONS, CONNECTIONS_OF_ADDRESS],
     role: Role::Stay,
     main,
 };
@@ -31,7 +27,7 @@ const CONNECTION_LIMIT: usize = 16_384;
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let verbosity = options.number('v')?.unwrap_or(1);
-    let (most, most_of_one) = limits(&options)?;
+    let (limit, origin_limit) = limits(&options)?;
     let argv = call.take_args();
     if argv.is_empty() {
         return Err(Fatal::usage());
@@ -45,13 +41,13 @@ fn main(call: &mut Call) -> Outcome {
         call.info(&format!("bound to ip {} port {}", ip::text(local.ip()), local.port()));
     }
     let notification = options.has('1').then(|| format!("{}\n", local.port()).into_bytes());
-    super_server::serve(call, Tcp { local }, Settings { argv, verbosity, most, most_of_one, notification })
+    super_server::serve(call, Tcp { local }, Settings { argv, verbosity, limit, origin_limit, notification })
 }
 
 /// The limits of connections at once: all, and from one address.
 fn limits(options: &Options) -> Result<(usize, usize), Fatal> {
-    let all = options.number('c')?.unwrap_or(40).clamp(1, CONNECTION_LIMIT);
-    Ok((all, options.number('C')?.unwrap_or(40).min(all)))
+    let all = options.number('c')?.unwrap_or(DEFAULT_CONNECTIONS).clamp(1, CONNECTION_LIMIT);
+    Ok((all, options.number('C')?.unwrap_or(DEFAULT_CONNECTIONS).min(all)))
 }
 
 /// Clients of a TCP socket, counted by address.

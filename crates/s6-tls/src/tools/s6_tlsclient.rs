@@ -4,6 +4,7 @@ use crate::client::{CERTIFICATE, NO_CERTIFICATE, NO_VERIFICATION, NO_VERIFY_CERT
 use crate::launch::{CLEAN, KEEP};
 use crate::session::{ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, TIMEOUT};
 use ipc::command_line::CommandLine;
+use ipc::server_options::{NORMALLY_VERBOSE, QUIET, VERBOSE};
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -11,9 +12,9 @@ pub static TOOL: Tool = Tool {
     summary: "run a program on a TLS connection to a TCP port",
     operands: "host port prog...",
     options: &[
-        Opt::flag('q', "be quiet").long("quiet"),
-        Opt::flag('Q', "be normally verbose (default)").long("normally-verbose"),
-        Opt::flag('v', "be verbose").long("verbose"),
+        QUIET.long("quiet"),
+        NORMALLY_VERBOSE.long("normally-verbose"),
+        VERBOSE.long("verbose"),
         Opt::flag('4', "only IPv4").long("ipv4"),
         Opt::flag('6', "only IPv6").long("ipv6"),
         Opt::flag('d', "let the kernel collect small writes (default)").long("nagle"),

@@ -5,6 +5,9 @@ use crate::server::{REQUEST_CERTIFICATE, REQUIRE_CERTIFICATE, SNI_LEVEL};
 use crate::session::{ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, TIMEOUT};
 use ipc::command_line::CommandLine;
 use ipc::identity;
+use ipc::server_options::{
+    BACKLOG, CONNECTIONS, CONNECTIONS_OF_ADDRESS, NORMALLY_VERBOSE, NOTIFY_PORT, QUIET, VERBOSE, access,
+};
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -12,34 +15,33 @@ pub static TOOL: Tool = Tool {
     summary: "run a program for each TLS connection to a TCP port",
     operands: "ip port prog...",
     options: &[
-        Opt::flag('1', "write the port to standard output when ready").long("notify"),
-        Opt::flag('q', "be quiet").long("quiet"),
-        Opt::flag('Q', "be normally verbose (default)").long("normally-verbose"),
-        Opt::flag('v', "be verbose").long("verbose"),
+        NOTIFY_PORT.long("notify"),
+        QUIET.long("quiet"),
+        NORMALLY_VERBOSE.long("normally-verbose"),
+        VERBOSE.long("verbose"),
         Opt::flag('L', "a PROXY header comes before TLS").long("proxy"),
-        Opt::value('c', "maxconn", "so many connections at once; default 40").long("max-connections"),
-        Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40")
-            .long("max-local-connections"),
-        Opt::value('b', "backlog", "how many connections may wait").long("backlog"),
+        CONNECTIONS.long("max-connections"),
+        CONNECTIONS_OF_ADDRESS.long("max-local-connections"),
+        BACKLOG.long("backlog"),
         identity::OPTIONS[0],
         identity::OPTIONS[1],
         identity::OPTIONS[2],
         identity::OPTIONS[3],
-        Opt::flag('W', "go on if a look-up fails (default)").long("no-strict-resolution"),
-        Opt::flag('w', "drop the connection if a look-up fails").long("strict-resolution"),
-        Opt::flag('d', "let the system collect small writes (default)").long("nagle"),
-        Opt::flag('D', "send each write at once (TCP_NODELAY)").long("no-nagle"),
-        Opt::flag('H', "look no names up").long("no-dns"),
-        Opt::flag('h', "look into /etc/hosts before the DNS").long("hosts"),
-        Opt::flag('R', "don't ask the client who it is (default)").long("no-ident"),
-        Opt::flag('r', "ask the client who it is by IDENT").long("ident"),
-        Opt::flag('P', "believe the client's name (default)").long("no-paranoid"),
-        Opt::flag('p', "drop the connection if the client's name has another address").long("paranoid"),
+        access::ALLOW_FAILED_LOOKUP.long("no-strict-resolution"),
+        access::DENY_FAILED_LOOKUP.long("strict-resolution"),
+        access::COLLECT_WRITES.long("nagle"),
+        access::SEND_AT_ONCE.long("no-nagle"),
+        access::NO_NAMES.long("no-dns"),
+        access::HOSTS.long("hosts"),
+        access::NO_IDENT.long("no-ident"),
+        access::IDENT.long("ident"),
+        access::BELIEVE_NAME.long("no-paranoid"),
+        access::CHECK_NAME.long("paranoid"),
         Opt::value('l', "localname", "the value of TCPLOCALHOST").long("local-name"),
         Opt::value('B', "banner", "write this to the client first, in clear").long("banner"),
         Opt::value('t', "timeout", "the look-ups may last so many milliseconds").long("timeout"),
-        Opt::value('i', "dir", "the rules are in this directory").long("rules-directory"),
-        Opt::value('x', "cdb", "the rules are in this cdb").long("rules-file"),
+        access::RULES_DIR.long("rules-directory"),
+        access::RULES_FILE.long("rules-file"),
         SEND_CLOSE_NOTIFY,
         NO_CLOSE_NOTIFY,
         REQUIRE_CLOSE_NOTIFY,

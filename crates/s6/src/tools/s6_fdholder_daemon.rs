@@ -2,28 +2,30 @@
 
 use ipc::command_line::CommandLine;
 use ipc::identity;
-use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
+use ipc::server_options::fdholder as table;
+use ipc::server_options::{BACKLOG, NOTIFY, TAKE_NO_PLACE, TAKE_PLACE, VERBOSITY};
+use tool::{Call, Fatal, Next, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-fdholder-daemon",
     summary: "hold descriptors for the clients of a Unix socket",
     operands: "path",
     options: &[
-        Opt::flag('1', "write a newline to standard output when ready"),
-        Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose"),
-        Opt::flag('d', "take the place of a socket that was left there (default)"),
-        Opt::flag('D', "fail if there is something"),
-        Opt::value('c', "maxconn", "so many clients at once; default 16, at most 256"),
-        Opt::value('n', "maxfds", "hold so many descriptors; default 1000"),
-        Opt::value('b', "backlog", "how many connections may wait"),
+        NOTIFY,
+        VERBOSITY,
+        TAKE_PLACE,
+        TAKE_NO_PLACE,
+        table::CLIENTS,
+        table::DESCRIPTORS,
+        BACKLOG,
         identity::OPTIONS[0],
         identity::OPTIONS[1],
         identity::OPTIONS[2],
         identity::OPTIONS[3],
-        Opt::value('t', "clienttimeout", "disconnect a client that does nothing for so many milliseconds"),
-        Opt::value('T', "lameducktimeout", "exit so many milliseconds after SIGTERM, finished or not"),
-        Opt::value('i', "rulesdir", "the rules are in this directory"),
-        Opt::value('x', "rulesfile", "the rules are in this cdb"),
+        table::CLIENT_TIMEOUT,
+        table::LAME_DUCK_TIMEOUT,
+        table::RULES_DIR,
+        table::RULES_FILE,
     ],
     role: Role::Chain,
     main,

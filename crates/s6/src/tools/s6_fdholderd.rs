@@ -1,30 +1,29 @@
 //! `s6-fdholderd`: holds descriptors for the clients of the socket on its standard input.
 
 use ipc::fdholder::{self, Settings};
+use ipc::server_options::fdholder as table;
+use ipc::server_options::{NOTIFY, VERBOSITY};
 use rustix::process::{Resource, getrlimit};
 use std::time::Duration;
-use tool::{Call, Fatal, Opt, Outcome, Role, Tool};
+use tool::{Call, Fatal, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-fdholderd",
     summary: "hold descriptors for the clients of a listening Unix socket",
     operands: "",
     options: &[
-        Opt::flag('1', "write a newline to standard output when ready"),
-        Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose"),
-        Opt::value('c', "maxconn", "so many clients at once; default 16, at most 256"),
-        Opt::value('n', "maxfds", "hold so many descriptors; default 1000"),
-        Opt::value('t', "clienttimeout", "disconnect a client that does nothing for so many milliseconds"),
-        Opt::value('T', "lameducktimeout", "exit so many milliseconds after SIGTERM, finished or not"),
-        Opt::value('i', "rulesdir", "the rules are in this directory"),
-        Opt::value('x', "rulesfile", "the rules are in this cdb"),
+        NOTIFY,
+        VERBOSITY,
+        table::CLIENTS,
+        table::DESCRIPTORS,
+        table::CLIENT_TIMEOUT,
+        table::LAME_DUCK_TIMEOUT,
+        table::RULES_DIR,
+        table::RULES_FILE,
     ],
     role: Role::Stay,
     main,
 };
-
-/// More clients than this can't be asked for.
-const MOST_CLIENTS: usize = 256;
 
 /// Descriptors that aren't held: the socket, standard error, the signals, a client and what it sends.
 const RESERVE: u64 = 6;
@@ -36,16 +35,16 @@ fn main(call: &mut Call) -> Outcome {
     };
     let (client_timeout, lame_duck_timeout) = (span('t')?, span('T')?);
     let verbosity = options.number('v')?.unwrap_or(1);
-    let most_clients = options.number('c')?.unwrap_or(16).clamp(1, MOST_CLIENTS);
-    let most_fds = options.number('n')?.unwrap_or(1000);
+    let client_limit = options.number('c')?.unwrap_or(table::DEFAULT_CLIENTS).clamp(1, table::CLIENTS_LIMIT);
+    let fd_limit = options.number('n')?.unwrap_or(table::DEFAULT_DESCRIPTORS);
     let Some((letter, rules)) = options.iter().filter(|(letter, _)| "ix".contains(*letter)).last() else {
         return Err(Fatal::user("no access rights are given: use -i rulesdir or -x rulesfile"));
     };
     let rules = rules.to_vec();
     let settings = Settings {
         verbosity,
-        most_clients,
-        most_fds: possible(most_fds, getrlimit(Resource::Nofile).current)?,
+        client_limit,
+        fd_limit: possible(fd_limit, getrlimit(Resource::Nofile).current)?,
         client_timeout,
         lame_duck_timeout,
         rules_in_dir: letter == 'i',

@@ -2,7 +2,11 @@
 
 use ipc::command_line::CommandLine;
 use ipc::identity;
-use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
+use ipc::server_options::{
+    BACKLOG, CONNECTIONS, CONNECTIONS_OF_USER, LOOKUP, NO_LOOKUP, NORMALLY_VERBOSE, NOTIFY, PERMISSIONS,
+    QUIET, TAKE_NO_PLACE, TAKE_PLACE, VERBOSE,
+};
+use tool::{Call, Fatal, Next, Options, Outcome, Role, Tool};
 use wire::number;
 
 pub static TOOL: Tool = Tool {
@@ -10,18 +14,18 @@ pub static TOOL: Tool = Tool {
     summary: "run a program for each connection to a Unix socket",
     operands: "path prog...",
     options: &[
-        Opt::flag('1', "write a newline to standard output when ready"),
-        Opt::flag('q', "be quiet"),
-        Opt::flag('Q', "be normally verbose (default)"),
-        Opt::flag('v', "be verbose"),
-        Opt::flag('d', "take the place of a socket that was left there (default)"),
-        Opt::flag('D', "fail if there is something"),
-        Opt::flag('P', "don't look up who the client is"),
-        Opt::flag('p', "look up who the client is (default)"),
-        Opt::value('a', "perms", "permissions of the socket, octal; default 0777"),
-        Opt::value('c', "maxconn", "so many connections at once; default 40"),
-        Opt::value('C', "localmaxconn", "so many connections of one user at once; default 40"),
-        Opt::value('b', "backlog", "how many connections may wait"),
+        NOTIFY,
+        QUIET,
+        NORMALLY_VERBOSE,
+        VERBOSE,
+        TAKE_PLACE,
+        TAKE_NO_PLACE,
+        NO_LOOKUP,
+        LOOKUP,
+        PERMISSIONS,
+        CONNECTIONS,
+        CONNECTIONS_OF_USER,
+        BACKLOG,
         identity::OPTIONS[0],
         identity::OPTIONS[1],
         identity::OPTIONS[2],

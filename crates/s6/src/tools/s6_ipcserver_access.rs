@@ -2,6 +2,7 @@
 
 use ipc::access_rules::{Grant, Rules, Verdict};
 use ipc::identity::id;
+use ipc::server_options::access;
 use rustix::net::{SocketAddrUnix, getsockname};
 use rustix::stdio::stdin;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
@@ -19,8 +20,8 @@ pub static TOOL: Tool = Tool {
         Opt::flag('E', "remove the variables about the connection"),
         Opt::flag('e', "set them (default)"),
         Opt::value('l', "localname", "the value of ${PROTO}LOCALPATH"),
-        Opt::value('i', "dir", "the rules are in this directory"),
-        Opt::value('x', "cdb", "the rules are in this cdb"),
+        access::RULES_DIR,
+        access::RULES_FILE,
     ],
     role: Role::Chain,
     main,

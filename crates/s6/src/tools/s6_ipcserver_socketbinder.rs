@@ -1,5 +1,6 @@
 //! `s6-ipcserver-socketbinder`: runs a program whose standard input is a listening Unix socket.
 
+use ipc::server_options::{BACKLOG_OR_NONE, DEFAULT_BACKLOG, PERMISSIONS, TAKE_NO_PLACE, TAKE_PLACE};
 use ipc::unix_socket::bind_to;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, listen, socket_with};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
@@ -10,24 +11,21 @@ pub static TOOL: Tool = Tool {
     summary: "run a program on a bound Unix socket",
     operands: "path prog...",
     options: &[
-        Opt::flag('d', "take the place of a socket that was left there (default)"),
-        Opt::flag('D', "fail if there is something"),
-        Opt::value('b', "backlog", "how many connections may wait; 0: don't listen"),
+        TAKE_PLACE,
+        TAKE_NO_PLACE,
+        BACKLOG_OR_NONE,
         Opt::flag('M', "make a stream socket (default)"),
         Opt::flag('m', "make a datagram socket"),
-        Opt::value('a', "perms", "permissions of the socket, octal; default 0777"),
+        PERMISSIONS,
         Opt::flag('B', "leave the socket in blocking mode"),
     ],
     role: Role::Chain,
     main,
 };
 
-/// The longest backlog that the system takes.
-const SOMAXCONN: u32 = 4096;
-
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let backlog = options.number::<u32>('b')?.unwrap_or(SOMAXCONN);
+    let backlog = options.number::<u32>('b')?.unwrap_or(DEFAULT_BACKLOG);
     let permissions = match options.get('a') {
         None => 0o777,
         Some(word) => number::octal(word).filter(|m| *m <= 0o777).ok_or_else(Fatal::usage)?,

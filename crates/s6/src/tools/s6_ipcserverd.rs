@@ -1,41 +1,42 @@
 //! `s6-ipcserverd`: accepts connections on its standard input and runs a program for each of them.
 
+use ipc::server_options::{
+    CONNECTIONS, CONNECTIONS_OF_USER, DEFAULT_CONNECTIONS, LOOKUP, NO_LOOKUP, NOTIFY, VERBOSITY,
+};
 use ipc::super_server::{self, Protocol, Settings};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 use std::fmt;
 use std::os::fd::OwnedFd;
-use tool::{Call, Env, Opt, Outcome, Role, Tool};
+use tool::{Call, Env, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-ipcserverd",
     summary: "run a program for each connection to a listening Unix socket",
     operands: "prog...",
-    options: &[
-        Opt::flag('1', "write a newline to standard output when ready"),
-        Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose"),
-        Opt::flag('P', "don't look up who the client is"),
-        Opt::flag('p', "look up who the client is (default)"),
-        Opt::value('c', "maxconn", "so many connections at once; default 40"),
-        Opt::value('C', "localmaxconn", "so many connections of one user at once; default 40"),
-    ],
+    options: &[NOTIFY, VERBOSITY, NO_LOOKUP, LOOKUP, CONNECTIONS, CONNECTIONS_OF_USER],
     role: Role::Stay,
     main,
 };
 
 /// More connections than this can't be asked for.
-const MOST: usize = 1000;
+const CONNECTIONS_LIMIT: usize = 1000;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let verbosity = options.number('v')?.unwrap_or(1);
-    let most = options.number('c')?.unwrap_or(40).clamp(1, MOST);
+    let limit = options.number('c')?.unwrap_or(DEFAULT_CONNECTIONS).clamp(1, CONNECTIONS_LIMIT);
     let lookup = options.last_of("pP") != Some('P');
-    let most_of_one = if lookup { options.number('C')?.unwrap_or(40).min(most) } else { most };
+    let origin_limit =
+        if lookup { options.number('C')?.unwrap_or(DEFAULT_CONNECTIONS).min(limit) } else { limit };
     let notification = options.has('1').then(|| b"\n".to_vec());
     let argv = call.take_args();
-    super_server::serve(call, Unix { lookup }, Settings { argv, verbosity, most, most_of_one, notification })
+    super_server::serve(
+        call,
+        Unix { lookup },
+        Settings { argv, verbosity, limit, origin_limit, notification },
+    )
 }
 
 /// Clients of a Unix socket, counted by user.

@@ -1,0 +1,110 @@
+//! Back-off of a server that has run out of descriptors, memory or processes.
+
+use rustix::io::Errno;
+use std::time::Duration;
+use tool::clock::Moment;
+
+/// The first back-off of a series.
+const FIRST: Duration = Duration::from_millis(10);
+
+/// The longest one.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// While it lasts, nothing new is begun.  Each one of a series is twice as long as the one before, from 10 ms to 1 s.
+#[derive(Debug, Default)]
+pub(crate) struct BackOff {
+    until: Option<Moment>,
+    span: Duration,
+}
+
+impl BackOff {
+    /// Begins one; whether it is the first of a series, to be reported.
+    pub(crate) fn begin(&mut self, now: Moment) -> bool {
+        let is_first = self.span.is_zero();
+        self.span = (self.span * 2).clamp(FIRST, LIMIT);
+        self.until = now.checked_add(self.span);
+        is_first
+    }
+
+    /// When it ends; `None` if there is none at this moment.
+    pub(crate) fn until(&mut self, now: Moment) -> Option<Moment> {
+        self.until = self.until.filter(|until| *until > now);
+        self.until
+    }
+
+    /// Ends it: something was given back.
+    pub(crate) fn end(&mut self) {
+        self.until = None;
+    }
+
+    /// Ends the series: things work again.
+    pub(crate) fn end_series(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Whether an error of accept(2) is for want of something that may be given back.
+#[must_use]
+pub(crate) fn is_want(e: Errno) -> bool {
+    matches!(e, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+}
+
+/// Whether an error of accept(2) means that the socket is none that can be listened on.
+#[must_use]
+pub(crate) fn is_no_listener(e: Errno) -> bool {
+    matches!(e, Errno::BADF | Errno::NOTSOCK | Errno::INVAL | Errno::OPNOTSUPP | Errno::FAULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Duration::from_secs(100);
+
+    #[test]
+    fn spans_double_from_10_ms_to_1_s() {
+        let mut back_off = BackOff::default();
+        let mut spans = Vec::new();
+        for n in 0..9 {
+            assert_eq!(back_off.begin(NOW), n == 0, "only the first is reported");
+            spans.push(back_off.until(NOW).map(|until| (until - NOW).as_millis()).unwrap());
+        }
+        assert_eq!(spans, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        back_off.end_series();
+        assert!(back_off.begin(NOW));
+        assert_eq!(back_off.until(NOW), Some(NOW + Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn it_ends_in_time_or_when_something_was_given_back() {
+        let mut back_off = BackOff::default();
+        assert_eq!(back_off.until(NOW), None);
+        back_off.begin(NOW);
+        let end = NOW + FIRST;
+        assert_eq!(back_off.until(end - Duration::from_nanos(1)), Some(end));
+        assert_eq!(back_off.until(end), None);
+        back_off.begin(NOW);
+        back_off.end();
+        assert_eq!(back_off.until(NOW), None);
+        assert!(!back_off.begin(NOW), "the series goes on");
+    }
+
+    #[test]
+    fn which_errors_pass_and_which_end_a_server() {
+        for (e, wants, ends) in [
+            (Errno::MFILE, true, false),
+            (Errno::NFILE, true, false),
+            (Errno::NOBUFS, true, false),
+            (Errno::NOMEM, true, false),
+            (Errno::CONNABORTED, false, false),
+            (Errno::AGAIN, false, false),
+            (Errno::PERM, false, false),
+            (Errno::BADF, false, true),
+            (Errno::NOTSOCK, false, true),
+            (Errno::INVAL, false, true),
+            (Errno::OPNOTSUPP, false, true),
+        ] {
+            assert_eq!((is_want(e), is_no_listener(e)), (wants, ends), "{e}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Options that several servers and the programs that put them together share, and their defaults.
+
+use tool::Opt;
+
+/// So many connections at once, in all and of one origin, unless others are asked for.
+pub const DEFAULT_CONNECTIONS: usize = 40;
+
+/// `-1` of a server of a Unix socket.
+pub const NOTIFY: Opt = Opt::flag('1', "write a newline to standard output when ready");
+/// `-1` of a server of a TCP port.
+pub const NOTIFY_PORT: Opt = Opt::flag('1', "write the port to standard output when ready");
+/// `-q`.
+pub const QUIET: Opt = Opt::flag('q', "be quiet");
+/// `-Q`.
+pub const NORMALLY_VERBOSE: Opt = Opt::flag('Q', "be normally verbose (default)");
+/// `-v` of a program that has `-q` and `-Q`, too.
+pub const VERBOSE: Opt = Opt::flag('v', "be verbose");
+/// `-v` with a number.
+pub const VERBOSITY: Opt = Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose");
+/// `-c`.
+pub const CONNECTIONS: Opt = Opt::value('c', "maxconn", "so many connections at once; default 40");
+/// `-C` of a server of a Unix socket.
+pub const CONNECTIONS_OF_USER: Opt =
+    Opt::value('C', "localmaxconn", "so many connections of one user at once; default 40");
+/// `-C` of a server of a TCP port.
+pub const CONNECTIONS_OF_ADDRESS: Opt =
+    Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40");
+/// `-b` of a server.
+pub const BACKLOG: Opt = Opt::value('b', "backlog", "how many connections may wait");
+/// `-b` of a program that only makes the socket.
+pub const BACKLOG_OR_NONE: Opt = Opt::value('b', "backlog", "how many connections may wait; 0: don't listen");
+/// `-d` for a Unix socket.
+pub const TAKE_PLACE: Opt = Opt::flag('d', "take the place of a socket that was left there (default)");
+/// `-D` for a Unix socket.
+pub const TAKE_NO_PLACE: Opt = Opt::flag('D', "fail if there is something");
+/// `-d` for a TCP port.
+pub const REUSE_ADDRESS: Opt = Opt::flag('d', "take an address that was in use shortly before (default)");
+/// `-D` for a TCP port.
+pub const REUSE_NO_ADDRESS: Opt = Opt::flag('D', "don't");
+/// `-P` of a server of a Unix socket.
+pub const NO_LOOKUP: Opt = Opt::flag('P', "don't look up who the client is");
+/// `-p` of a server of a Unix socket.
+pub const LOOKUP: Opt = Opt::flag('p', "look up who the client is (default)");
+/// `-a`.
+pub const PERMISSIONS: Opt = Opt::value('a', "perms", "permissions of the socket, octal; default 0777");
+
+/// How many connections may wait, unless another number is asked for: what Linux takes at most without being told.
+pub const DEFAULT_BACKLOG: u32 = 4096;
+
+/// The options of the programs that let a client in by rules.
+pub mod access {
+    use tool::Opt;
+
+    /// `-W`.
+    pub const ALLOW_FAILED_LOOKUP: Opt = Opt::flag('W', "go on if a look-up fails (default)");
+    /// `-w`.
+    pub const DENY_FAILED_LOOKUP: Opt = Opt::flag('w', "drop the connection if a look-up fails");
+    /// `-D`.
+    pub const SEND_AT_ONCE: Opt = Opt::flag('D', "send each write at once (TCP_NODELAY)");
+    /// `-d`.
+    pub const COLLECT_WRITES: Opt = Opt::flag('d', "let the system collect small writes (default)");
+    /// `-H`.
+    pub const NO_NAMES: Opt = Opt::flag('H', "look no names up");
+    /// `-h`.
+    pub const HOSTS: Opt = Opt::flag('h', "look into /etc/hosts before the DNS");
+    /// `-R`.
+    pub const NO_IDENT: Opt = Opt::flag('R', "don't ask the client who it is (default)");
+    /// `-r`.
+    pub const IDENT: Opt = Opt::flag('r', "ask the client who it is by IDENT");
+    /// `-P`.
+    pub const BELIEVE_NAME: Opt = Opt::flag('P', "believe the client's name (default)");
+    /// `-p`.
+    pub const CHECK_NAME: Opt =
+        Opt::flag('p', "drop the connection if the client's name has another address");
+    /// `-i`.
+    pub const RULES_DIR: Opt = Opt::value('i', "dir", "the rules are in this directory");
+    /// `-x`.
+    pub const RULES_FILE: Opt = Opt::value('x', "cdb", "the rules are in this cdb");
+}
+
+/// The options of an fd holder that both of its programs have.
+pub mod fdholder {
+    use tool::Opt;
+
+    /// So many clients at once, unless others are asked for.
+    pub const DEFAULT_CLIENTS: usize = 16;
+    /// More clients than this can't be asked for.
+    pub const CLIENTS_LIMIT: usize = 256;
+    /// So many descriptors held, unless others are asked for.
+    pub const DEFAULT_DESCRIPTORS: usize = 1000;
+
+    /// `-c`.
+    pub const CLIENTS: Opt = Opt::value('c', "maxconn", "so many clients at once; default 16, at most 256");
+    /// `-n`.
+    pub const DESCRIPTORS: Opt = Opt::value('n', "maxfds", "hold so many descriptors; default 1000");
+    /// `-t`.
+    pub const CLIENT_TIMEOUT: Opt =
+        Opt::value('t', "clienttimeout", "disconnect a client that does nothing for so many milliseconds");
+    /// `-T`.
+    pub const LAME_DUCK_TIMEOUT: Opt =
+        Opt::value('T', "lameducktimeout", "exit so many milliseconds after SIGTERM, finished or not");
+    /// `-i`.
+    pub const RULES_DIR: Opt = Opt::value('i', "rulesdir", "the rules are in this directory");
+    /// `-x`.
+    pub const RULES_FILE: Opt = Opt::value('x', "rulesfile", "the rules are in this cdb");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_state_the_defaults() {
+        let states =
+            |option: Opt, words: String| assert!(option.help.contains(&words), "{} {words}", option.help);
+        for option in [CONNECTIONS, CONNECTIONS_OF_USER, CONNECTIONS_OF_ADDRESS] {
+            states(option, format!("default {DEFAULT_CONNECTIONS}"));
+        }
+        states(
+            fdholder::CLIENTS,
+            format!("default {}, at most {}", fdholder::DEFAULT_CLIENTS, fdholder::CLIENTS_LIMIT),
+        );
+        states(fdholder::DESCRIPTORS, format!("default {}", fdholder::DEFAULT_DESCRIPTORS));
+        assert_eq!((DEFAULT_CONNECTIONS, DEFAULT_BACKLOG), (40, 4096));
+        assert_eq!(
+            (fdholder::DEFAULT_CLIENTS, fdholder::CLIENTS_LIMIT, fdholder::DEFAULT_DESCRIPTORS),
+            (16, 256, 1000)
+        );
+    }
+}
