@@ -68,6 +68,20 @@ impl Blocks {
     }
 }
 
+/// Explains the failure to run a name that begins with a space: most likely it is the first word of a block.
+pub(crate) fn hint_at_block(fatal: Fatal, name: &[u8]) -> Fatal {
+    if name.first() == Some(&b' ') && fatal.code() == 111 {
+        return Fatal::new(
+            111,
+            format!(
+                "{} (its name begins with a space: a program is expected here, not a block)",
+                fatal.message()
+            ),
+        );
+    }
+    fatal
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! The positional parameters of a script: the variables `#`, `0`, `1`, … of its frame.
 
+use crate::binding::Bindings;
 use tool::{Env, Fatal};
 
 /// The number of parameters.
@@ -40,4 +41,26 @@ pub(crate) fn replace(env: &mut Env, old_count: u32, parameters: &[Vec<u8>]) {
     for left_over in i + 1..=old_count {
         env.unset(&name(left_over));
     }
+}
+
+/// The message for a script called with fewer arguments than it needs.
+pub(crate) fn too_few(minimum: u16, count: impl std::fmt::Display) -> String {
+    format!("too few arguments: expected at least {minimum} but got {count}")
+}
+
+/// Binds `#`, `0`, the parameters (at minimum `minimum` of them) and, for the ones after the first `skip`, `@`.
+pub(crate) fn bind_all(
+    bindings: &mut Bindings,
+    name: &[u8],
+    parameters: &[Vec<u8>],
+    minimum: usize,
+    skip: usize,
+) -> Result<(), Fatal> {
+    bindings.bind(b"#", vec![parameters.len().to_string().into_bytes()])?;
+    bindings.bind(b"0", vec![name.to_vec()])?;
+    for i in 0..parameters.len().max(minimum) {
+        let value = parameters.get(i).cloned().unwrap_or_default();
+        bindings.bind((i + 1).to_string().as_bytes(), vec![value])?;
+    }
+    bindings.bind(b"@", parameters.get(skip..).unwrap_or_default().to_vec())
 }

@@ -21,6 +21,14 @@ pub(crate) fn check_name(name: &[u8]) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// Refuses a name with `=`.
+pub(crate) fn check_no_equals(name: &[u8]) -> Result<(), Fatal> {
+    if name.contains(&b'=') {
+        return Err(Fatal::user(format!("invalid variable name: {}", diag::show(name))));
+    }
+    Ok(())
+}
+
 /// A variable and its value; `None` removes it.
 pub(crate) type Delivery<'a> = (&'a [u8], Option<&'a [u8]>);
 

@@ -5,7 +5,10 @@
 
 mod hpr;
 mod image;
+mod init_options;
 pub mod request;
+mod shutdown;
+mod telinit;
 mod tools;
 mod utmp;
 

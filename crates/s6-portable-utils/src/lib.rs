@@ -1,5 +1,6 @@
 //! The s6-portable-utils suite.
 
+mod line_options;
 mod paths;
 mod tools;
 

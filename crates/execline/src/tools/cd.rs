@@ -1,8 +1,7 @@
 //! `cd`: changes the working directory.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
+use crate::working_directory::change;
+use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "cd",
@@ -23,9 +22,4 @@ fn main(call: &mut Call) -> Outcome {
     let directory = call.shift()?;
     change(&directory)?;
     Next::run(call.take_args(), call.take_env())
-}
-
-/// Changes the working directory with chdir(2).
-pub(super) fn change(directory: &[u8]) -> Result<(), Fatal> {
-    rustix::process::chdir(OsStr::from_bytes(directory)).or_unable_to("chdir to", directory)
 }

@@ -2,7 +2,7 @@
 
 use crate::binding::Bindings;
 use crate::blocks::strictness;
-use crate::positional;
+use crate::positional::{self, bind_all, too_few};
 use tool::{Call, Env, Fatal, Opt, Options, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -40,26 +40,4 @@ pub(super) fn bind(args: &mut Vec<Vec<u8>>, env: &Env, bindings: &mut Bindings) 
     let name = positional::get(env, 0)?.to_vec();
     let all = positional::range(env, 1, count)?;
     bind_all(bindings, &name, &all, usize::from(minimum), 0)
-}
-
-/// The message for a script called with fewer arguments than it needs.
-pub(super) fn too_few(minimum: u16, count: impl std::fmt::Display) -> String {
-    format!("too few arguments: expected at least {minimum} but got {count}")
-}
-
-/// Binds `#`, `0`, the parameters (at minimum `minimum` of them) and, for the ones after the first `skip`, `@`.
-pub(super) fn bind_all(
-    bindings: &mut Bindings,
-    name: &[u8],
-    parameters: &[Vec<u8>],
-    minimum: usize,
-    skip: usize,
-) -> Result<(), Fatal> {
-    bindings.bind(b"#", vec![parameters.len().to_string().into_bytes()])?;
-    bindings.bind(b"0", vec![name.to_vec()])?;
-    for i in 0..parameters.len().max(minimum) {
-        let value = parameters.get(i).cloned().unwrap_or_default();
-        bindings.bind((i + 1).to_string().as_bytes(), vec![value])?;
-    }
-    bindings.bind(b"@", parameters.get(skip..).unwrap_or_default().to_vec())
 }

@@ -1,8 +1,8 @@
 //! `execlineb`: the launcher; turns a script into one command line and executes it.
 
-use super::elgetpositionals::{bind_all, too_few};
 use crate::binding::Bindings;
 use crate::blocks::strictness;
+use crate::positional::{bind_all, too_few};
 use crate::{frame, input, parse, positional};
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::AsFd;

@@ -1,6 +1,7 @@
 //! `export`: sets a variable.
 
-use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag};
+use crate::variable::check_no_equals;
+use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "export",
@@ -19,12 +20,4 @@ fn main(call: &mut Call) -> Outcome {
     check_no_equals(&name)?;
     call.env.set(&name, &value);
     Next::run(call.take_args(), call.take_env())
-}
-
-/// Refuses a name with `=`.
-pub(super) fn check_no_equals(name: &[u8]) -> Result<(), Fatal> {
-    if name.contains(&b'=') {
-        return Err(Fatal::user(format!("invalid variable name: {}", diag::show(name))));
-    }
-    Ok(())
 }

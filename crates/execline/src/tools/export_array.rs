@@ -1,7 +1,7 @@
 //! `export-array`: encodes several values into one variable.
 
-use super::export::check_no_equals;
 use crate::blocks::Blocks;
+use crate::variable::check_no_equals;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 use wire::netstring;
 

@@ -1,6 +1,6 @@
 //! `fdblock`: sets a descriptor's blocking mode.
 
-use super::redirfd::descriptor;
+use crate::descriptor::descriptor;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,6 +1,6 @@
 //! `fdclose`: closes a descriptor.
 
-use super::redirfd::descriptor;
+use crate::descriptor::descriptor;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

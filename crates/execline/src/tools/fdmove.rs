@@ -1,6 +1,6 @@
 //! `fdmove`: moves or copies a descriptor.
 
-use super::redirfd::descriptor;
+use crate::descriptor::descriptor;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

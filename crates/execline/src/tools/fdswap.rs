@@ -1,6 +1,6 @@
 //! `fdswap`: swaps two descriptors.
 
-use super::redirfd::descriptor;
+use crate::descriptor::descriptor;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

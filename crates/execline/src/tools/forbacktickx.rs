@@ -1,8 +1,8 @@
 //! `forbacktickx`: runs a program once for each line that a block writes.
 
-use super::forstdin::{self, LoopEnd, run_for_each, splitting};
 use crate::blocks::Blocks;
 use crate::input::Items;
+use crate::items_loop::{LoopEnd, OPTIONS, run_for_each, splitting};
 use crate::pool::Pool;
 use crate::variable::check_name;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -13,7 +13,7 @@ pub static TOOL: Tool = Tool {
     name: "forbacktickx",
     summary: "run a program once for each line that a block writes",
     operands: "var { gen... } loop...",
-    options: &forstdin::OPTIONS,
+    options: &OPTIONS,
     role: Role::Stay,
     main,
 };

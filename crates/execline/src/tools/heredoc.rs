@@ -1,6 +1,6 @@
 //! `heredoc`: feeds a string to a descriptor.
 
-use super::redirfd::descriptor;
+use crate::descriptor::descriptor;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

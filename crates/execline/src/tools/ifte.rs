@@ -1,6 +1,6 @@
 //! `ifte`: executes one of two blocks, depending on the success of the rest of the command line.
 
-use crate::blocks::Blocks;
+use crate::blocks::{Blocks, hint_at_block};
 use crate::child;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
@@ -31,18 +31,4 @@ fn main(call: &mut Call) -> Outcome {
     let ended = child::run(call, test, call.env.clone()).map_err(|e| hint_at_block(e, &name))?;
     let takes_then = child::succeeded(ended, options.has('X'))? != options.has('n');
     Next::run_if_any(if takes_then { then } else { otherwise }, call.take_env())
-}
-
-/// Explains the failure to run a name that begins with a space: most likely it is the first word of a block.
-pub(super) fn hint_at_block(fatal: Fatal, name: &[u8]) -> Fatal {
-    if name.first() == Some(&b' ') && fatal.code() == 111 {
-        return Fatal::new(
-            111,
-            format!(
-                "{} (its name begins with a space: a program is expected here, not a block)",
-                fatal.message()
-            ),
-        );
-    }
-    fatal
 }

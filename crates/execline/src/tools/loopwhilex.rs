@@ -1,6 +1,6 @@
 //! `loopwhilex`: runs a program repeatedly while it succeeds.
 
-use super::ifte::hint_at_block;
+use crate::blocks::hint_at_block;
 use crate::child;
 use crate::codes::{BREAK_CODES, Codes, OK_CODES};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};

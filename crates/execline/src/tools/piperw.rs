@@ -1,6 +1,6 @@
 //! `piperw`: makes a pipe.
 
-use super::redirfd::descriptor;
+use crate::descriptor::descriptor;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::IntoRawFd;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};

@@ -1,6 +1,6 @@
 //! `posix-cd`: changes the working directory, like the cd utility of POSIX.
 
-use super::cd::change;
+use crate::working_directory::change;
 use rustix::fs::FileType;
 use sys::fs::stat;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};

@@ -1,5 +1,6 @@
 //! `redirfd`: redirects a descriptor to a file.
 
+use crate::descriptor::descriptor;
 use crate::variable::{AUTOIMPORT, NO_AUTOIMPORT, autoimports, check_name, run_with};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -54,11 +55,6 @@ fn main(call: &mut Call) -> Outcome {
             run_with(&target, number.as_bytes(), autoimports(&options), call.take_args(), call.take_env())
         }
     }
-}
-
-/// The number of a descriptor.
-pub(super) fn descriptor(word: &[u8]) -> Result<i32, Fatal> {
-    wire::number::decimal::<u32>(word).and_then(|n| i32::try_from(n).ok()).ok_or_else(Fatal::usage)
 }
 
 fn open_file(file: &[u8], mode: char, options: &Options) -> Result<OwnedFd, Fatal> {

@@ -1,6 +1,6 @@
 //! `s6-test`: the name of eltest before version 3 of the overlay; finish scripts from that time call it.
 
-use super::eltest;
+use crate::evaluation;
 use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -9,5 +9,5 @@ pub static TOOL: Tool = Tool {
     operands: "expression...",
     options: &[],
     role: Role::Chain,
-    main: eltest::main,
+    main: evaluation::main,
 };

@@ -1,14 +1,14 @@
 //! `tryexec`: executes a program, or another one if the first can't be executed.
 
-use super::exec;
 use crate::blocks::Blocks;
+use crate::program::{OPTIONS, program};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "tryexec",
     summary: "execute a block, or the rest if the block can't be executed",
     operands: "{ prog1... } prog2...",
-    options: &[Opt::flag('n', "try prog2 first"), exec::OPTIONS[0], exec::OPTIONS[1], exec::OPTIONS[2]],
+    options: &[Opt::flag('n', "try prog2 first"), OPTIONS[0], OPTIONS[1], OPTIONS[2]],
     role: Role::Chain,
     main,
 };
@@ -24,5 +24,5 @@ fn main(call: &mut Call) -> Outcome {
         std::mem::swap(&mut first, &mut second);
     }
     let otherwise = Next::run_if_any(second, call.env.clone())?;
-    Ok(Next::Try(exec::program(&options, first, call.take_env())?, Box::new(otherwise)))
+    Ok(Next::Try(program(&options, first, call.take_env())?, Box::new(otherwise)))
 }

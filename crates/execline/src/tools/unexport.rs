@@ -1,6 +1,6 @@
 //! `unexport`: removes a variable.
 
-use super::export::check_no_equals;
+use crate::variable::check_no_equals;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -1,6 +1,7 @@
 //! `s6-linux-init`: boots a system, as process 1, from a directory made by s6-linux-init-maker.
 
 use crate::image::{LOGGER, SCANDIR, SHUTDOWND};
+use crate::init_options::OPTIONS;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
@@ -8,7 +9,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use sys::fs::openat;
 use sys::process::Fork;
 use tool::path::join;
-use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag};
+use tool::{Call, Env, Fatal, Next, Options, OrUnable, Outcome, Program, Role, Tool, diag};
 use wire::number;
 
 pub static TOOL: Tool = Tool {
@@ -19,26 +20,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Stay,
     main,
 };
-
-/// Shared with s6-linux-init-telinit, which runs instead if the process id isn't 1.
-pub(super) const OPTIONS: &[Opt] = &[
-    Opt::value('v', "verbosity", "0: no warnings; default 1"),
-    Opt::value(
-        'c',
-        "basedir",
-        "the directory made by s6-linux-init-maker; default /etc/s6-linux-init/current",
-    ),
-    Opt::value('p', "path", "the initial PATH; default /command:/usr/bin:/bin"),
-    Opt::value('s', "dir", "store the environment in this directory"),
-    Opt::value('m', "umask", "the initial umask, octal; default 022"),
-    Opt::value('d', "dev", "mount a devtmpfs on this directory"),
-    Opt::value('D', "runlevel", "the initial runlevel; default \"default\""),
-    Opt::flag('n', "remount /run instead of mounting a tmpfs"),
-    Opt::flag('N', "leave /run unchanged"),
-    Opt::flag('C', "this is a container"),
-    Opt::flag('B', "there is no catch-all logger"),
-    Opt::value('W', "fd", "wait until the other end of this descriptor is closed"),
-];
 
 /// The words of the kernel's command line that are runlevels.
 const RUNLEVELS: [&[u8]; 5] = [b"default", b"2", b"3", b"4", b"5"];

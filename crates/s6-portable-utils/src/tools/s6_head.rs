@@ -1,5 +1,6 @@
 //! `s6-head`: prints the first lines or bytes of files.
 
+use crate::line_options::{DEFAULT_LINES, DIGITS};
 use rustix::io::Errno;
 use rustix::stdio::stdin;
 use tool::{Call, Fatal, Input, Opt, Options, OrUnable, Out, Outcome, Role, Tool};
@@ -13,15 +14,15 @@ pub static TOOL: Tool = Tool {
         Opt::flag('S', "of standard input, read no more than what is printed"),
         Opt::value('n', "lines", "print so many lines; default 10"),
         Opt::value('c', "chars", "print so many bytes"),
-        Opt::flag('1', "as -n 1; so do -2 to -9"),
-        Opt::flag('2', "as -n 2"),
-        Opt::flag('3', "as -n 3"),
-        Opt::flag('4', "as -n 4"),
-        Opt::flag('5', "as -n 5"),
-        Opt::flag('6', "as -n 6"),
-        Opt::flag('7', "as -n 7"),
-        Opt::flag('8', "as -n 8"),
-        Opt::flag('9', "as -n 9"),
+        DIGITS[0],
+        DIGITS[1],
+        DIGITS[2],
+        DIGITS[3],
+        DIGITS[4],
+        DIGITS[5],
+        DIGITS[6],
+        DIGITS[7],
+        DIGITS[8],
     ],
     role: Role::Stay,
     main,
@@ -73,7 +74,7 @@ fn amount(options: &Options) -> Result<Amount, Fatal> {
             return Err(Fatal::usage());
         }
     }
-    Ok(found.unwrap_or(Amount::Lines(10)))
+    Ok(found.unwrap_or(Amount::Lines(DEFAULT_LINES.into())))
 }
 
 fn print(mut input: Input, amount: Amount, out: &mut Out) -> Result<(), Fatal> {
@@ -101,7 +102,7 @@ fn print(mut input: Input, amount: Amount, out: &mut Out) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// Reads byte by byte, so that the rest of standard input is left to whoever reads it next.
+/// Reads byte by byte, so that the rest of standard input is left to its next reader.
 fn carefully(amount: Amount, out: &mut Out) -> Result<(), Fatal> {
     let mut left = match amount {
         Amount::Lines(n) | Amount::Bytes(n) => n,

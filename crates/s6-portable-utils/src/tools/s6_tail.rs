@@ -1,5 +1,6 @@
 //! `s6-tail`: prints the end of a file, or a file from some place on.
 
+use crate::line_options::{DEFAULT_LINES, DIGITS};
 use std::collections::VecDeque;
 use tool::{Call, Fatal, Input, Opt, Options, Out, Outcome, Role, Tool};
 use wire::number;
@@ -11,15 +12,15 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::value('n', "lines", "print so many lines; +N: from line N on; default 10"),
         Opt::value('c', "chars", "print so many bytes; +N: from byte N on"),
-        Opt::flag('1', "as -n 1; so do -2 to -9"),
-        Opt::flag('2', "as -n 2"),
-        Opt::flag('3', "as -n 3"),
-        Opt::flag('4', "as -n 4"),
-        Opt::flag('5', "as -n 5"),
-        Opt::flag('6', "as -n 6"),
-        Opt::flag('7', "as -n 7"),
-        Opt::flag('8', "as -n 8"),
-        Opt::flag('9', "as -n 9"),
+        DIGITS[0],
+        DIGITS[1],
+        DIGITS[2],
+        DIGITS[3],
+        DIGITS[4],
+        DIGITS[5],
+        DIGITS[6],
+        DIGITS[7],
+        DIGITS[8],
     ],
     role: Role::Stay,
     main,
@@ -104,7 +105,7 @@ fn part(options: &Options) -> Result<Part, Fatal> {
             return Err(Fatal::usage());
         }
     }
-    Ok(found.unwrap_or(Part::LastLines(10)))
+    Ok(found.unwrap_or(Part::LastLines(DEFAULT_LINES.into())))
 }
 
 #[cfg(test)]
