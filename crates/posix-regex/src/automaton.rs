@@ -16,8 +16,8 @@ const MATCHED: u32 = 1;
 const DEAD: u32 = 2;
 const FIRST: u32 = 3;
 
-/// States are thrown away and made anew when they hold more numbers (4 bytes each) than this.
-const MOST_NUMBERS: usize = 256 * 1024;
+/// States are thrown away and computed again when they hold more numbers (4 bytes each) than this.
+const TABLE_LIMIT: usize = 256 * 1024;
 
 /// What is kept of the byte before a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,7 +167,7 @@ impl Automaton {
                     Some(b) if self.words && is_word(b) => Before::Word,
                     _ => Before::Other,
                 };
-                if self.table.len() + self.held >= MOST_NUMBERS {
+                if self.table.len() + self.held >= TABLE_LIMIT {
                     self.forget();
                     self.has_forgotten = true;
                     return self.number(State { steps: steps.into(), before });
@@ -300,7 +300,7 @@ mod tests {
             let looked_at = automaton.looked_at.get();
             assert!(looked_at <= (text.len() + 1) * (2 * steps + 1), "{expression}: {looked_at}");
             let held = automaton.table.len() + automaton.held;
-            assert!(held <= MOST_NUMBERS + automaton.width() + 2 * steps, "{expression}: {held}");
+            assert!(held <= TABLE_LIMIT + automaton.width() + 2 * steps, "{expression}: {held}");
         }
     }
 }

@@ -12,10 +12,10 @@ use std::ops::ControlFlow;
 const LENGTH: usize = 3;
 
 /// How many windows an expression may have.
-const MOST_WINDOWS: usize = 64;
+const WINDOW_LIMIT: usize = 64;
 
 /// How many nodes are looked at: repeated ones are looked at more than once.
-const MOST_NODES: u32 = 2000;
+const NODE_LIMIT: u32 = 2000;
 
 /// How many windows are each searched on its own rather than all together.
 const FEW: usize = 3;
@@ -95,7 +95,7 @@ struct Tables {
 
 impl Filter {
     pub(super) fn new(tree: &Node) -> Option<Self> {
-        let mut budget = MOST_NODES;
+        let mut budget = NODE_LIMIT;
         let windows = windows(tree, &mut budget)?;
         let of = |place| windows.iter().filter(|w| w.place == place).cloned().collect::<Vec<_>>();
         let anywhere = of(Where::Anywhere);
@@ -224,7 +224,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn offer(&mut self, windows: Vec<Window>) {
         let frequency = windows.iter().map(Window::frequency).fold(0, u64::saturating_add);
-        if windows.len() <= MOST_WINDOWS && self.best.as_ref().is_none_or(|(best, _)| frequency < *best) {
+        if windows.len() <= WINDOW_LIMIT && self.best.as_ref().is_none_or(|(best, _)| frequency < *best) {
             self.best = Some((frequency, windows));
         }
     }
@@ -327,14 +327,14 @@ mod tests {
     #[test]
     fn hostile_expressions_are_cheap() {
         let nested = ["(".repeat(190).as_str(), "ab", &")+".repeat(190)].concat();
-        let mut budget = MOST_NODES;
+        let mut budget = NODE_LIMIT;
         let tree = parse(nested.as_bytes(), Syntax::Extended, false).unwrap();
         assert!(windows(&tree, &mut budget).is_some_and(|w| w.len() == 1));
         assert_eq!(budget, 0);
         // Too many alternatives, and as many as there may be.
         let words = |n: usize| (0..n).map(|i| format!("w{i:03}x")).collect::<Vec<_>>().join("|");
-        assert!(filter(&words(MOST_WINDOWS + 1)).is_none());
-        let filter = filter(&words(MOST_WINDOWS)).unwrap();
+        assert!(filter(&words(WINDOW_LIMIT + 1)).is_none());
+        let filter = filter(&words(WINDOW_LIMIT)).unwrap();
         assert!(filter.passes(b"at last w063x"));
         assert!(!filter.passes(b"at last x06w"));
     }

@@ -131,13 +131,13 @@ impl Node {
 }
 
 /// The highest number in braces, as POSIX guarantees it.
-const MOST_REPEATS: u32 = 255;
+const REPEAT_LIMIT: u32 = 255;
 
 /// How deep groups may nest.
-const DEEPEST: u32 = 200;
+const DEPTH_LIMIT: u32 = 200;
 
 /// How many different repetitions may follow one thing.
-const MOST_STACKED: u32 = 5;
+const STACKED_LIMIT: u32 = 5;
 
 /// Parses an expression.
 pub(super) fn parse(pattern: &[u8], syntax: Syntax, ignore_case: bool) -> Result<Node, String> {
@@ -246,7 +246,7 @@ impl<'a> Parser<'a> {
             }
             node = Node::Repeat(Box::new(node), least, most);
             stacked += 1;
-            if stacked > MOST_STACKED {
+            if stacked > STACKED_LIMIT {
                 return Err(String::from("too many repetitions of one thing"));
             }
         }
@@ -260,8 +260,8 @@ impl<'a> Parser<'a> {
         let (word, rest) = self.rest.split_at(digits);
         self.rest = rest;
         match wire::number::decimal(word) {
-            Some(n) if n <= MOST_REPEATS => Ok(Some(n)),
-            _ => Err(format!("a number in braces is above {MOST_REPEATS}")),
+            Some(n) if n <= REPEAT_LIMIT => Ok(Some(n)),
+            _ => Err(format!("a number in braces is above {REPEAT_LIMIT}")),
         }
     }
 
@@ -312,7 +312,7 @@ impl<'a> Parser<'a> {
         self.groups += 1;
         let number = self.groups;
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > DEPTH_LIMIT {
             return Err(String::from("too deeply nested"));
         }
         let inside = self.alternatives()?;

@@ -24,7 +24,7 @@ pub(super) enum Step {
 }
 
 /// Bounds the memory of an expression such as `(((a{255}){255}){255})`.
-const MOST_STEPS: usize = 20_000;
+const STEP_LIMIT: usize = 20_000;
 
 /// Compiles a tree without back-references; the program starts at 0 and has no steps about slots.
 pub(super) fn compile(tree: &Node) -> Result<Vec<Step>, String> {
@@ -50,7 +50,7 @@ struct Compiler {
 
 impl Compiler {
     fn push(&mut self, step: Step) -> Result<usize, String> {
-        if self.steps.len() >= MOST_STEPS {
+        if self.steps.len() >= STEP_LIMIT {
             return Err(String::from("too big"));
         }
         self.steps.push(step);

@@ -139,6 +139,24 @@ fn hostile_expressions_are_refused_or_cheap() {
     assert!(regex.is_match(&[&text[..], b"aabababababababac"].concat()));
 }
 
+/// The largest expression of each kind that is taken; the next one is refused, and the message says why.
+#[test]
+fn limits() {
+    let nested = |depth: usize| "(".repeat(depth) + "a" + &")".repeat(depth);
+    let stacked = |count: usize| String::from("a") + &"?".repeat(count);
+    for (largest, larger, why) in [
+        (String::from("a{255}"), String::from("a{256}"), "a number in braces is above 255"),
+        (nested(200), nested(201), "too deeply nested"),
+        (stacked(5), stacked(6), "too many repetitions of one thing"),
+    ] {
+        assert!(Regex::extended(largest.as_bytes()).is_ok(), "{largest}");
+        assert_eq!(Regex::extended(larger.as_bytes()).err().as_deref(), Some(why), "{larger}");
+    }
+    // A step for each byte, and one for the match.
+    assert!(Regex::extended("a".repeat(20_000).as_bytes()).is_ok());
+    assert_eq!(Regex::extended("a".repeat(20_001).as_bytes()).err().as_deref(), Some("too big"));
+}
+
 #[test]
 fn bytes_are_bytes() {
     let mut regex = Regex::extended(b"^\xff.[^a]$").unwrap();

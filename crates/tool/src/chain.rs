@@ -5,7 +5,7 @@
 //! of that name is a [`Role::Chain`], the tool is entered directly; otherwise the file is executed.
 
 use crate::binary::{identity, own_identity};
-use crate::fatal::{WRONG_USAGE, What};
+use crate::fatal::{NOT_FOUND, NOT_RUNNABLE, WRONG_USAGE, What};
 use crate::{Call, Env, Fatal, Next, Outcome, Program, Role, Tool, diag, help};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
@@ -112,7 +112,7 @@ pub(crate) fn execute(files: &[Vec<u8>], program: &Program) -> Errno {
 
 /// The exit code for a program that could not be run: 127 if it doesn't exist, 126 otherwise.
 pub(crate) fn exec_failure(file: &[u8], e: Errno) -> Fatal {
-    let code = if e == Errno::NOENT { 127 } else { 126 };
+    let code = if e == Errno::NOENT { NOT_FOUND } else { NOT_RUNNABLE };
     let why = crate::exec_failure::explain_word(file, e);
     Fatal::new(code, format!("unable to exec {}: {why}", diag::show(file)))
 }
@@ -264,9 +264,19 @@ mod tests {
     }
 
     #[test]
-    fn exec_failures_have_their_codes() {
+    fn programs_are_looked_for_in_the_default_path() {
+        assert_eq!(DEFAULT_PATH, b"/command:/usr/bin:/bin");
+    }
+
+    #[test]
+    fn what_cannot_be_run_has_its_code() {
         assert_eq!(exec_failure(b"x", Errno::NOENT).code(), 127);
         assert_eq!(exec_failure(b"x", Errno::ACCESS).code(), 126);
         assert_eq!(exec_failure(b"x", Errno::NOEXEC).code(), 126);
+        let reason = sys::strerror(Errno::NOENT);
+        assert_eq!(
+            exec_failure(b"no\nwhere", Errno::NOENT).message(),
+            format!("unable to exec no\\nwhere: {reason}")
+        );
     }
 }

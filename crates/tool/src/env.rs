@@ -94,6 +94,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_name_that_occurs_twice_the_first_counts_and_all_go() {
+        let mut e = env(&["A=1", "X", "A=2", "B="]);
+        assert_eq!(e.get(b"A"), Some(&b"1"[..]));
+        let pairs: Vec<_> = e.iter().collect();
+        assert_eq!(pairs, [(&b"A"[..], &b"1"[..]), (b"A", b"2"), (b"B", b"")]);
+        e.unset(b"A");
+        assert_eq!(e, env(&["X", "B="]));
+        e.retain(|name, value| name == b"B" && value.is_empty());
+        assert_eq!(e, env(&["B="]), "strings without = go");
+    }
+
+    #[test]
     fn a_change_moves_to_the_end() {
         let mut e = env(&["A=1", "B=2", "A=3"]);
         e.set(b"A", b"4");

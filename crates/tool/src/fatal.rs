@@ -7,6 +7,15 @@ use std::borrow::Cow;
 /// The exit code for wrong usage and wrong input.
 pub(crate) const WRONG_USAGE: u8 = 100;
 
+/// The exit code for a failure of the system.
+pub(crate) const SYSTEM_FAILED: u8 = 111;
+
+/// The exit code for a program that exists and can't be run.
+pub(crate) const NOT_RUNNABLE: u8 = 126;
+
+/// The exit code for a program that doesn't exist.
+pub(crate) const NOT_FOUND: u8 = 127;
+
 /// Why a tool can't go on, and the code that it exits with.
 ///
 /// One word, and made out of line: it is on the way out of nearly every function.
@@ -25,7 +34,7 @@ pub(crate) enum What {
     Usage,
     /// A message.
     Message(Cow<'static, str>),
-    /// Nothing more to say: it was said already, or the tool fails silently by its documentation.
+    /// Nothing: it was reported already, or the tool fails silently by its documentation.
     Silent,
 }
 
@@ -61,7 +70,7 @@ impl Fatal {
     #[cold]
     #[inline(never)]
     pub fn unable(to_do: &str, e: Errno) -> Self {
-        Self::new(111, format!("unable to {to_do}: {}", sys::strerror(e)))
+        Self::new(SYSTEM_FAILED, format!("unable to {to_do}: {}", sys::strerror(e)))
     }
 
     /// The same, done to a file: `unable to DO FILE: REASON`.
@@ -78,7 +87,7 @@ impl Fatal {
     fn io(to_do: &str, e: &std::io::Error) -> Self {
         match Errno::from_io_error(e) {
             Some(errno) => Self::unable(to_do, errno),
-            None => Self::new(111, format!("unable to {to_do}: {e}")),
+            None => Self::new(SYSTEM_FAILED, format!("unable to {to_do}: {e}")),
         }
     }
 
@@ -139,4 +148,44 @@ impl<T> OrUnable<T> for std::io::Result<T> {
 
 fn with_file(to_do: &str, file: &[u8]) -> String {
     [to_do, " ", &diag::show(file)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(fatal: &Fatal) -> (u8, &str) {
+        (fatal.code(), fatal.message())
+    }
+
+    #[test]
+    fn each_kind_has_its_code_and_text() {
+        let reason = sys::strerror(Errno::NOENT);
+        assert_eq!(shape(&Fatal::usage()), (100, ""));
+        assert_eq!(shape(&Fatal::user("no")), (100, "no"));
+        assert_eq!(shape(&Fatal::new(3, "no")), (3, "no"));
+        assert_eq!(shape(&Fatal::silent(1)), (1, ""));
+        assert_eq!(
+            shape(&Fatal::unable("open x", Errno::NOENT)),
+            (111, &*format!("unable to open x: {reason}"))
+        );
+        let hostile = Fatal::unable_to("open", b"a\nb", Errno::NOENT);
+        assert_eq!(shape(&hostile), (111, &*format!("unable to open a\\nb: {reason}")));
+        assert_eq!(shape(&Fatal::user("no").with_code(2)), (2, "no"));
+        assert!(matches!(Fatal::usage().what(), What::Usage));
+        assert!(matches!(Fatal::silent(1).what(), What::Silent));
+    }
+
+    #[test]
+    fn errors_of_the_system_and_of_the_library_become_fatal() {
+        let failed: Result<(), Errno> = Err(Errno::ACCESS);
+        let expected = format!("unable to read x: {}", sys::strerror(Errno::ACCESS));
+        assert_eq!(shape(&failed.or_unable(|| "read x").unwrap_err()), (111, &*expected));
+        assert_eq!(shape(&failed.or_unable_to("read", b"x").unwrap_err()), (111, &*expected));
+        let io: Result<(), std::io::Error> =
+            Err(std::io::Error::from_raw_os_error(Errno::ACCESS.raw_os_error()));
+        assert_eq!(shape(&io.or_unable(|| "read x").unwrap_err()), (111, &*expected));
+        let other: Result<(), std::io::Error> = Err(std::io::Error::other("odd"));
+        assert_eq!(shape(&other.or_unable(|| "read x").unwrap_err()), (111, "unable to read x: odd"));
+    }
 }

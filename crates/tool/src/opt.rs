@@ -175,6 +175,26 @@ mod tests {
     }
 
     #[test]
+    fn the_last_occurrence_counts() {
+        let take = |words: &[&str]| {
+            Options::take(DEFINED, &mut words.iter().map(|w| w.as_bytes().to_vec()).collect()).unwrap()
+        };
+        let options = take(&["-t", "1", "-a", "-t2", "-b"]);
+        assert_eq!(options.get('t'), Some(&b"2"[..]));
+        assert_eq!(options.number::<u32>('t').unwrap(), Some(2));
+        assert_eq!(
+            (options.last_of("ab"), options.last_of("at"), options.last_of("x")),
+            (Some('b'), Some('t'), None)
+        );
+        assert!(options.has('a') && !options.has('x'));
+        assert_eq!(take(&[]).number::<u32>('t').unwrap(), None);
+        for bad in ["", "x", "-1", "+1", " 1", "4294967296"] {
+            let fatal = take(&["-t", bad]).number::<u32>('t').unwrap_err();
+            assert_eq!(fatal.code(), 100, "{bad}");
+        }
+    }
+
+    #[test]
     fn errors_are_usage_errors() {
         assert_eq!(parse(&["-z"]).unwrap_err().code(), 100);
         assert_eq!(parse(&["-t"]).unwrap_err().code(), 100);
