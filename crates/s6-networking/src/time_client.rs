@@ -190,7 +190,7 @@ impl Client<'_> {
                 ("sent", sent),
                 ("server received", received),
                 ("server answered", answered),
-                ("arrived", arrived),
+                ("came", arrived),
             ] {
                 self.info(3, || format!("{what}: {}", diag::show(&t.label())));
             }

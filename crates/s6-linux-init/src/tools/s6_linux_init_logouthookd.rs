@@ -30,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
         match rustix::io::read(stdin(), &mut [0; 1]) {
             Err(Errno::INTR) => {}
             Ok(0) | Err(Errno::CONNRESET) => break,
-            Ok(_) => return Err(Fatal::new(MISUSED, "the client sent data, which is not allowed")),
+            Ok(_) => return Err(Fatal::new(MISUSED, "the client wrote something")),
             Err(e) => return Err(Fatal::unable("read from the client", e)),
         }
     }

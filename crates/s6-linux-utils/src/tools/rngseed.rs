@@ -57,7 +57,7 @@ fn main(call: &mut Call) -> Outcome {
         }
         let credit = how == 'r' && mode == CREDITABLE;
         if how == 'r' && !credit && verbosity >= 1 {
-            call.warn("the seed is not credited as entropy");
+            call.warn("the seed doesn't count as entropy");
         }
         seed_generator(&seed, credit).or_unable(|| "seed the random number generator")?;
         info("seeded the random number generator");
