@@ -21,7 +21,7 @@
 
 use std::time::Duration;
 
-/// The time that a case has unless it says otherwise.
+/// The time limit of a case that sets none.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A recorded case.

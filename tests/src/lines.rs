@@ -18,7 +18,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads `stream`, for `limit` at most: whoever has to wait longer fails.
+    /// Reads `stream`, for `limit` at most: a wait that takes longer fails.
     #[must_use]
     pub fn new(stream: Option<OwnedFd>, limit: Duration) -> Self {
         Self { stream, partial: Vec::new(), lines: Vec::new(), end: Instant::now() + limit }
@@ -36,11 +36,11 @@ impl Lines {
         self.stream.as_ref()
     }
 
-    /// Waits for a line with this text in it, among those already said or to come.
+    /// Waits for a line with this text in it, among those already read or to come.
     pub fn wait_for(&mut self, text: &str) -> Result<(), String> {
-        while !self.says(text) {
+        while !self.contains(text) {
             if !self.read()? {
-                return Err(format!("ended without saying {text:?}:\n{}", self.text()));
+                return Err(format!("ended without {text:?}:\n{}", self.text()));
             }
         }
         Ok(())
@@ -64,11 +64,11 @@ impl Lines {
 
     /// Whether a line has this text in it.
     #[must_use]
-    pub fn says(&self, text: &str) -> bool {
+    pub fn contains(&self, text: &str) -> bool {
         self.lines.iter().any(|line| line.contains(text))
     }
 
-    /// Fails unless lines with these texts were said, in this order.
+    /// Fails unless lines with these texts were read, in this order.
     pub fn in_order(&self, texts: &[&str]) -> Result<(), String> {
         let mut lines = self.lines.iter();
         for text in texts {
@@ -79,7 +79,7 @@ impl Lines {
         Ok(())
     }
 
-    /// All that was said.
+    /// All lines so far.
     #[must_use]
     pub fn text(&self) -> String {
         self.lines.join("\n")
@@ -99,7 +99,7 @@ impl Lines {
         }
         let mut buffer = [0; 8192];
         let n = match rustix::io::read(stream, &mut buffer) {
-            // A terminal that nobody has open any more.
+            // A terminal that no process has open any more.
             Err(rustix::io::Errno::IO) => 0,
             other => other.map_err(|why| why.to_string())?,
         };

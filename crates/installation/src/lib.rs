@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 pub use names::{FILE, Names, OVERLAY, Suite};
 
-/// The one command that is a program of its own, because it is setuid root.
+/// The one command that is a separate program, because it is setuid root.
 pub const SETUID: &str = "s6-overlay-suexec";
 
 /// A tarball of the reference.

@@ -1,9 +1,9 @@
 //! The documentation of all tools, made from their definitions: `docs/tools/` and man pages; and the tables of
 //! `docs/guide/variables.md`.
 //!
-//! A tool's name, summary, operands and options stand in its `TOOL`; what else there is to say about it, its exit codes,
-//! environment, notes and examples, in `docs/tools/extra/NAME.md`, so that the shipped program doesn't carry it.  A crate
-//! of its own, because it links all suites, which `xtask` needn't be rebuilt for.  Called by `cargo xtask docs` and
+//! A tool's name, summary, operands and options stand in its `TOOL`; what else is documented, its exit codes,
+//! environment, notes and examples, in `docs/tools/extra/NAME.md`, so that the shipped program doesn't carry it.  A separate
+//! crate, because it links all suites, which `xtask` needn't be rebuilt for.  Called by `cargo xtask docs` and
 //! `cargo xtask man`; a test compares `docs/tools/` with what would be written.
 #![allow(clippy::print_stderr, reason = "a program for developers: standard error is where it complains")]
 

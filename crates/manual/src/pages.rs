@@ -1,4 +1,4 @@
-//! Which tools there are, by suite, each with what is said about it besides its definition.
+//! Which tools there are, by suite, each with the text beside its definition.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -74,7 +74,7 @@ fn suite(name: &'static str, mut commands: Vec<&str>) -> Result<Suite, String> {
     Ok(Suite { name, pages })
 }
 
-/// What is said about a tool besides its definition: nothing for most.
+/// The text on a tool beside its definition: empty for most.
 pub fn extra(name: &str) -> Result<String, String> {
     let path = crate::files::docs().join("extra").join(format!("{name}.md"));
     match fs::read_to_string(&path) {

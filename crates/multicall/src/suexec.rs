@@ -1,4 +1,4 @@
-//! The setuid program: `s6-overlay-suexec` and nothing else, whatever `argv[0]` says.
+//! The setuid program: `s6-overlay-suexec` and nothing else, whatever `argv[0]` is.
 //!
 //! It is entered as the other binary is, and has no table of tools: what it goes on to is always executed.
 #![cfg_attr(not(test), no_main)]

@@ -1,6 +1,6 @@
 //! What a panic's message asks of an unwinder, where the build has none: `cargo xtask` sets `no_unwinder` then.
 //!
-//! The program aborts on a panic, so nothing ever unwinds.  Only the backtrace asks, and is told that the stack ends
+//! The program aborts on a panic, so nothing ever unwinds.  Only the backtrace asks, and gets the answer that the stack ends
 //! here.  The names are those of the Itanium C++ ABI.
 
 use std::ffi::c_int;

@@ -19,7 +19,7 @@ use crate::{link, stage};
 #[derive(Debug)]
 pub struct Container {
     stage: Child,
-    /// `None` once the container has been told to die.
+    /// `None` once the container has been killed.
     link: Option<OwnedFd>,
     pid: u32,
     /// On the monotonic clock, in nanoseconds.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 /// The sentence.
 pub(crate) type Fault = String;
 
-/// Says what could not be done.
+/// States what could not be done.
 pub(crate) trait Unable<T> {
     /// `Err("unable to WHAT: REASON")` for an error.
     fn unable(self, what: impl Display) -> Result<T, Fault>;

@@ -2,7 +2,7 @@
 //! view of any root file system.  No container engine, no image, no download; never shipped.
 //!
 //! What the program finds:
-//! - mount, pid, ipc, uts and network namespaces of its own, the network with only its loopback, which is up;
+//! - mount, pid, ipc, uts and network namespaces, the network with only its loopback, which is up;
 //! - as root file system the layers of the description, the first on top, under an empty writable layer
 //!   on tmpfs: nothing that it does there lasts.  File systems mounted below a layer are not part of the view;
 //! - fresh `/proc` (its `sys` read-only), `/run`, `/tmp`, `/dev` (null, zero, full, random, urandom, tty, its own

@@ -18,7 +18,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketType};
 /// | 28..32 | which flags to change, IFF_UP = 1 |
 ///
 /// # Errors
-/// What the kernel says against it.
+/// The kernel's error.
 pub fn up() -> Result<(), Errno> {
     let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
     let mut request = Vec::with_capacity(32);

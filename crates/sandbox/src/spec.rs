@@ -156,7 +156,7 @@ impl Sandbox {
     }
 
     /// A command to run to its end before the container's own, as root, with the standard PATH as its environment,
-    /// its input and output `/dev/null`.  If it fails, so does [`Sandbox::start`], with what it said on standard error.
+    /// its input and output `/dev/null`.  If it fails, so does [`Sandbox::start`], with what it wrote to standard error.
     #[must_use]
     pub fn prepare<C: Into<OsString>>(mut self, command: impl IntoIterator<Item = C>) -> Self {
         self.prepare = command.into_iter().map(Into::into).collect();
@@ -170,7 +170,7 @@ impl Sandbox {
         self
     }
 
-    /// Before the command is executed, pid 1 itself starts this program so many times, each in a session of its own: all
+    /// Before the command is executed, pid 1 itself starts this program that many times, each in its own session: all
     /// that an init has to do, and nothing else.
     #[must_use]
     pub fn bare_daemons(mut self, count: u32, program: impl Into<OsString>) -> Self {

@@ -25,7 +25,7 @@ use crate::fault::{Fault, Unable};
 use crate::spec::{Network, Sandbox};
 use crate::{link, loopback, terminal, view};
 
-/// The most that is told of what a failed preparation said, in bytes; far below what a message may hold.
+/// The limit of a failed preparation's output in its error, in bytes; far below what a message may hold.
 const MOST_SAID: u64 = 16 << 10;
 
 /// What the stage is called; its `argv[0]`.
@@ -49,7 +49,7 @@ pub fn enter_stage() {
         Ok(link) => {
             sys::fd::close(LINK);
             run(&link).unwrap_or_else(|why| {
-                // The caller may be gone; then nobody wants to know.
+                // The caller may be gone; then there is nothing to report to.
                 let _ = link::send(&link, b'E', &vec![(b'e', why.into_bytes())], None);
                 NO_CONTAINER
             })
@@ -142,7 +142,7 @@ fn is_first_user_namespace() -> bool {
     fs::read_link("/proc/self/ns/user").is_ok_and(|name| name == Path::new(FIRST_USER_NAMESPACE))
 }
 
-/// Leaves the caller's namespaces; says whether what is outside belongs to another user namespace.
+/// Leaves the caller's namespaces; returns whether what is outside belongs to another user namespace.
 fn namespaces(network: Network) -> Result<bool, Fault> {
     let mut flags = UnshareFlags::NEWNS | UnshareFlags::NEWPID | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     if network == Network::Own {
@@ -169,7 +169,7 @@ fn namespaces(network: Network) -> Result<bool, Fault> {
     Ok(user_namespace)
 }
 
-/// Joins the namespaces of a process; says whether that took a user namespace.
+/// Joins the namespaces of a process; returns whether that took a user namespace.
 fn join(pid: u32) -> Result<bool, Fault> {
     let place = |name: &str| format!("/proc/{pid}/ns/{name}");
     let open = |name: &str| fs::File::open(place(name)).unable(format!("open {}", place(name)));
@@ -259,7 +259,7 @@ fn daemons(sandbox: &Sandbox) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Runs the preparation to its end.  What it says on standard error is part of the reason if it fails, and never of the
+/// Runs the preparation to its end.  What it writes to standard error is part of the reason if it fails, and never of the
 /// container's output.
 fn prepare(command: &[OsString]) -> Result<(), Fault> {
     if command.is_empty() {
@@ -287,7 +287,7 @@ fn prepare(command: &[OsString]) -> Result<(), Fault> {
                 let mut said = fs::File::from(said);
                 said.rewind()
                     .and_then(|()| said.take(MOST_SAID).read_to_end(&mut text))
-                    .unable("read what it said")?;
+                    .unable("read its output")?;
                 let text = String::from_utf8_lossy(&text);
                 Err(format!("the preparation failed with exit code {code}\n{text}").trim_end().to_owned())
             }

@@ -15,7 +15,7 @@ pub struct Arch {
     pub aliases: &'static [&'static str],
     /// rustc's name for it.
     pub target: &'static str,
-    /// The standard library's name for it, which is what a machine of this kind says of itself.
+    /// The standard library's name for it, which is what `uname -m` prints on such a machine.
     machine: &'static str,
     /// Where musl comes from.
     pub musl: Musl,

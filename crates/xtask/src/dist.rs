@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: the release: the reference's five tarballs, and one tree of them.
 //!
 //! The tarballs have the reference's names and the reference's roles, so that a Dockerfile changes nothing but
-//! the address; what each holds says the crate `installation`.
+//! the address; the crate `installation` defines what each holds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ use crate::{command, man, reproduce, workspace};
 const BUDGET_PACKED: usize = 600_000;
 /// What it takes while the budget isn't kept; lower it with every saving, and drop it when it reaches the budget.
 const CEILING_PACKED: usize = 700_000;
-/// The most that its files may take unpacked, in bytes.
+/// The limit of its unpacked files, in bytes.
 const MOST_UNPACKED: usize = 2_000_000;
 
 /// The options of `cargo xtask dist`.
@@ -177,7 +177,7 @@ fn arch_file(name: &str) -> String {
 /// What was built.
 struct Executables {
     program: Vec<u8>,
-    /// The one command that is a program of its own, because it is setuid root.
+    /// The one command that is a separate program, because it is setuid root.
     setuid: Vec<u8>,
 }
 
@@ -205,7 +205,7 @@ fn lay_out(entries: Vec<Entry>, executables: &Executables) -> Parts {
     parts
 }
 
-/// The names that the program itself says it has.
+/// The names that the program itself lists.
 fn known(program: &Program) -> Result<BTreeSet<String>, Failure> {
     Ok(command::capture(program.arch.command(&program.path)?.arg("--list"))?
         .lines()
@@ -236,7 +236,7 @@ fn remove(path: &Path) -> Result<(), Failure> {
 }
 
 /// Gives a release file of `arch`, whose content this is, its names as others know the architecture: files of their own
-/// for whoever uploads them, though they take no room here.
+/// to upload, though they take no room here.
 fn publish_aliases(arch: &Arch, out: &Path, suffix: &str, content: &[u8]) -> Result<(), Failure> {
     let path = out.join(format!("{}{suffix}", arch_file(arch.name)));
     for alias in arch.aliases {

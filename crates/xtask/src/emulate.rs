@@ -1,4 +1,4 @@
-//! `cargo xtask emulate`: a command that can start programs of another architecture, say the recorded cases.
+//! `cargo xtask emulate`: a command that can start programs of another architecture, such as the recorded cases.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;

@@ -1,6 +1,6 @@
 //! Lets this process and its children execute programs of another architecture, by qemu's emulation of a process.
 //!
-//! The kernel is told in a user namespace of our own (binfmt_misc, which each may have since Linux 6.7), so that nothing
+//! The emulator is registered in a user namespace of our own (binfmt_misc, which each may have since Linux 6.7), so that nothing
 //! changes for the machine, and no root is needed.  For root all users are in it, for others only one, as root.
 
 use std::fmt::Write;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
-/// What an emulated program finds as its `argv[0]`, which tells the one program what it is to be.
+/// What an emulated program finds as its `argv[0]`, by which the one program knows which tool to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argv0 {
     /// The word that it was executed with, as without an emulator.
@@ -45,7 +45,7 @@ fn enter() -> Result<(), Failure> {
         .map_err(|why| Failure(format!("unable to make a user namespace: {why}")))
 }
 
-/// Enters a user namespace where this user is root, and nobody else is there.
+/// Enters a user namespace where this user is root and no other user exists.
 fn enter_as_root() -> Result<(), Failure> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     enter()?;
@@ -61,7 +61,7 @@ fn enter_as_root() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Enters a user namespace where all are who they are.  Only a process that isn't in it may say so.
+/// Enters a user namespace that maps each id to itself.  Only a process outside it may write that map.
 fn enter_with_all_users() -> Result<(), Failure> {
     let this = Path::new("/proc").join(std::process::id().to_string());
     let mut maps = Vec::new();
@@ -96,7 +96,7 @@ fn enter_with_all_users() -> Result<(), Failure> {
     }
 }
 
-/// The map of a namespace where everyone is who they are in the outer one, from the outer one's map.
+/// The map of a namespace whose ids are those of the outer one, from the outer one's map.
 fn everyone(outer: &str) -> String {
     let words = outer.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     words
@@ -107,7 +107,7 @@ fn everyone(outer: &str) -> String {
         .collect()
 }
 
-/// What binfmt_misc is told: an executable of this class and machine is for `emulator`, which it opens right away.
+/// The registration for binfmt_misc: an executable of this class and machine is for `emulator`, which it opens right away.
 fn registration((class, machine): (u8, u16), emulator: &Path, argv0: Argv0) -> String {
     let [low, high] = machine.to_le_bytes();
     // e_ident, e_type and e_machine; the version of the ABI and the padding don't count, nor whether it is at a fixed address.

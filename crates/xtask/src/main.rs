@@ -55,7 +55,7 @@ enum Command {
     Tidy(tidy::Args),
     /// Boot the overlay as pid 1 of a container on any root file system.
     Run(run::Args),
-    /// Boot a small container of a release and check what it says: for releases that no test runs on.
+    /// Boot a small container of a release and check its output: for releases that no test runs on.
     Smoke(smoke::Args),
     /// Run a command that can start programs of another architecture.
     Emulate(emulate::Args),

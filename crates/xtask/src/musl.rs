@@ -45,7 +45,7 @@ pub struct FromDebian {
     objects: PathBuf,
 }
 
-/// Finds the standard library, or gets what it is built from, and says what it installs.
+/// Finds the standard library, or gets what it is built from, and prints what it installs.
 pub fn find(arch: &Arch) -> Result<Std, Failure> {
     let libraries =
         capture(Command::new("rustc").args(["--print", "target-libdir", "--target", arch.target]))?;
@@ -217,7 +217,7 @@ fn compiled(compiler: &str, package: &str, arch: &Arch) -> Result<PathBuf, Failu
     Ok(source.join("lib"))
 }
 
-/// apt with lists of its own: for packages of another architecture or sources, without a change to this machine.
+/// apt with its own lists: for packages of another architecture or sources, without a change to this machine.
 struct PrivateApt {
     dir: PathBuf,
     debian: String,
@@ -236,7 +236,7 @@ impl PrivateApt {
         let sources = capture(Command::new("apt-get").args(targets))?;
         let list = apt.dir.join("sources.list");
         fs::write(&list, sources_list(&sources)).map_err(Failure::unable("write", &list))?;
-        // A part that can't be had, say while a mirror is renewed, need not be the one that is wanted.
+        // A part that can't be fetched, perhaps because a mirror is being updated, may not be the one that is needed.
         if let Err(why) = run(apt.command()?.arg("update")) {
             eprintln!("xtask: warning: {why}");
         }

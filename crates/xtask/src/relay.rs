@@ -47,7 +47,7 @@ impl Relay {
         Ok(n > 0)
     }
 
-    /// Passes on what the container said; `false` once nobody in it holds the terminal.
+    /// Passes the container's output on; `false` once no process in it holds the terminal.
     pub fn said(&mut self) -> io::Result<bool> {
         let mut buffer = [0; 4096];
         let n = match rustix::io::read(&self.master, &mut buffer) {
@@ -63,7 +63,7 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // The last thing to do; nothing is left to tell if it fails.
+        // The last thing to do; there is no way to report a failure.
         let _ = rustix::termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.saved);
     }
 }

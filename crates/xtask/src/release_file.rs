@@ -1,4 +1,4 @@
-//! The files of a release: each with its digest beside it, tarballs in two kinds.
+//! The files of a release: each with its digest beside it, tarballs in two formats.
 
 use std::fs;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub fn publish(out: &Path, name: &str, suffix: &str, content: &[u8]) -> Result<P
     Ok(path)
 }
 
-/// Writes a tarball of `tree` in both kinds, says how big they are, and gives each one's suffix and content.
+/// Writes a tarball of `tree` in both formats, prints their sizes, and returns each one's suffix and content.
 pub fn publish_tarball(out: &Path, name: &str, tree: &Tree) -> Result<[(&'static str, Vec<u8>); 2], Failure> {
     let tar = tree.tar().map_err(|e| Failure(format!("unable to make {name}: {e}")))?;
     let unable = |e| Failure(format!("unable to compress {name}: {e}"));

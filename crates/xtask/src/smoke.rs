@@ -31,7 +31,7 @@ struct Check {
     name: &'static str,
     command: &'static [&'static str],
     code: u8,
-    /// What it says on both outputs.
+    /// What it writes to both outputs.
     says: &'static str,
 }
 
@@ -135,10 +135,10 @@ impl Check {
         let output = container.output(LIMIT).map_err(|why| format!("lost the container: {why}"))?;
         let said = String::from_utf8_lossy(&output.stdout);
         match output.code {
-            None => Err(format!("still running after {} s; it said:\n{said}", LIMIT.as_secs())),
+            None => Err(format!("still running after {} s; its output:\n{said}", LIMIT.as_secs())),
             Some(code) if code == self.code && said == self.says => Ok(()),
             Some(code) => Err(format!(
-                "exit code {code}, expected {}; it said:\n{said}--- expected:\n{}",
+                "exit code {code}, expected {}; its output:\n{said}--- expected:\n{}",
                 self.code, self.says
             )),
         }

@@ -78,7 +78,7 @@ fn definitions_are_refused_by_name(images: &Images) -> Outcome {
                 continue;
             }
         };
-        if code == 0 || t.says("the command") || !t.says(named) {
+        if code == 0 || t.contains("the command") || !t.contains(named) {
             complaints.push(format!("{what}: exit code {code}, should name {named:?}:\n{}", t.text()));
         }
     }
@@ -92,7 +92,7 @@ fn a_failing_oneshot_is_named(images: &Images) -> Outcome {
     let sandbox = images.small(&services, &["echo", "the command"]);
     let mut t = Transcript::start(&sandbox.env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2"))?;
     let code = t.finish()?;
-    same((code != 0, t.says("the command"), t.says("broken")), (true, false, true), &t.text())
+    same((code != 0, t.contains("the command"), t.contains("broken")), (true, false, true), &t.text())
 }
 
 /// A file, what is in it, and what is said of it at boot.
@@ -133,7 +133,7 @@ fn doubtful_definitions_are_pointed_at(images: &Images) -> Outcome {
     same(t.finish()?, 0, &t.text())?;
     let said = [("not started: bare, moved: "), ("no dependency on base: early: "), ("the command")];
     for text in DOUBTFUL.iter().map(|(_, _, text)| *text).chain(said) {
-        same((text, t.says(text)), (text, true), &t.text())?;
+        same((text, t.contains(text)), (text, true), &t.text())?;
     }
     Ok(())
 }
@@ -147,5 +147,5 @@ fn a_sound_image_hears_nothing(images: &Images) -> Outcome {
     services.script("/etc/cont-init.d/10-prepare", "#!/bin/sh\n")?;
     let mut t = Transcript::start(&images.small(&services, &["echo", "the command"]))?;
     same(t.finish()?, 0, &t.text())?;
-    same(t.says("s6-rc-compile"), false, &t.text())
+    same(t.contains("s6-rc-compile"), false, &t.text())
 }

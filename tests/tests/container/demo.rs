@@ -36,7 +36,7 @@ fn story(distribution: &Path, demo: &Path) -> Outcome {
         "web     | ended",
         "prepare | down",
     ])?;
-    same(t.says("did not come back"), false, &t.text())
+    same(t.contains("did not come back"), false, &t.text())
 }
 
 /// This program again, as somebody who may do nothing but make namespaces.

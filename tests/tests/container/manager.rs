@@ -112,7 +112,7 @@ fn time_outs_say_who_and_what_for(images: &Images) -> Outcome {
         "out of time to start service silent: it was waiting for its readiness notification",
         "stop service deaf: timed out after 50 ms, waiting for its daemon to die",
     ] {
-        same((text, t.says(text)), (text, true), &t.text())?;
+        same((text, t.contains(text)), (text, true), &t.text())?;
     }
-    same(t.says("the command"), true, &t.text())
+    same(t.contains("the command"), true, &t.text())
 }

@@ -253,7 +253,7 @@ fn a_slow_reader_loses_nothing(images: &Images) -> Outcome {
     lines.wait_for("true")?;
     let output = container.output(Duration::from_secs(90))?;
     lines.to_end()?;
-    same(lines.says("too early"), false, &lines.text())?;
+    same(lines.contains("too early"), false, &lines.text())?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     same(output.code, Some(0), &lines.text())?;
     complete(&text.lines().map(str::to_owned).collect::<Vec<_>>(), "stdout", &["a"], 30_000)

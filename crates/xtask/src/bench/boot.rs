@@ -181,7 +181,7 @@ fn processes_of(container: &Container) -> std::io::Result<Vec<u32>> {
     Ok(pids.filter(|pid| namespace(*pid).is_ok_and(|other| other == own)).collect())
 }
 
-/// What a container says.
+/// The output of a container.
 type Lines = BufReader<fs::File>;
 
 /// Starts a container and waits for its line `up`; gives the time that took.

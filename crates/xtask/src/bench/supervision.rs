@@ -116,7 +116,7 @@ impl Bench {
             format!("#!/bin/sh\necho >{}\necho >&3\nexec sleep 1000000 3>&-\n", fifo.display()),
         )?;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
-        // Open for writing too: there is no end of file while nobody writes.
+        // Open for writing too: there is no end of file while no process writes.
         let told = BufReader::new(File::options().read(true).write(true).open(fifo)?);
         Ok(Self { count, place, told })
     }
@@ -240,7 +240,7 @@ impl Scandir<'_> {
             command.arg("-p").arg(pid.to_string());
         });
         let mut strace = command.spawn()?;
-        // It tells of each process that it has got hold of.
+        // It reports each process that it has taken over.
         let mut said = BufReader::new(strace.stderr.take().ok_or(ErrorKind::BrokenPipe)?);
         for _ in supervisors {
             said.read_line(&mut String::new())?;

@@ -25,7 +25,7 @@ impl Survivors {
         )
     }
 
-    /// Takes what `cargo mutants` says: `FILE:LINE:COLUMN: CHANGE`.
+    /// Reads the output of `cargo mutants`: `FILE:LINE:COLUMN: CHANGE`.
     pub fn of_run(missed: &str) -> Self {
         Self::sorted(missed.lines().map(|line| {
             let mut parts = line.splitn(4, ':');

@@ -1,4 +1,4 @@
-//! Recorded cases wait for events: a `sleep` of a case's own shell needs a comment that says what it is good for.
+//! Recorded cases wait for events: a `sleep` of a case's own shell needs a comment that gives its reason.
 //!
 //! What counts is what the shell of the case runs in the foreground: not the programs and services that a case makes
 //! (in quotes or here documents), and not the pauses of a loop that waits for something (`until … do sleep`).
@@ -17,7 +17,7 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
     cases.flat_map(|s| sleeps(&s.text).map(|line| Complaint::new(&s.path, line, WHAT))).collect()
 }
 
-const WHAT: &str = "sleep: wait for an event, or say in a comment what doesn't happen meanwhile";
+const WHAT: &str = "sleep: wait for an event, or state in a comment what doesn't happen meanwhile";
 
 /// The lines with a sleep that no comment explains.
 fn sleeps(text: &str) -> impl Iterator<Item = usize> {

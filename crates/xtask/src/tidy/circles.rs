@@ -1,4 +1,4 @@
-//! Modules don't use each other in circles, unless one of them says why that is the honest shape.
+//! Modules don't use each other in circles, unless one of them states why that is the honest shape.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,8 +44,10 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
 
 fn complaint(circle: &[&str], folder: &str) -> Complaint {
     let names: Vec<&str> = circle.iter().chain(circle.first()).map(|path| &path[folder.len()..]).collect();
-    let what =
-        format!("modules in a circle: {}: take it apart, or say `{REASON}…` at a head", names.join(" → "));
+    let what = format!(
+        "modules in a circle: {}: take it apart, or state the reason at a head, `{REASON}…`",
+        names.join(" → ")
+    );
     Complaint::new(circle[0], 0, what)
 }
 

@@ -3,7 +3,7 @@
 use super::complaint::Complaint;
 use super::source::Source;
 
-/// Which of the others each shipped crate may use, from the ground up.  Who isn't named in a row can't be reached from there:
+/// Which of the others each shipped crate may use, from the ground up.  A crate that a row doesn't name can't be used there:
 /// s6-rc never reaches the host, s6-tls never the supervisor.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("sys", &[]),
@@ -67,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const FOR_DEVELOPMENT: &[&str] = &["manual", "sandbox", "xtask"];
 /// What the shipped crates take from others.
 const FOREIGN: &[&str] = &["rustix"];
-/// What one of them takes besides: a library of its own field.
+/// What one of them takes besides: a library of its field.
 const FOREIGN_OF_ONE: &[(&str, &str)] = &[("s6-dns", "domain"), ("s6-tls", "rustls")];
 
 /// Complains about each dependency of a shipped crate that the table doesn't allow, and each crate without the

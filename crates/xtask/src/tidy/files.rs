@@ -1,11 +1,11 @@
-//! What holds for every Rust file: it says what it is, it is short, it has no loose ends, and it has no
+//! What holds for every Rust file: it states what it is, it is short, it has no loose ends, and it has no
 //! unsafe code unless that is its job.
 
 use super::complaint::Complaint;
 use super::lexer::{code_only, has_word};
 use super::source::Source;
 
-/// The most lines of a file without a reason.
+/// The limit of lines for a file without a reason.
 const MOST_LINES: usize = 800;
 /// What a longer file's head states its reason with.
 const REASON: &str = "//! Long because ";
@@ -14,7 +14,7 @@ const UNSAFE: &[&str] = &["crates/sys/", "crates/multicall/", "crates/s6-tls/src
 /// Marks of unfinished work, in two parts so that they aren't found here.
 const LOOSE_ENDS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
-/// Where proptest is told what to do with failures, in two parts as well.
+/// proptest's setting for what is kept of a failure, in two parts as well.
 const PERSISTENCE: &str = concat!("failure_", "persistence");
 
 /// Complains about each file that breaks one of these rules.
@@ -31,7 +31,7 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
         let lines = text.lines().count();
         let mut head = text.lines().take_while(|line| line.starts_with("//!"));
         if lines > MOST_LINES && !head.any(|line| line.starts_with(REASON)) {
-            complain(0, format!("{lines} lines: split it, or say `{REASON}…` at its head"));
+            complain(0, format!("{lines} lines: split it, or state the reason at its head, `{REASON}…`"));
         }
         for (number, line) in (1..).zip(text.lines()) {
             for word in LOOSE_ENDS.iter().filter(|word| has_word(line, word)) {

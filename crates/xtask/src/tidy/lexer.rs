@@ -29,7 +29,7 @@ pub fn code_only(source: &str) -> String {
     code
 }
 
-/// Whether `word` stands in `code` as a word of its own.
+/// Whether `word` stands in `code` as a whole word.
 pub fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();

@@ -2,7 +2,7 @@
 //!
 //! A file uses another one if it imports from it or names it in a path (`use crate::a::B`, `super::f()`, `a::B` for a
 //! module of its own).  What a module only passes on (`use a::B`, `pub use a::B`) belongs to the module that it comes
-//! from: whoever takes it uses `a`, and passing it on isn't using it.  Neither is declaring a module, nor listing a
+//! from: a file that names it uses `a`, and passing it on isn't using it.  Neither is declaring a module, nor listing a
 //! tool in its crate's table (`&a::TOOL`).  Tests don't count.
 
 use std::collections::{BTreeMap, BTreeSet};

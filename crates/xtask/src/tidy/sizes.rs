@@ -1,4 +1,4 @@
-//! Rooms of a size that a reader can keep in mind: functions, files, crates.
+//! Sizes that a reader can keep in mind: of functions, files and crates.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use super::tokens::{after_item, tokens, without_tests};
 const FUNCTION: usize = 60;
 /// How many functions are longer.  This number only gets smaller.
 const LONG_FUNCTIONS: usize = 7;
-/// The part of all lines, in percent, that a crate may have.
+/// The share of all lines, in percent, that a crate may have.
 const PERCENT: usize = 15;
 
 /// Complains about a crate that is too big, and when the number of long functions isn't the known one.
@@ -58,7 +58,7 @@ fn is_code(source: &Source) -> bool {
     parts.next() == Some("crates") && parts.nth(1) == Some("src") && source.path.ends_with(".rs")
 }
 
-/// The crate with the most lines, and its part of all in percent.
+/// The crate with the most lines, and its share of all lines in percent.
 fn biggest(sources: &[Source]) -> Option<(&str, usize)> {
     let mut crates: BTreeMap<&str, usize> = BTreeMap::new();
     for source in sources.iter().filter(|s| s.path.starts_with("crates/") && s.path.ends_with(".rs")) {
