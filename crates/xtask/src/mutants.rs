@@ -46,7 +46,7 @@ const PURE: &[Pure] = &[
         limit: 60,
     },
     Pure { krate: "ipc", files: &["access_rules.rs", "fdholder/rights.rs", "fdholder/store.rs"], limit: 60 },
-    Pure { krate: "supervisor", files: &["service/machine.rs"], limit: 180 },
+    Pure { krate: "supervisor", files: &["service/machine.rs"], limit: 60 },
     Pure {
         krate: "s6-rc",
         files: &["consistency.rs", "format.rs", "graph.rs", "order.rs", "plan.rs", "reminder.rs", "work.rs"],
