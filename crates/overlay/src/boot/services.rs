@@ -2,7 +2,6 @@
 
 use crate::boot::omissions;
 use crate::boot::sources::Sources;
-use crate::boot::stage2::is_interrupted;
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{PATH, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
 use crate::layout::{DATABASE, LIVE, SCANDIR};
@@ -10,6 +9,7 @@ use crate::limits::START_REMINDER;
 use crate::pid1::NAME;
 use crate::stop::stage3::ENGINE;
 use ipc::relay::Relay;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
@@ -151,4 +151,10 @@ fn judge(
         Behaviour::GoOn => {}
     }
     Ok(())
+}
+
+/// Whether SIGTERM has come.
+pub(crate) fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)) == Ok(1)
 }

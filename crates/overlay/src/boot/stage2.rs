@@ -4,10 +4,9 @@
 
 use crate::boot::command::Command;
 use crate::boot::hook;
-use crate::boot::services::{Services, Started};
+use crate::boot::services::{Services, Started, is_interrupted};
 use ipc::relay::Relay;
-use rustix::event::{PollFd, PollFlags, Timespec};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use sys::signal::{Set, SignalFd, TERM};
 use tool::{Env, Next, OrUnable, Outcome};
@@ -44,10 +43,4 @@ impl Stage2 {
         let relay = self.relay.filter(|_| self.relays_command);
         Command { env: self.env, argv: self.command, notice: self.notice, relay }.become_it()
     }
-}
-
-/// Whether SIGTERM has come.
-pub(crate) fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)) == Ok(1)
 }
