@@ -255,7 +255,7 @@ mod tests {
     /// All fields of one process: each number of its `stat` is another one.
     #[test]
     fn the_values_of_a_process() {
-        let numbers: Vec<_> = (4..=52).map(|n| (n * 100).to_string()).collect();
+        let numbers: Vec<_> = (4..=52).map(|n| (n * 10_000).to_string()).collect();
         let line = format!("7 (a b) S {}\n", numbers.join(" "));
         let stat = wire::proc_stat::Stat::parse(line.as_bytes()).unwrap();
         let process = Process {
@@ -268,7 +268,7 @@ mod tests {
         };
         let context = Context {
             now: 1_700_000_000_000_000_000,
-            up: 1_000_000,
+            up: 2_000_000,
             memory: 1 << 30,
             page: 4096,
             users: HashMap::from([(1, b"daemon".to_vec())]),

@@ -1,6 +1,6 @@
 //! `s6-nice`: runs a program with another nice value.
 
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 use wire::number;
 
 pub static TOOL: Tool = Tool {
@@ -18,12 +18,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let increment = match options.get('n') {
-        None => 10,
-        Some(word) => {
-            number::decimal::<i32>(word.strip_prefix(b"+").unwrap_or(word)).ok_or_else(Fatal::usage)?
-        }
-    };
+    let increment = increment(&options)?;
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
@@ -36,4 +31,30 @@ fn main(call: &mut Call) -> Outcome {
     }
     let env = call.take_env();
     Next::run_if_any(call.take_args(), env)
+}
+
+/// What is added to the nice value: 10, unless `-n` sets it.
+fn increment(options: &Options) -> Result<i32, Fatal> {
+    match options.get('n') {
+        None => Ok(10),
+        Some(word) => number::decimal(word.strip_prefix(b"+").unwrap_or(word)).ok_or_else(Fatal::usage),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_is_added_by_default() {
+        let increment = |words: &[&str]| {
+            let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
+            increment(&Options::take(TOOL.options, &mut args).unwrap()).map_err(|e| e.code())
+        };
+        assert_eq!(
+            [increment(&[]), increment(&["-n", "+3"]), increment(&["-n", "-5"])],
+            [Ok(10), Ok(3), Ok(-5)]
+        );
+        assert_eq!(increment(&["-n", "x"]), Err(100));
+    }
 }
