@@ -6,8 +6,8 @@
 mod decision;
 mod root;
 
-pub use decision::{Found, Obstacle, Step, Wanted};
-pub use root::{Root, Undo};
+pub(crate) use decision::{Found, Obstacle, Step, Wanted};
+pub(crate) use root::{Root, Undo};
 
 use installation::{Entry, Names, Node, Part};
 use std::borrow::Cow;
@@ -16,27 +16,30 @@ use tool::Fatal;
 
 /// The programs that are installed.
 #[derive(Debug)]
-pub struct Programs<'a> {
+pub(crate) struct Programs<'a> {
     /// This one.
-    pub program: &'a [u8],
+    pub(crate) program: &'a [u8],
     /// The setuid one; empty if this build has none.
-    pub setuid: &'a [u8],
+    pub(crate) setuid: &'a [u8],
 }
 
 /// Which parts besides the two that every image needs.
 #[derive(Debug, Clone, Copy)]
-pub struct Extras {
+pub(crate) struct Extras {
     /// The links in /usr/bin.
-    pub symlinks: bool,
+    pub(crate) symlinks: bool,
     /// The services of syslogd.
-    pub syslogd: bool,
+    pub(crate) syslogd: bool,
 }
 
 /// What is to be where, in the order in which it is made: programs first, `init` last.
 ///
 /// # Errors
 /// The table of names is damaged.
-pub fn contents<'a>(programs: &Programs<'a>, extras: Extras) -> Result<Vec<(String, Wanted<'a>)>, Fatal> {
+pub(crate) fn contents<'a>(
+    programs: &Programs<'a>,
+    extras: Extras,
+) -> Result<Vec<(String, Wanted<'a>)>, Fatal> {
     let names = Names::all().map_err(|why| Fatal::new(111, why))?;
     let is_wanted = |part| match part {
         Part::Noarch | Part::Arch => true,
@@ -70,13 +73,13 @@ fn what<'a>(entry: Entry, programs: &Programs<'a>) -> (String, Wanted<'a>) {
 
 /// What is to be done.
 #[derive(Debug, Default)]
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// What is made, and what is replaced.
-    pub steps: Vec<(String, Wanted<'a>, Step)>,
+    pub(crate) steps: Vec<(String, Wanted<'a>, Step)>,
     /// How many things are there already.
-    pub kept: usize,
+    pub(crate) kept: usize,
     /// What is in the way, by path.
-    pub obstacles: Vec<(String, Obstacle)>,
+    pub(crate) obstacles: Vec<(String, Obstacle)>,
 }
 
 impl<'a> Plan<'a> {
@@ -84,7 +87,7 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// Something can't be looked at.
-    pub fn new(root: &Root, contents: Vec<(String, Wanted<'a>)>, force: bool) -> Result<Self, Fatal> {
+    pub(crate) fn new(root: &Root, contents: Vec<(String, Wanted<'a>)>, force: bool) -> Result<Self, Fatal> {
         let mut plan = Self::default();
         for (path, wanted) in contents {
             match decision::decide(&wanted, &root.find(&path, &wanted)?, force) {
@@ -100,7 +103,7 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// Something couldn't be made; what was made before is removed again, but what was replaced stays.
-    pub fn carry_out(&self, root: &Root) -> Result<(), Fatal> {
+    pub(crate) fn carry_out(&self, root: &Root) -> Result<(), Fatal> {
         let mut undo = Undo::default();
         for (path, wanted, step) in &self.steps {
             if let Err(why) = root.make(path, wanted, *step == Step::Replace, &mut undo) {

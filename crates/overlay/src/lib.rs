@@ -15,16 +15,16 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod boot;
-mod child;
 pub mod commands;
 pub mod environment;
 mod install;
 mod layout;
 mod legacy;
 mod limits;
-mod logdir;
+mod log_access;
 mod migrate;
 mod pid1;
+mod program;
 mod relay;
 mod stop;
 mod tools;

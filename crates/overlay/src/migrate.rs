@@ -10,7 +10,7 @@
 //! Fixing is idempotent: what was fixed is found in order the next time.  Nothing is followed out of the root: every
 //! directory and file is opened from its parent's descriptor, without following links.
 
-pub mod bundle;
-pub mod place;
-pub mod survey;
-pub mod text;
+pub(crate) mod bundle;
+pub(crate) mod place;
+pub(crate) mod survey;
+pub(crate) mod text;

@@ -19,7 +19,7 @@ use wire::number;
 const NAME: &str = "s6-svscan-log";
 
 /// The FIFO that it reads.
-pub const FIFO: &str = "/run/service/s6-svscan-log/fifo";
+pub(crate) const FIFO: &str = "/run/service/s6-svscan-log/fifo";
 
 fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
     files::write_file(CWD, path.as_bytes(), content.as_bytes(), Permissions::LessUmask(mode))
@@ -73,7 +73,11 @@ fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>]) -> String
 ///
 /// # Errors
 /// 100 for an unknown S6_CATCHALL_USER; 111 if something can't be made.
-pub fn set_up(settings: &Settings<'_>, is_root: bool, warn: impl Fn(&str)) -> Result<Option<OwnedFd>, Fatal> {
+pub(crate) fn set_up(
+    settings: &Settings<'_>,
+    is_root: bool,
+    warn: impl Fn(&str),
+) -> Result<Option<OwnedFd>, Fatal> {
     let logging = level(settings, &warn);
     if logging == 0 {
         return Ok(None);
@@ -143,14 +147,14 @@ fn redirect() -> Result<OwnedFd, Errno> {
 }
 
 /// In the boot child: the same for its own output, once the logger reads; until then it waits.
-pub fn join_log() {
+pub(crate) fn join_log() {
     let opened = sys::fs::openat(CWD, FIFO, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
     let _ = opened.and_then(|fd| sys::fd::place(fd, 1)).and_then(|()| sys::fd::copy(1, 2));
 }
 
 /// Whether there is a catch-all logger.
 #[must_use]
-pub fn exists() -> bool {
+pub(crate) fn exists() -> bool {
     sys::fs::lstat(join(SCANDIR.as_bytes(), NAME.as_bytes())).is_ok()
 }
 

@@ -1,9 +1,9 @@
 //! The way from the boot child to the CMD.
 
-use crate::child;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{S6_CMD_ARG0, S6_CMD_USE_TERMINAL};
 use crate::layout::WORKDIR;
+use crate::program;
 use crate::relay;
 use ipc::relay::{Relay, STREAMS};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -50,7 +50,7 @@ impl Command {
             let _ = rustix::io::write(notice, NOTICE);
         }
         set_mask(&Set::empty());
-        Next::run(child::with_interpreter(argv, &self.env), self.env)
+        Next::run(program::with_interpreter(argv, &self.env), self.env)
     }
 }
 

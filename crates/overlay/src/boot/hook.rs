@@ -1,9 +1,9 @@
 //! The hook of S6_STAGE2_HOOK.
 
-use crate::child;
 use crate::environment::settings::{Behaviour, Settings, split_words};
 use crate::environment::variables::S6_STAGE2_HOOK;
 use crate::pid1::NAME;
+use crate::program;
 use crate::relay;
 use ipc::relay::{Relay, STREAMS};
 use std::os::fd::AsFd;
@@ -23,10 +23,10 @@ pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
     let shown = diag::show(&hook);
     let pipes = relay.and_then(|relay| relay.pipes(relay::HOOK, &STREAMS).ok()).unwrap_or_default();
     let fds: Vec<_> = pipes.iter().map(|(fd, number)| (fd.as_fd(), *number)).collect();
-    let code = child::run(&words, env, &fds).unwrap_or_else(|e| {
+    let code = program::run(&words, env, &fds).unwrap_or_else(|e| {
         let why = exec_failure::explain_word(words.first().map_or(&[], Vec::as_slice), e);
         diag::warn(NAME, &format!("unable to run the hook {shown}: {why}"));
-        child::failure_code(e)
+        program::failure_code(e)
     });
     drop(pipes);
     // Looked up again: the hook may have changed them.

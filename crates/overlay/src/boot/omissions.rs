@@ -10,7 +10,7 @@ const BASE: &[u8] = b"base";
 
 /// One line for each kind of omission, naming the services; nothing for an image that is as it should be.
 /// `etc` is where the image's cont-init.d and its like are, `top` the bundle that is started.
-pub fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
+pub(crate) fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
     let etc_shown = show(etc);
     let mut lines = Vec::new();
     let idle = idle(database, top);

@@ -23,13 +23,13 @@ const OLD: [&str; 4] = [RUN_S6, SCANDIR, UNCAUGHT_LOGS, RESULTS];
 
 /// Whom the container is for, and what this process may do.
 #[derive(Debug, Clone, Copy)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// The container's user.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// The container's group.
-    pub gid: u32,
+    pub(crate) gid: u32,
     /// This process has root's rights.
-    pub privileged: bool,
+    pub(crate) privileged: bool,
 }
 
 /// A call's diagnostics at the verbosity of its environment.
@@ -48,7 +48,7 @@ impl Voice<'_> {
 ///
 /// # Errors
 /// 100 if /run can't be used, with what to change; 111 if the system fails.
-pub fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), Fatal> {
+pub(crate) fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), Fatal> {
     let voice = Voice(call);
     ensure_writable(&voice, owner)?;
     match verdict(&call.env, owner)? {
@@ -86,7 +86,7 @@ fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
 }
 
 /// What keeps s6-overlay-suexec from giving root's rights; nothing if it can be asked.
-pub fn why_no_help() -> Option<&'static str> {
+pub(crate) fn why_no_help() -> Option<&'static str> {
     let helper = sys::fs::statat(CWD, SUEXEC, AtFlags::empty());
     if !rustix::process::getpid().is_init() {
         Some("s6-overlay-suexec can change that only as process 1")
@@ -115,7 +115,7 @@ fn verdict(env: &Env, owner: Owner) -> Result<Verdict, Fatal> {
 }
 
 /// Whether something is wrong that root could fix.
-pub fn needs_root(call: &Call, owner: Owner) -> bool {
+pub(crate) fn needs_root(call: &Call, owner: Owner) -> bool {
     !matches!(verdict(&call.env, owner), Ok(Verdict::Good)) || !var_run_is_link() || !is_ours_to_clear(owner)
 }
 

@@ -19,11 +19,11 @@ const LONGEST: usize = 128 * 1024;
 
 /// A variable that was not stored, and why.
 #[derive(Debug)]
-pub struct Skipped {
+pub(crate) struct Skipped {
     /// Its name.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// The error.
-    pub reason: Errno,
+    pub(crate) reason: Errno,
 }
 
 /// Whether a variable of this name has a file.
@@ -35,7 +35,7 @@ fn is_storable(name: &[u8]) -> bool {
 ///
 /// # Errors
 /// The directory can't be made or opened.  Variables that can't be stored are given back.
-pub fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
+pub(crate) fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
     match sys::fs::mkdir(CONTAINER_ENVIRONMENT, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
@@ -78,7 +78,7 @@ fn as_value(mut value: Vec<u8>) -> Vec<u8> {
 ///
 /// # Errors
 /// The directory or a file in it can't be read.
-pub fn load(env: &mut Env) -> Result<(), Errno> {
+pub(crate) fn load(env: &mut Env) -> Result<(), Errno> {
     let dir = open_dir()?;
     for name in files::names(&dir)? {
         if !is_storable(&name) || name.contains(&b'=') {
@@ -95,20 +95,20 @@ pub fn load(env: &mut Env) -> Result<(), Errno> {
 
 /// Whether each process's own environment counts as the container's: S6_KEEP_ENV is set and not 0.
 #[must_use]
-pub fn is_kept(env: &Env) -> bool {
+pub(crate) fn is_kept(env: &Env) -> bool {
     env.get(S6_KEEP_ENV.bytes()).is_some_and(is_nonzero)
 }
 
 /// A switch: any number but zero.
 #[must_use]
-pub fn is_nonzero(value: &[u8]) -> bool {
+pub(crate) fn is_nonzero(value: &[u8]) -> bool {
     let digits = value.trim_ascii();
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && digits.iter().any(|b| *b != b'0')
 }
 
 /// The value of one variable of the container's environment; `env` is the asking process's own.
 #[must_use]
-pub fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
     if is_kept(env) {
         return env.get(name).map(<[u8]>::to_vec);
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// What is to be at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted<'a> {
+pub(crate) enum Wanted<'a> {
     /// A directory, or a link to one.
     Directory,
     /// A file with these contents.
@@ -22,7 +22,7 @@ pub enum Wanted<'a> {
 
 /// What is at a path, in the light of what is wanted there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// Nothing, or not even the directory.
     Nothing,
     /// A directory.
@@ -47,7 +47,7 @@ pub enum Found {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// It is there.
     Keep,
     /// There is nothing yet.
@@ -58,7 +58,7 @@ pub enum Step {
 
 /// Why nothing can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// Something else is there, which `--force` would replace.
     Foreign(&'static str),
     /// A directory, which is never replaced.
@@ -71,7 +71,7 @@ pub enum Obstacle {
 ///
 /// # Errors
 /// What is in the way.
-pub fn decide(wanted: &Wanted<'_>, found: &Found, force: bool) -> Result<Step, Obstacle> {
+pub(crate) fn decide(wanted: &Wanted<'_>, found: &Found, force: bool) -> Result<Step, Obstacle> {
     let foreign = |what| if force { Ok(Step::Replace) } else { Err(Obstacle::Foreign(what)) };
     match (wanted, found) {
         (_, Found::Blocked(at)) => Err(Obstacle::Blocked(at.clone())),

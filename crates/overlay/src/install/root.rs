@@ -15,17 +15,17 @@ use tool::{Fatal, OrUnable, diag};
 
 /// A root file system.
 #[derive(Debug)]
-pub struct Root {
+pub(crate) struct Root {
     dir: OwnedFd,
     /// Its path for messages, without a slash at the end.
     path: String,
     /// Whether owners and the setuid bit can be what they should be.
-    pub privileged: bool,
+    pub(crate) privileged: bool,
 }
 
 /// What to take back after a failure, in the order in which it was made: paths, and whether each is a directory.
 #[derive(Debug, Default)]
-pub struct Undo(Vec<(String, bool)>);
+pub(crate) struct Undo(Vec<(String, bool)>);
 
 impl Root {
     /// Opens the directory and makes sure that nobody else installs into it; files are to get the modes that they are
@@ -33,7 +33,7 @@ impl Root {
     ///
     /// # Errors
     /// It isn't a directory, or another installation is under way.
-    pub fn open(path: &[u8]) -> Result<Self, Fatal> {
+    pub(crate) fn open(path: &[u8]) -> Result<Self, Fatal> {
         let dir = open_dir(CWD, path).or_unable_to("open", path)?;
         if sysfs::flock(&dir, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             let path = diag::show(path);
@@ -46,7 +46,7 @@ impl Root {
 
     /// A path below the root for messages.
     #[must_use]
-    pub fn shown(&self, path: &str) -> String {
+    pub(crate) fn shown(&self, path: &str) -> String {
         format!("{}/{}", self.path, diag::show(path.as_bytes()))
     }
 
@@ -54,7 +54,7 @@ impl Root {
     ///
     /// # Errors
     /// It can't be looked at.
-    pub fn find(&self, path: &str, wanted: &Wanted<'_>) -> Result<Found, Fatal> {
+    pub(crate) fn find(&self, path: &str, wanted: &Wanted<'_>) -> Result<Found, Fatal> {
         let unable = || format!("look at {}", self.shown(path));
         if *wanted == Wanted::Directory {
             return Ok(match self.walk(path, None).or_unable(unable)? {
@@ -93,7 +93,7 @@ impl Root {
     ///
     /// # Errors
     /// It can't be looked at.
-    pub fn link(&self, path: &str) -> Result<Option<String>, Fatal> {
+    pub(crate) fn link(&self, path: &str) -> Result<Option<String>, Fatal> {
         let unable = || format!("look at {}", self.shown(path));
         let (parent, name) = split(path);
         let Walk::Directory(dir, _) = self.walk(parent, None).or_unable(unable)? else { return Ok(None) };
@@ -107,7 +107,13 @@ impl Root {
     ///
     /// # Errors
     /// It couldn't be made; nothing is at `path` then that wasn't there before.
-    pub fn make(&self, path: &str, wanted: &Wanted<'_>, replace: bool, undo: &mut Undo) -> Result<(), Fatal> {
+    pub(crate) fn make(
+        &self,
+        path: &str,
+        wanted: &Wanted<'_>,
+        replace: bool,
+        undo: &mut Undo,
+    ) -> Result<(), Fatal> {
         let unable = || format!("make {}", self.shown(path));
         let (parent, name) = if *wanted == Wanted::Directory { (path, "") } else { split(path) };
         let (dir, straight) = match self.walk(parent, Some(undo)).or_unable(unable)? {
@@ -130,7 +136,7 @@ impl Root {
     }
 
     /// Removes what was made, as far as that can be done.
-    pub fn take_back(&self, undo: Undo) {
+    pub(crate) fn take_back(&self, undo: Undo) {
         for (path, is_directory) in undo.0.iter().rev() {
             let (parent, name) = split(path);
             if let Ok(Walk::Directory(dir, _)) = self.walk(parent, None) {

@@ -1,45 +1,51 @@
-//! Lines of fix-attrs.d: which owner and modes a path is to have.
+//! The lines of fix-attrs.d: owner and modes of a path.
 //!
-//! `path recurse account fmode dmode`, separated by blanks.  The path may be a pattern; recurse is `true` or
-//! anything else; the account is `user`, or `user:group` where either may be a number, and after a comma a
-//! `uid:gid` to fall back to; the modes are octal, for files and for folders.  Empty lines and lines that begin
-//! with `#` say nothing.
+//! A line is `path recurse account fmode dmode`, separated by blanks.
+//!
+//! | field | what it is |
+//! |---|---|
+//! | path | a path or a pattern |
+//! | recurse | `true`: everything below the path, too; anything else: only the path |
+//! | account | `user`, or `user:group` where either may be a number; after a comma a `uid:gid` to fall back to |
+//! | fmode, dmode | the modes of files and of folders, in octal |
+//!
+//! Empty lines and lines that begin with `#` are ignored.
 
 use wire::number;
 
-/// One line.
+/// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Path or pattern.
-    pub path: Vec<u8>,
-    /// Whether everything in a folder is concerned.
-    pub recurse: bool,
+pub(crate) struct Rule {
+    /// The path or pattern.
+    pub(crate) path: Vec<u8>,
+    /// Whether everything below a folder is changed, too.
+    pub(crate) recurse: bool,
     /// The owner.
-    pub account: Account,
-    /// Mode of files.
-    pub file_mode: u32,
-    /// Mode of folders.
-    pub folder_mode: u32,
+    pub(crate) account: Account,
+    /// The mode of files.
+    pub(crate) file_mode: u32,
+    /// The mode of folders.
+    pub(crate) folder_mode: u32,
 }
 
-/// Who shall own it.
+/// An owner as a line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub(crate) struct Account {
     user: Vec<u8>,
     group: Option<Vec<u8>>,
     fallback: Option<(u32, u32)>,
 }
 
-/// What the account files say.
-pub trait Accounts {
-    /// User id and primary group id of a user name.
+/// The account files.
+pub(crate) trait Accounts {
+    /// The user id and primary group id of a user.
     fn user(&self, name: &[u8]) -> Option<(u32, u32)>;
-    /// Group id of a group name.
+    /// The id of a group.
     fn group(&self, name: &[u8]) -> Option<u32>;
 }
 
-/// The rules of a file, each with its line number from 1; or what is wrong with the line.
-pub fn parse(text: &[u8]) -> Vec<(usize, Result<Rule, &'static str>)> {
+/// Parses a file: for each line its number, from 1, and its rule or what is wrong with it.
+pub(crate) fn parse(text: &[u8]) -> Vec<(usize, Result<Rule, &'static str>)> {
     let numbered = text.split(|b| *b == b'\n').zip(1..).map(|(l, i)| (i, l.trim_ascii()));
     let lines = numbered.filter(|(_, l)| !l.is_empty() && !l.starts_with(b"#"));
     lines.map(|(number, line)| (number, parse_line(line))).collect()
@@ -83,8 +89,8 @@ fn parse_account(text: &[u8]) -> Result<Account, &'static str> {
 }
 
 impl Account {
-    /// User id and group id; `None` if a name is unknown and there is no fallback.
-    pub fn resolve(&self, accounts: &impl Accounts) -> Option<(u32, u32)> {
+    /// The user id and group id; `None` if a name is unknown and there is no fallback.
+    pub(crate) fn resolve(&self, accounts: &impl Accounts) -> Option<(u32, u32)> {
         let Some(group) = &self.group else {
             return accounts.user(&self.user).or(self.fallback);
         };
@@ -115,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_accounts() {
+    fn accounts_resolve_as_documented() {
         for (account, expected) in [
             ("daemon", (2, 2)),
             ("daemon,3:4", (2, 2)),
@@ -135,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn lines() {
+    fn a_line_has_five_fields_and_octal_modes() {
         let text = b"# x\n#y\n\n  \n/d true daemon 0600 2700\n/f false daemon 0600\n/g yes daemon 8 0\n/h false a,b 0 0";
         let rules = parse(text);
         assert_eq!(

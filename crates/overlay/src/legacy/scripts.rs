@@ -1,13 +1,13 @@
-//! Folders of scripts that run one after the other: cont-init.d and cont-finish.d.
+//! Folders of scripts that run one after another: cont-init.d and cont-finish.d.
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
-/// The visible names in a folder, in byte order; none if there is no such folder.
+/// The names in a folder that don't begin with a dot, in byte order; none if there is no such folder.
 ///
 /// # Errors
 /// The folder exists and can't be read.
-pub fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
+pub(crate) fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
     let mut names = match files::names_at(CWD, folder) {
         Err(Errno::NOENT) => return Ok(Vec::new()),
         names => names?,

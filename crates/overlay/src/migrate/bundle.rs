@@ -1,24 +1,24 @@
 //! User bundles: from `s6-rc.d/user` to `user-bundles.d/user`.
 
 /// The bundles that images fill.
-pub const NAMES: &[&[u8]] = &[b"user", b"user2"];
+pub(crate) const NAMES: &[&[u8]] = &[b"user", b"user2"];
 
 /// What is found in a bundle's former folder.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Former {
+pub(crate) struct Former {
     /// The first word of `type`, if there is one.
-    pub kind: Option<Vec<u8>>,
+    pub(crate) kind: Option<Vec<u8>>,
     /// What is in `contents.d`.
-    pub contents: Vec<Vec<u8>>,
+    pub(crate) contents: Vec<Vec<u8>>,
     /// The lines of the file `contents`.
-    pub listed: Vec<Vec<u8>>,
+    pub(crate) listed: Vec<Vec<u8>>,
     /// Everything else in the folder.
-    pub others: Vec<Vec<u8>>,
+    pub(crate) others: Vec<Vec<u8>>,
 }
 
 /// A step, in the order in which they are done: at every moment both places together hold all services.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// The new folder has to be there, with `contents.d` and a `type` that says `bundle`.
     Prepare,
     /// A service gets an (empty) file in the new `contents.d`.
@@ -33,7 +33,7 @@ pub enum Step {
 ///
 /// # Errors
 /// The folder isn't a bundle.
-pub fn plan(former: &Former) -> Result<Vec<Step>, &'static str> {
+pub(crate) fn plan(former: &Former) -> Result<Vec<Step>, &'static str> {
     if former.kind.as_ref().is_some_and(|kind| kind != b"bundle") {
         return Err("isn't a bundle, though it has the name of one");
     }
@@ -51,7 +51,7 @@ pub fn plan(former: &Former) -> Result<Vec<Step>, &'static str> {
 
 /// The services that a `contents` file lists: one a line, `#` begins a comment.
 #[must_use]
-pub fn listed(contents: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn listed(contents: &[u8]) -> Vec<Vec<u8>> {
     let lines = contents.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).map(<[u8]>::to_vec).collect()
 }

@@ -2,7 +2,7 @@
 
 /// What is to be done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// A script that is executed as it stands: the rules for scripts, and it needs execute permission.
     Program,
     /// A file of a service definition or of fix-attrs.d: the rules for scripts; lines end in newlines.
@@ -17,7 +17,7 @@ pub enum Place {
 
 /// The place of a file, by its path below the root, without a slash in front.
 #[must_use]
-pub fn place(path: &[u8]) -> Place {
+pub(crate) fn place(path: &[u8]) -> Place {
     let parts: Vec<&[u8]> = path.split(|b| *b == b'/').collect();
     let rest = match parts.as_slice() {
         [b"etc", b"cont-profile.d", _, rest @ ..] | [b"etc", rest @ ..] => rest,

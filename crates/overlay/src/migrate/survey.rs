@@ -20,23 +20,23 @@ const FIRST_LINE: usize = 128;
 const DEEPEST: usize = 64;
 
 /// What a run is to do, and what it has done.
-pub struct Survey<'a> {
+pub(crate) struct Survey<'a> {
     /// In whose name it warns.
-    pub call: &'a Call,
+    pub(crate) call: &'a Call,
     /// Whether it writes.
-    pub write: bool,
+    pub(crate) write: bool,
     /// Whether a name is that of a command of ours, which no other package has.
-    pub is_ours: &'a dyn Fn(&[u8]) -> bool,
+    pub(crate) is_ours: &'a dyn Fn(&[u8]) -> bool,
     /// The report.
-    pub out: Out,
+    pub(crate) out: Out,
     /// How many files change, or folders go elsewhere.
-    pub changed: usize,
+    pub(crate) changed: usize,
     /// How much is left to humans.
-    pub remarks: usize,
+    pub(crate) remarks: usize,
     /// Whether something couldn't be read or written.
-    pub failed: bool,
+    pub(crate) failed: bool,
     /// The files that were named, so that none is reported twice.
-    pub seen: Vec<Vec<u8>>,
+    pub(crate) seen: Vec<Vec<u8>>,
 }
 
 /// A directory that is open, and its path below the root.
@@ -73,7 +73,7 @@ impl Survey<'_> {
     ///
     /// # Errors
     /// The report can't be written, or the root not be read.
-    pub fn root(&mut self, root: BorrowedFd<'_>) -> Result<(), Fatal> {
+    pub(crate) fn root(&mut self, root: BorrowedFd<'_>) -> Result<(), Fatal> {
         let stat = rustix::fs::fstat(root).or_unable(|| "look at the root")?;
         self.folder(&Folder { fd: root, path: b"" }, stat.st_dev, 0)
     }
@@ -82,7 +82,7 @@ impl Survey<'_> {
     ///
     /// # Errors
     /// The report can't be written.
-    pub fn named(&mut self, root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Fatal> {
+    pub(crate) fn named(&mut self, root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Fatal> {
         let mut folder: Option<OwnedFd> = None;
         let mut parts: Vec<&[u8]> =
             path.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".").collect();

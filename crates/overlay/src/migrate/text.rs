@@ -4,48 +4,48 @@
 
 /// A line that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Its number, from 1 on.
-    pub line: usize,
+    pub(crate) line: usize,
     /// As it is, without its end.
-    pub before: Vec<u8>,
+    pub(crate) before: Vec<u8>,
     /// As it will be.
-    pub after: Vec<u8>,
+    pub(crate) after: Vec<u8>,
     /// Why, a phrase for each rule that changed it.
-    pub why: Vec<&'static str>,
+    pub(crate) why: Vec<&'static str>,
 }
 
 /// Something that a human has to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remark {
+pub(crate) struct Remark {
     /// The line, from 1 on.
-    pub line: usize,
+    pub(crate) line: usize,
     /// What is to be looked at.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
 }
 
 /// What happens to a text.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The new text.
-    pub content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
     /// The lines that change otherwise than by losing a carriage return.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// How many lines lose a carriage return at their end.
-    pub carriage_returns: usize,
+    pub(crate) carriage_returns: usize,
     /// What is left to a human.
-    pub remarks: Vec<Remark>,
+    pub(crate) remarks: Vec<Remark>,
 }
 
 /// What is known about a text beside its bytes.
 #[derive(Clone, Copy)]
-pub struct Text<'a> {
+pub(crate) struct Text<'a> {
     /// It is in execline's language: an `up` or `down`, or a script for execlineb.
-    pub execline: bool,
+    pub(crate) execline: bool,
     /// Lines have to end in a newline alone.
-    pub unix_ends: bool,
+    pub(crate) unix_ends: bool,
     /// Whether a name is that of a command of ours, which no other package has.
-    pub is_ours: &'a dyn Fn(&[u8]) -> bool,
+    pub(crate) is_ours: &'a dyn Fn(&[u8]) -> bool,
 }
 
 /// Where version 2 had its links to commands.
@@ -63,7 +63,7 @@ const WHY_IMPORT: &str = "import is gone, importas takes the name twice";
 
 /// Plans the change of a text; `None` for one that isn't a text.
 #[must_use]
-pub fn plan(content: &[u8], text: Text<'_>) -> Option<Plan> {
+pub(crate) fn plan(content: &[u8], text: Text<'_>) -> Option<Plan> {
     if content.contains(&0) {
         return None;
     }

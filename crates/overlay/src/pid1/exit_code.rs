@@ -11,7 +11,7 @@ const NOTHING: &[u8] = b"0\n";
 
 /// The code that the text says: its number's lowest eight bits, 0 for no text; `None` if it isn't a number.
 #[must_use]
-pub fn parse(text: &[u8]) -> Option<u8> {
+pub(crate) fn parse(text: &[u8]) -> Option<u8> {
     let word = text.trim_ascii();
     if word.is_empty() {
         return Some(0);
@@ -29,7 +29,7 @@ fn replace(text: &[u8]) -> Result<(), Errno> {
 ///
 /// # Errors
 /// One of them can't be made.
-pub fn reset() -> Result<(), Errno> {
+pub(crate) fn reset() -> Result<(), Errno> {
     match sys::fs::mkdir(RESULTS, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => replace(NOTHING),
         Err(e) => Err(e),
@@ -40,19 +40,19 @@ pub fn reset() -> Result<(), Errno> {
 ///
 /// # Errors
 /// The file can't be written.
-pub fn write(code: u8) -> Result<(), Errno> {
+pub(crate) fn write(code: u8) -> Result<(), Errno> {
     replace(format!("{code}\n").as_bytes())
 }
 
 /// The first bytes of the file; nothing if there is none.
 #[must_use]
-pub fn read() -> Vec<u8> {
+pub(crate) fn read() -> Vec<u8> {
     read_file(CWD, EXITCODE.as_bytes(), 64).unwrap_or_default()
 }
 
 /// Whether no code has been written.
 #[must_use]
-pub fn is_untouched() -> bool {
+pub(crate) fn is_untouched() -> bool {
     read() == NOTHING
 }
 

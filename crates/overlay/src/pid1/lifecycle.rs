@@ -26,29 +26,29 @@ use sys::signal::{ABRT, HALT, INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
 use tool::clock::Moment;
 
 /// The signals that a CMD can be given.
-pub const PASSED_ON: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR];
+pub(crate) const PASSED_ON: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR];
 
 /// The signals that mean something here.
-pub const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR, ABRT, HALT];
+pub(crate) const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR, ABRT, HALT];
 
 /// What doesn't change during a container's life.
 #[derive(Debug, Clone, Copy)]
-pub struct Config {
+pub(crate) struct Config {
     /// There is a CMD.
-    pub command: bool,
+    pub(crate) command: bool,
     /// S6_CMD_RECEIVE_SIGNALS: a running CMD gets the signals.
-    pub receive_signals: bool,
+    pub(crate) receive_signals: bool,
     /// S6_KILL_GRACETIME: the most between TERM and KILL.
-    pub kill_grace: Duration,
+    pub(crate) kill_grace: Duration,
     /// How long an interrupted boot may take to finish what it does: S6_SERVICES_GRACETIME.
-    pub interrupt_grace: Duration,
+    pub(crate) interrupt_grace: Duration,
     /// This is process 1 of its namespace: its end is the end of all.
-    pub first: bool,
+    pub(crate) first: bool,
 }
 
 /// Where the container is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// The boot child works.
     Booting,
     /// The boot child was told to stop.
@@ -78,7 +78,7 @@ const PHASES: [Phase; 7] = [
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
-pub enum Event {
+pub(crate) enum Event {
     /// A signal of [`SIGNALS`] came.
     Signal(Signal),
     /// A request came.
@@ -99,7 +99,7 @@ pub enum Event {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Tell the boot child to start nothing more: SIGTERM.
     InterruptBoot,
     /// SIGKILL to the boot child.
@@ -124,7 +124,7 @@ pub enum Action {
 
 /// The machine.
 #[derive(Debug)]
-pub struct Lifecycle {
+pub(crate) struct Lifecycle {
     config: Config,
     phase: Phase,
     how: How,
@@ -142,7 +142,7 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// A container that boots.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         let kill_grace = config.kill_grace.min(KILL_GRACE_MAX);
         Self {
             config,
@@ -158,7 +158,7 @@ impl Lifecycle {
 
     /// The bytes for [`Lifecycle::restore`] in the re-executed program, which is of the same version.
     #[must_use]
-    pub fn save(&self) -> Vec<u8> {
+    pub(crate) fn save(&self) -> Vec<u8> {
         let Config { command, receive_signals, kill_grace, interrupt_grace, first } = self.config;
         let flags = [command, receive_signals, first, self.command].map(u8::from);
         let phase = PHASES.iter().position(|p| *p == self.phase).and_then(|n| u8::try_from(n).ok());
@@ -177,7 +177,7 @@ impl Lifecycle {
 
     /// The machine that [`Lifecycle::save`] made these bytes of; `None` for others.
     #[must_use]
-    pub fn restore(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<5>()?;
         let [phase, flags @ ..] = *head;
         let [command, receive_signals, first, running] = flags.map(|flag| flag != 0);
@@ -212,13 +212,13 @@ impl Lifecycle {
 
     /// When [`Event::Time`] is due.
     #[must_use]
-    pub fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         let others = [self.planned.map(|(at, _)| at), self.reminder.map(|(at, _)| at)];
         others.into_iter().chain([self.deadline]).flatten().min()
     }
 
     /// One step.
-    pub fn step(&mut self, event: Event, now: Moment) -> Vec<Action> {
+    pub(crate) fn step(&mut self, event: Event, now: Moment) -> Vec<Action> {
         match event {
             Event::Signal(signal) => self.on_signal(signal, now),
             Event::Asked(request) => self.on_request(request, now),

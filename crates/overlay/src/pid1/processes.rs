@@ -7,15 +7,15 @@ use wire::proc_stat::Stat;
 
 /// What matters of /proc/PID/stat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process {
+pub(crate) struct Process {
     /// Its process id.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// Its parent's; 0 if that is outside of this pid namespace.
-    pub parent: i32,
+    pub(crate) parent: i32,
     /// It has ended and only waits to be reaped.
-    pub dead: bool,
+    pub(crate) dead: bool,
     /// It is a part of the kernel.
-    pub kernel: bool,
+    pub(crate) kernel: bool,
 }
 
 impl Process {
@@ -30,14 +30,14 @@ impl Process {
 ///
 /// # Errors
 /// /proc can't be read.
-pub fn all() -> Result<Vec<Process>, Errno> {
+pub(crate) fn all() -> Result<Vec<Process>, Errno> {
     let found: Vec<_> = tool::processes::all()?.iter().filter_map(Process::new).collect();
     if found.is_empty() { Err(Errno::NOENT) } else { Ok(found) }
 }
 
 /// The living processes that descend from `root`, without it.
 #[must_use]
-pub fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
+pub(crate) fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {
@@ -52,7 +52,7 @@ pub fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
 ///
 /// # Errors
 /// /proc can't be read.
-pub fn others(own: Pid) -> Result<Vec<Pid>, Errno> {
+pub(crate) fn others(own: Pid) -> Result<Vec<Pid>, Errno> {
     let own = own.as_raw_nonzero().get();
     let living = all()?.into_iter().filter(|p| !p.dead && !p.kernel && p.pid != own);
     Ok(living.filter_map(|p| Pid::from_raw(p.pid)).collect())
@@ -81,7 +81,7 @@ fn reachable() -> Vec<i32> {
 
 /// The processes that [`signal_all`] would reach, for a message; empty if there are none.
 #[must_use]
-pub fn describe_remaining(spared: Option<Pid>) -> String {
+pub(crate) fn describe_remaining(spared: Option<Pid>) -> String {
     let mut remaining = reachable();
     remaining.retain(|pid| *pid != Pid::as_raw(spared));
     describe(&remaining)
@@ -89,13 +89,13 @@ pub fn describe_remaining(spared: Option<Pid>) -> String {
 
 /// The living descendants of a process, for a message; empty if there are none.
 #[must_use]
-pub fn describe_below(root: Pid) -> String {
+pub(crate) fn describe_below(root: Pid) -> String {
     describe(&descendants(&all().unwrap_or_default(), root.as_raw_nonzero().get()))
 }
 
 /// Sends a signal to the container's other processes but one: as process 1 to the whole namespace, else only to its own
 /// descendants.
-pub fn signal_all(signal: Signal, spared: Option<Pid>) {
+pub(crate) fn signal_all(signal: Signal, spared: Option<Pid>) {
     if spared.is_none() && rustix::process::getpid().is_init() {
         let _ = sys::process::kill_all(signal);
         return;

@@ -1,8 +1,8 @@
 //! The relay as process 1 sees it: a child, and the socket through which pipes are handed to it.
 
-use crate::child::wait_at_most;
 use crate::limits::{RELAY_DRAIN_LIMIT, RELAY_LIFE_MIN};
 use crate::pid1::forked::Forked;
+use crate::program::wait_at_most;
 use crate::relay::{self, Format};
 use ipc::relay::Relay;
 use rustix::io::Errno;

@@ -16,7 +16,7 @@ use tool::clock;
 const BATCH: usize = 256;
 
 /// Waits until the lifecycle has come to its end.
-pub fn wait(init: &mut Init) {
+pub(crate) fn wait(init: &mut Init) {
     let own = rustix::process::getpid();
     let children = SignalFd::new(&Set::of(&[CHLD])).ok();
     while init.end().is_none() {

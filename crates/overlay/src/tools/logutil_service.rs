@@ -2,7 +2,7 @@
 
 use crate::environment::settings::Settings;
 use crate::environment::variables::S6_LOGGING_SCRIPT;
-use crate::logdir;
+use crate::log_access;
 use ipc::identity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -43,7 +43,7 @@ fn main(call: &mut Call) -> Outcome {
     if rustix::process::geteuid().is_root() {
         identity::assume(&nobody()?)?;
     }
-    logdir::check(&dir)?;
+    log_access::check(&dir)?;
     Ok(Next::Run(Program::new(tool::own_file("s6-log"), argv, Env::new())))
 }
 

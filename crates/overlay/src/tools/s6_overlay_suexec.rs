@@ -4,7 +4,7 @@
 //! running container gets anything from it; without the setuid bit, or where the kernel ignores it, the block
 //! runs as the user.
 
-use crate::child;
+use crate::program;
 use rustix::thread::CapabilitySet;
 use sys::credential::{set_all_gids, set_all_uids};
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool};
@@ -42,8 +42,8 @@ fn main(call: &mut Call) -> Outcome {
         set_all_gids(gid).or_unable(|| "drop the effective group")?;
         set_all_uids(uid).or_unable(|| "drop the effective user")?;
     }
-    let code = child::run(&block, &block_env(&call.env, (uid, gid), (euid, egid)), &[])
-        .map_err(|e| Fatal::unable("run the block", e).with_code(child::failure_code(e)))?;
+    let code = program::run(&block, &block_env(&call.env, (uid, gid), (euid, egid)), &[])
+        .map_err(|e| Fatal::unable("run the block", e).with_code(program::failure_code(e)))?;
     if code != 0 {
         let program = block.first().map(|word| tool::diag::show(word)).unwrap_or_default();
         return Err(Fatal::new(code, format!("{program} failed with exit code {code}")));

@@ -2,7 +2,7 @@
 //!
 //! Without privileges, daemon and logger run as the container's user, who owns the folders.
 
-use crate::logdir;
+use crate::log_access;
 use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Uid};
 use rustix::io::Errno;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
@@ -48,7 +48,7 @@ fn main(_: &mut Call) -> Outcome {
         if !privileged {
             // Where the folder is another's, what it allows is what counts.
             let _ = sys::fs::chmod(&folder, Mode::from(mode));
-            logdir::check(folder.as_bytes())?;
+            log_access::check(folder.as_bytes())?;
             continue;
         }
         sys::fs::chownat(CWD, &folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)), AtFlags::empty())
@@ -81,7 +81,7 @@ fn make(folder: &str) -> Result<(), Fatal> {
     match sys::fs::mkdir(folder, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         failed => {
-            logdir::check(folder.as_bytes())?;
+            log_access::check(folder.as_bytes())?;
             failed.or_unable(|| format!("make {folder}"))
         }
     }

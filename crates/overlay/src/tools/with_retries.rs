@@ -1,6 +1,6 @@
 //! `with-retries`: runs a program until it succeeds, a few times at most.
 
-use crate::child::wait_at_most;
+use crate::program::wait_at_most;
 use std::time::Duration;
 use sys::signal::TERM;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};

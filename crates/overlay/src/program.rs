@@ -1,4 +1,4 @@
-//! Programs that the stages run and wait for.
+//! Programs that the overlay starts and waits for: looked up in PATH, and given to the shell if the kernel can't execute them.
 
 use crate::environment::variables::PATH;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -13,19 +13,19 @@ use sys::spawn::{Spawn, Strings, spawn};
 use tool::Env;
 use tool::clock::{self, Moment};
 
-/// Interprets files without a first line that names their interpreter, as shells and execvp(3) do.
+/// The interpreter of files without an interpreter line, as in shells and execvp(3).
 const SHELL: &[u8] = b"/bin/sh";
 
-/// Descriptors and the numbers that a program finds them at.
+/// Descriptors, each with the number that it has in the program.
 type Descriptors<'a> = &'a [(BorrowedFd<'a>, RawFd)];
 
-/// What a shell reports for a program that could not be run.
+/// The exit code that a shell reports for a program that could not be run.
 #[must_use]
-pub fn failure_code(e: Errno) -> u8 {
+pub(crate) fn failure_code(e: Errno) -> u8 {
     if e == Errno::NOENT { 127 } else { 126 }
 }
 
-/// Starts a file; one without an interpreter line is given to the shell.
+/// Starts a file; gives it to the shell if it has no interpreter line.
 fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
     let env = Strings::new(env.vars())?;
     let attempt = |file: &[u8], argv: &[Vec<u8>]| {
@@ -52,10 +52,10 @@ fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) ->
     }
 }
 
-/// The command line with the shell in front, if its program is a file that the kernel can't execute: text without an
-/// interpreter line.
+/// Puts the shell in front of a command line whose program is text without an interpreter line, which the kernel can't
+/// execute.
 #[must_use]
-pub fn with_interpreter(argv: Vec<Vec<u8>>, env: &Env) -> Vec<Vec<u8>> {
+pub(crate) fn with_interpreter(argv: Vec<Vec<u8>>, env: &Env) -> Vec<Vec<u8>> {
     let Some(file) = argv.first().and_then(|name| find(name, env)).filter(|file| is_bare_script(file)) else {
         return argv;
     };
@@ -64,7 +64,7 @@ pub fn with_interpreter(argv: Vec<Vec<u8>>, env: &Env) -> Vec<Vec<u8>> {
     words
 }
 
-/// The file that would be executed for this name.
+/// The file that is executed for a name.
 fn find(name: &[u8], env: &Env) -> Option<Vec<u8>> {
     if name.contains(&b'/') {
         return Some(name.to_vec());
@@ -73,7 +73,7 @@ fn find(name: &[u8], env: &Env) -> Option<Vec<u8>> {
     files.find(|f| sys::fs::access(f.as_slice(), Access::EXEC_OK).is_ok())
 }
 
-/// The files that PATH leads to.
+/// The files that a name may mean, in the order of PATH.
 fn candidates<'a>(name: &'a [u8], env: &'a Env) -> impl Iterator<Item = Vec<u8>> + 'a {
     let path = env.get(PATH.bytes()).unwrap_or(tool::DEFAULT_PATH);
     path.split(|b| *b == b':').map(
@@ -83,7 +83,7 @@ fn candidates<'a>(name: &'a [u8], env: &'a Env) -> impl Iterator<Item = Vec<u8>>
     )
 }
 
-/// A regular executable file that begins neither as a program nor with an interpreter line.
+/// Whether a file is executable and begins neither as an ELF program nor with an interpreter line.
 fn is_bare_script(file: &[u8]) -> bool {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(fd) = sys::fs::openat(CWD, file, flags, Mode::empty()) else { return false };
@@ -94,12 +94,12 @@ fn is_bare_script(file: &[u8]) -> bool {
         && &start != b"\x7fE"
 }
 
-/// Starts a program, looked up in the PATH of `env` if its name has no slash; `fds` are descriptors beside this
-/// process's own.
+/// Starts a program, looked up in the PATH of `env` if its name has no slash; `fds` are descriptors that it gets beside
+/// those of this process.
 ///
 /// # Errors
-/// It isn't found or can't be executed; [`failure_code`] has the exit code for that.
-pub fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
+/// It isn't found or can't be executed; [`failure_code`] gives the exit code.
+pub(crate) fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
     let name = argv.first().ok_or(Errno::NOENT)?;
     if name.contains(&b'/') {
         return start_file(name, argv, env, fds);
@@ -115,15 +115,21 @@ pub fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, E
     Err(reason)
 }
 
-/// Starts a program and waits for it; the code is a shell's, also for a program that can't be run.
-pub fn run(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<u8, Errno> {
+/// Starts a program, waits for it, and returns its exit code as a shell reports it.
+///
+/// # Errors
+/// It isn't found or can't be executed; [`failure_code`] gives the exit code.
+pub(crate) fn run(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<u8, Errno> {
     let pid = start(argv, env, fds)?;
     Ok(sys::process::wait_for(pid).map_or(111, Ended::code))
 }
 
-/// Waits for a child; after `limit` it gets the signal, and the wait goes on.  The second value says whether
-/// that happened.
-pub fn wait_at_most(pid: Pid, limit: Option<Duration>, signal: Signal) -> Result<(Ended, bool), Errno> {
+/// Waits for a child; sends it the signal after `limit` and continues to wait.  The second value says whether it was sent.
+pub(crate) fn wait_at_most(
+    pid: Pid,
+    limit: Option<Duration>,
+    signal: Signal,
+) -> Result<(Ended, bool), Errno> {
     let mut late = false;
     if let Some(limit) = limit
         && let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty())
@@ -168,8 +174,8 @@ mod tests {
     #[test]
     fn only_text_without_an_interpreter_line_gets_the_shell() {
         let env = Env::from_vars(words(&["PATH=/bin:/usr/bin"]));
-        for as_it_is in ["sh", "/bin/sh", "/etc/passwd", "/etc", "no-such-program"] {
-            let argv = words(&[as_it_is, "a"]);
+        for unchanged in ["sh", "/bin/sh", "/etc/passwd", "/etc", "no-such-program"] {
+            let argv = words(&[unchanged, "a"]);
             assert_eq!(with_interpreter(argv.clone(), &env), argv);
         }
     }
@@ -178,7 +184,7 @@ mod tests {
     fn a_child_that_takes_too_long_gets_the_signal() {
         let env = Env::from_vars(words(&["PATH=/bin:/usr/bin"]));
         let pid = start(&words(&["cat"]), &env, &[]).ok();
-        // cat may end by itself where standard input is empty; then nothing was late
+        // cat ends by itself if standard input is empty; then it wasn't late.
         let (ended, late) = wait_at_most(pid.unwrap(), Some(Duration::from_millis(50)), 9).unwrap();
         assert_eq!(late, ended == Ended::Killed(9));
     }

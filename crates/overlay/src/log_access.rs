@@ -1,14 +1,14 @@
-//! Log directories: says in one line what keeps a logger out of one.
+//! Whether a logger may write to its log directory, and in one line why not.
 
 use rustix::fs::{Access, FileType, Stat};
 use rustix::io::Errno;
 use tool::{Fatal, OrUnable, diag};
 
-/// Whether this process may log into a directory, which need not be there yet.
+/// Checks that this process may log into a directory, which need not exist yet.
 ///
 /// # Errors
-/// What keeps it out, with its owner and mode: code 111.
-pub fn check(dir: &[u8]) -> Result<(), Fatal> {
+/// It may not: the message names the directory or file, its owner and its mode; code 111.
+pub(crate) fn check(dir: &[u8]) -> Result<(), Fatal> {
     let allowed = |path: &[u8], access| sys::fs::access(path, access);
     let need = Access::WRITE_OK | Access::EXEC_OK;
     let (place, st) = match sys::fs::stat(dir) {
@@ -38,7 +38,7 @@ pub fn check(dir: &[u8]) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// The directory that a path is in.
+/// The directory that holds a path.
 fn parent(path: &[u8]) -> Vec<u8> {
     let end = path.iter().rposition(|b| *b != b'/').map_or(0, |i| i.saturating_add(1));
     let name = path.get(..end).unwrap_or_default();
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parents() {
+    fn the_parent_of_a_path_ignores_trailing_slashes() {
         for (path, expected) in [("/a/b/", "/a"), ("/a", "/"), ("./a", "."), ("..", "."), ("a//b", "a/")] {
             assert_eq!(parent(path.as_bytes()), expected.as_bytes(), "{path}");
         }

@@ -1,0 +1,43 @@
+//! cont-finish.d: scripts that run one after another when the container stops.
+
+use crate::environment::settings::Settings;
+use crate::environment::variables::S6_KILL_FINISH_MAXTIME;
+use crate::legacy::scripts;
+use crate::limits::MESSAGE_LIMIT;
+use crate::program;
+use sys::signal::KILL;
+use tool::path::join;
+use tool::{Call, Next, OrUnable, Outcome, diag, exec_failure};
+
+/// Runs the scripts in byte order; each is killed after S6_KILL_FINISH_MAXTIME.
+///
+/// # Errors
+/// The folder can't be read: 111.
+pub(crate) fn run_scripts(call: &Call) -> Outcome {
+    // The stop doesn't wait long for a reader of its messages.
+    diag::set_reader_limit(Some(MESSAGE_LIMIT));
+    let settings = Settings::new(&call.env);
+    let verbosity = settings.verbosity();
+    let limit = settings.limit(S6_KILL_FINISH_MAXTIME);
+    let folder = join(&settings.etc(), b"cont-finish.d");
+    let names = scripts::list(&folder).or_unable_to("read", &folder)?;
+    for name in names {
+        let script = join(&folder, &name);
+        let shown = diag::show(&script);
+        if verbosity >= 2 {
+            call.info(&format!("running {shown}"));
+        }
+        let ended = program::start(std::slice::from_ref(&script), &call.env, &[])
+            .and_then(|pid| program::wait_at_most(pid, limit, KILL));
+        match ended {
+            Ok((_, true)) => {
+                call.warn(&format!("{shown} took longer than {S6_KILL_FINISH_MAXTIME} and was killed"))
+            }
+            Ok(_) => {}
+            Err(e) => {
+                call.warn(&format!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
+            }
+        }
+    }
+    Ok(Next::SUCCESS)
+}

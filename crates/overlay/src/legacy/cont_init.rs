@@ -1,0 +1,47 @@
+//! cont-init.d: scripts that run one after another, before the services of services.d are started.
+
+use crate::environment::settings::{Behaviour, Settings};
+use crate::legacy::scripts;
+use crate::program;
+use tool::path::join;
+use tool::{Call, Fatal, Next, OrUnable, Outcome, diag, exec_failure};
+
+/// Runs the scripts in byte order.
+///
+/// # Errors
+/// The folder can't be read: 111. A script failed, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the container stops then: 1.
+pub(crate) fn run_scripts(call: &Call) -> Outcome {
+    let settings = Settings::new(&call.env);
+    let verbosity = settings.verbosity();
+    let folder = join(&settings.etc(), b"cont-init.d");
+    let names = scripts::list(&folder).or_unable_to("read", &folder)?;
+    let mut failed = false;
+    for name in names {
+        let script = join(&folder, &name);
+        let shown = diag::show(&script);
+        if verbosity >= 2 {
+            call.info(&format!("running {shown}"));
+        }
+        let code = match program::run(std::slice::from_ref(&script), &call.env, &[]) {
+            Ok(code) => {
+                if code != 0 && verbosity >= 1 {
+                    call.warn(&format!("{shown} exited {code}"));
+                } else if verbosity >= 2 {
+                    call.info(&format!("{shown} exited 0"));
+                }
+                code
+            }
+            Err(e) => {
+                call.warn(&format!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
+                program::failure_code(e)
+            }
+        };
+        failed |= code != 0;
+    }
+    // Read again: a script may have changed the variables.
+    let behaviour = settings.behaviour();
+    if failed && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
+        call.warn("some scripts exited nonzero");
+    }
+    if failed && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+}

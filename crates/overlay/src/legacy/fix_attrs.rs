@@ -1,0 +1,159 @@
+//! fix-attrs.d: sets owners and modes of files by the rules of [`attributes`](super::attributes).
+
+use crate::environment::settings::{Behaviour, Settings};
+use crate::environment::variables::S6_FIX_ATTRS_HIDDEN;
+use crate::legacy::attributes::{Accounts, Rule, parse};
+use crate::legacy::scripts;
+use posix_regex::glob::{Globbing, glob};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use sys::account::{Group, User};
+use tool::path::join;
+use tool::{Call, Fatal, Next, OrUnable, Outcome, diag};
+
+/// Applies the files of fix-attrs.d in byte order.
+///
+/// # Errors
+/// The folder or the account files can't be read: 111. A rule failed, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the
+/// container stops then: 1.
+pub(crate) fn apply_files(call: &Call) -> Outcome {
+    let settings = Settings::new(&call.env);
+    let verbosity = settings.verbosity();
+    let folder = join(&settings.etc(), b"fix-attrs.d");
+    let names = scripts::list(&folder).or_unable_to("read", &folder)?;
+    if names.is_empty() {
+        return Ok(Next::SUCCESS);
+    }
+    let files = Files::read()?;
+    let hidden = settings.switch(S6_FIX_ATTRS_HIDDEN);
+    let mut failed = false;
+    for name in names {
+        let file = join(&folder, &name);
+        if verbosity >= 2 {
+            call.info(&format!("applying {}", diag::show(&file)));
+        }
+        let text = std::fs::read(Path::new(OsStr::from_bytes(&file))).or_unable_to("read", &file);
+        match text {
+            Ok(text) => failed |= !apply_file(call, &file, &text, &files, hidden),
+            Err(fatal) => {
+                call.warn(fatal.message());
+                failed = true;
+            }
+        }
+    }
+    if verbosity >= 1 {
+        call.warn("fix-attrs is deprecated: set owners and modes in the image or on the volume instead");
+    }
+    let behaviour = settings.behaviour();
+    if failed && behaviour != Behaviour::GoOn && verbosity >= 1 {
+        call.warn("some files could not be applied");
+    }
+    if failed && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+}
+
+/// The account files, read once.
+struct Files {
+    users: Vec<User>,
+    groups: Vec<Group>,
+}
+
+impl Files {
+    fn read() -> Result<Self, Fatal> {
+        Ok(Self {
+            users: sys::account::users().or_unable(|| "read /etc/passwd")?,
+            groups: sys::account::groups().or_unable(|| "read /etc/group")?,
+        })
+    }
+}
+
+impl Accounts for Files {
+    fn user(&self, name: &[u8]) -> Option<(u32, u32)> {
+        self.users.iter().find(|u| u.name == name).map(|u| (u.uid, u.gid))
+    }
+
+    fn group(&self, name: &[u8]) -> Option<u32> {
+        self.groups.iter().find(|g| g.name == name).map(|g| g.gid)
+    }
+}
+
+/// Applies the rules of a file; `false` if one of them failed, which is reported with file and line.
+fn apply_file(call: &Call, file: &[u8], text: &[u8], accounts: &Files, hidden: bool) -> bool {
+    let mut succeeded = true;
+    for (line, rule) in parse(text) {
+        let mut report = |text: &str| {
+            call.warn(&format!("{}:{line}: {text}", diag::show(file)));
+            succeeded = false;
+        };
+        let rule = match rule {
+            Ok(rule) => rule,
+            Err(wrong) => {
+                report(wrong);
+                continue;
+            }
+        };
+        let Some((uid, gid)) = rule.account.resolve(accounts) else {
+            report("unknown account, and no fallback");
+            continue;
+        };
+        let resolved = ResolvedRule { rule: &rule, uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), hidden };
+        for path in expand(&rule.path) {
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
+            let done = sys::fs::openat(CWD, path.as_slice(), flags, Mode::empty())
+                .and_then(|fd| resolved.apply_to(&fd));
+            if let Err(e) = done {
+                report(&format!("unable to change {}: {}", diag::show(&path), sys::strerror(e)));
+            }
+        }
+    }
+    succeeded
+}
+
+/// The paths that match a pattern; the pattern itself if none does, as in a shell.
+fn expand(pattern: &[u8]) -> Vec<Vec<u8>> {
+    let found = glob(pattern, Globbing { sorted: true, ..Globbing::default() }).names;
+    if found.is_empty() { vec![pattern.to_vec()] } else { found }
+}
+
+/// A rule whose account is resolved.
+struct ResolvedRule<'a> {
+    rule: &'a Rule,
+    uid: Uid,
+    gid: Gid,
+    hidden: bool,
+}
+
+impl ResolvedRule<'_> {
+    /// Changes the file that the descriptor, opened with `O_PATH`, refers to, and what is below it if the rule is recursive.
+    fn apply_to(&self, fd: &OwnedFd) -> Result<(), Errno> {
+        let stat = rustix::fs::fstat(fd)?;
+        sys::fs::chownat(fd, "", Some(self.uid), Some(self.gid), AtFlags::EMPTY_PATH)?;
+        let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        let mode = if is_folder { self.rule.folder_mode } else { self.rule.file_mode };
+        sys::fs::chmod(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()), Mode::from(mode))?;
+        if is_folder && self.rule.recurse { self.apply_to_contents(fd) } else { Ok(()) }
+    }
+
+    /// Changes everything in a folder except symbolic links, which may lead elsewhere. After a failure the rest is still
+    /// changed; the last failure is returned.
+    fn apply_to_contents(&self, folder: &OwnedFd) -> Result<(), Errno> {
+        let mut failure = None;
+        for name in files::names_at(folder, b".")? {
+            if name.starts_with(b".") && !self.hidden {
+                continue;
+            }
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = sys::fs::openat(folder, &name, flags, Mode::empty())?;
+            let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
+            if kind != FileType::Symlink
+                && let Err(e) = self.apply_to(&fd)
+            {
+                failure = Some(e);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,139 @@
+//! services.d: copies the service directories and puts the copies into the scandir.
+//!
+//! The copies are subscribed to before they are supervised, so no event is missed, and there is no race that
+//! S6_SERVICES_READYTIME would have to bridge.
+
+use crate::environment::settings::{Behaviour, Settings};
+use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
+use crate::layout::{LEGACY_SERVICES, SCANDIR};
+use crate::legacy::scripts;
+use crate::limits::SUPERVISION_LIMIT;
+use files::{Owners, copy_tree, remove_tree};
+use rustix::fs::{AtFlags, CWD, FileType, Mode};
+use rustix::io::Errno;
+use s6_rc::init::await_supervisor;
+use supervision::control;
+use supervision::fifodir;
+use supervision::watch::Watch;
+use tool::clock::{self, Moment};
+use tool::path::join;
+use tool::{Call, Fatal, Next, OrUnable, Outcome, diag};
+use wire::control::ScanCommand;
+use wire::fifodir::ServiceEvent;
+
+/// The copy of a service directory.
+struct Copied {
+    dir: Vec<u8>,
+    name: Vec<u8>,
+    /// Whether it notifies readiness.
+    notifies: bool,
+}
+
+/// Starts the services and waits until they are supervised. With S6_CMD_WAIT_FOR_SERVICES it waits until each is ready, or
+/// up if it doesn't notify readiness.
+///
+/// # Errors
+/// Something can't be copied, linked or waited for: 111. A service is late, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the
+/// container stops then: 1.
+pub(crate) fn start_services(call: &Call) -> Outcome {
+    let settings = Settings::new(&call.env);
+    let copied = copy_all(call, &settings)?;
+    if copied.is_empty() {
+        return Ok(Next::SUCCESS);
+    }
+    let waits_until_up = settings.switch(S6_CMD_WAIT_FOR_SERVICES);
+    let mut watch = Watch::new().or_unable(|| "make a poller")?;
+    if waits_until_up {
+        for service in &copied {
+            let event = join(&service.dir, b"event");
+            fifodir::make(&event, Some(rustix::process::getegid().as_raw()), false)
+                .and_then(|()| watch.add(&event))
+                .or_unable_to("listen to", &event)?;
+        }
+    }
+    for service in &copied {
+        link(service)?;
+    }
+    control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan])
+        .map_err(|_| Fatal::new(111, format!("nobody supervises {SCANDIR}")))?;
+    let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
+    let late = if waits_until_up {
+        wait_until_up(&copied, &mut watch, limit.map(|l| clock::now().saturating_add(l)))?
+    } else {
+        await_supervisors(call, &copied);
+        Vec::new()
+    };
+    let behaviour = settings.behaviour();
+    if !late.is_empty() && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
+        call.warn(&format!("not ready in time: {}", diag::show(&late.join(&b", "[..]))));
+    }
+    if !late.is_empty() && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+}
+
+/// Waits until commands such as s6-svstat can be used on the services.
+fn await_supervisors(call: &Call, copied: &[Copied]) {
+    let deadline = clock::now().saturating_add(SUPERVISION_LIMIT);
+    for service in copied {
+        if let Err(why) = await_supervisor(&service.dir, Some(deadline), None) {
+            call.warn(why.message());
+        }
+    }
+}
+
+/// Copies the service directories from scratch.
+fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> {
+    let reports = settings.verbosity() >= 2;
+    let source = join(&settings.etc(), b"services.d");
+    let target = LEGACY_SERVICES.as_bytes();
+    remove_tree(CWD, target)
+        .and_then(|()| sys::fs::mkdir(target, Mode::from(0o755)))
+        .or_unable(|| format!("make {LEGACY_SERVICES}"))?;
+    let mut copied = Vec::new();
+    for name in scripts::list(&source).or_unable_to("read", &source)? {
+        let (from, dir) = (join(&source, &name), join(target, &name));
+        let stat = sys::fs::statat(CWD, from.as_slice(), AtFlags::empty());
+        if !stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory) {
+            continue;
+        }
+        copy_tree(CWD, &from, CWD, &dir, Owners::Kept).or_unable_to("copy", &from)?;
+        let notifies = sys::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
+        if reports {
+            let note = if notifies { "" } else { " (no readiness notification)" };
+            call.info(&format!("copying legacy longrun {}{note}", diag::show(&name)));
+        }
+        copied.push(Copied { dir, name, notifies });
+    }
+    Ok(copied)
+}
+
+/// Links the service into the scandir; replaces a link of that name.
+fn link(service: &Copied) -> Result<(), Fatal> {
+    let path = join(SCANDIR.as_bytes(), &service.name);
+    let made = match sys::fs::symlink(service.dir.as_slice(), path.as_slice()) {
+        Err(Errno::EXIST) => sys::fs::unlink(path.as_slice())
+            .and_then(|()| sys::fs::symlink(service.dir.as_slice(), path.as_slice())),
+        done => done,
+    };
+    made.or_unable_to("link", &path)
+}
+
+/// Waits until every service is up, or ready if it notifies readiness; returns the names of those that miss the deadline.
+fn wait_until_up(
+    copied: &[Copied],
+    watch: &mut Watch,
+    deadline: Option<Moment>,
+) -> Result<Vec<Vec<u8>>, Fatal> {
+    let mut missing: Vec<bool> = copied.iter().map(|_| true).collect();
+    while missing.contains(&true) {
+        let Some((index, letters)) = watch.next(deadline).or_unable(|| "wait for services")? else { break };
+        let notifies = copied.get(index).is_some_and(|c| c.notifies);
+        let wanted = if notifies { ServiceEvent::Ready } else { ServiceEvent::Up };
+        if wanted.is_in(&letters)
+            && let Some(slot) = missing.get_mut(index)
+        {
+            *slot = false;
+        }
+    }
+    let late = copied.iter().zip(missing).filter(|(_, missing)| *missing);
+    Ok(late.map(|(service, _)| service.name.clone()).collect())
+}
