@@ -1,10 +1,10 @@
 //! The relay of S6_LOG_PREFIX and S6_LOG_FORMAT: a process beside the services that passes their output on to the
-//! container's, line by line, with the service's name.
+//! container's output, line by line, with the service's name.
 //!
-//! It is a process of its own so that a slow reader of the container's output, or hostile lines, can't affect process 1; it
-//! exists only where it was asked for.  [`ipc::relay`] hands pipes to it.  It reads a stream's pipes only while
-//! nothing waits to be written to that stream: so memory is bounded, and services wait rather than lose lines.
-//! It ends when no pipe is left and none can come any more.  Only SIGKILL ends it earlier.
+//! It is a separate process so that neither a slow reader of the container's output nor hostile lines affect process 1; it
+//! exists only if one of the variables is set.  It receives pipes through [`ipc::relay`].  It reads the pipes of a stream
+//! only while nothing waits to be written to that stream, so memory is bounded, and services wait rather than lose lines.
+//! It ends when no pipe is left and no further one can come.  Only SIGKILL ends it earlier.
 
 mod format;
 mod lines;
@@ -14,45 +14,45 @@ mod sink;
 pub(crate) use format::Format;
 pub(crate) use own_lines::speak;
 
-use ipc::relay::{STREAMS, Told, receive};
+use ipc::relay::{STREAMS, Stream, Told, receive};
 use lines::Lines;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use sink::Sink;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use tool::{Fatal, Next, OrUnable, Outcome};
 
-/// What it looks like in ps.
+/// Its command line in ps.
 pub(crate) const TITLE: &[u8] = b"s6-overlay-relay";
 
-/// The name in its diagnostics.
+/// Its name in diagnostics.
 pub(crate) const NAME: &str = "s6-overlay-relay";
 
-/// The name before the command's lines.
+/// The name before lines of the CMD.
 pub(crate) const COMMAND: &[u8] = b"cmd";
 
-/// The name before the lines of S6_STAGE2_HOOK.
+/// The name before lines of the hook of S6_STAGE2_HOOK.
 pub(crate) const HOOK: &[u8] = b"stage2-hook";
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const READ_SIZE: usize = 64 << 10;
 
-/// What follows a turn.
+/// What follows after each sink was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
-    /// Another one.
+    /// They are served again.
     Next,
-    /// The end, after what can be read at once.
+    /// The relay drains its pipes and ends.
     Finish,
 }
 
-/// Passes on what comes through pipes that are received from `socket`, until none is left and none can come.
+/// Receives pipes from `socket` and passes on what comes through them, until none is left and no further one can come.
 ///
 /// # Errors
 /// Nothing can be waited for or read: code 111.
 pub(crate) fn run(socket: Option<OwnedFd>, format: Format) -> Outcome {
     let mut socket = Some(socket.ok_or(Errno::BADF).or_unable(|| "find the socket")?);
-    let [output, error] = STREAMS.map(Sink::new);
+    let [output, error] = STREAMS.map(|stream| Sink::new(stream, own_stream(stream)));
     let mut sinks =
         [output, error].into_iter().collect::<Result<Vec<_>, _>>().or_unable(|| "make a poller")?;
     let mut buffer = vec![0; READ_SIZE];
@@ -69,9 +69,17 @@ pub(crate) fn run(socket: Option<OwnedFd>, format: Format) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// One turn.
+/// This process's stream of that kind, which is the container's.
+fn own_stream(stream: Stream) -> BorrowedFd<'static> {
+    match stream {
+        Stream::Output => rustix::stdio::stdout(),
+        Stream::Error => rustix::stdio::stderr(),
+    }
+}
+
+/// Serves each sink and the socket once.
 fn serve(
-    sinks: &mut [Sink],
+    sinks: &mut [Sink<'_>],
     socket: &mut Option<OwnedFd>,
     format: Format,
     buffer: &mut [u8],
@@ -106,12 +114,12 @@ fn serve(
     Ok(Turn::Next)
 }
 
-/// Waits; says which sinks, and last whether the socket, can be served.
-fn wait(sinks: &[Sink], socket: Option<&OwnedFd>) -> Result<Vec<bool>, Errno> {
+/// Waits; returns for each sink, and last for the socket, whether it can be served.
+fn wait(sinks: &[Sink<'_>], socket: Option<&OwnedFd>) -> Result<Vec<bool>, Errno> {
     let mut fds: Vec<PollFd<'_>> = sinks
         .iter()
         .map(|sink| match sink.waits() {
-            true => PollFd::from_borrowed_fd(sink.end(), PollFlags::OUT),
+            true => PollFd::from_borrowed_fd(sink.target, PollFlags::OUT),
             false => PollFd::new(&sink.poller, PollFlags::IN),
         })
         .collect();

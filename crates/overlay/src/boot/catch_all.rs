@@ -1,7 +1,8 @@
-//! The catch-all logger of S6_LOGGING: a service that gets all output that no other logger takes, through a FIFO.
+//! The catch-all logger of S6_LOGGING: a service that reads from a FIFO all output that no other logger reads.
 //!
-//! With 1 it also shows each line on the container's standard error, with 2 it doesn't.  Of S6_LOGGING_SCRIPT it takes
-//! time stamps and rotation; what selects lines or sends them elsewhere would keep them out of a log of everything.
+//! With 1 it also shows each line on the container's standard error, with 2 it doesn't.  It follows the directives of
+//! S6_LOGGING_SCRIPT for time stamps and rotation, and ignores those that select lines or send them elsewhere: they would
+//! keep lines out of the log of everything.
 
 use crate::environment::settings::{Settings, split_words};
 use crate::environment::variables::{S6_CATCHALL_USER, S6_LOGGING, S6_LOGGING_SCRIPT};
@@ -11,11 +12,12 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
+use sys::account::User;
 use tool::path::join;
 use tool::{Fatal, OrUnable, diag};
 use wire::number;
 
-/// Its name in the root scandir; the host treats a service of that name as its own logger.
+/// Its name in the root scandir; the host treats the service of that name as its own logger.
 const NAME: &str = "s6-svscan-log";
 
 /// The FIFO that it reads.
@@ -25,7 +27,7 @@ fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
     files::write_file(CWD, path.as_bytes(), content.as_bytes(), Permissions::LessUmask(mode))
 }
 
-/// What S6_LOGGING asks for: 0, 1 or 2.
+/// The value of S6_LOGGING: 0, 1 or 2.
 fn level(settings: &Settings<'_>, warn: impl Fn(&str)) -> u32 {
     let Some(value) = settings.given(S6_LOGGING) else { return 0 };
     let number = number::decimal::<u32>(value.trim_ascii_end());
@@ -39,13 +41,13 @@ fn level(settings: &Settings<'_>, warn: impl Fn(&str)) -> u32 {
     level
 }
 
-/// Whether a directive tells when to rotate, and how much to keep.
+/// Whether a directive says when to rotate, or how much to keep.
 fn rotates(word: &[u8]) -> bool {
     matches!(word, [b'n' | b'R', digits @ ..] if number::decimal::<u32>(digits).is_some())
         || matches!(word, [b's' | b'S', digits @ ..] if number::decimal::<u64>(digits).is_some())
 }
 
-/// The logger's run script.
+/// The run script of the logger.
 fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>]) -> String {
     let mut text = String::from("#!/package/admin/s6-overlay/command/execlineb -P\n");
     let is_set = |word: &[u8]| logging_script.iter().any(|w| w == word);
@@ -68,66 +70,65 @@ fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>]) -> String
     text
 }
 
-/// Makes the service if S6_LOGGING asks for it, and sends this process's output to it; gives back what standard error
-/// was before.  `warn` gets what is wrong with the variables.
+/// The user of the logger, by a name that is one word of a script; `None` for the container's own.
+fn user(settings: &Settings<'_>, uid: u32, warn: impl Fn(&str)) -> Result<Option<(String, User)>, Fatal> {
+    let Some(name) = settings.user(S6_CATCHALL_USER) else { return Ok(None) };
+    if uid != S6_CATCHALL_USER.kind.0 {
+        warn(&format!(
+            "{S6_CATCHALL_USER} has no effect: the container isn't root's, so its log belongs to its own user"
+        ));
+        return Ok(None);
+    }
+    let user = sys::account::user(&name).or_unable(|| "read /etc/passwd")?.ok_or_else(|| {
+        Fatal::user(format!(
+            "{S6_CATCHALL_USER} is {}, but /etc/passwd has no such user: add it to the image, or name another one",
+            diag::show(&name)
+        ))
+    })?;
+    // The name comes from /etc/passwd; unless it is a plain word, it is more than one word in the script.
+    let word = String::from_utf8_lossy(&name).into_owned();
+    if !word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+        return Err(Fatal::user(format!("{S6_CATCHALL_USER} isn't a plain user name")));
+    }
+    Ok(Some((word, user)))
+}
+
+/// Makes the folder of the logs, which may be a volume, for the user.
+fn make_logs_folder(user: Option<&(String, User)>) -> Result<(), Errno> {
+    match sys::fs::mkdir(UNCAUGHT_LOGS, Mode::from(0o750)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        failed => return failed,
+    }
+    if let Some((_, user)) = user {
+        let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+        sys::fs::chownat(CWD, UNCAUGHT_LOGS, Some(uid), Some(gid), AtFlags::empty())?;
+    }
+    sys::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750))
+}
+
+/// Makes the service if S6_LOGGING asks for it, and redirects this process's output to it; returns the former standard
+/// error.  `uid` is the container's user; `warn` receives what is wrong with the variables.
 ///
 /// # Errors
 /// 100 for an unknown S6_CATCHALL_USER; 111 if something can't be made.
 pub(crate) fn set_up(
     settings: &Settings<'_>,
-    is_root: bool,
+    uid: u32,
     warn: impl Fn(&str),
 ) -> Result<Option<OwnedFd>, Fatal> {
     let logging = level(settings, &warn);
     if logging == 0 {
         return Ok(None);
     }
-    let name = settings.text(S6_CATCHALL_USER);
-    if name.is_some() && !is_root {
-        warn(&format!(
-            "{S6_CATCHALL_USER} has no effect: the container isn't root's, so its log belongs to its own user"
-        ));
-    }
-    let name = name.filter(|_| is_root);
-    let user = match &name {
-        None => None,
-        Some(name) => Some(
-            sys::account::user(name)
-                .or_unable(|| "read /etc/passwd")?
-                .ok_or_else(|| {
-                    Fatal::user(format!(
-                        "{S6_CATCHALL_USER} is {}, but /etc/passwd has no such user: add it to the image, or name another one",
-                        diag::show(name)
-                    ))
-                })?,
-        ),
-    };
-    // A name from /etc/passwd; anything but a plain word would be more than one word of the script.
-    let word = name.as_deref().map(|n| String::from_utf8_lossy(n).into_owned());
-    if word.as_deref().is_some_and(|w| !w.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))) {
-        return Err(Fatal::user(format!("{S6_CATCHALL_USER} isn't a plain user name")));
-    }
-    let dir = format!("{SCANDIR}/{NAME}");
-    let path = |file: &str| format!("{dir}/{file}");
-    // It may be a volume.
-    let made = match sys::fs::mkdir(UNCAUGHT_LOGS, Mode::from(0o750)) {
-        Err(Errno::EXIST) => Ok(()),
-        done => done,
-    };
-    made.and_then(|()| match &user {
-        Some(u) => {
-            let (uid, gid) = (Uid::from_raw(u.uid), Gid::from_raw(u.gid));
-            sys::fs::chownat(CWD, UNCAUGHT_LOGS, Some(uid), Some(gid), AtFlags::empty())
-        }
-        None => Ok(()),
-    })
-    .and_then(|()| sys::fs::chmod(UNCAUGHT_LOGS, Mode::from(0o2750)))
-    .or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
+    let user = user(settings, uid, &warn)?;
+    make_logs_folder(user.as_ref()).or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
     let run = script(
         logging == 1,
-        word.as_deref(),
+        user.as_ref().map(|(word, _)| word.as_str()),
         &split_words(&settings.given(S6_LOGGING_SCRIPT).unwrap_or_default()),
     );
+    let dir = format!("{SCANDIR}/{NAME}");
+    let path = |file: &str| format!("{dir}/{file}");
     sys::fs::mkdir(dir.as_str(), Mode::from(0o755))
         .and_then(|()| sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0))
         .and_then(|()| create(&path("notification-fd"), "3\n", 0o644))
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stamps_are_those_of_the_logging_script() {
+    fn time_stamps_and_rotation_follow_the_logging_script() {
         let words = |text: &str| split_words(text.as_bytes());
         let last = |shows, text: &str| {
             let script = script(shows, None, &words(text));
@@ -175,22 +176,53 @@ mod tests {
     }
 
     #[test]
-    fn levels_that_are_none_are_named() {
+    fn a_value_that_is_not_a_level_is_reported() {
         for (value, expected, warnings) in
             [("", 0, 0), ("0", 0, 0), ("1", 1, 0), ("2\n", 2, 0), ("3", 2, 1), ("-1", 0, 1), ("yes", 0, 1)]
         {
             let env = tool::Env::from_vars(vec![format!("S6_LOGGING={value}").into_bytes()]);
-            let said = std::cell::Cell::new(0);
+            let warned = std::cell::Cell::new(0);
             let warn = |text: &str| {
                 assert!(text.contains("S6_LOGGING") && text.contains(value.trim_end()), "{text}");
-                said.set(said.get() + 1);
+                warned.set(warned.get() + 1);
             };
             assert_eq!(
-                (level(&Settings::of_container(&env), warn), said.get()),
+                (level(&Settings::of_container(&env), warn), warned.get()),
                 (expected, warnings),
                 "{value}"
             );
         }
+    }
+
+    #[test]
+    fn without_a_name_or_outside_of_root_the_logger_keeps_the_containers_user() {
+        let root = S6_CATCHALL_USER.kind.0;
+        for (set, uid, warnings) in
+            [("", root, 0), ("", 1000, 0), ("root", 1000, 1), ("no-such-user", 1000, 1)]
+        {
+            let env = tool::Env::from_vars(vec![format!("S6_CATCHALL_USER={set}").into_bytes()]);
+            let warned = std::cell::Cell::new(0);
+            let user = user(&Settings::of_container(&env), uid, |_| warned.set(warned.get() + 1));
+            assert_eq!((user.unwrap(), warned.get()), (None, warnings), "{set:?} {uid}");
+        }
+        assert!(!script(false, None, &[]).contains("s6-setuidgid"));
+    }
+
+    #[test]
+    fn a_name_is_looked_up() {
+        let found = |name: &str| {
+            let env = tool::Env::from_vars(vec![format!("S6_CATCHALL_USER={name}").into_bytes()]);
+            user(&Settings::of_container(&env), 0, |_| ())
+                .map(|user| user.map(|(word, user)| (word, user.uid)))
+        };
+        assert_eq!(found("root").unwrap(), Some(("root".to_owned(), 0)));
+        let why = found("no-such-user").unwrap_err();
+        assert_eq!(why.code(), 100);
+        assert!(
+            why.message().starts_with("S6_CATCHALL_USER is no-such-user, but /etc/passwd has"),
+            "{}",
+            why.message()
+        );
     }
 
     #[test]

@@ -9,10 +9,10 @@ use ipc::relay::{Relay, STREAMS};
 use std::os::fd::AsFd;
 use tool::{Env, Fatal, diag, exec_failure};
 
-/// Runs the hook, if there is one; its output goes to the relay, if there is one.
+/// Runs the hook, if there is one.  Its output goes to the relay, if there is one.
 ///
 /// # Errors
-/// It failed, and the container is to stop then: its exit code.
+/// The hook failed, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the container stops then: its exit code.
 pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
     let settings = Settings::new(env);
     let Some(hook) = settings.text(S6_STAGE2_HOOK) else { return Ok(()) };
@@ -29,15 +29,63 @@ pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
         program::failure_code(e)
     });
     drop(pipes);
-    // Looked up again: the hook may have changed them.
-    let verbosity = settings.verbosity();
-    if code != 0 && settings.behaviour() == Behaviour::Stop {
-        return Err(Fatal::new(code, format!("the hook {shown} exited {code}, so the container stops")));
-    }
-    if code != 0 && verbosity >= 1 {
-        diag::warn(NAME, &format!("the hook {shown} exited {code}"));
-    } else if verbosity >= 2 {
-        diag::info(NAME, &format!("the hook {shown} exited {code}"));
+    // The variables are read again: the hook may have changed them.
+    let text = format!("the hook {shown} exited {code}");
+    match judge(code, settings.behaviour(), settings.verbosity()) {
+        Meaning::Stop => return Err(Fatal::new(code, format!("{text}, so the container stops"))),
+        Meaning::Warn => diag::warn(NAME, &text),
+        Meaning::Report => diag::info(NAME, &text),
+        Meaning::Nothing => {}
     }
     Ok(())
+}
+
+/// What the end of the hook means to the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// The container stops with the hook's exit code.
+    Stop,
+    /// The start continues after a warning.
+    Warn,
+    /// The start continues after a message.
+    Report,
+    /// The start continues silently.
+    Nothing,
+}
+
+fn judge(code: u8, behaviour: Behaviour, verbosity: u32) -> Meaning {
+    match (code, behaviour, verbosity) {
+        (1.., Behaviour::Stop, _) => Meaning::Stop,
+        (1.., _, 1..) => Meaning::Warn,
+        (0, _, 2..) => Meaning::Report,
+        _ => Meaning::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_stops_the_container_only_if_that_was_asked_for() {
+        let mut lines = Vec::new();
+        for behaviour in [Behaviour::GoOn, Behaviour::Warn, Behaviour::Stop] {
+            for verbosity in 0..=2 {
+                let meanings =
+                    [0, 1, 255].map(|code| format!("{code}: {:?}", judge(code, behaviour, verbosity)));
+                lines.push(format!("{behaviour:?}, verbosity {verbosity}: {}", meanings.join(", ")));
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn without_words_nothing_is_run() {
+        for hook in ["", " ", "\n\t"] {
+            let variables =
+                ["S6_KEEP_ENV=1", "S6_BEHAVIOUR_IF_STAGE2_FAILS=2", &format!("S6_STAGE2_HOOK={hook}")];
+            let env = Env::from_vars(variables.iter().map(|v| v.as_bytes().to_vec()).collect());
+            assert!(run(&env, None).is_ok(), "{hook:?}");
+        }
+    }
 }

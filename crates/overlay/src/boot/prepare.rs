@@ -1,6 +1,6 @@
-//! Makes /run fit for the supervision tree: what needs, or may need, root's rights.
+//! Prepares /run for the supervision tree: the part of the start that may need root's rights.
 //!
-//! Done by `/init` itself where it can be, else by `preinit` under s6-overlay-suexec.
+//! `/init` does it itself if it can; otherwise `preinit` does it under s6-overlay-suexec.
 
 use crate::boot::run_verdict::{Facts, Verdict, judge};
 use crate::environment::settings::Settings;
@@ -10,32 +10,33 @@ use crate::environment::variables::{
 use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
 use crate::legacy::scripts;
 use files::remove_tree;
-use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, StatVfsMountFlags, Uid};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, Stat, StatVfsMountFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use tool::path::join;
 use tool::{Call, Env, Fatal, OrUnable};
 
+/// Another path of /run, which old scripts use.
 const VAR_RUN: &str = "/var/run";
 
-/// What a container makes in /run, beside the s6-rc states.
-const OLD: [&str; 4] = [RUN_S6, SCANDIR, UNCAUGHT_LOGS, RESULTS];
+/// What a container makes in /run, besides the live directories of s6-rc.
+const MADE_IN_RUN: [&str; 4] = [RUN_S6, SCANDIR, UNCAUGHT_LOGS, RESULTS];
 
-/// Whom the container is for, and what this process may do.
+/// The container's user, and the rights of this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Owner {
     /// The container's user.
     pub(crate) uid: u32,
     /// The container's group.
     pub(crate) gid: u32,
-    /// This process has root's rights.
+    /// Whether this process has root's rights.
     pub(crate) privileged: bool,
 }
 
-/// A call's diagnostics at the verbosity of its environment.
-struct Voice<'a>(&'a Call);
+/// Prints warnings as the verbosity in the call's environment allows.
+struct Warnings<'a>(&'a Call);
 
-impl Voice<'_> {
+impl Warnings<'_> {
     fn warn(&self, text: &str) {
         if Settings::of_container(&self.0.env).verbosity() > 0 {
             self.0.warn(text);
@@ -43,24 +44,27 @@ impl Voice<'_> {
     }
 }
 
-/// Checks and prepares /run and /var/run, and clears what an earlier container left there.  `helpless` says what keeps
-/// others from giving the rights that this process doesn't have.
+/// Checks and prepares /run and /var/run, and removes what an earlier container left there.  `helpless` says why this process
+/// can't get the rights that it doesn't have.
 ///
 /// # Errors
-/// 100 if /run can't be used, with what to change; 111 if the system fails.
+/// /run can't be used: 100, and the message says what to change.  The system failed: 111.
 pub(crate) fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), Fatal> {
-    let voice = Voice(call);
-    ensure_writable(&voice, owner)?;
+    let warnings = Warnings(call);
+    ensure_writable(&warnings, owner)?;
     match verdict(&call.env, owner)? {
         Verdict::Good => {}
-        Verdict::Warn(concern) => voice.warn(&concern.to_string()),
+        Verdict::Warn(concern) => warnings.warn(&concern.to_string()),
         Verdict::Take => {
             give(RUN, owner)?;
             sys::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
         }
-        Verdict::Refuse(why) => return Err(refusal(owner, &why.to_string(), helpless)),
+        Verdict::Refuse(why) => {
+            let run = sys::fs::statat(CWD, RUN, AtFlags::empty()).ok();
+            return Err(refusal(owner, run.as_ref(), &why.to_string(), helpless));
+        }
     }
-    link_var_run(&voice);
+    link_var_run(&warnings);
     clear()?;
     for folder in [RUN_S6, SCANDIR] {
         sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
@@ -71,13 +75,12 @@ pub(crate) fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), F
     Ok(())
 }
 
-/// Why the container can't start, and what to change.
-fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
+/// Why the container can't start, and what to change; `run` is what is known of /run.
+fn refusal(owner: Owner, run: Option<&Stat>, why: &str, helpless: &str) -> Fatal {
     let (uid, gid) = (owner.uid, owner.gid);
-    let run = sys::fs::statat(CWD, RUN, AtFlags::empty()).map_or_else(
-        |_| String::new(),
-        |s| format!(" ({}:{}, mode {:04o})", s.st_uid, s.st_gid, s.st_mode & 0o7777),
-    );
+    let run = run.map_or_else(String::new, |s| {
+        format!(" ({}:{}, mode {:04o})", s.st_uid, s.st_gid, s.st_mode & 0o7777)
+    });
     Fatal::user(format!(
         "/run{run} can't be used by {uid}:{gid}: {why}, and {helpless}; mount a tmpfs of the user's \
          on it (docker run --tmpfs /run:uid={uid}, podman run --tmpfs /run:U), or make it the user's in the image \
@@ -85,21 +88,27 @@ fn refusal(owner: Owner, why: &str, helpless: &str) -> Fatal {
     ))
 }
 
-/// What keeps s6-overlay-suexec from giving root's rights; nothing if it can be asked.
+/// Why s6-overlay-suexec can't give root's rights; `None` if it can be asked.
 pub(crate) fn why_no_help() -> Option<&'static str> {
     let helper = sys::fs::statat(CWD, SUEXEC, AtFlags::empty());
-    if !rustix::process::getpid().is_init() {
-        Some("s6-overlay-suexec can change that only as process 1")
-    } else if !helper.is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0) {
-        Some("s6-overlay-suexec, which could change that, isn't setuid root")
-    } else if rustix::thread::no_new_privs().unwrap_or(false) {
-        Some("no_new_privs keeps s6-overlay-suexec from changing that")
-    } else {
-        None
+    obstacle_to_help(
+        rustix::process::getpid().is_init(),
+        helper.is_ok_and(|s| s.st_mode & 0o4000 != 0 && s.st_uid == 0),
+        rustix::thread::no_new_privs().unwrap_or(false),
+    )
+}
+
+/// The first obstacle to s6-overlay-suexec's help.
+fn obstacle_to_help(is_init: bool, helper_is_setuid_root: bool, no_new_privs: bool) -> Option<&'static str> {
+    match (is_init, helper_is_setuid_root, no_new_privs) {
+        (false, _, _) => Some("s6-overlay-suexec can change that only as process 1"),
+        (true, false, _) => Some("s6-overlay-suexec, which could change that, isn't setuid root"),
+        (true, true, true) => Some("no_new_privs keeps s6-overlay-suexec from changing that"),
+        (true, true, false) => None,
     }
 }
 
-/// The verdict about /run as it is.
+/// Judges /run.
 fn verdict(env: &Env, owner: Owner) -> Result<Verdict, Fatal> {
     let stat = sys::fs::statat(CWD, RUN, AtFlags::empty()).or_unable(|| "stat /run")?;
     Ok(judge(Facts {
@@ -114,29 +123,30 @@ fn verdict(env: &Env, owner: Owner) -> Result<Verdict, Fatal> {
     }))
 }
 
-/// Whether something is wrong that root could fix.
+/// Whether something is wrong that needs root's rights.
 pub(crate) fn needs_root(call: &Call, owner: Owner) -> bool {
     !matches!(verdict(&call.env, owner), Ok(Verdict::Good)) || !var_run_is_link() || !is_ours_to_clear(owner)
 }
 
-/// Whether what an earlier container left belongs to this user.
+/// Whether everything that an earlier container left belongs to this user.
 fn is_ours_to_clear(owner: Owner) -> bool {
-    OLD.iter().all(|path| match sys::fs::lstat(*path) {
+    MADE_IN_RUN.iter().all(|path| match sys::fs::lstat(*path) {
         Ok(stat) => stat.st_uid == owner.uid,
         Err(_) => true,
     })
 }
 
+/// Makes the container's user the owner.
 fn give(path: &str, owner: Owner) -> Result<(), Fatal> {
     let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
     sys::fs::chownat(CWD, path, Some(uid), Some(gid), AtFlags::empty())
         .or_unable(|| format!("change the owner of {path}"))
 }
 
-/// There is a /run, not on a read-only file system, and programs can be executed in it.
-fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
+/// Makes sure that /run exists on a writable file system, and that programs can be executed there.
+fn ensure_writable(warnings: &Warnings<'_>, owner: Owner) -> Result<(), Fatal> {
     let kind = || sys::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
-    if kind() == Err(Errno::NOENT) && !Settings::of_container(&voice.0.env).switch(S6_READ_ONLY_ROOT) {
+    if kind() == Err(Errno::NOENT) && !Settings::of_container(&warnings.0.env).switch(S6_READ_ONLY_ROOT) {
         sys::fs::mkdir(RUN, Mode::from(0o755)).map_err(|e| {
             Fatal::user(format!(
                 "there is no /run and none can be made: {}; make it in the image, or start the container with one \
@@ -159,15 +169,11 @@ fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
         return Ok(());
     }
     let flags = rustix::fs::statvfs(RUN).or_unable(|| "look at the file system of /run")?.f_flag;
-    if flags.contains(StatVfsMountFlags::NOEXEC) {
-        let kept =
-            [(StatVfsMountFlags::NOSUID, MountFlags::NOSUID), (StatVfsMountFlags::NODEV, MountFlags::NODEV)];
-        let keep = kept.iter().filter(|(has, _)| flags.contains(*has)).map(|(_, flag)| *flag);
-        let wanted = keep.fold(MountFlags::BIND, |all, flag| all | flag);
+    if let Some(wanted) = remount_flags(flags) {
         let done =
             if owner.privileged { rustix::mount::mount_remount(RUN, wanted, c"") } else { Err(Errno::PERM) };
         if done.is_err() {
-            voice.warn(
+            warnings.warn(
                 "/run is mounted noexec and can't be remounted: the run and finish scripts of services still work, \
                  but nothing else there can be executed",
             );
@@ -176,14 +182,22 @@ fn ensure_writable(voice: &Voice<'_>, owner: Owner) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// Whether /var/run leads to /run, and not by being a folder of its own.
+/// The flags to remount /run with so that programs can be executed there; `None` if they can be already.
+fn remount_flags(flags: StatVfsMountFlags) -> Option<MountFlags> {
+    let kept =
+        [(StatVfsMountFlags::NOSUID, MountFlags::NOSUID), (StatVfsMountFlags::NODEV, MountFlags::NODEV)];
+    let kept = kept.iter().filter(|(has, _)| flags.contains(*has)).map(|(_, flag)| *flag);
+    flags.contains(StatVfsMountFlags::NOEXEC).then(|| kept.fold(MountFlags::BIND, |all, flag| all | flag))
+}
+
+/// Whether /var/run is a link to /run, not a folder of its own.
 fn var_run_is_link() -> bool {
     sys::fs::readlink(VAR_RUN, Vec::new()).is_ok()
         && std::fs::canonicalize(VAR_RUN).is_ok_and(|p| std::fs::canonicalize(RUN).is_ok_and(|r| r == p))
 }
 
-/// Old scripts use /var/run.  Without it the container still works, so a failure is only said.
-fn link_var_run(voice: &Voice<'_>) {
+/// Makes /var/run a link to /run.  Old scripts use it, but the container works without it, so a failure is a warning.
+fn link_var_run(warnings: &Warnings<'_>) {
     if var_run_is_link() {
         return;
     }
@@ -197,8 +211,8 @@ fn link_var_run(voice: &Voice<'_>) {
         .and_then(|()| sys::fs::symlink(RUN, VAR_RUN));
     match linked {
         Ok(()) if is_missing => {}
-        Ok(()) => voice.warn("/var/run wasn't a link to /run, and is one now"),
-        Err(e) => voice.warn(&format!(
+        Ok(()) => warnings.warn("/var/run wasn't a link to /run, and is one now"),
+        Err(e) => warnings.warn(&format!(
             "/var/run isn't a link to /run and can't be made one: {}; scripts that use it find nothing there \
              (in the image: ln -s /run /var/run)",
             sys::strerror(e)
@@ -209,13 +223,9 @@ fn link_var_run(voice: &Voice<'_>) {
 /// Removes what an earlier container left.
 fn clear() -> Result<(), Fatal> {
     let device = |path: &str| sys::fs::lstat(path).ok().map(|stat| stat.st_dev);
-    // Logs on a volume are meant to stay.
-    let stays = |path: &&str| *path == UNCAUGHT_LOGS && device(path).is_some_and(|d| device(RUN) != Some(d));
-    let mut old: Vec<Vec<u8>> = OLD.iter().filter(|p| !stays(p)).map(|p| p.as_bytes().to_vec()).collect();
+    let logs_are_a_volume = device(UNCAUGHT_LOGS).is_some_and(|d| device(RUN) != Some(d));
     let names = scripts::list(RUN.as_bytes()).or_unable(|| "read /run")?;
-    let states = names.into_iter().filter(|n| n.starts_with(b"s6-rc"));
-    old.extend(states.map(|n| join(RUN.as_bytes(), &n)));
-    for path in old {
+    for path in left_over(names, logs_are_a_volume) {
         remove_tree(CWD, &path).or_unable(|| {
             format!(
                 "remove {}, left by an earlier container of perhaps another user",
@@ -224,4 +234,74 @@ fn clear() -> Result<(), Fatal> {
         })?;
     }
     Ok(())
+}
+
+/// The paths that an earlier container may have left, where /run has these names.  Logs on a volume stay.
+fn left_over(names: Vec<Vec<u8>>, logs_are_a_volume: bool) -> Vec<Vec<u8>> {
+    let made = MADE_IN_RUN.iter().filter(|path| !(logs_are_a_volume && **path == UNCAUGHT_LOGS));
+    let live_directories = names.into_iter().filter(|name| name.starts_with(b"s6-rc"));
+    let live_directories = live_directories.map(|name| join(RUN.as_bytes(), &name));
+    made.map(|path| path.as_bytes().to_vec()).chain(live_directories).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_obstacle_to_help_is_named() {
+        let mut lines = Vec::new();
+        for is_init in [false, true] {
+            for setuid in [false, true] {
+                for no_new_privs in [false, true] {
+                    lines.push(format!(
+                        "process 1: {is_init}, setuid root: {setuid}, no_new_privs: {no_new_privs}: {}",
+                        obstacle_to_help(is_init, setuid, no_new_privs).unwrap_or("can help")
+                    ));
+                }
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn a_refusal_says_what_run_is_like_and_what_to_change() {
+        let owner = Owner { uid: 1000, gid: 1001, privileged: false };
+        let mut run = sys::fs::stat("/").unwrap();
+        (run.st_uid, run.st_gid, run.st_mode) = (7, 8, 0o040_755);
+        let known = refusal(owner, Some(&run), "WHY", "HELPLESS");
+        let unknown = refusal(owner, None, "WHY", "HELPLESS");
+        assert_eq!((known.code(), unknown.code()), (100, 100));
+        insta::assert_snapshot!(format!("{}\n{}", known.message(), unknown.message()));
+    }
+
+    #[test]
+    fn only_noexec_is_removed_by_the_remount() {
+        use StatVfsMountFlags as Has;
+        let (nosuid, nodev) = (MountFlags::NOSUID, MountFlags::NODEV);
+        for (has, wanted) in [
+            (Has::empty(), None),
+            (Has::NOSUID | Has::NODEV, None),
+            (Has::NOEXEC, Some(MountFlags::BIND)),
+            (Has::NOEXEC | Has::NOSUID, Some(MountFlags::BIND | nosuid)),
+            (Has::NOEXEC | Has::NODEV, Some(MountFlags::BIND | nodev)),
+            (Has::NOEXEC | Has::NOSUID | Has::NODEV, Some(MountFlags::BIND | nosuid | nodev)),
+        ] {
+            assert_eq!(remount_flags(has), wanted, "{has:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_container_left_is_removed_except_logs_on_a_volume() {
+        let names = ["lock", "s6", "s6-rc", "s6-rc:s6-rc-init:abc", "service", "x-s6-rc"];
+        let paths = |logs_are_a_volume| -> Vec<String> {
+            let names = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+            left_over(names, logs_are_a_volume).iter().map(|path| tool::diag::show(path)).collect()
+        };
+        let live = ["/run/s6-rc", "/run/s6-rc:s6-rc-init:abc"];
+        let results = "/run/s6-linux-init-container-results";
+        let made = ["/run/s6", "/run/service", "/run/uncaught-logs", results];
+        assert_eq!(paths(false), [&made[..], &live].concat());
+        assert_eq!(paths(true), [&["/run/s6", "/run/service", results][..], &live].concat());
+    }
 }

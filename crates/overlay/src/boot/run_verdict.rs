@@ -1,60 +1,60 @@
-//! Whether /run is fit for a supervision tree, and what makes it so: the pure decision.
+//! Pure: whether /run can hold a supervision tree, and what makes it usable.
 //!
-//! /run must belong to the container's user, or be usable by it without letting anybody else replace what is
-//! in it.  A private folder below a /run that others may write to, without a sticky bit, would be no help: scripts know
-//! the paths /run/service and /run/s6, and a process that may write to /run may put something else under these names.
+//! /run must belong to the container's user, or be usable by that user without letting other users replace its contents.
+//! A private folder below a /run that others may write to, without a sticky bit, doesn't help: scripts use the paths
+//! /run/service and /run/s6, and a process that may write to /run can replace what has these names.
 
 use crate::environment::variables::S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES as ACCEPTS;
 
-/// What /run is like, and for whom it is.
+/// The properties of /run and of the container's user.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts {
     /// The container's user.
     pub(crate) uid: u32,
     /// The container's group.
     pub(crate) gid: u32,
-    /// Root's rights are at hand to fix things.
+    /// Whether this process has root's rights.
     pub(crate) privileged: bool,
-    /// Owner of /run.
+    /// The owner of /run.
     pub(crate) run_uid: u32,
-    /// Group of /run.
+    /// The group of /run.
     pub(crate) run_gid: u32,
-    /// Mode of /run, the lower twelve bits.
+    /// The mode of /run, the lower twelve bits.
     pub(crate) run_mode: u32,
-    /// S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES
+    /// Whether S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES is on.
     pub(crate) insecure_accepted: bool,
 }
 
 /// What to do with /run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nothing: it is good.
+    /// Use it.
     Good,
-    /// Nothing, but it should be known.
+    /// Use it after a warning.
     Warn(Concern),
-    /// Give it to the container's user with mode 0755.
+    /// Give it to the container's user, with mode 0755.
     Take,
-    /// It can't be used.
+    /// Refuse to start.
     Refuse(Reason),
 }
 
-/// Why a /run that can be used is not as it should be.
+/// Why a usable /run deserves a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Concern {
     /// It belongs to root and is sticky.
     RootsAndSticky,
-    /// Everybody may write to it, which was accepted.
+    /// All users may write to it, which the variable accepts.
     WorldWritable,
-    /// Its group may write to it, which was accepted.
+    /// Its group may write to it, which the variable accepts.
     GroupWritable,
 }
 
 /// Why a /run can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The container runs with group 0, which has to be able to write.
+    /// The container runs with group 0, which must be able to write to it.
     Group0,
-    /// Everybody else in its group, or everybody, may write to it.
+    /// All members of its group, or all users, may write to it.
     OthersMayWrite,
     /// It belongs to another user.
     Foreign,
@@ -91,7 +91,7 @@ impl std::fmt::Display for Reason {
 const STICKY: u32 = 0o1000;
 const SETGID: u32 = 0o2000;
 
-/// The verdict.
+/// Judges /run.
 #[must_use]
 pub(crate) fn judge(f: Facts) -> Verdict {
     let all = |bits: u32| f.run_mode & bits == bits;
@@ -124,6 +124,43 @@ pub(crate) fn judge(f: Facts) -> Verdict {
 mod tests {
     use super::*;
 
+    const MODES: [u32; 9] = [0o755, 0o770, 0o775, 0o757, 0o777, 0o1775, 0o1777, 0o3775, 0o2777];
+
+    /// One line per user, /run and verdict, with the modes in octal that lead to it.
+    #[test]
+    fn every_user_and_every_run() {
+        let users = [
+            ("root with rights", 0, 0, true),
+            ("user", 1000, 1000, false),
+            ("user of group 0", 1000, 0, false),
+        ];
+        let users = [&users[..], &[("user with rights", 1000, 1000, true)]].concat();
+        let owners =
+            [("root:root", 0, 0), ("root:user", 0, 1000), ("user:user", 1000, 1000), ("other:root", 7, 0)];
+        let mut lines = Vec::new();
+        for (user, uid, gid, privileged) in users {
+            for (owner, run_uid, run_gid) in owners {
+                for insecure_accepted in [false, true] {
+                    let accepted = if insecure_accepted { ", insecure accepted" } else { "" };
+                    let mut verdicts: Vec<(Verdict, String)> = Vec::new();
+                    for run_mode in MODES {
+                        let facts =
+                            Facts { uid, gid, privileged, run_uid, run_gid, run_mode, insecure_accepted };
+                        let (verdict, mode) = (judge(facts), format!(" {run_mode:04o}"));
+                        match verdicts.iter_mut().find(|(known, _)| *known == verdict) {
+                            Some((_, modes)) => modes.push_str(&mode),
+                            None => verdicts.push((verdict, mode)),
+                        }
+                    }
+                    for (verdict, modes) in verdicts {
+                        lines.push(format!("{user}, /run of {owner}{accepted}: {verdict:?}:{modes}"));
+                    }
+                }
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
     const USER: Facts = Facts {
         uid: 1000,
         gid: 1000,
@@ -143,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_is_good() {
+    fn a_run_of_the_user_is_good() {
         assert_eq!(judge(Facts { run_uid: 1000, ..USER }), Verdict::Good);
         assert_eq!(judge(Facts { uid: 0, run_mode: 0o777, ..USER }), Verdict::Good);
     }
 
     #[test]
-    fn root_fixes() {
+    fn with_roots_rights_it_is_taken() {
         assert_eq!(judge(Facts { privileged: true, run_mode: 0o777, ..USER }), Verdict::Take);
         assert_eq!(judge(Facts { privileged: true, run_uid: 1001, ..USER }), Verdict::Take);
     }
@@ -162,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn group_0() {
+    fn group_0_needs_to_write_and_others_must_not() {
         let group = Facts { gid: 0, ..USER };
         assert!(refused(group));
         assert!(refused(Facts { run_mode: 0o777, ..group }));
@@ -171,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn sticky_folders_work() {
+    fn a_sticky_run_works_after_a_warning() {
         assert!(warned(Facts { run_mode: 0o1777, ..USER }));
         assert!(refused(Facts { run_gid: 1000, run_mode: 0o1775, ..USER }));
         assert!(warned(Facts { run_gid: 1000, run_mode: 0o3775, ..USER }));
     }
 
     #[test]
-    fn kubernetes() {
+    fn a_writable_run_needs_the_variable() {
         let asked = Facts { insecure_accepted: true, ..USER };
         assert!(warned(Facts { run_mode: 0o777, ..asked }));
         assert!(warned(Facts { run_gid: 1000, run_mode: 0o775, ..asked }));

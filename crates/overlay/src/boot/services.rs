@@ -1,4 +1,4 @@
-//! The start of all services: compiles the definitions and brings the bundle `top` up.
+//! Starts all services: compiles the definitions and brings up the bundle `top`.
 
 use crate::boot::omissions;
 use crate::boot::sources::Sources;
@@ -23,36 +23,37 @@ use std::rc::Rc;
 use std::time::Duration;
 use tool::{Env, Fatal, clock, diag};
 
-/// The bundle of everything that a container starts.
+/// The bundle that holds everything that a container starts.
 const TOP: &[u8] = b"top";
 
-/// The name under which definitions are reported.
+/// The name in messages about definitions.
 const COMPILER: &str = "s6-rc-compile";
 
 /// How the start ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Started {
-    /// As far as it could: the CMD is next.
+    /// Every service that could be started is up, and the CMD follows.
     Done,
-    /// By a stop.
+    /// A stop was requested.
     Interrupted,
 }
 
-/// What starts the services.
+/// Starts the services.
 pub(crate) struct Services<'a> {
     /// The environment that everything in the container gets.
     pub(crate) env: &'a Env,
-    /// Readable once a stop was asked for.
+    /// Readable as soon as a stop is requested.
     pub(crate) interrupt: BorrowedFd<'a>,
-    /// Takes the output of oneshots, if there is a relay.
+    /// Receives the output of oneshots, if there is a relay.
     pub(crate) relay: Option<Rc<Relay>>,
 }
 
 impl Services<'_> {
-    /// Brings them up.
+    /// Brings the services up.
     ///
     /// # Errors
-    /// The definitions are invalid: 1.  Something failed, and the container is to stop then: 1, or 2 for the deadline.
+    /// The definitions are invalid: 1.  A service failed, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the container stops then:
+    /// 1, or 2 if the deadline passed.
     pub(crate) fn bring_up(&self) -> Result<Started, Fatal> {
         let settings = Settings::new(self.env);
         let verbosity = settings.verbosity();
@@ -82,11 +83,20 @@ impl Services<'_> {
         if changed.end == End::Interrupted {
             return Ok(Started::Interrupted);
         }
-        judge(&changed, limit, &settings, verbosity)?;
+        match judge(&changed, limit, settings.behaviour(), verbosity) {
+            Verdict::Good => {}
+            Verdict::Warn(text) => diag::warn(NAME, &text),
+            Verdict::Stop(code, text) => {
+                let value = settings.number(S6_BEHAVIOUR_IF_STAGE2_FAILS);
+                let text =
+                    format!("{text}, so the container stops: {S6_BEHAVIOUR_IF_STAGE2_FAILS} is {value}");
+                return Err(Fatal::new(code, text));
+            }
+        }
         Ok(Started::Done)
     }
 
-    /// The live directory; `None` if a stop came meanwhile.
+    /// Makes the live directory; `None` if a stop was requested meanwhile.
     fn make_live(&self) -> Result<Option<Live>, Fatal> {
         let options = init::Options {
             scandir: SCANDIR.as_bytes().to_vec(),
@@ -105,7 +115,7 @@ impl Services<'_> {
     }
 }
 
-/// Compiles the definitions, and names what they seem to have left out.
+/// Compiles the definitions and reports what they seem to have left out.
 fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<(), Fatal> {
     let sources = Sources::find(settings);
     let report = compile_with_bundles(DATABASE.as_bytes(), &sources.directories, sources.implied)?;
@@ -122,15 +132,21 @@ fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<(), Fatal> {
 }
 
 /// What the result of the start means to the container.
-fn judge(
-    changed: &Changed,
-    limit: Option<Duration>,
-    settings: &Settings<'_>,
-    verbosity: u32,
-) -> Result<(), Fatal> {
-    let (code, behaviour) = (changed.code(), settings.behaviour());
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Nothing.
+    Good,
+    /// It continues after this warning.
+    Warn(String),
+    /// It stops with this exit code, for this reason.
+    Stop(u8, String),
+}
+
+/// Judges a start that was not interrupted.
+fn judge(changed: &Changed, limit: Option<Duration>, behaviour: Behaviour, verbosity: u32) -> Verdict {
+    let code = changed.code();
     if code == 0 {
-        return Ok(());
+        return Verdict::Good;
     }
     let is_late = changed.end == End::TimedOut;
     let what = match limit.filter(|_| is_late) {
@@ -141,16 +157,39 @@ fn judge(
         None => "not all services could be started".to_owned(),
     };
     match behaviour {
-        Behaviour::Stop => {
-            let value = settings.number(S6_BEHAVIOUR_IF_STAGE2_FAILS);
-            let text = format!("{what}, so the container stops: {S6_BEHAVIOUR_IF_STAGE2_FAILS} is {value}");
-            return Err(Fatal::new(code, text));
-        }
-        Behaviour::Warn => diag::warn(NAME, &what),
-        Behaviour::GoOn if is_late && verbosity >= 1 => diag::warn(NAME, &what),
-        Behaviour::GoOn => {}
+        Behaviour::Stop => Verdict::Stop(code, what),
+        Behaviour::Warn => Verdict::Warn(what),
+        Behaviour::GoOn if is_late && verbosity >= 1 => Verdict::Warn(what),
+        Behaviour::GoOn => Verdict::Good,
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use s6_rc::failure::Failure;
+
+    #[test]
+    fn what_an_incomplete_start_means_depends_on_the_variable() {
+        let failed = || vec![(0, Failure::Permanent)];
+        let mut lines = Vec::new();
+        for (end, failures) in [
+            (End::Done, Vec::new()),
+            (End::Done, failed()),
+            (End::TimedOut, Vec::new()),
+            (End::TimedOut, failed()),
+        ] {
+            lines.push(format!("{end:?}, {} failed", failures.len()));
+            let changed = Changed { end, failures, unfinished: Vec::new() };
+            for behaviour in [Behaviour::GoOn, Behaviour::Warn, Behaviour::Stop] {
+                for verbosity in [0, 1] {
+                    let verdict = judge(&changed, Some(Duration::from_millis(1500)), behaviour, verbosity);
+                    lines.push(format!("  {behaviour:?}, verbosity {verbosity}: {verdict:?}"));
+                }
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
 }
 
 /// Whether SIGTERM has come.

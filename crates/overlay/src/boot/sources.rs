@@ -1,4 +1,4 @@
-//! Where the definitions of a container's services are.
+//! The source directories of a container's services.
 
 use crate::environment::settings::Settings;
 use crate::environment::variables::S6_RUNTIME_BUNDLEDIR;
@@ -6,26 +6,26 @@ use crate::layout::SOURCES;
 use crate::pid1::NAME;
 use rustix::fs::{AtFlags, CWD, FileType};
 use tool::diag;
+use tool::path::join;
 
-/// Bundles that images fill.  In their old place, beside the services, they often lack a `type`, and the second one is
-/// often missing: there they are bundles all the same.
+/// The bundles that images fill.  In their old place, beside the services, they often have no `type`, and `user2` is
+/// often missing; there they count as bundles anyway.
 const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
 
-/// Source directories.
+/// The source directories of s6-rc.
 pub(crate) struct Sources {
     /// The image's services, its user bundles, and the overlay's own.
     pub(crate) directories: Vec<Vec<u8>>,
-    /// The bundles that need not be whole.
+    /// The bundles that exist even if their definition is incomplete or missing.
     pub(crate) implied: &'static [&'static [u8]],
 }
 
 impl Sources {
-    /// Those of the image.
+    /// Finds the source directories of the image.
     pub(crate) fn find(settings: &Settings<'_>) -> Self {
-        let image = [&settings.etc()[..], b"/s6-overlay"].concat();
-        let services = [&image[..], b"/s6-rc.d"].concat();
-        let bundles = [&image[..], b"/user-bundles.d"].concat();
-        if is_folder(&[&services[..], b"/user"].concat()) {
+        let image = join(&settings.etc(), b"s6-overlay");
+        let services = join(&image, b"s6-rc.d");
+        if is_folder(&join(&services, b"user")) {
             if settings.verbosity() >= 1 {
                 let shown = diag::show(&image);
                 diag::warn(
@@ -36,13 +36,14 @@ impl Sources {
                 );
             }
             let mut directories = vec![services, SOURCES.as_bytes().to_vec()];
-            // A package may have brought its services into the new place.
+            // A package may have added its services to the new place.
+            let bundles = join(&settings.etc(), S6_RUNTIME_BUNDLEDIR.kind.0.as_bytes());
             if is_folder(&bundles) {
                 directories.push(bundles);
             }
             return Self { directories, implied: USER_BUNDLES };
         }
-        let bundles = settings.text(S6_RUNTIME_BUNDLEDIR).unwrap_or(bundles);
+        let bundles = settings.path(S6_RUNTIME_BUNDLEDIR);
         Self { directories: vec![services, bundles, SOURCES.as_bytes().to_vec()], implied: &[] }
     }
 }
@@ -73,10 +74,5 @@ mod tests {
             found(&[profile, "S6_RUNTIME_BUNDLEDIR=/bundles"]),
             [services, "/bundles".into(), SOURCES.into()]
         );
-    }
-
-    #[test]
-    fn the_default_of_the_variable_is_the_images_folder() {
-        assert_eq!(S6_RUNTIME_BUNDLEDIR.kind.0, "/etc/s6-overlay/user-bundles.d");
     }
 }

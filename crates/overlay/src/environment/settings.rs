@@ -1,21 +1,20 @@
 //! Values of the overlay's variables.
 //!
-//! Each is looked up in the container's environment when it is needed, since scripts may change it meanwhile.  A
-//! value that isn't a number counts as not set.
+//! A variable is read from the container's environment whenever it is needed, since scripts may change it.  A value that
+//! isn't a number counts as not set.
 
 use crate::environment::contenv;
 use crate::environment::variables::{
-    Directives, Limit, Milliseconds, Number, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_RUNTIME_PROFILE, S6_VERBOSITY,
-    Switch, Text, Variable, Words,
+    Directives, ImagePath, Limit, Milliseconds, Number, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_RUNTIME_PROFILE,
+    S6_VERBOSITY, Switch, Text, User, Variable, Words,
 };
+use crate::layout::ETC;
 use std::time::Duration;
 use tool::Env;
+use tool::path::join;
 use wire::number;
 
-/// Where the image's own files are, without a profile.
-const ETC: &[u8] = b"/etc";
-
-/// Where the profiles of S6_RUNTIME_PROFILE are.
+/// The profiles of S6_RUNTIME_PROFILE.
 const PROFILES: &[u8] = b"/etc/cont-profile.d/";
 
 /// A process's view of the overlay's variables.
@@ -38,7 +37,7 @@ impl<'a> Settings<'a> {
         Self { env, of_container: true }
     }
 
-    /// A value as it is, also an empty one.
+    /// A value unchanged, even if it is empty.
     fn value(&self, name: &str) -> Option<Vec<u8>> {
         let name = name.as_bytes();
         if self.of_container {
@@ -56,7 +55,7 @@ impl<'a> Settings<'a> {
         self.value(name).filter(|v| !v.is_empty())
     }
 
-    /// Whatever a variable of any kind is set to, if it isn't empty.
+    /// The value of a variable of any kind, if it isn't empty.
     #[must_use]
     pub(crate) fn given<K>(&self, variable: Variable<K>) -> Option<Vec<u8>> {
         self.given_value(variable.name)
@@ -65,16 +64,29 @@ impl<'a> Settings<'a> {
     /// A text, if it isn't empty.
     #[must_use]
     pub(crate) fn text(&self, variable: Variable<Text>) -> Option<Vec<u8>> {
+        let text = self.given_value(variable.name).unwrap_or_else(|| variable.kind.0.into());
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// A path.
+    #[must_use]
+    pub(crate) fn path(&self, variable: Variable<ImagePath>) -> Vec<u8> {
+        self.given_value(variable.name).unwrap_or_else(|| join(&self.etc(), variable.kind.0.as_bytes()))
+    }
+
+    /// The name of a user; `None` for the default user.
+    #[must_use]
+    pub(crate) fn user(&self, variable: Variable<User>) -> Option<Vec<u8>> {
         self.given_value(variable.name)
     }
 
-    /// Words, split as a shell does.
+    /// Words, split as a shell splits an unquoted variable.
     #[must_use]
     pub(crate) fn words(&self, variable: Variable<Words>) -> Vec<Vec<u8>> {
         split_words(&self.given_value(variable.name).unwrap_or_else(|| variable.kind.0.into()))
     }
 
-    /// A logger's directives; none where the variable is set and empty.
+    /// The directives of a logger; none if the variable is set and empty.
     #[must_use]
     pub(crate) fn directives(&self, variable: Variable<Directives>) -> Vec<Vec<u8>> {
         let script = self.value(variable.name).unwrap_or_else(|| variable.kind.0.into());
@@ -93,20 +105,20 @@ impl<'a> Settings<'a> {
         Duration::from_millis(self.number_or(variable.name, variable.kind.0).into())
     }
 
-    /// A limit in time, if there is one.
+    /// A time limit; `None` if there is none.
     #[must_use]
     pub(crate) fn limit(&self, variable: Variable<Limit>) -> Option<Duration> {
         let limit = self.number_or(variable.name, variable.kind.0);
         (limit > 0).then(|| Duration::from_millis(limit.into()))
     }
 
-    /// A switch: on with any number but 0.
+    /// A switch: on with any number except 0.
     #[must_use]
     pub(crate) fn switch(&self, variable: Variable<Switch>) -> bool {
         self.given_value(variable.name).map_or(variable.kind.0, |v| contenv::is_nonzero(&v))
     }
 
-    /// What is printed: 0 errors, 1 warnings too, 2 what is started and stopped too.
+    /// What is printed: 0 errors, 1 also warnings, 2 also what is started and stopped.
     #[must_use]
     pub(crate) fn verbosity(&self) -> u32 {
         self.number(S6_VERBOSITY)
@@ -118,12 +130,12 @@ impl<'a> Settings<'a> {
         Behaviour::from(self.number(S6_BEHAVIOUR_IF_STAGE2_FAILS))
     }
 
-    /// Where the image's own files are: /etc, or the folder of S6_RUNTIME_PROFILE.
+    /// The folder of the image's files: /etc, or the folder of S6_RUNTIME_PROFILE.
     #[must_use]
     pub(crate) fn etc(&self) -> Vec<u8> {
         match self.text(S6_RUNTIME_PROFILE) {
             Some(profile) => [PROFILES, profile.trim_ascii_end()].concat(),
-            None => ETC.to_vec(),
+            None => ETC.into(),
         }
     }
 }
@@ -149,7 +161,7 @@ impl From<u32> for Behaviour {
     }
 }
 
-/// Splits at blanks and newlines, as an unquoted variable is split by a shell.
+/// Splits at blanks and newlines, as a shell splits an unquoted variable.
 #[must_use]
 pub(crate) fn split_words(text: &[u8]) -> Vec<Vec<u8>> {
     split_at(text, b" \t\n")

@@ -1,26 +1,28 @@
-//! All variables that the overlay reads of the container's environment: name, kind, default, and the text of the page.
+//! All variables that the overlay reads from the container's environment: name, kind, default, and meaning.
 //!
-//! The code takes a variable from here by its constant, so a misspelt name doesn't compile, nor does a question that
-//! doesn't suit its kind.  `docs/guide/variables.md` has its tables from here, too.
+//! The code names a variable by its constant, so a misspelt name doesn't compile, nor does a read that doesn't suit its
+//! kind.  The tables of `docs/guide/variables.md` are made from this table.
 
 mod kind;
 mod misspelt;
 
 pub use kind::Kind;
-pub(crate) use kind::{Directives, Limit, Milliseconds, Number, SearchPath, Switch, Text, Words};
+pub(crate) use kind::{
+    Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Switch, Text, User, Words,
+};
 pub(crate) use misspelt::meant_by;
 
-/// A variable's name, and how its value is read.
+/// The name of a variable, and how its value is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variable<K> {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What is read of its value, and what counts where it isn't set.
+    /// How its value is read, and its default.
     pub(crate) kind: K,
 }
 
 impl<K> Variable<K> {
-    /// Its name as it stands in an environment.
+    /// Its name as bytes.
     pub(crate) const fn bytes(&self) -> &'static [u8] {
         self.name.as_bytes()
     }
@@ -33,20 +35,20 @@ impl<K> std::fmt::Display for Variable<K> {
     }
 }
 
-/// A row of the page.
+/// A row of a table of the page.
 #[derive(Debug)]
 pub struct Description {
-    /// The heading that it stands below.
+    /// The heading of its table.
     pub section: &'static str,
     /// The variable.
     pub name: &'static str,
-    /// What its value is, and its default.
+    /// How its value is read, and its default.
     pub kind: Kind,
     /// What it does, in Markdown.
     pub meaning: &'static str,
 }
 
-/// Makes a constant of each variable, and the tables of all.
+/// Defines a constant for each variable, and the tables of all.
 macro_rules! variables {
     ($($section:literal: $($(#[$attribute:meta])* $name:ident: $kind:ident($default:expr), $meaning:literal;)*)*) => {
         $($(
@@ -80,7 +82,7 @@ variables! {
         "the command and `user2` wait until daemons of [`services.d`](legacy.md#servicesd) are up, or ready";
     S6_STAGE2_HOOK: Text(""),
         "a command line, split at blanks, that runs [before the definitions are compiled](start-and-stop.md#a-service-only-if)";
-    S6_RUNTIME_BUNDLEDIR: Text("/etc/s6-overlay/user-bundles.d"),
+    S6_RUNTIME_BUNDLEDIR: ImagePath("s6-overlay/user-bundles.d"),
         "where the bundles `user` and `user2` are";
     S6_RUNTIME_PROFILE: Text(""),
         "a name: `/etc/cont-profile.d/NAME` takes the place of `/etc` for all that is the overlay's";
@@ -118,7 +120,7 @@ variables! {
         "with one of these two: the command's lines, too";
     S6_LOGGING_SCRIPT: Directives("n20 s1000000 T"),
         "[how loggers log](logging.md#what-the-logger-does-with-lines); the log of `S6_LOGGING` takes time stamps and sizes from it";
-    S6_CATCHALL_USER: Text("root"),
+    S6_CATCHALL_USER: User(0),
         "[who the logger of `S6_LOGGING` runs as](logging.md#everything-into-one-log), in a container of root's";
 
     "Stop":
@@ -130,7 +132,7 @@ variables! {
         "the most between TERM and KILL for what is left at the end; 300000 at most";
     S6_SYNC_DISKS: Switch(false),
         "sync all file systems at the end, the host's included";
-    #[allow(dead_code, reason = "the reference's; it has no effect here, but is known")]
+    #[allow(dead_code, reason = "a variable of the reference that has no effect here, but isn't misspelt")]
     S6_SERVICES_READYTIME: Milliseconds(50),
         "none: there is no race to bridge";
 }

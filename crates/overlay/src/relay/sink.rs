@@ -1,4 +1,4 @@
-//! One of the container's streams, with the pipes whose lines go there.
+//! One of the container's streams, with the pipes whose lines are written to it.
 
 use super::lines::{LINE_MAX, Lines};
 use ipc::relay::Stream;
@@ -9,24 +9,36 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use tool::clock;
 
 /// One of the container's streams.
-pub(crate) struct Sink {
+pub(crate) struct Sink<'a> {
     pub(crate) stream: Stream,
-    /// Its pipes.
+    /// The descriptor that the lines are written to.
+    pub(crate) target: BorrowedFd<'a>,
+    /// Readable if one of the pipes is.
     pub(crate) poller: OwnedFd,
+    /// The pipes by their key in the poller.
     sources: HashMap<u64, (OwnedFd, Lines)>,
+    /// The key of the next pipe.
     next: u64,
-    /// What waits to be written.
+    /// Lines to write.
     out: Vec<u8>,
-    /// Everything before this was written.
+    /// How many bytes of `out` are written already.
     written: usize,
 }
 
-impl Sink {
-    pub(crate) fn new(stream: Stream) -> Result<Self, Errno> {
+impl<'a> Sink<'a> {
+    /// A stream without pipes, whose lines are written to `target`.
+    ///
+    /// # Errors
+    /// See epoll_create1(2).
+    pub(crate) fn new(stream: Stream, target: BorrowedFd<'a>) -> Result<Self, Errno> {
         let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { stream, poller, sources: HashMap::new(), next: 0, out: Vec::new(), written: 0 })
+        Ok(Self { stream, target, poller, sources: HashMap::new(), next: 0, out: Vec::new(), written: 0 })
     }
 
+    /// Adds a pipe, which doesn't block, with the form of its lines.
+    ///
+    /// # Errors
+    /// See epoll_ctl(2).
     pub(crate) fn add(&mut self, fd: OwnedFd, lines: Lines) -> Result<(), Errno> {
         let key = self.next;
         self.next = self.next.wrapping_add(1);
@@ -35,25 +47,20 @@ impl Sink {
         Ok(())
     }
 
-    /// The container's stream.
-    pub(crate) fn end(&self) -> BorrowedFd<'static> {
-        match self.stream {
-            Stream::Output => rustix::stdio::stdout(),
-            Stream::Error => rustix::stdio::stderr(),
-        }
-    }
-
-    /// Whether a pipe is left.
+    /// Whether a pipe still has a writer.
     pub(crate) fn has_pipes(&self) -> bool {
         !self.sources.is_empty()
     }
 
-    /// Whether something waits to be written.
+    /// Whether there are lines to write.
     pub(crate) fn waits(&self) -> bool {
         self.written < self.out.len()
     }
 
-    /// Reads once from one pipe that has something; the kernel takes them in turn.
+    /// Reads once from one readable pipe; the kernel serves them in turn.
+    ///
+    /// # Errors
+    /// See epoll_wait(2).
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<(), Errno> {
         let mut events = Vec::with_capacity(1);
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -64,7 +71,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Whether there was something, or an end.
+    /// Reads once; whether there were bytes or the end of the pipe.
     fn read_from(&mut self, key: u64, buffer: &mut [u8]) -> bool {
         let Some((fd, lines)) = self.sources.get_mut(&key) else { return false };
         match rustix::io::read(fd, &mut *buffer) {
@@ -81,17 +88,18 @@ impl Sink {
         }
     }
 
-    /// Writes once, whole lines that a pipe takes in one piece: so they stay whole beside those of other writers.
+    /// Writes once: whole lines, at most as many bytes as a pipe takes atomically, so that lines of other processes don't
+    /// split them.  What can't be written now waits; what nobody can read any more is dropped.
     pub(crate) fn write(&mut self) {
         let rest = self.out.get(self.written..).unwrap_or_default();
-        let most = rest.get(..LINE_MAX).unwrap_or(rest);
+        let piece = rest.get(..LINE_MAX).unwrap_or(rest);
         let whole =
-            most.iter().rposition(|byte| *byte == b'\n').map_or(most.len(), |at| at.saturating_add(1));
-        let chunk = most.get(..whole).unwrap_or(most);
-        match rustix::io::write(self.end(), chunk) {
+            piece.iter().rposition(|byte| *byte == b'\n').map_or(piece.len(), |at| at.saturating_add(1));
+        let chunk = piece.get(..whole).unwrap_or(piece);
+        match rustix::io::write(self.target, chunk) {
             Ok(count) => self.written = self.written.saturating_add(count),
             Err(Errno::AGAIN | Errno::INTR) => return,
-            // It has no reader any more, and never will.
+            // The target has no reader any more and gets none.
             Err(_) => self.written = self.out.len(),
         }
         if !self.waits() {
@@ -100,7 +108,7 @@ impl Sink {
         }
     }
 
-    /// Reads what is there and writes all of it.
+    /// Drains all pipes and writes everything, however long that takes.  The pipes are closed then.
     pub(crate) fn drain(&mut self, buffer: &mut [u8]) {
         let keys: Vec<u64> = self.sources.keys().copied().collect();
         for key in keys {
@@ -119,8 +127,11 @@ impl Sink {
             self.write();
             if self.waits() {
                 let _ =
-                    rustix::event::poll(&mut [PollFd::from_borrowed_fd(self.end(), PollFlags::OUT)], None);
+                    rustix::event::poll(&mut [PollFd::from_borrowed_fd(self.target, PollFlags::OUT)], None);
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
     let boot = take_terminal(call, relays_command)?;
     let settings = Settings::of_container(&call.env);
-    let console = catch_all::set_up(&settings, uid == 0, |text| {
+    let console = catch_all::set_up(&settings, uid, |text| {
         if settings.verbosity() > 0 {
             diag::warn(TOOL.name, text);
         }

@@ -1,10 +1,10 @@
-//! Tests of how values are read.
+//! How values are read, and the defaults that apply without one.
 
 use super::*;
 use crate::environment::variables::{
     S6_CATCHALL_USER, S6_CMD_ARG0, S6_CMD_WAIT_FOR_SERVICES_MAXTIME, S6_KILL_FINISH_MAXTIME,
-    S6_KILL_GRACETIME, S6_LOGGING, S6_LOGGING_SCRIPT, S6_SERVICES_GRACETIME, S6_STAGE2_HOOK, S6_SYNC_DISKS,
-    S6_WAIT_FOR_CLOSING_FD,
+    S6_KILL_GRACETIME, S6_LOGGING, S6_LOGGING_SCRIPT, S6_RUNTIME_BUNDLEDIR, S6_SERVICES_GRACETIME,
+    S6_STAGE2_HOOK, S6_SYNC_DISKS, S6_WAIT_FOR_CLOSING_FD,
 };
 
 fn env(vars: &[&str]) -> Env {
@@ -29,14 +29,15 @@ fn without_a_value_the_default_of_the_page_counts() {
         assert_eq!(s.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME), None);
         assert_eq!((s.number(S6_LOGGING), s.number(S6_WAIT_FOR_CLOSING_FD)), (0, 0));
         assert!(!s.switch(S6_SYNC_DISKS));
-        assert_eq!((s.text(S6_STAGE2_HOOK), s.given(S6_CATCHALL_USER)), (None, None));
+        assert_eq!((s.text(S6_STAGE2_HOOK), s.user(S6_CATCHALL_USER)), (None, None));
+        assert_eq!(s.path(S6_RUNTIME_BUNDLEDIR), b"/etc/s6-overlay/user-bundles.d");
         assert_eq!(s.words(S6_CMD_ARG0), words(""));
         assert_eq!(s.directives(S6_LOGGING_SCRIPT), words("n20 s1000000 T"));
     }
 }
 
 #[test]
-fn what_is_no_number_counts_as_not_set() {
+fn a_value_that_is_not_a_number_counts_as_not_set() {
     for (value, expected) in
         [("12", 12), ("x", 2), ("", 2), ("7\n", 7), ("-1", 2), (" 1", 2), ("4294967296", 2)]
     {

@@ -1,6 +1,8 @@
-//! How a variable's value is read, and what counts where it isn't set.
+//! How the value of a variable is read, and its default.
 
-/// On with any number but 0.
+use crate::layout::ETC;
+
+/// On with any number except 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Switch(pub(crate) bool);
 
@@ -16,9 +18,17 @@ pub(crate) struct Milliseconds(pub(crate) u32);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit(pub(crate) u32);
 
-/// Any text.  What is here is the page's word for what counts without one.
+/// Any text; an empty default is none.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Text(#[allow(dead_code, reason = "for the page")] pub(crate) &'static str);
+pub(crate) struct Text(pub(crate) &'static str);
+
+/// A path; the default is below /etc or the folder of S6_RUNTIME_PROFILE.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ImagePath(pub(crate) &'static str);
+
+/// The name of a user; the default is the user with this id, who needs no name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct User(pub(crate) u32);
 
 /// Words, split as a shell splits an unquoted variable.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +42,10 @@ pub(crate) struct Directives(pub(crate) &'static str);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SearchPath(pub(crate) &'static str);
 
-/// One of these kinds, with the default.
+/// A kind with the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// On with any number but 0.
+    /// On with any number except 0.
     Switch(bool),
     /// A decimal number.
     Number(u32),
@@ -45,6 +55,10 @@ pub enum Kind {
     Limit(u32),
     /// Any text.
     Text(&'static str),
+    /// A path; the default is below /etc or the folder of S6_RUNTIME_PROFILE.
+    ImagePath(&'static str),
+    /// The name of a user; the default is the user with this id.
+    User(u32),
     /// Words, split as a shell splits an unquoted variable.
     Words(&'static str),
     /// The directives of a logger.
@@ -60,6 +74,9 @@ impl Kind {
         match self {
             Self::Switch(on) => u8::from(*on).to_string(),
             Self::Number(n) | Self::Milliseconds(n) | Self::Limit(n) => n.to_string(),
+            Self::User(0) => "`root`".to_owned(),
+            Self::User(id) => id.to_string(),
+            Self::ImagePath(path) => format!("`{ETC}/{path}`"),
             Self::Text("") | Self::Words("") | Self::Directives("") | Self::SearchPath("") => String::new(),
             Self::Text(text) | Self::Words(text) | Self::Directives(text) | Self::SearchPath(text) => {
                 format!("`{text}`")
