@@ -164,6 +164,12 @@ fn judge(changed: &Changed, limit: Option<Duration>, behaviour: Behaviour, verbo
     }
 }
 
+/// Whether SIGTERM has come.
+pub(crate) fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)) == Ok(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,10 +196,4 @@ mod tests {
         }
         insta::assert_snapshot!(lines.join("\n"));
     }
-}
-
-/// Whether SIGTERM has come.
-pub(crate) fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)) == Ok(1)
 }
