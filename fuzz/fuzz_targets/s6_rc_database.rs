@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use s6_rc::database::Database;
-use s6_rc::format::{decode, encode, seal};
 use s6_rc::direction::Direction;
+use s6_rc::format::{decode, encode, seal};
 use s6_rc::plan::{Plan, Step};
 
 fuzz_target!(|data: &[u8]| {

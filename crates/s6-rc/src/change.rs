@@ -23,7 +23,7 @@ pub fn change(
     mut selected: Vec<bool>,
     options: &ChangeOptions<'_>,
 ) -> Result<Changed, Fatal> {
-    live.database().close(&mut selected, direction == Direction::Up);
+    live.database().close(&mut selected, direction);
     let database = live.database_handle();
     let plan = Plan::new(&database, direction, live.up(), selected, options.force);
     let mut runner = Runner::new(live, options, Work::of(direction))?;
@@ -41,7 +41,7 @@ pub fn prune(
     mut selected: Vec<bool>,
     options: &ChangeOptions<'_>,
 ) -> Result<Changed, Fatal> {
-    live.database().close(&mut selected, direction == Direction::Up);
+    live.database().close(&mut selected, direction);
     let invert = |list: &[bool]| list.iter().map(|s| !s).collect::<Vec<_>>();
     let (down, up) = match direction {
         Direction::Up => (invert(&selected), selected),

@@ -2,6 +2,7 @@
 //! is masked as a whole or not at all.
 
 use crate::database::{Body, Database, Entity, Id};
+use crate::direction::Direction;
 use crate::repo::{Prescription, Set};
 
 fn prescription(set: &Set, database: &Database, id: Id) -> Option<Prescription> {
@@ -48,8 +49,8 @@ pub(crate) fn companions(
     if (to == Prescription::Masked && down) || (to > Prescription::Masked && up) {
         add_pipelines(database, if to == Prescription::Masked { &mut needing } else { &mut needed });
     }
-    database.close(&mut needed, true);
-    database.close(&mut needing, false);
+    database.close(&mut needed, Direction::Up);
+    database.close(&mut needing, Direction::Down);
     let wrong = |id: Id| {
         let Some(have) = prescription(set, database, id) else { return false };
         let is = |list: &[bool]| list.get(id as usize).copied().unwrap_or(false);

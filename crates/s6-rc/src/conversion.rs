@@ -5,6 +5,7 @@
 //! everything that depends on it; so does a service that depends on something which isn't up.
 
 use crate::database::{Database, Entity, Id};
+use crate::direction::Direction;
 use std::collections::HashMap;
 use tool::{Fatal, diag::show};
 
@@ -154,7 +155,7 @@ impl<'a> Mapping<'a> {
     /// The new services that must be up and aren't.
     fn missing(&self, keep: &[Option<Id>], wanted: &[bool]) -> Vec<bool> {
         let mut needed: Vec<bool> = keep.iter().zip(wanted).map(|(k, w)| k.is_some() || *w).collect();
-        self.new.close(&mut needed, true);
+        self.new.close(&mut needed, Direction::Up);
         needed.iter().zip(keep).map(|(n, k)| *n && k.is_none()).collect()
     }
 
@@ -165,13 +166,13 @@ impl<'a> Mapping<'a> {
             let changes = |id: Id| !matches!(self.becomes.get(id as usize), Some(Becomes::Same(_)));
             let mut stop: Vec<bool> =
                 (0..).zip(up).map(|(id, up)| *up && (at(&restart, id) || changes(id))).collect();
-            self.old.close(&mut stop, false);
+            self.old.close(&mut stop, Direction::Down);
             stop.iter_mut().zip(up).for_each(|(stop, up)| *stop &= up);
             let (keep, wanted) = self.carry_over(up, &stop);
             let start = self.missing(&keep, &wanted);
             // Whoever goes on running must not depend on what only comes up later.
             let mut late = start.clone();
-            self.new.close(&mut late, false);
+            self.new.close(&mut late, Direction::Down);
             let mut settled = true;
             for old in keep.iter().zip(&late).filter(|(_, late)| **late).filter_map(|(k, _)| *k) {
                 settled = false;

@@ -3,6 +3,7 @@
 //! Services have numbers: first the longruns, the two internal ones ahead of the others, then the oneshots, each
 //! group sorted by name.  The dependencies form no cycle; whoever has a [`Database`] may rely on that.
 
+use crate::direction::Direction;
 use crate::order::walk;
 use std::collections::HashMap;
 
@@ -10,23 +11,23 @@ use std::collections::HashMap;
 pub type Id = u32;
 
 /// The name that all oneshots depend on.
-pub const ONESHOT_RUNNER: &[u8] = b"s6rc-oneshot-runner";
+pub(crate) const ONESHOT_RUNNER: &[u8] = b"s6rc-oneshot-runner";
 
 /// The name that all members of pipelines depend on.
-pub const FDHOLDER: &[u8] = b"s6rc-fdholder";
+pub(crate) const FDHOLDER: &[u8] = b"s6rc-fdholder";
 
 /// [`Service::flags`]: not stopped without force.
-pub const ESSENTIAL: u32 = 1;
+pub(crate) const ESSENTIAL: u32 = 1;
 
 /// [`Service::flags`]: enabled in new sets of a repository.
-pub const RECOMMENDED: u32 = 2;
+pub(crate) const RECOMMENDED: u32 = 2;
 
 /// An atomic service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Service {
     /// Its name.
     pub name: Vec<u8>,
-    /// [`ESSENTIAL`], [`RECOMMENDED`].
+    /// Bits: 1 essential, 2 recommended.
     pub flags: u32,
     /// The longest that a start may take, in milliseconds; 0 for no limit.
     pub timeout_up: u32,
@@ -98,7 +99,7 @@ pub struct Bundle {
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entity {
+pub(crate) enum Entity {
     /// An atomic service.
     Atomic(Id),
     /// A bundle, by its place in [`Database::bundles`].
@@ -195,7 +196,7 @@ impl Database {
 
     /// All bundles, sorted by name.
     #[must_use]
-    pub fn bundles(&self) -> &[Bundle] {
+    pub(crate) fn bundles(&self) -> &[Bundle] {
         &self.bundles
     }
 
@@ -225,7 +226,7 @@ impl Database {
 
     /// What a name stands for.
     #[must_use]
-    pub fn find(&self, name: &[u8]) -> Option<Entity> {
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Entity> {
         self.names.get(name).copied()
     }
 
@@ -238,11 +239,16 @@ impl Database {
         })
     }
 
-    /// Adds to a selection (one flag for each service) all dependencies, or all dependents, recursively.
-    pub fn close(&self, selection: &mut [bool], up: bool) {
+    /// Adds to a selection (one flag for each service) what must go along with it, recursively: upwards all
+    /// dependencies, downwards all dependents.
+    pub fn close(&self, selection: &mut [bool], direction: Direction) {
         let mut todo: Vec<Id> = (0..).zip(selection.iter()).filter(|(_, s)| **s).map(|(i, _)| i).collect();
         while let Some(service) = todo.pop().and_then(|id| self.service(id)) {
-            for id in if up { &service.dependencies } else { &service.dependents } {
+            let next = match direction {
+                Direction::Up => &service.dependencies,
+                Direction::Down => &service.dependents,
+            };
+            for id in next {
                 if let Some(slot) = selection.get_mut(*id as usize).filter(|s| !**s) {
                     *slot = true;
                     todo.push(*id);
@@ -303,10 +309,10 @@ pub(crate) mod tests {
     fn closures_go_both_ways() {
         let db = Database::new(oneshots(&[&[], &[0], &[1], &[0]]), Vec::new()).unwrap();
         let mut up = vec![false, false, true, false];
-        db.close(&mut up, true);
+        db.close(&mut up, Direction::Up);
         assert_eq!(up, [true, true, true, false]);
         let mut down = vec![false, true, false, false];
-        db.close(&mut down, false);
+        db.close(&mut down, Direction::Down);
         assert_eq!(down, [false, true, true, false]);
         assert_eq!(db.service(0).unwrap().dependents, [1, 3]);
     }

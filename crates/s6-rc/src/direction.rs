@@ -1,6 +1,6 @@
-//! Which way services are brought.
+//! Whether services are brought up or down.
 
-/// Which way services are brought.
+/// Whether services are brought up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Up: dependencies first.

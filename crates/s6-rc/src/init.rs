@@ -9,6 +9,7 @@ use files::{
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode};
 use rustix::io::Errno;
+use std::time::Duration;
 use supervision::control::{self, SVSCAN, Undelivered};
 use tool::clock::{self, Moment};
 use tool::path::{join, split};
@@ -17,7 +18,7 @@ use wire::control::ScanCommand;
 
 /// What to make the live state of.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct LiveOptions {
     /// The directory that a host supervises; absolute.
     pub scandir: Vec<u8>,
     /// The compiled database; absolute.
@@ -26,8 +27,8 @@ pub struct Options {
     pub live: Vec<u8>,
     /// What stands before a longrun's name in the scan directory.
     pub prefix: Vec<u8>,
-    /// When to give up waiting for the supervisors, in milliseconds from now.
-    pub timeout: Option<u32>,
+    /// How long to wait for the supervisors.
+    pub timeout: Option<Duration>,
     /// Wait while another process makes a live state on the same scan directory, instead of failing.
     pub block: bool,
 }
@@ -53,8 +54,8 @@ pub(crate) const PURPOSES: [&str; 2] = ["s6-rc-init", "s6-rc-update"];
 /// # Errors
 /// Code 100 if no host runs on the scan directory, 102 if there is a live state already for something else, 4 if the
 /// database is damaged, 111 for everything else.
-pub fn init(options: &Options, interrupt: Option<BorrowedFd<'_>>) -> Result<Initialized, Fatal> {
-    let deadline = options.timeout.map(|ms| clock::now() + std::time::Duration::from_millis(ms.into()));
+pub fn init(options: &LiveOptions, interrupt: Option<BorrowedFd<'_>>) -> Result<Initialized, Fatal> {
+    let deadline = options.timeout.map(|limit| clock::now() + limit);
     check_scandir(&options.scandir)?;
     let _turn = take_turn(&options.scandir, options.block)?;
     let (parent, name) = split(&options.live);
@@ -111,7 +112,7 @@ enum Existing {
 
 /// Looks for a live state that is there already, and links it again if only its link is missing.
 fn find_existing(
-    options: &Options,
+    options: &LiveOptions,
     parent_fd: &OwnedFd,
     parent: &[u8],
     name: &[u8],
@@ -183,7 +184,7 @@ fn is_live_name(file: &[u8], name: &[u8]) -> bool {
 ///
 /// # Errors
 /// Code 102 if they do, and it was made with other options.
-fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
+fn is_alive(existing: &[u8], options: &LiveOptions) -> Result<bool, Fatal> {
     let servicedirs = join(existing, b"servicedirs");
     let Ok(dir) = open_dir(CWD, &servicedirs) else { return Ok(false) };
     let found = entries(&dir).or_unable_to("read", &servicedirs)?;
@@ -212,7 +213,7 @@ fn is_alive(existing: &[u8], options: &Options) -> Result<bool, Fatal> {
 }
 
 /// Makes a live directory without service directories beside the link; its name.
-pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec<u8>, Fatal> {
+pub(crate) fn make(options: &LiveOptions, purpose: &str, state: &[u8]) -> Result<Vec<u8>, Fatal> {
     let (parent, name) = split(&options.live);
     let unable = |what: &[u8]| format!("make {}", show(&join(parent, what)));
     let parent_fd = open_dir(CWD, parent).or_unable_to("open", parent)?;
@@ -233,7 +234,7 @@ pub(crate) fn make(options: &Options, purpose: &str, state: &[u8]) -> Result<Vec
 }
 
 /// Copies the service directories of these longruns into a live directory, all of them down.
-fn fill(options: &Options, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fatal> {
+fn fill(options: &LiveOptions, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fatal> {
     let from_path = join(&options.compiled, b"servicedirs");
     let to_path = join(live, b"servicedirs");
     let from = open_dir(CWD, &from_path).or_unable_to("open", &from_path)?;

@@ -7,6 +7,7 @@
 pub mod change;
 pub mod change_options;
 pub mod changed;
+mod common_options;
 pub mod compile;
 mod consistency;
 mod conversion;
@@ -22,6 +23,7 @@ mod folder;
 pub mod format;
 mod graph;
 pub mod init;
+mod interrupts;
 pub mod live;
 mod longrun;
 mod oneshot;

@@ -20,12 +20,6 @@ use std::rc::Rc;
 use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
-/// Where the live state is by default.
-pub const LIVE: &[u8] = b"/run/s6-rc";
-
-/// The compiled database that a machine boots by default.
-pub const BOOT_DATABASE: &[u8] = b"/etc/s6-rc/compiled/current";
-
 /// The largest database file that is read, in bytes.
 const DATABASE_LIMIT: usize = 1 << 30;
 
@@ -44,7 +38,7 @@ pub enum Lock {
 ///
 /// # Errors
 /// Code 111 if it can't be read, 4 if it is damaged.
-pub fn load(compiled: &[u8]) -> Result<Database, Fatal> {
+pub(crate) fn load(compiled: &[u8]) -> Result<Database, Fatal> {
     let path = join(compiled, b"db");
     let file = read_file(CWD, &path, DATABASE_LIMIT).or_unable_to("read", &path)?;
     crate::format::decode(&file)
@@ -136,7 +130,7 @@ impl Live {
 
     /// Where it is, as the caller named it.
     #[must_use]
-    pub fn path(&self) -> &[u8] {
+    pub(crate) fn path(&self) -> &[u8] {
         &self.path
     }
 
@@ -219,7 +213,7 @@ impl Drop for Live {
 ///
 /// # Errors
 /// Code 3 for a name that the database doesn't know.
-pub fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>, Fatal> {
+pub(crate) fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>, Fatal> {
     let mut selection = vec![false; database.len()];
     for name in names {
         let ids = database.atomics(name).ok_or_else(|| {
@@ -236,11 +230,10 @@ pub fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>, Fatal
 
 #[cfg(test)]
 mod tests {
-    use super::{BOOT_DATABASE, DATABASE_LIMIT, LIVE};
+    use super::DATABASE_LIMIT;
 
     #[test]
-    fn defaults_are_those_of_the_pages() {
-        assert_eq!((LIVE, BOOT_DATABASE), (&b"/run/s6-rc"[..], &b"/etc/s6-rc/compiled/current"[..]));
+    fn a_database_file_has_at_most_a_gibibyte() {
         assert_eq!(DATABASE_LIMIT, 1_073_741_824);
     }
 }

@@ -35,7 +35,6 @@ pub struct Plan<'a> {
     /// How many neighbours each service still waits for.
     waiting: Vec<u32>,
     steps: VecDeque<Step>,
-    running: usize,
     stopped: bool,
 }
 
@@ -65,7 +64,6 @@ impl<'a> Plan<'a> {
             selected,
             waiting,
             steps: VecDeque::new(),
-            running: 0,
             stopped: false,
         };
         let ids = 0..Id::try_from(database.len()).unwrap_or(Id::MAX);
@@ -128,16 +126,11 @@ impl<'a> Plan<'a> {
         if self.stopped {
             return None;
         }
-        let step = self.steps.pop_front();
-        if let Some(Step::Begin(_)) = step {
-            self.running += 1;
-        }
-        step
+        self.steps.pop_front()
     }
 
     /// How a transition that was begun has ended.
     pub fn finished(&mut self, id: Id, success: bool) {
-        self.running = self.running.saturating_sub(1);
         if success {
             if let Some(slot) = self.up.get_mut(id as usize) {
                 *slot = self.direction == Direction::Up;
@@ -150,7 +143,7 @@ impl<'a> Plan<'a> {
     /// The selected services that can't begin because of these failures: upwards, those that need one of them; downwards,
     /// those that one of them needs.  In the order of their numbers.
     #[must_use]
-    pub fn kept_back_by(&self, failed: &[Id]) -> Vec<Id> {
+    pub(crate) fn kept_back_by(&self, failed: &[Id]) -> Vec<Id> {
         let up = self.direction == Direction::Up;
         let mut found = vec![false; self.database.len()];
         let mut left = failed.to_vec();
@@ -168,19 +161,13 @@ impl<'a> Plan<'a> {
 
     /// Which way it goes.
     #[must_use]
-    pub fn direction(&self) -> Direction {
+    pub(crate) fn direction(&self) -> Direction {
         self.direction
     }
 
     /// Begins nothing any more.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stopped = true;
-    }
-
-    /// How many transitions have begun and not ended.
-    #[must_use]
-    pub fn running(&self) -> usize {
-        self.running
     }
 
     /// Which services are up.

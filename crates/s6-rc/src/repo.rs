@@ -26,9 +26,6 @@ use std::collections::BTreeMap;
 use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
-/// Where the repository is by default.
-pub(crate) const REPOSITORY: &[u8] = b"/var/lib/s6-rc/repository";
-
 /// What is to become of a service at boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Prescription {

@@ -24,7 +24,7 @@ use wire::control::{Command, ScanCommand};
 
 /// What to switch.
 #[derive(Debug, Clone)]
-pub(crate) struct Options {
+pub(crate) struct UpdateOptions {
     /// The live directory's link; absolute.
     pub(crate) live: Vec<u8>,
     /// The compiled database to switch to; absolute.
@@ -41,7 +41,7 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// Codes 3, 4, 5, 6 and 100 for the conversion file, 4 for a damaged database, 111 for the system.
-pub(crate) fn update(options: &Options, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
+pub(crate) fn update(options: &UpdateOptions, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
     let mut live = Live::open(&options.live, Lock::Exclusive, options.block)?;
     let new = load(&options.compiled)?;
     let old = live.database_handle();
@@ -79,7 +79,7 @@ fn code(changed: &Changed) -> u8 {
 }
 
 fn print_dry_run(
-    options: &Options,
+    options: &UpdateOptions,
     how: &ChangeOptions<'_>,
     old: &Database,
     new: &Database,
@@ -105,7 +105,7 @@ fn is_supervised(service: &Service) -> bool {
 
 /// The replacement of the live directory.
 struct Switch<'a> {
-    made: init::Options,
+    made: init::LiveOptions,
     old: &'a [u8],
     old_database: std::rc::Rc<Database>,
     new: &'a Database,
@@ -116,7 +116,7 @@ struct Switch<'a> {
 
 impl<'a> Switch<'a> {
     fn new(
-        options: &'a Options,
+        options: &'a UpdateOptions,
         live: &Live,
         new: &'a Database,
         mapping: &'a Mapping<'a>,
@@ -124,7 +124,7 @@ impl<'a> Switch<'a> {
     ) -> Result<Self, Fatal> {
         let prefix_file = join(&options.live, b"prefix");
         let prefix = read_file(CWD, &prefix_file, 4096).or_unable_to("read", &prefix_file)?;
-        let made = init::Options {
+        let made = init::LiveOptions {
             scandir: live.scandir()?,
             compiled: options.compiled.clone(),
             live: options.live.clone(),

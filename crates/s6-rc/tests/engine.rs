@@ -52,8 +52,8 @@ impl Machine {
         machine
     }
 
-    fn init_options(&self) -> s6_rc::init::Options {
-        s6_rc::init::Options {
+    fn init_options(&self) -> s6_rc::init::LiveOptions {
+        s6_rc::init::LiveOptions {
             scandir: self.bytes("scan"),
             compiled: self.bytes("c"),
             live: self.bytes("live"),

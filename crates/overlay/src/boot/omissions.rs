@@ -2,6 +2,7 @@
 
 use crate::legacy::scripts;
 use s6_rc::database::{Database, Id};
+use s6_rc::direction::Direction;
 use tool::diag::show;
 use tool::path::join;
 
@@ -48,7 +49,7 @@ fn closure(database: &Database, bundle: &[u8]) -> Vec<bool> {
             *slot = true;
         }
     }
-    database.close(&mut selected, true);
+    database.close(&mut selected, Direction::Up);
     selected
 }
 
@@ -68,7 +69,7 @@ fn early(database: &Database, top: &[u8]) -> Vec<Id> {
         if let Some(slot) = after.get_mut(id as usize) {
             *slot = true;
         }
-        database.close(&mut after, false);
+        database.close(&mut after, Direction::Down);
         late.iter_mut().zip(after).for_each(|(late, after)| *late &= after);
     }
     let services =

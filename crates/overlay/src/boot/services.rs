@@ -98,7 +98,7 @@ impl Services<'_> {
 
     /// Makes the live directory; `None` if a stop was requested meanwhile.
     fn make_live(&self) -> Result<Option<Live>, Fatal> {
-        let options = init::Options {
+        let options = init::LiveOptions {
             scandir: SCANDIR.as_bytes().to_vec(),
             compiled: DATABASE.as_bytes().to_vec(),
             live: LIVE.as_bytes().to_vec(),

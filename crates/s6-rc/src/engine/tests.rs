@@ -314,8 +314,8 @@ impl Change {
             }
             Work::Start | Work::Stop => {
                 let is_start = self.work == Work::Start;
-                database.close(&mut selected, is_start);
                 let direction = if is_start { Direction::Up } else { Direction::Down };
+                database.close(&mut selected, direction);
                 let plan = Plan::new(&database, direction, up, selected, self.force);
                 Engine::new(&mut paper, &options, &database, plan).run()
             }

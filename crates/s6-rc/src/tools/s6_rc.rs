@@ -4,16 +4,13 @@
 //! database, 100 wrong usage, 111 a system call failed.
 
 use crate::change::{change, prune, reload};
-use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+use crate::change_options::ChangeOptions;
 use crate::changed::End;
+use crate::common_options::{BLOCK, CHANGE_VERBOSITY, LIVE_DIR, TIMEOUT, deadline, live_dir, verbosity};
 use crate::database::{Id, Service};
 use crate::direction::Direction;
-use crate::live::{LIVE, Live, Lock};
-use crate::reporter::Reporter;
-use rustix::fd::AsFd;
-use std::time::Duration;
-use sys::signal::{self, Set, SignalFd};
-use tool::clock;
+use crate::interrupts::Interrupts;
+use crate::live::{Live, Lock};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -27,14 +24,14 @@ pub static TOOL: Tool = Tool {
         Opt::flag('D', "down, essential services too").long("all-down"),
         Opt::flag('p', "prune: nothing but the selection is to be up").long("prune"),
         Opt::flag('a', "select all services that are up, too").long("add"),
-        Opt::flag('b', "wait for other commands instead of failing").long("block"),
+        BLOCK,
         Opt::flag('E', "essential services are treated like others").long("with-essentials"),
         Opt::flag('e', "essential services are not listed, and may be stopped").long("without-essentials"),
         Opt::flag('\u{1}', "take no lock").long("no-lock"),
-        Opt::value('v', "verbosity", "0: silent; 1: failures; 2: transitions; 3: more").long("verbosity"),
+        CHANGE_VERBOSITY,
         Opt::value('n', "ms", "only print what would be run; each takes this long").long("dry-run"),
-        Opt::value('t', "ms", "give up after this time").long("timeout"),
-        Opt::value('l', "live", "the live directory").long("livedir"),
+        TIMEOUT,
+        LIVE_DIR,
     ],
     role: Role::Stay,
     main,
@@ -56,13 +53,14 @@ all: [ -l live ] [ -b ] [ -v verbosity ]; list, listall: -e leaves essential ser
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number('v')?.unwrap_or(1);
+    let verbosity = verbosity(&options)?;
     let dry_run = options.number::<u32>('n')?;
-    let timeout = options.number::<u32>('t')?.filter(|ms| *ms != 0);
+    let deadline = deadline(&options)?;
     let command = call.shift()?;
     let names = call.take_args();
     let mut down = options.last_of("udD").is_some_and(|c| c != 'u');
-    let hide = options.last_of("EeD").is_some_and(|c| c != 'E');
+    // Lists leave essential services out then; changes stop them, too.
+    let force = options.last_of("EeD").is_some_and(|c| c != 'E');
     let mut pruning = options.has('p');
     let lock = match command.as_slice() {
         b"help" => {
@@ -79,7 +77,7 @@ fn main(call: &mut Call) -> Outcome {
         pruning = false;
     }
     let lock = if options.has('\u{1}') { Lock::None } else { lock };
-    let mut live = Live::open(options.get('l').unwrap_or(LIVE), lock, options.has('b'))?;
+    let mut live = Live::open(live_dir(&options), lock, options.has('b'))?;
     if command == b"diff" {
         return diff(&live);
     }
@@ -91,26 +89,17 @@ fn main(call: &mut Call) -> Outcome {
     match command.as_slice() {
         b"list" => {
             selected.iter_mut().for_each(|s| *s ^= down);
-            return print(&live, &selected, hide);
+            return print(&live, &selected, force);
         }
         b"listall" => {
-            live.database().close(&mut selected, !down);
-            return print(&live, &selected, hide);
+            // With -d everything that needs the selection, else everything that it needs.
+            live.database().close(&mut selected, direction);
+            return print(&live, &selected, force);
         }
         _ => {}
     }
-    // SIGTERM and SIGINT end a change; scripts find them as they were.
-    let signals = SignalFd::new(&Set::of(&[signal::TERM, signal::INT])).or_unable(|| "trap signals")?;
-    let how = ChangeOptions {
-        reporter: Reporter { name: TOOL.name, verbosity },
-        force: hide,
-        deadline: timeout.map(|ms| clock::now() + Duration::from_millis(ms.into())),
-        dry_run,
-        oneshots: Oneshots { starter: Starter::Host, env: &call.env, path: call.path.as_deref() },
-        interrupt: Some(signals.as_fd()),
-        on_interrupt: OnInterrupt::FinishOneshots,
-        remind: None,
-    };
+    let interrupts = Interrupts::trap()?;
+    let how = ChangeOptions { force, deadline, dry_run, ..interrupts.change_options(call, verbosity) };
     let changed = match (command.as_slice(), pruning) {
         (b"reload", _) => reload(&mut live, &selected, &how)?,
         (_, true) => prune(&mut live, direction, selected, &how)?,

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 an error in the sources, 100 wrong usage, 111 a system call failed.
 
+use crate::common_options::{FDHOLDER_USER, verbosity};
 use crate::compile::{compile, print_report};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
@@ -14,8 +15,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('b', "let oneshots wait for locks; they take none here, so nothing changes").long("block"),
         Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: notes; 3: the graph")
             .long("verbosity"),
-        Opt::value('h', "user", "the user of the pipe holder; pipes are held by the supervisor here")
-            .long("fdholder-user"),
+        FDHOLDER_USER,
     ],
     role: Role::Stay,
     main,
@@ -23,7 +23,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number('v')?.unwrap_or(1);
+    let verbosity = verbosity(&options)?;
     let destination = call.shift()?;
     let sources = call.take_args();
     if sources.is_empty() {

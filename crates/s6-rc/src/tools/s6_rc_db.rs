@@ -3,10 +3,12 @@
 //! Exit codes: 0 done, 3 an unknown name, 4 an invalid database, 5 the wrong kind of service, 100 wrong usage, 111 a
 //! system call failed.
 
+use crate::common_options::live_dir;
 use crate::database::{Body, Database, Entity, Id, Service};
-use crate::live::{LIVE, load, select};
+use crate::direction::Direction;
+use crate::live::{load, select};
 use crate::oneshot::Script;
-use tool::{Call, Fatal, Opt, Options, Out, Outcome, Role, Tool, diag::show};
+use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool, diag::show};
 
 /// The command.
 pub static TOOL: Tool = Tool {
@@ -77,17 +79,23 @@ fn main(call: &mut Call) -> Outcome {
     }
     let compiled = match options.get('c') {
         Some(compiled) => compiled.to_vec(),
-        None => tool::path::join(options.get('l').unwrap_or(LIVE), b"compiled"),
+        None => tool::path::join(live_dir(&options), b"compiled"),
     };
-    let query =
-        Query { database: load(&compiled)?, down: options.last_of("ud") == Some('d'), hide: hides(&options) };
+    let query = Query {
+        database: load(&compiled)?,
+        direction: if options.last_of("ud") == Some('d') { Direction::Down } else { Direction::Up },
+        without_essentials: options.last_of("Ee") == Some('e'),
+    };
     match command.as_slice() {
         b"check" => {}
         b"list" => query.list(&mut out, kind)?,
         b"type" => out.line(query.type_of(kind)?)?,
         b"timeout" => {
             let service = query.atomic(kind)?;
-            let ms = if query.down { service.timeout_down } else { service.timeout_up };
+            let ms = match query.direction {
+                Direction::Up => service.timeout_up,
+                Direction::Down => service.timeout_down,
+            };
             out.line(ms.to_string().as_bytes())?;
         }
         b"flags" => out.line(format!("{:08x}", query.atomic(kind)?.flags).as_bytes())?,
@@ -98,21 +106,19 @@ fn main(call: &mut Call) -> Outcome {
         b"atomics" => query.print(&mut out, &select(&query.database, &names)?)?,
         _ => {
             let mut selected = select(&query.database, &names)?;
-            query.database.close(&mut selected, !query.down);
+            query.database.close(&mut selected, query.direction);
             query.print(&mut out, &selected)?;
         }
     }
     out.finish()
 }
 
-fn hides(options: &Options) -> bool {
-    options.last_of("Ee") == Some('e')
-}
-
+/// What is asked for.
 struct Query {
     database: Database,
-    down: bool,
-    hide: bool,
+    direction: Direction,
+    /// Essential services are not printed.
+    without_essentials: bool,
 }
 
 impl Query {
@@ -139,7 +145,7 @@ impl Query {
 
     fn print(&self, out: &mut Out, selected: &[bool]) -> Result<(), Fatal> {
         for (service, _) in self.database.services().iter().zip(selected).filter(|(_, s)| **s) {
-            if !(self.hide && service.is_essential()) {
+            if !(self.without_essentials && service.is_essential()) {
                 out.line(&service.name)?;
             }
         }
@@ -172,7 +178,11 @@ impl Query {
         for (service, _) in
             self.database.services().iter().zip(select(&self.database, names)?).filter(|(_, s)| *s)
         {
-            for id in if self.down { &service.dependents } else { &service.dependencies } {
+            let next = match self.direction {
+                Direction::Up => &service.dependencies,
+                Direction::Down => &service.dependents,
+            };
+            for id in next {
                 if let Some(slot) = found.get_mut(*id as usize) {
                     *slot = true;
                 }
@@ -218,7 +228,10 @@ impl Query {
         if service.is_longrun() {
             return Err(wrong());
         }
-        let script = if self.down { Script::Down } else { Script::Up };
+        let script = match self.direction {
+            Direction::Up => Script::Up,
+            Direction::Down => Script::Down,
+        };
         for word in script.of(service) {
             out.put(word)?;
             out.put(b"\0")?;

@@ -1,5 +1,6 @@
-//! `s6-rc-dryrun`: prints a command line instead of running it, and takes its time for it.
+//! `s6-rc-dryrun`: prints a command line instead of running it, and takes as long as the command line would.
 
+use crate::common_options::verbosity;
 use rustix::event::{Timespec, poll};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool};
 
@@ -16,10 +17,13 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
+/// How long the command line takes by default, in milliseconds.
+const DURATION_MS: u32 = 1000;
+
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number::<u32>('v')?.unwrap_or(1);
-    let ms = options.number::<u32>('t')?.unwrap_or(1000);
+    let verbosity = verbosity(&options)?;
+    let ms = options.number('t')?.unwrap_or(DURATION_MS);
     let words = call.take_args();
     if words.is_empty() {
         return Err(Fatal::usage());
@@ -40,5 +44,13 @@ fn main(call: &mut Call) -> Outcome {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e).or_unable(|| "poll"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_command_line_takes_a_second_by_default() {
+        assert_eq!(super::DURATION_MS, 1000);
     }
 }

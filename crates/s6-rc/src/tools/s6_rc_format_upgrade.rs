@@ -3,9 +3,10 @@
 //! Exit codes: 0 done, 1 out of time, 4 an invalid database or one of other services, 100 wrong usage, 111 a system call
 //! failed.
 
-use crate::live::{LIVE, Live, Lock};
+use crate::common_options::{BLOCK, LIVE_DIR, check_absolute, live_dir, timeout, verbosity};
+use crate::live::{Live, Lock};
 use crate::update::upgrade_format;
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
+use tool::{Call, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.
 pub static TOOL: Tool = Tool {
@@ -13,9 +14,9 @@ pub static TOOL: Tool = Tool {
     summary: "give a live directory the same database in another format",
     operands: "newdb",
     options: &[
-        Opt::flag('b', "wait for other commands instead of failing").long("block"),
+        BLOCK,
         Opt::value('v', "verbosity", "0: errors only; 2: what is done").long("verbosity"),
-        Opt::value('l', "live", "the live directory").long("livedir"),
+        LIVE_DIR,
         Opt::value('t', "ms", "give up after this time; nothing here takes time").long("timeout"),
     ],
     role: Role::Stay,
@@ -24,13 +25,11 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number::<u32>('v')?.unwrap_or(1);
-    options.number::<u32>('t')?;
+    let verbosity = verbosity(&options)?;
+    timeout(&options)?;
     let compiled = call.shift()?;
-    if !compiled.starts_with(b"/") {
-        return Err(Fatal::user(format!("{} is not an absolute path", show(&compiled))));
-    }
-    let live = Live::open(options.get('l').unwrap_or(LIVE), Lock::Exclusive, options.has('b'))?;
+    check_absolute(&compiled)?;
+    let live = Live::open(live_dir(&options), Lock::Exclusive, options.has('b'))?;
     upgrade_format(&live, &compiled)?;
     if verbosity >= 2 {
         call.info(&format!("{} now uses {}", show(live.path()), show(&compiled)));

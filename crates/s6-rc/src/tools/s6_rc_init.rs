@@ -3,8 +3,8 @@
 //! Exit codes: 0 done, or done already; 4 an invalid database, 100 wrong usage or no host on the scan directory, 102
 //! there is a live state for something else, 111 a system call failed.
 
-use crate::init::{Initialized, Options, init};
-use crate::live::{BOOT_DATABASE, LIVE};
+use crate::common_options::{TIMEOUT, boot_database, live_dir, timeout};
+use crate::init::{Initialized, LiveOptions, init};
 use std::os::unix::ffi::OsStrExt;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
 
@@ -22,7 +22,7 @@ pub static TOOL: Tool = Tool {
         Opt::value('l', "live", "the live directory to make").long("livedir"),
         Opt::value('p', "prefix", "what stands before the services' names in the scan directory")
             .long("prefix"),
-        Opt::value('t', "ms", "give up after this time").long("timeout"),
+        TIMEOUT,
     ],
     role: Role::Stay,
     main,
@@ -31,9 +31,9 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let scandir = call.shift()?;
-    let timeout = options.number('t')?.filter(|ms| *ms != 0);
-    let live = options.get('l').unwrap_or(LIVE).to_vec();
-    let mut compiled = options.get('c').unwrap_or(BOOT_DATABASE).to_vec();
+    let timeout = timeout(&options)?;
+    let live = live_dir(&options).to_vec();
+    let mut compiled = boot_database(&options).to_vec();
     let prefix = options.get('p').unwrap_or_default().to_vec();
     if options.last_of("d\u{1}") == Some('d') {
         let real = std::fs::canonicalize(std::ffi::OsStr::from_bytes(&compiled));
@@ -48,7 +48,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("prefix cannot contain a / or a newline"));
     }
     let block = options.last_of("b\u{2}") == Some('b');
-    match init(&Options { scandir, compiled, live, prefix, timeout, block }, None)? {
+    match init(&LiveOptions { scandir, compiled, live, prefix, timeout, block }, None)? {
         Initialized::New(_) => {}
         Initialized::Running(path) => call.info(&format!("already running on {}", show(&path))),
         Initialized::Recovered(path) => {

@@ -6,7 +6,8 @@
 //! Exit codes: the script's; 3 no such oneshot, 4 an invalid database, 100 wrong usage, 111 a system call failed, 126 and
 //! 127 the script can't be run.
 
-use crate::live::{LIVE, load};
+use crate::common_options::{LIVE_DIR, live_dir};
+use crate::live::load;
 use crate::oneshot::{Answer, Request, Script, TERMINATE, receive};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -25,7 +26,7 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('b', "wait for writers; a database never changes, so nobody waits").long("block"),
         Opt::flag('\u{1}', "don't wait for writers (the default)").long("no-block"),
-        Opt::value('l', "live", "the live directory").long("livedir"),
+        LIVE_DIR,
     ],
     role: Role::Stay,
     main,
@@ -41,7 +42,7 @@ fn main(call: &mut Call) -> Outcome {
     let [script, number] = words.as_slice() else { return Err(Fatal::usage()) };
     let script = Script::from_word(script).ok_or_else(Fatal::usage)?;
     let id: u32 = decimal(number).ok_or_else(Fatal::usage)?;
-    let database = load(&tool::path::join(options.get('l').unwrap_or(LIVE), b"compiled"))?;
+    let database = load(&tool::path::join(live_dir(&options), b"compiled"))?;
     let service = database.service(id).filter(|s| !s.is_longrun());
     let service =
         service.ok_or_else(|| Fatal::new(3, format!("no oneshot has the number {}", show(number))))?;

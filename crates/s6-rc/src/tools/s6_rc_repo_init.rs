@@ -2,9 +2,12 @@
 //!
 //! Exit codes: 0 done, 1 the stores are inconsistent, 100 wrong usage, 111 a system call failed.
 
+use crate::common_options::{
+    FDHOLDER_USER, REPOSITORY_DIR, REPOSITORY_VERBOSITY, check_absolute, repository_dir, verbosity,
+};
 use crate::folder::with_umask;
 use crate::live::Lock;
-use crate::repo::{REPOSITORY, Repo};
+use crate::repo::Repo;
 use files::{Unfinished, open_dir, remove_tree};
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, CWD};
@@ -21,10 +24,9 @@ pub static TOOL: Tool = Tool {
         Opt::flag('f', "replace an existing repository").long("force"),
         Opt::flag('U', "change the stores of an existing repository").long("update-stores"),
         Opt::flag('B', "don't compile the stores yet").long("bare"),
-        Opt::value('h', "user", "the user of the pipe holder; pipes are held by the supervisor here")
-            .long("fdholder-user"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
+        FDHOLDER_USER,
+        REPOSITORY_VERBOSITY,
+        REPOSITORY_DIR,
     ],
     role: Role::Stay,
     main,
@@ -32,16 +34,14 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number('v')?.unwrap_or(1);
-    let path = options.get('r').unwrap_or(REPOSITORY).to_vec();
+    let verbosity = verbosity(&options)?;
+    let path = repository_dir(&options).to_vec();
     let stores = call.take_args();
     if stores.is_empty() {
         return Err(Fatal::usage());
     }
     for store in &stores {
-        if !store.starts_with(b"/") {
-            return Err(Fatal::user(format!("{} is not an absolute path", show(store))));
-        }
+        check_absolute(store)?;
         if store.contains(&b'\n') {
             return Err(Fatal::user("the path of a store can't contain a newline"));
         }

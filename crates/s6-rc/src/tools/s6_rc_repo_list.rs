@@ -2,8 +2,9 @@
 //!
 //! Exit codes: 0 done, 100 wrong usage, 111 a system call failed.
 
+use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::Lock;
-use crate::repo::{REPOSITORY, Repo};
+use crate::repo::Repo;
 use tool::{Call, Opt, Out, Outcome, Role, Tool};
 
 /// The command.
@@ -13,8 +14,8 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[
         Opt::value('x', "set", "leave this one out").long("exclude"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
+        REPOSITORY_VERBOSITY,
+        REPOSITORY_DIR,
     ],
     role: Role::Stay,
     main,
@@ -22,8 +23,8 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    options.number::<u32>('v')?;
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Shared)?;
+    verbosity(&options)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Shared)?;
     let mut out = Out::new();
     for name in repo.sets()?.iter().filter(|n| options.get('x') != Some(n.as_slice())) {
         out.line(name)?;

@@ -3,9 +3,10 @@
 //! Exit codes: 0 done, 1 dependencies forbid it, 3 no such set or service, 4 a damaged reference, 100 wrong usage, 102 a damaged
 //! repository, 111 a system call failed.
 
+use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::consistency::companions;
 use crate::live::{Lock, select};
-use crate::repo::{Prescription, REPOSITORY, Repo, check_set_name};
+use crate::repo::{Prescription, Repo, check_set_name};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -23,8 +24,8 @@ pub static TOOL: Tool = Tool {
         Opt::flag('i', "fail on dependencies that don't fit").long("fail-on-dependencies"),
         Opt::flag('P', "leave dependencies as they are (the default)").long("no-pull-dependencies"),
         Opt::flag('p', "change dependencies too").long("pull-dependencies"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
+        REPOSITORY_VERBOSITY,
+        REPOSITORY_DIR,
     ],
     role: Role::Stay,
     main,
@@ -32,7 +33,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number::<u32>('v')?.unwrap_or(1);
+    let verbosity = verbosity(&options)?;
     let (name, word) = (call.shift()?, call.shift()?);
     let services = call.take_args();
     if services.is_empty() {
@@ -47,7 +48,7 @@ fn main(call: &mut Call) -> Outcome {
             "a service is essential by its definition; --force-essential overrides that",
         ));
     }
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     let mut set = repo.set(&name)?;
     let reference = repo.reference()?;
     let selected = select(&reference, &services)?;

@@ -2,9 +2,12 @@
 //!
 //! Exit codes: 0 done, 1 the set is inconsistent, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system call failed.
 
+use crate::common_options::{
+    FDHOLDER_USER, KEEP_OLD, REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity,
+};
 use crate::consistency::fixes;
 use crate::live::Lock;
-use crate::repo::{REPOSITORY, Repo, check_set_name};
+use crate::repo::{Repo, check_set_name};
 use files::remove_tree;
 use rustix::fs::CWD;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
@@ -15,14 +18,13 @@ pub static TOOL: Tool = Tool {
     summary: "compile a set of services",
     operands: "set",
     options: &[
-        Opt::flag('K', "keep the old database and print its path").long("keep-old"),
+        KEEP_OLD,
         Opt::flag('f', "compile even if nothing has changed").long("force"),
         Opt::value('D', "bundle", "the name of the bundle of what starts at boot, default by default")
             .long("default-bundle"),
-        Opt::value('h', "user", "the user of the pipe holder; pipes are held by the supervisor here")
-            .long("fdholder-user"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
+        FDHOLDER_USER,
+        REPOSITORY_VERBOSITY,
+        REPOSITORY_DIR,
     ],
     role: Role::Stay,
     main,
@@ -30,14 +32,14 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number('v')?.unwrap_or(1);
+    let verbosity = verbosity(&options)?;
     let name = call.shift()?;
     check_set_name(&name)?;
     let bundle = options.get('D').unwrap_or(b"default");
     if bundle.is_empty() || bundle.contains(&b'/') {
         return Err(Fatal::user(format!("\"{}\" can't be the name of a bundle", show(bundle))));
     }
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     let set = repo.set(&name)?;
     if !options.has('f') && repo.is_committed(&name)? {
         if verbosity >= 2 {

@@ -2,8 +2,9 @@
 //!
 //! Exit codes: 0 done, 1 the copy exists already, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system call failed.
 
+use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::Lock;
-use crate::repo::{REPOSITORY, Repo, check_set_name};
+use crate::repo::{Repo, check_set_name};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -11,25 +12,21 @@ pub static TOOL: Tool = Tool {
     name: "s6-rc-set-copy",
     summary: "copy a set of services",
     operands: "source destination",
-    options: &[
-        Opt::flag('f', "replace an existing set").long("force"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
-    ],
+    options: &[Opt::flag('f', "replace an existing set").long("force"), REPOSITORY_VERBOSITY, REPOSITORY_DIR],
     role: Role::Stay,
     main,
 };
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    options.number::<u32>('v')?;
+    verbosity(&options)?;
     let (from, to) = (call.shift()?, call.shift()?);
     check_set_name(&from)?;
     check_set_name(&to)?;
     if from == to {
         return Err(Fatal::user("a set can't be copied onto itself"));
     }
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     let set = repo.set(&from)?;
     if !options.has('f') && repo.sets()?.contains(&to) {
         return Err(Fatal::new(1, format!("set {} exists already", show(&to))));

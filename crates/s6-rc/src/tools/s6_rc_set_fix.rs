@@ -3,9 +3,10 @@
 //! Exit codes: 0 done, 1 an essential service stands in the way, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system
 //! call failed.
 
+use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::consistency::fixes;
 use crate::live::Lock;
-use crate::repo::{Prescription, REPOSITORY, Repo, check_set_name};
+use crate::repo::{Prescription, Repo, check_set_name};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -19,8 +20,8 @@ pub static TOOL: Tool = Tool {
         Opt::flag('E', "leave essential services alone (the default)").long("no-force-essential"),
         Opt::flag('e', "change essential services too").long("force-essential"),
         Opt::flag('n', "only say what would be done").long("dry-run"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
+        REPOSITORY_VERBOSITY,
+        REPOSITORY_DIR,
     ],
     role: Role::Stay,
     main,
@@ -28,10 +29,10 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number::<u32>('v')?.unwrap_or(1);
+    let verbosity = verbosity(&options)?;
     let mut names = call.take_args();
     names.iter().try_for_each(|name| check_set_name(name))?;
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     if names.is_empty() {
         names = repo.sets()?;
     }

@@ -3,16 +3,18 @@
 //! Exit codes: 0 done, 3 no such set, 7 changed since its commit, 100 wrong usage, 102 a damaged set, 111 a system call failed, others
 //! as s6-rc-update.
 
-use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
-use crate::live::{BOOT_DATABASE, LIVE, Lock};
-use crate::repo::{REPOSITORY, Repo, check_set_name};
-use crate::reporter::Reporter;
-use crate::update::{Options, update};
+use crate::change_options::ChangeOptions;
+use crate::common_options::{
+    BLOCK, CONVERSION_FILE, KEEP_OLD, LIVE_DIR, REPOSITORY_DIR, REPOSITORY_VERBOSITY, boot_database,
+    check_absolute, live_dir, repository_dir, verbosity,
+};
+use crate::interrupts::Interrupts;
+use crate::live::Lock;
+use crate::repo::{Repo, check_set_name};
+use crate::update::{UpdateOptions, update};
 use files::{Owners, copy_tree, open_dir, remove_tree, replace_link};
-use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, CWD};
 use std::os::unix::ffi::OsStrExt;
-use sys::signal::{self, Set, SignalFd};
 use tool::path::{join, split};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
 
@@ -22,17 +24,16 @@ pub static TOOL: Tool = Tool {
     summary: "make the database of a set the live one",
     operands: "set",
     options: &[
-        Opt::flag('b', "wait for other commands instead of failing").long("block"),
-        Opt::flag('K', "keep the old database and print its path").long("keep-old"),
+        BLOCK,
+        KEEP_OLD,
         Opt::flag('\u{1}', "only copy the database and make it the one to boot").long("no-update"),
         Opt::flag('e', "essential services are stopped like others (the default)").long("force-essentials"),
         Opt::flag('E', "essential services are not stopped").long("no-force-essentials"),
         Opt::value('c', "bootdb", "the link to the database to boot").long("bootdb"),
-        Opt::value('l', "live", "the live directory").long("livedir"),
-        Opt::value('f', "file", "what old services are called now, and which to restart")
-            .long("conversion-file"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
+        LIVE_DIR,
+        CONVERSION_FILE,
+        REPOSITORY_VERBOSITY,
+        REPOSITORY_DIR,
     ],
     role: Role::Stay,
     main,
@@ -40,17 +41,14 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let verbosity = options.number('v')?.unwrap_or(1);
+    let verbosity = verbosity(&options)?;
     let name = call.shift()?;
     check_set_name(&name)?;
-    let boot = options.get('c').unwrap_or(BOOT_DATABASE).to_vec();
-    let live = options.get('l').unwrap_or(LIVE).to_vec();
-    for path in [&boot, &live] {
-        if !path.starts_with(b"/") {
-            return Err(Fatal::user(format!("{} is not an absolute path", show(path))));
-        }
-    }
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Shared)?;
+    let boot = boot_database(&options).to_vec();
+    let live = live_dir(&options).to_vec();
+    check_absolute(&boot)?;
+    check_absolute(&live)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Shared)?;
     if !repo.is_committed(&name)? {
         return Err(Fatal::new(7, format!("set {} has changed since it was committed", show(&name))));
     }
@@ -71,19 +69,11 @@ fn main(call: &mut Call) -> Outcome {
     })?;
     let mut code = 0;
     if !options.has('\u{1}') {
-        let signals = SignalFd::new(&Set::of(&[signal::TERM, signal::INT])).or_unable(|| "trap signals")?;
-        let how = ChangeOptions {
-            reporter: Reporter { name: TOOL.name, verbosity },
-            force: options.last_of("Ee") != Some('E'),
-            deadline: None,
-            dry_run: None,
-            oneshots: Oneshots { starter: Starter::Host, env: &call.env, path: call.path.as_deref() },
-            interrupt: Some(signals.as_fd()),
-            on_interrupt: OnInterrupt::FinishOneshots,
-            remind: None,
-        };
+        let interrupts = Interrupts::trap()?;
+        let force = options.last_of("Ee") != Some('E');
+        let how = ChangeOptions { force, ..interrupts.change_options(call, verbosity) };
         let conversions = options.get('f').map(<[u8]>::to_vec);
-        let what = Options { live, compiled: target.clone(), conversions, block: options.has('b') };
+        let what = UpdateOptions { live, compiled: target.clone(), conversions, block: options.has('b') };
         let switched = update(&what, &how);
         // Codes 1 and 2 come after the switch.
         code = *switched.as_ref().unwrap_or(&0);

@@ -2,32 +2,30 @@
 //!
 //! Exit codes: 0 done, 100 wrong usage or a set that exists, 111 a system call failed.
 
+use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::Lock;
-use crate::repo::{REPOSITORY, Repo, check_set_name};
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
+use crate::repo::{Repo, check_set_name};
+use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag::show};
 
 /// The command.
 pub static TOOL: Tool = Tool {
     name: "s6-rc-set-new",
     summary: "make sets of services",
     operands: "names...",
-    options: &[
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
-    ],
+    options: &[REPOSITORY_VERBOSITY, REPOSITORY_DIR],
     role: Role::Stay,
     main,
 };
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    options.number::<u32>('v')?;
+    verbosity(&options)?;
     let names = call.take_args();
     if names.is_empty() {
         return Err(Fatal::usage());
     }
     names.iter().try_for_each(|name| check_set_name(name))?;
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Exclusive)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     let set = Repo::default_set(&repo.reference()?);
     let existing = repo.sets()?;
     for name in &names {

@@ -2,8 +2,9 @@
 //!
 //! Exit codes: 0 done, 3 no such set or service, 100 wrong usage, 102 a damaged set, 111 a system call failed.
 
+use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::{Lock, select};
-use crate::repo::{Prescription, REPOSITORY, Repo};
+use crate::repo::{Prescription, Repo};
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -15,8 +16,8 @@ pub static TOOL: Tool = Tool {
         Opt::flag('E', "print essential services (the default)").long("with-essentials"),
         Opt::flag('e', "leave essential services out").long("without-essentials"),
         Opt::flag('L', "print names only").long("list"),
-        Opt::value('v', "verbosity", "0: errors only; 1: warnings too; 2: what is done").long("verbosity"),
-        Opt::value('r', "repo", "the repository").long("repodir"),
+        REPOSITORY_VERBOSITY,
+        REPOSITORY_DIR,
     ],
     role: Role::Stay,
     main,
@@ -24,10 +25,10 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    options.number::<u32>('v')?;
+    verbosity(&options)?;
     let name = call.shift()?;
     let services = call.take_args();
-    let repo = Repo::open(options.get('r').unwrap_or(REPOSITORY), Lock::Shared)?;
+    let repo = Repo::open(repository_dir(&options), Lock::Shared)?;
     let set = repo.set(&name)?;
     let reference = repo.reference()?;
     let selected = select(&reference, &services)?;
