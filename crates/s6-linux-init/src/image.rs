@@ -9,6 +9,7 @@
 //! ```
 
 use crate::request::How;
+use supervision::control::CATCH_ALL;
 use tool::{path::join, quote};
 
 /// The scandir of a booted system.
@@ -19,9 +20,6 @@ pub(crate) const SHUTDOWND: &str = "s6-linux-init-shutdownd";
 
 /// The service that changes runlevels.
 pub(crate) const RUNLEVELD: &str = "s6-linux-init-runleveld";
-
-/// The catch-all logger.
-pub(crate) const LOGGER: &str = "s6-svscan-log";
 
 /// The directory of a container's exit code.
 const RESULTS: &str = "s6-linux-init-container-results";
@@ -188,8 +186,8 @@ fn signals(list: &mut List, settings: &BootSettings) {
 fn services(list: &mut List, settings: &BootSettings) {
     if !settings.without_logger {
         list.add(&format!("run-image/{LOGS}"), Kind::Dir { mode: 0o2750, for_logs: true });
-        list.service(LOGGER, Some(3), &logger(settings));
-        list.add(&format!("run-image/service/{LOGGER}/fifo"), Kind::Fifo);
+        list.service(CATCH_ALL, Some(3), &logger(settings));
+        list.add(&format!("run-image/service/{CATCH_ALL}/fifo"), Kind::Fifo);
     }
     let mut shutdownd = b"s6-linux-init-shutdownd -d 3 -c ".to_vec();
     shutdownd.extend(quote(&settings.basedir));

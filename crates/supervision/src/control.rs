@@ -13,6 +13,9 @@ pub const SUPERVISE: &[u8] = b"supervise";
 /// The subdirectory of a scan directory that its host keeps.
 pub const SVSCAN: &[u8] = b".s6-svscan";
 
+/// The service of a scan directory that logs what no other logger does; its own standard error is the console.
+pub const CATCH_ALL: &str = "s6-svscan-log";
+
 /// Why commands did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undelivered {

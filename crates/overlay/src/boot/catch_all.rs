@@ -12,13 +12,11 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
+use supervision::control::CATCH_ALL;
 use sys::account::User;
 use tool::path::join;
 use tool::{Fatal, OrUnable, diag};
 use wire::number;
-
-/// Its name in the root scandir; the host treats the service of that name as its own logger.
-const NAME: &str = "s6-svscan-log";
 
 /// The FIFO that it reads.
 pub(crate) const FIFO: &str = "/run/service/s6-svscan-log/fifo";
@@ -127,7 +125,7 @@ pub(crate) fn set_up(
         user.as_ref().map(|(word, _)| word.as_str()),
         &split_words(&settings.given(S6_LOGGING_SCRIPT).unwrap_or_default()),
     );
-    let dir = format!("{SCANDIR}/{NAME}");
+    let dir = format!("{SCANDIR}/{CATCH_ALL}");
     let path = |file: &str| format!("{dir}/{file}");
     sys::fs::mkdir(dir.as_str(), Mode::from(0o755))
         .and_then(|()| sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0))
@@ -156,7 +154,7 @@ pub(crate) fn join_log() {
 /// Whether there is a catch-all logger.
 #[must_use]
 pub(crate) fn exists() -> bool {
-    sys::fs::lstat(join(SCANDIR.as_bytes(), NAME.as_bytes())).is_ok()
+    sys::fs::lstat(join(SCANDIR.as_bytes(), CATCH_ALL.as_bytes())).is_ok()
 }
 
 #[cfg(test)]

@@ -3,21 +3,19 @@
 use crate::environment::settings::Settings;
 use crate::environment::variables::S6_WAIT_FOR_CLOSING_FD;
 use crate::pid1::NAME;
+use crate::pid1::lifecycle::STOP_SIGNALS;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
-use sys::signal::{self, HALT, INT, PWR, Signal, SignalFd, TERM, USR1, USR2};
+use sys::signal::{self, SignalFd};
 use tool::{Env, clock, diag};
-
-/// The signals that stop a container whether or not it has a CMD.
-const STOPS: [Signal; 6] = [TERM, INT, USR1, USR2, PWR, HALT];
 
 /// Waits until the descriptor is closed, or a stop is asked for.
 pub(crate) fn wait_for_closing_fd(env: &Env) {
     let number = Settings::of_container(env).number(S6_WAIT_FOR_CLOSING_FD);
     let Some(number) = i32::try_from(number).ok().filter(|n| *n >= 3 && sys::fd::is_open(*n)) else { return };
     // A container that is told to stop before it may begin has nothing to wait for.
-    let stop = SignalFd::new(&signal::Set::of(&STOPS)).ok();
+    let stop = SignalFd::new(&signal::Set::of(&STOP_SIGNALS)).ok();
     let mut buffer = [0; 64];
     let closed = |fd: BorrowedFd<'_>| loop {
         let mut fds = vec![PollFd::from_borrowed_fd(fd, PollFlags::IN)];

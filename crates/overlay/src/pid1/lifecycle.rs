@@ -31,6 +31,9 @@ pub(crate) const PASSED_ON: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, P
 /// The signals that mean something here.
 pub(crate) const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR, ABRT, HALT];
 
+/// Those that stop a container whether or not it has a CMD, unless the CMD receives them.
+pub(crate) const STOP_SIGNALS: [Signal; 7] = [INT, USR1, USR2, TERM, PWR, ABRT, HALT];
+
 /// What doesn't change during a container's life.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Config {
@@ -112,7 +115,7 @@ pub(crate) enum Action {
     KeepCode(u8),
     /// Write the container's exit code unless one was written.
     KeepCodeIfNone(u8),
-    /// Stop supervising, and TERM to every process.
+    /// Stop supervising; TERM, and CONT for those that are stopped, to every process.
     Terminate,
     /// Name the processes that remain after TERM.
     NameRemaining,

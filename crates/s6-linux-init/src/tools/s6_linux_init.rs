@@ -1,11 +1,12 @@
 //! `s6-linux-init`: boots a system, as process 1, from a directory made by s6-linux-init-maker.
 
-use crate::image::{LOGGER, SCANDIR, SHUTDOWND};
+use crate::image::{SCANDIR, SHUTDOWND};
 use crate::init_options::OPTIONS;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use supervision::control::CATCH_ALL;
 use sys::fs::openat;
 use sys::process::Fork;
 use tool::path::join;
@@ -160,7 +161,7 @@ fn in_environment(options: &Options, basedir: &[u8], argv: Vec<Vec<u8>>) -> Outc
 
 /// Redirects standard output to the catch-all logger's FIFO, which has no reader yet.
 fn log_to_fifo() -> Result<(), Errno> {
-    let fifo = fifo(LOGGER);
+    let fifo = fifo(CATCH_ALL);
     let reader = openat(CWD, &fifo, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
     let writer = openat(CWD, &fifo, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     drop(reader);
@@ -187,7 +188,7 @@ fn await_tree(ready: &OwnedFd, has_logger: bool) -> Result<(), Errno> {
     let open = |service| openat(CWD, fifo(service), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
     open(SHUTDOWND)?;
     if has_logger {
-        let writer = open(LOGGER)?;
+        let writer = open(CATCH_ALL)?;
         sys::fd::copy(writer.as_raw_fd(), 1)?;
         sys::fd::copy(1, 2)?;
     }

@@ -8,7 +8,7 @@ use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use supervision::control::join;
+use supervision::control::{CATCH_ALL, join};
 use sys::account;
 use tool::file::write;
 use tool::quote;
@@ -90,7 +90,7 @@ fn log_directory(options: &Options, mode: u32) -> Result<Vec<u8>, Fatal> {
 
 /// Makes the logger's service directory anew; gives its FIFO.
 fn make_logger(scandir: &[u8], options: &Options, logs: &[u8]) -> Result<Vec<u8>, Fatal> {
-    let dir = join(scandir, &[b"s6-svscan-log"]);
+    let dir = join(scandir, &[CATCH_ALL.as_bytes()]);
     let fifo = join(&dir, &[b"fifo"]);
     remove_tree(&dir)?;
     make_dirs(&dir)?;

@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
+use supervision::control::CATCH_ALL;
 use tool::Fatal;
 use tool::diag::show;
 
@@ -29,9 +30,6 @@ const BACK_OFF_LIMIT: Duration = Duration::from_mins(1);
 
 /// Descriptors that services may not take, so that the host itself still works when all others are in use.
 const RESERVED_DESCRIPTORS: u64 = 24;
-
-/// The service whose standard error goes to the console.
-const CATCH_ALL: &[u8] = b"s6-svscan-log";
 
 /// What a scan has found.
 #[derive(Default)]
@@ -320,5 +318,5 @@ pub(super) fn stdio(slot: &Slot, console: Option<&Rc<OwnedFd>>) -> Stdio {
 
 /// Whether this is the service that logs the host's own output.
 pub(super) fn is_catch_all(slot: &Slot) -> bool {
-    slot.name == CATCH_ALL
+    slot.name == CATCH_ALL.as_bytes()
 }

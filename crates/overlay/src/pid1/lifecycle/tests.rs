@@ -117,6 +117,8 @@ fn signals_without_and_with_a_command() {
         m.step(Event::StopEnded, ms(0));
         assert_eq!(m.step(Event::Empty, ms(0)), [Action::End(how)], "{signal}");
     }
+    let stops = |signal: &Signal| !up(CONFIG).step(Event::Signal(*signal), ms(0)).is_empty();
+    assert_eq!(SIGNALS.into_iter().filter(stops).collect::<Vec<_>>(), STOP_SIGNALS);
     assert_eq!(up(CONFIG).step(Event::Signal(QUIT), ms(0)), []);
     assert_eq!(up(CONFIG).step(Event::Signal(WINCH), ms(0)), []);
     assert_eq!(up(CONFIG).step(Event::Signal(HALT), ms(0)), [Action::StartStop]);
