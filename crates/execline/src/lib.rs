@@ -14,6 +14,7 @@ mod child;
 mod codes;
 mod descriptor;
 mod detach;
+mod directives;
 mod evaluation;
 mod frame;
 mod input;

@@ -121,10 +121,25 @@ mod tests {
             format!("default {}, at most {}", fdholder::DEFAULT_CLIENTS, fdholder::CLIENTS_LIMIT),
         );
         states(fdholder::DESCRIPTORS, format!("default {}", fdholder::DEFAULT_DESCRIPTORS));
-        assert_eq!((DEFAULT_CONNECTIONS, DEFAULT_BACKLOG), (40, 4096));
-        assert_eq!(
-            (fdholder::DEFAULT_CLIENTS, fdholder::CLIENTS_LIMIT, fdholder::DEFAULT_DESCRIPTORS),
-            (16, 256, 1000)
-        );
+    }
+
+    #[test]
+    fn a_server_takes_40_connections_by_default() {
+        assert_eq!(DEFAULT_CONNECTIONS, 40);
+    }
+
+    #[test]
+    fn a_backlog_is_4096_by_default() {
+        assert_eq!(DEFAULT_BACKLOG, 4096);
+    }
+
+    #[test]
+    fn an_fd_holder_takes_16_clients_by_default_and_256_at_most() {
+        assert_eq!((fdholder::DEFAULT_CLIENTS, fdholder::CLIENTS_LIMIT), (16, 256));
+    }
+
+    #[test]
+    fn an_fd_holder_holds_1000_descriptors_by_default() {
+        assert_eq!(fdholder::DEFAULT_DESCRIPTORS, 1000);
     }
 }

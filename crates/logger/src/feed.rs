@@ -356,6 +356,19 @@ mod tests {
     }
 
     #[test]
+    fn a_date_is_followed_by_two_spaces() {
+        for (words, before) in [(&["pP:", "T", "1"][..], 0), (&["pP:", "t", "T", "1"], 26)] {
+            let out = run(words, &["x"]).stdout.bytes;
+            let (label, rest) = out.split_at(before);
+            assert!(label.is_empty() || label == b"@400000000000000a00000005 ");
+            // The date is local time, which is the machine's.
+            let (date, rest) = rest.split_at("1970-01-01 00:00:00.000000005".len());
+            assert!(date.ends_with(b".000000005"), "{date:?}");
+            assert_eq!(rest, b"  P: x\n");
+        }
+    }
+
+    #[test]
     fn alerts_are_cut() {
         let out = run(&["E3", "2", "E0", "2"], &["abcdef", "abcdefg"]);
         let text =

@@ -4,12 +4,15 @@
 //! [`name`], [`message`] and `record` read and write what goes over the network; [`query`] is the pure machine that
 //! decides which server to ask next and how long to wait; `exchange` performs its decisions.
 
+mod debug_query;
 pub mod dump;
 mod exchange;
 pub mod failure;
 pub mod families;
+mod filter;
 pub mod hosts;
 mod line_format;
+mod look_up;
 pub mod message;
 pub mod name;
 pub mod query;

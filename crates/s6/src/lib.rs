@@ -3,6 +3,7 @@
 mod beside;
 mod instance;
 mod maker;
+mod service_options;
 mod tools;
 
 pub use tools::TOOLS;

@@ -161,6 +161,24 @@ mod tests {
         }
     }
 
+    /// The months of the IERS's Bulletin C, each of which began right after a leap second.
+    #[test]
+    fn leap_seconds_end_months_of_the_bulletins() {
+        let months = LEAPS.map(|leap| {
+            let date = crate::calendar::utc(leap).unwrap();
+            assert_eq!((date.day, date.hour, date.minute, date.second), (1, 0, 0, 0), "{leap}");
+            format!("{}-{:02}", date.year, date.month)
+        });
+        assert_eq!(
+            months.join(" "),
+            "1972-07 1973-01 1974-01 1975-01 1976-01 1977-01 1978-01 1979-01 1980-01 1981-07 1982-07 1983-07 \
+             1985-07 1988-01 1990-01 1991-01 1992-07 1993-07 1994-07 1996-01 1997-07 1999-01 2006-01 2009-01 \
+             2012-07 2015-07 2017-01"
+        );
+        let ahead = |unix| Tai64n::from_unix(unix, 0).seconds - (1 << 62) - unix.cast_unsigned();
+        assert_eq!([0, 1_483_228_799, 1_483_228_800].map(ahead), [10, 36, 37]);
+    }
+
     #[test]
     fn packs_both_ways() {
         let t = Tai64n::from_unix(1_700_000_000, 999_999_999);

@@ -1,9 +1,9 @@
 //! `multisubstitute`: performs several substitutions at once, so that none applies to another's values.
 
-use super::{define, elgetpositionals, elglob, importas, multidefine};
 use crate::binding::Bindings;
 use crate::blocks::Blocks;
-use tool::{Call, Env, Fatal, Outcome, Role, Tool, diag};
+use crate::directives::directive;
+use tool::{Call, Fatal, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
     name: "multisubstitute",
@@ -13,19 +13,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Chain,
     main,
 };
-
-type Directive = fn(&mut Vec<Vec<u8>>, &Env, &mut Bindings) -> Result<(), Fatal>;
-
-fn directive(name: &[u8]) -> Option<Directive> {
-    Some(match name {
-        b"define" => define::bind,
-        b"importas" => importas::bind,
-        b"elglob" => elglob::bind,
-        b"elgetpositionals" => elgetpositionals::bind,
-        b"multidefine" => multidefine::bind,
-        _ => return None,
-    })
-}
 
 fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {

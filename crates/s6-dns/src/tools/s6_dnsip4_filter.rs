@@ -1,6 +1,6 @@
 //! `s6-dnsip4-filter`: adds IPv4 addresses to the names that lines begin with.
 
-use super::filter::{OPTIONS, name_at_start, run};
+use crate::filter::{OPTIONS, name_at_start, run};
 use crate::record::A;
 use tool::{Call, Outcome, Role, Tool};
 

@@ -1,6 +1,6 @@
 //! `s6-dnsip6-filter`: adds IPv6 addresses to the names that lines begin with.
 
-use super::filter::{OPTIONS, name_at_start, run};
+use crate::filter::{OPTIONS, name_at_start, run};
 use crate::record::AAAA;
 use tool::{Call, Outcome, Role, Tool};
 

@@ -1,5 +1,6 @@
 //! `s6-dnsmx`: prints the mail exchangers of a domain.
 
+use crate::look_up::{LOOK_UP, records};
 use crate::record::MX;
 use tool::{Call, Outcome, Role, Tool};
 
@@ -7,11 +8,11 @@ pub static TOOL: Tool = Tool {
     name: "s6-dnsmx",
     summary: "print the mail exchangers of a domain",
     operands: "domain",
-    options: super::LOOK_UP,
+    options: LOOK_UP,
     role: Role::Stay,
     main,
 };
 
 fn main(call: &mut Call) -> Outcome {
-    super::records(call, MX)
+    records(call, MX)
 }

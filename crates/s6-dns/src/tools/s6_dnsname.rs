@@ -1,6 +1,6 @@
 //! `s6-dnsname`: prints the names of an address.
 
-use super::{HOSTS, NO_HOSTS, RANDOM, TIMEOUT, deadline, print, resolve, use_hosts};
+use crate::look_up::{HOSTS, NO_HOSTS, RANDOM, TIMEOUT, deadline, print, resolve, use_hosts};
 use crate::resolv_conf::address;
 use crate::resolver::Resolver;
 use std::net::IpAddr;

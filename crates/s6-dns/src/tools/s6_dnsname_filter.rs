@@ -1,7 +1,7 @@
 //! `s6-dnsname-filter`: adds names to the addresses that lines begin with.
 
-use super::TIMEOUT;
-use super::filter::{CONNECTIONS, ERROR, LINES, NORMAL, address_at_start, run};
+use crate::filter::{CONNECTIONS, ERROR, LINES, NORMAL, address_at_start, run};
+use crate::look_up::TIMEOUT;
 use crate::record::PTR;
 use tool::{Call, Opt, Outcome, Role, Tool};
 

@@ -1,5 +1,6 @@
 //! `s6-dnsns`: prints the name servers of a domain.
 
+use crate::look_up::{LOOK_UP, records};
 use crate::record::NS;
 use tool::{Call, Outcome, Role, Tool};
 
@@ -7,11 +8,11 @@ pub static TOOL: Tool = Tool {
     name: "s6-dnsns",
     summary: "print the name servers of a domain",
     operands: "domain",
-    options: super::LOOK_UP,
+    options: LOOK_UP,
     role: Role::Stay,
     main,
 };
 
 fn main(call: &mut Call) -> Outcome {
-    super::records(call, NS)
+    records(call, NS)
 }

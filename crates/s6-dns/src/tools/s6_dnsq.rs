@@ -1,7 +1,7 @@
 //! `s6-dnsq`: asks authoritative servers and prints the whole answer.
 
-use super::TIMEOUT;
-use super::debug::{self, LEVEL, TO_STDERR, TO_STDOUT};
+use crate::debug_query::{self, LEVEL, TO_STDERR, TO_STDOUT};
+use crate::look_up::TIMEOUT;
 use crate::resolv_conf::{address, is_separator};
 use tool::{Call, Fatal, Outcome, Role, Tool, diag};
 
@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let question = debug::question(call, false)?;
+    let question = debug_query::question(call, false)?;
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
@@ -28,5 +28,5 @@ fn main(call: &mut Call) -> Outcome {
             })?);
         }
     }
-    debug::ask(&options, question, &servers)
+    debug_query::ask(&options, question, &servers)
 }

@@ -1,7 +1,7 @@
 //! `s6-dnsqr`: asks caches and prints the whole answer.
 
-use super::TIMEOUT;
-use super::debug::{self, LEVEL, TO_STDERR, TO_STDOUT};
+use crate::debug_query::{self, LEVEL, TO_STDERR, TO_STDOUT};
+use crate::look_up::TIMEOUT;
 use crate::resolv_conf::ResolvConf;
 use tool::{Call, Outcome, Role, Tool};
 
@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let question = debug::question(call, true)?;
+    let question = debug_query::question(call, true)?;
     let conf = ResolvConf::read(&call.env)?;
-    debug::ask(&options, question, conf.servers())
+    debug_query::ask(&options, question, conf.servers())
 }

@@ -1,5 +1,6 @@
 //! `s6-dnstxt`: prints the texts of a domain, quoted.
 
+use crate::look_up::{LOOK_UP, records};
 use crate::record::TXT;
 use tool::{Call, Outcome, Role, Tool};
 
@@ -7,11 +8,11 @@ pub static TOOL: Tool = Tool {
     name: "s6-dnstxt",
     summary: "print the texts of a domain, quoted",
     operands: "domain",
-    options: super::LOOK_UP,
+    options: LOOK_UP,
     role: Role::Stay,
     main,
 };
 
 fn main(call: &mut Call) -> Outcome {
-    super::records(call, TXT)
+    records(call, TXT)
 }

@@ -1,14 +1,14 @@
 //! `s6-instance-status`: `s6-svstat` on an instance of an instanced service.
 
-use super::s6_svstat;
 use crate::instance::on_instance;
+use crate::service_options::STATUS;
 use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-instance-status",
     summary: "tell the state of an instance",
     operands: "servicedir name",
-    options: s6_svstat::TOOL.options,
+    options: STATUS,
     role: Role::Stay,
     main,
 };

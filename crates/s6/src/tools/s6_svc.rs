@@ -1,48 +1,20 @@
 //! `s6-svc`: sends commands to the supervisors of services.
 
+use crate::service_options::CONTROL;
 use rustix::fs::Access;
 use rustix::io::Errno;
 use supervision::control::{Undelivered, join, send, signal_number};
 use supervision::listen::{Goal, Listening};
 use sys::signal;
 use tool::clock::deadline;
-use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Options, Outcome, Role, Tool, diag};
 use wire::control::{COMMANDS, Command, Target};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svc",
     summary: "send commands to the supervisors of services",
     operands: "servicedir...",
-    options: &[
-        Opt::value('s', "signal", "send this signal, one of those below, by name or number"),
-        Opt::flag('a', "send SIGALRM"),
-        Opt::flag('b', "send SIGABRT"),
-        Opt::flag('q', "send SIGQUIT"),
-        Opt::flag('h', "send SIGHUP"),
-        Opt::flag('k', "send SIGKILL"),
-        Opt::flag('t', "send SIGTERM"),
-        Opt::flag('i', "send SIGINT"),
-        Opt::flag('1', "send SIGUSR1"),
-        Opt::flag('2', "send SIGUSR2"),
-        Opt::flag('p', "send SIGSTOP"),
-        Opt::flag('c', "send SIGCONT"),
-        Opt::flag('y', "send SIGWINCH"),
-        Opt::flag('r', "restart: send the down signal, keep the service wanted up"),
-        Opt::flag('l', "send the reload signal"),
-        Opt::flag('P', "send SIGSTOP to the process group"),
-        Opt::flag('C', "send SIGCONT to the process group"),
-        Opt::flag('K', "send SIGKILL to the process group"),
-        Opt::flag('o', "start if down, and do not restart"),
-        Opt::flag('d', "stop, and keep down"),
-        Opt::flag('u', "start, and keep up"),
-        Opt::flag('D', "stop, and make the down file"),
-        Opt::flag('U', "start, and remove the down file"),
-        Opt::flag('x', "end the supervisor when the service is down"),
-        Opt::flag('O', "do not restart; do not start if down"),
-        Opt::flag('Q', "as -O, and make the down file"),
-        Opt::value('T', "timeout", "with -w: give up after so many milliseconds, with code 99"),
-        Opt::value('w', "u|U|d|D|r|R", "wait until the services are in that state"),
-    ],
+    options: CONTROL,
     role: Role::Stay,
     main,
 };

@@ -1,10 +1,11 @@
 //! `s6-svstat`: prints the state of a supervised service, as a summary or field by field for scripts.
 
+use crate::service_options::STATUS;
 use rustix::fs::Access;
 use rustix::io::Errno;
 use supervision::control::join;
 use tool::clock;
-use tool::{Call, Fatal, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Fatal, OrUnable, Out, Outcome, Role, Tool, diag};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
@@ -12,23 +13,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-svstat",
     summary: "tell the state of a service",
     operands: "servicedir",
-    options: &[
-        Opt::value(
-            'o',
-            "field,...",
-            "print these fields: up, wantedup, normallyup, ready, paused, pid, pgid, exitcode, signal, signum, updownsince, readysince, updownfor, readyfor",
-        ),
-        Opt::flag('u', "the field up"),
-        Opt::flag('w', "the field wantedup"),
-        Opt::flag('N', "the field normallyup"),
-        Opt::flag('r', "the field ready"),
-        Opt::flag('p', "the field pid"),
-        Opt::flag('g', "the field pgid"),
-        Opt::flag('e', "the field exitcode"),
-        Opt::flag('s', "the field signal"),
-        Opt::flag('t', "the field updownfor"),
-        Opt::flag('n', "in the summary, print a signal's number instead of its name"),
-    ],
+    options: STATUS,
     role: Role::Stay,
     main,
 };

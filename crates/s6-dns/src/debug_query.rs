@@ -1,9 +1,9 @@
 //! What `s6-dnsq` and `s6-dnsqr` share: they ask one question, optionally show its exchanges, and print the whole answer.
 
-use super::deadline;
 use crate::dump::dump;
 use crate::exchange::{Stage, ask as ask_servers};
 use crate::failure::Failure;
+use crate::look_up::deadline;
 use crate::message::Question;
 use crate::name::Name;
 use crate::query::{Ask, Query};
@@ -11,16 +11,16 @@ use crate::record::type_from_text;
 use std::net::IpAddr;
 use tool::{Call, Fatal, Opt, Options, Out, Outcome, diag};
 
-pub(super) const TO_STDOUT: Opt = Opt::flag('1', "show the exchanges on standard output");
-pub(super) const TO_STDERR: Opt = Opt::flag('2', "show the exchanges on standard error (default)");
-pub(super) const LEVEL: Opt = Opt::value(
+pub(crate) const TO_STDOUT: Opt = Opt::flag('1', "show the exchanges on standard output");
+pub(crate) const TO_STDERR: Opt = Opt::flag('2', "show the exchanges on standard error (default)");
+pub(crate) const LEVEL: Opt = Opt::value(
     'D',
     "level",
     "the messages to show: 0: none (default), 1: received ones, 2: sent ones, 3: both",
 );
 
 /// Takes the type and the name from the operands.
-pub(super) fn question(call: &mut Call, recursive: bool) -> Result<Question, Fatal> {
+pub(crate) fn question(call: &mut Call, recursive: bool) -> Result<Question, Fatal> {
     let (rtype, text) = (call.shift()?, call.shift()?);
     let rtype = type_from_text(&rtype).ok_or_else(Fatal::usage)?;
     let name = Name::from_text(&text)
@@ -29,7 +29,7 @@ pub(super) fn question(call: &mut Call, recursive: bool) -> Result<Question, Fat
 }
 
 /// Asks and prints the answer.
-pub(super) fn ask(options: &Options, question: Question, servers: &[IpAddr]) -> Outcome {
+pub(crate) fn ask(options: &Options, question: Question, servers: &[IpAddr]) -> Outcome {
     let deadline = deadline(options)?;
     let level = options.number::<u32>('D')?.unwrap_or(0);
     let to_stdout = options.last_of("12") == Some('1');

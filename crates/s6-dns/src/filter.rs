@@ -3,10 +3,10 @@
 //! Look-ups run concurrently in this process.  At most `-l` lines are in memory; a line longer than a mebibyte is an
 //! error.  A line that doesn't begin with such a word is all remainder.
 
-use super::TIMEOUT;
 use crate::exchange::{Exchange, Pool, concurrency_limit};
 use crate::failure::Failure;
 use crate::line_format::{LineFormat, Values};
+use crate::look_up::TIMEOUT;
 use crate::message::Question;
 use crate::name::Name;
 use crate::query::Query;
@@ -18,41 +18,41 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Out, Outcome, clock};
 
-pub(super) const LINES: Opt =
+pub(crate) const LINES: Opt =
     Opt::value('l', "maxlines", "keep at most maxlines lines in memory; default 256");
-pub(super) const CONNECTIONS: Opt =
+pub(crate) const CONNECTIONS: Opt =
     Opt::value('c', "maxconn", "look up at most maxconn words at once; default 128");
-pub(super) const NORMAL: Opt = Opt::value(
+pub(crate) const NORMAL: Opt = Opt::value(
     'f',
     "normalfmt",
     "the format of lines: %s word, %d result, %w%r remainder; default %s=%d%w%r",
 );
-pub(super) const ERROR: Opt =
+pub(crate) const ERROR: Opt =
     Opt::value('e', "errorfmt", "the format of lines whose look-up failed: %e error; default %s=<%e>%w%r");
 
 /// The options of the filters that look up names.
-pub(super) const OPTIONS: &[Opt] = &[LINES, CONNECTIONS, TIMEOUT, NORMAL, ERROR];
+pub(crate) const OPTIONS: &[Opt] = &[LINES, CONNECTIONS, TIMEOUT, NORMAL, ERROR];
 
 /// The limit of a line: 1 MiB.
 const MAX_LINE: usize = 1 << 20;
 
 /// A word at the start of a line.
-pub(super) struct Word {
+pub(crate) struct Word {
     /// Its length in bytes.
-    pub(super) length: usize,
+    pub(crate) length: usize,
     /// The name to look up; `None` if the word can't be a name.
-    pub(super) name: Option<Name>,
+    pub(crate) name: Option<Name>,
 }
 
 /// The domain name at the start of a line: everything before the first blank.
-pub(super) fn name_at_start(line: &[u8]) -> Option<Word> {
+pub(crate) fn name_at_start(line: &[u8]) -> Option<Word> {
     let length = line.iter().position(|b| matches!(b, b' ' | b'\t' | b'\r')).unwrap_or(line.len());
     let word = line.get(..length).filter(|word| !word.is_empty())?;
     Some(Word { length, name: Name::from_text(word) })
 }
 
 /// The address at the start of a line, followed by anything that can't be part of an address.
-pub(super) fn address_at_start(line: &[u8], is_wanted: impl Fn(&IpAddr) -> bool) -> Option<Word> {
+pub(crate) fn address_at_start(line: &[u8], is_wanted: impl Fn(&IpAddr) -> bool) -> Option<Word> {
     let parse = |length: usize| {
         let word = line.get(..length)?;
         let ip = crate::resolv_conf::address(word).filter(&is_wanted)?;
@@ -91,7 +91,7 @@ struct Filter {
 }
 
 /// The main function of a filter, which looks up records of a type for the word that `find` returns.
-pub(super) fn run(
+pub(crate) fn run(
     call: &Call,
     options: &Options,
     rtype: Type,
