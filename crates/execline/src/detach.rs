@@ -22,9 +22,9 @@ pub(crate) fn start(
         return tool::try_spawn(call, argv, env, setup);
     }
     spawn_grandchild(|report| {
-        let mut own: Vec<BorrowedFd<'_>> = setup.own.to_vec();
-        own.push(report);
-        tool::try_spawn(call, argv, env, &Setup { own: &own, ..*setup })
+        let mut private: Vec<BorrowedFd<'_>> = setup.private.to_vec();
+        private.push(report);
+        tool::try_spawn(call, argv, env, &Setup { private: &private, ..*setup })
     })
 }
 

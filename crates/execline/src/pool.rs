@@ -37,7 +37,7 @@ pub(crate) struct Pool<'a> {
     at_once: usize,
     running: Vec<Pid>,
     deaths: Option<Deaths>,
-    own: Vec<BorrowedFd<'a>>,
+    private: Vec<BorrowedFd<'a>>,
     /// Whether a body that can't be executed fails one run only, rather than the loop.  With autoimport it does: the
     /// program's name may come from the value.
     pub(crate) survives_exec_failure: bool,
@@ -46,12 +46,12 @@ pub(crate) struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    /// Creates the pool for `body`; children don't get the descriptors in `own`.
+    /// Creates the pool for `body`; children don't get the descriptors in `private`.
     pub(crate) fn new(
         options: &Options,
         variable: Vec<u8>,
         body: Vec<Vec<u8>>,
-        own: Vec<BorrowedFd<'a>>,
+        private: Vec<BorrowedFd<'a>>,
     ) -> Result<Self, Fatal> {
         let at_once = parallel_limit(options)?;
         let deaths = if at_once > 1 {
@@ -72,7 +72,7 @@ impl<'a> Pool<'a> {
             at_once,
             running: Vec::new(),
             deaths,
-            own,
+            private,
             broken: false,
         })
     }
@@ -113,9 +113,9 @@ impl<'a> Pool<'a> {
     }
 
     fn spawn(&self, call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Pid, Errno> {
-        let mut own = self.own.clone();
-        own.extend(self.deaths.as_ref().map(|d| d.signals.as_fd()));
-        tool::try_spawn(call, argv, env, &Setup { fds: &[], own: &own, mask: self.mask() })
+        let mut private = self.private.clone();
+        private.extend(self.deaths.as_ref().map(|d| d.signals.as_fd()));
+        tool::try_spawn(call, argv, env, &Setup { fds: &[], private: &private, mask: self.mask() })
     }
 
     /// Records the end of a child; returns the exit code if it ends a loop whose bodies run one after the other.

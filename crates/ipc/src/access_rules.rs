@@ -1,4 +1,4 @@
-//! Rules that tell which clients a server lets in, in a directory or compiled into a cdb.
+//! Rules that say which clients a server allows, in a directory or compiled into a cdb.
 //!
 //! A rule is a key such as `uid/1000` or `ip4/10.0.0.0_8`.  In a directory it is a subdirectory with `allow` or
 //! `deny`, and beside `allow` perhaps `env/` (as for s6-envdir) and `exec` (a command line for execlineb).  In a cdb:
@@ -31,11 +31,11 @@ pub struct Grant {
 /// What the rules say about a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Let the client in.
+    /// The client is allowed.
     Allow(Grant),
-    /// Keep the client out.
+    /// The client is refused.
     Deny,
-    /// There is no such rule.
+    /// There is no rule for the key.
     Unknown,
 }
 
@@ -48,10 +48,10 @@ pub enum Rules {
     Cdb(Vec<u8>),
 }
 
-/// A rule that can't be followed: who it is about is kept out.
+/// A rule that can't be followed: its clients are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRule {
-    /// Its key; empty if it isn't known.
+    /// Its key.
     pub key: Vec<u8>,
     /// Why: `INVAL` if a cdb's record is damaged, `TOOBIG` if `exec` is too long.
     pub error: Errno,
@@ -69,8 +69,8 @@ impl From<BadRule> for Fatal {
     }
 }
 
-/// The most bytes of an environment or a command line in a cdb, and of a file of either in a directory.
-const MOST: usize = 4096;
+/// The limit in bytes of an environment or a command line in a cdb, and of a file of either in a directory.
+const FIELD_MAX: usize = 4096;
 
 impl Rules {
     /// The rules of a command's two options: a directory or a cdb, not both.
@@ -89,13 +89,13 @@ impl Rules {
         }
     }
 
-    /// What the rule of that key says.
+    /// The verdict of the rule for a key.
     ///
     /// # Errors
     /// The rule can't be read, or is damaged.
     pub fn look_up(&self, key: &[u8]) -> Result<Verdict, BadRule> {
         let verdict = match self {
-            // A host's name may be anything; in a directory a rule is a name in a name.
+            // A host's name may be anything; in a directory a key is a path of two names.
             Self::Dir(_) if !is_path(key) => Ok(Verdict::Unknown),
             Self::Dir(dir) => read_rule(&[dir, &b"/"[..], key].concat()),
             Self::Cdb(cdb) => match wire::cdb::find(cdb, key) {
@@ -106,16 +106,16 @@ impl Rules {
         verdict.map_err(|error| BadRule { key: key.to_vec(), error })
     }
 
-    /// What the rules say about a local client: `self` is who the server runs as.
+    /// The verdict about a local client; the keys `self` stand for the user and the group of the server.
     ///
     /// # Errors
     /// As [`Rules::look_up`].
     pub fn check_ids(&self, uid: u32, gid: u32) -> Result<Verdict, BadRule> {
-        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        self.first(id_keys(uid, gid, own))
+        let server = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        self.first(id_keys(uid, gid, server))
     }
 
-    /// What the rules say about an address: the rule of the narrowest network counts.
+    /// The verdict about an address: the rule of the narrowest network counts.
     ///
     /// # Errors
     /// As [`Rules::look_up`].
@@ -123,7 +123,7 @@ impl Rules {
         self.first(ip_keys(ip))
     }
 
-    /// What the rules say about a host's name: the rule of the longest suffix counts.
+    /// The verdict about a host's name: the rule of the longest suffix counts.
     ///
     /// # Errors
     /// As [`Rules::look_up`]; an empty name is `INVAL`.
@@ -147,14 +147,14 @@ impl Rules {
     }
 }
 
-/// Whether a key is one name below another one.
+/// Whether a key is a path of two names.
 fn is_path(key: &[u8]) -> bool {
     let is_name = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
     let mut parts = key.split(|b| *b == b'/');
     matches!((parts.next(), parts.next(), parts.next()), (Some(a), Some(b), None) if is_name(a) && is_name(b))
 }
 
-/// The keys of an address: the networks that it is in, narrowest first.
+/// The keys of an address: the networks that contain it, narrowest first.
 fn ip_keys(ip: IpAddr) -> impl Iterator<Item = String> {
     let bits = if ip.is_ipv4() { 32 } else { 128 };
     (0..=bits).rev().map(move |length| {
@@ -173,8 +173,8 @@ fn ip_keys(ip: IpAddr) -> impl Iterator<Item = String> {
     })
 }
 
-/// The keys of a host's name: its suffixes, longest first, then that of every name.  A slash or a label of dots could
-/// lead out of the rules' directory; no host has such a name, so only the last key remains.
+/// The keys of a host's name: its suffixes, longest first, then the key of all names.  A slash or a label of dots could
+/// lead out of the rules' directory; no host has such a name, so only the key of all names is left.
 fn name_keys(name: &[u8]) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
     let is_label = |label: &[u8]| !label.is_empty() && !label.contains(&b'/') && !label.contains(&0);
@@ -189,14 +189,14 @@ fn name_keys(name: &[u8]) -> Vec<Vec<u8>> {
     keys
 }
 
-/// The keys of a client's ids, the first one that has a rule counts.
-fn id_keys(uid: u32, gid: u32, own: (u32, u32)) -> Vec<String> {
+/// The keys of a client's ids; the first one that has a rule counts.  `server` are the ids of the server.
+fn id_keys(uid: u32, gid: u32, server: (u32, u32)) -> Vec<String> {
     let mut keys = Vec::new();
-    if uid == own.0 {
+    if uid == server.0 {
         keys.push(String::from("uid/self"));
     }
     keys.push(format!("uid/{uid}"));
-    if gid == own.1 {
+    if gid == server.1 {
         keys.push(String::from("gid/self"));
     }
     keys.extend([format!("gid/{gid}"), String::from("uid/default")]);
@@ -214,8 +214,8 @@ fn read_rule(dir: &[u8]) -> Result<Verdict, Errno> {
     if exists("allow")? {
         let env = read_env(&[dir, b"/env"].concat())?;
         let exec = read_file(&[dir, b"/exec"].concat())?.unwrap_or_default();
-        // A part of a command line is another one.
-        if exec.len() > MOST {
+        // A command line that is cut short is another command line.
+        if exec.len() > FIELD_MAX {
             return Err(Errno::TOOBIG);
         }
         return Ok(Verdict::Allow(Grant { env, exec }));
@@ -223,9 +223,9 @@ fn read_rule(dir: &[u8]) -> Result<Verdict, Errno> {
     Ok(if exists("deny")? { Verdict::Deny } else { Verdict::Unknown })
 }
 
-/// The start of a file, one byte more than may be used; `None` if there is none.
+/// The start of a file, up to one byte above the limit; `None` if there is no file.
 fn read_file(path: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
-    match files::read_file(CWD, path, MOST + 1) {
+    match files::read_file(CWD, path, FIELD_MAX + 1) {
         Err(Errno::NOENT) => Ok(None),
         content => content.map(Some),
     }
@@ -240,7 +240,7 @@ fn read_env(path: &[u8]) -> Result<Vec<Change>, Errno> {
     for name in names {
         if !name.starts_with(b".") && !name.contains(&b'=') {
             let mut content = read_file(&[path, b"/", &name].concat())?.unwrap_or_default();
-            content.truncate(MOST);
+            content.truncate(FIELD_MAX);
             env.push((name, (!content.is_empty()).then(|| first_line(&content))));
         }
     }
@@ -248,14 +248,14 @@ fn read_env(path: &[u8]) -> Result<Vec<Change>, Errno> {
     Ok(env)
 }
 
-/// The first line without blanks at its end; NUL bytes are newlines.
+/// The first line without blanks at its end; NUL bytes stand for newlines.
 fn first_line(content: &[u8]) -> Vec<u8> {
     let line = content.split(|b| *b == b'\n').next().unwrap_or_default();
     let length = line.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |i| i + 1);
     line.iter().take(length).map(|b| if *b == 0 { b'\n' } else { *b }).collect()
 }
 
-/// A verdict as a cdb has it; `None` if it is too long, or no verdict.
+/// The record of a verdict in a cdb; `None` if it is too long, or [`Verdict::Unknown`].
 #[must_use]
 pub fn pack(verdict: &Verdict) -> Option<Vec<u8>> {
     let grant = match verdict {
@@ -272,7 +272,7 @@ pub fn pack(verdict: &Verdict) -> Option<Vec<u8>> {
         }
         env.push(0);
     }
-    let length = |n: usize| u16::try_from(n).ok().filter(|_| n <= MOST).map(u16::to_be_bytes);
+    let length = |n: usize| u16::try_from(n).ok().filter(|_| n <= FIELD_MAX).map(u16::to_be_bytes);
     let mut data = b"A".to_vec();
     data.extend(length(env.len())?);
     data.append(&mut env);
@@ -281,7 +281,7 @@ pub fn pack(verdict: &Verdict) -> Option<Vec<u8>> {
     Some(data)
 }
 
-/// The verdict that a cdb has; `None` if it is damaged.
+/// The verdict of a record in a cdb; `None` if it is damaged.
 #[must_use]
 pub fn unpack(data: &[u8]) -> Option<Verdict> {
     match data.split_first()? {
@@ -334,8 +334,20 @@ mod tests {
         assert_eq!(unpack(&data), Some(grant()));
         assert_eq!(unpack(b"D"), Some(Verdict::Deny));
         (0..data.len()).for_each(|at| assert_eq!(unpack(&data[..at]), None));
-        let long = Grant { exec: vec![b'x'; MOST + 1], ..Grant::default() };
-        assert_eq!(pack(&Verdict::Allow(long)), None);
+    }
+
+    #[test]
+    fn an_environment_and_a_command_line_have_4096_bytes_at_most() {
+        assert_eq!(FIELD_MAX, 4096);
+        let exec = |length: usize| Grant { exec: vec![b'x'; length], ..Grant::default() };
+        // `N=` and the NUL byte take three bytes.
+        let env = |length: usize| Grant {
+            env: vec![(b"N".to_vec(), Some(vec![b'x'; length - 3]))],
+            ..Grant::default()
+        };
+        let length = |grant| pack(&Verdict::Allow(grant)).map(|data| data.len());
+        assert_eq!([length(exec(4096)), length(exec(4097))], [Some(4101), None]);
+        assert_eq!([length(env(4096)), length(env(4097))], [Some(4101), None]);
     }
 
     #[test]
@@ -358,16 +370,16 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_rule_keeps_out_and_is_named() {
+    fn a_bad_rule_refuses_and_is_named() {
         let place = tempfile::tempdir().unwrap();
         let rule = place.path().join("uid/7");
         std::fs::create_dir_all(&rule).unwrap();
         std::fs::write(rule.join("allow"), "").unwrap();
-        std::fs::write(rule.join("exec"), vec![b'x'; MOST + 1]).unwrap();
+        std::fs::write(rule.join("exec"), vec![b'x'; FIELD_MAX + 1]).unwrap();
         let rules = Rules::Dir(place.path().as_os_str().as_bytes().to_vec());
         let bad = rules.check_ids(7, 7).unwrap_err();
         assert_eq!(bad.to_string(), "unable to follow rule uid/7: Argument list too long");
-        std::fs::write(rule.join("exec"), vec![b'x'; MOST]).unwrap();
+        std::fs::write(rule.join("exec"), vec![b'x'; FIELD_MAX]).unwrap();
         assert!(matches!(rules.check_ids(7, 7), Ok(Verdict::Allow(_))));
     }
 

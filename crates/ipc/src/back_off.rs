@@ -1,16 +1,16 @@
-//! Back-off of a server that has run out of descriptors, memory or processes.
+//! The back-off of a server that has run out of descriptors, memory or processes.
 
 use rustix::io::Errno;
 use std::time::Duration;
 use tool::clock::Moment;
 
 /// The first back-off of a series.
-const FIRST: Duration = Duration::from_millis(10);
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// The longest one.
-const LIMIT: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(1);
 
-/// While it lasts, nothing new is begun.  Each one of a series is twice as long as the one before, from 10 ms to 1 s.
+/// A pause in which nothing new is begun.  Each one of a series is twice as long as the one before, from 10 ms to 1 s.
 #[derive(Debug, Default)]
 pub(crate) struct BackOff {
     until: Option<Moment>,
@@ -18,38 +18,38 @@ pub(crate) struct BackOff {
 }
 
 impl BackOff {
-    /// Begins one; whether it is the first of a series, to be reported.
+    /// Begins a back-off; `true` if it is the first of a series and so to be reported.
     pub(crate) fn begin(&mut self, now: Moment) -> bool {
         let is_first = self.span.is_zero();
-        self.span = (self.span * 2).clamp(FIRST, LIMIT);
+        self.span = (self.span * 2).clamp(SHORTEST, LONGEST);
         self.until = now.checked_add(self.span);
         is_first
     }
 
-    /// When it ends; `None` if there is none at this moment.
+    /// The end of the back-off; `None` if there is none at this moment.
     pub(crate) fn until(&mut self, now: Moment) -> Option<Moment> {
         self.until = self.until.filter(|until| *until > now);
         self.until
     }
 
-    /// Ends it: something was given back.
+    /// Ends the back-off: a resource was released.
     pub(crate) fn end(&mut self) {
         self.until = None;
     }
 
-    /// Ends the series: things work again.
+    /// Ends the series: an attempt succeeded.
     pub(crate) fn end_series(&mut self) {
         *self = Self::default();
     }
 }
 
-/// Whether an error of accept(2) is for want of something that may be given back.
+/// Whether an error of accept(2) says that a resource is exhausted, which may be released again.
 #[must_use]
-pub(crate) fn is_want(e: Errno) -> bool {
+pub(crate) fn is_exhaustion(e: Errno) -> bool {
     matches!(e, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
 }
 
-/// Whether an error of accept(2) means that the socket is none that can be listened on.
+/// Whether an error of accept(2) says that the descriptor is no listening socket.
 #[must_use]
 pub(crate) fn is_no_listener(e: Errno) -> bool {
     matches!(e, Errno::BADF | Errno::NOTSOCK | Errno::INVAL | Errno::OPNOTSUPP | Errno::FAULT)
@@ -76,11 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_in_time_or_when_something_was_given_back() {
+    fn a_back_off_ends_in_time_or_when_a_resource_was_released() {
         let mut back_off = BackOff::default();
         assert_eq!(back_off.until(NOW), None);
         back_off.begin(NOW);
-        let end = NOW + FIRST;
+        let end = NOW + SHORTEST;
         assert_eq!(back_off.until(end - Duration::from_nanos(1)), Some(end));
         assert_eq!(back_off.until(end), None);
         back_off.begin(NOW);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn which_errors_pass_and_which_end_a_server() {
-        for (e, wants, ends) in [
+        for (e, is_exhausted, ends) in [
             (Errno::MFILE, true, false),
             (Errno::NFILE, true, false),
             (Errno::NOBUFS, true, false),
@@ -104,7 +104,7 @@ mod tests {
             (Errno::INVAL, false, true),
             (Errno::OPNOTSUPP, false, true),
         ] {
-            assert_eq!((is_want(e), is_no_listener(e)), (wants, ends), "{e}");
+            assert_eq!((is_exhaustion(e), is_no_listener(e)), (is_exhausted, ends), "{e}");
         }
     }
 }

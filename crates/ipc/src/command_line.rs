@@ -1,16 +1,16 @@
-//! Command lines of servers and clients that are put together from parts, each a program with options of its own.
+//! Command lines of servers and clients that consist of parts, each a program with its own options.
 
 use crate::identity;
 use tool::{Fatal, Opt, Options};
 
-/// A command line in the making: parts, each with its options and operands and ended by `--`, and then a program.
+/// A command line that is being built: parts, each with its options, `--` and operands, and then a program.
 pub struct CommandLine {
     words: Vec<Vec<u8>>,
     file: fn(&str) -> Vec<u8>,
 }
 
 impl CommandLine {
-    /// An empty one; `file` tells which file a part is, [`tool::own_file`] but in tests.
+    /// An empty command line; `file` gives the file of a part: [`tool::own_file`], except in tests.
     #[must_use]
     pub fn new(file: fn(&str) -> Vec<u8>) -> Self {
         Self { words: Vec::new(), file }
@@ -22,22 +22,22 @@ impl CommandLine {
         self.words
     }
 
-    /// A word as it is.
+    /// Appends a word.
     pub fn push(&mut self, word: impl Into<Vec<u8>>) {
         self.words.push(word.into());
     }
 
-    /// The part of this name begins.
-    pub fn begin(&mut self, part: &str) {
+    /// Begins the part of this name.
+    pub fn begin_part(&mut self, part: &str) {
         self.words.push((self.file)(part));
     }
 
-    /// The options of a part end.
-    pub fn end(&mut self) {
+    /// Ends the options of a part.
+    pub fn end_options(&mut self) {
         self.push("--");
     }
 
-    /// Those of the options that have these letters, as they were given; `defined` tells which have values.
+    /// Appends the options with these letters as they were given; `defined` says which have values.
     pub fn pass(&mut self, options: &Options, letters: &str, defined: &[Opt]) {
         for (letter, value) in options.iter().filter(|(letter, _)| letters.contains(*letter)) {
             self.push(format!("-{letter}"));
@@ -47,26 +47,26 @@ impl CommandLine {
         }
     }
 
-    /// The options of these letters, in this order, with their numbers, each at least `least`.
+    /// Appends the options with these letters, in this order, with their numbers, each at least `min`.
     ///
     /// # Errors
     /// A value is no number: a usage error.
-    pub fn numbers(&mut self, options: &Options, letters: &str, least: u32) -> Result<(), Fatal> {
+    pub fn numbers(&mut self, options: &Options, letters: &str, min: u32) -> Result<(), Fatal> {
         for letter in letters.chars() {
             if let Some(number) = options.number::<u32>(letter)? {
                 self.push(format!("-{letter}"));
-                self.push(number.max(least).to_string());
+                self.push(number.max(min).to_string());
             }
         }
         Ok(())
     }
 
-    /// The part that makes a socket begins, with what `-d`, `-D` and `-b` say to it.
+    /// Begins the part that makes a socket, with its options for `-d`, `-D` and `-b`.
     ///
     /// # Errors
     /// The backlog is no number: a usage error.
     pub fn begin_binder(&mut self, part: &str, options: &Options) -> Result<(), Fatal> {
-        self.begin(part);
+        self.begin_part(part);
         if options.last_of("dD") == Some('D') {
             self.push("-D");
         }
@@ -74,21 +74,21 @@ impl CommandLine {
         self.numbers(options, "b", 1)
     }
 
-    /// The part that changes the identity, if [`identity::OPTIONS`] ask for it.
+    /// Appends the part that changes the identity, if [`identity::OPTIONS`] ask for it.
     ///
     /// # Errors
     /// See [`identity::words`].
     pub fn identity(&mut self, options: &Options) -> Result<(), Fatal> {
         let mut words = identity::words(options)?;
         if !words.is_empty() {
-            self.begin("s6-applyuidgid");
+            self.begin_part("s6-applyuidgid");
             self.words.append(&mut words);
-            self.end();
+            self.end_options();
         }
         Ok(())
     }
 
-    /// What `-q`, `-Q` and `-v` come to for a part that has `-v` with a number.
+    /// Appends `-v` with a number for `-q`, `-Q` and `-v`.
     pub fn verbosity(&mut self, options: &Options) {
         match options.last_of("qQv") {
             Some('q') => self.push("-v0"),

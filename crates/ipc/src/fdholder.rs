@@ -1,4 +1,4 @@
-//! Holding descriptors for other processes: the store, what clients may do with it, the server and the client.
+//! Holding descriptors for other processes: the store, the rights of clients, the server and the client.
 //!
 //! The protocol is [`wire::fdholder`]'s, in messages of [`crate::unix_message`].
 

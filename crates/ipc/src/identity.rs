@@ -4,19 +4,19 @@ use sys::credential::{self, Identity};
 use tool::{Env, Fatal, Opt, Options, diag};
 use wire::number;
 
-/// A user or group id: decimal; the highest number is none, it means "unchanged" to the kernel.
+/// A user or group id: decimal.  The highest number is no id: to the kernel it means "unchanged".
 #[must_use]
 pub fn id(word: &[u8]) -> Option<u32> {
     number::decimal(word).filter(|n| *n != u32::MAX)
 }
 
-/// A list of ids, separated by commas or what else [`number::list`] knows; empty: none.
+/// A list of ids, separated as [`number::list`] says; it may be empty.
 #[must_use]
 pub fn id_list(word: &[u8]) -> Option<Vec<u32>> {
     if word.is_empty() { Some(Vec::new()) } else { number::list(word, id) }
 }
 
-/// The options of a server that tell whom it becomes, as [`words`] reads them.
+/// The options of a server for its identity, as [`words`] reads them.
 pub const OPTIONS: [Opt; 4] = [
     Opt::value('G', "gidlist", "then have these supplementary groups"),
     Opt::value('g', "gid", "then run as this group"),
@@ -24,7 +24,8 @@ pub const OPTIONS: [Opt; 4] = [
     Opt::flag('U', "take user and groups from UID, GID and GIDLIST"),
 ];
 
-/// The words for s6-applyuidgid that a server's options `-G`, `-g`, `-u` and `-U` come to; `-U` voids those before it.
+/// The words for s6-applyuidgid that say the same as a server's options `-G`, `-g`, `-u` and `-U`; `-U` voids those
+/// before it.
 ///
 /// # Errors
 /// A value that is no id, or no list of ids: a usage error.
@@ -51,7 +52,7 @@ pub fn words(options: &Options) -> Result<Vec<Vec<u8>>, Fatal> {
 /// The identity that the variables UID, GID and GIDLIST describe.
 ///
 /// # Errors
-/// One isn't set or isn't what it should be: code 100.
+/// One isn't set or is malformed: code 100.
 pub fn from_env(env: &Env) -> Result<Identity, Fatal> {
     Ok(Identity {
         uid: Some(variable(env, "UID", id)?),
@@ -78,12 +79,12 @@ pub fn of_account(name: &[u8]) -> Result<Identity, Fatal> {
     Ok(Identity { uid: Some(user.uid), gid: Some(user.gid), groups: Some(groups) })
 }
 
-/// Takes an identity on; see [`credential::assume`].
+/// Assumes an identity; see [`credential::assume`].
 ///
 /// # Errors
 /// What can't be changed: code 111.
-pub fn assume(who: &Identity) -> Result<(), Fatal> {
-    credential::assume(who).map_err(|(what, e)| Fatal::unable(what, e))
+pub fn assume(identity: &Identity) -> Result<(), Fatal> {
+    credential::assume(identity).map_err(|(what, e)| Fatal::unable(what, e))
 }
 
 #[cfg(test)]
@@ -104,8 +105,8 @@ mod tests {
     #[test]
     fn variables_must_all_be_there() {
         let env = |vars: &[&str]| Env::from_vars(vars.iter().map(|v| v.as_bytes().to_vec()).collect());
-        let who = from_env(&env(&["UID=1", "GID=2", "GIDLIST="])).unwrap();
-        assert_eq!(who, Identity { uid: Some(1), gid: Some(2), groups: Some(Vec::new()) });
+        let identity = from_env(&env(&["UID=1", "GID=2", "GIDLIST="])).unwrap();
+        assert_eq!(identity, Identity { uid: Some(1), gid: Some(2), groups: Some(Vec::new()) });
         assert_eq!(from_env(&env(&["UID=1", "GID=2"])).unwrap_err().code(), 100);
         assert_eq!(from_env(&env(&["UID=x", "GID=2", "GIDLIST="])).unwrap_err().code(), 100);
     }

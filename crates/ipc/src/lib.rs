@@ -1,5 +1,5 @@
 //! Servers and clients on Unix sockets: messages with descriptors, the super-server's loop, access rules, identities, the
-//! holder of descriptors, and the way of services' output to a relay.
+//! fd holder, and the connection to a relay of services' output.
 
 pub mod access_rules;
 mod back_off;

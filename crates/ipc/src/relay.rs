@@ -1,17 +1,17 @@
-//! The way of services' output to a relay: a process beside the host that passes it on, line by line, under the
-//! service's name.
+//! The connection to a relay: a process beside the host that passes the output of services on, line by line, under
+//! the service's name.
 //!
-//! Each process of a service gets a pipe of its own for standard output and one for standard error, as far as these
-//! would lead where the host's own lead.  The host hands the read ends to the relay and keeps nothing: the relay
-//! sees the end of a process's output as the pipe's end, and a host that is executed anew has only the socket to
-//! keep.  What the relay doesn't read waits in the pipe, so it is the service that waits.  The host never waits: where a
-//! pipe can't be had or handed over, that process writes to the host's own output.
+//! Each process of a service gets a pipe for standard output and one for standard error, as far as these would lead
+//! where the host's own lead.  The host sends the read ends to the relay and keeps nothing: the relay sees the end of a
+//! process's output as the end of the pipe, and a host that is re-executed has only the socket to keep.  What the relay
+//! hasn't read waits in the pipe, so the service waits.  The host never waits: if a pipe can't be made or sent, that
+//! process writes to the host's own output.
 //!
 //! A message, one packet of a Unix socket, with its descriptors:
 //!
 //! | byte | content |
 //! |---|---|
-//! | 0 | the streams whose descriptors come along, in this order: 1 for standard output, 2 for standard error; 0 asks the relay to pass on what it has and end |
+//! | 0 | the streams whose descriptors are sent, in this order: 1 for standard output, 2 for standard error; 0 asks the relay to drain the pipes and exit |
 //! | 1… | the service's name |
 
 use crate::unix_message::send_with;
@@ -24,10 +24,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
-/// The longest name: a service's and `/log`.
+/// The limit of a name in bytes: a service's name and `/log`.
 const NAME_MAX: usize = 260;
 
-/// Where a line came from.
+/// The stream that a line was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -75,7 +75,7 @@ impl From<OwnedFd> for Relay {
 }
 
 impl Relay {
-    /// A host's end and a relay's.
+    /// A socket pair: the host's end and the relay's.
     ///
     /// # Errors
     /// See socketpair(2).
@@ -85,17 +85,17 @@ impl Relay {
         Ok((Self(ours), theirs))
     }
 
-    /// Write ends for a process of this service, with the numbers that they are to get; their lines go to the relay.
+    /// Write ends for a process of this service, with the descriptor numbers for them; their lines go to the relay.
     ///
     /// # Errors
-    /// No pipe can be made, or the relay can't take it at the moment.
+    /// No pipe can be made, or the relay can't receive it at the moment.
     pub fn pipes(&self, name: &[u8], streams: &[Stream]) -> Result<Vec<(OwnedFd, RawFd)>, Errno> {
         let mut message = vec![0];
         message.extend(name.iter().take(NAME_MAX));
         let (mut readers, mut writers) = (Vec::with_capacity(2), Vec::with_capacity(2));
         for stream in STREAMS.into_iter().filter(|stream| streams.contains(stream)) {
             let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-            // Another user's daemon may open /dev/stdout, as it may where that is a terminal.
+            // A daemon of another user may open /dev/stdout, as it may if that is a terminal.
             let _ = rustix::fs::fchmod(&writer, Mode::from_raw_mode(0o622));
             readers.push(reader);
             writers.push((writer, stream.number()));
@@ -109,7 +109,7 @@ impl Relay {
         Ok(writers)
     }
 
-    /// Asks the relay to pass on what it can read, and to end.
+    /// Asks the relay to drain the pipes and exit.
     ///
     /// # Errors
     /// The relay is gone.
@@ -119,30 +119,30 @@ impl Relay {
     }
 }
 
-/// What a relay is told.
+/// A message that a relay has received.
 #[derive(Debug)]
-pub enum Told {
+pub enum Received {
     /// The output of a service's process: read ends, which don't block.
     Pipes(Vec<u8>, Vec<(OwnedFd, Stream)>),
-    /// Pass on what is there, and end.
+    /// Drain the pipes and exit.
     Finish,
-    /// No further process comes.
+    /// The host has closed the socket.
     End,
-    /// Nothing, or nothing that makes sense.
+    /// Nothing, or a malformed message.
     Nothing,
 }
 
-/// Takes one message from a relay's end of the socket.
+/// Receives one message on the relay's end of the socket.
 ///
 /// # Errors
 /// See recvmsg(2).
-pub fn receive(socket: impl AsFd) -> Result<Told, Errno> {
+pub fn receive(socket: impl AsFd) -> Result<Received, Errno> {
     let mut bytes = [0; 1 + NAME_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let got = match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
-        Err(Errno::AGAIN | Errno::INTR) => return Ok(Told::Nothing),
+        Err(Errno::AGAIN | Errno::INTR) => return Ok(Received::Nothing),
         done => done?,
     };
     let mut fds = Vec::new();
@@ -152,19 +152,19 @@ pub fn receive(socket: impl AsFd) -> Result<Told, Errno> {
         }
     }
     let Some((streams, name)) = bytes.get(..got.bytes).and_then(<[u8]>::split_first) else {
-        return Ok(Told::End);
+        return Ok(Received::End);
     };
     if *streams == 0 {
-        return Ok(Told::Finish);
+        return Ok(Received::Finish);
     }
     let wanted: Vec<Stream> = STREAMS.into_iter().filter(|s| streams & s.bit() != 0).collect();
     if wanted.len() != fds.len() {
-        return Ok(Told::Nothing);
+        return Ok(Received::Nothing);
     }
     for fd in &fds {
         rustix::fs::fcntl_setfl(fd, OFlags::NONBLOCK)?;
     }
-    Ok(Told::Pipes(name.to_vec(), fds.into_iter().zip(wanted).collect()))
+    Ok(Received::Pipes(name.to_vec(), fds.into_iter().zip(wanted).collect()))
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
         let writers = host.pipes(b"app", &[Stream::Error]).unwrap();
         let [(writer, 2)] = writers.as_slice() else { panic!("{writers:?}") };
         rustix::io::write(writer, b"x\n").unwrap();
-        let Told::Pipes(name, fds) = receive(&socket).unwrap() else { panic!("no pipe") };
+        let Received::Pipes(name, fds) = receive(&socket).unwrap() else { panic!("no pipe") };
         let [(reader, Stream::Error)] = fds.as_slice() else { panic!("{fds:?}") };
         assert_eq!(name, b"app");
         let mut bytes = [0; 9];
@@ -188,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_told() {
+    fn the_request_to_finish_and_the_end_arrive() {
         let (host, socket) = Relay::new().unwrap();
-        assert!(matches!(receive(&socket), Ok(Told::Nothing)));
+        assert!(matches!(receive(&socket), Ok(Received::Nothing)));
         host.finish().unwrap();
-        assert!(matches!(receive(&socket), Ok(Told::Finish)));
+        assert!(matches!(receive(&socket), Ok(Received::Finish)));
         drop(host);
-        assert!(matches!(receive(&socket), Ok(Told::End)));
+        assert!(matches!(receive(&socket), Ok(Received::End)));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Options that several servers and the programs that put them together share, and their defaults.
+//! Options that several servers share with the programs that build their command lines, and the defaults.
 
 use tool::Opt;
 
-/// So many connections at once, in all and of one origin, unless others are asked for.
+/// The default limit of connections at once, in all and of one origin.
 pub const DEFAULT_CONNECTIONS: usize = 40;
 
 /// `-1` of a server of a Unix socket.
@@ -44,10 +44,10 @@ pub const LOOKUP: Opt = Opt::flag('p', "look up who the client is (default)");
 /// `-a`.
 pub const PERMISSIONS: Opt = Opt::value('a', "perms", "permissions of the socket, octal; default 0777");
 
-/// How many connections may wait, unless another number is asked for: what Linux takes at most without being told.
+/// The default number of connections that may wait: the limit of Linux, unless it is configured.
 pub const DEFAULT_BACKLOG: u32 = 4096;
 
-/// The options of the programs that let a client in by rules.
+/// The options of the programs that allow a client by rules.
 pub mod access {
     use tool::Opt;
 
@@ -82,11 +82,11 @@ pub mod access {
 pub mod fdholder {
     use tool::Opt;
 
-    /// So many clients at once, unless others are asked for.
+    /// The default limit of clients at once.
     pub const DEFAULT_CLIENTS: usize = 16;
-    /// More clients than this can't be asked for.
+    /// The highest limit of clients that can be set.
     pub const CLIENTS_LIMIT: usize = 256;
-    /// So many descriptors held, unless others are asked for.
+    /// The default limit of descriptors in the store.
     pub const DEFAULT_DESCRIPTORS: usize = 1000;
 
     /// `-c`.

@@ -1,19 +1,19 @@
 //! The accept loop of super-servers: a program for each connection to the listening socket on standard input.
 //!
-//! [`serve`] is the whole of it for any stream protocol; a [`Protocol`] says who a client is and what its program
-//! learns about it.  `s6-ipcserverd` and `s6-tcpserverd` are front ends.
+//! [`serve`] is the loop for any stream protocol; a [`Protocol`] identifies a client and describes it to its program.
+//! `s6-ipcserverd` and `s6-tcpserverd` are front ends.
 //!
-//! What holds:
-//! - At most `limit` programs run at once; while so many do, new connections wait in the socket's own queue, and
-//!   none is lost.  At most `origin_limit` belong to one origin; a further connection from there is closed.
+//! Invariants:
+//! - At most `limit` programs run at once; while that many run, new connections wait in the socket's queue, and none
+//!   is lost.  At most `origin_limit` of them serve one origin; a further connection from there is closed.
 //! - The loop waits for events only, never for a client: the listening socket is put into non-blocking mode.
-//! - If descriptors, memory or processes run out, connections wait until a program has ended, or for a span that
-//!   doubles ([`BackOff`]); the first failure of a series is reported.
+//! - If descriptors, memory or processes run out, connections wait until a program has ended or a back-off is over
+//!   ([`BackOff`]); the first failure of a series is reported.
 //! - Children are reaped as they end.  SIGTERM ends the server, SIGHUP sends SIGTERM and SIGCONT to all programs,
-//!   SIGQUIT does both, SIGABRT kills all programs and ends the server.  The socket itself is left alone, so another
-//!   process that holds it finds the connections that were still waiting.
+//!   SIGQUIT does both, SIGABRT kills all programs and ends the server.  The socket itself stays as it is, so another
+//!   process that holds it accepts the connections that were still waiting.
 
-use crate::back_off::{BackOff, is_no_listener, is_want};
+use crate::back_off::{BackOff, is_exhaustion, is_no_listener};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -27,46 +27,46 @@ use sys::signal::{self, Set, SignalFd};
 use tool::clock;
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Setup, diag};
 
-/// What a super-server knows about its kind of clients.
+/// How a super-server deals with its kind of clients.
 pub trait Protocol {
-    /// A client; as text it is what the log names it by.
+    /// A client; its text stands in the log.
     type Client: Display;
-    /// What connections are counted by, such as a user or an address; as text for the log.
+    /// What connections are counted by, such as a user or an address; its text stands in the log.
     type Origin: Eq + Display;
 
-    /// Who the client of a new connection is; `from` is the address that accept(2) gave.
+    /// The client of a new connection; `from` is the address that accept(2) gave.
     ///
     /// # Errors
     /// What could not be done, as in `look up the client`, and why: the connection is closed.
     fn client(&self, socket: &OwnedFd, from: Option<SocketAddrAny>) -> Result<Self::Client, (String, Errno)>;
 
-    /// Where it comes from.
+    /// The origin of a client.
     fn origin(&self, client: &Self::Client) -> Self::Origin;
 
-    /// Puts into the environment what the program learns about its client; `number` connections of its origin
-    /// were open before this one.
+    /// Sets the variables that describe the client to its program; `number` connections of its origin were open before
+    /// this one.
     fn describe(&self, client: &Self::Client, number: usize, env: &mut Env);
 }
 
-/// What a super-server is told to do.
+/// How a super-server works.
 #[derive(Debug)]
 pub struct Settings {
     /// The program of a connection.
     pub argv: Vec<Vec<u8>>,
     /// 0: fatal errors only, 1: warnings too, 2: every connection.
     pub verbosity: u32,
-    /// So many programs at once, at least 1.
+    /// The limit of programs at once, at least 1.
     pub limit: usize,
-    /// So many of one origin.
+    /// The limit of programs for one origin.
     pub origin_limit: usize,
-    /// What is written to standard output when connections are taken.
+    /// What is written to standard output when clients can connect.
     pub notification: Option<Vec<u8>>,
 }
 
 /// Serves connections until a signal ends it.
 ///
 /// # Errors
-/// Code 100: no program, standard input is no socket, or standard output is closed though it is to be written to;
+/// Code 100: no program, standard input is no socket, or standard output is closed though the server is to notify on it;
 /// 111: the system failed.
 pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> Outcome {
     if settings.argv.first().is_none_or(Vec::is_empty) {
@@ -80,7 +80,7 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
         return Err(Fatal::user("standard output is closed"));
     }
     rustix::io::ioctl_fionbio(stdin(), true).or_unable(|| "put the socket into non-blocking mode")?;
-    // Nothing but a diagnostic is written from here on; its failure doesn't kill.
+    // Only diagnostics are written from here on; a closed standard error doesn't end the server.
     signal::set_interrupting(signal::PIPE).or_unable(|| "catch SIGPIPE")?;
     let caught = [signal::CHLD, signal::TERM, signal::HUP, signal::QUIT, signal::ABRT];
     let mask = signal::block(&Set::empty());
@@ -111,11 +111,11 @@ struct Server<'a, P: Protocol> {
     settings: Settings,
     mask: Set,
     signals: SignalFd,
-    /// The programs that run, and the origins that they serve.
+    /// The running programs, and the origins that they serve.
     programs: Vec<(Pid, P::Origin)>,
-    /// A connection whose program couldn't be started for want of resources.
+    /// A connection whose program couldn't be started because a resource was exhausted.
     next: Option<(OwnedFd, P::Client)>,
-    /// No connection is taken while it lasts, unless a program ends.
+    /// No connection is accepted while it lasts, unless a program ends.
     back_off: BackOff,
 }
 
@@ -132,7 +132,7 @@ impl<P: Protocol> Server<'_, P> {
         }
     }
 
-    /// Waits once and does what there is to do; `false` at the end.
+    /// Waits once and handles the events; `false` when the server is to exit.
     fn turn(&mut self) -> Result<bool, Fatal> {
         let until = self.back_off.until(clock::now());
         let room = until.is_none() && self.programs.len() < self.settings.limit;
@@ -156,23 +156,23 @@ impl<P: Protocol> Server<'_, P> {
     }
 
     fn take_signals(&mut self) -> Result<bool, Fatal> {
-        let mut go_on = true;
+        let mut continues = true;
         while let Some(number) = self.signals.read().or_unable(|| "read signals")? {
             match number {
                 signal::CHLD => self.reap()?,
-                signal::TERM => go_on = false,
+                signal::TERM => continues = false,
                 signal::HUP => self.kill_all(&[signal::TERM, signal::CONT]),
                 signal::QUIT => {
                     self.kill_all(&[signal::TERM, signal::CONT]);
-                    go_on = false;
+                    continues = false;
                 }
                 _ => {
                     self.kill_all(&[signal::KILL]);
-                    go_on = false;
+                    continues = false;
                 }
             }
         }
-        Ok(go_on)
+        Ok(continues)
     }
 
     fn kill_all(&self, signals: &[signal::Signal]) {
@@ -196,7 +196,7 @@ impl<P: Protocol> Server<'_, P> {
     fn ended(&mut self, pid: Pid, how: Ended) {
         let Some(at) = self.programs.iter().position(|(p, _)| *p == pid) else { return };
         let (_, origin) = self.programs.swap_remove(at);
-        // It has given back what was wanting.
+        // It has released its resources.
         self.back_off.end();
         self.info(|| {
             let how = match how {
@@ -212,7 +212,7 @@ impl<P: Protocol> Server<'_, P> {
         self.info(|| format!("status: {}/{}", self.programs.len(), self.settings.limit));
     }
 
-    /// Takes no connection for a while; reports why, unless it is the same failure that lasts.
+    /// Accepts no connection for a while; reports why, if this is the first failure of a series.
     fn back_off(&mut self, to_do: &str, e: Errno) {
         if self.back_off.begin(clock::now()) {
             self.warn(|| format!("unable to {to_do}: {}; connections wait", sys::strerror(e)));
@@ -223,11 +223,11 @@ impl<P: Protocol> Server<'_, P> {
         let (socket, from) = match acceptfrom_with(stdin(), SocketFlags::CLOEXEC) {
             Ok(accepted) => accepted,
             Err(e) if is_no_listener(e) => return Err(Fatal::unable("accept", e)),
-            Err(e) if is_want(e) => {
+            Err(e) if is_exhaustion(e) => {
                 self.back_off("accept", e);
                 return Ok(());
             }
-            // The client is gone, or the network has given up this connection: accept(2).
+            // The client is gone, or the network has dropped this connection: accept(2).
             Err(_) => return Ok(()),
         };
         match self.protocol.client(&socket, from) {
@@ -249,13 +249,13 @@ impl<P: Protocol> Server<'_, P> {
         let mut env = self.call.env.clone();
         self.protocol.describe(&client, number, &mut env);
         let fds = [(socket.as_fd(), 0), (socket.as_fd(), 1)];
-        let own = [self.signals.as_fd(), socket.as_fd()];
-        let setup = Setup { fds: &fds, own: &own, mask: Some(self.mask) };
+        let private = [self.signals.as_fd(), socket.as_fd()];
+        let setup = Setup { fds: &fds, private: &private, mask: Some(self.mask) };
         match tool::try_spawn(self.call, self.settings.argv.clone(), env, &setup) {
             Err(e) => {
                 let name = self.settings.argv.first().cloned().unwrap_or_default();
                 // `AGAIN`: no more processes.
-                if is_want(e) || e == Errno::AGAIN {
+                if is_exhaustion(e) || e == Errno::AGAIN {
                     self.back_off(&format!("spawn {}", diag::show(&name)), e);
                     self.next = Some((socket, client));
                 } else {

@@ -1,8 +1,8 @@
 //! Sending and receiving [messages with descriptors](wire::unix_message) on a Unix stream socket.
 //!
 //! Nothing here blocks, whatever the socket's mode: what can't be done now is left for the next call, after poll(2).
-//! Memory and descriptors of a receiver are bounded by what its owner expects of the other side, and every
-//! descriptor that arrived is closed when nobody takes it.
+//! The memory and the descriptors of a receiver are limited by the messages that its owner expects, and every
+//! descriptor that arrived and wasn't taken is closed.
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -27,43 +27,43 @@ pub struct Message {
     pub fds: Vec<OwnedFd>,
 }
 
-/// How much is read at once.
-const CHUNK: usize = 16 << 10;
+/// At most this many bytes are read at once.
+const READ_SIZE: usize = 16 << 10;
 
 /// The receiving side of a connection.
 #[derive(Debug)]
 pub struct Receiver {
     bytes: Vec<u8>,
     fds: VecDeque<OwnedFd>,
-    longest: usize,
-    most_fds: usize,
+    content_max: usize,
+    fds_max: usize,
 }
 
-/// What came of an attempt to read.
+/// The outcome of an attempt to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
-    /// Something has come.
+    /// Something arrived.
     Some,
-    /// There is nothing at the moment.
+    /// Nothing can be read at the moment.
     Nothing,
     /// The other side has closed the connection.
     End,
 }
 
 impl Receiver {
-    /// For messages of at most so many bytes and descriptors.
+    /// A receiver of messages with at most `content_max` bytes and `fds_max` descriptors.
     #[must_use]
-    pub fn new(longest: usize, most_fds: usize) -> Self {
-        Self { bytes: Vec::new(), fds: VecDeque::new(), longest, most_fds }
+    pub fn new(content_max: usize, fds_max: usize) -> Self {
+        Self { bytes: Vec::new(), fds: VecDeque::new(), content_max, fds_max }
     }
 
     /// Reads once.
     ///
     /// # Errors
-    /// `NFILE` if more descriptors came than were expected or than this process may have open: then some are lost.
+    /// `NFILE` if more descriptors arrived than a message may have or than this process may have open: some are lost.
     pub fn fill(&mut self, socket: impl AsFd) -> Result<Filled, Errno> {
-        let mut chunk = [0; CHUNK];
-        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(self.most_fds.max(1)))];
+        let mut chunk = [0; READ_SIZE];
+        let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(self.fds_max.max(1)))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
         let got = match rustix::io::retry_on_intr(|| {
@@ -84,44 +84,44 @@ impl Receiver {
         Ok(if got.bytes == 0 { Filled::End } else { Filled::Some })
     }
 
-    /// The next message, if it is there as a whole.
+    /// Takes the next message, if it has arrived completely.
     ///
     /// # Errors
-    /// `PROTO`: it is longer, or has more descriptors, than was expected; or descriptors came without a message.
+    /// `PROTO`: it is too long or has too many descriptors, or descriptors arrived without a message.
     pub fn take(&mut self) -> Result<Option<Message>, Errno> {
         let Some(header) = Header::decode(&self.bytes) else {
-            // They travel beside the first byte.
+            // Descriptors travel beside the first byte.
             let stray = self.bytes.is_empty() && !self.fds.is_empty();
             return if stray { Err(Errno::PROTO) } else { Ok(None) };
         };
-        if header.length > self.longest || header.fds > self.most_fds {
+        if header.length > self.content_max || header.fds > self.fds_max {
             return Err(Errno::PROTO);
         }
         let end = HEADER + header.length;
         if self.bytes.len() < end || self.fds.len() < header.fds {
-            // They don't come later than the content; and no more of them come than this message's and the next
-            // one's, since a read stops behind descriptors.
-            let damaged = self.bytes.len() > end || self.fds.len() > 2 * self.most_fds;
+            // Descriptors arrive no later than the content; and no more of them than this message's and the next one's,
+            // since a read stops after descriptors.
+            let damaged = self.bytes.len() > end || self.fds.len() > 2 * self.fds_max;
             return if damaged { Err(Errno::PROTO) } else { Ok(None) };
         }
         let bytes = self.bytes.get(HEADER..end).unwrap_or_default().to_vec();
         self.bytes.drain(..end);
         if self.bytes.is_empty() {
-            self.bytes.shrink_to(CHUNK);
+            self.bytes.shrink_to(READ_SIZE);
         }
         Ok(Some(Message { bytes, fds: self.fds.drain(..header.fds).collect() }))
     }
 
-    /// Whether a part of a message waits for the rest of it.
+    /// Whether a message has arrived in part.
     #[must_use]
     pub fn is_amid(&self) -> bool {
         !self.bytes.is_empty()
     }
 
-    /// Whether no more should be read before [`Receiver::take`] has taken what is there.
+    /// Whether a message must be taken before more is read.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= HEADER + self.longest
+        self.bytes.len() >= HEADER + self.content_max
     }
 }
 
@@ -156,7 +156,7 @@ impl Sender {
         self.queue.is_empty()
     }
 
-    /// Sends what the socket takes; whether it took anything.
+    /// Sends what the socket takes without waiting; `true` if it took anything.
     ///
     /// # Errors
     /// `PIPE` and others of sendmsg(2), but not `AGAIN`.
@@ -175,7 +175,7 @@ impl Sender {
                 done => first.done += done?,
             }
             progress = true;
-            // They went with the first byte.
+            // The descriptors were sent with the first byte.
             first.fds.clear();
             if first.done >= first.bytes.len() {
                 self.queue.pop_front();
@@ -280,6 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn at_most_16_kib_are_read_at_once() {
+        assert_eq!(READ_SIZE, 16_384);
+        let (a, b) = pair();
+        let mut sender = Sender::default();
+        sender.put(&[b'x'; 20_000], Vec::new()).unwrap();
+        send_all(a.as_fd(), &mut sender, None).unwrap();
+        let mut receiver = Receiver::new(20_000, 1);
+        assert_eq!((receiver.fill(&b), receiver.bytes.len()), (Ok(Filled::Some), 16_384));
+        assert!(!receiver.is_full() && receiver.take().unwrap().is_none());
+        assert_eq!((receiver.fill(&b), receiver.bytes.len()), (Ok(Filled::Some), 20_006));
+        assert!(receiver.is_full());
+    }
+
+    #[test]
     fn what_is_above_the_bounds_is_refused() {
         for (content, fds) in [(&b"long"[..], 0), (b"", 2)] {
             let (a, b) = pair();
@@ -298,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_ever() {
+    fn a_wait_ends_at_the_deadline_or_with_the_connection() {
         let (a, b) = pair();
         let now = Some(tool::clock::now());
         assert_eq!(receive(b.as_fd(), &mut Receiver::new(3, 1), now).unwrap_err(), Errno::TIMEDOUT);

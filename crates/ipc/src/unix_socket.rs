@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrUnix, bind};
 use std::os::fd::AsFd;
 
-/// Binds to a path with these permissions; with `reuse`, takes the place of a socket that was left there.
+/// Binds to a path with these permissions; with `reuse`, replaces a socket that is left over there.
 pub fn bind_to(socket: impl AsFd, path: &[u8], permissions: u32, reuse: bool) -> Result<(), Errno> {
     let address = SocketAddrUnix::new(path)?;
     if reuse
@@ -14,7 +14,7 @@ pub fn bind_to(socket: impl AsFd, path: &[u8], permissions: u32, reuse: bool) ->
     {
         sys::fs::unlink(path)?;
     }
-    // The socket has its permissions from its first moment on.
+    // The socket has its permissions from the moment when it exists.
     let umask = rustix::process::umask(Mode::from_raw_mode(!permissions & 0o777));
     let bound = bind(socket, &address);
     rustix::process::umask(umask);

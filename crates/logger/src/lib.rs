@@ -11,7 +11,7 @@ mod script;
 pub mod stamp;
 pub mod syslog;
 
-pub use logger::{DEFAULT_LINE_END_LIMIT, DEFAULT_LINE_LIMIT, LEAST_LINE_LIMIT, Logger, Settings};
+pub use logger::{DEFAULT_LINE_END_LIMIT, DEFAULT_LINE_LIMIT, Logger, MIN_LINE_LIMIT, Settings};
 pub use script::{Script, parse};
 
 /// Checks words that are to be a script of `s6-log`.

@@ -27,7 +27,7 @@ const PENDING_LIMIT: usize = 16 * 1024 * 1024;
 pub const DEFAULT_LINE_LIMIT: usize = 8192;
 
 /// The smallest line limit that can be asked for, in bytes.
-pub const LEAST_LINE_LIMIT: usize = 48;
+pub const MIN_LINE_LIMIT: usize = 48;
 
 /// How long a logger that is told to exit waits for the end of a line, unless another time is asked for.
 pub const DEFAULT_LINE_END_LIMIT: Duration = Duration::from_secs(2);
@@ -378,7 +378,7 @@ mod tests {
     #[test]
     fn limits() {
         assert_eq!(PENDING_LIMIT, 16_777_216);
-        assert_eq!((DEFAULT_LINE_LIMIT, LEAST_LINE_LIMIT), (8192, 48));
+        assert_eq!((DEFAULT_LINE_LIMIT, MIN_LINE_LIMIT), (8192, 48));
         assert_eq!(DEFAULT_LINE_END_LIMIT, Duration::from_millis(2000));
     }
 }

@@ -14,7 +14,7 @@ mod sink;
 pub(crate) use format::Format;
 pub(crate) use own_lines::speak;
 
-use ipc::relay::{STREAMS, Stream, Told, receive};
+use ipc::relay::{Received, STREAMS, Stream, receive};
 use lines::Lines;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
@@ -98,18 +98,18 @@ fn serve(
     if !ready.next().unwrap_or(false) {
         return Ok(Turn::Next);
     }
-    let told = socket.as_ref().map_or(Ok(Told::End), receive)?;
-    match told {
-        Told::Pipes(name, fds) => {
+    let received = socket.as_ref().map_or(Ok(Received::End), receive)?;
+    match received {
+        Received::Pipes(name, fds) => {
             for (fd, stream) in fds {
                 if let Some(sink) = sinks.iter_mut().find(|sink| sink.stream == stream) {
                     sink.add(fd, Lines::new(format, &name, stream))?;
                 }
             }
         }
-        Told::Finish => return Ok(Turn::Finish),
-        Told::End => *socket = None,
-        Told::Nothing => {}
+        Received::Finish => return Ok(Turn::Finish),
+        Received::End => *socket = None,
+        Received::Nothing => {}
     }
     Ok(Turn::Next)
 }

@@ -3,10 +3,10 @@
 use crate::parse::Node;
 use crate::regex::{Matcher, Regex};
 
-/// Several expressions that are looked for together.
+/// Several expressions that are searched together.
 #[derive(Debug)]
 pub struct AnyOf {
-    /// All of them as one; not if that has too many states.
+    /// All of them as one expression; `None` if that has too many states.
     joined: Option<Regex>,
     parts: Vec<Regex>,
 }
@@ -24,8 +24,8 @@ impl AnyOf {
     pub fn is_match(&mut self, text: &[u8]) -> bool {
         let Some(joined) = &mut self.joined else { return self.parts.iter_mut().any(|p| p.is_match(text)) };
         let matched = joined.is_match(text);
-        // Expressions that have few states alone may have the product of them together.
-        if matches!(&joined.matcher, Matcher::Automaton(a) if a.has_forgotten()) {
+        // The states of joined expressions may be the product of their states.
+        if matches!(&joined.matcher, Matcher::Automaton(a) if a.has_dropped_states()) {
             self.joined = None;
         }
         matched
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_with_too_many_states_together_are_asked_one_by_one() {
+    fn expressions_with_too_many_states_together_are_searched_one_by_one() {
         let expressions: Vec<String> =
             (b'a'..=b'p').map(|b| format!("{0}.{{6}}[^a-p]", char::from(b))).collect();
         let compile = || expressions.iter().map(|e| Regex::extended(e.as_bytes()).unwrap()).collect();

@@ -1,4 +1,4 @@
-//! The deterministic automaton of a program, made state by state as texts need it.
+//! The deterministic automaton of a program, whose states are computed when a text first reaches them.
 //!
 //! A state is the set of steps that the text so far leads to, before conditions are looked at, and the last
 //! byte as far as conditions depend on it.  The transition for a byte looks at the conditions with both
@@ -14,12 +14,12 @@ const UNKNOWN: u32 = 0;
 const MATCHED: u32 = 1;
 /// No text that follows can make it match.
 const DEAD: u32 = 2;
-const FIRST: u32 = 3;
+const FIRST_STATE: u32 = 3;
 
-/// States are thrown away and computed again when they hold more numbers (4 bytes each) than this.
+/// The limit of numbers (4 bytes each) in all states; when it is reached, states are dropped and computed again.
 const TABLE_LIMIT: usize = 256 * 1024;
 
-/// What is kept of the byte before a place.
+/// What conditions need of the byte before a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Before {
     Start,
@@ -43,15 +43,15 @@ struct State {
     before: Before,
 }
 
-/// The automaton with the states that are known.
+/// The automaton with the states that are computed so far.
 #[derive(Debug)]
 pub(super) struct Automaton {
     program: Vec<Step>,
-    /// Every byte's class: bytes of a class are alike for the whole program.
+    /// The class of each byte: the program treats all bytes of a class the same.
     class: [u8; 256],
     /// A byte of each class.
     example: Vec<u8>,
-    /// Whether words matter, so that states know about the byte before.
+    /// Whether conditions on words occur, so that states contain [`Before`].
     words: bool,
     /// Whether it can only match from the start of the text.
     anchored: bool,
@@ -59,13 +59,13 @@ pub(super) struct Automaton {
     numbers: HashMap<State, u32>,
     /// For each state a row of one transition for each class, then the one for the end of the text.
     table: Vec<u32>,
-    /// How many numbers the states hold beside the table.
+    /// The count of numbers in the states, without the table.
     held: usize,
-    /// Whether states were thrown away.
-    has_forgotten: bool,
-    /// Steps of the program looked at so far.
+    /// Whether states were dropped.
+    has_dropped_states: bool,
+    /// The count of steps of the program that were examined.
     #[cfg(test)]
-    pub(super) looked_at: std::cell::Cell<usize>,
+    pub(super) examined: std::cell::Cell<usize>,
 }
 
 impl Automaton {
@@ -88,17 +88,17 @@ impl Automaton {
             numbers: HashMap::new(),
             table: Vec::new(),
             held: 0,
-            has_forgotten: false,
+            has_dropped_states: false,
             #[cfg(test)]
-            looked_at: std::cell::Cell::default(),
+            examined: std::cell::Cell::default(),
         };
-        automaton.forget();
+        automaton.drop_states();
         automaton
     }
 
-    /// Whether it had more states than are kept.
-    pub(super) fn has_forgotten(&self) -> bool {
-        self.has_forgotten
+    /// Whether states were dropped because there were too many.
+    pub(super) fn has_dropped_states(&self) -> bool {
+        self.has_dropped_states
     }
 
     /// Length of a row of the table.
@@ -107,7 +107,7 @@ impl Automaton {
     }
 
     /// Drops all states but the first.
-    fn forget(&mut self) {
+    fn drop_states(&mut self) {
         self.states.clear();
         self.numbers.clear();
         self.table.clear();
@@ -115,12 +115,12 @@ impl Automaton {
         self.number(State { steps: Box::new([0]), before: Before::Start });
     }
 
-    /// The number of a state, which tells where its row is; made if it is new.
+    /// The number of a state, which gives the place of its row; a new state gets one.
     fn number(&mut self, state: State) -> u32 {
         if let Some(number) = self.numbers.get(&state) {
             return *number;
         }
-        let number = FIRST + u32::try_from(self.table.len()).unwrap_or(u32::MAX - FIRST);
+        let number = FIRST_STATE + u32::try_from(self.table.len()).unwrap_or(u32::MAX - FIRST_STATE);
         self.held += 2 * state.steps.len();
         self.states.push(state.clone());
         self.numbers.insert(state, number);
@@ -129,15 +129,15 @@ impl Automaton {
     }
 
     pub(super) fn is_match(&mut self, text: &[u8]) -> bool {
-        let mut state = FIRST;
+        let mut state = FIRST_STATE;
         for byte in text {
             let column = usize::from(self.class[usize::from(*byte)]);
             let mut next = self.entry(state, column);
-            if next < FIRST {
+            if next < FIRST_STATE {
                 if next == UNKNOWN {
                     next = self.step(state, column);
                 }
-                if next < FIRST {
+                if next < FIRST_STATE {
                     return next == MATCHED;
                 }
             }
@@ -151,12 +151,12 @@ impl Automaton {
     }
 
     fn entry(&self, state: u32, column: usize) -> u32 {
-        self.table.get((state - FIRST) as usize + column).copied().unwrap_or(UNKNOWN)
+        self.table.get((state - FIRST_STATE) as usize + column).copied().unwrap_or(UNKNOWN)
     }
 
-    /// Computes a transition and notes it down.
+    /// Computes a transition and stores it in the table.
     fn step(&mut self, from: u32, column: usize) -> u32 {
-        let row = (from - FIRST) as usize;
+        let row = (from - FIRST_STATE) as usize;
         let Some(state) = self.states.get(row / self.width()).cloned() else { return DEAD };
         let byte = self.example.get(column).copied();
         let next = match self.advance(&state, byte) {
@@ -168,8 +168,8 @@ impl Automaton {
                     _ => Before::Other,
                 };
                 if self.table.len() + self.held >= TABLE_LIMIT {
-                    self.forget();
-                    self.has_forgotten = true;
+                    self.drop_states();
+                    self.has_dropped_states = true;
                     return self.number(State { steps: steps.into(), before });
                 }
                 self.number(State { steps: steps.into(), before })
@@ -188,7 +188,7 @@ impl Automaton {
         let mut next = Vec::new();
         while let Some(number) = open.pop() {
             #[cfg(test)]
-            self.looked_at.update(|n| n + 1);
+            self.examined.update(|n| n + 1);
             let at = number as usize;
             let Some(mark) = seen.get_mut(at) else { continue };
             if std::mem::replace(mark, true) {
@@ -221,7 +221,7 @@ fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Whether every way into the program begins with the condition "start of the text".
+/// Whether every path through the program begins with the condition "start of the text".
 fn anchored(program: &[Step]) -> bool {
     let mut seen = vec![false; program.len()];
     let mut open = vec![0];
@@ -240,12 +240,12 @@ fn anchored(program: &[Step]) -> bool {
     true
 }
 
-/// Sorts the bytes into classes: two bytes are alike if they are in the same sets, and, where words matter,
-/// both belong to words or both don't.
+/// Sorts the bytes into classes: two bytes are in one class if they are in the same sets and, if conditions on words
+/// occur, both belong to words or both don't.
 fn classes(sets: &[Set], words: bool) -> ([u8; 256], Vec<u8>) {
     let mut class = [0; 256];
     let mut example = vec![0];
-    // Each set splits the classes that it cuts through; the number of classes only grows, to 256 at most.
+    // Each set splits the classes that it contains in part; the number of classes only grows, to 256 at most.
     let split = |class: &mut [u8; 256], example: &mut Vec<u8>, member: &dyn Fn(u8) -> bool| {
         let mut inside: [Option<u8>; 256] = [None; 256];
         for byte in 0..=u8::MAX {
@@ -278,7 +278,7 @@ mod tests {
     use crate::parse::parse;
     use crate::program::compile;
 
-    /// Time is counted in steps of the program looked at, memory in numbers held.
+    /// Time is measured in steps that are examined, memory in numbers that are stored.
     #[test]
     fn time_is_linear_and_memory_bounded() {
         let text: Vec<u8> = (0_u32..60_000)
@@ -296,9 +296,9 @@ mod tests {
             let steps = program.len();
             let mut automaton = Automaton::new(program);
             assert!(!automaton.is_match(&text), "{expression}");
-            // Every step is looked at once for a byte, by at most two ways.
-            let looked_at = automaton.looked_at.get();
-            assert!(looked_at <= (text.len() + 1) * (2 * steps + 1), "{expression}: {looked_at}");
+            // For each byte, every step is examined once, on at most two paths.
+            let examined = automaton.examined.get();
+            assert!(examined <= (text.len() + 1) * (2 * steps + 1), "{expression}: {examined}");
             let held = automaton.table.len() + automaton.held;
             assert!(held <= TABLE_LIMIT + automaton.width() + 2 * steps, "{expression}: {held}");
         }

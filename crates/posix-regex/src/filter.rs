@@ -1,27 +1,27 @@
-//! A quick look at a text that finds most texts that can't match.
+//! A quick test that refuses most texts that can't match.
 //!
 //! Every match of an expression contains what its required parts match.  Of those, one *window* is chosen: up to
-//! three sets of bytes in a row, of which a match contains a byte each.  An alternative adds its own windows.  A text
-//! in which no window is found needs no automaton.
+//! three sets of bytes in a row, one byte of each of which is in every match.  Each branch of an alternative adds windows.
+//! A text without any window needs no automaton.
 
 use crate::bytes::{HIGH, eight, zeros};
 use crate::parse::{Node, Place, Set};
 use std::ops::ControlFlow;
 
-/// How long a window is at most.
-const LENGTH: usize = 3;
+/// The limit of sets in a window.
+const WINDOW_MAX: usize = 3;
 
-/// How many windows an expression may have.
+/// The limit of windows of an expression.
 const WINDOW_LIMIT: usize = 64;
 
-/// How many nodes are looked at: repeated ones are looked at more than once.
+/// The limit of visits to nodes; repeated nodes are visited more than once.
 const NODE_LIMIT: u32 = 2000;
 
-/// How many windows are each searched on its own rather than all together.
-const FEW: usize = 3;
+/// Up to this many windows are searched one after the other, more of them all at once.
+const SINGLE_SEARCH_LIMIT: usize = 3;
 
-/// How rare a window is: the product of this for each place, where a set has any byte.
-const ALWAYS: u64 = 1 << 10;
+/// The frequency of a set that contains all bytes.
+const FREQUENCY_MAX: u64 = 1 << 10;
 
 /// Where in a text a window is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +38,11 @@ struct Window {
 }
 
 impl Window {
-    /// How many texts have it, roughly; the most is `ALWAYS` to the power of [`LENGTH`].
+    /// A rough measure of how many texts contain the window; at most [`FREQUENCY_MAX`] to the power of [`WINDOW_MAX`].
     fn frequency(&self) -> u64 {
         let sets: u64 = self.sets.iter().map(|set| frequency(*set)).product();
-        let missing = u32::try_from(LENGTH.saturating_sub(self.sets.len())).unwrap_or(0);
-        let one = sets.saturating_mul(ALWAYS.pow(missing));
+        let missing = u32::try_from(WINDOW_MAX.saturating_sub(self.sets.len())).unwrap_or(0);
+        let one = sets.saturating_mul(FREQUENCY_MAX.pow(missing));
         if self.place == Where::Anywhere { one } else { one / 64 }
     }
 
@@ -50,14 +50,14 @@ impl Window {
         text.len() >= self.sets.len() && self.sets.iter().zip(text).all(|(set, byte)| set.contains(*byte))
     }
 
-    /// Its bytes, if each set has only one.
-    fn bytes(&self) -> Option<[u8; LENGTH]> {
+    /// The bytes of the window, if each set has only one.
+    fn bytes(&self) -> Option<[u8; WINDOW_MAX]> {
         let bytes: Option<Vec<u8>> = self.sets.iter().map(|set| set.only()).collect();
         bytes?.try_into().ok()
     }
 }
 
-/// How frequent the bytes of a set are in logs, of 1024.
+/// The frequency of the bytes of a set in logs, of [`FREQUENCY_MAX`].
 fn frequency(set: Set) -> u64 {
     let of = |byte: u8| match byte {
         b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 60,
@@ -66,7 +66,7 @@ fn frequency(set: Set) -> u64 {
         b'!'..=b'~' => 10,
         _ => 1,
     };
-    (0..=u8::MAX).filter(|b| set.contains(*b)).map(of).sum::<u64>().min(ALWAYS)
+    (0..=u8::MAX).filter(|b| set.contains(*b)).map(of).sum::<u64>().min(FREQUENCY_MAX)
 }
 
 /// The windows of an expression, if there are good ones: a text without any of them doesn't match.
@@ -80,17 +80,17 @@ pub(super) struct Filter {
 /// Windows that may be anywhere in a text.
 #[derive(Debug)]
 enum Anywhere {
-    /// Each has single bytes.
-    Few(Vec<[u8; LENGTH]>),
+    /// Windows of single bytes.
+    Few(Vec<[u8; WINDOW_MAX]>),
     Many(Box<Tables>),
 }
 
 /// For each place in a window and each byte: a bit for each of eight groups of windows.
 #[derive(Debug)]
 struct Tables {
-    bits: [[u8; 256]; LENGTH],
+    bits: [[u8; 256]; WINDOW_MAX],
     /// At each place: groups with a window that ended before it.
-    ended: [u8; LENGTH],
+    ended: [u8; WINDOW_MAX],
 }
 
 impl Filter {
@@ -100,7 +100,7 @@ impl Filter {
         let of = |place| windows.iter().filter(|w| w.place == place).cloned().collect::<Vec<_>>();
         let anywhere = of(Where::Anywhere);
         let few = anywhere.iter().map(Window::bytes).collect::<Option<Vec<_>>>();
-        let anywhere = match few.filter(|few| few.len() <= FEW) {
+        let anywhere = match few.filter(|few| few.len() <= SINGLE_SEARCH_LIMIT) {
             Some(few) => Anywhere::Few(few),
             None => Anywhere::Many(Box::new(Tables::new(&anywhere))),
         };
@@ -125,7 +125,7 @@ impl Filter {
 
 impl Tables {
     fn new(windows: &[Window]) -> Self {
-        let mut tables = Self { bits: [[0; 256]; LENGTH], ended: [0; LENGTH] };
+        let mut tables = Self { bits: [[0; 256]; WINDOW_MAX], ended: [0; WINDOW_MAX] };
         for (number, window) in windows.iter().enumerate() {
             let group = 1 << (number % 8);
             let places = tables.bits.iter_mut().zip(&mut tables.ended).enumerate();
@@ -149,7 +149,7 @@ impl Tables {
         let [first, second, third] = &self.bits;
         let bits = |table: &[u8; 256], byte: u8| table[usize::from(byte)];
         let mut at = 0;
-        // Two bytes tell enough; the third is looked at when they fit.
+        // The third byte is tested only if the first two match.
         while let Some([a, b, c, d, e, f]) = text.get(at..).and_then(|t| t.first_chunk()) {
             let found = (bits(first, *a) & bits(second, *b))
                 | (bits(first, *b) & bits(second, *c))
@@ -178,24 +178,24 @@ impl Tables {
 }
 
 /// Whether the text contains these bytes in a row: eight places at a time, by the first and the last of them.
-fn contains(text: &[u8], window: [u8; LENGTH]) -> bool {
+fn contains(text: &[u8], window: [u8; WINDOW_MAX]) -> bool {
     let [first, _, last] = window.map(eight);
     let Some(end) = text.len().checked_sub(10) else {
-        return text.windows(LENGTH).any(|w| w == window);
+        return text.windows(WINDOW_MAX).any(|w| w == window);
     };
     let mut at = 0;
     while let Some(block) = text.get(at..).and_then(|t| t.first_chunk::<10>()) {
         // Two patterns: functions of slices and arrays may become calls and loops.
         let ([here @ .., _, _], [_, _, later @ ..]) = (block, block);
         let (here, later) = (u64::from_ne_bytes(*here) ^ first, u64::from_ne_bytes(*later) ^ last);
-        // Not every mark is right: places with marks are looked at again.
-        if zeros(here) & zeros(later) & HIGH != 0 && block.windows(LENGTH).any(|w| w == window) {
+        // Some marks are false: blocks with marks are searched byte by byte.
+        if zeros(here) & zeros(later) & HIGH != 0 && block.windows(WINDOW_MAX).any(|w| w == window) {
             return true;
         }
         if at == end {
             break;
         }
-        // The last block ends with the text: some of its places have been looked at.
+        // The last block ends with the text, and so overlaps the one before.
         at = (at + 8).min(end);
     }
     false
@@ -207,14 +207,14 @@ fn windows(node: &Node, budget: &mut u32) -> Option<Vec<Window>> {
     let _ = search.visit(node);
     search.end_run(false);
     let (frequency, windows) = search.best?;
-    (frequency < ALWAYS.pow(3) / 2).then_some(windows)
+    (frequency < FREQUENCY_MAX.pow(3) / 2).then_some(windows)
 }
 
 /// A walk through what is required.
 struct Search<'a> {
-    /// How frequent they are, and the windows.
+    /// The windows, and the sum of their frequencies.
     best: Option<(u64, Vec<Window>)>,
-    /// Sets that are matched in a row.
+    /// Sets of adjacent bytes.
     run: Vec<Set>,
     /// Whether the run begins at the start of the text.
     at_start: bool,
@@ -229,15 +229,15 @@ impl Search<'_> {
         }
     }
 
-    /// What follows isn't known to be next to what was before.
+    /// Ends the run: what follows needn't be adjacent to it.
     fn end_run(&mut self, at_end: bool) {
         let run = std::mem::take(&mut self.run);
         let part =
-            |at: usize| run.get(at..).map(|r| r.get(..LENGTH).unwrap_or(r).to_vec()).unwrap_or_default();
+            |at: usize| run.get(at..).map(|r| r.get(..WINDOW_MAX).unwrap_or(r).to_vec()).unwrap_or_default();
         if std::mem::take(&mut self.at_start) && !run.is_empty() {
             self.offer(vec![Window { sets: part(0), place: Where::Start }]);
         }
-        let last = run.len().saturating_sub(LENGTH);
+        let last = run.len().saturating_sub(WINDOW_MAX);
         if at_end && !run.is_empty() {
             self.offer(vec![Window { sets: part(last), place: Where::End }]);
         }
@@ -251,7 +251,7 @@ impl Search<'_> {
 
     fn visit(&mut self, node: &Node) -> ControlFlow<()> {
         let Some(left) = self.budget.checked_sub(1) else {
-            // What is skipped may match anything.
+            // The nodes that are skipped may match anything.
             self.end_run(false);
             return ControlFlow::Break(());
         };
@@ -270,7 +270,7 @@ impl Search<'_> {
                 (0..*least).try_for_each(|_| self.visit(node))?;
             }
             Node::Repeat(node, 1.., _) => {
-                // The first one follows what was before; the last one comes before what follows.
+                // The first repetition follows the run; the last one begins a new run.
                 self.visit(node)?;
                 self.end_run(false);
                 self.visit(node)?;
@@ -316,7 +316,7 @@ mod tests {
             let filter = filter(expression).unwrap();
             let passes = |text: &&&str| filter.passes(text.as_bytes());
             assert_eq!(refused.iter().find(passes), None, "{expression}");
-            // Which of the windows is the rarest is a matter of taste: one of the texts has it.
+            // Which window is chosen isn't specified: one of the texts contains it.
             assert!(pass.iter().any(|text| passes(&text)), "{expression}");
         }
         for none in ["", "a*", "...", "a|", "^", "(|b)", "[^a].*", "x|.", "$"] {

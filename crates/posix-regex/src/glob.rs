@@ -1,7 +1,7 @@
-//! Shell patterns: what fnmatch(3) and glob(3) say of them, on bytes, in the C locale.
+//! Shell patterns of fnmatch(3) and glob(3), on bytes, in the C locale.
 //!
-//! `*` and `?`, brackets with classes, ranges, `!` or `^` for their inverse, and a backslash before a character
-//! that shall stand for itself (not in brackets).  A bracket that isn't closed is an ordinary character.
+//! `*` and `?`, brackets with classes, ranges, `!` or `^` for their inverse, and a backslash before a
+//! character that stands for itself (not in brackets).  A bracket that isn't closed is an ordinary character.
 
 use crate::parse::{Set, shell_bracket};
 use rustix::fs::{AtFlags, CWD, FileType};
@@ -19,10 +19,10 @@ pub struct Shell {
     pub period: bool,
 }
 
-/// How names are looked for.
+/// How names are searched.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Globbing {
-    /// Names in order, rather than as the directories give them.
+    /// Names are sorted, rather than in the order of the directories.
     pub sorted: bool,
     /// A slash at the end of each directory's name.
     pub mark: bool,
@@ -116,7 +116,7 @@ fn part_matches(pattern: &[u8], subject: &[u8], how: Shell) -> bool {
         return false;
     }
     let (mut pattern, mut at) = (pattern, 0);
-    // Behind the last star: what follows it, and how far the star reaches.
+    // After the last star: the rest of the pattern, and the end of what the star takes.
     let mut star: Option<(&[u8], usize)> = None;
     loop {
         match (Token::first(pattern, how.no_escape), subject.get(at)) {
@@ -156,7 +156,7 @@ pub fn glob(pattern: &[u8], how: Globbing) -> Found {
     found
 }
 
-/// Finds the names that begin with `prefix`, up to which the pattern is dealt with.
+/// Finds the names that begin with `prefix` and continue as `pattern` says.
 fn expand(mut prefix: Vec<u8>, mut pattern: &[u8], how: Globbing, found: &mut Found) {
     while !found.aborted {
         let (part, rest) = first_part(pattern, how.no_escape);
@@ -181,7 +181,7 @@ fn expand(mut prefix: Vec<u8>, mut pattern: &[u8], how: Globbing, found: &mut Fo
     }
 }
 
-/// A part of a pattern that has nothing to match: the name that it stands for.
+/// The name that a part of a pattern stands for, if it has nothing to match.
 fn literal(mut part: &[u8], no_escape: bool) -> Option<Vec<u8>> {
     let mut name = Vec::new();
     while let Some((token, rest)) = Token::first(part, no_escape) {
@@ -219,7 +219,7 @@ fn list(prefix: &[u8], part: &[u8], how: Globbing, found: &mut Found) -> Vec<Vec
 }
 
 impl Found {
-    /// Notes down a name, if there is such a file.
+    /// Adds a name, if there is such a file.
     fn add(&mut self, mut name: Vec<u8>, how: Globbing) {
         if statat(CWD, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).is_err() {
             return;

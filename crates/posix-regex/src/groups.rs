@@ -1,4 +1,4 @@
-//! Which part of a text an expression matches, and which part of that each of its groups.
+//! The part of a text that an expression matches, and the part of that for each group.
 //!
 //! POSIX: the match that begins first, of those the longest; within it every part of the expression, from left
 //! to right, takes as much as it can while the rest still fits.  Groups report their last repetition.
@@ -65,7 +65,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Notes down what the groups of a node take, of which the span is a match.
+    /// Stores the spans of the groups in a node whose match is `span`.
     fn down(&mut self, node: &Node, span: Range<usize>) -> Result<(), String> {
         if node.groups() == 0 {
             return Ok(());
@@ -92,15 +92,15 @@ impl Walk<'_> {
                     .collect();
                 self.row(&parts.iter().collect::<Vec<_>>(), span)
             }
-            Node::Repeat(inside, least, most) => {
-                let maybe = Node::Repeat(inside.clone(), 0, most.map(|_| 1));
-                let optional = most.map_or(1, |most| most.saturating_sub(*least));
-                match (least, most) {
+            Node::Repeat(inside, min, max) => {
+                let maybe = Node::Repeat(inside.clone(), 0, max.map(|_| 1));
+                let optional = max.map_or(1, |max| max.saturating_sub(*min));
+                match (min, max) {
                     (0, None) => self.star(node, inside, span),
                     (0, Some(1)) if span.is_empty() => Ok(()),
                     (0, Some(1)) => self.down(inside, span),
                     _ => {
-                        let mut parts = vec![&**inside; *least as usize];
+                        let mut parts = vec![&**inside; *min as usize];
                         parts.resize(parts.len() + optional as usize, &maybe);
                         self.row(&parts, span)
                     }
@@ -110,7 +110,7 @@ impl Walk<'_> {
     }
 
     fn row(&mut self, nodes: &[&Node], span: Range<usize>) -> Result<(), String> {
-        // Where what follows each node may begin, last one first.
+        // The places where the nodes after each node may begin, last node first.
         let mut rests = vec![Places::one(self.text, span.end)];
         for node in nodes.iter().skip(1).rev() {
             if let Some(rest) = rests.last() {
@@ -121,7 +121,7 @@ impl Walk<'_> {
         for node in nodes {
             let Some(rest) = rests.pop() else { break };
             let Some(end) = self.longest(&compile(node)?, at..span.end, &rest) else { break };
-            // A copy of a repeated node that takes nothing leaves the one before it alone.
+            // A repetition that takes nothing keeps the groups of the one before.
             if at < end || !matches!(node, Node::Repeat(..)) {
                 self.down(node, at..end)?;
             }
@@ -179,11 +179,11 @@ impl Walk<'_> {
     }
 }
 
-/// All ways through a program at once.
+/// All paths through a program at once.
 struct Threads<'a> {
     program: &'a [Step],
     now: Vec<usize>,
-    /// Those steps of `now` and after it that take a byte.
+    /// The steps that take a byte, among `now` and those reached from it.
     takers: Vec<usize>,
     seen: Vec<bool>,
 }
@@ -193,7 +193,7 @@ impl<'a> Threads<'a> {
         Self { program, now: Vec::new(), takers: Vec::new(), seen: vec![false; program.len()] }
     }
 
-    /// Follows what takes no byte; tells whether the program's end is reached here.
+    /// Follows the steps that take no byte; `true` if the program's end is reached.
     fn close(&mut self, text: &[u8], at: usize) -> bool {
         let before = at.checked_sub(1).and_then(|i| text.get(i)).copied();
         let after = text.get(at).copied();
@@ -216,7 +216,7 @@ impl<'a> Threads<'a> {
         matched
     }
 
-    /// Takes a byte; tells whether any way goes on.
+    /// Takes a byte; `true` if any path continues.
     fn take(&mut self, byte: Option<&u8>) -> bool {
         for step in &self.takers {
             if let (Some(Step::Byte(set)), Some(byte)) = (self.program.get(*step), byte)
@@ -229,13 +229,13 @@ impl<'a> Threads<'a> {
     }
 }
 
-/// The expression of the same texts read from their end.
+/// The expression that matches the reversed texts.
 fn mirrored(node: &Node) -> Node {
     match node {
         Node::Byte(_) | Node::At(_) | Node::Back(_) => node.clone(),
         Node::Row(nodes) => Node::Row(nodes.iter().rev().map(mirrored).collect()),
         Node::Either(nodes) => Node::Either(nodes.iter().map(mirrored).collect()),
-        Node::Repeat(node, least, most) => Node::Repeat(Box::new(mirrored(node)), *least, *most),
+        Node::Repeat(node, min, max) => Node::Repeat(Box::new(mirrored(node)), *min, *max),
         Node::Group(number, node) => Node::Group(*number, Box::new(mirrored(node))),
     }
 }

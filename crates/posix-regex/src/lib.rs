@@ -5,10 +5,10 @@
 //! expressions.  Text is bytes: `.` and negated brackets match any byte, classes are those of the C locale.
 //! `^` and `$` mean the start and the end of the text, newlines in it are bytes like others.
 //!
-//! Expressions without back-references are matched by an automaton whose states are made as the text needs
-//! them: time is linear in the text, memory is bounded, whatever the expression.  Back-references (basic
-//! expressions only) need a search, which may take long for expressions that are made for that.  Before either,
-//! a filter looks for bytes without which there is no match.
+//! Expressions without back-references are matched by an automaton whose states are computed when a text first
+//! reaches them: time is linear in the text, and memory is limited, whatever the expression.  Back-references (basic
+//! expressions only) need a search, which takes long for some expressions.  Before either, a filter searches for bytes
+//! that every match contains.
 
 pub mod bytes;
 pub mod glob;

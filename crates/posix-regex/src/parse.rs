@@ -48,7 +48,7 @@ impl Set {
         self
     }
 
-    /// Its byte, if it has only one.
+    /// The byte of a set of one.
     pub(super) fn only(self) -> Option<u8> {
         let mut bytes = (0..=u8::MAX).filter(|b| self.contains(*b));
         bytes.next().filter(|_| bytes.next().is_none())
@@ -76,7 +76,7 @@ pub(super) fn is_word(byte: u8) -> bool {
 }
 
 impl Place {
-    /// Whether the place between these two bytes is such a one; `None` is the edge of the text.
+    /// Whether the condition is true between these two bytes; `None` is the edge of the text.
     pub(super) fn holds(self, before: Option<u8>, after: Option<u8>) -> bool {
         let (b, a) = (before.is_some_and(is_word), after.is_some_and(is_word));
         match self {
@@ -101,7 +101,7 @@ pub(super) enum Node {
     Row(Vec<Node>),
     /// One of them.
     Either(Vec<Node>),
-    /// So many of it; no upper bound: `None`.
+    /// A number of repetitions, from the first number to the second one; `None`: without limit.
     Repeat(Box<Node>, u32, Option<u32>),
     /// A numbered group.
     Group(usize, Box<Node>),
@@ -130,13 +130,13 @@ impl Node {
     }
 }
 
-/// The highest number in braces, as POSIX guarantees it.
+/// The limit of a number in braces: RE_DUP_MAX of POSIX.
 const REPEAT_LIMIT: u32 = 255;
 
-/// How deep groups may nest.
+/// The limit of nested groups.
 const DEPTH_LIMIT: u32 = 200;
 
-/// How many different repetitions may follow one thing.
+/// The limit of repetition operators after one expression.
 const STACKED_LIMIT: u32 = 5;
 
 /// Parses an expression.
@@ -146,7 +146,7 @@ pub(super) fn parse(pattern: &[u8], syntax: Syntax, ignore_case: bool) -> Result
     if parser.rest.is_empty() { Ok(node) } else { Err(String::from("unmatched )")) }
 }
 
-/// What a bracket of a shell pattern matches and what follows it; `text` begins behind the opening bracket.
+/// What a bracket of a shell pattern matches and what follows it; `text` begins after the opening bracket.
 pub(crate) fn shell_bracket(text: &[u8]) -> Option<(Set, &[u8])> {
     let (negated, rest) = match text {
         [b'!' | b'^', rest @ ..] => (true, rest),
@@ -162,9 +162,9 @@ struct Parser<'a> {
     syntax: Syntax,
     ignore_case: bool,
     groups: usize,
-    /// Numbers of the groups that are complete.
+    /// The numbers of the groups that are closed.
     closed: Vec<usize>,
-    /// How many groups are open.
+    /// The number of open groups.
     depth: u32,
 }
 
@@ -240,7 +240,7 @@ impl<'a> Parser<'a> {
             } else {
                 return Ok(node);
             };
-            // `a**` is `a*`: keeps trees flat, whatever the length of the row of stars.
+            // `a**` is `a*`, so a row of stars doesn't deepen the tree.
             if matches!((&node, least, most), (Node::Repeat(_, 0, None), 0, None)) {
                 continue;
             }

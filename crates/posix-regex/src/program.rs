@@ -7,15 +7,15 @@ use crate::parse::{Node, Place, Set};
 pub(super) enum Step {
     /// Takes one byte of the set, goes to the next step.
     Byte(Set),
-    /// Goes on if the condition holds.
+    /// Continues if the condition is true.
     At(Place),
-    /// Goes to both.
+    /// Continues at both places.
     Split(usize, usize),
-    /// Goes there.
+    /// Continues at that place.
     Jump(usize),
-    /// Notes the place in the text down in this slot.
+    /// Stores the place in the text in this slot.
     Note(usize),
-    /// Goes on if the place in the text is another one than the slot's.
+    /// Continues if the place in the text differs from the slot's.
     Moved(usize),
     /// Takes the text between the slots of the group, `2 * group` and the one after it.
     Back(usize),
@@ -23,7 +23,7 @@ pub(super) enum Step {
     Match,
 }
 
-/// Bounds the memory of an expression such as `(((a{255}){255}){255})`.
+/// The limit of steps, for expressions such as `(((a{255}){255}){255})`.
 const STEP_LIMIT: usize = 20_000;
 
 /// Compiles a tree without back-references; the program starts at 0 and has no steps about slots.
@@ -34,7 +34,7 @@ pub(super) fn compile(tree: &Node) -> Result<Vec<Step>, String> {
     Ok(compiler.steps)
 }
 
-/// Compiles a tree with back-references; gives also the number of slots.
+/// Compiles a tree with back-references; returns also the number of slots.
 pub(super) fn compile_with_slots(tree: &Node) -> Result<(Vec<Step>, usize), String> {
     let mut compiler = Compiler { steps: Vec::new(), slots: Some(2 * (tree.groups() + 1)) };
     compiler.emit(tree)?;
@@ -44,7 +44,7 @@ pub(super) fn compile_with_slots(tree: &Node) -> Result<(Vec<Step>, usize), Stri
 
 struct Compiler {
     steps: Vec<Step>,
-    /// How many slots there are; `None` if there shall be none.
+    /// The number of slots; `None` for a program without slots.
     slots: Option<usize>,
 }
 
@@ -76,13 +76,13 @@ impl Compiler {
                 self.push(Step::Note(2 * number + 1)).map(drop)
             }
             Node::Either(nodes) => self.either(nodes),
-            Node::Repeat(node, least, most) => {
-                for _ in 0..*least {
+            Node::Repeat(node, min, max) => {
+                for _ in 0..*min {
                     self.emit(node)?;
                 }
-                match most {
+                match max {
                     None => self.star(node),
-                    Some(most) => self.maybe(node, most.saturating_sub(*least)),
+                    Some(max) => self.maybe(node, max.saturating_sub(*min)),
                 }
             }
         }
@@ -107,7 +107,7 @@ impl Compiler {
 
     fn star(&mut self, node: &Node) -> Result<(), String> {
         let split = self.push(Step::Match)?;
-        // A search would go round and round where the inside matches the empty text.
+        // Without the slot, a search would loop for ever if the inside matches the empty text.
         let slot = self.slots;
         if let Some(slot) = slot {
             self.slots = Some(slot + 1);

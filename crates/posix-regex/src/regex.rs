@@ -31,7 +31,7 @@ impl Regex {
         Self::new(pattern, Syntax::Extended, false)
     }
 
-    /// Compiles an extended regular expression that takes letters of ASCII in both cases for the same.
+    /// Compiles an extended regular expression that ignores the case of ASCII letters.
     ///
     /// # Errors
     /// As [`Regex::extended`].
@@ -47,7 +47,7 @@ impl Regex {
         Self::new(pattern, Syntax::Basic, false)
     }
 
-    /// Compiles a basic regular expression that takes letters of ASCII in both cases for the same.
+    /// Compiles a basic regular expression that ignores the case of ASCII letters.
     ///
     /// # Errors
     /// As [`Regex::extended`].
@@ -55,7 +55,7 @@ impl Regex {
         Self::new(pattern, Syntax::Basic, true)
     }
 
-    /// Compiles an expression; letters of ASCII in both cases may be the same.
+    /// Compiles an expression; the case of ASCII letters may be ignored.
     ///
     /// # Errors
     /// What is wrong with the expression, or that it is too big.
@@ -83,8 +83,8 @@ impl Regex {
         }
     }
 
-    /// The spans of the whole match and of each group in it, as POSIX wants them: leftmost, then longest.  A
-    /// group that takes no part has an empty span.  With back-references the first match that is found counts.
+    /// The spans of the whole match and of each group in it, by the rule of POSIX: leftmost, then longest.  A group that
+    /// takes no part has an empty span.  With back-references the first match that is found counts.
     ///
     /// Takes time linear in the text, or in the text and the number of repetitions of a group.
     pub fn find(&mut self, text: &[u8]) -> Option<Vec<Range<usize>>> {

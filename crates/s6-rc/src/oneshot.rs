@@ -125,7 +125,7 @@ impl Request {
 
     /// Runs the script as a child of the program `name`; its program is looked up in `path`.
     ///
-    /// `fds` become its descriptors of these numbers; `own` are this process's, which it doesn't see.
+    /// `fds` become its descriptors of these numbers; `private` are this process's, which it doesn't see.
     ///
     /// # Errors
     /// It could not be run.
@@ -135,11 +135,11 @@ impl Request {
         path: Option<&[u8]>,
         base: &Env,
         fds: &[(OwnedFd, RawFd)],
-        own: &[BorrowedFd<'_>],
+        private: &[BorrowedFd<'_>],
     ) -> Result<Pid, Errno> {
         let moved: Vec<_> = fds.iter().map(|(fd, to)| (fd.as_fd(), *to)).collect();
         // Scripts begin with no signal blocked, whatever their starter does with its own.
-        let setup = tool::Setup { fds: &moved, own, mask: Some(Set::empty()) };
+        let setup = tool::Setup { fds: &moved, private, mask: Some(Set::empty()) };
         tool::spawn_as(name, path, self.argv.clone(), self.environment(base), &setup)
     }
 }

@@ -154,7 +154,7 @@ pub(crate) fn immediately(call: &mut Call, options: &Options, side: Side) -> Out
         (inner.1.as_fd(), plaintext_out),
         (report_writer.as_fd(), report_writer.as_raw_fd()),
     ];
-    let own: Vec<BorrowedFd<'_>> = vec![
+    let private: Vec<BorrowedFd<'_>> = vec![
         pipes.outer.0.as_fd(),
         pipes.outer.1.as_fd(),
         report_reader.as_fd(),
@@ -162,7 +162,7 @@ pub(crate) fn immediately(call: &mut Call, options: &Options, side: Side) -> Out
         inner.1.as_fd(),
     ];
     let name = side.program().as_bytes();
-    let setup = Setup { fds: &fds, own: &own, mask: None };
+    let setup = Setup { fds: &fds, private: &private, mask: None };
     let pid =
         tool::try_spawn(call, argv, call.env.clone(), &setup).map_err(|e| tool::unable_to_spawn(name, e))?;
     drop((pipes.inner, report_writer));

@@ -45,7 +45,7 @@ fn take_ownership<const N: usize>(numbers: [RawFd; N]) -> Result<[OwnedFd; N], F
     let mut taken: Vec<RawFd> = Vec::new();
     let mut owned = Vec::new();
     for fd in numbers {
-        let take = || if taken.contains(&fd) { sys::fd::duplicate(fd, 3) } else { sys::fd::own(fd) };
+        let take = || if taken.contains(&fd) { sys::fd::duplicate(fd, 3) } else { sys::fd::adopt(fd) };
         owned.push(take().or_unable(|| format!("use descriptor {fd}"))?);
         taken.push(fd);
     }

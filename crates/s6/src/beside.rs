@@ -1,4 +1,4 @@
-//! Running a program beside a tool: its block and its command line, and the child that either of them becomes.
+//! Programs that run beside a tool: the words of a block, and the child for a block or the rest of the command line.
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use sys::process::{Ended, Fork, fork, wait_for};
 use tool::{Call, Fatal, Setup};
 
-/// Takes an execline block off the front: the words up to an empty one, each without the blank that marks it.
+/// Takes an execline block from the front: the words before the first empty one, without the spaces that mark them.
 pub(crate) fn take_block(args: &mut Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
     let end = args.iter().position(Vec::is_empty)?;
     let mut block: Vec<_> = args.drain(..=end).collect();
@@ -14,16 +14,16 @@ pub(crate) fn take_block(args: &mut Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
     Some(block.into_iter().map(|w| w.strip_prefix(b" ").map(<[u8]>::to_vec).unwrap_or(w)).collect())
 }
 
-/// Starts the rest of the call's command line in a child that doesn't inherit the descriptors `own`.
-pub(crate) fn run_beside(call: &mut Call, own: &[BorrowedFd<'_>]) -> Result<Pid, Fatal> {
+/// Starts the rest of the call's command line in a child that doesn't see the descriptors `private`.
+pub(crate) fn run_beside(call: &mut Call, private: &[BorrowedFd<'_>]) -> Result<Pid, Fatal> {
     let argv = call.take_args();
     let name = argv.first().cloned().ok_or_else(Fatal::usage)?;
     let env = call.env.clone();
-    let setup = Setup { fds: &[], own, mask: None };
+    let setup = Setup { fds: &[], private, mask: None };
     tool::try_spawn(call, argv, env, &setup).map_err(|e| tool::unable_to_spawn(&name, e))
 }
 
-/// Forks; with `twice`, the child is a grandchild whose parent has exited.
+/// Forks; with `twice`, the child is an orphan: a grandchild of this process whose parent has exited.
 pub(crate) fn fork_beside(twice: bool) -> Result<Fork, Errno> {
     let first = fork()?;
     match first {

@@ -1,8 +1,8 @@
-//! Instances of a templated service: a service directory whose `run` is a scan directory's host.
+//! Instances of a templated service, whose `run` is the host of a scan directory.
 //!
 //! ```text
-//! SERVICE/template        the service directory that every instance is a copy of
-//! SERVICE/instances/NAME  an instance's own copy
+//! SERVICE/template        the service directory that each instance is a copy of
+//! SERVICE/instances/NAME  the copy of an instance
 //! SERVICE/instance        the scan directory, with a link ../instances/NAME for each instance
 //! ```
 
@@ -24,7 +24,7 @@ pub fn check_name(name: &[u8]) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// The scan directory of a service's instances, which is hosted.
+/// The scan directory of a service's instances, which a host reads.
 ///
 /// # Errors
 /// Code 1: the service isn't up; 100: the service's name is empty; 111: there is no such directory.
@@ -41,8 +41,7 @@ pub fn live_scandir(service: &[u8]) -> Result<Vec<u8>, Fatal> {
     }
 }
 
-/// Copies a tree of directories, files, links and FIFOs with their modes, which then is the caller's; `to` must not
-/// exist.
+/// Copies a tree of directories, files, links and FIFOs with their modes; the caller owns the copy.  `to` must not exist.
 ///
 /// # Errors
 /// Code 111.  What was copied so far stays.
@@ -59,7 +58,7 @@ pub fn remove_tree(tree: &[u8]) -> Result<(), Fatal> {
     files::remove_tree(CWD, tree).or_unable_to("remove", tree)
 }
 
-/// Goes on to the tool `name` with the call's options, on the service directory of the instance that the call names.
+/// Executes the tool `name` with the call's options on the service directory of the instance that the call names.
 pub(crate) fn on_instance(call: &mut Call, name: &str) -> Outcome {
     let words = call.args.clone();
     call.options()?;

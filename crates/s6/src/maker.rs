@@ -1,4 +1,4 @@
-//! Service directories made by a program: what `s6-instance-maker` and `s6-usertree-maker` share.
+//! Making service directories: what `s6-instance-maker` and `s6-usertree-maker` share.
 //!
 //! Both make a service with a logger, either as service directories (`DIR` and `DIR/log`) or as source directories for
 //! s6-rc (`DIR/SERVICE` and `DIR/LOGGER`).
@@ -8,7 +8,7 @@ use supervision::control::join;
 use tool::file::{make_dir, write};
 use tool::{Fatal, Opt, Options, quote};
 
-/// The options that concern the logger; `-l` and `-r` too.
+/// The user of the logger.
 pub const LOGGER_USER: Opt = Opt::value('l', "loguser", "run the logger as this user");
 /// Time stamps of the log.
 pub const STAMPS: Opt = Opt::value('t', "stamptype", "0: no time stamps, 1: TAI64N, 2: ISO 8601, 3: both");
@@ -44,7 +44,7 @@ pub struct Logger {
     prefix: Option<Vec<u8>>,
 }
 
-/// The logger that the options describe, if `dir` says where it logs to.
+/// The logger that the options describe; `None` without a log directory `dir`.
 ///
 /// # Errors
 /// A malformed option, or a directory that isn't absolute: code 100.
@@ -122,7 +122,7 @@ pub fn make(
     Ok(())
 }
 
-/// A `run` script and the readiness that goes with it; s6-rc wants no executable files.
+/// Writes a `run` script and the file of its notification descriptor.  Files of a source for s6-rc aren't executable.
 ///
 /// # Errors
 /// The system failed: code 111.
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loggers_script() {
+    fn the_script_of_a_logger() {
         let (user, prefix) = (Some(b"log".to_vec()), Some(b"web: ".to_vec()));
         let logger =
             Logger { user, dir: b"/var/log/x".to_vec(), stamps: 3, files: 5, size: 4096, total: 7, prefix };

@@ -3,7 +3,7 @@
 
 use tool::Opt;
 
-/// What is sent to a supervisor, and what is waited for then.
+/// What is sent to a supervisor, and the state to wait for afterwards.
 pub(crate) const CONTROL: &[Opt] = &[
     Opt::value('s', "signal", "send this signal, one of those below, by name or number"),
     Opt::flag('a', "send SIGALRM"),
@@ -35,7 +35,7 @@ pub(crate) const CONTROL: &[Opt] = &[
     Opt::value('w', "u|U|d|D|r|R", "wait until the services are in that state"),
 ];
 
-/// Which fields of a status are printed.
+/// The fields of a status to print.
 pub(crate) const STATUS: &[Opt] = &[
     Opt::value(
         'o',

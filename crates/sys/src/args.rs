@@ -1,4 +1,4 @@
-//! The arguments and the environment as the kernel handed them over.
+//! The arguments and the environment as the kernel passed them.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -48,9 +48,9 @@ unsafe fn remember(argv: *const *const c_char) {
     }
 }
 
-/// Makes the process appear with other arguments in /proc/PID/cmdline, and so in ps; cut to the room that there is.
+/// Changes the arguments that /proc/PID/cmdline, and so ps, shows for the process; cut to the room that there is.
 ///
-/// Takes the room of the arguments and of the environment, which is empty from then on.  The name that ps shows where
+/// It uses the room of the arguments and of the environment, which is empty from then on.  The name that ps shows where
 /// it shows no arguments is what follows the last slash of the first word.
 pub fn set_title(title: &[u8]) {
     let command = title.split(|b| *b == b' ').next().unwrap_or_default();

@@ -61,26 +61,26 @@ pub fn set_all_gids(gid: u32) -> Result<(), Errno> {
     check(unsafe { libc::setresgid(gid, gid, gid) })
 }
 
-/// The identity that a process assumes; what isn't given stays.
+/// The identity that a process assumes; ids that aren't given stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The user id.
     pub uid: Option<u32>,
     /// The group id.
     pub gid: Option<u32>,
-    /// The supplementary groups; the group id joins them.
+    /// The supplementary groups; the group id is added to them.
     pub groups: Option<Vec<u32>>,
 }
 
-/// Becomes someone else: supplementary groups, then the group, then the user, so that each step still has the
-/// right to be done.
+/// Assumes an identity: first the supplementary groups, then the group, then the user, so that the process still has
+/// the right to do each step.
 ///
-/// What already is as it shall be isn't touched, so a process that is no longer privileged may assume the
-/// identity that it has.  Afterwards all ids are read back.
+/// Ids that are right already aren't set, so a process without privileges can assume the identity that it has.
+/// Afterwards all ids are read back.
 ///
 /// # Errors
 /// What could not be changed, and why; `PERM` if the kernel reported success but the ids are others.  The
-/// process may be half-changed then: end it.
+/// process may be changed in part then: end it.
 pub fn assume(identity: &Identity) -> Result<(), (&'static str, Errno)> {
     if let Some(extra) = &identity.groups {
         let mut wanted = vec![identity.gid.unwrap_or_else(|| rustix::process::getegid().as_raw())];
@@ -129,10 +129,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ones_own_identity_can_be_assumed() {
+    fn the_current_identity_can_be_assumed() {
         let groups = rustix::process::getgroups().unwrap().iter().map(|g| g.as_raw()).collect::<Vec<_>>();
         let (uid, gid) = (uids().unwrap()[0], gids().unwrap()[0]);
-        // The group joins the list, so only a list that has it is unchanged.
+        // The group is added to the list, so only a list that contains it is unchanged.
         let groups = groups.contains(&gid).then_some(groups);
         assume(&Identity { uid: Some(uid), gid: Some(gid), groups }).unwrap();
     }

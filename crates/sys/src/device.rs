@@ -12,7 +12,7 @@ fn check(rc: libc::c_int) -> Result<(), Errno> {
     }
 }
 
-/// Makes a block device drop its buffers, `BLKFLSBUF`; a RAM disk gives its memory back.
+/// Drops the buffers of a block device, `BLKFLSBUF`; a RAM disk releases its memory.
 pub fn flush_buffers(device: impl AsFd) -> Result<(), Errno> {
     const BLKFLSBUF: u32 = 0x1261;
     // SAFETY: the request takes no memory.

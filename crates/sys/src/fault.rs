@@ -1,12 +1,12 @@
 //! Re-executing this process, on demand and when it faults.
 //!
-//! [`arm`] builds everything that execve(2) needs beforehand.  From then on [`reexecute`] goes over to the new
+//! [`arm`] builds everything that execve(2) needs beforehand.  From then on [`reexecute`] executes the new
 //! program, and so does a fault: a handler on a stack of its own notes the signal's number in a descriptor, lets the
 //! descriptors be inherited, and executes.  It computes nothing and touches no memory but what [`arm`] built.
 //! A panic ends there too, by a hook.
 //!
-//! Process id, children, working directory and pending signals stay; the new program finds the rest by what is written in
-//! the descriptor.
+//! Process id, children, working directory and pending signals stay; the new program restores the rest from the content
+//! of the descriptor.
 
 use crate::signal::{self, Set, Signal};
 use crate::spawn::Strings;
@@ -16,11 +16,11 @@ use std::ffi::{CString, c_char, c_int};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-/// The signals that a fault raises.  An abort's own signal is left to the program, which may be sent it; what the
-/// C library does after it, where that didn't end the process, is a fault of these.
+/// The signals that a fault raises.  SIGABRT is not among them, since other processes may send it; what the C library
+/// does after an abort that didn't end the process raises one of these.
 const FAULTS: [Signal; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
-/// What a panic is noted as.
+/// The signal number that stands for a panic.
 const PANIC: Signal = libc::SIGABRT;
 
 /// What to execute.
@@ -35,7 +35,7 @@ struct Armed {
 
 static ARMED: AtomicPtr<Armed> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The highest descriptor that is handed over.
+/// The highest descriptor that the new program inherits.
 static HIGHEST: AtomicI32 = AtomicI32::new(2);
 
 const STACK: usize = 64 * 1024;
@@ -49,7 +49,7 @@ unsafe impl Sync for Stack {}
 
 static HANDLER_STACK: Stack = Stack(UnsafeCell::new([0; STACK]));
 
-/// Says that the descriptor is to be handed over, and all with lower numbers.
+/// Makes the new program inherit the descriptor, and all with lower numbers.
 pub fn keep(fd: RawFd) {
     HIGHEST.fetch_max(fd, Ordering::Relaxed);
 }
@@ -96,7 +96,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
     Ok(())
 }
 
-/// Goes over to the new program; only comes back with the reason why that didn't work.
+/// Executes the new program; returns only if that fails, with the error.
 #[must_use]
 pub fn reexecute() -> Errno {
     let error = go(0);
@@ -123,17 +123,17 @@ fn go(fault: Signal) -> Errno {
         for fd in 3..=HIGHEST.load(Ordering::Relaxed) {
             libc::fcntl(fd, libc::F_SETFD, 0);
         }
-        let own: *const c_char = c"/proc/self/exe".as_ptr();
+        let this_program: *const c_char = c"/proc/self/exe".as_ptr();
         let (argv, env) = (armed.argv.as_ptr(), armed.env.as_ptr());
         libc::execve(armed.file.as_ptr(), argv, env);
-        libc::execve(own, argv, env);
+        libc::execve(this_program, argv, env);
     }
     last()
 }
 
 extern "C" fn on_fault(fault: c_int) {
     let _ = go(fault);
-    // It can't be done, or this is a child that shares the handler: the fault has its usual effect when this is back.
+    // The execution failed, or this is a child that shares the handler: the fault has its usual effect after the return.
     // SAFETY: both are async-signal-safe.
     unsafe {
         libc::signal(fault, libc::SIG_DFL);

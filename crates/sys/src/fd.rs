@@ -1,5 +1,5 @@
-//! Descriptors by their number, for programs whose business are the numbers themselves: the ones that a caller
-//! left open, and the ones that the next program is to find.
+//! Descriptors by their number, for programs that deal with the numbers themselves: those that a caller left open, and
+//! those that the next program expects.
 //!
 //! No value in this process (`OwnedFd`, `File`) may own the number while it is closed or replaced here.
 
@@ -41,10 +41,10 @@ pub fn ensure_standard() -> Result<(), Errno> {
     Ok(())
 }
 
-/// Makes `to` a copy of `from` that the next program inherits; closes what `to` was.
+/// Makes `to` a copy of `from` that the next program inherits; `to` is closed first if it is open.
 ///
 /// # Errors
-/// `BADF` if `from` isn't open or `to` is no possible number.
+/// `BADF` if `from` isn't open or `to` can't be a descriptor.
 pub fn copy(from: RawFd, to: RawFd) -> Result<(), Errno> {
     if from == to {
         // SAFETY: changes the descriptor's own flag.
@@ -59,7 +59,7 @@ pub fn copy(from: RawFd, to: RawFd) -> Result<(), Errno> {
     }
 }
 
-/// Makes `to` what `from` is and closes `from`; the next program inherits `to`.
+/// Moves `from` to the number `to`; the next program inherits `to`.
 ///
 /// # Errors
 /// As [`copy`].
@@ -71,7 +71,7 @@ pub fn rename(from: RawFd, to: RawFd) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Places an own descriptor at the number `to`, for the next program to inherit.
+/// Moves an owned descriptor to the number `to`, for the next program to inherit.
 ///
 /// # Errors
 /// As [`copy`].
@@ -90,13 +90,13 @@ pub fn duplicate(fd: RawFd, above: RawFd) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
-/// Takes hold of an inherited descriptor, which is close-on-exec from then on.
+/// Takes ownership of an inherited descriptor, which is close-on-exec from then on.
 ///
 /// By contract no value owns the number yet.
 ///
 /// # Errors
 /// `BADF` if it isn't open.
-pub fn own(fd: RawFd) -> Result<OwnedFd, Errno> {
+pub fn adopt(fd: RawFd) -> Result<OwnedFd, Errno> {
     // SAFETY: changes the descriptor's own flag.
     result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     // SAFETY: it is open, and by contract no other value owns it.
@@ -154,8 +154,7 @@ pub fn with<T>(fd: RawFd, f: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>) ->
     f(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-/// Numbers for a child to find descriptors at, without one being overwritten before it is copied: carries out all of
-/// `moves` (from, to) at once.
+/// Makes all copies of `moves` (from, to) as if at once: no descriptor is overwritten before it is copied.
 ///
 /// # Errors
 /// As [`copy`].

@@ -1,7 +1,7 @@
 //! System calls that take paths.
 //!
-//! rustix has them all, but compiles each again for every kind of path and descriptor that it is called with: some
-//! hundreds of copies. Here each is one function on bytes. What they do, and their errors, are rustix's.
+//! rustix has them all, but compiles each once per type of path and descriptor: some hundreds of copies.  Here each is
+//! one function on bytes.  What they do, and their errors, are rustix's.
 #![expect(clippy::disallowed_methods, reason = "here they are compiled once")]
 
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// What can be a path.
+/// A type that can be a path.
 pub trait Path {
     /// Its bytes.
     fn bytes(&self) -> &[u8];
@@ -257,13 +257,13 @@ pub fn symlinkat(target: impl Path, dir: impl AsFd, link: impl Path) -> Result<(
     on_bytes(target.bytes(), dir.as_fd(), link.bytes())
 }
 
-/// readlink(2), of any length; `room` is used for it.
+/// readlink(2), of any length; `room` is a buffer to reuse.
 #[inline]
 pub fn readlink(path: impl Path, room: Vec<u8>) -> Result<CString, Errno> {
     readlinkat(CWD, path, room)
 }
 
-/// readlinkat(2), of any length; `room` is used for it.
+/// readlinkat(2), of any length; `room` is a buffer to reuse.
 #[inline]
 pub fn readlinkat(dir: impl AsFd, path: impl Path, room: Vec<u8>) -> Result<CString, Errno> {
     #[inline(never)]

@@ -1,11 +1,11 @@
 //! The system layer: the only crate with `unsafe` code.
 //!
-//! It offers safe functions for what std and rustix cannot give safely: fork and exec of byte strings, signal
-//! dispositions and masks, credentials, the C library's error texts.  Plain system calls without such
-//! traps (pipe, poll, mount, …) are taken from rustix directly; those that take paths are in
-//! [`fs`], for the program's size.
+//! It offers safe functions for what std and rustix don't offer safely: fork and exec of byte strings, signal
+//! dispositions and masks, credentials, the C library's error texts.  System calls without such
+//! dangers (pipe, poll, mount, …) are used from rustix directly, except those that take paths, which are in [`fs`] for
+//! the program's size.
 //!
-//! Contract: the process has one thread (the lints forbid to start another), so that fork and changes of the
+//! Contract: the process has one thread (the lints forbid starting another), so that fork and changes of the
 //! environment or of credentials have no other thread to race with.
 #![allow(unsafe_code)]
 

@@ -18,8 +18,8 @@ pub fn is_locked(fd: impl AsFd) -> Result<bool, Errno> {
 
 /// Takes an exclusive lock on the whole file unless one is held; `false` if one is.
 ///
-/// The lock belongs to the open file, not to the process, where the kernel knows such locks: closing another
-/// descriptor of the same file doesn't lose it.
+/// The lock belongs to the open file, not to the process, if the kernel has such locks: closing another descriptor of
+/// the same file doesn't release it.
 pub fn try_exclusive(fd: impl AsFd) -> Result<bool, Errno> {
     let fd = fd.as_fd().as_raw_fd();
     // SAFETY: all-zero bytes are a valid `flock`: the whole file, from its start.

@@ -1,4 +1,4 @@
-//! A file in memory that is written by storing into it, without a system call.
+//! A file in memory that is written by stores, without a system call.
 //!
 //! The file can't shrink (a seal forbids it) and all of it that is mapped is allocated, so a store never faults.
 //! A forked child doesn't have the mapping: nothing that it does can change what its parent wrote.
@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{Ordering, compiler_fence};
 
-/// The first mapping's length, and what lengths are rounded up to.
+/// The unit of lengths: the length of the first mapping, and the multiple to which lengths are rounded up.
 const UNIT: usize = 16 * 1024;
 
 /// Makes a file in memory, close-on-exec, that can grow but not shrink.
@@ -18,10 +18,10 @@ const UNIT: usize = 16 * 1024;
 /// There is no memory, or no descriptor.
 pub fn memory_file(name: &CStr) -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Kernels before 6.3 don't know the flag, which later ones ask for.
+    // Kernels before 6.3 don't have the flag; later ones warn without it.
     let fd = rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL)
         .or_else(|_| rustix::fs::memfd_create(name, flags))?;
-    // Without the seal it still is a file; [`Mapping::new`] refuses it.
+    // A file without the seal is refused by [`Mapping::new`].
     let _ = rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK);
     Ok(fd)
 }
@@ -53,10 +53,10 @@ impl Mapping {
         Ok(Self { start: start.cast(), length })
     }
 
-    /// Makes it at least so long.
+    /// Grows the mapping to at least `length` bytes.
     ///
     /// # Errors
-    /// There is no memory; the mapping is as it was.
+    /// There is no memory; the mapping stays as it was.
     pub fn grow(&mut self, fd: BorrowedFd<'_>, length: usize) -> Result<(), Errno> {
         if length <= self.length {
             return Ok(());
@@ -71,7 +71,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// How many bytes are mapped.
+    /// The length of the mapping in bytes.
     #[must_use]
     pub fn length(&self) -> usize {
         self.length
@@ -85,7 +85,7 @@ impl Mapping {
         // SAFETY: the range is inside the mapping, whose memory is allocated and can't be taken away; `bytes` is
         // no part of it, since no reference into it is ever given out.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(at), bytes.len()) };
-        // What follows, a fault too, finds it stored.
+        // The store precedes what follows, which may be a fault.
         compiler_fence(Ordering::SeqCst);
         true
     }
@@ -95,7 +95,7 @@ fn last() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOMEM)
 }
 
-/// Makes sure that the file has so many bytes, rounded up, and memory for them.
+/// Allocates `length` bytes, rounded up, for the file; returns the length.
 fn allocate(fd: impl AsFd, length: usize) -> Result<usize, Errno> {
     if !rustix::fs::fcntl_get_seals(&fd)?.contains(SealFlags::SHRINK) {
         return Err(Errno::INVAL);

@@ -1,4 +1,4 @@
-//! Namespaces: leaving the ones that a process began in.
+//! Namespaces: leaving those in which a process began.
 
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;

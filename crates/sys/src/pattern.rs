@@ -1,6 +1,6 @@
 //! The C library's patterns: POSIX regular expressions and fnmatch(3).
 //!
-//! Only tests use them, as the measure of `tool::regex` and `tool::glob`: nothing of this is in the program.
+//! Only tests use them, as the standard that `posix-regex` is compared with; none of this is in the program.
 
 use std::ffi::{CStr, CString, c_int};
 use std::mem::MaybeUninit;

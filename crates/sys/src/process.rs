@@ -22,11 +22,12 @@ pub fn fork() -> Result<Fork, Errno> {
     }
 }
 
-/// execve(2): only returns if it fails.  Strings with a NUL byte give `INVAL`.
+/// execve(2): returns only if it fails.  Strings with a NUL byte give `INVAL`.
 #[must_use]
 pub fn execve(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>]) -> Errno {
-    let own = |v: &[Vec<u8>]| v.iter().map(|s| CString::new(s.as_slice())).collect::<Result<Vec<_>, _>>();
-    let (Ok(file), Ok(argv), Ok(env)) = (CString::new(file), own(argv), own(env)) else {
+    let c_strings =
+        |v: &[Vec<u8>]| v.iter().map(|s| CString::new(s.as_slice())).collect::<Result<Vec<_>, _>>();
+    let (Ok(file), Ok(argv), Ok(env)) = (CString::new(file), c_strings(argv), c_strings(env)) else {
         return Errno::INVAL;
     };
     let point = |v: &[CString]| -> Vec<*const c_char> {
@@ -106,12 +107,12 @@ pub fn wait_any() -> Result<(Pid, Ended), Errno> {
     wait4(-1, 0)?.ok_or(Errno::CHILD)
 }
 
-/// One child that has ended, if there is one: `None` while all children live, `CHILD` if there are none.
+/// Reaps one child that has ended: `None` while all children live, `CHILD` if there are none.
 pub fn reap() -> Result<Option<(Pid, Ended)>, Errno> {
     wait4(-1, libc::WNOHANG)
 }
 
-/// As [`reap`], but the child stays to be reaped.
+/// As [`reap`], but the child is not reaped yet.
 pub fn peek() -> Result<Option<(Pid, Ended)>, Errno> {
     // SAFETY: all-zero bytes are a valid `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -125,7 +126,7 @@ pub fn peek() -> Result<Option<(Pid, Ended)>, Errno> {
     Ok(Pid::from_raw(pid).map(|pid| (pid, how)))
 }
 
-/// This child's end, `None` while it lives.
+/// Reaps this child; `None` while it lives.
 pub fn reap_one(pid: Pid) -> Result<Option<Ended>, Errno> {
     Ok(wait4(pid.as_raw_nonzero().get(), libc::WNOHANG)?.map(|(_, e)| e))
 }

@@ -143,7 +143,7 @@ impl Set {
     }
 }
 
-/// Replaces the signal mask and gives back the old one.
+/// Replaces the signal mask; returns the old one.
 pub fn set_mask(set: &Set) -> Set {
     let mut old = Set::empty();
     // SAFETY: both sets are initialized.
@@ -151,7 +151,7 @@ pub fn set_mask(set: &Set) -> Set {
     old
 }
 
-/// Adds to the signal mask and gives back the old one.
+/// Adds signals to the mask; returns the old one.
 pub fn block(set: &Set) -> Set {
     let mut old = Set::empty();
     // SAFETY: both sets are initialized.
@@ -159,7 +159,7 @@ pub fn block(set: &Set) -> Set {
     old
 }
 
-/// Removes from the signal mask and gives back the old one.
+/// Removes signals from the mask; returns the old one.
 pub fn unblock(set: &Set) -> Set {
     let mut old = Set::empty();
     // SAFETY: both sets are initialized.
@@ -219,7 +219,7 @@ pub fn set_interrupting(s: Signal) -> Result<(), Errno> {
     if unsafe { libc::sigaction(s, &action, std::ptr::null_mut()) } == -1 { Err(last()) } else { Ok(()) }
 }
 
-/// A descriptor that reads as a stream of arrived signals, signalfd(2).
+/// A descriptor from which pending signals are read, signalfd(2).
 #[derive(Debug)]
 pub struct SignalFd(OwnedFd);
 
@@ -236,12 +236,12 @@ impl SignalFd {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// The next signal that has arrived; `None` if there is none.
+    /// The next pending signal; `None` if there is none.
     pub fn read(&self) -> Result<Option<Signal>, Errno> {
         Ok(self.read_with_origin()?.map(|(signal, _)| signal))
     }
 
-    /// The next signal that has arrived and whether a process sent it, not the kernel; `None` if there is none.
+    /// The next pending signal, and whether a process rather than the kernel sent it; `None` if there is none.
     pub fn read_with_origin(&self) -> Result<Option<(Signal, bool)>, Errno> {
         let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
         let size = size_of::<libc::signalfd_siginfo>();

@@ -1,11 +1,11 @@
-//! Starting a program as a child, fast and with everything about it described beforehand.
+//! Starting a program as a child, fast, by a description that is complete beforehand.
 //!
 //! The child is made by clone(2) with `CLONE_VM | CLONE_VFORK`: it shares the memory, so that nothing is copied,
 //! on a stack of its own, and the caller waits until the program is executed.  Between clone and exec the
-//! child only makes system calls with data that was built before; an error's number is left in the shared
-//! memory, so [`spawn`] knows whether the program really runs.  Where clone is refused (an emulated kernel), fork
-//! and a pipe do the same; so they do from the second start on where clone makes an ordinary fork of it (qemu's
-//! emulation of a process), since such a child can't report an error.
+//! child only makes system calls with data that was built before; an error's number is stored in the shared
+//! memory, so [`spawn`] reports whether the program runs.  If clone is refused (an emulated kernel), fork and a pipe
+//! replace it; so they do from the second start on if clone makes an ordinary fork (qemu's emulation of a process),
+//! since such a child can't report an error.
 //!
 //! The child gets: default dispositions for the signals of [`Spawn::reset`], an empty signal mask, and of the
 //! descriptors those that aren't close-on-exec plus the ones that are described.
@@ -17,11 +17,11 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Strings as exec wants them: NUL-terminated, with a vector of pointers to them.
+/// Strings for exec: NUL-terminated, with a vector of pointers to them.
 #[derive(Debug)]
 pub struct Strings {
     // The pointers point into the strings' heap blocks, which don't move with the vector.
-    _own: Vec<CString>,
+    _strings: Vec<CString>,
     pointers: Vec<*const c_char>,
 }
 
@@ -31,13 +31,14 @@ impl Strings {
     /// # Errors
     /// `INVAL` if one has a NUL byte.
     pub fn new<S: AsRef<[u8]>>(strings: &[S]) -> Result<Self, Errno> {
-        let own = strings
+        let c_strings = strings
             .iter()
             .map(|s| CString::new(s.as_ref()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| Errno::INVAL)?;
-        let pointers = own.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect();
-        Ok(Self { _own: own, pointers })
+        let pointers =
+            c_strings.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect();
+        Ok(Self { _strings: c_strings, pointers })
     }
 
     /// The vector, which ends with a null pointer and lives as long as this.
@@ -46,22 +47,22 @@ impl Strings {
     }
 }
 
-/// A few low descriptor numbers, kept for handing descriptors to children.
+/// A few low descriptor numbers, reserved for passing descriptors to children.
 ///
 /// A process with thousands of descriptors pays for each of them at every start: the child gets a copy of the table
 /// and closes it at exec.  With a window the child shares the table first, and then takes a copy of only what is
 /// below the window's end.
 #[derive(Debug)]
 pub struct Window {
-    /// The file behind the numbers while no descriptor is handed over.
+    /// The file behind the numbers while no descriptor is being passed.
     null: OwnedFd,
     slots: Vec<OwnedFd>,
     end: RawFd,
-    /// A child's stack, made at the first start and used again by each one after.
+    /// The stack of children, made at the first start and reused by later ones.
     stack: RefCell<Vec<u128>>,
 }
 
-/// Numbers in a window: one for the directory, the rest for descriptors.
+/// The count of numbers in a window: one for the directory, the rest for descriptors.
 const WINDOW: usize = 8;
 
 /// A window above this number would save nothing.
@@ -81,14 +82,14 @@ impl Window {
         if end > LOW { Err(Errno::MFILE) } else { Ok(Self { null, slots, end, stack: RefCell::default() }) }
     }
 
-    /// Makes slot number `n` a copy of `from`; gives its number, `None` if that doesn't work.
+    /// Makes slot number `n` a copy of `from`; returns its descriptor number, `None` if that fails.
     fn put(&self, n: usize, from: RawFd) -> Option<RawFd> {
         let slot = self.slots.get(n)?.as_raw_fd();
         // SAFETY: replaces what this window owns under the number, which stays owned and open.
         (unsafe { libc::dup3(from, slot, libc::O_CLOEXEC) } != -1).then_some(slot)
     }
 
-    /// Copies the directory and the descriptors into the window; `false` if they can't be there.
+    /// Copies the directory and the descriptors into the window; `false` if that is impossible.
     fn fill(&self, dir: &mut RawFd, moves: &mut [(RawFd, RawFd)]) -> bool {
         let sources =
             std::iter::once(dir).filter(|d| **d != -1).chain(moves.iter_mut().map(|(from, _)| from));
@@ -104,7 +105,7 @@ impl Window {
     /// Closes the copies, so that the other end of a pipe sees its end.
     fn empty(&self, count: usize) {
         for n in 0..count.min(self.slots.len()) {
-            // A copy of an open descriptor onto an open one has no reason to fail.
+            // Copying an open descriptor onto an open one doesn't fail.
             let _ = self.put(n, self.null.as_raw_fd());
         }
     }
@@ -121,7 +122,7 @@ pub struct Spawn<'a> {
     pub env: &'a Strings,
     /// The working directory; the caller's if not given.
     pub dir: Option<BorrowedFd<'a>>,
-    /// Descriptors and the numbers that the program finds them at.
+    /// Descriptors, and their numbers in the program.
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
     /// Whether the child leads a new session, setsid(2).
     pub session: bool,
@@ -129,9 +130,9 @@ pub struct Spawn<'a> {
     pub pid_namespace: bool,
     /// The limit on open files.
     pub open_files: Option<Rlimit>,
-    /// Signals whose disposition goes back to the default.
+    /// Signals whose disposition is reset to the default.
     pub reset: &'a [crate::signal::Signal],
-    /// Makes the start cost the same however many descriptors the caller has.  The child then doesn't inherit
+    /// Makes the cost of the start independent of the number of the caller's descriptors.  The child then doesn't inherit
     /// descriptors above the window that aren't described, close-on-exec or not.
     pub window: Option<&'a Window>,
 }
@@ -142,8 +143,8 @@ struct Plan {
     argv: *const *const c_char,
     env: *const *const c_char,
     dir: RawFd,
-    /// The child shares the caller's descriptors and has to take a copy of those below this number; 0: it has
-    /// its own already.
+    /// The child shares the caller's descriptor table and must copy the part below this number; 0: it has its own table
+    /// already.
     window_end: RawFd,
     moves: *mut (RawFd, RawFd),
     moves_len: usize,
@@ -163,17 +164,17 @@ const STACK: usize = 32 * 1024;
 /// The value of [`Plan::error`] before the child has written it.
 const UNHEARD: c_int = -1;
 
-/// The child of a clone didn't share the memory.
+/// Whether the child of a clone didn't share the memory.
 static UNSHARED: AtomicBool = AtomicBool::new(false);
 
 fn last() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
-/// Starts the program and gives back its process id once it has been executed.
+/// Starts the program; returns its process id as soon as it has been executed.
 ///
 /// # Errors
-/// Why no child could be made or the program could not be executed; no child is left behind then.
+/// No child could be made, or the program could not be executed; then no child is left.
 pub fn spawn(what: &Spawn<'_>) -> Result<Pid, Errno> {
     spawn_with_mask(what, &crate::signal::Set::empty())
 }
@@ -227,7 +228,7 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     made
 }
 
-/// The child: runs the plan; only comes back with the error's number.
+/// Runs the plan in the child; returns only if that fails, with the error's number.
 ///
 /// # Safety
 /// The plan's pointers are valid; the caller is a child that nothing else runs in.
@@ -257,7 +258,7 @@ unsafe fn child(plan: *mut Plan) -> c_int {
         if plan.session && libc::setsid() == -1 {
             return errno();
         }
-        // Before its number may be given to something else.
+        // Before its number may be reused.
         if plan.dir != -1 && libc::fchdir(plan.dir) == -1 {
             return errno();
         }
@@ -302,8 +303,8 @@ extern "C" fn cloned(plan: *mut c_void) -> c_int {
 }
 
 fn by_clone(plan: &mut Plan, namespace: c_int, kept: Option<&RefCell<Vec<u128>>>) -> Result<Pid, Errno> {
-    let own = RefCell::default();
-    let mut stack = kept.unwrap_or(&own).try_borrow_mut().map_err(|_| Errno::INVAL)?;
+    let temporary = RefCell::default();
+    let mut stack = kept.unwrap_or(&temporary).try_borrow_mut().map_err(|_| Errno::INVAL)?;
     stack.resize(STACK / size_of::<u128>(), 0);
     let top = stack.as_mut_ptr_range().end;
     let shared = if plan.window_end == 0 { 0 } else { libc::CLONE_FILES };
@@ -319,7 +320,7 @@ fn by_clone(plan: &mut Plan, namespace: c_int, kept: Option<&RefCell<Vec<u128>>>
     // SAFETY: the plan is still there; volatile because the child wrote it.
     let error = unsafe { std::ptr::read_volatile(&raw const (*pointer).error) };
     if error == UNHEARD {
-        // It runs, or exits with 127 soon.
+        // The program runs, or the child exits with 127 soon.
         UNSHARED.store(true, Ordering::Relaxed);
         return Pid::from_raw(pid).ok_or(Errno::AGAIN);
     }
@@ -440,7 +441,7 @@ mod tests {
         wait_for(spawn(&what).unwrap()).unwrap();
         assert_eq!(spawn(&Spawn { file: b"no/such", ..what }).unwrap_err(), Errno::NOENT);
         drop((writer, high));
-        // The window has let go of the pipe: it ends.
+        // The window has closed the pipe: it ends.
         let mut said = Vec::new();
         std::io::Read::read_to_end(&mut std::fs::File::from(reader), &mut said).unwrap();
         assert_eq!(said, b"/\n");

@@ -1,4 +1,4 @@
-//! Which file this program is: what a chain may enter without exec.
+//! The file of this program, whose tools a chain may enter without exec.
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::io::Errno;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 /// Device and inode of a regular file, links followed.
 pub(crate) type Identity = (u32, u32, u64);
 
-/// What `file` is, if it is a regular file that runs with the caller's own rights.
+/// The identity of `file`, if it is a regular file that runs with the caller's rights.
 pub(crate) fn identity(file: &[u8]) -> Result<Option<Identity>, Errno> {
     let wanted = StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE;
     let st = rustix::fs::statx(CWD, file, AtFlags::empty(), wanted)?;
@@ -16,23 +16,23 @@ pub(crate) fn identity(file: &[u8]) -> Result<Option<Identity>, Errno> {
     Ok(plain.then_some((st.stx_dev_major, st.stx_dev_minor, st.stx_ino)))
 }
 
-/// This binary; `None` where /proc isn't there to tell, and then every program is executed.
+/// The identity of this binary; `None` without /proc: then every program is executed.
 pub(crate) fn own_identity() -> Option<Identity> {
     static OWN: OnceLock<Option<Identity>> = OnceLock::new();
     *OWN.get_or_init(|| identity(b"/proc/self/exe").ok().flatten())
 }
 
-/// The path of this binary as an emulator of processes (qemu's) tells it, which runs itself where `/proc/self/exe` is
-/// looked at or executed; `None` without one.
+/// The path of this binary under an emulator of processes (qemu's): the emulator answers readlink(2) of
+/// `/proc/self/exe`, but to stat(2) and execve(2) that is the emulator.  `None` without one.
 fn emulated() -> Option<Vec<u8>> {
-    let told = |link: &str| sys::fs::readlink(link, Vec::new()).ok().map(std::ffi::CString::into_bytes);
-    // It answers the one and lets the kernel answer the other.
-    let (own, kernels) = (told("/proc/self/exe")?, told("/proc/thread-self/exe")?);
-    (own != kernels).then_some(own)
+    let target = |link: &str| sys::fs::readlink(link, Vec::new()).ok().map(std::ffi::CString::into_bytes);
+    // The emulator answers the first link, the kernel the second.
+    let (emulated, executed) = (target("/proc/self/exe")?, target("/proc/thread-self/exe")?);
+    (emulated != executed).then_some(emulated)
 }
 
-/// The file to run for the tool of that name, wherever PATH leads: the link beside this binary if there is one, else
-/// the bare name.
+/// The file to run for the tool of that name, independent of PATH: the link beside this binary if there is one, else
+/// the name alone.
 #[must_use]
 pub fn own_file(name: &str) -> Vec<u8> {
     let beside = || {
@@ -41,8 +41,8 @@ pub fn own_file(name: &str) -> Vec<u8> {
         file.truncate(slash + 1);
         file.extend_from_slice(name.as_bytes());
         let found = identity(&file).ok()??;
-        let is_own =
-            own_identity() == Some(found) || emulated().is_some_and(|own| identity(&own) == Ok(Some(found)));
+        let is_own = own_identity() == Some(found)
+            || emulated().is_some_and(|file| identity(&file) == Ok(Some(found)));
         is_own.then_some(file)
     };
     beside().unwrap_or_else(|| name.as_bytes().to_vec())

@@ -3,31 +3,31 @@
 /// Bytes that wait to be written.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    /// Longer than what is in it, so that appending needn't clear what it then overwrites.
+    /// Longer than the content, so that appending needn't clear bytes that it then overwrites.
     room: Vec<u8>,
     len: usize,
 }
 
 impl Buffer {
-    /// What is in it.
+    /// The content.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.room.get(..self.len).unwrap_or_default()
     }
 
-    /// How many bytes are in it.
+    /// The length of the content in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing is in it.
+    /// Whether there is no content.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Appends these one after the other.
+    /// Appends two pieces.
     pub fn append(&mut self, head: &[u8], text: &[u8]) {
         let start = self.len;
         self.len += head.len() + text.len();
@@ -41,12 +41,12 @@ impl Buffer {
         }
     }
 
-    /// Empties it.
+    /// Removes the content.
     pub fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Takes so many bytes from its start.
+    /// Removes bytes from the start.
     pub fn take(&mut self, n: usize) {
         self.room.copy_within(n..self.len, 0);
         self.len -= n;
@@ -57,7 +57,7 @@ impl Buffer {
 #[inline(always)]
 fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
-        // What doesn't fill a chunk is copied with some of what was copied already.
+        // The rest, which doesn't fill a chunk, is copied together with bytes that were copied already.
         32..2048 => {
             chunks::<32>(to, from);
             last::<32>(to, from);

@@ -9,11 +9,11 @@ pub struct Call {
     pub tool: &'static Tool,
     /// `argv[0]` as it was given.
     pub argv0: Vec<u8>,
-    /// The arguments after `argv[0]`; [`Call::options`] takes the options off.
+    /// The arguments after `argv[0]`; [`Call::options`] removes the options.
     pub args: Vec<Vec<u8>>,
     /// The environment.
     pub env: Env,
-    /// Where the next program is looked up: the PATH that this call began with, whatever it does to `env`.
+    /// Where the next program is looked up: PATH at the start of this call, whatever becomes of `env`.
     pub path: Option<Vec<u8>>,
 }
 
@@ -26,8 +26,8 @@ impl Call {
         Options::take(self.tool.options, &mut self.args)
     }
 
-    /// For a tool without options, instead of [`Call::options`]: all words are operands, whatever they begin with, but
-    /// for a `--` before them.
+    /// The counterpart of [`Call::options`] for a tool without options: all words are operands, except a `--` before
+    /// them.
     ///
     /// # Errors
     /// A usage error if the one word is `--help`.
@@ -55,7 +55,7 @@ impl Call {
         if self.args.is_empty() { Err(Fatal::usage()) } else { Ok(self.args.remove(0)) }
     }
 
-    /// For an option that is instead of operands: refuses those that are there.
+    /// Refuses operands, for an option that excludes them.
     ///
     /// # Errors
     /// A usage error that names the option and the first operand.
@@ -68,16 +68,16 @@ impl Call {
         }
     }
 
-    /// Takes the environment, for the program that comes next.
+    /// Takes the environment, for the next program.
     #[must_use]
     pub fn take_env(&mut self) -> Env {
         std::mem::take(&mut self.env)
     }
 
-    /// For a tool that is named after its suite: goes on to the tool of `suite` that the first argument names.
+    /// Runs the tool of `suite` that the first argument names; for a tool that is named after its suite.
     ///
     /// # Errors
-    /// No argument, or no such tool but this one itself: code 100.
+    /// There is no argument, no such tool, or it is this tool itself: code 100.
     pub fn run_named(&mut self, suite: &[&'static Tool]) -> Outcome {
         let name = self.args.first().ok_or_else(Fatal::usage)?;
         let tool = suite

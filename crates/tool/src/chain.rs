@@ -1,4 +1,4 @@
-//! From one program to the next: the loop that runs a tool, and goes on in the same process where it may.
+//! Chain loading: the loop that runs a tool and then the next program, in the same process if possible.
 //!
 //! The next word is looked up as exec would: as it is if it has a slash, else in the PATH that the running tool
 //! was called with.  If the file that is found is this same binary (same device and inode) and the tool
@@ -16,10 +16,10 @@ type Table = fn(&[u8]) -> Option<&'static Tool>;
 
 static TABLE: OnceLock<Table> = OnceLock::new();
 
-/// Where programs are looked for when there is no PATH.
+/// Where programs are looked up if PATH isn't set.
 pub const DEFAULT_PATH: &[u8] = b"/command:/usr/bin:/bin";
 
-/// Says where tools are found; once, at the start of the process.
+/// Sets the function that finds tools; called once, at the start of the process.
 pub fn set_table(table: Table) {
     let _ = TABLE.set(table);
 }
@@ -35,7 +35,7 @@ pub(crate) fn basename(path: &[u8]) -> &[u8] {
     path.rsplit(|b| *b == b'/').next().unwrap_or_default()
 }
 
-/// What a program turns out to be.
+/// What a program's name stands for.
 pub(crate) enum Target {
     /// A tool of this binary, to be entered.
     Tool(&'static Tool),
@@ -62,13 +62,13 @@ fn candidates(file: &[u8], path: Option<&[u8]>) -> Vec<Vec<u8>> {
 /// Looks `program` up in `path`.
 ///
 /// # Errors
-/// Why exec would fail, where that is known already: nothing there, or nothing that may be executed.
+/// The error of exec, if it is known beforehand: there is no file, or none that may be executed.
 pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Errno> {
     if program.file.is_empty() {
         return Err(Errno::NOENT);
     }
     let argv0 = program.argv.first().map_or(&[][..], Vec::as_slice);
-    // Only a tool that may be entered makes it necessary to look before exec does.
+    // Only for a tool that may be entered the lookup has to precede exec.
     let Some(tool) = lookup(basename(argv0)).filter(|t| t.role == Role::Chain) else {
         return Ok(Target::Files(candidates(&program.file, path)));
     };
@@ -85,7 +85,7 @@ pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Err
                 } else if found.is_some() && found == own_identity() && files.is_empty() {
                     return Ok(Target::Tool(tool));
                 } else {
-                    // Also this binary, if something that could be executed comes before it in PATH.
+                    // Also this binary, if another file that could be executed precedes it in PATH.
                     files.push(file);
                 }
             }
@@ -97,7 +97,7 @@ pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Err
     }
 }
 
-/// Executes the first of `files` that can be executed; only comes back with why none could be.
+/// Executes the first of `files` that can be executed; returns only if none can be, with the error.
 pub(crate) fn execute(files: &[Vec<u8>], program: &Program) -> Errno {
     let mut denied = false;
     for file in files {
@@ -129,7 +129,7 @@ fn report(name: &str, tool: Option<&Tool>, fatal: &Fatal) -> u8 {
     fatal.code()
 }
 
-/// Executes `program`, or gives back the tool to enter, or why it can't be run.
+/// Executes `program`; returns the tool to enter, or the error.
 fn attempt(program: &Program, path: Option<&[u8]>) -> Result<&'static Tool, Errno> {
     match find(program, path)? {
         Target::Tool(tool) => Ok(tool),
@@ -137,10 +137,10 @@ fn attempt(program: &Program, path: Option<&[u8]>) -> Result<&'static Tool, Errn
     }
 }
 
-/// Does what an outcome says: ends the process, executes a program, or gives back the tool to enter, with its program.
+/// Carries out an outcome: ends the process, executes a program, or returns the tool to enter with its program.
 ///
 /// # Errors
-/// What is to be reported before the process ends.
+/// The error to report before the process ends.
 fn advance(outcome: Outcome, path: Option<&[u8]>) -> Result<(&'static Tool, Box<Program>), Fatal> {
     let mut outcome = outcome;
     loop {
@@ -160,7 +160,7 @@ fn advance(outcome: Outcome, path: Option<&[u8]>) -> Result<(&'static Tool, Box<
     }
 }
 
-/// Runs `tool`, and every tool that it goes on to, and ends the process.
+/// Runs `tool` and every tool that follows it, and ends the process.
 pub fn run(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env) -> ! {
     let (mut tool, mut argv, mut env) = (tool, argv, env);
     loop {

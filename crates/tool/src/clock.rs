@@ -1,4 +1,4 @@
-//! The two clocks: the wall clock for what is written, the monotonic one for what is waited for.
+//! The two clocks: the wall clock for time stamps, the monotonic clock for waits.
 
 use rustix::event::{PollFd, Timespec, poll};
 use rustix::io::Errno;
@@ -23,7 +23,7 @@ pub fn now() -> Moment {
     Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
 }
 
-/// The moment that is so many milliseconds from now; never for 0 or nothing.
+/// The moment `ms` milliseconds from now; `None`, which is never, for 0 or `None`.
 #[must_use]
 pub fn deadline(milliseconds: Option<u32>) -> Option<Moment> {
     let span = Duration::from_millis(milliseconds.filter(|ms| *ms != 0)?.into());

@@ -44,7 +44,7 @@ pub fn show(bytes: &[u8]) -> String {
     out
 }
 
-/// Writes a line to standard error; there is nobody to tell if that fails.
+/// Writes a line to standard error; a failure can't be reported.
 pub fn line(text: &str) {
     let dropped = DROPPED.get();
     if !is_read() {
@@ -65,8 +65,8 @@ fn write(text: &str) {
     let mut rest = buf.as_slice();
     while !rest.is_empty() && is_read() {
         // Without a limit all is written at once.
-        let most = if READER_LIMIT.get().is_some() { CHUNK } else { rest.len() };
-        match rustix::io::write(rustix::stdio::stderr(), rest.get(..most).unwrap_or(rest)) {
+        let length = if READER_LIMIT.get().is_some() { CHUNK } else { rest.len() };
+        match rustix::io::write(rustix::stdio::stderr(), rest.get(..length).unwrap_or(rest)) {
             Ok(0) => return,
             Ok(n) => rest = rest.get(n..).unwrap_or_default(),
             Err(Errno::INTR) => {}
@@ -104,10 +104,10 @@ pub fn info(name: &str, text: &str) {
     line(&format!("{name}: info: {text}"));
 }
 
-/// A process for a message: its number, and its command line or, without one, its name, as /proc knows them.
+/// The description of a process in a message: its number, and from /proc its command line or, without one, its name.
 #[must_use]
 pub fn process(pid: u32) -> String {
-    const MOST: usize = 60;
+    const SHOWN_LIMIT: usize = 60;
     let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let words = read("cmdline");
     let words: Vec<&[u8]> = words.split(|b| *b == 0).filter(|w| !w.is_empty()).collect();
@@ -115,8 +115,8 @@ pub fn process(pid: u32) -> String {
     if text.is_empty() {
         return format!("{pid}");
     }
-    let shown: String = show(&text).chars().take(MOST).collect();
-    format!("{pid} ({shown}{})", if shown.chars().count() == MOST { "…" } else { "" })
+    let shown: String = show(&text).chars().take(SHOWN_LIMIT).collect();
+    format!("{pid} ({shown}{})", if shown.chars().count() == SHOWN_LIMIT { "…" } else { "" })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! How far two names are apart: for advice on misspelt ones.
+//! The edit distance of two names, for advice on misspelt ones.
 
-/// How many bytes must be added, removed or changed to make `b` of `a`, letters' cases and separators aside.
+/// The number of bytes to add, remove or change to make `b` from `a`; letters' cases and separators make no difference.
 #[must_use]
 pub fn edit_distance(a: &[u8], b: &[u8]) -> usize {
     let plain = |n: &[u8]| -> Vec<u8> {

@@ -63,7 +63,7 @@ impl Env {
         self.vars.retain(|v| value_of(v, name).is_none());
     }
 
-    /// Keeps the variables for which `keep(name, value)` holds; strings without `=` go.
+    /// Keeps the variables for which `keep(name, value)` is true; removes strings without `=`.
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
         self.vars.retain(|v| match v.iter().position(|b| *b == b'=') {
             Some(at) => keep(v.get(..at).unwrap_or_default(), v.get(at + 1..).unwrap_or_default()),

@@ -1,12 +1,12 @@
-//! Why a file could not be executed, in words that say what to change.
+//! Why a file could not be executed, and what to change.
 
 use crate::diag::show;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 
-/// As much of a script's first line as the kernel looks at.
-const FIRST: usize = 256;
+/// The length of a script's first line that the kernel reads, in bytes.
+const FIRST_LINE_MAX: usize = 256;
 
 /// The interpreter and its arguments that a script's first line names.
 fn interpreter_line(bytes: &[u8]) -> Option<&[u8]> {
@@ -26,7 +26,7 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         return format!("{reason}: the file is not executable (chmod +x)");
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut bytes = [0; FIRST];
+    let mut bytes = [0; FIRST_LINE_MAX];
     let read = sys::fs::openat(dir, name, flags, Mode::empty()).and_then(|f| rustix::io::read(f, &mut bytes));
     let Some(bytes) = read.ok().and_then(|length| bytes.get(..length)) else { return reason };
     match (interpreter_line(bytes), e) {

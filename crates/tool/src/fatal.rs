@@ -16,9 +16,9 @@ pub(crate) const NOT_RUNNABLE: u8 = 126;
 /// The exit code for a program that doesn't exist.
 pub(crate) const NOT_FOUND: u8 = 127;
 
-/// Why a tool can't go on, and the code that it exits with.
+/// Why a tool can't continue, and its exit code.
 ///
-/// One word, and made out of line: it is on the way out of nearly every function.
+/// It has the size of one word and is made out of line, because nearly every function may return it.
 #[derive(Debug)]
 pub struct Fatal(Box<Inner>);
 
@@ -73,7 +73,7 @@ impl Fatal {
         Self::new(SYSTEM_FAILED, format!("unable to {to_do}: {}", sys::strerror(e)))
     }
 
-    /// The same, done to a file: `unable to DO FILE: REASON`.
+    /// The same for an operation on a file: `unable to DO FILE: REASON`.
     #[must_use]
     #[cold]
     #[inline(never)]
@@ -91,7 +91,7 @@ impl Fatal {
         }
     }
 
-    /// A silent end with this code.
+    /// Exits with this code, without a message.
     #[must_use]
     pub fn silent(code: u8) -> Self {
         Self::boxed(code, What::Silent)

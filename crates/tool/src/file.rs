@@ -1,4 +1,4 @@
-//! Files and directories for tools that make them: the error names the path.
+//! Making files and directories, with errors that name the path.
 
 use crate::{Fatal, OrUnable};
 use files::Permissions;

@@ -1,4 +1,4 @@
-//! What derives from an option's definition.
+//! The texts that derive from the definitions of options.
 
 use crate::{Opt, Out, Outcome, Tool};
 
@@ -41,7 +41,7 @@ pub fn option_form(option: &Opt) -> String {
     form
 }
 
-/// Usage line, purpose and options, for people: the answer to `--help`, without a newline at its end.
+/// Usage line, purpose and options: the answer to `--help`, without a newline at its end.
 #[must_use]
 pub fn help(tool: &Tool) -> String {
     let mut text = format!("usage: {}\n\n{}", usage_line(tool), tool.summary);
@@ -55,7 +55,7 @@ pub fn help(tool: &Tool) -> String {
     text
 }
 
-/// Whether these arguments ask for help, wherever the tool has no other use for them: the one word `--help`.
+/// Whether these arguments ask for help: the one word `--help`, unless it means something else to the tool.
 pub(crate) fn is_asked_for(args: &[Vec<u8>]) -> bool {
     matches!(args, [only] if only == b"--help")
 }

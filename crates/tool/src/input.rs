@@ -18,7 +18,7 @@ pub struct Line<'a> {
 
 /// Lines of standard input or of a file.
 ///
-/// Before it waits for input, it writes what the filter has put out: nobody waits for a line longer than needed.
+/// The filter's output is flushed before each wait for input, so that no line is delayed.
 #[derive(Debug)]
 pub struct Input {
     /// The file; standard input if there is none.
@@ -28,7 +28,7 @@ pub struct Input {
     buf: Vec<u8>,
     start: usize,
     end: usize,
-    /// Up to here there is no separator.
+    /// The part before this place has no separator.
     scanned: usize,
     at_end: bool,
 }
@@ -63,7 +63,7 @@ impl Input {
         Ok(Self { file: Some(fd), name, ..Self::lines() })
     }
 
-    /// The next bytes, as they come; `None` at the end.
+    /// The next bytes, as many as one read gives; `None` at the end.
     ///
     /// # Errors
     /// As [`Input::next`].
@@ -129,7 +129,7 @@ impl Input {
         Ok(())
     }
 
-    /// All that is left of the input.
+    /// The rest of the input.
     ///
     /// # Errors
     /// As [`Input::next`].

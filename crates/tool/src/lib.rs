@@ -1,10 +1,9 @@
-//! What every tool stands on: its entry in the table, its options, its diagnostics, and the way on to the
-//! next program.
+//! The base of every tool: its entry in the table, its options, its diagnostics, and chain loading.
 //!
 //! A tool is one `static TOOL: Tool` in one file.  Its `main` gets a [`Call`] (name, arguments, environment)
-//! and gives back a [`Next`]: exit with a code, or run another program.  A fatal error is a value,
-//! [`Fatal`]; [`run`] is the one place that prints it and exits, and that answers `--help` where a tool has no other use
-//! for that word.
+//! and returns a [`Next`]: exit with a code, or run another program.  A fatal error is a value,
+//! [`Fatal`]; [`run`] is the one place that prints it and exits, and that answers `--help`, unless that word means something
+//! else to the tool.
 //!
 //! Nothing here touches descriptors, signals or the mask: a tool finds them as exec left them.
 

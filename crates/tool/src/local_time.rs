@@ -1,6 +1,6 @@
-//! Local time: that of the zone which the process's TZ variable names or, without it, /etc/localtime describes.
+//! Local time, in the zone that the process's TZ variable names or, without it, /etc/localtime describes.
 //!
-//! What a zone is, is in [`wire::zone`]; here its file is read.  Whatever makes no sense is UTC.
+//! [`wire::zone`] interprets a zone; here its file is read.  What is malformed is UTC.
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::time::{ClockId, clock_gettime};
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use wire::calendar::{DateTime, utc};
 use wire::zone::{FILE_LIMIT, FOLDERS, Named, Zone, named};
 
-/// Describes the zone where TZ isn't set.
+/// The file of the zone if TZ isn't set.
 const DEFAULT_FILE: &[u8] = b"/etc/localtime";
 
 /// Unix time in the zone of this process; `None` if the calendar doesn't have the year.

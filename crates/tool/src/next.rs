@@ -2,7 +2,7 @@
 
 use crate::{Env, Fatal, Program};
 
-/// What a tool's `main` gives back.
+/// What a tool's `main` returns.
 pub type Outcome = Result<Next, Fatal>;
 
 /// What happens after a tool's `main`.
@@ -10,17 +10,17 @@ pub type Outcome = Result<Next, Fatal>;
 pub enum Next {
     /// The process ends with this code.
     Exit(u8),
-    /// Another program takes over.
+    /// Another program follows.
     Run(Box<Program>),
-    /// Another program takes over if it can be run; what happens otherwise.
+    /// Another program follows if it can be run; otherwise the second value happens.
     Try(Box<Program>, Box<Self>),
 }
 
 impl Next {
-    /// The end with code 0.
+    /// Exit code 0.
     pub const SUCCESS: Self = Self::Exit(0);
 
-    /// Goes on to `argv`; without a word in it that is a usage error of the calling tool.
+    /// Runs `argv`; it is a usage error of the calling tool if that is empty.
     pub fn run(argv: Vec<Vec<u8>>, env: Env) -> Outcome {
         match argv.first() {
             None => Err(Fatal::usage()),
@@ -28,7 +28,7 @@ impl Next {
         }
     }
 
-    /// Goes on to `argv`; without a word in it the process ends with code 0.
+    /// Runs `argv`; the process exits with code 0 if that is empty.
     pub fn run_if_any(argv: Vec<Vec<u8>>, env: Env) -> Outcome {
         if argv.is_empty() { Ok(Self::SUCCESS) } else { Self::run(argv, env) }
     }

@@ -15,7 +15,7 @@ pub struct Opt {
     pub long: Option<&'static str>,
     /// The name of the value in usage and documentation; `None` for a flag.
     pub value: Option<&'static str>,
-    /// What it does, a phrase.
+    /// What the option does, as a phrase.
     pub help: &'static str,
 }
 
@@ -47,7 +47,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Takes the options off the front of `args` (`argv[0]` not included), which keeps the operands.
+    /// Removes the options from the front of `args` (`argv[0]` not included), which keeps the operands.
     ///
     /// # Errors
     /// An unknown option or a missing value is a usage error.

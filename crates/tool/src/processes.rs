@@ -1,11 +1,11 @@
-//! The processes that /proc shows.
+//! The processes in /proc.
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use std::path::Path;
 use wire::proc_stat::Stat;
 
-/// All processes; those that vanish meanwhile are left out.
+/// All processes, without those that vanish meanwhile.
 ///
 /// # Errors
 /// /proc can't be listed.

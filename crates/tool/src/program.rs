@@ -2,10 +2,10 @@
 
 use crate::Env;
 
-/// A program to go on to.
+/// The next program of a chain.
 #[derive(Debug)]
 pub struct Program {
-    /// What is looked up: in PATH if it has no slash.
+    /// The file; it is looked up in PATH if it has no slash.
     pub file: Vec<u8>,
     /// Its arguments, `argv[0]` included.
     pub argv: Vec<Vec<u8>>,
@@ -14,7 +14,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// In a box: what a tool's `main` hands on is small.
+    /// In a box, which keeps the value that a tool's `main` returns small.
     #[must_use]
     pub fn new(file: Vec<u8>, argv: Vec<Vec<u8>>, env: Env) -> Box<Self> {
         Box::new(Self { file, argv, env })

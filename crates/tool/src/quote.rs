@@ -1,4 +1,4 @@
-//! Words as an execline script has to write them.
+//! Quoting words for execline scripts.
 
 /// A word in quotes.
 #[must_use]

@@ -1,7 +1,7 @@
-//! A child that runs a program, as the blocks of execline and the runs of a loop need it.
+//! Starting a program in a child, for blocks of execline and for loops.
 //!
 //! The program is looked up as [`crate::run`] does.  A tool of this binary that may be entered is entered in a forked
-//! child; anything else is executed, and the caller learns if that fails: then no child is left behind.
+//! child; anything else is executed.  If that fails, the caller gets the error, and no child is left.
 
 use crate::chain::{self, Target};
 use crate::{Call, Env, Fatal, Program, diag};
@@ -14,23 +14,23 @@ use sys::process::Fork;
 use sys::signal::Set;
 use sys::spawn::{Spawn, Strings, spawn_with_mask};
 
-/// What a child finds beside its arguments and its environment.
+/// What a child gets besides its arguments and its environment.
 #[derive(Default)]
 pub struct Setup<'a> {
-    /// Descriptors and the numbers that the program finds them at.
+    /// Descriptors, and their numbers in the program.
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
-    /// The caller's own descriptors, all close-on-exec, which the child must not see.
-    pub own: &'a [BorrowedFd<'a>],
+    /// The caller's private descriptors, all close-on-exec, which the child must not see.
+    pub private: &'a [BorrowedFd<'a>],
     /// The signal mask; the caller's if not given.
     pub mask: Option<Set>,
 }
 
 impl Setup<'_> {
-    /// In the child: puts everything in its place.
+    /// Sets up the child.
     fn apply(&self) -> Result<(), Errno> {
         let moves: Vec<_> = self.fds.iter().map(|(fd, to)| (fd.as_raw_fd(), *to)).collect();
         sys::fd::copy_all(&moves)?;
-        for fd in self.own {
+        for fd in self.private {
             if !moves.iter().any(|(_, to)| *to == fd.as_raw_fd()) {
                 sys::fd::close(fd.as_raw_fd());
             }
@@ -42,7 +42,7 @@ impl Setup<'_> {
     }
 }
 
-/// Starts `argv` in a child; the call's PATH tells where it is looked up.
+/// Starts `argv` in a child; the program is looked up in the call's PATH.
 ///
 /// # Errors
 /// `unable to spawn PROG: REASON`, code 111.  An empty `argv` is a usage error.
@@ -58,15 +58,15 @@ pub fn unable_to_spawn(name: &[u8], e: Errno) -> Fatal {
     Fatal::new(111, format!("unable to spawn {}: {why}", diag::show(name)))
 }
 
-/// As [`spawn`], with what the child is to find.
+/// As [`spawn`], with a [`Setup`].
 ///
 /// # Errors
-/// Why there is no child, or why it could not run the program; `NOENT` for an empty `argv`.
+/// The child could not be made, or could not run the program; `NOENT` for an empty `argv`.
 pub fn try_spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env, setup: &Setup<'_>) -> Result<Pid, Errno> {
     spawn_as(call.tool.name, call.path.as_deref(), argv, env, setup)
 }
 
-/// As [`try_spawn`], for a program that is called `name` and looks programs up in `path`.
+/// As [`try_spawn`], for a calling program named `name` that looks programs up in `path`.
 ///
 /// # Errors
 /// As of [`try_spawn`].
@@ -115,7 +115,7 @@ fn execute(files: &[Vec<u8>], program: &Program, setup: &Setup<'_>) -> Result<Pi
             reset: &[],
             window: None,
         };
-        // No child is made only to learn that there is no such file.
+        // If there is no such file, no child is made.
         let there = accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS);
         match there.and_then(|()| spawn_with_mask(&what, &mask)) {
             Err(Errno::NOENT | Errno::NOTDIR) => {}

@@ -4,13 +4,13 @@
 
 use crate::{Call, Opt, Outcome};
 
-/// How a tool may be entered from another one.
+/// How a tool may be entered from another tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It doesn't stay: it changes its own process state and goes on to another program, or answers and exits.
-    /// A chain of such tools runs in one process, without exec.
+    /// It changes the state of its process and runs another program, or answers and exits.  A chain of such tools runs in
+    /// one process, without exec.
     Chain,
-    /// It stays, or works for long: always really executed, so that `ps` shows its command line.
+    /// It stays or works for long: it is always executed, so that `ps` shows its command line.
     Stay,
 }
 

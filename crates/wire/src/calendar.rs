@@ -21,7 +21,7 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// When Unix time began.
+    /// The moment at which Unix time begins.
     pub const EPOCH: Self = Self { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
 }
 
@@ -95,13 +95,13 @@ mod tests {
     #[test]
     fn a_year_that_no_c_library_counts_is_none() {
         let first = |year: i64| first_day(year, 1) * DAY;
-        let (least, most) = (i64::from(i32::MIN) + 1900, i64::from(i32::MAX) + 1900);
-        assert_eq!(utc(first(least)).map(|t| t.year), Some(i32::MIN + 1900));
-        assert_eq!(utc(first(least) - 1), None);
+        let (first_year, last_year) = (i64::from(i32::MIN) + 1900, i64::from(i32::MAX) + 1900);
+        assert_eq!(utc(first(first_year)).map(|t| t.year), Some(i32::MIN + 1900));
+        assert_eq!(utc(first(first_year) - 1), None);
         assert_eq!(utc(first(i64::from(i32::MAX))).map(|t| t.year), Some(i32::MAX));
         // The last 1900 years have no number of their own.
-        assert_eq!(utc(first(most + 1) - 1).map(|t| (t.year, t.month, t.day)), Some((i32::MAX, 12, 31)));
-        assert_eq!(utc(first(most + 1)), None);
+        assert_eq!(utc(first(last_year + 1) - 1).map(|t| (t.year, t.month, t.day)), Some((i32::MAX, 12, 31)));
+        assert_eq!(utc(first(last_year + 1)), None);
         assert_eq!([i64::MIN, i64::MAX].map(utc), [None, None]);
     }
 

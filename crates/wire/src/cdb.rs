@@ -6,8 +6,8 @@
 //! | then | records: length of key, length of data, key, data |
 //! | then | the hash tables: pairs of a hash and the place of its record; place 0: free |
 //!
-//! The hash begins with 5381; each byte makes it `(hash * 33) ^ byte`.  Its low 8 bits choose the table, the others
-//! the slot to begin at.
+//! The hash begins with 5381; each byte makes it `(hash * 33) ^ byte`.  Its low 8 bits choose the table, the others the
+//! slot at which a search begins.
 
 const HEADER: usize = 2048;
 
@@ -38,7 +38,7 @@ pub fn find<'a>(cdb: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let hash = hash(key);
     let head = (hash & 255) as usize * 8;
     let (table, slots) = (place(cdb, head)?, place(cdb, head + 4)?);
-    // A damaged header may promise more slots than the file has bytes.
+    // A damaged header may announce more slots than the file has bytes.
     if slots == 0 || slots > cdb.len() / 8 {
         return None;
     }
@@ -91,7 +91,7 @@ pub fn build(records: &[(Vec<u8>, Vec<u8>)]) -> Option<Vec<u8>> {
         cdb.extend_from_slice(data);
     }
     for (i, table) in tables.iter().enumerate() {
-        // Twice as many slots as records: a search meets a free one soon.
+        // Twice as many slots as records: a search reaches a free one soon.
         let count = table.len() * 2;
         let head = [length(cdb.len())?, length(count)?].concat();
         cdb.get_mut(i * 8..i * 8 + 8)?.copy_from_slice(&head);

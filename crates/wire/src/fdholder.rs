@@ -26,22 +26,22 @@
 use crate::tai::{PACKED, Tai64n};
 use crate::unix_message::MAX_FDS;
 
-/// The longest identifier.
-pub const LONGEST_ID: usize = 255;
+/// The limit of an identifier in bytes.
+pub const ID_MAX: usize = 255;
 
-/// The longest request: a full part of a dump.
-pub const LONGEST_REQUEST: usize = 1 + MAX_FDS * (PACKED + 2 + LONGEST_ID);
+/// The limit of a request in bytes: a full part of a dump.
+pub const REQUEST_MAX: usize = 1 + MAX_FDS * (PACKED + 2 + ID_MAX);
 
-/// An infinite span counts as so many seconds.
+/// The span, in seconds, that stands for an infinite one.
 const INFINITE: u64 = 1 << 61;
 
-/// The limit of a descriptor that is held for ever, if it is stored `now`.
+/// The limit of a descriptor that is stored `now` and never expires.
 #[must_use]
 pub fn never(now: Tai64n) -> Tai64n {
     Tai64n { seconds: now.seconds.saturating_add(INFINITE), nanos: now.nanos }
 }
 
-/// Whether a limit is as good as none.
+/// Whether a limit stands for none.
 #[must_use]
 pub fn is_never(limit: Tai64n, now: Tai64n) -> bool {
     limit.seconds >= now.seconds.saturating_add(INFINITE / 2)
@@ -67,7 +67,7 @@ pub enum Request {
     Retrieve {
         /// Its name.
         id: Vec<u8>,
-        /// … and close it.
+        /// Whether the holder deletes it.
         delete: bool,
     },
     /// List all names.
@@ -76,7 +76,7 @@ pub enum Request {
     GetDump,
     /// Announces how many descriptors will come.
     SetDump(u32),
-    /// Some of them, one for each entry.
+    /// A part of them, one descriptor for each entry.
     Part(Vec<Entry>),
 }
 
@@ -202,7 +202,7 @@ impl Request {
     }
 }
 
-/// How many messages a dump of so many descriptors has.
+/// The number of messages of a dump of `total` descriptors.
 #[must_use]
 pub fn parts(total: usize) -> usize {
     total.div_ceil(MAX_FDS)
@@ -220,7 +220,7 @@ pub fn encode_list<'a>(ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Option<V
     Some(out)
 }
 
-/// The ids of an answer to `L`, from behind its first byte; `None` if it is damaged.
+/// The ids of an answer to `L`, from after its first byte; `None` if it is damaged.
 #[must_use]
 pub fn decode_list(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (count, rest) = bytes.split_at_checked(4)?;
@@ -228,11 +228,11 @@ pub fn decode_list(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
         return None;
     }
     let mut ids: Vec<_> = rest.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
-    // Behind the last NUL.
+    // What follows the last NUL.
     ids.pop().is_some_and(|rest| rest.is_empty()).then_some(ids)
 }
 
-/// The first answer to `?` for so many descriptors.
+/// The first answer to `?` for `total` descriptors.
 #[must_use]
 pub fn encode_dump(total: usize) -> Option<Vec<u8>> {
     let mut out = vec![0];
@@ -241,7 +241,7 @@ pub fn encode_dump(total: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// How many descriptors the answer to `?` announces, from behind its first byte; `None` if it is damaged.
+/// How many descriptors the answer to `?` announces, from after its first byte; `None` if it is damaged.
 #[must_use]
 pub fn decode_dump(bytes: &[u8]) -> Option<usize> {
     let (messages, total) = bytes.split_at_checked(4)?;
@@ -257,7 +257,7 @@ pub fn encode_parts(total: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// How many parts the answer to `!` asks for, from behind its first byte.
+/// How many parts the answer to `!` asks for, from after its first byte.
 #[must_use]
 pub fn decode_parts(bytes: &[u8]) -> Option<usize> {
     usize::try_from(number(bytes)?).ok()
@@ -298,11 +298,11 @@ mod tests {
         {
             assert_eq!(Request::decode(bad), None, "{bad:?}");
         }
-        assert_eq!(Request::Delete(vec![b'x'; LONGEST_ID + 1]).encode(), None);
+        assert_eq!(Request::Delete(vec![b'x'; ID_MAX + 1]).encode(), None);
         assert_eq!(Request::Delete(b"a\0b".to_vec()).encode(), None);
-        let many = Request::Part(vec![entry(&[b'x'; LONGEST_ID]); MAX_FDS]);
+        let many = Request::Part(vec![entry(&[b'x'; ID_MAX]); MAX_FDS]);
         let bytes = many.encode().unwrap();
-        assert_eq!(bytes.len(), LONGEST_REQUEST);
+        assert_eq!(bytes.len(), REQUEST_MAX);
         assert_eq!(Request::decode(&bytes), Some(many));
         assert_eq!(decode_entries(&[&bytes[1..], &bytes[1..]].concat()), None);
     }

@@ -67,7 +67,7 @@ pub fn is_listener(name: &[u8]) -> bool {
     name.len() == NAME && name.starts_with(b"ftrig1:@")
 }
 
-/// A listener's name; `unique` tells apart those of the same moment.
+/// A listener's name; `unique` distinguishes listeners of the same moment.
 #[must_use]
 pub fn listener_name(now: Tai64n, unique: [u8; 6]) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

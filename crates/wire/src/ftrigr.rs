@@ -7,11 +7,11 @@
 //!
 //! | content | |
 //! |---|---|
-//! | `+`, id, flags, time-out in ms or 0, 0, length of the rest; path NUL expression NUL | listen in a fifodir until the letters match; flag 1: continue after a match |
-//! | `-`, id | stop listening |
+//! | `+`, id, flags, time-out in ms or 0, 0, length of the rest; path NUL expression NUL | subscribe to a fifodir until the letters match; flag 1: continue after a match |
+//! | `-`, id | unsubscribe |
 //! | answer: a number | 0, or an error number |
 //! | event: id, 0, letters | the letters up to the match |
-//! | event: id, error number | listening has failed and ends |
+//! | event: id, error number | the subscription has failed and ends |
 
 /// The variable with the number of the descriptor for events.
 pub const EVENTS: &str = "SKALIBS_CHILD_SPAWN_FDS";
@@ -22,15 +22,15 @@ pub const CLIENT_BANNER: &[u8] = b"ftrigr v2.0 (b)\n";
 /// The answer to them.
 pub const SERVER_BANNER: &[u8] = b"ftrigr v2.0 (a)\n";
 
-/// The longest request.
-pub const LONGEST: usize = 64 << 10;
+/// The limit of a request in bytes.
+pub const REQUEST_MAX: usize = 64 << 10;
 
 /// A request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Listen.
+    /// Subscribe to a fifodir.
     Subscribe {
-        /// The client's number for it.
+        /// The client's number for the subscription.
         id: u32,
         /// Continue after a match.
         keep: bool,
@@ -41,7 +41,7 @@ pub enum Request {
         /// The extended regular expression.
         expression: Vec<u8>,
     },
-    /// Stop listening.
+    /// End a subscription.
     Unsubscribe(u32),
 }
 
@@ -81,17 +81,17 @@ impl Request {
     }
 }
 
-/// The first message of a stream and its length; `None` if it isn't there as a whole.
+/// The first message of a stream and its length; `None` if it isn't complete.
 ///
 /// # Errors
-/// It is longer than [`LONGEST`].
+/// The message is longer than [`REQUEST_MAX`].
 pub fn front(stream: &[u8]) -> Result<Option<(&[u8], usize)>, TooLong> {
     let Some((length, rest)) = number(stream) else { return Ok(None) };
-    let length = usize::try_from(length).ok().filter(|n| *n <= LONGEST).ok_or(TooLong)?;
+    let length = usize::try_from(length).ok().filter(|n| *n <= REQUEST_MAX).ok_or(TooLong)?;
     Ok(rest.get(..length).map(|content| (content, 4 + length)))
 }
 
-/// A message is longer than [`LONGEST`].
+/// A message is longer than [`REQUEST_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;
 

@@ -1,6 +1,6 @@
 //! Netstrings: `LENGTH:BYTES,` with the length in decimal.
 
-/// The longest length that is read, in digits.
+/// The limit of a length in digits.
 const DIGITS: usize = 10;
 
 /// Appends `bytes` as a netstring.
@@ -10,14 +10,14 @@ pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b',');
 }
 
-/// The beginning of a stream.
+/// What a stream begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Front<'a> {
     /// A netstring's bytes, and what follows it.
     Whole(&'a [u8], &'a [u8]),
-    /// The beginning of one; more has to come.
+    /// A part of a netstring; the rest is still to be read.
     Part,
-    /// Something else.
+    /// Anything else.
     Damage,
 }
 
@@ -39,7 +39,7 @@ pub fn front(input: &[u8]) -> Front<'_> {
     }
 }
 
-/// The first netstring of `input` and what follows it; `None` if there isn't a whole one.
+/// The first netstring of `input` and what follows it; `None` if it isn't complete.
 #[must_use]
 pub fn decode(input: &[u8]) -> Option<(&[u8], &[u8])> {
     match front(input) {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// A whole word of decimal digits as a number that fits; no sign `+`, no blanks.
+/// The number that a word of decimal digits stands for, if it fits; no sign `+`, no blanks.
 #[must_use]
 pub fn decimal<T: FromStr>(word: &[u8]) -> Option<T> {
     let text = std::str::from_utf8(word).ok()?;
@@ -13,7 +13,7 @@ pub fn decimal<T: FromStr>(word: &[u8]) -> Option<T> {
     text.parse().ok()
 }
 
-/// A whole word of octal digits.
+/// The number that a word of octal digits stands for.
 #[must_use]
 pub fn octal(word: &[u8]) -> Option<u32> {
     let text = std::str::from_utf8(word).ok()?;
@@ -23,8 +23,8 @@ pub fn octal(word: &[u8]) -> Option<u32> {
     u32::from_str_radix(text, 8).ok()
 }
 
-/// A list of what `item` understands, separated by commas, colons, semicolons, blanks or line ends, which may also stand
-/// behind the last one.
+/// A list of items that `item` parses, separated by commas, colons, semicolons, blanks or line ends, which may also
+/// follow the last one.
 pub fn list<T>(text: &[u8], item: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>> {
     let words = text.split(|b| b",:; \t\r\n".contains(b)).enumerate();
     words.filter(|(i, word)| *i == 0 || !word.is_empty()).map(|(_, word)| item(word)).collect()

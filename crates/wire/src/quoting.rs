@@ -1,8 +1,8 @@
-//! Quoted strings: printable ASCII that stands for any bytes, and that execlineb reads as well.
+//! Quoted strings: any bytes as printable ASCII, in a form that execlineb reads as well.
 //!
 //! Escapes: `\a \b \t \n \v \f \r` as in C, `\0xHH` for a byte by its hexadecimal number, a backslash before
-//! any other character for that character.  Two more are understood, but not written: `\s` for a blank, and `\0`
-//! without an `x` behind it for a null character.
+//! any other character for that character.  Two more are read, but not written: `\s` for a blank, and `\0`
+//! without an `x` after it for a NUL byte.
 
 const NAMED: [(u8, u8); 7] =
     [(7, b'a'), (8, b'b'), (9, b't'), (10, b'n'), (11, b'v'), (12, b'f'), (13, b'r')];
@@ -13,7 +13,7 @@ pub fn escape(text: &[u8], delimiters: &[u8], out: &mut Vec<u8>) {
         if let Some((_, name)) = NAMED.iter().find(|(value, _)| value == byte) {
             out.extend([b'\\', *name]);
         } else if delimiters.contains(byte) && byte.is_ascii_alphanumeric() {
-            // A backslash would give it another meaning.
+            // A backslash before it would have another meaning.
             out.extend(format!("\\0x{byte:02x}").bytes());
         } else if *byte == b'\\' || delimiters.contains(byte) {
             out.extend([b'\\', *byte]);
@@ -38,18 +38,18 @@ pub fn quote(text: &[u8], delimiters: &[u8], in_quotes: bool) -> Vec<u8> {
 /// What is wrong with a quoted string; places are counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// There is nothing, not even a quote.
+    /// The text is empty.
     Empty,
     /// The first character is no quote.
     NoStart,
     /// The last quote is missing.
     NoEnd,
-    /// An escape at this place that stands for nothing.
+    /// At this place, an escape that has no meaning.
     BadEscape(usize),
 }
 
 impl Flaw {
-    /// The sentence for people.
+    /// The message.
     #[must_use]
     pub fn text(&self) -> String {
         match self {
@@ -61,7 +61,7 @@ impl Flaw {
     }
 }
 
-/// Undoes [`quote`]; without delimiters, [`escape`].  Gives also how much of the text was used.
+/// The inverse of [`quote`] or, without delimiters, of [`escape`].  Returns also the length of the text that was read.
 ///
 /// # Errors
 /// What is wrong with the text.

@@ -7,44 +7,44 @@
 //!    | bytes | what |
 //!    |---|---|
 //!    | 0–14 | [`CLIENT_BANNER`] |
-//!    | 15–18 | number of arguments, at most [`MOST`] |
-//!    | 19–22 | number of variables, at most [`MOST`] |
+//!    | 15–18 | number of arguments, at most [`STRINGS_MAX`] |
+//!    | 19–22 | number of variables, at most [`STRINGS_MAX`] |
 //!    | 23–26 | length of the arguments |
 //!    | 27–30 | length of the variables |
-//!    | then | the arguments, each with a NUL behind it |
-//!    | then | the variables, `NAME=VALUE`, each with a NUL behind it |
+//!    | then | the arguments, each with a NUL after it |
+//!    | then | the variables, `NAME=VALUE`, each with a NUL after it |
 //! 3. The server answers with one byte: 0, the program runs; or an error number.
 //! 4. When the program has ended, it sends its status as of wait(2), 32 bits, big-endian.
 
-/// What the server says first.
+/// The first bytes from the server.
 pub const SERVER_BANNER: &[u8] = b"s6-sudo b v1.0\n";
 
-/// What the client's message begins with.
+/// The first bytes of the client's message.
 pub const CLIENT_BANNER: &[u8] = b"s6-sudo a v1.0\n";
 
-/// So many arguments and so many variables at most.
-pub const MOST: usize = 131_072;
+/// The limit of arguments, and of variables.
+pub const STRINGS_MAX: usize = 131_072;
 
-/// The longest message: Linux takes no longer command line.
-pub const LONGEST: usize = 6 << 20;
+/// The limit of a message in bytes: that of a command line on Linux.
+pub const REQUEST_MAX: usize = 6 << 20;
 
-/// What the client wants to be run.
+/// The program that the client asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// Arguments for behind the server's.
+    /// Arguments to append to the server's.
     pub argv: Vec<Vec<u8>>,
     /// `NAME=VALUE` strings.
     pub env: Vec<Vec<u8>>,
 }
 
-/// Why a message isn't taken.
+/// Why a message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// It doesn't begin with the banner.
     Banner,
-    /// More arguments or variables than [`MOST`].
+    /// More arguments or variables than [`STRINGS_MAX`].
     TooMany,
-    /// Numbers and lengths don't fit what there is.
+    /// Numbers and lengths don't match the content.
     Damage,
     /// A variable without `=`.
     Variable,
@@ -62,19 +62,19 @@ fn joined(words: &[Vec<u8>]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// `count` strings, each with a NUL behind it.
+/// `count` strings, each with a NUL after it.
 fn split(bytes: &[u8], count: usize) -> Option<Vec<Vec<u8>>> {
-    // Counted first: a message of nothing but NULs would take many times its length.
+    // Counted first: the strings of a message of NULs alone would take many times its length in memory.
     if bytes.iter().filter(|b| **b == 0).count() != count {
         return None;
     }
     let mut words: Vec<_> = bytes.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
-    // Behind the last NUL.
+    // What follows the last NUL.
     words.pop().is_some_and(|rest| rest.is_empty()).then_some(words)
 }
 
 impl Request {
-    /// The content of its message; `None` if a string has a NUL, or it is too long or too many.
+    /// The content of the message; `None` if a string has a NUL byte, or a limit is exceeded.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
         let (argv, env) = (joined(&self.argv)?, joined(&self.env)?);
@@ -84,7 +84,8 @@ impl Request {
         }
         out.extend(argv);
         out.extend(env);
-        (out.len() <= LONGEST && self.argv.len() <= MOST && self.env.len() <= MOST).then_some(out)
+        (out.len() <= REQUEST_MAX && self.argv.len() <= STRINGS_MAX && self.env.len() <= STRINGS_MAX)
+            .then_some(out)
     }
 
     /// From the content of a message.
@@ -100,7 +101,7 @@ impl Request {
             rest = after;
         }
         let [argc, envc, arg_length, env_length] = numbers;
-        if argc > MOST || envc > MOST {
+        if argc > STRINGS_MAX || envc > STRINGS_MAX {
             return Err(Flaw::TooMany);
         }
         let (argv, env) = rest.split_at_checked(arg_length).ok_or(Flaw::Damage)?;

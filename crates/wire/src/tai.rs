@@ -1,8 +1,8 @@
 //! TAI64 and TAI64N time stamps.
 //!
 //! A TAI64 label counts seconds from 2^62 at 1970-01-01 00:00:00 TAI, leap seconds included: TAI was 10 s ahead
-//! of UTC when they began in 1972, and is one more with each.  A moment within a leap second has no Unix time of
-//! its own; it gets that of the second before.  The packed form of a TAI64N:
+//! of UTC when they began in 1972, and is one more with each.  A moment within a leap second has no Unix time;
+//! that of the second before stands for it.  The packed form of a TAI64N:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -206,11 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_scale_are_no_trap() {
+    fn the_ends_of_the_scale_do_not_overflow() {
         for seconds in [0, 1, 9, 10, OFFSET - 1, OFFSET, 1 << 63, u64::MAX] {
             let t = Tai64n { seconds, nanos: 999_999_999 };
             assert_eq!(Tai64n::from_label(&t.label()), Some(t));
-            // Whatever it is, telling it doesn't overflow.
+            // The conversion doesn't overflow, whatever the result.
             let _ = t.unix_seconds();
         }
         for unix in [i64::MIN, -1, 0, i64::MAX] {

@@ -1,4 +1,4 @@
-//! Messages with descriptors on a Unix stream socket, as the fd holder and s6-sudo speak them.
+//! Messages with descriptors on a Unix stream socket, the protocol of the fd holder and of s6-sudo.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -11,13 +11,13 @@
 /// Length of the header.
 pub const HEADER: usize = 6;
 
-/// The longest content; receivers set themselves lower bounds.
+/// The limit of the content in bytes; receivers set lower limits.
 pub const MAX_SIZE: usize = 1 << 28;
 
-/// At most this many descriptors in a message, as many as the kernel passes at once.
+/// The limit of descriptors in a message: that of the kernel.
 pub const MAX_FDS: usize = 253;
 
-/// What a message begins with.
+/// The header of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Length of the content.
@@ -27,7 +27,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Its bytes; `None` if it is above the bounds.
+    /// Its bytes; `None` if a limit is exceeded.
     #[must_use]
     pub fn encode(self) -> Option<[u8; HEADER]> {
         let length = u32::try_from(self.length).ok().filter(|_| self.length <= MAX_SIZE)?.to_be_bytes();
@@ -39,7 +39,7 @@ impl Header {
         Some(out)
     }
 
-    /// From the first [`HEADER`] bytes of `bytes`, whatever their bounds; `None` if there are fewer.
+    /// From the first [`HEADER`] bytes of `bytes`, without a check of the limits; `None` if there are fewer.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;

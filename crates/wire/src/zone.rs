@@ -2,7 +2,7 @@
 //!
 //! The C library's own functions trust their input: a file with wrong counts, or a rule with a month that doesn't
 //! exist, makes them read anywhere, and a file that is cut short while it is in use ends the process.  Both a value of
-//! TZ and a zone file are hostile input, so they are read here; what isn't understood is UTC.
+//! TZ and a zone file are hostile input, so they are read here; what is malformed is UTC.
 //!
 //! | TZ | what |
 //! |---|---|
@@ -18,10 +18,10 @@ mod tzif;
 
 use rule::Rule;
 
-/// Where zones are looked for by name.
+/// The folders of zone files.
 pub const FOLDERS: [&[u8]; 3] = [b"/usr/share/zoneinfo", b"/share/zoneinfo", b"/etc/zoneinfo"];
 
-/// A file of more bytes than this isn't a zone.
+/// The limit of a zone file in bytes.
 pub const FILE_LIMIT: u64 = 1 << 20;
 
 /// The rules of a time zone.
@@ -31,7 +31,7 @@ pub struct Zone {
     initial: i32,
     /// Unix times, ascending, and the offset from then on.
     transitions: Vec<(i64, i32)>,
-    /// What holds after the last transition; without it, the last one's offset does.
+    /// The rule after the last transition; without it, the last transition's offset stays.
     rule: Option<Rule>,
 }
 
@@ -69,7 +69,7 @@ impl Zone {
     /// UTC.
     pub const UTC: Self = Self { initial: 0, transitions: Vec::new(), rule: None };
 
-    /// How many seconds local time is ahead of UTC.
+    /// Seconds that local time is ahead of UTC.
     #[must_use]
     pub fn offset(&self, unix: i64) -> i64 {
         let passed = self.transitions.partition_point(|(at, _)| *at <= unix);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_makes_no_sense_is_utc() {
+    fn a_malformed_rule_is_utc() {
         let long = format!("A{}", "1".repeat(100_000));
         for value in [
             "A0B,M99999999.1.0,M1.1.0",

@@ -68,7 +68,7 @@ enum OnFailure {
 fn capture(call: &Call, block: Vec<Vec<u8>>) -> Result<(Vec<u8>, Ended), Fatal> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "create a pipe")?;
     let name = block.first().cloned().unwrap_or_default();
-    let setup = Setup { fds: &[(writer.as_fd(), 1)], own: &[reader.as_fd(), writer.as_fd()], mask: None };
+    let setup = Setup { fds: &[(writer.as_fd(), 1)], private: &[reader.as_fd(), writer.as_fd()], mask: None };
     let pid =
         tool::try_spawn(call, block, call.env.clone(), &setup).map_err(|e| unable_to_spawn(&name, e))?;
     drop(writer);

@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
     pool.survives_exec_failure = true;
     let name = generator.first().cloned().unwrap_or_default();
     let setup =
-        Setup { fds: &[(writer.as_fd(), 1)], own: &[reader.as_fd(), writer.as_fd()], mask: pool.mask() };
+        Setup { fds: &[(writer.as_fd(), 1)], private: &[reader.as_fd(), writer.as_fd()], mask: pool.mask() };
     tool::try_spawn(call, generator, call.env.clone(), &setup).map_err(|e| unable_to_spawn(&name, e))?;
     drop(writer);
     let mut items = Items::new(reader.as_fd(), splitting(&options));

@@ -31,7 +31,7 @@ fn main(call: &mut Call) -> Outcome {
     let name = block.first().cloned().unwrap_or_default();
     let setup = Setup {
         fds: &[(block_end.as_fd(), block_fd)],
-        own: &[block_end.as_fd(), rest_end.as_fd()],
+        private: &[block_end.as_fd(), rest_end.as_fd()],
         mask: None,
     };
     let pid = detach::start(call, block, call.env.clone(), &setup, options.has('d'))

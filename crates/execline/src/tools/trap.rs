@@ -55,8 +55,8 @@ fn main(call: &mut Call) -> Outcome {
     let mut set = caught;
     set.push(signal::CHLD);
     let signals = SignalFd::new(&Set::of(&set)).or_unable(|| "trap signals")?;
-    let own = [signals.as_fd()];
-    let setup = Setup { fds: &[], own: &own, mask: Some(mask) };
+    let private = [signals.as_fd()];
+    let setup = Setup { fds: &[], private: &private, mask: Some(mask) };
     let prog =
         tool::try_spawn(call, argv, call.env.clone(), &setup).map_err(|e| unable_to_spawn(&name, e))?;
     let mut running: BTreeMap<Signal, Pid> = BTreeMap::new();

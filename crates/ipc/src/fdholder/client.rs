@@ -12,8 +12,8 @@ use wire::fdholder::{Entry, Request, decode_dump, decode_entries, decode_list, d
 use wire::tai::Tai64n;
 use wire::unix_message::MAX_FDS;
 
-/// The longest answer: a list of 65536 identifiers.
-const LONGEST: usize = 16 << 20;
+/// The limit of an answer in bytes: enough for a list of 65535 identifiers.
+const ANSWER_MAX: usize = 16 << 20;
 
 /// A descriptor of a dump.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Held {
 /// A connection to an fd holder.
 ///
 /// The methods' errors are the error numbers that the server answers ([`refused`] says what they mean), or:
-/// `PIPE` if it closes the connection, `PROTO` if it speaks something else, `TIMEDOUT` after the deadline,
+/// `PIPE` if it closes the connection, `PROTO` if it speaks another protocol, `TIMEDOUT` after the deadline,
 /// `NAMETOOLONG` or `INVAL` for what can't be an identifier.
 #[derive(Debug)]
 pub struct Connection {
@@ -37,7 +37,7 @@ pub struct Connection {
     deadline: Option<Moment>,
 }
 
-/// Connects a command to the server at a path; the time-out in milliseconds, 0 for none, is for all that it does.
+/// Connects a command to the server at a path; the time-out in milliseconds, 0 for none, covers all its operations.
 ///
 /// # Errors
 /// Code 111: there is no server.
@@ -45,13 +45,13 @@ pub fn connect_to(path: &[u8], timeout: Option<u32>) -> Result<Connection, Fatal
     Connection::open(path, clock::deadline(timeout)).or_unable_to("connect to an fd holder at", path)
 }
 
-/// The end of a command whose operation failed: code 1.
+/// The error of a command whose operation failed: code 1.
 #[must_use]
 pub fn refused(to_do: &str, e: Errno) -> Fatal {
     Fatal::new(1, format!("unable to {to_do}: {}", explain(e)))
 }
 
-/// What an error of an operation means here.
+/// What an error of an operation means in this protocol.
 fn explain(e: Errno) -> String {
     let text = sys::strerror(e);
     let meaning = match e {
@@ -77,25 +77,25 @@ impl Connection {
     /// As connect(2); `TIMEDOUT` after the deadline.
     pub fn open(path: &[u8], deadline: Option<Moment>) -> Result<Self, Errno> {
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        let left = deadline.map(|deadline| deadline.saturating_sub(clock::now()));
-        if left.is_some_and(|left| left.is_zero()) {
+        let timeout = deadline.map(|deadline| deadline.saturating_sub(clock::now()));
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(Errno::TIMEDOUT);
         }
         // A full queue makes connect(2) wait.
-        set_socket_timeout(&socket, Timeout::Send, left)?;
+        set_socket_timeout(&socket, Timeout::Send, timeout)?;
         match connect(&socket, &SocketAddrUnix::new(path)?) {
             Err(Errno::AGAIN | Errno::INPROGRESS) => Err(Errno::TIMEDOUT),
             done => done.map(|()| Self::on(socket, deadline)),
         }
     }
 
-    /// Uses a socket that is connected already.
+    /// The connection of a socket that is connected already.
     #[must_use]
     pub fn on(socket: OwnedFd, deadline: Option<Moment>) -> Self {
-        Self { socket, sender: Sender::default(), receiver: Receiver::new(LONGEST, MAX_FDS), deadline }
+        Self { socket, sender: Sender::default(), receiver: Receiver::new(ANSWER_MAX, MAX_FDS), deadline }
     }
 
-    /// Sends a request; the answer.
+    /// Sends a request and returns the answer.
     fn ask(&mut self, request: &Request, fds: Vec<Rc<OwnedFd>>) -> Result<Message, Errno> {
         let content = request.encode().ok_or(Errno::INVAL)?;
         self.sender.put(&content, fds)?;
@@ -103,7 +103,7 @@ impl Connection {
         receive(self.socket.as_fd(), &mut self.receiver, self.deadline)
     }
 
-    /// Sends a request whose answer has `fds` descriptors; what is behind the answer's first byte.
+    /// Sends a request whose answer has `fds` descriptors; returns what follows the answer's first byte.
     fn run(
         &mut self,
         request: &Request,
@@ -125,7 +125,7 @@ impl Connection {
         if rest.is_empty() { Ok(()) } else { Err(Errno::PROTO) }
     }
 
-    /// Has a descriptor held.
+    /// Stores a descriptor.
     ///
     /// # Errors
     /// See [`Connection`].
@@ -134,7 +134,7 @@ impl Connection {
         self.run_plain(&Request::Store(entry), vec![Rc::new(fd)])
     }
 
-    /// Has one closed.
+    /// Deletes a descriptor from the store.
     ///
     /// # Errors
     /// See [`Connection`].
@@ -142,7 +142,7 @@ impl Connection {
         self.run_plain(&Request::Delete(checked(id)?), Vec::new())
     }
 
-    /// A copy of one, close-on-exec; with `delete`, it isn't held any longer.
+    /// Retrieves a copy of a descriptor, close-on-exec; with `delete`, it is deleted from the store.
     ///
     /// # Errors
     /// See [`Connection`].
@@ -182,7 +182,7 @@ impl Connection {
         if dump.len() == total { Ok(dump) } else { Err(Errno::PROTO) }
     }
 
-    /// Has all of these held, in place of those with the same identifiers.
+    /// Stores all of these, in place of those with the same identifiers.
     ///
     /// # Errors
     /// See [`Connection`].
@@ -213,10 +213,28 @@ impl Connection {
     }
 }
 
+/// An identifier, if it can be one.
 fn checked(id: &[u8]) -> Result<Vec<u8>, Errno> {
     match id.len() {
         0 => Err(Errno::INVAL),
-        1..=wire::fdholder::LONGEST_ID => Ok(id.to_vec()),
+        1..=wire::fdholder::ID_MAX => Ok(id.to_vec()),
         _ => Err(Errno::NAMETOOLONG),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_16_mib_at_most() {
+        assert_eq!(ANSWER_MAX, 16_777_216);
+    }
+
+    #[test]
+    fn an_identifier_has_1_to_255_bytes() {
+        let length = |n: usize| checked(&vec![b'x'; n]).map(|id| id.len());
+        assert_eq!([length(0), length(1), length(255)], [Err(Errno::INVAL), Ok(1), Ok(255)]);
+        assert_eq!(length(256), Err(Errno::NAMETOOLONG));
     }
 }

@@ -10,70 +10,70 @@ use tool::clock::Moment;
 /// How long a client may do nothing while others wait for its place.
 pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
-/// The longest wait for an entry's end, which is a time of day: the clock may be set meanwhile.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A server waits at most this long for an entry's limit, which is a time of day: the clock may be set meanwhile.
+pub(super) const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// What is to be known of a client.
+/// What the decisions depend on of a client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub uid: u32,
     /// When it last took or gave something.
     pub active: Moment,
-    /// It is amid an operation, or hasn't had an answer yet: its time is limited.
+    /// The client is amid an operation, or hasn't got an answer yet: its time is limited.
     pub is_timed: bool,
-    /// There may be another request of it that was read already.
+    /// Another request of the client may have been read already.
     pub has_more: bool,
 }
 
-/// The state of a server, but for its clients.
+/// The state of a server without its clients.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
-    /// So many clients at once.
+    /// The limit of clients at once.
     pub client_limit: usize,
     /// How long a client may do nothing amid an operation.
     pub client_timeout: Option<Duration>,
-    /// No client is accepted until then.
+    /// The end of a back-off: no client is accepted before it.
     pub back_off: Option<Moment>,
-    /// SIGTERM has come: no more clients.
+    /// SIGTERM was received: no more clients are accepted.
     pub is_ending: bool,
-    /// When to end at the latest.
-    pub end: Option<Moment>,
-    /// How long it is until the first entry is to go.
+    /// The server exits at this moment, whether clients have finished or not.
+    pub exit_deadline: Option<Moment>,
+    /// The time left until the first entry expires.
     pub entry_end: Option<Duration>,
 }
 
 /// What a server waits for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Whether for new clients, too.
+    /// Whether it waits for new clients as well.
     pub listens: bool,
-    /// Until when.
+    /// When the wait ends without an event.
     pub deadline: Option<Moment>,
 }
 
-/// When a client's time is up.
+/// The moment at which a client is disconnected if it does nothing.
 pub(super) fn deadline(place: Place, client_timeout: Option<Duration>) -> Option<Moment> {
     let span = client_timeout.filter(|_| place.is_timed)?;
     place.active.checked_add(span)
 }
 
-/// What to wait for.
+/// What the server waits for.
 pub(super) fn plan(state: &State, places: &[Place], now: Moment) -> Plan {
     let is_full = places.len() >= state.client_limit;
-    // When a client has done nothing for so long that it may have to make room.
+    // The moment from which on a client may have to make room.
     let room = places.iter().filter(|_| is_full).map(|p| p.active.saturating_add(IDLE_LIMIT)).min();
     let listens =
         !state.is_ending && state.back_off.is_none() && (!is_full || room.is_some_and(|at| at <= now));
     let clients = places.iter().filter_map(|p| deadline(*p, state.client_timeout)).min();
     let more = places.iter().any(|p| p.has_more).then_some(now);
     let room = room.filter(|at| *at > now && !state.is_ending);
-    let entry = state.entry_end.map(|span| now.saturating_add(span.min(LONGEST_WAIT)));
-    let moments = [clients, more, room, entry, state.back_off, state.end];
+    let entry = state.entry_end.map(|span| now.saturating_add(span.min(WAIT_LIMIT)));
+    let moments = [clients, more, room, entry, state.back_off, state.exit_deadline];
     Plan { listens, deadline: moments.into_iter().flatten().min() }
 }
 
-/// The client that makes room for another one: of those that have done nothing for [`IDLE_LIMIT`], one of the user who
-/// has most clients; of these the one that has done nothing for longest.
+/// The client that makes room for another one: among those that have been idle for [`IDLE_LIMIT`], one of the user with
+/// the most clients; among these the one that has been idle for longest.
 pub(super) fn makes_room(places: &[Place], now: Moment) -> Option<usize> {
     let of_user = |uid: u32| places.iter().filter(|p| p.uid == uid).count();
     let idle = |place: &Place| now.saturating_sub(place.active);
@@ -81,16 +81,16 @@ pub(super) fn makes_room(places: &[Place], now: Moment) -> Option<usize> {
     candidates.max_by_key(|(_, p)| (of_user(p.uid), idle(p))).map(|(at, _)| at)
 }
 
-/// Why a client doesn't get in.
+/// Why a client is refused.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// No rule lets it in.
+    /// No rule allows it.
     NoRule,
-    /// A rule is wrong, and how.
+    /// A rule is wrong; the text says how.
     Faulty(String),
 }
 
-/// The rights of a client that gets in by the rule for it.
+/// The rights of a client, by the rule for it.
 pub(super) fn admit(verdict: Result<Verdict, String>) -> Result<Rights, Refusal> {
     let grant: Grant = match verdict {
         Ok(Verdict::Allow(grant)) => grant,
@@ -117,7 +117,7 @@ mod tests {
             client_timeout: None,
             back_off: None,
             is_ending: false,
-            end: None,
+            exit_deadline: None,
             entry_end: None,
         }
     }
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert_eq!((IDLE_LIMIT, LONGEST_WAIT), (Duration::from_millis(1000), Duration::from_secs(60)));
+        assert_eq!((IDLE_LIMIT, WAIT_LIMIT), (Duration::from_millis(1000), Duration::from_secs(60)));
     }
 
     #[test]
@@ -171,21 +171,21 @@ mod tests {
     }
 
     #[test]
-    fn no_client_is_accepted_during_a_back_off_or_at_the_end() {
+    fn no_client_is_accepted_during_a_back_off_or_after_sigterm() {
         let back_off = State { back_off: Some(NOW + Duration::from_millis(10)), ..state() };
         assert_eq!(planned(&back_off, &[]), (false, Some(10)));
-        let ending = State { is_ending: true, end: Some(NOW + Duration::from_secs(3)), ..state() };
+        let ending = State { is_ending: true, exit_deadline: Some(NOW + Duration::from_secs(3)), ..state() };
         assert_eq!(planned(&ending, &[idle(1, 0), idle(2, 0)]), (false, Some(3000)));
-        assert_eq!(planned(&State { end: None, ..ending }, &[idle(1, 0)]), (false, None));
+        assert_eq!(planned(&State { exit_deadline: None, ..ending }, &[idle(1, 0)]), (false, None));
     }
 
     #[test]
-    fn who_makes_room() {
+    fn a_client_that_makes_room_is_of_the_user_with_most_and_idle_for_longest() {
         assert_eq!(makes_room(&[idle(1, 999), idle(2, 0)], NOW), None);
         assert_eq!(makes_room(&[idle(1, 0), idle(2, 1000)], NOW), Some(1));
-        // The one that was idle for longest …
+        // The one that has been idle for longest …
         assert_eq!(makes_room(&[idle(1, 2000), idle(2, 3000), idle(3, 1000)], NOW), Some(1));
-        // … but first one of the user who has most clients, even if these work.
+        // … but first one of the user with the most clients, even if the others of these are busy.
         assert_eq!(makes_room(&[idle(1, 9000), idle(2, 1500), idle(2, 0)], NOW), Some(1));
     }
 
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_gets_in_with_the_rights_of_its_rule() {
+    fn a_client_gets_the_rights_of_its_rule() {
         let grant = |name: &str| {
             let env = vec![(name.as_bytes().to_vec(), Some(b"(".to_vec()))];
             Ok(Verdict::Allow(Grant { env, exec: Vec::new() }))

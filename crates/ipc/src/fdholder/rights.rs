@@ -13,9 +13,9 @@ pub struct Rights {
     retrieve: Option<Regex>,
     /// S6_FDHOLDER_LIST: it may list all identifiers.
     pub list: bool,
-    /// S6_FDHOLDER_GETDUMP: it may have everything.
+    /// S6_FDHOLDER_GETDUMP: it may retrieve everything at once.
     pub get_dump: bool,
-    /// S6_FDHOLDER_SETDUMP: it may add anything, and replace what is there.
+    /// S6_FDHOLDER_SETDUMP: it may store anything, and replace what is there.
     pub set_dump: bool,
 }
 
@@ -23,7 +23,7 @@ impl Rights {
     /// The rights that a rule gives.
     ///
     /// # Errors
-    /// An expression is wrong; the text says which and why.  Who has such a rule gets in with no rights.
+    /// An expression is wrong; the text says which and why.  A client with such a rule is refused.
     pub fn of(grant: &Grant) -> Result<Self, String> {
         let value = |name: &[u8]| {
             let change = grant.env.iter().find(|(n, _)| n == name);

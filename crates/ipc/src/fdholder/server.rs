@@ -2,14 +2,14 @@
 //!
 //! It never waits for a client: sockets are read and written when they are ready, a client's next request is taken
 //! when it has taken the answer to the last one, and no client has more than one request and one answer in memory.
-//! A client that is amid an operation and does nothing is disconnected after the time-out that is set.  If all places
-//! are taken and another client comes, one that has done nothing for [`super::plan::IDLE_LIMIT`] makes room, of the user who
-//! has most of them.  The decisions are in [`super::plan`].
+//! A client that is idle amid an operation is disconnected after the time-out that is set.  If the limit of clients is
+//! reached and another one connects, a client that has been idle for [`super::plan::IDLE_LIMIT`] is disconnected, of the
+//! user with the most clients.  The decisions are in [`super::plan`].
 
 use super::plan::{Place, Plan, Refusal, State, admit, deadline, makes_room, plan};
 use super::{Reply, Session, Store};
 use crate::access_rules::{Rules, Verdict};
-use crate::back_off::{BackOff, is_no_listener, is_want};
+use crate::back_off::{BackOff, is_exhaustion, is_no_listener};
 use crate::unix_message::{Filled, Receiver, Sender};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
@@ -22,37 +22,37 @@ use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
 use tool::clock::{self, Moment};
 use tool::{Call, Fatal, Next, OrUnable, Outcome};
-use wire::fdholder::LONGEST_REQUEST;
+use wire::fdholder::REQUEST_MAX;
 use wire::tai::Tai64n;
 
-/// At most so many requests of one client in a row, and so many new clients.
+/// At most this many requests of one client are answered in a row, and at most this many new clients accepted.
 const ROW_LIMIT: usize = 32;
 
-/// What a server is told to do.
+/// How a server works.
 #[derive(Debug)]
 pub struct Settings {
     /// 0: fatal errors only, 1: warnings too, 2: every client.
     pub verbosity: u32,
-    /// So many clients at once.
+    /// The limit of clients at once.
     pub client_limit: usize,
-    /// So many descriptors held.
+    /// The limit of descriptors in the store.
     pub fd_limit: usize,
     /// How long a client may do nothing amid an operation.
     pub client_timeout: Option<Duration>,
     /// How long clients may take to finish after SIGTERM.
     pub lame_duck_timeout: Option<Duration>,
-    /// A directory of rules, or else a cdb, which SIGHUP has read again.
+    /// Whether the rules are in a directory rather than in a cdb, which is read again on SIGHUP.
     pub rules_in_dir: bool,
-    /// Its path.
+    /// The path of the directory or the cdb.
     pub rules: Vec<u8>,
-    /// Whether to write a newline to standard output when clients are taken.
+    /// Whether to write a newline to standard output when clients can connect.
     pub notify: bool,
 }
 
 /// Serves clients of the socket on standard input until SIGTERM.
 ///
 /// # Errors
-/// Code 100: standard input is no socket, or standard output is closed though it is to be written to;
+/// Code 100: standard input is no socket, or standard output is closed though the server is to notify on it;
 /// 111: the rules can't be read, or the system failed.
 pub fn serve(call: &mut Call, settings: Settings) -> Outcome {
     let st = fstat(stdin()).or_unable(|| "stat standard input")?;
@@ -81,7 +81,7 @@ pub fn serve(call: &mut Call, settings: Settings) -> Outcome {
         clients: Vec::new(),
         back_off: BackOff::default(),
         is_ending: false,
-        end: None,
+        exit_deadline: None,
     };
     while server.turn()? {}
     Ok(Next::SUCCESS)
@@ -99,11 +99,11 @@ struct Client {
     session: Session,
     sender: Sender,
     receiver: Receiver,
-    /// It hasn't had an answer yet.
+    /// The client hasn't got an answer yet.
     is_new: bool,
-    /// There may be another whole request in the receiver.
+    /// Another whole request may be in the receiver.
     has_more: bool,
-    /// When it last took or gave something.
+    /// When bytes last went in or out.
     active: Moment,
 }
 
@@ -121,10 +121,10 @@ impl Client {
         if self.sender.is_empty() { PollFlags::IN } else { PollFlags::OUT }
     }
 
-    /// Does what can be done.
+    /// Sends and receives without waiting, and handles the requests that are complete.
     ///
     /// # Errors
-    /// It is to be disconnected.
+    /// The client is to be disconnected.
     fn serve(&mut self, is_ready: bool, store: &mut Store<OwnedFd>) -> Result<(), Errno> {
         let mut progress = self.sender.flush(&self.socket)?;
         if is_ready && self.sender.is_empty() && !self.receiver.is_full() {
@@ -134,7 +134,7 @@ impl Client {
                 Ok(Filled::End) => return Err(Errno::PIPE),
                 Err(e) => {
                     if e == Errno::NFILE {
-                        // What it sent is lost; it is told why.
+                        // What it sent is lost; the answer says why.
                         self.answer(Reply::error(e))?;
                     }
                     return Err(e);
@@ -179,10 +179,10 @@ struct Server<'a> {
     store: Store<OwnedFd>,
     clients: Vec<Client>,
     back_off: BackOff,
-    /// SIGTERM has come: no more clients.
+    /// SIGTERM was received: no more clients are accepted.
     is_ending: bool,
-    /// … and when to end at the latest.
-    end: Option<Moment>,
+    /// When the server exits then, whether clients have finished or not.
+    exit_deadline: Option<Moment>,
 }
 
 impl Server<'_> {
@@ -198,12 +198,12 @@ impl Server<'_> {
         }
     }
 
-    /// Waits once and does what there is to do; `false` at the end.
+    /// Waits once and handles the events; `false` when the server is to exit.
     fn turn(&mut self) -> Result<bool, Fatal> {
         let now = clock::now();
         if self.is_ending {
             self.clients.retain(Client::is_amid);
-            if self.clients.is_empty() || self.end.is_some_and(|end| end <= now) {
+            if self.clients.is_empty() || self.exit_deadline.is_some_and(|deadline| deadline <= now) {
                 return Ok(false);
             }
         }
@@ -212,7 +212,7 @@ impl Server<'_> {
             client_timeout: self.settings.client_timeout,
             back_off: self.back_off.until(now),
             is_ending: self.is_ending,
-            end: self.end,
+            exit_deadline: self.exit_deadline,
             entry_end: self.store.next_limit().map(|limit| span_until(limit, clock::wall())),
         };
         let Plan { listens, deadline } = plan(&state, &self.places(), now);
@@ -242,7 +242,8 @@ impl Server<'_> {
             if number == signal::TERM {
                 self.is_ending = true;
                 let span = self.settings.lame_duck_timeout;
-                self.end = self.end.or_else(|| span.and_then(|span| clock::now().checked_add(span)));
+                self.exit_deadline =
+                    self.exit_deadline.or_else(|| span.and_then(|span| clock::now().checked_add(span)));
             } else {
                 match read_rules(&self.settings) {
                     Ok(rules) => self.rules = rules,
@@ -274,7 +275,7 @@ impl Server<'_> {
 
     fn accept(&mut self) -> Result<(), Fatal> {
         for row in 0..ROW_LIMIT {
-            // One makes room at a time: there may be no more than one that waits.
+            // One client makes room at a time, since no more than one may be waiting.
             if self.clients.len() >= self.settings.client_limit && (row > 0 || !self.make_room()) {
                 break;
             }
@@ -284,7 +285,7 @@ impl Server<'_> {
                     self.admit(socket);
                 }
                 Err(e) if is_no_listener(e) => return Err(Fatal::unable("accept", e)),
-                Err(e) if is_want(e) => {
+                Err(e) if is_exhaustion(e) => {
                     if self.back_off.begin(clock::now()) {
                         self.warn(|| format!("unable to accept: {}; clients wait", sys::strerror(e)));
                     }
@@ -301,7 +302,7 @@ impl Server<'_> {
         self.clients.iter().map(Client::place).collect()
     }
 
-    /// Disconnects a client that has done nothing for long, if there is one.
+    /// Disconnects an idle client, if there is one.
     fn make_room(&mut self) -> bool {
         let Some(at) = makes_room(&self.places(), clock::now()) else { return false };
         let client = self.clients.swap_remove(at);
@@ -309,7 +310,7 @@ impl Server<'_> {
         true
     }
 
-    /// Lets a client in, or not.
+    /// Allows or refuses a new client.
     fn admit(&mut self, socket: OwnedFd) {
         let (uid, gid) = match socket_peercred(&socket) {
             Ok(ids) => (ids.uid.as_raw(), ids.gid.as_raw()),
@@ -328,7 +329,7 @@ impl Server<'_> {
             Ok(rights) => {
                 self.info(|| format!("allow uid {uid} gid {gid}"));
                 let session = Session::new(rights);
-                let receiver = Receiver::new(LONGEST_REQUEST, session.most_fds());
+                let receiver = Receiver::new(REQUEST_MAX, session.fds_max());
                 self.clients.push(Client {
                     socket,
                     uid,
@@ -344,13 +345,13 @@ impl Server<'_> {
     }
 }
 
-/// How long it is until a time of day; a millisecond more, so that it has passed then.
+/// The span until a time of day, and a millisecond more, so that the time has passed when the span has.
 fn span_until(limit: Tai64n, now: Tai64n) -> Duration {
     if limit <= now {
         return Duration::ZERO;
     }
-    let span = |time: Tai64n| Duration::new(time.seconds, time.nanos);
-    span(limit).saturating_sub(span(now)).saturating_add(Duration::from_millis(1))
+    let since_zero = |time: Tai64n| Duration::new(time.seconds, time.nanos);
+    since_zero(limit).saturating_sub(since_zero(now)).saturating_add(Duration::from_millis(1))
 }
 
 #[cfg(test)]

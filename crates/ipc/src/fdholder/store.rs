@@ -12,7 +12,7 @@ use wire::unix_message::MAX_FDS;
 pub struct Reply<F> {
     /// The content.
     pub bytes: Vec<u8>,
-    /// The descriptors, which the store may have let go of meanwhile.
+    /// The descriptors, which the store may have dropped meanwhile.
     pub fds: Vec<Rc<F>>,
 }
 
@@ -25,7 +25,7 @@ impl<F> Reply<F> {
         Self::plain(vec![0])
     }
 
-    /// The answer that says why not.
+    /// The answer for a request that failed.
     #[must_use]
     pub fn error(e: Errno) -> Vec<Self> {
         Self::plain(vec![u8::try_from(e.raw_os_error()).unwrap_or(u8::MAX)])
@@ -38,44 +38,44 @@ struct Held<F> {
     fd: Rc<F>,
 }
 
-/// Descriptors by name, in the order in which they came.
+/// Descriptors by name, in the order in which they were stored.
 #[derive(Debug)]
 pub struct Store<F> {
-    most: usize,
+    limit: usize,
     held: Vec<Held<F>>,
 }
 
 impl<F> Store<F> {
-    /// An empty one with room for so many.
+    /// An empty store for at most `limit` descriptors.
     #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { most, held: Vec::new() }
+    pub fn new(limit: usize) -> Self {
+        Self { limit, held: Vec::new() }
     }
 
-    /// How many it holds.
+    /// The number of descriptors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Whether it holds none.
+    /// Whether there is no descriptor.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
 
-    /// When the next one is to go.
+    /// The limit of the entry that expires first.
     #[must_use]
     pub fn next_limit(&self) -> Option<Tai64n> {
         self.held.iter().map(|held| held.entry.limit).min()
     }
 
-    /// Lets go of all whose time has come.
+    /// Drops the entries whose limit is not in the future.
     pub fn expire(&mut self, now: Tai64n) {
         self.held.retain(|held| held.entry.limit > now);
     }
 
-    /// Lets go of one; it, if it was there.
+    /// Removes an entry and returns its descriptor, if it was there.
     fn remove(&mut self, id: &[u8]) -> Option<Rc<F>> {
         let at = self.held.iter().position(|held| held.entry.id == id)?;
         Some(self.held.remove(at).fd)
@@ -99,37 +99,37 @@ impl<F> Store<F> {
     }
 }
 
-/// What is known about one client.
+/// The state of one client.
 #[derive(Debug)]
 pub struct Session {
     rights: Rights,
-    /// How many descriptors of an announced dump are still to come.
-    to_come: usize,
+    /// The number of descriptors of an announced dump that are still missing.
+    missing: usize,
 }
 
 impl Session {
-    /// Of a client with these rights.
+    /// The session of a client with these rights.
     #[must_use]
     pub fn new(rights: Rights) -> Self {
-        Self { rights, to_come: 0 }
+        Self { rights, missing: 0 }
     }
 
-    /// Whether a dump has begun and isn't complete.
+    /// Whether a dump was announced and isn't complete.
     #[must_use]
     pub fn is_amid_dump(&self) -> bool {
-        self.to_come > 0
+        self.missing > 0
     }
 
-    /// The most descriptors that a message of this client may have.
+    /// The limit of descriptors in a message of this client.
     #[must_use]
-    pub fn most_fds(&self) -> usize {
+    pub fn fds_max(&self) -> usize {
         if self.rights.set_dump { MAX_FDS } else { 1 }
     }
 
-    /// Does what a client asks for.
+    /// Carries out a request.
     ///
     /// # Errors
-    /// `PROTO`: that is no request, or not one at this moment.  The client is to be disconnected.
+    /// `PROTO`: it is no request, or not one that is possible at this moment.  The client is to be disconnected.
     pub fn take<F>(
         &mut self,
         store: &mut Store<F>,
@@ -137,7 +137,7 @@ impl Session {
         mut fds: Vec<F>,
     ) -> Result<Vec<Reply<F>>, Errno> {
         let request = Request::decode(bytes).ok_or(Errno::PROTO)?;
-        if fds.len() != request.descriptors() || (self.to_come > 0) != matches!(request, Request::Part(_)) {
+        if fds.len() != request.descriptors() || (self.missing > 0) != matches!(request, Request::Part(_)) {
             return Err(Errno::PROTO);
         }
         Ok(match request {
@@ -146,7 +146,7 @@ impl Session {
                 if !self.rights.may_store(&entry.id) {
                     return Ok(Reply::error(Errno::PERM));
                 }
-                if store.len() >= store.most {
+                if store.len() >= store.limit {
                     return Ok(Reply::error(Errno::NFILE));
                 }
                 if store.get(&entry.id).is_some() {
@@ -179,10 +179,10 @@ impl Session {
             Request::GetDump if self.rights.get_dump => store.dump().ok_or(Errno::PROTO)?,
             Request::SetDump(count) if self.rights.set_dump => {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
-                if count > store.most.saturating_sub(store.len()) {
+                if count > store.limit.saturating_sub(store.len()) {
                     return Ok(Reply::error(Errno::NFILE));
                 }
-                self.to_come = count;
+                self.missing = count;
                 Reply::plain(encode_parts(count).ok_or(Errno::PROTO)?)
             }
             Request::List | Request::GetDump | Request::SetDump(_) => Reply::error(Errno::PERM),
@@ -196,18 +196,18 @@ impl Session {
         entries: Vec<Entry>,
         fds: Vec<F>,
     ) -> Result<Vec<Reply<F>>, Errno> {
-        self.to_come = self.to_come.checked_sub(fds.len()).ok_or(Errno::PROTO)?;
-        // Others may have stored something since the dump was announced.
+        self.missing = self.missing.checked_sub(fds.len()).ok_or(Errno::PROTO)?;
+        // Other clients may have stored entries since the dump was announced.
         let new = entries.iter().filter(|e| store.get(&e.id).is_none()).count();
-        if new > store.most.saturating_sub(store.len()) {
-            self.to_come = 0;
+        if new > store.limit.saturating_sub(store.len()) {
+            self.missing = 0;
             return Ok(Reply::error(Errno::NFILE));
         }
         for (entry, fd) in entries.into_iter().zip(fds) {
             drop(store.remove(&entry.id));
             store.insert(entry, fd);
         }
-        Ok(if self.to_come > 0 { Reply::error(Errno::AGAIN) } else { Reply::ok() })
+        Ok(if self.missing > 0 { Reply::error(Errno::AGAIN) } else { Reply::ok() })
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptors_life() {
+    fn an_entry_is_stored_retrieved_deleted_and_expires_at_its_limit() {
         let (mut store, mut session) = (Store::new(2), Session::new(rights(ALL).unwrap()));
         let mut run = |request: Request, fds: &[u32]| ask(&mut session, &mut store, &request, fds).unwrap();
         assert_eq!(run(Request::Store(entry("a", 9)), &[1]).0, 0);
@@ -283,7 +283,7 @@ mod tests {
                 assert_eq!(got != code(Errno::PERM), allowed, "{right:?} {request:?}");
             }
         }
-        // To retrieve and delete takes both.
+        // Retrieving with deletion takes both rights.
         let (mut store, mut session) = (Store::new(9), Session::new(rights(&ALL[1..2]).unwrap()));
         let both = Request::Retrieve { id: b"x".to_vec(), delete: true };
         assert_eq!(ask(&mut session, &mut store, &both, &[]).unwrap().0, code(Errno::PERM));
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_stores_meanwhile_can_fill_the_store() {
+    fn a_dump_is_refused_if_another_client_has_filled_the_store_meanwhile() {
         let (mut store, mut session) = (Store::new(1), Session::new(rights(ALL).unwrap()));
         let mut other = Session::new(rights(ALL).unwrap());
         ask(&mut session, &mut store, &Request::SetDump(1), &[]).unwrap();

@@ -31,7 +31,7 @@ impl Forked<'_> {
         let _ = sys::fd::copy_all(&moves);
         let end = moves.last().map_or(FIRST_FD, |(_, number)| number.saturating_add(1));
         sys::fd::close_from(end.unsigned_abs());
-        let kept = (FIRST_FD..end).map(|number| sys::fd::own(number).ok()).collect();
+        let kept = (FIRST_FD..end).map(|number| sys::fd::adopt(number).ok()).collect();
         reset_all();
         set_mask(self.mask);
         diag::set_reader_limit(None);

@@ -132,7 +132,7 @@ fn greet(inbox: &mut Inbox, env: &Env) -> Result<OwnedFd, Fatal> {
     let channel = match env.get(CHANNEL) {
         Some(word) => {
             let number = number::decimal(word).filter(|number| *number > 1);
-            sys::fd::own(number.ok_or_else(|| unable(Errno::PROTO))?).map_err(unable)?
+            sys::fd::adopt(number.ok_or_else(|| unable(Errno::PROTO))?).map_err(unable)?
         }
         None => send_channel().map_err(unable)?,
     };

@@ -74,7 +74,7 @@ fn main(call: &mut Call) -> Outcome {
 
 /// Reads until the other end is closed.
 fn await_end(fd: RawFd) -> Result<(), Errno> {
-    let fd = sys::fd::own(fd)?;
+    let fd = sys::fd::adopt(fd)?;
     let mut ignored = [0; 512];
     loop {
         match rustix::io::read(&fd, &mut ignored) {

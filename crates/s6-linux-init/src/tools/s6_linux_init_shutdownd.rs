@@ -60,7 +60,7 @@ fn main(call: &mut Call) -> Outcome {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fifo = openat(CWD, "fifo", flags, Mode::empty()).or_unable(|| "open fifo")?;
     if let Some(fd) = notif {
-        let fd = sys::fd::own(fd).or_unable(|| "notify readiness")?;
+        let fd = sys::fd::adopt(fd).or_unable(|| "notify readiness")?;
         rustix::io::write(&fd, b"\n").or_unable(|| "notify readiness")?;
     }
     let stop = await_stop(call, &fifo, grace)?;

@@ -51,16 +51,16 @@ fn command(
 ) -> Result<Vec<Vec<u8>>, Fatal> {
     let mut line = CommandLine::new(file);
     line.begin_binder("s6-tcpserver-socketbinder", options)?;
-    line.end();
+    line.end_options();
     address.into_iter().for_each(|word| line.push(word));
     line.identity(options)?;
-    line.begin("s6-tcpserverd");
+    line.begin_part("s6-tcpserverd");
     line.verbosity(options);
     if options.has('1') {
         line.push("-1");
     }
     line.numbers(options, "cC", 1)?;
-    line.end();
+    line.end_options();
     Ok(line.into_words())
 }
 

@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
 
     let mask = signal::block(&Set::empty());
     let signals = SignalFd::new(&Set::of(&[signal::CHLD])).or_unable(|| "make a signal descriptor")?;
-    let setup = Setup { own: &[signals.as_fd()], mask: Some(mask), ..Setup::default() };
+    let setup = Setup { private: &[signals.as_fd()], mask: Some(mask), ..Setup::default() };
     let env = call.take_env();
     let pid = tool::try_spawn(call, argv, env, &setup).map_err(|e| tool::unable_to_spawn(&name, e))?;
 

@@ -9,7 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use std::rc::Rc;
 use tool::clock;
 use tool::{Call, Fatal, Input, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
-use wire::fdholder::{Entry, LONGEST_ID, never};
+use wire::fdholder::{Entry, ID_MAX, never};
 
 pub static TOOL: Tool = Tool {
     name: "s6-rc-fdholder-filler",
@@ -28,7 +28,7 @@ fn main(call: &mut Call) -> Outcome {
     let deadline = clock::deadline(options.number('t')?);
     let names = names()?;
     if !names.is_empty() {
-        let socket = sys::fd::own(6).or_unable(|| "use descriptor 6")?;
+        let socket = sys::fd::adopt(6).or_unable(|| "use descriptor 6")?;
         let limit = never(clock::wall());
         let mut dump = Vec::new();
         for name in &names {
@@ -50,7 +50,7 @@ fn main(call: &mut Call) -> Outcome {
 /// What the pipe's end is held under.
 fn identifier(end: &str, name: &[u8]) -> Result<Vec<u8>, Fatal> {
     let id = [b"pipe:s6rc-", end.as_bytes(), b"-", name].concat();
-    if id.len() > LONGEST_ID || name.contains(&0) {
+    if id.len() > ID_MAX || name.contains(&0) {
         return Err(Fatal::new(111, format!("no identifier can be made of {}", diag::show(name))));
     }
     Ok(id)

@@ -67,12 +67,12 @@ fn command(
 ) -> Result<Vec<Vec<u8>>, Fatal> {
     options.number::<u32>('K')?;
     let mut line = CommandLine::new(file);
-    line.begin("s6-tcpclient");
+    line.begin_part("s6-tcpclient");
     line.pass(options, "qQv46dDrRhHnNtlTip", TOOL.options);
-    line.end();
+    line.end_options();
     line.push(host.as_slice());
     line.push(port);
-    line.begin("s6-tlsc");
+    line.begin_part("s6-tlsc");
     line.pass(options, "SsJjYyZzK", TOOL.options);
     if options.has(NO_VERIFY_CERT) {
         line.push("--no-verify-cert");
@@ -81,7 +81,7 @@ fn command(
         line.push("-k");
         line.push(name);
     }
-    line.end();
+    line.end_options();
     Ok(line.into_words())
 }
 

@@ -85,30 +85,30 @@ fn command(
         return Err(Fatal::usage());
     }
     let mut line = CommandLine::new(file);
-    line.begin("s6-tcpserver");
+    line.begin_part("s6-tcpserver");
     line.pass(options, "qQv1cCb", TOOL.options);
-    line.end();
+    line.end_options();
     address.into_iter().for_each(|word| line.push(word));
     if !options.has('H') || options.iter().any(|(letter, _)| ACCESS.contains(letter)) {
-        line.begin("s6-tcpserver-access");
+        line.begin_part("s6-tcpserver-access");
         line.verbosity(options);
         line.pass(options, "WwdDHhRrPplBtix", TOOL.options);
-        line.end();
+        line.end_options();
     }
     if options.has('L') {
-        line.begin("proxy-server");
+        line.begin_part("proxy-server");
         line.push("--before-tlsd");
-        line.end();
+        line.end_options();
     }
-    line.begin("s6-tlsd");
+    line.begin_part("s6-tlsd");
     line.verbosity(options);
     line.pass(options, "SsJjYyZzKk", TOOL.options);
-    line.end();
+    line.end_options();
     line.identity(options)?;
     if options.has('L') {
-        line.begin("proxy-server");
+        line.begin_part("proxy-server");
         line.push("--after-tlsd");
-        line.end();
+        line.end_options();
     }
     Ok(line.into_words())
 }

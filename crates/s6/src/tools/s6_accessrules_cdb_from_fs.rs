@@ -47,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
 /// The names of the directories in a directory, sorted.
 fn subdirectories(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
     let mut names = names_at(CWD, dir).or_unable_to("list", dir)?;
-    // Links to directories are rules as well.
+    // Links to directories are rules, too.
     names.retain(|name| {
         !name.starts_with(b".") && follow(CWD, &[dir, b"/", name].concat()) == Kind::Directory
     });

@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
     std::fs::create_dir(OsStr::from_bytes(&dir)).or_unable_to("make directory", &dir)?;
     for (key, verdict) in rules {
         if let Err(e) = write(&[&dir[..], b"/", key].concat(), &verdict) {
-            // A part of the rules may let in whom the whole keeps out.
+            // A part of the rules may allow a client that all of them together refuse.
             let _ = files::remove_tree(CWD, &dir);
             return Err(e).or_unable_to("write rule", key);
         }

@@ -1,6 +1,7 @@
 //! `s6-background-watch`: stays in the foreground for a daemon that puts itself into the background.
 //!
-//! It is a child subreaper, so the daemon becomes its child; signals are handed on, and the daemon's end is its own.
+//! It is a child subreaper, so the daemon becomes its child.  It passes signals on to the daemon, and exits as the daemon
+//! does.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -47,18 +48,18 @@ fn main(call: &mut Call) -> Outcome {
     let signals = SignalFd::new(&Set::full()).or_unable(|| "make a signal descriptor")?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .or_unable(|| "become a subreaper")?;
-    // Only this program tells about readiness.
+    // Only this program notifies readiness.
     let notification = match notification {
         None => None,
         Some(number) => {
-            let own = sys::fd::duplicate(number, 3).or_unable(|| "duplicate the notification descriptor")?;
+            let copy = sys::fd::duplicate(number, 3).or_unable(|| "duplicate the notification descriptor")?;
             sys::fd::close(number);
-            Some(own)
+            Some(copy)
         }
     };
-    let mut own = vec![signals.as_fd()];
-    own.extend(notification.as_ref().map(AsFd::as_fd));
-    let setup = Setup { own: &own, mask: Some(mask), ..Setup::default() };
+    let mut private = vec![signals.as_fd()];
+    private.extend(notification.as_ref().map(AsFd::as_fd));
+    let setup = Setup { private: &private, mask: Some(mask), ..Setup::default() };
     let env = call.take_env();
     let parent = tool::try_spawn(call, argv, env, &setup)
         .map_err(|e| tool::unable_to_spawn(&name, e).with_code(if e == Errno::NOENT { 127 } else { 126 }))?;
@@ -99,7 +100,7 @@ fn parse_pid(text: &[u8]) -> Option<Pid> {
 
 struct Watch {
     signals: SignalFd,
-    /// Processes that ended while another one was waited for.
+    /// Processes that ended during a wait for another one.
     ended: Vec<(Pid, Ended)>,
 }
 
@@ -108,7 +109,7 @@ impl Watch {
         self.ended.iter().any(|(p, _)| *p == pid)
     }
 
-    /// Waits for this process's end, and hands signals on to it; `None` after the deadline.
+    /// Waits until this process ends, and passes signals on to it; `None` after the deadline.
     fn wait_for(&mut self, pid: Pid, deadline: Option<Moment>) -> Result<Option<Ended>, Fatal> {
         loop {
             while let Some(child) = match reap() {
@@ -121,10 +122,10 @@ impl Watch {
             if let Some((_, how)) = self.ended.iter().find(|(p, _)| *p == pid) {
                 return Ok(Some(*how));
             }
-            let left = deadline.map(|d| d.saturating_sub(clock::now()));
+            let timeout = deadline.map(|d| d.saturating_sub(clock::now()));
             match poll(
                 &mut [PollFd::new(&self.signals, PollFlags::IN)],
-                left.and_then(|l| Timespec::try_from(l).ok()).as_ref(),
+                timeout.and_then(|l| Timespec::try_from(l).ok()).as_ref(),
             ) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(Fatal::unable("poll", e)),

@@ -1,4 +1,4 @@
-//! `s6-cleanfifodir`: removes from a fifodir what listeners that are gone have left.
+//! `s6-cleanfifodir`: removes the FIFOs from a fifodir that former listeners have left.
 
 use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 

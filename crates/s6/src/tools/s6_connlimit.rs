@@ -1,4 +1,4 @@
-//! `s6-connlimit`: goes on to a program only if the client doesn't have too many connections already.
+//! `s6-connlimit`: runs a program only if the client doesn't have too many connections already.
 //!
 //! The server counts them in `${PROTO}CONNNUM`, from 0; `${PROTO}CONNMAX` is the limit, if there is one.
 
@@ -37,10 +37,10 @@ fn is_below_limit(env: &Env) -> Result<bool, Fatal> {
             number::decimal::<u32>(v).ok_or_else(invalid)
         })
     };
-    let Some(most) = number(b"CONNMAX") else { return Ok(true) };
+    let Some(limit) = number(b"CONNMAX") else { return Ok(true) };
     let count = number(b"CONNNUM")
         .ok_or_else(|| Fatal::user(format!("variable {}CONNNUM is not set", diag::show(protocol))))?;
-    Ok(count? < most?)
+    Ok(count? < limit?)
 }
 
 #[cfg(test)]

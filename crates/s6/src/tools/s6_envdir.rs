@@ -1,7 +1,7 @@
-//! `s6-envdir`: changes the environment as the files of a directory say, then runs a program.
+//! `s6-envdir`: changes the environment by the files of a directory, then runs a program.
 //!
 //! A file named `F` sets the variable `F` to its first line, without blanks and carriage returns at its end; an empty
-//! file removes it.  Names that begin with a dot or contain `=` are left alone.
+//! file removes it.  Files whose names begin with a dot or contain `=` are ignored.
 
 use files::read_file;
 use rustix::fs::CWD;
@@ -25,7 +25,8 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-const CLAMP: usize = 4096;
+/// The limit of a value in bytes, without -L.
+const VALUE_LIMIT: usize = 4096;
 
 /// How a file becomes a value.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +65,7 @@ fn apply(fd: &OwnedFd, dir: &[u8], reading: Reading, env: &mut Env) -> Result<()
         if name.starts_with(b".") || name.contains(&b'=') {
             continue;
         }
-        let content = read_file(fd, &name, if reading.unclamped { usize::MAX } else { CLAMP })
+        let content = read_file(fd, &name, if reading.unclamped { usize::MAX } else { VALUE_LIMIT })
             .or_unable(|| format!("read {}/{}", diag::show(dir), diag::show(&name)))?;
         if content.is_empty() {
             env.unset(&name);

@@ -20,7 +20,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Ids as numbers; what isn't given is 0 or empty.
+/// Ids as numbers; an id that isn't given is 0, and a list is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Ids {
     uid: u32,
@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
             'u' => kind = Kind::User,
             'g' => kind = Kind::Group,
             'B' => kind = Kind::Both,
-            // Numbers have no groups that list them.
+            // No group lists a number.
             'n' if kind == Kind::Account => kind = Kind::Both,
             'D' => default = Some(defaults(value).ok_or_else(Fatal::usage)?),
             'i' => default = None,

@@ -1,4 +1,4 @@
-//! `s6-fdholder-daemon`: an fd holder, put together from its parts.
+//! `s6-fdholder-daemon`: runs the parts of an fd holder one after the other.
 
 use ipc::command_line::CommandLine;
 use ipc::identity;
@@ -45,10 +45,10 @@ fn command(options: &Options, path: Vec<u8>, file: fn(&str) -> Vec<u8>) -> Resul
     };
     let mut line = CommandLine::new(file);
     line.begin_binder("s6-ipcserver-socketbinder", options)?;
-    line.end();
+    line.end_options();
     line.push(path);
     line.identity(options)?;
-    line.begin("s6-fdholderd");
+    line.begin_part("s6-fdholderd");
     if options.has('1') {
         line.push("-1");
     }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_parts_that_are_needed() {
+    fn a_command_line_has_only_the_parts_that_are_needed() {
         assert_eq!(made(&["-i", "r"]).unwrap(), "s6-ipcserver-socketbinder -- s s6-fdholderd -i r");
         assert_eq!(
             made(&["-1DU", "-b5", "-c3", "-n9", "-t1", "-T2", "-v2", "-i", "r", "-x", "f", "-u7"]).unwrap(),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn there_must_be_rules_and_numbers() {
+    fn rules_are_required_and_numbers_are_checked() {
         assert_eq!(made(&[]), Err(100));
         for bad in [["-c", "x"], ["-n", "x"], ["-t", "x"], ["-u", "x"], ["-G", "x"]] {
             assert_eq!(made(&[bad[0], bad[1], "-i", "r"]), Err(100), "{bad:?}");

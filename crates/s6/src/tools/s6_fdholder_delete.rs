@@ -1,4 +1,4 @@
-//! `s6-fdholder-delete`: has an fd holder close a descriptor.
+//! `s6-fdholder-delete`: deletes a descriptor from an fd holder.
 
 use ipc::fdholder;
 use tool::{Call, Next, Opt, Outcome, Role, Tool, diag};

@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut env = call.take_env();
     describe(&dump, clock::wall(), &mut env);
     for held in dump {
-        hand_on(held).or_unable(|| "keep a descriptor open")?;
+        leave_open(held).or_unable(|| "keep a descriptor open")?;
     }
     Next::run(call.take_args(), env)
 }
@@ -52,7 +52,7 @@ fn describe(dump: &[Held], now: Tai64n, env: &mut Env) {
 }
 
 /// Leaves a descriptor open for the next program.
-fn hand_on(held: Held) -> Result<(), Errno> {
+fn leave_open(held: Held) -> Result<(), Errno> {
     rustix::io::fcntl_setfd(held.fd.as_ref(), FdFlags::empty())?;
     if let Some(fd) = Rc::into_inner(held.fd) {
         let _ = fd.into_raw_fd();
@@ -66,7 +66,7 @@ mod tests {
     use wire::fdholder::{Entry, never};
 
     #[test]
-    fn only_limits_are_told() {
+    fn a_variable_describes_a_limit_only_if_there_is_one() {
         let now = Tai64n { seconds: 1 << 62, nanos: 0 };
         let held = |id: &str, limit| Held {
             entry: Entry { limit, id: id.as_bytes().to_vec() },

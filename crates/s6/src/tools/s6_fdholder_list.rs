@@ -1,4 +1,4 @@
-//! `s6-fdholder-list`: prints the identifiers of what an fd holder has, a line each.
+//! `s6-fdholder-list`: prints the identifiers in an fd holder, one a line.
 
 use ipc::fdholder;
 use tool::{Call, Opt, Out, Outcome, Role, Tool};

@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
     let fd = holder
         .retrieve(&id, options.has('D'))
         .map_err(|e| fdholder::refused(&format!("retrieve {}", diag::show(&id)), e))?;
-    // Its own number may be 0.
+    // The retrieved descriptor may have the number 0.
     drop(holder);
     sys::fd::place(fd, 0).or_unable(|| "place the descriptor at 0")?;
     let env = call.take_env();

@@ -1,12 +1,12 @@
-//! `s6-fdholder-setdump`: has an fd holder keep the descriptors that variables describe, as `s6-fdholder-getdump`
-//! sets them.
+//! `s6-fdholder-setdump`: stores the descriptors that variables describe in an fd holder.  The variables are those that
+//! `s6-fdholder-getdump` sets.
 
 use ipc::fdholder::{self, Held};
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use tool::clock;
 use tool::{Call, Env, Fatal, Next, Opt, Outcome, Role, Tool, diag};
-use wire::fdholder::{Entry, LONGEST_ID};
+use wire::fdholder::{Entry, ID_MAX};
 use wire::number;
 use wire::tai::Tai64n;
 
@@ -24,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
     let timeout = options.number('t')?;
     let path = call.shift()?;
     let described = described(&call.env, clock::wall())?;
-    // Before the connection takes one of the numbers.
+    // Taken first: the connection could get one of their numbers.
     let dump: Result<Vec<_>, _> = described
         .into_iter()
         .map(|(number, entry)| Ok(Held { entry, fd: Rc::new(sys::fd::duplicate(number, 3)?) }))
@@ -34,7 +34,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// The descriptors of the environment.
+/// The descriptors that the environment describes.
 fn described(env: &Env, now: Tai64n) -> Result<Vec<(RawFd, Entry)>, Fatal> {
     let value = |name: &str| {
         env.get(name.as_bytes()).ok_or_else(|| Fatal::user(format!("variable {name} is not set")))
@@ -50,7 +50,7 @@ fn described(env: &Env, now: Tai64n) -> Result<Vec<(RawFd, Entry)>, Fatal> {
         let fd = number::decimal(fd).filter(|n| *n >= 0).ok_or_else(|| invalid(&name, fd))?;
         let name = format!("S6_FDID_{i}");
         let id = value(&name)?;
-        if id.is_empty() || id.len() > LONGEST_ID {
+        if id.is_empty() || id.len() > ID_MAX {
             return Err(invalid(&name, id));
         }
         let name = format!("S6_FDLIMIT_{i}");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_but_the_limit_must_be_there() {
+    fn every_variable_but_the_limit_is_required() {
         assert_eq!(read(&["S6_FD#=0"]), Ok(Vec::new()));
         let one = ["S6_FD#=1", "S6_FD_0=7", "S6_FDID_0=x"];
         assert_eq!(read(&one).unwrap()[0].0, 7);

@@ -1,4 +1,4 @@
-//! `s6-fdholder-store`: has an fd holder keep a copy of a descriptor.
+//! `s6-fdholder-store`: stores a copy of a descriptor in an fd holder.
 
 use ipc::fdholder;
 use std::os::fd::RawFd;
@@ -27,7 +27,7 @@ fn main(call: &mut Call) -> Outcome {
     let timeout = options.number('t')?;
     let (path, id) = (call.shift()?, call.shift()?);
     let what = format!("store descriptor {number} as {}", diag::show(&id));
-    // Before the connection takes the number.
+    // Taken first: the connection could get its number.
     let fd = sys::fd::duplicate(number, 3);
     let mut holder = fdholder::connect(&path, timeout)?;
     let now = clock::wall();
@@ -36,7 +36,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// So many milliseconds later.
+/// The time `ms` milliseconds after `now`.
 fn after(now: Tai64n, ms: u32) -> Tai64n {
     let nanos = now.nanos + ms % 1000 * 1_000_000;
     let seconds = now.seconds + u64::from(ms / 1000) + u64::from(nanos / 1_000_000_000);

@@ -1,4 +1,4 @@
-//! `s6-fdholder-transferdump`: has an fd holder keep everything that another one has.
+//! `s6-fdholder-transferdump`: stores everything from one fd holder in another one.
 
 use ipc::fdholder;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// Either may be missing, the second one with its colon.
+/// The two time-outs of `FROM:TO`.  Either may be missing, the second one with its colon.
 fn timeouts(word: &[u8]) -> Result<(Option<u32>, Option<u32>), Fatal> {
     let mut parts = word.splitn(2, |b| *b == b':');
     let mut next = || match parts.next() {

@@ -25,7 +25,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Descriptors that aren't held: the socket, standard error, the signals, a client and what it sends.
+/// Descriptors that the server needs for itself: the socket, standard error, the signals, a client and what it sends.
 const RESERVE: u64 = 6;
 
 fn main(call: &mut Call) -> Outcome {
@@ -44,7 +44,7 @@ fn main(call: &mut Call) -> Outcome {
     let settings = Settings {
         verbosity,
         client_limit,
-        fd_limit: possible(fd_limit, getrlimit(Resource::Nofile).current)?,
+        fd_limit: store_limit(fd_limit, getrlimit(Resource::Nofile).current)?,
         client_timeout,
         lame_duck_timeout,
         rules_in_dir: letter == 'i',
@@ -54,12 +54,13 @@ fn main(call: &mut Call) -> Outcome {
     fdholder::serve(call, settings)
 }
 
-/// How many descriptors can be held if so many may be open.
-fn possible(wanted: usize, limit: Option<u64>) -> Result<usize, Fatal> {
+/// The limit of descriptors in the store: `wanted`, as far as the open file limit allows it.
+fn store_limit(wanted: usize, limit: Option<u64>) -> Result<usize, Fatal> {
     let Some(limit) = limit else { return Ok(wanted.max(1)) };
-    let most = limit.checked_sub(RESERVE).filter(|n| *n > 0);
-    let most = most.ok_or_else(|| Fatal::new(111, format!("the open file limit is too low: {limit}")))?;
-    Ok(wanted.clamp(1, usize::try_from(most).unwrap_or(usize::MAX)))
+    let possible_fds = limit.checked_sub(RESERVE).filter(|n| *n > 0);
+    let possible_fds =
+        possible_fds.ok_or_else(|| Fatal::new(111, format!("the open file limit is too low: {limit}")))?;
+    Ok(wanted.clamp(1, usize::try_from(possible_fds).unwrap_or(usize::MAX)))
 }
 
 #[cfg(test)]
@@ -67,8 +68,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_bounds_what_is_held() {
-        let held = |wanted, limit| possible(wanted, limit).map_err(|e| e.code());
+    fn the_open_file_limit_bounds_the_store() {
+        let held = |wanted, limit| store_limit(wanted, limit).map_err(|e| e.code());
         assert_eq!(held(1000, None), Ok(1000));
         assert_eq!(held(1000, Some(1024)), Ok(1000));
         assert_eq!(held(1000, Some(7)), Ok(1));

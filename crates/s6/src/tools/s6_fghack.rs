@@ -1,7 +1,7 @@
 //! `s6-fghack`: keeps a program that puts itself in the background in the foreground.
 //!
-//! The program inherits many write ends of a pipe; when all of them are closed, it and everything that it left
-//! behind is gone.
+//! The program inherits many write ends of a pipe; when all of them are closed, the program and its descendants have
+//! ended.
 
 use rustix::io::{Errno, dup, read};
 use rustix::pipe::PipeFlags;
@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
     let copies = (0..COPIES).map(|_| dup(&writer)).collect::<Result<Vec<_>, _>>();
     let copies = copies.or_unable(|| "duplicate a descriptor")?;
     rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::CLOEXEC).or_unable(|| "set close-on-exec")?;
-    let setup = Setup { own: &[reader.as_fd()], ..Setup::default() };
+    let setup = Setup { private: &[reader.as_fd()], ..Setup::default() };
     let env = call.take_env();
     let pid = tool::try_spawn(call, argv, env, &setup).map_err(|e| tool::unable_to_spawn(&name, e))?;
     drop((writer, copies));

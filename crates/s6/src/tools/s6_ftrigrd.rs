@@ -1,6 +1,6 @@
-//! `s6-ftrigrd`: listens in fifodirs for a client, and tells it when what comes there matches an expression.
+//! `s6-ftrigrd`: subscribes to fifodirs for a client, and notifies it when the events there match an expression.
 //!
-//! Our own programs listen for themselves; this one is for programs that are built with the reference's library.
+//! Our own programs subscribe by themselves; this one is for programs that are built with the reference's library.
 //! The protocol is [`wire::ftrigr`]'s.
 
 use files::Queue;
@@ -14,7 +14,7 @@ use supervision::fifodir::Listener;
 use sys::signal;
 use tool::clock::{self, Moment};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
-use wire::ftrigr::{CLIENT_BANNER, EVENTS, LONGEST, Request, SERVER_BANNER, front, put};
+use wire::ftrigr::{CLIENT_BANNER, EVENTS, REQUEST_MAX, Request, SERVER_BANNER, front, put};
 use wire::number;
 
 pub static TOOL: Tool = Tool {
@@ -26,14 +26,14 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// How long the client may take to begin.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the client may take to send its banner.
+const BANNER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// While more bytes of events than this wait for the client, no more are taken.
-const MOST_WAITING: usize = 1 << 20;
+/// No more events are read while at least this many bytes wait for the client.
+const EVENTS_LIMIT: usize = 1 << 20;
 
 /// A subscription to which more letters than this come without a match fails.
-const MOST_SEEN: usize = 1 << 20;
+const LETTERS_LIMIT: usize = 1 << 20;
 
 struct Subscription {
     id: u32,
@@ -60,7 +60,7 @@ fn main(call: &mut Call) -> Outcome {
             "variable {EVENTS} doesn't name a descriptor: only a client can start this program"
         ))
     })?;
-    let events_fd = sys::fd::own(number).or_unable(|| format!("use descriptor {number}"))?;
+    let events_fd = sys::fd::adopt(number).or_unable(|| format!("use descriptor {number}"))?;
     signal::set_interrupting(signal::PIPE).or_unable(|| "catch SIGPIPE")?;
     let mut server = Server {
         input: Vec::new(),
@@ -76,7 +76,7 @@ fn main(call: &mut Call) -> Outcome {
 
 impl Server {
     fn greet(&mut self) -> Result<(), Fatal> {
-        let deadline = clock::now().checked_add(PATIENCE);
+        let deadline = clock::now().checked_add(BANNER_TIMEOUT);
         let banner = loop {
             if let Some(banner) = self.message()? {
                 break banner;
@@ -109,14 +109,14 @@ impl Server {
 
     /// The next message of the client.
     fn message(&mut self) -> Result<Option<Vec<u8>>, Fatal> {
-        let too_long = |_| Fatal::user(format!("the client sent a message of more than {LONGEST} bytes"));
+        let too_long = |_| Fatal::user(format!("the client sent a message of more than {REQUEST_MAX} bytes"));
         let Some((content, length)) = front(&self.input).map_err(too_long)? else { return Ok(None) };
         let content = content.to_vec();
         self.input.drain(..length);
         Ok(Some(content))
     }
 
-    /// Waits once and does what there is to do; `false` when the client is gone.
+    /// Waits once and handles the events; `false` when the client is gone.
     fn turn(&mut self) -> Result<bool, Fatal> {
         let deadline = self.subscriptions.iter().filter_map(|s| s.deadline).min();
         let wants = |queue: &Queue| if queue.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
@@ -125,7 +125,7 @@ impl Server {
             PollFd::from_borrowed_fd(stdout(), wants(&self.answers)),
             PollFd::new(&self.events_fd, wants(&self.events)),
         ];
-        if self.events.len() < MOST_WAITING {
+        if self.events.len() < EVENTS_LIMIT {
             let listeners = self.subscriptions.iter().map(|s| s.listener.as_fd());
             fds.extend(listeners.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         }
@@ -144,7 +144,7 @@ impl Server {
             return Ok(false);
         }
         while let Some(message) = self.message()? {
-            self.obey(&message)?;
+            self.handle_request(&message)?;
         }
         Ok(true)
     }
@@ -153,12 +153,12 @@ impl Server {
         let (now, events) = (clock::now(), &mut self.events.bytes);
         let mut ready = ready.iter();
         self.subscriptions.retain_mut(|s| {
-            let over = if ready.next() == Some(&true) { s.listen(events) } else { Ok(true) };
+            let outcome = if ready.next() == Some(&true) { s.listen(events) } else { Ok(true) };
             let late = s.deadline.is_some_and(|deadline| deadline <= now);
-            match over {
+            match outcome {
                 Ok(goes_on) if !goes_on || !late => goes_on,
-                over => {
-                    let e = over.err().unwrap_or(Errno::TIMEDOUT);
+                outcome => {
+                    let e = outcome.err().unwrap_or(Errno::TIMEDOUT);
                     put(&[&s.id.to_be_bytes(), &code(e)], events);
                     false
                 }
@@ -166,7 +166,7 @@ impl Server {
         });
     }
 
-    fn obey(&mut self, message: &[u8]) -> Result<(), Fatal> {
+    fn handle_request(&mut self, message: &[u8]) -> Result<(), Fatal> {
         let request = Request::decode(message)
             .ok_or_else(|| Fatal::user(format!("invalid request of the client: {}", diag::show(message))))?;
         let done = match request {
@@ -195,7 +195,7 @@ fn code(e: Errno) -> [u8; 4] {
 }
 
 impl Subscription {
-    /// Takes what has come; `false` after the match that it was for.
+    /// Reads events; `false` when the subscription ends with a match.
     fn listen(&mut self, events: &mut Vec<u8>) -> Result<bool, Errno> {
         self.seen.extend(self.listener.read()?);
         if self.regex.is_match(&self.seen) {
@@ -203,6 +203,6 @@ impl Subscription {
             self.seen.clear();
             return Ok(self.keep);
         }
-        if self.seen.len() > MOST_SEEN { Err(Errno::NOBUFS) } else { Ok(true) }
+        if self.seen.len() > LETTERS_LIMIT { Err(Errno::NOBUFS) } else { Ok(true) }
     }
 }

@@ -29,7 +29,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let mut most = options.number::<u32>('c')?.unwrap_or(500).clamp(2, 90_000);
+    let mut limit = options.number::<u32>('c')?.unwrap_or(500).clamp(2, 90_000);
     let user = options.get('u').unwrap_or_default();
     let logger = maker::logger(&options, options.get('L'))?;
     let rc = options.get('r').map(maker::parse_rc).transpose()?;
@@ -38,10 +38,10 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("invalid user"));
     }
     if rc.is_none() && logger.is_some() {
-        most = most.saturating_mul(2);
+        limit = limit.saturating_mul(2);
     }
     maker::make(&dir, rc.as_ref(), logger.as_ref(), |dir, is_source| {
-        maker::write_run(dir, &script(user, most), is_source)?;
+        maker::write_run(dir, &script(user, limit), is_source)?;
         if !is_source {
             make_dir(&join(dir, &[b"instance"]), 0o755)?;
             make_dir(&join(dir, &[b"instances"]), 0o755)?;
@@ -52,11 +52,11 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 /// The service that hosts the instances.
-fn script(user: &[u8], most: u32) -> Vec<u8> {
+fn script(user: &[u8], limit: u32) -> Vec<u8> {
     let mut script = b"#!/command/execlineb -P\nfdmove -c 2 1\n".to_vec();
     if !user.is_empty() {
         script.extend([b"s6-setuidgid ", quote(user).as_slice(), b"\n"].concat());
     }
-    script.extend(format!("s6-svscan -d 3 -C {most} -- instance\n").into_bytes());
+    script.extend(format!("s6-svscan -d 3 -C {limit} -- instance\n").into_bytes());
     script
 }

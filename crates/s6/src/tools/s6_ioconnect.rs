@@ -28,10 +28,10 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// How much waits to be written before reading pauses.
-const MOST: usize = 64 * 1024;
+/// Reading pauses while at least this many bytes wait to be written.
+const BUFFER_LIMIT: usize = 64 * 1024;
 
-/// One of the two ways.
+/// One of the two directions.
 struct Way {
     from: Option<OwnedFd>,
     to: Option<OwnedFd>,
@@ -58,7 +58,8 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// Takes the descriptors over, so that closing them is seen at their other ends: in, out; in, out.
+/// Duplicates the descriptors (in, out; in, out) and closes the originals, so that the other ends see when the copies
+/// are closed.
 fn ways(numbers: [RawFd; 4]) -> Result<[Way; 2], Fatal> {
     let above = numbers.iter().max().map_or(10, |n| n + 1);
     let mut taken = Vec::new();
@@ -71,7 +72,7 @@ fn ways(numbers: [RawFd; 4]) -> Result<[Way; 2], Fatal> {
     Ok([way(), way()])
 }
 
-/// Waits once and copies what there is; `false` if nothing happened until the deadline.
+/// Waits once and copies what can be read; `false` if nothing happened before the deadline.
 fn turn(
     call: &Call,
     ways: &mut [Way; 2],
@@ -79,28 +80,28 @@ fn turn(
     deadline: Option<clock::Moment>,
 ) -> Result<bool, Fatal> {
     let mut fds = vec![PollFd::new(signals, PollFlags::IN)];
-    let mut whose = vec![(0, false)];
+    let mut targets = vec![(0, false)];
     for (i, way) in ways.iter().enumerate() {
-        if let Some(from) = way.from.as_ref().filter(|_| way.queue.len() < MOST) {
+        if let Some(from) = way.from.as_ref().filter(|_| way.queue.len() < BUFFER_LIMIT) {
             fds.push(PollFd::new(from, PollFlags::IN));
-            whose.push((i, true));
+            targets.push((i, true));
         }
         if let Some(to) = &way.to {
-            // Without data it is still told when nobody reads any more.
+            // Without data, poll still reports that the reader is gone.
             let events = if way.queue.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
             fds.push(PollFd::new(to, events));
-            whose.push((i, false));
+            targets.push((i, false));
         }
     }
-    let left = deadline.map(|d| d.saturating_sub(clock::now()));
-    match poll(&mut fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
+    let timeout = deadline.map(|d| d.saturating_sub(clock::now()));
+    match poll(&mut fds, timeout.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
         Ok(0) => return Ok(deadline.is_none()),
         Ok(_) => {}
         Err(Errno::INTR) => return Ok(true),
         Err(e) => return Err(Fatal::unable("poll", e)),
     }
     let events: Vec<_> = fds.iter().map(PollFd::revents).collect();
-    for (n, (events, (i, is_reader))) in events.into_iter().zip(whose).enumerate() {
+    for (n, (events, (i, is_reader))) in events.into_iter().zip(targets).enumerate() {
         let Some(way) = ways.get_mut(i).filter(|_| !events.is_empty()) else { continue };
         if n == 0 {
             while signals.read().or_unable(|| "read signals")?.is_some() {}
@@ -114,7 +115,7 @@ fn turn(
     Ok(true)
 }
 
-/// Closes an end; a socket is told about it, since others may hold it open.
+/// Closes an end.  A socket is shut down as well, since other processes may hold it open.
 fn close(end: &mut Option<OwnedFd>, how: Shutdown) {
     if let Some(fd) = end.take()
         && fstat(&fd).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_socket())

@@ -1,4 +1,4 @@
-//! `s6-ipcserver`: a super-server for Unix sockets, put together from its parts.
+//! `s6-ipcserver`: runs the parts of a super-server for Unix sockets one after the other.
 
 use ipc::command_line::CommandLine;
 use ipc::identity;
@@ -58,10 +58,10 @@ fn command(options: &Options, path: Vec<u8>, file: fn(&str) -> Vec<u8>) -> Resul
         line.push("-a");
         line.push(permissions);
     }
-    line.end();
+    line.end_options();
     line.push(path);
     line.identity(options)?;
-    line.begin("s6-ipcserverd");
+    line.begin_part("s6-ipcserverd");
     line.verbosity(options);
     if options.has('1') {
         line.push("-1");
@@ -70,7 +70,7 @@ fn command(options: &Options, path: Vec<u8>, file: fn(&str) -> Vec<u8>) -> Resul
         line.push("-P");
     }
     line.numbers(options, "cC", 0)?;
-    line.end();
+    line.end_options();
     Ok(line.into_words())
 }
 
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_parts_that_are_needed() {
+    fn a_command_line_has_only_the_parts_that_are_needed() {
         assert_eq!(made(&[]).unwrap(), "s6-ipcserver-socketbinder -- s s6-ipcserverd --");
         assert_eq!(
             made(&["-1qPD", "-a", "0700", "-b0", "-c", "5", "-u1", "-U", "-g", "2", "-G", ""]).unwrap(),

@@ -1,4 +1,4 @@
-//! `s6-ipcserver-access`: goes on to a program if the rules let the client in.
+//! `s6-ipcserver-access`: runs a program if the rules allow the client.
 
 use ipc::access_rules::{Grant, Rules, Verdict};
 use ipc::identity::id;
@@ -27,8 +27,8 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The longest value of ${PROTO}LOCALPATH.
-const LONGEST: usize = 99;
+/// The limit of the value of ${PROTO}LOCALPATH in bytes.
+const LOCAL_PATH_MAX: usize = 99;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
@@ -75,7 +75,7 @@ fn main(call: &mut Call) -> Outcome {
             Some(name) => name.to_vec(),
             None => local_path()?,
         };
-        env.set(&named(b"LOCALPATH"), local.get(..LONGEST).unwrap_or(&local));
+        env.set(&named(b"LOCALPATH"), local.get(..LOCAL_PATH_MAX).unwrap_or(&local));
     }
     grant.apply(&mut env);
     if grant.exec.is_empty() {
@@ -88,7 +88,7 @@ fn variable<'a>(env: &'a Env, name: &[u8]) -> Result<&'a [u8], Fatal> {
     env.get(name).ok_or_else(|| Fatal::user(format!("variable {} is not set", diag::show(name))))
 }
 
-/// What the socket on standard input is bound to.
+/// The path that the socket on standard input is bound to.
 fn local_path() -> Result<Vec<u8>, Fatal> {
     let address = getsockname(stdin()).or_unable(|| "look up the address of standard input")?;
     let address =

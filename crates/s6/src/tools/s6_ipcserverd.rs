@@ -20,7 +20,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// More connections than this can't be asked for.
+/// The highest limit of connections that can be set.
 const CONNECTIONS_LIMIT: usize = 1000;
 
 fn main(call: &mut Call) -> Outcome {
@@ -41,14 +41,14 @@ fn main(call: &mut Call) -> Outcome {
 
 /// Clients of a Unix socket, counted by user.
 struct Unix {
-    /// Whether they are looked up.
+    /// Whether clients are looked up.
     lookup: bool,
 }
 
 struct Client {
     /// Effective user and group when it connected.
     ids: Option<(u32, u32)>,
-    /// What its own socket is bound to, if anything.
+    /// The path that the client's socket is bound to, if any.
     path: Vec<u8>,
 }
 
@@ -111,16 +111,16 @@ mod tests {
     use super::*;
     use tool::diag;
 
-    fn told(ids: Option<(u32, u32)>, path: &[u8]) -> Env {
+    fn described(ids: Option<(u32, u32)>, path: &[u8]) -> Env {
         let mut env = Env::from_vars(vec![b"IPCREMOTEEUID=0".to_vec()]);
         Unix { lookup: true }.describe(&Client { ids, path: path.to_vec() }, 3, &mut env);
         env
     }
 
     #[test]
-    fn nothing_is_said_about_an_unknown_client() {
-        assert_eq!(told(None, b"").get(b"IPCREMOTEEUID"), None);
-        let env = told(Some((7, 8)), b"x");
+    fn an_unknown_client_has_no_variables() {
+        assert_eq!(described(None, b"").get(b"IPCREMOTEEUID"), None);
+        let env = described(Some((7, 8)), b"x");
         let values = ["PROTO", "IPCREMOTEEUID", "IPCREMOTEEGID", "IPCCONNNUM", "IPCREMOTEPATH"];
         let values = values.map(|n| diag::show(env.get(n.as_bytes()).unwrap_or(b"?")));
         assert_eq!(values, ["IPC", "7", "8", "3", "x"]);

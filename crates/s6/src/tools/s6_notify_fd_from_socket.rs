@@ -1,8 +1,8 @@
-//! `s6-notify-fd-from-socket`: runs a daemon that notifies its readiness by NOTIFY_SOCKET, and passes that on to a
-//! supervisor that waits on a descriptor.
+//! `s6-notify-fd-from-socket`: runs a daemon that notifies readiness by NOTIFY_SOCKET, for a supervisor that reads it
+//! from a descriptor.
 //!
-//! The process goes on to the daemon; a child reads the socket, an abstract one that the kernel names, until
-//! `READY=1` comes, the daemon is gone, or time is up.
+//! The process becomes the daemon; a child reads the socket, an abstract one that the kernel names, until `READY=1`
+//! arrives, the daemon has ended, or the deadline has passed.
 
 use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags};
@@ -67,7 +67,7 @@ fn notification_fd(options: &Options) -> Result<RawFd, Fatal> {
     wire::number::decimal(line).filter(|n| *n >= 0).ok_or_else(|| Fatal::user("invalid ./notification-fd"))
 }
 
-/// A datagram socket under a name that the kernel finds, and that name as the variable gives it.
+/// A datagram socket with a name that the kernel chooses, and that name as the value of the variable.
 fn socket() -> Result<(OwnedFd, Vec<u8>), Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
@@ -77,7 +77,7 @@ fn socket() -> Result<(OwnedFd, Vec<u8>), Errno> {
     Ok((socket, [b"@", name].concat()))
 }
 
-/// Whether the daemon has said that it is ready before its end and the deadline.
+/// Waits for the daemon's readiness; `false` if it ended or the deadline passed first.
 fn wait(socket: &OwnedFd, daemon: Option<&OwnedFd>, deadline: Option<Moment>) -> Result<bool, Errno> {
     loop {
         let mut fds = vec![PollFd::new(socket, PollFlags::IN)];

@@ -1,5 +1,5 @@
-//! `s6-notify-socket-from-fd`: runs a daemon that notifies its readiness on a descriptor, and passes that on to a
-//! manager that waits on NOTIFY_SOCKET.
+//! `s6-notify-socket-from-fd`: runs a daemon that notifies readiness on a descriptor, for a manager that reads it from
+//! NOTIFY_SOCKET.
 
 use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags};
@@ -44,7 +44,7 @@ fn main(call: &mut Call) -> Outcome {
             drop(writer);
             let code = wait(&reader, deadline).or_unable(|| "wait for readiness")?;
             if code == 0 {
-                tell(&address).or_unable_to("notify", &name)?;
+                notify(&address).or_unable_to("notify", &name)?;
             }
             Ok(Next::Exit(code))
         }
@@ -59,7 +59,7 @@ fn main(call: &mut Call) -> Outcome {
     }
 }
 
-/// A path, or `@` and a name that isn't one.
+/// The address of a socket: a path, or `@` and an abstract name.
 fn address(name: &[u8]) -> Result<SocketAddrUnix, Errno> {
     match name.strip_prefix(b"@") {
         Some(name) => SocketAddrUnix::new_abstract_name(name),
@@ -83,7 +83,7 @@ fn wait(reader: &OwnedFd, deadline: Option<Moment>) -> Result<u8, Errno> {
     }
 }
 
-fn tell(address: &SocketAddrUnix) -> Result<(), Errno> {
+fn notify(address: &SocketAddrUnix) -> Result<(), Errno> {
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     rustix::net::sendto(socket, b"READY=1\n", SendFlags::empty(), address).map(drop)

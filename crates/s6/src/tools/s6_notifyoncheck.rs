@@ -1,7 +1,7 @@
-//! `s6-notifyoncheck`: runs a daemon, and tells its supervisor when a check program finds it ready.
+//! `s6-notifyoncheck`: runs a daemon, and notifies its readiness when a check program finds it ready.
 //!
-//! The process becomes the daemon; a child of it repeats the check until it succeeds, the daemon is gone, or
-//! tries or time are used up.  The child watches the daemon by a pidfd, which costs the daemon nothing.
+//! The process becomes the daemon; a child of it repeats the check until it succeeds, the daemon has ended, or the limit
+//! of tries or of time is reached.  The child watches the daemon by a pidfd, of which the daemon notices nothing.
 
 use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -87,7 +87,7 @@ fn notification_fd(options: &Options) -> Result<RawFd, Fatal> {
     number::decimal(line).filter(valid).ok_or_else(|| Fatal::user("invalid ./notification-fd"))
 }
 
-/// The process to watch, by a pidfd where the kernel has them, else by its number.
+/// The process to watch: by a pidfd if the kernel has them, else by its number.
 struct Daemon {
     pid: Pid,
     pidfd: Option<OwnedFd>,
@@ -109,7 +109,7 @@ impl Daemon {
     }
 }
 
-/// The reason for the end of a wait.
+/// Why a wait ended.
 enum Woken {
     Time,
     Signal,
@@ -123,8 +123,8 @@ fn wait(daemon: &Daemon, signals: Option<&SignalFd>, until: Option<Moment>) -> R
         let watched: [Option<BorrowedFd<'_>>; 2] =
             [daemon.pidfd.as_ref().map(AsFd::as_fd), signals.map(AsFd::as_fd)];
         fds.extend(watched.into_iter().flatten().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let left = until.map(|u| u.saturating_sub(clock::now()));
-        match poll(&mut fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
+        let timeout = until.map(|u| u.saturating_sub(clock::now()));
+        match poll(&mut fds, timeout.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
             Err(Errno::INTR) => {}
             Err(e) => return Err(Fatal::unable("poll", e)),
             Ok(_) if daemon.is_gone() => return Ok(Woken::DaemonGone),
@@ -157,9 +157,9 @@ impl Plan {
     fn check_until_ready(&self, call: &Call, daemon: &Daemon, notification: &OwnedFd) -> Result<u8, Fatal> {
         let mask = signal::block(&Set::empty());
         let signals = SignalFd::new(&Set::of(&[signal::CHLD])).or_unable(|| "make a signal descriptor")?;
-        let mut own = vec![notification.as_fd(), signals.as_fd()];
-        own.extend(daemon.pidfd.as_ref().map(AsFd::as_fd));
-        let setup = Setup { own: &own, mask: Some(mask), ..Setup::default() };
+        let mut private = vec![notification.as_fd(), signals.as_fd()];
+        private.extend(daemon.pidfd.as_ref().map(AsFd::as_fd));
+        let setup = Setup { private: &private, mask: Some(mask), ..Setup::default() };
         let mut pause = self.initial;
         let mut tries = 0;
         while self.tries.is_none_or(|limit| tries < limit) {
@@ -197,8 +197,8 @@ impl Plan {
     }
 
     fn one_check(&self, pid: Pid, daemon: &Daemon, signals: &SignalFd) -> Result<Checked, Fatal> {
-        let own = self.each.map(|d| clock::now() + d);
-        let until = [own, self.until].into_iter().flatten().min();
+        let end_of_check = self.each.map(|d| clock::now() + d);
+        let until = [end_of_check, self.until].into_iter().flatten().min();
         loop {
             if let Some(ended) = reap_one(pid).or_unable(|| "wait for the check")? {
                 return Ok(if ended == Ended::Exited(0) { Checked::Ready } else { Checked::NotReady });

@@ -44,7 +44,7 @@ fn main(call: &mut Call) -> Outcome {
     Next::run_if_any(call.take_args(), env)
 }
 
-/// A list of exit codes, intervals of them, and signals.
+/// Exit codes and intervals of them, and signals.
 #[derive(Debug, PartialEq, Eq)]
 struct Events {
     codes: Vec<(u8, u8)>,

@@ -53,7 +53,7 @@ fn main(call: &mut Call) -> Outcome {
     Next::run(call.take_args(), env)
 }
 
-/// A record lock wants a descriptor that may do what it protects.
+/// Opens the file: a shared lock needs a descriptor for reading, an exclusive one a descriptor for writing.
 fn open_lock(file: &[u8], shared: bool) -> Result<OwnedFd, Errno> {
     let common = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(0o666);
@@ -69,7 +69,7 @@ fn open_lock(file: &[u8], shared: bool) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// Waits in the kernel; where there is a time-out, SIGALRM ends the wait.
+/// Waits in the kernel; a time-out ends the wait by SIGALRM.
 fn wait_for_lock(lock: &OwnedFd, shared: bool, timeout: Option<Duration>) -> Result<(), Errno> {
     let how = if shared { FlockOperation::LockShared } else { FlockOperation::LockExclusive };
     let Some(timeout) = timeout else {

@@ -29,7 +29,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// What is asked for.
+/// What the options ask for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Plan {
     group: bool,
@@ -77,7 +77,7 @@ impl Plan {
     }
 }
 
-/// Does what can be done; tells about each step.
+/// Takes all steps, and returns the outcome of each.
 fn carry_out(plan: Plan, terminal: Option<RawFd>) -> Vec<(&'static str, Result<(), Errno>)> {
     if !plan.group {
         return vec![("setsid", setsid().map(drop))];

@@ -44,26 +44,26 @@ enum Source {
     Udp(SocketAddr),
 }
 
-/// Reading pauses while this many messages of full length wait to be written.
-const MOST_PENDING: usize = 4;
+/// Reading pauses while at least this many messages of the longest size wait to be written.
+const PENDING_LIMIT: usize = 4;
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let mut who = Identity::default();
+    let mut target_identity = Identity::default();
     let mut source = Source::Unix(b"/dev/log".to_vec());
     for (letter, value) in options.iter() {
         match letter {
-            'u' => who.uid = Some(id(value).ok_or_else(Fatal::usage)?),
-            'g' => who.gid = Some(id(value).ok_or_else(Fatal::usage)?),
-            'G' => who.groups = Some(id_list(value).ok_or_else(Fatal::usage)?),
-            'U' => who = identity::from_env(&call.env)?,
+            'u' => target_identity.uid = Some(id(value).ok_or_else(Fatal::usage)?),
+            'g' => target_identity.gid = Some(id(value).ok_or_else(Fatal::usage)?),
+            'G' => target_identity.groups = Some(id_list(value).ok_or_else(Fatal::usage)?),
+            'U' => target_identity = identity::from_env(&call.env)?,
             'x' => source = Source::Unix(value.to_vec()),
             'i' => source = Source::Udp(address(value).ok_or_else(Fatal::usage)?),
             _ => {}
         }
     }
     let limit = options.number::<u32>('l')?.unwrap_or(1024).clamp(76, 1 << 20) as usize;
-    let patience =
+    let exit_timeout =
         options.number::<u32>('t')?.filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.into()));
     let notification = options.number::<RawFd>('d')?;
     if let Some(number) = notification
@@ -71,7 +71,7 @@ fn main(call: &mut Call) -> Outcome {
     {
         return Err(Fatal::user(format!("invalid notification descriptor: {number}")));
     }
-    // Messages for /dev/null would be lost without a word.
+    // Messages that go to /dev/null would be lost unnoticed.
     for (number, name) in [(1, "output"), (2, "error")] {
         if !sys::fd::is_open(number) {
             return Err(Fatal::user(format!("standard {name} is closed")));
@@ -79,7 +79,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let socket = open(&source)?;
-    identity::assume(&who)?;
+    identity::assume(&target_identity)?;
     signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
     let signals = SignalFd::new(&Set::of(&[signal::TERM])).or_unable(|| "make a signal descriptor")?;
     if let Some(number) = notification {
@@ -93,7 +93,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut deadline = None;
     while !ending || !queue.is_empty() {
         let mut fds = vec![PollFd::new(&signals, PollFlags::IN)];
-        let reading = !ending && queue.len() < MOST_PENDING * limit;
+        let reading = !ending && queue.len() < PENDING_LIMIT * limit;
         let writing = !queue.is_empty();
         if reading {
             fds.push(PollFd::new(&socket, PollFlags::IN));
@@ -101,8 +101,8 @@ fn main(call: &mut Call) -> Outcome {
         if writing {
             fds.push(PollFd::from_borrowed_fd(stdout(), PollFlags::OUT));
         }
-        let left = deadline.map(|d: clock::Moment| d.saturating_sub(clock::now()));
-        match poll(&mut fds, left.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
+        let timeout = deadline.map(|d: clock::Moment| d.saturating_sub(clock::now()));
+        match poll(&mut fds, timeout.and_then(|l| Timespec::try_from(l).ok()).as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(Fatal::unable("poll", e)),
         }
@@ -110,7 +110,7 @@ fn main(call: &mut Call) -> Outcome {
         let mut ready = ready.into_iter();
         if ready.next() == Some(true) && signals.read().or_unable(|| "read signals")?.is_some() {
             ending = true;
-            deadline = patience.map(|p| clock::now() + p);
+            deadline = exit_timeout.map(|p| clock::now() + p);
         }
         if reading && ready.next() == Some(true) {
             receive(&socket, &mut buf, names, &mut queue.bytes).or_unable(|| "receive")?;
@@ -175,7 +175,7 @@ fn receive(socket: &OwnedFd, buf: &mut [u8], names: bool, out: &mut Vec<u8>) -> 
     Ok(())
 }
 
-/// A message as a line: no ends of lines in it or at its end.
+/// Prints a message as one line: line ends inside it become `~`, those at its end are dropped.
 fn line(message: &[u8], cut: bool, names: bool, out: &mut Vec<u8>) {
     let is_end = |b: &u8| matches!(b, 0 | b'\n');
     let length = message.iter().rposition(|b| !is_end(b)).map_or(0, |i| i + 1);

@@ -47,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
             'H' => which = Which::Both,
             'h' => which = Which::Hard,
             _ => {
-                // `=` is "as far as it goes".
+                // `=` is the highest possible limit.
                 let wanted =
                     if value == b"=" { None } else { Some(number::decimal(value).ok_or_else(Fatal::usage)?) };
                 for resource in resources(letter) {

@@ -1,4 +1,4 @@
-//! `s6-sudo`: has a program run by the server of a Unix socket, put together from its parts.
+//! `s6-sudo`: asks the server of a Unix socket to run a program, by its parts `s6-ipcclient` and `s6-sudoc`.
 
 use tool::{Call, Next, Opt, Outcome, Role, Tool};
 

@@ -1,5 +1,5 @@
-//! `s6-sudoc`: has the `s6-sudod` on descriptors 6 and 7 run a program with its own arguments, environment and
-//! standard streams, and ends as that program does.
+//! `s6-sudoc`: asks the `s6-sudod` on descriptors 6 and 7 to run a program with this process's arguments, environment
+//! and standard streams, and exits as that program does.
 
 use ipc::unix_message::{Sender, send_all, wait};
 use rustix::event::PollFlags;
@@ -31,8 +31,8 @@ fn main(call: &mut Call) -> Outcome {
     let deadline = clock::deadline(options.number('t')?);
     let run_span = options.number('T')?;
     sys::fd::ensure_standard().or_unable(|| "open standard descriptors")?;
-    let own = |number| sys::fd::own(number).or_unable(|| format!("use descriptor {number}"));
-    let (input, output) = (own(6)?, own(7)?);
+    let adopt = |number| sys::fd::adopt(number).or_unable(|| format!("use descriptor {number}"));
+    let (input, output) = (adopt(6)?, adopt(7)?);
 
     let mut banner = [0; SERVER_BANNER.len()];
     match read_exactly(&input, &mut banner, deadline) {
@@ -60,7 +60,7 @@ fn main(call: &mut Call) -> Outcome {
         .or_unable(|| "get the program's exit status")?;
     match Status::from_raw(u32::from_be_bytes(status)) {
         Some(Status::Exited(code)) => Ok(Next::Exit(code)),
-        Some(Status::Killed(number)) => Ok(die_of(number)),
+        Some(Status::Killed(number)) => Ok(die_by(number)),
         None => Err(Fatal::new(111, "the server answered with an exit status that is none")),
     }
 }
@@ -81,7 +81,7 @@ fn send_request(
     let mut sender = Sender::default();
     standard.and_then(|fds| sender.put(&request, fds)).or_unable(|| "hand over the standard descriptors")?;
     send_all(socket, &mut sender, deadline).or_unable(|| "send the arguments")?;
-    // The program is alone with them: its end is what a pipe's other side sees.
+    // Only the program keeps them, so the other end of a pipe sees when it ends.
     sys::fd::close(0);
     sys::fd::close(1);
     Ok(())
@@ -121,9 +121,9 @@ impl Status {
     }
 }
 
-/// Ends as a process does that this signal kills; if it doesn't, with 128 and its number.
-fn die_of(number: Signal) -> Next {
-    // The program's core is enough.
+/// Kills this process by the signal; the exit code is 128 + the signal's number if the process survives that.
+fn die_by(number: Signal) -> Next {
+    // The program has dumped its core already.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = signal::set_default(number);
     let _ = sys::process::kill(getpid(), number);

@@ -13,7 +13,7 @@ use sys::process::{Ended, kill, reap_one};
 use sys::signal::{self, Set, SignalFd};
 use tool::clock::{self, Moment};
 use tool::{Call, Env, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Setup, Tool, diag};
-use wire::sudo::{Flaw, LONGEST, Request, SERVER_BANNER};
+use wire::sudo::{Flaw, REQUEST_MAX, Request, SERVER_BANNER};
 
 pub static TOOL: Tool = Tool {
     name: "s6-sudod",
@@ -33,10 +33,10 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let deadline = clock::deadline(options.number('t')?);
-    // What comes from the client must not take their numbers.
+    // Descriptors from the client must not get their numbers.
     sys::fd::ensure_standard().or_unable(|| "open standard descriptors")?;
     write_all(SERVER_BANNER, deadline).or_unable(|| "write the banner to the client")?;
-    let message = receive(stdin(), &mut Receiver::new(LONGEST, 3), deadline)
+    let message = receive(stdin(), &mut Receiver::new(REQUEST_MAX, 3), deadline)
         .or_unable(|| "read the client's message")?;
     let (request, fds) = match understood(message, call.args.is_empty()) {
         Ok(understood) => understood,
@@ -62,9 +62,9 @@ fn main(call: &mut Call) -> Outcome {
         ];
         let places: Option<Vec<_>> = places.into_iter().map(|(fd, to)| Some((fd?, to))).collect();
         let places = places.ok_or(Errno::BADF)?;
-        let mut own: Vec<_> = fds.iter().map(OwnedFd::as_fd).chain(other).collect();
-        own.push(signals.as_fd());
-        tool::try_spawn(call, argv, env, &Setup { fds: &places, own: &own, mask: Some(mask) })
+        let mut private: Vec<_> = fds.iter().map(OwnedFd::as_fd).chain(other).collect();
+        private.push(signals.as_fd());
+        tool::try_spawn(call, argv, env, &Setup { fds: &places, private: &private, mask: Some(mask) })
     });
     drop(fds);
     let pid = match spawned {
@@ -92,7 +92,7 @@ fn main(call: &mut Call) -> Outcome {
         }
         let mut polled = vec![PollFd::new(&signals, PollFlags::IN)];
         if is_there {
-            // No more than its end is of interest.
+            // Of the client only its end is awaited.
             polled.push(PollFd::from_borrowed_fd(stdin(), PollFlags::empty()));
         }
         match poll(&mut polled, None) {
@@ -108,14 +108,14 @@ fn has(options: &Options, letter: char) -> bool {
     options.has(letter) || options.has('d')
 }
 
-/// /dev/null, if a stream is to be that.
+/// /dev/null, if an option asks for it in place of a stream.
 fn null(options: &Options) -> Result<Option<OwnedFd>, Errno> {
     let wanted = has(options, '0') || has(options, '1');
     let open = || sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     wanted.then(open).transpose()
 }
 
-/// What the client asks for and its three descriptors, or why they aren't taken.
+/// The request of the client and its three descriptors, or why it is refused.
 fn understood(message: Message, is_alone: bool) -> Result<(Request, Vec<OwnedFd>), &'static str> {
     if message.fds.len() != 3 {
         return Err("the client did not send three descriptors");
@@ -132,9 +132,9 @@ fn understood(message: Message, is_alone: bool) -> Result<(Request, Vec<OwnedFd>
     Ok((request, message.fds))
 }
 
-/// The own environment; what is empty there may come from the client.
-fn environment(own: &Env, client: &[Vec<u8>]) -> Env {
-    let mut env = own.clone();
+/// The environment of the program: the server's; the client may set the variables that are empty there.
+fn environment(server: &Env, client: &[Vec<u8>]) -> Env {
+    let mut env = server.clone();
     for (name, value) in Env::from_vars(client.to_vec()).iter() {
         if env.get(name).is_some_and(<[u8]>::is_empty) {
             env.set(name, value);
@@ -149,7 +149,7 @@ fn ended(pid: Pid, signals: &SignalFd) -> Result<Option<Ended>, Fatal> {
     reap_one(pid).or_unable(|| "wait for the program")
 }
 
-/// Tells the client why its program doesn't run; it may be gone.
+/// Sends the client the reason why its program doesn't run; the client may be gone.
 fn answer(e: Errno, deadline: Option<Moment>) {
     let code = u8::try_from(e.raw_os_error()).unwrap_or(u8::MAX);
     let _ = write_all(&[code], deadline);
@@ -176,10 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn the_client_fills_in_what_is_empty() {
-        let own = Env::from_vars(words(&["EMPTY=", "FULL=own", "ALSO="]));
+    fn the_client_sets_the_variables_that_are_empty() {
+        let server = Env::from_vars(words(&["EMPTY=", "FULL=own", "ALSO="]));
         let client = words(&["EMPTY=1", "FULL=1", "NEW=1", "EMPTY=2"]);
-        let env = environment(&own, &client);
+        let env = environment(&server, &client);
         let get = |name: &str| env.get(name.as_bytes()).map(diag::show);
         assert_eq!(get("EMPTY").as_deref(), Some("1"));
         assert_eq!(get("FULL").as_deref(), Some("own"));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_three_descriptors_and_somebody_names_a_program() {
+    fn a_message_has_three_descriptors_and_one_side_names_a_program() {
         let fds = |n: usize| (0..n).map(|_| std::fs::File::open("/dev/null").unwrap().into()).collect();
         let bytes = Request::default().encode().unwrap();
         assert!(understood(Message { bytes: bytes.clone(), fds: fds(2) }, false).is_err());

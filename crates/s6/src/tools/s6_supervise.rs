@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
     while !service.has_left() {
         wait(&mut service, &signals, &launch)?;
         if service.is_detached() && !detached {
-            // A reader of this process's output sees the end of it.
+            // A reader of this process's output sees its end.
             detached = true;
             null_standard().or_unable(|| "open /dev/null")?;
         }
@@ -49,8 +49,8 @@ fn main(call: &mut Call) -> Outcome {
 /// Waits for the next events and handles them.
 fn wait(service: &mut Service, signals: &SignalFd, launch: &Launch) -> Result<(), Fatal> {
     let deadline = service.machine().deadline();
-    let left = deadline.map(|d| d.saturating_sub(clock::now()));
-    let timeout = left.and_then(|l| Timespec::try_from(l).ok());
+    let timeout = deadline.map(|d| d.saturating_sub(clock::now()));
+    let timeout = timeout.and_then(|l| Timespec::try_from(l).ok());
     let mut fds = vec![PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
     for fd in [service.control(), service.notification()].into_iter().flatten() {
         fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
@@ -61,7 +61,7 @@ fn wait(service: &mut Service, signals: &SignalFd, launch: &Launch) -> Result<()
     }
     let ready = |n: usize| fds.get(n).is_some_and(|fd| !fd.revents().is_empty());
     let (signal, control, notification) = (ready(0), ready(1), ready(2));
-    // Readiness that was notified before a death is announced before it.
+    // Readiness that was notified before a death is announced before the death.
     if notification {
         service.read_notification(launch);
     }
@@ -98,8 +98,8 @@ fn reap(service: &mut Service, launch: &Launch) -> Result<(), Fatal> {
     loop {
         match sys::process::reap() {
             Ok(Some((pid, how))) => {
-                let own = service.machine().pid().and_then(|p| Pid::from_raw(p.cast_signed()));
-                if own == Some(pid) {
+                let run_pid = service.machine().pid().and_then(|p| Pid::from_raw(p.cast_signed()));
+                if run_pid == Some(pid) {
                     service.feed(Event::Ended(how), launch);
                 }
             }

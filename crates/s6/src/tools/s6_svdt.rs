@@ -18,12 +18,12 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let most = options.number('n')?.unwrap_or(MAX);
+    let limit = options.number('n')?.unwrap_or(MAX);
     let dir = call.shift()?;
     let deaths = supervision::status::read_deaths(&dir).or_unable_to("read death tally for service", &dir)?;
     let numeric = options.last_of("Ss") == Some('s');
     let mut out = Out::new();
-    for death in deaths.iter().skip(deaths.len().saturating_sub(most)) {
+    for death in deaths.iter().skip(deaths.len().saturating_sub(limit)) {
         out.put(&death.stamp.label())?;
         out.put(b" ")?;
         out.line(cause(death, numeric).as_bytes())?;

@@ -57,7 +57,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// A service directory has a program to run; one that is supervised already is worth a warning.
+/// Checks that a service directory has a program to run; warns if it is supervised already.
 fn check(call: &Call, dir: &[u8]) -> Result<(), Fatal> {
     let run = join(dir, &[b"run"]);
     let st = sys::fs::stat(&run).or_unable_to("stat", &run)?;

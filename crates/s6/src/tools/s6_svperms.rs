@@ -25,7 +25,7 @@ pub static TOOL: Tool = Tool {
 
 /// The users that may do something, besides the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
+enum Users {
     Owner,
     Group(u32),
     Everybody,
@@ -33,17 +33,17 @@ enum Who {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let (mut status, mut control, mut events, mut show) = (None, Who::Owner, None, false);
+    let (mut status, mut control, mut events, mut show) = (None, Users::Owner, None, false);
     for (option, value) in options.iter() {
         match option {
             'v' => show = true,
-            'u' => (status, control) = (Some(Who::Owner), Who::Owner),
-            'g' => (status, control) = (Some(Who::Group(gid(value)?)), Who::Owner),
-            'G' => (status, control) = (Some(Who::Group(gid(value)?)), Who::Group(gid(value)?)),
-            'o' => (status, control) = (Some(Who::Everybody), Who::Owner),
-            'O' => (status, control) = (Some(Who::Everybody), Who::Group(gid(value)?)),
-            'e' => events = Some(Who::Everybody),
-            _ => events = Some(Who::Group(gid(value)?)),
+            'u' => (status, control) = (Some(Users::Owner), Users::Owner),
+            'g' => (status, control) = (Some(Users::Group(gid(value)?)), Users::Owner),
+            'G' => (status, control) = (Some(Users::Group(gid(value)?)), Users::Group(gid(value)?)),
+            'o' => (status, control) = (Some(Users::Everybody), Users::Owner),
+            'O' => (status, control) = (Some(Users::Everybody), Users::Group(gid(value)?)),
+            'e' => events = Some(Users::Everybody),
+            _ => events = Some(Users::Group(gid(value)?)),
         }
     }
     show |= status.is_none() && events.is_none();
@@ -64,7 +64,9 @@ fn main(call: &mut Call) -> Outcome {
         if show {
             for (what, permission) in describe(&dir) {
                 match permission {
-                    Ok(who) => out.line(&[&dir, &b" "[..], what.as_bytes(), b": ", &named(who)].concat())?,
+                    Ok(users) => {
+                        out.line(&[&dir, &b" "[..], what.as_bytes(), b": ", &named(users)].concat())?
+                    }
                     Err(fatal) => {
                         call.warn(fatal.message());
                         code = 1;
@@ -88,11 +90,11 @@ fn gid(word: &[u8]) -> Result<u32, Fatal> {
     }
 }
 
-fn named(who: Who) -> Vec<u8> {
-    match who {
-        Who::Owner => b"owner".to_vec(),
-        Who::Everybody => b"public".to_vec(),
-        Who::Group(gid) => {
+fn named(users: Users) -> Vec<u8> {
+    match users {
+        Users::Owner => b"owner".to_vec(),
+        Users::Everybody => b"public".to_vec(),
+        Users::Group(gid) => {
             let found = account::groups().unwrap_or_default().into_iter().find(|g| g.gid == gid);
             [b"group ", found.map_or_else(|| gid.to_string().into_bytes(), |g| g.name).as_slice()].concat()
         }
@@ -107,12 +109,12 @@ fn owners_group(path: &[u8]) -> Result<u32, Fatal> {
 }
 
 /// Gives a file its group and the mode for the owner, the group, or everybody.
-fn set(path: &[u8], who: Who, modes: [u32; 3]) -> Result<(), Fatal> {
+fn set(path: &[u8], users: Users, modes: [u32; 3]) -> Result<(), Fatal> {
     let [owner, group, public] = modes;
-    let (gid, mode) = match who {
-        Who::Owner => (owners_group(path)?, owner),
-        Who::Group(gid) => (gid, group),
-        Who::Everybody => (owners_group(path)?, public),
+    let (gid, mode) = match users {
+        Users::Owner => (owners_group(path)?, owner),
+        Users::Group(gid) => (gid, group),
+        Users::Everybody => (owners_group(path)?, public),
     };
     sys::fs::chownat(CWD, path, None, Some(Gid::from_raw(gid)), rustix::fs::AtFlags::empty())
         .or_unable_to("chown", path)?;
@@ -120,7 +122,7 @@ fn set(path: &[u8], who: Who, modes: [u32; 3]) -> Result<(), Fatal> {
 }
 
 /// The permissions of a service; an error for a mode that is none of them.
-fn describe(dir: &[u8]) -> [(&'static str, Result<Who, Fatal>); 3] {
+fn describe(dir: &[u8]) -> [(&'static str, Result<Users, Fatal>); 3] {
     [
         ("status", permission(&join(dir, &[SUPERVISE]), FileType::Directory, &[0o700, 0o710, 0o711])),
         ("control", permission(&join(dir, &[SUPERVISE, b"control"]), FileType::Fifo, &[0o600, 0o620])),
@@ -129,7 +131,7 @@ fn describe(dir: &[u8]) -> [(&'static str, Result<Who, Fatal>); 3] {
 }
 
 /// Which of the modes for owner, group and everybody a file has.
-fn permission(path: &[u8], kind: FileType, modes: &[u32]) -> Result<Who, Fatal> {
+fn permission(path: &[u8], kind: FileType, modes: &[u32]) -> Result<Users, Fatal> {
     let name = diag::show(path);
     let st = sys::fs::stat(path).or_unable(|| format!("stat {name}"))?;
     if FileType::from_raw_mode(st.st_mode) != kind {
@@ -141,9 +143,9 @@ fn permission(path: &[u8], kind: FileType, modes: &[u32]) -> Result<Who, Fatal> 
     // A directory under a setgid one has that bit too.
     let mode = st.st_mode & 0o7777 & if modes.contains(&0o700) { !0o2000 } else { !0 };
     match modes.iter().position(|m| *m == mode) {
-        Some(0) => Ok(Who::Owner),
-        Some(1) => Ok(Who::Group(st.st_gid)),
-        Some(_) => Ok(Who::Everybody),
+        Some(0) => Ok(Users::Owner),
+        Some(1) => Ok(Users::Group(st.st_gid)),
+        Some(_) => Ok(Users::Everybody),
         None => Err(Fatal::new(1, format!("{name} has incorrect permissions: {mode:o}"))),
     }
 }

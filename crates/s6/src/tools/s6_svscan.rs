@@ -33,7 +33,7 @@ const CRASH: &str = ".s6-svscan/crash";
 fn main(call: &mut Call) -> Outcome {
     let journal = take_journal(&mut call.env);
     let argv = std::iter::once(&call.argv0).chain(&call.args).cloned().collect();
-    let own = Reexec { argv, env: call.env.vars().to_vec() };
+    let reexec = Reexec { argv, env: call.env.vars().to_vec() };
     let options = call.options()?;
     let mut config = Config::new(TOOL.name, call.env.vars().to_vec());
     if let Some(n) = number::<u32>(&options, 'C', "services_max")? {
@@ -48,7 +48,7 @@ fn main(call: &mut Call) -> Outcome {
         None => begin(call, &options, config)?,
     };
     let console = host.console();
-    if let Err(e) = host.allow_reexec(&own, &Plain) {
+    if let Err(e) = host.allow_reexec(&reexec, &Plain) {
         call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
     let leave = host.run(&mut Plain);
@@ -61,7 +61,7 @@ fn main(call: &mut Call) -> Outcome {
             }
         }
     }
-    // The next program finds the process as this one found it.
+    // The next program gets the process as this one got it.
     let _ = rustix::process::setrlimit(Resource::Nofile, open_files);
     let _ = signal::set_default(signal::PIPE);
     signal::set_mask(&signal::Set::empty());

@@ -1,7 +1,7 @@
-//! `s6-svscanboot`: starts a supervision tree that logs its own output by a service of its own.
+//! `s6-svscanboot`: starts a supervision tree with a service that logs the tree's output.
 //!
 //! The tree's output goes into a FIFO in the service directory `s6-svscan-log` of the scan directory, which is
-//! made anew each time.
+//! recreated each time.
 
 use crate::instance::remove_tree;
 use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
@@ -69,7 +69,7 @@ fn make_dirs(dir: &[u8]) -> Result<(), Fatal> {
     std::fs::create_dir_all(OsString::from_vec(dir.to_vec())).or_unable_to("mkdir", dir)
 }
 
-/// Makes the directory of the logs, of the logger's user; gives its absolute path.
+/// Makes the log directory, which belongs to the logger's user; returns its absolute path.
 fn log_directory(options: &Options, mode: u32) -> Result<Vec<u8>, Fatal> {
     let dir = options.get('D').unwrap_or(b"/run/uncaught-logs");
     let name = || diag::show(dir);
@@ -88,7 +88,7 @@ fn log_directory(options: &Options, mode: u32) -> Result<Vec<u8>, Fatal> {
     Ok(path.as_os_str().as_bytes().to_vec())
 }
 
-/// Makes the logger's service directory anew; gives its FIFO.
+/// Recreates the logger's service directory; returns its FIFO.
 fn make_logger(scandir: &[u8], options: &Options, logs: &[u8]) -> Result<Vec<u8>, Fatal> {
     let dir = join(scandir, &[CATCH_ALL.as_bytes()]);
     let fifo = join(&dir, &[b"fifo"]);
@@ -124,7 +124,7 @@ fn console(options: &Options, notif: Option<RawFd>) -> Result<RawFd, Fatal> {
     Ok(number)
 }
 
-/// Standard input becomes /dev/null, output and error the FIFO, which nobody reads so far.
+/// Standard input becomes /dev/null, output and error the FIFO, which has no reader yet.
 fn redirect(fifo: &[u8]) -> Result<(), rustix::io::Errno> {
     let open = |file: &[u8], how| sys::fs::open(file, how | OFlags::CLOEXEC, Mode::empty());
     let null = open(b"/dev/null", OFlags::RDONLY)?;

@@ -68,8 +68,8 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    /// The `run` script.  Nothing of the parent's environment reaches the user's tree but PATH, which is replaced; the
-    /// variables of `-e` become words of the rest of the script, where the identity is then substituted in them.
+    /// The `run` script.  Of the parent's environment the user's tree gets only PATH, which is replaced.  The variables of
+    /// `-e` become words of the rest of the script, in which the identity is then substituted.
     fn script(&self) -> Vec<u8> {
         let user = quote(self.user);
         let mut lines: Vec<Vec<u8>> = vec![

@@ -71,7 +71,7 @@ pub(super) struct Inherited {
 impl Inherited {
     pub(super) fn take(&mut self, fd: Option<RawFd>) -> Result<OwnedFd, Errno> {
         let fd = fd.filter(|fd| *fd > 2 && !self.taken.contains(fd)).ok_or(Errno::BADF)?;
-        let owned = sys::fd::own(fd)?;
+        let owned = sys::fd::adopt(fd)?;
         self.taken.insert(fd);
         Ok(owned)
     }

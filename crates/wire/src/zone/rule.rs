@@ -2,7 +2,7 @@
 
 use crate::calendar::{DAY, first_day, year_of};
 
-/// POSIX's form: what holds each year.  Offsets are seconds that local time is ahead of UTC.
+/// POSIX's form: the same changes each year.  Offsets are seconds that local time is ahead of UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rule {
     standard: i32,
@@ -65,13 +65,13 @@ fn take(text: &mut &[u8], byte: u8) -> bool {
     rest.is_some()
 }
 
-/// A number within bounds.
-fn take_number(text: &mut &[u8], least: i32, most: i32) -> Option<i32> {
+/// A number from `min` to `max`.
+fn take_number(text: &mut &[u8], min: i32, max: i32) -> Option<i32> {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let (number, rest) = text.split_at_checked(digits)?;
     *text = rest;
     let number = std::str::from_utf8(number).ok()?.parse().ok()?;
-    (least..=most).contains(&number).then_some(number)
+    (min..=max).contains(&number).then_some(number)
 }
 
 /// Hours, minutes and seconds with a sign, as seconds.
@@ -218,7 +218,7 @@ mod tests {
 
     /// Whatever a value is, local time is within a week of UTC, and nothing overflows.
     #[test]
-    fn no_value_leads_astray() {
+    fn local_time_is_within_a_week_of_utc_whatever_the_value() {
         let check = |value: &[u8]| {
             let Some(rule) = Rule::parse(value) else { return };
             for offset in TIMES.map(|t| rule.offset(t)) {

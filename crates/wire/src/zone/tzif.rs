@@ -1,4 +1,4 @@
-//! Zone files of RFC 9636's form (TZif).
+//! Zone files of the form TZif, RFC 9636.
 //!
 //! | part | what |
 //! |---|---|
@@ -29,7 +29,11 @@ impl Zone {
     }
 }
 
+/// Length of a header in bytes.
 const HEADER: usize = 44;
+
+/// The limit of each count: no file has more of anything.
+const COUNT_MAX: usize = 1 << 20;
 
 /// The counts of a header.
 struct Counts {
@@ -46,8 +50,8 @@ impl Counts {
         header.strip_prefix(b"TZif")?;
         let (words, _) = header.get(20..HEADER)?.as_chunks::<4>();
         let mut counts = words.iter().map(|word| usize::try_from(u32::from_be_bytes(*word)).ok());
-        // No file has more of anything; so their sum can't overflow either.
-        let mut next = || counts.next().flatten().filter(|n| *n <= 1 << 20);
+        // With this limit, their sum can't overflow.
+        let mut next = || counts.next().flatten().filter(|n| *n <= COUNT_MAX);
         Some(Self {
             universal: next()?,
             standard: next()?,
@@ -58,7 +62,7 @@ impl Counts {
         })
     }
 
-    /// The length of the block, with times of so many bytes.
+    /// The length of the block, if a time has `time` bytes.
     fn length(&self, time: usize) -> usize {
         self.times * (time + 1)
             + self.types * 6
