@@ -1,13 +1,13 @@
-//! From the engine's start of `/init` to the CMD.
+//! The start of a container, from `/init` to the CMD.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`run_verdict`] | pure: whether /run is fit for the container |
-//! | [`prepare`] | makes it so, and clears what an earlier container left |
-//! | [`closing_fd`] | the wait for the engine's permission to begin |
-//! | [`stand_in`] | what is different where `/init` isn't process 1 |
-//! | [`saved`] | what a container has in /run from its start |
-//! | [`search_path`] | pure: the PATH that everything gets |
+//! | [`run_verdict`] | pure: whether /run is usable |
+//! | [`prepare`] | makes it usable, and removes what an earlier container left |
+//! | [`closing_fd`] | waits until the engine lets the container start |
+//! | [`stand_in`] | what `/init` does where it isn't process 1 |
+//! | [`saved`] | what the start saves or makes in /run |
+//! | [`search_path`] | pure: the PATH of everything in the container |
 //! | [`catch_all`] | the logger of S6_LOGGING |
 //! | [`stage2`], [`hook`], [`sources`], [`services`], [`command`] | the boot child: brings the services up and becomes the CMD |
 //! | [`omissions`] | what the image's definitions seem to have left out |

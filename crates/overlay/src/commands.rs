@@ -1,7 +1,7 @@
-//! The subcommands of `s6-overlay`, the command for people: one file each, named after the subcommand.
+//! The subcommands of `s6-overlay`: one file each, named after the subcommand.
 //!
-//! The program is called by the names of its tools; called as `s6-overlay`, its first argument names one of these
-//! (or a tool).  A subcommand is a [`Tool`] whose name is both words, which its messages begin with.
+//! Called as `s6-overlay`, the program takes the name of a subcommand or of a tool as its first argument.  A subcommand is a
+//! [`Tool`] whose name consists of both words, as in its messages.
 
 mod help;
 mod install;
@@ -10,13 +10,13 @@ mod migrate;
 pub use install::set_setuid_program;
 use tool::Tool;
 
-/// What the names of all subcommands begin with.
+/// The beginning of the names of all subcommands.
 pub const PREFIX: &str = "s6-overlay ";
 
 /// The subcommands, sorted by name.
 pub const COMMANDS: &[&Tool] = &[&help::TOOL, &install::TOOL, &migrate::TOOL];
 
-/// The subcommand of that name, such as `help`, which may also be asked for as `--help`.
+/// The subcommand of this name; `--help` is another name of `help`.
 #[must_use]
 pub fn find(name: &[u8]) -> Option<&'static Tool> {
     let name = if name == b"--help" { b"help" } else { name };

@@ -1,10 +1,10 @@
-//! The container's environment, and the overlay's variables in it.
+//! The container's environment and the overlay's variables in it.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`contenv`] | the container's environment as files |
 //! | [`variables`] | the table of the overlay's variables |
-//! | [`settings`] | their values |
+//! | [`settings`] | the values of these variables |
 
 pub(crate) mod contenv;
 pub(crate) mod settings;

@@ -1,7 +1,7 @@
-//! Lays out what the tarballs hold from the one program: for images without tar, xz or a shell.
+//! Installs from this program what the tarballs hold, in images without tar, xz or a shell.
 //!
-//! First everything is looked at and decided ([`Plan`]), and nothing is changed if something is in the way.  Then each
-//! thing appears under its name whole, at once; after a failure what was made is taken back.  `/init` comes last.
+//! A [`Plan`] is made first, and nothing is changed if something is in the way.  Then each file or link appears atomically
+//! under its name, `/init` last; after a failure, what was made is removed again.
 
 mod decision;
 mod root;
@@ -17,13 +17,13 @@ use tool::Fatal;
 /// The programs that are installed.
 #[derive(Debug)]
 pub(crate) struct Programs<'a> {
-    /// This one.
+    /// This program.
     pub(crate) program: &'a [u8],
-    /// The setuid one; empty if this build has none.
+    /// The setuid program; empty if this build has none.
     pub(crate) setuid: &'a [u8],
 }
 
-/// Which parts besides the two that every image needs.
+/// The optional parts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extras {
     /// The links in /usr/bin.
@@ -32,7 +32,7 @@ pub(crate) struct Extras {
     pub(crate) syslogd: bool,
 }
 
-/// What is to be where, in the order in which it is made: programs first, `init` last.
+/// What to install, by path, in the order in which it is made: programs first, `init` last.
 ///
 /// # Errors
 /// The table of names is damaged.
@@ -49,44 +49,44 @@ pub(crate) fn contents<'a>(
     let mut seen = BTreeSet::new();
     let entries = installation::entries(&names, |name| tool::lookup(name.as_bytes()).is_some());
     let entries = entries.into_iter().filter(|e| is_wanted(e.part) && seen.insert(e.path.clone()));
-    let mut contents: Vec<_> = entries.map(|e| what(e, programs)).collect();
+    let mut contents: Vec<_> = entries.map(|e| wanted(e, programs)).collect();
     contents.sort_by_cached_key(|(path, wanted)| {
-        (path == "init", !matches!(wanted, Wanted::File { own: true, .. }), path.clone())
+        (path == "init", !matches!(wanted, Wanted::File { is_program: true, .. }), path.clone())
     });
     Ok(contents)
 }
 
-fn what<'a>(entry: Entry, programs: &Programs<'a>) -> (String, Wanted<'a>) {
-    let own = |content, mode| Wanted::File { content, mode, own: true };
+fn wanted<'a>(entry: Entry, programs: &Programs<'a>) -> (String, Wanted<'a>) {
+    let program = |content, mode| Wanted::File { content, mode, is_program: true };
     let wanted = match entry.node {
         Node::Directory => Wanted::Directory,
-        Node::File { mode, content } => Wanted::File { content, mode, own: false },
+        Node::File { mode, content } => Wanted::File { content, mode, is_program: false },
         Node::Link(target) => Wanted::Link(target),
-        Node::Program => own(programs.program, 0o755),
+        Node::Program => program(programs.program, 0o755),
         Node::SetuidProgram if programs.setuid.is_empty() => {
             Wanted::Link(Cow::Borrowed(installation::OVERLAY))
         }
-        Node::SetuidProgram => own(programs.setuid, 0o4755),
+        Node::SetuidProgram => program(programs.setuid, 0o4755),
     };
     (entry.path, wanted)
 }
 
-/// What is to be done.
+/// What an installation does.
 #[derive(Debug, Default)]
 pub(crate) struct Plan<'a> {
-    /// What is made, and what is replaced.
+    /// What is made or replaced, by path.
     pub(crate) steps: Vec<(String, Wanted<'a>, Step)>,
-    /// How many things are there already.
+    /// How many files, links and directories are there already.
     pub(crate) kept: usize,
     /// What is in the way, by path.
     pub(crate) obstacles: Vec<(String, Obstacle)>,
 }
 
 impl<'a> Plan<'a> {
-    /// Compares `contents` with what is there.  With `force`, what isn't ours is replaced.
+    /// Compares `contents` with the root.  With `force`, files and links of others are replaced.
     ///
     /// # Errors
-    /// Something can't be looked at.
+    /// Something can't be examined.
     pub(crate) fn new(root: &Root, contents: Vec<(String, Wanted<'a>)>, force: bool) -> Result<Self, Fatal> {
         let mut plan = Self::default();
         for (path, wanted) in contents {
@@ -99,15 +99,15 @@ impl<'a> Plan<'a> {
         Ok(plan)
     }
 
-    /// Does it.
+    /// Carries out the steps.
     ///
     /// # Errors
-    /// Something couldn't be made; what was made before is removed again, but what was replaced stays.
+    /// Something can't be made.  What was made before is removed again, but what was replaced stays replaced.
     pub(crate) fn carry_out(&self, root: &Root) -> Result<(), Fatal> {
         let mut undo = Undo::default();
         for (path, wanted, step) in &self.steps {
             if let Err(why) = root.make(path, wanted, *step == Step::Replace, &mut undo) {
-                root.take_back(undo);
+                root.undo(undo);
                 return Err(why);
             }
         }

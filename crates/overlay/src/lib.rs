@@ -3,15 +3,15 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`boot`] | from `/init` to the CMD: preparing /run, the catch-all logger, the boot child |
-//! | [`pid1`] | the container's first process: its lifecycle and what it does about it |
+//! | [`pid1`] | the container's first process: its lifecycle, its children, its end |
 //! | [`stop`] | the stop child |
-//! | [`relay`] | the process that passes services' output on with their names |
+//! | [`relay`] | the process that passes services' output on, with their names |
 //! | [`legacy`] | cont-init.d, services.d, fix-attrs.d |
-//! | [`environment`] | the container's environment, and the variables that are read of it |
+//! | [`environment`] | the container's environment, and the overlay's variables in it |
 //! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
-//! | [`tools`], [`commands`] | entry points: a tool or a subcommand a file |
+//! | [`tools`], [`commands`] | entry points: one tool or subcommand per file |
 //!
-//! Nothing here panics: some of it is process 1.
+//! Nothing here panics, since some of it is process 1.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod boot;

@@ -1,33 +1,33 @@
-//! How long things may take where no variable says so.
+//! Time limits that no variable sets.
 
 use std::time::Duration;
 
-/// How long process 1, the stop and the scripts of cont-finish.d wait for a reader of their messages: nothing but the
-/// messages is lost without one.
+/// How long process 1, the stop child and cont-finish wait for a reader of their messages; then they drop the messages.
 pub(crate) const MESSAGE_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long a start may make no progress before it names what it waits for: preparing data may well take long.
+/// How long a start may make no progress before it reports what it waits for.  Preparing data may take long.
 pub(crate) const START_REMINDER: Duration = Duration::from_secs(10);
 
-/// The same for a stop: well before an engine, after ten seconds by default, kills the container.
+/// How long a stop may make no progress before it reports what it waits for: long before an engine kills the container, by
+/// default after ten seconds.
 pub(crate) const STOP_REMINDER: Duration = Duration::from_secs(2);
 
-/// How long processes may take after TERM before they are named; twice as long before the next time, and so on.
+/// How long processes may take after TERM before they are reported; the interval doubles each time.
 pub(crate) const REMAINING_REMINDER: Duration = STOP_REMINDER;
 
-/// The longest time between TERM and KILL, whatever S6_KILL_GRACETIME or a request says: the reference's limit.
+/// The upper bound of the time between TERM and KILL for S6_KILL_GRACETIME and requests: that of the reference.
 pub(crate) const KILL_GRACE_MAX: Duration = Duration::from_secs(300);
 
-/// How long killed processes may take to vanish where the container's first process isn't process 1.
+/// How long killed processes may take to disappear where the container's first process isn't process 1.
 pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(2);
 
-/// A relay that ends sooner is not started again.
+/// A relay that ends earlier is not started again.
 pub(crate) const RELAY_LIFE_MIN: Duration = Duration::from_secs(1);
 
-/// How long the relay may take, at the very end, to pass on what it has.
+/// How long the relay may take to drain its pipes at the end of the container.
 pub(crate) const RELAY_DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long a legacy service may be without a supervisor, say because no descriptors are left, before the start goes on.
+/// How long a legacy service may have no supervisor, for example for lack of descriptors, before the start continues.
 pub(crate) const SUPERVISION_LIMIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_long_things_may_take() {
+    fn every_limit_has_the_value_that_the_pages_state() {
         let seconds = |limit: Duration| (limit.as_secs(), limit.subsec_nanos());
         assert_eq!(seconds(MESSAGE_LIMIT), (1, 0));
         assert_eq!(seconds(START_REMINDER), (10, 0));

@@ -2,15 +2,15 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`lifecycle`] | pure: what happens → what to do next |
-//! | [`container`] | the lifecycle and its children: what each action comes to |
-//! | [`effects`] | what that does to the system |
+//! | [`lifecycle`] | pure: an event → the actions that follow |
+//! | [`container`] | the lifecycle with its children: performs the actions |
+//! | [`effects`] | the actions' effects on the system |
 //! | [`forked`] | children that process 1 forks without exec |
-//! | [`relay_process`] | the child that passes services' output on |
-//! | [`init`] | the policy that the host asks |
-//! | [`processes`] | the container's processes: which are signalled, which remain |
-//! | [`remaining`] | the wait for the last processes |
-//! | [`finish`] | its end: reboot(2), or an exit code |
+//! | [`relay_process`] | the child that is the relay |
+//! | [`init`] | the policy of the host |
+//! | [`processes`] | the container's processes: which ones get signals, and which ones remain |
+//! | [`remaining`] | waits for the last processes |
+//! | [`finish`] | the end of the first process: reboot(2) or an exit code |
 //! | [`exit_code`] | the file with the container's exit code |
 
 pub(crate) mod container;

@@ -8,11 +8,11 @@
 
 mod format;
 mod lines;
-mod own_lines;
+mod overlay_lines;
 mod sink;
 
 pub(crate) use format::Format;
-pub(crate) use own_lines::speak;
+pub(crate) use overlay_lines::set_format;
 
 use ipc::relay::{Received, STREAMS, Stream, receive};
 use lines::Lines;

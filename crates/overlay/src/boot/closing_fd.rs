@@ -1,4 +1,4 @@
-//! S6_WAIT_FOR_CLOSING_FD: the engine closes that descriptor when the container may begin.
+//! S6_WAIT_FOR_CLOSING_FD: the engine closes the descriptor of that number when the container may start.
 
 use crate::environment::settings::Settings;
 use crate::environment::variables::S6_WAIT_FOR_CLOSING_FD;
@@ -10,11 +10,11 @@ use std::os::fd::BorrowedFd;
 use sys::signal::{self, SignalFd};
 use tool::{Env, clock, diag};
 
-/// Waits until the descriptor is closed, or a stop is asked for.
+/// Waits until the descriptor is closed or a stop is requested.
 pub(crate) fn wait_for_closing_fd(env: &Env) {
     let number = Settings::of_container(env).number(S6_WAIT_FOR_CLOSING_FD);
     let Some(number) = i32::try_from(number).ok().filter(|n| *n >= 3 && sys::fd::is_open(*n)) else { return };
-    // A container that is told to stop before it may begin has nothing to wait for.
+    // A container that is told to stop before it may start doesn't wait any longer.
     let stop = SignalFd::new(&signal::Set::of(&STOP_SIGNALS)).ok();
     let mut buffer = [0; 64];
     let closed = |fd: BorrowedFd<'_>| loop {

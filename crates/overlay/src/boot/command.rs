@@ -1,4 +1,4 @@
-//! The way from the boot child to the CMD.
+//! How the boot child becomes the CMD.
 
 use crate::environment::settings::Settings;
 use crate::environment::variables::{S6_CMD_ARG0, S6_CMD_USE_TERMINAL};
@@ -13,7 +13,7 @@ use std::rc::Rc;
 use sys::signal::{Set, set_mask};
 use tool::{Env, Next, OrUnable, Outcome};
 
-/// What process 1 reads when the boot child becomes the CMD.
+/// The byte that process 1 reads when the boot child becomes the CMD.
 const NOTICE: &[u8] = b"C";
 
 /// The CMD that the boot child becomes.
@@ -22,14 +22,14 @@ pub(crate) struct Command {
     pub(crate) env: Env,
     /// Its words; none if there is no CMD.
     pub(crate) argv: Vec<Vec<u8>>,
-    /// Gets a byte just before.
+    /// Receives [`NOTICE`] just before.
     pub(crate) notice: Option<OwnedFd>,
-    /// Takes its output, where that was asked for.
+    /// Receives its output if S6_LOG_CMD is on.
     pub(crate) relay: Option<Rc<Relay>>,
 }
 
 impl Command {
-    /// Goes on to the CMD, in the container's working directory; without one this child has done its work.
+    /// Becomes the CMD, in the container's working directory; exits 0 if there is none.
     pub(crate) fn become_it(self) -> Outcome {
         if self.argv.is_empty() {
             return Ok(Next::SUCCESS);
@@ -69,7 +69,7 @@ fn relay_output(relay: &Relay) -> Result<(), Errno> {
     for (pipe, number) in relay.pipes(relay::COMMAND, &STREAMS)? {
         sys::fd::place(pipe, number)?;
     }
-    // The relay gives this process's own lines their form, too.
-    relay::speak(None);
+    // The relay also formats the lines that this process prints.
+    relay::set_format(None);
     Ok(())
 }

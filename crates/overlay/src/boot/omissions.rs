@@ -1,4 +1,4 @@
-//! What the definitions of an image seem to have left out: they compile, and don't do what is mostly meant.
+//! What service definitions seem to have left out: they compile, but probably don't do what was intended.
 
 use crate::legacy::scripts;
 use s6_rc::database::{Database, Id};
@@ -6,11 +6,11 @@ use s6_rc::direction::Direction;
 use tool::diag::show;
 use tool::path::join;
 
-/// What a service depends on to start when the container is prepared.
+/// The bundle that a service depends on to start after the container is prepared.
 const BASE: &[u8] = b"base";
 
-/// One line for each kind of omission, naming the services; nothing for an image that is as it should be.
-/// `etc` is where the image's cont-init.d and its like are, `top` the bundle that is started.
+/// One line for each kind of omission, with the services concerned.  `top` is the bundle that is started, `etc` the folder
+/// of cont-init.d and fix-attrs.d.
 pub(crate) fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
     let etc_shown = show(etc);
     let mut lines = Vec::new();
@@ -22,7 +22,7 @@ pub(crate) fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
             names(database, &idle)
         ));
     }
-    // Without these, there is nothing to be too early for.
+    // Without scripts or rules, no service can be too early.
     let prepares = |folder: &[u8]| scripts::list(&join(etc, folder)).is_ok_and(|l| !l.is_empty());
     if prepares(b"cont-init.d") || prepares(b"fix-attrs.d") {
         let early = early(database, top);
@@ -41,7 +41,7 @@ fn names(database: &Database, ids: &[Id]) -> String {
     ids.iter().map(|id| show(database.name(*id))).collect::<Vec<_>>().join(", ")
 }
 
-/// The services of a bundle with all that they depend on.
+/// The services of a bundle and everything that they depend on, by id.
 fn closure(database: &Database, bundle: &[u8]) -> Vec<bool> {
     let mut selected = vec![false; database.len()];
     for id in database.atomics(bundle).unwrap_or_default() {
@@ -59,7 +59,7 @@ fn idle(database: &Database, top: &[u8]) -> Vec<Id> {
     services.filter(|((_, s), started)| !started && !s.is_internal()).map(|((id, _), _)| id).collect()
 }
 
-/// The services of `top` that may start before all of base is up, those apart that base itself needs.
+/// The services of `top` that may start before all of base is up, except those that base depends on.
 fn early(database: &Database, top: &[u8]) -> Vec<Id> {
     let base = database.atomics(BASE).unwrap_or_default();
     let of_base = closure(database, BASE);
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use s6_rc::database::{Body, Bundle, Service};
 
-    /// Oneshots with these dependencies; `fix` and `init` are base, `top` is everything but `off`.
+    /// Oneshots; `fix` and `init` are base, and `top` is everything except `off`.
     fn database() -> Database {
         let script = || Body::Oneshot { up: Vec::new(), down: Vec::new(), reload: Vec::new() };
         let list: [(&str, &[Id]); 6] = [
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn idle_services_are_named() {
+    fn services_that_nothing_starts_are_reported() {
         let lines = find(&database(), b"top", b"/no/such");
         assert_eq!(lines.len(), 1);
         assert!(lines[0].starts_with("not started: off: "), "{lines:?}");
     }
 
     #[test]
-    fn services_without_base_are_named_if_there_is_something_to_be_early_for() {
+    fn services_without_base_are_reported_if_the_image_has_scripts() {
         let etc = tempfile::tempdir().unwrap();
         std::fs::create_dir(etc.path().join("cont-init.d")).unwrap();
         let path = std::os::unix::ffi::OsStrExt::as_bytes(etc.path().as_os_str());

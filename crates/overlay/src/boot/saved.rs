@@ -1,5 +1,5 @@
-//! What a container has in /run from its start: its environment, its working directory, `halt` and its relatives, the FIFO
-//! for requests.
+//! What the start of a container saves or makes in /run: its environment, its working directory, the links to `halt` and
+//! its relatives, and the FIFO for requests.
 
 use crate::environment::contenv;
 use crate::environment::variables::PATH;
@@ -11,7 +11,7 @@ use s6_linux_init::request::FIFO;
 use std::os::fd::OwnedFd;
 use tool::{Call, Env, Fatal, OrUnable, diag};
 
-/// Saves what the container was started with; the environment that everything in it gets.
+/// Saves what the container was started with; returns the environment of everything in it.
 pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
     if !contenv::is_kept(&call.env) {
         for skipped in contenv::store(&call.env).or_unable(|| "save the container's environment")? {
@@ -37,23 +37,24 @@ fn make_basedir() -> Result<(), Fatal> {
     for folder in [BASEDIR, &bin] {
         sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
     }
-    let own =
+    let program =
         sys::fs::readlink("/proc/self/exe", Vec::new()).map_or_else(|_| BINARY.into(), |p| p.into_bytes());
     for name in ["halt", "poweroff", "reboot", "shutdown", "telinit"] {
-        sys::fs::symlink(own.as_slice(), format!("{bin}/{name}"))
+        sys::fs::symlink(program.as_slice(), format!("{bin}/{name}"))
             .or_unable(|| format!("make {bin}/{name}"))?;
     }
     Ok(())
 }
 
-/// Makes the FIFO for requests to the first process; it is open for reading and writing, so it has no end.
+/// Makes and opens the FIFO for requests to the first process.  It is open for reading and writing, so it never reaches its
+/// end.
 pub(crate) fn make_fifo() -> Result<OwnedFd, Fatal> {
     sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0).or_unable(|| format!("make {FIFO}"))?;
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     sys::fs::openat(CWD, FIFO, flags, Mode::empty()).or_unable(|| format!("open {FIFO}"))
 }
 
-/// The environment that everything in the container gets.
+/// The environment of everything in the container.
 pub(crate) fn children_env(container: &Env) -> Env {
     if contenv::is_kept(container) {
         return container.clone();

@@ -1,8 +1,8 @@
-//! The PATH that everything in the container gets.
+//! Pure: the PATH of everything in the container.
 
 use crate::environment::variables::PATH;
 
-/// Adds the directories of the default in front where they are missing; what was there keeps its order.
+/// Puts the missing directories of the default in front; the others keep their order.
 #[must_use]
 pub(crate) fn complete(path: &[u8]) -> Vec<u8> {
     let mut dirs: Vec<&[u8]> =
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_goes_in_front() {
+    fn missing_directories_go_in_front() {
         assert_eq!(complete(b""), b"/command:/usr/bin:/bin");
         assert_eq!(complete(b"/usr/bin:/bin"), b"/command:/usr/bin:/bin");
         assert_eq!(complete(b"/opt/x:/bin"), b"/command:/usr/bin:/opt/x:/bin");

@@ -40,7 +40,7 @@ pub(crate) enum Started {
 
 /// Starts the services.
 pub(crate) struct Services<'a> {
-    /// The environment that everything in the container gets.
+    /// The environment of everything in the container.
     pub(crate) env: &'a Env,
     /// Readable as soon as a stop is requested.
     pub(crate) interrupt: BorrowedFd<'a>,
@@ -164,7 +164,7 @@ fn judge(changed: &Changed, limit: Option<Duration>, behaviour: Behaviour, verbo
     }
 }
 
-/// Whether SIGTERM has come.
+/// Whether SIGTERM was received.
 pub(crate) fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)) == Ok(1)

@@ -1,6 +1,6 @@
-//! Stage 2, in a child of the first process: brings the services up, and becomes the CMD.
+//! Stage 2, in a child of the first process: brings the services up and becomes the CMD.
 //!
-//! SIGTERM before the child becomes the CMD means: start nothing more, let what runs finish, exit.
+//! After SIGTERM, as long as it isn't the CMD, the child starts nothing more, lets running oneshots finish, and exits.
 
 use crate::boot::command::Command;
 use crate::boot::hook;
@@ -13,20 +13,20 @@ use tool::{Env, Next, OrUnable, Outcome};
 
 /// The boot child.
 pub(crate) struct Stage2 {
-    /// The environment that everything in the container gets.
+    /// The environment of everything in the container.
     pub(crate) env: Env,
-    /// Gets a byte just before the child becomes the CMD.
+    /// Receives a byte just before the child becomes the CMD.
     pub(crate) notice: Option<OwnedFd>,
-    /// Takes the output of the hook and of oneshots, if there is a relay.
+    /// Receives the output of the hook and of oneshots, if there is a relay.
     pub(crate) relay: Option<Rc<Relay>>,
     /// The CMD; empty if there is none.
     pub(crate) command: Vec<Vec<u8>>,
-    /// The relay takes the CMD's output, too.
+    /// Whether the relay receives the CMD's output, too.
     pub(crate) relays_command: bool,
 }
 
 impl Stage2 {
-    /// Runs the hook, brings the services up, and goes on to the CMD; without one, this child has done its work.
+    /// Runs the hook, brings the services up, and becomes the CMD; exits 0 if there is none.
     pub(crate) fn run(self) -> Outcome {
         let interrupt = SignalFd::new(&Set::of(&[TERM])).or_unable(|| "make a signal descriptor")?;
         if is_interrupted(interrupt.as_fd()) {

@@ -1,11 +1,11 @@
-//! A container's first process that isn't process 1 of its pid namespace.
+//! The first process of a container where it isn't process 1 of the pid namespace.
 
 use crate::environment::settings::Settings;
 use crate::layout::SCANDIR;
 use supervision::control;
 use tool::{Call, Fatal, OrUnable, diag};
 
-/// Makes everything below this process its own to reap and to stop, and nothing else.
+/// Makes this process the reaper of all its descendants, which are what it stops at the end.
 ///
 /// # Errors
 /// 100 if another container's first process uses the same /run.
@@ -24,7 +24,7 @@ pub(crate) fn stand_in(call: &Call) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// What process 1 is, and why that may be.
+/// The name of process 1, with the likely reason.
 fn first_process() -> String {
     const INITS: &[&str] = &["docker-init", "tini", "catatonit", "dumb-init", "podman-init", "init"];
     let name = std::fs::read("/proc/1/comm").unwrap_or_default();

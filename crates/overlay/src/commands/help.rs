@@ -1,4 +1,4 @@
-//! `s6-overlay help`: what the command for people can do.
+//! `s6-overlay help`: prints the subcommands, or the usage of one.
 
 use super::{COMMANDS, PREFIX, find};
 use tool::{Call, Fatal, Out, Outcome, Role, Tool, diag};
@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
     out.finish()
 }
 
-/// All subcommands, one a line.
+/// All subcommands, one per line.
 fn overview() -> String {
     let mut text = String::from("usage: s6-overlay SUBCOMMAND ARGS... | TOOL ARGS... | --list\n\n");
     for command in COMMANDS {

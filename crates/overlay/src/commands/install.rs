@@ -1,7 +1,7 @@
-//! `s6-overlay install`: lays out the overlay from this one file, in an image that has no tar, no xz and no shell.
+//! `s6-overlay install`: installs the overlay from this program, in an image without tar, xz or a shell.
 //!
-//! It makes what the tarballs hold, with the same owners, modes and links.  What is there already stays, so it can be
-//! repeated, and repeated with more options.  Something that isn't its own is never replaced unless `--force` says so.
+//! It makes what the tarballs hold, with the same owners, modes and links.  What is there already is kept, so it can be
+//! repeated, also with more options.  Files of others are replaced only with `--force`.
 
 use crate::install::{Extras, Obstacle, Plan, Programs, Root, Step, Wanted, contents};
 use crate::layout::VERSION;
@@ -24,12 +24,12 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Obstacles that are named; the rest is a number.
-const SHOWN: usize = 10;
+/// The limit of obstacles that are named; the others are counted.
+const OBSTACLES_SHOWN_MAX: usize = 10;
 
 static SETUID_PROGRAM: OnceLock<&'static [u8]> = OnceLock::new();
 
-/// Hands over the setuid program; once, at the start of the process.
+/// Sets the contents of the setuid program; called once, at the start of the process.
 pub fn set_setuid_program(program: &'static [u8]) {
     let _ = SETUID_PROGRAM.set(program);
 }
@@ -39,7 +39,7 @@ fn main(call: &mut Call) -> Outcome {
     if !call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    let program = own_file()?;
+    let program = read_this_program()?;
     let setuid = SETUID_PROGRAM.get().copied().unwrap_or_default();
     let programs = Programs { program: &program, setuid };
     let extras = Extras { symlinks: options.has('s'), syslogd: options.has('l') };
@@ -69,12 +69,12 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// This program.
-fn own_file() -> Result<Vec<u8>, Fatal> {
+/// The contents of this program's file.
+fn read_this_program() -> Result<Vec<u8>, Fatal> {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let read = || {
-        // Without /proc there is still the path that it was executed by.
+        // Without /proc, the path that it was executed by remains.
         std::fs::read("/proc/self/exe").or_else(|why| {
             let file = sys::args::executed_file().ok_or(why)?;
             std::fs::read(OsStr::from_bytes(&file))
@@ -83,7 +83,7 @@ fn own_file() -> Result<Vec<u8>, Fatal> {
     read().or_unable(|| "read this program's own file")
 }
 
-/// A root that has another version: its links would all be in the way.
+/// Refuses a root with another version, all of whose links would be in the way.
 fn refuse_another_version(root: &Root) -> Result<(), Fatal> {
     let link = "package/admin/s6-overlay";
     let Some(target) = root.link(link)? else { return Ok(()) };
@@ -99,26 +99,28 @@ fn refuse_another_version(root: &Root) -> Result<(), Fatal> {
     )))
 }
 
-/// Names what is in the way.
+/// Refuses to install if something is in the way, and names it.
 fn refuse_obstacles(call: &Call, root: &Root, plan: &Plan<'_>) -> Result<(), Fatal> {
     if plan.obstacles.is_empty() {
         return Ok(());
     }
-    let mut shown: Vec<String> = plan.obstacles.iter().map(|(path, what)| tell(root, path, what)).collect();
+    let mut shown: Vec<String> =
+        plan.obstacles.iter().map(|(path, obstacle)| describe(root, path, obstacle)).collect();
     shown.dedup();
-    for text in shown.iter().take(SHOWN) {
+    for text in shown.iter().take(OBSTACLES_SHOWN_MAX) {
         call.warn(text);
     }
     let forceable = plan.obstacles.iter().all(|(_, o)| matches!(o, Obstacle::Foreign(_)));
-    let mend = if forceable { "remove them, or let --force replace them" } else { "remove them" };
-    let more = match shown.len().saturating_sub(SHOWN) {
+    let fix = if forceable { "remove them, or let --force replace them" } else { "remove them" };
+    let more = match shown.len().saturating_sub(OBSTACLES_SHOWN_MAX) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    Err(Fatal::user(format!("these{more} are in the way, nothing was changed: {mend}")))
+    Err(Fatal::user(format!("these{more} are in the way, nothing was changed: {fix}")))
 }
 
-fn tell(root: &Root, path: &str, obstacle: &Obstacle) -> String {
+/// Describes an obstacle for a message.
+fn describe(root: &Root, path: &str, obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::Foreign(what) => format!("{}: {what}", root.shown(path)),
         Obstacle::Directory => format!("{}: a directory, where a file or link is to be", root.shown(path)),
@@ -127,7 +129,7 @@ fn tell(root: &Root, path: &str, obstacle: &Obstacle) -> String {
     }
 }
 
-/// The plan, a line each.
+/// Prints the plan, one step per line.
 fn show(root: &Root, plan: &Plan<'_>) -> Outcome {
     let mut out = Out::new();
     for (path, wanted, step) in &plan.steps {

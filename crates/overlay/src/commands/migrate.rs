@@ -1,7 +1,7 @@
-//! `s6-overlay migrate`: moves an image's files to version 3 of the overlay, as far as that can be done mechanically.
+//! `s6-overlay migrate`: migrates an image's files to version 3 of the overlay, as far as that can be done mechanically.
 //!
-//! Without `--write` it only tells what it would do.  Exits 0, also if something is left to a human; 111 if
-//! something couldn't be read or written.
+//! Without `--write` it only reports what it would do.  Exits 0, even if something is left to a human; 111 if something
+//! can't be read or written.
 
 use crate::migrate::survey::Survey;
 use installation::Names;
@@ -21,8 +21,8 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Commands of ours that systems have in /bin themselves.
-const OTHERS_TOO: &[&str] = &["cd", "umask", "wait"];
+/// Names of our commands that systems have in /bin, too.
+const SYSTEM_COMMANDS: &[&str] = &["cd", "umask", "wait"];
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
@@ -33,11 +33,11 @@ fn main(call: &mut Call) -> Outcome {
     let ours: BTreeSet<&[u8]> = names
         .commands()
         .chain(names.added.iter().copied())
-        .filter(|name| !OTHERS_TOO.contains(name))
+        .filter(|name| !SYSTEM_COMMANDS.contains(name))
         .map(str::as_bytes)
         .collect();
     let files = call.take_args();
-    // New folders are for everybody to read.
+    // All users may read new folders.
     rustix::process::umask(Mode::from(0o022));
     let mut survey = Survey {
         call,

@@ -1,10 +1,10 @@
 //! The container environment: the variables that the container was started with, one file each.
 //!
-//! The file's name is the variable's name, its whole content the value, byte for byte: an empty file is an empty
-//! value, a trailing newline belongs to the value.  Scripts of images write and remove such files themselves, so
-//! every reader looks there again.  Names that start with a dot or have a `=` are not variables.
+//! The name of a file is the name of the variable, and its whole content is the value, byte for byte: an empty file is an
+//! empty value, and a trailing newline belongs to the value.  Scripts of images write and remove these files, so they are
+//! read whenever a value is needed.  Files whose name starts with a dot or contains a `=` are not variables.
 //!
-//! With S6_KEEP_ENV nothing is stored, and each process's own environment is the container's.
+//! With S6_KEEP_ENV nothing is stored, and the environment of each process counts as the container's.
 
 use crate::environment::variables::S6_KEEP_ENV;
 use crate::layout::CONTAINER_ENVIRONMENT;
@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
 use tool::Env;
 
-/// Longer values can't be passed to a program on Linux (MAX_ARG_STRLEN), so they are not read.
-const LONGEST: usize = 128 * 1024;
+/// The limit of a value in bytes: Linux can't pass longer ones to a program (MAX_ARG_STRLEN).
+const VALUE_MAX: usize = 128 * 1024;
 
 /// A variable that was not stored, and why.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ fn is_storable(name: &[u8]) -> bool {
 /// Writes each variable into the directory, which it makes with mode 0755.
 ///
 /// # Errors
-/// The directory can't be made or opened.  Variables that can't be stored are given back.
+/// The directory can't be made or opened.  Variables that can't be stored are returned.
 pub(crate) fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
     match sys::fs::mkdir(CONTAINER_ENVIRONMENT, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
@@ -58,15 +58,15 @@ fn open_dir() -> Result<OwnedFd, Errno> {
     files::open_dir(CWD, CONTAINER_ENVIRONMENT.as_bytes())
 }
 
-/// The value in a file; `None` if it isn't a regular file or is too long.
+/// Reads a value from a file; `None` if it isn't a regular file or is too long.
 fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
-    match files::read_file(dir, name, LONGEST + 1) {
+    match files::read_file(dir, name, VALUE_MAX + 1) {
         Err(Errno::ISDIR | Errno::AGAIN) => Ok(None),
-        value => Ok(Some(value?).filter(|v| v.len() <= LONGEST)),
+        value => Ok(Some(value?).filter(|v| v.len() <= VALUE_MAX)),
     }
 }
 
-/// The part of a value that a variable can hold: up to the first NUL byte.
+/// Cuts a value off at the first NUL byte, which a variable can't hold.
 fn as_value(mut value: Vec<u8>) -> Vec<u8> {
     if let Some(nul) = value.iter().position(|b| *b == 0) {
         value.truncate(nul);
@@ -93,20 +93,20 @@ pub(crate) fn load(env: &mut Env) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether each process's own environment counts as the container's: S6_KEEP_ENV is set and not 0.
+/// Whether the environment of each process counts as the container's: S6_KEEP_ENV is a number other than 0.
 #[must_use]
 pub(crate) fn is_kept(env: &Env) -> bool {
     env.get(S6_KEEP_ENV.bytes()).is_some_and(is_nonzero)
 }
 
-/// A switch: any number but zero.
+/// Whether a value is a number other than 0, which turns a switch on.
 #[must_use]
 pub(crate) fn is_nonzero(value: &[u8]) -> bool {
     let digits = value.trim_ascii();
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && digits.iter().any(|b| *b != b'0')
 }
 
-/// The value of one variable of the container's environment; `env` is the asking process's own.
+/// The value of a variable of the container's environment; `env` is the environment of this process.
 #[must_use]
 pub(crate) fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
     if is_kept(env) {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn switches() {
+    fn a_switch_is_on_with_any_number_except_0() {
         for on in [&b"1"[..], b"2", b"010"] {
             assert!(is_nonzero(on), "{on:?}");
         }

@@ -1,73 +1,73 @@
-//! What to do about one path: a function of what is wanted there and what is found.
+//! Pure: what to do about a path, from what is wanted and what is found there.
 
 use std::borrow::Cow;
 
-/// What is to be at a path.
+/// What is wanted at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted<'a> {
     /// A directory, or a link to one.
     Directory,
     /// A file with these contents.
     File {
-        /// What is in it.
+        /// Its contents.
         content: &'a [u8],
         /// Its mode.
         mode: u32,
-        /// One of our programs: nobody edits it, so another one is an older or newer release of ours.
-        own: bool,
+        /// Whether it is a program of ours.  Images don't edit programs, so one with other contents is another release.
+        is_program: bool,
     },
     /// A symbolic link.
     Link(Cow<'static, str>),
 }
 
-/// What is at a path, in the light of what is wanted there.
+/// What is found at a path, compared with what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing, or not even the directory.
+    /// Nothing; its directory may be missing, too.
     Nothing,
     /// A directory.
     Directory,
     /// A regular file.
     File {
-        /// It has the wanted contents.
+        /// Whether it has the wanted contents.
         same_content: bool,
-        /// It has the wanted mode and owner.
+        /// Whether it has the wanted mode and owner.
         same_attributes: bool,
     },
     /// A symbolic link.
     Link {
-        /// It leads where the wanted one does.
+        /// Whether it has the wanted target.
         same: bool,
     },
-    /// A device, a socket, …
+    /// A device, a socket or a FIFO.
     Special,
-    /// This, on the way to the path, isn't a directory.
+    /// This part of the path isn't a directory.
     Blocked(String),
 }
 
-/// What to do.
+/// What to do at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It is there.
+    /// Nothing: what is wanted is there.
     Keep,
-    /// There is nothing yet.
+    /// Make it: nothing is there.
     Make,
-    /// What is there makes room.
+    /// Replace what is there.
     Replace,
 }
 
-/// Why nothing can be done.
+/// What is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    /// Something else is there, which `--force` would replace.
+    /// Something of others, which `--force` replaces.
     Foreign(&'static str),
     /// A directory, which is never replaced.
     Directory,
-    /// This, on the way, isn't a directory; neither is it replaced.
+    /// This part of the path isn't a directory, and is never replaced.
     Blocked(String),
 }
 
-/// Decides.
+/// Decides what to do at a path.
 ///
 /// # Errors
 /// What is in the way.
@@ -84,11 +84,11 @@ pub(crate) fn decide(wanted: &Wanted<'_>, found: &Found, force: bool) -> Result<
         (_, Found::Link { .. }) => foreign("a link to something else"),
         (_, Found::Special) => foreign("a special file"),
         (Wanted::Link(_), Found::File { .. }) => foreign("a file of the image"),
-        (Wanted::File { own, .. }, Found::File { same_content, same_attributes }) => {
+        (Wanted::File { is_program, .. }, Found::File { same_content, same_attributes }) => {
             match (same_content, same_attributes) {
                 (true, true) => Ok(Step::Keep),
                 (true, false) => Ok(Step::Replace),
-                (false, _) if *own => Ok(Step::Replace),
+                (false, _) if *is_program => Ok(Step::Replace),
                 (false, _) => foreign("a file with other contents"),
             }
         }
@@ -99,8 +99,8 @@ pub(crate) fn decide(wanted: &Wanted<'_>, found: &Found, force: bool) -> Result<
 mod tests {
     use super::*;
 
-    const OURS: Wanted<'_> = Wanted::File { content: b"x", mode: 0o755, own: true };
-    const DATA: Wanted<'_> = Wanted::File { content: b"x", mode: 0o644, own: false };
+    const OURS: Wanted<'_> = Wanted::File { content: b"x", mode: 0o755, is_program: true };
+    const DATA: Wanted<'_> = Wanted::File { content: b"x", mode: 0o644, is_program: false };
     const LINK: Wanted<'_> = Wanted::Link(Cow::Borrowed("x"));
 
     fn file(same_content: bool, same_attributes: bool) -> Found {
@@ -108,29 +108,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_stays_and_what_is_missing_is_made() {
-        for (wanted, there) in [
+    fn what_is_present_is_kept_and_what_is_missing_is_made() {
+        for (wanted, found) in [
             (OURS, file(true, true)),
             (DATA, file(true, true)),
             (LINK, Found::Link { same: true }),
             (Wanted::Directory, Found::Directory),
         ] {
             for force in [false, true] {
-                assert_eq!(decide(&wanted, &there, force), Ok(Step::Keep));
+                assert_eq!(decide(&wanted, &found, force), Ok(Step::Keep));
                 assert_eq!(decide(&wanted, &Found::Nothing, force), Ok(Step::Make));
             }
         }
     }
 
     #[test]
-    fn an_older_program_and_wrong_modes_are_mended() {
+    fn another_release_and_wrong_modes_are_replaced() {
         assert_eq!(decide(&OURS, &file(false, true), false), Ok(Step::Replace));
         assert_eq!(decide(&OURS, &file(true, false), false), Ok(Step::Replace));
         assert_eq!(decide(&DATA, &file(true, false), false), Ok(Step::Replace));
     }
 
     #[test]
-    fn what_is_not_ours_goes_by_force_only() {
+    fn files_of_others_are_replaced_only_by_force() {
         for (wanted, found) in [
             (DATA, file(false, true)),
             (LINK, file(false, false)),

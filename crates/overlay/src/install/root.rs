@@ -1,7 +1,7 @@
-//! The root file system that is installed into, and everything that is done to it.
+//! The root file system that is installed into.
 //!
-//! Paths are walked a component at a time from the root's descriptor.  Symbolic links are followed as they would be in
-//! the container: an absolute one from the root, and none leads out of it.
+//! Paths are walked component by component from the root's descriptor.  Symbolic links are followed as in the container:
+//! absolute ones start at the root, and none leads out of it.
 
 use super::{Found, Wanted};
 use files::{
@@ -19,17 +19,17 @@ pub(crate) struct Root {
     dir: OwnedFd,
     /// Its path for messages, without a slash at the end.
     path: String,
-    /// Whether owners and the setuid bit can be what they should be.
+    /// Whether owners and the setuid bit can be set.
     pub(crate) privileged: bool,
 }
 
-/// What to take back after a failure, in the order in which it was made: paths, and whether each is a directory.
+/// What to remove after a failure, in the order in which it was made: paths, and whether each is a directory.
 #[derive(Debug, Default)]
 pub(crate) struct Undo(Vec<(String, bool)>);
 
 impl Root {
-    /// Opens the directory and makes sure that nobody else installs into it; files are to get the modes that they are
-    /// made with.
+    /// Opens the directory, locks it against other installations, and clears the umask of this process, so that files get
+    /// exactly the wanted modes.
     ///
     /// # Errors
     /// It isn't a directory, or another installation is under way.
@@ -50,10 +50,10 @@ impl Root {
         format!("{}/{}", self.path, diag::show(path.as_bytes()))
     }
 
-    /// What is at `path`.
+    /// Compares what is at `path` with what is wanted.
     ///
     /// # Errors
-    /// It can't be looked at.
+    /// It can't be examined.
     pub(crate) fn find(&self, path: &str, wanted: &Wanted<'_>) -> Result<Found, Fatal> {
         let unable = || format!("look at {}", self.shown(path));
         if *wanted == Wanted::Directory {
@@ -89,10 +89,10 @@ impl Root {
         })
     }
 
-    /// Where the symbolic link at `path` leads; `None` if there is none.
+    /// The target of the symbolic link at `path`; `None` if there is none.
     ///
     /// # Errors
-    /// It can't be looked at.
+    /// It can't be examined.
     pub(crate) fn link(&self, path: &str) -> Result<Option<String>, Fatal> {
         let unable = || format!("look at {}", self.shown(path));
         let (parent, name) = split(path);
@@ -106,7 +106,7 @@ impl Root {
     /// Makes what is wanted at `path`, and the directories above it.
     ///
     /// # Errors
-    /// It couldn't be made; nothing is at `path` then that wasn't there before.
+    /// It can't be made; `path` is unchanged then.
     pub(crate) fn make(
         &self,
         path: &str,
@@ -135,8 +135,8 @@ impl Root {
         Ok(())
     }
 
-    /// Removes what was made, as far as that can be done.
-    pub(crate) fn take_back(&self, undo: Undo) {
+    /// Removes what was made, as far as possible.
+    pub(crate) fn undo(&self, undo: Undo) {
         for (path, is_directory) in undo.0.iter().rev() {
             let (parent, name) = split(path);
             if let Ok(Walk::Directory(dir, _)) = self.walk(parent, None) {
@@ -146,19 +146,19 @@ impl Root {
         }
     }
 
-    /// A link that appears at once, also in the place of something else.
+    /// Makes a link atomically; replaces what has its name.
     fn place_link(&self, dir: BorrowedFd<'_>, name: &str, target: &[u8]) -> Result<(), Errno> {
         replace_link_of(dir, target, name.as_bytes(), self.owner())
     }
 
-    /// A file that appears whole, also in the place of something else.
+    /// Makes a file atomically; replaces what has its name.
     fn place_file(&self, dir: BorrowedFd<'_>, name: &str, content: &[u8], mode: u32) -> Result<(), Errno> {
         let (mode, owner) = (Permissions::Exact(self.mode(mode)), self.owner());
         let how = Replace { mode, owner, sync: false, writers: Writers::One };
         replace_at(dir, name.as_bytes(), content, how)
     }
 
-    /// The mode that can be given: a program that is setuid to somebody else than root would be a hole.
+    /// The mode that can be set: a program that is setuid to another user than root would give its caller that user's rights.
     fn mode(&self, mode: u32) -> u32 {
         if self.privileged { mode } else { mode & 0o777 }
     }
@@ -168,12 +168,12 @@ impl Root {
         owner && stat.st_mode & 0o7777 == self.mode(mode)
     }
 
-    /// Whom files are given to: root, if they can be.
+    /// The owner of files: root if that can be set.
     fn owner(&self) -> Option<(u32, u32)> {
         self.privileged.then_some((0, 0))
     }
 
-    /// Walks to a directory; with `undo` what is missing is made.
+    /// Walks to a directory; with `undo` it makes missing directories.
     fn walk(&self, path: &str, undo: Option<&mut Undo>) -> Result<Walk, Errno> {
         let (root, path) = (self.dir.as_fd(), path.as_bytes());
         let Some(undo) = undo else { return walk_in_root(root, path, None) };
@@ -188,7 +188,7 @@ impl Root {
     fn make_directory(&self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
         sys::fs::mkdirat(dir, name, Mode::from(0o755))?;
         if self.privileged {
-            // The directory above may hand down its group, and a bit that hands it down further.
+            // A new directory may inherit the group and the setgid bit of the directory above.
             sys::fs::chownat(dir, name, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW)?;
             sys::fs::chmodat(dir, name, Mode::from(0o755), AtFlags::empty())?;
         }
@@ -196,13 +196,13 @@ impl Root {
     }
 }
 
-/// The directory that a path is in, and its name there.
+/// The directory of a path, and the name in it.
 fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// What a link at `path` is to hold: the relative `target`, or, where a link leads to the directory that it is in, what
-/// that means from the root, since relative ones count from where they really are.
+/// The target of a link at `path`: the relative `target`; or the absolute one if `path` contains a link itself, since a
+/// relative target is resolved from the real directory of a link.
 fn link_target(path: &str, target: &str, straight: bool) -> String {
     if straight {
         return target.to_owned();
@@ -217,7 +217,7 @@ fn link_target(path: &str, target: &str, straight: bool) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// Whether a file holds exactly this.
+/// Whether a file has exactly these contents.
 fn holds(dir: BorrowedFd<'_>, name: &str, stat: &Stat, content: &[u8]) -> Result<bool, Errno> {
     if usize::try_from(stat.st_size) != Ok(content.len()) {
         return Ok(false);
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_count_from_the_root_where_they_are_not_where_they_seem() {
+    fn targets_are_absolute_if_the_path_contains_a_link() {
         assert_eq!(link_target("usr/bin/x", "../../command/x", true), "../../command/x");
         assert_eq!(link_target("usr/bin/x", "../../command/x", false), "/command/x");
         assert_eq!(link_target("package/admin/s6", "s6-2.15", false), "/package/admin/s6-2.15");

@@ -8,9 +8,9 @@ use std::path::Path;
 const PROGRAMS: Programs<'_> = Programs { program: b"program", setuid: b"setuid" };
 const ALL: Extras = Extras { symlinks: true, syslogd: true };
 
-/// As [`contents`], without a tool table: a few things of each kind.
+/// A few entries of each kind, as from [`contents`].
 fn sample() -> Vec<(String, Wanted<'static>)> {
-    let file = |content, mode, own| Wanted::File { content, mode, own };
+    let file = |content, mode, is_program| Wanted::File { content, mode, is_program };
     let home = "package/admin/s6-overlay-1/command";
     vec![
         (format!("{home}/s6-overlay"), file(PROGRAMS.program, 0o755, true)),
@@ -28,7 +28,7 @@ fn open(top: &Path) -> Root {
     Root::open(top.as_os_str().as_encoded_bytes()).unwrap()
 }
 
-/// Installs; gives how many things were made or replaced, or what was in the way.
+/// Installs; returns how many steps that took, or what is in the way.
 fn install(top: &Path, force: bool) -> Result<usize, Vec<String>> {
     let root = open(top);
     let plan = Plan::new(&root, sample(), force).unwrap();
@@ -80,7 +80,7 @@ fn everything_is_where_it_belongs_and_a_second_time_changes_nothing() {
 }
 
 #[test]
-fn an_older_program_and_modes_are_mended() {
+fn another_release_and_wrong_modes_are_replaced() {
     let top = tempfile::tempdir().unwrap();
     let top = top.path();
     install(top, false).unwrap();
@@ -93,7 +93,7 @@ fn an_older_program_and_modes_are_mended() {
 }
 
 #[test]
-fn what_is_in_the_way_is_named_and_nothing_is_changed() {
+fn obstacles_are_named_and_nothing_is_changed() {
     let top = tempfile::tempdir().unwrap();
     let top = top.path();
     fs::write(top.join("init"), "another init").unwrap();
@@ -116,7 +116,7 @@ fn links_to_directories_are_followed_inside_the_root() {
     let top = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();
     let top = top.path();
-    // One that would lead out of the root, one that climbs, and one to a directory that isn't there yet.
+    // A link out of the root, a link with `..` above the root, and a link to a missing directory.
     symlink(outside.path(), top.join("usr")).unwrap();
     fs::create_dir(top.join("opt")).unwrap();
     symlink("../../../opt", top.join("command")).unwrap();
@@ -134,7 +134,7 @@ fn links_to_directories_are_followed_inside_the_root() {
 }
 
 #[test]
-fn a_failure_takes_back_what_was_made() {
+fn after_a_failure_what_was_made_is_removed() {
     let top = tempfile::tempdir().unwrap();
     let top = top.path();
     fs::create_dir(top.join("etc")).unwrap();
@@ -148,7 +148,7 @@ fn a_failure_takes_back_what_was_made() {
 }
 
 #[test]
-fn two_at_a_time_are_one_too_many() {
+fn a_second_installation_at_the_same_time_is_refused() {
     let top = tempfile::tempdir().unwrap();
     let _first = open(top.path());
     let why = Root::open(top.path().as_os_str().as_encoded_bytes()).unwrap_err();
@@ -156,7 +156,7 @@ fn two_at_a_time_are_one_too_many() {
 }
 
 #[test]
-fn the_parts_are_what_was_asked_for() {
+fn optional_parts_are_installed_only_on_request() {
     let paths = |extras| -> Vec<String> {
         contents(&PROGRAMS, extras).unwrap().into_iter().map(|(path, _)| path).collect()
     };

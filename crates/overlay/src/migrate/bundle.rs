@@ -1,38 +1,38 @@
-//! User bundles: from `s6-rc.d/user` to `user-bundles.d/user`.
+//! Pure: how a user bundle moves from `s6-rc.d/user` to `user-bundles.d/user`.
 
 /// The bundles that images fill.
 pub(crate) const NAMES: &[&[u8]] = &[b"user", b"user2"];
 
-/// What is found in a bundle's former folder.
+/// The former folder of a bundle.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Former {
     /// The first word of `type`, if there is one.
     pub(crate) kind: Option<Vec<u8>>,
-    /// What is in `contents.d`.
+    /// The names in `contents.d`.
     pub(crate) contents: Vec<Vec<u8>>,
-    /// The lines of the file `contents`.
+    /// The services that the file `contents` lists.
     pub(crate) listed: Vec<Vec<u8>>,
-    /// Everything else in the folder.
+    /// The other names in the folder.
     pub(crate) others: Vec<Vec<u8>>,
 }
 
-/// A step, in the order in which they are done: at every moment both places together hold all services.
+/// A step of the move.  The order of the steps ensures that both places together hold all services at every moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The new folder has to be there, with `contents.d` and a `type` that says `bundle`.
+    /// Make the new folder, with `contents.d` and a `type` of `bundle`, unless it is there.
     Prepare,
-    /// A service gets an (empty) file in the new `contents.d`.
+    /// Make an empty file for a service in the new `contents.d`.
     Add(Vec<u8>),
-    /// Something of the folder goes to the new one, under its name.
+    /// Move a file to the new folder, under its name.
     Move(Vec<u8>),
-    /// The former folder goes, with `type`, `contents`, `contents.d` and what is in that.
+    /// Remove the former folder, with `type`, `contents`, and `contents.d` and its files.
     Remove,
 }
 
-/// The steps; an error says why a human has to look.
+/// Plans the steps.
 ///
 /// # Errors
-/// The folder isn't a bundle.
+/// The folder isn't a bundle: the text for the human who has to decide.
 pub(crate) fn plan(former: &Former) -> Result<Vec<Step>, &'static str> {
     if former.kind.as_ref().is_some_and(|kind| kind != b"bundle") {
         return Err("isn't a bundle, though it has the name of one");
@@ -43,13 +43,13 @@ pub(crate) fn plan(former: &Former) -> Result<Vec<Step>, &'static str> {
     services.sort();
     services.dedup();
     steps.extend(services.into_iter().map(Step::Add));
-    // Placeholders such as .gitkeep have nothing to hold any more.
+    // Placeholders such as .gitkeep aren't needed any more.
     steps.extend(former.others.iter().filter(|name| !name.starts_with(b".")).cloned().map(Step::Move));
     steps.push(Step::Remove);
     Ok(steps)
 }
 
-/// The services that a `contents` file lists: one a line, `#` begins a comment.
+/// The services that a `contents` file lists, one per line; `#` begins a comment.
 #[must_use]
 pub(crate) fn listed(contents: &[u8]) -> Vec<Vec<u8>> {
     let lines = contents.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_goes_to_the_new_place_and_then_the_old_one_goes() {
+    fn everything_moves_before_the_old_folder_is_removed() {
         let former = Former {
             kind: Some(b"bundle".to_vec()),
             contents: names(&["web", ".gitkeep", "db"]),
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn a_type_may_be_missing_but_not_another_one() {
+    fn a_bundle_may_lack_a_type_but_not_have_another_one() {
         assert_eq!(plan(&Former::default()).unwrap(), [Step::Prepare, Step::Remove]);
         let oneshot = Former { kind: Some(b"oneshot".to_vec()), ..Former::default() };
         assert!(plan(&oneshot).is_err());
     }
 
     #[test]
-    fn lists() {
+    fn a_list_has_comments_and_blanks() {
         assert_eq!(listed(b"# c\n a \r\n\nb"), names(&["a", "b"]));
     }
 }

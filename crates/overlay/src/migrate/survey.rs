@@ -1,9 +1,9 @@
-//! Goes through a root: finds the files that the rules are for, reports what changes, and writes it if it may.
+//! Searches a root for files that the rules apply to, reports what changes, and writes it if it may.
 //!
-//! Memory is bounded: a file at a time, of at most 1 MiB, and the names of the directories that are open.
+//! Memory is bounded: it holds one file of at most 1 MiB, and the names in the open directories.
 
 use super::bundle::{self, Former, Step};
-use super::place::{NOT_THE_IMAGES, Place, place};
+use super::place::{Place, SKIPPED_FOLDERS, place};
 use super::text::{self, Plan, Text};
 use files::{Permissions, Replace, Writers, create, is_temporary, open_dir_itself, read_at_most, replace_at};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,34 +12,34 @@ use rustix::io::Errno;
 use tool::diag::show;
 use tool::{Call, Fatal, OrUnable, Out};
 
-/// The most that is read of a file, in bytes.
-const MOST: usize = 1 << 20;
-/// How much of a file tells whether it is a script of ours.
-const FIRST_LINE: usize = 128;
-/// How many levels of folders are looked at.
-const DEEPEST: usize = 64;
+/// The limit of the size of a file, in bytes.
+const FILE_SIZE_MAX: usize = 1 << 20;
+/// The limit of what is read to find the interpreter of a file, in bytes.
+const FIRST_LINE_MAX: usize = 128;
+/// The limit of the depth of folders.
+const DEPTH_MAX: usize = 64;
 
-/// What a run is to do, and what it has done.
+/// A run: what it may do, and what it has done.
 pub(crate) struct Survey<'a> {
-    /// In whose name it warns.
+    /// The call that warnings belong to.
     pub(crate) call: &'a Call,
-    /// Whether it writes.
+    /// Whether it writes the changes.
     pub(crate) write: bool,
-    /// Whether a name is that of a command of ours, which no other package has.
+    /// Whether a name is that of a command that only we provide.
     pub(crate) is_ours: &'a dyn Fn(&[u8]) -> bool,
     /// The report.
     pub(crate) out: Out,
-    /// How many files change, or folders go elsewhere.
+    /// How many files change or folders move.
     pub(crate) changed: usize,
-    /// How much is left to humans.
+    /// How many remarks are left to a human.
     pub(crate) remarks: usize,
-    /// Whether something couldn't be read or written.
+    /// Whether something can't be read or written.
     pub(crate) failed: bool,
-    /// The files that were named, so that none is reported twice.
+    /// The files that were named, which aren't reported twice.
     pub(crate) seen: Vec<Vec<u8>>,
 }
 
-/// A directory that is open, and its path below the root.
+/// An open directory and its path below the root.
 struct Folder<'a> {
     fd: BorrowedFd<'a>,
     path: &'a [u8],
@@ -51,17 +51,17 @@ impl Folder<'_> {
     }
 }
 
-/// The names in a directory but those of what another process hasn't finished, sorted.
+/// The sorted names in a directory, except temporary ones.
 fn names(fd: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
     let mut names = files::names(fd)?;
     names.retain(|name| !is_temporary(name));
     Ok(names)
 }
 
-/// At most so many bytes of a regular file.
-fn read(at: BorrowedFd<'_>, name: &[u8], most: usize) -> Result<Vec<u8>, Errno> {
+/// Reads at most `limit` bytes of a regular file.
+fn read(at: BorrowedFd<'_>, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    read_at_most(&sys::fs::openat(at, name, flags, Mode::empty())?, most)
+    read_at_most(&sys::fs::openat(at, name, flags, Mode::empty())?, limit)
 }
 
 fn kind(stat: &Stat) -> FileType {
@@ -69,16 +69,16 @@ fn kind(stat: &Stat) -> FileType {
 }
 
 impl Survey<'_> {
-    /// Goes through everything below the root.
+    /// Searches everything below the root.
     ///
     /// # Errors
-    /// The report can't be written, or the root not be read.
+    /// The report can't be written, or the root can't be examined.
     pub(crate) fn root(&mut self, root: BorrowedFd<'_>) -> Result<(), Fatal> {
         let stat = rustix::fs::fstat(root).or_unable(|| "look at the root")?;
         self.folder(&Folder { fd: root, path: b"" }, stat.st_dev, 0)
     }
 
-    /// Looks at one file, given by its path below the root, with all rules for scripts.
+    /// Applies all rules for scripts to one file, which is named by its path below the root.
     ///
     /// # Errors
     /// The report can't be written.
@@ -103,7 +103,7 @@ impl Survey<'_> {
                 let path = folder.join(name);
                 let own = Some(place(&path)).filter(|place| *place != Place::Elsewhere);
                 self.seen.push(path);
-                self.script(&folder, name, &stat, own.unwrap_or(Place::Beside))
+                self.script(&folder, name, &stat, own.unwrap_or(Place::Other))
             }
             Ok(_) => self.fault(path, "read", Errno::INVAL),
             Err(e) => self.fault(path, "look at", e),
@@ -116,7 +116,7 @@ impl Survey<'_> {
             Err(e) => return self.fault(folder.path, "read", e),
         };
         for name in found {
-            if folder.path.is_empty() && NOT_THE_IMAGES.contains(&name.as_slice()) {
+            if folder.path.is_empty() && SKIPPED_FOLDERS.contains(&name.as_slice()) {
                 continue;
             }
             let stat = match sys::fs::statat(folder.fd, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
@@ -128,7 +128,7 @@ impl Survey<'_> {
                 }
             };
             match kind(&stat) {
-                FileType::Directory if stat.st_dev == device && depth < DEEPEST => {
+                FileType::Directory if stat.st_dev == device && depth < DEPTH_MAX => {
                     let path = folder.join(&name);
                     match open_dir_itself(folder.fd, &name) {
                         Ok(fd) => {
@@ -157,13 +157,13 @@ impl Survey<'_> {
         }
         let place = place(&path);
         match place {
-            Place::Inside => self.remark(
+            Place::Internal => self.remark(
                 &path,
                 0,
                 "is version 2's inside, nothing reads it: use S6_STAGE2_HOOK, or services in /etc/s6-overlay",
             ),
             Place::Elsewhere if stat.st_mode & 0o111 == 0 => Ok(()),
-            Place::Elsewhere => match read(folder.fd, name, FIRST_LINE) {
+            Place::Elsewhere => match read(folder.fd, name, FIRST_LINE_MAX) {
                 Ok(head) if self.names_ours(&head) => self.script(folder, name, stat, place),
                 Ok(_) | Err(Errno::ACCESS | Errno::TXTBSY) => Ok(()),
                 Err(e) => self.fault(&path, "read", e),
@@ -172,7 +172,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Whether the first line names an interpreter of ours, in version 2's place.
+    /// Whether the first line names an interpreter of ours, also in its place of version 2.
     fn names_ours(&self, head: &[u8]) -> bool {
         let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
         let text = Text { execline: false, unix_ends: false, is_ours: self.is_ours };
@@ -183,10 +183,10 @@ impl Survey<'_> {
 
     fn script(&mut self, folder: &Folder<'_>, name: &[u8], stat: &Stat, place: Place) -> Result<(), Fatal> {
         let path = folder.join(name);
-        if usize::try_from(stat.st_size).unwrap_or(usize::MAX) > MOST {
+        if usize::try_from(stat.st_size).unwrap_or(usize::MAX) > FILE_SIZE_MAX {
             return self.remark(&path, 0, "is larger than 1 MiB, so it wasn't looked at");
         }
-        let content = match read(folder.fd, name, MOST) {
+        let content = match read(folder.fd, name, FILE_SIZE_MAX) {
             Ok(content) => content,
             Err(e) => return self.fault(&path, "read", e),
         };
@@ -255,7 +255,7 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// The user bundles of an s6-overlay folder.
+    /// Moves the user bundles of a folder named s6-overlay.
     fn bundles(&mut self, folder: &Folder<'_>) -> Result<(), Fatal> {
         let Ok(services) = open_dir_itself(folder.fd, b"s6-rc.d") else { return Ok(()) };
         for name in bundle::NAMES {
@@ -315,8 +315,8 @@ fn survey_bundle(fd: BorrowedFd<'_>) -> Result<Former, Errno> {
     let mut former = Former::default();
     for name in names(fd)? {
         match name.as_slice() {
-            b"type" => former.kind = Some(read(fd, &name, MOST)?.trim_ascii().to_vec()),
-            b"contents" => former.listed = bundle::listed(&read(fd, &name, MOST)?),
+            b"type" => former.kind = Some(read(fd, &name, FILE_SIZE_MAX)?.trim_ascii().to_vec()),
+            b"contents" => former.listed = bundle::listed(&read(fd, &name, FILE_SIZE_MAX)?),
             b"contents.d" => former.contents = names(open_dir_itself(fd, &name)?.as_fd())?,
             _ => former.others.push(name),
         }
@@ -324,7 +324,7 @@ fn survey_bundle(fd: BorrowedFd<'_>) -> Result<Former, Errno> {
     Ok(former)
 }
 
-/// Opens a directory, after making it if it isn't there.
+/// Opens a directory, and makes it first if it is missing.
 fn make_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     match sys::fs::mkdirat(at, name, Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => open_dir_itself(at, name),
@@ -332,7 +332,7 @@ fn make_folder(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// Makes a file unless it is there.
+/// Makes a file unless one of that name exists.
 fn make_file(at: BorrowedFd<'_>, name: &[u8], content: &[u8]) -> Result<(), Errno> {
     match create(at, name, content, Permissions::LessUmask(0o644)) {
         Err(Errno::EXIST) => Ok(()),
@@ -359,7 +359,7 @@ fn move_bundle(
                     Err(Errno::NOENT) => {
                         sys::fs::renameat(former, file.as_slice(), &place, file.as_slice())?;
                     }
-                    // Not over what is there.
+                    // Nothing is replaced.
                     done => return done.and(Err(Errno::EXIST)),
                 }
             }
@@ -376,12 +376,12 @@ fn move_bundle(
     Ok(())
 }
 
-/// Removes what is in a directory, but no directories.
+/// Removes the files in a directory, which has no directories.
 fn empty(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     files::names(fd)?.iter().try_for_each(|name| sys::fs::unlinkat(fd, name.as_slice(), AtFlags::empty()))
 }
 
-/// Puts a file with this content, this mode and the old one's owner in its place, all at once.
+/// Replaces a file atomically by one with this content, this mode and the same owner.
 fn replace(at: BorrowedFd<'_>, name: &[u8], content: &[u8], mode: u32, old: &Stat) -> Result<(), Errno> {
     let (mode, owner) = (Permissions::Exact(mode), Some((old.st_uid, old.st_gid)));
     replace_at(at, name, content, Replace { mode, owner, sync: false, writers: Writers::One })
@@ -404,8 +404,8 @@ mod tests {
         main: |_| Ok(Next::SUCCESS),
     };
 
-    /// What changed, what is left to humans, and whether something failed.
-    fn go(root: &Path, named: &[&str], write: bool) -> (usize, usize, bool) {
+    /// The number of changes, the number of remarks, and whether something failed.
+    fn survey(root: &Path, named: &[&str], write: bool) -> (usize, usize, bool) {
         let call = Call { tool: &TOOL, argv0: Vec::new(), args: Vec::new(), env: Env::default(), path: None };
         let is_ours = |name: &[u8]| name.starts_with(b"s6-") || name == b"with-contenv";
         let mut survey = Survey {
@@ -437,7 +437,7 @@ mod tests {
     const NEW: &str = "#!/command/with-contenv sh\n";
 
     #[test]
-    fn writes_only_if_told_to_keeps_modes_and_does_it_once() {
+    fn files_are_written_only_on_request_with_their_modes_and_once() {
         let top = tempfile::tempdir().unwrap();
         let root = top.path();
         file(root, "etc/cont-init.d/1", OLD, 0o640);
@@ -445,9 +445,9 @@ mod tests {
         file(root, "usr/local/bin/not-executable", OLD, 0o644);
         file(root, "etc/cont-init.d/binary", "#!/usr/bin/with-contenv\0", 0o755);
         file(root, "etc/s6-overlay/s6-rc.d/user/contents.d/web", "", 0o644);
-        assert_eq!(go(root, &[], false), (3, 0, false));
+        assert_eq!(survey(root, &[], false), (3, 0, false));
         assert_eq!(fs::read_to_string(root.join("etc/cont-init.d/1")).unwrap(), OLD);
-        assert_eq!(go(root, &[], true), (3, 0, false));
+        assert_eq!(survey(root, &[], true), (3, 0, false));
         for (path, content, mode) in [
             ("etc/cont-init.d/1", NEW, 0o640 | 0o110),
             ("usr/local/bin/tool", NEW, 0o4750),
@@ -460,7 +460,7 @@ mod tests {
             assert_eq!(got & !0o022, mode & !0o022, "{path}");
         }
         assert!(!root.join("etc/s6-overlay/s6-rc.d/user").exists());
-        assert_eq!(go(root, &[], true), (0, 0, false));
+        assert_eq!(survey(root, &[], true), (0, 0, false));
         assert_eq!(fs::read_dir(root.join("etc/cont-init.d")).unwrap().count(), 2);
     }
 
@@ -475,16 +475,16 @@ mod tests {
         fs::create_dir(root.join("etc/services.d")).unwrap();
         symlink("../../../outside/script", root.join("etc/services.d/run")).unwrap();
         symlink("../../../../outside", root.join("etc/s6-overlay/s6-rc.d/user")).unwrap();
-        assert_eq!(go(&root, &[], true), (0, 1, false));
+        assert_eq!(survey(&root, &[], true), (0, 1, false));
         for named in ["etc/services.d/run", "etc/cont-init.d/script", "../outside/script", ".."] {
-            assert_eq!(go(&root, &[named], true), (0, 1, true), "{named}");
+            assert_eq!(survey(&root, &[named], true), (0, 1, true), "{named}");
         }
         assert_eq!(fs::read_to_string(top.path().join("outside/script")).unwrap(), OLD);
         assert!(top.path().join("outside/contents.d/web").exists());
     }
 
     #[test]
-    fn what_is_there_is_kept() {
+    fn files_in_the_new_place_are_kept() {
         let top = tempfile::tempdir().unwrap();
         let root = top.path();
         let bundles = "etc/s6-overlay/user-bundles.d/user";
@@ -493,14 +493,14 @@ mod tests {
         file(root, "etc/s6-overlay/s6-rc.d/user/contents.d/web", "", 0o644);
         file(root, "etc/s6-overlay/s6-rc.d/user/contents.d/db", "", 0o644);
         file(root, "etc/s6-overlay/s6-rc.d/user2/type", "oneshot\n", 0o644);
-        assert_eq!(go(root, &[], true), (1, 1, false));
+        assert_eq!(survey(root, &[], true), (1, 1, false));
         assert_eq!(fs::read_to_string(root.join(bundles).join("contents.d/web")).unwrap(), "kept");
         assert!(root.join(bundles).join("contents.d/db").exists());
         assert!(root.join("etc/s6-overlay/s6-rc.d/user2/type").exists());
     }
 
     #[test]
-    fn files_without_a_place_are_looked_at_if_named() {
+    fn files_elsewhere_are_fixed_if_they_are_named() {
         let top = tempfile::tempdir().unwrap();
         file(
             top.path(),
@@ -508,8 +508,8 @@ mod tests {
             "ENV S6_SERVICES_READYTIME=5\nRUN /usr/bin/s6-svc -u /var/run/s6/services/x\n",
             0o644,
         );
-        assert_eq!(go(top.path(), &[], true), (0, 0, false));
-        assert_eq!(go(top.path(), &["./Dockerfile"], true), (1, 1, false));
+        assert_eq!(survey(top.path(), &[], true), (0, 0, false));
+        assert_eq!(survey(top.path(), &["./Dockerfile"], true), (1, 1, false));
         let now = fs::read_to_string(top.path().join("Dockerfile")).unwrap();
         assert_eq!(now, "ENV S6_SERVICES_READYTIME=5\nRUN /command/s6-svc -u /run/service/x\n");
     }

@@ -1,35 +1,35 @@
-//! The rules for scripts: what a line has to become to work with version 3.
+//! Pure: the rules for scripts, which change lines so that they work with version 3.
 //!
-//! A line is changed only where the change can't be wrong; the rest is a remark for a human.
+//! A line is changed only if the change is certainly right; otherwise there is a remark for a human.
 
 /// A line that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// Its number, from 1 on.
+    /// Its number, from 1.
     pub(crate) line: usize,
-    /// As it is, without its end.
+    /// The present line, without its end.
     pub(crate) before: Vec<u8>,
-    /// As it will be.
+    /// The new line.
     pub(crate) after: Vec<u8>,
-    /// Why, a phrase for each rule that changed it.
+    /// The reasons, one for each rule that changed it.
     pub(crate) why: Vec<&'static str>,
 }
 
 /// Something that a human has to decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remark {
-    /// The line, from 1 on.
+    /// The number of the line, from 1.
     pub(crate) line: usize,
-    /// What is to be looked at.
+    /// The text for the human.
     pub(crate) what: &'static str,
 }
 
-/// What happens to a text.
+/// The changes of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// The new text.
     pub(crate) content: Vec<u8>,
-    /// The lines that change otherwise than by losing a carriage return.
+    /// The lines that change, apart from carriage returns.
     pub(crate) changes: Vec<Change>,
     /// How many lines lose a carriage return at their end.
     pub(crate) carriage_returns: usize,
@@ -37,20 +37,20 @@ pub(crate) struct Plan {
     pub(crate) remarks: Vec<Remark>,
 }
 
-/// What is known about a text beside its bytes.
+/// What is known about a text besides its bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'a> {
-    /// It is in execline's language: an `up` or `down`, or a script for execlineb.
+    /// Whether it is written in execline: an `up` or `down` file, or a script for execlineb.
     pub(crate) execline: bool,
-    /// Lines have to end in a newline alone.
+    /// Whether lines have to end in a newline alone.
     pub(crate) unix_ends: bool,
-    /// Whether a name is that of a command of ours, which no other package has.
+    /// Whether a name is that of a command that only we provide.
     pub(crate) is_ours: &'a dyn Fn(&[u8]) -> bool,
 }
 
-/// Where version 2 had its links to commands.
+/// The folders of version 2's links to commands.
 const FORMER_FOLDERS: &[&[u8]] = &[b"/usr/bin/", b"/bin/"];
-/// Where version 2 had its scan directory.
+/// The paths of version 2's scandir.
 const FORMER_SCANDIRS: &[&[u8]] = &[b"/var/run/s6/services", b"/run/s6/services"];
 const SCANDIR: &[u8] = b"/run/service";
 const HALT: &[u8] = b"/run/s6/basedir/bin/halt";
@@ -61,7 +61,7 @@ const WHY_SCANDIR: &str = "services are supervised in /run/service";
 const WHY_HALT: &str = "what ends a container is halt";
 const WHY_IMPORT: &str = "import is gone, importas takes the name twice";
 
-/// Plans the change of a text; `None` for one that isn't a text.
+/// Plans the changes of a text; `None` for binary data.
 #[must_use]
 pub(crate) fn plan(content: &[u8], text: Text<'_>) -> Option<Plan> {
     if content.contains(&0) {
@@ -80,7 +80,7 @@ pub(crate) fn plan(content: &[u8], text: Text<'_>) -> Option<Plan> {
             Some(rest) => (rest, if strips { &b""[..] } else { &b"\r"[..] }),
             None => (line, &b""[..]),
         };
-        let (after, why) = mend(line, text);
+        let (after, why) = fix_line(line, text);
         plan.remarks.extend(remarks(&after, text).into_iter().map(|what| Remark { line: number, what }));
         plan.content.extend([&after[..], cr, end].concat());
         if !why.is_empty() {
@@ -90,7 +90,7 @@ pub(crate) fn plan(content: &[u8], text: Text<'_>) -> Option<Plan> {
     Some(plan)
 }
 
-fn mend(line: &[u8], text: Text<'_>) -> (Vec<u8>, Vec<&'static str>) {
+fn fix_line(line: &[u8], text: Text<'_>) -> (Vec<u8>, Vec<&'static str>) {
     let mut line = line.to_vec();
     let mut why = Vec::new();
     let mut apply = |reason: &'static str, rule: &dyn Fn(&[u8]) -> Option<Vec<u8>>| {
@@ -119,7 +119,8 @@ fn is_in_path(b: u8) -> bool {
     is_in_name(b) || b == b'/' || b == b'}'
 }
 
-/// The line with all occurrences of `what` replaced that don't stand between such bytes; `None` if there are none.
+/// Replaces all occurrences of `what` that don't follow a byte of `not_before` or precede one of `not_after`; `None` if there
+/// are none.
 fn replace(
     line: &[u8],
     what: &[u8],
@@ -149,7 +150,7 @@ fn replace(
     changed.then_some(out)
 }
 
-/// Paths of our commands in the places of version 2 become those in /command.
+/// Replaces version 2's paths of our commands by those in /command.
 fn move_paths(line: &[u8], is_ours: &dyn Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let mut out: Vec<u8> = Vec::new();
     let mut rest = line;
@@ -173,7 +174,7 @@ fn move_paths(line: &[u8], is_ours: &dyn Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     changed.then_some(out)
 }
 
-/// A word of a line, as far as blanks tell: where it starts, and its bytes.
+/// The words of a line, split at blanks: the offset and the bytes of each.
 fn words(line: &[u8]) -> Vec<(usize, &[u8])> {
     let mut found = Vec::new();
     let mut at = 0usize;
@@ -186,7 +187,7 @@ fn words(line: &[u8]) -> Vec<(usize, &[u8])> {
     found
 }
 
-/// A word without the quotes around it, or the end of a command behind it.
+/// A word without quotes around it and without what ends a command after it.
 fn bare(word: &[u8]) -> &[u8] {
     let word = word.strip_prefix(b"\"").or_else(|| word.strip_prefix(b"'")).unwrap_or(word);
     let end = word.iter().position(|b| matches!(b, b'"' | b'\'' | b';' | b'&' | b'|' | b')' | b'`'));
@@ -198,14 +199,14 @@ fn is_scandir(word: &[u8]) -> bool {
     bare(word) == SCANDIR || FORMER_SCANDIRS.contains(&bare(word))
 }
 
-/// How much of a word stands before a path in it, such as `"$(`.
-fn glued(word: &[u8]) -> usize {
+/// The length of what precedes a path in a word, such as `"$(`.
+fn path_offset(word: &[u8]) -> usize {
     word.iter().rposition(|b| !is_in_path(*b)).map_or(0, |at| at.saturating_add(1))
 }
 
-/// The name of the command that a word is.
+/// The name of the command in a word.
 fn command(word: &[u8]) -> &[u8] {
-    let path = word.get(glued(word)..).unwrap_or_default();
+    let path = word.get(path_offset(word)..).unwrap_or_default();
     path.rsplit(|b| *b == b'/').next().unwrap_or_default()
 }
 
@@ -220,7 +221,7 @@ fn halt(line: &[u8]) -> Option<Vec<u8>> {
     let mut length = bare(dir).len().saturating_add(quote.saturating_mul(2));
     length =
         length.saturating_add(usize::from(dir.get(quote.saturating_add(bare(dir).len())) == Some(&b'/')));
-    let head = line.get(..start.saturating_add(glued(name)))?;
+    let head = line.get(..start.saturating_add(path_offset(name)))?;
     let tail = line.get(dir_at.saturating_add(length)..)?;
     Some([head, HALT, tail].concat())
 }
@@ -235,7 +236,7 @@ fn import(line: &[u8]) -> Option<Vec<u8>> {
         at = at.saturating_add(1);
         let (_, word) = words.get(at)?;
         let Some(letters) = word.strip_prefix(b"-") else { break };
-        // A value is the rest of the word or the next one.
+        // The value is the rest of the word or the next word.
         if matches!(letters.last(), Some(b'D' | b'd')) {
             at = at.saturating_add(1);
         }
@@ -251,7 +252,7 @@ fn import(line: &[u8]) -> Option<Vec<u8>> {
     Some([line.get(..*start)?, b"importas", options, b" ", name, line.get(name_end..)?].concat())
 }
 
-/// What only a human can decide about a line that is fixed already.
+/// The remarks about a line after its changes.
 fn remarks(line: &[u8], text: Text<'_>) -> Vec<&'static str> {
     let mut found = Vec::new();
     if line.trim_ascii_start().starts_with(b"#") && !line.starts_with(b"#!") {
@@ -288,7 +289,7 @@ fn contains(line: &[u8], what: &[u8], not_before: fn(u8) -> bool, not_after: fn(
     replace(line, what, what, not_before, not_after).is_some()
 }
 
-/// Whether the line gives a value to the variable: in a shell, a Dockerfile, or the container's environment.
+/// Whether a line sets a variable: in a shell, in a Dockerfile, or in the container's environment.
 fn sets(line: &[u8], name: &[u8]) -> bool {
     let assigns = [name, b"="].concat();
     let file = [b"container_environment/", name].concat();
@@ -296,7 +297,7 @@ fn sets(line: &[u8], name: &[u8]) -> bool {
     docker || contains(line, &assigns, is_in_name, |_| false) || contains(line, &file, |_| false, is_in_name)
 }
 
-/// Places and programs that version 3 hasn't got.
+/// Places and programs that version 3 doesn't have.
 const PLACES: &[(&[u8], &str)] = &[
     (
         b"/etc/s6",
@@ -319,7 +320,7 @@ const PLACES: &[(&[u8], &str)] = &[
     ),
 ];
 
-/// Variables that mean something else, or nothing any more.
+/// Variables with another meaning or without effect in version 3.
 const VARIABLES: &[(&[u8], &str)] = &[
     (
         b"S6_CMD_WAIT_FOR_SERVICES_MAXTIME",
@@ -343,18 +344,18 @@ mod tests {
         [&b"with-contenv"[..], b"execlineb", b"s6-svc", b"s6-test", b"s6-svscanctl", b"if"].contains(&name)
     }
 
-    fn mended(content: &str, execline: bool) -> Plan {
+    fn fixed(content: &str, execline: bool) -> Plan {
         plan(content.as_bytes(), Text { execline, unix_ends: true, is_ours: &is_ours }).unwrap()
     }
 
     fn line(content: &str) -> String {
-        let plan = mended(content, false);
+        let plan = fixed(content, false);
         assert_eq!(plan.changes.len(), usize::from(plan.content != content.as_bytes()));
         String::from_utf8(plan.content).unwrap()
     }
 
     #[test]
-    fn paths_of_our_commands() {
+    fn paths_of_our_commands_move_to_command() {
         for (before, after) in [
             ("#!/usr/bin/with-contenv bash", "#!/command/with-contenv bash"),
             ("#! /bin/execlineb -P", "#! /command/execlineb -P"),
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scan_directory_and_the_end_of_the_container() {
+    fn the_scandir_moves_and_halt_ends_the_container() {
         for (before, after) in [
             ("s6-svc -r /var/run/s6/services/app", "s6-svc -r /run/service/app"),
             ("cd \"/run/s6/services\"", "cd \"/run/service\""),
@@ -395,7 +396,7 @@ mod tests {
         for kept in ["/var/run/s6/services-old", "/opt/run/s6/services", "s6-svscanctl -t /srv/own"] {
             assert_eq!(line(kept), kept);
         }
-        let other = mended("s6-svscanctl -an /var/run/s6/services\n", false);
+        let other = fixed("s6-svscanctl -an /var/run/s6/services\n", false);
         assert_eq!(
             (other.content.as_slice(), other.remarks.len()),
             (&b"s6-svscanctl -an /run/service\n"[..], 1)
@@ -403,24 +404,24 @@ mod tests {
     }
 
     #[test]
-    fn import_in_execline() {
+    fn import_becomes_importas_in_execline_only() {
         for (before, after) in [
             ("import FOO", "importas FOO FOO"),
             ("  import -i FOO", "  importas -i FOO FOO"),
             ("if { import -D \"\" FOO s6-test x }", "if { importas -D \"\" FOO FOO eltest x }"),
             ("import -sCd: PATH prog", "importas -sCd: PATH PATH prog"),
         ] {
-            assert_eq!(String::from_utf8(mended(before, true).content).unwrap(), after);
+            assert_eq!(String::from_utf8(fixed(before, true).content).unwrap(), after);
         }
         for kept in ["s6-echo import FOO", "import -D \"a b\" FOO", "import"] {
-            let plan = mended(kept, true);
+            let plan = fixed(kept, true);
             assert_eq!((plan.content.as_slice(), plan.remarks.len()), (kept.as_bytes(), 1), "{kept}");
         }
         assert_eq!(line("import os"), "import os");
     }
 
     #[test]
-    fn carriage_returns_go_where_lines_have_to_end_without() {
+    fn carriage_returns_are_removed_where_they_break_lines() {
         let text = |unix_ends| Text { execline: false, unix_ends, is_ours: &is_ours };
         let script = plan(b"#!/bin/sh\r\necho\r\n", text(false)).unwrap();
         assert_eq!((script.content.as_slice(), script.carriage_returns), (&b"#!/bin/sh\necho\n"[..], 2));
@@ -433,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_to_humans() {
+    fn what_a_human_has_to_decide_is_a_remark() {
         for (text, remarks) in [
             ("cp x /etc/s6/init/init-stage2", 1),
             ("cp x /etc/s6-overlay/s6-rc.d", 0),
@@ -445,15 +446,15 @@ mod tests {
             ("forbacktickx i { ls } prog", 1),
             ("forbacktickx -d \"\\n\" i { ls } prog", 0),
         ] {
-            assert_eq!(mended(text, true).remarks.len(), remarks, "{text}");
+            assert_eq!(fixed(text, true).remarks.len(), remarks, "{text}");
         }
     }
 
     #[test]
-    fn mending_twice_changes_nothing_and_binaries_are_left_alone() {
+    fn fixing_twice_changes_nothing_and_binary_data_is_kept() {
         let all =
             "#!/bin/execlineb\r\nimport A\r\nif { s6-test 1 } /bin/s6-svscanctl -t /var/run/s6/services\r\n";
-        let once = mended(all, true);
+        let once = fixed(all, true);
         let again = plan(&once.content, Text { execline: true, unix_ends: true, is_ours: &is_ours }).unwrap();
         assert_eq!((again.changes.len(), again.carriage_returns), (0, 0));
         assert_eq!(again.content, once.content);

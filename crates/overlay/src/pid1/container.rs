@@ -1,6 +1,6 @@
-//! A container in progress: its lifecycle, and the children that carry it on.
+//! A running container: its lifecycle with its boot and stop children.
 //!
-//! Decisions are the [`Lifecycle`]'s, and effects happen in [`Effects`]; what is here joins them.
+//! [`Lifecycle`] decides, and [`Effects`] acts; this module connects them.
 
 use crate::environment::variables::{S6_KILL_GRACETIME, S6_SERVICES_GRACETIME};
 use crate::pid1::effects::Effects;
@@ -11,10 +11,10 @@ use sys::process::Ended;
 use sys::signal::{CONT, KILL, Signal, TERM};
 use tool::clock::Moment;
 
-/// The ends by their number in saved bytes.
+/// The ways to end, by their number in saved bytes.
 const ENDS: [How; 3] = [How::Halt, How::PowerOff, How::Reboot];
 
-/// Stands for an end that isn't known yet.
+/// The number of an end that isn't known yet.
 const NO_END: u8 = u8::MAX;
 
 /// A container's lifecycle with its children.
@@ -34,12 +34,12 @@ impl Container {
         Self { life, boot: None, stop: None, end: None, warns }
     }
 
-    /// Notes the boot child.
+    /// Sets the boot child.
     pub(crate) fn set_boot(&mut self, pid: Pid) {
         self.boot = Some(pid);
     }
 
-    /// How the container is to end, once that is known.
+    /// How the container ends, as soon as that is known.
     pub(crate) fn end(&self) -> Option<How> {
         self.end
     }
@@ -49,14 +49,14 @@ impl Container {
         self.life.deadline()
     }
 
-    /// Does what the lifecycle asks for after an event; `relay` is a process that is spared by the last KILL.
+    /// Performs the actions of the lifecycle after an event; `relay` is a process that doesn't get the last KILL.
     pub(crate) fn step(&mut self, event: Event, now: Moment, relay: Option<Pid>, effects: &mut dyn Effects) {
         for action in self.life.step(event, now) {
             self.act(action, now, relay, effects);
         }
     }
 
-    /// Handles the end of the boot child or the stop child; whether it was one of these.
+    /// Handles the end of the boot child or the stop child; `false` if it was neither.
     pub(crate) fn child_ended(
         &mut self,
         pid: Pid,
@@ -140,8 +140,16 @@ impl Container {
         }
     }
 
-    /// The bytes for [`Container::restore`]: 4 for each process id of the boot child, of the stop child and of the relay,
-    /// one for the end, one that says whether warnings are wanted, and the lifecycle's.
+    /// The bytes for [`Container::restore`], in big-endian order.
+    ///
+    /// | byte | content |
+    /// |---|---|
+    /// | 0 | process id of the boot child, or 0 |
+    /// | 4 | process id of the stop child, or 0 |
+    /// | 8 | process id of the relay, or 0 |
+    /// | 12 | the end, or 255 |
+    /// | 13 | 1 if warnings are wanted |
+    /// | 14… | the lifecycle |
     pub(crate) fn save(&self, relay: Option<Pid>) -> Vec<u8> {
         let pid = |pid: Option<Pid>| Pid::as_raw(pid).to_be_bytes();
         let end = self.end.and_then(|end| ENDS.iter().position(|how| *how == end));
@@ -152,7 +160,7 @@ impl Container {
         bytes
     }
 
-    /// The container and the process id of the relay that [`Container::save`] made these bytes of; `None` for others.
+    /// The container and the process id of the relay from the bytes of [`Container::save`]; `None` for other bytes.
     pub(crate) fn restore(bytes: &[u8]) -> Option<(Self, Option<Pid>)> {
         let (head, life) = bytes.split_first_chunk::<14>()?;
         let (pids, flags) = head.split_first_chunk::<12>()?;

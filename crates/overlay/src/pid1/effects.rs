@@ -1,4 +1,4 @@
-//! What the lifecycle's actions do to the system.
+//! The effects of the lifecycle's actions on the system.
 
 use crate::layout::LIVE;
 use crate::pid1::exit_code;
@@ -15,30 +15,30 @@ use sys::process::{Fork, fork};
 use sys::signal::{Set, Signal};
 use tool::{Env, diag};
 
-/// What the stop child looks like in ps, as in the reference.
+/// The command line of the stop child in ps: that of the reference.
 const STOP_TITLE: &[u8] = b"/run/s6/basedir/scripts/rc.shutdown";
 
-/// The effects, one call each: a test has them written down instead.
+/// The effects, one call each; tests record the calls.
 pub(crate) trait Effects {
     /// Sends a signal to one child.
     fn signal(&mut self, pid: Pid, signal: Signal);
     /// Sends a signal to every other process of the container but one.
     fn signal_all(&mut self, signal: Signal, spared: Option<Pid>);
-    /// Starts nothing more, and lets the services end.
+    /// Stops supervising: services that end are not started again.
     fn stop_supervising(&mut self);
-    /// Lets the host leave its loop at once.
+    /// Makes the host leave its loop at once.
     fn leave_host(&mut self);
     /// Starts the stop child.
     fn start_stop(&mut self) -> Result<Pid, Errno>;
     /// Writes the container's exit code.
     fn write_code(&mut self, code: u8) -> Result<(), Errno>;
-    /// Whether no exit code was written yet.
+    /// Whether no exit code has been written.
     fn is_code_untouched(&self) -> bool;
     /// The living descendants of a process, for a message; empty if there are none.
     fn describe_below(&self, root: Pid) -> String;
     /// The other processes of the container but one, for a message; empty if there are none.
     fn describe_remaining(&self, spared: Option<Pid>) -> String;
-    /// Takes the terminal of the boot session, which is over: a ^C on it would reach nobody.
+    /// Takes the terminal from the boot session, which has ended, so that ^C still reaches a process.
     fn take_terminal_back(&mut self);
     /// Prints a warning.
     fn warn(&mut self, text: &str);
@@ -46,7 +46,7 @@ pub(crate) trait Effects {
 
 /// The effects in a container.
 pub(crate) struct ContainerEffects<'a> {
-    /// Gone once its loop has ended.
+    /// `None` after its loop has ended.
     pub(crate) host: Option<&'a mut Host>,
     /// The environment of the stop child.
     pub(crate) env: &'a Env,

@@ -6,10 +6,10 @@ use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use wire::number;
 
-/// What the file holds at the start.
+/// The content of the file at the start.
 const NOTHING: &[u8] = b"0\n";
 
-/// The code that the text says: its number's lowest eight bits, 0 for no text; `None` if it isn't a number.
+/// The exit code in a text: the lowest eight bits of its number, or 0 for an empty text; `None` if it isn't a number.
 #[must_use]
 pub(crate) fn parse(text: &[u8]) -> Option<u8> {
     let word = text.trim_ascii();
@@ -19,7 +19,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<u8> {
     u8::try_from(number::decimal::<u32>(word)? & 0xff).ok()
 }
 
-/// A reader gets the old code or the new one, never a part.
+/// Replaces the content atomically: a reader gets the old code or the new one.
 fn replace(text: &[u8]) -> Result<(), Errno> {
     let how = Replace::with(Permissions::LessUmask(0o644), Writers::Many);
     replace_at(CWD, EXITCODE.as_bytes(), text, how)
@@ -36,7 +36,7 @@ pub(crate) fn reset() -> Result<(), Errno> {
     }
 }
 
-/// Writes a code.
+/// Writes an exit code.
 ///
 /// # Errors
 /// The file can't be written.
@@ -44,13 +44,13 @@ pub(crate) fn write(code: u8) -> Result<(), Errno> {
     replace(format!("{code}\n").as_bytes())
 }
 
-/// The first bytes of the file; nothing if there is none.
+/// Reads the first bytes of the file; nothing if there is none.
 #[must_use]
 pub(crate) fn read() -> Vec<u8> {
     read_file(CWD, EXITCODE.as_bytes(), 64).unwrap_or_default()
 }
 
-/// Whether no code has been written.
+/// Whether no exit code has been written.
 #[must_use]
 pub(crate) fn is_untouched() -> bool {
     read() == NOTHING
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes() {
+    fn a_code_is_the_lowest_eight_bits_of_a_number() {
         for (text, code) in [
             ("0\n", 0),
             ("17", 17),

@@ -7,10 +7,10 @@ use s6_linux_init::request::How;
 use sys::signal::{HUP, INT};
 use tool::diag;
 
-/// What a shell adds to the number of the signal that ended a process.
+/// What a shell adds to the number of the signal that killed a process.
 const KILLED: i32 = 128;
 
-/// Ends the pid namespace by reboot(2) where that was asked for and may be done; else gives the code that stands for it.
+/// Ends the pid namespace by reboot(2) if that was requested and is permitted; otherwise returns the exit code for that end.
 pub(crate) fn finish(how: How, first: bool, sync: bool) -> u8 {
     if sync {
         rustix::fs::sync();
@@ -27,7 +27,7 @@ pub(crate) fn finish(how: How, first: bool, sync: bool) -> u8 {
         How::Reboot => HUP,
     };
     if first && how.reboot() != Err(Errno::PERM) {
-        // Only a kernel that doesn't know the request gets here.
+        // The call returns only if the kernel doesn't know the request.
         diag::warn(NAME, "reboot(2) had no effect");
     }
     u8::try_from(signal.saturating_add(KILLED)).unwrap_or(111)

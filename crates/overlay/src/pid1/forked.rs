@@ -1,28 +1,28 @@
-//! Children that process 1 forks and that go on in this program, without exec.
+//! Children that process 1 forks and that continue in this program, without exec.
 
 use rustix::process::{Resource, Rlimit};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use sys::signal::{Set, reset_all, set_mask};
 use tool::diag;
 
-/// The number of the first descriptor that a child keeps beside the standard ones.
+/// The number of the first descriptor that a child keeps besides the standard ones.
 const FIRST_FD: i32 = 3;
 
-/// What a forked child keeps of process 1, and what it looks like.
+/// What a forked child keeps of process 1, and its command line.
 pub(crate) struct Forked<'a> {
-    /// What it looks like in ps.
+    /// Its command line in ps.
     pub(crate) title: &'a [u8],
-    /// The limit on open files that it gets; `None`: process 1's own.
+    /// Its limit on open files; `None` for that of process 1.
     pub(crate) open_files: Option<Rlimit>,
-    /// The descriptors that it keeps beside the standard ones.
+    /// The descriptors that it keeps besides the standard ones.
     pub(crate) keep: &'a [BorrowedFd<'a>],
     /// The signals that it blocks.
     pub(crate) mask: &'a Set,
 }
 
 impl Forked<'_> {
-    /// To be called in the child, which doesn't come back to its parent's code: lets go of everything else of process 1,
-    /// and gives the descriptors that it keeps, in their order, as far as they are open.
+    /// Releases everything else of process 1, and returns the kept descriptors in their order, as far as they are open.  It is
+    /// called in the child, which must not return to the code of its parent.
     pub(crate) fn enter(&self) -> Vec<Option<OwnedFd>> {
         if let Some(limit) = self.open_files {
             let _ = rustix::process::setrlimit(Resource::Nofile, limit);

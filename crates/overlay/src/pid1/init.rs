@@ -1,6 +1,6 @@
-//! The container's first process: the policy that the host of the root scandir asks.
+//! The container's first process as the policy of the root scandir's host.
 //!
-//! What signals, requests and ending children mean is decided by [`crate::pid1::lifecycle`].
+//! [`crate::pid1::lifecycle`] decides what signals, requests and ended children mean.
 
 use super::NAME;
 use crate::boot::catch_all;
@@ -24,31 +24,31 @@ use tool::clock::{self, Moment};
 use tool::{Env, diag};
 use wire::control::ScanCommand;
 
-/// What the boot child looks like in ps, as in the reference.
+/// The command line of the boot child in ps: that of the reference.
 const BOOT_TITLE: &[u8] = b"/run/s6/basedir/scripts/rc.init top";
 
-/// Key of the FIFO with requests.
+/// The key of the FIFO for requests.
 const REQUESTS: u32 = 0;
-/// Key of the pipe on which the boot child announces that it becomes the CMD.
+/// The key of the pipe on which the boot child announces that it becomes the CMD.
 const NOTICE: u32 = 1;
 
-/// Requests that are read at once.
+/// The number of requests that are read at once.
 const REQUESTS_MAX: usize = 16;
 
-/// What the boot child takes with it.
+/// What the boot child gets.
 #[derive(Debug)]
 pub(crate) struct Boot {
     /// The container's standard input.
     pub(crate) stdin: OwnedFd,
     /// The CMD.
     pub(crate) command: Vec<Vec<u8>>,
-    /// Standard input, output or error is a terminal, which becomes the boot session's.
+    /// The descriptor of the container's terminal, which becomes the boot session's; `None` without one.
     pub(crate) terminal: Option<i32>,
-    /// The CMD's output is relayed too, if there is a relay, beside that of the hook and of oneshots.
+    /// Whether the CMD's output goes to the relay, too, if there is one.
     pub(crate) relays_command: bool,
 }
 
-/// The policy.
+/// The policy of the host.
 #[derive(Debug)]
 pub(crate) struct Init {
     container: Container,
@@ -57,14 +57,14 @@ pub(crate) struct Init {
     notice: Option<OwnedFd>,
     /// The limit on open files from before the host raised its own.
     open_files: Option<Rlimit>,
-    /// What services' lines are to look like, where they are relayed.
+    /// The format of services' lines, if they are relayed.
     format: Option<Format>,
     relay: Option<RelayProcess>,
 }
 
 impl Init {
-    /// A container that is about to boot; `requests` is the FIFO, open for reading and writing; `warns` says whether
-    /// warnings are wanted, `format` whether and how services' output is relayed.
+    /// A container that is about to boot.  `requests` is the FIFO, open for reading and writing; `warns` says whether warnings
+    /// are wanted, and `format` whether and how services' output is relayed.
     pub(crate) fn new(
         config: Config,
         env: Env,
@@ -76,15 +76,15 @@ impl Init {
         Self { container, env, requests, notice: None, open_files: None, format, relay: None }
     }
 
-    /// Continues a container whose first process was re-executed; `None` if what it left makes no sense.
+    /// Continues a container whose first process was re-executed; `None` if the saved state is invalid.
     pub(crate) fn resume(
-        left: PolicyState,
+        saved: PolicyState,
         env: Env,
         host: &mut Host,
         format: Option<Format>,
     ) -> Option<Self> {
-        let (container, relay) = Container::restore(&left.bytes)?;
-        let mut fds = left.fds.into_iter();
+        let (container, relay) = Container::restore(&saved.bytes)?;
+        let mut fds = saved.fds.into_iter();
         let requests = fds.next()?;
         let relay = match relay {
             Some(pid) => Some(RelayProcess::restored(pid, fds.next()?)),
@@ -100,7 +100,7 @@ impl Init {
         Some(Self { container, env, requests, notice, open_files, format, relay })
     }
 
-    /// Starts the relay, if one is wanted; without one, services write to the container's output themselves.
+    /// Starts the relay if a format is set; without a relay, services write to the container's output themselves.
     fn start_relay(&mut self, host: &mut Host) {
         let Some(format) = self.format else { return };
         match RelayProcess::start(format) {
@@ -115,7 +115,7 @@ impl Init {
         }
     }
 
-    /// Lets the relay end when the last process that writes to it has ended: no service will be started any more.
+    /// Lets the relay end after the last process that writes to it, since no service will be started any more.
     pub(crate) fn release_relay(&mut self, host: &mut Host) {
         host.set_relay(None);
         if let Some(relay) = self.relay.as_mut().filter(|_| self.container.end().is_none()) {
@@ -123,7 +123,7 @@ impl Init {
         }
     }
 
-    /// Ends the relay at the very end, whatever still runs.
+    /// Ends the relay at the end of the container, even if processes still write to it.
     pub(crate) fn end_relay(&mut self) {
         if let Some(relay) = self.relay.take() {
             relay.end();
@@ -148,7 +148,7 @@ impl Init {
         Ok(())
     }
 
-    /// In the boot child.
+    /// Continues in the boot child.
     fn become_boot_child(&self, boot: Boot, notice: OwnedFd) -> ! {
         let _ = rustix::process::setsid();
         let _ = sys::fd::copy(boot.stdin.as_raw_fd(), 0);
@@ -173,7 +173,7 @@ impl Init {
         tool::conclude(NAME, stage2.run(), path.as_deref())
     }
 
-    /// How the container is to end, once that is known.
+    /// How the container ends, as soon as that is known.
     pub(crate) fn end(&self) -> Option<How> {
         self.container.end()
     }
@@ -183,22 +183,22 @@ impl Init {
         self.container.deadline()
     }
 
-    /// The deadline has passed.
+    /// Handles the end of the deadline.
     pub(crate) fn expire(&mut self, host: Option<&mut Host>) {
         self.step(Event::Time, host);
     }
 
-    /// The host has left its loop; does nothing if that is as it should be.
+    /// Handles that the host has left its loop, unless the container asked for it.
     pub(crate) fn host_lost(&mut self) {
         self.step(Event::HostLost, None);
     }
 
-    /// No process is left.
+    /// Handles that no process is left.
     pub(crate) fn emptied(&mut self) {
         self.step(Event::Empty, None);
     }
 
-    /// A child that is no service's has ended.
+    /// Handles the end of a child that belongs to no service.
     pub(crate) fn child_ended(&mut self, pid: Pid, ended: Ended, mut host: Option<&mut Host>) {
         let (now, relay) = (clock::now(), self.relay_pid());
         let (container, mut effects) = self.with_effects(host.as_deref_mut());

@@ -1,4 +1,4 @@
-//! A container's life as a pure machine: what its first process does next.
+//! Pure: the life of a container as a state machine, which decides what its first process does next.
 //!
 //! ```text
 //! Booting ──────────────► Up ─────────────► Stopping ──► Terminating ──► Killing ──► Ended
@@ -8,15 +8,15 @@
 //!
 //! - **Booting**: one child brings the services up; then it becomes the CMD, or exits if there is none.
 //! - **Up**: services run, and the CMD if there is one.  The CMD's end stops the container.
-//! - **Interrupted**: a stop was asked while booting.  The boot child starts nothing more, lets what runs finish,
-//!   and exits; after a grace time it is killed.
+//! - **Interrupted**: a stop was requested while booting.  The boot child starts nothing more, lets running oneshots finish,
+//!   and exits; it is killed after a grace time.
 //! - **Stopping**: one child brings the services down.
-//! - **Terminating**: every process has got SIGTERM; it ends when none is left, or after the grace time.
-//! - **Killing**: every process has got SIGKILL.
+//! - **Terminating**: every process has received SIGTERM; the phase ends when none is left, or after the grace time.
+//! - **Killing**: every process has received SIGKILL.
 //!
-//! Rules: a stop request counts at any moment; the first one decides how it ends; one that says *now* ends
-//! everything at once.  Each step depends on nothing but its arguments, and no phase but Up waits without limit
-//! for anything but the services' own time-outs.
+//! Rules: a stop request counts at any moment; the first one decides how the container ends; one that says *now* ends
+//! everything at once.  Each step depends only on its arguments.  Except in Up, the container waits without limit only for
+//! services, which have time-outs of their own.
 
 use crate::limits::{KILL_GRACE_MAX, KILL_LIMIT, REMAINING_REMINDER};
 use s6_linux_init::request::{How, LENGTH, Request};
@@ -25,40 +25,40 @@ use sys::process::Ended;
 use sys::signal::{ABRT, HALT, INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
 use tool::clock::Moment;
 
-/// The signals that a CMD can be given.
+/// The signals that are passed on to a CMD.
 pub(crate) const PASSED_ON: [Signal; 7] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR];
 
-/// The signals that mean something here.
+/// The signals that have a meaning here.
 pub(crate) const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR, ABRT, HALT];
 
-/// Those that stop a container whether or not it has a CMD, unless the CMD receives them.
+/// The signals that stop a container whether or not it has a CMD, unless the CMD receives them.
 pub(crate) const STOP_SIGNALS: [Signal; 7] = [INT, USR1, USR2, TERM, PWR, ABRT, HALT];
 
-/// What doesn't change during a container's life.
+/// What stays the same during the life of a container.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Config {
-    /// There is a CMD.
+    /// Whether there is a CMD.
     pub(crate) command: bool,
-    /// S6_CMD_RECEIVE_SIGNALS: a running CMD gets the signals.
+    /// S6_CMD_RECEIVE_SIGNALS: whether signals are passed on to a running CMD.
     pub(crate) receive_signals: bool,
-    /// S6_KILL_GRACETIME: the most between TERM and KILL.
+    /// S6_KILL_GRACETIME: the upper bound of the time between TERM and KILL.
     pub(crate) kill_grace: Duration,
-    /// How long an interrupted boot may take to finish what it does: S6_SERVICES_GRACETIME.
+    /// S6_SERVICES_GRACETIME: how long an interrupted boot may take to finish.
     pub(crate) interrupt_grace: Duration,
-    /// This is process 1 of its namespace: its end is the end of all.
+    /// Whether this is process 1 of its namespace, whose end ends all processes.
     pub(crate) first: bool,
 }
 
-/// Where the container is in its life.
+/// A phase of the container's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// The boot child works.
+    /// The boot child brings the services up.
     Booting,
     /// The boot child was told to stop.
     Interrupted,
-    /// All is up.
+    /// The boot is complete.
     Up,
-    /// The stop child works.
+    /// The stop child brings the services down.
     Stopping,
     /// TERM was sent.
     Terminating,
@@ -79,12 +79,12 @@ const PHASES: [Phase; 7] = [
     Phase::Ended,
 ];
 
-/// What happens.
+/// An event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Event {
-    /// A signal of [`SIGNALS`] came.
+    /// A signal of [`SIGNALS`] was received.
     Signal(Signal),
-    /// A request came.
+    /// A request was received.
     Asked(Request),
     /// The boot child is about to become the CMD.
     CommandStarts,
@@ -92,7 +92,7 @@ pub(crate) enum Event {
     BootEnded(Ended),
     /// The stop child has ended.
     StopEnded,
-    /// The host can't go on: nothing is supervised any more, and no child brings the services down.
+    /// The host can't continue: nothing is supervised any more, and no child brings the services down.
     HostLost,
     /// No process is left.
     Empty,
@@ -100,7 +100,7 @@ pub(crate) enum Event {
     Time,
 }
 
-/// What to do.
+/// An action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Tell the boot child to start nothing more: SIGTERM.
@@ -117,33 +117,33 @@ pub(crate) enum Action {
     KeepCodeIfNone(u8),
     /// Stop supervising; TERM, and CONT for those that are stopped, to every process.
     Terminate,
-    /// Name the processes that remain after TERM.
+    /// Report the processes that remain after TERM.
     NameRemaining,
     /// KILL to every process.
     Kill,
-    /// The end.
+    /// End the container.
     End(How),
 }
 
-/// The machine.
+/// The state machine.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     config: Config,
     phase: Phase,
     how: How,
     kill_grace: Duration,
-    /// The CMD runs.
+    /// Whether the CMD runs.
     command: bool,
-    /// A stop for later.
+    /// A stop that was requested while booting.
     planned: Option<(Moment, Request)>,
     /// When the phase ends by itself.
     deadline: Option<Moment>,
-    /// When to name the remaining processes, and how long until the next time.
+    /// When to report the remaining processes, and the interval until the next report.
     reminder: Option<(Moment, Duration)>,
 }
 
 impl Lifecycle {
-    /// A container that boots.
+    /// A container that is booting.
     #[must_use]
     pub(crate) fn new(config: Config) -> Self {
         let kill_grace = config.kill_grace.min(KILL_GRACE_MAX);
@@ -178,7 +178,7 @@ impl Lifecycle {
         bytes
     }
 
-    /// The machine that [`Lifecycle::save`] made these bytes of; `None` for others.
+    /// The machine from the bytes of [`Lifecycle::save`]; `None` for other bytes.
     #[must_use]
     pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<5>()?;
@@ -207,7 +207,7 @@ impl Lifecycle {
         })
     }
 
-    /// Where it is.
+    /// The phase.
     #[cfg(test)]
     fn phase(&self) -> Phase {
         self.phase
@@ -220,7 +220,7 @@ impl Lifecycle {
         others.into_iter().chain([self.deadline]).flatten().min()
     }
 
-    /// One step.
+    /// Handles an event.
     pub(crate) fn step(&mut self, event: Event, now: Moment) -> Vec<Action> {
         match event {
             Event::Signal(signal) => self.on_signal(signal, now),
@@ -248,7 +248,7 @@ impl Lifecycle {
             return vec![Action::PassOn(signal)];
         }
         let how = match signal {
-            // The last one is what asks systemd to halt, the stop signal of images that had it.
+            // The last one makes systemd halt; images with systemd have it as their stop signal.
             TERM | USR2 | ABRT | HALT => How::Halt,
             INT => How::Reboot,
             USR1 | PWR => How::PowerOff,
@@ -359,7 +359,7 @@ impl Lifecycle {
         self.phase = Phase::Killing;
         let mut actions = vec![Action::Kill];
         if self.config.first {
-            // The kernel kills what is left together with process 1.
+            // The kernel kills the remaining processes together with process 1.
             actions.extend(self.end());
         } else {
             self.deadline = Some(now.saturating_add(KILL_LIMIT));

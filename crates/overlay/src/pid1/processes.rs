@@ -1,20 +1,20 @@
-//! The processes of the container, from /proc: which are signalled at the end, and which remain.
+//! The processes of the container, from /proc: which ones get signals at the end, and which ones remain.
 
 use rustix::io::Errno;
 use rustix::process::Pid;
 use sys::signal::{KILL, Signal};
 use wire::proc_stat::Stat;
 
-/// What matters of /proc/PID/stat.
+/// The used part of /proc/PID/stat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     /// Its process id.
     pub(crate) pid: i32,
-    /// Its parent's; 0 if that is outside of this pid namespace.
+    /// The process id of its parent; 0 if that is outside of this pid namespace.
     pub(crate) parent: i32,
-    /// It has ended and only waits to be reaped.
+    /// Whether it has ended and waits to be reaped.
     pub(crate) dead: bool,
-    /// It is a part of the kernel.
+    /// Whether it is a part of the kernel.
     pub(crate) kernel: bool,
 }
 
@@ -26,7 +26,7 @@ impl Process {
     }
 }
 
-/// All processes; those that vanish meanwhile are left out.
+/// All processes except those that disappear meanwhile.
 ///
 /// # Errors
 /// /proc can't be read.
@@ -48,7 +48,7 @@ pub(crate) fn descendants(processes: &[Process], root: i32) -> Vec<i32> {
     found
 }
 
-/// The living processes of the namespace but `own`, which is its first one.
+/// The living processes of the namespace except `own`, which is its first one.
 ///
 /// # Errors
 /// /proc can't be read.
@@ -58,7 +58,7 @@ pub(crate) fn others(own: Pid) -> Result<Vec<Pid>, Errno> {
     Ok(living.filter_map(|p| Pid::from_raw(p.pid)).collect())
 }
 
-/// These processes for a message: numbers and command lines, at most ten of them.
+/// Describes processes for a message: process ids and command lines of at most ten.
 fn describe(pids: &[i32]) -> String {
     const MOST: usize = 10;
     let mut words: Vec<String> =
@@ -69,7 +69,7 @@ fn describe(pids: &[i32]) -> String {
     words.join(", ")
 }
 
-/// The container's other processes: in process 1 the whole namespace, else only its own descendants.
+/// The other processes of the container: for process 1 all of the namespace, otherwise its descendants.
 fn reachable() -> Vec<i32> {
     let own = rustix::process::getpid();
     if own.is_init() {
@@ -93,7 +93,7 @@ pub(crate) fn describe_below(root: Pid) -> String {
     describe(&descendants(&all().unwrap_or_default(), root.as_raw_nonzero().get()))
 }
 
-/// Sends a signal to the container's other processes but one: as process 1 to the whole namespace, else only to its own
+/// Sends a signal to the other processes of the container but one: as process 1 to all of the namespace, otherwise to its
 /// descendants.
 pub(crate) fn signal_all(signal: Signal, spared: Option<Pid>) {
     if spared.is_none() && rustix::process::getpid().is_init() {
@@ -107,7 +107,7 @@ pub(crate) fn signal_all(signal: Signal, spared: Option<Pid>) {
         for pid in found.iter().copied().filter_map(Pid::from_raw) {
             let _ = sys::process::kill(pid, signal);
         }
-        // A killed process starts no further ones, so the loop ends.
+        // A killed process starts no others, so the loop ends.
         if found.is_empty() || signal != KILL {
             return;
         }

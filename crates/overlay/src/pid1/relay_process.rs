@@ -1,4 +1,4 @@
-//! The relay as process 1 sees it: a child, and the socket through which pipes are handed to it.
+//! The relay as process 1 knows it: a child, and the socket that pipes are sent through.
 
 use crate::limits::{RELAY_DRAIN_LIMIT, RELAY_LIFE_MIN};
 use crate::pid1::forked::Forked;
@@ -13,17 +13,17 @@ use sys::process::{Fork, fork};
 use sys::signal::{KILL, Set};
 use tool::clock::{self, Moment};
 
-/// The process that passes services' output on.
+/// The relay process.
 #[derive(Debug)]
 pub(crate) struct RelayProcess {
     pid: Pid,
-    /// Until no service is started any more.
+    /// `None` after [`RelayProcess::release`].
     socket: Option<Rc<Relay>>,
     born: Moment,
 }
 
 impl RelayProcess {
-    /// Starts it.
+    /// Starts the relay.
     ///
     /// # Errors
     /// No child or no socket can be made.
@@ -33,7 +33,7 @@ impl RelayProcess {
             Fork::Parent(pid) => Ok(Self { pid, socket: Some(Rc::new(ours)), born: clock::now() }),
             Fork::Child => {
                 let _ = rustix::process::setsid();
-                // It ends after its last writer, so no signal is to end it.
+                // It ends after its last writer, so it blocks all signals.
                 let mask = Set::full();
                 let forked =
                     Forked { title: relay::TITLE, open_files: None, keep: &[theirs.as_fd()], mask: &mask };
@@ -43,7 +43,7 @@ impl RelayProcess {
         }
     }
 
-    /// The one that the program before this one started in the same process.
+    /// The relay that was started before this process was re-executed.
     pub(crate) fn restored(pid: Pid, socket: OwnedFd) -> Self {
         Self { pid, socket: Some(Rc::new(socket.into())), born: clock::now() }
     }
@@ -52,7 +52,7 @@ impl RelayProcess {
         self.pid
     }
 
-    /// What the host hands services' pipes to; `None` after [`RelayProcess::release`].
+    /// The socket that the host sends services' pipes through; `None` after [`RelayProcess::release`].
     pub(crate) fn socket(&self) -> Option<Rc<Relay>> {
         self.socket.clone()
     }
@@ -61,17 +61,17 @@ impl RelayProcess {
         self.socket.as_ref().map(|socket| socket.as_fd())
     }
 
-    /// Whether it lived long enough for the next one to be worth a try.
+    /// Whether it ran long enough to be started again.
     pub(crate) fn has_lived(&self, now: Moment) -> bool {
         now.saturating_sub(self.born) >= RELAY_LIFE_MIN
     }
 
-    /// Lets it end when the last process that writes to it has ended.
+    /// Closes the socket, so that the relay ends after the last process that writes to it.
     pub(crate) fn release(&mut self) {
         self.socket = None;
     }
 
-    /// Ends it although processes may still write to it: it passes on what has been written, unless nobody reads that.
+    /// Ends the relay even if processes still write to it.  It drains its pipes first, unless nothing reads its output.
     pub(crate) fn end(self) {
         if let Some(socket) = &self.socket {
             let _ = socket.finish();

@@ -1,7 +1,7 @@
 //! After the last service: waits until no process is left, or the grace time is over.
 //!
-//! Each living process is waited for by its pidfd, so that also those count that entered the container from outside
-//! and are nobody's children here.
+//! Each living process is waited for through its pidfd, so processes that entered the container from outside and have no
+//! parent in it count, too.
 
 use crate::pid1::init::Init;
 use crate::pid1::processes::others;
@@ -12,10 +12,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use sys::signal::{CHLD, Set, SignalFd};
 use tool::clock;
 
-/// Processes that are waited for at once; the others follow when these have ended.
+/// The number of processes that are waited for at once; the others follow when these have ended.
 const BATCH: usize = 256;
 
-/// Waits until the lifecycle has come to its end.
+/// Waits until the lifecycle has ended.
 pub(crate) fn wait(init: &mut Init) {
     let own = rustix::process::getpid();
     let children = SignalFd::new(&Set::of(&[CHLD])).ok();
@@ -24,21 +24,21 @@ pub(crate) fn wait(init: &mut Init) {
         if init.end().is_some() {
             return;
         }
-        // Beside process 1, only descendants count, and the last of them become children.
+        // If this isn't process 1, only descendants count, and the last of them become children.
         if alone && (!own.is_init() || sys::process::kill_all(0) == Err(Errno::SRCH)) {
             return init.emptied();
         }
         let left = if own.is_init() { others(own).unwrap_or_default() } else { Vec::new() };
         let pidfds = open_batch(&left);
         if alone && pidfds.is_empty() {
-            // The remaining processes have ended, and wait for a parent outside.
+            // The remaining processes have ended and wait for a parent outside.
             return init.emptied();
         }
         wait_for_batch(init, pidfds, children.as_ref());
     }
 }
 
-/// Takes note of every child that has ended; whether none is left.
+/// Handles every child that has ended; whether none is left.
 fn reap_all(init: &mut Init) -> bool {
     loop {
         match sys::process::reap() {
@@ -60,7 +60,7 @@ fn wait_for_batch(init: &mut Init, mut pidfds: Vec<OwnedFd>, children: Option<&S
         let mut fds: Vec<PollFd<'_>> = pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         fds.extend(children.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
         if fds.is_empty() && init.due().is_none() {
-            // Nothing that could ever be waited for.
+            // There is nothing to wait for.
             return init.emptied();
         }
         let left = init.due().map(|due| due.saturating_sub(clock::now()));

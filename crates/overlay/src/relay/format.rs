@@ -1,20 +1,20 @@
-//! What lines look like that the relay passes on, and what the variables ask for.
+//! The format of lines that the relay passes on, and which one the variables select.
 
 use crate::environment::settings::Settings;
 use crate::environment::variables::{S6_LOG_FORMAT, S6_LOG_PREFIX, S6_LOGGING};
 use tool::diag;
 
-/// What a passed-on line looks like.
+/// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// `SERVICE: LINE`; a further piece of a long line is `SERVICE+: PIECE`.
     Prefix,
-    /// An object with time, service, stream and message; a piece after which the line goes on has `"partial":true`.
+    /// An object with time, service, stream and message; a piece that isn't the last of its line has `"partial":true`.
     Json,
 }
 
 impl Format {
-    /// What the variables ask for; `warn` gets what is wrong with them.
+    /// The format that the variables select; `None` without a relay.  `warn` receives what is wrong with them.
     pub(crate) fn wanted(settings: &Settings<'_>, warn: impl Fn(&str)) -> Option<Self> {
         let format = settings.text(S6_LOG_FORMAT);
         let wanted = match format.as_deref() {
@@ -42,7 +42,7 @@ mod tests {
     use tool::Env;
 
     #[test]
-    fn what_the_variables_ask_for() {
+    fn json_comes_before_the_prefix_and_s6_logging_before_both() {
         for (set, expected, warnings) in [
             (&[][..], None, 0),
             (&["S6_LOG_PREFIX=0"], None, 0),
@@ -57,9 +57,9 @@ mod tests {
             (&["S6_LOGGING=1"], None, 0),
         ] {
             let env = Env::from_vars(set.iter().map(|v| v.as_bytes().to_vec()).collect());
-            let said = std::cell::Cell::new(0);
-            let wanted = Format::wanted(&Settings::of_container(&env), |_| said.set(said.get() + 1));
-            assert_eq!((wanted, said.get()), (expected, warnings), "{set:?}");
+            let warned = std::cell::Cell::new(0);
+            let wanted = Format::wanted(&Settings::of_container(&env), |_| warned.set(warned.get() + 1));
+            assert_eq!((wanted, warned.get()), (expected, warnings), "{set:?}");
         }
     }
 }

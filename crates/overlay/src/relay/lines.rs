@@ -1,7 +1,7 @@
-//! Lines of services as the relay passes them on: with the service's name in front, or as JSON objects.  Pure.
+//! Pure: lines of services as the relay passes them on, after the service's name or as JSON objects.
 //!
-//! What comes out is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
-//! pipe takes each piece whole, whatever else writes to it.  A last line without newline gets one.
+//! An output line is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
+//! pipe takes each piece atomically, even if other processes write to it.  A last line without a newline gets one.
 
 use super::format::Format;
 use ipc::relay::Stream;
@@ -9,30 +9,30 @@ use std::fmt::Write;
 use wire::calendar::{DateTime, utc};
 use wire::tai::Tai64n;
 
-/// The most bytes of what is passed on as one line, newline included: PIPE_BUF, see pipe(7).
+/// The limit of an output line in bytes, newline included: PIPE_BUF, see pipe(7).
 pub(crate) const LINE_MAX: usize = 4096;
 
-/// The most that one byte becomes in a JSON string.
-const ESCAPED: usize = 6;
+/// The limit of what one byte becomes in a JSON string, in bytes.
+const ESCAPE_MAX: usize = 6;
 
-/// More than what else belongs to a line: the time, the end of an object or of a prefix, the newline.
-const AROUND: usize = 80;
+/// An upper bound for the rest of a line, in bytes: the time, the end of an object or of a prefix, the newline.
+const FRAME_MAX: usize = 80;
 
 /// The lines of one pipe.
 #[derive(Debug)]
 pub(crate) struct Lines {
     format: Format,
-    /// What each line begins with: the prefix, or members of the object.
+    /// The beginning of each line: the prefix, or the first members of the object.
     head: Vec<u8>,
-    /// The most bytes that the text of a line may come to in what is passed on.
+    /// The limit of the text in an output line, in bytes.
     room: usize,
-    /// The line that has no end yet.
+    /// The beginning of a line whose newline wasn't read yet.
     pending: Vec<u8>,
-    /// It is the rest of a line whose beginning was passed on.
-    goes_on: bool,
+    /// Whether the next piece continues a line.
+    continues_line: bool,
 }
 
-/// A moment as in RFC 3339, UTC, in microseconds.
+/// A time stamp as in RFC 3339, in UTC, with microseconds.
 fn time(now: Tai64n) -> String {
     let date = utc(now.unix_seconds()).unwrap_or(DateTime::EPOCH);
     let DateTime { year, month, day, hour, minute, second } = date;
@@ -40,7 +40,7 @@ fn time(now: Tai64n) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
-/// Appends what stands between the quotes of a JSON string; bytes that are no UTF-8 become U+FFFD.
+/// Appends a text as the inside of a JSON string; bytes that aren't UTF-8 become U+FFFD.
 fn escape(text: &[u8], out: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(text);
     for byte in text.bytes() {
@@ -58,31 +58,32 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes a character comes to between the quotes of a JSON string.
+/// The length of a character in a JSON string, in bytes.
 fn width(c: char) -> usize {
     match c {
         '"' | '\\' | '\t' | '\r' => 2,
-        '\0'..='\x1f' | '\x7f' => ESCAPED,
+        '\0'..='\x1f' | '\x7f' => ESCAPE_MAX,
         _ => c.len_utf8(),
     }
 }
 
-/// How many bytes at the beginning come to at most `room` between the quotes of a JSON string, up to a character's end.
+/// The length of the longest beginning of a text, up to the end of a character, that takes at most `room` bytes in a JSON
+/// string.
 fn fitting(text: &[u8], room: usize) -> usize {
-    let (mut end, mut left) = (0_usize, room);
+    let (mut end, mut room) = (0_usize, room);
     for chunk in text.utf8_chunks() {
         let valid = chunk.valid().chars().map(|c| (c.len_utf8(), width(c)));
         let damaged = Some((chunk.invalid().len(), char::REPLACEMENT_CHARACTER.len_utf8()));
         for (taken, written) in valid.chain(damaged.filter(|(taken, _)| *taken > 0)) {
-            let Some(rest) = left.checked_sub(written) else { return end };
-            (end, left) = (end.saturating_add(taken), rest);
+            let Some(rest) = room.checked_sub(written) else { return end };
+            (end, room) = (end.saturating_add(taken), rest);
         }
     }
     end
 }
 
 impl Lines {
-    /// Of this service's stream.
+    /// For a stream of a service.
     #[must_use]
     pub(crate) fn new(format: Format, service: &[u8], stream: Stream) -> Self {
         let mut head = Vec::new();
@@ -96,11 +97,11 @@ impl Lines {
                 head.extend(b"\",\"message\":\"");
             }
         }
-        let room = LINE_MAX.saturating_sub(head.len()).saturating_sub(AROUND);
-        Self { format, head, room, pending: Vec::new(), goes_on: false }
+        let room = LINE_MAX.saturating_sub(head.len()).saturating_sub(FRAME_MAX);
+        Self { format, head, room, pending: Vec::new(), continues_line: false }
     }
 
-    /// Takes bytes that were read at a moment, and appends the lines that are whole.
+    /// Takes bytes that were read at `now`, and appends the lines that are complete.
     pub(crate) fn feed(&mut self, bytes: &[u8], now: Tai64n, out: &mut Vec<u8>) {
         let now = if self.format == Format::Json { time(now) } else { String::new() };
         let mut rest = bytes;
@@ -125,7 +126,7 @@ impl Lines {
         self.pending.shrink_to(self.room);
     }
 
-    /// The pipe has ended: so does the line.
+    /// Ends the last line, since the pipe has ended.
     pub(crate) fn end(&mut self, now: Tai64n, out: &mut Vec<u8>) {
         if !self.pending.is_empty() {
             self.feed(b"\n", now, out);
@@ -138,7 +139,7 @@ impl Lines {
         self.piece(rest, now, false, out);
     }
 
-    /// Appends pieces while there is more than one; gives what is left.
+    /// Appends all pieces of a text but the last, which it returns.
     fn pieces<'a>(&mut self, mut text: &'a [u8], now: &str, out: &mut Vec<u8>) -> &'a [u8] {
         while let Some((piece, rest)) = text.split_at_checked(self.fitting(text))
             && !rest.is_empty()
@@ -149,11 +150,11 @@ impl Lines {
         text
     }
 
-    /// How much of a text can be passed on at once.
+    /// The length of the longest beginning of a text that fits into an output line.
     fn fitting(&self, text: &[u8]) -> usize {
         match self.format {
-            // Most lines are far from the bound.
-            Format::Json if text.len() > self.room / ESCAPED => fitting(text, self.room),
+            // Most lines are so short that they needn't be measured.
+            Format::Json if text.len() > self.room / ESCAPE_MAX => fitting(text, self.room),
             Format::Prefix if text.len() > self.room => {
                 let continues = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
                 let ends = self.room.saturating_sub(3)..=self.room;
@@ -167,7 +168,7 @@ impl Lines {
         match self.format {
             Format::Prefix => {
                 out.extend_from_slice(&self.head);
-                out.extend(if self.goes_on { &b"+: "[..] } else { b": " });
+                out.extend(if self.continues_line { &b"+: "[..] } else { b": " });
                 out.extend_from_slice(text);
                 out.push(b'\n');
             }
@@ -179,7 +180,7 @@ impl Lines {
                 out.extend(if partial { &b"\",\"partial\":true}\n"[..] } else { b"\"}\n" });
             }
         }
-        self.goes_on = partial;
+        self.continues_line = partial;
     }
 }
 
@@ -210,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn names_are_one_line() {
+    fn a_newline_in_a_name_does_not_end_the_line() {
         let (mut lines, mut out) = (Lines::new(Format::Prefix, b"a\nb", Stream::Output), Vec::new());
         lines.feed(b"x\n", NOW, &mut out);
         assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1);
     }
 
     #[test]
-    fn objects_say_when_who_and_where() {
+    fn an_object_has_time_service_stream_and_message() {
         assert_eq!(
             passed(Format::Json, &[b"say \"\\\t\x01\xff \xc3\xa9\n"]),
             "{\"time\":\"2023-11-14T22:13:20.000005Z\",\"service\":\"app\",\"stream\":\"stderr\",\
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_come_in_pieces_and_nothing_is_lost() {
+    fn a_long_line_is_passed_on_in_pieces_without_loss() {
         let text: Vec<u8> = "é".repeat(3 * LINE_MAX).into_bytes();
         for size in [1, 7, 1000, text.len()] {
             let (mut lines, mut out) = (Lines::new(Format::Prefix, b"a", Stream::Output), Vec::new());
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_just_a_piece_is_whole() {
+    fn a_line_that_just_fits_is_not_partial() {
         let room = Lines::new(Format::Json, b"app", Stream::Error).room;
         let line = "x".repeat(room);
         assert_eq!(passed(Format::Json, &[line.as_bytes(), b"\n"]).matches("partial").count(), 0);
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_said_comes_out_in_lines_that_a_pipe_takes_whole() {
+    fn no_output_line_is_longer_than_a_pipe_takes_atomically() {
         let name = [1; 255];
         let noise: Vec<u8> = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         for text in [&[0; 50_000][..], &[0xff; 50_000], &[0xc3; 50_000], &[b'"'; 50_000], &noise] {

@@ -15,29 +15,29 @@ use std::rc::Rc;
 use supervision::status::read_status;
 use tool::{Env, Fatal, Next, Outcome, diag};
 
-/// The name under which changes of services are reported.
+/// The name in messages about changes of services.
 pub(crate) const ENGINE: &str = "s6-rc";
 
 /// The stop child.
 pub(crate) struct Stage3 {
-    /// The environment that everything in the container gets.
+    /// The environment of everything in the container.
     pub(crate) env: Env,
-    /// Takes the output of oneshots, if there is a relay.
+    /// Receives the output of oneshots, if there is a relay.
     pub(crate) relay: Option<Rc<Relay>>,
 }
 
 impl Stage3 {
     /// Brings down what is up in the live directory `live`.
     pub(crate) fn run(self, live: &[u8]) -> Outcome {
-        // The end isn't to wait for a reader.
+        // The stop doesn't wait long for a reader of its messages.
         diag::set_reader_limit(Some(MESSAGE_LIMIT));
         if sys::fs::statat(CWD, live, AtFlags::empty()).is_err() {
-            // The boot didn't come that far.
+            // The boot didn't get that far.
             return Ok(Next::SUCCESS);
         }
         let mut live = Live::open(live, Lock::Exclusive, true)?;
-        count_in_half_started(&mut live)?;
-        // Essential services, the internal ones among them, stay: the end takes them.
+        mark_half_started_up(&mut live)?;
+        // Essential services, which include the internal ones, stay up until the end.
         let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
         let changed = change(
             &mut live,
@@ -62,9 +62,9 @@ impl Stage3 {
     }
 }
 
-/// Takes longruns whose start failed or was interrupted, but that still have a process, for up: so they go down in
-/// order like all others, and the end doesn't surprise their `finish`.
-fn count_in_half_started(live: &mut Live) -> Result<(), Fatal> {
+/// Marks as up the longruns whose start failed or was interrupted but that still have a process, so that they are brought
+/// down in order like all others.
+fn mark_half_started_up(live: &mut Live) -> Result<(), Fatal> {
     let down = live.up().into_iter().map(|up| !up);
     let database = live.database();
     let half: Vec<Id> = (0..)

@@ -1,8 +1,8 @@
 //! `init`: the container's first program, `/init CMD`.
 //!
-//! It prepares /run, saves the container's environment, starts a child for stage 2, and is the host of the root
-//! scandir from then on: process 1 and the supervisor are the same process.  Where it isn't process 1, it takes the
-//! part of one for its own descendants.
+//! It prepares /run, saves the container's environment, starts a child for stage 2, and is then the host of the root
+//! scandir: process 1 and the supervisor are the same process.  Where it isn't process 1, it plays that role for its
+//! descendants.
 
 use crate::boot::catch_all;
 use crate::boot::closing_fd::wait_for_closing_fd;
@@ -22,7 +22,7 @@ use crate::pid1::finish::finish;
 use crate::pid1::init::{Boot, Init};
 use crate::pid1::lifecycle::{Config, SIGNALS};
 use crate::pid1::remaining;
-use crate::relay::{Format, speak};
+use crate::relay::{Format, set_format};
 use rustix::fs::{Mode, OFlags};
 use s6_linux_init::request::How;
 use std::os::fd::OwnedFd;
@@ -40,25 +40,25 @@ pub static TOOL: Tool = Tool {
     main: |call| main(call, true),
 };
 
-/// What process 1 looks like in ps: what it is.
+/// The command line of process 1 in ps.
 const TITLE: &[u8] = b"/package/admin/s6/command/s6-svscan -d4 -- /run/service";
 
-/// The services that are supervised at most.
+/// The limit of supervised services.
 const SERVICES_MAX: usize = 100_000;
 
-/// Boots; `may_ask` is whether s6-overlay-suexec may be asked for root's help first.
+/// Boots; `may_ask` says whether s6-overlay-suexec may be asked for root's help first.
 pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let first = rustix::process::getpid().is_init();
-    speak(Format::wanted(&Settings::of_container(&call.env), |_| ()));
+    set_format(Format::wanted(&Settings::of_container(&call.env), |_| ()));
     if let Some(journal) = take_journal(&mut call.env) {
-        return go_on(call, journal, first);
+        return resume(call, journal, first);
     }
-    // A stop signal isn't lost from here on: it stays pending until the host reads it.
+    // No stop signal is lost from here on: it stays pending until the host reads it.
     signal::block(&signal::Set::of(&SIGNALS));
     if !first {
         stand_in(call)?;
     }
-    // The engine need not have set PATH or opened descriptors 0 to 2.
+    // The engine may not have set PATH or opened descriptors 0 to 2.
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;
     let path = search_path::complete(call.env.get(PATH.bytes()).unwrap_or_default());
     call.env.set(PATH.bytes(), &path);
@@ -66,7 +66,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     wait_for_closing_fd(&call.env);
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let owner = Owner { uid, gid, privileged: rustix::process::geteuid().is_root() };
-    // Where it may not, the helper was asked already, and has prepared everything.
+    // If it may not, s6-overlay-suexec was asked already and has prepared everything.
     if may_ask {
         let helpless = why_no_help();
         if !owner.privileged && needs_root(call, owner) && helpless.is_none() {
@@ -95,7 +95,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     host_config.console = console.map(Rc::new);
     let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
     if let Some(number) = boot.terminal {
-        // The boot session is to have it.
+        // The terminal is for the boot session.
         let _ = sys::fd::with(number, |fd| sys::tty::give_up(fd));
     }
     sys::args::set_title(TITLE);
@@ -104,7 +104,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
 
-/// Names variables that nothing reads because their names are misspelt, as it seems.
+/// Warns of variables without effect whose names are probably misspelt.
 fn warn_of_misspelt(container: &Env) {
     if Settings::of_container(container).verbosity() == 0 {
         return;
@@ -117,22 +117,22 @@ fn warn_of_misspelt(container: &Env) {
     }
 }
 
-/// What the host is in every container.
+/// The configuration of the host.
 fn host_config(env: &Env, container: &Env) -> host::Config {
     let mut config = host::Config::new("s6-svscan", env.vars().to_vec());
     config.services_max = SERVICES_MAX;
     config.signals = SIGNALS.to_vec();
-    // The container says so, not the environment of its services.
+    // This is read from the container's environment, not from that of its services.
     config.processes = Settings::of_container(container).switch(S6_SUPERVISE_PROCESSES);
     config
 }
 
-/// Runs the container from the boot's start, or from where this process was re-executed, to its end; gives the exit code.
+/// Runs the container from the start of the boot, or from the re-execution of this process, to its end; returns the exit code.
 fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> u8 {
     diag::set_reader_limit(Some(MESSAGE_LIMIT));
     // The CMD belongs to the boot child, which has its own copy.
-    let own = Reexec { argv: vec![TOOL.name.as_bytes().to_vec()], env: call.env.vars().to_vec() };
-    if let Err(e) = host.allow_reexec(&own, policy) {
+    let reexec = Reexec { argv: vec![TOOL.name.as_bytes().to_vec()], env: call.env.vars().to_vec() };
+    if let Err(e) = host.allow_reexec(&reexec, policy) {
         call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
     if let Leave::Failed(_) = host.run(policy)
@@ -147,20 +147,20 @@ fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool
     finish(policy.end().unwrap_or(How::Halt), first, sync)
 }
 
-/// This process was re-executed: everything is there already.
-fn go_on(call: &mut Call, journal: i32, first: bool) -> Outcome {
+/// Continues after a re-execution, with the state that the journal holds.
+fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let env = children_env(&call.env);
-    let (mut host, left) = Host::resume(journal, host_config(&env, &call.env))?;
+    let (mut host, saved) = Host::resume(journal, host_config(&env, &call.env))?;
     sys::args::set_title(TITLE);
     let format = Format::wanted(&Settings::of_container(&call.env), |_| ());
-    let policy = Init::resume(left, env, &mut host, format);
+    let policy = Init::resume(saved, env, &mut host, format);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
     let sync = Settings::of_container(&call.env).switch(S6_SYNC_DISKS);
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
 
-/// Goes on through the setuid program, which prepares /run as root and comes back as this user.
+/// Becomes the setuid program, which prepares /run as root and becomes `/init` again as this user.
 fn ask_for_root(call: &mut Call) -> Outcome {
     let words = [SUEXEC, &format!(" {PREINIT}"), "", STAGE0].map(|w| w.as_bytes().to_vec());
     let argv = words.into_iter().chain(call.take_args()).collect();
@@ -178,7 +178,7 @@ fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
 }
 
 /// What the boot child gets: the container's standard input, and its terminal if there is one.  Services get an empty
-/// standard input instead.
+/// standard input.
 fn take_terminal(call: &mut Call, relays_command: bool) -> Result<Boot, Fatal> {
     let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
     let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));

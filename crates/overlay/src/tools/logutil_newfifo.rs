@@ -1,4 +1,4 @@
-//! `logutil-newfifo`: makes a FIFO for a logger, in place of whatever was there.
+//! `logutil-newfifo`: makes a FIFO for a logger, and removes what has its name.
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
@@ -22,7 +22,7 @@ fn main(call: &mut Call) -> Outcome {
         None => 0o600,
         Some(word) => number::octal(word).filter(|m| *m <= 0o7777).ok_or_else(Fatal::usage)?,
     };
-    // Without privileges there is one owner that it can have.
+    // Without root's rights it belongs to the caller.
     let privileged = rustix::process::geteuid().is_root();
     let owner = options.get('o').or_else(|| privileged.then_some(&b"root"[..]));
     // Without a path the reference's script ends with the 1 of a failed test.

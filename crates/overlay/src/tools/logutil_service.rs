@@ -19,7 +19,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The user and group of the logger where there is no account named nobody.
+/// The user id and group id of the logger if there is no account named nobody.
 const OVERFLOW_ID: u32 = 65534;
 
 fn main(call: &mut Call) -> Outcome {
@@ -39,7 +39,7 @@ fn main(call: &mut Call) -> Outcome {
     script.push(dir.clone());
     logger::check_script(&script).map_err(|why| Fatal::user(format!("{S6_LOGGING_SCRIPT}: {why}")))?;
     let argv = [&b"s6-log"[..], b"-b", b"--"].map(<[u8]>::to_vec).into_iter().chain(script).collect();
-    // Without privileges there are none to give up.
+    // Without root's rights it can't change the user.
     if rustix::process::geteuid().is_root() {
         identity::assume(&nobody()?)?;
     }
@@ -47,13 +47,14 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::Run(Program::new(tool::own_file("s6-log"), argv, Env::new())))
 }
 
-/// Opens without waiting for a writer; reading waits as usual.
+/// Opens a FIFO without waiting for a writer; reads block as usual.
 fn open_fifo(fifo: &[u8]) -> Result<OwnedFd, Errno> {
     let fd = sys::fs::open(fifo, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
     rustix::fs::fcntl_setfl(&fd, OFlags::empty())?;
     Ok(fd)
 }
 
+/// The identity of nobody.
 fn nobody() -> Result<Identity, Fatal> {
     if sys::account::user(b"nobody").or_unable(|| "read /etc/passwd")?.is_some() {
         return identity::of_account(b"nobody");

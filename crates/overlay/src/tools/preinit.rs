@@ -1,8 +1,8 @@
-//! `preinit`: the part of `/init` that may need root's rights; s6-overlay-suexec runs it.
+//! `preinit`: the part of `/init` that may need root's rights, run by s6-overlay-suexec.
 
 use crate::boot::prepare::{Owner, prepare};
 use crate::environment::settings::Settings;
-use crate::relay::{Format, speak};
+use crate::relay::{Format, set_format};
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 use wire::number;
 
@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    speak(Format::wanted(&Settings::of_container(&call.env), |_| ()));
+    set_format(Format::wanted(&Settings::of_container(&call.env), |_| ()));
     let id = |name: &str| {
         let value = call.env.get(name.as_bytes()).and_then(number::decimal::<u32>);
         value.ok_or_else(|| Fatal::user(format!("{name} isn't set: s6-overlay-suexec runs this program")))

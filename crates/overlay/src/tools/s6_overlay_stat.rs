@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// Names of the mode's bits, from the lowest.
+/// The names of the bits of a mode, from the lowest.
 const BITS: [&str; 12] = ["ox", "ow", "or", "gx", "gw", "gr", "ux", "uw", "ur", "os", "gs", "us"];
 
 fn permissions(mode: u32) -> String {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permissions_from_the_lowest_bit() {
+    fn permissions_are_named_from_the_lowest_bit() {
         assert_eq!(permissions(0o755), "oxorgxgruxuwur");
         assert_eq!(permissions(0o1777), "oxoworgxgwgruxuwuros");
     }

@@ -1,8 +1,7 @@
 //! `s6-overlay-suexec`: as process 1, runs a block as root and goes on as the container's user.
 //!
-//! Installed setuid root, as a small program of its own.  Outside of process 1 it does nothing, so nobody in a
-//! running container gets anything from it; without the setuid bit, or where the kernel ignores it, the block
-//! runs as the user.
+//! It is a small separate program that is installed setuid root.  Except as process 1 it does nothing, so it gives no rights
+//! to processes of a running container; without the setuid bit, or where the kernel ignores it, the block runs as the user.
 
 use crate::program;
 use rustix::thread::CapabilitySet;
@@ -55,7 +54,7 @@ fn main(call: &mut Call) -> Outcome {
     Next::run(rest, call.take_env())
 }
 
-/// Root may do here what it is asked for, and come back.
+/// Whether root may prepare /run here and become the user again.
 fn is_able() -> bool {
     let needed = CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::CHOWN;
     rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
@@ -63,7 +62,7 @@ fn is_able() -> bool {
 
 type Words = Vec<Vec<u8>>;
 
-/// The block's words, each with a blank in front in the arguments and an empty one at the end; and the rest.
+/// Splits the arguments into the words of the block, which have a blank in front and end with an empty word, and the rest.
 fn split_block(args: Words) -> Result<(Words, Words), Fatal> {
     let mut words = args.into_iter();
     let mut block = Vec::new();
@@ -84,11 +83,11 @@ fn split_block(args: Words) -> Result<(Words, Words), Fatal> {
     Ok((block, rest))
 }
 
-/// The block learns whose container it prepares.
+/// The environment of the block, which names the container's user.
 fn block_env(env: &Env, real: (u32, u32), effective: (u32, u32)) -> Env {
     let mut env = env.clone();
     env.unset(b"GIDLIST");
-    // Names are for information; engines make files of accounts that only their root may read.
+    // The names are only informative: some engines make account files that only root may read.
     let users = sys::account::users().unwrap_or_default();
     let groups = sys::account::groups().unwrap_or_default();
     for (prefix, (uid, gid)) in [("", real), ("E", effective)] {
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks() {
+    fn a_block_ends_with_an_empty_word() {
         let (block, rest) = split_block(words(&[" a", "  b", "", "c", ""])).unwrap();
         assert_eq!((block, rest), (words(&["a", " b"]), words(&["c", ""])));
         for bad in [&["a", "", "b"][..], &[" a"], &["", "b"], &[" a", ""]] {

@@ -1,4 +1,4 @@
-//! `stage0`: `/init` after s6-overlay-suexec has prepared what needed root.
+//! `stage0`: `/init` after s6-overlay-suexec has done what needs root's rights.
 
 use super::init;
 use tool::{Role, Tool};

@@ -1,6 +1,6 @@
 //! `syslogd-prepare`: makes the folders of the syslogd's logs; the oneshot of that name runs it.
 //!
-//! Without privileges, daemon and logger run as the container's user, who owns the folders.
+//! Without root's rights, the syslogd and its logger run as the container's user, who owns the folders.
 
 use crate::log_access;
 use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, Uid};
@@ -17,9 +17,9 @@ pub static TOOL: Tool = Tool {
 };
 
 const LOGS: &str = "/var/log/syslogd";
-/// The user and group of the logger where /etc/passwd has no sysllog.
-const NOBODY_ELSE: u32 = 32761;
-/// Folders, with their modes: what may hold passwords isn't for everybody.
+/// The user id and group id of the logger if /etc/passwd has no sysllog.
+const LOGGER_ID: u32 = 32761;
+/// The folders with their modes: only the logger's group may read what can hold passwords.
 const FOLDERS: [(&str, u32); 11] = [
     ("", 0o2755),
     ("/cron", 0o2755),
@@ -37,7 +37,7 @@ const FOLDERS: [(&str, u32); 11] = [
 fn main(_: &mut Call) -> Outcome {
     check_socket()?;
     let user = sys::account::user(b"sysllog").or_unable(|| "read /etc/passwd")?;
-    let (uid, gid) = user.map_or((NOBODY_ELSE, NOBODY_ELSE), |u| (u.uid, u.gid));
+    let (uid, gid) = user.map_or((LOGGER_ID, LOGGER_ID), |u| (u.uid, u.gid));
     for parent in ["/var", "/var/log"] {
         make(parent)?;
     }
@@ -46,7 +46,7 @@ fn main(_: &mut Call) -> Outcome {
         let folder = format!("{LOGS}{name}");
         make(&folder)?;
         if !privileged {
-            // Where the folder is another's, what it allows is what counts.
+            // If another user owns the folder, its permissions decide.
             let _ = sys::fs::chmod(&folder, Mode::from(mode));
             log_access::check(folder.as_bytes())?;
             continue;
@@ -58,7 +58,7 @@ fn main(_: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// Programs that log find the daemon at /dev/log, nowhere else.
+/// Checks that the syslogd can make its socket /dev/log, the only place where programs look for it.
 fn check_socket() -> Result<(), Fatal> {
     const PLACE: &str = "/dev";
     let Err(e) = sys::fs::access(PLACE, Access::WRITE_OK | Access::EXEC_OK) else { return Ok(()) };

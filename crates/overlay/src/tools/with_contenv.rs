@@ -15,7 +15,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    // A first `--` is the end of (no) options, as everywhere.
+    // A first `--` ends the options, as in every tool.
     call.options()?;
     let argv = call.take_args();
     let own = call.take_env();

@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     for _ in 0..tries {
-        // A program that isn't there yet may be there at the next try.
+        // A program that is missing now may exist at the next try.
         let pid = match tool::spawn(call, call.args.clone(), call.env.clone()) {
             Ok(pid) => pid,
             Err(failure) => {

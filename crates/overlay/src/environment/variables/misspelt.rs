@@ -1,16 +1,16 @@
-//! Names in `S6_…` that look like a slip of the pen.
+//! Misspelt names of variables.
 
 use super::NAMES;
 use tool::edit_distance;
 
-/// What names of the overlay's variables begin with.
+/// The beginning of the names of the overlay's variables.
 const PREFIX: &[u8] = b"S6_";
 
-/// With more differences than that, another program's variable is more likely than a slip.
+/// With more differences, the name is more likely a variable of another program than a misspelt one.
 const DIFFERENCES_MAX: usize = 2;
 
-/// The variable that a name was probably meant to be: none for the name of a variable, for a name without `S6_`, and for
-/// one that is unlike all.
+/// The variable that a name was probably meant to be; `None` for the name of a variable, for a name without `S6_`, and for
+/// one that resembles no variable.
 pub(crate) fn meant_by(name: &[u8]) -> Option<&'static str> {
     if !name.starts_with(PREFIX) || NAMES.iter().any(|known| known.as_bytes() == name) {
         return None;
@@ -26,8 +26,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_understood() {
-        for (slip, meant) in [
+    fn a_misspelt_name_leads_to_the_nearest_variable() {
+        for (misspelt, meant) in [
             ("S6_VERBOSTY", "S6_VERBOSITY"),
             ("S6_VERBOSE", ""),
             ("S6_KEEPENV", "S6_KEEP_ENV"),
@@ -42,13 +42,13 @@ mod tests {
             ("S6_LOG_PREFIXES", "S6_LOG_PREFIX"),
             ("S6_SYNC_DISK", "S6_SYNC_DISKS"),
         ] {
-            assert_eq!(meant_by(slip.as_bytes()).unwrap_or_default(), meant, "{slip}");
+            assert_eq!(meant_by(misspelt.as_bytes()).unwrap_or_default(), meant, "{misspelt}");
         }
     }
 
-    /// Names that images have: of the variables themselves, of build arguments, and of other programs of the suites.
+    /// Names that images use: variables, build arguments, and variables of other programs of the suites.
     #[test]
-    fn names_with_a_meaning_of_their_own_are_left_alone() {
+    fn known_names_and_names_of_other_programs_are_not_misspelt() {
         for name in [
             "S6_VERSION",
             "S6_OVERLAY_VERSION",

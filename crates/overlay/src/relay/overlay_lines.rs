@@ -1,17 +1,17 @@
-//! The overlay's own lines, where services' lines have a form: they have the same one, under a name of their own.
+//! The overlay's diagnostics in the format of services' lines, with the overlay's name.
 //!
-//! Process 1 and its children write them themselves, so these lines come also while the relay is busy or gone.
+//! Process 1 and its children write them themselves, so they appear even while the relay is busy or gone.
 
 use super::format::Format;
 use super::lines::Lines;
 use ipc::relay::Stream;
 use tool::{clock, diag};
 
-/// The name before them.
+/// The name before these lines.
 const NAME: &[u8] = b"s6-overlay";
 
-/// From now on, diagnostics of this process have this form, until it goes on to another program.
-pub(crate) fn speak(format: Option<Format>) {
+/// Sets the format of this process's diagnostics until it becomes another program; `None` is the plain format.
+pub(crate) fn set_format(format: Option<Format>) {
     let form: Option<diag::Form> = format.map(|format| match format {
         Format::Prefix => prefixed as diag::Form,
         Format::Json => object,
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_has_the_name() {
+    fn each_line_of_a_diagnostic_has_the_name() {
         assert_eq!(prefixed("init: info: a\nb"), b"s6-overlay: init: info: a\ns6-overlay: b\n");
         let text = String::from_utf8(object("a \"b\"\nc")).unwrap();
         assert_eq!(text.lines().count(), 2);
