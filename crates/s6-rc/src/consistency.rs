@@ -1,9 +1,9 @@
-//! Which services of a set stand in each other's way: none may be prescribed more than what it depends on, and a pipeline
-//! is masked as a whole or not at all.
+//! The consistency of a set: no service has a higher prescription than what it depends on, and a pipeline is masked as a
+//! whole or not at all.
 
 use crate::database::{Body, Database, Entity, Id};
 use crate::direction::Direction;
-use crate::repo::{Prescription, Set};
+use crate::service_set::{Prescription, Set};
 
 fn prescription(set: &Set, database: &Database, id: Id) -> Option<Prescription> {
     set.get(database.name(id)).copied()
@@ -25,8 +25,8 @@ fn add_pipelines(database: &Database, selected: &mut [bool]) {
     }
 }
 
-/// The services beside `moved` that must be moved to `to` as well if those are: upwards what they need, downwards what
-/// needs them.
+/// The services that must be moved to `to` together with `moved`: with `up` those that they need, with `down` those
+/// that need them.
 pub(crate) fn companions(
     database: &Database,
     set: &Set,
@@ -45,7 +45,7 @@ pub(crate) fn companions(
     }
     let mut needed = base.clone();
     let mut needing = base.clone();
-    // Masking one member of a pipeline masks it all; unmasking one brings it all back.
+    // Masking one member of a pipeline masks the whole pipeline; unmasking one unmasks it.
     if (to == Prescription::Masked && down) || (to > Prescription::Masked && up) {
         add_pipelines(database, if to == Prescription::Masked { &mut needing } else { &mut needed });
     }
@@ -60,7 +60,8 @@ pub(crate) fn companions(
     ids.filter(|id| wrong(*id)).map(|id| database.name(id).to_vec()).collect()
 }
 
-/// The moves that make a set consistent: downwards, services go down to what they depend on; upwards, these come up.
+/// The moves that make a set consistent: downwards, a service is lowered to the prescription of what
+/// it depends on; upwards, that is raised.
 pub(crate) fn fixes(database: &Database, set: &Set, upwards: bool) -> Vec<(Vec<u8>, Prescription)> {
     let mut set = set.clone();
     let mut moves: Vec<(Vec<u8>, Prescription)> = Vec::new();
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn inconsistencies_are_mended_either_way() {
+    fn inconsistencies_are_fixed_either_way() {
         use Prescription::{Active, Masked, Usable};
         let db = Database::new(oneshots(&[&[], &[0], &[1]]), Vec::new()).unwrap();
         let s = set(&[Masked, Usable, Active]);

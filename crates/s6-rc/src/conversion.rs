@@ -1,8 +1,8 @@
-//! From one database to another: which services must stop, which go on running, which must start.
+//! From one database to another: which services must stop, which keep running, which must start.
 //!
-//! A service is "the same" in the other database if it has the same name, unless a conversion says otherwise.  It goes
-//! on running if it can: a service that is gone, has become something else, or is told to restart stops, and so does
-//! everything that depends on it; so does a service that depends on something which isn't up.
+//! A service is "the same" in the other database if it has the same name, unless a conversion says otherwise.  It keeps running if it can.  A
+//! service stops if it is gone, has become something else, is to be restarted or depends on something that isn't up;
+//! everything that depends on it stops, too.
 
 use crate::database::{Database, Entity, Id};
 use crate::direction::Direction;
@@ -19,10 +19,10 @@ pub(crate) struct Conversion {
 /// By old service.
 pub(crate) type Conversions = HashMap<Id, Conversion>;
 
-/// Parses a conversion file: lines of words in execline's spelling, `OLD [ -> NEW ] [ restart ]`.
+/// Parses a conversion file: lines of words in execline's syntax, `OLD [ -> NEW ] [ restart ]`.
 ///
 /// # Errors
-/// Code 100 for what can't be read, 3 for an unknown old service, 5 for a bundle, 6 for a service that comes twice.
+/// Code 100 for a syntax error, 3 for an unknown old service, 5 for a bundle, 6 for a service that comes twice.
 pub(crate) fn parse(text: &[u8], old: &Database) -> Result<Conversions, Fatal> {
     let mut found = Conversions::new();
     for (number, line) in (1..).zip(text.split(|b| *b == b'\n')) {
@@ -33,7 +33,7 @@ pub(crate) fn parse(text: &[u8], old: &Database) -> Result<Conversions, Fatal> {
         let id = match old.find(name) {
             Some(Entity::Atomic(id)) => id,
             Some(Entity::Bundle(_)) => return Err(wrong(5, format!("{} is a bundle", show(name)))),
-            None => return Err(wrong(3, format!("{} is no service of the current database", show(name)))),
+            None => return Err(wrong(3, format!("{} is not a service of the current database", show(name)))),
         };
         let mut conversion = Conversion::default();
         let mut rest = rest.iter();
@@ -44,7 +44,12 @@ pub(crate) fn parse(text: &[u8], old: &Database) -> Result<Conversions, Fatal> {
                     conversion.new_name = Some(name.clone());
                 }
                 b"restart" => conversion.restart = true,
-                other => return Err(wrong(100, format!("{} is no instruction", show(other)))),
+                other => {
+                    return Err(wrong(
+                        100,
+                        format!("{} is not an instruction: write -> NAME or restart", show(other)),
+                    ));
+                }
             }
         }
         if found.insert(id, conversion).is_some() {
@@ -59,7 +64,7 @@ pub(crate) fn parse(text: &[u8], old: &Database) -> Result<Conversions, Fatal> {
 enum Becomes {
     /// Nothing.
     Gone,
-    /// A service of the same kind, which may go on running.
+    /// A service of the same kind, which may keep running.
     Same(Id),
     /// Something else: these services.
     Other(Vec<Id>),
@@ -83,7 +88,7 @@ pub(crate) struct Transitions {
     pub(crate) stop: Vec<bool>,
     /// New services to start.
     pub(crate) start: Vec<bool>,
-    /// For each new service the old one that goes on running as it.
+    /// For each new service, the old one that keeps running as it.
     pub(crate) keep: Vec<Option<Id>>,
 }
 
@@ -116,7 +121,7 @@ impl<'a> Mapping<'a> {
             let name = renamed.unwrap_or(&service.name);
             let found = match new.find(name) {
                 None if renamed.is_some() => {
-                    let text = format!("{} is no service of the new database", show(name));
+                    let text = format!("{} is not a service of the new database", show(name));
                     return Err(Fatal::new(4, text));
                 }
                 None => Becomes::Gone,
@@ -137,7 +142,7 @@ impl<'a> Mapping<'a> {
         Ok(Self { old, new, becomes, origin, restart })
     }
 
-    /// The new services that a change of the old ones asks for: those that go on running, and those to be started.
+    /// The new services that follow from the old ones: those that keep running, and those to be started.
     fn carry_over(&self, up: &[bool], stopped: &[bool]) -> (Vec<Option<Id>>, Vec<bool>) {
         let mut keep = vec![None; self.new.len()];
         let mut wanted = vec![false; self.new.len()];
@@ -159,7 +164,7 @@ impl<'a> Mapping<'a> {
         needed.iter().zip(keep).map(|(n, k)| *n && k.is_none()).collect()
     }
 
-    /// What has to happen when these old services are up.
+    /// The transitions that are necessary while these old services are up.
     pub(crate) fn transitions(&self, up: &[bool]) -> Transitions {
         let mut restart = self.restart.clone();
         loop {
@@ -170,7 +175,7 @@ impl<'a> Mapping<'a> {
             stop.iter_mut().zip(up).for_each(|(stop, up)| *stop &= up);
             let (keep, wanted) = self.carry_over(up, &stop);
             let start = self.missing(&keep, &wanted);
-            // Whoever goes on running must not depend on what only comes up later.
+            // A service that keeps running must not depend on one that is started only later.
             let mut late = start.clone();
             self.new.close(&mut late, Direction::Down);
             let mut settled = true;
@@ -184,16 +189,16 @@ impl<'a> Mapping<'a> {
         }
     }
 
-    /// What goes on running and what is to be started once the old services have been stopped: `up` before, `left`
-    /// still up (an essential service isn't stopped without force).
-    pub(crate) fn after_stop(&self, up: &[bool], left: &[bool]) -> Transitions {
-        let stopped: Vec<bool> = left.iter().map(|l| !l).collect();
+    /// The transitions that remain once the old services have been stopped: `up` were up before, `still_up` still are (an
+    /// essential service isn't stopped without force).
+    pub(crate) fn after_stop(&self, up: &[bool], still_up: &[bool]) -> Transitions {
+        let stopped: Vec<bool> = still_up.iter().map(|l| !l).collect();
         let (keep, wanted) = self.carry_over(up, &stopped);
         let start = self.missing(&keep, &wanted);
         Transitions { stop: stopped, start, keep }
     }
 
-    /// The old service that a new longrun takes its directory from, running or not.
+    /// The old service whose directory a new longrun takes over, running or not.
     pub(crate) fn origin(&self, new: Id) -> Option<Id> {
         at(&self.origin, new)
     }
@@ -262,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_service_goes_on() {
+    fn a_renamed_service_keeps_running() {
         let (old, new) = (database(&[("a", &[])]), database(&[("b", &[])]));
         let t = transitions(&old, &new, &[true], "a -> b");
         assert_eq!((t.stop, t.start, t.keep), (vec![false], vec![false], vec![Some(0)]));

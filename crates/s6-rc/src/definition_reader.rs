@@ -38,7 +38,7 @@ impl DefinitionReader<'_> {
         self.folder.text(file.as_bytes())
     }
 
-    /// The definition, or nothing if it has errors; `implied`: it is a bundle without having to say so.
+    /// The definition, or nothing if it has errors; `implied`: it is a bundle even without a `type`.
     pub(crate) fn definition(
         &mut self,
         name: &[u8],
@@ -61,7 +61,7 @@ impl DefinitionReader<'_> {
             } else {
                 "the file must hold one of these words and nothing else"
             };
-            let text = format!("\"{found}\" is no type: must be oneshot, longrun or bundle");
+            let text = format!("\"{found}\" is not a type: write oneshot, longrun or bundle");
             self.add(self.error("type", text).line(1).advice(advice));
             return Ok(None);
         };
@@ -79,7 +79,7 @@ impl DefinitionReader<'_> {
         }))
     }
 
-    /// ServiceList the files that are there and are not read for this type.
+    /// Reports the files that exist and are not read for this type.
     fn unused(&mut self, of: &str, files: &[&'static str]) {
         for file in files {
             if self.folder.has(file.as_bytes()) {
@@ -92,7 +92,7 @@ impl DefinitionReader<'_> {
         if !is_reserved(&reference.name) {
             return true;
         }
-        let text = format!("{} is a reserved name, it can't be referred to", show(&reference.name));
+        let text = format!("{} is reserved: no service can refer to it", show(&reference.name));
         self.add(self.error(file, text).line(reference.line));
         false
     }
@@ -106,7 +106,7 @@ impl DefinitionReader<'_> {
         let line = text::first_cr_line(text);
         if line != 0 {
             let finding = self.finding(Severity::Warning, file, "lines end in carriage returns").line(line);
-            self.add(finding.advice("they are left out; save it with Unix line ends"));
+            self.add(finding.advice("they are ignored; save the file with Unix line ends"));
         }
     }
 
@@ -208,10 +208,10 @@ impl DefinitionReader<'_> {
         let up = self.script("up")?;
         let down = self.script("down")?.unwrap_or_default();
         let reload = self.script("reload")?.unwrap_or_default();
-        // Many keep a script there and write its path into up.
+        // Many images keep a script in `run` and write its path into `up`.
         let named = |argv: &Vec<Vec<u8>>| argv.iter().any(|w| w.ends_with(b"/run"));
         if self.folder.has(b"run") && !up.iter().chain([&down, &reload]).any(named) {
-            // Beside an up that does something, it may be a leftover.
+            // Beside an up that does something, it may be left over.
             let idle = up.as_ref().is_some_and(Vec::is_empty);
             let severity = if idle { Severity::Warning } else { Severity::Note };
             let finding = self.finding(severity, "run", "nothing runs this: the service is a oneshot");
@@ -231,9 +231,9 @@ impl DefinitionReader<'_> {
             (Some(only), None) => {
                 return Ok(self.check_reference(file, &only).then_some(only));
             }
-            (None, _) => self.add(self.error(file, format!("no name in it: must hold {what}"))),
+            (None, _) => self.add(self.error(file, format!("no name in it: it must hold {what}"))),
             (Some(second), Some(_)) => {
-                let text = format!("more than one name: must hold {what}");
+                let text = format!("more than one name: it must hold {what}");
                 self.add(self.error(file, text).line(second.line));
             }
         }
@@ -330,9 +330,7 @@ impl DefinitionReader<'_> {
         let ready = self.number("notification-fd", fd)?;
         let lock = self.number("lock-fd", fd)?;
         if ready.is_some() && ready == lock {
-            self.add(
-                self.error("lock-fd", "the same number as in notification-fd: one of them must be another"),
-            );
+            self.add(self.error("lock-fd", "the same number as in notification-fd: change one of them"));
         }
         for (name, n) in [("notification-fd", ready), ("lock-fd", lock)] {
             files.extend(n.map(|n| number_file(name, n)));

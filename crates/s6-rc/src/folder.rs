@@ -1,20 +1,20 @@
 //! Directories of service definitions, read with few system calls.
 //!
 //! A [`Folder`] is an open directory and the list of what is in it: one pass of getdents tells which of the many
-//! optional files of a service definition exist, so that nothing is probed for in vain.
+//! optional files of a service definition exist, so that no missing file is opened.
 
 use files::{Entry, Kind, Permissions, entries, follow, open_dir, read_file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
 use tool::{Fatal, OrUnable, diag::show};
 
-/// The most that is read of a file that people write by hand, in bytes.
+/// The largest file of those that are written by hand, in bytes.
 pub(crate) const TEXT_LIMIT: usize = 1 << 20;
 
 /// The permissions of files that everybody may read.
 pub(crate) const READABLE: Permissions = Permissions::LessUmask(0o644);
 
-/// Runs `work` under the umask 022, so that what it makes can be read by everybody, whoever calls.
+/// Runs `work` under the umask 022, so that everybody can read what it makes, whatever the caller's umask is.
 pub(crate) fn with_umask<T>(work: impl FnOnce() -> T) -> T {
     let old = rustix::process::umask(Mode::from_raw_mode(0o022));
     let result = work();
@@ -31,7 +31,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens and lists the directory `name` in `at`; `path` is how messages call it.
+    /// Opens and lists the directory `name` in `at`; messages call it `path`.
     pub(crate) fn open(at: BorrowedFd<'_>, name: &[u8], path: Vec<u8>) -> Result<Self, Fatal> {
         let fd = open_dir(at, name).or_unable_to("open", &path)?;
         let entries = entries(&fd).or_unable_to("read", &path)?;
@@ -61,7 +61,7 @@ impl Folder {
             return Ok(None);
         }
         if self.kind(name) == Some(Kind::Other) {
-            let text = format!("unable to read {}: it is no regular file", show(&self.path_of(name)));
+            let text = format!("unable to read {}: it is not a regular file", show(&self.path_of(name)));
             return Err(Fatal::new(1, text));
         }
         read_file(&self.fd, name, TEXT_LIMIT)

@@ -21,7 +21,7 @@ pub(crate) struct Graph<'a, 'f> {
     pub(crate) bundles: Vec<NamedSet<'a>>,
 }
 
-/// A bundle to be.
+/// A bundle of the database that is being made.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedSet<'a> {
     pub(crate) name: &'a [u8],
@@ -98,10 +98,10 @@ impl<'a, 'f> Graph<'a, 'f> {
         }
     }
 
-    /// The name that was meant, perhaps.
+    /// The name that was probably meant.
     fn similar(&self, name: &[u8]) -> Option<&[u8]> {
         let names = self.definitions.iter().map(|d| &d.name).chain(self.broken);
-        // More than two of five bytes that differ are no slip of the pen.
+        // A name that differs in more than two of five bytes is not a typing mistake.
         let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
         let nearest = near.map(|n| (edit_distance(name, n), n.as_slice())).min();
         nearest.filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)

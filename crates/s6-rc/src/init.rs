@@ -33,7 +33,7 @@ pub struct LiveOptions {
     pub block: bool,
 }
 
-/// How it went.
+/// The outcome.
 #[derive(Debug)]
 pub enum Initialized {
     /// The live state is new.
@@ -49,7 +49,7 @@ pub(crate) const PURPOSES: [&str; 2] = ["s6-rc-init", "s6-rc-update"];
 
 /// Makes the live state, and waits until all longruns are supervised.  `interrupt`: give up when this can be read.
 ///
-/// From its first moment on the live state is locked, so others see it when it is whole.
+/// The live state is locked from its creation on, so other processes see it only when it is complete.
 ///
 /// # Errors
 /// Code 100 if no host runs on the scan directory, 102 if there is a live state already for something else, 4 if the
@@ -57,7 +57,7 @@ pub(crate) const PURPOSES: [&str; 2] = ["s6-rc-init", "s6-rc-update"];
 pub fn init(options: &LiveOptions, interrupt: Option<BorrowedFd<'_>>) -> Result<Initialized, Fatal> {
     let deadline = options.timeout.map(|limit| clock::now() + limit);
     check_scandir(&options.scandir)?;
-    let _turn = take_turn(&options.scandir, options.block)?;
+    let _turn = lock_scandir(&options.scandir, options.block)?;
     let (parent, name) = split(&options.live);
     let parent_fd = open_dir(CWD, parent).or_unable_to("open", parent)?;
     let (is_there, stale) = match find_existing(options, &parent_fd, parent, name)? {
@@ -77,7 +77,7 @@ pub fn init(options: &LiveOptions, interrupt: Option<BorrowedFd<'_>>) -> Result<
     let path = join(parent, &directory);
     let done = take_lock(&join(&path, b"lock"), Lock::Exclusive, false).and_then(|lock| {
         with_umask(|| fill(options, &path, &longruns))?;
-        // Where there was nothing, something that is there now is another's.
+        // If there was nothing before, a link that exists now was made by another process.
         let linked = match is_there {
             true => replace_link(&parent_fd, &directory, name),
             false => sys::fs::symlinkat(directory.as_slice(), &parent_fd, name),
@@ -139,14 +139,14 @@ fn find_existing(
             Ok(Existing::Nothing)
         }
         Err(Errno::INVAL) => {
-            Err(Fatal::new(111, format!("{} exists and is no link to a live state", show(&options.live))))
+            Err(Fatal::new(111, format!("{} exists and is not a link to a live state", show(&options.live))))
         }
         Err(e) => Err(Fatal::unable(&format!("make {}", show(&options.live)), e)),
     }
 }
 
-/// Keeps other calls on this scan directory out, until the descriptor is closed.
-fn take_turn(scandir: &[u8], block: bool) -> Result<OwnedFd, Fatal> {
+/// Locks the scan directory against other calls, until the descriptor is closed.
+fn lock_scandir(scandir: &[u8], block: bool) -> Result<OwnedFd, Fatal> {
     let path = join(scandir, SVSCAN);
     let unable = || format!("take lock {}", show(&path));
     let fd = open_dir(CWD, &path).or_unable(unable)?;
@@ -276,7 +276,7 @@ fn copy_part(
     copy_tree(source, name, to, path, Owners::Kept)
 }
 
-/// Takes the links of longruns into a live directory out of the scan directory, and tells its host.
+/// Removes the links to the longruns of a live directory from the scan directory, and has its host scan it.
 pub(crate) fn unlink_all(scandir: &[u8], live: &[u8], prefix: &[u8], longruns: &[Vec<u8>]) {
     for name in longruns {
         let file = join(scandir, &[prefix, name].concat());
@@ -316,11 +316,11 @@ pub(crate) fn supervise(
     longruns.iter().try_for_each(|name| await_supervisor(&join(&servicedirs, name), deadline, interrupt))
 }
 
-/// Waits until a supervisor runs on the directory.  The host takes up all new directories in one go, so that after the
-/// first few waits the others are there already, and cost one look.
+/// Waits until a supervisor runs on the directory.  The host adopts all new directories in one scan, so that after the first few
+/// waits the others are supervised already and cost one check.
 ///
 /// # Errors
-/// The deadline passed, `interrupt` became readable, or the directory can't be listened to.
+/// The deadline passed, `interrupt` became readable, or the events of the supervisor can't be subscribed to.
 pub fn await_supervisor(
     servicedir: &[u8],
     deadline: Option<Moment>,

@@ -38,6 +38,7 @@ mod resolve;
 mod runner;
 mod running;
 mod script;
+mod service_set;
 mod source;
 mod source_definition;
 mod text;

@@ -58,7 +58,7 @@ pub struct Live {
 /// Takes a lock, flock(2); `None` if there is none to take.
 ///
 /// # Errors
-/// Code 111, also if somebody has it and `block` isn't set.
+/// Code 111, also if another process has it and `block` isn't set.
 pub(crate) fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<OwnedFd>, Fatal> {
     let (flags, operation) = match (kind, block) {
         (Lock::None, _) => return Ok(None),
@@ -90,7 +90,7 @@ fn is_still_at(fd: &OwnedFd, path: &[u8]) -> bool {
 }
 
 impl Live {
-    /// Opens the live state in `path`; with `block`, waits for those who use it.
+    /// Opens the live state in `path`; with `block`, waits while other processes use it.
     ///
     /// # Errors
     /// Code 111 if it isn't there or is locked, 4 if it or its database is damaged.
@@ -106,7 +106,7 @@ impl Live {
         Self::read(path, lock, locked)
     }
 
-    /// Opens the live state in `path`, whose lock the caller has alone.
+    /// Opens the live state in `path`, whose exclusive lock the caller holds.
     ///
     /// # Errors
     /// As of [`Live::open`].
@@ -140,12 +140,12 @@ impl Live {
         &self.database
     }
 
-    /// A handle on the database that stays good while the state changes.
+    /// A handle on the database that stays valid while the state changes.
     pub(crate) fn database_handle(&self) -> Rc<Database> {
         Rc::clone(&self.database)
     }
 
-    /// What a child must not see: the lock would outlive us in it.
+    /// The descriptors that a child must not get: it would keep the lock after this process has ended.
     pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         self.file.iter().chain(&self.lock).map(AsFd::as_fd).collect()
     }
@@ -162,7 +162,7 @@ impl Live {
         self.state.iter().map(|s| s & 1 != 0).collect()
     }
 
-    /// Writes down that a service is up or down now.
+    /// Records that a service is up or down now.
     ///
     /// # Errors
     /// The state can't be written: code 111.
@@ -201,7 +201,7 @@ impl Live {
 }
 
 impl Drop for Live {
-    /// Gives the lock back at once: a child that has only just been started may have a copy of its descriptor still.
+    /// Releases the lock explicitly: a child that was just started may still have a copy of its descriptor.
     fn drop(&mut self) {
         if let Some(lock) = &self.lock {
             let _ = rustix::fs::flock(lock, FlockOperation::Unlock);

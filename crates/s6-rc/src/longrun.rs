@@ -1,4 +1,4 @@
-//! One longrun's transition: a command to its supervisor, and the events that tell how it went.
+//! One longrun's transition: a command to its supervisor, and the events that report its outcome.
 
 use crate::work::Work;
 use rustix::fs::Access;
@@ -20,9 +20,9 @@ use wire::tai::Tai64n;
 pub(crate) enum Goal {
     /// The daemon runs.
     Up,
-    /// The daemon has said that it is ready.
+    /// The daemon has reported that it is ready.
     Ready,
-    /// The daemon is dead and `finish` done.
+    /// The daemon and its `finish` have ended.
     Down,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Trouble {
     NotSupervised,
     /// It will not be restarted: its `finish` exited 125.
     Permanent,
-    /// No descriptors are left to listen with.
+    /// No descriptor is left to subscribe with.
     NoDescriptors,
     /// A system call failed.
     Failed(Errno),
@@ -53,11 +53,11 @@ pub(crate) enum Trouble {
 /// How a command to a supervisor went.
 #[derive(Debug)]
 pub(crate) enum Commanded {
-    /// The longrun is where it should be already, or was only to be told.
+    /// The longrun is already where it should be, or nothing is to be waited for.
     Done,
     /// The longrun is on its way.
     InProgress(Transition),
-    /// The supervisor can't be commanded or listened to.
+    /// The supervisor can't be commanded, or its events can't be subscribed to.
     Failed(Trouble),
 }
 
@@ -106,7 +106,7 @@ fn reached(servicedir: &[u8], goal: Goal) -> Result<bool, Errno> {
     })
 }
 
-/// What a longrun must reach for this work; `None` if it only has to be told.
+/// What a longrun must reach for this work; `None` if sending the command is all.
 fn goal(servicedir: &[u8], work: Work) -> Option<Goal> {
     match work {
         Work::Reload => None,
@@ -119,19 +119,19 @@ fn goal(servicedir: &[u8], work: Work) -> Option<Goal> {
     }
 }
 
-/// Commands the supervisor of a longrun to do this work, and begins to listen to it.
+/// Subscribes to the events of a longrun's supervisor, and sends it the command for this work.
 pub(crate) fn command(servicedir: Vec<u8>, work: Work, watch: &mut Watch) -> Commanded {
     let send = || control::send(&servicedir, &[work.command()]).map_err(undelivered);
     let Some(goal) = goal(&servicedir, work) else {
         return send().map_or_else(Commanded::Failed, |()| Commanded::Done);
     };
     let since = clock::wall();
-    // Listening comes first: whatever changes from here on is heard.
+    // Subscribing comes first, so that no later change is missed.
     let index = match watch.add(&join(&servicedir, b"event")) {
         Ok(index) => index,
         Err(e) => return Commanded::Failed(failed(e)),
     };
-    // The command is sent even if the goal is reached: the supervisor is to want it, too.
+    // The command is sent even if the goal is reached: the supervisor must want it, too.
     let outcome = match reached(&servicedir, goal).map_err(failed).and_then(|there| send().map(|()| there)) {
         Ok(false) => return Commanded::InProgress(Transition { servicedir, goal, since, index }),
         Ok(true) => Commanded::Done,
@@ -180,7 +180,7 @@ impl Transition {
         limit.ok().and_then(|text| wire::number::decimal::<u32>(text.trim_ascii())).is_some_and(|ms| ms > 0)
     }
 
-    /// Takes in what the supervisor said.
+    /// How the transition stands after these events of the supervisor.
     pub(crate) fn hear(&self, letters: &[u8]) -> Progress {
         letters
             .iter()
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_supervisor_there_is_nobody_to_tell() {
+    fn without_a_supervisor_a_command_fails() {
         let dir = tempfile::tempdir().unwrap();
         let mut watch = Watch::new().unwrap();
         let path = dir.path().as_os_str().as_bytes().to_vec();

@@ -9,7 +9,7 @@
 //! | runner | when the script has ended, two bytes: `x` and its exit code, or `k` and the signal that killed it, or `?` and an error number if it could not be run |
 //! | client | at any time, `t`: send the script SIGTERM and SIGCONT |
 //!
-//! A client that goes away without `t` leaves the script alone.
+//! If a client disconnects without `t`, the script keeps running.
 
 use crate::database::Body;
 use crate::database::Service;
@@ -26,10 +26,10 @@ use sys::signal::Set;
 use tool::Env;
 use tool::path::join;
 
-/// The most that a request may be, in bytes; Linux takes no longer command line.
-const REQUEST: usize = 6 << 20;
+/// The largest request, in bytes; Linux accepts no longer command line.
+const REQUEST_LIMIT: usize = 6 << 20;
 
-/// Ask for the end of the script.
+/// Asks for the end of the script.
 pub(crate) const TERMINATE: u8 = b't';
 
 /// What to do with a oneshot.
@@ -176,7 +176,8 @@ impl Answer {
     }
 }
 
-/// Hands a request and our 0, 1 and 2 to the host of a scan directory; the connection, on which the answer comes.
+/// Sends a request and this process's descriptors 0, 1 and 2 to the host of a scan directory.  Returns the connection, on
+/// which the answer arrives.
 ///
 /// # Errors
 /// `NOENT` or `CONNREFUSED` if no host listens; `NOTSOCK` without a standard stream to hand over.
@@ -222,10 +223,10 @@ pub(crate) fn ask_host(scandir: &[u8], request: &Request) -> Result<OwnedFd, Err
     Ok(socket)
 }
 
-/// Takes a request and three descriptors from a connection.
+/// Reads a request and three descriptors from a connection.
 ///
 /// # Errors
-/// `PROTO` for anything that is no request.
+/// `PROTO` for anything that isn't a request.
 pub(crate) fn receive(socket: impl AsFd) -> Result<(Request, Vec<OwnedFd>), Errno> {
     let mut first = [0_u8; 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
@@ -273,7 +274,7 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<(Request, Vec<OwnedFd>), Errn
     Request::decode(&bytes).map(|request| (request, fds)).ok_or(Errno::PROTO)
 }
 
-/// Reads what the host's runner says; its silent end counts as a script that could not be run.
+/// Reads the runner's answer; a connection that ends without one counts as a script that could not be run.
 pub(crate) fn read_answer(socket: BorrowedFd<'_>) -> Answer {
     let mut bytes = [0; 2];
     match rustix::io::retry_on_intr(|| rustix::io::read(socket, &mut bytes)) {
@@ -290,7 +291,7 @@ fn total(bytes: &[u8]) -> Result<Option<usize>, Errno> {
         return if bytes.len() > 8 { Err(Errno::PROTO) } else { Ok(None) };
     };
     let length: usize = bytes.get(..colon).and_then(wire::number::decimal).ok_or(Errno::PROTO)?;
-    if length > REQUEST { Err(Errno::PROTO) } else { Ok(Some(colon + length + 2)) }
+    if length > REQUEST_LIMIT { Err(Errno::PROTO) } else { Ok(Some(colon + length + 2)) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Directed graphs: a topological order, and the cycles that stand in its way.
 
-/// At most so many cycles are reported: a dense graph has more of them than fit into memory.
-const CYCLES: usize = 16;
+/// The limit of cycles that are reported: a dense graph has more of them than fit into memory.
+const CYCLE_LIMIT: usize = 16;
 
 /// What a depth-first walk over a whole graph found.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ pub(crate) fn walk<'a>(count: u32, next: impl Fn(u32) -> &'a [u32]) -> Walk {
                     set(&mut marks, to, Mark::Open);
                     path.push((to, 0));
                 }
-                Some(Mark::Open) if found.cycles.len() < CYCLES => {
+                Some(Mark::Open) if found.cycles.len() < CYCLE_LIMIT => {
                     let start = path.iter().position(|(n, _)| *n == to).unwrap_or(0);
                     found.cycles.push(path.iter().skip(start).map(|(n, _)| *n).collect());
                 }

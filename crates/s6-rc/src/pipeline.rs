@@ -6,7 +6,7 @@ use crate::source_definition::{Pipe, SourceBody, SourceDefinition, is_reserved};
 use crate::text::Reference;
 use tool::diag::show;
 
-/// Who writes to whom, by service number.
+/// The consumer and the producers of each service, by number.
 pub(crate) struct Pipelines {
     consumers: Vec<Option<Id>>,
     producers: Vec<Vec<Id>>,
@@ -68,7 +68,7 @@ impl Pipelines {
         Self { consumers, producers }
     }
 
-    /// Enters the pipelines into the services: a producer depends on its consumer, and every member of a pipeline
+    /// Adds the pipelines to the services: a producer depends on its consumer, and every member of a pipeline
     /// on `holder`, the service that stands for the pipes.
     pub(crate) fn join(self, services: &mut [Service], holder: Id) {
         for ((service, consumer), list) in services.iter_mut().zip(self.consumers).zip(self.producers) {

@@ -5,7 +5,7 @@
 //!
 //! - Upwards, a service begins when all its dependencies are up; downwards, when all its dependents are down.
 //! - Whatever may begin is returned at once; independent services never wait for each other.
-//! - A failure keeps only those from beginning that need the failed service, directly or not.
+//! - A failure holds back only the services that need the failed one, directly or indirectly.
 //! - A service that is already where it should be costs nothing.
 //! - Downwards, an essential service stays up unless force is used, and so does what it needs.
 
@@ -83,7 +83,7 @@ impl<'a> Plan<'a> {
 
     /// Decides about services that wait for nothing any more, and about those that can begin as a result.
     fn examine(&mut self, mut free: Vec<Id>) {
-        // Taken from the end: keep the order of the numbers.
+        // Services are taken from the end; reversed, they keep the order of the numbers.
         free.reverse();
         while let Some(id) = free.pop() {
             if !self.is(&self.selected, id) {
@@ -102,7 +102,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Counts a service as being where it should be; the services that now wait for nothing else.
+    /// Counts a service as being where it should be; returns the services that now wait for nothing else.
     fn release(&mut self, id: Id) -> Vec<Id> {
         let Some(service) = self.database.service(id) else { return Vec::new() };
         let next = match self.direction {
@@ -165,7 +165,7 @@ impl<'a> Plan<'a> {
         self.direction
     }
 
-    /// Begins nothing any more.
+    /// Begins no further transitions.
     pub(crate) fn stop(&mut self) {
         self.stopped = true;
     }

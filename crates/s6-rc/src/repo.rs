@@ -1,20 +1,21 @@
-//! Repositories: which of the services in a number of stores are to be in a database, and which start at boot.
+//! Repositories: which services of several stores go into a database, and which start at boot.
 //!
 //! | name | what |
 //! |---|---|
-//! | `stores` | the source directories, one a line; of two services with one name the later store's counts |
+//! | `stores` | the source directories, one a line; of two definitions with one name, the later store's counts |
 //! | `reference` | a link to the database of all services, `reference:…` beside it |
 //! | `sets/NAME` | a set: a line `SERVICE/PRESCRIPTION` for each atomic service, sorted |
 //! | `compiled/NAME` | a link to the set's database, `NAME:…` beside it |
-//! | `committed/NAME` | the set, and the reference, that this database was made of |
+//! | `committed/NAME` | the set and the reference that this database was made from |
 //! | `lock` | locked, flock(2) |
 //!
-//! Files are replaced, never written over, so that a reader sees one or the other.
+//! Files are replaced as a whole, so a reader sees the old contents or the new.
 
 use crate::compile::{compile, print_report};
-use crate::database::{Database, ESSENTIAL, RECOMMENDED};
+use crate::database::Database;
 use crate::folder::{READABLE, TEXT_LIMIT, with_umask};
 use crate::live::{Lock, load, take_lock};
+use crate::service_set::{Prescription, Set, check_set_name, default_set, parse_set, print_set};
 use files::{
     Kind, Permissions, Replace, Writers, create, entries, follow, names_at, open_dir, read_file, remove_tree,
     replace_at, replace_link, same_tree, unique_name, version_name,
@@ -26,83 +27,6 @@ use std::collections::BTreeMap;
 use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
-/// What is to become of a service at boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Prescription {
-    /// Not in the database.
-    Masked,
-    /// In the database, and down.
-    Usable,
-    /// Started at boot.
-    Active,
-    /// Essential: always started.
-    Always,
-}
-
-impl Prescription {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Masked => "masked",
-            Self::Usable => "usable",
-            Self::Active => "active",
-            Self::Always => "always",
-        }
-    }
-
-    /// From any of the words for it.
-    pub(crate) fn from_word(word: &[u8]) -> Option<Self> {
-        Some(match word {
-            b"mask" | b"masked" | b"suppress" => Self::Masked,
-            b"usable" | b"latent" | b"disable" | b"disabled" | b"deactivate" | b"inactive" | b"unmask"
-            | b"unmasked" => Self::Usable,
-            b"active" | b"activate" | b"enable" | b"enabled" | b"onboot" => Self::Active,
-            b"always" | b"essential" | b"make-essential" => Self::Always,
-            _ => return None,
-        })
-    }
-
-    fn default_for(flags: u32) -> Self {
-        if flags & ESSENTIAL != 0 {
-            Self::Always
-        } else if flags & RECOMMENDED != 0 {
-            Self::Active
-        } else {
-            Self::Usable
-        }
-    }
-}
-
-/// The services of a set and their prescriptions.
-pub(crate) type Set = BTreeMap<Vec<u8>, Prescription>;
-
-/// The text of a set.
-fn print_set(set: &Set) -> Vec<u8> {
-    set.iter().flat_map(|(name, p)| [name.as_slice(), b"/", p.name().as_bytes(), b"\n"].concat()).collect()
-}
-
-fn parse_set(text: &[u8]) -> Option<Set> {
-    let mut set = Set::new();
-    for line in text.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-        let slash = line.iter().rposition(|b| *b == b'/')?;
-        let (name, word) = line.split_at_checked(slash)?;
-        set.insert(name.to_vec(), Prescription::from_word(word.get(1..)?)?);
-    }
-    Some(set)
-}
-
-/// Checks the name of a set.
-///
-/// # Errors
-/// Code 100.
-pub(crate) fn check_set_name(name: &[u8]) -> Result<(), Fatal> {
-    if name.is_empty() || name.starts_with(b".") || name.iter().any(|b| b"/\n:".contains(b)) {
-        let text =
-            format!("\"{}\" can't be the name of a set: no / : or newline, no dot at its start", show(name));
-        return Err(Fatal::user(text));
-    }
-    Ok(())
-}
-
 /// An open repository.
 #[derive(Debug)]
 pub(crate) struct Repo {
@@ -110,7 +34,7 @@ pub(crate) struct Repo {
     _lock: Option<OwnedFd>,
 }
 
-/// The services of `stores` and where each is; later stores override earlier ones.
+/// The services of `stores` and the directory of each; later stores override earlier ones.
 fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Fatal> {
     let mut found: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for store in stores {
@@ -131,7 +55,7 @@ fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<BTreeMap<V
 }
 
 impl Repo {
-    /// Opens and locks a repository, waiting for others.
+    /// Opens and locks a repository; waits while another process has the lock.
     ///
     /// # Errors
     /// There is none, or it can't be locked: code 111.
@@ -196,7 +120,7 @@ impl Repo {
         let path = self.at(&[b"sets", name]);
         let text = match read_file(CWD, &path, TEXT_LIMIT) {
             Err(Errno::NOENT) => {
-                // Without the repository itself the system is to blame.
+                // Without the repository, it is the system that failed.
                 sys::fs::stat(self.at(&[b"sets"])).or_unable_to("read", &path)?;
                 return Err(Fatal::new(3, format!("there is no set {}", show(name))));
             }
@@ -207,12 +131,6 @@ impl Repo {
 
     pub(crate) fn write_set(&self, name: &[u8], set: &Set) -> Result<(), Fatal> {
         self.replace(&self.at(&[b"sets", name]), &print_set(set))
-    }
-
-    /// A set as it begins: every service has the prescription that its flags ask for.
-    pub(crate) fn default_set(database: &Database) -> Set {
-        let services = database.services().iter().filter(|s| !s.is_internal());
-        services.map(|s| (s.name.clone(), Prescription::default_for(s.flags))).collect()
     }
 
     /// Removes a set and its database.
@@ -226,11 +144,11 @@ impl Repo {
         remove_tree(CWD, &self.at(&[b"committed", name])).or_unable_to("delete set", name)
     }
 
-    /// Compiles services, each from where it is, to a new directory beside `link_name` that this becomes a link to; gives
-    /// what the link led to before.
+    /// Compiles services, each from its own directory, into a new directory beside `link_path`, which
+    /// becomes a link to it.  Returns the link's former target.
     ///
     /// # Errors
-    /// Code 1 if the services don't fit together.
+    /// Code 1 if the services are inconsistent.
     fn compile_to(
         &self,
         program: &str,
@@ -247,7 +165,7 @@ impl Repo {
         let _ = remove_tree(CWD, &sources);
         let mut report = compiled?;
         for finding in &mut report.diagnostics {
-            // Say where the file really is.
+            // Name the file in its store, not its link among the sources.
             let rest = finding.file.strip_prefix(sources.as_slice()).and_then(|r| r.strip_prefix(b"/"));
             let mut parts = rest.unwrap_or_default().splitn(2, |b| *b == b'/');
             if let Some(real) = parts.next().and_then(|service| services.get(service)) {
@@ -264,7 +182,7 @@ impl Repo {
         Ok(before)
     }
 
-    /// Makes the reference anew from the stores, and brings all sets in line with it.
+    /// Compiles the reference from the stores again, and brings all sets in line with it.
     ///
     /// # Errors
     /// Code 1 if the stores are inconsistent; then nothing has changed.
@@ -274,7 +192,7 @@ impl Repo {
         if let Some(old) = before {
             self.drop_one_reference(&old)?;
         }
-        let fresh = Self::default_set(&self.reference()?);
+        let fresh = default_set(&self.reference()?);
         for name in self.sets()? {
             let old = self.set(&name)?;
             let new: Set =
@@ -286,8 +204,8 @@ impl Repo {
         Ok(())
     }
 
-    /// Of the reference before and the one now keeps the new one, or if they are the same the old one: what was made of
-    /// it stays up to date.
+    /// Removes the former reference; if the new one is the same, removes that instead, so that what was
+    /// made from the former one stays up to date.
     fn drop_one_reference(&self, old: &[u8]) -> Result<(), Fatal> {
         let dir = open_dir(CWD, &self.path).or_unable_to("change the reference of", &self.path)?;
         let new = sys::fs::readlinkat(&dir, "reference", Vec::new())
@@ -300,14 +218,14 @@ impl Repo {
             .or_unable_to("change the reference of", &self.path)
     }
 
-    /// What a commit of this set is made of.
+    /// What a commit of this set is made from: the set, and the name of the reference.
     fn identity(&self, set: &Set) -> Result<Vec<u8>, Fatal> {
         let reference = self.at(&[b"reference"]);
         let target = sys::fs::readlink(&reference, Vec::new()).or_unable_to("readlink", &reference)?;
         Ok([print_set(set).as_slice(), b"# ", target.as_bytes(), b"\n"].concat())
     }
 
-    /// Whether the set's database is made of the set as it is now.
+    /// Whether the set's database was made from the set as it is now.
     pub(crate) fn is_committed(&self, name: &[u8]) -> Result<bool, Fatal> {
         let wanted = self.identity(&self.set(name)?)?;
         Ok(read_file(CWD, &self.at(&[b"committed", name]), TEXT_LIMIT).is_ok_and(|have| have == wanted))
@@ -320,7 +238,8 @@ impl Repo {
         Ok(self.at(&[b"compiled", target.as_bytes()]))
     }
 
-    /// Makes the database of a set, with a bundle of what is to be started at boot; gives the old one's directory.
+    /// Makes the database of a set, with a bundle of what starts at boot; returns the former
+    /// database's directory.
     ///
     /// # Errors
     /// Code 1 if the set is inconsistent.
@@ -371,26 +290,4 @@ fn gather(
         .iter()
         .try_for_each(|c| create(CWD, &join(&list, c), b"", READABLE))
         .or_unable_to("make", sources)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sets_are_lines() {
-        let set = Set::from([(b"a".to_vec(), Prescription::Active), (b"b c".to_vec(), Prescription::Masked)]);
-        assert_eq!(print_set(&set), b"a/active\nb c/masked\n");
-        assert_eq!(parse_set(b"a/active\nb c/masked\n"), Some(set));
-        assert_eq!(parse_set(b"a\n"), None);
-        assert_eq!(parse_set(b"a/nothing\n"), None);
-    }
-
-    #[test]
-    fn names_of_sets() {
-        for bad in [&b""[..], b".x", b"a/b", b"a\nb", b"a:b"] {
-            assert!(check_set_name(bad).is_err());
-        }
-        assert!(check_set_name(b"my set").is_ok());
-    }
 }

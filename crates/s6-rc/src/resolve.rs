@@ -78,7 +78,7 @@ impl<'a> Graph<'a, '_> {
             if let Some(definition) =
                 cycle.first().and_then(|at| self.bundles.get(*at as usize)).map(|b| b.definition)
             {
-                let advice = "take one of them out of the next one's contents";
+                let advice = "remove one of them from the contents of another";
                 self.error(definition, "", 0, text, Some(advice.into()));
             }
         }
@@ -168,7 +168,7 @@ impl<'a> Graph<'a, '_> {
             let names: Vec<_> =
                 cycle.iter().filter_map(|id| services.get(*id as usize)).map(|s| s.name.as_slice()).collect();
             let text = format!("services need each other: {}", path_text(&names));
-            let advice = "each waits for the next one, so none could start: take one dependency out";
+            let advice = "each waits for the next one, so none could start: remove one dependency";
             let atomic = cycle.iter().find_map(|id| self.atomics.get(*id as usize).copied().flatten());
             if let Some(definition) = atomic {
                 self.error(definition, "", 0, text, Some(advice.into()));
@@ -176,7 +176,7 @@ impl<'a> Graph<'a, '_> {
         }
     }
 
-    /// Says which services nothing starts but their own name.
+    /// Reports the services that only their own name starts.
     fn note_unreached(&mut self, services: &[Service], bundles: &[Bundle]) {
         let mut reached = vec![false; services.len()];
         let used =

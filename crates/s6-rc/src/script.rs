@@ -6,7 +6,7 @@ use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use tool::diag::show;
 
-/// Words that a shell would act upon, and that here are arguments like any other.
+/// Words that are syntax to a shell, and plain arguments here.
 const SHELL_WORDS: [&[u8]; 10] = [b"&&", b"||", b";", b"|", b">", b">>", b"<", b"2>&1", b"&", b";;"];
 
 /// Commands that replace `$NAME` in what follows them.
@@ -25,8 +25,8 @@ const SUBSTITUTING: [&[u8]; 12] = [
     b"multisubstitute",
 ];
 
-/// As much of a script's beginning as is looked at.
-const BEGINNING: usize = 256;
+/// How much of a script is read to find its interpreter, in bytes.
+const FIRST_LINE_LIMIT: usize = 256;
 
 fn interpreter(text: &[u8]) -> Option<&[u8]> {
     let line = text.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
@@ -64,12 +64,12 @@ fn program_trouble(program: &[u8]) -> Option<(String, String)> {
     let shown = show(program);
     match sys::fs::access(program, Access::EXEC_OK) {
         Ok(()) => {
-            let text = files::read_file(CWD, program, BEGINNING).ok()?;
+            let text = files::read_file(CWD, program, FIRST_LINE_LIMIT).ok()?;
             let (what, advice) = interpreter_trouble(&text)?;
             Some((format!("{shown} can't be executed: {what}"), advice))
         }
         Err(Errno::NOENT | Errno::NOTDIR) => {
-            Some((format!("there is no {shown}"), "make it, or name one that is there".into()))
+            Some((format!("there is no {shown}"), "create it, or name a program that exists".into()))
         }
         Err(_) => Some((format!("{shown} has no execute permission"), format!("chmod +x {shown}"))),
     }
@@ -81,7 +81,7 @@ fn interpreter_trouble(text: &[u8]) -> Option<(String, String)> {
     let shown = show(program);
     if !program.starts_with(b"/") {
         let advice = "begin it with #! and the interpreter's full path".into();
-        return Some(("the first line names no absolute path".into(), advice));
+        return Some(("the interpreter in the first line is not an absolute path".into(), advice));
     }
     match sys::fs::access(program, Access::EXEC_OK) {
         Err(Errno::NOENT | Errno::NOTDIR) => {
@@ -113,10 +113,10 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
         let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text);
         findings.push(finding.line(line).column(column).advice(advice));
     };
-    // The words of blocks begin with blanks.
+    // The words of a block begin with a blank.
     let words = || argv.iter().map(|w| w.trim_ascii_start());
     let program = words().find(|w| base_name(w) != b"with-contenv").unwrap_or_default();
-    // Of a shell's habits, the first tells it all.
+    // One warning about shell syntax is enough.
     if let Some(interpreter) = interpreter(text)
         && base_name(interpreter) != b"execlineb"
         && !program.is_empty()
@@ -133,7 +133,7 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
     {
         warn(
             format!(
-                "{} is an argument here, and handed to {}: no shell reads this file",
+                "{} is an argument here, passed to {}: no shell reads this file",
                 show(word),
                 show(program)
             ),
@@ -160,13 +160,13 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
         warn(
             "lines end in carriage returns".into(),
             (line, 0),
-            "they count as blanks; save it with Unix line ends",
+            "they count as blanks; save the file with Unix line ends",
         );
     }
     Ok((argv, findings))
 }
 
-/// Checks a `run` or `finish`, and gives back what to write into the service directory: its contents, without the
+/// Checks a `run` or `finish`, and returns what to write into the service directory: its contents, without the
 /// carriage returns if its first line ends in one.
 pub(crate) fn check_executable(path: &[u8], data: Vec<u8>, findings: &mut Vec<Diagnostic>) -> Vec<u8> {
     let mut warn = |text: &str, advice: &str| {
@@ -176,7 +176,7 @@ pub(crate) fn check_executable(path: &[u8], data: Vec<u8>, findings: &mut Vec<Di
     let mut data = data;
     if data.starts_with(b"#!") {
         if data.split(|b| *b == b'\n').next().is_some_and(|l| l.ends_with(b"\r")) {
-            warn("lines end in carriage returns", "they are left out; save it with Unix line ends");
+            warn("lines end in carriage returns", "they are ignored; save the file with Unix line ends");
             let lines = data.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
             data = lines.collect::<Vec<_>>().join(&b'\n');
         }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn shell_habits_are_pointed_at() {
+    fn shell_syntax_is_reported() {
         assert!(one_warning("#!/bin/sh\necho a\n").starts_with("up:1:1: the first line is only a comment"));
         assert!(one_warning("echo a\n  echo b && echo c").starts_with("up:2:10: && is an argument"));
         assert!(one_warning("if { echo b | cat } echo").starts_with("up:1:13: | is an argument"));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_that_will_not_run_are_pointed_at() {
+    fn programs_that_cannot_be_executed_are_reported() {
         assert!(one_warning("with-contenv\n/no/such\n").starts_with("up:2:1: there is no /no/such"));
         assert!(one_warning("/proc/version x").ends_with("(chmod +x /proc/version)"));
         let dir = tempfile::tempdir().unwrap();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_scripts_are_left_in_peace() {
+    fn sound_scripts_cause_no_warning() {
         for text in [
             "",
             "# nothing\n",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn syntax_errors_know_their_place() {
+    fn a_syntax_error_has_its_place() {
         let error = parse(b"up", b"true\n if { x").unwrap_err();
         assert_eq!((error.line, error.column), (Some(2), Some(5)));
     }

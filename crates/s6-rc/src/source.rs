@@ -15,13 +15,13 @@ use tool::path::join;
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) definitions: Vec<SourceDefinition>,
-    /// The names of definitions with errors: whoever refers to one makes no other mistake.
+    /// The names of definitions with errors: a reference to one of them is not another error.
     pub(crate) broken: HashSet<Vec<u8>>,
     pub(crate) findings: Vec<Diagnostic>,
 }
 
 impl Sources {
-    /// Takes an implied bundle, together with what another source says about it.
+    /// Adds an implied bundle; if another source has defined it already, only its contents.
     fn add_bundle(&mut self, definition: SourceDefinition) {
         let other = self.definitions.iter_mut().find(|d| d.name == definition.name);
         match (other.map(|d| &mut d.body), definition.body) {

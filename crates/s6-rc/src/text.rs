@@ -7,8 +7,8 @@ pub(crate) struct Reference {
     pub(crate) line: u32,
 }
 
-/// Names, one a line: blanks before a name are skipped, empty lines and `#` lines don't count.  A carriage return
-/// at the end of a line is no part of the name.
+/// Names, one per line: blanks before a name, empty lines and `#` lines are ignored.  A carriage return
+/// at the end of a line isn't part of the name.
 pub(crate) fn names(text: &[u8]) -> Vec<Reference> {
     let mut found = Vec::new();
     for (line, text) in (1..).zip(text.split(|b| *b == b'\n')) {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_names() {
+    fn a_list_has_a_name_on_each_line() {
         let text = b"# first\n\n  a\n\tb c \n   # comment\n \t \ne\r\nf";
         let found: Vec<_> =
             names(text).into_iter().map(|r| (r.line, String::from_utf8(r.name).unwrap())).collect();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_alone() {
+    fn a_number_is_the_whole_first_line() {
         for (text, value) in [("5", 5), ("77\n\n", 77), ("0\r\n", 0), ("4294967295", u32::MAX)] {
             assert_eq!(number(text.as_bytes()), Some((value, false)));
         }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn type_words() {
+    fn a_type_is_one_of_three_words() {
         assert_eq!(service_type(b"oneshot\n"), Some(Type::Oneshot));
         assert_eq!(service_type(b"bundle"), Some(Type::Bundle));
         for bad in [&b"longrun\r\n"[..], b"bundle\n\n", b"oneshot\njunk", b"", b" oneshot"] {

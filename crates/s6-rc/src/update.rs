@@ -22,7 +22,7 @@ use tool::path::{join, split};
 use tool::{Fatal, OrUnable, Out, diag::show};
 use wire::control::{Command, ScanCommand};
 
-/// What to switch.
+/// Which live state to switch, and to what.
 #[derive(Debug, Clone)]
 pub(crate) struct UpdateOptions {
     /// The live directory's link; absolute.
@@ -37,7 +37,7 @@ pub(crate) struct UpdateOptions {
 
 /// Switches to another database: stops what must stop, replaces the live directory, starts what must start.
 ///
-/// The exit code: 0, 1 or 2 for failures or the end of time after the switch, 9 or 10 before it.
+/// Returns the exit code: 0; after the switch 1 for failures and 2 for the deadline, before it 9 and 10.
 ///
 /// # Errors
 /// Codes 3, 4, 5, 6 and 100 for the conversion file, 4 for a damaged database, 111 for the system.
@@ -60,7 +60,7 @@ pub(crate) fn update(options: &UpdateOptions, how: &ChangeOptions<'_>) -> Result
         return Ok(0);
     }
     let stopped = change::change(&mut live, Direction::Down, transitions.stop, how)?;
-    match code(&stopped) {
+    match exit_code(&stopped) {
         0 => {}
         failed => return Ok(failed + 8),
     }
@@ -68,10 +68,10 @@ pub(crate) fn update(options: &UpdateOptions, how: &ChangeOptions<'_>) -> Result
     let switch = Switch::new(options, &live, &new, &mapping, &transitions)?;
     let mut live = with_umask(|| switch.run(live, how))?;
     let started = change::change(&mut live, Direction::Up, transitions.start, how)?;
-    Ok(code(&started))
+    Ok(exit_code(&started))
 }
 
-fn code(changed: &Changed) -> u8 {
+fn exit_code(changed: &Changed) -> u8 {
     match changed.end {
         End::TimedOut => 2,
         End::Done | End::Interrupted => changed.code(),
@@ -109,7 +109,7 @@ struct Switch<'a> {
     old: &'a [u8],
     old_database: std::rc::Rc<Database>,
     new: &'a Database,
-    /// For each new service the old one that goes on running as it.
+    /// For each new service, the old one that keeps running as it.
     keep: &'a [Option<Id>],
     mapping: &'a Mapping<'a>,
 }
@@ -182,7 +182,7 @@ impl<'a> Switch<'a> {
         Live::open(&made.live, Lock::Exclusive, true)
     }
 
-    /// Fills the new directory; what is moved out of the old one is noted, to be moved back after a failure.
+    /// Fills the new directory, and records what it moves out of the old one, so that a failure can move it back.
     fn fill(&self, old: &[u8], new: &[u8], moved: &mut Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Fatal> {
         let from_path = join(&self.made.compiled, b"servicedirs");
         let to_path = join(new, b"servicedirs");
@@ -208,7 +208,7 @@ impl<'a> Switch<'a> {
         Ok(())
     }
 
-    /// Takes the old services that don't go on out of the scan directory, and tells their supervisors to leave.
+    /// Removes the old services that don't keep running from the scan directory, and tells their supervisors to exit.
     fn release_supervisors(&self, old: &[u8]) {
         let kept: Vec<(Id, &[u8])> =
             self.longruns().filter_map(|(id, s)| Some((self.kept(id)?, s.name.as_slice()))).collect();
@@ -229,7 +229,7 @@ impl<'a> Switch<'a> {
     }
 }
 
-/// What a compiled service directory can hold, and a live one keeps only if the compiled one has it.
+/// The files of a compiled service directory; a live one keeps each only if the compiled one has it.
 const PARTS: [&[u8]; 15] = [
     b"run",
     b"finish",
@@ -248,7 +248,7 @@ const PARTS: [&[u8]; 15] = [
     b"env",
 ];
 
-/// Brings a live service directory, whose daemon goes on running, to what the compiled one says.
+/// Makes the live service directory of a running daemon the same as the compiled one.
 fn replace_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
     let source = open_dir(from, name)?;
     let target = open_dir(to, name)?;
@@ -278,7 +278,7 @@ fn replace_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8]) -> 
     Ok(())
 }
 
-/// Hands the instances that people have made of a service over to its next service directory.
+/// Copies the instances of a service into its next service directory.
 fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
     for part in [&b"instance"[..], b"instances"] {
         let Ok(source) = open_dir(CWD, &join(old, part)) else { continue };
@@ -296,7 +296,7 @@ fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Err
     Ok(())
 }
 
-/// Makes another database of the same services the current one; all services go on as they are.
+/// Makes another database of the same services the current one; no service changes its state.
 ///
 /// # Errors
 /// Code 4 if the database is damaged or has other services, 111 for the system.

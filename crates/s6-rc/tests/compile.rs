@@ -1,4 +1,4 @@
-//! The compiler on small sources: what it accepts, what it says, what it writes.
+//! The compiler on small sources: what it accepts, what it reports, what it writes.
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
@@ -115,7 +115,7 @@ fn every_error_of_a_run_is_reported_with_its_place() {
     assert_eq!(
         s.errors(),
         [
-            "a/type:1: \"oneshot\" is no type: must be oneshot, longrun or bundle (the line ends in a carriage \
+            "a/type:1: \"oneshot\" is not a type: write oneshot, longrun or bundle (the line ends in a carriage \
              return: save the file with Unix line ends)",
             "b/timeout-up:1: \"soon\" is not a number of milliseconds (decimal digits only, from 0 to 4294967295, \
              no blanks)",
@@ -294,6 +294,8 @@ fn all_mistakes() -> Sources {
         ("up-word/up", "true\n  && false\n"),
         ("up-variable/type", "oneshot"),
         ("up-variable/up", "echo ${HOME}"),
+        ("up-mode/type", "oneshot"),
+        ("up-mode/up", "/proc/version"),
         ("up-program/type", "oneshot"),
         ("up-program/up", "/no/such/program"),
         ("up-cr/type", "oneshot"),
@@ -331,6 +333,8 @@ fn all_mistakes() -> Sources {
         ("run-no-line/finish", "#!sh\n"),
         ("run-cr/type", "longrun"),
         ("run-cr/run", "#!/bin/sh\r\nsleep 9\r\n"),
+        ("run-interpreter-mode/type", "longrun"),
+        ("run-interpreter-mode/run", "#!/proc/version\n"),
         ("run-interpreter/type", "longrun"),
         ("run-interpreter/run", "#!/no/such/shell\n"),
         ("odd-longrun/type", "longrun"),

@@ -191,7 +191,7 @@ impl Query {
         self.print(out, &found)
     }
 
-    /// The whole funnel: from the last consumer backwards, a line for each producer and its consumer.
+    /// Prints the whole pipeline: from the last consumer backwards, a line for each producer and its consumer.
     fn pipeline(&self, out: &mut Out, name: &[u8]) -> Result<(), Fatal> {
         let Entity::Atomic(mut last) = self.find(name)? else {
             return Err(Fatal::new(5, format!("{} is not a longrun", show(name))));

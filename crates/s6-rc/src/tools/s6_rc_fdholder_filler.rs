@@ -1,8 +1,7 @@
 //! `s6-rc-fdholder-filler`: makes pipes for longruns, whose names it reads, and has the fd holder on descriptor 6 keep
 //! both ends of each.
 //!
-//! Nothing here calls it: the host of the scan directory keeps the pipes of our services.  It is for those who
-//! run an fd holder for pipes of their own.
+//! Nothing in this project calls it: the host of the scan directory keeps the pipes of our services.  It is for users who run an fd holder for their own pipes.
 
 use ipc::fdholder::{Connection, Held};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -11,6 +10,7 @@ use tool::clock;
 use tool::{Call, Fatal, Input, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 use wire::fdholder::{Entry, ID_MAX, never};
 
+/// The command.
 pub static TOOL: Tool = Tool {
     name: "s6-rc-fdholder-filler",
     summary: "fill an fd holder with the pipes of the longruns that standard input names",
@@ -47,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// What the pipe's end is held under.
+/// The identifier that an end of the pipe is held under.
 fn identifier(end: &str, name: &[u8]) -> Result<Vec<u8>, Fatal> {
     let id = [b"pipe:s6rc-", end.as_bytes(), b"-", name].concat();
     if id.len() > ID_MAX || name.contains(&0) {

@@ -1,7 +1,7 @@
 //! `s6-rc-oneshot-run`: runs the script of a oneshot.
 //!
 //! With operands it becomes the script of a service of the current database, given by its number.  Without any it
-//! serves one request on its standard input, see [`crate::oneshot`]: so the host of the scan directory calls it.
+//! serves one request on its standard input, see [`crate::oneshot`]: this is how the host of the scan directory calls it.
 //!
 //! Exit codes: the script's; 3 no such oneshot, 4 an invalid database, 100 wrong usage, 111 a system call failed, 126 and
 //! 127 the script can't be run.
@@ -54,7 +54,7 @@ fn main(call: &mut Call) -> Outcome {
 fn serve(call: &Call) -> Outcome {
     let socket = sys::fd::duplicate(0, 3).or_unable(|| "use standard input")?;
     let (request, fds) = receive(&socket).or_unable(|| "read the request")?;
-    // Where scripts run when a machine boots; the host's own directory is none of theirs.
+    // Where scripts run when a machine boots; the host's working directory isn't for them.
     rustix::process::chdir("/").or_unable(|| "change to /")?;
     signal::set_default(signal::CHLD).or_unable(|| "trap signals")?;
     let children = SignalFd::new(&Set::of(&[signal::CHLD])).or_unable(|| "trap signals")?;
@@ -75,12 +75,12 @@ fn serve(call: &Call) -> Outcome {
             Err(e) => Answer::NotRun(e),
         }
     };
-    // Nobody may be there any more to hear it.
+    // The client may have disconnected.
     let _ = rustix::net::send(&socket, &answer.encode(), rustix::net::SendFlags::NOSIGNAL);
     Ok(Next::SUCCESS)
 }
 
-/// Waits for the script, and passes the client's wish to end it on.
+/// Waits for the script; a client's request to end it becomes SIGTERM and SIGCONT.
 fn wait(pid: Pid, socket: &OwnedFd, children: &SignalFd) -> Result<Answer, Fatal> {
     let mut listening = true;
     loop {

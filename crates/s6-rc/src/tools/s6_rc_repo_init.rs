@@ -69,7 +69,7 @@ fn update_stores(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool) ->
     })
 }
 
-/// Makes the repository under another name, and renames it when it is whole: until then an old one stays as it is.
+/// Makes the repository under another name, and renames it when it is complete: until then an old one stays as it is.
 fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool) -> Result<(), Fatal> {
     let (parent, name) = split(path);
     let unable = || format!("make {}", show(path));

@@ -1,4 +1,4 @@
-//! `s6-rc-repo-sync`: compiles the stores of a repository anew, and brings its sets in line with them.
+//! `s6-rc-repo-sync`: compiles the stores of a repository again, and brings its sets in line with them.
 //!
 //! Exit codes: 0 done, 1 the stores are inconsistent, 100 wrong usage, 111 a system call failed.
 

@@ -6,7 +6,8 @@
 use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::consistency::companions;
 use crate::live::{Lock, select};
-use crate::repo::{Prescription, Repo, check_set_name};
+use crate::repo::Repo;
+use crate::service_set::{Prescription, check_set_name};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -40,8 +41,12 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     check_set_name(&name)?;
-    let to = Prescription::from_word(&word)
-        .ok_or_else(|| Fatal::user(format!("{} is no prescription", show(&word))))?;
+    let to = Prescription::from_word(&word).ok_or_else(|| {
+        Fatal::user(format!(
+            "{} is not a prescription: write mask, unmask, disable, enable or always",
+            show(&word)
+        ))
+    })?;
     let force = options.last_of("Ee") == Some('e');
     if to == Prescription::Always && !force {
         return Err(Fatal::user(

@@ -7,7 +7,8 @@ use crate::common_options::{
 };
 use crate::consistency::fixes;
 use crate::live::Lock;
-use crate::repo::{Repo, check_set_name};
+use crate::repo::Repo;
+use crate::service_set::check_set_name;
 use files::remove_tree;
 use rustix::fs::CWD;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};

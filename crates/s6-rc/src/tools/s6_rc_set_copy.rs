@@ -4,7 +4,8 @@
 
 use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::Lock;
-use crate::repo::{Repo, check_set_name};
+use crate::repo::Repo;
+use crate::service_set::check_set_name;
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.

@@ -4,7 +4,8 @@
 
 use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::Lock;
-use crate::repo::{Repo, check_set_name};
+use crate::repo::Repo;
+use crate::service_set::check_set_name;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 /// The command.
@@ -27,7 +28,7 @@ fn main(call: &mut Call) -> Outcome {
     names.iter().try_for_each(|name| check_set_name(name))?;
     let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     let existing = repo.sets()?;
-    // What isn't there need not be deleted.
+    // A set that doesn't exist needs no deletion.
     names.iter().filter(|name| existing.contains(name)).try_for_each(|name| repo.delete(name))?;
     Ok(Next::SUCCESS)
 }

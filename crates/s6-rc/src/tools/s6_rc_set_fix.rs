@@ -6,7 +6,8 @@
 use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::consistency::fixes;
 use crate::live::Lock;
-use crate::repo::{Prescription, Repo, check_set_name};
+use crate::repo::Repo;
+use crate::service_set::{Prescription, check_set_name};
 use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.

@@ -10,7 +10,8 @@ use crate::common_options::{
 };
 use crate::interrupts::Interrupts;
 use crate::live::Lock;
-use crate::repo::{Repo, check_set_name};
+use crate::repo::Repo;
+use crate::service_set::check_set_name;
 use crate::update::{UpdateOptions, update};
 use files::{Owners, copy_tree, open_dir, remove_tree, replace_link};
 use rustix::fs::{AtFlags, CWD};

@@ -4,7 +4,8 @@
 
 use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::Lock;
-use crate::repo::{Repo, check_set_name};
+use crate::repo::Repo;
+use crate::service_set::{check_set_name, default_set};
 use tool::{Call, Fatal, Next, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -26,7 +27,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     names.iter().try_for_each(|name| check_set_name(name))?;
     let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
-    let set = Repo::default_set(&repo.reference()?);
+    let set = default_set(&repo.reference()?);
     let existing = repo.sets()?;
     for name in &names {
         if existing.contains(name) {

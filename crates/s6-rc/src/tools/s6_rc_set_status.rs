@@ -4,7 +4,8 @@
 
 use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
 use crate::live::{Lock, select};
-use crate::repo::{Prescription, Repo};
+use crate::repo::Repo;
+use crate::service_set::Prescription;
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool, diag::show};
 
 /// The command.
