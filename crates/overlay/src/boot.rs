@@ -1,13 +1,15 @@
 //! The start of a container, from `/init` to the CMD.
 //!
+//! In the order in which they run:
+//!
 //! | module | what it is |
 //! |---|---|
+//! | [`stand_in`] | what `/init` does where it isn't process 1 |
+//! | [`search_path`] | pure: the PATH of everything in the container |
+//! | [`closing_fd`] | waits until the engine lets the container start |
 //! | [`run_verdict`] | pure: whether /run is usable |
 //! | [`prepare`] | makes it usable, and removes what an earlier container left |
-//! | [`closing_fd`] | waits until the engine lets the container start |
-//! | [`stand_in`] | what `/init` does where it isn't process 1 |
 //! | [`saved`] | what the start saves or makes in /run |
-//! | [`search_path`] | pure: the PATH of everything in the container |
 //! | [`catch_all`] | the logger of S6_LOGGING |
 //! | [`stage2`], [`hook`], [`sources`], [`services`], [`command`] | the boot child: brings the services up and becomes the CMD |
 //! | [`omissions`] | what the image's definitions seem to have left out |

@@ -76,22 +76,23 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     }
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir)?;
-    warn_of_misspelt(&call.env);
+    let command = call.take_args();
+    let settings = Settings::of_container(&call.env);
+    if settings.verbosity() > 0 {
+        warn_of_misspelt(&call.env);
+    }
     let requests = make_fifo()?;
-    let config = config(&Settings::of_container(&call.env), !call.args.is_empty(), first);
-    let settings = Settings::of_container(&call.env);
-    let (sync, warns) =
-        (settings.switch(S6_SYNC_DISKS), settings.verbosity() > 0 && !config.kill_grace.is_zero());
-    let relays_command = settings.switch(S6_LOG_CMD);
+    let config = config(&settings, !command.is_empty(), first);
+    let sync = settings.switch(S6_SYNC_DISKS);
+    let warns = settings.verbosity() > 0 && !config.kill_grace.is_zero();
     let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
-    let boot = take_terminal(call, relays_command)?;
-    let settings = Settings::of_container(&call.env);
+    let boot = take_terminal(command, settings.switch(S6_LOG_CMD))?;
     let console = catch_all::set_up(&settings, uid, |text| {
         if settings.verbosity() > 0 {
             diag::warn(TOOL.name, text);
         }
     })?;
-    let mut host_config = host_config(&env, &call.env);
+    let mut host_config = host_config(&env, &settings);
     host_config.console = console.map(Rc::new);
     let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
     if let Some(number) = boot.terminal {
@@ -106,9 +107,6 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
 
 /// Warns of variables without effect whose names are probably misspelt.
 fn warn_of_misspelt(container: &Env) {
-    if Settings::of_container(container).verbosity() == 0 {
-        return;
-    }
     for (name, _) in container.iter() {
         if let Some(meant) = meant_by(name) {
             let name = diag::show(name);
@@ -117,13 +115,13 @@ fn warn_of_misspelt(container: &Env) {
     }
 }
 
-/// The configuration of the host.
-fn host_config(env: &Env, container: &Env) -> host::Config {
+/// The configuration of the host; `env` is the environment of everything that it starts.
+fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
     let mut config = host::Config::new("s6-svscan", env.vars().to_vec());
     config.services_max = SERVICES_MAX;
     config.signals = SIGNALS.to_vec();
     // This is read from the container's environment, not from that of its services.
-    config.processes = Settings::of_container(container).switch(S6_SUPERVISE_PROCESSES);
+    config.processes = settings.switch(S6_SUPERVISE_PROCESSES);
     config
 }
 
@@ -150,13 +148,13 @@ fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool
 /// Continues after a re-execution, with the state that the journal holds.
 fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let env = children_env(&call.env);
-    let (mut host, saved) = Host::resume(journal, host_config(&env, &call.env))?;
+    let settings = Settings::of_container(&call.env);
+    let (sync, format) = (settings.switch(S6_SYNC_DISKS), Format::wanted(&settings, |_| ()));
+    let (mut host, saved) = Host::resume(journal, host_config(&env, &settings))?;
     sys::args::set_title(TITLE);
-    let format = Format::wanted(&Settings::of_container(&call.env), |_| ());
     let policy = Init::resume(saved, env, &mut host, format);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
-    let sync = Settings::of_container(&call.env).switch(S6_SYNC_DISKS);
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
 
@@ -179,13 +177,13 @@ fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
 
 /// What the boot child gets: the container's standard input, and its terminal if there is one.  Services get an empty
 /// standard input.
-fn take_terminal(call: &mut Call, relays_command: bool) -> Result<Boot, Fatal> {
+fn take_terminal(command: Vec<Vec<u8>>, relays_command: bool) -> Result<Boot, Fatal> {
     let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
     let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));
     let null = sys::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
     sys::fd::place(null, 0).or_unable(|| "replace standard input")?;
     let terminal = terminal.map(|n| if n == 0 { stdin_number(&stdin) } else { n });
-    Ok(Boot { stdin, command: call.take_args(), terminal, relays_command })
+    Ok(Boot { stdin, command, terminal, relays_command })
 }
 
 fn stdin_number(stdin: &OwnedFd) -> i32 {
