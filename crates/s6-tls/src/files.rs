@@ -1,11 +1,11 @@
 //! Reads certificates, keys and trust anchors from files in DER or PEM.
 
 use rustix::fs::CWD;
-use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use rustls::{Error, RootCertStore};
 use tool::{Env, Fatal, diag};
 
 /// The exit code for an unusable configuration.
@@ -13,6 +13,9 @@ pub(crate) const MISCONFIGURED: u8 = 96;
 
 /// The size limit of a file: 16 MiB.
 const MAX_FILE_SIZE: usize = 16 << 20;
+
+/// How UTF-8 marks itself.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The start of a PEM block.
 const PEM: &[u8] = b"-----BEGIN ";
@@ -22,13 +25,15 @@ pub(crate) fn misconfigured(text: String) -> Fatal {
 }
 
 fn read(path: &[u8]) -> Result<Vec<u8>, Fatal> {
-    files::read_path(path, MAX_FILE_SIZE)
-        .map_err(|e| misconfigured(format!("unable to read {}: {}", diag::show(path), sys::strerror(e))))
+    let content = files::read_path(path, MAX_FILE_SIZE)
+        .map_err(|e| misconfigured(format!("unable to read {}: {}", diag::show(path), sys::strerror(e))))?;
+    // An editor's mark would hide the first PEM block.
+    Ok(content.strip_prefix(BYTE_ORDER_MARK).map(<[u8]>::to_vec).unwrap_or(content))
 }
 
 /// The certificates in a file: one in DER, or any number in PEM.
 fn certificates(content: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    if content.windows(PEM.len()).any(|w| w == PEM) {
+    if contains(content, PEM) {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
         return found.ok().filter(|list| !list.is_empty());
     }
@@ -45,14 +50,36 @@ pub(crate) fn key_pair(env: &Env, suffix: &[u8], provider: &CryptoProvider) -> R
     let chain = certificates(&read(chain_path)?)
         .ok_or_else(|| misconfigured(format!("no certificate in {}", diag::show(chain_path))))?;
     let content = read(key_path)?;
-    let key = match content.windows(PEM.len()).any(|w| w == PEM) {
+    let (chain_shown, key_shown) = (diag::show(chain_path), diag::show(key_path));
+    let is_encrypted = contains(&content, b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        || contains(&content, b"Proc-Type: 4,ENCRYPTED");
+    if is_encrypted {
+        return Err(misconfigured(format!(
+            "the private key in {key_shown} is encrypted: remove its passphrase with openssl pkey -in OLD -out NEW"
+        )));
+    }
+    let key = match contains(&content, PEM) {
         true => PrivateKeyDer::from_pem_slice(&content).ok(),
         false => PrivateKeyDer::try_from(content).ok(),
     };
-    let key = key.ok_or_else(|| misconfigured(format!("no private key in {}", diag::show(key_path))))?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|e| {
-        misconfigured(format!("{} and {} can't be used: {e}", diag::show(chain_path), diag::show(key_path)))
+    let key = key.ok_or_else(|| misconfigured(format!("no private key in {key_shown}")))?;
+    if provider.key_provider.load_private_key(key.clone_key()).is_err() {
+        return Err(misconfigured(format!(
+            "the private key in {key_shown} is damaged or of an unsupported kind: supported are RSA with 2048 to 4096 \
+             bits, ECDSA with P-256 or P-384, and Ed25519"
+        )));
+    }
+    CertifiedKey::from_der(chain, key, provider).map_err(|e| match e {
+        Error::InconsistentKeys(_) => misconfigured(format!(
+            "the first certificate in {chain_shown} isn't the one of the private key in {key_shown}: it must be the own \
+             certificate, and those of authorities come after it"
+        )),
+        e => misconfigured(format!("{chain_shown} and {key_shown} can't be used: {e}")),
     })
+}
+
+fn contains(content: &[u8], part: &[u8]) -> bool {
+    content.windows(part.len()).any(|w| w == part)
 }
 
 /// Trust anchors.

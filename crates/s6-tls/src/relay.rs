@@ -6,6 +6,7 @@
 //! - The peer ends, with or without `close_notify`: the rest is written, then the local program's input ends.  An end
 //!   without `close_notify` is an error if the options say so.
 //! - A reader is gone, on either side: data for it is no longer read, or discarded.
+//! - The connection fails: what was decrypted before is written first, then the failure is reported.
 //!
 //! The relay ends when nothing can be sent either way.  It never changes the mode of a descriptor, since other processes
 //! may share it: it writes to sockets without waiting, and to pipes at most what POLLOUT guarantees.
@@ -13,8 +14,8 @@
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, read, write};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
-use rustls::{Connection, Error};
-use std::io::{self, Read, Write};
+use rustls::{AlertDescription, Connection, Error};
+use std::io::{self, BufRead, Read, Write};
 use std::os::fd::OwnedFd;
 use tool::clock::{Moment, now, poll_until};
 
@@ -75,7 +76,16 @@ pub(crate) fn run(
     policy: ConnectionPolicy,
     after_handshake: impl FnOnce(&Connection) -> Result<(), Errno>,
 ) -> Result<(), Failure> {
-    let mut relay = Relay { tls, ends, policy, received: Vec::new(), peer: Peer::Open, is_draining: false };
+    let mut relay = Relay {
+        tls,
+        ends,
+        policy,
+        received: Vec::new(),
+        peer: Peer::Open,
+        failure: None,
+        is_draining: false,
+        has_ended_silently: false,
+    };
     while relay.tls.is_handshaking() {
         if relay.ends.net_in.is_none() || relay.ends.net_out.is_none() {
             return Err(Failure::PeerGone);
@@ -90,7 +100,8 @@ pub(crate) fn run(
     while !relay.is_over() {
         relay.poll_once(None)?;
     }
-    Ok(())
+    // The end of the peer may be the last event.
+    relay.close_ended()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +120,12 @@ struct Relay<'a> {
     /// Plaintext for the local program.
     received: Vec<u8>,
     peer: Peer,
+    /// The failure of the connection, reported once `received` is delivered.
+    failure: Option<Failure>,
     /// Whether the local program has ended its output, and the rest is being sent.
     is_draining: bool,
+    /// Whether all data was sent, and the sending side shut down without `close_notify`.
+    has_ended_silently: bool,
 }
 
 impl Relay<'_> {
@@ -180,26 +195,41 @@ impl Relay<'_> {
 
     /// Closes the directions that have ended.
     fn close_ended(&mut self) -> Result<(), Failure> {
-        if self.peer != Peer::Open {
-            if self.peer == Peer::Ended && self.policy.requires_close_notify {
-                return Err(Failure::Truncated);
-            }
-            self.ends.net_in = None;
-            if self.received.is_empty()
-                && let Some(fd) = self.ends.local_out.take()
-            {
-                end_writing(fd);
-            }
-        }
         if self.ends.local_out.is_none() {
             self.received.clear();
         }
+        if self.peer != Peer::Open {
+            self.ends.net_in = None;
+            if self.received.is_empty() {
+                if let Some(failure) = self.failure.take() {
+                    return Err(failure);
+                }
+                if self.peer == Peer::Ended && self.policy.requires_close_notify {
+                    return Err(Failure::Truncated);
+                }
+                if let Some(fd) = self.ends.local_out.take() {
+                    end_writing(fd);
+                }
+            }
+        }
         if self.is_draining && !self.tls.wants_write() {
             self.is_draining = false;
+            self.has_ended_silently = !self.policy.sends_close_notify && self.peer != Peer::Notified;
             if let Some(fd) = self.ends.net_out.take() {
                 end_writing(fd);
             }
         }
+        Ok(())
+    }
+
+    /// Ends both directions of a connection that failed; the failure is reported once `received` is delivered.
+    fn fail(&mut self, failure: Failure) -> Result<(), Failure> {
+        if self.tls.is_handshaking() {
+            return Err(failure);
+        }
+        self.failure.get_or_insert(failure);
+        self.peer = Peer::Ended;
+        self.close_net_out();
         Ok(())
     }
 
@@ -220,31 +250,39 @@ impl Relay<'_> {
                 Some(Errno::CONNRESET | Errno::TIMEDOUT | Errno::NETUNREACH | Errno::HOSTUNREACH) => {
                     self.peer = Peer::Ended;
                 }
-                other => return Err(Failure::System(other.unwrap_or(Errno::IO))),
+                other => return self.fail(Failure::System(other.unwrap_or(Errno::IO))),
             },
         }
-        let state = match self.tls.process_new_packets() {
-            Ok(state) => state,
+        let state = self.tls.process_new_packets();
+        self.take_plaintext();
+        match state {
+            Ok(state) if state.peer_has_closed() => self.peer = Peer::Notified,
+            Ok(_) if self.peer == Peer::Ended && self.tls.is_handshaking() => return Err(Failure::PeerGone),
+            Ok(_) => {}
+            // OpenSSL's answer to an end without close_notify: everything was sent before.
+            Err(Error::AlertReceived(AlertDescription::DecodeError)) if self.has_ended_silently => {
+                self.peer = Peer::Ended;
+            }
             Err(e) => {
                 // The alert that explains the error is sent, if that is possible at once.
                 let _ = self.send();
-                return Err(Failure::Tls(e));
+                return self.fail(Failure::Tls(e));
             }
-        };
-        let mut rest = state.plaintext_bytes_to_read();
-        while rest > 0 {
-            let start = self.received.len();
-            self.received.resize(start + rest, 0);
-            let n = self.tls.reader().read(self.received.get_mut(start..).unwrap_or_default()).unwrap_or(0);
-            self.received.truncate(start + n);
-            rest = if n == 0 { 0 } else { rest - n };
-        }
-        if state.peer_has_closed() {
-            self.peer = Peer::Notified;
-        } else if self.peer == Peer::Ended && self.tls.is_handshaking() {
-            return Err(Failure::PeerGone);
         }
         Ok(())
+    }
+
+    /// Moves what was decrypted to `received`.
+    fn take_plaintext(&mut self) {
+        let mut reader = self.tls.reader();
+        while let Ok(chunk) = reader.fill_buf() {
+            let n = chunk.len();
+            if n == 0 {
+                return;
+            }
+            self.received.extend_from_slice(chunk);
+            reader.consume(n);
+        }
     }
 
     /// Writes encrypted data to the network.
@@ -255,7 +293,7 @@ impl Relay<'_> {
             Err(e) => match Errno::from_io_error(&e) {
                 Some(Errno::AGAIN | Errno::INTR) => {}
                 Some(Errno::PIPE | Errno::CONNRESET | Errno::TIMEDOUT) => self.close_net_out(),
-                other => return Err(Failure::System(other.unwrap_or(Errno::IO))),
+                other => return self.fail(Failure::System(other.unwrap_or(Errno::IO))),
             },
         }
         Ok(())
@@ -343,11 +381,118 @@ impl Write for Sink<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::{self, ClientSettings};
+    use crate::server::{self, ClientCertificate};
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use rustls::{ClientConnection, ServerConnection};
+    use std::fs::File;
+    use std::sync::Arc;
+    use tool::Env;
 
     #[test]
     fn sixteen_kibibytes_are_read_and_a_page_is_written_to_a_pipe() {
         assert_eq!((CHUNK, PIPE_BUF), (16 * 1024, 4096));
         let (_reader, writer) = rustix::pipe::pipe().unwrap();
         assert_eq!(write_some(&writer, &[0; CHUNK]), Ok(4096));
+    }
+
+    /// A client and a server after their handshake.
+    fn connected() -> (ClientConnection, ServerConnection) {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
+        let vars = [format!("CERTFILE={dir}/p256.crt"), format!("KEYFILE={dir}/p256.key")];
+        let env = Env::from_vars(vars.map(String::into_bytes).to_vec());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let settings = ClientSettings { accepts_any_server: true, ..ClientSettings::default() };
+        let mut client = client::connection(&env, &settings, &provider).unwrap();
+        let mut server = server::connection(&env, ClientCertificate::NotRequested, 0, &provider).unwrap();
+        while client.is_handshaking() || server.is_handshaking() || server.wants_write() {
+            for from_client in [true, false] {
+                let mut flight = Vec::new();
+                let (from, to): (&mut dyn Endpoint, &mut dyn Endpoint) =
+                    if from_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
+                from.write_to(&mut flight);
+                to.read_from(&flight);
+            }
+        }
+        (client, server)
+    }
+
+    trait Endpoint {
+        fn write_to(&mut self, flight: &mut Vec<u8>);
+        fn read_from(&mut self, flight: &[u8]);
+    }
+
+    impl<S: rustls::SideData, T: std::ops::DerefMut<Target = rustls::ConnectionCommon<S>>> Endpoint for T {
+        fn write_to(&mut self, flight: &mut Vec<u8>) {
+            while self.wants_write() {
+                self.write_tls(flight).unwrap();
+            }
+        }
+
+        fn read_from(&mut self, mut flight: &[u8]) {
+            while !flight.is_empty() {
+                self.read_tls(&mut flight).unwrap();
+                self.process_new_packets().unwrap();
+            }
+        }
+    }
+
+    /// What a relay of a client delivers and reports when the server sends `text`, and then these bytes, and leaves.
+    fn relayed(text: &[u8], then: fn(&mut ServerConnection) -> Vec<u8>, requires: bool) -> (Vec<u8>, String) {
+        let (client, mut server) = connected();
+        let mut flight = Vec::new();
+        for chunk in text.chunks(CHUNK) {
+            server.writer().write_all(chunk).unwrap();
+            server.write_to(&mut flight);
+        }
+        flight.extend(then(&mut server));
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        assert_eq!(write(&theirs, &flight), Ok(flight.len()));
+        shutdown(&theirs, Shutdown::Write).unwrap();
+        let delivered = tempfile::NamedTempFile::new().unwrap();
+        let mut ends = Ends {
+            local_in: Some(File::open("/dev/null").unwrap().into()),
+            local_out: Some(delivered.reopen().unwrap().into()),
+            net_in: Some(ours.try_clone().unwrap()),
+            net_out: Some(ours),
+        };
+        let policy = ConnectionPolicy {
+            sends_close_notify: false,
+            requires_close_notify: requires,
+            handshake_deadline: None,
+        };
+        let outcome = run(&mut client.into(), &mut ends, policy, |_| Ok(()));
+        (std::fs::read(delivered.path()).unwrap(), format!("{outcome:?}"))
+    }
+
+    fn close_notify(server: &mut ServerConnection) -> Vec<u8> {
+        let mut flight = Vec::new();
+        server.send_close_notify();
+        server.write_to(&mut flight);
+        flight
+    }
+
+    /// A record that can't be decrypted.
+    fn garbage(_: &mut ServerConnection) -> Vec<u8> {
+        [&[23, 3, 3, 0, 32][..], &[7; 32]].concat()
+    }
+
+    #[test]
+    fn all_that_was_decrypted_is_delivered_before_a_failure_is_reported() {
+        let text: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).take(90_001).collect();
+        for (then, requires, expected) in [
+            (close_notify as fn(&mut ServerConnection) -> Vec<u8>, true, "Ok(())"),
+            (|_| Vec::new(), false, "Ok(())"),
+            (|_| Vec::new(), true, "Err(Truncated)"),
+            (|_| vec![23, 3, 3], true, "Err(Truncated)"),
+            (garbage, false, "Err(Tls(DecryptError))"),
+            (garbage, true, "Err(Tls(DecryptError))"),
+        ] {
+            let (delivered, outcome) = relayed(&text, then, requires);
+            assert_eq!((delivered.len(), outcome.as_str()), (text.len(), expected));
+            assert!(delivered == text, "the bytes are the peer's, in order");
+        }
+        assert_eq!(relayed(b"", |_| Vec::new(), true), (Vec::new(), String::from("Err(Truncated)")));
     }
 }

@@ -22,8 +22,7 @@ pub(crate) fn of(tls: &Connection, client_name: Option<&[u8]>, provider: &Crypto
         _ => "unknown",
     };
     let cipher = tls.negotiated_cipher_suite().and_then(|s| s.suite().as_str()).unwrap_or("unknown");
-    // The name registered by IANA.
-    let cipher = cipher.replacen("TLS13_", "TLS_", 1);
+    let cipher = openssl_name(cipher);
     let name = match tls {
         Connection::Client(_) => client_name.map(<[u8]>::to_vec),
         Connection::Server(server) => server.server_name().map(|n| n.as_bytes().to_vec()),
@@ -51,6 +50,19 @@ pub(crate) fn of(tls: &Connection, client_name: Option<&[u8]>, provider: &Crypto
     }
     report.push(0);
     report
+}
+
+/// OpenSSL's name of a cipher suite, from the library's: `TLS_AES_128_GCM_SHA256` for TLS 1.3,
+/// `ECDHE-RSA-AES128-GCM-SHA256` for TLS 1.2.
+fn openssl_name(name: &str) -> String {
+    if let Some(rest) = name.strip_prefix("TLS13_") {
+        return format!("TLS_{rest}");
+    }
+    let Some(rest) = name.strip_prefix("TLS_") else { return name.to_owned() };
+    let rest = rest.replace("_WITH_", "_").replace("AES_", "AES");
+    rest.strip_suffix("POLY1305_SHA256")
+        .map_or(rest.clone(), |start| format!("{start}POLY1305"))
+        .replace('_', "-")
 }
 
 fn sha256(der: &[u8], provider: &CryptoProvider) -> Option<Vec<u8>> {
@@ -82,6 +94,26 @@ pub(crate) fn apply(report: &[u8], env: &mut Env) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cipher_suites_have_openssl_s_names() {
+        let suites = rustls::crypto::ring::default_provider().cipher_suites;
+        let names: Vec<_> = suites.iter().map(|s| openssl_name(s.suite().as_str().unwrap())).collect();
+        assert_eq!(
+            names,
+            [
+                "TLS_AES_256_GCM_SHA384",
+                "TLS_AES_128_GCM_SHA256",
+                "TLS_CHACHA20_POLY1305_SHA256",
+                "ECDHE-ECDSA-AES256-GCM-SHA384",
+                "ECDHE-ECDSA-AES128-GCM-SHA256",
+                "ECDHE-ECDSA-CHACHA20-POLY1305",
+                "ECDHE-RSA-AES256-GCM-SHA384",
+                "ECDHE-RSA-AES128-GCM-SHA256",
+                "ECDHE-RSA-CHACHA20-POLY1305"
+            ]
+        );
+    }
 
     #[test]
     fn the_limits_of_a_report() {

@@ -6,7 +6,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, We
 use rustls::sign::CertifiedKey;
 use rustls::{Error, ServerConfig, ServerConnection};
 use std::sync::Arc;
-use tool::{Env, Fatal, Opt};
+use tool::{Env, Fatal, Opt, Options};
 
 /// A server's options.
 pub(crate) const REQUEST_CERTIFICATE: Opt =
@@ -29,6 +29,17 @@ pub(crate) enum ClientCertificate {
     Optional,
     /// It does, and the client must send one.
     Mandatory,
+}
+
+impl ClientCertificate {
+    /// What the options of a server ask for.
+    pub(crate) fn of(options: &Options) -> Self {
+        match options.last_of("yY") {
+            Some('y') => Self::Mandatory,
+            Some(_) => Self::Optional,
+            None => Self::NotRequested,
+        }
+    }
 }
 
 /// Reads the files and prepares a connection.  `sni_level`: 0 for one certificate, 1 also for those by name, 2 only for

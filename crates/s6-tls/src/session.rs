@@ -3,8 +3,8 @@
 use crate::relay::{self, ConnectionPolicy, Ends, Failure};
 use crate::report;
 use rustix::io::Errno;
-use rustls::Connection;
 use rustls::crypto::CryptoProvider;
+use rustls::{CertificateError, Connection, Error};
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use sys::credential::Identity;
@@ -101,7 +101,7 @@ impl Session {
         };
         match relay::run(&mut tls, &mut ends, self.policy, after_handshake) {
             Ok(()) => Ok(Next::SUCCESS),
-            Err(Failure::Tls(e)) => Err(tls_failed(format!("TLS failed: {e}"))),
+            Err(Failure::Tls(e)) => Err(tls_failed(format!("TLS failed: {}", reason(&e)))),
             Err(Failure::HandshakeTimedOut) => {
                 Err(tls_failed(String::from("the TLS handshake took too long")))
             }
@@ -111,6 +111,21 @@ impl Session {
             }
             Err(Failure::System(e)) => Err(Fatal::unable("relay data", e)),
         }
+    }
+}
+
+/// The library's words for an error, or plainer ones.
+fn reason(error: &Error) -> String {
+    let Error::InvalidCertificate(flaw) = error else { return error.to_string() };
+    match flaw {
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "invalid peer certificate: it is self-signed or an authority's, and not in CAFILE or CADIR"
+                .to_owned()
+        }
+        CertificateError::UnknownIssuer => {
+            format!("{error}: neither it nor its authority is in CAFILE or CADIR")
+        }
+        _ => error.to_string(),
     }
 }
 

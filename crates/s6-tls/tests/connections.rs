@@ -256,9 +256,13 @@ fn with_openssl() {
             }
         };
         let connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let client = "CERTFILE=client.pem KEYFILE=client.key exec s6-tlsc -y -k localhost sh -c 'echo $SSL_PROTOCOL; echo hello >&7; read x <&6; echo $x'";
+        let client = "CERTFILE=client.pem KEYFILE=client.key exec s6-tlsc -y -k localhost sh -c 'echo $SSL_PROTOCOL; echo hello >&7; read x <&6; echo $x; exec 7>&-; cat <&6'";
         let output = place.connect(connection, client).wait_with_output().unwrap();
-        assert_eq!(text(&output.stdout), format!("{version}\nolleh\n"), "{}", text(&output.stderr));
+        // OpenSSL answers the end without close_notify with an alert, which is no failure.
+        assert_eq!(
+            (text(&output.stdout), text(&output.stderr)),
+            (format!("{version}\nolleh\n"), String::new())
+        );
         drop(lines);
         server.kill().unwrap();
         server.wait().unwrap();
@@ -283,6 +287,13 @@ fn ends_with_and_without_notice() {
     assert_eq!(ends(&place, "-S", "-J").1, 0);
     assert_eq!(ends(&place, "-s", "-J").1, 98);
     assert_eq!(ends(&place, "-J", "-s").0, 98);
+    // What arrived is delivered first.
+    let same = "cat <&6 >got; cmp big got && echo same";
+    let script = format!("head -c 3000000 /dev/urandom >big; exec s6-tlsc -J -k localhost sh -c '{same}'");
+    let server = "while ! [ -s big ]; do sleep 0.1; done; sleep 0.2; exec s6-tlsd cat big";
+    let (_, client) = place.meet(server, &script);
+    assert_eq!(text(&client.stdout), "same\n", "{}", text(&client.stderr));
+    assert!(text(&client.stderr).contains("without close_notify"), "{}", text(&client.stderr));
 }
 
 #[test]
@@ -347,6 +358,45 @@ fn bad_configurations() {
     ] {
         assert_eq!(code(script), expected, "{script}");
     }
+}
+
+/// Messages that say what to change, at the start of a server, too.
+#[test]
+fn unusable_keys_and_certificates_are_explained() {
+    let place = Place::new();
+    let prepare = "openssl pkey -in server.key -aes256 -passout pass:x -out encrypted.key
+        openssl rsa -in server.key -aes256 -passout pass:x -traditional -out encrypted1.key
+        openssl ecparam -name secp521r1 -genkey -noout | openssl pkey -out p521.key
+        cat ca.pem server.pem >reversed.pem; (printf '\\357\\273\\277'; cat server.pem ca.pem) >marked.pem";
+    assert!(place.sh(prepare).status().unwrap().success());
+    for (vars, reason) in [
+        ("KEYFILE=encrypted.key", "the private key in encrypted.key is encrypted: remove its passphrase"),
+        ("KEYFILE=encrypted1.key", "the private key in encrypted1.key is encrypted: remove its passphrase"),
+        ("KEYFILE=p521.key", "the private key in p521.key is damaged or of an unsupported kind"),
+        (
+            "KEYFILE=client.key",
+            "the first certificate in server.pem isn't the one of the private key in client.key",
+        ),
+        ("CERTFILE=reversed.pem", "the first certificate in reversed.pem isn't the one of the private key"),
+    ] {
+        for tool in ["s6-tlsd cat", "s6-tlsserver -H 127.0.0.1 0 cat"] {
+            let output = place.sh(&format!("{vars} exec {tool}")).output().unwrap();
+            assert_eq!(output.status.code(), Some(96), "{vars} {tool}");
+            assert!(text(&output.stderr).contains(reason), "{vars} {tool}: {}", text(&output.stderr));
+        }
+    }
+    works(
+        &place,
+        "CERTFILE=marked.pem exec s6-tlsd cat",
+        &format!("exec s6-tlsc -k localhost {HELLO}"),
+        "hello\n",
+    );
+    let (_, client) = place.meet(
+        "CERTFILE=other.pem KEYFILE=other.key exec s6-tlsd cat",
+        &format!("exec s6-tlsc -k localhost {HELLO}"),
+    );
+    let said = text(&client.stderr);
+    assert!(said.contains("invalid peer certificate: it is self-signed or an authority's"), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::session::{
     TIMEOUT, VERBOSITY,
 };
 use std::sync::Arc;
-use tool::{Call, Options, Outcome, Role, Tool};
+use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-tlsd-io",
@@ -33,27 +33,20 @@ fn main(call: &mut Call) -> Outcome {
     let sni = options.number('k')?.unwrap_or(0);
     let session = Session::new(call, &options)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = server::connection(&call.env, certificate(&options), sni, &provider)?;
+    let tls = server::connection(&call.env, ClientCertificate::of(&options), sni, &provider)?;
     session.run(&call.env, tls.into(), None, &provider)
-}
-
-fn certificate(options: &Options) -> ClientCertificate {
-    match options.last_of("yY") {
-        Some('y') => ClientCertificate::Mandatory,
-        Some(_) => ClientCertificate::Optional,
-        None => ClientCertificate::NotRequested,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tool::Options;
 
     #[test]
     fn no_client_certificate_is_requested_by_default() {
         let certificate = |words: &[&str]| {
             let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
-            certificate(&Options::take(TOOL.options, &mut args).unwrap())
+            ClientCertificate::of(&Options::take(TOOL.options, &mut args).unwrap())
         };
         assert_eq!(certificate(&[]), ClientCertificate::NotRequested);
         assert_eq!(certificate(&["-Y"]), ClientCertificate::Optional);

@@ -1,13 +1,14 @@
 //! `s6-tlsserver`: a TLS super-server, put together from its parts.
 
 use crate::launch::{CLEAN, KEEP};
-use crate::server::{REQUEST_CERTIFICATE, REQUIRE_CERTIFICATE, SNI_LEVEL};
+use crate::server::{self, ClientCertificate, REQUEST_CERTIFICATE, REQUIRE_CERTIFICATE, SNI_LEVEL};
 use crate::session::{ACCEPT_TRUNCATION, NO_CLOSE_NOTIFY, REQUIRE_CLOSE_NOTIFY, SEND_CLOSE_NOTIFY, TIMEOUT};
 use ipc::command_line::CommandLine;
 use ipc::identity;
 use ipc::server_options::{
     BACKLOG, CONNECTIONS, CONNECTIONS_OF_ADDRESS, NORMALLY_VERBOSE, NOTIFY_PORT, QUIET, VERBOSE, access,
 };
+use std::sync::Arc;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -64,9 +65,21 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let mut argv = command(&options, address, tool::own_file)?;
+    check_files(call, &options)?;
     argv.extend(call.take_args());
     let env = call.take_env();
     Next::run(argv, env)
+}
+
+/// Refuses files at once that no connection could be served with.  Rules may set variables for a connection, so that
+/// nothing is known then.
+fn check_files(call: &Call, options: &Options) -> Result<(), Fatal> {
+    if options.has('i') || options.has('x') {
+        return Ok(());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let sni_level = options.number('k')?.unwrap_or(0);
+    server::connection(&call.env, ClientCertificate::of(options), sni_level, &provider).map(drop)
 }
 
 /// The options that make s6-tcpserver-access a part: any but `-H`, without which it looks names up.
