@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use s6_dns::hosts::{Hosts, compile, parse};
-use s6_dns::name::Name;
+use s6_dns::name::{Name, Suffixes};
 use s6_dns::resolv_conf::ResolvConf;
 use s6_dns::families::Families;
 use s6_dns::skadns::{Inbox, Request};
@@ -11,23 +11,22 @@ use s6_dns::skadns::{Inbox, Request};
 fuzz_target!(|data: &[u8]| {
     let conf = ResolvConf::parse(data);
     assert!(conf.named.len() <= 16 && conf.suffixes.iter().all(|s| !s.is_empty()));
-    let _ = Name::qualify(b"host", &conf.suffixes);
+    let _ = Name::qualify(b"host", conf.search_list());
     if let Some(name) = Name::from_text(data) {
         assert_eq!(Name::from_text(&name.text()), Some(name));
     }
-    if let Ok(records) = parse(data) {
-        let compiled = Hosts::Compiled(compile(records.clone()).unwrap());
-        let parsed = Hosts::Parsed(records.clone());
-        for key in records.keys() {
-            let name = &key[3..];
-            assert_eq!(
-                compiled.addresses(name, Families::BOTH, &[]),
-                parsed.addresses(name, Families::BOTH, &[])
-            );
-        }
+    let (records, _) = parse(data);
+    let compiled = Hosts::Compiled(compile(records.clone()).unwrap());
+    let parsed = Hosts::Parsed(records.clone());
+    for key in records.keys() {
+        let name = &key[3..];
+        assert_eq!(
+            compiled.addresses(name, Families::BOTH, Suffixes::NONE),
+            parsed.addresses(name, Families::BOTH, Suffixes::NONE)
+        );
     }
     let damaged = Hosts::Compiled(data.to_vec());
-    let _ = damaged.addresses(b"a.b", Families::BOTH, &[]);
+    let _ = damaged.addresses(b"a.b", Families::BOTH, Suffixes::NONE);
     let _ = damaged.names([10, 0, 0, 1].into());
     let mut inbox = Inbox::default();
     inbox.put(data);

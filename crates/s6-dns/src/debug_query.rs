@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::look_up::deadline;
 use crate::message::Question;
 use crate::name::Name;
-use crate::query::{Ask, Query};
+use crate::query::{Ask, Query, Schedule};
 use crate::record::type_from_text;
 use std::net::IpAddr;
 use tool::{Call, Fatal, Opt, Options, Out, Outcome, diag};
@@ -29,14 +29,14 @@ pub(crate) fn question(call: &mut Call, recursive: bool) -> Result<Question, Fat
 }
 
 /// Asks and prints the answer.
-pub(crate) fn ask(options: &Options, question: Question, servers: &[IpAddr]) -> Outcome {
+pub(crate) fn ask(options: &Options, question: Question, servers: &[IpAddr], schedule: Schedule) -> Outcome {
     let deadline = deadline(options)?;
     let level = options.number::<u32>('D')?.unwrap_or(0);
     let to_stdout = options.last_of("12") == Some('1');
     let recursive = question.recursive;
     let to_do = format!("resolve {} of type {}", diag::show(&question.name.text()), question.rtype);
     // Without EDNS, whose record would be in the answer.
-    let query = Query::new(question, servers, false);
+    let query = Query::new(question, servers, false).with_schedule(schedule);
     let mut shown = Ok(());
     let answer = ask_servers(query, deadline, &mut |stage| {
         if level & if matches!(stage, Stage::Received(_)) { 1 } else { 2 } != 0 && shown.is_ok() {

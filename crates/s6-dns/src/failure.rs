@@ -21,6 +21,8 @@ pub enum Failure {
     UnknownCode,
     /// The answer can't be parsed.
     Malformed,
+    /// The name is an alias at the start of a chain that is too long.
+    TooManyAliases,
     /// No server could be reached, or none answered in any round.
     NoServer,
     /// The deadline has passed.
@@ -62,6 +64,7 @@ impl Failure {
             Self::Refused => "server refused",
             Self::UnknownCode => "unknown network error",
             Self::Malformed => "malformed packet",
+            Self::TooManyAliases => "chain of more than 16 aliases",
             Self::NoServer => "no available DNS server",
             Self::TimedOut => "query timed out",
             Self::NameTooLong => return sys::strerror(Errno::NAMETOOLONG).into(),

@@ -100,7 +100,7 @@ pub(crate) fn run(
     let (connections, lines) = limits(options)?;
     let timeout = options.number::<u32>('t')?;
     let connections = connections.min(concurrency_limit());
-    let conf = ResolvConf::read(&call.env)?;
+    let conf = ResolvConf::read(&call.env, &|text| call.warn(text))?;
     let (normal, error) = (format(options, 'f')?, format(options, 'e')?);
     let mut filter = Filter { normal, error, slots: VecDeque::new(), first: 0 };
     let (mut pool, mut out, mut input) = (Pool::new(), Out::new(), Lines::default());
@@ -114,7 +114,8 @@ pub(crate) fn run(
                 None => (0, State::Plain),
                 Some(Word { length, name: None }) => (length, State::Done(Err(Failure::NameTooLong))),
                 Some(Word { length, name: Some(name) }) => {
-                    let query = Query::new(Question { name, rtype, recursive: true }, conf.servers(), true);
+                    let question = Question { name, rtype, recursive: true };
+                    let query = Query::new(question, conf.servers(), true).with_schedule(conf.schedule);
                     let number = filter.first + filter.slots.len() as u64;
                     pool.push(number, Exchange::new(query, clock::deadline(timeout), &mut |_| {}));
                     (length, State::Waiting)

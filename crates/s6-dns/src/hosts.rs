@@ -13,7 +13,7 @@
 
 use crate::failure::Failure;
 use crate::families::Families;
-use crate::name::Name;
+use crate::name::{Name, Suffixes};
 use crate::resolv_conf::read_file;
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -40,11 +40,12 @@ pub enum Hosts {
 }
 
 impl Hosts {
-    /// Reads the compiled file if it is newer than the text or there is no text, else the text.
+    /// Reads the compiled file if it is newer than the text or there is no text, else the text, whose invalid lines are
+    /// skipped with a warning.
     ///
     /// # Errors
-    /// A file can't be read, or the text is invalid: code 111, with the line.
-    pub fn read() -> Result<Self, Fatal> {
+    /// A file can't be read: code 111.
+    pub fn read(warn: &dyn Fn(&str)) -> Result<Self, Fatal> {
         let changed = |path: &str| match sys::fs::stat(path) {
             Ok(st) => Ok(Some((st.st_mtime, st.st_mtime_nsec))),
             Err(Errno::NOENT) => Ok(None),
@@ -55,7 +56,11 @@ impl Hosts {
             return Ok(read_file(COMPILED, MAX_FILE_SIZE)?.map_or(Self::None, Self::Compiled));
         }
         match read_file(TEXT, MAX_FILE_SIZE)? {
-            Some(text) => Ok(Self::Parsed(parse(&text).map_err(|flaw| flaw.fatal(TEXT))?)),
+            Some(text) => {
+                let (records, flaws) = parse(&text);
+                flaws.iter().for_each(|flaw| warn(&flaw.warning(TEXT)));
+                Ok(Self::Parsed(records))
+            }
             None => Ok(Self::None),
         }
     }
@@ -78,7 +83,7 @@ impl Hosts {
         &self,
         name: &[u8],
         families: Families,
-        suffixes: &[Vec<u8>],
+        suffixes: Suffixes<'_>,
     ) -> Result<Vec<IpAddr>, Failure> {
         let names = Name::qualify(name, suffixes).ok_or(Failure::NameTooLong)?;
         let alias = plain(name);
@@ -160,32 +165,28 @@ impl Flaw {
     pub fn fatal(&self, file: &str) -> Fatal {
         Fatal::new(111, format!("{file}:{}: {} is no {}", self.line, diag::show(&self.word), self.wanted))
     }
+
+    fn warning(&self, file: &str) -> String {
+        let (line, word, wanted) = (self.line, diag::show(&self.word), self.wanted);
+        format!("{file}: line {line} is skipped: {word} is no {wanted}")
+    }
 }
 
-/// Parses the text into the records of the compiled form.
-///
-/// # Errors
-/// The first word that isn't an address or a name.
-pub fn parse(text: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Flaw> {
+/// Parses the text into the records of the compiled form; invalid lines are skipped and reported.
+#[must_use]
+pub fn parse(text: &[u8]) -> (BTreeMap<Vec<u8>, Vec<u8>>, Vec<Flaw>) {
     let mut records: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut flaws = Vec::new();
     for (number, line) in text.split(|b| *b == b'\n').enumerate() {
-        let flaw = |word: &[u8], wanted| Flaw { line: number + 1, word: word.to_vec(), wanted };
-        let line = line.split(|b| *b == b'#').next().unwrap_or_default();
-        let mut words = line.split(|b| matches!(b, b' ' | b'\t' | b'\r' | 11 | 12)).filter(|w| !w.is_empty());
-        let Some(word) = words.next() else { continue };
-        let mut parts = word.split(|b| *b == b'%');
-        let ip = parts.next().and_then(crate::resolv_conf::address);
-        let (family, address) = match ip {
-            Some(IpAddr::V6(_)) if parts.next().is_some() => continue,
-            Some(IpAddr::V4(v4)) if parts.next().is_none() => (b'4', v4.octets().to_vec()),
-            Some(IpAddr::V6(v6)) => (b'6', v6.octets().to_vec()),
-            _ => return Err(flaw(word, "IP address")),
+        let (family, address, names) = match parse_line(line) {
+            Ok(Some(line)) => line,
+            Ok(None) => continue,
+            Err((word, wanted)) => {
+                flaws.push(Flaw { line: number + 1, word: word.to_vec(), wanted });
+                continue;
+            }
         };
-        for (place, word) in words.enumerate() {
-            let printable = word.iter().all(|b| b.is_ascii_graphic() || !b.is_ascii());
-            let name = Name::from_text(word).filter(|name| printable && name.wire().len() > 1);
-            let name = name.ok_or_else(|| flaw(word, "host name"))?;
-            let (kind, name) = if place == 0 { (b'a', name.text()) } else { (b'u', plain(word)) };
+        for (kind, name) in names {
             let addresses = records.entry(key(kind, family, &name)).or_default();
             if !addresses.chunks(address.len()).any(|known| known == address) {
                 addresses.extend_from_slice(&address);
@@ -197,7 +198,33 @@ pub fn parse(text: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Flaw> {
             }
         }
     }
-    Ok(records)
+    (records, flaws)
+}
+
+/// A line: the digit of the address family, the address, and the kind and text of each name.
+type Line = (u8, Vec<u8>, Vec<(u8, Vec<u8>)>);
+
+/// Parses a line; `None` if it says nothing.  An error is the invalid word and what it should be.
+fn parse_line(line: &[u8]) -> Result<Option<Line>, (&[u8], &'static str)> {
+    let line = line.split(|b| *b == b'#').next().unwrap_or_default();
+    let mut words = line.split(|b| matches!(b, b' ' | b'\t' | b'\r' | 11 | 12)).filter(|w| !w.is_empty());
+    let Some(word) = words.next() else { return Ok(None) };
+    let mut parts = word.split(|b| *b == b'%');
+    let ip = parts.next().and_then(crate::resolv_conf::address);
+    let (family, address) = match ip {
+        Some(IpAddr::V6(_)) if parts.next().is_some() => return Ok(None),
+        Some(IpAddr::V4(v4)) if parts.next().is_none() => (b'4', v4.octets().to_vec()),
+        Some(IpAddr::V6(v6)) => (b'6', v6.octets().to_vec()),
+        _ => return Err((word, "IP address")),
+    };
+    let mut names = Vec::new();
+    for word in words {
+        let printable = word.iter().all(|b| b.is_ascii_graphic() || !b.is_ascii());
+        let name = Name::from_text(word).filter(|name| printable && name.wire().len() > 1);
+        let name = name.ok_or((word, "host name"))?;
+        names.push(if names.is_empty() { (b'a', name.text()) } else { (b'u', plain(word)) });
+    }
+    Ok(Some((family, address, names)))
 }
 
 /// Builds the compiled form; `None` if it would exceed 4 GiB.
@@ -217,14 +244,15 @@ mod tests {
 
     /// The text and its compiled form, which must agree.
     fn both() -> [Hosts; 2] {
-        let records = parse(SAMPLE.as_bytes()).unwrap();
+        let (records, flaws) = parse(SAMPLE.as_bytes());
+        assert_eq!(flaws, []);
         [Hosts::Compiled(compile(records.clone()).unwrap()), Hosts::Parsed(records)]
     }
 
     fn found(name: &str, suffixes: &[&str]) -> String {
         let suffixes: Vec<_> = suffixes.iter().map(|s| s.as_bytes().to_vec()).collect();
         let [one, two] = both().map(|hosts| {
-            let found = hosts.addresses(name.as_bytes(), Families::BOTH, &suffixes).unwrap();
+            let found = hosts.addresses(name.as_bytes(), Families::BOTH, Suffixes::new(&suffixes)).unwrap();
             found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
         });
         assert_eq!(one, two);
@@ -251,8 +279,8 @@ mod tests {
         assert_eq!(found("web", &["other", "example.com"]), "10.1.2.3 10.1.2.4 2001:db8::5");
         let [hosts, _] = both();
         let v6 = Families { v4: false, v6: true };
-        assert_eq!(hosts.addresses(b"web.example.com", v6, &[]).unwrap().len(), 1);
-        assert_eq!(hosts.addresses(&b"x".repeat(64), v6, &[]), Err(Failure::NameTooLong));
+        assert_eq!(hosts.addresses(b"web.example.com", v6, Suffixes::NONE).unwrap().len(), 1);
+        assert_eq!(hosts.addresses(&b"x".repeat(64), v6, Suffixes::NONE), Err(Failure::NameTooLong));
     }
 
     #[test]
@@ -278,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_the_compiled_form() {
-        let records = parse(b"10.0.0.1 A b.c.\n::2 d").unwrap();
+        let records = parse(b"10.0.0.1 A b.c.\n::2 d").0;
         let table: Vec<_> =
             records.iter().map(|(k, d)| format!("{} {}\n", diag::show(k), diag::show(d))).collect();
         insta::assert_snapshot!(table.concat());
@@ -293,11 +321,27 @@ mod tests {
             ("10.0.0.1 a .", 1, "."),
             ("10.0.0.1 a\u{1}b", 1, "a\u{1}b"),
         ] {
-            let flaw = parse(text.as_bytes()).unwrap_err();
-            assert_eq!((flaw.line, flaw.word.as_slice()), (line, word.as_bytes()), "{text}");
+            let flaws = parse(text.as_bytes()).1;
+            let flaws: Vec<_> = flaws.iter().map(|flaw| (flaw.line, flaw.word.as_slice())).collect();
+            assert_eq!(flaws, [(line, word.as_bytes())], "{text}");
         }
-        assert!(parse(format!("::1 {}", "x".repeat(64)).as_bytes()).is_err());
-        assert_eq!(parse(b"10.0.0.1\n").unwrap().len(), 0);
+        assert_eq!(parse(format!("::1 {}", "x".repeat(64)).as_bytes()).1.len(), 1);
+        assert_eq!(parse(b"10.0.0.1\n"), (BTreeMap::new(), Vec::new()));
+    }
+
+    #[test]
+    fn invalid_lines_are_skipped_as_a_whole_and_the_others_count() {
+        let (records, flaws) = parse(b"10.0.0.1 a\n10.0.0.256 b\n10.0.0.2 c .\n10.0.0.3 d\n");
+        let names: Vec<_> = records.keys().filter(|key| key.starts_with(b"a")).collect();
+        assert_eq!(names, [b"a4:a.", b"a4:d."]);
+        let warnings: Vec<_> = flaws.iter().map(|flaw| flaw.warning(TEXT)).collect();
+        assert_eq!(
+            warnings,
+            [
+                "/etc/hosts: line 2 is skipped: 10.0.0.256 is no IP address",
+                "/etc/hosts: line 3 is skipped: . is no host name"
+            ]
+        );
     }
 
     #[test]
@@ -306,18 +350,18 @@ mod tests {
             Hosts::Compiled(wire::cdb::build(&[(key.to_vec(), data.to_vec())]).unwrap())
         };
         let damaged = Err(Failure::System(Errno::PROTO));
-        assert_eq!(bad(b"a4:a.", b"abc").addresses(b"a", Families::BOTH, &[]), damaged);
+        assert_eq!(bad(b"a4:a.", b"abc").addresses(b"a", Families::BOTH, Suffixes::NONE), damaged);
         assert!(bad(b"p4:\x01\x01\x01\x01", b"abc").names("1.1.1.1".parse().unwrap()).is_err());
     }
 
     proptest! {
         #[test]
-        fn any_text_compiles_or_is_refused(text in "([0-9a-f.:%]{1,12}|[ \t\n#]|[a-z0-9.\\\\]{1,9}|\\PC){0,60}") {
-            if let Ok(records) = parse(text.as_bytes()) {
-                let hosts = Hosts::Compiled(compile(records.clone()).unwrap());
-                for (key, data) in &records {
-                    prop_assert_eq!(hosts.find(key), data.as_slice(), "the compiled file finds what the text says");
-                }
+        fn any_text_compiles(text in "([0-9a-f.:%]{1,12}|[ \t\n#]|[a-z0-9.\\\\]{1,9}|\\PC){0,60}") {
+            let (records, flaws) = parse(text.as_bytes());
+            prop_assert!(flaws.len() <= text.lines().count(), "a line has one flaw at most");
+            let hosts = Hosts::Compiled(compile(records.clone()).unwrap());
+            for (key, data) in &records {
+                prop_assert_eq!(hosts.find(key), data.as_slice(), "the compiled file finds what the text says");
             }
         }
     }

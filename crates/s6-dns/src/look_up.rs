@@ -35,7 +35,7 @@ pub(crate) fn addresses(call: &mut Call, families: Families) -> Outcome {
     let options = call.options()?;
     let name = call.shift()?;
     let deadline = deadline(&options)?;
-    let resolver = Resolver::new(&call.env, use_hosts(&options))?;
+    let resolver = Resolver::new(&call.env, use_hosts(&options), &|text| call.warn(text))?;
     let found = resolver.addresses(&name, families, options.has('q'), deadline);
     let found = found.map_err(|failure| failure.fatal(&resolve(&name)))?;
     print(found.into_iter().map(|ip| wire::ip::text(ip).into_bytes()).collect(), &options)
@@ -51,7 +51,7 @@ pub(crate) fn records(call: &mut Call, rtype: Type) -> Outcome {
 /// Looks up and prints the records of a name.
 pub(crate) fn records_of(call: &Call, options: &Options, name: &[u8], rtype: Type) -> Outcome {
     let deadline = deadline(options)?;
-    let resolver = Resolver::new(&call.env, false)?;
+    let resolver = Resolver::new(&call.env, false, &|text| call.warn(text))?;
     let found = resolver.look_up(name, &[rtype], options.has('q'), deadline);
     let found = found.map_err(|failure| failure.fatal(&resolve(name)))?;
     print(found.iter().map(Data::text).collect(), options)

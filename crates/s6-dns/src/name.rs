@@ -15,6 +15,30 @@ pub struct Name {
     wire: Vec<u8>,
 }
 
+/// The suffixes of short names, and when they are tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Suffixes<'a> {
+    list: &'a [Vec<u8>],
+    ndots: Option<usize>,
+}
+
+impl<'a> Suffixes<'a> {
+    /// No suffixes.
+    pub const NONE: Self = Self { list: &[], ndots: None };
+
+    /// These suffixes, which are tried before the name by itself.
+    #[must_use]
+    pub fn new(list: &'a [Vec<u8>]) -> Self {
+        Self { list, ndots: None }
+    }
+
+    /// A name with at least this many dots is tried by itself first.
+    #[must_use]
+    pub fn with_ndots(self, ndots: Option<usize>) -> Self {
+        Self { ndots, ..self }
+    }
+}
+
 impl Name {
     /// From text; a final dot is optional.  `None` if the name or one of its labels is too long.
     #[must_use]
@@ -116,18 +140,21 @@ impl Name {
         text
     }
 
-    /// The candidates for `text`: `text` with each of the suffixes, in order, then by itself.  With a final dot or
+    /// The candidates for `text`: `text` with each of the suffixes, in order, then by itself, which comes first if `text`
+    /// has as many dots as [`Suffixes::with_ndots`] says.  With a final dot or
     /// without labels it is only itself.  `None` if one of them is too long.
     #[must_use]
-    pub fn qualify(text: &[u8], suffixes: &[Vec<u8>]) -> Option<Vec<Self>> {
+    pub fn qualify(text: &[u8], suffixes: Suffixes<'_>) -> Option<Vec<Self>> {
         let unqualified = Self::from_text(text)?;
         let mut names = Vec::new();
         if !text.ends_with(b".") && unqualified.wire.len() > 1 {
-            for suffix in suffixes {
+            for suffix in suffixes.list {
                 names.push(Self::from_text(&[text, b".", suffix].concat())?);
             }
         }
-        names.push(unqualified);
+        let dots = text.iter().filter(|b| **b == b'.').count();
+        let place = if suffixes.ndots.is_some_and(|least| dots >= least) { 0 } else { names.len() };
+        names.insert(place, unqualified);
         Some(names)
     }
 }
@@ -209,14 +236,18 @@ mod tests {
 
     #[test]
     fn qualification() {
-        let all = |text: &str, suffixes: &[&str]| {
+        let with_ndots = |text: &str, suffixes: &[&str], ndots| {
             let suffixes: Vec<_> = suffixes.iter().map(|s| s.as_bytes().to_vec()).collect();
-            let names = Name::qualify(text.as_bytes(), &suffixes)?;
+            let names = Name::qualify(text.as_bytes(), Suffixes::new(&suffixes).with_ndots(ndots))?;
             Some(names.iter().map(|n| String::from_utf8(n.text()).unwrap()).collect::<Vec<_>>().join(" "))
         };
+        let all = |text: &str, suffixes: &[&str]| with_ndots(text, suffixes, None);
         assert_eq!(all("www", &["a.b", "c."]).unwrap(), "www.a.b. www.c. www.");
         assert_eq!(all("a.b.", &["c"]).unwrap(), "a.b.");
         assert_eq!(all("", &["c"]).unwrap(), ".");
+        assert_eq!(with_ndots("a.b", &["c"], Some(1)).unwrap(), "a.b. a.b.c.");
+        assert_eq!(with_ndots("a.b", &["c"], Some(2)).unwrap(), "a.b.c. a.b.");
+        assert_eq!(with_ndots("a", &["c"], Some(0)).unwrap(), "a. a.c.");
         assert_eq!(all("a", &[&"x.".repeat(130)]), None);
     }
 

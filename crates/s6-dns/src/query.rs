@@ -22,6 +22,17 @@ const UDP_ANSWER_TIMEOUTS: [Duration; 4] =
 /// The time-out of a connection, and then of the answer, by TCP.
 const TCP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// When servers are asked, and how often.  By default the time-outs of the rounds are fixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Schedule {
+    /// The time-out of the first round, doubled in each further one, and of TCP.
+    pub first_timeout: Option<Duration>,
+    /// The number of rounds.
+    pub rounds: Option<usize>,
+    /// Whether to begin with a random server.
+    pub is_rotated: bool,
+}
+
 /// The transport of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -83,6 +94,7 @@ pub struct Query {
     question: Question,
     servers: Vec<Server>,
     allows_edns: bool,
+    schedule: Schedule,
     round: usize,
     /// The index of the server being asked.
     at: usize,
@@ -102,7 +114,25 @@ impl Query {
         let round = usize::from(question.recursive);
         let servers = servers.iter().take(MAX_SERVERS).map(server).collect();
         let transport = Transport::Udp;
-        Self { question, servers, allows_edns, round, at: 0, asked: 0, transport, id: 0, last_failure: None }
+        let schedule = Schedule::default();
+        Self {
+            question,
+            servers,
+            allows_edns,
+            schedule,
+            round,
+            at: 0,
+            asked: 0,
+            transport,
+            id: 0,
+            last_failure: None,
+        }
+    }
+
+    /// The same question with another schedule.
+    #[must_use]
+    pub fn with_schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
     }
 
     /// The question.
@@ -114,7 +144,12 @@ impl Query {
     /// Handles an event; `id` is a random number for a new attempt.
     pub fn step(&mut self, event: Event<'_>, id: u16) -> Action {
         match event {
-            Event::Begin => self.ask(id),
+            Event::Begin => {
+                if self.schedule.is_rotated {
+                    self.at = usize::from(id).checked_rem(self.servers.len()).unwrap_or(0);
+                }
+                self.ask(id)
+            }
             Event::Message(message) => self.receive(message, id),
             Event::Unreachable | Event::TimedOut => self.next(id),
         }
@@ -168,6 +203,23 @@ impl Query {
         self.allows_edns && !plain && (self.round == first || self.transport == Transport::Tcp)
     }
 
+    /// The time-out of this attempt; `None` if there are no more.
+    fn timeout(&self) -> Option<Duration> {
+        if self.transport == Transport::Tcp {
+            return Some(self.schedule.first_timeout.unwrap_or(TCP_TIMEOUT));
+        }
+        let first = usize::from(self.question.recursive);
+        let round = self.round.saturating_sub(first);
+        if round >= self.schedule.rounds.unwrap_or(UDP_ANSWER_TIMEOUTS.len() - first) {
+            return None;
+        }
+        let fixed = UDP_ANSWER_TIMEOUTS.get(self.round).or(UDP_ANSWER_TIMEOUTS.last()).copied();
+        match self.schedule.first_timeout {
+            Some(timeout) => Some(timeout * (1 << round.min(8))),
+            None => fixed,
+        }
+    }
+
     /// Asks the next server.
     fn next(&mut self, id: u16) -> Action {
         self.at += 1;
@@ -187,11 +239,7 @@ impl Query {
             if self.at >= self.servers.len() {
                 self.at = 0;
             }
-            let timeout = match self.transport {
-                Transport::Udp => UDP_ANSWER_TIMEOUTS.get(self.round).copied(),
-                Transport::Tcp => Some(TCP_TIMEOUT),
-            };
-            let (Some(server), Some(timeout)) = (self.servers.get(self.at), timeout) else { break };
+            let (Some(server), Some(timeout)) = (self.servers.get(self.at), self.timeout()) else { break };
             if !server.is_excluded {
                 self.id = id;
                 let (server, transport) = (server.address, self.transport);
@@ -270,6 +318,32 @@ mod tests {
             action = query.step(Event::TimedOut, 1);
         }
         assert_eq!(servers.len(), 16);
+    }
+
+    #[test]
+    fn a_schedule_sets_time_outs_rounds_and_the_first_server() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        for (first_timeout, rounds, expected) in [
+            (seconds(2), None, "1/Udp/2 2/Udp/2 1/Udp/4 2/Udp/4 1/Udp/8 2/Udp/8 NoServer"),
+            (seconds(2), Some(1), "1/Udp/2 2/Udp/2 NoServer"),
+            (None, Some(1), "1/Udp/3 2/Udp/3 NoServer"),
+            (None, Some(4), "1/Udp/3 2/Udp/3 1/Udp/11 2/Udp/11 1/Udp/45 2/Udp/45 1/Udp/45 2/Udp/45 NoServer"),
+        ] {
+            let schedule = Schedule { first_timeout, rounds, is_rotated: false };
+            let mut query = query(2, true, false).with_schedule(schedule);
+            let mut all = vec![show(&query.step(Event::Begin, 1))];
+            while !all.last().unwrap().contains("NoServer") {
+                all.push(show(&query.step(Event::TimedOut, 7)));
+            }
+            assert_eq!(all.join(" "), expected);
+        }
+        let schedule = Schedule { first_timeout: seconds(2), is_rotated: true, ..Schedule::default() };
+        let mut rotated = query(3, true, false).with_schedule(schedule);
+        assert_eq!(show(&rotated.step(Event::Begin, 5)), "3/Udp/2");
+        let message = answer(&rotated, 0, true);
+        assert_eq!(show(&rotated.step(Event::Message(&message), 4)), "3/Tcp/2");
+        assert_eq!(show(&rotated.step(Event::TimedOut, 4)), "1/Tcp/2");
+        assert_eq!(show(&query(0, true, true).with_schedule(schedule).step(Event::Begin, 1)), "NoServer");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::families::Families;
 use crate::hosts::Hosts;
 use crate::message::Question;
-use crate::name::Name;
+use crate::name::{Name, Suffixes};
 use crate::query::Query;
 use crate::record::{A, AAAA, Data, PTR, Type};
 use crate::resolv_conf::ResolvConf;
@@ -24,13 +24,14 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Reads /etc/resolv.conf, DNSCACHEIP, DNSQUALIFY and, with `use_hosts`, the hosts file.
+    /// Reads /etc/resolv.conf, DNSCACHEIP, DNSQUALIFY and, with `use_hosts`, the hosts file; `warn` reports what is invalid
+    /// there, which is ignored.
     ///
     /// # Errors
-    /// A file can't be read or is invalid: code 111.
-    pub fn new(env: &Env, use_hosts: bool) -> Result<Self, Fatal> {
-        let hosts = if use_hosts { Hosts::read()? } else { Hosts::None };
-        Ok(Self { conf: ResolvConf::read(env)?, hosts })
+    /// A file can't be read: code 111.
+    pub fn new(env: &Env, use_hosts: bool, warn: &dyn Fn(&str)) -> Result<Self, Fatal> {
+        let hosts = if use_hosts { Hosts::read(warn)? } else { Hosts::None };
+        Ok(Self { conf: ResolvConf::read(env, warn)?, hosts })
     }
 
     /// The addresses of a name: those in the hosts file if it has any, else those in the DNS, IPv6 first.  With `qualify`,
@@ -80,7 +81,7 @@ impl Resolver {
         for (number, (ip, names)) in ips.iter().zip(&found).enumerate() {
             if names.as_ref().is_ok_and(Vec::is_empty) {
                 let question = Question { name: Name::reverse(*ip), rtype: PTR, recursive: true };
-                let query = Query::new(question, self.conf.servers(), true);
+                let query = Query::new(question, self.conf.servers(), true).with_schedule(self.conf.schedule);
                 pool.push(number, Exchange::new(query, deadline, &mut |_| {}));
             }
         }
@@ -113,8 +114,8 @@ impl Resolver {
         self.first_of(&names, types, deadline)
     }
 
-    fn suffixes(&self, qualify: bool) -> &[Vec<u8>] {
-        if qualify { &self.conf.suffixes } else { &[] }
+    fn suffixes(&self, qualify: bool) -> Suffixes<'_> {
+        if qualify { self.conf.search_list() } else { Suffixes::NONE }
     }
 
     /// The records of the first name that exists.  All names are looked up concurrently.
@@ -138,6 +139,7 @@ impl Resolver {
                 && let Some((number, question)) = waiting.next()
             {
                 let query = Query::new(question.clone(), self.conf.servers(), true);
+                let query = query.with_schedule(self.conf.schedule);
                 pool.push(number, Exchange::new(query, deadline, &mut |_| {}));
             }
             if let Some(verdict) = verdict(&answers, types.len()) {
@@ -176,9 +178,7 @@ fn verdict(
             return Some(Ok(found));
         }
         // Whether this name exists is unknown, so a later one must not replace it.
-        if let Some(failure) =
-            failures().find(|failure| !failure.is_answer() || *failure == Failure::Malformed)
-        {
+        if let Some(failure) = failures().find(|failure| is_inconclusive(*failure)) {
             return Some(Err(failure));
         }
         if of_name.iter().any(|answer| answer.is_ok()) {
@@ -187,6 +187,11 @@ fn verdict(
         first_failure = first_failure.or(failures().next());
     }
     Some(Err(first_failure.unwrap_or(Failure::NoServer)))
+}
+
+/// Whether a failure leaves open whether the name exists.
+fn is_inconclusive(failure: Failure) -> bool {
+    !failure.is_answer() || matches!(failure, Failure::Malformed | Failure::TooManyAliases)
 }
 
 #[cfg(test)]

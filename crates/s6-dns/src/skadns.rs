@@ -114,6 +114,7 @@ pub fn error_number(failure: Failure) -> u8 {
         Failure::Refused => Errno::CONNREFUSED,
         Failure::UnknownCode => Errno::IO,
         Failure::Malformed => Errno::PROTO,
+        Failure::TooManyAliases => Errno::LOOP,
         Failure::NoServer => Errno::NETUNREACH,
         Failure::TimedOut => Errno::TIMEDOUT,
         Failure::NameTooLong => Errno::NAMETOOLONG,

@@ -45,6 +45,9 @@ fn names_of_addresses(network: &Network) -> Outcome {
 fn aliases(network: &Network) -> Outcome {
     same(&network.run("s6-dnsip4 alias.example")?, "10.0.0.1\n10.0.0.2\n")?;
     same(&network.run("s6-dnsip4 loop1.example")?, "1\n")?;
+    let expected = "unable to resolve chain0.example: chain of more than 16 aliases\n2\n";
+    same(&network.run("s6-dnsip4 chain0.example")?, &format!("s6-dnsip4: fatal: {expected}"))?;
+    same(&network.run("s6-dnsip4 chain1.example")?, "10.0.0.17\n")?;
     same(&network.run("s6-dnsmx alias.example")?, "10 mail.example.\n20 mail2.example.\n")
 }
 
@@ -68,6 +71,10 @@ fn suffixes(network: &Network) -> Outcome {
     same(&network.asked().join(" "), "host/A")?;
     same(&network.run("s6-dnsip4 -q host")?, "10.0.0.7\n")?;
     same(&network.run("s6-dnsip4 -q host.")?, "10.0.0.8\n")?;
+    network.etc("resolv.conf", "nameserver 127.0.0.1\nsearch a.b\noptions ndots:1\n")?;
+    same(&network.run("s6-dnsqualify host")?, "host.a.b.\nhost.\n")?;
+    same(&network.run("s6-dnsqualify host.x")?, "host.x.\nhost.x.a.b.\n")?;
+    network.etc("resolv.conf", "nameserver 127.0.0.1\nsearch search.example second.example\n")?;
     same(&network.run("s6-dnsip -q here")?, "10.0.0.9\n")?;
     same(&network.run("s6-dnsip4 -q a.example")?, "10.0.0.1\n10.0.0.2\n")?;
     let qualify = |list| network.run_with("s6-dnsip4 -q host", &[("DNSQUALIFY", list)], "");
@@ -91,6 +98,10 @@ fn hosts_come_first(network: &Network) -> Outcome {
     same(&network.asked().join(" "), "")?;
     // What the file doesn't know, the DNS may.
     same(&network.run("s6-dnsip6 -h a.example")?, "2001:db8::1\n")?;
+    network.etc("hosts", "10.9.9.9.9 a.example\n10.9.9.8 a.example\n")?;
+    let warning = "s6-dnsip4: warning: /etc/hosts: line 1 is skipped: 10.9.9.9.9 is no IP address\n";
+    same(&network.run("s6-dnsip4 -h a.example")?, &format!("10.9.9.8\n{warning}"))?;
+    network.etc("hosts", "10.0.0.1 local.example\n")?;
     same(&network.run("s6-dnsip4 -h -H a.example")?, "10.0.0.1\n10.0.0.2\n")?;
     same(&network.run("s6-dnsip4 -h only4.example")?, "10.0.0.4\n")
 }

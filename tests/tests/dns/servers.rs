@@ -21,6 +21,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("servers::big_datagrams_are_welcome", big_datagrams_are_welcome),
     ("servers::old_ones_get_plain_questions", old_ones_get_plain_questions),
     ("servers::ids_and_ports_are_random", ids_and_ports_are_random),
+    ("servers::options_set_time_outs_rounds_and_the_first", options_set_time_outs_rounds_and_the_first),
     ("servers::the_environment_names_them", the_environment_names_them),
 ];
 
@@ -72,6 +73,24 @@ fn time_outs(network: &Network) -> Outcome {
         "s6-dnsip: fatal: unable to resolve a.example: query timed out\n99\n",
     )?;
     same(&network.run("s6-dnsip4 -t 60000 a.example")?, "10.2.2.2\n")
+}
+
+fn options_set_time_outs_rounds_and_the_first(network: &Network) -> Outcome {
+    network.etc("resolv.conf", "nameserver 127.0.0.2\noptions timeout:1 attempts:2\n")?;
+    let silent = Server::start([127, 0, 0, 2], |_| Vec::new())?;
+    let expected = "unable to resolve a.example: no available DNS server\n111\n";
+    same(&network.run("s6-dnsip4 a.example")?, &format!("s6-dnsip4: fatal: {expected}"))?;
+    same(&silent.take_asked().len().to_string(), "2")?;
+    network.etc("resolv.conf", "nameserver 127.0.0.3\nnameserver 127.0.0.4\noptions rotate\n")?;
+    let [third, fourth] = [3, 4].map(|n| Server::start([127, 0, 0, n], one));
+    let (third, fourth) = (third?, fourth?);
+    let (mut asked_third, mut asked_fourth) = (false, false);
+    while !(asked_third && asked_fourth) {
+        same(&network.run("s6-dnsip4 a.example")?, "10.2.2.2\n")?;
+        asked_third |= !third.take_asked().is_empty();
+        asked_fourth |= !fourth.take_asked().is_empty();
+    }
+    Ok(())
 }
 
 /// More than a datagram holds.
@@ -148,6 +167,8 @@ fn the_environment_names_them(network: &Network) -> Outcome {
     let run = |list| network.run_with("s6-dnsip4 only4.example", &[("DNSCACHEIP", list)], "");
     same(&run("127.0.0.9,127.0.0.1")?, "10.0.0.4\n")?;
     same(&run(" \t127.0.0.8;127.0.0.1\r\n")?, "10.0.0.4\n")?;
+    let warning = "s6-dnsip4: warning: DNSCACHEIP: 127.0.0.9#53 is ignored: it is no IP address\n";
+    same(&run("127.0.0.9#53,127.0.0.1")?, &format!("10.0.0.4\n{warning}"))?;
     network.etc("resolv.conf", "nameserver 127.0.0.1\n")?;
     same(&run("")?, "10.0.0.4\n")?;
     // Without any, the machine itself is asked.

@@ -22,7 +22,10 @@ fn main(call: &mut Call) -> Outcome {
     let from = options.get('i').unwrap_or(TEXT.as_bytes());
     let to = options.get('o').unwrap_or(COMPILED.as_bytes());
     let text = files::read_path(from, MAX_FILE_SIZE).or_unable_to("read", from)?;
-    let records = parse(&text).map_err(|flaw| flaw.fatal(&diag::show(from)))?;
+    let (records, flaws) = parse(&text);
+    if let Some(flaw) = flaws.first() {
+        return Err(flaw.fatal(&diag::show(from)));
+    }
     let cdb = compile(records).ok_or_else(|| Fatal::new(111, format!("{} is too long", diag::show(from))))?;
     rustix::process::umask(rustix::fs::Mode::empty());
     let replacement = Replace { sync: true, ..Replace::with(Permissions::LessUmask(0o644), Writers::Many) };

@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
     let is_wanted = |ip: &IpAddr| either || options.has('4') == ip.is_ipv4();
     let ip = address(&word).filter(is_wanted).ok_or_else(Fatal::usage)?;
     let deadline = deadline(&options)?;
-    let resolver = Resolver::new(&call.env, use_hosts(&options))?;
+    let resolver = Resolver::new(&call.env, use_hosts(&options), &|text| call.warn(text))?;
     let names = resolver.names(ip, deadline).map_err(|failure| failure.fatal(&resolve(&word)))?;
     print(names, &options)
 }

@@ -2,6 +2,7 @@
 
 use crate::debug_query::{self, LEVEL, TO_STDERR, TO_STDOUT};
 use crate::look_up::TIMEOUT;
+use crate::query::Schedule;
 use crate::resolv_conf::{address, is_separator};
 use tool::{Call, Fatal, Outcome, Role, Tool, diag};
 
@@ -28,5 +29,5 @@ fn main(call: &mut Call) -> Outcome {
             })?);
         }
     }
-    debug_query::ask(&options, question, &servers)
+    debug_query::ask(&options, question, &servers, Schedule::default())
 }

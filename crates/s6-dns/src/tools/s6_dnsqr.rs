@@ -17,6 +17,6 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let question = debug_query::question(call, true)?;
-    let conf = ResolvConf::read(&call.env)?;
-    debug_query::ask(&options, question, conf.servers())
+    let conf = ResolvConf::read(&call.env, &|text| call.warn(text))?;
+    debug_query::ask(&options, question, conf.servers(), conf.schedule)
 }

@@ -19,8 +19,8 @@ fn main(call: &mut Call) -> Outcome {
     if Name::from_text(&text).is_none() {
         return Err(Fatal::user(format!("{} is no domain name", diag::show(&text))));
     }
-    let suffixes = ResolvConf::read(&call.env)?.suffixes;
-    let names = Name::qualify(&text, &suffixes).ok_or_else(|| {
+    let conf = ResolvConf::read(&call.env, &|text| call.warn(text))?;
+    let names = Name::qualify(&text, conf.search_list()).ok_or_else(|| {
         Fatal::new(111, format!("unable to qualify {}: a suffix makes it too long", diag::show(&text)))
     })?;
     let mut out = Out::new();

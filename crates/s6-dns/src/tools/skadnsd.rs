@@ -39,7 +39,7 @@ const UNREAD_LIMIT: usize = 1 << 20;
 fn main(call: &mut Call) -> Outcome {
     call.options()?;
     sys::signal::set_ignored(sys::signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-    let conf = ResolvConf::read(&call.env)?;
+    let conf = ResolvConf::read(&call.env, &|text| call.warn(text))?;
     if conf.named.is_empty() {
         return Err(Fatal::new(
             111,
@@ -61,7 +61,7 @@ fn main(call: &mut Call) -> Outcome {
                 Request::Ask(..) if pool.len() >= limit => Some(Errno::MFILE),
                 Request::Ask(number, question, deadline) => {
                     // Without EDNS: the client gets the answer unchanged.
-                    let query = Query::new(question, &conf.named, false);
+                    let query = Query::new(question, &conf.named, false).with_schedule(conf.schedule);
                     pool.push(number, Exchange::new(query, deadline.map(moment), &mut |_| {}));
                     None
                 }

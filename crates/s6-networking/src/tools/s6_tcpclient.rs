@@ -62,7 +62,7 @@ fn main(call: &mut Call) -> Outcome {
         address::port(&port).ok_or_else(|| Fatal::user(format!("invalid port: {}", diag::show(&port))))?;
     let resolver = match options.has('H') {
         true => None,
-        false => Some(Resolver::new(&call.env, options.has('h'))?),
+        false => Some(Resolver::new(&call.env, options.has('h'), &|text| call.warn(text))?),
     };
     let mut ips = addresses(&host, &options, resolver.as_ref(), deadline)?;
     if let Some(local) = local.0 {

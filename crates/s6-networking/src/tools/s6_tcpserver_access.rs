@@ -219,6 +219,13 @@ impl Check<'_> {
     }
 
     /// As [`Check::tolerate`] for a failed look-up: code 1 if there is no such name.
+    /// Reports a line or word that is ignored; at normal verbosity, this isn't said for each connection.
+    fn warn_of_file(&self, text: &str) {
+        if self.verbosity >= 2 {
+            self.call.warn(text);
+        }
+    }
+
     fn tolerate_unresolved(&self, failure: Failure, what: &str) -> Result<(), Fatal> {
         let code = match failure {
             Failure::TimedOut => 99,
@@ -247,7 +254,7 @@ impl Check<'_> {
         if wanted == [None, None] {
             return Ok(Some((local, remote)));
         }
-        let resolver = match Resolver::new(&self.call.env, false) {
+        let resolver = match Resolver::new(&self.call.env, false, &|text| self.warn_of_file(text)) {
             Ok(resolver) => resolver,
             Err(fatal) => {
                 self.tolerate(fatal)?;
@@ -287,7 +294,7 @@ impl Check<'_> {
     }
 
     fn names_in_hosts(&self, ips: [IpAddr; 2]) -> Result<[Option<Vec<u8>>; 2], Fatal> {
-        let hosts = match Hosts::read() {
+        let hosts = match Hosts::read(&|text| self.warn_of_file(text)) {
             Ok(hosts) => hosts,
             Err(fatal) => {
                 self.tolerate(fatal)?;

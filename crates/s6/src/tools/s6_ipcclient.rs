@@ -28,7 +28,7 @@ fn main(call: &mut Call) -> Outcome {
     let socket =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).or_unable(|| "make a socket")?;
     if let Some(local) = options.get('p') {
-        let bound = SocketAddrUnix::new(local).and_then(|address| bind(&socket, &address));
+        let bound = ipc::unix_socket::address(local).and_then(|address| bind(&socket, &address));
         bound.or_unable_to("bind to", local)?;
     }
     let connected = SocketAddrUnix::new(path.as_slice()).and_then(|address| connect(&socket, &address));
