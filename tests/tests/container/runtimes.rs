@@ -27,7 +27,11 @@ pub const TESTS: &[(&str, Test)] = &[
 /// Services of each kind that say who they are, and a command that waits for them.
 fn services_of_each_kind() -> Result<Services, libtest_mimic::Failed> {
     let services = Services::new()?;
-    services.longrun("daemon", &["base"], "#!/bin/sh\necho daemon of $(id -u)\nexec sleep 100000\n")?;
+    services.longrun(
+        "daemon",
+        &["base"],
+        "#!/bin/sh\necho daemon of $(id -u)\necho >/tmp/runs\nexec sleep 100000\n",
+    )?;
     services.script(&format!("{DEFINITIONS}/daemon/finish"), "#!/bin/sh\necho daemon finished\n")?;
     services.script("/once", "#!/bin/sh\necho oneshot of $(id -u)\n")?;
     services.oneshot("once", &["base"], "/once", "echo oneshot down")?;
@@ -41,8 +45,11 @@ fn services_of_each_kind() -> Result<Services, libtest_mimic::Failed> {
     Ok(services)
 }
 
-const WAITS: [&str; 3] =
-    ["sh", "-c", "until test -e /tmp/up; do sleep 0.02; done; echo command of $(id -u); exit 3"];
+const WAITS: [&str; 3] = [
+    "sh",
+    "-c",
+    "until test -e /tmp/up && test -e /tmp/runs; do sleep 0.02; done; echo command of $(id -u); exit 3",
+];
 
 /// On the small root, with a /tmp for everybody.
 fn sandbox(images: &Images, services: &Services) -> Sandbox {
