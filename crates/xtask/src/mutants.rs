@@ -91,6 +91,11 @@ pub fn run(args: Args) -> Outcome {
             command::run(pure.command().arg("--list"))?;
             continue;
         }
+        if !args.accept && !known.has_accepted(pure.krate) {
+            println!("{0}: no run is accepted yet: cargo xtask mutants --accept {0}", pure.krate);
+            wrong += 1;
+            continue;
+        }
         let found = pure.survivors()?;
         let before = known.of_crate(pure.krate);
         if args.accept {

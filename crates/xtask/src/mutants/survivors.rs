@@ -1,9 +1,13 @@
 //! The list of changes that no test notices.
 //!
-//! A line is `FILE: CHANGE in FUNCTION`, as `cargo mutants` words it but without the place in the file, so that it stays
+//! `accepted CRATE` says that all changes of that crate were tried once, so its list is whole.  Any other line is
+//! `FILE: CHANGE in FUNCTION`, as `cargo mutants` words it but without the place in the file, so that it stays
 //! when other lines come and go.  The same change at two places of a function is there twice.
 
 use std::fmt::Write;
+
+/// What a line begins with that says whose list is whole.
+const ACCEPTED: &str = "accepted ";
 
 /// What the list begins with.
 const HEAD: &str = "\
@@ -40,15 +44,22 @@ impl Survivors {
         Self { lines }
     }
 
+    /// Whether a run of all changes of the crate was accepted.
+    pub fn has_accepted(&self, krate: &str) -> bool {
+        self.lines.iter().any(|line| line.strip_prefix(ACCEPTED) == Some(krate))
+    }
+
     /// Those in a crate.
     pub fn of_crate(&self, krate: &str) -> Self {
         Self { lines: self.lines.iter().filter(|line| is_in(line, krate)).cloned().collect() }
     }
 
-    /// Puts other ones in the place of a crate's.
+    /// Puts other ones in the place of a crate's, whose list is whole now.
     pub fn replace(&mut self, krate: &str, found: Self) {
         let others = self.lines.drain(..).filter(|line| !is_in(line, krate));
-        *self = Self::sorted(others.chain(found.lines).collect::<Vec<_>>().into_iter());
+        let accepted = format!("{ACCEPTED}{krate}");
+        let others = others.filter(|line| *line != accepted).chain(found.lines).collect::<Vec<_>>();
+        *self = Self::sorted(others.into_iter().chain([accepted]));
     }
 
     /// Those that `others` doesn't have, or not as often.
@@ -121,6 +132,9 @@ mod tests {
         let mut known = Survivors::parse("crates/a/src/x.rs: p\ncrates/a-b/src/x.rs: q\n");
         assert_eq!(known.of_crate("a").lines, ["crates/a/src/x.rs: p"]);
         known.replace("a", Survivors::parse("crates/a/src/y.rs: r\n"));
-        assert_eq!(known.lines, ["crates/a-b/src/x.rs: q", "crates/a/src/y.rs: r"]);
+        assert_eq!(known.lines, ["accepted a", "crates/a-b/src/x.rs: q", "crates/a/src/y.rs: r"]);
+        assert!(known.has_accepted("a") && !known.has_accepted("a-b"));
+        known.replace("a", Survivors::default());
+        assert_eq!(known.lines, ["accepted a", "crates/a-b/src/x.rs: q"]);
     }
 }
