@@ -4,6 +4,7 @@
 pub mod access_rules;
 mod back_off;
 pub mod command_line;
+mod diagnostics;
 pub mod fdholder;
 pub mod identity;
 pub mod relay;

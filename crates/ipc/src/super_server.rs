@@ -14,6 +14,7 @@
 //!   process that holds it accepts the connections that were still waiting.
 
 use crate::back_off::{BackOff, is_exhaustion, is_no_listener};
+use crate::diagnostics::Diagnostics;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -87,6 +88,7 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
     let signals = SignalFd::new(&Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
     let mut server = Server {
         call,
+        diagnostics: Diagnostics { call, verbosity: settings.verbosity },
         protocol,
         settings,
         mask,
@@ -95,18 +97,19 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
         next: None,
         back_off: BackOff::default(),
     };
-    server.info(|| String::from("starting"));
+    server.diagnostics.info(|| String::from("starting"));
     if let Some(text) = server.settings.notification.take() {
         rustix::io::write(rustix::stdio::stdout(), &text).or_unable(|| "notify")?;
     }
     sys::fd::close(1);
     while server.turn()? {}
-    server.info(|| String::from("exiting"));
+    server.diagnostics.info(|| String::from("exiting"));
     Ok(Next::SUCCESS)
 }
 
 struct Server<'a, P: Protocol> {
     call: &'a Call,
+    diagnostics: Diagnostics<'a>,
     protocol: P,
     settings: Settings,
     mask: Set,
@@ -120,18 +123,6 @@ struct Server<'a, P: Protocol> {
 }
 
 impl<P: Protocol> Server<'_, P> {
-    fn info(&self, text: impl FnOnce() -> String) {
-        if self.settings.verbosity >= 2 {
-            self.call.info(&text());
-        }
-    }
-
-    fn warn(&self, text: impl FnOnce() -> String) {
-        if self.settings.verbosity >= 1 {
-            self.call.warn(&text());
-        }
-    }
-
     /// Waits once and handles the events; `false` when the server is to exit.
     fn turn(&mut self) -> Result<bool, Fatal> {
         let until = self.back_off.until(clock::now());
@@ -198,7 +189,7 @@ impl<P: Protocol> Server<'_, P> {
         let (_, origin) = self.programs.swap_remove(at);
         // It has released its resources.
         self.back_off.end();
-        self.info(|| {
+        self.diagnostics.info(|| {
             let how = match how {
                 Ended::Exited(code) => format!("exitcode {code}"),
                 Ended::Killed(number) => format!("signal {number}"),
@@ -209,13 +200,13 @@ impl<P: Protocol> Server<'_, P> {
     }
 
     fn status(&self) {
-        self.info(|| format!("status: {}/{}", self.programs.len(), self.settings.limit));
+        self.diagnostics.info(|| format!("status: {}/{}", self.programs.len(), self.settings.limit));
     }
 
     /// Accepts no connection for a while; reports why, if this is the first failure of a series.
     fn back_off(&mut self, to_do: &str, e: Errno) {
         if self.back_off.begin(clock::now()) {
-            self.warn(|| format!("unable to {to_do}: {}; connections wait", sys::strerror(e)));
+            self.diagnostics.warn(|| format!("unable to {to_do}: {}; connections wait", sys::strerror(e)));
         }
     }
 
@@ -232,7 +223,7 @@ impl<P: Protocol> Server<'_, P> {
         };
         match self.protocol.client(&socket, from) {
             Ok(client) => self.start(socket, client),
-            Err((to_do, e)) => self.warn(|| format!("unable to {to_do}: {}", sys::strerror(e))),
+            Err((to_do, e)) => self.diagnostics.warn(|| format!("unable to {to_do}: {}", sys::strerror(e))),
         }
         Ok(())
     }
@@ -243,7 +234,7 @@ impl<P: Protocol> Server<'_, P> {
         let number = self.programs.iter().filter(|(_, o)| *o == origin).count();
         let limit = self.settings.origin_limit;
         if number >= limit {
-            self.warn(|| format!("deny {client} count {number}/{limit}"));
+            self.diagnostics.warn(|| format!("deny {client} count {number}/{limit}"));
             return;
         }
         let mut env = self.call.env.clone();
@@ -259,12 +250,12 @@ impl<P: Protocol> Server<'_, P> {
                     self.back_off(&format!("spawn {}", diag::show(&name)), e);
                     self.next = Some((socket, client));
                 } else {
-                    self.warn(|| tool::unable_to_spawn(&name, e).message().to_owned());
+                    self.diagnostics.warn(|| tool::unable_to_spawn(&name, e).message().to_owned());
                 }
             }
             Ok(pid) => {
                 self.back_off.end_series();
-                self.info(|| {
+                self.diagnostics.info(|| {
                     let pid = pid.as_raw_nonzero();
                     format!("allow {client} pid {pid} count {}/{limit}", number + 1)
                 });

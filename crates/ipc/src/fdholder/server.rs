@@ -10,6 +10,7 @@ use super::plan::{Place, Plan, Refusal, State, admit, deadline, makes_room, plan
 use super::{Reply, Session, Store};
 use crate::access_rules::{Rules, Verdict};
 use crate::back_off::{BackOff, is_exhaustion, is_no_listener};
+use crate::diagnostics::Diagnostics;
 use crate::unix_message::{Filled, Receiver, Sender};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
@@ -73,7 +74,7 @@ pub fn serve(call: &mut Call, settings: Settings) -> Outcome {
     sys::fd::close(1);
     let store = Store::new(settings.fd_limit);
     let mut server = Server {
-        call,
+        diagnostics: Diagnostics { call, verbosity: settings.verbosity },
         settings,
         rules,
         signals,
@@ -172,7 +173,7 @@ impl Client {
 }
 
 struct Server<'a> {
-    call: &'a Call,
+    diagnostics: Diagnostics<'a>,
     settings: Settings,
     rules: Rules,
     signals: SignalFd,
@@ -186,18 +187,6 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    fn info(&self, text: impl FnOnce() -> String) {
-        if self.settings.verbosity >= 2 {
-            self.call.info(&text());
-        }
-    }
-
-    fn warn(&self, text: impl FnOnce() -> String) {
-        if self.settings.verbosity >= 1 {
-            self.call.warn(&text());
-        }
-    }
-
     /// Waits once and handles the events; `false` when the server is to exit.
     fn turn(&mut self) -> Result<bool, Fatal> {
         let now = clock::now();
@@ -247,7 +236,9 @@ impl Server<'_> {
             } else {
                 match read_rules(&self.settings) {
                     Ok(rules) => self.rules = rules,
-                    Err(why) => self.warn(|| format!("{}; the rules stay as they are", why.message())),
+                    Err(why) => {
+                        self.diagnostics.warn(|| format!("{}; the rules stay as they are", why.message()))
+                    }
                 }
             }
         }
@@ -260,12 +251,12 @@ impl Server<'_> {
         clients.retain_mut(|client| {
             let is_ready = ready.next() == Some(&true);
             if let Err(e) = client.serve(is_ready, &mut self.store) {
-                self.info(|| format!("end uid {}: {}", client.uid, sys::strerror(e)));
+                self.diagnostics.info(|| format!("end uid {}: {}", client.uid, sys::strerror(e)));
                 return false;
             }
             let deadline = deadline(client.place(), self.settings.client_timeout);
             if deadline.is_some_and(|at| at <= clock::now()) {
-                self.info(|| format!("end uid {}: it does nothing", client.uid));
+                self.diagnostics.info(|| format!("end uid {}: it does nothing", client.uid));
                 return false;
             }
             true
@@ -287,7 +278,8 @@ impl Server<'_> {
                 Err(e) if is_no_listener(e) => return Err(Fatal::unable("accept", e)),
                 Err(e) if is_exhaustion(e) => {
                     if self.back_off.begin(clock::now()) {
-                        self.warn(|| format!("unable to accept: {}; clients wait", sys::strerror(e)));
+                        self.diagnostics
+                            .warn(|| format!("unable to accept: {}; clients wait", sys::strerror(e)));
                     }
                     break;
                 }
@@ -306,7 +298,7 @@ impl Server<'_> {
     fn make_room(&mut self) -> bool {
         let Some(at) = makes_room(&self.places(), clock::now()) else { return false };
         let client = self.clients.swap_remove(at);
-        self.warn(|| format!("end uid {}: it does nothing, and others wait", client.uid));
+        self.diagnostics.warn(|| format!("end uid {}: it does nothing, and others wait", client.uid));
         true
     }
 
@@ -315,19 +307,20 @@ impl Server<'_> {
         let (uid, gid) = match socket_peercred(&socket) {
             Ok(ids) => (ids.uid.as_raw(), ids.gid.as_raw()),
             Err(e) => {
-                self.warn(|| format!("unable to look up the client: {}", sys::strerror(e)));
+                self.diagnostics.warn(|| format!("unable to look up the client: {}", sys::strerror(e)));
                 return;
             }
         };
         let verdict = self.rules.check_ids(uid, gid).map_err(|bad| bad.to_string());
         if matches!(&verdict, Ok(Verdict::Allow(grant)) if !grant.exec.is_empty()) {
-            self.warn(|| format!("the rule for uid {uid} gid {gid} has a command line, which is not used"));
+            self.diagnostics
+                .warn(|| format!("the rule for uid {uid} gid {gid} has a command line, which is not used"));
         }
         match admit(verdict) {
-            Err(Refusal::NoRule) => self.info(|| format!("deny uid {uid} gid {gid}")),
-            Err(Refusal::Faulty(why)) => self.warn(|| format!("deny uid {uid} gid {gid}: {why}")),
+            Err(Refusal::NoRule) => self.diagnostics.info(|| format!("deny uid {uid} gid {gid}")),
+            Err(Refusal::Faulty(why)) => self.diagnostics.warn(|| format!("deny uid {uid} gid {gid}: {why}")),
             Ok(rights) => {
-                self.info(|| format!("allow uid {uid} gid {gid}"));
+                self.diagnostics.info(|| format!("allow uid {uid} gid {gid}"));
                 let session = Session::new(rights);
                 let receiver = Receiver::new(REQUEST_MAX, session.fds_max());
                 self.clients.push(Client {
