@@ -49,13 +49,10 @@ impl ResolvConf {
     /// # Errors
     /// The file can't be read: code 111.
     pub fn read(env: &Env, warn: &dyn Fn(&str)) -> Result<Self, Fatal> {
-        let list = env.get(b"DNSCACHEIP").unwrap_or_default();
-        for word in
-            list.split(|b| is_separator(*b)).filter(|word| !word.is_empty() && address(word).is_none())
-        {
+        let servers = server_list(env.get(b"DNSCACHEIP").unwrap_or_default(), |word| {
             warn(&format!("DNSCACHEIP: {} is ignored: it is no IP address", diag::show(word)));
-        }
-        let servers = Some(server_list(list)).filter(|list| !list.is_empty());
+        });
+        let servers = Some(servers).filter(|list| !list.is_empty());
         let suffixes = env.get(b"DNSQUALIFY").map(suffix_list);
         if let (Some(named), Some(suffixes)) = (&servers, &suffixes) {
             return Ok(Self { named: named.clone(), suffixes: suffixes.clone(), ..Self::default() });
@@ -145,10 +142,17 @@ pub fn address(word: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
-/// Addresses separated by commas, semicolons and blanks; other words are ignored.
-#[must_use]
-pub fn server_list(text: &[u8]) -> Vec<IpAddr> {
-    text.split(|b| is_separator(*b)).filter_map(address).take(MAX_SERVERS).collect()
+/// Addresses separated by commas, semicolons and blanks; other words are rejected.
+pub fn server_list(text: &[u8], mut reject: impl FnMut(&[u8])) -> Vec<IpAddr> {
+    let mut servers = Vec::new();
+    for word in text.split(|b| is_separator(*b)).filter(|word| !word.is_empty()) {
+        match address(word) {
+            Some(ip) => servers.push(ip),
+            None => reject(word),
+        }
+    }
+    servers.truncate(MAX_SERVERS);
+    servers
 }
 
 /// Words separated by blanks.
@@ -195,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_environment() {
-        let list = server_list(b" 10.0.0.1,::1;;10.0.0.2\t\r\nx 10.0.0.3");
+        let list = server_list(b" 10.0.0.1,::1;;10.0.0.2\t\r\nx 10.0.0.3", |_| ());
         assert_eq!(
             shown(&ResolvConf { named: list, ..ResolvConf::default() }),
             "10.0.0.1 ::1 10.0.0.2 10.0.0.3 | "
