@@ -156,56 +156,57 @@ impl Command {
     }
 }
 
-/// A command to the host of a scan directory.
+/// A command to the host of a scan directory; its value is its letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum ScanCommand {
     /// Reap dead children.
-    Reap,
+    Reap = b'z',
     /// Scan.
-    Scan,
+    Scan = b'a',
     /// Exit at once, without waiting for services.
-    Abort,
+    Abort = b'b',
     /// Scan and prune.
-    Hangup,
+    Hangup = b'h',
     /// Stop all services; loggers end when their producers have; then exit.
-    Terminate,
+    Terminate = b't',
     /// The same as [`ScanCommand::Terminate`].
-    Interrupt,
+    Interrupt = b'i',
     /// Stop all services and loggers, then exit.
-    Quit,
+    Quit = b'q',
     /// Stop the services that the last scan didn't see; loggers end when their producers have.
-    Prune,
+    Prune = b'n',
     /// The same, and stop the loggers too.
-    PruneWithLoggers,
+    PruneWithLoggers = b'N',
     /// Re-execute the host's program in the same process, and continue.
-    Reexecute,
+    Reexecute = b'R',
 }
 
-/// All letters of `.s6-svscan/control`.
-pub const SCAN_COMMANDS: &[(u8, ScanCommand)] = &[
-    (b'z', ScanCommand::Reap),
-    (b'a', ScanCommand::Scan),
-    (b'b', ScanCommand::Abort),
-    (b'h', ScanCommand::Hangup),
-    (b't', ScanCommand::Terminate),
-    (b'i', ScanCommand::Interrupt),
-    (b'q', ScanCommand::Quit),
-    (b'n', ScanCommand::Prune),
-    (b'N', ScanCommand::PruneWithLoggers),
-    (b'R', ScanCommand::Reexecute),
+/// All commands of `.s6-svscan/control`.
+pub const SCAN_COMMANDS: &[ScanCommand] = &[
+    ScanCommand::Reap,
+    ScanCommand::Scan,
+    ScanCommand::Abort,
+    ScanCommand::Hangup,
+    ScanCommand::Terminate,
+    ScanCommand::Interrupt,
+    ScanCommand::Quit,
+    ScanCommand::Prune,
+    ScanCommand::PruneWithLoggers,
+    ScanCommand::Reexecute,
 ];
 
 impl ScanCommand {
     /// The command of a letter.
     #[must_use]
     pub fn from_letter(letter: u8) -> Option<Self> {
-        SCAN_COMMANDS.iter().find(|(l, _)| *l == letter).map(|(_, command)| *command)
+        SCAN_COMMANDS.iter().copied().find(|command| command.letter() == letter)
     }
 
-    /// The letter of a command; see [`Command::letter`].
+    /// The letter of a command.
     #[must_use]
     pub fn letter(self) -> u8 {
-        SCAN_COMMANDS.iter().find(|(_, command)| *command == self).map_or(0, |(letter, _)| *letter)
+        self as u8
     }
 }
 
@@ -220,9 +221,8 @@ mod tests {
             assert_eq!((row.command.letter(), row.command.sends()), (row.letter, row.sends));
         }
         assert_eq!(Command::from_letter(b'z'), None);
-        for (letter, command) in SCAN_COMMANDS {
-            assert_eq!(ScanCommand::from_letter(*letter), Some(*command));
-            assert_eq!(command.letter(), *letter);
+        for command in SCAN_COMMANDS {
+            assert_eq!(ScanCommand::from_letter(command.letter()), Some(*command));
         }
         assert_eq!(ScanCommand::from_letter(b's'), None);
     }
@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn letters_of_a_host() {
-        let rows = SCAN_COMMANDS.iter().map(|(l, command)| format!("{} {command:?}\n", char::from(*l)));
+        let rows =
+            SCAN_COMMANDS.iter().map(|command| format!("{} {command:?}\n", char::from(command.letter())));
         insta::assert_snapshot!(rows.collect::<String>());
     }
 }

@@ -11,47 +11,48 @@ pub const NAME: usize = 39;
 
 const PREFIX: &[u8] = b"ftrig1:";
 
-/// An event in the life of a service, which its supervisor sends as one letter.
+/// An event in the life of a service, which its supervisor sends as one letter: its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum ServiceEvent {
     /// A supervisor runs on the directory.
-    Supervised,
+    Supervised = b's',
     /// `run` was started.
-    Up,
+    Up = b'u',
     /// The service has notified its readiness.
-    Ready,
+    Ready = b'U',
     /// `run` died.
-    Down,
+    Down = b'd',
     /// `finish` is done: down, and ready to start again.
-    DownReady,
+    DownReady = b'D',
     /// `finish` asked not to start again.
-    PermanentFailure,
+    PermanentFailure = b'O',
     /// The supervisor exits.
-    Exit,
+    Exit = b'x',
 }
 
-/// All events and their letters.
-const EVENTS: &[(u8, ServiceEvent)] = &[
-    (b's', ServiceEvent::Supervised),
-    (b'u', ServiceEvent::Up),
-    (b'U', ServiceEvent::Ready),
-    (b'd', ServiceEvent::Down),
-    (b'D', ServiceEvent::DownReady),
-    (b'O', ServiceEvent::PermanentFailure),
-    (b'x', ServiceEvent::Exit),
-];
-
 impl ServiceEvent {
+    /// All events.
+    const ALL: [Self; 7] = [
+        Self::Supervised,
+        Self::Up,
+        Self::Ready,
+        Self::Down,
+        Self::DownReady,
+        Self::PermanentFailure,
+        Self::Exit,
+    ];
+
     /// The event of a letter.
     #[must_use]
     pub fn from_letter(letter: u8) -> Option<Self> {
-        EVENTS.iter().find(|(l, _)| *l == letter).map(|(_, event)| *event)
+        Self::ALL.into_iter().find(|event| event.letter() == letter)
     }
 
-    /// The letter of an event.  Every event has one; a NUL byte would stand for a row that is missing.
+    /// The letter of an event.
     #[must_use]
     pub fn letter(self) -> u8 {
-        EVENTS.iter().find(|(_, event)| *event == self).map_or(0, |(letter, _)| *letter)
+        self as u8
     }
 
     /// Whether the event is among the letters that were read from a fifodir.
@@ -85,13 +86,13 @@ mod tests {
 
     #[test]
     fn letters_of_events() {
-        for (letter, event) in EVENTS {
-            assert_eq!((ServiceEvent::from_letter(*letter), event.letter()), (Some(*event), *letter));
+        for event in ServiceEvent::ALL {
+            assert_eq!(ServiceEvent::from_letter(event.letter()), Some(event));
         }
         assert_eq!(ServiceEvent::from_letter(b'z'), None);
         assert!(ServiceEvent::Ready.is_in(b"uU") && !ServiceEvent::Ready.is_in(b"u"));
-        let rows = EVENTS.iter().map(|(letter, event)| format!("{} {event:?}\n", char::from(*letter)));
-        insta::assert_snapshot!(rows.collect::<String>());
+        let rows = ServiceEvent::ALL.map(|event| format!("{} {event:?}\n", char::from(event.letter())));
+        insta::assert_snapshot!(rows.concat());
     }
 
     #[test]

@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn options_and_letters_are_the_same() {
         let mut options: Vec<char> = TOOL.options.iter().map(|o| o.short).collect();
-        let mut letters: Vec<char> = SCAN_COMMANDS.iter().map(|(letter, _)| char::from(*letter)).collect();
+        let mut letters: Vec<char> =
+            SCAN_COMMANDS.iter().map(|command| char::from(command.letter())).collect();
         options.sort_unstable();
         letters.sort_unstable();
         assert_eq!(options, letters);
