@@ -49,7 +49,21 @@ const PURE: &[Pure] = &[
     Pure { krate: "supervisor", files: &["service/machine.rs"], limit: 60 },
     Pure {
         krate: "s6-rc",
-        files: &["consistency.rs", "format.rs", "graph.rs", "order.rs", "plan.rs", "reminder.rs", "work.rs"],
+        files: &[
+            "changed.rs",
+            "consistency.rs",
+            "dry_run.rs",
+            "engine.rs",
+            "failure.rs",
+            "format.rs",
+            "graph.rs",
+            "order.rs",
+            "plan.rs",
+            "reminder.rs",
+            "report.rs",
+            "resolve.rs",
+            "work.rs",
+        ],
         limit: 60,
     },
     Pure {
