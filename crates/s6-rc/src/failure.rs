@@ -34,6 +34,9 @@ impl Failure {
         match trouble {
             Trouble::NotSupervised => Self::Unable("no supervisor runs on its service directory".into()),
             Trouble::Permanent => Self::Permanent,
+            Trouble::NotStarted => Self::Unable(
+                "its run script can't be started, for the reason that its supervisor printed".into(),
+            ),
             Trouble::NoDescriptors => Self::Unable("no descriptors are left".into()),
             Trouble::Failed(e) => Self::Unable(format!("its supervisor can't be used: {}", sys::strerror(e))),
         }
@@ -106,13 +109,19 @@ mod tests {
 
     #[test]
     fn each_trouble_with_a_supervisor_has_its_text() {
-        let troubles =
-            [Trouble::NotSupervised, Trouble::Permanent, Trouble::NoDescriptors, Trouble::Failed(Errno::IO)];
+        let troubles = [
+            Trouble::NotSupervised,
+            Trouble::Permanent,
+            Trouble::NotStarted,
+            Trouble::NoDescriptors,
+            Trouble::Failed(Errno::IO),
+        ];
         assert_eq!(
             troubles.map(|t| Failure::of_trouble(t).to_string()),
             [
                 "no supervisor runs on its service directory".to_owned(),
                 "permanent failure, its finish script exited 125".to_owned(),
+                "its run script can't be started, for the reason that its supervisor printed".to_owned(),
                 "no descriptors are left".to_owned(),
                 format!("its supervisor can't be used: {}", sys::strerror(Errno::IO)),
             ]

@@ -44,6 +44,8 @@ pub(crate) enum Trouble {
     NotSupervised,
     /// It will not be restarted: its `finish` exited 125.
     Permanent,
+    /// Its `run` can't be executed, whatever the number of attempts.
+    NotStarted,
     /// No descriptor is left to subscribe with.
     NoDescriptors,
     /// A system call failed.
@@ -182,12 +184,21 @@ impl Transition {
 
     /// How the transition stands after these events of the supervisor.
     pub(crate) fn hear(&self, letters: &[u8]) -> Progress {
-        letters
-            .iter()
-            .filter_map(|letter| ServiceEvent::from_letter(*letter))
-            .map(|event| self.hear_one(event))
-            .find(|p| *p != Progress::Waiting)
-            .unwrap_or(Progress::Waiting)
+        let mut events = letters.iter().filter_map(|letter| ServiceEvent::from_letter(*letter)).peekable();
+        while let Some(event) = events.next() {
+            // One write of the supervisor: a `finish` that exited 125 has ended.  Alone: a start that can't succeed.
+            let is_start = event == ServiceEvent::PermanentFailure
+                && events.peek() != Some(&ServiceEvent::DownReady)
+                && self.goal != Goal::Down;
+            let progress = match is_start {
+                true => Progress::Failed(Trouble::NotStarted),
+                false => self.hear_one(event),
+            };
+            if progress != Progress::Waiting {
+                return progress;
+            }
+        }
+        Progress::Waiting
     }
 
     fn hear_one(&self, event: ServiceEvent) -> Progress {
@@ -304,8 +315,9 @@ mod tests {
         let s = Supervised::new(0, false);
         let transition = s.transition(Work::Start);
         assert_eq!(transition.hear(b"dOD"), Progress::Failed(Trouble::Permanent));
+        assert_eq!(transition.hear(b"O"), Progress::Failed(Trouble::NotStarted));
         s.status(0, true);
-        assert_eq!(transition.hear(b"O"), Progress::Waiting);
+        assert_eq!(transition.hear(b"OD"), Progress::Waiting);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod tally;
 use crate::launch::{Launch, Stdio};
 use crate::system::raw;
 use hold::Hold;
-use machine::{Action, Event, Machine, Now, Saved};
+use machine::{Action, Event, Machine, Now, Retry, Saved};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -347,7 +347,7 @@ impl Service {
                 self.notification = notification;
                 Event::Started(pid)
             }
-            Err(retry) => Event::NotStarted { retry },
+            Err(retry) => Event::NotStarted(retry),
         }
     }
 
@@ -375,34 +375,31 @@ impl Service {
         launch.system.spawn(&Spawn { file, argv: &argv, ..what })
     }
 
-    /// Executes `run`.  Prints an error, and gives whether to try again.
-    fn spawn_run(&self, launch: &Launch) -> Result<(u32, Option<OwnedFd>), bool> {
+    /// Executes `run`.  Prints an error, and gives when to try again.
+    fn spawn_run(&self, launch: &Launch) -> Result<(u32, Option<OwnedFd>), Retry> {
         let limit = launch.open_files.current.unwrap_or(u64::MAX);
         let pid_namespace = self.dir.has("flag-newpidns");
         let lock = self.dir.descriptor("lock-fd", limit);
         let notification = self.dir.descriptor("notification-fd", limit);
         if lock.is_some() && lock == notification {
             self.dir.warn("unable to start: notification-fd and lock-fd are the same");
-            return Err(false);
+            return Err(Retry::Never);
         }
-        let wait = |to_do: &str, reason: &str| {
-            self.dir.warn(&format!("unable to {to_do} (waiting 60 seconds): {reason}"));
-            true
-        };
+        let failed = |to_do: &str, e: Errno, reason: &str| self.start_failed(to_do, e, reason);
         let number = lock.map(|n| n.to_string());
         let mut argv: Vec<&[u8]> = Vec::with_capacity(8);
         let mut file = b"./run".to_vec();
         if let Some(number) = &number {
-            self.check_service_lock().map_err(|e| wait("open the service lock", &sys::strerror(e)))?;
+            self.check_service_lock().map_err(|e| failed("open the service lock", e, &sys::strerror(e)))?;
             file = Launch::own_file("s6-setlock");
             argv.extend([&b"s6-setlock"[..], b"-d", number.as_bytes(), b"--", SERVICE_LOCK.as_bytes()]);
         }
         argv.extend([&b"./run"[..], &self.name]);
-        let argv = Strings::new(&argv).map_err(|_| false)?;
+        let argv = Strings::new(&argv).map_err(|_| Retry::Never)?;
         let pipe = notification
             .map(|n| notification_pipe().map(|(r, w)| (r, w, n)))
             .transpose()
-            .map_err(|e| wait("make a notification pipe", &sys::strerror(e)))?;
+            .map_err(|e| failed("make a notification pipe", e, &sys::strerror(e)))?;
         let mut fds = self.descriptors(launch);
         if let Some((_, writer, n)) = &pipe {
             fds.retain(|(_, number)| number != n);
@@ -416,8 +413,18 @@ impl Service {
         let notification = pipe.as_ref().map(|(reader, _, _)| reader.as_fd());
         match self.execute(Spawn { session: true, pid_namespace, ..plain }, script, notification, launch) {
             Ok(pid) => Ok((raw(pid), pipe.map(|(r, _, _)| r))),
-            Err(e) => Err(wait("spawn ./run", &tool::exec_failure::explain(self.dir.as_fd(), b"run", e))),
+            Err(e) => {
+                Err(failed("spawn ./run", e, &tool::exec_failure::explain(self.dir.as_fd(), b"run", e)))
+            }
         }
+    }
+
+    /// Prints why a start failed; when to try again.
+    fn start_failed(&self, to_do: &str, e: Errno, reason: &str) -> Retry {
+        let retry = if is_lasting(e) { Retry::Late } else { Retry::Soon };
+        let pause = self.machine.retry_pause(retry).as_secs_f32();
+        self.dir.warn(&format!("unable to {to_do} (waiting {pause} seconds): {reason}"));
+        retry
     }
 
     /// Warns if an earlier instance of the service still runs; the new one waits for its end.
@@ -464,6 +471,27 @@ impl Service {
             }
         }
     }
+}
+
+/// Whether an error of a start stays until somebody changes a file, a mount or a permission.
+///
+/// What isn't listed may pass, as a lack of memory, processes or descriptors, or a file that is being written.
+fn is_lasting(e: Errno) -> bool {
+    const LASTING: &[Errno] = &[
+        Errno::NOENT,
+        Errno::NOEXEC,
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::LOOP,
+        Errno::NOTDIR,
+        Errno::ISDIR,
+        Errno::NAMETOOLONG,
+        Errno::TOOBIG,
+        Errno::INVAL,
+        Errno::LIBBAD,
+        Errno::ROFS,
+    ];
+    LASTING.contains(&e)
 }
 
 /// A pipe whose read end doesn't block; the service's end is an ordinary one.

@@ -149,11 +149,28 @@ fn a_working_directory_that_is_gone(images: &Images) -> Outcome {
 }
 
 fn a_service_that_never_runs(images: &Images) -> Outcome {
+    let longruns = [
+        ("#!/no/such/interpreter\n", "its interpreter /no/such/interpreter does not exist"),
+        ("exec sleep 100000\n", "the first line names no interpreter"),
+        ("#!/bin\n", "Permission denied"),
+    ];
+    for (run, reason) in longruns {
+        let services = Services::new()?;
+        services.longrun("bad", &["base"], run)?;
+        // A start that can't succeed has failed, at once, and the variable says what that means.
+        for (value, outcome) in [("0", (0, true)), ("1", (0, true)), ("2", (1, false))] {
+            let sandbox = images.small(&services, &["echo", "the command"]);
+            let mut t = Transcript::start(&sandbox.env("S6_BEHAVIOUR_IF_STAGE2_FAILS", value))?;
+            same((t.finish()?, t.contains("the command")), outcome, &t.text())?;
+            let unable = "s6-supervise bad: warning: unable to spawn ./run (waiting 60 seconds)";
+            same((t.contains(unable), t.contains(reason)), (true, true), &t.text())?;
+        }
+    }
+    // A legacy service that is waited for, too.
     let services = Services::new()?;
-    services.longrun("bad", &["base"], "#!/no/such/interpreter\n")?;
-    let mut t = Transcript::start(&images.small(&services, &["echo", "the command"]))?;
-    // The start waits for it, as for everything; what is wrong is said, and a stop is a stop.
-    t.wait_for("unable to spawn")?;
-    t.container().stop()?;
-    same((t.finish()?, t.contains("the command")), (0, false), &t.text())
+    services.script("/etc/services.d/bad/run", "#!/no/such/interpreter\n")?;
+    let sandbox = images.small(&services, &["echo", "the command"]).env("S6_CMD_WAIT_FOR_SERVICES", "1");
+    let mut t = Transcript::start(&sandbox.env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "1"))?;
+    same((t.finish()?, t.contains("the command")), (0, true), &t.text())?;
+    same(t.contains("not ready: bad"), true, &t.text())
 }

@@ -65,7 +65,7 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
     };
     let behaviour = settings.behaviour();
     if !late.is_empty() && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
-        call.warn(&format!("not ready in time: {}", diag::show(&late.join(&b", "[..]))));
+        call.warn(&format!("not ready: {}", diag::show(&late.join(&b", "[..]))));
     }
     if !late.is_empty() && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
 }
@@ -117,23 +117,34 @@ fn link(service: &Copied) -> Result<(), Fatal> {
     made.or_unable_to("link", &path)
 }
 
-/// Waits until every service is up, or ready if it notifies readiness; returns the names of those that miss the deadline.
+/// How a service stands that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Missing,
+    Up,
+    /// It failed permanently.
+    Failed,
+}
+
+/// Waits until every service is up, or ready if it notifies readiness; returns the names of those that miss the deadline
+/// or fail permanently.
 fn wait_until_up(
     copied: &[Copied],
     watch: &mut Watch,
     deadline: Option<Moment>,
 ) -> Result<Vec<Vec<u8>>, Fatal> {
-    let mut missing: Vec<bool> = copied.iter().map(|_| true).collect();
-    while missing.contains(&true) {
+    let mut states: Vec<_> = copied.iter().map(|_| Awaited::Missing).collect();
+    while states.contains(&Awaited::Missing) {
         let Some((index, letters)) = watch.next(deadline).or_unable(|| "wait for services")? else { break };
         let notifies = copied.get(index).is_some_and(|c| c.notifies);
         let wanted = if notifies { ServiceEvent::Ready } else { ServiceEvent::Up };
-        if wanted.is_in(&letters)
-            && let Some(slot) = missing.get_mut(index)
-        {
-            *slot = false;
+        let Some(slot) = states.get_mut(index) else { continue };
+        if wanted.is_in(&letters) {
+            *slot = Awaited::Up;
+        } else if ServiceEvent::PermanentFailure.is_in(&letters) {
+            *slot = Awaited::Failed;
         }
     }
-    let late = copied.iter().zip(missing).filter(|(_, missing)| *missing);
-    Ok(late.map(|(service, _)| service.name.clone()).collect())
+    let not_up = copied.iter().zip(states).filter(|(_, state)| *state != Awaited::Up);
+    Ok(not_up.map(|(service, _)| service.name.clone()).collect())
 }

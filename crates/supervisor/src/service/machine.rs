@@ -14,8 +14,9 @@
 //!
 //! - **Down.**  No process runs.  A service that is wanted up starts when `deadline` passes: at once at the beginning;
 //!   later a second after it went down or, if it had been ready, a second after it became ready, which means at once for
-//!   a service that was ready for longer.  A command to start doesn't wait.  A start that fails is tried again after a
-//!   minute.
+//!   a service that was ready for longer.  A command to start doesn't wait.  A start that fails for a reason that
+//!   may pass is tried again after 0.1, 0.2, 0.4 … seconds, at most a minute.  If the reason stays until somebody changes
+//!   something, the event `O` announces a failure, and the next attempt comes after a minute.
 //! - **Up.**  `run` is alive.  A stop sends the down signal and SIGCONT; if `timeout-kill` is set, SIGKILL follows when
 //!   that time has passed, and again every five seconds.
 //! - **Finishing.**  `finish` is alive, for at most `timeout-finish`.  If it exits 125, the service has failed
@@ -44,8 +45,11 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// From one SIGKILL to the next for a process that is still there.
 const KILL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// From a start that failed to the next attempt.
-const START_RETRY_PAUSE: Duration = Duration::from_mins(1);
+/// From the first start that failed to the next attempt; further ones double it.
+const START_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause between two attempts to start.
+const START_RETRY_LIMIT: Duration = Duration::from_mins(1);
 
 /// The exit code of a `finish` whose service has failed permanently.
 pub const PERMANENT_FAILURE: u8 = 125;
@@ -73,6 +77,17 @@ pub(crate) trait Settings {
     fn finish_timeout(&mut self) -> Option<Duration>;
 }
 
+/// When a start that failed makes sense again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Soon: the reason may pass by itself.
+    Soon,
+    /// After a minute: somebody may have changed a file, a mount or a permission.
+    Late,
+    /// With the next command.
+    Never,
+}
+
 /// What happens to a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -87,10 +102,7 @@ pub enum Event {
     /// Answer to [`Action::Start`]: `run` was executed.
     Started(u32),
     /// Answer to [`Action::Start`]: it could not be executed.
-    NotStarted {
-        /// Whether to try again although nothing has changed.
-        retry: bool,
-    },
+    NotStarted(Retry),
     /// Answer to [`Action::Finish`]: `finish` was executed.
     FinishStarted(u32),
     /// Answer to [`Action::Finish`]: there is none, or it could not be executed.
@@ -172,6 +184,8 @@ pub struct Machine {
     /// Exit when the service is down.
     leaving: bool,
     left: bool,
+    /// Starts in a row that failed.  Not saved: a new host begins with the short pauses.
+    failed_starts: u32,
 }
 
 impl Machine {
@@ -197,6 +211,7 @@ impl Machine {
             dying: false,
             leaving: false,
             left: false,
+            failed_starts: 0,
         }
     }
 
@@ -208,7 +223,7 @@ impl Machine {
             (_, false) => Phase::Up,
         };
         let Saved { status, deadline, next_start, dying, leaving } = *saved;
-        Self { phase, status, deadline, next_start, dying, leaving, left: false }
+        Self { phase, status, deadline, next_start, dying, leaving, left: false, failed_starts: 0 }
     }
 
     /// The state of a machine at rest, whose actions have all been carried out.
@@ -231,6 +246,15 @@ impl Machine {
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         self.deadline
+    }
+
+    /// The pause before the next attempt, if a start fails now.
+    pub(crate) fn retry_pause(&self, retry: Retry) -> Duration {
+        if retry == Retry::Late {
+            return START_RETRY_LIMIT;
+        }
+        let factor = 1_u32.checked_shl(self.failed_starts).unwrap_or(u32::MAX);
+        START_RETRY_PAUSE.saturating_mul(factor).min(START_RETRY_LIMIT)
     }
 
     /// The state as in the status file.
@@ -261,10 +285,7 @@ impl Machine {
             (Event::Ended(how), _) => self.ended(how, now, out),
             (Event::Ready, Phase::Up) => self.ready(now, out),
             (Event::Started(pid), Phase::Down) => self.started(pid, now, out),
-            (Event::NotStarted { retry }, Phase::Down) => {
-                let again = retry && self.status.want_up;
-                self.deadline = again.then(|| now.moment.saturating_add(START_RETRY_PAUSE));
-            }
+            (Event::NotStarted(retry), Phase::Down) => self.not_started(retry, now, out),
             (Event::FinishStarted(pid), Phase::Finishing) => {
                 self.status.pid = pid;
                 self.status.finishing = true;
@@ -291,7 +312,7 @@ impl Machine {
                 self.leave(out);
             }
             // Answers to actions that weren't wanted.
-            (Event::Ready | Event::Started(_) | Event::NotStarted { .. }, _)
+            (Event::Ready | Event::Started(_) | Event::NotStarted(_), _)
             | (Event::FinishStarted(_) | Event::NoFinish, _) => {}
         }
     }
@@ -352,11 +373,23 @@ impl Machine {
         self.phase = Phase::Up;
         self.deadline = None;
         self.next_start = None;
+        self.failed_starts = 0;
         self.status.pid = pid;
         self.status.ready = false;
         self.status.stamp = now.wall;
         self.publish(out);
         out.push(Action::Announce(&[ServiceEvent::Up]));
+    }
+
+    fn not_started(&mut self, retry: Retry, now: Now, out: &mut Vec<Action>) {
+        let again = retry != Retry::Never && self.status.want_up;
+        self.deadline = again.then(|| now.moment.saturating_add(self.retry_pause(retry)));
+        if retry == Retry::Soon {
+            self.failed_starts = self.failed_starts.saturating_add(1);
+        } else {
+            self.failed_starts = 0;
+            out.push(Action::Announce(&[ServiceEvent::PermanentFailure]));
+        }
     }
 
     fn ready(&mut self, now: Now, out: &mut Vec<Action>) {

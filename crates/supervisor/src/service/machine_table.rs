@@ -73,8 +73,9 @@ fn events() -> Vec<(String, Event)> {
         ("killed by 9", Event::Ended(Ended::Killed(9))),
         ("ready", Event::Ready),
         ("started", Event::Started(200)),
-        ("not started, retry", Event::NotStarted { retry: true }),
-        ("not started", Event::NotStarted { retry: false }),
+        ("not started: soon", Event::NotStarted(Retry::Soon)),
+        ("not started: late", Event::NotStarted(Retry::Late)),
+        ("not started: never", Event::NotStarted(Retry::Never)),
         ("finish started", Event::FinishStarted(201)),
         ("no finish", Event::NoFinish),
         ("SIGTERM", Event::Terminate),
@@ -185,6 +186,7 @@ fn the_end_of_a_stop_can_kill_the_group() {
 fn constants() {
     assert_eq!(RESTART_PAUSE, Duration::from_secs(1));
     assert_eq!(KILL_INTERVAL, Duration::from_secs(5));
-    assert_eq!(START_RETRY_PAUSE, Duration::from_secs(60));
+    assert_eq!(START_RETRY_PAUSE, Duration::from_millis(100));
+    assert_eq!(START_RETRY_LIMIT, Duration::from_secs(60));
     assert_eq!(PERMANENT_FAILURE, 125);
 }

@@ -156,9 +156,29 @@ fn finish_is_killed_when_its_time_is_over() {
 #[test]
 fn a_start_that_fails_is_tried_again() {
     let mut case = Case::new(true);
-    case.step(Event::NotStarted { retry: true }, 0);
-    assert_eq!(case.deadline(), Some(60_000));
-    case.step(Event::NotStarted { retry: false }, 0);
+    let pauses: Vec<_> = (0..12)
+        .map(|_| {
+            let due = case.machine.retry_pause(Retry::Soon).as_millis();
+            case.step(Event::NotStarted(Retry::Soon), 0);
+            assert_eq!(case.deadline().map(u128::from), Some(due));
+            due
+        })
+        .collect();
+    let doubled = [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000];
+    assert_eq!(pauses, doubled);
+    case.step(Event::Started(7), 0);
+    assert_eq!(case.machine.retry_pause(Retry::Soon), START_RETRY_PAUSE);
+}
+
+#[test]
+fn a_start_that_can_not_succeed_is_announced() {
+    let mut case = Case::new(true);
+    let failed = [Action::Announce(&[ServiceEvent::PermanentFailure])];
+    assert_eq!(case.step(Event::NotStarted(Retry::Late), 0), failed);
+    assert_eq!((case.deadline(), case.machine.status().want_up), (Some(60_000), true));
+    // A command doesn't wait.
+    assert_eq!(case.step(Event::Command(Command::Up), 5), [Action::Start]);
+    assert_eq!(case.step(Event::NotStarted(Retry::Never), 5), failed);
     assert_eq!(case.deadline(), None);
 }
 
@@ -254,7 +274,7 @@ impl World {
                     let fails = self.fails >> (self.spawned % 60) & 4 != 0;
                     self.failed = is_run && fails;
                     if fails {
-                        Some(if is_run { Event::NotStarted { retry: true } } else { Event::NoFinish })
+                        Some(if is_run { Event::NotStarted(Retry::Soon) } else { Event::NoFinish })
                     } else {
                         let pid = 1000 + self.spawned;
                         self.alive = Some((pid, is_run));
@@ -318,7 +338,7 @@ impl World {
         match (self.alive, status.want_up) {
             // Wanted up: a start is due within a second, or within a minute after one that failed.
             (None, true) => {
-                let most = if self.failed { START_RETRY_PAUSE } else { RESTART_PAUSE };
+                let most = if self.failed { START_RETRY_LIMIT } else { RESTART_PAUSE };
                 let due = machine.deadline();
                 let latest = at(self.ms).moment + most;
                 prop_assert!(due.is_some_and(|due| due <= latest), "due {due:?}, at {} ms", self.ms);

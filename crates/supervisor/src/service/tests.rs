@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use supervision::fifodir::{Listener, make};
 use supervision::status::{read_deaths, read_status};
+use tool::clock::Moment;
 
 /// A service directory with its supervisor.
 struct Case {
@@ -195,4 +196,30 @@ fn a_detached_service_gets_dev_null() {
     assert!(case.service.is_detached());
     case.feed(Event::Ended(Ended::Exited(0)));
     assert_eq!(case.started().last(), Some(&("finish".to_owned(), vec![0, 1])));
+}
+
+#[test]
+fn a_run_that_can_not_be_executed_is_announced() {
+    let mut case = Case::new(&[("down", "")]);
+    case.events();
+    let at = |ms| Some(Moment::from_millis(ms));
+    for (refused, events, next) in [
+        (Errno::NOENT, "O", at(61_000)),
+        (Errno::NOEXEC, "O", at(61_000)),
+        (Errno::LOOP, "O", at(61_000)),
+        (Errno::AGAIN, "", at(1100)),
+        (Errno::NOMEM, "", at(1200)),
+        (Errno::MFILE, "", at(1400)),
+        (Errno::TXTBSY, "", at(1800)),
+        (Errno::ACCESS, "O", at(61_000)),
+        (Errno::NFILE, "", at(1100)),
+    ] {
+        case.system.refuses.set(Some(refused));
+        case.letters(b"u");
+        let deadline = case.service.machine().deadline();
+        assert_eq!((case.events().as_str(), deadline), (events, next), "{refused}");
+    }
+    case.system.refuses.set(None);
+    case.letters(b"u");
+    assert_eq!((case.events().as_str(), case.status().want_up), ("u", true));
 }

@@ -229,12 +229,12 @@ fn services_that_name_a_pipe_share_it() {
 }
 
 #[test]
-fn a_run_that_cannot_be_started_is_tried_again_after_a_minute() {
+fn a_run_that_cannot_be_started_now_is_tried_again_soon() {
     let mut s = Scandir::new();
     s.make(&["a"]);
     s.system.refuses.set(Some(Errno::NOMEM));
     assert_eq!(s.scan(), ["refused a/run"]);
     s.system.refuses.set(None);
-    assert_eq!(s.at(60_999), [""; 0]);
-    assert_eq!(s.at(61_000), ["start a/run: 1001"]);
+    assert_eq!(s.at(1099), [""; 0]);
+    assert_eq!(s.at(1100), ["start a/run: 1001"]);
 }
