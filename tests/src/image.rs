@@ -21,7 +21,7 @@ pub fn distribution() -> Result<PathBuf, String> {
     }
     let root = target().join("dist/root");
     if !is_fresh(&root) {
-        distribute()?;
+        distribute("--tree")?;
     }
     Ok(root)
 }
@@ -30,7 +30,7 @@ pub fn distribution() -> Result<PathBuf, String> {
 pub fn tarballs() -> Result<PathBuf, String> {
     let folder = target().join("dist");
     let root = folder.join("root");
-    // `dist --dev` makes only the tree.  The tarballs are written after it.
+    // `dist --tree` makes only the tree.  The tarballs are written after it.
     let packed = |made: SystemTime| {
         let mut changes =
             TARBALLS.iter().map(|name| fs::metadata(folder.join(name)).and_then(|m| m.modified()));
@@ -38,7 +38,7 @@ pub fn tarballs() -> Result<PathBuf, String> {
     };
     let made = fs::metadata(&root).and_then(|m| m.modified());
     if !is_fresh(&root) || !made.is_ok_and(packed) {
-        distribute()?;
+        distribute("--without-tls")?;
     }
     Ok(folder)
 }
@@ -57,10 +57,10 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
-fn distribute() -> Result<(), String> {
+fn distribute(option: &str) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["xtask", "dist", "--without-tls"])
+        .args(["xtask", "dist", option])
         .current_dir(workspace())
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -36,6 +36,9 @@ pub struct Args {
     /// Make only the tree, with a quickly built program
     #[arg(long)]
     dev: bool,
+    /// Make only the tree, with the program as it is released
+    #[arg(long)]
+    tree: bool,
     /// Fail where no musl standard library can be had, instead of a build with glibc, and where a tarball is above its
     /// ceiling
     #[arg(long, conflicts_with = "dev")]
@@ -44,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = arch::named, conflicts_with = "dev")]
     arch: Option<&'static Arch>,
     /// Build once more in another folder, and fail if the programs aren't the same byte for byte
-    #[arg(long, conflicts_with = "dev")]
+    #[arg(long, conflicts_with_all = ["dev", "tree"])]
     reproduce: bool,
     /// Leave the TLS program out, which takes a while to build
     #[arg(long)]
@@ -57,7 +60,7 @@ pub fn run(args: Args) -> Outcome {
     let flavour = build::flavour(args.dev, args.strict);
     let (program, parts, root) = lay_root(flavour, args.arch, &out)?;
     println!("{}", workspace::shown(&root));
-    if flavour == Flavour::Dev {
+    if args.tree || flavour == Flavour::Dev {
         return Ok(ExitCode::SUCCESS);
     }
     let arch = program.arch;
