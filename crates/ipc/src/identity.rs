@@ -1,6 +1,9 @@
 //! Identities in arguments and in the variables UID, GID and GIDLIST.
 
-use sys::credential::{self, Identity};
+use rustix::io::Errno;
+use std::borrow::Cow;
+use sys::account::User;
+use sys::credential::{self, Identity, Step};
 use tool::{Env, Fatal, Opt, Options, diag};
 use wire::number;
 
@@ -66,25 +69,88 @@ fn variable<T>(env: &Env, name: &'static str, parse: fn(&[u8]) -> Option<T>) -> 
     parse(value).ok_or_else(|| Fatal::user(format!("invalid variable {name}: {}", diag::show(value))))
 }
 
-/// The identity of an account: its uid, its gid, and every group that lists it.
+/// The account of that name.
 ///
 /// # Errors
 /// The account files can't be read: code 111; there is no such account: code 1.
-pub fn of_account(name: &[u8]) -> Result<Identity, Fatal> {
-    let unable = |e: std::io::Error| Fatal::new(111, format!("unable to read the account files: {e}"));
-    let user = sys::account::user(name)
-        .map_err(unable)?
-        .ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(name))))?;
-    let groups = sys::account::group_ids(name, user.gid).map_err(unable)?;
+pub fn account(name: &[u8]) -> Result<User, Fatal> {
+    sys::account::user(name)
+        .map_err(unreadable)?
+        .ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(name))))
+}
+
+/// The account that has that id.
+///
+/// # Errors
+/// The account files can't be read: code 111; there is no such account: code 1.
+pub fn account_of_id(uid: u32) -> Result<User, Fatal> {
+    sys::account::user_of_id(uid)
+        .map_err(unreadable)?
+        .ok_or_else(|| Fatal::new(1, format!("no account in /etc/passwd has the user id {uid}")))
+}
+
+/// The identity of an account: its uid, its gid, and every group that lists it.
+///
+/// # Errors
+/// The account files can't be read: code 111.
+pub fn of_account(user: &User) -> Result<Identity, Fatal> {
+    let groups = sys::account::group_ids(&user.name, user.gid).map_err(unreadable)?;
     Ok(Identity { uid: Some(user.uid), gid: Some(user.gid), groups: Some(groups) })
+}
+
+fn unreadable(e: std::io::Error) -> Fatal {
+    Fatal::new(111, format!("unable to read the account files: {e}"))
 }
 
 /// Assumes an identity; see [`credential::assume`].
 ///
 /// # Errors
-/// What can't be changed: code 111.
+/// What can't be changed, and what the process lacks for it: code 111.
 pub fn assume(identity: &Identity) -> Result<(), Fatal> {
-    credential::assume(identity).map_err(|(what, e)| Fatal::unable(what, e))
+    credential::assume(identity).map_err(|(step, e)| {
+        let status = files::read_path(b"/proc/self/status", STATUS_LIMIT).unwrap_or_default();
+        let other_uid = identity.uid.is_some_and(|uid| credential::uids() != Ok([uid; 3]));
+        Fatal::new(111, failure(step, e, other_uid, effective_capabilities(&status)))
+    })
+}
+
+/// Bytes of /proc/self/status that are read: it has less than 2 KiB, unless the process has thousands of groups.
+const STATUS_LIMIT: usize = 1 << 20;
+
+/// The capabilities that are in effect, a bit each, by the text of /proc/self/status.
+fn effective_capabilities(status: &[u8]) -> Option<u64> {
+    let line = status.split(|b| *b == b'\n').find_map(|l| l.strip_prefix(b"CapEff:"))?;
+    u64::from_str_radix(std::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
+}
+
+/// The bits of capabilities(7).
+const CAP_SETGID: u32 = 6;
+const CAP_SETUID: u32 = 7;
+
+/// The message for a step that failed, with what the process lacks for it and, if the user id changes, too, for that.
+fn failure(step: Step, e: Errno, other_uid: bool, capabilities: Option<u64>) -> String {
+    let (what, needed) = match step {
+        Step::Groups => ("set supplementary group list", Some(("SETGID", CAP_SETGID))),
+        Step::Group => ("setgid", Some(("SETGID", CAP_SETGID))),
+        Step::User => ("setuid", None),
+    };
+    let needed = needed.into_iter().chain(other_uid.then_some(("SETUID", CAP_SETUID)));
+    let lacking: Vec<&str> = needed
+        .filter(|(_, bit)| capabilities.is_some_and(|c| c >> bit & 1 == 0))
+        .map(|(name, _)| name)
+        .collect();
+    let why: Cow<'static, str> = match e {
+        Errno::PERM if !lacking.is_empty() => {
+            let options: Vec<_> = lacking.iter().map(|name| format!("--cap-add {name}")).collect();
+            format!(" (the process lacks CAP_{}: {})", lacking.join(" and CAP_"), options.join(" ")).into()
+        }
+        Errno::PERM if step == Step::Groups => {
+            " (the user namespace may forbid it: /proc/self/setgroups)".into()
+        }
+        Errno::INVAL => " (the user namespace has no such id)".into(),
+        _ => "".into(),
+    };
+    format!("unable to {what}: {}{why}", sys::strerror(e))
 }
 
 #[cfg(test)]
@@ -109,5 +175,72 @@ mod tests {
         assert_eq!(identity, Identity { uid: Some(1), gid: Some(2), groups: Some(Vec::new()) });
         assert_eq!(from_env(&env(&["UID=1", "GID=2"])).unwrap_err().code(), 100);
         assert_eq!(from_env(&env(&["UID=x", "GID=2", "GIDLIST="])).unwrap_err().code(), 100);
+    }
+
+    #[test]
+    fn a_failure_names_what_the_process_lacks() {
+        let (none, only_setgid, both) = (Some(0), Some(0x40), Some(0xc0));
+        let reasons =
+            [(Errno::PERM, sys::strerror(Errno::PERM)), (Errno::INVAL, sys::strerror(Errno::INVAL))];
+        let text = |step, e, other_uid, capabilities| {
+            let mut text = failure(step, e, other_uid, capabilities);
+            for (_, reason) in reasons.iter().filter(|(errno, _)| *errno == e) {
+                text = text.replace(reason, "REASON");
+            }
+            text
+        };
+        for (step, e, other_uid, capabilities, expected) in [
+            (
+                Step::Groups,
+                Errno::PERM,
+                true,
+                none,
+                "unable to set supplementary group list: REASON (the process lacks CAP_SETGID and CAP_SETUID: \
+                 --cap-add SETGID --cap-add SETUID)",
+            ),
+            (
+                Step::Group,
+                Errno::PERM,
+                false,
+                none,
+                "unable to setgid: REASON (the process lacks CAP_SETGID: --cap-add SETGID)",
+            ),
+            (
+                Step::User,
+                Errno::PERM,
+                true,
+                only_setgid,
+                "unable to setuid: REASON (the process lacks CAP_SETUID: --cap-add SETUID)",
+            ),
+            (Step::User, Errno::PERM, true, None, "unable to setuid: REASON"),
+            (Step::User, Errno::PERM, true, both, "unable to setuid: REASON"),
+            (
+                Step::Groups,
+                Errno::PERM,
+                false,
+                both,
+                "unable to set supplementary group list: REASON (the user namespace may forbid it: \
+                 /proc/self/setgroups)",
+            ),
+            (
+                Step::User,
+                Errno::INVAL,
+                true,
+                both,
+                "unable to setuid: REASON (the user namespace has no such id)",
+            ),
+        ] {
+            assert_eq!(text(step, e, other_uid, capabilities), expected);
+        }
+    }
+
+    #[test]
+    fn capabilities_are_read_from_the_status() {
+        assert_eq!(
+            effective_capabilities(b"Name:\tx\nCapPrm:\t0f\nCapEff:\t00000000a80425fb\n"),
+            Some(0xa804_25fb)
+        );
+        assert_eq!(effective_capabilities(b"Name:\tx\n"), None);
+        assert_eq!(effective_capabilities(b"CapEff:\tno\n"), None);
     }
 }

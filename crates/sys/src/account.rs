@@ -77,6 +77,11 @@ pub fn user(name: &[u8]) -> std::io::Result<Option<User>> {
     Ok(users()?.into_iter().find(|u| u.name == name))
 }
 
+/// The first user with that id.
+pub fn user_of_id(uid: u32) -> std::io::Result<Option<User>> {
+    Ok(users()?.into_iter().find(|u| u.uid == uid))
+}
+
 /// The group of that name.
 pub fn group(name: &[u8]) -> std::io::Result<Option<Group>> {
     Ok(groups()?.into_iter().find(|g| g.name == name))

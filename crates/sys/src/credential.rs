@@ -72,56 +72,86 @@ pub struct Identity {
     pub groups: Option<Vec<u32>>,
 }
 
+/// A step of [`assume`], in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Setting the supplementary groups.
+    Groups,
+    /// Setting the group ids.
+    Group,
+    /// Setting the user ids.
+    User,
+}
+
 /// Assumes an identity: first the supplementary groups, then the group, then the user, so that the process still has
 /// the right to do each step.
 ///
-/// Ids that are right already aren't set, so a process without privileges can assume the identity that it has.
+/// Ids that are right already aren't set, so a process without privileges can assume the identity that it has.  It
+/// keeps supplementary groups that the identity doesn't have, because it can't give them up.
 /// Afterwards all ids are read back.
 ///
 /// # Errors
-/// What could not be changed, and why; `PERM` if the kernel reported success but the ids are others.  The
+/// The step that failed, and why; `PERM` if the kernel reported success but the ids are others.  The
 /// process may be changed in part then: end it.
-pub fn assume(identity: &Identity) -> Result<(), (&'static str, Errno)> {
+pub fn assume(identity: &Identity) -> Result<(), (Step, Errno)> {
     if let Some(extra) = &identity.groups {
-        let mut wanted = vec![identity.gid.unwrap_or_else(|| rustix::process::getegid().as_raw())];
-        wanted.extend(extra.iter().filter(|g| !wanted.contains(g)).copied().collect::<Vec<_>>());
-        let sorted = |mut groups: Vec<u32>| {
-            groups.sort_unstable();
-            groups.dedup();
-            groups
-        };
-        let of_process = || -> Result<Vec<u32>, Errno> {
-            Ok(sorted(rustix::process::getgroups()?.iter().map(|g| g.as_raw()).collect()))
-        };
-        let step = |e| ("set supplementary group list", e);
-        if of_process().map_err(step)? != sorted(wanted.clone()) {
-            set_groups(&wanted).map_err(step)?;
-            if of_process().map_err(step)? != sorted(wanted) {
-                return Err(step(Errno::PERM));
-            }
-        }
+        assume_groups(identity, extra).map_err(|e| (Step::Groups, e))?;
     }
     if let Some(gid) = identity.gid {
-        become_one("setgid", gid, gids, set_gid)?;
+        become_one(gid, gids, set_gid).map_err(|e| (Step::Group, e))?;
     }
     if let Some(uid) = identity.uid {
-        become_one("setuid", uid, uids, set_uid)?;
+        become_one(uid, uids, set_uid).map_err(|e| (Step::User, e))?;
     }
     Ok(())
 }
 
+fn assume_groups(identity: &Identity, extra: &[u32]) -> Result<(), Errno> {
+    let own = rustix::process::getegid().as_raw();
+    let mut wanted = vec![identity.gid.unwrap_or(own)];
+    wanted.extend(extra.iter().filter(|g| !wanted.contains(g)).copied().collect::<Vec<_>>());
+    let of_process =
+        || Ok::<_, Errno>(rustix::process::getgroups()?.iter().map(|g| g.as_raw()).collect::<Vec<_>>());
+    let held = of_process()?;
+    if sorted(&held) == sorted(&wanted) {
+        return Ok(());
+    }
+    match set_groups(&wanted) {
+        Err(Errno::PERM) if ids_are(identity)? && are_among(&wanted, &held, own) => Ok(()),
+        Err(e) => Err(e),
+        Ok(()) if sorted(&of_process()?) == sorted(&wanted) => Ok(()),
+        Ok(()) => Err(Errno::PERM),
+    }
+}
+
+fn sorted(groups: &[u32]) -> Vec<u32> {
+    let mut groups = groups.to_vec();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+/// Whether a process with the supplementary groups `held` and the group `own` is in all groups of `wanted`.
+fn are_among(wanted: &[u32], held: &[u32], own: u32) -> bool {
+    wanted.iter().all(|g| *g == own || held.contains(g))
+}
+
+/// Whether all user and group ids of the process are those that the identity gives.
+fn ids_are(identity: &Identity) -> Result<bool, Errno> {
+    let (uids, gids) = (uids()?, gids()?);
+    Ok(identity.uid.is_none_or(|id| uids == [id; 3]) && identity.gid.is_none_or(|id| gids == [id; 3]))
+}
+
 fn become_one(
-    what: &'static str,
     id: u32,
     get: fn() -> Result<[u32; 3], Errno>,
     set: fn(u32) -> Result<(), Errno>,
-) -> Result<(), (&'static str, Errno)> {
-    let is_so = || Ok::<_, (&'static str, Errno)>(get().map_err(|e| (what, e))? == [id; 3]);
-    if is_so()? {
+) -> Result<(), Errno> {
+    if get()? == [id; 3] {
         return Ok(());
     }
-    set(id).map_err(|e| (what, e))?;
-    if is_so()? { Ok(()) } else { Err((what, Errno::PERM)) }
+    set(id)?;
+    if get()? == [id; 3] { Ok(()) } else { Err(Errno::PERM) }
 }
 
 #[cfg(test)]
@@ -135,5 +165,13 @@ mod tests {
         // The group is added to the list, so only a list that contains it is unchanged.
         let groups = groups.contains(&gid).then_some(groups);
         assume(&Identity { uid: Some(uid), gid: Some(gid), groups }).unwrap();
+    }
+
+    #[test]
+    fn groups_are_held_as_supplementary_ones_or_as_the_own_group() {
+        assert!(are_among(&[5, 20], &[20, 30], 5));
+        assert!(are_among(&[20], &[30, 20], 5));
+        assert!(!are_among(&[5, 21], &[20, 30], 5));
+        assert!(!are_among(&[5], &[], 6));
     }
 }

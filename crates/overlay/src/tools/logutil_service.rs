@@ -56,8 +56,8 @@ fn open_fifo(fifo: &[u8]) -> Result<OwnedFd, Errno> {
 
 /// The identity of nobody.
 fn nobody() -> Result<Identity, Fatal> {
-    if sys::account::user(b"nobody").or_unable(|| "read /etc/passwd")?.is_some() {
-        return identity::of_account(b"nobody");
+    if let Some(nobody) = sys::account::user(b"nobody").or_unable(|| "read /etc/passwd")? {
+        return identity::of_account(&nobody);
     }
     Ok(Identity { uid: Some(OVERFLOW_ID), gid: Some(OVERFLOW_ID), groups: Some(Vec::new()) })
 }
