@@ -65,6 +65,12 @@ impl Walk<'_> {
         }
     }
 
+    /// Empties the groups in a node: it may be a repetition, and those that take no part in it keep nothing of the one
+    /// before.
+    fn reset(&mut self, node: &Node) {
+        node.group_numbers().into_iter().for_each(|group| self.set(group, 0..0));
+    }
+
     /// Stores the spans of the groups in a node whose match is `span`.
     fn down(&mut self, node: &Node, span: Range<usize>) -> Result<(), String> {
         if node.groups() == 0 {
@@ -123,6 +129,7 @@ impl Walk<'_> {
             let Some(end) = self.longest(&compile(node)?, at..span.end, &rest) else { break };
             // A repetition that takes nothing keeps the groups of the one before.
             if at < end || !matches!(node, Node::Repeat(..)) {
+                self.reset(node);
                 self.down(node, at..end)?;
             }
             at = end;

@@ -1,7 +1,7 @@
 //! POSIX regular expressions over bytes.
 //!
 //! Syntax: extended or basic expressions of POSIX, and the extensions of the C library that the reference is
-//! built with: `\w \W \s \S \d \D`, `\< \> \b \B`, `\t \n \r \f \a \e`, `\xHH`, and `\+ \? \|` in basic
+//! built with: `\w \W \s \S \d \D`, `\< \> \b \B`, `\t \n \r \f \a \e`, `\xHH` and `\x{HH}`, and `\+ \? \|` in basic
 //! expressions.  Text is bytes: `.` and negated brackets match any byte, classes are those of the C locale.
 //! `^` and `$` mean the start and the end of the text, newlines in it are bytes like others.
 //!

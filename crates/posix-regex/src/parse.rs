@@ -120,6 +120,16 @@ impl Node {
         }
     }
 
+    /// The numbers of the groups in it.
+    pub(super) fn group_numbers(&self) -> Vec<usize> {
+        match self {
+            Self::Back(_) | Self::Byte(_) | Self::At(_) => Vec::new(),
+            Self::Row(nodes) | Self::Either(nodes) => nodes.iter().flat_map(Self::group_numbers).collect(),
+            Self::Repeat(node, ..) => node.group_numbers(),
+            Self::Group(number, node) => [vec![*number], node.group_numbers()].concat(),
+        }
+    }
+
     pub(super) fn has_back_references(&self) -> bool {
         match self {
             Self::Back(_) => true,
@@ -347,12 +357,17 @@ impl<'a> Parser<'a> {
             b'f' => self.literal(0x0c),
             b'a' => self.literal(0x07),
             b'e' => self.literal(0x1b),
+            b'x' if self.take(b"{") => {
+                let code = self.hexadecimal(8);
+                if !self.take(b"}") {
+                    return Err(String::from("missing } after \\x{"));
+                }
+                // No byte has a code above 255.
+                u8::try_from(code).map_or(Node::Byte(Set::default()), |byte| self.literal(byte))
+            }
             b'x' => {
-                let digits = self.rest.iter().take(2).take_while(|b| b.is_ascii_hexdigit()).count();
-                let (word, rest) = self.rest.split_at(digits);
-                self.rest = rest;
-                let text = std::str::from_utf8(word).unwrap_or_default();
-                self.literal(u8::from_str_radix(text, 16).unwrap_or(0))
+                let code = self.hexadecimal(2);
+                self.literal(u8::try_from(code).unwrap_or(0))
             }
             b'1'..=b'9' if self.basic() => {
                 let number = usize::from(byte - b'0');
@@ -366,6 +381,15 @@ impl<'a> Parser<'a> {
             }
             other => self.literal(other),
         })
+    }
+
+    /// The number that at most so many hexadecimal digits stand for; 0 without any.
+    fn hexadecimal(&mut self, most: usize) -> u32 {
+        let digits = self.rest.iter().take(most).take_while(|b| b.is_ascii_hexdigit()).count();
+        let (word, rest) = self.rest.split_at(digits);
+        self.rest = rest;
+        let text = std::str::from_utf8(word).unwrap_or_default();
+        u32::from_str_radix(text, 16).unwrap_or(0)
     }
 
     fn bracket(&mut self) -> Result<Node, String> {

@@ -78,7 +78,7 @@ impl Compiler {
             Node::Either(nodes) => self.either(nodes),
             Node::Repeat(node, min, max) => {
                 for _ in 0..*min {
-                    self.emit(node)?;
+                    self.round(node)?;
                 }
                 match max {
                     None => self.star(node),
@@ -86,6 +86,17 @@ impl Compiler {
                 }
             }
         }
+    }
+
+    /// One repetition of a node.  Its groups keep nothing of the repetition before.
+    fn round(&mut self, node: &Node) -> Result<(), String> {
+        if self.slots.is_some() {
+            for group in node.group_numbers() {
+                self.push(Step::Note(2 * group))?;
+                self.push(Step::Note(2 * group + 1))?;
+            }
+        }
+        self.emit(node)
     }
 
     fn either(&mut self, nodes: &[Node]) -> Result<(), String> {
@@ -113,7 +124,7 @@ impl Compiler {
             self.slots = Some(slot + 1);
             self.push(Step::Note(slot))?;
         }
-        self.emit(node)?;
+        self.round(node)?;
         if let Some(slot) = slot {
             self.push(Step::Moved(slot))?;
         }
@@ -126,7 +137,7 @@ impl Compiler {
         let mut splits = Vec::new();
         for _ in 0..times {
             splits.push(self.push(Step::Match)?);
-            self.emit(node)?;
+            self.round(node)?;
         }
         let end = self.steps.len();
         splits.into_iter().for_each(|at| self.set(at, Step::Split(at + 1, end)));

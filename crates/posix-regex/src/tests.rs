@@ -68,6 +68,9 @@ fn extensions() {
             ("^\\w+\\s\\d$", &["ab_1 2"], &["a- 2", "a b"]),
             ("^\\W\\S\\D$", &["-aa"], &["aaa", "- a", "-a1"]),
             ("\\x41\\t", &["A\t"], &["A"]),
+            ("^\\x4\\x{41}\\x{0000004a}{2}$", &["\x04AJJ"], &["\x04A", "x{41}"]),
+            ("^\\x{}\\x$", &["\0\0"], &[""]),
+            ("\\x{20ac}|b", &["b"], &["\u{20ac}", "\u{ac}"]),
             ("\\$\\(", &["$("], &["("]),
         ],
         ere,
@@ -115,6 +118,9 @@ fn what_is_wrong() {
         "a{,}",
         "\\",
         "({",
+        "\\x{41",
+        "\\x{4g}",
+        "\\x{000000041}",
     ] {
         assert!(Regex::extended(bad.as_bytes()).is_err(), "{bad}");
     }
@@ -189,8 +195,20 @@ fn groups_take_the_most_from_left_to_right() {
         ("x(y)?z|(w)", "xz", &["xz", "", ""]),
         ("(\\w+) (\\d+)$", "as 12 cd 34", &["cd 34", "cd", "34"]),
         ("(()|.)(b)", "ab", &["ab", "a", "", "b"]),
+        // What takes no part in the last repetition is empty.
+        ("((..)|(.)){2}", "aaa", &["aaa", "a", "", "a"]),
+        ("((..)|(.))*", "aaa", &["aaa", "a", "", "a"]),
+        ("((a)|(b)){2,}", "abab", &["abab", "b", "", "b"]),
+        ("(a|(b)|c){1,3}", "abc", &["abc", "c", ""]),
+        ("(a(b)?)+", "aba", &["aba", "a", ""]),
+        ("(((a)|b){2}){2}", "abba", &["abba", "ba", "a", "a"]),
+        ("((a)?b){2}", "abb", &["abb", "b", ""]),
     ] {
         assert_eq!(groups(Regex::extended(pattern.as_bytes()).unwrap(), text), expected, "{pattern}");
     }
     assert_eq!(groups(Regex::basic(b"\\(a*\\)-\\1\\(.\\)").unwrap(), "aa-ab"), ["a-ab", "a", "b"]);
+    assert_eq!(
+        groups(Regex::basic(b"\\(\\(a\\)\\|\\(b\\)\\)\\{2\\}\\2-\\1").unwrap(), "ab-b"),
+        ["ab-b", "b", "", "b"]
+    );
 }

@@ -1,6 +1,6 @@
 //! The services that fstab2s6rc writes, as values: they mount the entries of an fstab.
 
-use crate::mounting::file_system_options;
+use crate::mounting::{UserWords, file_system_options};
 use tool::{diag::show, quote};
 use wire::fstab::Entry;
 
@@ -141,7 +141,12 @@ fn nearest<'a>(entries: &[&'a Entry], path: &[u8], or_is: bool) -> Option<&'a En
 
 /// The script that mounts a file system or turns on swap space.
 fn up(entry: &Entry, settings: ServiceSettings) -> Vec<u8> {
-    let mut options = match file_system_options(&entry.options) {
+    let user_words = match (entry.is_swap(), settings.with_uuid) {
+        (true, _) => UserWords::Dropped,
+        (false, true) => UserWords::Kept,
+        (false, false) => UserWords::Implied,
+    };
+    let mut options = match file_system_options(&entry.options, user_words) {
         none if none.is_empty() => Vec::new(),
         list => [b" -o ", quote(&list).as_slice()].concat(),
     };
@@ -223,6 +228,24 @@ mod tests {
         assert_eq!(text(&uuid[3].up), "swapon -o \"pri=1\" -L \"s\" --\n");
         let down = uuid[0].down.as_deref().map(text);
         assert_eq!(down.as_deref(), Some("foreground { umount -l -- \"/a b\" }\nexit 0\n"));
+    }
+
+    #[test]
+    fn words_that_let_users_mount_stay_for_mount_only() {
+        let up = |settings| {
+            let table = "/dev/a /a ext4 rw,user,exec,nofail\n/dev/s none swap sw,user\n";
+            made(table, settings).iter().map(|s| text(&s.up)).collect::<String>()
+        };
+        assert_eq!(
+            up(ServiceSettings::default()),
+            "foreground { s6-mount -t \"ext4\" -o \"rw,noexec,nosuid,nodev,exec\" -- \"/dev/a\" \"/a\" }\nexit 0\n\
+             s6-swapon -- \"/dev/s\"\n"
+        );
+        assert_eq!(
+            up(ServiceSettings { with_uuid: true, ..ServiceSettings::default() }),
+            "foreground { mount -t \"ext4\" -o \"rw,user,exec\" -- \"/dev/a\" \"/a\" }\nexit 0\n\
+             swapon -o \"sw\" -- \"/dev/s\"\n"
+        );
     }
 
     #[test]

@@ -62,8 +62,26 @@ const WORDS: &[(&str, u32, u32)] = &[
 ];
 
 /// Options of fstab(5) for mount(8) or the boot process rather than the file system.
-const NOT_FOR_FILE_SYSTEM: &[&str] =
-    &["_netdev", "auto", "defaults", "group", "noauto", "nofail", "nouser", "owner", "user", "users"];
+const NOT_FOR_FILE_SYSTEM: &[&str] = &["_netdev", "auto", "defaults", "noauto", "nofail", "nouser"];
+
+/// Options of fstab(5) that let users mount, and the options that each implies where it stands, by mount(8).
+const USER_WORDS: &[(&str, &str)] = &[
+    ("group", "nosuid,nodev"),
+    ("owner", "nosuid,nodev"),
+    ("user", "noexec,nosuid,nodev"),
+    ("users", "noexec,nosuid,nodev"),
+];
+
+/// What becomes of the words that let users mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UserWords {
+    /// They are replaced by what they imply; later options may override that.
+    Implied,
+    /// They stay: mount(8) knows them.
+    Kept,
+    /// They are left out: the entry is swap space.
+    Dropped,
+}
 
 /// Options of a mount.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -98,8 +116,16 @@ impl Options {
 }
 
 /// The options of an fstab line that are for the file system or the kernel.
-pub(crate) fn file_system_options(options: &[u8]) -> Vec<u8> {
-    let words: Vec<&[u8]> = options.split(|b| *b == b',').filter(|o| is_for_file_system(o)).collect();
+pub(crate) fn file_system_options(options: &[u8], user_words: UserWords) -> Vec<u8> {
+    let words: Vec<&[u8]> = options
+        .split(|b| *b == b',')
+        .filter(|o| is_for_file_system(o))
+        .filter_map(|word| match (USER_WORDS.iter().find(|(name, _)| name.as_bytes() == word), user_words) {
+            (None, _) | (_, UserWords::Kept) => Some(word),
+            (Some((_, implied)), UserWords::Implied) => Some(implied.as_bytes()),
+            (_, UserWords::Dropped) => None,
+        })
+        .collect();
     words.join(&b',')
 }
 
@@ -154,10 +180,46 @@ mod tests {
 
     #[test]
     fn options_for_the_boot_are_removed() {
-        assert_eq!(
-            file_system_options(b"rw,_netdev,x-systemd.automount,comment=a,,nofail,size=1m"),
-            b"rw,size=1m"
-        );
-        assert_eq!(file_system_options(b"defaults"), b"");
+        for user_words in [UserWords::Implied, UserWords::Kept, UserWords::Dropped] {
+            let options = |list: &[u8]| file_system_options(list, user_words);
+            assert_eq!(
+                options(b"rw,_netdev,x-systemd.automount,comment=a,,nofail,nouser,auto,noauto,size=1m"),
+                b"rw,size=1m"
+            );
+            assert_eq!(options(b"defaults"), b"");
+        }
+    }
+
+    #[test]
+    fn what_lets_users_mount_implies_less_rights() {
+        let with = |list: &str, user_words| {
+            String::from_utf8(file_system_options(list.as_bytes(), user_words)).unwrap()
+        };
+        for (list, implied) in [
+            ("rw,user", "rw,noexec,nosuid,nodev"),
+            ("users,exec,ro", "noexec,nosuid,nodev,exec,ro"),
+            ("exec,users", "exec,noexec,nosuid,nodev"),
+            ("user,defaults", "noexec,nosuid,nodev"),
+            ("owner", "nosuid,nodev"),
+            ("group,suid", "nosuid,nodev,suid"),
+            ("user=me,username=x", "user=me,username=x"),
+        ] {
+            assert_eq!(with(list, UserWords::Implied), implied, "{list}");
+        }
+        assert_eq!(with("rw,user,exec,nofail", UserWords::Kept), "rw,user,exec");
+        assert_eq!(with("sw,user,pri=1", UserWords::Dropped), "sw,pri=1");
+    }
+
+    #[test]
+    fn a_later_word_overrides_what_is_implied() {
+        let flags = |list: &[u8]| {
+            let mut options = Options::default();
+            options.add(&file_system_options(list, UserWords::Implied));
+            MountFlags::from_bits_retain(options.flags)
+        };
+        let all = MountFlags::NOEXEC | MountFlags::NOSUID | MountFlags::NODEV;
+        assert_eq!(flags(b"exec,user"), all);
+        assert_eq!(flags(b"user,exec"), MountFlags::NOSUID | MountFlags::NODEV);
+        assert_eq!(flags(b"group,dev"), MountFlags::NOSUID);
     }
 }

@@ -25,6 +25,9 @@ const SUBSTITUTING: [&[u8]; 12] = [
     b"multisubstitute",
 ];
 
+/// Commands that do so only with their option `-E`.
+const SUBSTITUTING_WITH_E: [&[u8]; 4] = [b"getcwd", b"getpid", b"redirfd", b"withstdinas"];
+
 /// How much of a script is read to find its interpreter, in bytes.
 const FIRST_LINE_LIMIT: usize = 256;
 
@@ -57,6 +60,16 @@ fn is_variable(word: &[u8]) -> bool {
     let name = name.strip_prefix(b"{").map_or(Some(name), |n| n.strip_suffix(b"}")).unwrap_or_default();
     name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
         && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
+/// Whether one of the words is a command that replaces `$NAME` in what follows it.
+fn substitutes(words: &[&[u8]]) -> bool {
+    words.iter().enumerate().any(|(at, word)| {
+        let command = base_name(word);
+        let mut options = words.iter().skip(at + 1).take_while(|w| w.starts_with(b"-"));
+        SUBSTITUTING.contains(&command)
+            || SUBSTITUTING_WITH_E.contains(&command) && options.any(|w| w.contains(&b'E'))
+    })
 }
 
 /// Why a program that is named by its path can't be executed, and what to do.
@@ -141,7 +154,7 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
             "put the commands into a script and write its path here, or use execline's if and foreground",
         );
     } else if let Some(word) = words().find(|w| is_variable(w))
-        && !words().any(|w| SUBSTITUTING.contains(&base_name(w)))
+        && !substitutes(&words().collect::<Vec<_>>())
     {
         warn(
             format!("{} stays as it is: no shell reads this file", show(word)),
@@ -217,6 +230,14 @@ mod tests {
     }
 
     #[test]
+    fn without_e_some_commands_substitute_nothing() {
+        for command in ["getpid P", "getpid -e P", "getcwd P", "withstdinas -n P", "redirfd -w -f P /E"] {
+            let text = format!("{command} echo $P");
+            assert!(one_warning(&text).contains("$P stays as it is"), "{text}");
+        }
+    }
+
+    #[test]
     fn programs_that_cannot_be_executed_are_reported() {
         assert!(one_warning("with-contenv\n/no/such\n").starts_with("up:2:1: there is no /no/such"));
         assert!(one_warning("/proc/version x").ends_with("(chmod +x /proc/version)"));
@@ -239,6 +260,11 @@ mod tests {
             "#!/bin/sh\n/proc/self/exe",
             "importas -i A A echo $A",
             "if { importas A A echo ${A} } true",
+            "getpid -E P echo $P",
+            "getcwd -E D echo $D",
+            "redirfd -w -fE F /dev/null echo $F",
+            "pipeline { s6-echo x } withstdinas -n -E X echo ${X}",
+            "backtick -E X { s6-echo x } echo $X",
         ] {
             assert!(warnings(text).is_empty(), "{text}");
         }

@@ -1,6 +1,6 @@
 //! `s6-mount`: mounts a file system, or all those in /etc/fstab; without operands, lists mounted file systems.
 
-use crate::mounting::{Options, file_system_options};
+use crate::mounting::{Options, UserWords, file_system_options};
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
@@ -65,7 +65,7 @@ fn mount_all(call: &Call, table: &[u8]) -> Outcome {
     let mut failed = 0_u8;
     for entry in fstab::entries(&text).iter().filter(|e| !e.is_swap() && !e.has(b"noauto")) {
         let mut mount_options = Options::default();
-        mount_options.add(&file_system_options(&entry.options));
+        mount_options.add(&file_system_options(&entry.options, UserWords::Implied));
         if let Err(e) = mount_options.mount(&entry.device, &entry.dir, &entry.kind) {
             failed = failed.saturating_add(1);
             call.warn(&format!("unable to mount {}: {}", diag::show(&entry.dir), sys::strerror(e)));

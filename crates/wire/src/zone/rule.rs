@@ -152,11 +152,16 @@ impl Rule {
         let standard = i64::from(self.standard);
         let Some(daylight) = self.daylight else { return standard };
         let offset = i64::from(daylight.offset);
+        let start = |year| daylight.start.local(year).saturating_sub(standard);
+        let end = |year| daylight.end.local(year).saturating_sub(offset);
         let year = year_of(unix.saturating_add(standard).div_euclid(DAY));
-        let start = daylight.start.local(year).saturating_sub(standard);
-        let end = daylight.end.local(year).saturating_sub(offset);
-        let is_daylight =
-            if start < end { (start..end).contains(&unix) } else { !(end..start).contains(&unix) };
+        // A change may fall into the year before or after its own.
+        let mut years = year - 1..=year + 1;
+        let is_daylight = if start(year) < end(year) {
+            years.any(|year| (start(year)..end(year)).contains(&unix))
+        } else {
+            !years.any(|year| (end(year)..start(year)).contains(&unix))
+        };
         if is_daylight { offset } else { standard }
     }
 }
@@ -210,9 +215,42 @@ mod tests {
             // 2024 is a leap year: J60 is the 1st of March, 60 too, J59 the 28th of February, 59 the 29th.
             ("A0B,J60/0,60/1", [1_709_251_200, 1_709_251_200]),
             ("A0B,J59/0,59/1", [1_709_078_400, 1_709_164_800]),
+            // The changes of the 1st of January and the 31st of December fall into the other year of UTC, or of local
+            // time: 2023-12-31 23:00 and 2024-01-01 01:00 UTC.
+            ("WART4WARST,J1/-3,J365/20", [1_704_063_600, 1_704_070_800]),
+            ("A-4B,J365/27,J1/5", [1_704_063_600, 1_704_067_200]),
         ] {
             let before_and_after = changes.map(|t| (at(value, t - 1), at(value, t)));
             assert!(before_and_after.iter().all(|(a, b)| a != b || changes[0] == changes[1]), "{value}");
+        }
+    }
+
+    #[test]
+    fn daylight_saving_time_may_last_all_year() {
+        // 2023-12-30 00:00 and 2024-01-03 00:00 UTC.
+        let hours = || (1_703_894_400..1_704_240_000).step_by(3600);
+        for (value, offset) in [
+            // RFC 8536, section 3.3.1.
+            ("EST5EDT,0/0,J365/25", -14_400),
+            ("XXX3EDT4,0/0,J365/23", -14_400),
+            ("WART4WARST,J1/0,J365/25", -10_800),
+            // Each year's is longer than the year.
+            ("A0B,0/0,365/167", 3600),
+        ] {
+            let other = hours().find(|t| at(value, *t) != offset);
+            assert_eq!(other, None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_year_may_end_in_daylight_saving_time() {
+        // Until 2024-01-01 02:00 UTC, and from 2024-01-03 03:00 to the first Sunday of June 2024.
+        for (value, change, before, after) in [
+            ("A4B,J200,J365/23", 1_704_074_400, -10_800, -14_400),
+            ("A0B,M12.5.0/75,M6.1.0", 1_704_250_800, 0, 3600),
+        ] {
+            assert_eq!((at(value, change - 1), at(value, change)), (before, after), "{value}");
+            assert_eq!(at(value, change - 10 * 3600), before, "{value}");
         }
     }
 
