@@ -478,6 +478,16 @@ mod tests {
         [&[23, 3, 3, 0, 32][..], &[7; 32]].concat()
     }
 
+    /// The fatal alert of a server that can't decrypt what it got.
+    fn alert(server: &mut ServerConnection) -> Vec<u8> {
+        let record = garbage(server);
+        server.read_tls(&mut record.as_slice()).unwrap();
+        server.process_new_packets().unwrap_err();
+        let mut flight = Vec::new();
+        server.write_to(&mut flight);
+        flight
+    }
+
     #[test]
     fn all_that_was_decrypted_is_delivered_before_a_failure_is_reported() {
         let text: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).take(90_001).collect();
@@ -488,6 +498,7 @@ mod tests {
             (|_| vec![23, 3, 3], true, "Err(Truncated)"),
             (garbage, false, "Err(Tls(DecryptError))"),
             (garbage, true, "Err(Tls(DecryptError))"),
+            (alert, false, "Err(Tls(AlertReceived(BadRecordMac)))"),
         ] {
             let (delivered, outcome) = relayed(&text, then, requires);
             assert_eq!((delivered.len(), outcome.as_str()), (text.len(), expected));

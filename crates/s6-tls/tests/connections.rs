@@ -288,12 +288,15 @@ fn ends_with_and_without_notice() {
     assert_eq!(ends(&place, "-s", "-J").1, 98);
     assert_eq!(ends(&place, "-J", "-s").0, 98);
     // What arrived is delivered first.
-    let same = "cat <&6 >got; cmp big got && echo same";
-    let script = format!("head -c 3000000 /dev/urandom >big; exec s6-tlsc -J -k localhost sh -c '{same}'");
-    let server = "while ! [ -s big ]; do sleep 0.1; done; sleep 0.2; exec s6-tlsd cat big";
-    let (_, client) = place.meet(server, &script);
+    assert!(place.sh("head -c 3000000 /dev/urandom >big").status().unwrap().success());
+    let download = "exec s6-tlsc -J -k localhost sh -c 'cat <&6 >got; cmp big got && echo same'";
+    let (_, client) = place.meet("exec s6-tlsd cat big", download);
     assert_eq!(text(&client.stdout), "same\n", "{}", text(&client.stderr));
     assert!(text(&client.stderr).contains("without close_notify"), "{}", text(&client.stderr));
+    let upload = "exec s6-tlsc -s -k localhost sh -c 'exec cat big >&7'";
+    let (server, _) = place.meet("exec s6-tlsd -J sh -c 'cat >had; cmp big had && echo same >&2'", upload);
+    assert!(text(&server.stderr).contains("same\n"), "{}", text(&server.stderr));
+    assert!(text(&server.stderr).contains("without close_notify"), "{}", text(&server.stderr));
 }
 
 #[test]
