@@ -4,7 +4,7 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0 | `h` halt, `p` power off, `r` reboot, `c` cancel a scheduled stop |
+//! | 0 | `h` halt, `p` power off, `r` reboot, `S` only bring the services down, `c` cancel what is scheduled |
 //! | 1 | 1: at once, without an orderly stop; else 0 |
 //! | 2–9 | delay in milliseconds, big-endian |
 //! | 10–13 | milliseconds between SIGTERM and SIGKILL at the end, big-endian; 0: as configured |
@@ -61,7 +61,12 @@ pub enum Request {
         /// Milliseconds between SIGTERM and SIGKILL; 0: as configured.
         grace: u32,
     },
-    /// Cancel a scheduled stop.
+    /// Bring the services down; everything else goes on.
+    ServicesDown {
+        /// Milliseconds until then.
+        delay: u64,
+    },
+    /// Cancel what is scheduled.
     Cancel,
 }
 
@@ -72,12 +77,23 @@ impl Request {
         Self::Stop { how, now: false, delay: 0, grace: 0 }
     }
 
+    /// The same without a delay.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        match self {
+            Self::Stop { how, now, grace, .. } => Self::Stop { how, now, delay: 0, grace },
+            Self::ServicesDown { .. } => Self::ServicesDown { delay: 0 },
+            Self::Cancel => Self::Cancel,
+        }
+    }
+
     /// The bytes of the request.
     #[must_use]
     pub fn pack(self) -> [u8; LENGTH] {
         let mut out = [0; LENGTH];
         let (letter, force, delay, grace) = match self {
             Self::Cancel => (b'c', false, 0, 0),
+            Self::ServicesDown { delay } => (b'S', false, delay, 0),
             Self::Stop { how, now, delay, grace } => {
                 let letter = match how {
                     How::Halt => b'h',
@@ -100,15 +116,17 @@ impl Request {
     pub fn unpack(bytes: &[u8; LENGTH]) -> Option<Self> {
         let (&[letter, force], tail) = bytes.split_first_chunk::<2>()?;
         let (delay, grace) = tail.split_first_chunk::<8>()?;
+        let delay = u64::from_be_bytes(*delay);
         let how = match letter {
             b'c' => return Some(Self::Cancel),
+            b'S' => return Some(Self::ServicesDown { delay }),
             b'h' => How::Halt,
             b'p' => How::PowerOff,
             b'r' => How::Reboot,
             _ => return None,
         };
         let grace = u32::from_be_bytes(grace.try_into().ok()?);
-        Some(Self::Stop { how, now: force == 1, delay: u64::from_be_bytes(*delay), grace })
+        Some(Self::Stop { how, now: force == 1, delay, grace })
     }
 }
 
@@ -138,6 +156,8 @@ mod tests {
         for r in [
             Request::Cancel,
             Request::stop(How::Halt),
+            Request::ServicesDown { delay: 0 },
+            Request::ServicesDown { delay: 1 << 40 },
             Request::Stop { how: How::Reboot, now: true, delay: 1 << 40, grace: 77 },
         ] {
             assert_eq!(Request::unpack(&r.pack()), Some(r));
@@ -149,6 +169,7 @@ mod tests {
         assert_eq!(FIFO, "/run/s6/shutdown");
         assert_eq!(SHUTDOWND_FIFO, "/run/service/s6-linux-init-shutdownd/fifo");
         assert_eq!(Request::Cancel.pack(), *b"c\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(Request::ServicesDown { delay: 0x0102 }.pack(), *b"S\0\0\0\0\0\0\0\x01\x02\0\0\0\0");
         assert_eq!(Request::stop(How::Halt).pack(), *b"h\0\0\0\0\0\0\0\0\0\0\0\0\0");
         assert_eq!(Request::stop(How::PowerOff).pack()[0], b'p');
         let request = Request::Stop { how: How::Reboot, now: true, delay: 0x0102_0304, grace: 0x0506 };
@@ -158,6 +179,6 @@ mod tests {
     #[test]
     fn malformed_requests_are_refused() {
         assert_eq!(Request::unpack(&[0; LENGTH]), None);
-        assert_eq!(Request::unpack(&[b'S'; LENGTH]), None);
+        assert_eq!(Request::unpack(&[b'X'; LENGTH]), None);
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn main(call: &mut Call) -> Outcome {
         }
         return Ok(Next::SUCCESS);
     }
-    let how = requested(&options)?;
+    let what = requested(&options)?;
     let word = words.next().ok_or_else(Fatal::usage)?;
     let delay = match parse_time(&word).ok_or_else(|| Fatal::user("invalid time format"))? {
         Time::In(ms) => ms,
@@ -57,10 +57,12 @@ pub(crate) fn main(call: &mut Call) -> Outcome {
     let message = words.next().map(|m| tool::diag::show(&m)).unwrap_or_default();
     let minutes = delay.div_ceil(MINUTE_MS);
     utmp::wall(format!("The system is going down in {minutes} minutes. {message}").trim_end());
-    if let (Some(how), false) = (how, options.has('k')) {
-        let request = Request::Stop { how, now: false, delay, grace };
-        send(request).or_unable(|| "send a shutdown request to process 1")?;
-    }
+    let request = match what {
+        What::OnlyNotify => return Ok(Next::SUCCESS),
+        What::ServicesDown => Request::ServicesDown { delay },
+        What::Stop(how) => Request::Stop { how, now: false, delay, grace },
+    };
+    send(request).or_unable(|| "send a shutdown request to process 1")?;
     Ok(Next::SUCCESS)
 }
 
@@ -69,16 +71,32 @@ fn grace(options: &Options) -> Result<u32, Fatal> {
     Ok(options.number::<u32>('t')?.map_or(0, |seconds| seconds.saturating_mul(1000).max(1)))
 }
 
-/// How to stop; `None` if only users are notified.
-fn requested(options: &Options) -> Result<Option<How>, Fatal> {
-    match options.last_of("hpr") {
-        Some('r') => Ok(Some(How::Reboot)),
-        Some('p') => Ok(Some(How::PowerOff)),
-        Some(_) if options.last_of("HP") == Some('P') => Ok(Some(How::PowerOff)),
-        Some(_) => Ok(Some(How::Halt)),
-        None if options.has('k') => Ok(None),
-        None => Err(Fatal::user("one of -h, -p, -r and -k is needed")),
+/// What to do at the given time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Nothing: logged-in users are notified now.
+    OnlyNotify,
+    /// Bring the services down; everything else goes on.
+    ServicesDown,
+    /// Stop.
+    Stop(How),
+}
+
+/// What the options ask for.
+fn requested(options: &Options) -> Result<What, Fatal> {
+    let action = options.last_of("hprk");
+    let variant = options.last_of("HP");
+    if variant.is_some() && action != Some('h') {
+        return Err(Fatal::user("-H and -P say how -h stops: they need -h"));
     }
+    Ok(match action {
+        _ if options.has('k') => What::OnlyNotify,
+        Some('r') => What::Stop(How::Reboot),
+        Some('p') => What::Stop(How::PowerOff),
+        Some(_) if variant == Some('P') => What::Stop(How::PowerOff),
+        Some(_) => What::Stop(How::Halt),
+        None => What::ServicesDown,
+    })
 }
 
 /// Requires one of the listed users to be logged in.
@@ -166,20 +184,24 @@ mod tests {
     #[test]
     fn how_the_machine_stops() {
         let requested = |words: &str| requested(&options(words)).map_err(|e| e.code());
-        for (words, how) in [
-            ("-h", Some(How::Halt)),
-            ("-h -H", Some(How::Halt)),
-            ("-h -P", Some(How::PowerOff)),
-            ("-h -P -H", Some(How::Halt)),
-            ("-p", Some(How::PowerOff)),
-            ("-r", Some(How::Reboot)),
-            ("-r -P", Some(How::Reboot)),
-            ("-k", None),
-            ("-k -r", Some(How::Reboot)),
+        for (words, what) in [
+            ("-h", What::Stop(How::Halt)),
+            ("-h -H", What::Stop(How::Halt)),
+            ("-h -P", What::Stop(How::PowerOff)),
+            ("-P -h", What::Stop(How::PowerOff)),
+            ("-h -P -H", What::Stop(How::Halt)),
+            ("-r -h -P", What::Stop(How::PowerOff)),
+            ("-p", What::Stop(How::PowerOff)),
+            ("-r", What::Stop(How::Reboot)),
+            ("-k", What::OnlyNotify),
+            ("-k -r", What::OnlyNotify),
+            ("", What::ServicesDown),
         ] {
-            assert_eq!(requested(words), Ok(how), "{words}");
+            assert_eq!(requested(words), Ok(what), "{words}");
         }
-        assert_eq!(requested(""), Err(100));
+        for words in ["-H", "-P", "-r -H", "-p -P", "-k -H", "-h -r -H"] {
+            assert_eq!(requested(words), Err(100), "{words}");
+        }
         assert_eq!(ALLOWED_USERS, "/etc/shutdown.allow");
     }
 

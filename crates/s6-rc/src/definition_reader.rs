@@ -248,7 +248,8 @@ impl DefinitionReader<'_> {
             let names = self.checked("consumer-for", text::names(&text));
             consumer_for = Some(names.list);
         }
-        let last = consumer_for.is_some() && !self.folder.has(b"producer-for");
+        let last =
+            consumer_for.as_ref().is_some_and(|list| !list.is_empty()) && !self.folder.has(b"producer-for");
         let name = if last { self.single("pipeline-name", "the name of the pipeline")? } else { None };
         if !last {
             self.unused_pipeline_name();
@@ -258,8 +259,8 @@ impl DefinitionReader<'_> {
 
     fn unused_pipeline_name(&mut self) {
         if self.folder.has(b"pipeline-name") {
-            let text = "not used: only the last consumer names its pipeline";
-            self.add(self.finding(Severity::Note, "pipeline-name", text));
+            let text = "not used: only the last consumer of a pipeline, which has no producer-for, names it";
+            self.add(self.finding(Severity::Warning, "pipeline-name", text));
         }
     }
 

@@ -41,6 +41,7 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
     let mut all = Sources::default();
     for source in sources {
         let mut folder = Folder::open(CWD, source, source.clone())?;
+        let mut is_empty = true;
         folder.entries.sort_by(|a, b| a.name.cmp(&b.name));
         for entry in &folder.entries {
             if entry.name.starts_with(b".") {
@@ -55,6 +56,7 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                 }
                 continue;
             }
+            is_empty = false;
             if entry.name.contains(&b'\n') {
                 all.findings.push(Diagnostic::error(path, "a service name can't contain a newline"));
             } else if is_reserved(&entry.name) {
@@ -72,6 +74,11 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                     }
                 }
             }
+        }
+        // With implied bundles, it is usual that a source holds nothing.
+        if is_empty && bundles.is_empty() {
+            let text = "the source is empty: it holds no definition directory";
+            all.findings.push(Diagnostic::new(Severity::Warning, source.clone(), text));
         }
     }
     for name in bundles {

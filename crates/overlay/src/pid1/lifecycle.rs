@@ -14,6 +14,9 @@
 //! - **Terminating**: every process has received SIGTERM; the phase ends when none is left, or after the grace time.
 //! - **Killing**: every process has received SIGKILL.
 //!
+//! A request to bring only the services down is followed in Up by the same stop child, after which the container goes on;
+//! one that comes while booting waits for the end of the boot.
+//!
 //! Rules: a stop request counts at any moment; the first one decides how the container ends; one that says *now* ends
 //! everything at once.  Each step depends only on its arguments.  Except in Up, the container waits without limit only for
 //! services, which have time-outs of their own.
@@ -125,6 +128,17 @@ pub(crate) enum Action {
     End(How),
 }
 
+/// What becomes of a request to bring only the services down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServicesDown {
+    /// There is none.
+    No,
+    /// The boot has to end first.
+    Wanted,
+    /// The stop child does it.
+    Running,
+}
+
 /// The state machine.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
@@ -134,7 +148,9 @@ pub(crate) struct Lifecycle {
     kill_grace: Duration,
     /// Whether the CMD runs.
     command: bool,
-    /// A stop that was requested while booting.
+    /// What becomes of a request to bring only the services down.
+    services_down: ServicesDown,
+    /// What is scheduled.
     planned: Option<(Moment, Request)>,
     /// When the phase ends by itself.
     deadline: Option<Moment>,
@@ -153,6 +169,7 @@ impl Lifecycle {
             how: How::Halt,
             kill_grace,
             command: false,
+            services_down: ServicesDown::No,
             planned: None,
             deadline: None,
             reminder: None,
@@ -163,7 +180,9 @@ impl Lifecycle {
     #[must_use]
     pub(crate) fn save(&self) -> Vec<u8> {
         let Config { command, receive_signals, kill_grace, interrupt_grace, first } = self.config;
-        let flags = [command, receive_signals, first, self.command].map(u8::from);
+        let down_wanted = self.services_down == ServicesDown::Wanted;
+        let down_runs = self.services_down == ServicesDown::Running;
+        let flags = [command, receive_signals, first, self.command, down_wanted, down_runs].map(u8::from);
         let phase = PHASES.iter().position(|p| *p == self.phase).and_then(|n| u8::try_from(n).ok());
         let mut bytes = vec![phase.unwrap_or(u8::MAX)];
         bytes.extend(flags);
@@ -181,9 +200,9 @@ impl Lifecycle {
     /// The machine from the bytes of [`Lifecycle::save`]; `None` for other bytes.
     #[must_use]
     pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
-        let (head, rest) = bytes.split_first_chunk::<5>()?;
+        let (head, rest) = bytes.split_first_chunk::<7>()?;
         let [phase, flags @ ..] = *head;
-        let [command, receive_signals, first, running] = flags.map(|flag| flag != 0);
+        let [command, receive_signals, first, running, down_wanted, down_runs] = flags.map(|flag| flag != 0);
         let (times, rest) = rest.split_first_chunk::<40>()?;
         let (stop, rest) = rest.split_first_chunk::<LENGTH>()?;
         let mut times = times.as_chunks::<8>().0.iter().map(|t| {
@@ -201,6 +220,11 @@ impl Lifecycle {
             how,
             kill_grace,
             command: running,
+            services_down: match (down_wanted, down_runs) {
+                (_, true) => ServicesDown::Running,
+                (true, false) => ServicesDown::Wanted,
+                (false, false) => ServicesDown::No,
+            },
             planned: planned.map(|at| (at, request)),
             deadline,
             reminder: None,
@@ -227,13 +251,14 @@ impl Lifecycle {
             Event::Asked(request) => self.on_request(request, now),
             Event::CommandStarts => {
                 self.command = true;
-                if self.phase == Phase::Booting {
-                    self.phase = Phase::Up;
-                }
-                Vec::new()
+                if self.phase == Phase::Booting { self.booted() } else { Vec::new() }
             }
             Event::BootEnded(ended) => self.on_boot_end(ended, now),
             Event::StopEnded if self.phase == Phase::Stopping => self.terminate(now),
+            Event::StopEnded if self.phase == Phase::Up => {
+                self.services_down = ServicesDown::No;
+                Vec::new()
+            }
             Event::HostLost if !matches!(self.phase, Phase::Terminating | Phase::Killing | Phase::Ended) => {
                 self.terminate(now)
             }
@@ -266,7 +291,7 @@ impl Lifecycle {
                 self.how = how;
                 return self.end();
             }
-            Request::Stop { delay, .. } if delay > 0 => {
+            Request::Stop { delay, .. } | Request::ServicesDown { delay } if delay > 0 => {
                 self.planned = Some((now.saturating_add(Duration::from_millis(delay)), request));
             }
             Request::Stop { how, grace, .. } => {
@@ -275,8 +300,30 @@ impl Lifecycle {
                 }
                 return self.stop(how, now);
             }
+            Request::ServicesDown { .. } => return self.bring_services_down(),
         }
         Vec::new()
+    }
+
+    /// The boot is complete.
+    fn booted(&mut self) -> Vec<Action> {
+        self.phase = Phase::Up;
+        let is_wanted = self.services_down == ServicesDown::Wanted;
+        if is_wanted { self.bring_services_down() } else { Vec::new() }
+    }
+
+    fn bring_services_down(&mut self) -> Vec<Action> {
+        match (self.phase, self.services_down) {
+            (Phase::Booting, _) => {
+                self.services_down = ServicesDown::Wanted;
+                Vec::new()
+            }
+            (Phase::Up, ServicesDown::No | ServicesDown::Wanted) => {
+                self.services_down = ServicesDown::Running;
+                vec![Action::StartStop]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn stop(&mut self, how: How, now: Moment) -> Vec<Action> {
@@ -290,7 +337,9 @@ impl Lifecycle {
             Phase::Up => {
                 self.how = how;
                 self.phase = Phase::Stopping;
-                vec![Action::StartStop]
+                // A stop child that runs already does the same.
+                let runs = self.services_down == ServicesDown::Running;
+                if runs { Vec::new() } else { vec![Action::StartStop] }
             }
             _ => Vec::new(),
         }
@@ -299,10 +348,7 @@ impl Lifecycle {
     fn on_boot_end(&mut self, ended: Ended, now: Moment) -> Vec<Action> {
         let was_command = std::mem::take(&mut self.command);
         match self.phase {
-            Phase::Booting if ended == Ended::Exited(0) && !self.config.command => {
-                self.phase = Phase::Up;
-                Vec::new()
-            }
+            Phase::Booting if ended == Ended::Exited(0) && !self.config.command => self.booted(),
             Phase::Booting | Phase::Up => {
                 self.phase = Phase::Up;
                 let mut actions = vec![Action::KeepCode(ended.code())];
@@ -324,10 +370,8 @@ impl Lifecycle {
     }
 
     fn on_time(&mut self, now: Moment) -> Vec<Action> {
-        if let Some((_, request)) = self.planned.take_if(|(at, _)| *at <= now)
-            && let Request::Stop { how, grace, .. } = request
-        {
-            return self.on_request(Request::Stop { how, now: false, delay: 0, grace }, now);
+        if let Some((_, request)) = self.planned.take_if(|(at, _)| *at <= now) {
+            return self.on_request(request.at_once(), now);
         }
         if self.deadline.take_if(|at| *at <= now).is_none() {
             let Some((_, gap)) = self.reminder.take_if(|(at, _)| *at <= now) else { return Vec::new() };

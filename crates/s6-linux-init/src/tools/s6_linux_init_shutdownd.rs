@@ -38,14 +38,21 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// A scheduled stop.
+/// A stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ScheduledStop {
+struct Stop {
     how: How,
     /// Whether to stop at once, without an orderly shutdown.
     now: bool,
     grace: u32,
+}
+
+/// What is scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Scheduled {
     at: Moment,
+    /// The stop; without one, only the services are brought down.
+    stop: Option<Stop>,
 }
 
 fn main(call: &mut Call) -> Outcome {
@@ -63,7 +70,7 @@ fn main(call: &mut Call) -> Outcome {
         let fd = sys::fd::adopt(fd).or_unable(|| "notify readiness")?;
         rustix::io::write(&fd, b"\n").or_unable(|| "notify readiness")?;
     }
-    let stop = await_stop(call, &fifo, grace)?;
+    let stop = await_stop(call, &fifo, basedir, grace)?;
     if !stop.now {
         shut_down(call, basedir, options.has('C') || options.has('B'));
         terminate_all(stop.grace);
@@ -74,32 +81,37 @@ fn main(call: &mut Call) -> Outcome {
     Ok(Next::SUCCESS)
 }
 
-/// Handles requests until a scheduled stop is due.
-fn await_stop(call: &Call, fifo: &OwnedFd, grace: u32) -> Result<ScheduledStop, Fatal> {
-    let mut stop: Option<ScheduledStop> = None;
+/// Handles requests until a stop is due.
+fn await_stop(call: &Call, fifo: &OwnedFd, basedir: &[u8], grace: u32) -> Result<Stop, Fatal> {
+    let mut scheduled: Option<Scheduled> = None;
     loop {
         while let Some(bytes) = next_request(fifo).or_unable(|| "read fifo")? {
             match Request::unpack(&bytes) {
-                Some(request) => stop = schedule(request, grace, clock::now()),
+                Some(request) => scheduled = schedule(request, grace, clock::now()),
                 None => call.warn("ignoring malformed data in fifo"),
             }
         }
-        if let Some(stop) = stop.filter(|stop| stop.at <= clock::now()) {
-            return Ok(stop);
+        if let Some(due) = scheduled.take_if(|due| due.at <= clock::now()) {
+            match due.stop {
+                Some(stop) => return Ok(stop),
+                // The catch-all logger goes on.
+                None => shut_down(call, basedir, true),
+            }
         }
         let mut fds = [PollFd::new(fifo, PollFlags::IN)];
-        clock::poll_until(&mut fds, stop.map(|stop| stop.at)).or_unable(|| "poll")?;
+        clock::poll_until(&mut fds, scheduled.map(|due| due.at)).or_unable(|| "poll")?;
     }
 }
 
-/// The stop that a request schedules; `None` if it cancels one.
-fn schedule(request: Request, default_grace: u32, now: Moment) -> Option<ScheduledStop> {
+/// What a request schedules; `None` if it cancels that.
+fn schedule(request: Request, default_grace: u32, now: Moment) -> Option<Scheduled> {
+    let at = |delay| now.saturating_add(std::time::Duration::from_millis(delay));
     match request {
         Request::Cancel => None,
-        Request::Stop { how, now: at_once, delay, grace } => {
+        Request::ServicesDown { delay } => Some(Scheduled { at: at(delay), stop: None }),
+        Request::Stop { how, now, delay, grace } => {
             let grace = if grace == 0 { default_grace } else { grace };
-            let at = now.saturating_add(std::time::Duration::from_millis(delay));
-            Some(ScheduledStop { how, now: at_once, grace, at })
+            Some(Scheduled { at: at(delay), stop: Some(Stop { how, now, grace }) })
         }
     }
 }
@@ -193,15 +205,23 @@ mod tests {
     fn a_request_schedules_or_cancels_a_stop() {
         let now = clock::now();
         let stop = Request::Stop { how: How::Halt, now: false, delay: 1500, grace: 0 };
-        let stop = schedule(stop, 77, now).unwrap();
-        assert_eq!((stop.how, stop.now, stop.grace), (How::Halt, false, 77));
-        assert_eq!(stop.at, now.saturating_add(std::time::Duration::from_millis(1500)));
+        let at = now.saturating_add(std::time::Duration::from_millis(1500));
+        let expected = Stop { how: How::Halt, now: false, grace: 77 };
+        assert_eq!(schedule(stop, 77, now), Some(Scheduled { at, stop: Some(expected) }));
         assert_eq!(schedule(Request::Cancel, 77, now), None);
     }
+
+    #[test]
+    fn a_request_may_concern_only_the_services() {
+        let down = schedule(Request::ServicesDown { delay: 20 }, 77, Moment::from_millis(5));
+        assert_eq!(down, Some(Scheduled { at: Moment::from_millis(25), stop: None }));
+    }
+
     #[test]
     fn a_request_may_set_the_grace_time() {
         let stop = Request::Stop { how: How::Reboot, now: true, delay: 0, grace: 5 };
-        let stop = schedule(stop, 3000, Moment::ZERO).unwrap();
-        assert_eq!((stop.how, stop.now, stop.grace, stop.at), (How::Reboot, true, 5, Moment::ZERO));
+        let expected = Stop { how: How::Reboot, now: true, grace: 5 };
+        let at = Moment::ZERO;
+        assert_eq!(schedule(stop, 3000, at), Some(Scheduled { at, stop: Some(expected) }));
     }
 }

@@ -12,6 +12,8 @@ use files::{Unfinished, open_dir, remove_tree};
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use tool::path::{join, split};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
 
@@ -73,6 +75,7 @@ fn update_stores(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool) ->
 fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool) -> Result<(), Fatal> {
     let (parent, name) = split(path);
     let unable = || format!("make {}", show(path));
+    with_umask(|| std::fs::create_dir_all(OsStr::from_bytes(parent))).or_unable_to("mkdir", parent)?;
     let dir = open_dir(CWD, parent).or_unable(unable)?;
     let exists = sys::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
     if exists && !force {
@@ -96,7 +99,17 @@ fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn missing_parents_are_made() {
+        let tmp = tempfile::tempdir().unwrap();
+        let at = |name: &str| tmp.path().join(name).as_os_str().as_bytes().to_vec();
+        std::fs::create_dir(tmp.path().join("store")).unwrap();
+        make(&at("a/b/repo"), &[at("store")], 0, true, false).unwrap();
+        assert_eq!(files::names_at(CWD, &at("a/b")).unwrap(), [b"repo".to_vec()]);
+        std::fs::write(tmp.path().join("file"), "").unwrap();
+        assert_eq!(make(&at("file/repo"), &[at("store")], 0, true, false).unwrap_err().code(), 111);
+    }
 
     #[test]
     fn a_failure_leaves_the_old_repository_whole() {

@@ -4,9 +4,10 @@
 use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::os::fd::{OwnedFd, RawFd};
+use rustix::process::{Pid, getpid};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use sys::process::Fork;
 use tool::clock::{self, Moment, deadline};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
@@ -39,12 +40,13 @@ fn main(call: &mut Call) -> Outcome {
     let address = address(&name)
         .map_err(|e| Fatal::unable(&format!("use the socket {}", diag::show(&name)), e).with_code(100))?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "make a pipe")?;
+    let daemon = getpid();
     match fork_beside(!options.has('f')).or_unable(|| "fork")? {
         Fork::Child => {
             drop(writer);
-            let code = wait(&reader, deadline).or_unable(|| "wait for readiness")?;
-            if code == 0 {
-                notify(&address).or_unable_to("notify", &name)?;
+            let mut code = wait(&reader, deadline).or_unable(|| "wait for readiness")?;
+            if code == READY {
+                code = notify(&address, daemon, deadline).or_unable_to("notify", &name)?;
             }
             Ok(Next::Exit(code))
         }
@@ -59,6 +61,11 @@ fn main(call: &mut Call) -> Outcome {
     }
 }
 
+/// The exit codes of the process that waits.
+const READY: u8 = 0;
+const ENDED: u8 = 1;
+const LATE: u8 = 99;
+
 /// The address of a socket: a path, or `@` and an abstract name.
 fn address(name: &[u8]) -> Result<SocketAddrUnix, Errno> {
     match name.strip_prefix(b"@") {
@@ -67,24 +74,67 @@ fn address(name: &[u8]) -> Result<SocketAddrUnix, Errno> {
     }
 }
 
-/// Waits for a newline: 0; 1 if the daemon ends without one, 99 after the deadline.
+/// Waits for a newline.
 fn wait(reader: &OwnedFd, deadline: Option<Moment>) -> Result<u8, Errno> {
     loop {
         if clock::poll_until(&mut [PollFd::new(reader, PollFlags::IN)], deadline)? == 0 {
-            return Ok(99);
+            return Ok(LATE);
         }
         let mut bytes = [0; 512];
         match rustix::io::read(reader, &mut bytes) {
-            Ok(0) => return Ok(1),
-            Ok(n) if bytes.iter().take(n).any(|b| *b == b'\n') => return Ok(0),
+            Ok(0) => return Ok(ENDED),
+            Ok(n) if bytes.iter().take(n).any(|b| *b == b'\n') => return Ok(READY),
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(e),
         }
     }
 }
 
-fn notify(address: &SocketAddrUnix) -> Result<(), Errno> {
+/// Notifies the manager, and waits until it has read that: it finds out which service the message is about by its
+/// sender, so that has to exist until then.  The protocol's means for it is a descriptor that the manager closes.
+fn notify(address: &SocketAddrUnix, daemon: Pid, deadline: Option<Moment>) -> Result<u8, Errno> {
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    rustix::net::sendto(socket, b"READY=1\n", SendFlags::empty(), address).map(drop)
+    rustix::net::connect(&socket, address)?;
+    send_with(&socket, message(daemon).as_bytes(), &[], deadline)?;
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    send_with(&socket, b"BARRIER=1\n", &[writer.as_fd()], deadline)?;
+    drop((writer, socket));
+    let is_late = clock::poll_until(&mut [PollFd::new(&reader, PollFlags::IN)], deadline)? == 0;
+    Ok(if is_late { LATE } else { READY })
+}
+
+/// Sends a datagram, waiting for room in the queue of the manager.
+fn send_with(
+    socket: &OwnedFd,
+    bytes: &[u8],
+    fds: &[BorrowedFd<'_>],
+    deadline: Option<Moment>,
+) -> Result<(), Errno> {
+    loop {
+        match ipc::unix_message::send_with(socket, bytes, fds) {
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                if clock::poll_until(&mut [PollFd::new(socket, PollFlags::OUT)], deadline)? == 0 {
+                    return Err(Errno::TIMEDOUT);
+                }
+            }
+            sent => return sent.map(drop),
+        }
+    }
+}
+
+/// The message that the daemon is ready.  It names the daemon, which isn't the sender.
+fn message(daemon: Pid) -> String {
+    format!("READY=1\nMAINPID={}\n", daemon.as_raw_nonzero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_daemon() {
+        assert_eq!(message(Pid::from_raw(77).unwrap()), "READY=1\nMAINPID=77\n");
+    }
 }

@@ -1,7 +1,8 @@
 //! `s6-notifyoncheck`: runs a daemon, and notifies its readiness when a check program finds it ready.
 //!
-//! The process becomes the daemon; a child of it repeats the check until it succeeds, the daemon has ended, or the limit
-//! of tries or of time is reached.  The child watches the daemon by a pidfd, of which the daemon notices nothing.
+//! The process becomes the daemon; a process beside it repeats the check until it succeeds, the daemon has ended, or the
+//! limit of tries or of time is reached.  That process is no child of the daemon, which may not reap children that it
+//! doesn't know; it watches the daemon by a pidfd, of which the daemon notices nothing.
 
 use crate::beside::fork_beside;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,7 +22,7 @@ pub static TOOL: Tool = Tool {
     summary: "run a daemon and notify its supervisor when a check succeeds",
     operands: "prog...",
     options: &[
-        Opt::flag('d', "check from a grandchild of the daemon").long("doublefork"),
+        Opt::flag('d', "check from a process that is no child of the daemon; always so").long("doublefork"),
         Opt::value('3', "fd", "notify on this descriptor; default: what ./notification-fd says")
             .long("notification-fd"),
         Opt::value('s', "ms", "wait before the first check; default 10").long("initial-sleep"),
@@ -36,7 +37,7 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
-/// The checks that the child makes.
+/// The checks that the process beside the daemon makes.
 struct Plan {
     argv: Vec<Vec<u8>>,
     initial: Duration,
@@ -63,7 +64,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let notification = sys::fd::duplicate(number, 3).or_unable(|| "duplicate the notification descriptor")?;
     let daemon = Daemon::of(getpid());
-    match fork_beside(options.has('d')).or_unable(|| "fork")? {
+    match fork_beside(true).or_unable(|| "fork")? {
         Fork::Child => {
             sys::fd::close(number);
             plan.check_until_ready(call, &daemon, &notification).map(Next::Exit)
@@ -153,7 +154,7 @@ impl Plan {
         })
     }
 
-    /// Checks until the daemon is ready; gives the child's exit code.
+    /// Checks until the daemon is ready; gives the exit code of the process beside it.
     fn check_until_ready(&self, call: &Call, daemon: &Daemon, notification: &OwnedFd) -> Result<u8, Fatal> {
         let mask = signal::block(&Set::empty());
         let signals = SignalFd::new(&Set::of(&[signal::CHLD])).or_unable(|| "make a signal descriptor")?;

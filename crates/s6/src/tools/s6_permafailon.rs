@@ -54,7 +54,11 @@ struct Events {
 impl Events {
     fn parse(list: &[u8]) -> Result<Self, Fatal> {
         let mut events = Self { codes: Vec::new(), signals: Vec::new() };
-        for word in list.split(|b| b",; \n\r\t".contains(b)).filter(|w| !w.is_empty()) {
+        let is_separator = |b: &u8| b",; \n\r\t".contains(b);
+        if list.first().is_some_and(is_separator) {
+            return Err(Fatal::user("empty event in the list of events"));
+        }
+        for word in list.split(is_separator).filter(|w| !w.is_empty()) {
             if !word.first().is_some_and(u8::is_ascii_digit) {
                 let signal = signal::parse(word).and_then(|s| u8::try_from(s).ok());
                 events.signals.push(signal.ok_or_else(|| Fatal::user("invalid list of events"))?);

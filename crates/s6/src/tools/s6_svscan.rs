@@ -1,13 +1,14 @@
 //! `s6-svscan`: supervises the services of a scan directory, all in this process.
 
-use rustix::fs::Access;
+use rustix::fs::{AtFlags, CWD};
+use rustix::io::Errno;
 use rustix::process::Resource;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::Duration;
 use supervisor::host::{Config, Host, Leave, Plain, Reexec, take_journal};
 use sys::signal;
-use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool, diag};
+use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Program, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svscan",
@@ -105,17 +106,19 @@ fn descriptor(options: &Options, letter: char, name: &str) -> Result<Option<RawF
     Ok(Some(fd))
 }
 
+/// The program that follows: `finish` or nothing after an orderly end, `crash` after a failure or if `finish` can't be
+/// executed.
 fn last_program(call: &mut Call, leave: Leave) -> Outcome {
-    let file = match leave {
-        Leave::Failed(_) => CRASH,
-        Leave::Stopped | Leave::Aborted if sys::fs::access(FINISH, Access::EXISTS).is_err() => {
+    let env = call.take_env();
+    let argv = |file: &str| vec![file.as_bytes().to_vec()];
+    if !matches!(leave, Leave::Failed(_)) {
+        let e = sys::process::execve(FINISH.as_bytes(), &argv(FINISH), env.vars());
+        let is_missing = sys::fs::statat(CWD, FINISH, AtFlags::SYMLINK_NOFOLLOW).is_err();
+        if e == Errno::NOENT && is_missing {
             return Ok(Next::SUCCESS);
         }
-        Leave::Stopped | Leave::Aborted => FINISH,
-    };
-    if file == FINISH && sys::fs::access(FINISH, Access::EXEC_OK).is_err() {
-        diag::warn(TOOL.name, "unable to run .s6-svscan/finish: it is not executable");
+        let why = tool::exec_failure::explain(CWD, FINISH.as_bytes(), e);
+        call.warn(&format!("unable to exec {FINISH}: {why}: {CRASH} is executed instead"));
     }
-    let argv = vec![file.as_bytes().to_vec()];
-    Ok(Next::Run(Program::new(file.as_bytes().to_vec(), argv, call.take_env())))
+    Ok(Next::Run(Program::new(CRASH.as_bytes().to_vec(), argv(CRASH), env)))
 }

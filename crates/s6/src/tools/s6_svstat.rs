@@ -26,13 +26,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut fields = Vec::new();
     for (option, value) in options.iter() {
         match option {
-            'o' => {
-                for name in value.split(|b| *b == b',').filter(|n| !n.is_empty()) {
-                    let field = Field::named(name);
-                    let name = diag::show(name);
-                    fields.push(field.ok_or_else(|| Fatal::user(format!("invalid field: {name}")))?);
-                }
-            }
+            'o' => fields.extend(named_fields(value)?),
             letter => fields.extend(Field::of_letter(letter)),
         }
     }
@@ -41,6 +35,19 @@ fn main(call: &mut Call) -> Outcome {
     }
     let dir = call.shift()?;
     print_state(&dir, &fields, options.has('n'))
+}
+
+/// The fields of a list.  A comma may follow the last one.
+fn named_fields(list: &[u8]) -> Result<Vec<Field>, Fatal> {
+    let list = list.strip_suffix(b",").filter(|l| !l.is_empty()).unwrap_or(list);
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    let invalid = |name: &[u8]| match name {
+        b"" => Fatal::user(format!("empty field in the list {}", diag::show(list))),
+        name => Fatal::user(format!("invalid field: {}", diag::show(name))),
+    };
+    list.split(|b| *b == b',').map(|name| Field::named(name).ok_or_else(|| invalid(name))).collect()
 }
 
 /// Reads the service's state and prints it: the fields, or the summary if there are none.
@@ -230,6 +237,19 @@ mod tests {
         untried.status.paused = true;
         untried.status.ready = true;
         assert_eq!(untried.summary(false), "down (not started yet), normally up, want up");
+    }
+
+    #[test]
+    fn a_list_has_no_empty_field() {
+        use Field::{Ready, Up};
+        let fields = |list: &[u8]| named_fields(list).map_err(|e| (e.code(), e.message().to_owned()));
+        assert_eq!(fields(b"up,ready"), Ok(vec![Up, Ready]));
+        assert_eq!(fields(b"up,"), Ok(vec![Up]));
+        assert_eq!(fields(b""), Ok(vec![]));
+        for list in ["up,,ready", ",up", "up,,", ","] {
+            assert_eq!(fields(list.as_bytes()).unwrap_err().0, 100, "{list}");
+        }
+        assert_eq!(fields(b"up,upp").unwrap_err(), (100, "invalid field: upp".to_owned()));
     }
 
     #[test]

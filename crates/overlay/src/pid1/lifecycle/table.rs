@@ -68,6 +68,8 @@ fn events() -> Vec<(String, Event)> {
         ("asked: Reboot, grace 301 s", asked(false, 0, 301_000)),
         ("asked: Reboot in 700 ms", asked(false, 700, 0)),
         ("asked: Reboot at once", asked(true, 0, 0)),
+        ("asked: services down", Event::Asked(Request::ServicesDown { delay: 0 })),
+        ("asked: services down in 700 ms", Event::Asked(Request::ServicesDown { delay: 700 })),
         ("asked: cancel", Event::Asked(Request::Cancel)),
         ("the CMD starts", Event::CommandStarts),
         ("boot child or CMD: exit 0", Event::BootEnded(Ended::Exited(0))),
@@ -96,6 +98,9 @@ fn state(m: &Lifecycle) -> String {
     }
     if m.kill_grace != CONFIG.kill_grace {
         let _ = write!(text, ", grace {} ms", m.kill_grace.as_millis());
+    }
+    if m.services_down != ServicesDown::No {
+        let _ = write!(text, ", services down: {:?}", m.services_down);
     }
     if m.command {
         text.push_str(", CMD runs");

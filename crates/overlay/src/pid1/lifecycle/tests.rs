@@ -167,6 +167,35 @@ fn planned_and_cancelled() {
 }
 
 #[test]
+fn services_can_be_brought_down_alone() {
+    let down = Event::Asked(Request::ServicesDown { delay: 0 });
+    let mut m = up(CONFIG);
+    assert_eq!(m.step(down, ms(0)), [Action::StartStop]);
+    assert_eq!(m.step(down, ms(1)), [], "the stop child runs");
+    assert_eq!(m.step(Event::StopEnded, ms(2)), [], "the container goes on");
+    assert_eq!(m.step(down, ms(3)), [Action::StartStop]);
+    assert_eq!(m.step(Event::Signal(TERM), ms(4)), [], "the same stop child serves the stop");
+    assert_eq!(m.step(Event::StopEnded, ms(5)), [Action::Terminate]);
+}
+
+#[test]
+fn services_are_brought_down_after_the_boot() {
+    let down = Event::Asked(Request::ServicesDown { delay: 0 });
+    let mut m = machine(CONFIG);
+    assert_eq!(m.step(down, ms(0)), []);
+    let mut m = Lifecycle::restore(&m.save()).unwrap();
+    assert_eq!(m.step(Event::CommandStarts, ms(1)), [Action::StartStop]);
+    let mut m = machine(CONFIG);
+    m.step(down, ms(0));
+    assert_eq!(m.step(Event::Signal(TERM), ms(1)), [Action::InterruptBoot]);
+    assert_eq!(m.step(Event::BootEnded(Ended::Exited(0)), ms(2)), [Action::StartStop]);
+    assert_eq!(m.step(Event::StopEnded, ms(3)), [Action::Terminate]);
+    let mut m = up(CONFIG);
+    m.step(Event::Asked(Request::ServicesDown { delay: 50 }), ms(0));
+    assert_eq!(m.step(Event::Time, ms(50)), [Action::StartStop]);
+}
+
+#[test]
 fn without_a_host_everything_is_terminated() {
     let mut m = up(CONFIG);
     assert_eq!(m.step(Event::HostLost, ms(0)), [Action::Terminate]);
