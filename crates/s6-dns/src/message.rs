@@ -192,6 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_of_aliases_ends_without_an_address() {
+        let mut message = chain(2);
+        // Without the address; the last alias's length and target become a pointer to the name in the question.
+        message[7] = 2;
+        let length = message.len() - 18 - 5;
+        message.splice(length.., [2, 0xc0, 12]);
+        assert_eq!(question(true).data(&message), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_question_about_an_alias_is_answered_by_that_of_the_name_alone() {
+        let question = Question { rtype: CNAME, ..question(true) };
+        let mut message = chain(3);
+        message[12 + 5 + 1] = 5;
+        assert_eq!(question.data(&message), Ok(vec![Data::Name(Name::from_text(b"c1").unwrap())]));
+    }
+
+    #[test]
     fn an_error_is_a_failure() {
         let mut message = chain(0);
         message[3] |= 3;

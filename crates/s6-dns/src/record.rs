@@ -230,6 +230,35 @@ mod tests {
     }
 
     #[test]
+    fn the_content_of_each_type() {
+        let parse = |rtype: Type, bytes: &[u8]| {
+            let mut parser = Parser::from_ref(bytes);
+            let data = Data::parse_rdata(Rtype::from_int(rtype), &mut parser).ok().flatten()?;
+            (parser.remaining() == 0).then_some(data)
+        };
+        let name = || Name::from_text(b"a.b").unwrap();
+        for (rtype, bytes, data) in [
+            (A, &b"\x0a\0\0\x01"[..], Data::Address(IpAddr::from([10, 0, 0, 1]))),
+            (AAAA, &[0x20; 16], Data::Address(IpAddr::from([0x2020_u16; 8]))),
+            (NS, b"\x01a\x01b\0", Data::Name(name())),
+            (MX, b"\x01\x02\x01a\x01b\0", Data::Exchanger(258, name())),
+            (SRV, b"\0\x01\0\x02\0\x03\x01a\x01b\0", Data::Service([1, 2, 3], name())),
+            (TXT, b"", Data::Text(b"".to_vec())),
+            (TXT, b"\x02ab\0\x01c", Data::Text(b"abc".to_vec())),
+            (HINFO, b"\x01x\x02yz", Data::Host(b"x".to_vec(), b"yz".to_vec())),
+            (CAA, b"\x80\x05issueca", Data::Issuer(128, b"issue".to_vec(), b"ca".to_vec())),
+            (99, b"\x01\xff", Data::Other(99, b"\x01\xff".to_vec())),
+        ] {
+            assert_eq!(parse(rtype, bytes), Some(data), "{rtype}");
+            let cut = bytes.split_last().map(|(_, rest)| rest);
+            // What is cut short isn't the same; a text or unknown bytes may still be content.
+            assert_ne!(cut.and_then(|cut| parse(rtype, cut)), parse(rtype, bytes), "{rtype}");
+        }
+        assert_eq!(parse(TXT, b"\x03ab"), None);
+        assert_eq!(Data::Other(99, Vec::new()).rtype(), Rtype::from_int(99));
+    }
+
+    #[test]
     fn lines_are_printable() {
         let name = || Name::from_text(b"a.b").unwrap();
         let text = |data: Data| String::from_utf8(data.text()).unwrap();

@@ -37,6 +37,14 @@ fn without_a_value_the_default_of_the_page_counts() {
 }
 
 #[test]
+fn a_command_and_a_logging_script_are_split_at_blanks() {
+    let env = env(&["S6_CMD_ARG0=/bin/sh -c\t'a", "S6_LOGGING_SCRIPT=n3\r\ns9"]);
+    let s = Settings::of_container(&env);
+    assert_eq!(s.words(S6_CMD_ARG0), words("/bin/sh -c 'a"));
+    assert_eq!(s.directives(S6_LOGGING_SCRIPT), words("n3 s9"));
+}
+
+#[test]
 fn a_value_that_is_not_a_number_counts_as_not_set() {
     for (value, expected) in
         [("12", 12), ("x", 2), ("", 2), ("7\n", 7), ("-1", 2), (" 1", 2), ("4294967296", 2)]
