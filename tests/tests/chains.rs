@@ -43,7 +43,7 @@ exit 7
 /// Who executed it.
 const PARENT: &str = "#!/bin/sh\nexec /bin/tr '\\0' '\\n' </proc/$PPID/cmdline\n";
 
-/// A shell in a state that isn't everybody's starts the script.
+/// A shell starts the script in an unusual state.
 const START: &str = r#"
 mkdir -p /tmp/dir /tmp/service/supervise /run/s6/container_environment
 printf value >/run/s6/container_environment/OF_CONTAINER
@@ -341,7 +341,7 @@ fn outcome(images: &Images, way: &Path, script: &str) -> Result<Output, String> 
     container.and_then(|c| c.output(LIMIT)).map_err(|why| why.to_string())
 }
 
-/// What a container said, without the numbers of pipes and sockets.
+/// A container's output, without the numbers of pipes and sockets.
 fn said(output: &Output) -> String {
     let mut text = String::new();
     for (index, part) in case::printable(&output.stdout).split(":[").enumerate() {

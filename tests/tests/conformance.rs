@@ -17,7 +17,7 @@ use tests::case::{self, Boot, Case, Kind};
 use tests::image;
 use tests::ratchet::{Ratchet, Verdict};
 
-/// The PATH of everything that isn't told another one.
+/// The PATH of everything that sets none.
 const PATH: &str = "/command:/usr/bin:/bin:/usr/sbin:/sbin";
 /// The PATH that a container engine gives `/init`.
 const BOOT_PATH: &str = "/usr/bin:/bin";
@@ -106,7 +106,7 @@ fn judge(case: &Case, result: Result<(), String>, ratchet: &Ratchet) -> Result<C
     }
 }
 
-/// Runs a case; an error says what differs.
+/// Runs a case.  The error names what differs.
 fn check(case: &Case, distribution: &Path, base: &Path) -> Result<(), String> {
     let mut description = match &case.kind {
         Kind::Script => script(case, base),

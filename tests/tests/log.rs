@@ -111,7 +111,7 @@ impl Logger {
         self.end_and_tell().map(drop)
     }
 
-    /// As [`Logger::end`]; gives the complaints that nobody has waited for.
+    /// As [`Logger::end`]; gives the messages that no call has waited for.
     fn end_and_tell(mut self) -> Result<String, Failed> {
         drop(self.input);
         let mut rest = String::new();
@@ -154,7 +154,7 @@ fn numbered(count: u32) -> Vec<u8> {
     (0..count).flat_map(|i| format!("{i:06} {}\n", "x".repeat((i % 97) as usize)).into_bytes()).collect()
 }
 
-/// Fails unless both are the same; says how many lines each has and where they part.
+/// Fails unless both are the same; reports how many lines each has and where they part.
 fn same(got: &[u8], want: &[u8]) -> Outcome {
     let lines = |text: &[u8]| text.iter().filter(|b| **b == b'\n').count();
     if got == want {
@@ -192,7 +192,7 @@ fn moved_directory(program: &Path) -> Outcome {
     let at = directory()?;
     let lines = numbered(2000);
     let (first, rest) = lines.split_at(lines.len() / 2);
-    // The alert tells that it has begun.
+    // The alert shows that it has begun.
     let mut log = Logger::start(program, at.path(), &["-", "+^000000", "2", "+", "n1000", "s4096", "./d"])?;
     log.input.write_all(first)?;
     log.complains("alert: 000000")?;
@@ -256,7 +256,7 @@ fn removed_directory(program: &Path) -> Outcome {
     Ok(())
 }
 
-/// The directory is gone, and can't be made anew yet: the lines wait, one complaint says for what.
+/// The directory is gone, and can't be recreated yet: the lines wait, one message says for what.
 fn removed_parent(program: &Path) -> Outcome {
     let at = directory()?;
     let (p, d) = (at.path().join("p"), at.path().join("p/d"));
@@ -375,7 +375,7 @@ fn failing_processor(program: &Path) -> Outcome {
     same(&logged(&at.path().join("d"))?, &lines)
 }
 
-/// While a processor hangs, lines go to `current`, then wait; when it goes on, so do they.
+/// While a processor hangs, lines go to `current`, then wait; they continue when it does.
 fn hanging_processor(program: &Path) -> Outcome {
     let at = directory()?;
     let lines = numbered(3000);
@@ -402,7 +402,7 @@ fn hanging_processor(program: &Path) -> Outcome {
     same(&logged(&at.path().join("d"))?, &lines)
 }
 
-/// A status file that can't be written is told of once, and again after it could be.
+/// A status file that can't be written is reported once, and again after a success.
 fn failing_status(program: &Path) -> Outcome {
     let at = directory()?;
     let p = at.path().join("p");
@@ -441,7 +441,7 @@ fn long_lines(program: &Path) -> Outcome {
     log.input.write_all(&lines)?;
     log.end()?;
     same(&logged(&at.path().join("d"))?, &lines)?;
-    // In pieces of at most so many bytes, each a line.
+    // In pieces of at most this many bytes, each a line.
     let mut log = Logger::start(program, at.path(), &["-l", "1000", "n5000", "s100000", "./pieces"])?;
     log.input.write_all(&lines)?;
     log.end()?;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tool::clock::Moment;
 
 /// The first back-off of a series.
-const SHORTEST: Duration = Duration::from_millis(10);
+const FIRST_SPAN: Duration = Duration::from_millis(10);
 
-/// The longest one.
-const LONGEST: Duration = Duration::from_secs(1);
+/// The limit of a back-off.
+const SPAN_LIMIT: Duration = Duration::from_secs(1);
 
 /// A pause in which nothing new is begun.  Each one of a series is twice as long as the one before, from 10 ms to 1 s.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl BackOff {
     /// Begins a back-off; `true` if it is the first of a series and so to be reported.
     pub(crate) fn begin(&mut self, now: Moment) -> bool {
         let is_first = self.span.is_zero();
-        self.span = (self.span * 2).clamp(SHORTEST, LONGEST);
+        self.span = (self.span * 2).clamp(FIRST_SPAN, SPAN_LIMIT);
         self.until = now.checked_add(self.span);
         is_first
     }
@@ -80,7 +80,7 @@ mod tests {
         let mut back_off = BackOff::default();
         assert_eq!(back_off.until(NOW), None);
         back_off.begin(NOW);
-        let end = NOW + SHORTEST;
+        let end = NOW + FIRST_SPAN;
         assert_eq!(back_off.until(end - Duration::from_nanos(1)), Some(end));
         assert_eq!(back_off.until(end), None);
         back_off.begin(NOW);

@@ -10,7 +10,7 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// An empty command line; `file` gives the file of a part: [`tool::own_file`], except in tests.
+    /// An empty command line; `file` gives the file of a part: [`tool::tool_file`], except in tests.
     #[must_use]
     pub fn new(file: fn(&str) -> Vec<u8>) -> Self {
         Self { words: Vec::new(), file }

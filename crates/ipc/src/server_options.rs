@@ -18,13 +18,17 @@ pub const VERBOSE: Opt = Opt::flag('v', "be verbose");
 /// `-v` with a number.
 pub const VERBOSITY: Opt = Opt::value('v', "verbosity", "0: quiet, 1: normal, 2: verbose");
 /// `-c`.
-pub const CONNECTIONS: Opt = Opt::value('c', "maxconn", "so many connections at once; default 40");
+pub const CONNECTIONS: Opt =
+    Opt::value('c', "maxconn", "accept at most this many connections at once; default 40");
 /// `-C` of a server of a Unix socket.
 pub const CONNECTIONS_OF_USER: Opt =
-    Opt::value('C', "localmaxconn", "so many connections of one user at once; default 40");
+    Opt::value('C', "localmaxconn", "accept at most this many connections of one user at once; default 40");
 /// `-C` of a server of a TCP port.
-pub const CONNECTIONS_OF_ADDRESS: Opt =
-    Opt::value('C', "localmaxconn", "so many connections from one address at once; default 40");
+pub const CONNECTIONS_OF_ADDRESS: Opt = Opt::value(
+    'C',
+    "localmaxconn",
+    "accept at most this many connections from one address at once; default 40",
+);
 /// `-b` of a server.
 pub const BACKLOG: Opt = Opt::value('b', "backlog", "how many connections may wait");
 /// `-b` of a program that only makes the socket.
@@ -90,15 +94,17 @@ pub mod fdholder {
     pub const DEFAULT_DESCRIPTORS: usize = 1000;
 
     /// `-c`.
-    pub const CLIENTS: Opt = Opt::value('c', "maxconn", "so many clients at once; default 16, at most 256");
+    pub const CLIENTS: Opt =
+        Opt::value('c', "maxconn", "serve at most this many clients at once, up to 256; default 16");
     /// `-n`.
-    pub const DESCRIPTORS: Opt = Opt::value('n', "maxfds", "hold so many descriptors; default 1000");
+    pub const DESCRIPTORS: Opt =
+        Opt::value('n', "maxfds", "hold at most this many descriptors; default 1000");
     /// `-t`.
     pub const CLIENT_TIMEOUT: Opt =
-        Opt::value('t', "clienttimeout", "disconnect a client that does nothing for so many milliseconds");
+        Opt::value('t', "clienttimeout", "disconnect a client that does nothing for this many milliseconds");
     /// `-T`.
     pub const LAME_DUCK_TIMEOUT: Opt =
-        Opt::value('T', "lameducktimeout", "exit so many milliseconds after SIGTERM, finished or not");
+        Opt::value('T', "lameducktimeout", "exit this many milliseconds after SIGTERM, finished or not");
     /// `-i`.
     pub const RULES_DIR: Opt = Opt::value('i', "rulesdir", "the rules are in this directory");
     /// `-x`.

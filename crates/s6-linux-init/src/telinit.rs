@@ -25,7 +25,7 @@ pub(crate) fn main(call: &mut Call) -> Outcome {
             let socket = format!("{service}/s");
             let words: [&[u8]; 5] = [b"s6-sudo", b"-e", b"--", socket.as_bytes(), runlevel];
             let argv = words.iter().map(|word| word.to_vec()).collect();
-            return Ok(Next::Run(Program::new(tool::own_file("s6-sudo"), argv, call.take_env())));
+            return Ok(Next::Run(Program::new(tool::tool_file("s6-sudo"), argv, call.take_env())));
         }
     };
     send(Request::stop(how)).or_unable(|| "send a shutdown request to process 1")?;

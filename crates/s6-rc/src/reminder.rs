@@ -3,8 +3,8 @@
 use std::time::Duration;
 use tool::clock::Moment;
 
-/// The longest time between two reminders.
-const LONGEST: Duration = Duration::from_mins(1);
+/// The limit of the time between two reminders.
+const GAP_LIMIT: Duration = Duration::from_mins(1);
 
 /// When to remind.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Reminder {
         self.at.filter(|at| *at <= now)?;
         let quiet = now.saturating_sub(self.since);
         self.at = now.checked_add(self.gap);
-        self.gap = self.gap.saturating_mul(2).min(LONGEST);
+        self.gap = self.gap.saturating_mul(2).min(GAP_LIMIT);
         Some(quiet)
     }
 }

@@ -94,7 +94,7 @@ impl Side {
         plaintext: (RawFd, RawFd),
         notification: Option<RawFd>,
     ) -> Vec<Vec<u8>> {
-        let mut argv = vec![tool::own_file(self.program())];
+        let mut argv = vec![tool::tool_file(self.program())];
         argv.extend(relay_options(options));
         let word = |fd: RawFd| fd.to_string().into_bytes();
         if let Some(fd) = notification {

@@ -63,7 +63,7 @@ pub(crate) fn on_instance(call: &mut Call, name: &str) -> Outcome {
     let words = call.args.clone();
     call.options()?;
     let options = words.get(..words.len().saturating_sub(call.args.len())).unwrap_or_default();
-    let mut argv = vec![tool::own_file(name)];
+    let mut argv = vec![tool::tool_file(name)];
     argv.extend_from_slice(options);
     let (service, instance) = (call.shift()?, call.shift()?);
     if service.is_empty() {

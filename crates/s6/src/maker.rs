@@ -13,11 +13,11 @@ pub const LOGGER_USER: Opt = Opt::value('l', "loguser", "run the logger as this 
 /// Time stamps of the log.
 pub const STAMPS: Opt = Opt::value('t', "stamptype", "0: no time stamps, 1: TAI64N, 2: ISO 8601, 3: both");
 /// Number of archives.
-pub const FILES: Opt = Opt::value('n', "nfiles", "keep at most so many old log files");
+pub const FILES: Opt = Opt::value('n', "nfiles", "keep at most this many old log files");
 /// Size of a log file.
 pub const FILE_SIZE: Opt = Opt::value('s', "filesize", "begin a new log file at this size, in bytes");
 /// Size of all archives.
-pub const TOTAL_SIZE: Opt = Opt::value('S', "maxsize", "keep at most so many bytes of old log files");
+pub const TOTAL_SIZE: Opt = Opt::value('S', "maxsize", "keep at most this many bytes of old log files");
 /// Prefix of a line.
 pub const PREFIX: Opt = Opt::value('P', "prefix", "put this before each logged line");
 /// Sources for s6-rc.

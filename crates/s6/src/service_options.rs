@@ -31,7 +31,7 @@ pub(crate) const CONTROL: &[Opt] = &[
     Opt::flag('x', "end the supervisor when the service is down"),
     Opt::flag('O', "do not restart; do not start if down"),
     Opt::flag('Q', "as -O, and make the down file"),
-    Opt::value('T', "timeout", "with -w: give up after so many milliseconds, with code 99"),
+    Opt::value('T', "timeout", "with -w: give up after this many milliseconds, with code 99"),
     Opt::value('w', "u|U|d|D|r|R", "wait until the services are in that state"),
 ];
 

@@ -23,8 +23,8 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
-/// The longest message in bytes; the kernel's default send buffer takes it.
-const LONGEST: usize = 190_000;
+/// The limit of a message in bytes; the kernel's default send buffer takes it.
+const MESSAGE_LIMIT: usize = 190_000;
 
 /// Fields of a message.
 pub(crate) type Fields = Vec<(u8, Vec<u8>)>;
@@ -55,7 +55,7 @@ pub(crate) fn send(
         packet.extend_from_slice(&length.to_le_bytes());
         packet.extend_from_slice(value);
     }
-    if packet.len() > LONGEST {
+    if packet.len() > MESSAGE_LIMIT {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
@@ -70,7 +70,7 @@ pub(crate) fn send(
 
 /// Waits for a message; `None` at the end of the stream.
 pub(crate) fn receive(link: impl AsFd) -> io::Result<Option<Message>> {
-    let mut packet = vec![0; LONGEST];
+    let mut packet = vec![0; MESSAGE_LIMIT];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {

@@ -26,7 +26,7 @@ use crate::spec::{Network, Sandbox};
 use crate::{link, loopback, terminal, view};
 
 /// The limit of a failed preparation's output in its error, in bytes; far below what a message may hold.
-const MOST_SAID: u64 = 16 << 10;
+const PREPARATION_OUTPUT_LIMIT: u64 = 16 << 10;
 
 /// What the stage is called; its `argv[0]`.
 pub(crate) const NAME: &str = "sandbox-stage";
@@ -286,7 +286,7 @@ fn prepare(command: &[OsString]) -> Result<(), Fault> {
                 let mut text = Vec::new();
                 let mut said = fs::File::from(said);
                 said.rewind()
-                    .and_then(|()| said.take(MOST_SAID).read_to_end(&mut text))
+                    .and_then(|()| said.take(PREPARATION_OUTPUT_LIMIT).read_to_end(&mut text))
                     .unable("read its output")?;
                 let text = String::from_utf8_lossy(&text);
                 Err(format!("the preparation failed with exit code {code}\n{text}").trim_end().to_owned())

@@ -31,10 +31,10 @@ fn emulated() -> Option<Vec<u8>> {
     (emulated != executed).then_some(emulated)
 }
 
-/// The file to run for the tool of that name, independent of PATH: the link beside this binary if there is one, else
+/// The file of the tool of that name, independent of PATH: the link beside this binary if there is one, else
 /// the name alone.
 #[must_use]
-pub fn own_file(name: &str) -> Vec<u8> {
+pub fn tool_file(name: &str) -> Vec<u8> {
     let beside = || {
         let mut file = sys::fs::readlink("/proc/self/exe", Vec::new()).ok()?.into_bytes();
         let slash = file.iter().rposition(|b| *b == b'/')?;

@@ -84,7 +84,7 @@ impl Call {
             .iter()
             .find(|t| t.name.as_bytes() == name && t.name != self.tool.name)
             .ok_or_else(|| Fatal::user(format!("no command is named {}", diag::show(name))))?;
-        let file = crate::own_file(tool.name);
+        let file = crate::tool_file(tool.name);
         Ok(Next::Run(Program::new(file, self.take_args(), self.take_env())))
     }
 

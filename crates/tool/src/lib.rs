@@ -31,7 +31,7 @@ mod quote;
 mod spawn;
 mod tool;
 
-pub use binary::own_file;
+pub use binary::tool_file;
 pub use buffer::Buffer;
 pub use call::Call;
 pub use chain::{DEFAULT_PATH, conclude, lookup, run, set_table};

@@ -13,13 +13,13 @@ use crate::tai::{PACKED, Tai64n};
 /// Length of a record in bytes.
 pub const RECORD: usize = PACKED + 2;
 
-/// At most this many records are kept.
+/// The limit of records in the file.
 pub const MAX: usize = 4096;
 
 /// One death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Death {
-    /// When.
+    /// When the service died.
     pub stamp: Tai64n,
     /// The exit code; 128 + signal for a death by signal.
     pub exit_code: u8,

@@ -1,11 +1,11 @@
 //! Lines of /etc/fstab and /proc/mounts, fstab(5).
 
-/// A line: device, mount point, type and options, with octal escapes decoded.
+/// The first four fields of a line, with octal escapes decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number, from 1.
+    /// The line's number, from 1.
     pub line: usize,
-    /// The first field.
+    /// The device, or what stands for one.
     pub device: Vec<u8>,
     /// The mount point.
     pub dir: Vec<u8>,

@@ -2,16 +2,16 @@
 //!
 //! COMM may contain blanks and parentheses; it ends at the last `)`.
 
-/// The kernel's figures of a process.  Times are in clock ticks.
+/// What the kernel reports about a process.  Times are in clock ticks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stat {
     /// Its process id.
     pub pid: u64,
-    /// The kernel's name of it: hostile input, any bytes but NUL.
+    /// Its name, which it can set itself: hostile input, any bytes but NUL.
     pub comm: Vec<u8>,
-    /// `R`, `S`, `Z`, …
+    /// The letter of its state: `R` runs, `S` sleeps, `Z` is dead and not reaped, …
     pub state: u8,
-    /// Its parent's process id; 0 if that is outside of the pid namespace.
+    /// Its parent's process id; 0 if the parent is outside of the pid namespace.
     pub ppid: u64,
     /// Its process group.
     pub group: u64,
@@ -25,39 +25,39 @@ pub struct Stat {
     pub flags: u64,
     /// Page faults that needed no disk.
     pub minor_faults: u64,
-    /// Those of its dead children.
+    /// Those of the children that it has reaped.
     pub minor_faults_of_children: u64,
     /// Page faults that needed a disk.
     pub major_faults: u64,
-    /// Those of its dead children.
+    /// Those of the children that it has reaped.
     pub major_faults_of_children: u64,
     /// Time in user mode.
     pub user: u64,
     /// Time in the kernel.
     pub system: u64,
-    /// Time of its dead children in user mode.
+    /// Time in user mode of the children that it has reaped.
     pub user_of_children: u64,
-    /// Time of its dead children in the kernel.
+    /// Time in the kernel of the children that it has reaped.
     pub system_of_children: u64,
     /// The kernel's priority.
     pub priority: i64,
-    /// -20 to 19.
+    /// The nice value, -20 to 19.
     pub nice: i64,
     /// How many threads it has.
     pub threads: u64,
-    /// Since the machine's boot.
+    /// When it started, since the machine's boot.
     pub start: u64,
-    /// Bytes.
+    /// The size of its address space in bytes.
     pub virtual_size: u64,
-    /// Pages.
+    /// The number of its pages in memory.
     pub resident: u64,
-    /// Bytes.
+    /// The limit of its memory in bytes.
     pub resident_limit: u64,
-    /// An address, or only 0 and 1 for "runs" and "waits".
+    /// The address of the kernel function that it waits in; most kernels hide it: 1 if it waits, 0 if it runs.
     pub waits_in: u64,
     /// The processor that it ran on last.
     pub processor: u64,
-    /// 1 to 99; 0 for other policies.
+    /// The real-time priority, 1 to 99; 0 under other policies.
     pub realtime_priority: u64,
     /// The number of its scheduling policy, sched(7).
     pub policy: u64,
@@ -76,7 +76,7 @@ impl Stat {
         let comm = line.get(open + 1..close)?.to_vec();
         let mut words = line.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty());
         let state = *words.next()?.first()?;
-        // Numbers that aren't there, in older kernels, or that are negative are 0 and wrapped.
+        // Numbers that older kernels don't have are 0.
         let words: Vec<i128> = words.map(|w| number(w).unwrap_or(0)).collect();
         // `nth` counts as proc_pid_stat(5) does, where ppid is number 4.
         let signed = |nth: usize| words.get(nth - 4).and_then(|n| i64::try_from(*n).ok()).unwrap_or_default();
@@ -126,13 +126,13 @@ impl Stat {
         self.flags & KERNEL_THREAD != 0
     }
 
-    /// The ticks that it ran.
+    /// The processor time that it used.
     #[must_use]
     pub fn ran(&self) -> u64 {
         self.user.saturating_add(self.system)
     }
 
-    /// The ticks that it and its dead children ran.
+    /// The processor time that it and the children that it has reaped used.
     #[must_use]
     pub fn ran_with_children(&self) -> u64 {
         self.ran().saturating_add(self.user_of_children).saturating_add(self.system_of_children)

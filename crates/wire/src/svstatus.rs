@@ -15,24 +15,24 @@ use crate::tai::{PACKED, Tai64n};
 /// Length of the file in bytes.
 pub const SIZE: usize = 35;
 
-/// Content of the status file.
+/// The content of the status file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// When the service last came up or went down.
     pub stamp: Tai64n,
     /// When the service last became ready.
     pub ready_stamp: Tai64n,
-    /// The process that runs: `run`, or `finish` if `finishing`; 0 for none.
+    /// The process id of `run`, or of `finish` if `finishing`; 0 if neither runs.
     pub pid: u32,
     /// How `run` last died, as wait(2) gives it; 0 before the first death.
     pub wstat: u16,
-    /// The service was stopped by a signal on request.
+    /// Whether the service was paused on request.
     pub paused: bool,
-    /// `pid` is `finish`.
+    /// Whether `pid` is the process of `finish`.
     pub finishing: bool,
-    /// The service is restarted when it dies.
+    /// Whether the service is restarted when it dies.
     pub want_up: bool,
-    /// Up: readiness was notified.  Down: `finish` is done.
+    /// Whether the service is ready: readiness was notified if it is up, `finish` is done if it is down.
     pub ready: bool,
 }
 

@@ -15,7 +15,7 @@ use std::process::{Command, Output, Stdio};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tests::{case, image};
 
-/// How many scripts there are, unless `EXECLINE_SCRIPTS` says another number.
+/// How many scripts are made, unless `EXECLINE_SCRIPTS` sets another number.
 const SCRIPTS: u64 = 500;
 
 /// Where Debian has the commands; only the launcher is in /usr/bin.
@@ -73,7 +73,7 @@ fn check(number: u64, ours: &Path) -> Result<(), Failed> {
     .into())
 }
 
-/// Runs a script in a directory that is the same whoever runs it; `timeout` ends one that hangs.
+/// Runs a script in a directory that is the same for both programs; `timeout` ends one that hangs.
 fn run(script: &generator::Script, commands: &Path, directory: &Path) -> std::io::Result<Output> {
     fs::create_dir(directory)?;
     fs::write(directory.join("script"), &script.text)?;

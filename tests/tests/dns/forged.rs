@@ -81,7 +81,7 @@ fn damage_is_survived(network: &Network) -> Outcome {
         match name {
             // A record is promised that isn't there.
             "short" => with(1, b""),
-            // A name that points to itself, one that points forward, and a label of a kind that nobody uses.
+            // A name that points to itself, one that points forward, and a label of an unused kind.
             "loop" => with(1, &[0xc0, here, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4]),
             "forward" => with(1, &[0xc0, here + 2, 0xc0, here, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]),
             "label" => with(1, &[0x80, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4]),

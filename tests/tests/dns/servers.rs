@@ -177,7 +177,7 @@ fn the_environment_names_them(network: &Network) -> Outcome {
     answers_a_closed_pipe(network)
 }
 
-/// A reader that goes away ends the tool, by the signal that says so.
+/// A reader that goes away ends the tool, by SIGPIPE.
 fn answers_a_closed_pipe(network: &Network) -> Result<(), Failed> {
     let (reader, writer) = std::io::pipe()?;
     drop(reader);

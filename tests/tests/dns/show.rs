@@ -69,7 +69,7 @@ fn failures(network: &Network) -> Outcome {
 fn the_way_there(network: &Network) -> Outcome {
     let query = "27 bytes, 1+0+0+0 records, noerror\nquery: 15 a.example.\n";
     let answer = network.run("s6-dnsq MX a.example 127.0.0.1")?;
-    // What comes in is shown as an answer to a recursive question, since nobody knows the question then.
+    // What comes in is shown as an answer to a recursive question, since the question isn't known then.
     let received = answer.replace("weird ra", "ra");
     let asking = format!("asking 127.0.0.1 by Udp:\n{query}\nasked 127.0.0.1 by Udp, waiting up to 1 s\n\n");
     for (level, expected) in [

@@ -85,7 +85,7 @@ pub fn response(asked: &Asked, rcode: RCODE, records: &[&str]) -> Vec<u8> {
     packet.build_bytes_vec_compressed().unwrap()
 }
 
-/// What the zone says: the records of the name, behind the aliases that lead to them.
+/// The zone's answer: the records of the name, behind the aliases that lead to them.
 pub fn answer(asked: &Asked) -> Vec<Vec<u8>> {
     let lines = || RECORDS.lines().filter(|line| !line.is_empty());
     let of = |name: &str, rtype: &str| {

@@ -51,7 +51,7 @@ impl Kind {
         [user].into_iter().chain(parts).collect::<Vec<_>>().join(",")
     }
 
-    /// /run can be used, and there is nobody to change it where it can't.
+    /// /run can be used; where it can't, no process has the rights to change it.
     fn boots(self) -> bool {
         self.own_run || (self.user.0 == 0 && !self.read_only)
     }
@@ -99,7 +99,7 @@ fn boots(kind: Kind) -> Outcome {
     same(text.contains("the daemon has finished"), true, &text)
 }
 
-/// A service that takes all memory is killed, and starts again; the container goes on.
+/// A service that takes all memory is killed, and starts again; the container continues.
 fn memory() -> Outcome {
     let limit = json!({ "memory": { "limit": 64 << 20 } });
     let bundle = Bundle::new(PLAIN, &[], limit)?;

@@ -1,11 +1,11 @@
-//! A command on its way, and what it says.
+//! A running command, and its output.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tests::lines::Lines;
 
-/// How long a test waits for what has to come; nothing is as slow, so whoever meets it fails.
+/// How long a test waits for what has to come.  Nothing takes that long, so a test that reaches the limit fails.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// A running command.  It is killed when this goes out of scope.
@@ -49,14 +49,14 @@ impl Drop for Client {
     }
 }
 
-/// Runs a command to its end; gives its exit code and what it said.
+/// Runs a command to its end; gives its exit code and its output.
 pub fn run(words: &[String]) -> Result<(i32, String), String> {
     let mut client = Client::start(words)?;
     let code = client.finish()?;
     Ok((code, client.said.text()))
 }
 
-/// Runs a command that must succeed; gives what it said.
+/// Runs a command that must succeed; gives its output.
 pub fn succeed(words: &[String]) -> Result<String, String> {
     let (code, text) = run(words)?;
     if code == 0 { Ok(text) } else { Err(format!("{}: exit code {code}:\n{text}", words.join(" "))) }

@@ -19,7 +19,7 @@ pub const LIMITED: &[(&str, Test)] = &[("memory", memory)];
 /// What a refusal recommends.
 const MEND: &str = "--tmpfs /run";
 
-/// Says who it is, and ends with 3.
+/// Prints its user, and ends with 3.
 const WHO: [&str; 4] =
     ["/test/busybox", "sh", "-c", "echo it is $(/test/busybox id -u):$(/test/busybox id -g); exit 3"];
 
@@ -31,7 +31,7 @@ fn boots_as(place: Place, options: &[&str], who: &str) -> Outcome {
     same(text.contains("the daemon has finished"), true, &text)
 }
 
-/// It ends before anything of the image has run, with a line that says what to change.
+/// It ends before anything of the image has run, with a line that names what to change.
 fn refuses(place: Place, options: &[&str]) -> Outcome {
     let (code, text) = place.run(options, &WHO)?;
     same(code, 100, &text)?;
@@ -42,7 +42,7 @@ fn refuses(place: Place, options: &[&str]) -> Outcome {
 fn read_only(place: Place) -> Outcome {
     boots_as(place, &["--read-only", "--tmpfs", "/run:exec,mode=755"], "0:0")?;
     boots_as(place, &["--read-only", "--tmpfs", "/run", "--user", "1000:1000"], "1000:1000")?;
-    // Podman has a tmpfs there unless it is told not to.
+    // Podman mounts a tmpfs there unless an option forbids it.
     refuses(place, &[&["--read-only"], place.engine.no_tmpfs_of_its_own()].concat())
 }
 
@@ -106,7 +106,7 @@ fn root_without_rights(place: Place) -> Outcome {
     boots_as(place, &["--security-opt", "no-new-privileges"], "0:0")
 }
 
-/// A service that takes all memory is killed, and starts again; the container goes on.
+/// A service that takes all memory is killed, and starts again; the container continues.
 fn memory(place: Place) -> Outcome {
     let options = [&NO_COMMAND[..], &["--memory", "64m", "-e", "HOG=1"]].concat();
     let (container, mut client) = place.start(&options, &[])?;

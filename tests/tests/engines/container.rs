@@ -34,7 +34,7 @@ impl Place {
         Ok((container, client))
     }
 
-    /// Runs a container to its end; gives its exit code and what it said.
+    /// Runs a container to its end; gives its exit code and its output.
     pub fn run(self, options: &[&str], command: &[&str]) -> Result<(i32, String), String> {
         let (_container, mut client) = self.start(options, command)?;
         let code = client.finish()?;
@@ -50,7 +50,7 @@ pub struct Container {
 }
 
 impl Container {
-    /// Starts it; the client says what it says, and ends as it does.
+    /// Starts it; the client prints its output, and ends with its exit code.
     pub fn start(&self) -> Result<Client, String> {
         self.engine.start(&["start", "--attach", &self.name])
     }
@@ -75,7 +75,7 @@ impl Container {
         client::succeed(&words).map(|text| text + "\n")
     }
 
-    /// Runs a program in it; gives its exit code and what it said.
+    /// Runs a program in it; gives its exit code and its output.
     pub fn exec(&self, words: &[&str]) -> Result<(i32, String), String> {
         self.engine.run(&[&["exec", self.name.as_str()], words].concat())
     }

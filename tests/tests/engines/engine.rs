@@ -123,12 +123,12 @@ impl Engine {
         Client::start(&self.command(arguments))
     }
 
-    /// Runs a command of the engine; gives its exit code and what it said.
+    /// Runs a command of the engine; gives its exit code and its output.
     pub fn run(self, arguments: &[&str]) -> Result<(i32, String), String> {
         client::run(&self.command(arguments))
     }
 
-    /// Runs a command of the engine that must succeed; gives what it said.
+    /// Runs a command of the engine that must succeed; gives its output.
     pub fn succeed(self, arguments: &[&str]) -> Result<String, String> {
         client::succeed(&self.command(arguments))
     }

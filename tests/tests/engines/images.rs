@@ -62,7 +62,7 @@ impl Base {
         self != Self::Debian
     }
 
-    /// The name of the image that is tested.  Builds it first if nobody has yet.
+    /// The name of the image that is tested.  Builds it first if it isn't there yet.
     pub fn image(self, engine: Engine) -> Result<String, String> {
         type Done = OnceLock<Result<(), String>>;
         static BUILT: [Done; Engine::ALL.len() * Base::ALL.len()] =
@@ -135,7 +135,7 @@ fn context(base: Base) -> String {
     format!("{HOME}/context/{}", base.name())
 }
 
-/// The directory of all files of a busybox image, for who needs no image.
+/// The directory of all files of a busybox image, for tests that need no image.
 pub fn tree() -> PathBuf {
     Path::new(HOME).join("tree")
 }
@@ -171,7 +171,7 @@ pub fn lay_out(tarballs: &Path) -> Result<(), String> {
 /// Says a word and ends with 7.
 const PROGRAM: &str = "#!/command/execlineb -P\nforeground { s6-echo my program }\nexit 7\n";
 
-/// Is ready when it has said so.
+/// Is ready when it has printed that.
 const DAEMON: &str = "#!/command/execlineb -P
 foreground { s6-echo the daemon runs }
 foreground { fdmove 1 3 s6-echo }
@@ -179,7 +179,7 @@ fdclose 3
 s6-pause
 ";
 
-/// Eats memory once if it is told so.
+/// Takes all memory once, if it is asked to.
 const HOG: &str = "#!/command/execlineb -P
 with-contenv
 importas -D no HOG HOG

@@ -28,10 +28,10 @@ use images::Base;
 type Outcome = Result<(), Failed>;
 type Test = fn(Place) -> Outcome;
 
-/// What `create` is told for a container without CMD, whatever the image says.
+/// The arguments of `create` for a container without a CMD, whatever the image has.
 const NO_COMMAND: [&str; 2] = ["--entrypoint", "/init"];
 
-/// What a container says when all its services are up.
+/// What a container prints when all its services are up.
 const UP: &str = "all services are up";
 
 /// What has to be there, and the Debian package that has it.
@@ -124,7 +124,7 @@ fn run(words: &[String]) -> Result<i32, String> {
     Ok(if conclusion.has_failed() { 101 } else { 0 })
 }
 
-/// Fails with both values and all that was said unless they are equal.
+/// Fails with both values and the whole output unless they are equal.
 fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T, said: &str) -> Outcome {
     if got == want { Ok(()) } else { Err(format!("{want:?} expected, got {got:?}:\n{said}").into()) }
 }

@@ -19,7 +19,7 @@ struct Kind {
     env: &'static str,
     /// The mode of the empty directory on /run.
     mode: &'static str,
-    /// What it says when it is to be stopped.
+    /// What it prints when it is asked to stop.
     said: &'static str,
 }
 

@@ -1,6 +1,6 @@
 //! The guide's code blocks, run: each section of a page is an image, each `console` block a session with it.
 //!
-//! How a page is written so that it can be run says `page`; which commands a session knows, `session`.  A block that
+//! `page` describes how a page is written so that it can be run; `session`, which commands a session knows.  A block that
 //! no container sees fails the test, unless its info string says why none can: ```` ```sh untested="needs a network" ````.
 //! README.md's section about images is played by the test `engines`, with real ones.
 //! The first trials look at the pages as texts: links that lead nowhere, variables that the table has forgotten.

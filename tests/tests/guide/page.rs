@@ -1,9 +1,9 @@
-//! What a page of the guide says in its code blocks.
+//! The code blocks of a page of the guide.
 //!
 //! A section, from one heading of the second level to the next, is one example: an image and what is done with it.
 //!
-//! - ` ```console `: a session.  A line that begins with `$ ` is a command (goes on in `> ` lines), what follows is what
-//!   it says; `...` stands for anything, on a line of its own for any lines.
+//! - ` ```console `: a session.  A line that begins with `$ ` is a command (continued by `> ` lines), what follows is its
+//!   output; `...` stands for anything, on a line of its own for any lines.
 //! - ` ```dockerfile `: how the image is made; without it, as the guide's first page says.
 //! - ` ```files `: one small file a line: its path, blanks, its only line, or `(empty)`.
 //! - any other: a file.  The paragraph right above ends with its path in backquotes, and a colon.
@@ -35,7 +35,7 @@ pub struct Line {
     pub text: String,
 }
 
-/// A command of a session and what it says.
+/// A command of a session and its output.
 #[derive(Debug)]
 pub struct Step {
     /// The command.
@@ -188,7 +188,7 @@ fn steps(block: &Block) -> Vec<Step> {
         } else if let Some(step) = steps.last_mut() {
             step.says.push(line.text);
         } else {
-            // Nobody said this: no command can, so the session fails by it.
+            // No command prints this, so the session fails by it.
             let command = Line { number: line.number, text: String::new() };
             steps.push(Step { command, says: vec![line.text] });
         }

@@ -1,4 +1,4 @@
-//! Whether what was said is what the guide shows; `...` stands for anything.
+//! Whether an output is what the guide shows; `...` stands for anything.
 
 /// Whether the lines match: a line `...` stands for any lines, also none.
 pub fn matches(expected: &[String], said: &[String]) -> bool {

@@ -21,7 +21,7 @@ use crate::{Bases, at, pattern};
 /// The PATH that Docker gives if an image sets none.
 const DOCKER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How long a command that came in from outside may take; none does, so whoever meets it fails.
+/// How long a command that entered from outside may take.  None takes that long, so one that reaches the limit fails.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs all that an example shows; `file` is its page.
@@ -212,7 +212,7 @@ impl<'a> Stage<'a> {
 }
 
 impl Running {
-    /// Runs a command in it, as `docker exec` does: its code, and what it says.
+    /// Runs a command in it, as `docker exec` does: its code and its output.
     fn enter(&self, command: &[String]) -> Result<(u8, Vec<String>), String> {
         let mut inside = self.transcript.container().exec(command).streams(Streams::Together);
         for (name, value) in &self.env {
@@ -233,7 +233,7 @@ impl Running {
     }
 }
 
-/// Whether a command changes nothing, and says at any time how things are then.
+/// Whether a command changes nothing, and only shows a state.
 fn only_looks(command: &[String]) -> bool {
     matches!(command, [name, ..] if matches!(name.as_str(), "ps" | "/command/s6-svstat" | "/command/s6-svdt"))
 }

@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     operands: "path",
     options: &[
         Opt::value('m', "mode", "its mode in octal; 0600 if not given"),
-        Opt::value('o', "user", "its owner; root if not given, or who makes it where that isn't root"),
+        Opt::value('o', "user", "its owner; default: root, or the caller if that isn't root"),
     ],
     role: Role::Stay,
     main,

@@ -44,7 +44,7 @@ fn main(call: &mut Call) -> Outcome {
         identity::assume(&nobody()?)?;
     }
     log_access::check(&dir)?;
-    Ok(Next::Run(Program::new(tool::own_file("s6-log"), argv, Env::new())))
+    Ok(Next::Run(Program::new(tool::tool_file("s6-log"), argv, Env::new())))
 }
 
 /// Opens a FIFO without waiting for a writer; reads block as usual.

@@ -28,7 +28,7 @@ const RUNLEVELS: [&[u8]; 5] = [b"default", b"2", b"3", b"4", b"5"];
 fn main(call: &mut Call) -> Outcome {
     if !rustix::process::getpid().is_init() {
         let argv = [vec![b"s6-linux-init-telinit".to_vec()], call.take_args()].concat();
-        return Ok(Next::Run(Program::new(tool::own_file("s6-linux-init-telinit"), argv, call.take_env())));
+        return Ok(Next::Run(Program::new(tool::tool_file("s6-linux-init-telinit"), argv, call.take_env())));
     }
     let options = call.options()?;
     let basedir = options.get('c').unwrap_or(b"/etc/s6-linux-init/current");
@@ -141,7 +141,7 @@ fn run_tool(call: &Call, argv: &[&[u8]], env: Env, to_do: &str) -> Result<(), Fa
     let name = argv.first().copied().unwrap_or_default();
     let mut words: Vec<Vec<u8>> = argv.iter().map(|word| word.to_vec()).collect();
     if let Some(file) = words.first_mut() {
-        *file = tool::own_file(&diag::show(name));
+        *file = tool::tool_file(&diag::show(name));
     }
     let pid = tool::spawn(call, words, env)?;
     match sys::process::wait_for(pid).or_unable(|| to_do.to_owned())?.code() {
@@ -156,7 +156,7 @@ fn in_environment(options: &Options, basedir: &[u8], argv: Vec<Vec<u8>>) -> Outc
     env.set(b"PATH", options.get('p').unwrap_or(tool::DEFAULT_PATH));
     let words = [b"s6-envdir".to_vec(), b"--".to_vec(), join(basedir, b"env")];
     let argv = [words.to_vec(), argv].concat();
-    Ok(Next::Run(Program::new(tool::own_file("s6-envdir"), argv, env)))
+    Ok(Next::Run(Program::new(tool::tool_file("s6-envdir"), argv, env)))
 }
 
 /// Redirects standard output to the catch-all logger's FIFO, which has no reader yet.
@@ -197,7 +197,7 @@ fn await_tree(ready: &OwnedFd, has_logger: bool) -> Result<(), Errno> {
 
 /// The command line of s6-svscan, which notifies the child of its readiness.
 fn supervisor(console: OwnedFd, is_ready: OwnedFd) -> Result<Vec<Vec<u8>>, Fatal> {
-    let mut argv = vec![tool::own_file("s6-svscan")];
+    let mut argv = vec![tool::tool_file("s6-svscan")];
     for (option, fd) in [("-X", console), ("-d", is_ready)] {
         rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::empty()).or_unable(|| "keep a descriptor")?;
         argv.extend([option.as_bytes().to_vec(), fd.into_raw_fd().to_string().into_bytes()]);

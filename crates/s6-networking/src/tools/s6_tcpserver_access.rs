@@ -25,7 +25,7 @@ pub static TOOL: Tool = Tool {
         Opt::value(
             'v',
             "verbosity",
-            "0: errors, 1: also warnings and who is let in (default), 2: also who isn't, 3: also why look-ups failed",
+            "0: errors, 1: also warnings and accepted clients (default), 2: also refused clients, 3: also why look-ups failed",
         ),
         access::ALLOW_FAILED_LOOKUP,
         access::DENY_FAILED_LOOKUP,
@@ -39,7 +39,7 @@ pub static TOOL: Tool = Tool {
         access::CHECK_NAME,
         Opt::value('l', "localname", "the value of ${PROTO}LOCALHOST"),
         Opt::value('B', "banner", "write this to the client first"),
-        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+        Opt::value('t', "timeout", "give up after this many milliseconds, with code 99"),
         access::RULES_DIR,
         access::RULES_FILE,
     ],
@@ -145,7 +145,7 @@ fn admit(call: &mut Call, protocol: &[u8], admitted: Admitted) -> Outcome {
     if admitted.grant.exec.is_empty() {
         return Next::run(call.take_args(), env);
     }
-    Next::run(vec![tool::own_file("execlineb"), b"-c".to_vec(), admitted.grant.exec], env)
+    Next::run(vec![tool::tool_file("execlineb"), b"-c".to_vec(), admitted.grant.exec], env)
 }
 
 struct Check<'a> {

@@ -12,8 +12,8 @@ pub static TOOL: Tool = Tool {
     operands: "[ file... ]",
     options: &[
         Opt::flag('S', "of standard input, read no more than what is printed"),
-        Opt::value('n', "lines", "print so many lines; default 10"),
-        Opt::value('c', "chars", "print so many bytes"),
+        Opt::value('n', "lines", "print this many lines; default 10"),
+        Opt::value('c', "chars", "print this many bytes"),
         DIGITS[0],
         DIGITS[1],
         DIGITS[2],

@@ -10,8 +10,8 @@ pub static TOOL: Tool = Tool {
     summary: "print the last lines of a file",
     operands: "[ file ]",
     options: &[
-        Opt::value('n', "lines", "print so many lines; +N: from line N on; default 10"),
-        Opt::value('c', "chars", "print so many bytes; +N: from byte N on"),
+        Opt::value('n', "lines", "print this many lines; +N: from line N on; default 10"),
+        Opt::value('c', "chars", "print this many bytes; +N: from byte N on"),
         DIGITS[0],
         DIGITS[1],
         DIGITS[2],

@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[
         Opt::flag('1', "write a newline to standard output when done"),
-        Opt::value('t', "timeout", "give up after so many milliseconds"),
+        Opt::value('t', "timeout", "give up after this many milliseconds"),
     ],
     role: Role::Stay,
     main,

@@ -52,7 +52,7 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    let mut argv = command(&options, host, port, tool::own_file)?;
+    let mut argv = command(&options, host, port, tool::tool_file)?;
     argv.extend(call.take_args());
     let env = call.take_env();
     Next::run(argv, env)

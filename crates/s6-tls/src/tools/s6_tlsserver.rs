@@ -40,7 +40,7 @@ pub static TOOL: Tool = Tool {
         access::CHECK_NAME.long("paranoid"),
         Opt::value('l', "localname", "the value of TCPLOCALHOST").long("local-name"),
         Opt::value('B', "banner", "write this to the client first, in clear").long("banner"),
-        Opt::value('t', "timeout", "the look-ups may last so many milliseconds").long("timeout"),
+        Opt::value('t', "timeout", "look-ups may take at most this many milliseconds").long("timeout"),
         access::RULES_DIR.long("rules-directory"),
         access::RULES_FILE.long("rules-file"),
         SEND_CLOSE_NOTIFY,
@@ -64,7 +64,7 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    let mut argv = command(&options, address, tool::own_file)?;
+    let mut argv = command(&options, address, tool::tool_file)?;
     check_files(call, &options)?;
     argv.extend(call.take_args());
     let env = call.take_env();

@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
     summary: "run a program in an environment changed by the files of a directory",
     operands: "dir prog...",
     options: &[
-        Opt::flag('I', "go on if the directory doesn't exist"),
+        Opt::flag('I', "continue if the directory doesn't exist"),
         Opt::flag('i', "fail with code 111 if the directory doesn't exist (default)"),
         Opt::flag('n', "keep blanks at the end, or with -f the last newline"),
         Opt::flag('f', "take whole files, newlines included"),

@@ -34,7 +34,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let path = call.shift()?;
-    let argv = command(&options, path, tool::own_file)?;
+    let argv = command(&options, path, tool::tool_file)?;
     let env = call.take_env();
     Next::run(argv, env)
 }

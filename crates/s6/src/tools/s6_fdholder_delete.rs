@@ -7,7 +7,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-fdholder-delete",
     summary: "have an fd holder close a descriptor",
     operands: "path id",
-    options: &[Opt::value('t', "timeout", "give up after so many milliseconds")],
+    options: &[Opt::value('t', "timeout", "give up after this many milliseconds")],
     role: Role::Chain,
     main,
 };

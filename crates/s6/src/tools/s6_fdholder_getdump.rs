@@ -15,7 +15,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-fdholder-getdump",
     summary: "run a program with all descriptors of an fd holder",
     operands: "path prog...",
-    options: &[Opt::value('t', "timeout", "give up after so many milliseconds")],
+    options: &[Opt::value('t', "timeout", "give up after this many milliseconds")],
     role: Role::Chain,
     main,
 };

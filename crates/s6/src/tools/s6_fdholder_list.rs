@@ -7,7 +7,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-fdholder-list",
     summary: "list the descriptors of an fd holder",
     operands: "path",
-    options: &[Opt::value('t', "timeout", "give up after so many milliseconds")],
+    options: &[Opt::value('t', "timeout", "give up after this many milliseconds")],
     role: Role::Chain,
     main,
 };

@@ -9,7 +9,7 @@ pub static TOOL: Tool = Tool {
     operands: "path id prog...",
     options: &[
         Opt::flag('D', "have the holder close it"),
-        Opt::value('t', "timeout", "give up after so many milliseconds"),
+        Opt::value('t', "timeout", "give up after this many milliseconds"),
     ],
     role: Role::Chain,
     main,

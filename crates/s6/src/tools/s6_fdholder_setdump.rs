@@ -14,7 +14,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-fdholder-setdump",
     summary: "have an fd holder keep the descriptors that the environment describes",
     operands: "path",
-    options: &[Opt::value('t', "timeout", "give up after so many milliseconds")],
+    options: &[Opt::value('t', "timeout", "give up after this many milliseconds")],
     role: Role::Chain,
     main,
 };

@@ -12,8 +12,8 @@ pub static TOOL: Tool = Tool {
     operands: "path id",
     options: &[
         Opt::value('d', "fd", "the descriptor; default: standard input"),
-        Opt::value('t', "timeout", "give up after so many milliseconds"),
-        Opt::value('T', "fdtimeout", "the holder is to close it after so many milliseconds"),
+        Opt::value('t', "timeout", "give up after this many milliseconds"),
+        Opt::value('T', "fdtimeout", "have the holder close it after this many milliseconds"),
     ],
     role: Role::Chain,
     main,

@@ -11,7 +11,7 @@ pub static TOOL: Tool = Tool {
     options: &[Opt::value(
         't',
         "timeoutfrom:timeoutto",
-        "give up after so many milliseconds with the first one, with the other",
+        "give up on the first holder, and on the other, after this many milliseconds",
     )],
     role: Role::Chain,
     main,

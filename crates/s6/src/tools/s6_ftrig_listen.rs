@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('a', "wait for all of them (default)").long("and"),
         Opt::flag('o', "one of them is enough").long("or"),
-        Opt::value('t', "timeout", "give up after so many milliseconds, with code 1").long("timeout"),
+        Opt::value('t', "timeout", "give up after this many milliseconds, with code 1").long("timeout"),
     ],
     role: Role::Stay,
     main,

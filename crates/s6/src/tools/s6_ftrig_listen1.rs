@@ -9,7 +9,9 @@ pub static TOOL: Tool = Tool {
     name: "s6-ftrig-listen1",
     summary: "run a program and wait for events in a fifodir",
     operands: "fifodir regexp prog...",
-    options: &[Opt::value('t', "timeout", "give up after so many milliseconds, with code 1").long("timeout")],
+    options: &[
+        Opt::value('t', "timeout", "give up after this many milliseconds, with code 1").long("timeout")
+    ],
     role: Role::Stay,
     main,
 };

@@ -8,7 +8,9 @@ pub static TOOL: Tool = Tool {
     name: "s6-ftrig-wait",
     summary: "wait for events in a fifodir",
     operands: "fifodir regexp",
-    options: &[Opt::value('t', "timeout", "give up after so many milliseconds, with code 99").long("timeout")],
+    options: &[
+        Opt::value('t', "timeout", "give up after this many milliseconds, with code 99").long("timeout")
+    ],
     role: Role::Stay,
     main,
 };

@@ -14,9 +14,9 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('d', "do not start the instance"),
         Opt::flag('D', "do not start the instance, and leave a down file"),
-        Opt::flag('f', "set the permissions of an event directory that is there, too"),
+        Opt::flag('f', "also set the permissions of an existing event directory"),
         Opt::flag('P', "let everybody subscribe to the instance's events"),
-        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+        Opt::value('t', "timeout", "give up after this many milliseconds, with code 99"),
     ],
     role: Role::Stay,
     main,

@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
     operands: "servicedir name",
     options: &[
         Opt::flag('X', "do not wait until the instance is down"),
-        Opt::value('t', "timeout", "wait at most so many milliseconds"),
+        Opt::value('t', "timeout", "wait at most this many milliseconds"),
     ],
     role: Role::Stay,
     main,

@@ -12,7 +12,7 @@ pub static TOOL: Tool = Tool {
     summary: "make an instanced service from a template",
     operands: "template dir",
     options: &[
-        Opt::value('c', "maxinstances", "plan for at most so many instances"),
+        Opt::value('c', "maxinstances", "plan for at most this many instances"),
         Opt::value('u', "user", "run the instances as this user"),
         maker::LOGGER_USER,
         Opt::value('L', "logdir", "log to this directory, an absolute path"),

@@ -6,7 +6,7 @@ use tool::{Call, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-instance-status",
-    summary: "tell the state of an instance",
+    summary: "print the state of an instance",
     operands: "servicedir name",
     options: STATUS,
     role: Role::Stay,

@@ -11,7 +11,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('q', "be quiet"),
         Opt::flag('Q', "be normally verbose (default)"),
         Opt::flag('v', "be verbose"),
-        Opt::value('p', "localpath", "bind the own end to this path"),
+        Opt::value('p', "localpath", "bind this end of the connection to this path"),
         Opt::value('l', "localname", "the value of IPCLOCALPATH"),
     ],
     role: Role::Chain,

@@ -15,7 +15,7 @@ pub static TOOL: Tool = Tool {
         Opt::value(
             'v',
             "verbosity",
-            "0: errors, 1: also warnings and who is let in (default), 2: also who isn't",
+            "0: errors, 1: also warnings and accepted clients (default), 2: also refused clients",
         ),
         Opt::flag('E', "remove the variables about the connection"),
         Opt::flag('e', "set them (default)"),
@@ -81,7 +81,7 @@ fn main(call: &mut Call) -> Outcome {
     if grant.exec.is_empty() {
         return Next::run(call.take_args(), env);
     }
-    Next::run(vec![tool::own_file("execlineb"), b"-Pc".to_vec(), grant.exec], env)
+    Next::run(vec![tool::tool_file("execlineb"), b"-Pc".to_vec(), grant.exec], env)
 }
 
 fn variable<'a>(env: &'a Env, name: &[u8]) -> Result<&'a [u8], Fatal> {

@@ -13,10 +13,14 @@ pub static TOOL: Tool = Tool {
         Opt::value('d', "notif", "write a newline to this descriptor when ready"),
         Opt::flag('q', "be quieter"),
         Opt::flag('v', "be more verbose"),
-        Opt::flag('b', "don't read while something isn't written yet"),
+        Opt::flag('b', "don't read before everything is written"),
         Opt::flag('p', "don't exit on SIGTERM"),
         Opt::value('l', "linelimit", "split longer lines; default 8192, 0 is never"),
-        Opt::value('t', "ms", "when told to exit, wait for the end of a line; default 2000, 0 is for ever"),
+        Opt::value(
+            't',
+            "ms",
+            "on SIGTERM, wait at most this long for the end of a line; default 2000, 0 is no limit",
+        ),
     ],
     role: Role::Stay,
     main,
@@ -76,7 +80,7 @@ fn settings(options: &Options) -> Result<Settings, Fatal> {
 
 /// Where execlineb is: beside this binary, else in PATH.
 fn execlineb(call: &Call) -> Vec<u8> {
-    let file = tool::own_file("execlineb");
+    let file = tool::tool_file("execlineb");
     if file.contains(&b'/') {
         return file;
     }

@@ -7,7 +7,7 @@ pub static TOOL: Tool = Tool {
     summary: "make a fifodir",
     operands: "fifodir",
     options: &[
-        Opt::flag('f', "set the permissions of a directory that is there, too"),
+        Opt::flag('f', "also set the permissions of an existing directory"),
         Opt::value('g', "gid", "let only this group listen; by default everybody may"),
     ],
     role: Role::Stay,

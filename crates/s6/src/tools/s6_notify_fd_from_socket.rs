@@ -21,7 +21,7 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::value('3', "fd", "notify on this descriptor; default: what ./notification-fd says")
             .long("notification-fd"),
-        Opt::value('t', "timeout", "give up after so many milliseconds").long("timeout"),
+        Opt::value('t', "timeout", "give up after this many milliseconds").long("timeout"),
         Opt::flag('f', "wait in a child of the daemon, not in a grandchild").long("no-doublefork"),
     ],
     role: Role::Stay,

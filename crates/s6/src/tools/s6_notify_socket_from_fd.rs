@@ -18,7 +18,7 @@ pub static TOOL: Tool = Tool {
     operands: "prog...",
     options: &[
         Opt::value('d', "fd", "the descriptor that the daemon writes to; default 1").long("notification-fd"),
-        Opt::value('t', "timeout", "give up after so many milliseconds").long("timeout"),
+        Opt::value('t', "timeout", "give up after this many milliseconds").long("timeout"),
         Opt::flag('f', "wait in a child of the daemon, not in a grandchild").long("no-doublefork"),
         Opt::flag('k', "keep NOTIFY_SOCKET in the daemon's environment").long("keep-environment"),
     ],

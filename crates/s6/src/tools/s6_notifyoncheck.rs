@@ -22,14 +22,15 @@ pub static TOOL: Tool = Tool {
     summary: "run a daemon and notify its supervisor when a check succeeds",
     operands: "prog...",
     options: &[
-        Opt::flag('d', "check from a process that is no child of the daemon; always so").long("doublefork"),
+        Opt::flag('d', "no effect: the process that checks is never a child of the daemon")
+            .long("doublefork"),
         Opt::value('3', "fd", "notify on this descriptor; default: what ./notification-fd says")
             .long("notification-fd"),
         Opt::value('s', "ms", "wait before the first check; default 10").long("initial-sleep"),
         Opt::value('T', "ms", "give up after this time; default 0, never").long("global-timeout"),
         Opt::value('t', "ms", "kill a check after this time; default 0, never").long("local-timeout"),
         Opt::value('w', "ms", "wait between checks; default 1000").long("waiting-time"),
-        Opt::value('n', "tries", "give up after so many checks; default 7, 0 is never").long("tries"),
+        Opt::value('n', "tries", "give up after this many checks; default 7, 0 is never").long("tries"),
         Opt::value('c', "checkprog", "the check is this command line, not ./data/check")
             .long("check-program"),
     ],
@@ -143,7 +144,7 @@ impl Plan {
         let limit = |n: u32| Some(ms(n)).filter(|d| !d.is_zero());
         Ok(Self {
             argv: match options.get('c') {
-                Some(text) => vec![tool::own_file("execlineb"), b"-Pc".to_vec(), text.to_vec()],
+                Some(text) => vec![tool::tool_file("execlineb"), b"-Pc".to_vec(), text.to_vec()],
                 None => vec![b"./data/check".to_vec()],
             },
             initial: ms(number('s', 10)?),

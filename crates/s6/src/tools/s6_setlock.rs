@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('n', "fail with code 1 if the lock is held"),
         Opt::flag('N', "wait for the lock (default)"),
-        Opt::value('t', "timeout", "wait for the lock so many milliseconds"),
+        Opt::value('t', "timeout", "wait at most this many milliseconds for the lock"),
         Opt::value('d', "fd", "hold the lock by this descriptor"),
         Opt::flag('r', "take a shared lock"),
         Opt::flag('w', "take an exclusive lock (default)"),

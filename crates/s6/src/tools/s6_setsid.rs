@@ -20,9 +20,9 @@ pub static TOOL: Tool = Tool {
         Opt::flag('\u{3}', "take the terminal from its process group").long("grab"),
         Opt::flag('g', "as -f, and take the terminal from its process group")
             .long("foreground-process-group-grab"),
-        Opt::flag('i', "fail with code 111 where something can't be done").long("strict"),
-        Opt::flag('I', "warn where something can't be done (default)").long("no-strict"),
-        Opt::flag('q', "say nothing where something can't be done").long("quiet"),
+        Opt::flag('i', "fail with code 111 if something can't be done").long("strict"),
+        Opt::flag('I', "warn about what can't be done (default)").long("no-strict"),
+        Opt::flag('q', "don't report what can't be done").long("quiet"),
         Opt::value('d', "ctty", "the controlling terminal is this descriptor").long("ctty"),
     ],
     role: Role::Chain,

@@ -25,7 +25,11 @@ pub static TOOL: Tool = Tool {
         Opt::flag('r', "leave syslog codes as they are"),
         Opt::value('d', "notif", "write a newline to this descriptor when ready"),
         Opt::value('l', "linelen", "cut longer messages; default 1024, 76 to 1048576"),
-        Opt::value('t', "ms", "at the end, wait so long for what isn't written yet; default 0, for ever"),
+        Opt::value(
+            't',
+            "ms",
+            "at the end, wait at most this long until everything is written; default 0, no limit",
+        ),
         Opt::value('u', "uid", "then run as this user"),
         Opt::value('g', "gid", "then run as this group"),
         Opt::value('G', "gidlist", "then have these supplementary groups"),

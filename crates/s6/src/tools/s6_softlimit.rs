@@ -9,8 +9,8 @@ pub static TOOL: Tool = Tool {
     summary: "run a program with other resource limits",
     operands: "prog...",
     options: &[
-        Opt::flag('H', "set the hard limits too, from here on"),
-        Opt::flag('h', "set the hard limits only, from here on"),
+        Opt::flag('H', "also set the hard limits, in the options that follow"),
+        Opt::flag('h', "only set the hard limits, in the options that follow"),
         Opt::value('a', "allmem", "address space, bytes"),
         Opt::value('c', "core", "core file, bytes"),
         Opt::value('d', "data", "heap, bytes"),

@@ -4,17 +4,17 @@ use tool::{Call, Next, Opt, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-sudo",
-    summary: "have a server run a program with own arguments, environment and standard streams",
+    summary: "have a server run a program with this one's arguments, environment and standard streams",
     operands: "path [args...]",
     options: &[
         Opt::flag('q', "be quiet"),
         Opt::flag('Q', "be normally verbose (default)"),
         Opt::flag('v', "be verbose"),
-        Opt::value('p', "bindpath", "bind the own end of the connection to this path"),
+        Opt::value('p', "bindpath", "bind this end of the connection to this path"),
         Opt::value('l', "localname", "the value of IPCLOCALPATH"),
         Opt::flag('e', "don't send the environment"),
-        Opt::value('t', "timeoutconn", "give up if the program hasn't started after so many milliseconds"),
-        Opt::value('T', "timeoutrun", "give up if it hasn't ended so many milliseconds later"),
+        Opt::value('t', "timeoutconn", "give up if the program hasn't started after this many milliseconds"),
+        Opt::value('T', "timeoutrun", "give up if it hasn't ended this many milliseconds later"),
     ],
     role: Role::Chain,
     main,
@@ -24,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let path = call.shift()?;
     let word = |text: &str| text.as_bytes().to_vec();
-    let mut argv = vec![tool::own_file("s6-ipcclient")];
+    let mut argv = vec![tool::tool_file("s6-ipcclient")];
     if let Some(letter) = options.last_of("qQv") {
         argv.push(word(&format!("-{letter}")));
     }
@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
             argv.extend([word(&format!("-{letter}")), value.to_vec()]);
         }
     }
-    argv.extend([word("--"), path, tool::own_file("s6-sudoc")]);
+    argv.extend([word("--"), path, tool::tool_file("s6-sudoc")]);
     if options.has('e') {
         argv.push(word("-e"));
     }

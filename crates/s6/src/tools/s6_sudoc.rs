@@ -15,12 +15,12 @@ use wire::sudo::{Request, SERVER_BANNER};
 
 pub static TOOL: Tool = Tool {
     name: "s6-sudoc",
-    summary: "the client's side of s6-sudo, on descriptors 6 and 7",
+    summary: "ask the s6-sudod on descriptors 6 and 7 to run a program",
     operands: "[args...]",
     options: &[
         Opt::flag('e', "don't send the environment"),
-        Opt::value('t', "timeoutconn", "give up if the program hasn't started after so many milliseconds"),
-        Opt::value('T', "timeoutrun", "give up if it hasn't ended so many milliseconds later"),
+        Opt::value('t', "timeoutconn", "give up if the program hasn't started after this many milliseconds"),
+        Opt::value('T', "timeoutrun", "give up if it hasn't ended this many milliseconds later"),
     ],
     role: Role::Stay,
     main,

@@ -17,14 +17,18 @@ use wire::sudo::{Flaw, REQUEST_MAX, Request, SERVER_BANNER};
 
 pub static TOOL: Tool = Tool {
     name: "s6-sudod",
-    summary: "run a program for an s6-sudoc, which is standard input and output",
+    summary: "run a program for the s6-sudoc on standard input and output",
     operands: "[sargv...]",
     options: &[
         Opt::flag('0', "give the program /dev/null as standard input, not the client's"),
         Opt::flag('1', "give it /dev/null as standard output"),
         Opt::flag('2', "give it the server's standard error"),
-        Opt::flag('d', "-0 -1 -2, and let it go on when the client is gone"),
-        Opt::value('t', "timeout", "exit if the client hasn't said everything after so many milliseconds"),
+        Opt::flag('d', "-0 -1 -2, and let it continue when the client is gone"),
+        Opt::value(
+            't',
+            "timeout",
+            "exit if the client's request isn't complete after this many milliseconds",
+        ),
     ],
     role: Role::Stay,
     main,

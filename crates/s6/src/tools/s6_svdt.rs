@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('S', "print signals by name (default)"),
         Opt::flag('s', "print signals by number"),
-        Opt::value('n', "maxentries", "print only so many, the latest ones"),
+        Opt::value('n', "maxentries", "print at most this many, the latest ones"),
     ],
     role: Role::Stay,
     main,

@@ -6,7 +6,7 @@ use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svdt-clear",
-    summary: "forget how a service has died",
+    summary: "empty a service's death tally",
     operands: "servicedir",
     options: &[],
     role: Role::Stay,

@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('D', "wait until it is down and its finish is done"),
         Opt::flag('r', "wait until it has restarted"),
         Opt::flag('R', "wait until it has restarted and is ready"),
-        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+        Opt::value('t', "timeout", "give up after this many milliseconds, with code 99"),
     ],
     role: Role::Stay,
     main,

@@ -4,7 +4,7 @@ use tool::{Call, Next, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svok",
-    summary: "tell whether a service directory is supervised",
+    summary: "check whether a service directory is supervised",
     operands: "servicedir",
     options: &[],
     role: Role::Stay,

@@ -15,10 +15,10 @@ pub static TOOL: Tool = Tool {
     summary: "supervise the services of a scan directory",
     operands: "scandir",
     options: &[
-        Opt::value('C', "services_max", "supervise at most so many services, loggers included")
+        Opt::value('C', "services_max", "supervise at most this many services, loggers included")
             .long("services-max"),
         Opt::value('L', "name_max", "leave out services with a longer name").long("name-max"),
-        Opt::value('t', "rescan", "scan every so many milliseconds").long("timeout"),
+        Opt::value('t', "rescan", "scan again after this many milliseconds").long("timeout"),
         Opt::value('d', "notif", "write a newline to this descriptor when ready").long("notification-fd"),
         Opt::value('X', "consoleholder", "the console, standard error of s6-svscan-log")
             .long("console-holder"),

@@ -29,10 +29,10 @@ pub static TOOL: Tool = Tool {
         Opt::value('d', "notif", "write a newline to this descriptor when ready").long("notification-fd"),
         Opt::value('X', "consoleholder", "send the logger's own errors to this descriptor")
             .long("console-holder"),
-        Opt::value('C', "services_max", "supervise at most so many services, loggers included")
+        Opt::value('C', "services_max", "supervise at most this many services, loggers included")
             .long("services-max"),
         Opt::value('L', "name_max", "leave out services with a longer name").long("name-max"),
-        Opt::value('t', "rescan", "scan every so many milliseconds").long("timeout"),
+        Opt::value('t', "rescan", "scan again after this many milliseconds").long("timeout"),
     ],
     role: Role::Stay,
     main,
@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
             .filter(|m| *m <= 0o7777)
             .ok_or_else(|| Fatal::user("catchall-mode must be octal"))
     })?;
-    let mut argv = vec![tool::own_file("s6-svscan")];
+    let mut argv = vec![tool::tool_file("s6-svscan")];
     for letter in ['d', 'C', 'L', 't'] {
         if let Some(n) = options.number::<u32>(letter)? {
             argv.extend([format!("-{letter}").into_bytes(), n.to_string().into_bytes()]);

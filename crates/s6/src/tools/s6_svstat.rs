@@ -11,7 +11,7 @@ use wire::tai::Tai64n;
 
 pub static TOOL: Tool = Tool {
     name: "s6-svstat",
-    summary: "tell the state of a service",
+    summary: "print the state of a service",
     operands: "servicedir",
     options: STATUS,
     role: Role::Stay,

@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     operands: "scandir servicename",
     options: &[
         Opt::flag('X', "do not wait"),
-        Opt::value('t', "timeout", "wait at most so many milliseconds"),
+        Opt::value('t', "timeout", "wait at most this many milliseconds"),
     ],
     role: Role::Stay,
     main,

@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('R', "wait until they have restarted and are ready"),
         Opt::flag('a', "all of them (default)"),
         Opt::flag('o', "one of them is enough"),
-        Opt::value('t', "timeout", "give up after so many milliseconds, with code 99"),
+        Opt::value('t', "timeout", "give up after this many milliseconds, with code 99"),
     ],
     role: Role::Stay,
     main,

@@ -6,7 +6,7 @@ use super::lexer::{code_only, has_word};
 use super::source::Source;
 
 /// The limit of lines for a file without a reason.
-const MOST_LINES: usize = 800;
+const LINES_LIMIT: usize = 800;
 /// What a longer file's head states its reason with.
 const REASON: &str = "//! Long because ";
 /// Where unsafe code may be.
@@ -30,7 +30,7 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
         }
         let lines = text.lines().count();
         let mut head = text.lines().take_while(|line| line.starts_with("//!"));
-        if lines > MOST_LINES && !head.any(|line| line.starts_with(REASON)) {
+        if lines > LINES_LIMIT && !head.any(|line| line.starts_with(REASON)) {
             complain(0, format!("{lines} lines: split it, or state the reason at its head, `{REASON}…`"));
         }
         for (number, line) in (1..).zip(text.lines()) {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn long_files_have_a_reason() {
-        let long = "fn f() {}\n".repeat(MOST_LINES);
+        let long = "fn f() {}\n".repeat(LINES_LIMIT);
         assert!(complaints("x.rs", &format!("//! B.\n{long}"))[0].1.starts_with("801 lines"));
         assert!(
             complaints("x.rs", &format!("//! B.\n//!\n//! Long because it is a table.\n{long}")).is_empty()
