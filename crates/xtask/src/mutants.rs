@@ -38,7 +38,7 @@ struct Pure {
 }
 
 const PURE: &[Pure] = &[
-    Pure { krate: "wire", files: &["**/*.rs"], limit: 60 },
+    Pure { krate: "wire", files: &["**/*.rs"], limit: 15 },
     Pure { krate: "posix-regex", files: &["**/*.rs"], limit: 180 },
     Pure {
         krate: "logger",
