@@ -42,11 +42,17 @@ pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
 /// # Errors
 /// A system call failed, or `destination` exists: code 111.  What is wrong with the definitions is in the report.
 pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal> {
-    compile_with_bundles(destination, sources, &[])
+    compile_sources(destination, sources, &[]).map(|(mut report, empty)| {
+        report.diagnostics.extend(empty.into_iter().map(|source| {
+            let text = "the source is empty: it holds no definition directory";
+            Diagnostic::new(Severity::Warning, source, text)
+        }));
+        report
+    })
 }
 
 /// As [`compile`]; a service that `bundles` names is a bundle even without its `type` and contents, an empty
-/// one if no source defines it, and has the contents of all sources that do.
+/// one if no source defines it, and has the contents of all sources that do.  A source may be empty.
 ///
 /// # Errors
 /// As [`compile`].
@@ -55,16 +61,25 @@ pub fn compile_with_bundles(
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
 ) -> Result<Report, Fatal> {
+    compile_sources(destination, sources, bundles).map(|(report, _)| report)
+}
+
+/// Compiles sources; gives also the empty ones.
+fn compile_sources(
+    destination: &[u8],
+    sources: &[Vec<u8>],
+    bundles: &[&[u8]],
+) -> Result<(Report, Vec<Vec<u8>>), Fatal> {
     if sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(Fatal::unable(&format!("mkdir {}", show(destination)), Errno::EXIST));
     }
     let read = read_sources(sources, bundles)?;
     let mut diagnostics = read.findings;
     let Some((database, definitions)) = resolve(&read.definitions, &read.broken, &mut diagnostics) else {
-        return Ok(Report { diagnostics, database: None });
+        return Ok((Report { diagnostics, database: None }, read.empty));
     };
     with_umask(|| write(destination, &database, &definitions))?;
-    Ok(Report { diagnostics, database: Some(database) })
+    Ok((Report { diagnostics, database: Some(database) }, read.empty))
 }
 
 /// Prints what a report holds to standard error in the name of a program: errors always, warnings at verbosity 1,

@@ -18,6 +18,8 @@ pub(crate) struct Sources {
     /// The names of definitions with errors: a reference to one of them is not another error.
     pub(crate) broken: HashSet<Vec<u8>>,
     pub(crate) findings: Vec<Diagnostic>,
+    /// The source directories without a definition.
+    pub(crate) empty: Vec<Vec<u8>>,
 }
 
 impl Sources {
@@ -75,10 +77,8 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                 }
             }
         }
-        // With implied bundles, it is usual that a source holds nothing.
-        if is_empty && bundles.is_empty() {
-            let text = "the source is empty: it holds no definition directory";
-            all.findings.push(Diagnostic::new(Severity::Warning, source.clone(), text));
+        if is_empty {
+            all.empty.push(source.clone());
         }
     }
     for name in bundles {

@@ -53,6 +53,23 @@ impl Sources {
     }
 }
 
+#[test]
+fn an_empty_source_is_a_warning_to_the_compiler_but_not_at_boot() {
+    let s = Sources::new(&[("one/type", "oneshot"), ("one/up", "true"), ("../empty/.hidden/type", "x")]);
+    std::fs::write(s.path().join("empty/README"), "").unwrap();
+    let sources = [s.bytes("s"), s.bytes("empty")];
+    let texts = |report: Report| report.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let empty =
+        format!("{}/empty: the source is empty: it holds no definition directory", s.path().display());
+    let found = texts(compile(&s.bytes("c"), &sources).unwrap());
+    assert!(found.contains(&empty), "{found:?}");
+    for bundles in [&[][..], &[&b"user"[..]]] {
+        let found =
+            texts(compile_with_bundles(&s.bytes(&format!("c{}", bundles.len())), &sources, bundles).unwrap());
+        assert!(!found.contains(&empty), "{found:?}");
+    }
+}
+
 const RUN: &str = "#!/bin/sh\nexec sleep 9\n";
 
 #[test]
