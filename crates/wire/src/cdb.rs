@@ -139,7 +139,7 @@ mod tests {
         let cdb = build(&[(b"one".to_vec(), b"Hello".to_vec())]).unwrap();
         assert_eq!(&cdb[2048..2064], b"\x03\0\0\0\x05\0\0\0oneHello");
         assert_eq!(cdb.len(), 2048 + 16 + 16);
-        assert_eq!(hash(b""), 5381);
+        assert_eq!([&b""[..], b"one", b"\xff\0"].map(hash), [5381, 193_420_161, 5_857_434]);
     }
 
     #[test]

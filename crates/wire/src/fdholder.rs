@@ -299,6 +299,8 @@ mod tests {
             assert_eq!(Request::decode(bad), None, "{bad:?}");
         }
         assert_eq!(Request::Delete(vec![b'x'; ID_MAX + 1]).encode(), None);
+        assert_eq!(Request::Delete(vec![b'x'; ID_MAX]).encode().map(|bytes| bytes.len()), Some(ID_MAX + 3));
+        assert_eq!(Request::Delete(Vec::new()).encode(), None);
         assert_eq!(Request::Delete(b"a\0b".to_vec()).encode(), None);
         let many = Request::Part(vec![entry(&[b'x'; ID_MAX]); MAX_FDS]);
         let bytes = many.encode().unwrap();

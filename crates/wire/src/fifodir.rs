@@ -102,5 +102,9 @@ mod tests {
         assert!(!is_listener(b".ftrig1:@4000000066a1b2c30a1b2c3d:x1Y2z3"));
         assert!(!is_listener(b"ftrig1:@4000000066a1b2c30a1b2c3d:x1Y2z34"));
         assert!(!is_listener(b"file"));
+        assert!(!is_listener(&[b'f'; NAME]));
+        let name = listener_name(Tai64n::from_unix(7, 7), [0, 26, 61, 62, 63, 64]);
+        assert_eq!((NAME, name.len()), (39, 39));
+        assert_eq!(name.get(32..), Some(&b":Aa9-_A"[..]));
     }
 }

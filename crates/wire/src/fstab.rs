@@ -85,4 +85,18 @@ mod tests {
         assert!(found[1].is_swap());
         assert_eq!(found[2].dir, b"y\\9");
     }
+
+    #[test]
+    fn escapes_are_three_octal_digits_of_a_byte() {
+        for (field, expected) in [
+            (r"a\040b", &b"a b"[..]),
+            (r"\134\011", b"\\\t"),
+            (r"\377", b"\xff"),
+            (r"\400", br"\400"),
+            (r"\08\04", br"\08\04"),
+            (r"\0400", b" 0"),
+        ] {
+            assert_eq!(decoded(field.as_bytes()), expected, "{field}");
+        }
+    }
 }

@@ -132,5 +132,23 @@ mod tests {
         assert_eq!(front(&stream), Ok(Some((&b"abc"[..], 7))));
         assert_eq!(front(&stream[..6]), Ok(None));
         assert_eq!(front(b"\0\x02\0\0"), Err(TooLong));
+        assert_eq!(REQUEST_MAX, 65_536);
+        assert_eq!((front(b"\0\x01\0\0"), front(b"\0\x01\0\x01")), (Ok(None), Err(TooLong)));
+        assert_eq!(front(b"\0\0\0"), Ok(None));
+    }
+
+    #[test]
+    fn only_the_lowest_flag_counts() {
+        let keeps = |flags: u8| {
+            let mut bytes = SUBSCRIBE.to_vec();
+            bytes[8] = flags;
+            matches!(Request::decode(&bytes), Some(Request::Subscribe { keep: true, .. }))
+        };
+        assert_eq!([0, 1, 2, 3, 0xfe].map(keeps), [false, true, false, true, false]);
+        // Two words, each with its NUL.
+        for (words, length) in [(&b"dir\0ab\0c\0"[..], 9), (b"dirab\0", 6), (b"dir\0abc", 7)] {
+            let bytes = [&SUBSCRIBE[..20], &[length], words].concat();
+            assert_eq!(Request::decode(&bytes), None, "{words:?}");
+        }
     }
 }

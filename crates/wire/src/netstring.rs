@@ -72,11 +72,14 @@ mod tests {
         }
         assert_eq!(out, b"1:a,0:,6:x,y:z\0,");
         assert_eq!(decode_all(&out).unwrap(), [&b"a"[..], b"", b"x,y:z\0"]);
+        assert_eq!(front(b"1:a,2:"), Front::Whole(b"a", b"2:"));
+        assert_eq!(decode(b"0000000001:a,"), Some((&b"a"[..], &b""[..])), "a length has up to ten digits");
+        assert_eq!(decode(b"00000000001:a,"), None);
     }
 
     #[test]
     fn a_part_is_not_damage() {
-        for part in [&b""[..], b"1", b"12:", b"2:a", b"2:ab"] {
+        for part in [&b""[..], b"1", b"12:", b"2:a", b"2:ab", b"1234567890"] {
             assert_eq!(front(part), Front::Part, "{part:?}");
         }
         for bad in [&b"x"[..], b":", b"1x", b"2:abc", b"12345678901"] {

@@ -50,7 +50,11 @@ mod tests {
         for bad in [&b""[..], b"+1", b" 1", b"1x", b"-", b"-1", b"4294967296"] {
             assert_eq!(decimal::<u32>(bad), None, "{bad:?}");
         }
+        assert_eq!(decimal::<u32>(b"0004294967295"), Some(u32::MAX));
         assert_eq!(octal(b"0755"), Some(0o755));
-        assert_eq!(octal(b"8"), None);
+        assert_eq!(octal(b"37777777777"), Some(u32::MAX));
+        for bad in [&b""[..], b"8", b"-1", b"+1", b"/", b"40000000000"] {
+            assert_eq!(octal(bad), None, "{bad:?}");
+        }
     }
 }

@@ -158,7 +158,31 @@ mod tests {
         assert_eq!((stat.virtual_size, stat.resident, stat.resident_limit), (4096, 5, u64::MAX));
         assert_eq!((stat.waits_in, stat.processor, stat.realtime_priority, stat.policy), (1, 2, 50, 1));
         assert_eq!((stat.ran(), stat.ran_with_children()), (29, 62));
+        assert_eq!([stat.minor_faults, stat.minor_faults_of_children], [10, 11]);
+        assert_eq!([stat.major_faults, stat.major_faults_of_children], [12, 13]);
+        assert_eq!(
+            [stat.user, stat.system, stat.user_of_children, stat.system_of_children],
+            [14, 15, 16, 17]
+        );
         assert!(stat.is_of_kernel() && !stat.is_dead());
+    }
+
+    #[test]
+    fn which_processes_are_dead_and_which_are_the_kernel_s() {
+        let with = |state: u8, flags| Stat { state, flags, ..Stat::default() };
+        let dead: Vec<u8> = (b'A'..=b'z').filter(|state| with(*state, 0).is_dead()).collect();
+        assert_eq!(dead, b"XZx");
+        let bits: Vec<u32> = (0..64).filter(|bit| with(b'S', 1 << bit).is_of_kernel()).collect();
+        assert_eq!(bits, [21], "PF_KTHREAD");
+    }
+
+    /// Old kernels have fewer fields: all up to the start time are needed.
+    #[test]
+    fn fields_that_are_not_there_are_zero() {
+        let short = "1 (a) S 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20";
+        let stat = Stat::parse(short.as_bytes()).unwrap();
+        assert_eq!((stat.ppid, stat.start, stat.virtual_size, stat.policy), (2, 20, 0, 0));
+        assert_eq!(Stat::parse(short.rsplit_once(' ').unwrap().0.as_bytes()), None);
     }
 
     #[test]

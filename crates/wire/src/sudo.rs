@@ -148,4 +148,25 @@ mod tests {
         assert_eq!(with(b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02a\0"), Err(Flaw::Variable));
         assert_eq!(Request { argv: words(&["a\0b"]), env: Vec::new() }.encode(), None);
     }
+
+    #[test]
+    fn limits() {
+        assert_eq!((STRINGS_MAX, REQUEST_MAX), (131_072, 6_291_456));
+        let argv = |count: usize| Request { argv: vec![Vec::new(); count], env: Vec::new() };
+        let env = |count: usize| Request { argv: Vec::new(), env: vec![b"=".to_vec(); count] };
+        for of in [argv, env] {
+            let bytes = of(STRINGS_MAX).encode().unwrap();
+            assert_eq!(Request::decode(&bytes), Ok(of(STRINGS_MAX)));
+            assert_eq!(of(STRINGS_MAX + 1).encode(), None);
+        }
+        // The banner, four numbers and a NUL come to 32 bytes.
+        let long = |length: usize| Request { argv: vec![vec![b'a'; length]], env: Vec::new() }.encode();
+        assert_eq!(long(REQUEST_MAX - 32).map(|bytes| bytes.len()), Some(REQUEST_MAX));
+        assert_eq!(long(REQUEST_MAX - 31), None);
+        let mut header = CLIENT_BANNER.to_vec();
+        header.extend([0, 2, 0, 1].iter().chain(&[0; 12]));
+        assert_eq!(Request::decode(&header), Err(Flaw::TooMany), "131,073 arguments");
+        header[CLIENT_BANNER.len() + 3] = 0;
+        assert_eq!(Request::decode(&header), Err(Flaw::Damage), "131,072 arguments, but no bytes");
+    }
 }

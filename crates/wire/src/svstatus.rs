@@ -151,9 +151,37 @@ mod tests {
     }
 
     #[test]
-    fn deaths_by_exit() {
-        let s = Status { wstat: 42 << 8, ..Status::unpack(RUNNING).unwrap() };
-        assert_eq!((s.exit_code(), s.term_signal()), (Some(42), None));
+    fn flags_are_read_bit_by_bit() {
+        for flags in 0..16 {
+            let mut bytes = *RUNNING;
+            bytes[34] = flags;
+            let status = Status::unpack(&bytes).unwrap();
+            let bits = [status.paused, status.finishing, status.want_up, status.ready];
+            assert_eq!(bits, [1, 2, 4, 8].map(|bit| flags & bit != 0), "{flags}");
+            assert_eq!(status.is_up(), !status.finishing, "{flags}");
+            assert_eq!(status.pack(), bytes);
+            assert!(!Status { pid: 0, ..status }.is_up());
+        }
+    }
+
+    /// As of wait(2): the low seven bits are the signal, the next one says that there is a core, the others are the code.
+    #[test]
+    fn how_run_died() {
+        let death = |wstat| {
+            let s = Status { wstat, ..Status::unpack(RUNNING).unwrap() };
+            (s.exit_code(), s.term_signal())
+        };
+        for (wstat, expected) in [
+            (0, (Some(0), None)),
+            (42 << 8, (Some(42), None)),
+            (0xff00, (Some(255), None)),
+            (9, (None, Some(9))),
+            (0x8b, (None, Some(11))),
+            (0x7e, (None, Some(126))),
+            (0x7f, (None, None)),
+        ] {
+            assert_eq!(death(wstat), expected, "{wstat:#x}");
+        }
     }
 
     #[test]

@@ -59,6 +59,9 @@ mod tests {
         assert_eq!(header.encode(), Some([0, 0, 1, 2, 0, 3]));
         assert_eq!(Header::decode(b"\0\0\x01\x02\0\x03rest"), Some(header));
         assert_eq!(Header::decode(b"\0\0\x01\x02\0"), None);
+        assert_eq!((HEADER, MAX_SIZE, MAX_FDS), (6, 268_435_456, 253));
+        let largest = Header { length: MAX_SIZE, fds: MAX_FDS };
+        assert_eq!(largest.encode(), Some([0x10, 0, 0, 0, 0, 253]));
         assert_eq!(Header { length: MAX_SIZE + 1, fds: 0 }.encode(), None);
         assert_eq!(Header { length: 0, fds: MAX_FDS + 1 }.encode(), None);
     }
