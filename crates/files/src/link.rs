@@ -13,11 +13,13 @@ pub fn rename_new(dir: impl AsFd, from: &[u8], to: &[u8]) -> Result<(), Errno> {
     fn on(dir: BorrowedFd<'_>, from: &[u8], to: &[u8]) -> Result<(), Errno> {
         match sys::fs::renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
             // A file system without this flag: a directory only ever replaces an empty directory.
-            Err(Errno::INVAL | Errno::NOSYS) => match sys::fs::statat(dir, to, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(_) => Err(Errno::EXIST),
-                Err(Errno::NOENT) => sys::fs::renameat(dir, from, dir, to),
-                Err(e) => Err(e),
-            },
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
+                match sys::fs::statat(dir, to, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(_) => Err(Errno::EXIST),
+                    Err(Errno::NOENT) => sys::fs::renameat(dir, from, dir, to),
+                    Err(e) => Err(e),
+                }
+            }
             done => done,
         }
     }
@@ -86,18 +88,21 @@ pub fn exchange(dir: impl AsFd, fresh: &[u8], name: &[u8]) -> Result<Option<Vec<
         match sys::fs::renameat_with(dir, fresh, dir, name, RenameFlags::EXCHANGE) {
             Ok(()) => Ok(Some(fresh.to_vec())),
             Err(Errno::NOENT) => sys::fs::renameat(dir, fresh, dir, name).map(|()| None),
-            Err(Errno::INVAL | Errno::NOSYS) => exchange_in_steps(dir, fresh, name).map(Some),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => exchange_in_steps(dir, fresh, name),
             Err(e) => Err(e),
         }
     }
     on(dir.as_fd(), fresh, name)
 }
 
-fn exchange_in_steps(dir: BorrowedFd<'_>, fresh: &[u8], name: &[u8]) -> Result<Vec<u8>, Errno> {
+fn exchange_in_steps(dir: BorrowedFd<'_>, fresh: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     let old = unique_name(name);
-    sys::fs::renameat(dir, name, dir, &old)?;
+    match sys::fs::renameat(dir, name, dir, &old) {
+        Err(Errno::NOENT) => return sys::fs::renameat(dir, fresh, dir, name).map(|()| None),
+        moved => moved?,
+    }
     match sys::fs::renameat(dir, fresh, dir, name) {
-        Ok(()) => Ok(old),
+        Ok(()) => Ok(Some(old)),
         Err(e) => {
             let _ = sys::fs::renameat(dir, &old, dir, name);
             Err(e)
@@ -157,10 +162,7 @@ mod tests {
 
     #[test]
     fn full_directories_change_places() {
-        let ways: [Exchange; 2] = [
-            |dir, fresh, name| exchange(dir, fresh, name),
-            |dir, fresh, name| exchange_in_steps(dir, fresh, name).map(Some),
-        ];
+        let ways: [Exchange; 2] = [|dir, fresh, name| exchange(dir, fresh, name), exchange_in_steps];
         for exchange in ways {
             let tmp = tempfile::tempdir().unwrap();
             let dir = std::fs::File::open(tmp.path()).unwrap();
@@ -184,6 +186,8 @@ mod tests {
         assert_eq!(exchange_in_steps(dir.as_fd(), b"none", b"old"), Err(Errno::NOENT));
         assert_eq!(names_at(&dir, b".").unwrap(), [b"old"]);
         assert_eq!(exchange(&dir, b"old", b"new"), Ok(None));
+        assert_eq!(exchange_in_steps(dir.as_fd(), b"new", b"old"), Ok(None));
+        assert_eq!(exchange_in_steps(dir.as_fd(), b"old", b"new"), Ok(None));
         assert_eq!(names_at(&dir, b".").unwrap(), [b"new"]);
     }
 }

@@ -32,7 +32,7 @@ impl Queue {
     /// Writes once to a descriptor that poll calls writable.
     pub fn write_some(&mut self, fd: impl AsFd) -> Result<(), Errno> {
         let rest = self.bytes.get(self.done..).unwrap_or_default();
-        let is_file = rustix::fs::fstat(&fd).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_file());
+        let is_file = sys::fs::fstat(&fd).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_file());
         let part = if is_file { rest.len() } else { pipe_part(rest) };
         match rustix::io::write(fd, rest.get(..part).unwrap_or_default()) {
             Err(Errno::INTR | Errno::AGAIN) => {}

@@ -4,7 +4,7 @@ use crate::dir::retry;
 use crate::make::Permissions;
 use crate::temporary::{sole_name, unique_name};
 use crate::write::write_all;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, fchown, fstat, fsync};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, fchown, fsync};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -82,7 +82,7 @@ fn open(dir: BorrowedFd<'_>, name: &[u8], how: Replace) -> Result<(Vec<u8>, Owne
 fn fill(file: &OwnedFd, bytes: &[u8], how: Replace) -> Result<(), Errno> {
     write_all(file, bytes)?;
     if let Some((uid, gid)) = how.owner {
-        let made = fstat(file)?;
+        let made = sys::fs::fstat(file)?;
         if (made.st_uid, made.st_gid) != (uid, gid) {
             fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }

@@ -50,13 +50,7 @@ pub fn is_temporary(name: &[u8]) -> bool {
 /// Sixteen random hexadecimal digits.
 fn digits() -> [u8; DIGITS] {
     let mut random = [0_u8; DIGITS / 2];
-    let flags = rustix::rand::GetRandomFlags::NONBLOCK;
-    if rustix::rand::getrandom(&mut random, flags) != Ok(random.len()) {
-        // Early in the boot there are no random numbers.  A name that is taken is an error, it does no harm.
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        let pid = rustix::process::getpid().as_raw_nonzero().get();
-        random = (now.tv_sec ^ now.tv_nsec.rotate_left(32) ^ i64::from(pid).rotate_left(16)).to_le_bytes();
-    }
+    sys::random::fill_distinct(&mut random);
     let mut digits = [0; DIGITS];
     for (place, value) in digits.iter_mut().zip(random.iter().flat_map(|byte| [byte >> 4, byte & 15])) {
         *place = if value < 10 { b'0' + value } else { b'a' - 10 + value };

@@ -1,6 +1,6 @@
 //! Walking a path as it would be walked in a container whose root is a given directory.
 
-use rustix::fs::{FileType, Mode, OFlags, fstat};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -58,7 +58,7 @@ pub fn walk_in_root(root: BorrowedFd<'_>, path: &[u8], mut make: Option<Make<'_>
             }
             next => next?,
         };
-        match FileType::from_raw_mode(fstat(&next)?.st_mode) {
+        match FileType::from_raw_mode(sys::fs::fstat(&next)?.st_mode) {
             FileType::Directory => above.push(next),
             FileType::Symlink => {
                 links = links.saturating_add(1);
@@ -101,7 +101,7 @@ mod tests {
         let root = std::fs::File::open(top.join("root")).unwrap();
         match walk_in_root(root.as_fd(), path.as_bytes(), None) {
             Ok(Walk::Directory(dir, straight)) => {
-                let inode = fstat(&dir).unwrap().st_ino;
+                let inode = sys::fs::fstat(&dir).unwrap().st_ino;
                 let places = ["", "root", "root/a", "root/a/b", "outside"];
                 let place = places.iter().find(|p| std::fs::metadata(top.join(p)).unwrap().ino() == inode);
                 format!("{} {}", place.unwrap(), if straight { "straight" } else { "by links" })

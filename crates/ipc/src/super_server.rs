@@ -16,7 +16,7 @@
 use crate::back_off::{BackOff, is_exhaustion, is_no_listener};
 use crate::diagnostics::Diagnostics;
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 use rustix::process::Pid;
@@ -73,7 +73,7 @@ pub fn serve<P: Protocol>(call: &mut Call, protocol: P, settings: Settings) -> O
     if settings.argv.first().is_none_or(Vec::is_empty) {
         return Err(Fatal::usage());
     }
-    let st = fstat(stdin()).or_unable(|| "stat standard input")?;
+    let st = sys::fs::fstat(stdin()).or_unable(|| "stat standard input")?;
     if !FileType::from_raw_mode(st.st_mode).is_socket() {
         return Err(Fatal::user("standard input is no socket"));
     }

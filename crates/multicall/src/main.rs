@@ -25,6 +25,13 @@ use std::ffi::{c_char, c_int};
 #[cfg(not(test))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    if let Err(e) = sys::credential::give_up_gained() {
+        tool::diag::fatal(
+            "s6-overlay",
+            tool::Fatal::unable("give up the rights of the program's file", e).message(),
+        );
+        sys::process::exit(111);
+    }
     // SAFETY: the start-up code hands over `argc` valid strings.
     let argv = unsafe { sys::args::from_raw(argc, argv) };
     overlay::commands::set_setuid_program(SETUID_PROGRAM);

@@ -7,6 +7,7 @@
 //! | [`stand_in`] | what `/init` does where it isn't process 1 |
 //! | [`search_path`] | pure: the PATH of everything in the container |
 //! | [`closing_fd`] | waits until the engine lets the container start |
+//! | [`inherited`] | the descriptors that the container was started with, for the CMD |
 //! | [`run_verdict`] | pure: whether /run is usable |
 //! | [`prepare`] | makes it usable, and removes what an earlier container left |
 //! | [`saved`] | what the start saves or makes in /run |
@@ -18,6 +19,7 @@ pub(crate) mod catch_all;
 pub(crate) mod closing_fd;
 mod command;
 mod hook;
+pub(crate) mod inherited;
 mod omissions;
 pub(crate) mod prepare;
 pub(crate) mod run_verdict;

@@ -2,13 +2,13 @@
 
 use crate::environment::variables::PATH;
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{Access, CWD, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 use sys::process::Ended;
-use sys::signal::Signal;
+use sys::signal::{CHLD, Set, Signal, SignalFd};
 use sys::spawn::{Spawn, Strings, spawn};
 use tool::Env;
 use tool::clock::{self, Moment};
@@ -106,7 +106,9 @@ pub(crate) fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result
     }
     let mut reason = Errno::NOENT;
     for file in candidates(name, env) {
-        match start_file(&file, argv, env, fds) {
+        // As chain loading looks it up: an emulator of processes doesn't tell that a first exec has failed.
+        let there = sys::fs::accessat(CWD, &file, Access::EXEC_OK, AtFlags::EACCESS);
+        match there.and_then(|()| start_file(&file, argv, env, fds)) {
             Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(Errno::ACCESS) => reason = Errno::ACCESS,
             done => return done,
@@ -131,15 +133,35 @@ pub(crate) fn wait_at_most(
     signal: Signal,
 ) -> Result<(Ended, bool), Errno> {
     let mut late = false;
-    if let Some(limit) = limit
-        && let Ok(pidfd) = rustix::process::pidfd_open(pid, PidfdFlags::empty())
-    {
-        late = !is_readable_before(&pidfd, clock::now().saturating_add(limit));
-        if late {
+    if let Some(limit) = limit {
+        let deadline = clock::now().saturating_add(limit);
+        let ended = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => is_readable_before(&pidfd, deadline),
+            Err(_) => match reap_before(pid, deadline)? {
+                Some(ended) => return Ok((ended, false)),
+                None => false,
+            },
+        };
+        if !ended {
+            late = true;
             let _ = sys::process::kill(pid, signal);
         }
     }
     Ok((sys::process::wait_for(pid)?, late))
+}
+
+/// Reaps the child if it ends before the deadline, told by SIGCHLD: for kernels before 5.3, which have no pidfds.
+fn reap_before(pid: Pid, deadline: Moment) -> Result<Option<Ended>, Errno> {
+    let mask = sys::signal::block(&Set::empty());
+    let children = SignalFd::new(&Set::of(&[CHLD]))?;
+    let ended = loop {
+        match sys::process::reap_one(pid) {
+            Ok(None) if is_readable_before(&children, deadline) => while children.read()?.is_some() {},
+            done => break done,
+        }
+    };
+    sys::signal::set_mask(&mask);
+    ended
 }
 
 fn is_readable_before(fd: &impl std::os::fd::AsFd, deadline: Moment) -> bool {
@@ -187,5 +209,24 @@ mod tests {
         // cat ends by itself if standard input is empty; then it wasn't late.
         let (ended, late) = wait_at_most(pid.unwrap(), Some(Duration::from_millis(50)), 9).unwrap();
         assert_eq!(late, ended == Ended::Killed(9));
+    }
+
+    #[test]
+    fn a_childs_end_is_noticed_without_pidfds() {
+        let env = Env::from_vars(words(&["PATH=/bin:/usr/bin"]));
+        // In a process of its own: in this one another thread may get the signal.
+        let in_child = || {
+            let (soon, later) = (clock::now(), clock::now() + Duration::from_secs(3600));
+            let pid = start(&words(&["sleep", "1000"]), &env, &[]).ok()?;
+            let early = reap_before(pid, soon).ok()?;
+            sys::process::kill(pid, 15).ok()?;
+            (early.is_none() && reap_before(pid, later) == Ok(Some(Ended::Killed(15)))).then_some(())
+        };
+        match sys::process::fork().unwrap() {
+            sys::process::Fork::Child => sys::process::exit(in_child().is_none().into()),
+            sys::process::Fork::Parent(pid) => {
+                assert_eq!(sys::process::wait_for(pid).unwrap(), Ended::Exited(0));
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, recv, send, socket_with,
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -237,10 +237,10 @@ fn bind_randomly(socket: &OwnedFd, server: IpAddr) -> Result<(), Errno> {
 /// How many exchanges may run at once: the limit of descriptors, raised to its maximum, minus the reserved ones.
 #[must_use]
 pub(crate) fn concurrency_limit() -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
+    let mut limit = sys::limit::get(Resource::Nofile);
     if limit.current != limit.maximum {
         let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-        if setrlimit(Resource::Nofile, raised).is_ok() {
+        if sys::limit::set(Resource::Nofile, &raised).is_ok() {
             limit = raised;
         }
     }

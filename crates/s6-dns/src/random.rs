@@ -1,19 +1,7 @@
 //! Random numbers from the kernel, which make answers hard to forge.
 
 use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
-
-/// Fills a buffer.
-pub(crate) fn fill(buf: &mut [u8]) -> Result<(), Errno> {
-    let mut done = 0;
-    while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match getrandom(rest, GetRandomFlags::empty()) {
-            Err(Errno::INTR) => {}
-            got => done += got?,
-        }
-    }
-    Ok(())
-}
+use sys::random::fill;
 
 /// A number of 16 bits.
 pub(crate) fn number() -> Result<u16, Errno> {

@@ -81,7 +81,7 @@ fn shutdown_record(release: &[u8], seconds: u64) -> [u8; RECORD] {
 }
 
 fn seconds_now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs())
+    sys::clock::get(rustix::time::ClockId::Realtime).tv_sec.try_into().unwrap_or_default()
 }
 
 /// The record of a user process after its end; `None` if the record isn't for this process.

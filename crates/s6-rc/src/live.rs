@@ -83,7 +83,7 @@ pub(crate) fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<O
 
 /// Whether the file is still the one that the path leads to.
 fn is_still_at(fd: &OwnedFd, path: &[u8]) -> bool {
-    match (rustix::fs::fstat(fd), sys::fs::stat(path)) {
+    match (sys::fs::fstat(fd), sys::fs::stat(path)) {
         (Ok(own), Ok(there)) => (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino),
         _ => true,
     }

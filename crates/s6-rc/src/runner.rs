@@ -229,7 +229,7 @@ impl Effects for Runner<'_> {
     }
 
     fn room(&self) -> usize {
-        room(rustix::process::getrlimit(rustix::process::Resource::Nofile).current)
+        room(sys::limit::get(rustix::process::Resource::Nofile).current)
     }
 
     fn begin(&mut self, id: Id) -> Begun {

@@ -23,6 +23,13 @@ use tool::{Env, Tool, diag};
 #[cfg(not(test))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    if let Err(e) = sys::credential::give_up_gained() {
+        diag::fatal(
+            "s6-overlay-tls",
+            tool::Fatal::unable("give up the rights of the program's file", e).message(),
+        );
+        sys::process::exit(111);
+    }
     // SAFETY: the start-up code passes `argc` valid strings.
     let argv = unsafe { sys::args::from_raw(argc, argv) };
     dispatch(argv)

@@ -108,7 +108,7 @@ impl Container {
     /// The time since its pid 1 executed its command.
     #[must_use]
     pub fn age(&self) -> Duration {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let now = sys::clock::get(rustix::time::ClockId::Monotonic);
         let now = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
         Duration::from_nanos(u64::try_from(now - self.started).unwrap_or(0))
     }

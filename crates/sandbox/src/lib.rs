@@ -35,3 +35,4 @@ mod view;
 pub use container::{Container, Output};
 pub use spec::{Network, Sandbox, Streams};
 pub use stage::enter_stage;
+pub use sys::seccomp::Denied;

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use sys::seccomp::Denied;
 
 /// What the container's standard streams are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +48,7 @@ pub struct Sandbox {
     pub(crate) streams: Streams,
     pub(crate) enter: Option<u32>,
     pub(crate) bare_daemons: Option<(u32, OsString)>,
+    pub(crate) denied: Vec<Denied>,
 }
 
 impl Sandbox {
@@ -72,6 +74,7 @@ impl Sandbox {
             streams: Streams::Inherit,
             enter: None,
             bare_daemons: None,
+            denied: Vec::new(),
         }
     }
 
@@ -178,6 +181,14 @@ impl Sandbox {
         self
     }
 
+    /// Makes these system calls fail for the command and all that it starts, as under an old kernel or under a profile of
+    /// a container engine.
+    #[must_use]
+    pub fn deny(mut self, calls: impl IntoIterator<Item = Denied>) -> Self {
+        self.denied.extend(calls);
+        self
+    }
+
     /// The description as the fields of a message.
     pub(crate) fn encode(&self) -> Vec<(u8, Vec<u8>)> {
         let mut out = Vec::new();
@@ -214,6 +225,11 @@ impl Sandbox {
             add(b'b', count.to_string().as_bytes());
             add(b'B', program.as_bytes());
         }
+        for call in &self.denied {
+            let number = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
+            let text = format!("{},{},{}", number(call.x86_64), number(call.i386), call.error);
+            add(b's', text.as_bytes());
+        }
         out
     }
 
@@ -242,11 +258,23 @@ impl Sandbox {
                 b'i' => s.enter = Some(number(&value)?),
                 b'b' => s.bare_daemons = Some((number(&value)?, OsString::new())),
                 b'B' => s.bare_daemons.as_mut()?.1 = text,
+                b's' => s.denied.push(denied(&value)?),
                 _ => return None,
             }
         }
         Some(s)
     }
+}
+
+/// A call that fails, from its field of a message.
+fn denied(field: &[u8]) -> Option<Denied> {
+    let mut words = std::str::from_utf8(field).ok()?.split(',');
+    let mut number = || match words.next()? {
+        "" => Some(None),
+        word => word.parse::<u32>().ok().map(Some),
+    };
+    let (x86_64, i386, error) = (number()?, number()?, number()??);
+    Some(Denied { x86_64, i386, error: u16::try_from(error).ok()? })
 }
 
 #[cfg(test)]
@@ -269,6 +297,10 @@ mod tests {
             .hostname("h")
             .directory("/tmp")
             .bare_daemons(3, "/d")
+            .deny([
+                Denied { x86_64: Some(1), i386: None, error: 38 },
+                Denied { x86_64: None, i386: Some(7), error: 1 },
+            ])
             .streams(Streams::Terminal);
         assert_eq!(s.layers, [Path::new("/over"), Path::new("/")]);
         assert_eq!(Sandbox::decode(s.encode()), Some(s));

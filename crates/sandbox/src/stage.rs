@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{MemfdFlags, Mode};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal};
@@ -206,7 +206,7 @@ fn first(sandbox: &Sandbox, link: &OwnedFd, user_namespace: bool) -> Result<(), 
         let _ = sys::signal::set_default(signal);
     }
     sys::signal::set_mask(&sys::signal::Set::empty());
-    sys::fd::close_on_exec_from(3).unable("close descriptors")?;
+    sys::fd::close_on_exec_from(3);
     rustix::process::setsid().unable("start a session")?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     if sandbox.enter.is_none() {
@@ -227,9 +227,13 @@ fn first(sandbox: &Sandbox, link: &OwnedFd, user_namespace: bool) -> Result<(), 
     }
     // Last, since a change of user resets it.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).unable("tie pid 1 to the stage")?;
-    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    let now = sys::clock::get(ClockId::Monotonic);
     let now = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
-    link::send(link, b'M', &vec![(b'm', now.to_string().into_bytes())], None).unable("talk to the caller")
+    link::send(link, b'M', &vec![(b'm', now.to_string().into_bytes())], None).unable("talk to the caller")?;
+    match sandbox.denied.as_slice() {
+        [] => Ok(()),
+        calls => sys::seccomp::deny(calls).unable("filter system calls"),
+    }
 }
 
 /// Starts the bare daemons.
@@ -265,8 +269,7 @@ fn prepare(command: &[OsString]) -> Result<(), Fault> {
     if command.is_empty() {
         return Ok(());
     }
-    let said =
-        rustix::fs::memfd_create(c"preparation", MemfdFlags::CLOEXEC).unable("make a file in memory")?;
+    let said = sys::mapping::memory_file(c"preparation").unable("make a file in memory")?;
     match sys::process::fork().unable("fork")? {
         Fork::Child => {
             let nothing = fs::OpenOptions::new().read(true).write(true).open("/dev/null");

@@ -120,7 +120,7 @@ impl Listener {
     /// The directory doesn't exist, or this user may not listen in it.
     pub fn new(path: &[u8]) -> Result<Self, Errno> {
         let mut unique = [0; 6];
-        rustix::rand::getrandom(&mut unique, rustix::rand::GetRandomFlags::empty())?;
+        sys::random::fill_distinct(&mut unique);
         let name = wire::fifodir::listener_name(tool::clock::wall(), unique);
         let hidden = join(path, &[&[b".", name.as_slice()].concat()]);
         let shown = join(path, &[&name]);

@@ -38,11 +38,11 @@ impl Launch {
     /// `INVAL` for a NUL byte in the environment; /dev/null cannot be opened.
     pub fn new(env: &[Vec<u8>]) -> Result<Self, Fatal> {
         let env = Strings::new(env).or_unable(|| "read the environment")?;
-        let open_files = rustix::process::getrlimit(Resource::Nofile);
+        let open_files = sys::limit::get(Resource::Nofile);
         // If the limit can't be raised, each service that doesn't fit is refused by itself.
-        let _ = rustix::process::setrlimit(
+        let _ = sys::limit::set(
             Resource::Nofile,
-            Rlimit { current: open_files.maximum, maximum: open_files.maximum },
+            &Rlimit { current: open_files.maximum, maximum: open_files.maximum },
         );
         let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;

@@ -431,7 +431,7 @@ impl Service {
     fn check_service_lock(&self) -> Result<(), Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let lock = sys::fs::openat(&self.dir, SERVICE_LOCK, flags, Mode::from_raw_mode(0o666))?;
-        if rustix::fs::fstat(&lock)?.st_size != 0 {
+        if sys::fs::fstat(&lock)?.st_size != 0 {
             self.dir.warn("a previous instance of the service wrote to the lock file");
             rustix::fs::ftruncate(&lock, 0)?;
         }

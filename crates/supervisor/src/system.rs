@@ -7,7 +7,7 @@
 pub(crate) mod fake;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions};
+use rustix::process::Pid;
 use std::fmt::Debug;
 use sys::process::Ended;
 use sys::signal::Signal;
@@ -77,12 +77,15 @@ impl System for Linux {
     }
 
     fn is_child(&self, pid: Pid) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        rustix::process::waitid(WaitId::Pid(pid), options).err() != Some(Errno::CHILD)
+        sys::process::is_child(pid)
     }
 
     fn find_child(&self, directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid> {
-        let children = std::fs::read_to_string("/proc/thread-self/children").ok()?;
+        // Linux before 3.17 has no /proc/thread-self; this process has one thread, whose number is its own.
+        let own = std::process::id();
+        let children = std::fs::read_to_string("/proc/thread-self/children")
+            .or_else(|_| std::fs::read_to_string(format!("/proc/self/task/{own}/children")))
+            .ok()?;
         let pids =
             children.split_ascii_whitespace().filter_map(|w| w.parse::<i32>().ok()).filter_map(Pid::from_raw);
         let mut strays = pids.filter(|pid| !known(*pid));

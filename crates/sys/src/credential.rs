@@ -32,6 +32,13 @@ pub fn set_groups(gids: &[u32]) -> Result<(), Errno> {
     check(unsafe { libc::setgroups(gids.len(), gids.as_ptr()) })
 }
 
+/// Whether the effective ids aren't the real ones.
+#[must_use]
+pub fn is_raised() -> bool {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    getuid() != geteuid() || getgid() != getegid()
+}
+
 /// Real, effective and saved user id, getresuid(2).
 pub fn uids() -> Result<[u32; 3], Errno> {
     let [mut real, mut effective, mut saved] = [0; 3];
@@ -59,6 +66,51 @@ pub fn set_all_uids(uid: u32) -> Result<(), Errno> {
 pub fn set_all_gids(gid: u32) -> Result<(), Errno> {
     // SAFETY: no memory is passed.
     check(unsafe { libc::setresgid(gid, gid, gid) })
+}
+
+/// Gives up what exec gained by a set-id bit or by capabilities of the program's file: all ids become the real ones, and
+/// only ambient capabilities stay.  For programs of many tools, each of which would else have the rights.
+///
+/// A process of root gains nothing; its ids stay as its caller made them.
+///
+/// # Errors
+/// Something could not be given up: end the process.
+pub fn give_up_gained() -> Result<(), Errno> {
+    // SAFETY: reads the auxiliary vector, which the kernel has put behind the environment.
+    let noted = |key| unsafe { libc::getauxval(key) };
+    let unchanged =
+        noted(libc::AT_UID) == noted(libc::AT_EUID) && noted(libc::AT_GID) == noted(libc::AT_EGID);
+    // The kernel sets the flag whenever a file gave rights to a process that isn't root's.
+    if noted(libc::AT_SECURE) == 0 && unchanged {
+        return Ok(());
+    }
+    let (uid, gid) = (uids()?[0], gids()?[0]);
+    if uid == 0 {
+        return Ok(());
+    }
+    set_all_gids(gid)?;
+    set_all_uids(uid)?;
+    if uids()? != [uid; 3] || gids()? != [gid; 3] {
+        return Err(Errno::PERM);
+    }
+    keep_ambient()
+}
+
+/// Gives up all capabilities but ambient ones, which the caller and not the file gave.
+fn keep_ambient() -> Result<(), Errno> {
+    use rustix::thread::{
+        CapabilitySet, CapabilitySets, capabilities, capability_is_in_ambient_set, set_capabilities,
+    };
+    let now = capabilities(None)?;
+    // Kernels before 4.3 have none.
+    let is_ambient = |one: &CapabilitySet| capability_is_in_ambient_set(*one).unwrap_or(false);
+    let ambient: CapabilitySet = now.permitted.iter().filter(is_ambient).collect();
+    if now.permitted == ambient {
+        return Ok(());
+    }
+    let kept = CapabilitySets { effective: now.effective & ambient, permitted: ambient, ..now };
+    set_capabilities(None, kept)?;
+    if capabilities(None)?.permitted == ambient { Ok(()) } else { Err(Errno::PERM) }
 }
 
 /// The identity that a process assumes; ids that aren't given stay.

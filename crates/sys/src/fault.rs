@@ -100,7 +100,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
 #[must_use]
 pub fn reexecute() -> Errno {
     let error = go(0);
-    let _ = crate::fd::close_on_exec_from(3);
+    crate::fd::close_on_exec_from(3);
     error
 }
 

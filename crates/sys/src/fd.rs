@@ -103,15 +103,34 @@ pub fn adopt(fd: RawFd) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Sets or removes the mark that makes exec close the descriptor; a number that isn't open is no error.
+pub fn set_close_on_exec(fd: RawFd, yes: bool) {
+    // SAFETY: changes the descriptor's own flag.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, if yes { libc::FD_CLOEXEC } else { 0 }) };
+}
+
+/// The numbers from 3 up of the descriptors that aren't close-on-exec, in their order: what this process inherited and
+/// the next program inherits.
+#[must_use]
+pub fn inherited() -> Vec<RawFd> {
+    // SAFETY: asks for flags.
+    let is_inherited = |fd: &RawFd| *fd >= 3 && unsafe { libc::fcntl(*fd, libc::F_GETFD) } == 0;
+    match open_numbers() {
+        Ok(numbers) => numbers.into_iter().filter(is_inherited).collect(),
+        Err(_) => guessed_from(3).filter(is_inherited).collect(),
+    }
+}
+
 /// Marks every descriptor from `first` up close-on-exec, also those that other code opened.
 ///
-/// # Errors
-/// `NOSYS` on kernels before 5.11.
-pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+/// Without close_range(2), which came with Linux 5.9, each one is marked.
+pub fn close_on_exec_from(first: u32) {
     // SAFETY: sets a flag on descriptors and closes none.
-    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } {
-        0 => Ok(()),
-        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOSYS)),
+    if unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } != 0 {
+        for_each_from(first, |fd| {
+            // SAFETY: sets a flag; a number that isn't open is an error without an effect.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        });
     }
 }
 
@@ -120,14 +139,64 @@ pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
 ///
 /// By contract no value that owns one of them is used or dropped afterwards.
 pub fn close_from(first: u32) {
-    // SAFETY: closing numbers touches no memory; by contract no value uses them any more.
-    if unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } == 0 {
-        return;
+    close_from_except(first, &[]);
+}
+
+/// As [`close_from`], but the descriptors with the numbers of `kept`, which are in their order, stay open.
+pub fn close_from_except(first: u32, kept: &[RawFd]) {
+    let mut next = first;
+    let ends = kept.iter().map(|fd| fd.unsigned_abs()).filter(|fd| *fd >= first).chain([u32::MAX]);
+    for end in ends {
+        // What is kept is no part of a range; the last number can't be a descriptor.
+        let Some(last) = end.checked_sub(1).filter(|last| *last >= next) else {
+            next = end.saturating_add(1);
+            continue;
+        };
+        // SAFETY: closing numbers touches no memory; by contract no value uses them any more.
+        if unsafe { libc::syscall(libc::SYS_close_range, next, last, 0) } != 0 {
+            return for_each_from(next, |fd| {
+                if !kept.contains(&fd) {
+                    close(fd);
+                }
+            });
+        }
+        next = end.saturating_add(1);
     }
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
-    for fd in first..u32::try_from(limit).unwrap_or(65_536).min(1 << 20) {
-        close(fd.cast_signed());
+}
+
+/// The numbers that are tried where nothing tells which are open.
+const GUESSED: u64 = 65_536;
+
+/// Calls `act` with every open descriptor from `first` up; without /proc, also with numbers that aren't open.
+fn for_each_from(first: u32, act: impl Fn(RawFd)) {
+    match open_numbers() {
+        Ok(numbers) => numbers.into_iter().filter(|fd| fd.unsigned_abs() >= first).for_each(act),
+        Err(_) => guessed_from(first).for_each(act),
     }
+}
+
+/// The numbers from `first` up that descriptors probably have.
+fn guessed_from(first: u32) -> impl Iterator<Item = RawFd> {
+    let limit = crate::limit::get(rustix::process::Resource::Nofile).current.unwrap_or(GUESSED);
+    (first..u32::try_from(limit.min(GUESSED)).unwrap_or_default()).map(u32::cast_signed)
+}
+
+/// The numbers of all open descriptors, in their order.
+///
+/// # Errors
+/// /proc isn't there.
+pub fn open_numbers() -> Result<Vec<RawFd>, Errno> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = crate::fs::open("/proc/self/fd", flags, Mode::empty())?;
+    let own = dir.as_raw_fd();
+    let mut numbers = Vec::new();
+    for entry in rustix::fs::Dir::new(dir)? {
+        let number = entry?.file_name().to_str().ok().and_then(|name| name.parse::<RawFd>().ok());
+        numbers.extend(number.filter(|fd| *fd != own));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// Turns blocking mode on or off for the open file behind the descriptor.
@@ -194,6 +263,42 @@ mod tests {
         let mut text = String::new();
         std::fs::File::from(w).read_to_string(&mut text).unwrap();
         assert_eq!(text, "x");
+    }
+
+    #[test]
+    fn all_but_what_is_kept_is_closed() {
+        let in_child = |deny: bool| {
+            let deny = |number: libc::c_long| crate::seccomp::Denied {
+                x86_64: u32::try_from(number).ok().filter(|_| deny),
+                i386: None,
+                error: 1,
+            };
+            crate::seccomp::deny(&[deny(libc::SYS_close_range)]).ok()?;
+            let (reader, _writer) = pipe();
+            let number = reader.as_raw_fd();
+            for to in [600, 601, 602, 605, 607] {
+                copy(number, to).ok()?;
+            }
+            set_close_on_exec(605, true);
+            let inherited = inherited();
+            close_from_except(600, &[7, 601, 602, 607]);
+            let left: Vec<_> = open_numbers().ok()?.into_iter().filter(|fd| *fd >= 600).collect();
+            close_from(602);
+            close_on_exec_from(600);
+            let last: Vec<_> = open_numbers().ok()?.into_iter().filter(|fd| *fd >= 600).collect();
+            let wanted =
+                [600, 601, 602, 607].iter().all(|fd| inherited.contains(fd)) && !inherited.contains(&605);
+            (wanted && left == [601, 602, 607] && last == [601] && !super::inherited().contains(&601))
+                .then_some(())
+        };
+        for deny in [false, true] {
+            match crate::process::fork().unwrap() {
+                crate::process::Fork::Child => crate::process::exit(in_child(deny).is_none().into()),
+                crate::process::Fork::Parent(pid) => {
+                    assert_eq!(crate::process::wait_for(pid).unwrap().code(), 0, "denied: {deny}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -11,16 +11,21 @@
 
 pub mod account;
 pub mod args;
+pub mod clock;
 pub mod credential;
 pub mod device;
 pub mod fault;
 pub mod fd;
 pub mod fs;
+pub mod limit;
 pub mod lock;
 pub mod mapping;
+pub mod missing;
 pub mod namespace;
 pub mod pattern;
 pub mod process;
+pub mod random;
+pub mod seccomp;
 pub mod signal;
 pub mod spawn;
 pub mod strerror;

@@ -2,9 +2,11 @@
 //!
 //! The file can't shrink (a seal forbids it) and all of it that is mapped is allocated, so a store never faults.
 //! A forked child doesn't have the mapping: nothing that it does can change what its parent wrote.
+#![expect(clippy::disallowed_methods, reason = "here they have another way")]
 
 use crate::Errno;
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use crate::missing::is_missing;
+use rustix::fs::{FallocateFlags, FileType, MemfdFlags, Mode, OFlags, SealFlags};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -12,18 +14,55 @@ use std::sync::atomic::{Ordering, compiler_fence};
 /// The unit of lengths: the length of the first mapping, and the multiple to which lengths are rounded up.
 const UNIT: usize = 16 * 1024;
 
+/// Where a file without a name is made on kernels before 3.17, which have no files in memory: usually in memory, too.
+const PLACES: [&str; 3] = ["/dev/shm", "/run", "/tmp"];
+
 /// Makes a file in memory, close-on-exec, that can grow but not shrink.
+///
+/// On kernels before 3.17 it is a file without a name, which only a process with this one's rights can shrink.
 ///
 /// # Errors
 /// There is no memory, or no descriptor.
 pub fn memory_file(name: &CStr) -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Kernels before 6.3 don't have the flag; later ones warn without it.
-    let fd = rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL)
-        .or_else(|_| rustix::fs::memfd_create(name, flags))?;
+    let made = rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL)
+        .or_else(|_| rustix::fs::memfd_create(name, flags));
+    let fd = match made {
+        Err(e) if is_missing(e) => return nameless_file(name).map_err(|_| e),
+        made => made?,
+    };
     // A file without the seal is refused by [`Mapping::new`].
     let _ = rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK);
     Ok(fd)
+}
+
+/// Makes a file and removes its name.
+fn nameless_file(name: &CStr) -> Result<OwnedFd, Errno> {
+    let mut unique = [0; 8];
+    crate::random::fill_distinct(&mut unique);
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut made = Err(Errno::NOENT);
+    for place in PLACES {
+        let path = format!("{place}/.{}:new:{:016x}", name.to_string_lossy(), u64::from_ne_bytes(unique));
+        made = crate::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
+            .and_then(|fd| crate::fs::unlink(&path).map(|()| fd));
+        if made.is_ok() {
+            break;
+        }
+    }
+    made
+}
+
+/// Whether the file is one of [`memory_file`].
+fn is_memory_file(fd: impl AsFd) -> Result<bool, Errno> {
+    let seals = rustix::fs::fcntl_get_seals(&fd);
+    if seals.is_ok_and(|seals| seals.contains(SealFlags::SHRINK)) {
+        return Ok(true);
+    }
+    let st = crate::fs::fstat(&fd)?;
+    let is_own = st.st_uid == rustix::process::geteuid().as_raw();
+    Ok(FileType::from_raw_mode(st.st_mode).is_file() && st.st_nlink == 0 && is_own && st.st_mode & 0o077 == 0)
 }
 
 /// A mapping of the beginning of such a file.  It stays until the process ends or executes another program.
@@ -97,12 +136,26 @@ fn last() -> Errno {
 
 /// Allocates `length` bytes, rounded up, for the file; returns the length.
 fn allocate(fd: impl AsFd, length: usize) -> Result<usize, Errno> {
-    if !rustix::fs::fcntl_get_seals(&fd)?.contains(SealFlags::SHRINK) {
+    if !is_memory_file(&fd)? {
         return Err(Errno::INVAL);
     }
     let length = length.max(1).checked_next_multiple_of(UNIT).ok_or(Errno::NOMEM)?;
-    rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, length as u64)?;
+    match rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, length as u64) {
+        Err(e) if is_missing(e) || e == Errno::OPNOTSUPP => fill_up(&fd, length)?,
+        done => done?,
+    }
     Ok(length)
+}
+
+/// Makes the file that long by writing to it.
+fn fill_up(fd: impl AsFd, length: usize) -> Result<(), Errno> {
+    let mut end = usize::try_from(crate::fs::fstat(&fd)?.st_size).unwrap_or(usize::MAX);
+    while end < length {
+        let zeros = [0; 4096];
+        let rest = zeros.get(..length.saturating_sub(end)).unwrap_or(&zeros);
+        end = end.saturating_add(rustix::io::pwrite(&fd, rest, end as u64)?);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -138,6 +191,17 @@ mod tests {
         assert_eq!(rustix::fs::ftruncate(&fd, 0), Err(Errno::PERM));
         let other = rustix::fs::memfd_create(c"other", MemfdFlags::CLOEXEC).unwrap();
         assert!(Mapping::new(other.as_fd(), 1).is_err());
+    }
+
+    #[test]
+    fn without_files_in_memory_a_file_without_a_name_serves() {
+        let fd = nameless_file(c"test").unwrap();
+        let mut mapping = Mapping::new(fd.as_fd(), 1).unwrap();
+        assert!(mapping.store(UNIT - 1, b"z"));
+        fill_up(&fd, 2 * UNIT - 7).unwrap();
+        assert_eq!(content(&fd, UNIT as u64 - 1, 2 * UNIT).len(), UNIT - 6);
+        mapping.grow(fd.as_fd(), 2 * UNIT).unwrap();
+        assert_eq!(content(&fd, UNIT as u64 - 1, 1), b"z");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Processes: fork, exec and the status of a child.
 
+use crate::missing::is_missing;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::ffi::{CString, c_char};
@@ -112,18 +113,45 @@ pub fn reap() -> Result<Option<(Pid, Ended)>, Errno> {
     wait4(-1, libc::WNOHANG)
 }
 
-/// As [`reap`], but the child is not reaped yet.
+/// As [`reap`], but the child is not reaped yet, unless waitid(2) is denied.
 pub fn peek() -> Result<Option<(Pid, Ended)>, Errno> {
     // SAFETY: all-zero bytes are a valid `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: the structure is valid for the call, which fills it in.
-    check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) })?;
+    match check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) }) {
+        Err(e) if is_missing(e) => return reap(),
+        done => done?,
+    }
     // SAFETY: waitid fills in these two; they are 0 if no child has ended.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
     let status = u8::try_from(status & 0xff).unwrap_or_default();
     let how = if info.si_code == libc::CLD_EXITED { Ended::Exited(status) } else { Ended::Killed(status) };
     Ok(Pid::from_raw(pid).map(|pid| (pid, how)))
+}
+
+/// Whether a process is a child of this one, alive or not yet reaped.
+#[must_use]
+pub fn is_child(pid: Pid) -> bool {
+    // SAFETY: all-zero bytes are a valid `siginfo_t`.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    let number = pid.as_raw_nonzero().get();
+    // SAFETY: the structure is valid for the call, which fills it in.
+    match check(unsafe { libc::waitid(libc::P_PID, number.unsigned_abs(), &mut info, options) }) {
+        Err(Errno::CHILD) => false,
+        Err(e) if is_missing(e) => parent(pid) == Some(rustix::process::getpid()),
+        _ => true,
+    }
+}
+
+/// The parent of a process, from /proc.
+fn parent(pid: Pid) -> Option<Pid> {
+    let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    // The name is in parentheses and may have any bytes; the state and the parent follow.
+    let end = stat.iter().rposition(|b| *b == b')')?;
+    let word = stat.get(end..)?.split(|b| *b == b' ').nth(2)?;
+    Pid::from_raw(std::str::from_utf8(word).ok()?.parse().ok()?)
 }
 
 /// Reaps this child; `None` while it lives.
@@ -181,6 +209,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "to wait without reaping")]
     fn an_end_can_be_seen_before_it_is_reaped() {
         let Fork::Parent(pid) = fork().unwrap() else { exit(9) };
         let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
@@ -188,6 +217,14 @@ mod tests {
         // Another test's child may be the one that is seen.
         assert!(peek().unwrap().is_some());
         assert_eq!(reap_one(pid).unwrap(), Some(Ended::Exited(9)));
+    }
+
+    #[test]
+    fn a_child_is_known_by_its_parent() {
+        let Fork::Parent(pid) = fork().unwrap() else { exit(0) };
+        assert!(is_child(pid) && parent(pid) == Some(rustix::process::getpid()));
+        wait_for(pid).unwrap();
+        assert!(!is_child(pid) && !is_child(Pid::INIT));
     }
 
     #[test]

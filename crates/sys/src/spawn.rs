@@ -10,8 +10,9 @@
 //! The child gets: default dispositions for the signals of [`Spawn::reset`], an empty signal mask, and of the
 //! descriptors those that aren't close-on-exec plus the ones that are described.
 
+use crate::missing::is_missing;
 use rustix::io::Errno;
-use rustix::process::{Pid, Rlimit};
+use rustix::process::{Pid, Resource, Rlimit};
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -151,18 +152,24 @@ struct Plan {
     /// Every target is below this.
     above: RawFd,
     session: bool,
-    limit: Option<libc::rlimit>,
+    limit: Option<Rlimit>,
     reset: *const crate::signal::Signal,
     reset_len: usize,
     mask: libc::sigset_t,
     /// The error's number if the program could not be executed.
     error: c_int,
+    /// The child could not get a descriptor table of its own, and did nothing else.
+    shared: bool,
 }
 
 const STACK: usize = 32 * 1024;
 
 /// The value of [`Plan::error`] before the child has written it.
 const UNHEARD: c_int = -1;
+
+/// Whether neither close_range(2), which came with Linux 5.9, nor unshare(2), which profiles deny, gives a child its own
+/// descriptor table: then windows have no use.
+static WINDOWLESS: AtomicBool = AtomicBool::new(false);
 
 /// Whether the child of a clone didn't share the memory.
 static UNSHARED: AtomicBool = AtomicBool::new(false);
@@ -191,11 +198,7 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     }
     let above = moves.iter().map(|(_, to)| *to).max().unwrap_or(2).saturating_add(1);
     let mut dir = what.dir.map_or(-1, |d| d.as_raw_fd());
-    let window = what.window.filter(|w| w.fill(&mut dir, &mut moves));
-    let limit = what.open_files.map(|l| libc::rlimit {
-        rlim_cur: l.current.map_or(libc::RLIM_INFINITY, |n| n as libc::rlim_t),
-        rlim_max: l.maximum.map_or(libc::RLIM_INFINITY, |n| n as libc::rlim_t),
-    });
+    let window = what.window.filter(|w| !WINDOWLESS.load(Ordering::Relaxed) && w.fill(&mut dir, &mut moves));
     let mut plan = Plan {
         file: file.as_ptr(),
         argv: what.argv.pointers.as_ptr(),
@@ -206,24 +209,32 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
         moves_len: moves.len(),
         above,
         session: what.session,
-        limit,
+        limit: what.open_files,
         reset: what.reset.as_ptr(),
         reset_len: what.reset.len(),
         mask: mask.raw(),
         error: 0,
+        shared: false,
     };
     let namespace = if what.pid_namespace { libc::CLONE_NEWPID } else { 0 };
     let old = crate::signal::set_mask(&crate::signal::Set::full());
     let made = match UNSHARED.load(Ordering::Relaxed) {
         true => by_fork(&mut plan, namespace),
         false => match by_clone(&mut plan, namespace, what.window.map(|w| &w.stack)) {
-            Err(Errno::NOSYS | Errno::INVAL) => by_fork(&mut plan, namespace),
+            // The clone was refused: no child has written what it met.
+            Err(e) if plan.error == UNHEARD && namespace == 0 && (e == Errno::INVAL || is_missing(e)) => {
+                by_fork(&mut plan, namespace)
+            }
             made => made,
         },
     };
     crate::signal::set_mask(&old);
-    if let Some(window) = what.window {
+    if let Some(window) = window {
         window.empty(what.fds.len().saturating_add(1));
+    }
+    if plan.shared {
+        WINDOWLESS.store(true, Ordering::Relaxed);
+        return spawn_with_mask(what, mask);
     }
     made
 }
@@ -249,6 +260,7 @@ unsafe fn child(plan: *mut Plan) -> c_int {
         unsafe {
             let copied = libc::syscall(libc::SYS_close_range, first, last, libc::CLOSE_RANGE_UNSHARE);
             if copied == -1 && libc::unshare(libc::CLONE_FILES) == -1 {
+                std::ptr::write_volatile(&raw mut plan.shared, true);
                 return errno();
             }
         }
@@ -277,9 +289,9 @@ unsafe fn child(plan: *mut Plan) -> c_int {
             }
         }
         if let Some(limit) = &plan.limit
-            && libc::setrlimit(libc::RLIMIT_NOFILE, limit) == -1
+            && let Err(e) = crate::limit::set(Resource::Nofile, limit)
         {
-            return errno();
+            return e.raw_os_error();
         }
         for signal in reset {
             libc::signal(*signal, libc::SIG_DFL);
@@ -398,6 +410,28 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_not_needed() {
+        let deny = |number: libc::c_long| crate::seccomp::Denied {
+            x86_64: u32::try_from(number).ok(),
+            i386: None,
+            error: 1,
+        };
+        let in_child = || {
+            crate::seccomp::deny(&[deny(libc::SYS_close_range), deny(libc::SYS_unshare)]).ok()?;
+            let (argv, env) = (strings(&["sh", "-c", "test -e /proc/self/fd/7"]), strings(&[]));
+            let window = Window::new().ok()?;
+            let fds = [(window.null.as_fd(), 7)];
+            let what = Spawn { window: Some(&window), fds: &fds, ..plain(b"/bin/sh", &argv, &env) };
+            let codes = [(); 2].map(|()| spawn(&what).and_then(wait_for));
+            (codes == [Ok(Ended::Exited(0)); 2]).then_some(())
+        };
+        match crate::process::fork().unwrap() {
+            crate::process::Fork::Child => crate::process::exit(in_child().is_none().into()),
+            crate::process::Fork::Parent(pid) => assert_eq!(wait_for(pid).unwrap(), Ended::Exited(0)),
+        }
+    }
+
+    #[test]
     fn tells_why_it_could_not_execute() {
         let (argv, env) = (strings(&["x"]), strings(&[]));
         assert_eq!(spawn(&plain(b"/no/such", &argv, &env)).unwrap_err(), Errno::NOENT);
@@ -478,6 +512,7 @@ mod tests {
                 reset_len: 0,
                 mask: crate::signal::Set::empty().raw(),
                 error: 0,
+                shared: false,
             };
             by_fork(&mut plan, 0)
         };

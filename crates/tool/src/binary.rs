@@ -1,19 +1,16 @@
 //! The file of this program, whose tools a chain may enter without exec.
 
-use rustix::fs::{AtFlags, CWD, StatxFlags};
 use rustix::io::Errno;
 use std::sync::OnceLock;
 
 /// Device and inode of a regular file, links followed.
-pub(crate) type Identity = (u32, u32, u64);
+pub(crate) type Identity = (u64, u64);
 
 /// The identity of `file`, if it is a regular file that runs with the caller's rights.
 pub(crate) fn identity(file: &[u8]) -> Result<Option<Identity>, Errno> {
-    let wanted = StatxFlags::INO | StatxFlags::TYPE | StatxFlags::MODE;
-    let st = rustix::fs::statx(CWD, file, AtFlags::empty(), wanted)?;
-    let mode = u32::from(st.stx_mode);
-    let plain = mode & 0o170_000 == 0o100_000 && mode & 0o6000 == 0;
-    Ok(plain.then_some((st.stx_dev_major, st.stx_dev_minor, st.stx_ino)))
+    let st = sys::fs::stat(file)?;
+    let plain = st.st_mode & 0o170_000 == 0o100_000 && st.st_mode & 0o6000 == 0;
+    Ok(plain.then_some((st.st_dev, st.st_ino)))
 }
 
 /// The identity of this binary; `None` without /proc: then every program is executed.

@@ -2,14 +2,14 @@
 
 use rustix::event::{PollFd, Timespec, poll};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use std::time::Duration;
 use wire::tai::Tai64n;
 
 /// The current time of day.
 #[must_use]
 pub fn wall() -> Tai64n {
-    let now = clock_gettime(ClockId::Realtime);
+    let now = sys::clock::get(ClockId::Realtime);
     Tai64n::from_unix(now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
@@ -19,7 +19,7 @@ pub type Moment = Duration;
 /// The current moment.
 #[must_use]
 pub fn now() -> Moment {
-    let now = clock_gettime(ClockId::Monotonic);
+    let now = sys::clock::get(ClockId::Monotonic);
     Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
 }
 

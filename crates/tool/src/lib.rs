@@ -14,6 +14,7 @@ mod chain;
 pub mod clock;
 pub mod diag;
 mod edit_distance;
+pub mod ends;
 mod env;
 pub mod exec_failure;
 mod fatal;

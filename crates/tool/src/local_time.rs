@@ -3,7 +3,7 @@
 //! [`wire::zone`] interprets a zone; here its file is read.  What is malformed is UTC.
 
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
@@ -23,7 +23,7 @@ pub fn local(unix: i64) -> Option<DateTime> {
 /// Seconds since midnight in the zone of this process; `None` if the calendar doesn't have the year.
 #[must_use]
 pub fn second_of_day() -> Option<u32> {
-    let DateTime { hour, minute, second, .. } = local(clock_gettime(ClockId::Realtime).tv_sec)?;
+    let DateTime { hour, minute, second, .. } = local(sys::clock::get(ClockId::Realtime).tv_sec)?;
     Some(u32::from(hour) * 3600 + u32::from(minute) * 60 + u32::from(second))
 }
 
@@ -46,7 +46,7 @@ fn of_tz(value: Option<&[u8]>) -> Zone {
 fn of_file(path: &[u8]) -> Option<Zone> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = sys::fs::open(path, flags, Mode::empty()).ok()?;
-    if !FileType::from_raw_mode(rustix::fs::fstat(&file).ok()?.st_mode).is_file() {
+    if !FileType::from_raw_mode(sys::fs::fstat(&file).ok()?.st_mode).is_file() {
         return None;
     }
     let mut content = Vec::new();

@@ -122,7 +122,8 @@ fn registration((class, machine): (u8, u16), emulator: &Path, argv0: Argv0) -> S
             text
         })
     };
-    let flags = if argv0 == Argv0::Kept { "PF" } else { "F" };
+    // P: argv[0] is kept.  F: the emulator is opened now, so each root has it.  C: a set-id bit of the program counts.
+    let flags = if argv0 == Argv0::Kept { "PFC" } else { "FC" };
     format!(":xtask:M::{}:{}:{}:{flags}", escaped(&magic), escaped(&mask), emulator.display())
 }
 
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn a_registration_names_class_and_machine() {
         let expected = ":xtask:M::\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00:\
-            \\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\xfe\\xff\\xff\\xff:/q:PF";
+            \\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\xfe\\xff\\xff\\xff:/q:PFC";
         assert_eq!(registration((2, 0xb7), Path::new("/q"), Argv0::Kept), expected);
     }
 }

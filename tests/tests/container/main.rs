@@ -11,6 +11,7 @@ mod debian;
 mod demo;
 mod descriptors;
 mod hangs;
+mod inherited;
 mod install;
 mod linux_init;
 mod logs;
@@ -18,6 +19,7 @@ mod manager;
 mod many;
 mod network;
 mod output;
+mod privileges;
 mod reexec;
 mod runtimes;
 mod servers;
@@ -100,12 +102,14 @@ fn run() -> Result<i32, String> {
         demo::TESTS,
         descriptors::TESTS,
         hangs::TESTS,
+        inherited::TESTS,
         install::TESTS,
         linux_init::TESTS,
         logs::TESTS,
         manager::TESTS,
         many::TESTS,
         output::TESTS,
+        privileges::TESTS,
         reexec::TESTS,
         runtimes::TESTS,
         network::TESTS,

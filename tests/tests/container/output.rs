@@ -1,4 +1,5 @@
 //! Services' output under their names: S6_LOG_PREFIX, S6_LOG_FORMAT and S6_LOG_CMD.
+#![expect(clippy::disallowed_methods, reason = "an ordinary test program")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,5 +1,6 @@
 //! Super-servers with as many clients as they take, without descriptors, and told to let their clients go.  They run
 //! outside of a container, on sockets in a directory of their own.
+#![expect(clippy::disallowed_methods, reason = "an ordinary test program")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

@@ -1,7 +1,7 @@
 //! `fdreserve`: finds free descriptors.
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::Resource;
 use std::os::fd::AsRawFd;
 use sys::fs::open;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool};
@@ -20,7 +20,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let n = wire::number::decimal::<u32>(&call.shift()?).ok_or_else(Fatal::usage)?;
-    if getrlimit(Resource::Nofile).current.is_some_and(|limit| u64::from(n) > limit) {
+    if sys::limit::get(Resource::Nofile).current.is_some_and(|limit| u64::from(n) > limit) {
         return Err(Fatal::user("too many requested descriptors"));
     }
     // Kept open until all are found, so that the numbers differ.

@@ -13,7 +13,7 @@ use crate::back_off::{BackOff, is_exhaustion, is_no_listener};
 use crate::diagnostics::Diagnostics;
 use crate::unix_message::{Filled, Receiver, Sender};
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{SocketFlags, accept_with};
@@ -56,7 +56,7 @@ pub struct Settings {
 /// Code 100: standard input is no socket, or standard output is closed though the server is to notify on it;
 /// 111: the rules can't be read, or the system failed.
 pub fn serve(call: &mut Call, settings: Settings) -> Outcome {
-    let st = fstat(stdin()).or_unable(|| "stat standard input")?;
+    let st = sys::fs::fstat(stdin()).or_unable(|| "stat standard input")?;
     if !FileType::from_raw_mode(st.st_mode).is_socket() {
         return Err(Fatal::user("standard input is no socket"));
     }

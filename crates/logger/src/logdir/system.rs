@@ -192,11 +192,11 @@ impl System for Linux {
     }
 
     fn status(&self, file: &OwnedFd) -> Result<Status, Errno> {
-        rustix::fs::fstat(file).map(|st| status(&st))
+        sys::fs::fstat(file).map(|st| status(&st))
     }
 
     fn identity(&self, file: &OwnedFd) -> Option<(u64, u64)> {
-        rustix::fs::fstat(file).ok().map(|st| (st.st_dev, st.st_ino))
+        sys::fs::fstat(file).ok().map(|st| (st.st_dev, st.st_ino))
     }
 
     fn status_of(&self, dir: &OwnedFd, name: &str) -> Result<Status, Errno> {
@@ -213,7 +213,9 @@ impl System for Linux {
 
     fn rename_to_free(&self, dir: &OwnedFd, from: &str, to: &[u8]) -> Result<(), Errno> {
         match sys::fs::renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS) => sys::fs::linkat(dir, from, dir, to, AtFlags::empty()),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
+                sys::fs::linkat(dir, from, dir, to, AtFlags::empty())
+            }
             renamed => renamed,
         }
     }

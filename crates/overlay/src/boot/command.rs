@@ -1,5 +1,6 @@
 //! How the boot child becomes the CMD.
 
+use crate::boot::inherited::Inherited;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{S6_CMD_ARG0, S6_CMD_USE_TERMINAL};
 use crate::layout::WORKDIR;
@@ -22,6 +23,8 @@ pub(crate) struct Command {
     pub(crate) env: Env,
     /// Its words; none if there is no CMD.
     pub(crate) argv: Vec<Vec<u8>>,
+    /// The descriptors that the container was started with.
+    pub(crate) inherited: Inherited,
     /// Receives [`NOTICE`] just before.
     pub(crate) notice: Option<OwnedFd>,
     /// Receives its output if S6_LOG_CMD is on.
@@ -50,7 +53,9 @@ impl Command {
             let _ = rustix::io::write(notice, NOTICE);
         }
         set_mask(&Set::empty());
-        Next::run(program::with_interpreter(argv, &self.env), self.env)
+        let mut env = self.env;
+        self.inherited.hand_on(&mut env);
+        Next::run(program::with_interpreter(argv, &env), env)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::boot::command::Command;
 use crate::boot::hook;
+use crate::boot::inherited::Inherited;
 use crate::boot::services::{Services, Started, is_interrupted};
 use ipc::relay::Relay;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,6 +20,8 @@ pub(crate) struct Stage2 {
     pub(crate) notice: Option<OwnedFd>,
     /// Receives the output of the hook and of oneshots, if there is a relay.
     pub(crate) relay: Option<Rc<Relay>>,
+    /// The descriptors that the container was started with, for the CMD.
+    pub(crate) inherited: Inherited,
     /// The CMD; empty if there is none.
     pub(crate) command: Vec<Vec<u8>>,
     /// Whether the relay receives the CMD's output, too.
@@ -32,6 +35,7 @@ impl Stage2 {
         if is_interrupted(interrupt.as_fd()) {
             return Ok(Next::SUCCESS);
         }
+        self.inherited.announce();
         hook::run(&self.env, self.relay.as_deref())?;
         if is_interrupted(interrupt.as_fd()) {
             return Ok(Next::SUCCESS);
@@ -41,6 +45,7 @@ impl Stage2 {
             return Ok(Next::SUCCESS);
         }
         let relay = self.relay.filter(|_| self.relays_command);
-        Command { env: self.env, argv: self.command, notice: self.notice, relay }.become_it()
+        Command { env: self.env, argv: self.command, inherited: self.inherited, notice: self.notice, relay }
+            .become_it()
     }
 }

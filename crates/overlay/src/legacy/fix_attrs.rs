@@ -129,7 +129,7 @@ struct ResolvedRule<'a> {
 impl ResolvedRule<'_> {
     /// Changes the file that the descriptor, opened with `O_PATH`, refers to, and what is below it if the rule is recursive.
     fn apply_to(&self, fd: &OwnedFd) -> Result<(), Errno> {
-        let stat = rustix::fs::fstat(fd)?;
+        let stat = sys::fs::fstat(fd)?;
         sys::fs::chownat(fd, "", Some(self.uid), Some(self.gid), AtFlags::EMPTY_PATH)?;
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         let mode = if is_folder { self.rule.folder_mode } else { self.rule.file_mode };
@@ -147,7 +147,7 @@ impl ResolvedRule<'_> {
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = sys::fs::openat(folder, &name, flags, Mode::empty())?;
-            let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
+            let kind = FileType::from_raw_mode(sys::fs::fstat(&fd)?.st_mode);
             if kind != FileType::Symlink
                 && let Err(e) = self.apply_to(&fd)
             {

@@ -74,7 +74,7 @@ impl Survey<'_> {
     /// # Errors
     /// The report can't be written, or the root can't be examined.
     pub(crate) fn root(&mut self, root: BorrowedFd<'_>) -> Result<(), Fatal> {
-        let stat = rustix::fs::fstat(root).or_unable(|| "look at the root")?;
+        let stat = sys::fs::fstat(root).or_unable(|| "look at the root")?;
         self.folder(&Folder { fd: root, path: b"" }, stat.st_dev, 0)
     }
 

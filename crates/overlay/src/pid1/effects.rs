@@ -84,8 +84,13 @@ impl Effects for ContainerEffects<'_> {
                 let _ = rustix::process::setsid();
                 let keep: Vec<_> = self.relay.into_iter().collect();
                 let mask = Set::empty();
-                let forked =
-                    Forked { title: STOP_TITLE, open_files: self.open_files, keep: &keep, mask: &mask };
+                let forked = Forked {
+                    title: STOP_TITLE,
+                    open_files: self.open_files,
+                    keep: &keep,
+                    inherited: &[],
+                    mask: &mask,
+                };
                 let relay = forked.enter().pop().flatten().map(|socket| Rc::new(Relay::from(socket)));
                 let stage3 = Stage3 { env: self.env.clone(), relay };
                 tool::conclude(super::NAME, stage3.run(LIVE.as_bytes()), None)

@@ -1,12 +1,12 @@
 //! Children that process 1 forks and that continue in this program, without exec.
 
 use rustix::process::{Resource, Rlimit};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::signal::{Set, reset_all, set_mask};
 use tool::diag;
 
 /// The number of the first descriptor that a child keeps besides the standard ones.
-const FIRST_FD: i32 = 3;
+const FIRST_FD: RawFd = 3;
 
 /// What a forked child keeps of process 1, and its command line.
 pub(crate) struct Forked<'a> {
@@ -16,6 +16,8 @@ pub(crate) struct Forked<'a> {
     pub(crate) open_files: Option<Rlimit>,
     /// The descriptors that it keeps besides the standard ones.
     pub(crate) keep: &'a [BorrowedFd<'a>],
+    /// The numbers, in their order, of the descriptors that it keeps where they are.
+    pub(crate) inherited: &'a [RawFd],
     /// The signals that it blocks.
     pub(crate) mask: &'a Set,
 }
@@ -25,13 +27,16 @@ impl Forked<'_> {
     /// called in the child, which must not return to the code of its parent.
     pub(crate) fn enter(&self) -> Vec<Option<OwnedFd>> {
         if let Some(limit) = self.open_files {
-            let _ = rustix::process::setrlimit(Resource::Nofile, limit);
+            let _ = sys::limit::set(Resource::Nofile, &limit);
         }
-        let moves: Vec<(i32, i32)> = self.keep.iter().map(AsRawFd::as_raw_fd).zip(FIRST_FD..).collect();
+        let free = (FIRST_FD..).filter(|number| !self.inherited.contains(number));
+        let moves: Vec<(RawFd, RawFd)> = self.keep.iter().map(AsRawFd::as_raw_fd).zip(free).collect();
         let _ = sys::fd::copy_all(&moves);
-        let end = moves.last().map_or(FIRST_FD, |(_, number)| number.saturating_add(1));
-        sys::fd::close_from(end.unsigned_abs());
-        let kept = (FIRST_FD..end).map(|number| sys::fd::adopt(number).ok()).collect();
+        let mut open: Vec<RawFd> =
+            moves.iter().map(|(_, to)| *to).chain(self.inherited.iter().copied()).collect();
+        open.sort_unstable();
+        sys::fd::close_from_except(FIRST_FD.unsigned_abs(), &open);
+        let kept = moves.iter().map(|(_, number)| sys::fd::adopt(*number).ok()).collect();
         reset_all();
         set_mask(self.mask);
         diag::set_reader_limit(None);

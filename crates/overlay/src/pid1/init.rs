@@ -4,6 +4,7 @@
 
 use super::NAME;
 use crate::boot::catch_all;
+use crate::boot::inherited::Inherited;
 use crate::boot::stage2::Stage2;
 use crate::pid1::container::Container;
 use crate::pid1::effects::ContainerEffects;
@@ -42,6 +43,8 @@ pub(crate) struct Boot {
     pub(crate) stdin: OwnedFd,
     /// The CMD.
     pub(crate) command: Vec<Vec<u8>>,
+    /// The other descriptors that the container was started with.
+    pub(crate) inherited: Inherited,
     /// The descriptor of the container's terminal, which becomes the boot session's; `None` without one.
     pub(crate) terminal: Option<i32>,
     /// Whether the CMD's output goes to the relay, too, if there is one.
@@ -140,7 +143,10 @@ impl Init {
         self.start_relay(host);
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match fork()? {
-            Fork::Parent(pid) => self.container.set_boot(pid),
+            Fork::Parent(pid) => {
+                boot.inherited.close();
+                self.container.set_boot(pid);
+            }
             Fork::Child => self.become_boot_child(boot, writer),
         }
         host.watch(reader.as_fd(), NOTICE)?;
@@ -160,13 +166,20 @@ impl Init {
         }
         let keep: Vec<_> = std::iter::once(notice.as_fd()).chain(self.relay_fd()).collect();
         let mask = Set::empty();
-        let forked = Forked { title: BOOT_TITLE, open_files: self.open_files, keep: &keep, mask: &mask };
+        let forked = Forked {
+            title: BOOT_TITLE,
+            open_files: self.open_files,
+            keep: &keep,
+            inherited: boot.inherited.numbers(),
+            mask: &mask,
+        };
         let mut kept = forked.enter().into_iter();
         let stage2 = Stage2 {
             env: self.env.clone(),
             notice: kept.next().flatten(),
             relay: kept.next().flatten().map(|socket| Rc::new(Relay::from(socket))),
             command: boot.command,
+            inherited: boot.inherited,
             relays_command: boot.relays_command,
         };
         let path = self.env.get(crate::environment::variables::PATH.bytes()).map(<[u8]>::to_vec);

@@ -35,8 +35,13 @@ impl RelayProcess {
                 let _ = rustix::process::setsid();
                 // It ends after its last writer, so it blocks all signals.
                 let mask = Set::full();
-                let forked =
-                    Forked { title: relay::TITLE, open_files: None, keep: &[theirs.as_fd()], mask: &mask };
+                let forked = Forked {
+                    title: relay::TITLE,
+                    open_files: None,
+                    keep: &[theirs.as_fd()],
+                    inherited: &[],
+                    mask: &mask,
+                };
                 let socket = forked.enter().pop().flatten();
                 tool::conclude(relay::NAME, relay::run(socket, format), None)
             }

@@ -9,11 +9,16 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+use sys::missing::is_missing;
 use sys::signal::{CHLD, Set, SignalFd};
 use tool::clock;
 
 /// The number of processes that are waited for at once; the others follow when these have ended.
 const BATCH: usize = 256;
+
+/// How often processes without pidfds are looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Waits until the lifecycle has ended.
 pub(crate) fn wait(init: &mut Init) {
@@ -30,11 +35,13 @@ pub(crate) fn wait(init: &mut Init) {
         }
         let left = if own.is_init() { others(own).unwrap_or_default() } else { Vec::new() };
         let pidfds = open_batch(&left);
-        if alone && pidfds.is_empty() {
+        let look = pidfds.is_none().then_some(LOOK);
+        let pidfds = pidfds.unwrap_or_default();
+        if alone && pidfds.is_empty() && look.is_none() {
             // The remaining processes have ended and wait for a parent outside.
             return init.emptied();
         }
-        wait_for_batch(init, pidfds, children.as_ref());
+        wait_for_batch(init, pidfds, children.as_ref(), look);
     }
 }
 
@@ -49,23 +56,36 @@ fn reap_all(init: &mut Init) -> bool {
     }
 }
 
-fn open_batch(pids: &[Pid]) -> Vec<OwnedFd> {
-    let open = |pid: &Pid| rustix::process::pidfd_open(*pid, PidfdFlags::empty()).ok();
-    pids.iter().take(BATCH).filter_map(open).collect()
+/// The pidfds of processes that are still there; `None` if there are no pidfds, as on Linux before 5.3.
+fn open_batch(pids: &[Pid]) -> Option<Vec<OwnedFd>> {
+    let mut opened = Vec::new();
+    for pid in pids.iter().take(BATCH) {
+        match rustix::process::pidfd_open(*pid, PidfdFlags::empty()) {
+            Err(e) if is_missing(e) => return None,
+            other => opened.extend(other.ok()),
+        }
+    }
+    Some(opened)
 }
 
-/// Waits until these processes have ended, any child has, or the deadline has passed.
-fn wait_for_batch(init: &mut Init, mut pidfds: Vec<OwnedFd>, children: Option<&SignalFd>) {
+/// Waits until these processes have ended, any child has, the deadline has passed, or for `look`.
+fn wait_for_batch(
+    init: &mut Init,
+    mut pidfds: Vec<OwnedFd>,
+    children: Option<&SignalFd>,
+    look: Option<Duration>,
+) {
     loop {
         let mut fds: Vec<PollFd<'_>> = pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         fds.extend(children.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-        if fds.is_empty() && init.due().is_none() {
+        if fds.is_empty() && init.due().is_none() && look.is_none() {
             // There is nothing to wait for.
             return init.emptied();
         }
-        let left = init.due().map(|due| due.saturating_sub(clock::now()));
+        let left = init.due().map(|due| due.saturating_sub(clock::now())).into_iter().chain(look).min();
         let timeout = left.and_then(|l| Timespec::try_from(l).ok());
         match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(0) if init.due().is_none_or(|due| due > clock::now()) => return,
             Ok(0) => return init.expire(None),
             Ok(_) => {}
             Err(Errno::INTR) => continue,

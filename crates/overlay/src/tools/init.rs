@@ -6,6 +6,7 @@
 
 use crate::boot::catch_all;
 use crate::boot::closing_fd::wait_for_closing_fd;
+use crate::boot::inherited::Inherited;
 use crate::boot::prepare::{Owner, needs_root, prepare, why_no_help};
 use crate::boot::saved::{children_env, make_fifo, save};
 use crate::boot::search_path;
@@ -74,19 +75,21 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         }
         prepare(call, owner, helpless.unwrap_or("there are no rights to change that"))?;
     }
+    let inherited = Inherited::take(&call.env);
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir)?;
     let command = call.take_args();
     let settings = Settings::of_container(&call.env);
     if settings.verbosity() > 0 {
         warn_of_misspelt(&call.env);
+        warn_of_set_id();
     }
     let requests = make_fifo()?;
     let config = config(&settings, !command.is_empty(), first);
     let sync = settings.switch(S6_SYNC_DISKS);
     let warns = settings.verbosity() > 0 && !config.kill_grace.is_zero();
     let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
-    let boot = take_terminal(command, settings.switch(S6_LOG_CMD))?;
+    let boot = take_terminal(command, inherited, settings.switch(S6_LOG_CMD))?;
     let console = catch_all::set_up(&settings, uid, |text| {
         if settings.verbosity() > 0 {
             diag::warn(TOOL.name, text);
@@ -112,6 +115,16 @@ fn warn_of_misspelt(container: &Env) {
             let name = diag::show(name);
             diag::warn(TOOL.name, &format!("the variable {name} has no effect: did you mean {meant}?"));
         }
+    }
+}
+
+/// Warns of a set-id bit that somebody gave to one command, and that the file of all of them has.
+fn warn_of_set_id() {
+    let this = sys::fs::stat("/proc/self/exe");
+    if this.is_ok_and(|st| st.st_mode & 0o6000 != 0) {
+        let text = "a command was made setuid or setgid (chmod), which has no effect: all commands are one file; \
+                    s6-svperms lets users control a service";
+        diag::warn(TOOL.name, text);
     }
 }
 
@@ -177,13 +190,13 @@ fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
 
 /// What the boot child gets: the container's standard input, and its terminal if there is one.  Services get an empty
 /// standard input.
-fn take_terminal(command: Vec<Vec<u8>>, relays_command: bool) -> Result<Boot, Fatal> {
+fn take_terminal(command: Vec<Vec<u8>>, inherited: Inherited, relays_command: bool) -> Result<Boot, Fatal> {
     let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
     let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));
     let null = sys::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
     sys::fd::place(null, 0).or_unable(|| "replace standard input")?;
     let terminal = terminal.map(|n| if n == 0 { stdin_number(&stdin) } else { n });
-    Ok(Boot { stdin, command, terminal, relays_command })
+    Ok(Boot { stdin, command, inherited, terminal, relays_command })
 }
 
 fn stdin_number(stdin: &OwnedFd) -> i32 {

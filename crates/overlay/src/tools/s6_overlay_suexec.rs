@@ -32,11 +32,11 @@ fn main(call: &mut Call) -> Outcome {
     if become_root {
         set_all_gids(0).or_unable(|| "become group 0")?;
         set_all_uids(0).or_unable(|| "become root")?;
-    } else if euid != uid {
+    } else if (euid, egid) != (uid, gid) {
         call.warn(if euid == 0 {
             "the container's root may not change ids or owners (CAP_SETUID, CAP_SETGID, CAP_CHOWN): setuid root has no effect"
         } else {
-            "setuid, but not to root: it has no effect"
+            "setuid or setgid, but not to root: it has no effect"
         });
         set_all_gids(gid).or_unable(|| "drop the effective group")?;
         set_all_uids(uid).or_unable(|| "drop the effective user")?;

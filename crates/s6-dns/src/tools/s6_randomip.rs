@@ -1,6 +1,5 @@
 //! `s6-randomip`: prints random addresses.
 
-use crate::random;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
 
@@ -24,7 +23,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut out = Out::new();
     let mut pool = [0; 4080];
     loop {
-        random::fill(&mut pool).or_unable(|| "get random numbers")?;
+        sys::random::fill(&mut pool).or_unable(|| "get random numbers")?;
         for chunk in pool.as_chunks::<17>().0 {
             if left == Some(0) {
                 return out.finish();

@@ -8,12 +8,13 @@ use files::{Permissions, Replace, Writers, replace_at};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::Pid;
 use std::os::fd::{OwnedFd, RawFd};
 use supervision::control::{self, SVSCAN};
 use sys::fs::openat;
 use sys::signal::{CONT, HUP, TERM};
 use tool::clock::{self, Moment};
+use tool::ends::Ends;
 use tool::path::join;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 use wire::control::ScanCommand;
@@ -157,35 +158,22 @@ fn shut_down(call: &Call, basedir: &[u8], keeps_output: bool) {
 /// Sends SIGTERM to all processes but process 1 and this one, and waits at most `grace` milliseconds for their end.
 /// Process 1 kills the remaining processes, at a time when it no longer restarts any.
 fn terminate_all(grace: u32) {
-    let watched = others();
+    let mut watched = others();
     // Interactive shells ignore SIGTERM, but not SIGHUP; stopped processes need SIGCONT to handle a signal.
     for signal in [TERM, HUP, CONT] {
         let _ = sys::process::kill_all(signal);
     }
-    await_ends(watched, clock::deadline(Some(grace)));
+    let deadline = clock::deadline(Some(grace));
+    while !watched.is_empty() && watched.wait(None, deadline) == Ok(true) {}
 }
 
-/// Pidfds of all processes but process 1, this one and kernel threads.
-fn others() -> Vec<OwnedFd> {
+/// All processes but process 1, this one and kernel threads.
+fn others() -> Ends {
     let own = u64::from(std::process::id());
     let stats = tool::processes::all().unwrap_or_default().into_iter();
     let alive =
         stats.filter(|stat| stat.pid != own && stat.pid != 1 && !stat.is_of_kernel() && !stat.is_dead());
-    let pids = alive.filter_map(|stat| Pid::from_raw(i32::try_from(stat.pid).ok()?));
-    pids.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect()
-}
-
-fn await_ends(mut processes: Vec<OwnedFd>, deadline: Option<Moment>) {
-    while !processes.is_empty() && deadline.is_none_or(|at| clock::now() < at) {
-        let mut fds: Vec<PollFd<'_>> = processes.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-        if clock::poll_until(&mut fds, deadline).is_err() {
-            return;
-        }
-        let ended: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        drop(fds);
-        let mut ended = ended.into_iter();
-        processes.retain(|_| !ended.next().unwrap_or_default());
-    }
+    Ends::of(alive.filter_map(|stat| Pid::from_raw(i32::try_from(stat.pid).ok()?)))
 }
 
 /// Writes the final script of process 1, and makes s6-svscan execute it.

@@ -51,7 +51,7 @@ pub(crate) fn all(wanted: Wanted) -> Result<Vec<Process>, Errno> {
 fn one(proc: &OwnedFd, pid: u32, wanted: Wanted) -> Option<Process> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = openat(proc, pid.to_string(), flags, Mode::empty()).ok()?;
-    let owner = rustix::fs::fstat(&dir).ok()?;
+    let owner = sys::fs::fstat(&dir).ok()?;
     let read = |name: &str| read_file(&dir, name.as_bytes(), MAX_TEXT).ok();
     let read_if = |is_wanted: bool, name: &str| if is_wanted { read(name) } else { None };
     Some(Process {

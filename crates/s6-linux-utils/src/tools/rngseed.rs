@@ -5,9 +5,10 @@
 use files::{Permissions, Replace, Writers, read_at_most, replace_at};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fsync};
 use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
+use rustix::rand::GetRandomFlags;
 use std::os::fd::OwnedFd;
 use sys::fs::openat;
+use sys::random::fill_with;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -63,13 +64,13 @@ fn main(call: &mut Call) -> Outcome {
         info("seeded the random number generator");
     }
     if options.last_of("nN") != Some('n') {
-        fill(&mut [0], GetRandomFlags::empty()).or_unable(|| "wait for the random number generator")?;
+        fill_with(&mut [0], GetRandomFlags::empty()).or_unable(|| "wait for the random number generator")?;
     }
     if let (Some(how), Some(dir)) = (writing, &dir) {
         let mut seed = vec![0; SEED];
-        let ready = fill(&mut seed, GetRandomFlags::NONBLOCK).is_ok();
+        let ready = fill_with(&mut seed, GetRandomFlags::NONBLOCK).is_ok();
         if !ready {
-            fill(&mut seed, GetRandomFlags::INSECURE).or_unable(|| "get random bytes")?;
+            fill_with(&mut seed, GetRandomFlags::INSECURE).or_unable(|| "get random bytes")?;
         }
         let mode = if ready && how == 'w' { CREDITABLE } else { 0o600 };
         save(dir, &seed, mode).or_unable(|| format!("write {}/seed", diag::show(&path)))?;
@@ -93,7 +94,7 @@ fn open_dir(path: &[u8]) -> Result<OwnedFd, Errno> {
 fn take_seed(dir: &OwnedFd) -> Result<(Vec<u8>, u32), Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, "seed", flags, Mode::empty())?;
-    let mode = rustix::fs::fstat(&file)?.st_mode & 0o7777;
+    let mode = sys::fs::fstat(&file)?.st_mode & 0o7777;
     let seed = read_at_most(&file, SEED)?;
     sys::fs::unlinkat(dir, "seed", AtFlags::empty())?;
     fsync(dir)?;
@@ -107,17 +108,6 @@ fn seed_generator(seed: &[u8], credit: bool) -> Result<(), Errno> {
         return sys::device::add_entropy(random, seed);
     }
     rustix::io::write(random, seed).map(drop)
-}
-
-fn fill(bytes: &mut [u8], flags: GetRandomFlags) -> Result<(), Errno> {
-    let mut done = 0;
-    while let Some(rest) = bytes.get_mut(done..).filter(|r| !r.is_empty()) {
-        match getrandom(rest, flags) {
-            Err(Errno::INTR) => {}
-            got => done += got?,
-        }
-    }
-    Ok(())
 }
 
 /// Replaces the seed file atomically.

@@ -1,11 +1,11 @@
 //! `s6-logwatch`: prints the current file of a log directory as it grows, across rotations.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Mode, OFlags, fstat, inotify};
+use rustix::fs::{CWD, Mode, OFlags, inotify};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use std::os::fd::OwnedFd;
-use sys::fs::{openat, statat};
+use sys::fs::{fstat, openat, statat};
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Out, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {

@@ -3,7 +3,7 @@
 use crate::ps::field::{self, Context, Field};
 use crate::ps::process::{self, Process, Wanted};
 use crate::ps::{symbols, text, tree};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use std::collections::HashMap;
 use tool::{Call, Fatal, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 
@@ -72,7 +72,7 @@ fn functions(call: &Call, path: &[u8], processes: &[Process], out: &mut Out) -> 
 
 fn context(symbols: Option<HashMap<u64, Vec<u8>>>, users: bool, groups: bool) -> Result<Context, Fatal> {
     let nanos = |clock| {
-        let time = clock_gettime(clock);
+        let time = sys::clock::get(clock);
         i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
     };
     let machine = rustix::system::sysinfo();

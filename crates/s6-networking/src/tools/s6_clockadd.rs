@@ -1,7 +1,7 @@
 //! `s6-clockadd`: adjusts the system clock by the difference that a time client measured.
 
 use crate::clock::{self, show};
-use rustix::time::{ClockId, Timespec, clock_settime};
+use rustix::time::{ClockId, Timespec};
 use tool::clock::wall;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool};
 
@@ -36,7 +36,7 @@ fn main(call: &mut Call) -> Outcome {
     let time = clock::later(wall(), difference)
         .ok_or_else(|| Fatal::new(111, format!("a difference of {} is too large", show(difference))))?;
     let time = Timespec { tv_sec: time.unix_seconds(), tv_nsec: time.nanos.into() };
-    clock_settime(ClockId::Realtime, time).or_unable(|| "set the system clock")?;
+    sys::clock::set(ClockId::Realtime, time).or_unable(|| "set the system clock")?;
     Ok(Next::SUCCESS)
 }
 

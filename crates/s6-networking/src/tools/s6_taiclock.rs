@@ -2,7 +2,6 @@
 
 use crate::taiclock;
 use crate::time_client::{self, OPTIONS, Protocol};
-use rustix::rand::{GetRandomFlags, getrandom};
 use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -21,8 +20,7 @@ const TAICLOCK: Protocol = Protocol {
     max_difference: 2 << 32,
     query: |now| {
         let mut cookie = [0; 8];
-        // getrandom(2) returns so few bytes at once.
-        getrandom(&mut cookie, GetRandomFlags::empty())?;
+        sys::random::fill(&mut cookie)?;
         Ok(taiclock::query(now, cookie))
     },
     answer: |query, packet| taiclock::answer(query, packet).map(|time| (time, time)),

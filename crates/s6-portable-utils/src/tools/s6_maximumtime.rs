@@ -2,7 +2,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use std::os::fd::AsFd;
 use sys::process::{Ended, kill, reap_one};
 use sys::signal::{self, Set, Signal, SignalFd};
@@ -85,12 +85,12 @@ fn signal_of(letter: char) -> Option<Signal> {
 /// The moment in `ms` milliseconds.
 fn after(ms: u32) -> Timespec {
     let ms = i64::from(ms);
-    clock_gettime(ClockId::Monotonic) + Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }
+    sys::clock::get(ClockId::Monotonic) + Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 }
 }
 
 /// The time that is left; zero if the moment has passed.
 fn left_until(until: Timespec) -> Timespec {
-    let now = clock_gettime(ClockId::Monotonic);
+    let now = sys::clock::get(ClockId::Monotonic);
     if until > now { until - now } else { Timespec::default() }
 }
 

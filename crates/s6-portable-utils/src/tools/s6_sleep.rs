@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
 
 /// Sleeps for `ms` milliseconds by the monotonic clock; a handled signal doesn't shorten it.
 fn sleep(ms: u64) -> Result<(), Errno> {
-    let mut until = rustix::time::clock_gettime(ClockId::Monotonic);
+    let mut until = sys::clock::get(ClockId::Monotonic);
     until.tv_sec = until.tv_sec.saturating_add_unsigned(ms / 1000);
     until.tv_nsec += i64::try_from(ms % 1000).unwrap_or(0) * 1_000_000;
     if until.tv_nsec >= 1_000_000_000 {
@@ -33,7 +33,7 @@ fn sleep(ms: u64) -> Result<(), Errno> {
         until.tv_sec = until.tv_sec.saturating_add(1);
     }
     loop {
-        match rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &until) {
+        match sys::clock::sleep_until(&until) {
             Err(Errno::INTR) => {}
             done => return done,
         }

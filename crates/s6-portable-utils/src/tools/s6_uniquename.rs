@@ -1,7 +1,6 @@
 //! `s6-uniquename`: prints a file name that no other process on any machine generates.
 
-use rustix::rand::{GetRandomFlags, getrandom};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use tool::{Call, Fatal, Opt, OrUnable, Out, Outcome, Role, Tool};
 use wire::tai::Tai64n;
 
@@ -25,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let length = options.number::<u16>('n')?.unwrap_or(8);
     let mut name = call.args.first().cloned().ok_or_else(Fatal::usage)?;
-    let now = clock_gettime(ClockId::Realtime);
+    let now = sys::clock::get(ClockId::Realtime);
     let stamp = Tai64n::from_unix(now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or_default()).label();
     let pid = rustix::process::getpid().as_raw_nonzero().to_string();
     let host = rustix::system::uname().nodename().to_bytes().to_vec();
@@ -44,10 +43,7 @@ fn main(call: &mut Call) -> Outcome {
 
 fn random(length: usize) -> Result<Vec<u8>, Fatal> {
     let mut bytes = vec![0_u8; length];
-    let mut done = 0;
-    while let Some(rest) = bytes.get_mut(done..).filter(|r| !r.is_empty()) {
-        done += getrandom(rest, GetRandomFlags::empty()).or_unable(|| "get random bytes")?;
-    }
+    sys::random::fill(&mut bytes).or_unable(|| "get random bytes")?;
     Ok(bytes.into_iter().map(|b| ALPHABET[usize::from(b & 63)]).collect())
 }
 

@@ -3,7 +3,7 @@
 use ipc::fdholder::{self, Settings};
 use ipc::server_options::fdholder as table;
 use ipc::server_options::{NOTIFY, VERBOSITY};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::Resource;
 use std::time::Duration;
 use tool::{Call, Fatal, Outcome, Role, Tool};
 
@@ -44,7 +44,7 @@ fn main(call: &mut Call) -> Outcome {
     let settings = Settings {
         verbosity,
         client_limit,
-        fd_limit: store_limit(fd_limit, getrlimit(Resource::Nofile).current)?,
+        fd_limit: store_limit(fd_limit, sys::limit::get(Resource::Nofile).current)?,
         client_timeout,
         lame_duck_timeout,
         rules_in_dir: letter == 'i',

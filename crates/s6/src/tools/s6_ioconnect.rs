@@ -2,7 +2,7 @@
 
 use files::Queue;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 use std::os::fd::{OwnedFd, RawFd};
@@ -118,7 +118,7 @@ fn turn(
 /// Closes an end.  A socket is shut down as well, since other processes may hold it open.
 fn close(end: &mut Option<OwnedFd>, how: Shutdown) {
     if let Some(fd) = end.take()
-        && fstat(&fd).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_socket())
+        && sys::fs::fstat(&fd).is_ok_and(|st| FileType::from_raw_mode(st.st_mode).is_socket())
     {
         let _ = shutdown(&fd, how);
     }

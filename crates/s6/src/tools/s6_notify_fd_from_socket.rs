@@ -5,13 +5,13 @@
 //! arrives, the daemon has ended, or the deadline has passed.
 
 use crate::beside::fork_beside;
-use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use rustix::process::getpid;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use sys::process::Fork;
-use tool::clock::{self, Moment, deadline};
+use tool::clock::{Moment, deadline};
+use tool::ends::Ends;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -39,10 +39,10 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::new(111, format!("the notification descriptor {number} isn't open")));
     }
     let (socket, name) = socket().or_unable(|| "make a socket")?;
-    let daemon = pidfd_open(getpid(), PidfdFlags::empty()).ok();
+    let mut daemon = Ends::of([getpid()]);
     match fork_beside(!options.has('f')).or_unable(|| "fork")? {
         Fork::Child => {
-            if wait(&socket, daemon.as_ref(), deadline).or_unable(|| "wait for readiness")? {
+            if wait(&socket, &mut daemon, deadline).or_unable(|| "wait for readiness")? {
                 sys::fd::with(number, |fd| rustix::io::write(fd, b"\n")).or_unable(|| "notify")?;
                 return Ok(Next::SUCCESS);
             }
@@ -78,14 +78,11 @@ fn socket() -> Result<(OwnedFd, Vec<u8>), Errno> {
 }
 
 /// Waits for the daemon's readiness; `false` if it ended or the deadline passed first.
-fn wait(socket: &OwnedFd, daemon: Option<&OwnedFd>, deadline: Option<Moment>) -> Result<bool, Errno> {
+fn wait(socket: &OwnedFd, daemon: &mut Ends, deadline: Option<Moment>) -> Result<bool, Errno> {
     loop {
-        let mut fds = vec![PollFd::new(socket, PollFlags::IN)];
-        fds.extend(daemon.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-        if clock::poll_until(&mut fds, deadline)? == 0 {
+        if !daemon.wait(Some(socket.as_fd()), deadline)? {
             return Ok(false);
         }
-        let gone = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
         let mut message = [0; 4096];
         loop {
             match rustix::net::recv(socket, &mut message[..], rustix::net::RecvFlags::empty()) {
@@ -95,7 +92,7 @@ fn wait(socket: &OwnedFd, daemon: Option<&OwnedFd>, deadline: Option<Moment>) ->
                 Err(e) => return Err(e),
             }
         }
-        if gone {
+        if daemon.is_empty() {
             return Ok(false);
         }
     }

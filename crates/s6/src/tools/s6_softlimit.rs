@@ -1,6 +1,6 @@
 //! `s6-softlimit`: runs a program with other resource limits.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool};
 use wire::number;
 
@@ -51,8 +51,8 @@ fn main(call: &mut Call) -> Outcome {
                 let wanted =
                     if value == b"=" { None } else { Some(number::decimal(value).ok_or_else(Fatal::usage)?) };
                 for resource in resources(letter) {
-                    let limit = changed(getrlimit(*resource), which, wanted);
-                    setrlimit(*resource, limit).or_unable(|| format!("set the limit of -{letter}"))?;
+                    let limit = changed(sys::limit::get(*resource), which, wanted);
+                    sys::limit::set(*resource, &limit).or_unable(|| format!("set the limit of -{letter}"))?;
                 }
             }
         }

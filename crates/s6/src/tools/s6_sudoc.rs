@@ -5,7 +5,7 @@ use ipc::unix_message::{Sender, send_all, wait};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-use rustix::process::{Resource, Rlimit, getpid, setrlimit};
+use rustix::process::{Resource, Rlimit, getpid};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use sys::signal::{self, Set, Signal};
@@ -124,7 +124,7 @@ impl Status {
 /// Kills this process by the signal; the exit code is 128 + the signal's number if the process survives that.
 fn die_by(number: Signal) -> Next {
     // The program has dumped its core already.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = sys::limit::set(Resource::Core, &Rlimit { current: Some(0), maximum: Some(0) });
     let _ = signal::set_default(number);
     let _ = sys::process::kill(getpid(), number);
     signal::unblock(&Set::of(&[number]));

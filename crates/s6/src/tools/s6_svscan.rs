@@ -63,7 +63,7 @@ fn main(call: &mut Call) -> Outcome {
         }
     }
     // The next program gets the process as this one got it.
-    let _ = rustix::process::setrlimit(Resource::Nofile, open_files);
+    let _ = sys::limit::set(Resource::Nofile, &open_files);
     let _ = signal::set_default(signal::PIPE);
     signal::set_mask(&signal::Set::empty());
     last_program(call, leave)

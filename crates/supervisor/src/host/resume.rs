@@ -103,12 +103,8 @@ impl Inherited {
 
     /// Closes the former host's descriptors that weren't taken.
     fn close_others(&self) {
-        let mut next = 3;
-        for fd in &self.taken {
-            (next..*fd).for_each(sys::fd::close);
-            next = fd.saturating_add(1);
-        }
-        sys::fd::close_from(next.unsigned_abs());
+        let kept: Vec<RawFd> = self.taken.iter().copied().collect();
+        sys::fd::close_from_except(3, &kept);
     }
 }
 

@@ -50,7 +50,7 @@ impl Seen {
 fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, Identity), Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = sys::fs::openat(at, name, flags, Mode::empty())?;
-    let st = rustix::fs::fstat(&dir)?;
+    let st = sys::fs::fstat(&dir)?;
     Ok((dir, (st.st_dev, st.st_ino)))
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal
     }
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = sys::fs::openat(at, name, flags, Mode::empty()).or_unable(|| format!("open {name}"))?;
-    let st = rustix::fs::fstat(&fd).or_unable(|| format!("stat {name}"))?;
+    let st = sys::fs::fstat(&fd).or_unable(|| format!("stat {name}"))?;
     if FileType::from_raw_mode(st.st_mode) != FileType::Fifo {
         return Err(Fatal::user(format!("{name} is not a FIFO")));
     }

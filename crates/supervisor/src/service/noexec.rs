@@ -28,7 +28,7 @@ pub(super) fn around(dir: BorrowedFd<'_>, name: &str, arguments: &[&[u8]]) -> Op
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = sys::fs::openat(dir, name, flags, Mode::empty()).ok()?;
-    if rustix::fs::fstat(&file).ok()?.st_mode & 0o111 == 0 {
+    if sys::fs::fstat(&file).ok()?.st_mode & 0o111 == 0 {
         return None;
     }
     let (program, argument) = interpreter(&read_at_most(file, FIRST_LINE).ok()?)?;

@@ -25,7 +25,7 @@ pub(super) fn record(dir: &ServiceDir, death: Death) {
 fn add(dir: &ServiceDir, death: Death, max: usize) -> Result<(), Errno> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
     let file = sys::fs::openat(dir.as_fd(), DEATH_TALLY, flags, Mode::from_raw_mode(0o666))?;
-    let size = usize::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(usize::MAX);
+    let size = usize::try_from(sys::fs::fstat(&file)?.st_size).unwrap_or(usize::MAX);
     if size.is_multiple_of(RECORD) && size < max.saturating_mul(RECORD) {
         return rustix::io::write(&file, &death.pack()).map(drop);
     }

@@ -100,7 +100,7 @@ impl System for Fake {
             self.note(format!("refused {file}"));
             return Err(why);
         }
-        let fds = what.fds.iter().map(|(fd, n)| (*n, rustix::fs::fstat(fd).unwrap().st_ino)).collect();
+        let fds = what.fds.iter().map(|(fd, n)| (*n, sys::fs::fstat(fd).unwrap().st_ino)).collect();
         let pid = u32::try_from(self.started.borrow().len()).unwrap() + 1001;
         self.note(format!("start {file}: {pid}"));
         self.started.borrow_mut().push(Started { pid, file, fds });
