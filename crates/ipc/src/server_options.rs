@@ -34,11 +34,11 @@ pub const BACKLOG: Opt = Opt::value('b', "backlog", "how many connections may wa
 /// `-b` of a program that only makes the socket.
 pub const BACKLOG_OR_NONE: Opt = Opt::value('b', "backlog", "how many connections may wait; 0: don't listen");
 /// `-d` for a Unix socket.
-pub const TAKE_PLACE: Opt = Opt::flag('d', "take the place of a socket that was left there (default)");
+pub const TAKE_PLACE: Opt = Opt::flag('d', "replace a socket that is left over there (default)");
 /// `-D` for a Unix socket.
-pub const TAKE_NO_PLACE: Opt = Opt::flag('D', "fail if there is something");
+pub const TAKE_NO_PLACE: Opt = Opt::flag('D', "fail if anything is there");
 /// `-d` for a TCP port.
-pub const REUSE_ADDRESS: Opt = Opt::flag('d', "take an address that was in use shortly before (default)");
+pub const REUSE_ADDRESS: Opt = Opt::flag('d', "accept an address that was in use shortly before (default)");
 /// `-D` for a TCP port.
 pub const REUSE_NO_ADDRESS: Opt = Opt::flag('D', "don't");
 /// `-P` of a server of a Unix socket.
@@ -56,7 +56,7 @@ pub mod access {
     use tool::Opt;
 
     /// `-W`.
-    pub const ALLOW_FAILED_LOOKUP: Opt = Opt::flag('W', "go on if a look-up fails (default)");
+    pub const ALLOW_FAILED_LOOKUP: Opt = Opt::flag('W', "continue if a look-up fails (default)");
     /// `-w`.
     pub const DENY_FAILED_LOOKUP: Opt = Opt::flag('w', "drop the connection if a look-up fails");
     /// `-D`.
@@ -64,7 +64,7 @@ pub mod access {
     /// `-d`.
     pub const COLLECT_WRITES: Opt = Opt::flag('d', "let the system collect small writes (default)");
     /// `-H`.
-    pub const NO_NAMES: Opt = Opt::flag('H', "look no names up");
+    pub const NO_NAMES: Opt = Opt::flag('H', "look up no names");
     /// `-h`.
     pub const HOSTS: Opt = Opt::flag('h', "look into /etc/hosts before the DNS");
     /// `-R`.

@@ -7,7 +7,7 @@ use tool::{Env, Fatal, Opt, Options, diag};
 
 /// Its options.
 pub(crate) const OPTIONS: &[Opt] =
-    &[Opt::value('P', "sharp", "substitute at minimum that many parameters; missing ones are empty")];
+    &[Opt::value('P', "sharp", "substitute at least this many parameters; missing ones are empty")];
 
 /// Takes the directive's words from the front of `args`, and binds.
 pub(crate) fn bind(args: &mut Vec<Vec<u8>>, env: &Env, bindings: &mut Bindings) -> Result<(), Fatal> {

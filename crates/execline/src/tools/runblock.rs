@@ -10,7 +10,7 @@ pub static TOOL: Tool = Tool {
     operands: "n cmd...",
     options: &[
         Opt::flag('P', "don't pop the positional parameters"),
-        Opt::value('n', "argshift", "blocks begin after that many parameters"),
+        Opt::value('n', "argshift", "blocks begin after this many parameters"),
         Opt::flag('r', "skip n blocks and execute what follows them"),
     ],
     role: Role::Chain,

@@ -9,8 +9,8 @@ pub static TOOL: Tool = Tool {
     summary: "drop the first positional parameters",
     operands: "prog...",
     options: &[
-        Opt::value('n', "argn", "drop that many (default: 1, or 0 with -b)"),
-        Opt::value('b', "blockn", "then drop that many blocks"),
+        Opt::value('n', "argn", "drop this many (default: 1, or 0 with -b)"),
+        Opt::value('b', "blockn", "then drop this many blocks"),
     ],
     role: Role::Chain,
     main,

@@ -17,7 +17,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('a', "wait for all children (default)").long("all"),
         Opt::flag('o', "wait for one child, and set ! and ?").long("one"),
         Opt::flag('r', "only reap children that are dead already").long("reap"),
-        Opt::value('t', "timeout", "wait at most that many milliseconds").long("timeout"),
+        Opt::value('t', "timeout", "wait at most this many milliseconds").long("timeout"),
     ],
     role: Role::Chain,
     main,

@@ -28,7 +28,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('r', "ask the server's host for the user, by IDENT"),
         Opt::flag('R', "don't use IDENT (default)"),
         Opt::flag('h', "search /etc/hosts before the DNS"),
-        Opt::flag('H', "look nothing up: host is an address, and no names are set"),
+        Opt::flag('H', "no look-ups: host is an address, and no names are set"),
         Opt::flag('n', "try the suffixes of resolv.conf"),
         Opt::flag('N', "don't try suffixes (default)"),
         Opt::value('t', "timeout", "fail if there is no connection after this many seconds"),

@@ -22,7 +22,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('u', "up: start what is selected (the default)").long("up"),
         Opt::flag('d', "down: stop what is selected").long("down"),
         Opt::flag('D', "down, essential services too").long("all-down"),
-        Opt::flag('p', "prune: nothing but the selection is to be up").long("prune"),
+        Opt::flag('p', "prune: stop everything but the selection").long("prune"),
         Opt::flag('a', "select all services that are up, too").long("add"),
         BLOCK,
         Opt::flag('E', "essential services are treated like others").long("with-essentials"),

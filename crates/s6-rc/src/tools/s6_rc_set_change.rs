@@ -18,9 +18,9 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('E', "leave essential services alone (the default)").long("no-force-essential"),
         Opt::flag('e', "change essential services too").long("force-essential"),
-        Opt::flag('n', "only say what would be done").long("dry-run"),
+        Opt::flag('n', "only print what would be done").long("dry-run"),
         Opt::flag('\u{1}', "do it (the default)").long("no-dry-run"),
-        Opt::flag('f', "go on in spite of dependencies (the default)"),
+        Opt::flag('f', "continue in spite of dependencies (the default)"),
         Opt::flag('I', "warn of dependencies that don't fit (the default)").long("no-fail-on-dependencies"),
         Opt::flag('i', "fail on dependencies that don't fit").long("fail-on-dependencies"),
         Opt::flag('P', "leave dependencies as they are (the default)").long("no-pull-dependencies"),

@@ -20,7 +20,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('d', "bring down what needs too much (the default)").long("fix-down"),
         Opt::flag('E', "leave essential services alone (the default)").long("no-force-essential"),
         Opt::flag('e', "change essential services too").long("force-essential"),
-        Opt::flag('n', "only say what would be done").long("dry-run"),
+        Opt::flag('n', "only print what would be done").long("dry-run"),
         REPOSITORY_VERBOSITY,
         REPOSITORY_DIR,
     ],

@@ -22,7 +22,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('r', "ask the server's host for the user, by IDENT").long("ident"),
         Opt::flag('R', "don't use IDENT (default)").long("no-ident"),
         Opt::flag('h', "search /etc/hosts before the DNS").long("hosts"),
-        Opt::flag('H', "look nothing up; the server's name is only checked with -k").long("no-dns"),
+        Opt::flag('H', "no look-ups; the server's name is only checked with -k").long("no-dns"),
         Opt::flag('n', "try the suffixes of resolv.conf").long("qualify"),
         Opt::flag('N', "don't try suffixes (default)").long("no-qualify"),
         Opt::value('t', "timeout", "fail if there is no connection after this many seconds").long("timeout"),
