@@ -19,6 +19,10 @@ use tests::ratchet::{Ratchet, Verdict};
 
 /// The PATH of everything that sets none.
 const PATH: &str = "/command:/usr/bin:/bin:/usr/sbin:/sbin";
+/// The areas whose cases run with supervisor processes, the default, and without.
+const BOTH_LAYOUTS: [&str; 2] = ["overlay", "supervision"];
+/// Asks for the layout without.
+const LAYOUT: &str = "S6_SUPERVISE_PROCESSES=0";
 /// The PATH that a container engine gives `/init`.
 const BOOT_PATH: &str = "/usr/bin:/bin";
 
@@ -81,16 +85,16 @@ fn cases() -> Result<Vec<Case>, String> {
         let area = path.file_stem().unwrap_or_default().display().to_string();
         cases.extend(case::parse(&area, &fs::read_to_string(path).map_err(unable)?)?);
     }
-    let classic: Vec<Case> = cases.iter().filter_map(in_classic_layout).collect();
-    cases.extend(classic);
+    let others: Vec<Case> = cases.iter().filter_map(in_one_process).collect();
+    cases.extend(others);
     Ok(cases)
 }
 
-/// A case of the area `supervision` once more, with an `s6-supervise` process for each service.
-fn in_classic_layout(case: &Case) -> Option<Case> {
-    let name = case.name.strip_prefix("supervision::")?;
-    let mut case = Case { name: format!("supervision-classic::{name}"), ..case.clone() };
-    case.env.push("S6_SUPERVISE_PROCESSES=1".into());
+/// A case about supervision or the overlay once more, without supervisor processes.
+fn in_one_process(case: &Case) -> Option<Case> {
+    let (area, name) = case.name.split_once("::").filter(|(area, _)| BOTH_LAYOUTS.contains(area))?;
+    let mut case = Case { name: format!("{area}-in-one-process::{name}"), ..case.clone() };
+    case.env.push(LAYOUT.into());
     Some(case)
 }
 
@@ -117,11 +121,19 @@ fn check(case: &Case, distribution: &Path, base: &Path) -> Result<(), String> {
     }
     let container = description.layer(distribution).streams(Streams::Capture).start();
     let output = container.and_then(|c| c.output(case.limit)).map_err(|why| why.to_string())?;
-    let said = case::printable(&output.stdout);
+    let said = without_layout(case, &case::printable(&output.stdout));
     if output.code == Some(case.code) && said == case.output {
         return Ok(());
     }
     Err(difference(case, &output, &said))
+}
+
+/// What a case says, without the variable by which the layout was asked for.
+fn without_layout(case: &Case, said: &str) -> String {
+    let lines = said.split_inclusive('\n');
+    lines
+        .filter(|line| !case.env.iter().any(|word| word == LAYOUT && *line == format!("{LAYOUT}\n")))
+        .collect()
 }
 
 /// The script under a minimal pid 1, which is the shell that starts it.

@@ -18,6 +18,11 @@ static SETUID_PROGRAM: &[u8] = &[];
 #[cfg(not(test))]
 use std::ffi::{c_char, c_int};
 
+/// Supervisor processes leave the heap of the process that forked them.
+#[cfg(not(test))]
+#[global_allocator]
+static HEAP: sys::heap::Heap = sys::heap::Heap;
+
 /// The program's entry: `argc` and `argv` as the kernel hands them over.
 ///
 /// # Safety

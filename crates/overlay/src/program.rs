@@ -40,6 +40,7 @@ fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) ->
             open_files: None,
             reset: &[],
             window: None,
+            note: None,
         })
     };
     match attempt(file, argv) {

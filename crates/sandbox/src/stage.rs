@@ -257,6 +257,7 @@ fn daemons(sandbox: &Sandbox) -> Result<(), Fault> {
             open_files: None,
             reset: &[],
             window: None,
+            note: None,
         };
         sys::spawn::spawn(&spawn).unable("start a daemon")?;
     }

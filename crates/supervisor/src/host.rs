@@ -29,6 +29,7 @@ mod oneshot;
 mod pipes;
 mod policy;
 mod poller;
+mod processes;
 mod requests;
 mod resume;
 mod roster;
@@ -46,6 +47,7 @@ use crate::system::raw;
 use ipc::relay::Relay;
 use pipes::NamedPipes;
 use poller::{Poller, Source};
+use processes::Processes;
 use roster::Roster;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -82,6 +84,10 @@ pub struct Host {
     poller: Poller,
     roster: Roster,
     pipes: NamedPipes,
+    /// Of a host that supervises by processes.
+    processes: Option<Processes>,
+    /// Whether a supervisor process that ends is replaced.
+    replaces: bool,
     scan_at: Option<Moment>,
     stopping: bool,
     control: OwnedFd,
@@ -134,6 +140,9 @@ impl Host {
         let (lock, control) = take_scandir(dir.as_fd())?;
         signal::reset_all();
         let mut host = Self::assemble(config, launch, dir, lock, control)?;
+        if host.config.processes {
+            host.set_processes(None)?;
+        }
         host.remove_dangling_links().or_unable(|| "read the scan directory")?;
         // Without the socket s6-rc still works, in the caller's environment.
         match oneshot::listen().and_then(|s| host.poller.add(Source::Oneshot, s.as_fd()).map(|()| s)) {
@@ -165,6 +174,8 @@ impl Host {
             poller,
             roster: Roster::default(),
             pipes: NamedPipes::default(),
+            processes: None,
+            replaces: true,
             scan_at: Some(Moment::ZERO),
             stopping: false,
             control,
@@ -244,6 +255,7 @@ impl Host {
             Source::Notification(number) => {
                 self.with(number, |service, launch| service.read_notification(launch));
             }
+            Source::Supervisors => self.read_supervisors(),
             Source::Policy(key) => policy.readable(self, key),
         }
     }
@@ -298,7 +310,8 @@ impl Host {
         if self.stopping || !slot.active {
             self.roster.remove(number);
         } else {
-            slot.begin_at = Some(slot.begun.saturating_add(SUPERVISION_PAUSE));
+            let pause = SUPERVISION_PAUSE.max(scan::back_off(slot.failures.saturating_sub(1)));
+            slot.begin_at = Some(slot.begun.saturating_add(pause));
             self.roster.index(number);
         }
     }
@@ -309,12 +322,25 @@ impl Host {
             match self.launch.system.peek() {
                 Ok(Some((pid, how))) => {
                     self.launch.journal.handle_end(pid, how);
-                    self.launch.system.reap(pid);
-                    self.ended(pid, how, policy);
+                    self.reap_one(pid, how, policy);
                 }
                 Ok(None) | Err(Errno::CHILD) => return,
                 Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
             }
+        }
+    }
+
+    /// Reaps a child that has ended, and handles that.
+    fn reap_one(&mut self, pid: Pid, how: Ended, policy: &mut dyn Policy) {
+        // Until it is reaped, its process id is no other's.
+        let orphan_of = self.leave_end(pid, how);
+        self.launch.system.reap(pid);
+        match orphan_of {
+            Some(number) => {
+                self.wake_supervisor(number);
+                self.write_services();
+            }
+            None => self.ended(pid, how, policy),
         }
     }
 
@@ -332,13 +358,10 @@ impl Host {
         }
     }
 
-    /// The process of a slot has ended: the service's or, in the classic layout, its supervisor.
+    /// The process of a slot has ended: the service's or its supervisor.
     fn child_ended(&mut self, number: usize, how: Ended) {
         match self.roster.get_mut(number) {
-            Some(slot) if slot.supervisor.is_some() => {
-                slot.supervisor = None;
-                self.supervision_ended(number);
-            }
+            Some(slot) if slot.supervisor.is_some() => self.supervisor_ended(number, how),
             _ => self.feed(number, Event::Ended(how)),
         }
     }

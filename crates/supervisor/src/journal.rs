@@ -7,17 +7,21 @@
 //! The journal is written by storing into a mapping of the file, which costs no system call; where there is no memory
 //! for the mapping, by pwrite(2).
 //!
+//! A supervisor process keeps its journal in the slot that it shares with its host ([`crate::slot`]).
+//!
 //! A process that doesn't keep a journal has an empty [`Journal`], whose functions do nothing.
 
+use crate::slot::OwnSlot;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::AtomicU32;
 use sys::fault;
 use sys::mapping::{Mapping, memory_file};
 use sys::process::Ended;
 use wire::control::Command;
-use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record};
+use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
 
 /// A process that a former host started without noting it, with its notification pipe.
 pub(crate) type Adopted = (Pid, Option<OwnedFd>);
@@ -28,12 +32,24 @@ pub(crate) struct Journal(Option<Open>);
 
 #[derive(Debug)]
 struct Open {
-    fd: OwnedFd,
-    mapping: RefCell<Option<Mapping>>,
+    place: Place,
     in_flight: Cell<InFlight>,
     /// The number of the service that the host is working on.
     current: Cell<u32>,
     adopted: RefCell<Option<Adopted>>,
+}
+
+/// Where a journal is.
+#[derive(Debug)]
+enum Place {
+    File(File),
+    Slot(OwnSlot),
+}
+
+#[derive(Debug)]
+struct File {
+    fd: OwnedFd,
+    mapping: RefCell<Option<Mapping>>,
     /// The header as it is written.
     header: RefCell<Vec<u8>>,
 }
@@ -54,27 +70,45 @@ impl Journal {
 
     /// The journal behind this descriptor.
     pub(crate) fn open(fd: OwnedFd) -> Self {
-        let mapping = Mapping::new(fd.as_fd(), 0).ok();
-        Self(Some(Open {
-            fd,
-            mapping: RefCell::new(mapping),
-            in_flight: Cell::default(),
-            current: Cell::new(0),
-            adopted: RefCell::new(None),
-            header: RefCell::default(),
-        }))
+        let mapping = RefCell::new(Mapping::new(fd.as_fd(), 0).ok());
+        Self::at(Place::File(File { fd, mapping, header: RefCell::default() }))
     }
 
-    /// The journal's descriptor; `None` if there is no journal.
+    /// The journal of a supervisor process.
+    pub(crate) fn of_supervisor(slot: OwnSlot) -> Self {
+        Self::at(Place::Slot(slot))
+    }
+
+    fn at(place: Place) -> Self {
+        let (in_flight, current, adopted) = (Cell::default(), Cell::new(0), RefCell::new(None));
+        Self(Some(Open { place, in_flight, current, adopted }))
+    }
+
+    fn file(&self) -> Option<&File> {
+        match &self.0.as_ref()?.place {
+            Place::File(file) => Some(file),
+            Place::Slot(_) => None,
+        }
+    }
+
+    /// The slot of a supervisor process; `None` in another one.
+    pub(crate) fn slot(&self) -> Option<&OwnSlot> {
+        match &self.0.as_ref()?.place {
+            Place::File(_) => None,
+            Place::Slot(slot) => Some(slot),
+        }
+    }
+
+    /// The descriptor of a host's journal; `None` if there is none.
     pub(crate) fn as_raw(&self) -> Option<RawFd> {
-        self.0.as_ref().map(|open| open.fd.as_raw_fd())
+        self.file().map(|file| file.fd.as_raw_fd())
     }
 
     /// What is in the file at `at`, at most `room` bytes.
     pub(crate) fn read(&self, at: u64, room: usize) -> Result<Vec<u8>, Errno> {
-        let Some(open) = &self.0 else { return Ok(Vec::new()) };
+        let Some(file) = self.file() else { return Ok(Vec::new()) };
         let mut bytes = vec![0; room];
-        let count = rustix::io::pread(&open.fd, &mut bytes, at)?;
+        let count = rustix::io::pread(&file.fd, &mut bytes, at)?;
         bytes.truncate(count);
         Ok(bytes)
     }
@@ -120,8 +154,11 @@ impl Journal {
     /// A process of the current service is about to be started.
     pub(crate) fn starting(&self, notification: Option<BorrowedFd<'_>>) {
         let Some(open) = &self.0 else { return };
+        match &open.place {
+            Place::File(_) => notification.iter().for_each(|fd| fault::keep(fd.as_raw_fd())),
+            Place::Slot(slot) => slot.starting(notification),
+        }
         let notification = notification.map(|fd| fd.as_raw_fd());
-        notification.into_iter().for_each(fault::keep);
         let starting = open.current.get().saturating_add(1);
         open.set_in_flight(InFlight { starting, notification, ..open.in_flight.get() });
     }
@@ -131,6 +168,41 @@ impl Journal {
         if let Some(open) = &self.0 {
             open.set_in_flight(InFlight::default());
         }
+    }
+
+    /// An event has been handled by a supervisor process, with this outcome.
+    pub(crate) fn save(&self, supervised: impl FnOnce() -> Option<Supervised>) {
+        if let Some(open) = &self.0
+            && let Place::Slot(slot) = &open.place
+        {
+            open.in_flight.take();
+            slot.save(supervised());
+        }
+    }
+
+    /// Reads a letter of the current service's control FIFO; `None` for the end.
+    pub(crate) fn read_letter(&self, fifo: BorrowedFd<'_>) -> Result<Option<u8>, Errno> {
+        if let Some(slot) = self.slot() {
+            return slot.read_letter(fifo);
+        }
+        let mut letter = [0; 1];
+        let count = rustix::io::read(fifo, &mut letter)?;
+        Ok(letter.into_iter().take(count).next())
+    }
+
+    /// Reads from the current service's notification pipe.
+    pub(crate) fn read_said(&self, pipe: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+        if let Some(slot) = self.slot() {
+            return slot.read_said(pipe);
+        }
+        let mut bytes = [0; 512];
+        let count = rustix::io::read(pipe, &mut bytes)?;
+        Ok(bytes.into_iter().take(count).collect())
+    }
+
+    /// Where the kernel stores the id of a process that is started.
+    pub(crate) fn note(&self) -> Option<&AtomicU32> {
+        self.slot()?.note()
     }
 
     /// Offers a process that takes the place of the next start.
@@ -147,31 +219,35 @@ impl Journal {
 
     /// Writes the state of the service with this number, or that there is none.
     pub(crate) fn write_record(&self, n: usize, record: Option<&Record>) {
-        let Some(open) = &self.0 else { return };
+        let Some(file) = self.file() else { return };
         if let Some(record) = record {
             let service = record.service.iter().flat_map(|s| [s.dir, s.control, s.lock, s.notification]);
-            let pipes = record.named.into_iter().chain([record.log_pipe]);
-            pipes.chain(service).flatten().for_each(fault::keep);
+            let others = record.named.into_iter().chain([record.log_pipe, record.dir, record.kept.1]);
+            others.chain(service).flatten().for_each(fault::keep);
         }
-        open.write(record_place(n), &Record::pack(record));
+        file.write(record_place(n), &Record::pack(record));
     }
 
     /// Writes the header if it has changed; its descriptors are handed over from then on.
     pub(crate) fn write_header(&self, header: &Header) {
-        let Some(open) = &self.0 else { return };
+        let Some(file) = self.file() else { return };
         let fds = [header.control, header.lock, header.oneshot, header.console];
-        fds.into_iter().flatten().chain(header.policy_fds.iter().copied()).for_each(fault::keep);
+        fds.into_iter()
+            .chain(header.supervisors)
+            .flatten()
+            .chain(header.policy_fds.iter().copied())
+            .for_each(fault::keep);
         let Some(bytes) = header.pack().filter(|bytes| bytes.len() <= HEADER.1) else { return };
-        if *open.header.borrow() != bytes {
-            open.write(HEADER.0, &bytes);
-            open.header.replace(bytes);
+        if *file.header.borrow() != bytes {
+            file.write(HEADER.0, &bytes);
+            file.header.replace(bytes);
         }
     }
 
     /// Forgets the fault that ended the former host.
     pub(crate) fn clear_fault(&self) {
-        if let Some(open) = &self.0 {
-            open.write(FAULT.into(), &[0]);
+        if let Some(file) = self.file() {
+            file.write(FAULT.into(), &[0]);
         }
     }
 }
@@ -182,7 +258,7 @@ pub(crate) fn record_place(n: usize) -> u64 {
     u64::from(number(n)).saturating_mul(u64::try_from(room).unwrap_or_default()).saturating_add(first)
 }
 
-impl Open {
+impl File {
     fn write(&self, at: u64, bytes: &[u8]) {
         if !self.store(at, bytes) {
             // Only for lack of memory; the journal then has the state of a moment before.
@@ -199,10 +275,16 @@ impl Open {
             || (mapping.grow(self.fd.as_fd(), at.saturating_add(bytes.len())).is_ok()
                 && mapping.store(at, bytes))
     }
+}
 
+impl Open {
     fn set_in_flight(&self, event: InFlight) {
-        if self.in_flight.replace(event) != event {
-            self.write(IN_FLIGHT.0, &event.pack());
+        if self.in_flight.replace(event) == event {
+            return;
+        }
+        match &self.place {
+            Place::File(file) => file.write(IN_FLIGHT.0, &event.pack()),
+            Place::Slot(slot) => slot.set_in_flight(event),
         }
     }
 }

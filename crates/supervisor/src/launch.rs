@@ -2,14 +2,14 @@
 
 use crate::journal::Journal;
 use crate::system::{Linux, System};
-use ipc::relay::{Relay, STREAMS};
+use ipc::relay::{Relay, STREAMS, Stream};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use sys::signal::{self, Signal};
-use sys::spawn::{Spawn, Strings, Window};
+use sys::spawn::{Frozen, Spawn, Strings, Window};
 use tool::{Fatal, OrUnable};
 
 /// What all children of a host begin with.
@@ -23,6 +23,8 @@ pub struct Launch {
     window: Option<Window>,
     /// Where the output goes that would go to the host's own.
     pub(crate) relay: Option<Rc<Relay>>,
+    /// The streams that lead where the host's own do.
+    pub(crate) relayed_streams: Vec<Stream>,
     /// Of a host that can be re-executed.
     pub(crate) journal: Journal,
     pub(crate) system: &'static dyn System,
@@ -38,7 +40,23 @@ impl Launch {
     /// `INVAL` for a NUL byte in the environment; /dev/null cannot be opened.
     pub fn new(env: &[Vec<u8>]) -> Result<Self, Fatal> {
         let env = Strings::new(env).or_unable(|| "read the environment")?;
-        let open_files = sys::limit::get(Resource::Nofile);
+        Self::with(env, sys::limit::get(Resource::Nofile))
+    }
+
+    /// For the children of a supervisor process, whose host has these.
+    ///
+    /// # Errors
+    /// As [`Launch::new`].
+    pub(crate) fn of_supervisor(env: Frozen, open_files: Rlimit) -> Result<Self, Fatal> {
+        Self::with(env.into(), open_files)
+    }
+
+    /// The environment, for supervisor processes.
+    pub(crate) fn freeze_env(&mut self) -> Result<Frozen, Errno> {
+        self.env.freeze()
+    }
+
+    fn with(env: Strings, open_files: Rlimit) -> Result<Self, Fatal> {
         // If the limit can't be raised, each service that doesn't fit is refused by itself.
         let _ = sys::limit::set(
             Resource::Nofile,
@@ -47,7 +65,8 @@ impl Launch {
         let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;
         let (journal, system) = (Journal::default(), &Linux);
-        Ok(Self { env, open_files, null, window: None, relay: None, journal, system })
+        let (window, relay, relayed_streams) = (None, None, STREAMS.to_vec());
+        Ok(Self { env, open_files, null, window, relay, relayed_streams, journal, system })
     }
 
     /// Makes starts cheap for a process with many descriptors; to be called while it has few.
@@ -66,7 +85,7 @@ impl Launch {
     /// Pipes to the relay, if there is one, for a process that gets only these descriptors, with their numbers.
     pub(crate) fn relayed(&self, name: &[u8], fds: &[(BorrowedFd<'_>, RawFd)]) -> Vec<(OwnedFd, RawFd)> {
         let Some(relay) = &self.relay else { return Vec::new() };
-        let mut streams = STREAMS.to_vec();
+        let mut streams = self.relayed_streams.clone();
         streams.retain(|stream| !fds.iter().any(|(_, number)| *number == stream.number()));
         // Without pipes the output goes to the host's own and isn't lost.
         relay.pipes(name, &streams).unwrap_or_default()
@@ -106,6 +125,7 @@ impl Launch {
             open_files: Some(self.open_files),
             reset: RESET,
             window: self.window.as_ref(),
+            note: None,
         }
     }
 }

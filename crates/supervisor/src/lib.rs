@@ -6,5 +6,8 @@
 pub mod host;
 mod journal;
 pub mod launch;
+mod part;
 pub mod service;
+mod slot;
+pub mod solo;
 mod system;

@@ -86,7 +86,22 @@ impl Service {
         };
         service.machine.begin(&mut service.actions);
         service.perform(launch);
+        launch.journal.save(|| service.save());
         Ok(service)
+    }
+
+    /// Takes over a service from a supervisor process that was killed.
+    ///
+    /// # Errors
+    /// As [`Service::begin`].
+    pub(crate) fn succeed(
+        saved: &Supervised,
+        fd: OwnedFd,
+        name: &[u8],
+        notification: Option<OwnedFd>,
+    ) -> Result<Self, Fatal> {
+        let Hold { control, lock } = hold::take_again(fd.as_fd())?;
+        Ok(Self::resume(saved, (fd, control, lock, notification), name, Stdio::default()))
     }
 
     /// Takes over a service from a former host; the descriptors are the directory, its control FIFO, its lock and the
@@ -192,6 +207,7 @@ impl Service {
         }
         self.machine.step(event, now(launch), &mut self.dir, &mut self.actions);
         self.perform(launch);
+        launch.journal.save(|| self.save());
     }
 
     /// Reads and handles the letters in the control FIFO.
@@ -201,11 +217,9 @@ impl Service {
         for _ in 0..LETTERS_AT_ONCE {
             let Some(hold) = &self.hold else { return };
             // One at a time: a fault doesn't lose the others, which are still in the FIFO.
-            let mut letter = [0; 1];
-            match rustix::io::read(&hold.control, &mut letter) {
-                Ok(0) | Err(Errno::AGAIN | Errno::INTR) => return,
-                Ok(_) => {
-                    let [letter] = letter;
+            match launch.journal.read_letter(hold.control.as_fd()) {
+                Ok(None) | Err(Errno::AGAIN | Errno::INTR) => return,
+                Ok(Some(letter)) => {
                     if let Some(command) = Command::from_letter(letter) {
                         self.feed(Event::Command(command), launch);
                     }
@@ -218,15 +232,17 @@ impl Service {
     /// Reads the notification descriptor: a newline means ready.
     pub fn read_notification(&mut self, launch: &Launch) {
         let Some(fd) = &self.notification else { return };
-        let mut bytes = [0; 512];
-        match rustix::io::read(fd, &mut bytes) {
+        match launch.journal.read_said(fd.as_fd()) {
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Ok(n) if n > 0 => {
-                if bytes.iter().take(n).any(|b| *b == b'\n') {
+            Ok(bytes) if !bytes.is_empty() => {
+                if bytes.contains(&b'\n') {
                     self.feed(Event::Ready, launch);
                 }
             }
-            Ok(_) | Err(_) => self.notification = None,
+            Ok(_) | Err(_) => {
+                self.notification = None;
+                launch.journal.save(|| self.save());
+            }
         }
     }
 
@@ -363,6 +379,7 @@ impl Service {
         launch: &Launch,
     ) -> Result<Pid, Errno> {
         launch.journal.starting(notification);
+        let what = Spawn { note: launch.journal.note(), ..what };
         let refused = match launch.system.spawn(&what) {
             Err(Errno::ACCESS) => Errno::ACCESS,
             done => return done,

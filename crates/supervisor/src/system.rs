@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fake;
 
+use crate::part::{Part, Start};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::fmt::Debug;
@@ -27,6 +28,8 @@ pub(crate) trait System: Debug {
     fn wall(&self) -> Tai64n;
     /// Starts a program; its process id once it has been executed.
     fn spawn(&self, what: &Spawn<'_>) -> Result<Pid, Errno>;
+    /// Forks a supervisor process, which runs this function.
+    fn supervise(&self, part: &Part<'_>, run: fn(&Start, Vec<Vec<u8>>) -> u8) -> Result<Pid, Errno>;
     /// Sends a signal to a process.
     fn kill(&self, pid: Pid, signal: Signal) -> Result<(), Errno>;
     /// Sends a signal to the group that a process leads.
@@ -58,6 +61,10 @@ impl System for Linux {
 
     fn spawn(&self, what: &Spawn<'_>) -> Result<Pid, Errno> {
         sys::spawn::spawn(what)
+    }
+
+    fn supervise(&self, part: &Part<'_>, run: fn(&Start, Vec<Vec<u8>>) -> u8) -> Result<Pid, Errno> {
+        sys::child::fork(&[b"s6-supervise", part.name], part.start(), part.note, run)
     }
 
     fn kill(&self, pid: Pid, signal: Signal) -> Result<(), Errno> {

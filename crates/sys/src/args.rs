@@ -1,6 +1,7 @@
 //! The arguments and the environment as the kernel passed them.
 
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Where the kernel put the strings of arguments and environment, one after the other.
@@ -53,7 +54,7 @@ unsafe fn remember(argv: *const *const c_char) {
 /// It uses the room of the arguments and of the environment, which is empty from then on.  The name that ps shows where
 /// it shows no arguments is what follows the last slash of the first word.
 pub fn set_title(title: &[u8]) {
-    let command = title.split(|b| *b == b' ').next().unwrap_or_default();
+    let command = title.split(|b| b" \0".contains(b)).next().unwrap_or_default();
     let name = command.rsplit(|b| *b == b'/').next().unwrap_or_default();
     if let Ok(name) = CString::new(name) {
         let _ = rustix::thread::set_name(&name);
@@ -71,6 +72,92 @@ pub fn set_title(title: &[u8]) {
         std::ptr::write_bytes(start, 0, room + 1);
         std::ptr::copy_nonoverlapping(title.as_ptr(), start, title.len());
     }
+}
+
+/// The address of the arguments as the kernel put them; `None` if they aren't known.
+pub(crate) fn start() -> Option<usize> {
+    Some(START.load(Ordering::Relaxed) as usize).filter(|at| *at != 0)
+}
+
+/// The process's memory as the kernel describes it: prctl(2), `PR_SET_MM_MAP`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    start_code: u64,
+    end_code: u64,
+    start_data: u64,
+    end_data: u64,
+    start_brk: u64,
+    brk: u64,
+    start_stack: u64,
+    arg_start: u64,
+    arg_end: u64,
+    env_start: u64,
+    env_end: u64,
+    auxv: usize,
+    auxv_size: u32,
+    exe_fd: u32,
+}
+
+static MEMORY: OnceLock<Option<Memory>> = OnceLock::new();
+
+/// Reads what [`set_command_line`] needs; forked children inherit it.
+pub fn prepare_command_lines() {
+    MEMORY.get_or_init(|| {
+        let stat = std::fs::read("/proc/self/stat").ok()?;
+        // The name, which may hold anything, ends with the last parenthesis; field 3 follows.
+        let rest = stat.get(stat.iter().rposition(|b| *b == b')')?.checked_add(2)?..)?;
+        let fields: Vec<u64> = rest
+            .split(|b| b.is_ascii_whitespace())
+            .map(|field| std::str::from_utf8(field).ok().and_then(|f| f.parse().ok()).unwrap_or_default())
+            .collect();
+        let field = |number: usize| fields.get(number - 3).copied();
+        Some(Memory {
+            start_code: field(26)?,
+            end_code: field(27)?,
+            start_stack: field(28)?,
+            start_data: field(45)?,
+            end_data: field(46)?,
+            start_brk: field(47)?,
+            arg_start: field(48)?,
+            arg_end: field(49)?,
+            env_start: field(50)?,
+            env_end: field(51)?,
+            brk: 0,
+            auxv: 0,
+            auxv_size: 0,
+            exe_fd: u32::MAX,
+        })
+    });
+}
+
+/// Changes the arguments to exactly these, of any length, and the name to the first one.
+///
+/// Where the kernel can't be asked for that, they are what [`set_title`] makes of them.
+pub fn set_command_line(words: &[&[u8]]) {
+    let mut line = words.join(&0);
+    if let Ok(name) = CString::new(words.first().copied().unwrap_or_default()) {
+        let _ = rustix::thread::set_name(&name);
+    }
+    let known = MEMORY.get().copied().flatten();
+    if let Some(memory) = known {
+        line.push(0);
+        // Never freed: the kernel reads it there.
+        let line = Vec::leak(line.clone());
+        let arg_start = line.as_ptr() as u64;
+        // SAFETY: asks for the end of the heap.
+        let brk = unsafe { libc::sbrk(0) } as u64;
+        let memory = Memory { arg_start, arg_end: arg_start + line.len() as u64, brk, ..memory };
+        let size = size_of::<Memory>();
+        // SAFETY: the structure is the kernel's, and describes memory of this process.
+        let rc = unsafe { libc::prctl(libc::PR_SET_MM, libc::PR_SET_MM_MAP, &memory, size, 0) };
+        if rc == 0 {
+            return;
+        }
+        // SAFETY: it was leaked above, and nothing refers to it.
+        drop(unsafe { Box::from_raw(line) });
+    }
+    set_title(&words.join(&0));
 }
 
 /// Copies the process's environment: `NAME=VALUE` strings, in the order of the environment block.

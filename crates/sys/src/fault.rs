@@ -11,8 +11,7 @@
 use crate::signal::{self, Set, Signal};
 use crate::spawn::Strings;
 use rustix::io::Errno;
-use std::cell::UnsafeCell;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
@@ -40,18 +39,20 @@ static HIGHEST: AtomicI32 = AtomicI32::new(2);
 
 const STACK: usize = 64 * 1024;
 
-/// Memory that only the kernel writes to: the handler's stack.
-#[repr(align(64))]
-struct Stack(UnsafeCell<[u8; STACK]>);
-
-// SAFETY: nothing in this program refers to the content.
-unsafe impl Sync for Stack {}
-
-static HANDLER_STACK: Stack = Stack(UnsafeCell::new([0; STACK]));
+/// Maps memory for the handler's stack, which stays.
+fn handler_stack() -> Result<*mut c_void, Errno> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping at an address that the kernel chooses.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), STACK, access, kind, -1, 0) };
+    if start == libc::MAP_FAILED { Err(last()) } else { Ok(start) }
+}
 
 /// Makes the new program inherit the descriptor, and all with lower numbers.
 pub fn keep(fd: RawFd) {
-    HIGHEST.fetch_max(fd, Ordering::Relaxed);
+    // A page that isn't written stays shared with forked children.
+    if fd > HIGHEST.load(Ordering::Relaxed) {
+        HIGHEST.store(fd, Ordering::Relaxed);
+    }
 }
 
 /// Prepares for [`reexecute`] and for faults.  A fault's signal number is written as one byte at offset `at` of
@@ -76,8 +77,8 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
         let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
         let _ = go(PANIC);
     }));
-    let stack = libc::stack_t { ss_sp: HANDLER_STACK.0.get().cast(), ss_flags: 0, ss_size: STACK };
-    // SAFETY: the memory is static and used for nothing else.
+    let stack = libc::stack_t { ss_sp: handler_stack()?, ss_flags: 0, ss_size: STACK };
+    // SAFETY: the memory stays and is used for nothing else.
     if unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) } == -1 {
         return Err(last());
     }

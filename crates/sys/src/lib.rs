@@ -11,12 +11,14 @@
 
 pub mod account;
 pub mod args;
+pub mod child;
 pub mod clock;
 pub mod credential;
 pub mod device;
 pub mod fault;
 pub mod fd;
 pub mod fs;
+pub mod heap;
 pub mod limit;
 pub mod lock;
 pub mod mapping;

@@ -9,7 +9,7 @@ use crate::missing::is_missing;
 use rustix::fs::{FallocateFlags, FileType, MemfdFlags, Mode, OFlags, SealFlags};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 /// The unit of lengths: the length of the first mapping, and the multiple to which lengths are rounded up.
 const UNIT: usize = 16 * 1024;
@@ -65,7 +65,7 @@ fn is_memory_file(fd: impl AsFd) -> Result<bool, Errno> {
     Ok(FileType::from_raw_mode(st.st_mode).is_file() && st.st_nlink == 0 && is_own && st.st_mode & 0o077 == 0)
 }
 
-/// A mapping of the beginning of such a file.  It stays until the process ends or executes another program.
+/// A mapping of the beginning of such a file, or of a part of it.  It stays until the process ends or executes another program.
 #[derive(Debug)]
 pub struct Mapping {
     start: *mut u8,
@@ -110,6 +110,64 @@ impl Mapping {
         Ok(())
     }
 
+    /// Maps `length` bytes of the file from `at` on, a multiple of the page's length; they must be allocated.
+    ///
+    /// # Errors
+    /// There is no memory, or the file isn't as long.
+    pub fn part(fd: BorrowedFd<'_>, at: u64, length: usize) -> Result<Self, Errno> {
+        let end = at.checked_add(length as u64).ok_or(Errno::INVAL)?;
+        let size = u64::try_from(crate::fs::fstat(fd)?.st_size).unwrap_or_default();
+        if !is_memory_file(fd)? || size < end {
+            return Err(Errno::INVAL);
+        }
+        let (access, null) = (libc::PROT_READ | libc::PROT_WRITE, std::ptr::null_mut());
+        let at = libc::off_t::try_from(at).map_err(|_| Errno::INVAL)?;
+        // SAFETY: a new mapping at an address that the kernel chooses.
+        let start = unsafe { libc::mmap(null, length, access, libc::MAP_SHARED, fd.as_raw_fd(), at) };
+        if start == libc::MAP_FAILED {
+            return Err(last());
+        }
+        Ok(Self { start: start.cast(), length })
+    }
+
+    /// Copies bytes from `at`, which another process may be changing; `false` if there aren't so many.
+    pub fn load(&self, at: usize, bytes: &mut [u8]) -> bool {
+        if at.checked_add(bytes.len()).is_none_or(|end| end > self.length) {
+            return false;
+        }
+        // SAFETY: the range is inside the mapping; volatile, since another process may write to it.
+        unsafe {
+            for (n, byte) in bytes.iter_mut().enumerate() {
+                *byte = self.start.add(at + n).read_volatile();
+            }
+        }
+        true
+    }
+
+    /// The word at `at`, a multiple of its size, which other processes see change at once.
+    #[must_use]
+    pub fn word(&self, at: usize) -> Option<&AtomicU32> {
+        let fits = at.checked_add(size_of::<u32>()).is_some_and(|end| end <= self.length);
+        if !fits || !at.is_multiple_of(size_of::<u32>()) {
+            return None;
+        }
+        // SAFETY: inside the mapping, aligned since the mapping is, and only used atomically or copied by `load`.
+        Some(unsafe { AtomicU32::from_ptr(self.start.add(at).cast()) })
+    }
+
+    /// read(2) into the mapping at `at`, at most `count` bytes: what was read is there even if this process is killed.
+    ///
+    /// # Errors
+    /// See read(2); `FAULT` if the range isn't inside the mapping.
+    pub fn read_into(&self, fd: BorrowedFd<'_>, at: usize, count: usize) -> Result<usize, Errno> {
+        if at.checked_add(count).is_none_or(|end| end > self.length) {
+            return Err(Errno::FAULT);
+        }
+        // SAFETY: the range is inside the mapping, and no reference into it is used meanwhile.
+        let n = unsafe { libc::read(fd.as_raw_fd(), self.start.add(at).cast(), count) };
+        usize::try_from(n).map_err(|_| last())
+    }
+
     /// The length of the mapping in bytes.
     #[must_use]
     pub fn length(&self) -> usize {
@@ -117,7 +175,7 @@ impl Mapping {
     }
 
     /// Stores bytes at `at`; `false` if they don't fit.
-    pub fn store(&mut self, at: usize, bytes: &[u8]) -> bool {
+    pub fn store(&self, at: usize, bytes: &[u8]) -> bool {
         if at.checked_add(bytes.len()).is_none_or(|end| end > self.length) {
             return false;
         }
@@ -185,6 +243,27 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_the_same_memory() {
+        let fd = memory_file(c"test").unwrap();
+        let whole = Mapping::new(fd.as_fd(), 4 * UNIT).unwrap();
+        let part = Mapping::part(fd.as_fd(), 2 * UNIT as u64, UNIT).unwrap();
+        assert!(whole.store(2 * UNIT + 8, b"there"));
+        let mut bytes = [0; 5];
+        assert!(part.load(8, &mut bytes) && !part.load(UNIT - 4, &mut bytes));
+        assert_eq!(&bytes, b"there");
+        part.word(16).unwrap().store(7, Ordering::Relaxed);
+        assert_eq!(whole.word(2 * UNIT + 16).map(|word| word.load(Ordering::Relaxed)), Some(7));
+        assert!(part.word(UNIT - 3).is_none() && part.word(UNIT).is_none());
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&writer, b"read").unwrap();
+        assert_eq!(part.read_into(reader.as_fd(), 32, 64), Ok(4));
+        assert_eq!(part.read_into(reader.as_fd(), UNIT - 1, 2), Err(Errno::FAULT));
+        assert!(whole.load(2 * UNIT + 32, &mut bytes[..4]));
+        assert_eq!(&bytes[..4], b"read");
+        assert_eq!(Mapping::part(fd.as_fd(), 4 * UNIT as u64, UNIT).err(), Some(Errno::INVAL));
+    }
+
+    #[test]
     fn the_file_cannot_shrink_and_others_are_refused() {
         let fd = memory_file(c"test").unwrap();
         Mapping::new(fd.as_fd(), 1).unwrap();
@@ -207,7 +286,7 @@ mod tests {
     #[test]
     fn a_forked_child_does_not_have_it() {
         let fd = memory_file(c"test").unwrap();
-        let mut mapping = Mapping::new(fd.as_fd(), 1).unwrap();
+        let mapping = Mapping::new(fd.as_fd(), 1).unwrap();
         assert!(mapping.store(0, b"parent"));
         match crate::process::fork().unwrap() {
             crate::process::Fork::Child => {

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Resource, Rlimit};
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Strings for exec: NUL-terminated, with a vector of pointers to them.
 #[derive(Debug)]
@@ -24,7 +24,13 @@ pub struct Strings {
     // The pointers point into the strings' heap blocks, which don't move with the vector.
     _strings: Vec<CString>,
     pointers: Vec<*const c_char>,
+    /// Instead of the others.
+    frozen: Option<Frozen>,
 }
+
+/// Strings for exec in memory of their own, which nothing writes to any more: forked children share it for good.
+#[derive(Debug, Clone, Copy)]
+pub struct Frozen(*const *const c_char);
 
 impl Strings {
     /// From byte strings.
@@ -39,12 +45,52 @@ impl Strings {
             .map_err(|_| Errno::INVAL)?;
         let pointers =
             c_strings.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect();
-        Ok(Self { _strings: c_strings, pointers })
+        Ok(Self { _strings: c_strings, pointers, frozen: None })
+    }
+
+    /// Moves the strings into memory that is never written again, and never freed.
+    ///
+    /// # Errors
+    /// There is no memory for them.
+    pub fn freeze(&mut self) -> Result<Frozen, Errno> {
+        if let Some(frozen) = self.frozen {
+            return Ok(frozen);
+        }
+        let table = self.pointers.len() * size_of::<*const c_char>();
+        let room = self._strings.iter().map(|s| s.as_bytes_with_nul().len()).sum::<usize>() + table;
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping at an address that the kernel chooses.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), room, access, kind, -1, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(last());
+        }
+        let pointers = start.cast::<*const c_char>();
+        // SAFETY: all writes are within the room that was counted; the mapping is zero, so the table ends with a null
+        // pointer.
+        unsafe {
+            let mut at = start.cast::<u8>().add(table);
+            for (n, string) in self._strings.iter().enumerate() {
+                let bytes = string.as_bytes_with_nul();
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
+                pointers.add(n).write(at.cast());
+                at = at.add(bytes.len());
+            }
+            libc::mprotect(start, room, libc::PROT_READ);
+        }
+        let frozen = Frozen(pointers.cast_const());
+        *self = Self::from(frozen);
+        Ok(frozen)
     }
 
     /// The vector, which ends with a null pointer and lives as long as this.
     pub(crate) fn as_ptr(&self) -> *const *const c_char {
-        self.pointers.as_ptr()
+        self.frozen.map_or(self.pointers.as_ptr(), |Frozen(pointers)| pointers)
+    }
+}
+
+impl From<Frozen> for Strings {
+    fn from(frozen: Frozen) -> Self {
+        Self { _strings: Vec::new(), pointers: Vec::new(), frozen: Some(frozen) }
     }
 }
 
@@ -136,6 +182,8 @@ pub struct Spawn<'a> {
     /// Makes the cost of the start independent of the number of the caller's descriptors.  The child then doesn't inherit
     /// descriptors above the window that aren't described, close-on-exec or not.
     pub window: Option<&'a Window>,
+    /// Where the kernel stores the child's process id before the child runs.
+    pub note: Option<&'a AtomicU32>,
 }
 
 /// What the child reads, and the one word that it writes.
@@ -201,8 +249,8 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     let window = what.window.filter(|w| !WINDOWLESS.load(Ordering::Relaxed) && w.fill(&mut dir, &mut moves));
     let mut plan = Plan {
         file: file.as_ptr(),
-        argv: what.argv.pointers.as_ptr(),
-        env: what.env.pointers.as_ptr(),
+        argv: what.argv.as_ptr(),
+        env: what.env.as_ptr(),
         dir,
         window_end: window.map_or(0, |w| w.end),
         moves: moves.as_mut_ptr(),
@@ -219,11 +267,11 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     let namespace = if what.pid_namespace { libc::CLONE_NEWPID } else { 0 };
     let old = crate::signal::set_mask(&crate::signal::Set::full());
     let made = match UNSHARED.load(Ordering::Relaxed) {
-        true => by_fork(&mut plan, namespace),
-        false => match by_clone(&mut plan, namespace, what.window.map(|w| &w.stack)) {
+        true => by_fork(&mut plan, namespace, what.note),
+        false => match by_clone(&mut plan, namespace, what.window.map(|w| &w.stack), what.note) {
             // The clone was refused: no child has written what it met.
             Err(e) if plan.error == UNHEARD && namespace == 0 && (e == Errno::INVAL || is_missing(e)) => {
-                by_fork(&mut plan, namespace)
+                by_fork(&mut plan, namespace, what.note)
             }
             made => made,
         },
@@ -314,18 +362,27 @@ extern "C" fn cloned(plan: *mut c_void) -> c_int {
     }
 }
 
-fn by_clone(plan: &mut Plan, namespace: c_int, kept: Option<&RefCell<Vec<u128>>>) -> Result<Pid, Errno> {
+fn by_clone(
+    plan: &mut Plan,
+    namespace: c_int,
+    kept: Option<&RefCell<Vec<u128>>>,
+    note: Option<&AtomicU32>,
+) -> Result<Pid, Errno> {
     let temporary = RefCell::default();
     let mut stack = kept.unwrap_or(&temporary).try_borrow_mut().map_err(|_| Errno::INVAL)?;
-    stack.resize(STACK / size_of::<u128>(), 0);
+    if stack.is_empty() {
+        *stack = vec![0; STACK / size_of::<u128>()];
+    }
     let top = stack.as_mut_ptr_range().end;
     let shared = if plan.window_end == 0 { 0 } else { libc::CLONE_FILES };
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace | shared;
+    let noted = if note.is_some() { libc::CLONE_PARENT_SETTID } else { 0 };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespace | shared | noted;
+    let note = note.map_or(std::ptr::null_mut(), AtomicU32::as_ptr);
     plan.error = UNHEARD;
     let pointer = std::ptr::from_mut(plan);
     // SAFETY: the stack grows down from its aligned end and lives until the call is back, which is after the
-    // child has executed or exited; the plan lives as long.  All signals are blocked.
-    let pid = unsafe { libc::clone(cloned, top.cast(), flags, pointer.cast()) };
+    // child has executed or exited; the plan and the note live as long.  All signals are blocked.
+    let pid = unsafe { libc::clone(cloned, top.cast(), flags, pointer.cast(), note) };
     if pid == -1 {
         return Err(last());
     }
@@ -349,7 +406,7 @@ fn finish(pid: libc::pid_t, error: c_int) -> Result<Pid, Errno> {
     Err(Errno::from_raw_os_error(error))
 }
 
-fn by_fork(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
+fn by_fork(plan: &mut Plan, namespace: c_int, note: Option<&AtomicU32>) -> Result<Pid, Errno> {
     if namespace != 0 {
         return Err(Errno::INVAL);
     }
@@ -368,6 +425,9 @@ fn by_fork(plan: &mut Plan, namespace: c_int) -> Result<Pid, Errno> {
             crate::process::exit(127)
         }
         crate::process::Fork::Parent(pid) => {
+            if let Some(note) = note {
+                note.store(pid.as_raw_nonzero().get().unsigned_abs(), Ordering::Relaxed);
+            }
             drop(writer);
             let mut bytes = [0; size_of::<c_int>()];
             let n = rustix::io::read(&reader, &mut bytes)?;
@@ -399,6 +459,7 @@ mod tests {
             open_files,
             reset: &[],
             window: None,
+            note: None,
         }
     }
 
@@ -429,6 +490,16 @@ mod tests {
             crate::process::Fork::Child => crate::process::exit(in_child().is_none().into()),
             crate::process::Fork::Parent(pid) => assert_eq!(wait_for(pid).unwrap(), Ended::Exited(0)),
         }
+    }
+
+    #[test]
+    fn frozen_strings_are_the_same_and_the_process_id_is_noted() {
+        let (argv, mut env) = (strings(&["sh", "-c", "exit $CODE"]), strings(&["A=", "CODE=6"]));
+        env.freeze().unwrap();
+        let note = AtomicU32::new(0);
+        let pid = spawn(&Spawn { note: Some(&note), ..plain(b"/bin/sh", &argv, &env) }).unwrap();
+        assert_eq!(note.into_inner(), pid.as_raw_nonzero().get().unsigned_abs());
+        assert_eq!(wait_for(pid).unwrap(), Ended::Exited(6));
     }
 
     #[test]
@@ -514,7 +585,7 @@ mod tests {
                 error: 0,
                 shared: false,
             };
-            by_fork(&mut plan, 0)
+            by_fork(&mut plan, 0, None)
         };
         assert_eq!(wait_for(run(&CString::new("/bin/sh").unwrap()).unwrap()).unwrap(), Ended::Exited(3));
         assert_eq!(run(&CString::new("/no/such").unwrap()).unwrap_err(), Errno::NOENT);

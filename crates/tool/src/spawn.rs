@@ -114,6 +114,7 @@ fn execute(files: &[Vec<u8>], program: &Program, setup: &Setup<'_>) -> Result<Pi
             open_files,
             reset: &[],
             window: None,
+            note: None,
         };
         // If there is no such file, no child is made.
         let there = accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS);

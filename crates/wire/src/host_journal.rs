@@ -19,7 +19,7 @@ use crate::svstatus::{SIZE, Status};
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
-pub const MAGIC: [u8; 8] = *b"s6host\0\x01";
+pub const MAGIC: [u8; 8] = *b"s6host\0\x02";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
@@ -89,6 +89,8 @@ pub struct Header {
     pub oneshot: Fd,
     /// The console holder.
     pub console: Fd,
+    /// Of supervisor processes: the file of their slots, and both ends of the socket that they send through.
+    pub supervisors: [Fd; 3],
     /// All services are being stopped.
     pub stopping: bool,
     /// The soft and hard limit on open files for children.
@@ -143,8 +145,12 @@ pub struct Record {
     pub log_pipe: Fd,
     /// Both ends of the pipe that `pipe-in` names, then of the one that `pipe-out` names.
     pub named: [Fd; 4],
-    /// Its supervisor's process in the classic layout.
+    /// Its supervisor's process, if it has one.
     pub supervisor: u32,
+    /// Its directory, for another supervisor process.
+    pub dir: Fd,
+    /// The number of a start, and the read end of its notification pipe, which a supervisor process has left here.
+    pub kept: (u32, Fd),
     /// When supervision last began.
     pub begun: Option<Duration>,
     /// When supervision is to begin again.
@@ -156,16 +162,16 @@ pub struct Record {
 }
 
 #[derive(Default)]
-struct Out(Vec<u8>);
+pub(crate) struct Out(pub(crate) Vec<u8>);
 
 impl Out {
-    fn byte(&mut self, value: impl Into<u8>) {
+    pub(crate) fn byte(&mut self, value: impl Into<u8>) {
         self.0.push(value.into());
     }
     fn short(&mut self, value: u16) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
-    fn word(&mut self, value: u32) {
+    pub(crate) fn word(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
     fn long(&mut self, value: u64) {
@@ -184,10 +190,10 @@ impl Out {
     }
 }
 
-struct In<'a>(&'a [u8]);
+pub(crate) struct In<'a>(pub(crate) &'a [u8]);
 
 impl<'a> In<'a> {
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(bytes)
@@ -195,7 +201,7 @@ impl<'a> In<'a> {
     fn byte(&mut self) -> Option<u8> {
         self.bytes(1)?.first().copied()
     }
-    fn flag(&mut self) -> Option<bool> {
+    pub(crate) fn flag(&mut self) -> Option<bool> {
         match self.byte()? {
             0 => Some(false),
             1 => Some(true),
@@ -205,7 +211,7 @@ impl<'a> In<'a> {
     fn short(&mut self) -> Option<u16> {
         Some(u16::from_be_bytes(self.bytes(2)?.try_into().ok()?))
     }
-    fn word(&mut self) -> Option<u32> {
+    pub(crate) fn word(&mut self) -> Option<u32> {
         Some(u32::from_be_bytes(self.bytes(4)?.try_into().ok()?))
     }
     fn long(&mut self) -> Option<u64> {
@@ -263,7 +269,7 @@ impl Header {
         let mut out = Out::default();
         out.word(self.pid);
         out.word(self.slots);
-        for fd in [self.control, self.lock, self.oneshot, self.console] {
+        for fd in [self.control, self.lock, self.oneshot, self.console].into_iter().chain(self.supervisors) {
             out.fd(fd);
         }
         out.byte(self.stopping);
@@ -295,6 +301,7 @@ impl Header {
             lock: r.fd()?,
             oneshot: r.fd()?,
             console: r.fd()?,
+            supervisors: [r.fd()?, r.fd()?, r.fd()?],
             stopping: r.flag()?,
             open_files: (r.limit()?, r.limit()?),
             scan_at: r.moment()?,
@@ -312,7 +319,7 @@ impl Header {
 }
 
 impl Supervised {
-    fn put(&self, out: &mut Out) {
+    pub(crate) fn put(&self, out: &mut Out) {
         for fd in [self.dir, self.control, self.lock, self.notification] {
             out.fd(fd);
         }
@@ -324,7 +331,7 @@ impl Supervised {
         out.byte(self.leaving);
     }
 
-    fn take(r: &mut In<'_>) -> Option<Self> {
+    pub(crate) fn take(r: &mut In<'_>) -> Option<Self> {
         Some(Self {
             dir: r.fd()?,
             control: r.fd()?,
@@ -358,6 +365,9 @@ impl Record {
             out.fd(fd);
         }
         out.word(record.supervisor);
+        out.fd(record.dir);
+        out.word(record.kept.0);
+        out.fd(record.kept.1);
         out.moment(record.begun);
         out.moment(record.begin_at);
         out.word(record.failures);
@@ -383,6 +393,8 @@ impl Record {
             log_pipe: r.fd()?,
             named: [r.fd()?, r.fd()?, r.fd()?, r.fd()?],
             supervisor: r.word()?,
+            dir: r.fd()?,
+            kept: (r.word()?, r.fd()?),
             begun: r.moment()?,
             begin_at: r.moment()?,
             failures: r.word()?,
@@ -423,6 +435,8 @@ mod tests {
             log_pipe: Some(9),
             named: [None, Some(4), Some(5), None],
             supervisor: 0,
+            dir: Some(3),
+            kept: (2, Some(8)),
             begun: Some(Duration::from_millis(1)),
             begin_at: None,
             failures: 3,
@@ -504,6 +518,7 @@ mod tests {
             lock: Some(6),
             oneshot: None,
             console: Some(7),
+            supervisors: [Some(10), Some(11), None],
             stopping: true,
             open_files: (Some(1024), None),
             scan_at: Some(Duration::from_secs(1)),
@@ -518,6 +533,7 @@ mod tests {
             ("lock", 4),
             ("oneshot", 4),
             ("console", 4),
+            ("supervisors", 12),
             ("stopping", 1),
             ("soft limit on open files", 8),
             ("hard limit on open files", 8),
@@ -549,6 +565,9 @@ mod tests {
             ("log_pipe", 4),
             ("named", 16),
             ("supervisor", 4),
+            ("its directory", 4),
+            ("kept start", 4),
+            ("kept", 4),
             ("begun", 8),
             ("begin_at", 8),
             ("failures", 4),
@@ -571,7 +590,7 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x01", 8, (16, 20), (64, 960), (1024, 448))
+            (b"s6host\0\x02", 8, (16, 20), (64, 960), (1024, 448))
         );
     }
 

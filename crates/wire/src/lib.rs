@@ -18,6 +18,7 @@ pub mod number;
 pub mod proc_stat;
 pub mod quoting;
 pub mod sudo;
+pub mod supervisor_slot;
 pub mod svstatus;
 pub mod tai;
 pub mod unix_message;

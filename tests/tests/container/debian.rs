@@ -12,15 +12,15 @@ use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("debian::its_tools_on_its_scandir", |images| play(images, THEIRS, THEIRS, "")),
-    ("debian::its_tools_on_our_scandir", |images| play(images, THEIRS, OURS, "")),
-    ("debian::its_tools_on_our_classic_layout", |images| play(images, THEIRS, OURS, CLASSIC)),
+    ("debian::its_tools_on_our_scandir", |images| play(images, THEIRS, OURS, ONE_PROCESS)),
+    ("debian::its_tools_on_our_supervisors", |images| play(images, THEIRS, OURS, "")),
     ("debian::our_tools_on_its_scandir", |images| play(images, OURS, THEIRS, "")),
-    ("debian::our_tools_on_our_classic_layout", |images| play(images, OURS, OURS, CLASSIC)),
+    ("debian::our_tools_on_our_supervisors", |images| play(images, OURS, OURS, "")),
 ];
 
 pub const OURS: &str = "/command";
 pub const THEIRS: &str = "/usr/bin";
-const CLASSIC: &str = "S6_SUPERVISE_PROCESSES=1";
+const ONE_PROCESS: &str = "S6_SUPERVISE_PROCESSES=0";
 
 /// Debian's version is older than the one that ours is made after.  Left out, because it differs: the fields `pgid`
 /// (unknown to it) and, of a service that is down, `ready` and the deaths' order.

@@ -24,6 +24,7 @@ mod reexec;
 mod runtimes;
 mod servers;
 mod stop;
+mod supervisors;
 mod variables;
 
 use std::path::{Path, PathBuf};
@@ -115,6 +116,7 @@ fn run() -> Result<i32, String> {
         network::TESTS,
         servers::TESTS,
         stop::TESTS,
+        supervisors::TESTS,
         variables::TESTS,
     ];
     let trials = groups

@@ -8,8 +8,8 @@ use tests::transcript::Transcript;
 use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
-    ("many::a_thousand_services_under_one_process", a_thousand_services_under_one_process),
-    ("many::the_classic_layout_is_found_by_name", the_classic_layout_is_found_by_name),
+    ("many::a_thousand_services_in_both_layouts", a_thousand_services_in_both_layouts),
+    ("many::supervisors_are_found_by_name", supervisors_are_found_by_name),
 ];
 
 /// Among the thousand are services that can't be spawned: half of them without a run script, half with a wrong one.
@@ -34,16 +34,22 @@ s6-svscanctl -t sv; wait $host; echo "the end: $?"
 pgrep -x s6-pause | wc -l
 "#;
 
-fn a_thousand_services_under_one_process(images: &Images) -> Outcome {
+fn a_thousand_services_in_both_layouts(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.script("/test", THOUSAND)?;
     let sandbox = images.on(Path::new("/"), services.path(), &[]).command(["/test"]);
-    let mut t = Transcript::start(&sandbox.env("PATH", "/command:/usr/bin:/bin"))?;
-    let code = t.finish()?;
-    same(code, 0, &t.text())?;
-    let said = "1000 up\nall are up\nthe others are reported\nup\na new one too\nup\nand again\n\
-                1 s6-svscan\n0 s6-supervise\n1001 s6-pause\nthe end: 0\n0";
-    same(t.lines().iter().map(|l| l.trim()).collect::<Vec<_>>().join("\n").as_str(), said, &t.text())
+    for (processes, supervisors) in [("0", 0), ("1", 1203)] {
+        let sandbox = sandbox.clone().env("S6_SUPERVISE_PROCESSES", processes);
+        let mut t = Transcript::start(&sandbox.env("PATH", "/command:/usr/bin:/bin"))?;
+        let code = t.finish()?;
+        same(code, 0, &t.text())?;
+        let said = format!(
+            "1000 up\nall are up\nthe others are reported\nup\na new one too\nup\nand again\n\
+             1 s6-svscan\n{supervisors} s6-supervise\n1001 s6-pause\nthe end: 0\n0"
+        );
+        same(t.lines().iter().map(|l| l.trim()).collect::<Vec<_>>().join("\n"), said, &t.text())?;
+    }
+    Ok(())
 }
 
 /// Hooks on users' volumes look for the process of a service.
@@ -57,13 +63,13 @@ parent=$(cut -d ' ' -f 4 /proc/$daemon/stat)
 s6-svlisten1 -r /run/service/svc-nginx kill -TERM $daemon && echo 'the daemon came back'
 "#;
 
-fn the_classic_layout_is_found_by_name(images: &Images) -> Outcome {
+fn supervisors_are_found_by_name(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.longrun("svc-nginx", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     services.longrun("svc-log", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     services.script(&format!("{DEFINITIONS}/svc-nginx/finish"), "#!/bin/sh\necho svc-nginx finished\n")?;
     services.script("/look", LOOK)?;
-    let sandbox = images.on(Path::new("/"), services.path(), &["/look"]).env("S6_SUPERVISE_PROCESSES", "1");
+    let sandbox = images.on(Path::new("/"), services.path(), &["/look"]);
     let mut t = Transcript::start(&sandbox)?;
     let code = t.finish()?;
     same(code, 0, &t.text())?;

@@ -512,8 +512,8 @@ fn supervise_processes(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.longrun("daemon", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     let sandbox = images.small(&services, &["sh", "-c", "ps -o args | grep '^s6-supervise daemon'"]);
-    ends(&sandbox.clone().env("S6_SUPERVISE_PROCESSES", "1"), 0, &["s6-supervise daemon"])?;
-    ends(&sandbox, 1, &[])?;
+    ends(&sandbox, 0, &["s6-supervise daemon"])?;
+    ends(&sandbox.env("S6_SUPERVISE_PROCESSES", "0"), 1, &[])?;
     Ok(())
 }
 

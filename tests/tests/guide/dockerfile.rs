@@ -50,6 +50,10 @@ impl Default for Image {
 /// Reads the lines of all blocks; an error has its line.
 pub fn read(lines: &[Line], distribution: &Path) -> Result<Image, (usize, String)> {
     let mut image = Image::default();
+    if lines.is_empty() {
+        // As in the Dockerfile at the guide's beginning.
+        image.env.push(("S6_SUPERVISE_PROCESSES".into(), "0".into()));
+    }
     let mut whole = String::new();
     for line in lines {
         let text = line.text.trim();

@@ -259,6 +259,7 @@ impl System for Linux {
             open_files: None,
             reset: &[sys::signal::PIPE],
             window: None,
+            note: None,
         })
     }
 }

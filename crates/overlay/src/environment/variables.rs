@@ -94,8 +94,8 @@ variables! {
         "not needed any more: a [read-only root](users.md#read-only-root) is noticed. With 1, `/run` is never made";
     S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES: Switch(false),
         "accept a [`/run` that everybody may write](users.md#kubernetes)";
-    S6_SUPERVISE_PROCESSES: Switch(false),
-        "one `s6-supervise` process for each service, [for scripts that look for it](debugging.md#scripts-that-look-for-s6-supervise)";
+    S6_SUPERVISE_PROCESSES: Switch(true),
+        "one `s6-supervise` process for each service, [for scripts that look for it](debugging.md#scripts-that-look-for-s6-supervise); 0: process 1 does their work";
 
     "The command":
     S6_CMD_ARG0: Words(""),

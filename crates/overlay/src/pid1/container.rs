@@ -109,6 +109,7 @@ impl Container {
             Action::Kill => {
                 let text = format!("killed, because TERM didn't end them within {S6_KILL_GRACETIME}");
                 self.name_remaining(&text, relay, effects);
+                effects.stop_replacing();
                 effects.signal_all(KILL, relay);
             }
             Action::End(how) => {

@@ -26,6 +26,8 @@ pub(crate) trait Effects {
     fn signal_all(&mut self, signal: Signal, spared: Option<Pid>);
     /// Stops supervising: services that end are not started again.
     fn stop_supervising(&mut self);
+    /// Supervisor processes that end are not replaced any more.
+    fn stop_replacing(&mut self);
     /// Makes the host leave its loop at once.
     fn leave_host(&mut self);
     /// Starts the stop child.
@@ -68,6 +70,12 @@ impl Effects for ContainerEffects<'_> {
     fn stop_supervising(&mut self) {
         if let Some(host) = self.host.as_deref_mut() {
             host.stop(false);
+        }
+    }
+
+    fn stop_replacing(&mut self) {
+        if let Some(host) = self.host.as_deref_mut() {
+            host.stop_replacing();
         }
     }
 

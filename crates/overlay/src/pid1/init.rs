@@ -90,7 +90,7 @@ impl Init {
         let mut fds = saved.fds.into_iter();
         let requests = fds.next()?;
         let relay = match relay {
-            Some(pid) => Some(RelayProcess::restored(pid, fds.next()?)),
+            Some(pid) => Some(RelayProcess::restored(pid, fds.next()?, fds.next()?)),
             None => None,
         };
         host.set_relay(relay.as_ref().and_then(RelayProcess::socket));
@@ -104,9 +104,13 @@ impl Init {
     }
 
     /// Starts the relay if a format is set; without a relay, services write to the container's output themselves.
-    fn start_relay(&mut self, host: &mut Host) {
+    fn start_relay(&mut self, host: &mut Host, former: Option<RelayProcess>) {
         let Some(format) = self.format else { return };
-        match RelayProcess::start(format) {
+        let relay = match former {
+            Some(former) => former.replace(format),
+            None => RelayProcess::start(format),
+        };
+        match relay {
             Ok(relay) => {
                 host.set_relay(relay.socket());
                 self.relay = Some(relay);
@@ -140,7 +144,7 @@ impl Init {
     pub(crate) fn begin(&mut self, host: &mut Host, boot: Boot) -> Result<(), Errno> {
         self.open_files = Some(host.launch().open_files);
         host.watch(self.requests.as_fd(), REQUESTS)?;
-        self.start_relay(host);
+        self.start_relay(host, None);
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match fork()? {
             Fork::Parent(pid) => {
@@ -224,7 +228,7 @@ impl Init {
             diag::warn(NAME, "the relay of services' output is gone, and output with it");
             host.set_relay(None);
             if relay.has_lived(clock::now()) {
-                self.start_relay(host);
+                self.start_relay(host, Some(relay));
             }
         }
     }
@@ -330,10 +334,11 @@ impl Policy for Init {
         self.container.save(self.relay_pid())
     }
 
-    /// The FIFO with requests, the relay's socket if there is a relay, and the boot child's pipe until it is closed.
+    /// The FIFO with requests, both ends of the relay's socket if there is a relay, and the boot child's pipe until it is closed.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let notice = self.notice.as_ref().map(AsFd::as_fd);
-        [Some(self.requests.as_fd()), self.relay_fd(), notice].into_iter().flatten().collect()
+        let theirs = self.relay.as_ref().and_then(RelayProcess::theirs);
+        [Some(self.requests.as_fd()), self.relay_fd(), theirs, notice].into_iter().flatten().collect()
     }
 
     fn timeout(&mut self, host: &mut Host) {

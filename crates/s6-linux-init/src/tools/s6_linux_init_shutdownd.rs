@@ -159,6 +159,8 @@ fn shut_down(call: &Call, basedir: &[u8], keeps_output: bool) {
 /// Process 1 kills the remaining processes, at a time when it no longer restarts any.
 fn terminate_all(grace: u32) {
     let mut watched = others();
+    // The supervisor of this process gets it, too, and passes it on.
+    let _ = sys::signal::set_ignored(TERM);
     // Interactive shells ignore SIGTERM, but not SIGHUP; stopped processes need SIGCONT to handle a signal.
     for signal in [TERM, HUP, CONT] {
         let _ = sys::process::kill_all(signal);
@@ -167,12 +169,14 @@ fn terminate_all(grace: u32) {
     while !watched.is_empty() && watched.wait(None, deadline) == Ok(true) {}
 }
 
-/// All processes but process 1, this one and kernel threads.
+/// All processes but process 1, this one, its parent, which waits for it, and kernel threads.
 fn others() -> Ends {
     let own = u64::from(std::process::id());
+    let parent =
+        rustix::process::getppid().map_or(1, |pid| u64::from(pid.as_raw_nonzero().get().unsigned_abs()));
     let stats = tool::processes::all().unwrap_or_default().into_iter();
     let alive =
-        stats.filter(|stat| stat.pid != own && stat.pid != 1 && !stat.is_of_kernel() && !stat.is_dead());
+        stats.filter(|stat| ![own, parent, 1].contains(&stat.pid) && !stat.is_of_kernel() && !stat.is_dead());
     Ends::of(alive.filter_map(|stat| Pid::from_raw(i32::try_from(stat.pid).ok()?)))
 }
 

@@ -65,6 +65,9 @@ fn main(call: &mut Call) -> Outcome {
     // The next program gets the process as this one got it.
     let _ = sys::limit::set(Resource::Nofile, &open_files);
     let _ = signal::set_default(signal::PIPE);
+    if !rustix::process::getpid().is_init() {
+        let _ = rustix::process::set_child_subreaper(None);
+    }
     signal::set_mask(&signal::Set::empty());
     last_program(call, leave)
 }

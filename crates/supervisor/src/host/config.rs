@@ -24,7 +24,7 @@ pub struct Config {
     pub name_max: usize,
     /// Standard error for the service `s6-svscan-log`.
     pub console: Option<Rc<OwnedFd>>,
-    /// The classic layout: an `s6-supervise` process for each service.
+    /// An `s6-supervise` process for each service.
     pub processes: bool,
     /// The environment of all children.
     pub env: Vec<Vec<u8>>,
@@ -33,11 +33,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// `s6-svscan` without options; `S6_SUPERVISE_PROCESSES=1` in the environment asks for the classic layout.
+    /// `s6-svscan` without options; `S6_SUPERVISE_PROCESSES=0` in the environment asks for supervision in this process.
     #[must_use]
     pub fn new(name: &'static str, env: Vec<Vec<u8>>) -> Self {
         let (rescan, console, signals) = (None, None, Vec::new());
-        let processes = env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=1");
+        let processes = !env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=0");
         let (services_max, name_max) = (SERVICES_MAX, NAME_MAX);
         Self { name, rescan, services_max, name_max, console, processes, env, signals }
     }
@@ -51,9 +51,13 @@ mod tests {
     fn defaults_are_those_of_s6_svscan() {
         let config = Config::new("s6-svscan", Vec::new());
         assert_eq!((config.services_max, config.name_max), (1000, 251));
-        assert_eq!((config.rescan, config.processes, config.signals.len()), (None, false, 0));
+        assert_eq!((config.rescan, config.processes, config.signals.len()), (None, true, 0));
         assert!(config.console.is_none());
         let of = |value: &str| Config::new("s6-svscan", vec![value.as_bytes().to_vec()]).processes;
-        assert!(of("S6_SUPERVISE_PROCESSES=1") && !of("S6_SUPERVISE_PROCESSES=0"));
+        assert!(
+            of("S6_SUPERVISE_PROCESSES=1")
+                && of("S6_SUPERVISE_PROCESSES=")
+                && !of("S6_SUPERVISE_PROCESSES=0")
+        );
     }
 }

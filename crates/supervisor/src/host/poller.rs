@@ -13,6 +13,7 @@ pub(super) enum Source {
     Oneshot,
     Control(usize),
     Notification(usize),
+    Supervisors,
     Policy(u32),
 }
 
@@ -25,6 +26,7 @@ impl Source {
             Self::Control(n) => (3, u32::try_from(n).unwrap_or(u32::MAX)),
             Self::Notification(n) => (4, u32::try_from(n).unwrap_or(u32::MAX)),
             Self::Policy(key) => (5, key),
+            Self::Supervisors => (6, 0),
         };
         (kind << 32) | u64::from(number)
     }
@@ -38,6 +40,7 @@ impl Source {
             3 => Self::Control(usize::try_from(number).ok()?),
             4 => Self::Notification(usize::try_from(number).ok()?),
             5 => Self::Policy(number),
+            6 => Self::Supervisors,
             _ => return None,
         })
     }
@@ -84,7 +87,8 @@ mod tests {
 
     #[test]
     fn tokens_convert_both_ways() {
-        let sources = [Source::Signals, Source::ScanControl, Source::Oneshot, Source::Control(7)];
+        let sources =
+            [Source::Signals, Source::ScanControl, Source::Oneshot, Source::Supervisors, Source::Control(7)];
         for source in sources.into_iter().chain([Source::Notification(70_000), Source::Policy(u32::MAX)]) {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

@@ -11,12 +11,14 @@ use super::config::Config;
 use super::pipes::Pipe;
 use super::policy::Policy;
 use super::poller::Source;
+use super::processes::Processes;
 use super::roster::{Pair, Roster, Slot};
 use super::{Host, Leave, open_scandir};
 use crate::journal::{self, Journal, record_place};
 use crate::launch::Launch;
 use crate::service::Service;
 use crate::service::machine::Event;
+use crate::slot::Slots;
 use crate::system::raw;
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
@@ -128,6 +130,8 @@ fn record(slot: &Slot) -> Record {
         log_pipe: slot.log_pipe.as_ref().map(raw),
         named: [a, b, c, d],
         supervisor: slot.supervisor.unwrap_or(0),
+        dir: slot.dir.as_ref().map(AsRawFd::as_raw_fd),
+        kept: slot.kept.as_ref().map_or((0, None), |(start, fd)| (*start, Some(fd.as_raw_fd()))),
         begun: Some(slot.begun),
         begin_at: slot.begin_at,
         failures: slot.failures,
@@ -151,6 +155,8 @@ fn slot(record: Record, inherited: &mut Inherited) -> Result<(Slot, Option<Super
     slot.named_input = inherited.pipe(a, b)?;
     slot.named_output = inherited.pipe(c, d)?;
     slot.supervisor = Some(record.supervisor).filter(|pid| *pid != 0);
+    slot.dir = inherited.maybe(record.dir)?;
+    slot.kept = inherited.maybe(record.kept.1)?.map(|fd| (record.kept.0, fd));
     slot.begin_at = record.begin_at;
     slot.failures = record.failures;
     Ok((slot, record.service))
@@ -170,6 +176,7 @@ pub(super) struct Predecessor {
     lock: OwnedFd,
     oneshot: Option<OwnedFd>,
     console: Option<Rc<OwnedFd>>,
+    processes: Option<Processes>,
     policy: PolicyState,
 }
 
@@ -197,6 +204,15 @@ impl Predecessor {
         let control = inherited.take(header.control).or_unable(missing)?;
         let lock = inherited.take(header.lock).or_unable(missing)?;
         let oneshot = inherited.maybe(header.oneshot).or_unable(missing)?;
+        let [shared, ours, theirs] = header.supervisors;
+        let processes = match (inherited.maybe(shared), inherited.maybe(ours), inherited.maybe(theirs)) {
+            (Ok(Some(shared)), Ok(Some(ours)), Ok(Some(theirs))) => {
+                let slots = Slots::open(shared).or_unable(|| "map the memory of supervisors")?;
+                Some(Processes { slots, ours, theirs })
+            }
+            (Ok(None), Ok(None), Ok(None)) => None,
+            _ => return Err(Fatal::unable(missing(), Errno::BADF)),
+        };
         let notification = inherited.maybe(in_flight.notification).or_unable(missing)?;
         let fds = header.policy_fds.iter().map(|fd| inherited.take(Some(*fd)));
         let fds = fds.collect::<Result<Vec<_>, _>>().or_unable(missing)?;
@@ -213,6 +229,7 @@ impl Predecessor {
             lock,
             oneshot,
             console,
+            processes,
             policy,
         })
     }
@@ -270,6 +287,9 @@ impl Host {
                 lock: Some(self.lock.as_raw_fd()),
                 oneshot: self.oneshot.as_ref().map(AsRawFd::as_raw_fd),
                 console: self.config.console.as_ref().map(|c| c.as_raw_fd()),
+                supervisors: self.processes.as_ref().map_or([None; 3], |p| {
+                    [p.slots.as_raw_fd(), p.ours.as_raw_fd(), p.theirs.as_raw_fd()].map(Some)
+                }),
                 stopping: self.is_stopping(),
                 open_files: (limits.current, limits.maximum),
                 scan_at: self.scan_at,
@@ -350,6 +370,9 @@ impl Host {
         if let Some(socket) = &host.oneshot {
             host.poller.add(Source::Oneshot, socket.as_fd()).or_unable(|| "wait for oneshots")?;
         }
+        if host.config.processes || predecessor.processes.is_some() {
+            host.set_processes(predecessor.processes)?;
+        }
         host.faults = header.faults;
         if fault != 0 {
             host.note_fault(fault);
@@ -405,6 +428,7 @@ impl Host {
         if self.launch.journal.as_raw().is_none() {
             return;
         }
+        self.find_supervisors();
         // A start that the journal announces may have happened.
         let starting = event.starting.checked_sub(1).and_then(|n| usize::try_from(n).ok());
         let started = starting.and_then(|n| Some((n, self.find_stray(n)?)));
@@ -434,8 +458,7 @@ impl Host {
                 let how = if signal == 0 { Ended::Exited(code) } else { Ended::Killed(signal & 0x7f) };
                 if let Some(pid) = Pid::from_raw(event.about.cast_signed()) {
                     // It may not have been reaped yet.
-                    self.launch.system.reap(pid);
-                    self.ended(pid, how, policy);
+                    self.reap_one(pid, how, policy);
                 }
             }
             InFlight::LETTER if !event.is_repeated => {
@@ -456,6 +479,10 @@ impl Host {
     /// Handles the ends of processes that the journal has and that are no children any more.
     fn find_lost(&mut self) {
         for n in 0..self.roster.slot_count() {
+            if self.roster.get(n).is_some_and(|s| !s.is_held() && s.begin_at.is_none()) {
+                // Its supervision was about to begin.
+                self.supervision_ended(n);
+            }
             let pid =
                 self.roster.get(n).and_then(|slot| slot.pid).and_then(|pid| Pid::from_raw(pid.cast_signed()));
             let Some(pid) = pid.filter(|pid| !self.launch.system.is_child(*pid)) else { continue };

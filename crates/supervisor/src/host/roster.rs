@@ -42,8 +42,14 @@ pub(super) struct Slot {
     pub(super) named_output: Option<Rc<Pipe>>,
     /// Supervision in this process; `None` until it begins.
     pub(super) service: Option<Service>,
-    /// Supervision by a process of its own, in the classic layout.
+    /// The process that supervises it, where processes do.
     pub(super) supervisor: Option<u32>,
+    /// Another supervisor process is to take over what the last one has left.
+    pub(super) resumes: bool,
+    /// Its directory, for the supervisor processes.
+    pub(super) dir: Option<OwnedFd>,
+    /// The number of a start, and the notification pipe that the supervisor process reads.
+    pub(super) kept: Option<(u32, OwnedFd)>,
     /// When supervision last began.
     pub(super) begun: Moment,
     /// When supervision is to begin again.
@@ -68,6 +74,9 @@ impl Slot {
             named_output: None,
             service: None,
             supervisor: None,
+            resumes: false,
+            dir: None,
+            kept: None,
             begun: now,
             begin_at: None,
             failures: 0,
@@ -80,6 +89,11 @@ impl Slot {
     /// Whether it is supervised.
     pub(super) fn is_live(&self) -> bool {
         self.service.is_some() || self.supervisor.is_some()
+    }
+
+    /// Whether it is supervised, or about to be taken over.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_live() || self.resumes
     }
 
     fn due(&self) -> Option<Moment> {

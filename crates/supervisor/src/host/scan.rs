@@ -5,10 +5,10 @@ use super::pipes::NamedPipes;
 use super::pipes::Pipe;
 use super::poller::Source;
 use super::roster::{Pair, Slot};
-use crate::launch::{Launch, Stdio};
+use crate::launch::Stdio;
 use crate::service::Service;
 use crate::service::service_dir::ServiceDir;
-use crate::system::{Identity, raw};
+use crate::system::Identity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
@@ -107,7 +107,7 @@ impl Host {
             for number in 0..self.roster.slot_count() {
                 let Some(slot) = self.roster.get_mut(number) else { continue };
                 slot.active = seen.numbers.contains(&number);
-                if !slot.active && !slot.is_live() {
+                if !slot.active && !slot.is_held() {
                     self.roster.remove(number);
                 }
             }
@@ -216,6 +216,14 @@ impl Host {
     /// Begins to supervise a service again.
     pub(super) fn begin_again(&mut self, number: usize) {
         let Some(slot) = self.roster.get(number) else { return };
+        if slot.resumes {
+            // Its directory may have no name any more.
+            return match slot.dir.as_ref().map(rustix::io::dup) {
+                Some(Ok(dir)) => self.begin_in(number, dir),
+                Some(Err(e)) => self.begin_failed(number, &Fatal::unable("take a service over", e)),
+                None => self.roster.remove(number),
+            };
+        }
         match open_service(self.dir.as_fd(), &slot.name) {
             Ok((dir, identity)) if identity == slot.identity => self.begin_in(number, dir),
             // The name belongs to another directory now, or to none.
@@ -247,7 +255,10 @@ impl Host {
         // After a fault from here on, the journal has the service and its pipes.
         self.write_services();
         self.launch.journal.enter(number);
-        if self.config.processes {
+        if self.processes.is_some() {
+            if let Some(slot) = self.roster.get_mut(number) {
+                slot.dir = Some(dir);
+            }
             return self.begin_process(number, &stdio);
         }
         let Some(slot) = self.roster.get_mut(number) else { return };
@@ -265,34 +276,21 @@ impl Host {
         }
     }
 
-    /// The classic layout: starts an `s6-supervise` for the service.
-    fn begin_process(&mut self, number: usize, stdio: &Stdio) {
-        let Some(slot) = self.roster.get_mut(number) else { return };
-        let file = Launch::own_file("s6-supervise");
-        let mut fds = stdio.descriptors();
-        let relayed = self.launch.relayed(&slot.name, &fds);
-        fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
-        match self.launch.spawn(None, &file, &[b"s6-supervise", &slot.name], &fds) {
-            Ok(pid) => {
-                slot.failures = 0;
-                slot.supervisor = Some(raw(pid));
-                self.roster.index(number);
-            }
-            Err(e) => self.begin_failed(number, &Fatal::unable("spawn s6-supervise", e)),
-        }
-    }
-
     /// Prints why, and sets the time of the next attempt: after a second, doubled each time, at most a minute.
-    fn begin_failed(&mut self, number: usize, fatal: &Fatal) {
+    pub(super) fn begin_failed(&mut self, number: usize, fatal: &Fatal) {
         let Some(slot) = self.roster.get_mut(number) else { return };
-        let pause =
-            1_u64.checked_shl(slot.failures).map_or(BACK_OFF_LIMIT, Duration::from_secs).min(BACK_OFF_LIMIT);
+        let pause = back_off(slot.failures);
         slot.failures = slot.failures.saturating_add(1).min(6);
         slot.begin_at = Some(self.launch.system.now().saturating_add(pause));
         let label = format!("s6-supervise {}", show(&slot.name));
         self.launch.system.warn(&label, fatal.message());
         self.roster.index(number);
     }
+}
+
+/// The pause after so many failures in a row and one more.
+pub(super) fn back_off(failures: u32) -> Duration {
+    1_u64.checked_shl(failures).map_or(BACK_OFF_LIMIT, Duration::from_secs).min(BACK_OFF_LIMIT)
 }
 
 /// Gives the slot the pipes that the service's files name.

@@ -5,7 +5,6 @@ use super::roster::Slot;
 use super::scan::is_catch_all;
 use crate::service::machine::Event;
 use rustix::fs::{Mode, OFlags};
-use rustix::process::Pid;
 use std::os::fd::AsRawFd;
 use sys::signal;
 
@@ -19,10 +18,7 @@ impl Host {
             let at_its_end = !loggers && (slot.pair.is_logger() || is_catch_all(slot));
             if slot.service.is_some() {
                 self.feed(number, if at_its_end { Event::Hangup } else { Event::Terminate });
-            } else if let Some(pid) = slot.supervisor.and_then(|pid| Pid::from_raw(pid.cast_signed())) {
-                // It has not been reaped, so the process id is still its own.
-                let _ = self.launch.system.kill(pid, if at_its_end { signal::HUP } else { signal::TERM });
-            } else {
+            } else if !self.tell_supervisor(number, if at_its_end { signal::HUP } else { signal::TERM }) {
                 self.roster.remove(number);
             }
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 mod hooks;
+mod processes;
 mod resuming;
 mod scanning;
 mod stopping;
@@ -38,11 +39,14 @@ impl Scandir {
     fn with(change: impl FnOnce(&mut Config)) -> Self {
         let tmp = tempfile::tempdir().unwrap();
         let system = Fake::new();
-        let mut config = Config::new("s6-svscan", Vec::new());
+        let mut config = Config::new("s6-svscan", vec![b"S6_SUPERVISE_PROCESSES=0".to_vec()]);
         change(&mut config);
         let dir = open(tmp.path());
         let (lock, control) = take_scandir(dir.as_fd()).unwrap();
-        let host = Host::assemble(config, launch(system), dir, lock, control).unwrap();
+        let mut host = Host::assemble(config, launch(system), dir, lock, control).unwrap();
+        if host.config.processes {
+            host.set_processes(None).unwrap();
+        }
         Self { tmp, system, host }
     }
 

@@ -79,16 +79,25 @@ pub(super) fn take(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
             .or_unable(|| "chmod event")?;
     }
     make_dir(dir, "supervise")?;
-    let Some(lock) = take_lock(dir, "supervise/lock", 0o644)? else {
-        return Err(Fatal::user("another supervisor runs on this directory"));
-    };
-    let control = open_fifo(dir, "supervise/control")?;
+    let Hold { control, lock } = take_again(dir)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
     sys::fs::openat(dir, DEATH_TALLY, flags, Mode::from_raw_mode(0o666))
         .or_unable(|| format!("truncate {}", DEATH_TALLY))?;
     if !made {
         supervision::fifodir::clean_at(dir, b"event").or_unable(|| "clean event")?;
     }
+    Ok(Hold { control, lock })
+}
+
+/// Becomes the supervisor of a directory that another one has left as it was.
+///
+/// # Errors
+/// As [`take`].
+pub(super) fn take_again(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
+    let Some(lock) = take_lock(dir, "supervise/lock", 0o644)? else {
+        return Err(Fatal::user("another supervisor runs on this directory"));
+    };
+    let control = open_fifo(dir, "supervise/control")?;
     Ok(Hold { control, lock })
 }
 

@@ -1,6 +1,7 @@
 //! A system that a test answers for: processes are numbers, and the clock stands still until the test sets it.
 
 use super::{Identity, System};
+use crate::part::{Part, Start};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
@@ -104,6 +105,28 @@ impl System for Fake {
         let pid = u32::try_from(self.started.borrow().len()).unwrap() + 1001;
         self.note(format!("start {file}: {pid}"));
         self.started.borrow_mut().push(Started { pid, file, fds });
+        Ok(self::pid(pid))
+    }
+
+    fn supervise(&self, part: &Part<'_>, _run: fn(&Start, Vec<Vec<u8>>) -> u8) -> Result<Pid, Errno> {
+        part.start();
+        let name = String::from_utf8_lossy(part.name).into_owned();
+        if let Some(why) = self.refuses.get() {
+            self.note(format!("refused s6-supervise {name}"));
+            return Err(why);
+        }
+        let fds = part.stdio.iter().map(|(fd, n)| (*n, sys::fs::fstat(fd).unwrap().st_ino)).collect();
+        let pid = u32::try_from(self.started.borrow().len()).unwrap() + 1001;
+        let mut line = format!("{} {name}: {pid}", if part.resumes { "replace" } else { "supervise" });
+        if let Some(started) = part.started {
+            line += &format!(", started {}", started.as_raw_nonzero());
+        }
+        if part.notification.is_some() {
+            line += ", with a pipe";
+        }
+        self.note(line);
+        self.started.borrow_mut().push(Started { pid, file: format!("s6-supervise {name}"), fds });
+        part.note.store(pid, std::sync::atomic::Ordering::Relaxed);
         Ok(self::pid(pid))
     }
 

@@ -13,8 +13,8 @@ use crate::dist;
 use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
-A container with so many s6-rc longruns, each an s6-pause, is booted with default settings on an otherwise empty
-root. Columns, the times being medians over the rounds:
+A container with so many s6-rc longruns, each an s6-pause, is booted on an otherwise empty root, with supervisor
+processes (the default) and without (S6_SUPERVISE_PROCESSES=0). Columns, the times being medians over the rounds:
 
   to CMD        from the execution of /init to the first line of a command that says `up` and exits
   bare          the same from a pid 1 that only starts the daemons, directly, and then executes the command: no
@@ -23,6 +23,7 @@ root. Columns, the times being medians over the rounds:
   to gone       from that line to the end of the container's last process
   processes     beside the daemons and the command, while the command runs
   private, PSS  memory of these processes: private dirty pages, proportional set size
+  each          private pages of a supervisor process, dirty and clean, on average; at most 20 KiB are dirty
 
 A budget of the design stands in parentheses.";
 
@@ -46,12 +47,15 @@ pub fn run(args: Args) -> Outcome {
     let distribution = dist::root()?;
     let unable = |why: std::io::Error| Failure(format!("unable to measure: {why}"));
     println!(
-        "{:>8}  {:>17} {:>9} {:>6}  {:>16}  {:>13}  {:>16} {:>9}",
-        "services", "to CMD", "bare", "ratio", "to gone", "processes", "private", "PSS"
+        "{:>8}  {:<10} {:>17} {:>9} {:>6}  {:>16}  {:>13}  {:>16} {:>9}  {:>12}",
+        "services", "layout", "to CMD", "bare", "ratio", "to gone", "processes", "private", "PSS", "each"
     );
     for count in &args.services {
-        let bench = Bench::new(*count, distribution.clone()).map_err(unable)?;
-        println!("{}", bench.measure(args.rounds).map_err(unable)?);
+        let mut bench = Bench::new(*count, distribution.clone()).map_err(unable)?;
+        for (layout, name) in [("1", "processes"), ("0", "one")] {
+            bench.layout = layout;
+            println!("{count:>8}  {name:<10} {}", bench.measure(args.rounds).map_err(unable)?);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -61,6 +65,8 @@ struct Bench {
     count: u32,
     distribution: PathBuf,
     root: tempfile::TempDir,
+    /// The value of S6_SUPERVISE_PROCESSES.
+    layout: &'static str,
 }
 
 /// Time to the command, and from there to the end.
@@ -75,6 +81,9 @@ struct Cost {
     processes: u32,
     private: u64,
     proportional: u64,
+    supervisors: u32,
+    /// Of all supervisors, dirty and clean.
+    of_supervisors: (u64, u64),
 }
 
 impl Bench {
@@ -92,7 +101,7 @@ impl Bench {
             fs::write(definition.join("run"), format!("#!/command/execlineb -P\n{DAEMON}\n"))?;
             fs::write(contents.join(name), "")?;
         }
-        Ok(Self { count, distribution, root })
+        Ok(Self { count, distribution, root, layout: "1" })
     }
 
     fn measure(&self, rounds: u32) -> std::io::Result<String> {
@@ -114,15 +123,16 @@ impl Bench {
             _ => "",
         };
         Ok(format!(
-            "{:>8}  {:>11} {budget:<5} {:>9} {:>6.1}  {:>11} (30)  {:>9} (1)  {:>9} (2048) {:>5} KiB",
-            self.count,
+            "{:>11} {budget:<5} {:>9} {:>6.1}  {:>11} (30)  {:>9} {:<3}  {:>9} (2048) {:>5} KiB  {:>12}",
             milliseconds(median(ups)),
             milliseconds(median(bares)),
             median(ratios),
             milliseconds(median(ends)),
             cost.processes,
+            if self.layout == "0" { "(1)" } else { "" },
             format!("{} KiB", cost.private),
             cost.proportional,
+            cost.of_each(),
         ))
     }
 
@@ -130,6 +140,7 @@ impl Bench {
         Sandbox::new(self.root.path(), command)
             .layer(&self.distribution)
             .env("PATH", "/usr/bin:/bin")
+            .env("S6_SUPERVISE_PROCESSES", self.layout)
             .streams(Streams::Together)
     }
 
@@ -150,6 +161,14 @@ impl Bench {
 }
 
 impl Cost {
+    /// Private memory of a supervisor process.
+    fn of_each(&self) -> String {
+        let count = u64::from(self.supervisors);
+        let (dirty, clean) = self.of_supervisors;
+        let mean = |all: u64| all.checked_div(count);
+        mean(dirty).zip(mean(clean)).map_or(String::new(), |(dirty, clean)| format!("{dirty} + {clean} KiB"))
+    }
+
     fn of(container: &Container) -> std::io::Result<Self> {
         let mut cost = Cost::default();
         for pid in processes_of(container)? {
@@ -164,6 +183,11 @@ impl Cost {
                 .any(|word| line.split(|b| *b == 0).any(|w| w == word.as_bytes()))
             {
                 continue;
+            }
+            if line.starts_with(b"s6-supervise\0") {
+                cost.supervisors += 1;
+                cost.of_supervisors.0 += memory.private;
+                cost.of_supervisors.1 += memory.clean;
             }
             cost.processes += 1;
             cost.private += memory.private;

@@ -23,6 +23,8 @@ pub fn microseconds(seconds: f64) -> String {
 pub struct Memory {
     /// Private dirty pages.
     pub private: u64,
+    /// Private clean pages: of files, mapped by this process only.
+    pub clean: u64,
     /// Proportional set size.
     pub proportional: u64,
 }
@@ -35,7 +37,8 @@ impl Memory {
             let value = text.lines().find_map(|line| line.strip_prefix(name));
             value.and_then(|v| v.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
         };
-        Some(Self { private: field("Private_Dirty:"), proportional: field("Pss:") })
+        let (private, clean) = (field("Private_Dirty:"), field("Private_Clean:"));
+        Some(Self { private, clean, proportional: field("Pss:") })
     }
 }
 
@@ -43,6 +46,7 @@ impl std::iter::Sum for Memory {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
         all.fold(Self::default(), |sum, one| Self {
             private: sum.private + one.private,
+            clean: sum.clean + one.clean,
             proportional: sum.proportional + one.proportional,
         })
     }

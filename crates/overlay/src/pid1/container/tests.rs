@@ -59,6 +59,10 @@ impl Effects for Recorder {
         self.note("stop supervising".to_owned());
     }
 
+    fn stop_replacing(&mut self) {
+        self.note("replace no supervisor".to_owned());
+    }
+
     fn leave_host(&mut self) {
         self.note("leave the host".to_owned());
     }
@@ -144,6 +148,7 @@ fn from_the_commands_end_to_the_containers() {
         play.due(),
         [
             "warn: killed, because TERM didn't end them within S6_KILL_GRACETIME: 77 (daemon)",
+            "replace no supervisor",
             "kill -9 all but 40",
             "leave the host"
         ]
@@ -209,7 +214,7 @@ fn warnings_that_are_not_wanted_are_not_printed() {
     play.step(Event::Signal(TERM));
     play.ended(STOP, Ended::Exited(0));
     assert_eq!(play.due(), Vec::<String>::new());
-    assert_eq!(play.due(), ["kill -9 all but 40", "leave the host"]);
+    assert_eq!(play.due(), ["replace no supervisor", "kill -9 all but 40", "leave the host"]);
 }
 
 #[test]
@@ -219,7 +224,7 @@ fn nothing_is_said_of_processes_that_are_not_there() {
     play.step(Event::Signal(TERM));
     play.ended(STOP, Ended::Exited(0));
     assert_eq!(play.due(), Vec::<String>::new());
-    assert_eq!(play.due(), ["kill -9 all but 40", "leave the host"]);
+    assert_eq!(play.due(), ["replace no supervisor", "kill -9 all but 40", "leave the host"]);
 }
 
 #[test]

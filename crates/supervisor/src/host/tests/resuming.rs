@@ -22,7 +22,11 @@ impl Policy for Saving {
 impl Scandir {
     /// A scan directory with services, and a journal.
     fn journaled(services: &[&str]) -> Self {
-        let mut s = Self::new();
+        Self::new().with_journal(services)
+    }
+
+    pub(super) fn with_journal(self, services: &[&str]) -> Self {
+        let mut s = self;
         s.make(services);
         s.host.keep_journal(&Plain).unwrap();
         s.scan();
@@ -44,13 +48,13 @@ impl Scandir {
         let mut inherited = Inherited::default();
         let journal = Journal::open(inherited.take(Some(number)).unwrap());
         let predecessor = Predecessor::read(journal, &mut inherited)?;
-        let config = Config::new("s6-svscan", Vec::new());
+        let config = Config::new("s6-svscan", vec![b"S6_SUPERVISE_PROCESSES=0".to_vec()]);
         let (host, state) = Host::succeed(predecessor, config, launch(system), open(tmp.path()))?;
         Ok((Self { tmp, system, host }, state))
     }
 
     /// The next host, when it has completed what was in flight.
-    fn resumed(self) -> Self {
+    pub(super) fn resumed(self) -> Self {
         let mut s = self.reexecute().unwrap().0;
         s.host.complete_in_flight(&mut Plain);
         s
@@ -202,7 +206,7 @@ fn the_fifth_fault_within_a_minute_is_the_last() {
 #[test]
 fn damage_is_refused() {
     let s = Scandir::journaled(&["a"]);
-    s.patch(0, b"s6host\0\x02");
+    s.patch(0, b"s6host\0\x01");
     s.refused();
     let s = Scandir::journaled(&["a"]);
     s.patch(HEADER.0, &1_u32.to_be_bytes());

@@ -87,15 +87,6 @@ fn a_stopping_host_starts_nothing() {
 }
 
 #[test]
-fn in_the_classic_layout_supervisors_get_signals() {
-    let mut s = Scandir::with(|config| config.processes = true);
-    s.make(&["a", "a/log"]);
-    s.scan();
-    assert_eq!(sorted(s.letters(b"t")), ["SIGHUP to 1001", "SIGTERM to 1002"]);
-    assert_eq!(sorted(s.letters(b"q")), ["SIGTERM to 1001", "SIGTERM to 1002"]);
-}
-
-#[test]
 fn letters_that_ask_for_nothing() {
     let mut s = logged();
     assert_eq!(s.letters(b"s"), ["s6-svscan: warning: received unknown command: s"]);

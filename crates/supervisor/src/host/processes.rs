@@ -1,0 +1,279 @@
+//! Supervision by processes: each service has a supervisor process, forked from this one, that is the parent of its daemon.
+//!
+//! A supervisor that ends without having left its service is replaced: the next one takes the state from the slot
+//! ([`crate::slot`]) and the daemon with it.  The daemon is a child of the host from then on, which reaps it and leaves the
+//! supervisor how it ended.  Notification pipes are kept here while a supervisor waits for readiness.
+
+use super::Host;
+use super::poller::Source;
+use crate::launch::Stdio;
+use crate::part::Part;
+use crate::slot::{MESSAGE, Slots};
+use crate::solo::start;
+use crate::system::raw;
+use rustix::io::{Errno, IoSliceMut};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
+};
+use rustix::process::Pid;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+use sys::process::Ended;
+use sys::signal::{self, Signal};
+use tool::{Fatal, OrUnable};
+use wire::supervisor_slot::State;
+
+/// What all supervisor processes share with the host.
+#[derive(Debug)]
+pub(super) struct Processes {
+    pub(super) slots: Slots,
+    /// The host's end of the socket for notification pipes.
+    pub(super) ours: OwnedFd,
+    /// The supervisors' end.
+    pub(super) theirs: OwnedFd,
+}
+
+impl Processes {
+    /// Without supervisors.
+    pub(super) fn create() -> Result<Self, Errno> {
+        let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+        let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, kind, flags, None)?;
+        Ok(Self { slots: Slots::create()?, ours, theirs })
+    }
+
+    /// The next message: the number of a slot, the number of a start, and its pipe.
+    fn receive(&self) -> Result<(usize, u32, Option<OwnedFd>), Errno> {
+        let mut bytes = [0; MESSAGE];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let message =
+            rustix::net::recvmsg(&self.ours, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)?;
+        if message.bytes != MESSAGE {
+            return Err(Errno::BADMSG);
+        }
+        let mut pipe = None;
+        for part in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(mut fds) = part {
+                pipe = fds.next();
+            }
+        }
+        let (number, start) = bytes.split_at(MESSAGE / 2);
+        let word = |bytes: &[u8]| bytes.try_into().map_or(u32::MAX, u32::from_be_bytes);
+        Ok((usize::try_from(word(number)).map_err(|_| Errno::BADMSG)?, word(start), pipe))
+    }
+}
+
+/// How long after the end of a supervisor the next one begins, after so many short lives in a row.
+fn pause(short_lives: u32) -> Duration {
+    match short_lives.checked_sub(2) {
+        None => Duration::ZERO,
+        Some(more) => super::scan::back_off(more),
+    }
+}
+
+impl Host {
+    /// Supervises by processes from now on, which take what `processes` has; `None` for none so far.
+    pub(super) fn set_processes(&mut self, processes: Option<Processes>) -> Result<(), Fatal> {
+        let processes = match processes {
+            Some(processes) => processes,
+            None => Processes::create().or_unable(|| "share memory with supervisors")?,
+        };
+        self.poller
+            .add(Source::Supervisors, processes.ours.as_fd())
+            .or_unable(|| "wait for supervisors' messages")?;
+        sys::args::prepare_command_lines();
+        let own = rustix::process::getpid();
+        if !own.is_init() {
+            // Daemons of a supervisor that is killed come to this process.
+            let _ = rustix::process::set_child_subreaper(Some(own));
+        }
+        self.processes = Some(processes);
+        Ok(())
+    }
+
+    /// Forks a supervisor.
+    pub(super) fn begin_process(&mut self, number: usize, stdio: &Stdio) {
+        match self.fork_supervisor(number, stdio) {
+            Ok(pid) => {
+                let Some(slot) = self.roster.get_mut(number) else { return };
+                slot.supervisor = Some(raw(pid));
+                slot.resumes = false;
+                self.roster.index(number);
+            }
+            Err(e) => self.begin_failed(number, &Fatal::unable("fork a supervisor", e)),
+        }
+    }
+
+    fn fork_supervisor(&mut self, number: usize, stdio: &Stdio) -> Result<Pid, Errno> {
+        let env = self.launch.freeze_env()?;
+        let Some(processes) = &mut self.processes else { return Err(Errno::INVAL) };
+        processes.slots.reserve(number)?;
+        let Some(slot) = self.roster.get_mut(number) else { return Err(Errno::INVAL) };
+        let state = if slot.resumes { processes.slots.state(number) } else { None };
+        if state.is_none() {
+            processes.slots.clear(number);
+            slot.kept = None;
+        }
+        let started = state.as_ref().and_then(|state| {
+            let pid = processes.slots.started(number).filter(|_| state.in_flight.starting != 0)?;
+            let lives = self.launch.system.is_child(pid);
+            (lives || processes.slots.end(number) == Some(pid)).then_some(pid)
+        });
+        // What isn't of this start, or of no use any more, is closed.
+        slot.kept.take_if(|(start, _)| !state.as_ref().is_some_and(|state| waits(state, *start)));
+        let fds = stdio.descriptors();
+        let Some(dir) = &slot.dir else { return Err(Errno::BADF) };
+        let note = processes.slots.note(number).ok_or(Errno::NOMEM)?;
+        let part = Part {
+            name: &slot.name,
+            stdio: &fds,
+            dir: dir.as_fd(),
+            slots: processes.slots.as_fd(),
+            socket: processes.theirs.as_fd(),
+            relay: self.launch.relay.as_ref().map(|relay| relay.as_fd()),
+            notification: slot.kept.as_ref().map(|(_, fd)| fd.as_fd()),
+            number,
+            env,
+            open_files: self.launch.open_files,
+            resumes: state.is_some(),
+            started,
+            note,
+        };
+        self.launch.system.supervise(&part, start::run)
+    }
+
+    /// A supervisor has ended: another one takes over what it had, or the supervision has ended.
+    pub(super) fn supervisor_ended(&mut self, number: usize, how: Ended) {
+        // What it sent comes before its end.
+        self.read_supervisors();
+        let now = self.launch.system.now();
+        let Some(processes) = &self.processes else { return };
+        processes.slots.forget_supervisor(number);
+        let state = processes.slots.state(number).filter(|_| self.replaces);
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        slot.supervisor = None;
+        let is_young = now.saturating_sub(slot.begun) < super::SUPERVISION_PAUSE;
+        slot.failures = if is_young { slot.failures.saturating_add(1).min(8) } else { 0 };
+        if state.is_none() {
+            slot.kept = None;
+            if how == Ended::Exited(0) {
+                slot.failures = 0;
+            }
+            return self.supervision_ended(number);
+        }
+        slot.resumes = true;
+        slot.begin_at = Some(now.saturating_add(pause(slot.failures)));
+        let text = match how {
+            Ended::Exited(code) => format!("exited {code}"),
+            Ended::Killed(signal) => {
+                format!("was killed by {}", signal::name(signal.into()).unwrap_or_else(|| signal.to_string()))
+            }
+        };
+        let label = format!("s6-supervise {}", tool::diag::show(&slot.name));
+        self.launch.system.warn(&label, &format!("{text}: another one takes the service over"));
+        self.roster.index(number);
+    }
+
+    /// Reads what supervisors have sent.
+    pub(super) fn read_supervisors(&mut self) {
+        loop {
+            let Some(processes) = &self.processes else { return };
+            match processes.receive() {
+                Ok((number, start, pipe)) => {
+                    if let Some(slot) = self.roster.get_mut(number) {
+                        slot.kept = pipe.map(|pipe| (start, pipe));
+                    }
+                }
+                Err(Errno::AGAIN) => break,
+                Err(Errno::INTR | Errno::BADMSG) => {}
+                Err(e) => {
+                    return self.warn(&format!("unable to read supervisors' messages: {}", sys::strerror(e)));
+                }
+            }
+        }
+        self.write_services();
+    }
+
+    /// Leaves the supervisor how a process of its service has ended that is about to be reaped here; gives its number.
+    pub(super) fn leave_end(&mut self, pid: Pid, how: Ended) -> Option<usize> {
+        let processes = self.processes.as_ref()?;
+        if self.roster.of_pid(raw(pid)).is_some() {
+            return None;
+        }
+        let number = processes.slots.find(pid, self.roster.slot_count())?;
+        processes.slots.put_end(number, pid, how);
+        Some(number)
+    }
+
+    /// Wakes the supervisor up, for what was left to it.
+    pub(super) fn wake_supervisor(&self, number: usize) {
+        if let Some(pid) = self.supervisor(number) {
+            let _ = self.launch.system.kill(pid, signal::CHLD);
+        }
+    }
+
+    /// A living supervisor, which has not been reaped, so that the process id is still its own.
+    fn supervisor(&self, number: usize) -> Option<Pid> {
+        Pid::from_raw(self.roster.get(number)?.supervisor?.cast_signed())
+    }
+
+    /// Tells a supervisor to end, and the ones after it; `false` if there are none.
+    pub(super) fn tell_supervisor(&self, number: usize, signal: Signal) -> bool {
+        let Some(processes) = &self.processes else { return false };
+        let resumes = self.roster.get(number).is_some_and(|slot| slot.resumes);
+        let supervisor = self.supervisor(number);
+        if supervisor.is_none() && !resumes {
+            return false;
+        }
+        processes.slots.put_told(number, signal);
+        if let Some(pid) = supervisor {
+            let _ = self.launch.system.kill(pid, signal);
+        }
+        true
+    }
+
+    /// Finds the supervisors that a former host started and couldn't note, and the services that have lost theirs.
+    pub(super) fn find_supervisors(&mut self) {
+        for number in 0..self.roster.slot_count() {
+            let Some(processes) = &self.processes else { return };
+            let noted = processes.slots.supervisor(number);
+            let found = noted.filter(|pid| self.launch.system.is_child(*pid));
+            let has_state = processes.slots.state(number).is_some();
+            let Some(slot) = self.roster.get_mut(number).filter(|slot| slot.supervisor.is_none()) else {
+                continue;
+            };
+            slot.supervisor = found.map(raw);
+            slot.resumes = found.is_none() && has_state;
+            self.roster.index(number);
+        }
+    }
+
+    /// From now on, a supervisor that ends isn't replaced: everything is being killed.
+    pub fn stop_replacing(&mut self) {
+        self.replaces = false;
+        for number in 0..self.roster.slot_count() {
+            if self.roster.get(number).is_some_and(|slot| slot.resumes) {
+                self.roster.remove(number);
+            }
+        }
+    }
+}
+
+/// Whether a supervisor in this state waits for the readiness of this start.
+fn waits(state: &State, start: u32) -> bool {
+    let waits = state.supervised.as_ref().is_some_and(|service| service.notification.is_some());
+    state.start == start && (waits || state.in_flight.starting != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_short_life_costs_nothing() {
+        let seconds: Vec<u64> = (0..10).map(|lives| pause(lives).as_secs()).collect();
+        assert_eq!(seconds, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+}

@@ -1,0 +1,263 @@
+//! A process that supervises one service: the command `s6-supervise`, and the child of a host that supervises by processes.
+//!
+//! Such a child is forked without an exec ([`sys::child`]) and looks like the command.  It keeps its state in its slot
+//! ([`crate::slot`]), so that another one takes its service over if it is killed.
+
+pub(crate) mod start;
+
+use crate::journal::Journal;
+use crate::launch::{Launch, Stdio};
+use crate::service::Service;
+use crate::service::machine::Event;
+use crate::slot::OwnSlot;
+use crate::system::raw;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use sys::process::Ended;
+use sys::signal::{self, Set, Signal, SignalFd};
+use tool::{Fatal, OrUnable};
+use wire::control::Command;
+use wire::host_journal::InFlight;
+use wire::supervisor_slot::State;
+
+/// The signals that count.
+const CAUGHT: [Signal; 5] = [signal::CHLD, signal::TERM, signal::HUP, signal::QUIT, signal::INT];
+
+/// Supervises the working directory, whose service gets `name` as its argument, until it is told to exit.
+///
+/// # Errors
+/// As [`Service::begin`]; code 111: it can't wait for events any more.
+pub fn supervise(name: &[u8], env: &[Vec<u8>]) -> Result<(), Fatal> {
+    let launch = Launch::new(env)?;
+    let dir = sys::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .or_unable(|| "open the service directory")?;
+    let signals = catch_signals()?;
+    let service = Service::begin(dir, name, Stdio::default(), &launch)?;
+    Supervisor { service, signals, launch }.run()
+}
+
+fn catch_signals() -> Result<SignalFd, Fatal> {
+    signal::reset_all();
+    let signals = SignalFd::new(&Set::of(&CAUGHT)).or_unable(|| "make a signal descriptor")?;
+    signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
+    Ok(signals)
+}
+
+/// The supervisor of one service.
+struct Supervisor {
+    service: Service,
+    signals: SignalFd,
+    launch: Launch,
+}
+
+impl Supervisor {
+    fn run(&mut self) -> Result<(), Fatal> {
+        let mut detached = false;
+        loop {
+            if self.service.is_detached() && !detached {
+                // A reader of this process's output sees its end.
+                detached = true;
+                self.null_standard().or_unable(|| "open /dev/null")?;
+            }
+            if self.service.has_left() {
+                return Ok(());
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Waits for the next events and handles them.
+    fn wait(&mut self) -> Result<(), Fatal> {
+        sys::child::trim();
+        let deadline = self.service.machine().deadline();
+        let timeout = deadline.map(|d| d.saturating_sub(self.launch.system.now()));
+        let timeout = timeout.and_then(|l| Timespec::try_from(l).ok());
+        let mut fds = vec![PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN)];
+        for fd in [self.service.control(), self.service.notification()].into_iter().flatten() {
+            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        }
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(Fatal::unable("wait for events", e)),
+        }
+        let ready = |n: usize| fds.get(n).is_some_and(|fd| !fd.revents().is_empty());
+        let (signal, control, notification) = (ready(0), ready(1), ready(2));
+        drop(fds);
+        // Readiness that was notified before a death is announced before the death.
+        if notification {
+            self.service.read_notification(&self.launch);
+        }
+        if signal {
+            self.read_signals()?;
+        }
+        if control {
+            self.service.read_control(&self.launch);
+        }
+        if self.service.machine().deadline().is_some_and(|d| d <= self.launch.system.now()) {
+            self.service.feed(Event::Timeout, &self.launch);
+        }
+        Ok(())
+    }
+
+    fn read_signals(&mut self) -> Result<(), Fatal> {
+        while let Some(signal) = self.signals.read().or_unable(|| "read signals")? {
+            let event = match signal {
+                signal::CHLD => {
+                    self.reap()?;
+                    continue;
+                }
+                signal::TERM => Event::Terminate,
+                signal::HUP => Event::Hangup,
+                signal::QUIT => Event::Quit,
+                _ => Event::Interrupt,
+            };
+            self.service.feed(event, &self.launch);
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self) -> Result<(), Fatal> {
+        loop {
+            match self.launch.system.peek() {
+                Ok(Some((pid, how))) => {
+                    if self.is_own(pid) {
+                        self.launch.journal.handle_end(pid, how);
+                    }
+                    self.launch.system.reap(pid);
+                    self.ended(pid, how);
+                }
+                Ok(None) | Err(Errno::CHILD) => break,
+                Err(e) => return Err(Fatal::unable("reap", e)),
+            }
+        }
+        self.read_end();
+        Ok(())
+    }
+
+    /// Handles the end of a process that isn't a child of this one: its host has reaped it.
+    fn read_end(&mut self) {
+        let Some((pid, how)) = self.launch.journal.slot().and_then(OwnSlot::end) else { return };
+        if self.is_own(pid) {
+            self.launch.journal.handle_end(pid, how);
+            self.ended(pid, how);
+        }
+        if let Some(slot) = self.launch.journal.slot() {
+            slot.clear_end();
+        }
+    }
+
+    /// Whether it is the service's process.
+    fn is_own(&self, pid: Pid) -> bool {
+        self.service.machine().pid() == Some(raw(pid))
+    }
+
+    fn ended(&mut self, pid: Pid, how: Ended) {
+        if self.is_own(pid) {
+            self.service.feed(Event::Ended(how), &self.launch);
+        }
+    }
+
+    /// Replaces standard input and output by /dev/null.
+    fn null_standard(&self) -> Result<(), Errno> {
+        sys::fd::copy(self.launch.null.as_raw_fd(), 0)?;
+        sys::fd::copy(self.launch.null.as_raw_fd(), 1)
+    }
+
+    /// Completes what the supervisor before this one was doing when it was killed; `started` is the process that it had
+    /// started and not noted.
+    fn complete(&mut self, event: InFlight, started: Option<Pid>, notification: Option<OwnedFd>) {
+        let launch = &self.launch;
+        let (letter, said) =
+            launch.journal.slot().map_or((None, false), |slot| (slot.letter(), slot.said().contains(&b'\n')));
+        launch.journal.repeat(event);
+        if let Some(pid) = started {
+            launch.journal.offer((pid, notification));
+        }
+        match event.kind {
+            InFlight::ENDED => {
+                let [code, signal] = event.detail.to_be_bytes();
+                let how = if signal == 0 { Ended::Exited(code) } else { Ended::Killed(signal & 0x7f) };
+                if let Some(pid) = Pid::from_raw(event.about.cast_signed()) {
+                    self.ended(pid, how);
+                }
+            }
+            InFlight::LETTER if !event.is_repeated => self.obey(u8::try_from(event.detail).ok()),
+            InFlight::READY if !event.is_repeated => self.service.feed(Event::Ready, &self.launch),
+            _ => {}
+        }
+        if let Some((pid, notification)) = self.launch.journal.adopt() {
+            self.service.adopt(pid, notification, &self.launch);
+        }
+        // What was read from a pipe and not handled.
+        if said {
+            self.service.feed(Event::Ready, &self.launch);
+        }
+        if event.kind != InFlight::LETTER {
+            self.obey(letter);
+        }
+    }
+
+    fn obey(&mut self, letter: Option<u8>) {
+        if let Some(command) = letter.and_then(Command::from_letter) {
+            self.service.feed(Event::Command(command), &self.launch);
+        }
+    }
+
+    /// Handles what has happened while nobody supervised the service.
+    fn catch_up(&mut self, was_leaving: bool) {
+        self.service.read_notification(&self.launch);
+        self.read_end();
+        let told = self.launch.journal.slot().and_then(OwnSlot::told).filter(|_| !was_leaving);
+        match told {
+            Some(signal::HUP) => self.service.feed(Event::Hangup, &self.launch),
+            Some(_) => self.service.feed(Event::Terminate, &self.launch),
+            None => {}
+        }
+    }
+}
+
+/// What a supervisor process begins with, besides its state.
+struct Inheritance {
+    name: Vec<u8>,
+    dir: OwnedFd,
+    /// A process that the supervisor before this one had started and not noted.
+    started: Option<Pid>,
+    notification: Option<OwnedFd>,
+}
+
+impl Supervisor {
+    /// Takes over a service that another supervisor process had, or begins to supervise it.
+    fn take_over(mut launch: Launch, slot: OwnSlot, resumes: bool, with: Inheritance) -> Result<Self, Fatal> {
+        let Inheritance { name, dir, started, mut notification } = with;
+        let left = slot.inherit().filter(|_| resumes);
+        launch.journal = Journal::of_supervisor(slot);
+        let signals = catch_signals()?;
+        let Some(State { in_flight, supervised, .. }) = left else {
+            let service = Service::begin(dir, &name, Stdio::default(), &launch)?;
+            return Ok(Self { service, signals, launch });
+        };
+        let Some(saved) = supervised else {
+            // The other one was killed at its first start.
+            launch.journal.repeat(in_flight);
+            started.into_iter().for_each(|pid| launch.journal.offer((pid, notification.take())));
+            let service = Service::begin(dir, &name, Stdio::default(), &launch)?;
+            let mut supervisor = Self { service, signals, launch };
+            supervisor.catch_up(false);
+            return Ok(supervisor);
+        };
+        // The pipe belongs to the start in flight, if there is one.
+        let (of_start, of_service) =
+            if in_flight.starting != 0 { (notification, None) } else { (None, notification) };
+        let service = Service::succeed(&saved, dir, &name, of_service)?;
+        let mut supervisor = Self { service, signals, launch };
+        supervisor.complete(in_flight, started, of_start);
+        supervisor.catch_up(saved.leaving);
+        Ok(supervisor)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! What a supervisor process that a host has forked does first.
+
+use super::{Inheritance, Supervisor};
+use crate::launch::Launch;
+use crate::part::{FIRST, Start};
+use crate::slot::OwnSlot;
+use ipc::relay::Relay;
+use rustix::io::Errno;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use sys::signal::{Set, set_mask};
+use tool::diag;
+use tool::{Fatal, OrUnable};
+
+/// Runs in the child that a host has forked; gives its exit code.
+pub(crate) fn run(start: &Start, command_line: Vec<Vec<u8>>) -> u8 {
+    let name = command_line.into_iter().nth(1).unwrap_or_default();
+    let ended = begin(start, name).and_then(|mut supervisor| supervisor.run());
+    match ended {
+        Ok(()) => 0,
+        Err(fatal) => {
+            diag::fatal("s6-supervise", fatal.message());
+            fatal.code()
+        }
+    }
+}
+
+/// Takes the descriptors, in the order of their numbers, and closes all others of the host.
+fn take_descriptors(start: &Start) -> Result<Vec<OwnedFd>, Errno> {
+    let moves = start.moves();
+    sys::fd::copy_all(moves)?;
+    let end = moves.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(FIRST);
+    sys::fd::close_from(end.unsigned_abs());
+    (FIRST..end).map(sys::fd::adopt).collect()
+}
+
+/// Out of line: while the supervisor waits, as little as can be is on its stack.
+#[inline(never)]
+fn begin(start: &Start, name: Vec<u8>) -> Result<Box<Supervisor>, Fatal> {
+    let damaged = || Fatal::unable("take the descriptors of the host", Errno::BADF);
+    let mut fds = take_descriptors(start).or_unable(|| "take the descriptors of the host")?.into_iter();
+    let mut next = || fds.next().ok_or_else(damaged);
+    let (dir, slots, socket) = (next()?, next()?, next()?);
+    let relay = start.has_relay.then(&mut next).transpose()?;
+    let notification = start.has_notification.then(&mut next).transpose()?;
+    rustix::process::fchdir(&dir).or_unable(|| "chdir to the service directory")?;
+    set_mask(&Set::of(&super::CAUGHT));
+    let mut launch = Launch::of_supervisor(start.env, start.open_files)?;
+    launch.relay = relay.map(|socket| Rc::new(Relay::from(socket)));
+    // A logger's pipe is a standard stream of this process.
+    launch.relayed_streams.retain(|stream| !start.moves().iter().any(|(_, to)| *to == stream.number()));
+    let slot = OwnSlot::open(slots.as_fd(), start.number, socket, notification.is_some())
+        .or_unable(|| "map its part of the host's memory")?;
+    drop(slots);
+    let inheritance = Inheritance { name, dir, started: start.started, notification };
+    Supervisor::take_over(launch, slot, start.resumes, inheritance).map(Box::new)
+}

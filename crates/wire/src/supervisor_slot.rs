@@ -1,0 +1,147 @@
+//! The slot of a supervisor process: what it leaves its successor, in memory that it shares with its host.
+//!
+//! A supervisor may be killed at any moment, so the state is there twice, and a word says which copy counts.  Words are
+//! 32 bits in the machine's own order, so that they change at once and the kernel can store a process id; other
+//! numbers are big-endian.
+//!
+//! | offset | written by | what |
+//! |---|---|---|
+//! | 0 | kernel | the supervisor's process id; [`SUPERVISOR`] |
+//! | 4 | kernel | the process of the start in flight; [`STARTED`] |
+//! | 8, 12 | host | how a process of the service ended that the supervisor isn't the parent of: [`END_STATUS`] as wait(2) gives it, then [`END_PROCESS`] |
+//! | 16 | supervisor | the copy that counts: 0 for none, 1, 2; [`WHICH`] |
+//! | 20 | host | what the supervisor was told: 0 nothing, else the signal; [`TOLD`] |
+//! | 24 | kernel | the letter that was read last from supervise/control, 0 if it is in the state; [`LETTER`] |
+//! | 32–95 | kernel | what was read last from the notification pipe, zeros if it is in the state; [`SAID`] |
+//! | 128–319, 320–511 | supervisor | the copies of the state: [`State`]; [`COPIES`] |
+
+use crate::host_journal::{IN_FLIGHT, In, InFlight, Out, Supervised};
+
+/// The room of a slot; the slots follow each other.
+pub const ROOM: usize = 512;
+
+/// Offset of the supervisor's process id.
+pub const SUPERVISOR: usize = 0;
+
+/// Offset of the process id of the start in flight.
+pub const STARTED: usize = 4;
+
+/// Offset of the status of an orphan that has ended.
+pub const END_STATUS: usize = 8;
+
+/// Offset of that orphan's process id.
+pub const END_PROCESS: usize = 12;
+
+/// Offset of the number of the copy that counts.
+pub const WHICH: usize = 16;
+
+/// Offset of what the supervisor was told.
+pub const TOLD: usize = 20;
+
+/// Offset of the last letter.
+pub const LETTER: usize = 24;
+
+/// Offset and room of what the notification pipe said.
+pub const SAID: (usize, usize) = (32, 64);
+
+/// Offsets of the copies, and the room of each one.
+pub const COPIES: ([usize; 2], usize) = ([128, 320], 192);
+
+/// The state of a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// How many processes it has started, the one in flight included.
+    pub start: u32,
+    /// The event that it is handling.
+    pub in_flight: InFlight,
+    /// The service; `None` before its first event is handled.  The descriptors mean nothing to a successor.
+    pub supervised: Option<Supervised>,
+}
+
+impl State {
+    /// The packed form.
+    #[must_use]
+    pub fn pack(&self) -> Vec<u8> {
+        let mut out = Out::default();
+        out.word(self.start);
+        out.0.extend_from_slice(&self.in_flight.pack());
+        out.byte(self.supervised.is_some());
+        if let Some(supervised) = &self.supervised {
+            supervised.put(&mut out);
+        }
+        out.0
+    }
+
+    /// From the packed form; `None` for damage.
+    #[must_use]
+    pub fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut r = In(bytes);
+        let start = r.word()?;
+        let in_flight = InFlight::unpack(r.bytes(IN_FLIGHT.1)?)?;
+        let supervised = if r.flag()? { Some(Supervised::take(&mut r)?) } else { None };
+        Some(Self { start, in_flight, supervised })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::svstatus::Status;
+    use crate::tai::Tai64n;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn state() -> State {
+        let stamp = Tai64n::from_unix(1_700_000_000, 7);
+        let status = Status {
+            stamp,
+            ready_stamp: stamp,
+            pid: 1234,
+            wstat: 15,
+            want_up: true,
+            paused: false,
+            finishing: false,
+            ready: true,
+        };
+        State {
+            start: 3,
+            in_flight: InFlight { kind: InFlight::ENDED, about: 1234, ..InFlight::default() },
+            supervised: Some(Supervised {
+                dir: Some(3),
+                control: Some(9),
+                lock: None,
+                notification: Some(12),
+                detached: true,
+                status,
+                deadline: Some(Duration::from_secs(3)),
+                next_start: None,
+                dying: true,
+                leaving: false,
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_packed_fits_and_comes_back() {
+        let packed = state().pack();
+        assert!(packed.len() <= COPIES.1, "{}", packed.len());
+        assert_eq!(State::unpack(&packed), Some(state()));
+        assert_eq!(State::unpack(&State::default().pack()), Some(State::default()));
+    }
+
+    #[test]
+    fn places_in_a_slot() {
+        assert_eq!((SUPERVISOR, STARTED, END_STATUS, END_PROCESS, WHICH, TOLD), (0, 4, 8, 12, 16, 20));
+        assert_eq!((LETTER, SAID, COPIES, ROOM), (24, (32, 64), ([128, 320], 192), 512));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0_usize..90) {
+            let _ = State::unpack(&bytes);
+            let packed = state().pack();
+            let cut = cut.min(packed.len() - 1);
+            prop_assert_eq!(State::unpack(&packed[..cut]), None, "a state that is cut short is refused");
+        }
+    }
+}
