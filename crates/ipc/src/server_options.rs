@@ -124,7 +124,7 @@ mod tests {
         }
         states(
             fdholder::CLIENTS,
-            format!("default {}, at most {}", fdholder::DEFAULT_CLIENTS, fdholder::CLIENTS_LIMIT),
+            format!("up to {}; default {}", fdholder::CLIENTS_LIMIT, fdholder::DEFAULT_CLIENTS),
         );
         states(fdholder::DESCRIPTORS, format!("default {}", fdholder::DEFAULT_DESCRIPTORS));
     }
