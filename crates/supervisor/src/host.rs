@@ -140,8 +140,10 @@ impl Host {
         let (lock, control) = take_scandir(dir.as_fd())?;
         signal::reset_all();
         let mut host = Self::assemble(config, launch, dir, lock, control)?;
-        if host.config.processes {
-            host.set_processes(None)?;
+        if host.config.processes
+            && let Err(fatal) = host.set_processes(None)
+        {
+            host.warn(&format!("supervising all services in this process: {}", fatal.message()));
         }
         host.remove_dangling_links().or_unable(|| "read the scan directory")?;
         // Without the socket s6-rc still works, in the caller's environment.

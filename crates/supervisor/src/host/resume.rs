@@ -370,7 +370,7 @@ impl Host {
         if let Some(socket) = &host.oneshot {
             host.poller.add(Source::Oneshot, socket.as_fd()).or_unable(|| "wait for oneshots")?;
         }
-        if host.config.processes || predecessor.processes.is_some() {
+        if predecessor.processes.is_some() {
             host.set_processes(predecessor.processes)?;
         }
         host.faults = header.faults;
