@@ -292,10 +292,32 @@ mod tests {
     }
 
     #[test]
+    fn descriptors_come_with_what_is_stored() {
+        for (request, count) in [
+            (Request::Store(entry(b"a")), 1),
+            (Request::Part(vec![entry(b"a"); 3]), 3),
+            (Request::Delete(b"a".to_vec()), 0),
+            (Request::SetDump(7), 0),
+            (Request::List, 0),
+        ] {
+            assert_eq!(request.descriptors(), count);
+        }
+    }
+
+    #[test]
     fn hostile_requests_are_refused() {
-        for bad in
-            [&b""[..], b"X", b"L1", b"D\0\0", b"D\x01\0\0", b"D\x02ab\0c", b"D\x02ab\x01", b"!123", b"."]
-        {
+        for bad in [
+            &b""[..],
+            b"X",
+            b"L1",
+            b"?1",
+            b"D\0\0",
+            b"D\x01\0\0",
+            b"D\x02ab\0c",
+            b"D\x02ab\x01",
+            b"!123",
+            b".",
+        ] {
             assert_eq!(Request::decode(bad), None, "{bad:?}");
         }
         assert_eq!(Request::Delete(vec![b'x'; ID_MAX + 1]).encode(), None);

@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(found[0].dir, b"/a b");
         assert_eq!(found.iter().map(|entry| entry.line).collect::<Vec<_>>(), [3, 5, 6]);
         assert!(found[0].has(b"noauto") && !found[0].has(b"auto"));
-        assert!(found[1].is_swap());
+        assert!(found[1].is_swap() && !found[0].is_swap());
         assert_eq!(found[2].dir, b"y\\9");
     }
 

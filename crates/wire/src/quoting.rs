@@ -136,6 +136,18 @@ mod tests {
     }
 
     #[test]
+    fn messages_of_flaws() {
+        for (flaw, text) in [
+            (Flaw::Empty, "the empty string isn't quoted"),
+            (Flaw::NoStart, "it doesn't begin with a quote character"),
+            (Flaw::NoEnd, "it has no quote character at its end"),
+            (Flaw::BadEscape(7), "bad escape at character 7"),
+        ] {
+            assert_eq!(flaw.text(), text);
+        }
+    }
+
+    #[test]
     fn what_is_only_understood() {
         let text = |quoted: &[u8]| unquote(quoted, b"\"").map(|(text, _)| text);
         assert_eq!(text(b"\"a\\sb\""), Ok(b"a b".to_vec()));

@@ -147,6 +147,21 @@ mod tests {
     }
 
     #[test]
+    fn nanoseconds_have_nine_digits() {
+        for nanos in [0, 7, 120_000_034, 123_456_789, 999_999_999] {
+            assert_eq!(nine_digits(nanos), format!("{nanos:09}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn leap_seconds_are_known() {
+        // 2016-12-31 23:59:60, as the leap second list of the IERS has it.
+        let last = Tai64n::from_unix(LEAPS[26] - 1, 0).seconds;
+        let is_leap = [0, 1, 2].map(|n| Tai64n { seconds: last + n, nanos: 0 }.is_leap_second());
+        assert_eq!(is_leap, [false, true, false]);
+    }
+
+    #[test]
     fn leap_seconds_count() {
         let t = Tai64n::from_label(b"@4000000065937a7f00000000").unwrap();
         assert_eq!(t.unix_seconds(), 1_704_163_930);
