@@ -35,6 +35,18 @@ pub fn copy_tree(
     copy((from.as_fd(), name), (to.as_fd(), as_name), owners, DEPTH)
 }
 
+/// Moves a file or a tree to another directory, where the name doesn't exist: by renaming, or as a copy, whose original
+/// stays, if the file system can't.
+///
+/// # Errors
+/// As [`copy_tree`] and rename(2).
+pub fn move_tree(from: impl AsFd, to: impl AsFd, name: &[u8]) -> Result<(), Errno> {
+    match sys::fs::renameat(&from, name, &to, name) {
+        Err(Errno::XDEV) => copy_tree(from, name, to, name, Owners::Kept),
+        done => done,
+    }
+}
+
 /// A directory and a name in it.
 type Place<'a> = (BorrowedFd<'a>, &'a [u8]);
 

@@ -9,6 +9,7 @@
 //! | [`closing_fd`] | waits until the engine lets the container start |
 //! | [`inherited`] | the descriptors that the container was started with, for the CMD |
 //! | [`run_verdict`] | pure: whether /run is usable |
+//! | [`var_run`] | /run and /var/run are one folder |
 //! | [`prepare`] | makes it usable, and removes what an earlier container left |
 //! | [`saved`] | what the start saves or makes in /run |
 //! | [`catch_all`] | the logger of S6_LOGGING |
@@ -29,3 +30,4 @@ mod services;
 mod sources;
 pub(crate) mod stage2;
 pub(crate) mod stand_in;
+mod var_run;

@@ -8,7 +8,7 @@ use crate::source_definition::{
 };
 use crate::text::{self, Reference, Type};
 use files::{Kind, read_file};
-use tool::{Fatal, OrUnable, diag::show};
+use tool::{Fatal, OrUnable, diag::show, edit_distance, exec_failure};
 
 /// Reads one definition directory.
 pub(crate) struct DefinitionReader<'a> {
@@ -44,19 +44,20 @@ impl DefinitionReader<'_> {
         name: &[u8],
         implied: bool,
     ) -> Result<Option<SourceDefinition>, Fatal> {
+        self.misspelt();
         if implied {
             let contents = self.list("contents.d", "contents")?.unwrap_or_default();
-            let bundle = SourceDefinition::empty_bundle(name, self.folder.path.clone());
-            return Ok(Some(SourceDefinition { body: SourceBody::Bundle(contents), ..bundle }));
+            return Ok(Some(self.whole(name, SourceBody::Bundle(contents))));
         }
         let Some(text) = self.text("type")? else {
-            let advice = "every definition directory needs a file type with oneshot, longrun or bundle in it";
-            self.add(self.error("", "there is no type file").advice(advice));
+            self.add(no_type(self.folder.path.clone()));
             return Ok(None);
         };
         let Some(service_type) = text::service_type(&text) else {
             let found = show(text.get(..40).unwrap_or(&text).trim_ascii_end());
-            let advice = if text.contains(&b'\r') {
+            let advice = if exec_failure::is_damaged(&text) {
+                exec_failure::DAMAGED
+            } else if text.contains(&b'\r') {
                 "the line ends in a carriage return: save the file with Unix line ends"
             } else {
                 "the file must hold one of these words and nothing else"
@@ -70,13 +71,31 @@ impl DefinitionReader<'_> {
             Type::Oneshot => self.oneshot()?,
             Type::Longrun => self.longrun()?,
         };
-        Ok(body.map(|body| SourceDefinition {
+        Ok(body.map(|body| self.whole(name, body)))
+    }
+
+    fn whole(&self, name: &[u8], body: SourceBody) -> SourceDefinition {
+        SourceDefinition {
             name: name.to_vec(),
             path: self.folder.path.clone(),
             essential: self.folder.has(b"flag-essential"),
             recommended: self.folder.has(b"flag-recommended"),
             body,
-        }))
+        }
+    }
+
+    /// Reports entries that are never read and whose names are nearly those of others.  Where a file of the other name is
+    /// there, this one may be a copy.
+    fn misspelt(&mut self) {
+        let names = self.folder.entries.iter().map(|e| e.name.as_slice());
+        let found: Vec<_> = names
+            .filter_map(|name| Some((self.folder.path_of(name), meant_by(name)?)))
+            .filter(|(_, meant)| meant.ends_with(".d") || !self.folder.has(meant.as_bytes()))
+            .collect();
+        for (path, meant) in found {
+            let finding = Diagnostic::new(Severity::Warning, path, "not read: no definition has this");
+            self.add(finding.advice(format!("did you mean {meant}?")));
+        }
     }
 
     /// Reports the files that exist and are not read for this type.
@@ -373,6 +392,120 @@ impl DefinitionReader<'_> {
     }
 }
 
+/// The error of a definition directory without a type.
+pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {
+    let advice = "every definition directory needs a file type with oneshot, longrun or bundle in it";
+    Diagnostic::error(path, "there is no type file").advice(advice)
+}
+
+/// The entries of definitions that are read.
+const ENTRIES: [&str; 32] = [
+    "type",
+    "up",
+    "down",
+    "reload",
+    "run",
+    "finish",
+    "contents",
+    "contents.d",
+    "dependencies",
+    "dependencies.d",
+    "producer-for",
+    "consumer-for",
+    "pipeline-name",
+    "notification-fd",
+    "lock-fd",
+    "timeout-up",
+    "timeout-down",
+    "timeout-kill",
+    "timeout-finish",
+    "max-death-tally",
+    "down-signal",
+    "reload-signal",
+    "flag-essential",
+    "flag-recommended",
+    "flag-newpidns",
+    "flag-timeout-killpg",
+    "data",
+    "env",
+    "instance",
+    "instances",
+    "template",
+    "log",
+];
+
+/// Names that resemble none of these, but mean one of them.
+const MEANT: [(&str, &str); 6] = [
+    ("depends", "dependencies.d"),
+    ("depends.d", "dependencies.d"),
+    ("dependency", "dependencies.d"),
+    ("requires.d", "dependencies.d"),
+    ("content", "contents.d"),
+    ("finish.sh", "finish"),
+];
+
+/// The entry that a name was probably meant to be; `None` for one that is read, and for one that resembles none.
+fn meant_by(name: &[u8]) -> Option<&'static str> {
+    if name.starts_with(b".") || ENTRIES.iter().any(|entry| entry.as_bytes() == name) {
+        return None;
+    }
+    if let Some((_, meant)) = MEANT.iter().find(|(other, _)| other.as_bytes() == name) {
+        return Some(meant);
+    }
+    // Short names are near to each other, and to those of scripts that people keep here.
+    let near = ENTRIES.iter().filter(|entry| entry.len() >= 4 && name.len() >= 4);
+    // Folders are the form to recommend.
+    let near = near.filter(|entry| !["contents", "dependencies"].contains(entry));
+    let nearest = near.map(|entry| (edit_distance(name, entry.as_bytes()), *entry)).min();
+    nearest.filter(|(differences, entry)| differences * 4 <= entry.len()).map(|(_, entry)| entry)
+}
+
 fn number_file(name: &'static str, n: u32) -> ServiceFile {
     ServiceFile { name, mode: 0o644, data: Some(format!("{n}\n").into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENTRIES, meant_by};
+
+    #[test]
+    fn a_misspelt_entry_leads_to_the_one_that_is_read() {
+        for (name, meant) in [
+            ("dependency.d", "dependencies.d"),
+            ("dependecies.d", "dependencies.d"),
+            ("dependencies-d", "dependencies.d"),
+            ("depends.d", "dependencies.d"),
+            ("Dependencies.d", "dependencies.d"),
+            ("content.d", "contents.d"),
+            ("timeout_up", "timeout-up"),
+            ("notification_fd", "notification-fd"),
+            ("tpye", ""),
+            ("types", "type"),
+            ("finnish", "finish"),
+            ("producer_for", "producer-for"),
+            ("flag-esential", "flag-essential"),
+            ("downsignal", "down-signal"),
+        ] {
+            assert_eq!(meant_by(name.as_bytes()).unwrap_or_default(), meant, "{name}");
+        }
+        for other in [
+            "run.sh",
+            "run2",
+            "up.sh",
+            "script",
+            "start",
+            "setup",
+            "check",
+            "conf",
+            "README.md",
+            "logs",
+            "nginx.conf",
+            ".typ",
+        ] {
+            assert_eq!(meant_by(other.as_bytes()), None, "{other}");
+        }
+        for entry in ENTRIES {
+            assert_eq!(meant_by(entry.as_bytes()), None, "{entry}");
+        }
+    }
 }

@@ -94,6 +94,12 @@ impl<'a, E: Effects> Engine<'a, E> {
 
     fn report(&self, report: &Report<'_>) {
         let verbosity = self.options.reporter.verbosity;
+        if let Report::Beginning { name } | Report::Succeeded { name } = report
+            && self.options.reporter.idle.contains(name)
+            && verbosity < 3
+        {
+            return;
+        }
         let context = Context { verbosity, work: self.work, is_dry_run: self.is_dry_run() };
         if let Some(line) = report.line(context) {
             self.effects.print(&line);
@@ -134,7 +140,8 @@ impl<'a, E: Effects> Engine<'a, E> {
     fn report_kept_back(&self) {
         let failed: Vec<Id> = self.failures.iter().map(|(id, _)| *id).collect();
         let kept = self.plan.kept_back_by(&failed).into_iter().filter(|id| !self.is_internal(*id));
-        let names: Vec<&[u8]> = kept.map(|id| self.database.name(id)).collect();
+        let idle = |name: &&[u8]| self.options.reporter.idle.contains(name);
+        let names: Vec<&[u8]> = kept.map(|id| self.database.name(id)).filter(|name| !idle(name)).collect();
         if !names.is_empty() {
             self.report(&Report::KeptBack { names: &names });
         }

@@ -1,7 +1,7 @@
 //! The names of source definitions: numbers for services, and look-ups with advice for names that nothing defines.
 
 use crate::database::{Entity, Id};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::source_definition::{SourceBody, SourceDefinition};
 use crate::text::Reference;
 use std::collections::{HashMap, HashSet};
@@ -36,6 +36,26 @@ pub(crate) fn as_set(mut list: Vec<Id>) -> Vec<Id> {
     list.sort_unstable();
     list.dedup();
     list
+}
+
+/// Whether file systems, their hosts or editors make files and folders of that name: nobody calls a service so.
+pub(crate) fn is_stray(name: &[u8]) -> bool {
+    const STRAY: [&[u8]; 8] = [
+        b"lost+found",
+        b"@eaDir",
+        b"#recycle",
+        b"#snapshot",
+        b"@Recycle",
+        b"@Recently-Snapshot",
+        b"Thumbs.db",
+        b"desktop.ini",
+    ];
+    STRAY.contains(&name) || is_edited(name)
+}
+
+/// Whether editors call their copies so.
+fn is_edited(name: &[u8]) -> bool {
+    name.ends_with(b"~") || (name.len() > 1 && name.starts_with(b"#") && name.ends_with(b"#"))
 }
 
 impl<'a, 'f> Graph<'a, 'f> {
@@ -117,6 +137,14 @@ impl<'a, 'f> Graph<'a, 'f> {
             return Some(*target);
         }
         if self.broken.contains(&reference.name) {
+            return None;
+        }
+        if reference.line == 0 && is_stray(&reference.name) {
+            let path = join(&of.path_of(file), &reference.name);
+            let text = "ignored: a file system or an editor left this here, it names no service";
+            // What a host keeps in every folder can't be removed.
+            let severity = if is_edited(&reference.name) { Severity::Warning } else { Severity::Note };
+            self.findings.push(Diagnostic::new(severity, path, text).advice("remove it"));
             return None;
         }
         let advice = match self.similar(&reference.name) {

@@ -7,10 +7,10 @@ use files::{
     version_name,
 };
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode};
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode};
 use rustix::io::Errno;
 use std::time::Duration;
-use supervision::control::{self, SVSCAN, Undelivered};
+use supervision::control::{self, REFUSED, SVSCAN, Undelivered};
 use tool::clock::{self, Moment};
 use tool::path::{join, split};
 use tool::{Fatal, OrUnable, diag::show};
@@ -316,7 +316,7 @@ pub(crate) fn supervise(
     longruns.iter().try_for_each(|name| await_supervisor(&join(&servicedirs, name), deadline, interrupt))
 }
 
-/// Waits until a supervisor runs on the directory.  The host adopts all new directories in one scan, so that after the first few
+/// Waits until a supervisor runs on the directory, or the host refuses it: then a start of the service fails.  The host adopts all new directories in one scan, so that after the first few
 /// waits the others are supervised already and cost one check.
 ///
 /// # Errors
@@ -326,7 +326,10 @@ pub fn await_supervisor(
     deadline: Option<Moment>,
     interrupt: Option<BorrowedFd<'_>>,
 ) -> Result<(), Fatal> {
-    let listens = || control::send(servicedir, &[]).is_ok();
+    let listens = || {
+        control::send(servicedir, &[]).is_ok()
+            || sys::fs::access(join(servicedir, REFUSED.as_bytes()), Access::EXISTS).is_ok()
+    };
     if listens() {
         return Ok(());
     }

@@ -23,7 +23,7 @@ impl Interrupts {
     /// essential services stay up.
     pub(crate) fn change_options<'a>(&'a self, call: &'a Call, verbosity: u32) -> ChangeOptions<'a> {
         ChangeOptions {
-            reporter: Reporter { name: call.tool.name, verbosity },
+            reporter: Reporter { name: call.tool.name, verbosity, idle: &[] },
             force: false,
             deadline: None,
             dry_run: None,

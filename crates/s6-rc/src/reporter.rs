@@ -10,6 +10,9 @@ pub struct Reporter<'a> {
     pub name: &'a str,
     /// 0: nothing; 1: failures; 2: transitions too; 3: services that are already where they should be, too.
     pub verbosity: u32,
+    /// Services whose transitions are printed with those that are where they should be already, from 3 on: they have
+    /// nothing to do.
+    pub idle: &'a [&'a [u8]],
 }
 
 impl Reporter<'_> {

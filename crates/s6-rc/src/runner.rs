@@ -383,7 +383,7 @@ mod tests {
         let mut live = Live::open(top.as_os_str().as_bytes(), Lock::None, false).unwrap();
         let env = Env::new();
         let options = ChangeOptions {
-            reporter: Reporter { name: "s6-rc", verbosity: 0 },
+            reporter: Reporter { name: "s6-rc", verbosity: 0, idle: &[] },
             force: false,
             deadline: None,
             dry_run: None,

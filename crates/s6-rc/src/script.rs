@@ -5,6 +5,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use tool::diag::show;
+use tool::exec_failure;
 
 /// Words that are syntax to a shell, and plain arguments here.
 const SHELL_WORDS: [&[u8]; 10] = [b"&&", b"||", b";", b"|", b">", b">>", b"<", b"2>&1", b"&", b";;"];
@@ -27,6 +28,33 @@ const SUBSTITUTING: [&[u8]; 12] = [
 
 /// Commands that do so only with their option `-E`.
 const SUBSTITUTING_WITH_E: [&[u8]; 4] = [b"getcwd", b"getpid", b"redirfd", b"withstdinas"];
+
+/// Words that begin a command of a shell and are no programs, or other ones here.
+const SHELL_COMMANDS: [&[u8]; 20] = [
+    b".",
+    b":",
+    b"alias",
+    b"case",
+    b"declare",
+    b"eval",
+    b"export",
+    b"for",
+    b"if",
+    b"local",
+    b"readonly",
+    b"return",
+    b"set",
+    b"shopt",
+    b"source",
+    b"trap",
+    b"typeset",
+    b"unset",
+    b"until",
+    b"while",
+];
+
+/// Commands that run the rest of their line, so that their next line may be part of it, in a shell's script as well.
+const ENTERING: [&[u8]; 3] = [b"cd", b"exec", b"umask"];
 
 /// How much of a script is read to find its interpreter, in bytes.
 const FIRST_LINE_LIMIT: usize = 256;
@@ -84,8 +112,22 @@ fn program_trouble(program: &[u8]) -> Option<(String, String)> {
         Err(Errno::NOENT | Errno::NOTDIR) => {
             Some((format!("there is no {shown}"), "create it, or name a program that exists".into()))
         }
-        Err(_) => Some((format!("{shown} has no execute permission"), format!("chmod +x {shown}"))),
+        Err(_) => {
+            let advice = exec_failure::how_to_allow(CWD, program, &shown);
+            Some((format!("{shown} has no execute permission"), advice))
+        }
     }
+}
+
+/// Whether a file whose first line names another interpreter works all the same as the one command line that it is:
+/// `shell_word` and `variable` are what only a shell would understand in it.
+fn works_as_command_line(text: &[u8], argv: &[Vec<u8>], program: &[u8], is_shells: bool) -> bool {
+    let lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let count = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).count();
+    // The words of a block begin with a blank.
+    let has_blocks = argv.iter().any(|w| w.starts_with(b" "));
+    let is_program = has_blocks || !(SHELL_COMMANDS.contains(&program) || program.contains(&b'='));
+    !is_shells && is_program && (count == 1 || has_blocks || ENTERING.contains(&base_name(program)))
 }
 
 /// Why the interpreter that the first line of a script names can't run it, and what to do.
@@ -98,11 +140,9 @@ fn interpreter_trouble(text: &[u8]) -> Option<(String, String)> {
     }
     match sys::fs::access(program, Access::EXEC_OK) {
         Err(Errno::NOENT | Errno::NOTDIR) => {
-            let ours = [b"/command/", base_name(program)].concat();
-            let advice = if sys::fs::access(&ours, Access::EXEC_OK).is_ok() {
-                format!("begin it with #!{}", show(&ours))
-            } else {
-                "install it, or begin the script with another one".into()
+            let advice = match exec_failure::own_interpreter(program) {
+                Some(ours) => format!("begin it with #!{}", show(&ours)),
+                None => "install it, or begin the script with another one".into(),
             };
             Some((format!("its interpreter {shown} is not there"), advice))
         }
@@ -113,14 +153,23 @@ fn interpreter_trouble(text: &[u8]) -> Option<(String, String)> {
     }
 }
 
+/// The command line without a check.
+fn command_line(path: &[u8], text: &[u8]) -> Result<Vec<Vec<u8>>, Diagnostic> {
+    if !text.is_empty() && exec_failure::is_damaged(text) {
+        let error = Diagnostic::error(path.to_vec(), "nothing but null characters");
+        return Err(error.advice(exec_failure::DAMAGED));
+    }
+    execline::parse(text).map_err(|e| {
+        Diagnostic::error(path.to_vec(), e.fault.to_string()).line(e.at.line).column(e.at.column)
+    })
+}
+
 /// The command line of an `up`, `down` or `reload` file, with warnings.
 ///
 /// # Errors
 /// The syntax error.
 pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagnostic>), Diagnostic> {
-    let argv = execline::parse(text).map_err(|e| {
-        Diagnostic::error(path.to_vec(), e.fault.to_string()).line(e.at.line).column(e.at.column)
-    })?;
+    let argv = command_line(path, text)?;
     let mut findings = Vec::new();
     let mut warn = |text: String, (line, column): (u32, u32), advice: &str| {
         let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text);
@@ -129,11 +178,14 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
     // The words of a block begin with a blank.
     let words = || argv.iter().map(|w| w.trim_ascii_start());
     let program = words().find(|w| base_name(w) != b"with-contenv").unwrap_or_default();
+    let shell_word = words().find(|w| SHELL_WORDS.contains(w) || (w.len() > 1 && w.ends_with(b";")));
+    let variable = words().find(|w| is_variable(w)).filter(|_| !substitutes(&words().collect::<Vec<_>>()));
     // One warning about shell syntax is enough.
     if let Some(interpreter) = interpreter(text)
         && base_name(interpreter) != b"execlineb"
         && !program.is_empty()
         && !program.starts_with(b"/")
+        && !works_as_command_line(text, &argv, program, shell_word.or(variable).is_some())
     {
         let what = format!(
             "the first line is only a comment: {} does not read this file, all of it is one command line for {}",
@@ -142,8 +194,7 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
         );
         let advice = "put the script into a file of its own, chmod +x it, and write only its path here";
         warn(what, (1, 1), advice);
-    } else if let Some(word) = words().find(|w| SHELL_WORDS.contains(w) || (w.len() > 1 && w.ends_with(b";")))
-    {
+    } else if let Some(word) = shell_word {
         warn(
             format!(
                 "{} is an argument here, passed to {}: no shell reads this file",
@@ -153,9 +204,7 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
             place_of(text, word),
             "put the commands into a script and write its path here, or use execline's if and foreground",
         );
-    } else if let Some(word) = words().find(|w| is_variable(w))
-        && !substitutes(&words().collect::<Vec<_>>())
-    {
+    } else if let Some(word) = variable {
         warn(
             format!("{} stays as it is: no shell reads this file", show(word)),
             place_of(text, word),
@@ -196,6 +245,9 @@ pub(crate) fn check_executable(path: &[u8], data: Vec<u8>, findings: &mut Vec<Di
         if let Some((what, advice)) = interpreter_trouble(&data) {
             warn(&format!("{what}: it can't be executed"), &advice);
         }
+    } else if exec_failure::is_damaged(&data) {
+        let what = if data.is_empty() { "an empty file" } else { "nothing but null characters" };
+        warn(&format!("{what}: it can't be executed"), exec_failure::DAMAGED);
     } else if !data.starts_with(b"\x7fELF") {
         warn(
             "neither a script with a #! line nor a program: it can't be executed",
@@ -221,7 +273,16 @@ mod tests {
 
     #[test]
     fn shell_syntax_is_reported() {
-        assert!(one_warning("#!/bin/sh\necho a\n").starts_with("up:1:1: the first line is only a comment"));
+        for shell in [
+            "#!/bin/sh\necho a\necho b\n",
+            "#!/bin/sh\nset -e\n",
+            "#!/bin/bash\nA=b exec c\n",
+            "#!/bin/sh\nmkdir a && cd a\n",
+            "#!/bin/sh\necho $HOME\n",
+            "#!/usr/bin/with-contenv bash\nif [ -f a ]\nthen\ncat a\nfi\n",
+        ] {
+            assert!(one_warning(shell).starts_with("up:1:1: the first line is only a comment"), "{shell}");
+        }
         assert!(one_warning("echo a\n  echo b && echo c").starts_with("up:2:10: && is an argument"));
         assert!(one_warning("if { echo b | cat } echo").starts_with("up:1:13: | is an argument"));
         assert!(one_warning("echo a; echo b").starts_with("up:1:6: a; is an argument"));
@@ -258,6 +319,10 @@ mod tests {
             "#!/command/execlineb -P\necho a",
             "sh -c \"a && b $c\"",
             "#!/bin/sh\n/proc/self/exe",
+            "#!/bin/sh\n# why\nexec /proc/self/exe",
+            "#!/bin/sh\necho a\n",
+            "#!/bin/bash\nexec sh -c \"\n a\n b\n\"",
+            "#!/usr/bin/with-contenv bash\nwith-contenv\nforeground { echo a }\necho b",
             "importas -i A A echo $A",
             "if { importas A A echo ${A} } true",
             "getpid -E P echo $P",
@@ -286,5 +351,11 @@ mod tests {
             check_executable(b"run", text.into(), &mut found);
         }
         assert_eq!(found.len(), 4);
+        for (text, what) in [("", "run:1: an empty file"), ("\0\0", "run:1: nothing but null characters")] {
+            check_executable(b"run", text.into(), &mut found);
+            let said = found.pop().unwrap().to_string();
+            assert!(said.starts_with(what) && said.ends_with("remove it and pull it again)"), "{said}");
+        }
+        assert!(parse(b"up", b"\0\0").unwrap_err().to_string().contains("pull it again"));
     }
 }

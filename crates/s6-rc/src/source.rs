@@ -1,8 +1,9 @@
 //! Reading source directories.
 
-use crate::definition_reader::DefinitionReader;
+use crate::definition_reader::{DefinitionReader, no_type};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::Folder;
+use crate::graph::is_stray;
 use crate::source_definition::{SourceBody, SourceDefinition, is_reserved};
 use files::{Kind, follow};
 use rustix::fd::AsFd;
@@ -23,6 +24,21 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// Adds a folder that defines nothing: an error if it is meant to.
+    fn add_left_over(&mut self, name: &[u8], path: Vec<u8>) {
+        if is_stray(name) {
+            return;
+        }
+        if self.definitions.iter().any(|definition| definition.refers_to(name)) {
+            self.findings.push(no_type(path));
+            self.broken.insert(name.to_vec());
+        } else {
+            let text = "ignored: nothing in this folder defines a service, and nothing refers to it";
+            let finding = Diagnostic::new(Severity::Warning, path, text);
+            self.findings.push(finding.advice("remove it, or complete it with a file type"));
+        }
+    }
+
     /// Adds an implied bundle; if another source has defined it already, only its contents.
     fn add_bundle(&mut self, definition: SourceDefinition) {
         let other = self.definitions.iter_mut().find(|d| d.name == definition.name);
@@ -33,6 +49,15 @@ impl Sources {
     }
 }
 
+/// Whether a folder can only be left over: without a file in it, hidden ones apart, nor the contents of a bundle.
+fn defines_nothing(folder: &Folder, name: &[u8]) -> bool {
+    if is_stray(name) {
+        return !folder.has(b"type");
+    }
+    let mut visible = folder.entries.iter().filter(|e| !e.name.starts_with(b"."));
+    visible.all(|e| folder.kind(&e.name) == Some(Kind::Directory) && e.name != b"contents.d")
+}
+
 /// Reads all source directories, in the order that they are given; the services of each sorted by name.
 /// `bundles` names services that are bundles whatever their directories lack, and empty ones if they have none; of
 /// several directories for one of them, the contents are united.
@@ -41,6 +66,7 @@ impl Sources {
 /// A directory or file could not be read: code 111.  What is wrong inside them is in the findings.
 pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sources, Fatal> {
     let mut all = Sources::default();
+    let mut left_over = Vec::new();
     for source in sources {
         let mut folder = Folder::open(CWD, source, source.clone())?;
         let mut is_empty = true;
@@ -66,6 +92,10 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                 all.findings.push(Diagnostic::error(path, text));
             } else {
                 let service = Folder::open(folder.fd.as_fd(), &entry.name, path)?;
+                if !bundles.contains(&entry.name.as_slice()) && defines_nothing(&service, &entry.name) {
+                    left_over.push((entry.name.clone(), service.path));
+                    continue;
+                }
                 let mut reader = DefinitionReader { folder: service, findings: &mut all.findings };
                 let implied = bundles.contains(&entry.name.as_slice());
                 match reader.definition(&entry.name, implied)? {
@@ -81,6 +111,7 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
             all.empty.push(source.clone());
         }
     }
+    left_over.into_iter().for_each(|(name, path)| all.add_left_over(&name, path));
     for name in bundles {
         if !all.broken.contains(*name) && all.definitions.iter().all(|d| d.name != *name) {
             let path = sources.first().map_or_else(|| name.to_vec(), |source| join(source, name));

@@ -30,6 +30,21 @@ impl SourceDefinition {
         }
     }
 
+    /// Whether it names this service: as a dependency, a part, or the next one in a pipeline.
+    pub(crate) fn refers_to(&self, name: &[u8]) -> bool {
+        let is_in = |list: &[Reference]| list.iter().any(|r| r.name == name);
+        let depends = |common: &AtomicSource| is_in(&common.dependencies.list);
+        match &self.body {
+            SourceBody::Bundle(contents) => is_in(&contents.list),
+            SourceBody::Oneshot { common, .. } => depends(common),
+            SourceBody::Longrun { common, pipe, .. } => {
+                depends(common)
+                    || pipe.producer_for.as_ref().is_some_and(|r| r.name == name)
+                    || pipe.consumer_for.as_ref().is_some_and(|list| is_in(list))
+            }
+        }
+    }
+
     /// The path of a file of its directory, for messages.
     pub(crate) fn path_of(&self, file: &str) -> Vec<u8> {
         join(&self.path, file.as_bytes())

@@ -306,7 +306,7 @@ fn all_mistakes() -> Sources {
         ("up-quote/type", "oneshot"),
         ("up-quote/up", "echo \"x\n"),
         ("up-shell/type", "oneshot"),
-        ("up-shell/up", "#!/bin/sh\nmount -a\n"),
+        ("up-shell/up", "#!/bin/sh\nmount -a\nmkdir /data\n"),
         ("up-word/type", "oneshot"),
         ("up-word/up", "true\n  && false\n"),
         ("up-variable/type", "oneshot"),

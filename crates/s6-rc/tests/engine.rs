@@ -69,7 +69,7 @@ impl Machine {
 
     fn options(&self) -> ChangeOptions<'_> {
         ChangeOptions {
-            reporter: Reporter { name: "s6-rc", verbosity: 0 },
+            reporter: Reporter { name: "s6-rc", verbosity: 0, idle: &[] },
             force: false,
             deadline: None,
             dry_run: None,

@@ -10,6 +10,9 @@ use wire::control::{Command, ProcessSignal, ScanCommand};
 /// The subdirectory of a service directory that its supervisor keeps.
 pub const SUPERVISE: &[u8] = b"supervise";
 
+/// The mark of a service directory that its host can't supervise for now: too many services, too few descriptors.
+pub const REFUSED: &str = "supervise/refused";
+
 /// The subdirectory of a scan directory that its host keeps.
 pub const SVSCAN: &[u8] = b".s6-svscan";
 

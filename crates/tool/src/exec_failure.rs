@@ -8,6 +8,35 @@ use std::os::fd::BorrowedFd;
 /// The length of a script's first line that the kernel reads, in bytes.
 const FIRST_LINE_MAX: usize = 256;
 
+/// What to do about a file that is empty or holds nothing but null characters where it can't be meant so.
+pub const DAMAGED: &str =
+    "if it isn't so elsewhere, this image is damaged on this machine: remove it and pull it again";
+
+/// Whether a file with this content has lost it, as after a full disk or a crash while an image was unpacked.
+#[must_use]
+pub fn is_damaged(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| *b == 0)
+}
+
+/// Our own program of that name, where an interpreter isn't there: version 2 had them in /usr/bin.
+#[must_use]
+pub fn own_interpreter(missing: &[u8]) -> Option<Vec<u8>> {
+    let name = missing.rsplit(|b| *b == b'/').next().unwrap_or(missing);
+    let ours = [b"/command/", name].concat();
+    sys::fs::access(ours.as_slice(), Access::EXEC_OK).is_ok().then_some(ours)
+}
+
+/// How to make a file executable that isn't; `shown` is its name.
+#[must_use]
+pub fn how_to_allow(dir: BorrowedFd<'_>, name: &[u8], shown: &str) -> String {
+    let target = sys::fs::readlinkat(dir, name, Vec::new());
+    // A volume's files are links to the version that counts, and nobody can change their modes.
+    if target.is_ok_and(|t| t.as_bytes().starts_with(b"..data/")) {
+        return "defaultMode: 0755 in the definition of the ConfigMap's or Secret's volume".to_owned();
+    }
+    if shown.is_empty() { "chmod +x".to_owned() } else { format!("chmod +x {shown}") }
+}
+
 /// The interpreter and its arguments that a script's first line names.
 fn interpreter_line(bytes: &[u8]) -> Option<&[u8]> {
     let line = bytes.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
@@ -23,7 +52,7 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         return format!("{reason}: it is not a regular file");
     }
     if st.st_mode & 0o111 == 0 {
-        return format!("{reason}: the file is not executable (chmod +x)");
+        return format!("{reason}: the file is not executable ({})", how_to_allow(dir, name, ""));
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut bytes = [0; FIRST_LINE_MAX];
@@ -38,12 +67,19 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         (Some(line), _) => {
             let file = line.split(|b| b" \t".contains(b)).next().unwrap_or_default();
             match sys::fs::accessat(CWD, file, Access::EXEC_OK, AtFlags::empty()) {
-                Err(Errno::NOENT) => format!("{reason}: its interpreter {} does not exist", show(file)),
+                Err(Errno::NOENT) => {
+                    let instead = own_interpreter(file)
+                        .map_or_else(String::new, |ours| format!(" (begin it with #!{})", show(&ours)));
+                    format!("{reason}: its interpreter {} does not exist{instead}", show(file))
+                }
                 Err(Errno::ACCESS) => format!("{reason}: its interpreter {} is not executable", show(file)),
                 _ => reason,
             }
         }
-        (None, Errno::NOEXEC) if bytes.is_empty() => format!("{reason}: the file is empty"),
+        (None, Errno::NOEXEC) if bytes.is_empty() => format!("{reason}: the file is empty ({DAMAGED})"),
+        (None, Errno::NOEXEC) if is_damaged(bytes) => {
+            format!("{reason}: the file holds nothing but null characters ({DAMAGED})")
+        }
         (None, Errno::NOEXEC) if bytes.starts_with(b"\x7fELF") => {
             format!("{reason}: the program is for another machine")
         }
@@ -84,11 +120,19 @@ mod tests {
             ("#!/bin/sh\r\n", 0o755, Errno::NOENT, "carriage return"),
             ("#! /no/such/shell -x\n", 0o755, Errno::NOENT, "/no/such/shell does not exist"),
             ("echo hello\n", 0o755, Errno::NOEXEC, "names no interpreter"),
-            ("", 0o755, Errno::NOEXEC, "empty"),
+            ("", 0o755, Errno::NOEXEC, "the file is empty (if it isn't so elsewhere"),
+            ("\0\0\0", 0o755, Errno::NOEXEC, "nothing but null characters"),
         ] {
             let said = reason(text, mode, e);
             assert!(said.contains(word), "{said}");
         }
+        // As the files of a ConfigMap.
+        std::fs::create_dir(tmp.path().join("..data")).unwrap();
+        std::fs::rename(&path, tmp.path().join("..data/run")).unwrap();
+        std::fs::set_permissions(tmp.path().join("..data/run"), PermissionsExt::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink("..data/run", &path).unwrap();
+        let said = explain(dir.as_fd(), b"run", Errno::ACCESS);
+        assert!(said.contains("(defaultMode: 0755 in the definition"), "{said}");
         std::fs::remove_file(&path).unwrap();
         assert_eq!(explain(dir.as_fd(), b"run", Errno::NOENT), "No such file or directory");
     }

@@ -9,6 +9,8 @@ pub const TESTS: &[(&str, Test)] = &[
     ("bad_input::definitions_are_refused_by_name", definitions_are_refused_by_name),
     ("bad_input::a_failing_oneshot_is_named", a_failing_oneshot_is_named),
     ("bad_input::doubtful_definitions_are_pointed_at", doubtful_definitions_are_pointed_at),
+    ("bad_input::what_file_systems_and_editors_leave", what_file_systems_and_editors_leave),
+    ("bad_input::scripts_that_can_not_be_executed", scripts_that_can_not_be_executed),
     ("bad_input::a_sound_image_hears_nothing", a_sound_image_hears_nothing),
 ];
 
@@ -99,7 +101,7 @@ fn a_failing_oneshot_is_named(images: &Images) -> Outcome {
 type Doubtful<'a> = (&'a str, &'a str, &'a str);
 
 const DOUBTFUL: &[Doubtful<'_>] = &[
-    ("shebang/up", "#!/bin/sh\necho a\n", "shebang/up:1:1: the first line is only a comment"),
+    ("shebang/up", "#!/bin/sh\necho a\necho b\n", "shebang/up:1:1: the first line is only a comment"),
     ("shell/up", "echo a\n  echo b && echo c\n", "shell/up:2:10: && is an argument"),
     ("variable/up", "echo $HOME\n", "variable/up:1:6: $HOME stays as it is"),
     ("returns/up", "echo a\r\n", "returns/up:1: lines end in carriage returns"),
@@ -113,13 +115,78 @@ const DOUBTFUL: &[Doubtful<'_>] = &[
     ("stray/run", "#!/bin/sh\n", "stray/run: nothing runs this"),
     ("moved/run", "#!/usr/local/bin/with-contenv sh\n", "(begin it with #!/command/with-contenv)"),
     ("bare/run", "exec sleep 100000\n", "bare/run:1: neither a script"),
+    ("lost/run", "\0\0\0", "lost/run:1: nothing but null characters: it can't be executed (if it isn't so"),
+    (
+        "after/dependency.d/base",
+        "",
+        "after/dependency.d: not read: no definition has this (did you mean depend",
+    ),
+    (
+        "after/timeout_up",
+        "1\n",
+        "after/timeout_up: not read: no definition has this (did you mean timeout-up?)",
+    ),
+    ("old/dependencies.d/base", "", "/old: ignored: nothing in this folder defines a service, and nothing"),
 ];
+
+/// Version 2's interpreters, a ConfigMap's modes, files that a damaged layer left: each line says what to do.
+fn scripts_that_can_not_be_executed(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services
+        .script("/etc/cont-init.d/1", "#!/usr/bin/with-contenv sh\n")?
+        .script("/etc/cont-init.d/2", "#!/usr/bin/execlineb -P\n")?
+        .script("/etc/services.d/v2/run", "#!/usr/bin/execlineb -P\n")?
+        .script("/etc/services.d/lost/run", "\0\0\0\0")?
+        .script("/etc/services.d/empty/run", "")?;
+    let map = "rm -f /usr/bin/with-contenv /usr/bin/execlineb; cd /etc/cont-init.d; mkdir ..data; echo '#!/bin/sh' >..data/3; ln -s ..data/3 3";
+    let sandbox = images.small(&services, &["echo", "the command"]).env("S6_CMD_WAIT_FOR_SERVICES", "1");
+    let mut t = Transcript::start(&sandbox.prepare(["/bin/sh", "-c", map]))?;
+    same(t.finish()?, 0, &t.text())?;
+    for said in [
+        "cont-init.d/1: No such file or directory: its interpreter /usr/bin/with-contenv does not exist (begin it with #!/command/with-contenv)",
+        "cont-init.d/2: No such file or directory: its interpreter /usr/bin/execlineb does not exist (begin it with #!/command/execlineb)",
+        "cont-init.d/3: Permission denied: the file is not executable (defaultMode: 0755 in the definition of the",
+        "s6-supervise v2: warning: unable to spawn ./run (waiting 60 seconds): No such file or directory: its interpreter /usr/bin/execlineb does not exist (begin it with #!/command/execlineb)",
+        "s6-supervise lost: warning: unable to spawn ./run (waiting 60 seconds): Exec format error: the file holds nothing but null characters (if it isn't so elsewhere, this image is damaged",
+        "s6-supervise empty: warning: unable to spawn ./run (waiting 60 seconds): Exec format error: the file is empty (if",
+        "the command",
+    ] {
+        same((said, t.contains(said)), (said, true), &t.text())?;
+    }
+    Ok(())
+}
+
+/// On a host's volume, a disk of its own, or in a folder that somebody edits in.
+fn what_file_systems_and_editors_leave(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.oneshot("once", &["base"], "echo once up", "")?;
+    let bundles = "/etc/s6-overlay/user-bundles.d";
+    for place in [
+        DEFINITIONS,
+        bundles,
+        &format!("{bundles}/user/contents.d"),
+        &format!("{DEFINITIONS}/once/dependencies.d"),
+    ] {
+        services
+            .file(&format!("{place}/lost+found/.keep"), "")?
+            .file(&format!("{place}/@eaDir/once@SynoEAStream"), "")?;
+        services.file(&format!("{place}/.git/HEAD"), "")?.file(&format!("{place}/.DS_Store"), "")?;
+        services.file(&format!("{place}/..data/once"), "")?.file(&format!("{place}/.once.swp"), "")?;
+        services.file(&format!("{place}/once~"), "")?.file(&format!("{place}/#once#"), "")?;
+    }
+    let mut t = Transcript::start(&images.small(&services, &["echo", "the command"]))?;
+    same(t.finish()?, 0, &t.text())?;
+    t.in_order(&["once up", "the command"])?;
+    let stray = "contents.d/once~: ignored: a file system or an editor left this here";
+    same(t.contains(stray), true, &t.text())
+}
 
 fn doubtful_definitions_are_pointed_at(images: &Images) -> Outcome {
     let services = Services::new()?;
     for (file, content, _) in DOUBTFUL {
         let name = file.split('/').next().unwrap_or(file);
-        if file.ends_with("/run") && name != "stray" {
+        if name == "old" {
+        } else if file.ends_with("/run") && name != "stray" {
             // Not wanted: it would never come up, and the container wait for it.
             services.define(name, "type", "longrun\n")?;
         } else {
@@ -131,7 +198,7 @@ fn doubtful_definitions_are_pointed_at(images: &Images) -> Outcome {
     services.oneshot("early", &[], "true\n", "")?.script("/etc/cont-init.d/10-prepare", "#!/bin/sh\n")?;
     let mut t = Transcript::start(&images.small(&services, &["echo", "the command"]))?;
     same(t.finish()?, 0, &t.text())?;
-    let said = [("not started: bare, moved: "), ("no dependency on base: early: "), ("the command")];
+    let said = [("not started: bare, lost, moved: "), ("no dependency on base: early: "), ("the command")];
     for text in DOUBTFUL.iter().map(|(_, _, text)| *text).chain(said) {
         same((text, t.contains(text)), (text, true), &t.text())?;
     }

@@ -16,6 +16,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("hangs::a_logger_with_a_script_of_ones_own", a_logger_with_a_script_of_ones_own),
     ("hangs::a_working_directory_that_is_gone", a_working_directory_that_is_gone),
     ("hangs::a_service_that_never_runs", a_service_that_never_runs),
+    ("hangs::more_services_than_descriptors", more_services_than_descriptors),
 ];
 
 fn a_definition_that_is_wrong(images: &Images) -> Outcome {
@@ -50,12 +51,21 @@ fn a_definition_that_is_a_fifo(images: &Images) -> Outcome {
 fn a_missing_bundle(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.oneshot("once", &["base"], "echo once up", "")?;
-    for bundle in ["user", "user2"] {
-        let remove = format!("rm -r /etc/s6-overlay/user-bundles.d/{bundle}");
-        let sandbox = images.small(&services, &["echo", "the command"]).prepare(["/bin/sh", "-c", &remove]);
+    // What isn't whole, or isn't there, as under a mount: they are bundles all the same.
+    let places = "/etc/s6-overlay/user-bundles.d";
+    for (change, starts, said) in [
+        (format!("rm -r {places}/user2"), true, ""),
+        (format!("rm {places}/user/type; rm -r {places}/user2"), true, ""),
+        (format!(": >{places}/user/type"), true, ""),
+        (format!("rm -r {places}/user"), false, "not started: once: in no user bundle"),
+        (format!("rm -r {places}"), false, "there is no /etc/s6-overlay/user-bundles.d: it counts as empty"),
+        ("rm -r /etc/s6-overlay; mkdir /etc/s6-overlay".into(), false, "there is no /etc/s6-overlay/s6-rc.d"),
+    ] {
+        let sandbox = images.small(&services, &["echo", "the command"]).prepare(["/bin/sh", "-c", &change]);
         let mut t = Transcript::start(&sandbox)?;
-        same((bundle, t.finish()?, t.contains("the command")), (bundle, 1, false), &t.text())?;
-        same(t.contains(bundle), true, &t.text())?;
+        same((&change, t.finish()?, t.contains("the command")), (&change, 0, true), &t.text())?;
+        same((&change, t.contains("once up")), (&change, starts), &t.text())?;
+        same((&change, t.contains(said), t.contains("/package")), (&change, true, false), &t.text())?;
     }
     // In their old place, they need not be whole.
     services.file(&format!("{DEFINITIONS}/user/contents.d/once"), "")?;
@@ -173,4 +183,21 @@ fn a_service_that_never_runs(images: &Images) -> Outcome {
     let mut t = Transcript::start(&sandbox.env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "1"))?;
     same((t.finish()?, t.contains("the command")), (0, true), &t.text())?;
     same(t.contains("not ready: bad"), true, &t.text())
+}
+
+fn more_services_than_descriptors(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    for n in 0..20 {
+        services.longrun(&format!("daemon{n}"), &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
+    }
+    for (value, outcome) in [("0", (0, true)), ("2", (1, false))] {
+        let limited = ["sh", "-c", "ulimit -n 64; exec /init echo the command"];
+        let sandbox =
+            images.small(&services, &[]).command(limited).env("S6_BEHAVIOUR_IF_STAGE2_FAILS", value);
+        let mut t = Transcript::start(&sandbox)?;
+        same((t.finish()?, t.contains("the command")), outcome, &t.text())?;
+        let refused = "too few descriptors are left: the limit on open files is 64";
+        same((t.contains(refused), t.contains("no supervisor runs on its")), (true, true), &t.text())?;
+    }
+    Ok(())
 }

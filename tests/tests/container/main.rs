@@ -19,6 +19,7 @@ mod manager;
 mod many;
 mod network;
 mod output;
+mod places;
 mod privileges;
 mod reexec;
 mod runtimes;
@@ -110,6 +111,7 @@ fn run() -> Result<i32, String> {
         manager::TESTS,
         many::TESTS,
         output::TESTS,
+        places::TESTS,
         privileges::TESTS,
         reexec::TESTS,
         runtimes::TESTS,

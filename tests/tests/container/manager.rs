@@ -33,8 +33,13 @@ fn a_oneshot_runs_in_the_trees_environment(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.oneshot("report", &["base"], "/report up", "/report down")?;
     services.script("/report", "#!/bin/sh\necho \"report $1:\" $(pwd) $(env | sort)\n")?;
-    let mut t =
-        Transcript::start(&images.small(&services, &[]).env("S6_KEEP_ENV", "1").env("OF_THE_TREE", "yes"))?;
+    let mut t = Transcript::start(
+        &images
+            .small(&services, &[])
+            .env("S6_VERBOSITY", "3")
+            .env("S6_KEEP_ENV", "1")
+            .env("OF_THE_TREE", "yes"),
+    )?;
     t.wait_for("service legacy-services successfully started")?;
     let (code, said) = from_a_shell(t.container(), "s6-rc -d change report && s6-rc -u change report")?;
     same(code, 0, &said)?;
@@ -51,7 +56,7 @@ fn an_update_renames_a_running_service(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.longrun("before", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     services.longrun("gone", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
-    let mut t = Transcript::start(&images.small(&services, &[]))?;
+    let mut t = Transcript::start(&images.small(&services, &[]).env("S6_VERBOSITY", "3"))?;
     t.wait_for("service legacy-services successfully started")?;
     let (code, said) = from_a_shell(
         t.container(),

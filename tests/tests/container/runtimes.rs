@@ -129,7 +129,8 @@ fn below_an_init_stops_on_request(images: &Images) -> Outcome {
     services
         .script("/tini", "#!/bin/sh\n/init &\ntrap 'kill -TERM $!' TERM\nwait\nwait\necho init is gone\n")?;
     for how in ["TERM", "halt"] {
-        let mut t = Transcript::start(&images.small(&services, &[]).command(["/tini"]))?;
+        let mut t =
+            Transcript::start(&images.small(&services, &[]).env("S6_VERBOSITY", "3").command(["/tini"]))?;
         t.wait_for("service legacy-services successfully started")?;
         if how == "TERM" {
             t.container().stop()?;

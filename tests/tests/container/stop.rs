@@ -219,7 +219,7 @@ fn by_every_signal_without_a_command(images: &Images) -> Outcome {
         ("PWR", Some(Signal::POWER), 130),
         (HALT, None, 0),
     ] {
-        let mut t = Transcript::start(&images.small(&services, &[]))?;
+        let mut t = Transcript::start(&images.small(&services, &[]).env("S6_VERBOSITY", "3"))?;
         t.wait_for("service legacy-services successfully started")?;
         match signal {
             Some(signal) => t.container().signal(signal)?,

@@ -14,6 +14,7 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("variables::each_has_a_test", each_has_a_test),
     ("variables::misspelt", misspelt),
+    ("variables::values_that_mean_nothing", values),
     ("variables::PATH", path),
     ("variables::S6_KEEP_ENV", keep_env),
     ("variables::S6_LOGGING", logging),
@@ -60,6 +61,28 @@ fn each_has_a_test(_: &Images) -> Outcome {
     let mut names: Vec<&str> = TABLE.iter().map(|variable| variable.name).collect();
     names.retain(|name| !TESTS.iter().any(|(test, _)| test.ends_with(&format!("::{name}"))));
     same(names, vec![], "variables without a test")
+}
+
+/// A value that means nothing for its variable has a warning.
+fn values(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let sandbox = images.small(&services, &["true"]).env("S6_VERBOSITY", "quiet");
+    let sandbox = sandbox.env("S6_CMD_WAIT_FOR_SERVICES_MAXTIME", "5s").env("S6_KEEP_ENV", "yes");
+    ends(
+        &sandbox.env("S6_BEHAVIOR_IF_STAGE2_FAILS", "2"),
+        0,
+        &["the variable S6_BEHAVIOR_IF_STAGE2_FAILS has no effect: did you mean S6_BEHAVIOUR_IF_STAGE2_FAILS?"],
+    )
+    .and_then(|t| {
+        for text in [
+            "S6_VERBOSITY=quiet means nothing, so 2 counts: write a number",
+            "S6_CMD_WAIT_FOR_SERVICES_MAXTIME=5s means nothing, so 0 counts: write milliseconds, 5000",
+            "S6_KEEP_ENV=yes means nothing, so 0 counts: write 1 to turn it on",
+        ] {
+            same((text, t.text().matches(text).count()), (text, 1), &t.text())?;
+        }
+        Ok(())
+    })
 }
 
 /// A name that is nearly one of these has a warning; others' names have none.

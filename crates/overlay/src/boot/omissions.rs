@@ -1,5 +1,6 @@
 //! What service definitions seem to have left out: they compile, but probably don't do what was intended.
 
+use crate::legacy::idle::OWN;
 use crate::legacy::scripts;
 use s6_rc::database::{Database, Id};
 use s6_rc::direction::Direction;
@@ -56,7 +57,11 @@ fn closure(database: &Database, bundle: &[u8]) -> Vec<bool> {
 /// The services that aren't started with `top`.
 fn idle(database: &Database, top: &[u8]) -> Vec<Id> {
     let services = (0..).zip(database.services()).zip(closure(database, top));
-    services.filter(|((_, s), started)| !started && !s.is_internal()).map(|((id, _), _)| id).collect()
+    // What an image took out of the overlay's own bundles isn't meant to start.
+    services
+        .filter(|((_, s), started)| !started && !s.is_internal() && !OWN.contains(&s.name.as_slice()))
+        .map(|((id, _), _)| id)
+        .collect()
 }
 
 /// The services of `top` that may start before all of base is up, except those that base depends on.

@@ -3,21 +3,19 @@
 //! `/init` does it itself if it can; otherwise `preinit` does it under s6-overlay-suexec.
 
 use crate::boot::run_verdict::{Facts, Verdict, judge};
+use crate::boot::var_run;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
     S6_READ_ONLY_ROOT, S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES,
 };
 use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
 use crate::legacy::scripts;
-use files::remove_tree;
+use files::{remove_tree, rename_new, version_name};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, Stat, StatVfsMountFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use tool::path::join;
-use tool::{Call, Env, Fatal, OrUnable};
-
-/// Another path of /run, which old scripts use.
-const VAR_RUN: &str = "/var/run";
+use tool::{Call, Env, Fatal, OrUnable, diag};
 
 /// What a container makes in /run, besides the live directories of s6-rc.
 const MADE_IN_RUN: [&str; 4] = [RUN_S6, SCANDIR, UNCAUGHT_LOGS, RESULTS];
@@ -64,14 +62,17 @@ pub(crate) fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), F
             return Err(refusal(owner, run.as_ref(), &why.to_string(), helpless));
         }
     }
-    link_var_run(&warnings);
-    clear()?;
+    if let Some(text) = var_run::link() {
+        warnings.warn(&text);
+    }
+    clear(&warnings, owner)?;
     for folder in [RUN_S6, SCANDIR] {
         sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
         if owner.privileged && owner.uid != 0 {
             give(folder, owner)?;
         }
     }
+    var_run::link_folders();
     Ok(())
 }
 
@@ -125,7 +126,7 @@ fn verdict(env: &Env, owner: Owner) -> Result<Verdict, Fatal> {
 
 /// Whether something is wrong that needs root's rights.
 pub(crate) fn needs_root(call: &Call, owner: Owner) -> bool {
-    !matches!(verdict(&call.env, owner), Ok(Verdict::Good)) || !var_run_is_link() || !is_ours_to_clear(owner)
+    !matches!(verdict(&call.env, owner), Ok(Verdict::Good)) || !var_run::is_run() || !is_ours_to_clear(owner)
 }
 
 /// Whether everything that an earlier container left belongs to this user.
@@ -145,6 +146,9 @@ fn give(path: &str, owner: Owner) -> Result<(), Fatal> {
 
 /// Makes sure that /run exists on a writable file system, and that programs can be executed there.
 fn ensure_writable(warnings: &Warnings<'_>, owner: Owner) -> Result<(), Fatal> {
+    if !Settings::of_container(&warnings.0.env).switch(S6_READ_ONLY_ROOT) && var_run::remove_useless_link() {
+        warnings.warn("/run was a link that led nowhere, and is a folder now");
+    }
     let kind = || sys::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
     if kind() == Err(Errno::NOENT) && !Settings::of_container(&warnings.0.env).switch(S6_READ_ONLY_ROOT) {
         sys::fs::mkdir(RUN, Mode::from(0o755)).map_err(|e| {
@@ -190,50 +194,43 @@ fn remount_flags(flags: StatVfsMountFlags) -> Option<MountFlags> {
     flags.contains(StatVfsMountFlags::NOEXEC).then(|| kept.fold(MountFlags::BIND, |all, flag| all | flag))
 }
 
-/// Whether /var/run is a link to /run, not a folder of its own.
-fn var_run_is_link() -> bool {
-    sys::fs::readlink(VAR_RUN, Vec::new()).is_ok()
-        && std::fs::canonicalize(VAR_RUN).is_ok_and(|p| std::fs::canonicalize(RUN).is_ok_and(|r| r == p))
-}
-
-/// Makes /var/run a link to /run.  Old scripts use it, but the container works without it, so a failure is a warning.
-fn link_var_run(warnings: &Warnings<'_>) {
-    if var_run_is_link() {
-        return;
-    }
-    let is_missing = sys::fs::lstat(VAR_RUN).is_err();
-    let made = match sys::fs::mkdir("/var", Mode::from(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(e) => Err(e),
-    };
-    let linked = made
-        .and_then(|()| remove_tree(CWD, VAR_RUN.as_bytes()))
-        .and_then(|()| sys::fs::symlink(RUN, VAR_RUN));
-    match linked {
-        Ok(()) if is_missing => {}
-        Ok(()) => warnings.warn("/var/run wasn't a link to /run, and is one now"),
-        Err(e) => warnings.warn(&format!(
-            "/var/run isn't a link to /run and can't be made one: {}; scripts that use it find nothing there \
-             (in the image: ln -s /run /var/run)",
-            sys::strerror(e)
-        )),
-    }
-}
-
-/// Removes what an earlier container left.
-fn clear() -> Result<(), Fatal> {
-    let device = |path: &str| sys::fs::lstat(path).ok().map(|stat| stat.st_dev);
+/// Removes what an earlier container left.  What root left in a folder of this user's moves aside if it can't be removed.
+fn clear(warnings: &Warnings<'_>, owner: Owner) -> Result<(), Fatal> {
+    // Links are followed on the way to a folder, so /run itself may be one.
+    let device = |path: &str| sys::fs::stat(path).ok().map(|stat| stat.st_dev);
     let logs_are_a_volume = device(UNCAUGHT_LOGS).is_some_and(|d| device(RUN) != Some(d));
     let names = scripts::list(RUN.as_bytes()).or_unable(|| "read /run")?;
+    let mut aside = Vec::new();
     for path in left_over(names, logs_are_a_volume) {
-        remove_tree(CWD, &path).or_unable(|| {
-            format!(
-                "remove {}, left by an earlier container of perhaps another user",
-                tool::diag::show(&path)
-            )
+        let removed = match remove_tree(CWD, &path) {
+            Err(Errno::ACCESS | Errno::PERM) if !owner.privileged && is_roots(&path) => {
+                move_aside(&path).map(|place| aside.push(diag::show(&place)))
+            }
+            done => done,
+        };
+        removed.or_unable(|| {
+            format!("remove {}, left by an earlier container of perhaps another user", diag::show(&path))
         })?;
     }
+    if !aside.is_empty() {
+        warnings.warn(&format!(
+            "what root left in /run, in the image or in an earlier container, can't be removed and was moved aside: {}",
+            aside.join(", ")
+        ));
+    }
     Ok(())
+}
+
+fn is_roots(path: &[u8]) -> bool {
+    sys::fs::lstat(path).is_ok_and(|stat| stat.st_uid == 0)
+}
+
+/// Renames what can't be removed; returns its new place, which no later start looks at.
+fn move_aside(path: &[u8]) -> Result<Vec<u8>, Errno> {
+    let (folder, name) = tool::path::split(path);
+    let place_name = &[b".", version_name(name, "left-over").as_slice()].concat();
+    let place = join(folder, place_name);
+    rename_new(files::open_dir(CWD, folder)?, name, place_name).map(|()| place)
 }
 
 /// The paths that an earlier container may have left, where /run has these names.  Logs on a volume stay.
@@ -296,7 +293,7 @@ mod tests {
         let names = ["lock", "s6", "s6-rc", "s6-rc:s6-rc-init:abc", "service", "x-s6-rc"];
         let paths = |logs_are_a_volume| -> Vec<String> {
             let names = names.iter().map(|name| name.as_bytes().to_vec()).collect();
-            left_over(names, logs_are_a_volume).iter().map(|path| tool::diag::show(path)).collect()
+            left_over(names, logs_are_a_volume).iter().map(|path| diag::show(path)).collect()
         };
         let live = ["/run/s6-rc", "/run/s6-rc:s6-rc-init:abc"];
         let results = "/run/s6-linux-init-container-results";

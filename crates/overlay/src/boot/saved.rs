@@ -3,10 +3,11 @@
 
 use crate::environment::contenv;
 use crate::environment::variables::PATH;
-use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, SCANDIR, WORKDIR};
+use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, RUN, SCANDIR, WORKDIR};
 use crate::pid1::exit_code;
 use files::Permissions;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use s6_linux_init::request::FIFO;
 use std::os::fd::OwnedFd;
 use tool::{Call, Env, Fatal, OrUnable, diag};
@@ -14,7 +15,11 @@ use tool::{Call, Env, Fatal, OrUnable, diag};
 /// Saves what the container was started with; returns the environment of everything in it.
 pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
     if !contenv::is_kept(&call.env) {
-        for skipped in contenv::store(&call.env).or_unable(|| "save the container's environment")? {
+        let skipped = contenv::store(&call.env).or_unable(|| "save the container's environment")?;
+        if let Some(full) = skipped.iter().find(|s| matches!(s.reason, Errno::NOSPC | Errno::DQUOT)) {
+            return Err(Fatal::unable("save the container's environment", full.reason));
+        }
+        for skipped in skipped {
             let (name, reason) = (diag::show(&skipped.name), sys::strerror(skipped.reason));
             call.warn(&format!(
                 "the variable {name} can't be a file of the container's environment: {reason}"
@@ -29,6 +34,29 @@ pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
     make_basedir()?;
     sys::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;
     Ok(env)
+}
+
+/// The same failure with the size of /run, if that is full.
+pub(crate) fn with_space(fatal: Fatal) -> Fatal {
+    let Ok(space) = rustix::fs::statvfs(RUN) else { return fatal };
+    let what = match (space.f_bavail, space.f_files > 0 && space.f_ffree == 0) {
+        (0, _) => size(space.f_blocks.saturating_mul(space.f_frsize)),
+        (_, true) => format!("{} files", space.f_files),
+        _ => return fatal,
+    };
+    let text = format!(
+        "{}: /run is full, it holds at most {what}; give it more (docker run --tmpfs /run:exec,size=16m)",
+        fatal.message()
+    );
+    Fatal::new(fatal.code(), text)
+}
+
+/// A size for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..0x40_0000 => format!("{} KiB", bytes.div_ceil(0x400)),
+        _ => format!("{} MiB", bytes >> 20),
+    }
 }
 
 /// Makes links to `halt` and its relatives where scripts expect them.

@@ -1,10 +1,12 @@
 //! Starts all services: compiles the definitions and brings up the bundle `top`.
 
 use crate::boot::omissions;
+use crate::boot::saved::with_space;
 use crate::boot::sources::Sources;
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{PATH, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
 use crate::layout::{DATABASE, LIVE, SCANDIR};
+use crate::legacy::idle;
 use crate::limits::START_REMINDER;
 use crate::pid1::NAME;
 use crate::stop::stage3::ENGINE;
@@ -57,16 +59,17 @@ impl Services<'_> {
     pub(crate) fn bring_up(&self) -> Result<Started, Fatal> {
         let settings = Settings::new(self.env);
         let verbosity = settings.verbosity();
-        compile(&settings, verbosity)?;
-        let Some(mut live) = self.make_live()? else { return Ok(Started::Interrupted) };
+        compile(&settings, verbosity).map_err(with_space)?;
+        let Some(mut live) = self.make_live().map_err(with_space)? else { return Ok(Started::Interrupted) };
         let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
         let selected = live.select(&[TOP.to_vec()])?;
+        let idle = idle::at_start(&settings);
         let changed = change(
             &mut live,
             Direction::Up,
             selected,
             &ChangeOptions {
-                reporter: Reporter { name: ENGINE, verbosity },
+                reporter: Reporter { name: ENGINE, verbosity, idle: &idle },
                 force: false,
                 deadline: limit.map(|l| clock::now().saturating_add(l)),
                 dry_run: None,
@@ -117,7 +120,11 @@ impl Services<'_> {
 
 /// Compiles the definitions and reports what they seem to have left out.
 fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<(), Fatal> {
-    let sources = Sources::find(settings);
+    let sources = Sources::find(settings).present(|text| {
+        if verbosity >= 1 {
+            diag::warn(COMPILER, text);
+        }
+    });
     let report = compile_with_bundles(DATABASE.as_bytes(), &sources.directories, sources.implied)?;
     print_report(COMPILER, verbosity.saturating_sub(1), &report.diagnostics);
     let Some(database) = report.database else {

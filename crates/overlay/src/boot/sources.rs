@@ -5,11 +5,11 @@ use crate::environment::variables::S6_RUNTIME_BUNDLEDIR;
 use crate::layout::SOURCES;
 use crate::pid1::NAME;
 use rustix::fs::{AtFlags, CWD, FileType};
+use rustix::io::Errno;
 use tool::diag;
 use tool::path::join;
 
-/// The bundles that images fill.  In their old place, beside the services, they often have no `type`, and `user2` is
-/// often missing; there they count as bundles anyway.
+/// The bundles that images fill.  They often have no `type`, and `user2` is often missing; they count as bundles anyway.
 const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
 
 /// The source directories of s6-rc.
@@ -44,7 +44,22 @@ impl Sources {
             return Self { directories, implied: USER_BUNDLES };
         }
         let bundles = settings.path(S6_RUNTIME_BUNDLEDIR);
-        Self { directories: vec![services, bundles, SOURCES.as_bytes().to_vec()], implied: &[] }
+        Self { directories: vec![services, bundles, SOURCES.as_bytes().to_vec()], implied: USER_BUNDLES }
+    }
+
+    /// Without the image's directories that aren't there, each of which is warned of: a mount on /etc/s6-overlay may hide
+    /// them.  The overlay's own has to be there.
+    pub(crate) fn present(mut self, mut warn: impl FnMut(&str)) -> Self {
+        self.directories.retain(|directory| {
+            let is_missing = matches!(sys::fs::stat(directory.as_slice()), Err(Errno::NOENT));
+            if is_missing && directory != SOURCES.as_bytes() {
+                let shown = diag::show(directory);
+                warn(&format!("there is no {shown}: it counts as empty (is something mounted over it?)"));
+                return false;
+            }
+            true
+        });
+        self
     }
 }
 
@@ -63,7 +78,7 @@ mod tests {
         let found = |variables: &[&str]| {
             let env = Env::from_vars(variables.iter().map(|v| v.as_bytes().to_vec()).collect());
             let sources = Sources::find(&Settings::of_container(&env));
-            assert!(sources.implied.is_empty());
+            assert_eq!(sources.implied, USER_BUNDLES);
             sources.directories.iter().map(|d| diag::show(d)).collect::<Vec<_>>()
         };
         let profile = "S6_RUNTIME_PROFILE=none-such";

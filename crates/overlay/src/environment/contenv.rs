@@ -1,8 +1,9 @@
 //! The container environment: the variables that the container was started with, one file each.
 //!
-//! The name of a file is the name of the variable, and its whole content is the value, byte for byte: an empty file is an
-//! empty value, and a trailing newline belongs to the value.  Scripts of images write and remove these files, so they are
-//! read whenever a value is needed.  Files whose name starts with a dot or contains a `=` are not variables.
+//! The name of a file is the name of the variable, and its content is the value; a newline at its end is not part of it, as
+//! for `s6-envdir -f`, and an empty file is no variable.  So a value that is empty or ends in a newline is stored with a
+//! newline after it, and any other one byte for byte.  Scripts of images write and remove these files, so they are read
+//! whenever a value is needed.  Files whose name starts with a dot or contains a `=` are not variables.
 //!
 //! With S6_KEEP_ENV nothing is stored, and the environment of each process counts as the container's.
 
@@ -11,6 +12,7 @@ use crate::layout::CONTAINER_ENVIRONMENT;
 use files::Permissions;
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
+use std::borrow::Cow;
 use std::os::fd::{AsFd, OwnedFd};
 use tool::Env;
 
@@ -44,7 +46,7 @@ pub(crate) fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
     let mut skipped = Vec::new();
     for (name, value) in env.iter() {
         let stored = match is_storable(name) {
-            true => files::write_file(&dir, name, value, Permissions::LessUmask(0o644)),
+            true => files::write_file(&dir, name, &as_file(value), Permissions::LessUmask(0o644)),
             false => Err(Errno::INVAL),
         };
         if let Err(reason) = stored {
@@ -66,8 +68,20 @@ fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     }
 }
 
-/// Cuts a value off at the first NUL byte, which a variable can't hold.
+/// The content of the file of a value.
+fn as_file(value: &[u8]) -> Cow<'_, [u8]> {
+    match value.last() {
+        None | Some(b'\n') => Cow::Owned([value, b"\n"].concat()),
+        Some(_) => Cow::Borrowed(value),
+    }
+}
+
+/// The value of a file with this content: without a newline at its end, and up to the first NUL byte, which a variable
+/// can't hold.
 fn as_value(mut value: Vec<u8>) -> Vec<u8> {
+    if value.last() == Some(&b'\n') {
+        value.pop();
+    }
     if let Some(nul) = value.iter().position(|b| *b == 0) {
         value.truncate(nul);
     }
@@ -85,7 +99,9 @@ pub(crate) fn load(env: &mut Env) -> Result<(), Errno> {
             continue;
         }
         match read_file(&dir, &name) {
-            Ok(Some(value)) => env.set(&name, &as_value(value)),
+            // A script that empties a file means that there is no such variable.
+            Ok(Some(content)) if content.is_empty() => {}
+            Ok(Some(content)) => env.set(&name, &as_value(content)),
             Ok(None) | Err(Errno::NOENT) => {}
             Err(e) => return Err(e),
         }
@@ -116,7 +132,7 @@ pub(crate) fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let path = [CONTAINER_ENVIRONMENT.as_bytes(), b"/", name].concat();
-    read_file(CWD, &path).ok().flatten()
+    read_file(CWD, &path).ok().flatten().map(as_value)
 }
 
 #[cfg(test)]
@@ -146,6 +162,18 @@ mod tests {
     #[test]
     fn a_value_ends_before_a_nul() {
         assert_eq!(as_value(b"a\0b".to_vec()), b"a");
-        assert_eq!(as_value(b"a\n".to_vec()), b"a\n");
+        assert_eq!(as_value(b"a\nb\0".to_vec()), b"a\nb");
+    }
+
+    #[test]
+    fn every_value_survives_its_file() {
+        for (value, file) in
+            [("", "\n"), ("a", "a"), ("a\n", "a\n\n"), ("\n", "\n\n"), ("\na", "\na"), (" ", " ")]
+        {
+            assert_eq!(as_file(value.as_bytes()).as_ref(), file.as_bytes(), "{value:?}");
+            assert_eq!(as_value(file.into()), value.as_bytes(), "{value:?}");
+        }
+        // `echo a >file`
+        assert_eq!(as_value(b"a\n".to_vec()), b"a");
     }
 }

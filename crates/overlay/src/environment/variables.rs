@@ -5,12 +5,14 @@
 
 mod kind;
 mod misspelt;
+mod value;
 
 pub use kind::Kind;
 pub(crate) use kind::{
     Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Switch, Text, User, Words,
 };
 pub(crate) use misspelt::meant_by;
+pub(crate) use value::meaningless;
 
 /// The name of a variable, and how its value is read.
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,7 @@
 
 use crate::environment::settings::Settings;
 use crate::environment::variables::PATH;
+use crate::legacy::idle;
 use crate::limits::{MESSAGE_LIMIT, STOP_REMINDER};
 use ipc::relay::Relay;
 use rustix::fs::{AtFlags, CWD};
@@ -39,12 +40,14 @@ impl Stage3 {
         mark_half_started_up(&mut live)?;
         // Essential services, which include the internal ones, stay up until the end.
         let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
+        let settings = Settings::new(&self.env);
+        let idle = idle::at_stop(&settings);
         let changed = change(
             &mut live,
             Direction::Down,
             all,
             &ChangeOptions {
-                reporter: Reporter { name: ENGINE, verbosity: Settings::new(&self.env).verbosity() },
+                reporter: Reporter { name: ENGINE, verbosity: settings.verbosity(), idle: &idle },
                 force: false,
                 deadline: None,
                 dry_run: None,

@@ -8,13 +8,13 @@ use crate::boot::catch_all;
 use crate::boot::closing_fd::wait_for_closing_fd;
 use crate::boot::inherited::Inherited;
 use crate::boot::prepare::{Owner, needs_root, prepare, why_no_help};
-use crate::boot::saved::{children_env, make_fifo, save};
+use crate::boot::saved::{children_env, make_fifo, save, with_space};
 use crate::boot::search_path;
 use crate::boot::stand_in::stand_in;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
     PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
-    S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, meant_by,
+    S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, meaningless, meant_by,
 };
 use crate::layout::{PREINIT, SCANDIR, STAGE0, SUEXEC};
 use crate::limits::MESSAGE_LIMIT;
@@ -73,15 +73,15 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         if !owner.privileged && needs_root(call, owner) && helpless.is_none() {
             return ask_for_root(call);
         }
-        prepare(call, owner, helpless.unwrap_or("there are no rights to change that"))?;
+        prepare(call, owner, helpless.unwrap_or("there are no rights to change that")).map_err(with_space)?;
     }
     let inherited = Inherited::take(&call.env);
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
-    let env = save(call, &workdir)?;
+    let env = save(call, &workdir).map_err(with_space)?;
     let command = call.take_args();
     let settings = Settings::of_container(&call.env);
     if settings.verbosity() > 0 {
-        warn_of_misspelt(&call.env);
+        warn_of_mistakes(&call.env);
         warn_of_set_id();
     }
     let requests = make_fifo()?;
@@ -108,12 +108,14 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
 
-/// Warns of variables without effect whose names are probably misspelt.
-fn warn_of_misspelt(container: &Env) {
-    for (name, _) in container.iter() {
+/// Warns of variables without effect: misspelt names, and values that mean nothing.
+fn warn_of_mistakes(container: &Env) {
+    for (name, value) in container.iter() {
         if let Some(meant) = meant_by(name) {
             let name = diag::show(name);
             diag::warn(TOOL.name, &format!("the variable {name} has no effect: did you mean {meant}?"));
+        } else if let Some(text) = meaningless(name, value) {
+            diag::warn(TOOL.name, &text);
         }
     }
 }

@@ -275,7 +275,7 @@ impl Change {
         let (database, courses) = self.database();
         let env = Env::new();
         let options = ChangeOptions {
-            reporter: Reporter { name: "s6-rc", verbosity: self.verbosity },
+            reporter: Reporter { name: "s6-rc", verbosity: self.verbosity, idle: &[] },
             force: self.force,
             deadline: self.deadline.map(|s| Moment::from_secs(1000 + s)),
             dry_run: self.dry_run,

@@ -7,6 +7,7 @@ use super::poller::Source;
 use super::roster::{Pair, Slot};
 use crate::launch::Stdio;
 use crate::service::Service;
+use crate::service::hold::refuse;
 use crate::service::service_dir::ServiceDir;
 use crate::system::Identity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -120,6 +121,9 @@ impl Host {
     fn scan_entry(&mut self, name: &[u8], seen: &mut Seen) {
         if name.len() > self.config.name_max {
             self.warn(&format!("name too long, not supervised: {}", show(name)));
+            if let Ok((dir, _)) = open_service(self.dir.as_fd(), name) {
+                refuse(dir.as_fd());
+            }
             return;
         }
         let (dir, identity) = match open_service(self.dir.as_fd(), name) {
@@ -146,6 +150,7 @@ impl Host {
         if wanted.saturating_add(self.roster.len()) > self.config.services_max {
             let max = self.config.services_max;
             self.warn(&format!("unable to supervise {}: there are {max} services already", show(name)));
+            refuse(dir.as_fd());
             seen.incomplete(TOO_MANY_SERVICES_PAUSE);
             return;
         }
@@ -281,10 +286,17 @@ impl Host {
         let Some(slot) = self.roster.get_mut(number) else { return };
         let pause = back_off(slot.failures);
         slot.failures = slot.failures.saturating_add(1).min(6);
+        // What fails once may pass, as a lock that a former supervisor is about to give up.
+        let refused = (slot.failures == 2).then(|| slot.name.clone());
         slot.begin_at = Some(self.launch.system.now().saturating_add(pause));
         let label = format!("s6-supervise {}", show(&slot.name));
         self.launch.system.warn(&label, fatal.message());
         self.roster.index(number);
+        if let Some(name) = refused
+            && let Ok((dir, _)) = open_service(self.dir.as_fd(), &name)
+        {
+            refuse(dir.as_fd());
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use files::{Permissions, Replace, Writers, replace_at};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use supervision::control::REFUSED;
 use tool::{Fatal, OrUnable};
+use wire::fifodir::ServiceEvent;
 use wire::svstatus::Status;
 
 /// The death tally, in a service directory.
@@ -63,6 +65,15 @@ pub(crate) fn take_lock(at: BorrowedFd<'_>, name: &str, mode: u32) -> Result<Opt
     Ok(taken.then_some(lock))
 }
 
+/// Marks a directory as one that isn't going to be supervised for now, and announces that to those that wait for it.
+pub(crate) fn refuse(dir: BorrowedFd<'_>) {
+    let _ = make_dir(dir, "supervise");
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+    // Who waits reads the mark after the event, or before it subscribes.
+    let _ = sys::fs::openat(dir, REFUSED, flags, Mode::from_raw_mode(0o644));
+    let _ = supervision::fifodir::notify_at(dir, b"event", &[ServiceEvent::PermanentFailure.letter()]);
+}
+
 /// Becomes the supervisor of a directory.
 ///
 /// The umask must not take away permissions of the owner.
@@ -80,6 +91,7 @@ pub(super) fn take(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     }
     make_dir(dir, "supervise")?;
     let Hold { control, lock } = take_again(dir)?;
+    let _ = sys::fs::unlinkat(dir, REFUSED, rustix::fs::AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
     sys::fs::openat(dir, DEATH_TALLY, flags, Mode::from_raw_mode(0o666))
         .or_unable(|| format!("truncate {}", DEATH_TALLY))?;

@@ -1,6 +1,7 @@
 //! Scanning: new services, those that are gone, loggers, limits, and supervision that can't begin.
 
 use super::*;
+use supervision::control::REFUSED;
 
 #[test]
 fn a_scan_starts_new_services_once() {
@@ -87,6 +88,8 @@ fn a_name_can_be_too_long() {
     s.make(&["abc", "abcd"]);
     let expected = ["s6-svscan: warning: name too long, not supervised: abcd", "start abc/run: 1001"];
     assert_eq!(sorted(s.scan()), expected);
+    let refused = |name: &str| s.path(name).join(REFUSED).exists();
+    assert!(refused("abcd") && !refused("abc"));
 }
 
 #[test]
@@ -98,6 +101,7 @@ fn services_beyond_the_limit_wait_for_a_minute() {
     std::fs::rename(s.path("a"), s.path(".a")).unwrap();
     let full = "s6-svscan: warning: unable to supervise b: there are 2 services already";
     assert_eq!(s.scan(), [full]);
+    assert!(s.path("b").join(REFUSED).exists());
     assert_eq!(s.host.scan_at, Some(Duration::from_secs(61)));
     assert!(s.slot("a").active, "a scan that isn't complete finds nothing gone");
 }
