@@ -103,6 +103,9 @@ fn among_foreign_processes(place: Place) -> Outcome {
 
 fn root_without_rights(place: Place) -> Outcome {
     boots_as(place, &["--cap-drop", "ALL"], "0:0")?;
+    let change = ["s6-applyuidgid", "-u", "1", "-g", "1", "-G", "", "/test/busybox", "true"];
+    let (code, text) = place.run(&["--cap-drop", "ALL", "-e", "S6_VERBOSITY=1"], &change)?;
+    same((code, text.contains("--cap-add SETGID --cap-add SETUID")), (111, true), &text)?;
     boots_as(place, &["--security-opt", "no-new-privileges"], "0:0")
 }
 

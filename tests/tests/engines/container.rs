@@ -18,11 +18,16 @@ pub struct Place {
 impl Place {
     /// Makes a container of the image, with options of `create` and the words of its CMD.
     pub fn create(self, options: &[&str], command: &[&str]) -> Result<Container, String> {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let image = self.base.image(self.engine)?;
+        self.create_of(&image, options, command)
+    }
+
+    /// The same of another image.
+    fn create_of(self, image: &str, options: &[&str], command: &[&str]) -> Result<Container, String> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let words = ["create", "--network", "none", "--name", name.as_str()];
-        let words = [&words, self.engine.run_options(), options, &[image.as_str()], command].concat();
+        let words = [&words, self.engine.run_options(), options, &[image], command].concat();
         self.engine.succeed(&words)?;
         Ok(Container { engine: self.engine, name })
     }
@@ -30,6 +35,18 @@ impl Place {
     /// Makes a container and starts it.
     pub fn start(self, options: &[&str], command: &[&str]) -> Result<(Container, Client), String> {
         let container = self.create(options, command)?;
+        let client = container.start()?;
+        Ok((container, client))
+    }
+
+    /// Makes a container of another image and starts it.
+    pub fn start_of(
+        self,
+        image: &str,
+        options: &[&str],
+        command: &[&str],
+    ) -> Result<(Container, Client), String> {
+        let container = self.create_of(image, options, command)?;
         let client = container.start()?;
         Ok((container, client))
     }
@@ -83,6 +100,6 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = self.engine.run(&["rm", "-f", &self.name]);
+        let _ = self.engine.run(&["rm", "-f", "-v", &self.name]);
     }
 }

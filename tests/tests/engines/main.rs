@@ -9,6 +9,7 @@ mod client;
 mod confined;
 mod container;
 mod engine;
+mod foreign;
 mod health;
 mod images;
 mod lifetime;
@@ -113,6 +114,7 @@ fn run(words: &[String]) -> Result<i32, String> {
         add(confined::LIMITED, &Engine::can_limit);
         add(health::TESTS, &|_| base != Base::Scratch);
         add(lines::TESTS, &|_| base == Base::Busybox);
+        add(foreign::TESTS, &|_| base == Base::Busybox);
     }
     for engine in Engine::ALL {
         trials
