@@ -14,8 +14,12 @@ const PLACEHOLDERS: [&str; 2] = [".gitkeep", ".empty"];
 fn main() -> Result<()> {
     let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let mut table = String::new();
-    for (name, folder) in [("OVERLAY", "rootfs"), ("SYSLOGD", "syslogd-rootfs")] {
-        let folder = Path::new(&here).join("../overlay").join(folder);
+    for (name, folder) in [
+        ("OVERLAY", "overlay/rootfs"),
+        ("SYSLOGD", "overlay/syslogd-rootfs"),
+        ("SKELETON", "s6-linux-init/skel"),
+    ] {
+        let folder = Path::new(&here).join("..").join(folder);
         println!("cargo::rerun-if-changed={}", folder.display());
         let _ = writeln!(table, "/// What stands in `{}`.", folder.file_name().unwrap_or_default().display());
         let _ = writeln!(table, "pub static {name}: &[(&str, Node)] = &[");
@@ -39,7 +43,10 @@ fn list(folder: &Path, below: &str, table: &mut String) -> Result<()> {
         let node = if metadata.is_dir() {
             "Directory".to_owned()
         } else if metadata.is_symlink() {
-            format!("Link(Cow::Borrowed({:?}))", fs::read_link(entry.path())?.display().to_string())
+            format!(
+                "Link(std::borrow::Cow::Borrowed({:?}))",
+                fs::read_link(entry.path())?.display().to_string()
+            )
         } else {
             let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
             format!("File {{ mode: 0o{mode:o}, content: include_bytes!({:?}) }}", entry.path())

@@ -1,22 +1,32 @@
 //! What an installation consists of: the overlay's data files, the program, and a link for each command.
 //!
+//! What is a script in the reference is a data file here: images edit and replace such files.
+//!
 //! Both `cargo xtask dist`, which packs tarballs, and `s6-overlay install`, which lays out the files itself, go by
 //! [`entries`].  Nothing here touches a file system.
 //!
 //! | part | holds |
 //! |---|---|
 //! | [`Part::Noarch`] | `/init`, the overlay's data files, links for the overlay's own commands |
-//! | [`Part::Arch`] | the program, and links for all other commands |
+//! | [`Part::Arch`] | the program, links for all other commands, `/init` once more, and the skeleton of s6-linux-init-maker |
 //! | [`Part::SymlinksNoarch`], [`Part::SymlinksArch`] | the same commands' links in `/usr/bin` |
 //! | [`Part::Syslogd`] | service definitions of a syslogd |
 //!
 //! All links are relative: the tree works wherever it is unpacked.
 
 mod names;
+mod scripts;
 
 use std::borrow::Cow;
 
 pub use names::{FILE, Names, OVERLAY, Suite};
+pub use scripts::missing_scripts;
+
+/// The interpreter of the overlay's text files, in its `libexec`: a link to the program.
+pub const INTERPRETER: &str = "s6-overlay-script";
+
+/// The suite whose skeleton is installed.
+const LINUX_INIT: &str = "s6-linux-init";
 
 /// The one command that is a separate program, because it is setuid root.
 pub const SETUID: &str = "s6-overlay-suexec";
@@ -69,7 +79,7 @@ pub struct Entry {
 
 mod data {
     //! The data files, with the directories that hold them: written by the build script.
-    use super::{Cow, Node};
+    use super::Node;
     include!(concat!(env!("OUT_DIR"), "/data.rs"));
 }
 
@@ -92,9 +102,13 @@ pub fn entries(names: &Names<'_>, known: impl Fn(&str) -> bool) -> Vec<Entry> {
     let unversioned = format!("package/{category}/{OVERLAY}");
     let link = |target: String| Node::Link(Cow::Owned(target));
     for part in [Part::Noarch, Part::Arch] {
-        add(part, "init".to_owned(), link(format!("{unversioned}/command/{OVERLAY}")));
         add(part, unversioned.clone(), link(format!("{OVERLAY}-{version}")));
     }
+    if let Some((path, node)) = data::OVERLAY.iter().find(|(path, _)| *path == "init") {
+        add(Part::Arch, (*path).to_owned(), node.clone());
+    }
+    let interpreter = format!("package/{category}/{OVERLAY}-{version}/libexec/{INTERPRETER}");
+    add(Part::Arch, interpreter, link(format!("../command/{OVERLAY}")));
     add(Part::Arch, format!("{home}/{OVERLAY}"), Node::Program);
     add(Part::Arch, format!("command/{OVERLAY}"), link(format!("../{unversioned}/command/{OVERLAY}")));
     add(Part::SymlinksArch, format!("usr/bin/{OVERLAY}"), link(format!("../../command/{OVERLAY}")));
@@ -104,29 +118,62 @@ pub fn entries(names: &Names<'_>, known: impl Fn(&str) -> bool) -> Vec<Entry> {
         add(Part::SymlinksArch, format!("usr/bin/{name}"), link(format!("../../command/{name}")));
     }
     for suite in &names.suites {
-        let of_overlay = suite.name == OVERLAY;
-        let (part, symlinks) = match of_overlay {
-            true => (Part::Noarch, Part::SymlinksNoarch),
-            false => (Part::Arch, Part::SymlinksArch),
-        };
-        let (category, folder) = (suite.category, format!("{}-{}", suite.name, suite.version));
-        let mut commands = suite.commands.iter().filter(|name| known(name)).peekable();
-        if !of_overlay && commands.peek().is_some() {
-            add(part, format!("package/{category}/{}", suite.name), link(folder.clone()));
+        all.extend(suite_entries(suite, &home, &unversioned, &known));
+    }
+    all
+}
+
+/// The links of a suite, and the setuid program; `home` is where the program is, `unversioned` a link to that directory's
+/// parent.
+fn suite_entries(
+    suite: &Suite<'_>,
+    home: &str,
+    unversioned: &str,
+    known: impl Fn(&str) -> bool,
+) -> Vec<Entry> {
+    let mut all = Vec::new();
+    let mut add = |part, path: String, node| all.push(Entry { part, path, node });
+    let link = |target: String| Node::Link(Cow::Owned(target));
+    let of_overlay = suite.name == OVERLAY;
+    let (part, symlinks) = match of_overlay {
+        true => (Part::Noarch, Part::SymlinksNoarch),
+        false => (Part::Arch, Part::SymlinksArch),
+    };
+    let (category, folder) = (suite.category, format!("{}-{}", suite.name, suite.version));
+    let mut commands = suite.commands.iter().filter(|name| known(name)).peekable();
+    if !of_overlay && commands.peek().is_some() {
+        add(part, format!("package/{category}/{}", suite.name), link(folder.clone()));
+    }
+    if suite.name == LINUX_INIT {
+        for (name, node) in data::SKELETON {
+            add(part, format!("package/{category}/{folder}/etc/skel/{name}"), node.clone());
         }
-        for name in commands {
-            let node = if *name == SETUID { Node::SetuidProgram } else { link(OVERLAY.to_owned()) };
-            add(part, format!("{home}/{name}"), node);
-            add(part, format!("command/{name}"), link(format!("../{unversioned}/command/{name}")));
-            add(symlinks, format!("usr/bin/{name}"), link(format!("../../command/{name}")));
-            if !of_overlay {
-                // The suite's own place in the reference.
-                let target = link(format!("../../../../{unversioned}/command/{name}"));
-                add(part, format!("package/{category}/{folder}/command/{name}"), target);
-            }
+    }
+    for name in commands {
+        let node = if *name == SETUID { Node::SetuidProgram } else { link(OVERLAY.to_owned()) };
+        let path = format!("{home}/{name}");
+        // Scripts of the reference are data files.
+        if shipped(&path).is_none() {
+            add(part, path, node);
+        }
+        add(part, format!("command/{name}"), link(format!("../{unversioned}/command/{name}")));
+        add(symlinks, format!("usr/bin/{name}"), link(format!("../../command/{name}")));
+        if !of_overlay {
+            // The suite's own place in the reference.
+            let target = link(format!("../../../../{unversioned}/command/{name}"));
+            add(part, format!("package/{category}/{folder}/command/{name}"), target);
         }
     }
     all
+}
+
+/// The contents of a data file of the overlay, by its path below the root.
+#[must_use]
+pub fn shipped(path: &str) -> Option<&'static [u8]> {
+    [data::OVERLAY, data::SYSLOGD].into_iter().flatten().find_map(|(known, node)| match node {
+        Node::File { content, .. } if *known == path => Some(*content),
+        _ => None,
+    })
 }
 
 /// The TLS program's name.
@@ -196,8 +243,11 @@ mod tests {
         let all = sample();
         let link = |target: &'static str| Some(Node::Link(Cow::Borrowed(target)));
         for (part, path, node) in [
-            (Part::Noarch, "init", link("package/admin/s6-overlay/command/s6-overlay")),
-            (Part::Arch, "init", link("package/admin/s6-overlay/command/s6-overlay")),
+            (
+                Part::Arch,
+                "package/admin/s6-overlay-1.0/libexec/s6-overlay-script",
+                link("../command/s6-overlay"),
+            ),
             (Part::Arch, "package/admin/s6-overlay-1.0/command/s6-overlay", Some(Node::Program)),
             (Part::Arch, "package/admin/s6-overlay-1.0/command/s6-overlay-suexec", Some(Node::SetuidProgram)),
             (Part::Noarch, "command/with-contenv", link("../package/admin/s6-overlay/command/with-contenv")),
@@ -229,6 +279,27 @@ mod tests {
             assert!(!entry.path.starts_with('/') && !entry.path.contains("//"), "{}", entry.path);
         }
         assert!(seen.len() > 700, "247 commands in three places each");
+    }
+
+    #[test]
+    fn what_is_a_script_in_the_reference_is_a_text_file() {
+        let all = entries(&Names::all().unwrap(), |_| true);
+        assert_eq!(missing_scripts(&all), Vec::<String>::new());
+        for part in [Part::Noarch, Part::Arch] {
+            let init = found(&all, part, "init");
+            assert!(
+                matches!(init, Some(Node::File { mode: 0o755, content }) if content.starts_with(b"#!/package"))
+            );
+        }
+        assert!(shipped("package/admin/s6-overlay-3.2.3.2/command/with-contenv").is_some());
+        assert!(shipped("init").is_some() && shipped("etc").is_none());
+        let linked = all.into_iter().map(|mut entry| {
+            if entry.path == "init" {
+                entry.node = Node::Link(Cow::Borrowed("package/admin/s6-overlay/command/s6-overlay"));
+            }
+            entry
+        });
+        assert_eq!(missing_scripts(&linked.collect::<Vec<_>>()), ["init"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every tool of the binary, and the way from a name to its tool.
 
-use tool::{Call, Env, Next, Out, Outcome, Role, Tool, diag};
+use tool::{Call, Env, Next, Out, Outcome, Role, Tool, diag, script};
 
 /// Every suite's tools, each sorted by name.
 pub const SUITES: &[&[&Tool]] = &[
@@ -62,11 +62,20 @@ fn find_by_links(file: Vec<u8>) -> Option<&'static Tool> {
     None
 }
 
-/// Runs the tool that `argv[0]` names, or the one that the executed file is a link to, or, called as the binary
-/// itself, the subcommand or tool that `argv[1]` names.
+/// Runs the tool that the first line of the executed text file names, or the one that `argv[0]` names, or the one that
+/// the executed file is a link to, or, called as the binary itself, the subcommand or tool that `argv[1]` names.
 pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     tool::set_table(find);
     let env = Env::from_vars(sys::args::environment());
+    if let Some(name) = script::take_call(&mut argv) {
+        if let Some(tool) = find(&name) {
+            tool::run(tool, argv, env);
+        }
+        let file = argv.first().map(|file| diag::show(file)).unwrap_or_default();
+        let name = diag::show(&name);
+        diag::fatal("s6-overlay", &format!("{file}: line 1: {name} is no tool of this version"));
+        sys::process::exit(100);
+    }
     let by_name = |argv: &[Vec<u8>]| {
         argv.first().and_then(|a| find(a.rsplit(|b| *b == b'/').next().unwrap_or_default()))
     };

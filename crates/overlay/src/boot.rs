@@ -11,6 +11,8 @@
 //! | [`run_verdict`] | pure: whether /run is usable |
 //! | [`var_run`] | /run and /var/run are one folder |
 //! | [`prepare`] | makes it usable, and removes what an earlier container left |
+//! | [`edits`] | what an image edited without effect |
+//! | [`replaced`] | parts of the boot that an image replaced by programs of its own |
 //! | [`saved`] | what the start saves or makes in /run |
 //! | [`catch_all`] | the logger of S6_LOGGING |
 //! | [`stage2`], [`hook`], [`sources`], [`services`], [`command`] | the boot child: brings the services up and becomes the CMD |
@@ -18,11 +20,13 @@
 
 pub(crate) mod catch_all;
 pub(crate) mod closing_fd;
-mod command;
+pub(crate) mod command;
+pub(crate) mod edits;
 mod hook;
 pub(crate) mod inherited;
 mod omissions;
 pub(crate) mod prepare;
+pub(crate) mod replaced;
 pub(crate) mod run_verdict;
 pub(crate) mod saved;
 pub(crate) mod search_path;

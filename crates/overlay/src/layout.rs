@@ -10,6 +10,14 @@ pub(crate) const SUEXEC: &str = "/package/admin/s6-overlay-3.2.3.2/command/s6-ov
 pub(crate) const PREINIT: &str = "/package/admin/s6-overlay-3.2.3.2/libexec/preinit";
 /// The program that the setuid helper becomes as the container's user.
 pub(crate) const STAGE0: &str = "/package/admin/s6-overlay-3.2.3.2/libexec/stage0";
+/// The scripts of the overlay's own services.
+pub(crate) const SERVICE_SCRIPTS: &str = "/package/admin/s6-overlay-3.2.3.2/etc/s6-rc/scripts";
+/// The scripts of the stages, which are copied to [`STAGE_SCRIPTS`].
+pub(crate) const SKELETON: &str = "/package/admin/s6-overlay-3.2.3.2/etc/s6-linux-init/skel";
+/// What a rule of fix-attrs.d is applied by.
+pub(crate) const FIX_ATTRS: &str = "/package/admin/s6-overlay-3.2.3.2/libexec/fix-attrs";
+/// What logutil-service becomes.
+pub(crate) const LOGGER: &str = "/package/admin/s6-overlay-3.2.3.2/libexec/logutil-service-main";
 /// The overlay's own services; images add theirs here too, so it is read at every boot.
 pub(crate) const SOURCES: &str = "/package/admin/s6-overlay-3.2.3.2/etc/s6-rc/sources";
 
@@ -26,10 +34,18 @@ pub(crate) const CONTAINER_ENVIRONMENT: &str = "/run/s6/container_environment";
 pub(crate) const WORKDIR: &str = "/run/s6/workdir";
 /// The folder whose `bin` holds halt, poweroff, reboot, shutdown and telinit.
 pub(crate) const BASEDIR: &str = "/run/s6/basedir";
+/// The scripts of the stages in a running container.
+pub(crate) const STAGE_SCRIPTS: &str = "/run/s6/basedir/scripts";
+/// The environment of everything in the container, under S6_KEEP_ENV.
+pub(crate) const STAGE_ENV: &str = "/run/s6/basedir/env";
+/// The process id of the CMD, where an image's own program boots the container.
+pub(crate) const COMMAND_PID: &str = "/run/s6/cmdpid";
 /// Copies of the legacy service directories.
 pub(crate) const LEGACY_SERVICES: &str = "/run/s6/legacy-services";
 /// The root scandir.
 pub(crate) const SCANDIR: &str = "/run/service";
+/// A service of the reference whose work process 1 does.
+pub(crate) const SHUTDOWND: &str = "/run/service/s6-linux-init-shutdownd";
 /// The scandir's path in version 2.
 pub(crate) const OLD_SCANDIR: &str = "/run/s6/services";
 /// The compiled s6-rc database.

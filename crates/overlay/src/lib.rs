@@ -9,6 +9,7 @@
 //! | [`legacy`] | cont-init.d, services.d, fix-attrs.d |
 //! | [`environment`] | the container's environment, and the overlay's variables in it |
 //! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
+//! | [`texts`] | the text files that are scripts in the reference, and what an image did with them |
 //! | [`layout`], [`limits`] | the paths that everybody knows; the times that no variable sets |
 //! | [`program`], [`log_access`] | programs that a stage runs and waits for; whether a log directory is open to this process |
 //! | [`tools`], [`commands`] | entry points: one tool or subcommand per file |
@@ -29,6 +30,7 @@ mod pid1;
 mod program;
 mod relay;
 mod stop;
+mod texts;
 mod tools;
 
 pub use tools::{SUEXEC, TOOLS};

@@ -10,6 +10,7 @@
 //! | [`init`] | the policy of the host |
 //! | [`processes`] | the container's processes: which ones get signals, and which ones remain |
 //! | [`remaining`] | waits for the last processes |
+//! | [`shutdownd`] | the directory of a service of the reference whose work process 1 does |
 //! | [`finish`] | the end of the first process: reboot(2) or an exit code |
 //! | [`exit_code`] | the file with the container's exit code |
 
@@ -23,6 +24,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod processes;
 pub(crate) mod relay_process;
 pub(crate) mod remaining;
+mod shutdownd;
 
 /// The name of process 1 and of its boot and stop children in diagnostics.
 pub(crate) const NAME: &str = "init";

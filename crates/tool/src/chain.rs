@@ -1,12 +1,13 @@
 //! Chain loading: the loop that runs a tool and then the next program, in the same process if possible.
 //!
 //! The next word is looked up as exec would: as it is if it has a slash, else in the PATH that the running tool
-//! was called with.  If the file that is found is this same binary (same device and inode) and the tool
-//! of that name is a [`Role::Chain`], the tool is entered directly; otherwise the file is executed.
+//! was called with.  If the file that is found is this same binary (same device and inode), or a text file whose
+//! interpreter is this binary ([`script`]), and the tool is a [`Role::Chain`], the tool is entered directly; otherwise the
+//! file is executed.
 
-use crate::binary::{identity, own_identity};
+use crate::binary::{Identity, identity, own_identity};
 use crate::fatal::{NOT_FOUND, NOT_RUNNABLE, WRONG_USAGE, What};
-use crate::{Call, Env, Fatal, Next, Outcome, Program, Role, Tool, diag, help};
+use crate::{Call, Env, Fatal, Next, Outcome, Program, Role, Tool, diag, help, script};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
 use std::sync::OnceLock;
@@ -82,7 +83,9 @@ pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Err
             Ok(found) => {
                 if sys::fs::accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS).is_err() {
                     denied = true;
-                } else if found.is_some() && found == own_identity() && files.is_empty() {
+                } else if files.is_empty()
+                    && let Some(tool) = enterable(tool, &file, found)
+                {
                     return Ok(Target::Tool(tool));
                 } else {
                     // Also this binary, if another file that could be executed precedes it in PATH.
@@ -94,6 +97,14 @@ pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Err
     match files.is_empty() {
         false => Ok(Target::Files(files)),
         true => Err(if denied { Errno::ACCESS } else { Errno::NOENT }),
+    }
+}
+
+/// The tool that executing `file` would run in this binary, if it may be entered; `tool` is the one that its name means.
+fn enterable(tool: &'static Tool, file: &[u8], found: Option<Identity>) -> Option<&'static Tool> {
+    match found? {
+        identity if Some(identity) == own_identity() => Some(tool),
+        _ => lookup(&script::tool_of(file)?).filter(|tool| tool.role == Role::Chain),
     }
 }
 

@@ -29,6 +29,7 @@ pub mod path;
 pub mod processes;
 mod program;
 mod quote;
+pub mod script;
 mod spawn;
 mod tool;
 

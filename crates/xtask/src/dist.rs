@@ -148,7 +148,15 @@ impl Parts {
         }
         let read = |path: &Path| fs::read(path).map_err(Failure::unable("read", path));
         let executables = Executables { program: read(&program.path)?, setuid: read(&program.setuid)? };
-        Ok(lay_out(installation::entries(&names, |name| known.contains(name)), &executables))
+        let entries = installation::entries(&names, |name| known.contains(name));
+        let links = installation::missing_scripts(&entries);
+        if !links.is_empty() {
+            let links = links.join(" ");
+            return Err(Failure(format!(
+                "a script of the reference has to be a text file here, too: {links}"
+            )));
+        }
+        Ok(lay_out(entries, &executables))
     }
 
     /// The tarballs by name.
@@ -314,17 +322,19 @@ mod tests {
         let root = top.path().join("root");
         parts().root().write(&root).unwrap();
         for path in [
-            "init",
             "command/s6-dnsip",
-            "command/with-contenv",
             "command/s6-overlay",
             "package/web/s6-dns/command/s6-dnsip",
-            "package/admin/s6-overlay/command/with-contenv",
-            "package/admin/s6-overlay/libexec/stage0",
+            "package/admin/s6-overlay/libexec/s6-overlay-script",
             "usr/bin/s6-dnsip",
-            "usr/bin/with-contenv",
         ] {
             assert_eq!(fs::read(root.join(path)).unwrap(), b"program", "{path}");
+        }
+        for path in ["init", "usr/bin/with-contenv", "package/admin/s6-overlay/libexec/stage0"] {
+            assert!(
+                fs::read(root.join(path)).unwrap().starts_with(b"#!/package/admin/s6-overlay-"),
+                "{path}"
+            );
         }
         assert_eq!(fs::read(root.join("etc/s6-overlay/user-bundles.d/user/type")).unwrap(), b"bundle\n");
         let setuid = root.join("command/s6-overlay-suexec");
@@ -338,8 +348,9 @@ mod tests {
     #[test]
     fn only_the_arch_part_holds_programs() {
         let parts = parts();
-        assert_eq!(parts.arch.size(), "program".len() + "setuid".len());
-        assert!((1..10_000).contains(&parts.noarch.size()));
+        let texts = parts.arch.size() - "program".len() - "setuid".len();
+        assert!((1..3000).contains(&texts), "/init and the skeleton of s6-linux-init-maker: {texts} bytes");
+        assert!((1..20_000).contains(&parts.noarch.size()));
         assert_eq!(parts.symlinks_arch.size() + parts.symlinks_noarch.size(), 0);
     }
 

@@ -149,6 +149,6 @@ fn another_version_stays_unless_forced(images: &Images) -> Outcome {
     same(listing(top)? == before, true, "something was changed")?;
     let (code, said) = install(images, top, &["--force"])?;
     same((code, said.contains(" 2 replaced,")), (Some(0), true), &said)?;
-    let program = fs::read(images.distribution.join("command/s6-overlay"))?;
-    same(fs::read(top.join("init"))? == program, true, "/init isn't the program")
+    let init = fs::read(images.distribution.join("init"))?;
+    same(fs::read(top.join("init"))? == init, true, "/init isn't the overlay's")
 }

@@ -10,6 +10,7 @@ mod daemons;
 mod debian;
 mod demo;
 mod descriptors;
+mod edits;
 mod hangs;
 mod inherited;
 mod install;
@@ -103,6 +104,7 @@ fn run() -> Result<i32, String> {
         debian::TESTS,
         demo::TESTS,
         descriptors::TESTS,
+        edits::TESTS,
         hangs::TESTS,
         inherited::TESTS,
         install::TESTS,

@@ -8,6 +8,7 @@ mod bundles;
 mod client;
 mod confined;
 mod container;
+mod edits;
 mod engine;
 mod foreign;
 mod health;
@@ -120,6 +121,7 @@ fn run(words: &[String]) -> Result<i32, String> {
         trials
             .push(Trial::test(format!("{}::quickstart", engine.name()), move || quickstart::follow(engine)));
     }
+    trials.extend(edits::trials());
     trials.extend(pod::trials());
     trials.extend(bundles::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -16,7 +16,7 @@ const LISTEN_FDS: &[u8] = b"LISTEN_FDS";
 const LISTEN_FDNAMES: &[u8] = b"LISTEN_FDNAMES";
 
 /// The descriptors, and what describes them to the CMD.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Inherited {
     /// Their numbers.
     numbers: Vec<RawFd>,

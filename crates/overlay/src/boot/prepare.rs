@@ -8,7 +8,7 @@ use crate::environment::settings::Settings;
 use crate::environment::variables::{
     S6_READ_ONLY_ROOT, S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES,
 };
-use crate::layout::{RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
+use crate::layout::{BASEDIR, RESULTS, RUN, RUN_S6, SCANDIR, SUEXEC, UNCAUGHT_LOGS};
 use crate::legacy::scripts;
 use files::{remove_tree, rename_new, version_name};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, Stat, StatVfsMountFlags, Uid};
@@ -66,8 +66,23 @@ pub(crate) fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), F
         warnings.warn(&text);
     }
     clear(&warnings, owner)?;
+    make_folders(call, owner)
+}
+
+/// Makes the folders that a container needs in /run.  If the image's own preinit made them, they stay, unless an earlier
+/// container left them.
+///
+/// # Errors
+/// The system failed: 111.
+pub(crate) fn make_folders(call: &Call, owner: Owner) -> Result<(), Fatal> {
+    if sys::fs::lstat(BASEDIR).is_ok() {
+        clear(&Warnings(call), owner)?;
+    }
     for folder in [RUN_S6, SCANDIR] {
-        sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
+        match sys::fs::mkdir(folder, Mode::from(0o755)) {
+            Err(Errno::EXIST) => continue,
+            made => made.or_unable(|| format!("make {folder}"))?,
+        }
         if owner.privileged && owner.uid != 0 {
             give(folder, owner)?;
         }

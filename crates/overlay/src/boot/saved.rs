@@ -3,7 +3,9 @@
 
 use crate::environment::contenv;
 use crate::environment::variables::PATH;
-use crate::layout::{BASEDIR, BINARY, OLD_SCANDIR, RUN, SCANDIR, WORKDIR};
+use crate::layout::{
+    BASEDIR, BINARY, OLD_SCANDIR, RUN, SCANDIR, SKELETON, STAGE_ENV, STAGE_SCRIPTS, WORKDIR,
+};
 use crate::pid1::exit_code;
 use files::Permissions;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
@@ -11,6 +13,12 @@ use rustix::io::Errno;
 use s6_linux_init::request::FIFO;
 use std::os::fd::OwnedFd;
 use tool::{Call, Env, Fatal, OrUnable, diag};
+
+/// The scripts of the stages.
+const STAGES: [&str; 3] = ["rc.init", "rc.shutdown", "rc.shutdown.final"];
+
+/// The limit of a script's length.
+const SCRIPT_MAX: usize = 1024 * 1024;
 
 /// Saves what the container was started with; returns the environment of everything in it.
 pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
@@ -31,7 +39,7 @@ pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
     let text = [workdir, b"\n"].concat();
     files::write_file(CWD, WORKDIR.as_bytes(), &text, Permissions::LessUmask(0o644))
         .or_unable(|| format!("write {WORKDIR}"))?;
-    make_basedir()?;
+    make_basedir(&env)?;
     sys::fs::symlink(SCANDIR, OLD_SCANDIR).or_unable(|| format!("make {OLD_SCANDIR}"))?;
     Ok(env)
 }
@@ -59,11 +67,26 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// Makes links to `halt` and its relatives where scripts expect them.
-fn make_basedir() -> Result<(), Fatal> {
+/// Makes what scripts expect in the folder that the reference boots from: links to `halt` and its relatives, the scripts
+/// of the stages, and the environment of everything in the container.
+fn make_basedir(env: &Env) -> Result<(), Fatal> {
     let bin = format!("{BASEDIR}/bin");
-    for folder in [BASEDIR, &bin] {
+    for folder in [BASEDIR, &bin, STAGE_SCRIPTS] {
         sys::fs::mkdir(folder, Mode::from(0o755)).or_unable(|| format!("make {folder}"))?;
+    }
+    for name in STAGES {
+        // An image may have removed a script.
+        if let Ok(text) = files::read_file(CWD, format!("{SKELETON}/{name}").as_bytes(), SCRIPT_MAX) {
+            let path = format!("{STAGE_SCRIPTS}/{name}");
+            files::write_file(CWD, path.as_bytes(), &text, Permissions::LessUmask(0o755))
+                .or_unable(|| format!("make {path}"))?;
+        }
+    }
+    let is_kept = contenv::is_kept(env);
+    let mode = if is_kept { 0o700 } else { 0o755 };
+    sys::fs::mkdir(STAGE_ENV, Mode::from(mode)).or_unable(|| format!("make {STAGE_ENV}"))?;
+    if is_kept {
+        contenv::dump(env, STAGE_ENV).or_unable(|| format!("write to {STAGE_ENV}"))?;
     }
     let program =
         sys::fs::readlink("/proc/self/exe", Vec::new()).map_or_else(|_| BINARY.into(), |p| p.into_bytes());

@@ -26,7 +26,7 @@ use std::time::Duration;
 use tool::{Env, Fatal, clock, diag};
 
 /// The bundle that holds everything that a container starts.
-const TOP: &[u8] = b"top";
+pub(crate) const TOP: &[u8] = b"top";
 
 /// The name in messages about definitions.
 const COMPILER: &str = "s6-rc-compile";

@@ -3,14 +3,18 @@
 //! After SIGTERM, as long as it isn't the CMD, the child starts nothing more, lets running oneshots finish, and exits.
 
 use crate::boot::command::Command;
-use crate::boot::hook;
 use crate::boot::inherited::Inherited;
-use crate::boot::services::{Services, Started, is_interrupted};
+use crate::boot::services::{Services, Started, TOP, is_interrupted};
+use crate::boot::{hook, replaced};
+use crate::texts;
 use ipc::relay::Relay;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use sys::signal::{Set, SignalFd, TERM};
 use tool::{Env, Next, OrUnable, Outcome};
+
+/// The script of the stage.
+pub(crate) const SCRIPT: &str = "rc.init";
 
 /// The boot child.
 pub(crate) struct Stage2 {
@@ -29,8 +33,20 @@ pub(crate) struct Stage2 {
 }
 
 impl Stage2 {
+    /// Carries out the stage, or becomes the image's own script for it.
+    pub(crate) fn carry_out(self) -> Outcome {
+        if replaced::has_script(SCRIPT) {
+            let arguments = std::iter::once(TOP.to_vec()).chain(self.command).collect();
+            let mut env = self.env;
+            self.inherited.hand_on(&mut env);
+            return replaced::become_script(SCRIPT, arguments, env);
+        }
+        self.run()
+    }
+
     /// Runs the hook, brings the services up, and becomes the CMD; exits 0 if there is none.
     pub(crate) fn run(self) -> Outcome {
+        texts::follow_stage(SCRIPT);
         let interrupt = SignalFd::new(&Set::of(&[TERM])).or_unable(|| "make a signal descriptor")?;
         if is_interrupted(interrupt.as_fd()) {
             return Ok(Next::SUCCESS);

@@ -56,6 +56,20 @@ pub(crate) fn store(env: &Env) -> Result<Vec<Skipped>, Errno> {
     Ok(skipped)
 }
 
+/// Writes each variable that has a file into a folder, with a newline after its value: the form of the reference's
+/// `env` folder.
+///
+/// # Errors
+/// A file can't be written.
+pub(crate) fn dump(env: &Env, folder: &str) -> Result<(), Errno> {
+    let dir = files::open_dir(CWD, folder.as_bytes())?;
+    let storable = env.iter().filter(|(name, _)| is_storable(name));
+    for (name, value) in storable {
+        files::write_file(&dir, name, &[value, b"\n"].concat(), Permissions::LessUmask(0o644))?;
+    }
+    Ok(())
+}
+
 fn open_dir() -> Result<OwnedFd, Errno> {
     files::open_dir(CWD, CONTAINER_ENVIRONMENT.as_bytes())
 }

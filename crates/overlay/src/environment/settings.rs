@@ -9,6 +9,7 @@ use crate::environment::variables::{
     S6_VERBOSITY, Switch, Text, User, Variable, Words,
 };
 use crate::layout::ETC;
+use std::sync::OnceLock;
 use std::time::Duration;
 use tool::Env;
 use tool::path::join;
@@ -16,6 +17,28 @@ use wire::number;
 
 /// The profiles of S6_RUNTIME_PROFILE.
 const PROFILES: &[u8] = b"/etc/cont-profile.d/";
+
+/// What a text file of the overlay says of the messages of the program that does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Messages {
+    /// The verbosity where S6_VERBOSITY isn't set.
+    pub(crate) default: u32,
+    /// Whether there are any.
+    pub(crate) wanted: bool,
+}
+
+impl Messages {
+    /// The messages of a program without such a file.
+    pub(crate) const DEFAULT: Self = Self { default: S6_VERBOSITY.kind.0, wanted: true };
+
+    /// Makes them those of this process, unless they were set before.
+    pub(crate) fn set(self) {
+        let _ = MESSAGES.set(self);
+    }
+}
+
+/// The messages of this process.
+static MESSAGES: OnceLock<Messages> = OnceLock::new();
 
 /// A process's view of the overlay's variables.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +144,8 @@ impl<'a> Settings<'a> {
     /// What is printed: 0 errors, 1 also warnings, 2 also what is started and stopped.
     #[must_use]
     pub(crate) fn verbosity(&self) -> u32 {
-        self.number(S6_VERBOSITY)
+        let messages = MESSAGES.get().copied().unwrap_or(Messages::DEFAULT);
+        if messages.wanted { self.number_or(S6_VERBOSITY.name, messages.default) } else { 0 }
     }
 
     /// What a failure of the start means.

@@ -36,7 +36,8 @@ pub(crate) enum Found {
     },
     /// A symbolic link.
     Link {
-        /// Whether it has the wanted target.
+        /// Whether it has the wanted target; where a file is wanted, whether it is the link to the program that an earlier
+        /// release had there.
         same: bool,
     },
     /// A device, a socket or a FIFO.
@@ -81,6 +82,7 @@ pub(crate) fn decide(wanted: &Wanted<'_>, found: &Found, force: bool) -> Result<
         // Links to directories were followed.
         (Wanted::Directory, _) => Err(Obstacle::Blocked(String::new())),
         (Wanted::Link(_), Found::Link { same: true }) => Ok(Step::Keep),
+        (Wanted::File { .. }, Found::Link { same: true }) => Ok(Step::Replace),
         (_, Found::Link { .. }) => foreign("a link to something else"),
         (_, Found::Special) => foreign("a special file"),
         (Wanted::Link(_), Found::File { .. }) => foreign("a file of the image"),
@@ -127,6 +129,7 @@ mod tests {
         assert_eq!(decide(&OURS, &file(false, true), false), Ok(Step::Replace));
         assert_eq!(decide(&OURS, &file(true, false), false), Ok(Step::Replace));
         assert_eq!(decide(&DATA, &file(true, false), false), Ok(Step::Replace));
+        assert_eq!(decide(&DATA, &Found::Link { same: true }, false), Ok(Step::Replace));
     }
 
     #[test]

@@ -79,7 +79,12 @@ impl Root {
                 let there = sys::fs::readlinkat(&dir, name, Vec::new()).or_unable(unable)?;
                 Found::Link { same: there.as_bytes() == link_target(path, target, straight).as_bytes() }
             }
-            (FileType::Symlink, _) => Found::Link { same: false },
+            (FileType::Symlink, _) => {
+                let there = sys::fs::readlinkat(&dir, name, Vec::new()).or_unable(unable)?;
+                let leaf = there.as_bytes().rsplit(|b| *b == b'/').next().unwrap_or_default();
+                let was_ours = [installation::OVERLAY.as_bytes(), b"logutil-service"].contains(&leaf);
+                Found::Link { same: was_ours }
+            }
             (FileType::RegularFile, Wanted::File { content, mode, .. }) => Found::File {
                 same_content: holds(dir.as_fd(), name, &stat, content).or_unable(unable)?,
                 same_attributes: self.has_attributes(&stat, *mode),

@@ -2,8 +2,10 @@
 
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::S6_FIX_ATTRS_HIDDEN;
+use crate::layout::FIX_ATTRS;
 use crate::legacy::attributes::{Accounts, Rule, parse};
 use crate::legacy::scripts;
+use crate::{program, texts};
 use posix_regex::glob::{Globbing, glob};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
@@ -14,6 +16,9 @@ use std::path::Path;
 use sys::account::{Group, User};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, diag};
+
+/// The limit of the rules on standard input.
+const RULES_MAX: usize = 1024 * 1024;
 
 /// Applies the files of fix-attrs.d in byte order.
 ///
@@ -30,11 +35,16 @@ pub(crate) fn apply_files(call: &Call) -> Outcome {
     }
     let files = Files::read()?;
     let hidden = settings.switch(S6_FIX_ATTRS_HIDDEN);
+    let others = texts::is_replaced(FIX_ATTRS);
     let mut failed = false;
     for name in names {
         let file = join(&folder, &name);
         if verbosity >= 2 {
             call.info(&format!("applying {}", diag::show(&file)));
+        }
+        if others {
+            failed |= !apply_by_program(call, &file)?;
+            continue;
         }
         let text = std::fs::read(Path::new(OsStr::from_bytes(&file))).or_unable_to("read", &file);
         match text {
@@ -53,6 +63,25 @@ pub(crate) fn apply_files(call: &Call) -> Outcome {
         call.warn("some files could not be applied");
     }
     if failed && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
+}
+
+/// Applies the rules on standard input.
+///
+/// # Errors
+/// They or the account files can't be read: 111. A rule failed: 1.
+pub(crate) fn apply_input(call: &Call) -> Outcome {
+    let text = files::read_at_most(rustix::stdio::stdin(), RULES_MAX).or_unable(|| "read the rules")?;
+    let hidden = Settings::new(&call.env).switch(S6_FIX_ATTRS_HIDDEN);
+    let succeeded = apply_file(call, b"standard input", &text, &Files::read()?, hidden);
+    if succeeded { Ok(Next::SUCCESS) } else { Err(Fatal::silent(1)) }
+}
+
+/// Lets the image's own program apply a file; `false` if it failed.
+fn apply_by_program(call: &Call, file: &[u8]) -> Result<bool, Fatal> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let input = sys::fs::openat(CWD, file, flags, Mode::empty()).or_unable_to("read", file)?;
+    let code = program::run(&[FIX_ATTRS.into()], &call.env, &[(input.as_fd(), 0)]);
+    Ok(code.or_unable(|| format!("execute {FIX_ATTRS}"))? == 0)
 }
 
 /// The account files, read once.

@@ -1,6 +1,5 @@
 //! The effects of the lifecycle's actions on the system.
 
-use crate::layout::LIVE;
 use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
 use crate::pid1::processes::{describe_below, describe_remaining, signal_all};
@@ -101,7 +100,7 @@ impl Effects for ContainerEffects<'_> {
                 };
                 let relay = forked.enter().pop().flatten().map(|socket| Rc::new(Relay::from(socket)));
                 let stage3 = Stage3 { env: self.env.clone(), relay };
-                tool::conclude(super::NAME, stage3.run(LIVE.as_bytes()), None)
+                tool::conclude(super::NAME, stage3.carry_out(), None)
             }
         }
     }

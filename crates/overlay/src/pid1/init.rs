@@ -6,11 +6,13 @@ use super::NAME;
 use crate::boot::catch_all;
 use crate::boot::inherited::Inherited;
 use crate::boot::stage2::Stage2;
+use crate::layout;
 use crate::pid1::container::Container;
 use crate::pid1::effects::ContainerEffects;
 use crate::pid1::forked::Forked;
 use crate::pid1::lifecycle::{Config, Event, Lifecycle, SIGNALS};
 use crate::pid1::relay_process::RelayProcess;
+use crate::pid1::shutdownd::Shutdownd;
 use crate::relay::Format;
 use ipc::relay::Relay;
 use rustix::io::Errno;
@@ -32,6 +34,8 @@ const BOOT_TITLE: &[u8] = b"/run/s6/basedir/scripts/rc.init top";
 const REQUESTS: u32 = 0;
 /// The key of the pipe on which the boot child announces that it becomes the CMD.
 const NOTICE: u32 = 1;
+/// The key of the FIFO for commands to the service whose work this process does.
+const SHUTDOWND: u32 = 2;
 
 /// The number of requests that are read at once.
 const REQUESTS_MAX: usize = 16;
@@ -63,6 +67,7 @@ pub(crate) struct Init {
     /// The format of services' lines, if they are relayed.
     format: Option<Format>,
     relay: Option<RelayProcess>,
+    shutdownd: Option<Shutdownd>,
 }
 
 impl Init {
@@ -76,7 +81,8 @@ impl Init {
         format: Option<Format>,
     ) -> Self {
         let container = Container::new(Lifecycle::new(config), warns);
-        Self { container, env, requests, notice: None, open_files: None, format, relay: None }
+        let (notice, open_files, relay, shutdownd) = (None, None, None, None);
+        Self { container, env, requests, notice, open_files, format, relay, shutdownd }
     }
 
     /// Continues a container whose first process was re-executed; `None` if the saved state is invalid.
@@ -100,7 +106,8 @@ impl Init {
             host.watch(notice.as_fd(), NOTICE).ok()?;
         }
         let open_files = Some(host.launch().open_files);
-        Some(Self { container, env, requests, notice, open_files, format, relay })
+        let shutdownd = Shutdownd::open().ok().filter(|s| host.watch(s.as_fd(), SHUTDOWND).is_ok());
+        Some(Self { container, env, requests, notice, open_files, format, relay, shutdownd })
     }
 
     /// Starts the relay if a format is set; without a relay, services write to the container's output themselves.
@@ -144,6 +151,7 @@ impl Init {
     pub(crate) fn begin(&mut self, host: &mut Host, boot: Boot) -> Result<(), Errno> {
         self.open_files = Some(host.launch().open_files);
         host.watch(self.requests.as_fd(), REQUESTS)?;
+        self.show_shutdownd(host);
         self.start_relay(host, None);
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         match fork()? {
@@ -156,6 +164,17 @@ impl Init {
         host.watch(reader.as_fd(), NOTICE)?;
         self.notice = Some(reader);
         Ok(())
+    }
+
+    /// Makes the directory of the service whose work this process does.
+    fn show_shutdownd(&mut self, host: &mut Host) {
+        let made = Shutdownd::make().and_then(|s| host.watch(s.as_fd(), SHUTDOWND).map(|()| s));
+        match made {
+            Ok(shutdownd) => self.shutdownd = Some(shutdownd),
+            Err(e) => {
+                diag::warn(NAME, &format!("unable to make {}: {}", layout::SHUTDOWND, sys::strerror(e)))
+            }
+        }
     }
 
     /// Continues in the boot child.
@@ -187,7 +206,7 @@ impl Init {
             relays_command: boot.relays_command,
         };
         let path = self.env.get(crate::environment::variables::PATH.bytes()).map(<[u8]>::to_vec);
-        tool::conclude(NAME, stage2.run(), path.as_deref())
+        tool::conclude(NAME, stage2.carry_out(), path.as_deref())
     }
 
     /// How the container ends, as soon as that is known.
@@ -322,6 +341,11 @@ impl Policy for Init {
     fn readable(&mut self, host: &mut Host, key: u32) {
         match key {
             REQUESTS => self.read_requests(host),
+            SHUTDOWND => {
+                if let Some(shutdownd) = &self.shutdownd {
+                    shutdownd.handle();
+                }
+            }
             _ => self.read_notice(host),
         }
     }

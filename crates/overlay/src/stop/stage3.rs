@@ -1,9 +1,12 @@
 //! Stage 3, in a child of the first process: brings all services down.
 
+use crate::boot::replaced;
 use crate::environment::settings::Settings;
 use crate::environment::variables::PATH;
+use crate::layout::LIVE;
 use crate::legacy::idle;
 use crate::limits::{MESSAGE_LIMIT, STOP_REMINDER};
+use crate::texts;
 use ipc::relay::Relay;
 use rustix::fs::{AtFlags, CWD};
 use s6_rc::change::change;
@@ -19,6 +22,9 @@ use tool::{Env, Fatal, Next, Outcome, diag};
 /// The name in messages about changes of services.
 pub(crate) const ENGINE: &str = "s6-rc";
 
+/// The script of the stage.
+const SCRIPT: &str = "rc.shutdown";
+
 /// The stop child.
 pub(crate) struct Stage3 {
     /// The environment of everything in the container.
@@ -28,8 +34,17 @@ pub(crate) struct Stage3 {
 }
 
 impl Stage3 {
+    /// Carries out the stage, or becomes the image's own script for it.
+    pub(crate) fn carry_out(self) -> Outcome {
+        if replaced::has_script(SCRIPT) {
+            return replaced::become_script(SCRIPT, Vec::new(), self.env);
+        }
+        self.bring_down(LIVE.as_bytes())
+    }
+
     /// Brings down what is up in the live directory `live`.
-    pub(crate) fn run(self, live: &[u8]) -> Outcome {
+    pub(crate) fn bring_down(self, live: &[u8]) -> Outcome {
+        texts::follow_stage(SCRIPT);
         // The stop doesn't wait long for a reader of its messages.
         diag::set_reader_limit(Some(MESSAGE_LIMIT));
         if sys::fs::statat(CWD, live, AtFlags::empty()).is_err() {

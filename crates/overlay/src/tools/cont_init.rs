@@ -1,6 +1,7 @@
 //! `cont-init`: runs the scripts of cont-init.d; the oneshot legacy-cont-init runs it when it goes up.
 
 use crate::legacy::cont_init::run_scripts;
+use crate::texts;
 use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -9,5 +10,8 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[],
     role: Role::Stay,
-    main: |call| run_scripts(call),
+    main: |call| {
+        texts::follow(TOOL.name);
+        run_scripts(call)
+    },
 };

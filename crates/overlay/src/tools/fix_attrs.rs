@@ -1,6 +1,7 @@
 //! `fix-attrs`: applies the files of fix-attrs.d; the oneshot fix-attrs runs it.
 
 use crate::legacy::fix_attrs::apply_files;
+use crate::texts;
 use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -9,5 +10,8 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[],
     role: Role::Stay,
-    main: |call| apply_files(call),
+    main: |call| {
+        texts::follow(TOOL.name);
+        apply_files(call)
+    },
 };

@@ -7,10 +7,12 @@
 use crate::boot::catch_all;
 use crate::boot::closing_fd::wait_for_closing_fd;
 use crate::boot::inherited::Inherited;
-use crate::boot::prepare::{Owner, needs_root, prepare, why_no_help};
+use crate::boot::prepare::{Owner, make_folders, needs_root, prepare, why_no_help};
 use crate::boot::saved::{children_env, make_fifo, save, with_space};
 use crate::boot::search_path;
+use crate::boot::stage2::SCRIPT;
 use crate::boot::stand_in::stand_in;
+use crate::boot::{edits, replaced};
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
     PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
@@ -24,6 +26,7 @@ use crate::pid1::init::{Boot, Init};
 use crate::pid1::lifecycle::{Config, SIGNALS};
 use crate::pid1::remaining;
 use crate::relay::{Format, set_format};
+use crate::texts::is_replaced;
 use rustix::fs::{Mode, OFlags};
 use s6_linux_init::request::How;
 use std::os::fd::OwnedFd;
@@ -67,13 +70,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     wait_for_closing_fd(&call.env);
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     let owner = Owner { uid, gid, privileged: rustix::process::geteuid().is_root() };
-    // If it may not, s6-overlay-suexec was asked already and has prepared everything.
-    if may_ask {
-        let helpless = why_no_help();
-        if !owner.privileged && needs_root(call, owner) && helpless.is_none() {
-            return ask_for_root(call);
-        }
-        prepare(call, owner, helpless.unwrap_or("there are no rights to change that")).map_err(with_space)?;
+    if let Some(next) = prepare_run(call, owner, may_ask, first)? {
+        return Ok(next);
     }
     let inherited = Inherited::take(&call.env);
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
@@ -83,9 +81,12 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     if settings.verbosity() > 0 {
         warn_of_mistakes(&call.env);
         warn_of_set_id();
+        edits::report(call);
     }
     let requests = make_fifo()?;
-    let config = config(&settings, !command.is_empty(), first);
+    // A script of the image's own runs the CMD itself.
+    let runs_command = !command.is_empty() && !replaced::has_script(SCRIPT);
+    let config = config(&settings, runs_command, first);
     let sync = settings.switch(S6_SYNC_DISKS);
     let warns = settings.verbosity() > 0 && !config.kill_grace.is_zero();
     let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
@@ -106,6 +107,26 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let mut policy = Init::new(config, env, requests, warns, format);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
+}
+
+/// Prepares /run; gives the program that does the rest of the boot, if that is another one.
+fn prepare_run(call: &mut Call, owner: Owner, may_ask: bool, first: bool) -> Result<Option<Next>, Fatal> {
+    if !may_ask {
+        // s6-overlay-suexec was asked already, and preinit has prepared everything, unless it is the image's own.
+        if is_replaced(PREINIT) {
+            make_folders(call, owner)?;
+        }
+        return Ok(None);
+    }
+    let helpless = why_no_help();
+    if !owner.privileged && helpless.is_none() && (needs_root(call, owner) || is_replaced(PREINIT)) {
+        replaced::release_signals();
+        return ask_for_root(call).map(Some);
+    }
+    if !replaced::preinit(call, owner)? {
+        prepare(call, owner, helpless.unwrap_or("there are no rights to change that")).map_err(with_space)?;
+    }
+    replaced::stage0(call, first).transpose()
 }
 
 /// Warns of variables without effect: misspelt names, and values that mean nothing.
@@ -135,6 +156,7 @@ fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
     let mut config = host::Config::new("s6-svscan", env.vars().to_vec());
     config.services_max = SERVICES_MAX;
     config.signals = SIGNALS.to_vec();
+    config.others = &["s6-linux-init-shutdownd"];
     // This is read from the container's environment, not from that of its services.
     config.processes = settings.switch(S6_SUPERVISE_PROCESSES);
     config

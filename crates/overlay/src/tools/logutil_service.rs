@@ -2,7 +2,9 @@
 
 use crate::environment::settings::Settings;
 use crate::environment::variables::S6_LOGGING_SCRIPT;
+use crate::layout::LOGGER;
 use crate::log_access;
+use crate::texts;
 use ipc::identity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -35,6 +37,14 @@ fn main(call: &mut Call) -> Outcome {
         let fd = open_fifo(fifo).or_unable_to("open", fifo)?;
         sys::fd::place(fd, 0).or_unable(|| "move the FIFO to standard input")?;
     }
+    if texts::is_replaced(LOGGER) {
+        return Next::run(vec![LOGGER.into(), dir], call.take_env());
+    }
+    become_logger(call, dir)
+}
+
+/// Becomes the logger of a directory.
+pub(super) fn become_logger(call: &Call, dir: Vec<u8>) -> Outcome {
     let mut script = Settings::new(&call.env).directives(S6_LOGGING_SCRIPT);
     script.push(dir.clone());
     logger::check_script(&script).map_err(|why| Fatal::user(format!("{S6_LOGGING_SCRIPT}: {why}")))?;

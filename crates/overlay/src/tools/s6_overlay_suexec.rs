@@ -84,7 +84,7 @@ fn split_block(args: Words) -> Result<(Words, Words), Fatal> {
 }
 
 /// The environment of the block, which names the container's user.
-fn block_env(env: &Env, real: (u32, u32), effective: (u32, u32)) -> Env {
+pub(crate) fn block_env(env: &Env, real: (u32, u32), effective: (u32, u32)) -> Env {
     let mut env = env.clone();
     env.unset(b"GIDLIST");
     // The names are only informative: some engines make account files that only root may read.

@@ -1,6 +1,7 @@
 //! `services-down`: stops the services of services.d; the oneshot legacy-services runs it when it goes down.
 
 use crate::legacy::stop_services::stop_services;
+use crate::texts;
 use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -9,5 +10,8 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[],
     role: Role::Stay,
-    main: |call| stop_services(call),
+    main: |call| {
+        texts::follow(TOOL.name);
+        stop_services(call)
+    },
 };

@@ -1,6 +1,7 @@
 //! `services-up`: starts the services of services.d; the oneshot legacy-services runs it when it goes up.
 
 use crate::legacy::start_services::start_services;
+use crate::texts;
 use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -9,5 +10,8 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[],
     role: Role::Stay,
-    main: |call| start_services(call),
+    main: |call| {
+        texts::follow(TOOL.name);
+        start_services(call)
+    },
 };

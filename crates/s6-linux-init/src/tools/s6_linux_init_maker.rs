@@ -36,7 +36,11 @@ pub static TOOL: Tool = Tool {
         Opt::value('D', "runlevel", "the initial runlevel; default \"default\""),
         Opt::flag('n', "remount /run instead of mounting a tmpfs"),
         Opt::flag('N', "leave /run unchanged"),
-        Opt::value('f', "skeldir", "the skeleton of the scripts; default /etc/s6-linux-init/skel"),
+        Opt::value(
+            'f',
+            "skeldir",
+            "the skeleton of the scripts; default /package/admin/s6-linux-init-1.2.0.2/etc/skel",
+        ),
         Opt::value('R', "limits", "hard limits for all processes, such as o2000,c0,d="),
         Opt::flag('C', "boot a container"),
         Opt::flag('B', "without the catch-all logger"),
@@ -48,7 +52,7 @@ pub static TOOL: Tool = Tool {
 };
 
 const DEFAULT_BASEDIR: &[u8] = b"/etc/s6-linux-init/current";
-const DEFAULT_SKELETON: &[u8] = b"/etc/s6-linux-init/skel";
+const DEFAULT_SKELETON: &[u8] = b"/package/admin/s6-linux-init-1.2.0.2/etc/skel";
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_defaults_of_a_boot_image() {
-        assert_eq!(DEFAULT_SKELETON, b"/etc/s6-linux-init/skel");
+        assert_eq!(DEFAULT_SKELETON, b"/package/admin/s6-linux-init-1.2.0.2/etc/skel");
         let settings = settings_of("").unwrap();
         assert_eq!(settings.basedir, b"/etc/s6-linux-init/current");
         assert_eq!((settings.stamps, settings.grace, settings.log_user.as_slice()), (1, 3000, &b"root"[..]));

@@ -22,6 +22,8 @@ pub struct Config {
     pub services_max: usize,
     /// The longest name of a service, in bytes.
     pub name_max: usize,
+    /// Names in the scan directory that aren't services of this host.
+    pub others: &'static [&'static str],
     /// Standard error for the service `s6-svscan-log`.
     pub console: Option<Rc<OwnedFd>>,
     /// An `s6-supervise` process for each service.
@@ -39,7 +41,8 @@ impl Config {
         let (rescan, console, signals) = (None, None, Vec::new());
         let processes = !env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=0");
         let (services_max, name_max) = (SERVICES_MAX, NAME_MAX);
-        Self { name, rescan, services_max, name_max, console, processes, env, signals }
+        let others = &[];
+        Self { name, rescan, services_max, name_max, others, console, processes, env, signals }
     }
 }
 

@@ -119,6 +119,9 @@ impl Host {
     }
 
     fn scan_entry(&mut self, name: &[u8], seen: &mut Seen) {
+        if self.config.others.iter().any(|other| other.as_bytes() == name) {
+            return;
+        }
         if name.len() > self.config.name_max {
             self.warn(&format!("name too long, not supervised: {}", show(name)));
             if let Ok((dir, _)) = open_service(self.dir.as_fd(), name) {

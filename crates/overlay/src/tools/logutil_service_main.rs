@@ -1,0 +1,17 @@
+//! `logutil-service-main`: the last part of `logutil-service`, which does it by itself.
+
+use crate::tools::logutil_service::become_logger;
+use tool::{Role, Tool};
+
+pub static TOOL: Tool = Tool {
+    name: "logutil-service-main",
+    summary: "log standard input into a self-rotating directory, as nobody",
+    operands: "directory",
+    options: &[],
+    role: Role::Stay,
+    main: |call| {
+        call.options()?;
+        let dir = call.shift()?;
+        become_logger(call, dir)
+    },
+};
