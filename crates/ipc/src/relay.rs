@@ -11,8 +11,14 @@
 //!
 //! | byte | content |
 //! |---|---|
-//! | 0 | the streams whose descriptors are sent, in this order: 1 for standard output, 2 for standard error; 0 asks the relay to drain the pipes and exit |
-//! | 1… | the service's name |
+//! | 0 | the streams whose descriptors are sent, in this order: 1 for standard output, 2 for standard error; 0 is an order |
+//! | 1… | the service's name, or the order |
+//!
+//! | order | what |
+//! |---|---|
+//! | nothing | drain the pipes and exit |
+//! | 1 | exit after the last writer: no pipes follow |
+//! | 2 | as nothing, within so many milliseconds (four bytes, big-endian) |
 
 use crate::unix_message::send_with;
 use rustix::fs::{Mode, OFlags};
@@ -23,6 +29,13 @@ use rustix::net::{
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// An order: no pipes follow.
+const LAST: u8 = 1;
+
+/// An order: drain the pipes within a time.
+const WITHIN: u8 = 2;
 
 /// The limit of a name in bytes: a service's name and `/log`.
 const NAME_MAX: usize = 260;
@@ -109,13 +122,31 @@ impl Relay {
         Ok(writers)
     }
 
-    /// Asks the relay to drain the pipes and exit.
+    /// Asks the relay to drain the pipes and exit, within `limit` if there is one.
     ///
     /// # Errors
     /// The relay is gone.
-    pub fn finish(&self) -> Result<(), Errno> {
-        rustix::net::send(&self.0, &[0], rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT)
-            .map(drop)
+    pub fn finish(&self, limit: Option<Duration>) -> Result<(), Errno> {
+        let mut order = vec![0];
+        if let Some(limit) = limit {
+            let millis = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+            order.push(WITHIN);
+            order.extend(millis.to_be_bytes());
+        }
+        self.order(&order)
+    }
+
+    /// Lets the relay exit after the last writer, since no pipes follow.
+    ///
+    /// # Errors
+    /// The relay is gone, or can't receive that at the moment.
+    pub fn seal(&self) -> Result<(), Errno> {
+        self.order(&[0, LAST])
+    }
+
+    fn order(&self, order: &[u8]) -> Result<(), Errno> {
+        let flags = rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT;
+        rustix::net::send(&self.0, order, flags).map(drop)
     }
 }
 
@@ -124,8 +155,10 @@ impl Relay {
 pub enum Received {
     /// The output of a service's process: read ends, which don't block.
     Pipes(Vec<u8>, Vec<(OwnedFd, Stream)>),
-    /// Drain the pipes and exit.
-    Finish,
+    /// Drain the pipes and exit, within this time if there is one.
+    Finish(Option<Duration>),
+    /// Exit after the last writer: no pipes follow.
+    Last,
     /// The host has closed the socket.
     End,
     /// Nothing, or a malformed message.
@@ -155,7 +188,14 @@ pub fn receive(socket: impl AsFd) -> Result<Received, Errno> {
         return Ok(Received::End);
     };
     if *streams == 0 {
-        return Ok(Received::Finish);
+        return Ok(match name {
+            [] => Received::Finish(None),
+            [LAST] => Received::Last,
+            [WITHIN, millis @ ..] => millis.try_into().map_or(Received::Nothing, |millis| {
+                Received::Finish(Some(Duration::from_millis(u32::from_be_bytes(millis).into())))
+            }),
+            _ => Received::Nothing,
+        });
     }
     let wanted: Vec<Stream> = STREAMS.into_iter().filter(|s| streams & s.bit() != 0).collect();
     if wanted.len() != fds.len() {
@@ -188,11 +228,20 @@ mod tests {
     }
 
     #[test]
-    fn the_request_to_finish_and_the_end_arrive() {
+    fn orders_and_the_end_arrive() {
         let (host, socket) = Relay::new().unwrap();
         assert!(matches!(receive(&socket), Ok(Received::Nothing)));
-        host.finish().unwrap();
-        assert!(matches!(receive(&socket), Ok(Received::Finish)));
+        host.finish(None).unwrap();
+        assert!(matches!(receive(&socket), Ok(Received::Finish(None))));
+        host.seal().unwrap();
+        assert!(matches!(receive(&socket), Ok(Received::Last)));
+        let limit = Duration::from_millis(2500);
+        host.finish(Some(limit)).unwrap();
+        assert!(matches!(receive(&socket), Ok(Received::Finish(Some(got))) if got == limit));
+        for malformed in [&[0, 3][..], &[0, 2, 0], &[0, 1, 0]] {
+            host.order(malformed).unwrap();
+            assert!(matches!(receive(&socket), Ok(Received::Nothing)), "{malformed:?}");
+        }
         drop(host);
         assert!(matches!(receive(&socket), Ok(Received::End)));
     }

@@ -24,8 +24,14 @@ pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// A relay that ends earlier is not started again.
 pub(crate) const RELAY_LIFE_MIN: Duration = Duration::from_secs(1);
 
-/// How long the relay may take to drain its pipes at the end of the container.
-pub(crate) const RELAY_DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// At the end of a container that was asked to stop, how long its output may take to be read.
+pub(crate) const OUTPUT_LIMIT: Duration = Duration::from_secs(2);
+
+/// At the end, how long the container's output may take to be read before the wait for that is reported.
+pub(crate) const OUTPUT_REMINDER: Duration = STOP_REMINDER;
+
+/// The least time between two looks at the remaining processes.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a legacy service may have no supervisor, for example for lack of descriptors, before the start continues.
 pub(crate) const SUPERVISION_LIMIT: Duration = Duration::from_secs(5);
@@ -44,7 +50,9 @@ mod tests {
         assert_eq!(seconds(KILL_GRACE_MAX), (300, 0));
         assert_eq!(seconds(KILL_LIMIT), (2, 0));
         assert_eq!(seconds(RELAY_LIFE_MIN), (1, 0));
-        assert_eq!(seconds(RELAY_DRAIN_LIMIT), (2, 0));
+        assert_eq!(seconds(OUTPUT_LIMIT), (2, 0));
+        assert_eq!(seconds(OUTPUT_REMINDER), (2, 0));
+        assert_eq!(seconds(LOOK_PAUSE), (0, 100_000_000));
         assert_eq!(seconds(SUPERVISION_LIMIT), (5, 0));
     }
 }

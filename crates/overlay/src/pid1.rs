@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`lifecycle`] | pure: an event → the actions that follow |
+//! | [`cause`] | pure: the texts of why a container stops |
 //! | [`container`] | the lifecycle with its children: performs the actions |
 //! | [`effects`] | the actions' effects on the system |
 //! | [`forked`] | children that process 1 forks without exec |
@@ -10,16 +11,19 @@
 //! | [`init`] | the policy of the host |
 //! | [`processes`] | the container's processes: which ones get signals, and which ones remain |
 //! | [`remaining`] | waits for the last processes |
+//! | [`last_output`] | waits until the container's output is read |
 //! | [`shutdownd`] | the directory of a service of the reference whose work process 1 does |
 //! | [`finish`] | the end of the first process: reboot(2) or an exit code |
 //! | [`exit_code`] | the file with the container's exit code |
 
+pub(crate) mod cause;
 pub(crate) mod container;
 pub(crate) mod effects;
 pub(crate) mod exit_code;
 pub(crate) mod finish;
 pub(crate) mod forked;
 pub(crate) mod init;
+pub(crate) mod last_output;
 pub(crate) mod lifecycle;
 pub(crate) mod processes;
 pub(crate) mod relay_process;

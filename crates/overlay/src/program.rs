@@ -118,13 +118,13 @@ pub(crate) fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result
     Err(reason)
 }
 
-/// Starts a program, waits for it, and returns its exit code as a shell reports it.
+/// Starts a program and waits for its end.
 ///
 /// # Errors
 /// It isn't found or can't be executed; [`failure_code`] gives the exit code.
-pub(crate) fn run(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<u8, Errno> {
+pub(crate) fn run(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Ended, Errno> {
     let pid = start(argv, env, fds)?;
-    Ok(sys::process::wait_for(pid).map_or(111, Ended::code))
+    Ok(sys::process::wait_for(pid).unwrap_or(Ended::Exited(111)))
 }
 
 /// Waits for a child; sends it the signal after `limit` and continues to wait.  The second value says whether it was sent.
@@ -188,8 +188,8 @@ mod tests {
     #[test]
     fn codes_of_programs_and_of_failures() {
         let env = Env::from_vars(words(&["PATH=/nowhere:/bin:/usr/bin"]));
-        assert_eq!(run(&words(&["sh", "-c", "exit 9"]), &env, &[]), Ok(9));
-        assert_eq!(run(&words(&["sh", "-c", "kill -KILL $$"]), &env, &[]), Ok(137));
+        assert_eq!(run(&words(&["sh", "-c", "exit 9"]), &env, &[]), Ok(Ended::Exited(9)));
+        assert_eq!(run(&words(&["sh", "-c", "kill -KILL $$"]), &env, &[]), Ok(Ended::Killed(9)));
         assert_eq!(run(&words(&["no-such-program"]), &env, &[]).map_err(failure_code), Err(127));
         assert_eq!(run(&words(&["/etc"]), &env, &[]).map_err(failure_code), Err(126));
     }

@@ -8,10 +8,12 @@
 //! | 1 | 1: at once, without an orderly stop; else 0 |
 //! | 2–9 | delay in milliseconds, big-endian |
 //! | 10–13 | milliseconds between SIGTERM and SIGKILL at the end, big-endian; 0: as configured |
+//! | 14–255 | who asks, for messages: text, then NUL bytes |
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::system::RebootCommand;
+use tool::diag;
 
 /// The FIFO of process 1, mode 0600, owned by the container's user.
 pub const FIFO: &str = "/run/s6/shutdown";
@@ -19,8 +21,11 @@ pub const FIFO: &str = "/run/s6/shutdown";
 /// The FIFO of s6-linux-init-shutdownd, in a system that s6-linux-init booted.
 const SHUTDOWND_FIFO: &str = "/run/service/s6-linux-init-shutdownd/fifo";
 
-/// The length of a request in bytes.
+/// The length of a request in bytes, without who asks.
 pub const LENGTH: usize = 14;
+
+/// The length of what is written to the FIFO, in bytes.
+pub const MESSAGE: usize = 256;
 
 /// How the container ends when everything has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +135,39 @@ impl Request {
     }
 }
 
+/// A message from the FIFO: the request, and who asks; `None` if it is malformed.
+#[must_use]
+pub fn read_message(bytes: &[u8; MESSAGE]) -> Option<(Request, String)> {
+    let (request, by) = bytes.split_first_chunk::<LENGTH>()?;
+    let by = by.split(|byte| *byte == 0).next().unwrap_or_default();
+    Some((Request::unpack(request)?, diag::show(by)))
+}
+
+/// The bytes of a message.
+fn message(request: Request, by: &str) -> [u8; MESSAGE] {
+    let mut bytes = [0; MESSAGE];
+    let text = by.bytes().take(MESSAGE - LENGTH);
+    for (place, byte) in bytes.iter_mut().zip(request.pack().into_iter().chain(text)) {
+        *place = byte;
+    }
+    bytes
+}
+
+/// This process and its parent, for messages: the parent is often a script, which tells more.
+fn by() -> String {
+    let own = diag::process(std::process::id());
+    match rustix::process::getppid() {
+        Some(parent) => {
+            format!(
+                "process {own}, started by {}",
+                diag::process(parent.as_raw_nonzero().get().unsigned_abs())
+            )
+        }
+        // As for `docker exec`.
+        None => format!("process {own}, started from outside of it"),
+    }
+}
+
 /// Sends a request to process 1, or else to s6-linux-init-shutdownd.
 ///
 /// # Errors
@@ -141,8 +179,8 @@ pub(crate) fn send(request: Request) -> Result<(), Errno> {
         Err(Errno::NOENT | Errno::NXIO) => open(SHUTDOWND_FIFO)?,
         opened => opened?,
     };
-    match rustix::io::retry_on_intr(|| rustix::io::write(&fifo, &request.pack()))? {
-        LENGTH => Ok(()),
+    match rustix::io::retry_on_intr(|| rustix::io::write(&fifo, &message(request, &by())))? {
+        MESSAGE => Ok(()),
         _ => Err(Errno::IO),
     }
 }
@@ -174,6 +212,17 @@ mod tests {
         assert_eq!(Request::stop(How::PowerOff).pack()[0], b'p');
         let request = Request::Stop { how: How::Reboot, now: true, delay: 0x0102_0304, grace: 0x0506 };
         assert_eq!(request.pack(), *b"r\x01\0\0\0\0\x01\x02\x03\x04\0\0\x05\x06");
+    }
+
+    #[test]
+    fn a_message_says_who_asks() {
+        let stop = Request::stop(How::PowerOff);
+        let long = "x".repeat(MESSAGE);
+        for (by, read) in [("", ""), ("7 (halt)", "7 (halt)"), ("a\tb", "a\\tb"), (&long, &long[LENGTH..])] {
+            assert_eq!(read_message(&message(stop, by)), Some((stop, read.to_owned())));
+        }
+        assert_eq!(read_message(&[b'x'; MESSAGE]), None);
+        assert!(by().starts_with(&format!("process {} (", std::process::id())), "{}", by());
     }
 
     #[test]

@@ -312,6 +312,21 @@ impl DefinitionReader<'_> {
         Ok(())
     }
 
+    fn kill_mode(&mut self, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
+        let Some(text) = self.text("kill-mode")? else { return Ok(()) };
+        self.note_carriage_returns("kill-mode", &text);
+        let line = text.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_end();
+        if line == b"session" {
+            into.push(ServiceFile { name: "kill-mode", mode: 0o644, data: Some(b"session\n".to_vec()) });
+        } else {
+            let text = format!("{} is not a mode: write session", show(line));
+            self.add(self.error("kill-mode", text).line(1).advice(
+                "session ends everything that run has started; without the file only run itself is told to end",
+            ));
+        }
+        Ok(())
+    }
+
     fn longrun(&mut self) -> Result<Option<SourceBody>, Fatal> {
         self.unused("longrun", &["up", "reload", "contents.d", "contents"]);
         for (file, why) in [
@@ -366,6 +381,7 @@ impl DefinitionReader<'_> {
         }
         self.signal("down-signal", files)?;
         self.signal("reload-signal", files)?;
+        self.kill_mode(files)?;
         for file in ["flag-newpidns", "flag-timeout-killpg"] {
             if self.folder.has(file.as_bytes()) {
                 files.push(ServiceFile { name: file, mode: 0o644, data: Some(Vec::new()) });

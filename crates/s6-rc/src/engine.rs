@@ -18,6 +18,9 @@ use std::time::Duration;
 use tool::Fatal;
 use tool::clock::Moment;
 
+/// A start that makes no progress for longer isn't just slow.
+const SLOW_MAX: Duration = Duration::from_secs(30);
+
 /// One change.
 pub(crate) struct Engine<'a, E: Effects> {
     effects: &'a mut E,
@@ -314,7 +317,7 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// Reports what has made no progress for a while.
     fn remind(&mut self) {
         let Some(quiet) = self.reminder.due(self.effects.now()) else { return };
-        let is_slow_normal = self.is_up() && !self.is_interrupted;
+        let is_slow_normal = self.is_up() && !self.is_interrupted && quiet < SLOW_MAX;
         if self.options.reporter.verbosity < reminder_verbosity(is_slow_normal) {
             return;
         }

@@ -60,11 +60,26 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The exit code of the service's script, or 128 and the number of the signal that killed it; `None` if it failed
+    /// otherwise.
+    #[must_use]
+    pub fn script_code(&self) -> Option<u8> {
+        match self {
+            Self::Exited(code) => Some(*code),
+            Self::Killed(signal) => Some(Ended::Killed(*signal).code()),
+            Self::Unable(_) | Self::TimedOut { .. } | Self::Permanent | Self::Interrupted => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Exited(code) => write!(f, "command exited {code}"),
-            Self::Killed(signal) => write!(f, "command crashed with signal {signal}"),
+            Self::Exited(code) => write!(f, "command exited {code}{}", exec_failure::explain_code(*code)),
+            Self::Killed(signal) => {
+                write!(f, "command crashed with signal {signal}{}", exec_failure::explain_signal(*signal))
+            }
             Self::Unable(text) => f.write_str(text),
             Self::TimedOut { after, waited_for } => {
                 write!(f, "timed out after {after} ms, waiting for {waited_for}")
@@ -88,7 +103,9 @@ mod tests {
         let waited_for = "rain".to_owned();
         let failures = [
             Failure::Exited(7),
+            Failure::Exited(127),
             Failure::Killed(9),
+            Failure::Killed(11),
             Failure::Unable("it is gone".into()),
             Failure::TimedOut { after: 1500, waited_for },
             Failure::Permanent,
@@ -98,7 +115,9 @@ mod tests {
             failures.map(|f| f.to_string()),
             [
                 "command exited 7",
-                "command crashed with signal 9",
+                "command exited 127 (a command in it was not found)",
+                "command crashed with signal 9 (the kernel sends it if memory runs out)",
+                "command crashed with signal 11",
                 "it is gone",
                 "timed out after 1500 ms, waiting for rain",
                 "permanent failure, its finish script exited 125",
@@ -126,6 +145,12 @@ mod tests {
                 format!("its supervisor can't be used: {}", sys::strerror(Errno::IO)),
             ]
         );
+    }
+
+    #[test]
+    fn a_script_that_ended_has_a_code() {
+        let codes = [Failure::Exited(4), Failure::Killed(9), Failure::Permanent].map(|f| f.script_code());
+        assert_eq!(codes, [Some(4), Some(137), None]);
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn kept_back(names: &[&[u8]], work: Work) -> String {
 
 /// The verbosity from which reminders are printed.
 ///
-/// Services may well take their time to start; a stop or an interruption that takes long is worth a warning.
+/// Services may well take some time to start; a start that takes very long, a stop or an interruption is worth a warning.
 pub(crate) fn reminder_verbosity(is_slow_normal: bool) -> u32 {
     if is_slow_normal { 2 } else { 1 }
 }

@@ -6,7 +6,7 @@ use crate::work::Work;
 use rustix::fd::OwnedFd;
 use rustix::net::SendFlags;
 use rustix::process::{Pid, Signal, kill_process};
-use tool::diag;
+use tool::processes;
 
 /// A transition in progress.
 pub(crate) enum Running {
@@ -23,7 +23,8 @@ impl Running {
     pub(crate) fn waits_for(&self) -> String {
         match self {
             Self::Longrun(transition) => transition.waits_for(),
-            Self::Child(_) | Self::Host(_) => "its script to end".to_owned(),
+            Self::Child(pid) => format!("its script to end, process {}", describe(*pid)),
+            Self::Host(_) => "its script to end".to_owned(),
         }
     }
 
@@ -33,8 +34,7 @@ impl Running {
         match self {
             Self::Longrun(transition) => transition.explain(),
             Self::Child(pid) => {
-                let process = diag::process(pid.as_raw_nonzero().get().unsigned_abs());
-                format!("its {word} script hasn't ended, process {process}")
+                format!("its {word} script hasn't ended, process {}", describe(*pid))
             }
             Self::Host(_) => format!("its {word} script hasn't ended"),
         }
@@ -53,4 +53,9 @@ impl Running {
             Self::Longrun(_) => {}
         }
     }
+}
+
+/// The process of a script, and what it runs: of the overlay's own, that is the image's script.
+fn describe(pid: Pid) -> String {
+    processes::describe_with_children(pid.as_raw_nonzero().get().unsigned_abs())
 }

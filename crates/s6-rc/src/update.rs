@@ -230,7 +230,7 @@ impl<'a> Switch<'a> {
 }
 
 /// The files of a compiled service directory; a live one keeps each only if the compiled one has it.
-const PARTS: [&[u8]; 15] = [
+const PARTS: [&[u8]; 16] = [
     b"run",
     b"finish",
     b"notification-fd",
@@ -242,6 +242,7 @@ const PARTS: [&[u8]; 15] = [
     b"reload-signal",
     b"flag-newpidns",
     b"flag-timeout-killpg",
+    b"kill-mode",
     b"pipe-in",
     b"pipe-out",
     b"data",

@@ -64,6 +64,9 @@ use wire::host_journal::{FAULTS, InFlight};
 /// From the beginning of a service's supervision to the next one, if supervision has ended in between.
 const SUPERVISION_PAUSE: Duration = Duration::from_secs(1);
 
+/// The number of children that are reaped before other events are served: a flood of orphans delays nothing.
+const REAPED_AT_ONCE: usize = 256;
+
 /// Why a host's loop has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
@@ -100,6 +103,8 @@ pub struct Host {
     /// The in-flight event of the former host, with the notification pipe of a start.
     in_flight: Option<(InFlight, Option<OwnedFd>)>,
     reexec: bool,
+    /// Children that have ended may be left to reap.
+    has_unreaped: bool,
 }
 
 /// Takes the lock and the control FIFO of a scan directory.
@@ -188,6 +193,7 @@ impl Host {
             faults: [None; FAULTS],
             in_flight: None,
             reexec: false,
+            has_unreaped: false,
         })
     }
 
@@ -209,10 +215,15 @@ impl Host {
             if std::mem::take(&mut self.reexec) {
                 self.reexecute(policy);
             }
-            let deadline = [self.roster.next_timer().map(|(at, _)| at), self.scan_at, policy.deadline()];
+            let unreaped = std::mem::take(&mut self.has_unreaped);
+            let timer = self.roster.next_timer().map(|(at, _)| at);
+            let deadline = [timer, self.scan_at, policy.deadline(), unreaped.then_some(Moment::ZERO)];
             if let Err(e) = self.wait(deadline.into_iter().flatten().min(), policy) {
                 self.warn(&format!("unable to wait for events: {}", sys::strerror(e)));
                 return Leave::Failed(e);
+            }
+            if unreaped {
+                self.reap(policy);
             }
         }
     }
@@ -318,9 +329,9 @@ impl Host {
         }
     }
 
-    /// Reaps every child that has ended.
+    /// Reaps children that have ended; if there may be more, [`Host::run`] reaps them after other events.
     fn reap(&mut self, policy: &mut dyn Policy) {
-        loop {
+        for _ in 0..REAPED_AT_ONCE {
             match self.launch.system.peek() {
                 Ok(Some((pid, how))) => {
                     self.launch.journal.handle_end(pid, how);
@@ -330,6 +341,7 @@ impl Host {
                 Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
             }
         }
+        self.has_unreaped = true;
     }
 
     /// Reaps a child that has ended, and handles that.

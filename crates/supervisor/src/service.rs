@@ -23,7 +23,7 @@ use rustix::process::Pid;
 use service_dir::ServiceDir;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::process::Ended;
-use sys::signal::Signal;
+use sys::signal::{CONT, Signal};
 use sys::spawn::{Spawn, Strings};
 use tool::Fatal;
 use wire::control::Command;
@@ -32,6 +32,9 @@ use wire::svstatus::Status;
 
 /// At most this many letters are read from the control FIFO in one go; a command of s6-svc rarely has more than three.
 const LETTERS_AT_ONCE: usize = 256;
+
+/// How many processes a warning names.
+const NAMED_AT_MOST: usize = 10;
 
 /// The lock that `run` inherits if the directory has a `lock-fd`.
 const SERVICE_LOCK: &str = "supervise/service-lock";
@@ -279,6 +282,13 @@ impl Service {
             Action::SignalGroup(pid, signal) => {
                 self.kill(pid, signal, |pid| launch.system.kill_group(pid, signal));
             }
+            Action::SignalSession(leader, signal) => {
+                for pid in launch.system.session(leader) {
+                    self.kill(raw(pid), signal, |pid| launch.system.kill(pid, signal));
+                    let _ = launch.system.kill(pid, CONT);
+                }
+            }
+            Action::NameSession(leader) => self.name_session(&launch.system.session(leader)),
             Action::Publish(status) => self.unwritten = Some(status),
             Action::Announce(events) => self.unsent.extend(events.iter().map(|event| event.letter())),
             Action::Record(death) => tally::record(&self.dir, death),
@@ -321,6 +331,24 @@ impl Service {
             Ok(()) | Err(Errno::SRCH) => {}
             Err(e) => self.dir.warn_unable(&format!("send signal {signal} to {pid}"), e),
         }
+    }
+
+    /// Warns of processes that are left of the session of `run`.
+    fn name_session(&self, left: &[Pid]) {
+        if left.is_empty() {
+            return;
+        }
+        let mut names: Vec<String> =
+            left.iter().take(NAMED_AT_MOST).map(|pid| tool::diag::process(raw(*pid))).collect();
+        let more = left.len().saturating_sub(NAMED_AT_MOST);
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        self.dir.warn(&format!(
+            "stopped, but these processes that run started are still there: {} (start the daemon with exec, or write \
+             session into a file kill-mode to end them)",
+            names.join(", ")
+        ));
     }
 
     fn write_status(&mut self) {

@@ -7,6 +7,7 @@
 pub(crate) mod fake;
 
 use crate::part::{Part, Start};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::fmt::Debug;
@@ -42,6 +43,8 @@ pub(crate) trait System: Debug {
     fn is_child(&self, pid: Pid) -> bool;
     /// The youngest child outside `known` that leads a session and whose working directory is `directory`.
     fn find_child(&self, directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid>;
+    /// The living processes of the session that this process led, which has ended.
+    fn session(&self, leader: u32) -> Vec<Pid>;
     /// Prints a warning of `name`.
     fn warn(&self, name: &str, text: &str);
 }
@@ -104,9 +107,32 @@ impl System for Linux {
         })
     }
 
+    fn session(&self, leader: u32) -> Vec<Pid> {
+        let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) else { return Vec::new() };
+        let is_of_session = |pid: Pid| rustix::process::getsid(Some(pid)) == Ok(leader);
+        // As long as one is left, no other process gets the number: if one has it, none is.
+        if rustix::process::getsid(Some(leader)).is_ok() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        let listed = files::names_at(CWD, b"/proc").unwrap_or_default();
+        for pid in listed.iter().filter_map(|name| wire::number::decimal(name)).filter_map(Pid::from_raw) {
+            if is_of_session(pid) && !is_dead(pid) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+
     fn warn(&self, name: &str, text: &str) {
         diag::warn(name, text);
     }
+}
+
+/// Whether a process has ended and waits to be reaped.
+fn is_dead(pid: Pid) -> bool {
+    let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    wire::proc_stat::Stat::parse(&stat).is_none_or(|stat| stat.is_dead())
 }
 
 /// A process id as the status file has it.

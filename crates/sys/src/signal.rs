@@ -219,6 +219,17 @@ pub fn set_interrupting(s: Signal) -> Result<(), Errno> {
     if unsafe { libc::sigaction(s, &action, std::ptr::null_mut()) } == -1 { Err(last()) } else { Ok(()) }
 }
 
+/// Where a signal comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The kernel, for example for a key on a terminal.
+    Kernel,
+    /// A process outside of this pid namespace.
+    Outside,
+    /// The process with this id.
+    Process(u32),
+}
+
 /// A descriptor from which pending signals are read, signalfd(2).
 #[derive(Debug)]
 pub struct SignalFd(OwnedFd);
@@ -238,11 +249,11 @@ impl SignalFd {
 
     /// The next pending signal; `None` if there is none.
     pub fn read(&self) -> Result<Option<Signal>, Errno> {
-        Ok(self.read_with_origin()?.map(|(signal, _)| signal))
+        Ok(self.read_with_sender()?.map(|(signal, _)| signal))
     }
 
-    /// The next pending signal, and whether a process rather than the kernel sent it; `None` if there is none.
-    pub fn read_with_origin(&self) -> Result<Option<(Signal, bool)>, Errno> {
+    /// The next pending signal with its sender; `None` if there is none.
+    pub fn read_with_sender(&self) -> Result<Option<(Signal, Sender)>, Errno> {
         let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
         let size = size_of::<libc::signalfd_siginfo>();
         // SAFETY: the buffer has the size that is passed.
@@ -250,7 +261,12 @@ impl SignalFd {
         if usize::try_from(n) == Ok(size) {
             // SAFETY: a full record was read.
             let info = unsafe { info.assume_init() };
-            return Ok(Signal::try_from(info.ssi_signo).ok().map(|n| (n, info.ssi_code <= 0)));
+            let sender = match info.ssi_pid {
+                _ if info.ssi_code > 0 => Sender::Kernel,
+                0 => Sender::Outside,
+                pid => Sender::Process(pid),
+            };
+            return Ok(Signal::try_from(info.ssi_signo).ok().map(|n| (n, sender)));
         }
         match last() {
             Errno::AGAIN | Errno::INTR => Ok(None),

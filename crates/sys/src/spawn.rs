@@ -7,8 +7,8 @@
 //! replace it; so they do from the second start on if clone makes an ordinary fork (qemu's emulation of a process),
 //! since such a child can't report an error.
 //!
-//! The child gets: default dispositions for the signals of [`Spawn::reset`], an empty signal mask, and of the
-//! descriptors those that aren't close-on-exec plus the ones that are described.
+//! The child gets: the mask of [`set_umask`], default dispositions for the signals of [`Spawn::reset`], an empty signal
+//! mask, and of the descriptors those that aren't close-on-exec plus the ones that are described.
 
 use crate::missing::is_missing;
 use rustix::io::Errno;
@@ -204,6 +204,8 @@ struct Plan {
     reset: *const crate::signal::Signal,
     reset_len: usize,
     mask: libc::sigset_t,
+    /// The file creation mask; the caller's if not given.
+    umask: Option<libc::mode_t>,
     /// The error's number if the program could not be executed.
     error: c_int,
     /// The child could not get a descriptor table of its own, and did nothing else.
@@ -218,6 +220,18 @@ const UNHEARD: c_int = -1;
 /// Whether neither close_range(2), which came with Linux 5.9, nor unshare(2), which profiles deny, gives a child its own
 /// descriptor table: then windows have no use.
 static WINDOWLESS: AtomicBool = AtomicBool::new(false);
+
+/// The value of [`UMASK`] while no mask is set.
+const NO_UMASK: u32 = u32::MAX;
+
+/// The file creation mask of children.
+static UMASK: AtomicU32 = AtomicU32::new(NO_UMASK);
+
+/// From now on, what this process starts gets this file creation mask instead of the process's own; so do the children of
+/// forks.
+pub fn set_umask(mask: rustix::fs::Mode) {
+    UMASK.store(mask.bits() & 0o777, Ordering::Relaxed);
+}
 
 /// Whether the child of a clone didn't share the memory.
 static UNSHARED: AtomicBool = AtomicBool::new(false);
@@ -261,6 +275,7 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
         reset: what.reset.as_ptr(),
         reset_len: what.reset.len(),
         mask: mask.raw(),
+        umask: Some(UMASK.load(Ordering::Relaxed)).filter(|mask| *mask != NO_UMASK),
         error: 0,
         shared: false,
     };
@@ -340,6 +355,9 @@ unsafe fn child(plan: *mut Plan) -> c_int {
             && let Err(e) = crate::limit::set(Resource::Nofile, limit)
         {
             return e.raw_os_error();
+        }
+        if let Some(mask) = plan.umask {
+            libc::umask(mask);
         }
         for signal in reset {
             libc::signal(*signal, libc::SIG_DFL);
@@ -582,6 +600,7 @@ mod tests {
                 reset: std::ptr::NonNull::dangling().as_ptr(),
                 reset_len: 0,
                 mask: crate::signal::Set::empty().raw(),
+                umask: None,
                 error: 0,
                 shared: false,
             };

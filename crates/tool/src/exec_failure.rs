@@ -4,6 +4,7 @@ use crate::diag::show;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
+use sys::process::Ended;
 
 /// The length of a script's first line that the kernel reads, in bytes.
 const FIRST_LINE_MAX: usize = 256;
@@ -41,6 +42,31 @@ pub fn how_to_allow(dir: BorrowedFd<'_>, name: &[u8], shown: &str) -> String {
 fn interpreter_line(bytes: &[u8]) -> Option<&[u8]> {
     let line = bytes.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
     Some(line.trim_ascii_start())
+}
+
+/// What an exit code of a script tells by a shell's custom, in parentheses after a blank; empty for others.
+#[must_use]
+pub fn explain_code(code: u8) -> &'static str {
+    match code {
+        126 => " (a command in it can't be executed)",
+        127 => " (a command in it was not found)",
+        _ => "",
+    }
+}
+
+/// What a signal that killed a script tells, in parentheses after a blank; empty for others than SIGKILL.
+#[must_use]
+pub fn explain_signal(signal: u8) -> &'static str {
+    if i32::from(signal) == sys::signal::KILL { " (the kernel sends it if memory runs out)" } else { "" }
+}
+
+/// How a script ended, after its name in a message.
+#[must_use]
+pub fn explain_end(ended: Ended) -> String {
+    match ended {
+        Ended::Exited(code) => format!("exited {code}{}", explain_code(code)),
+        Ended::Killed(signal) => format!("was killed by signal {signal}{}", explain_signal(signal)),
+    }
 }
 
 /// Explains the error that exec of `name` in `dir` gave.
@@ -102,6 +128,20 @@ pub fn explain_word(word: &[u8], e: Errno) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_and_signals_of_scripts() {
+        let ends = [
+            (Ended::Exited(0), "exited 0"),
+            (Ended::Exited(126), "exited 126 (a command in it can't be executed)"),
+            (Ended::Exited(127), "exited 127 (a command in it was not found)"),
+            (Ended::Killed(9), "was killed by signal 9 (the kernel sends it if memory runs out)"),
+            (Ended::Killed(15), "was killed by signal 15"),
+        ];
+        for (ended, text) in ends {
+            assert_eq!(explain_end(ended), text);
+        }
+    }
     use std::os::fd::AsFd;
     use std::os::unix::fs::PermissionsExt;
 

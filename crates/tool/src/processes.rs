@@ -1,5 +1,6 @@
 //! The processes in /proc.
 
+use crate::diag;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use std::path::Path;
@@ -21,9 +22,50 @@ pub fn all() -> Result<Vec<Stat>, Errno> {
     Ok(found)
 }
 
+/// How many processes [`describe_with_children`] names.
+const CHAIN_MAX: usize = 3;
+
+/// Describes a process for a message, with its oldest child and that one's: what a script runs at the moment.
+#[must_use]
+pub fn describe_with_children(pid: u32) -> String {
+    let all = all().unwrap_or_default();
+    let mut text = diag::process(pid);
+    for child in oldest_children(&all, pid).take(CHAIN_MAX.saturating_sub(1)) {
+        text.push_str(&format!(", which runs {}", diag::process(child)));
+    }
+    text
+}
+
+/// The oldest living child of a process, that one's, and so on.
+fn oldest_children(all: &[Stat], pid: u32) -> impl Iterator<Item = u32> {
+    let child_of = |parent: u32| {
+        let children = all.iter().filter(move |stat| stat.ppid == u64::from(parent) && !stat.is_dead());
+        let oldest = children.min_by_key(|stat| (stat.start, stat.pid))?;
+        u32::try_from(oldest.pid).ok().filter(|child| *child != parent)
+    };
+    std::iter::successors(child_of(pid), move |parent| child_of(*parent))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_script_runs_is_its_oldest_child() {
+        let stat = |pid, ppid, start, state| Stat { pid, ppid, start, state, ..Stat::default() };
+        let all = [
+            stat(5, 1, 0, b'S'),
+            stat(9, 5, 3, b'S'),
+            stat(8, 5, 4, b'S'),
+            stat(7, 5, 1, b'Z'),
+            stat(6, 9, 9, b'R'),
+            stat(4, 8, 9, b'R'),
+        ];
+        assert_eq!(oldest_children(&all, 5).collect::<Vec<_>>(), [9, 6]);
+        assert_eq!(oldest_children(&all, 6).count(), 0);
+        let own = std::process::id();
+        assert!(describe_with_children(own).starts_with(&format!("{own} (")));
+    }
 
     #[test]
     fn this_process_is_listed() {

@@ -14,6 +14,7 @@ mod edits;
 mod hangs;
 mod inherited;
 mod install;
+mod last_output;
 mod linux_init;
 mod logs;
 mod manager;
@@ -22,6 +23,7 @@ mod network;
 mod output;
 mod places;
 mod privileges;
+mod reasons;
 mod reexec;
 mod runtimes;
 mod servers;
@@ -108,6 +110,7 @@ fn run() -> Result<i32, String> {
         hangs::TESTS,
         inherited::TESTS,
         install::TESTS,
+        last_output::TESTS,
         linux_init::TESTS,
         logs::TESTS,
         manager::TESTS,
@@ -115,6 +118,7 @@ fn run() -> Result<i32, String> {
         output::TESTS,
         places::TESTS,
         privileges::TESTS,
+        reasons::TESTS,
         reexec::TESTS,
         runtimes::TESTS,
         network::TESTS,

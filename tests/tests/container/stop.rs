@@ -12,6 +12,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("stop::during_a_start_that_hangs", during_a_start_that_hangs),
     ("stop::while_a_service_never_becomes_ready", while_a_service_never_becomes_ready),
     ("stop::kills_what_ignores_it", kills_what_ignores_it),
+    ("stop::kills_a_flood_that_ignores_it", kills_a_flood_that_ignores_it),
     ("stop::waits_for_what_entered_from_outside", waits_for_what_entered_from_outside),
     ("stop::pre_empts_every_phase_of_a_start", pre_empts_every_phase_of_a_start),
     ("stop::names_the_service_that_holds_it_up", names_the_service_that_holds_it_up),
@@ -73,6 +74,23 @@ fn kills_what_ignores_it(images: &Images) -> Outcome {
     t.wait_for("ready")?;
     t.container().stop()?;
     same(t.finish()?, 3, &t.text())
+}
+
+/// A chain of processes each of which lives only to start the next one, besides a program that starts orphans all the time.
+fn kills_a_flood_that_ignores_it(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.script("/chain", "#!/bin/sh\ntrap '' TERM\nsetsid /chain &\n")?;
+    services.script("/flood", "#!/bin/sh\ntrap '' TERM\nwhile :; do (: &); done\n")?;
+    let command = ["sh", "-c", "/chain; setsid /flood & echo ready; mkfifo /tmp/never; exec cat /tmp/never"];
+    for prefix in ["0", "1"] {
+        let sandbox = images.small(&services, &command).env("S6_KILL_GRACETIME", "300");
+        let mut t = Transcript::start(&sandbox.env("S6_LOG_PREFIX", prefix))?;
+        t.wait_for("ready")?;
+        t.container().stop()?;
+        same(t.finish()?, 0, &t.text())?;
+        same(t.contains("killed, because TERM didn't end them"), true, &t.text())?;
+    }
+    Ok(())
 }
 
 fn waits_for_what_entered_from_outside(images: &Images) -> Outcome {

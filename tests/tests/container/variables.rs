@@ -20,6 +20,8 @@ pub const TESTS: &[(&str, Test)] = &[
     ("variables::S6_LOGGING", logging),
     ("variables::S6_LOGGING_SCRIPT", logging_script),
     ("variables::S6_CATCHALL_USER", catchall_user),
+    ("variables::S6_UMASK", umask),
+    ("variables::TZ", time_zone),
     ("variables::S6_BEHAVIOUR_IF_STAGE2_FAILS", behaviour_if_stage2_fails),
     ("variables::S6_KILL_FINISH_MAXTIME", kill_finish_maxtime),
     ("variables::S6_SERVICES_READYTIME", services_readytime),
@@ -171,6 +173,50 @@ fn logging_script(images: &Images) -> Outcome {
     for (script, code) in [("", 1), ("n20 s1000000 T", 1), ("t", 2), ("n3", 3)] {
         let sandbox = images.small(&services, &cmd).env("S6_LOGGING", "2").env("S6_LOGGING_SCRIPT", script);
         ends(&sandbox, code, &[])?;
+    }
+    Ok(())
+}
+
+fn umask(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.script("/say", "#!/bin/sh\necho \"$1 $(umask)\"\n")?;
+    services.script("/etc/cont-init.d/a", "#!/bin/sh\nexec /say script\n")?;
+    services.oneshot("task", &["base"], "/say oneshot", "/say down")?;
+    services.longrun("daemon", &["base"], "#!/bin/sh\n/say daemon\nexec s6-svc -O .\n")?;
+    services.script(&format!("{DEFINITIONS}/daemon/finish"), "#!/bin/sh\nexec /say finish\n")?;
+    let command = ["sh", "-c", "s6-svwait -D /run/service/daemon; exec /say command"];
+    let sandbox = images.small(&services, &command);
+    for processes in ["0", "1"] {
+        let sandbox = sandbox.clone().env("S6_UMASK", "027").env("S6_SUPERVISE_PROCESSES", processes);
+        let t = ends(&sandbox, 0, &["command 0027", "down 0027"])?;
+        for who in ["script", "oneshot", "daemon", "finish"] {
+            same(t.contains(&format!("{who} 0027")), true, &t.text())?;
+        }
+    }
+    ends(&sandbox, 0, &["script 0022", "command 0022", "down 0022"])?;
+    ends(&sandbox.env("S6_UMASK", "9"), 100, &["init: fatal: S6_UMASK is 9, which is no mask"]).map(drop)
+}
+
+/// Loggers have local time if the script was set and asks for it; it is 14 hours from UTC here.
+fn time_zone(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let log = "/run/uncaught-logs/current";
+    services.script(
+        "/compare",
+        &format!(
+            "#!/bin/sh\necho a line; until grep -q 'a line' {log}; do usleep 1000; done\n\
+             echo a line | logutil-service /tmp/log\n\
+             for file in {log} /tmp/log/current; do\n\
+               test \"$(date $1 +%H)\" != \"$(head -n 1 $file | cut -c 12-13)\" || exit 1\n\
+             done\n"
+        ),
+    )?;
+    for (script, other) in [(Some("n20 T"), "-u"), (None, "")] {
+        let mut sandbox = images.small(&services, &["/compare", other]).env("S6_LOGGING", "2");
+        if let Some(script) = script {
+            sandbox = sandbox.env("S6_LOGGING_SCRIPT", script);
+        }
+        ends(&sandbox.env("TZ", "XYZ-14"), 0, &[])?;
     }
     Ok(())
 }

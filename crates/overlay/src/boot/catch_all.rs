@@ -5,21 +5,29 @@
 //! keep lines out of the log of everything.
 
 use crate::environment::settings::{Settings, split_words};
-use crate::environment::variables::{S6_CATCHALL_USER, S6_LOGGING, S6_LOGGING_SCRIPT};
+use crate::environment::variables::{S6_CATCHALL_USER, S6_LOGGING, S6_LOGGING_SCRIPT, TZ};
 use crate::layout::{SCANDIR, UNCAUGHT_LOGS};
 use files::Permissions;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
+use rustix::process::Pid;
 use std::fmt::Write;
 use std::os::fd::OwnedFd;
 use supervision::control::CATCH_ALL;
+use supervision::status::read_status;
 use sys::account::User;
 use tool::path::join;
-use tool::{Fatal, OrUnable, diag};
+use tool::{Fatal, OrUnable, diag, quote};
 use wire::number;
 
 /// The FIFO that it reads.
 pub(crate) const FIFO: &str = "/run/service/s6-svscan-log/fifo";
+
+/// The value of S6_LOGGING with which the logger shows what it logs.
+const SHOWN: u32 = 1;
+
+/// The kernel's name of the logger's process.
+const LOGGER: &[u8] = b"s6-log\n";
 
 fn create(path: &str, content: &str, mode: u32) -> Result<(), Errno> {
     files::write_file(CWD, path.as_bytes(), content.as_bytes(), Permissions::LessUmask(mode))
@@ -45,8 +53,18 @@ fn rotates(word: &[u8]) -> bool {
         || matches!(word, [b's' | b'S', digits @ ..] if number::decimal::<u64>(digits).is_some())
 }
 
+/// Where the tools are that the logger's script runs without an environment.
+const TOOLS: &str = "/package/admin/s6-overlay/command";
+
+/// The value of TZ for a logger with this script: only a script that was set and that asks for local time stamps gets it.
+pub(crate) fn time_zone(settings: &Settings<'_>, logging_script: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let is_asked =
+        settings.given(S6_LOGGING_SCRIPT).is_some() && logging_script.iter().any(|word| word == b"T");
+    settings.text(TZ).filter(|_| is_asked)
+}
+
 /// The run script of the logger.
-fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>]) -> String {
+fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>], zone: Option<&[u8]>) -> String {
     let mut text = String::from("#!/package/admin/s6-overlay/command/execlineb -P\n");
     let is_set = |word: &[u8]| logging_script.iter().any(|w| w == word);
     let mut line = |words: &str| {
@@ -58,13 +76,18 @@ fn script(shows: bool, user: Option<&str>, logging_script: &[Vec<u8>]) -> String
         line(&format!("s6-setuidgid {user}"));
     }
     line("exec -c");
+    let mut logger = "s6-log".to_owned();
+    if let Some(zone) = zone.and_then(|zone| String::from_utf8(quote(zone)).ok()) {
+        line(&format!("{TOOLS}/export TZ {zone}"));
+        logger = format!("{TOOLS}/s6-log");
+    }
     let show = if shows { "1 " } else { "" };
     let short = if is_set(b"t") { "t " } else { "" };
     let iso = if is_set(b"T") || logging_script.is_empty() { "T " } else { "" };
     let rotation: Vec<u8> =
         logging_script.iter().filter(|w| rotates(w)).flat_map(|w| [w, &b" "[..]].concat()).collect();
     let rotation = String::from_utf8_lossy(&rotation);
-    line(&format!("s6-log -bp -d 3 -- {show}{rotation}{short}{iso}{UNCAUGHT_LOGS}"));
+    line(&format!("{logger} -bp -d 3 -- {show}{rotation}{short}{iso}{UNCAUGHT_LOGS}"));
     text
 }
 
@@ -120,11 +143,10 @@ pub(crate) fn set_up(
     }
     let user = user(settings, uid, &warn)?;
     make_logs_folder(user.as_ref()).or_unable(|| format!("make {UNCAUGHT_LOGS}"))?;
-    let run = script(
-        logging == 1,
-        user.as_ref().map(|(word, _)| word.as_str()),
-        &split_words(&settings.given(S6_LOGGING_SCRIPT).unwrap_or_default()),
-    );
+    let logging_script = split_words(&settings.given(S6_LOGGING_SCRIPT).unwrap_or_default());
+    let zone = time_zone(settings, &logging_script);
+    let user_word = user.as_ref().map(|(word, _)| word.as_str());
+    let run = script(logging == SHOWN, user_word, &logging_script, zone.as_deref());
     let dir = format!("{SCANDIR}/{CATCH_ALL}");
     let path = |file: &str| format!("{dir}/{file}");
     sys::fs::mkdir(dir.as_str(), Mode::from(0o755))
@@ -151,6 +173,27 @@ pub(crate) fn join_log() {
     let _ = opened.and_then(|fd| sys::fd::place(fd, 1)).and_then(|()| sys::fd::copy(1, 2));
 }
 
+/// Whether the catch-all logger shows what it logs.
+pub(crate) fn shows(settings: &Settings<'_>) -> bool {
+    level(settings, |_| ()) == SHOWN
+}
+
+/// The process of the catch-all logger, if it runs.
+pub(crate) fn logger() -> Option<Pid> {
+    let status = read_status(&join(SCANDIR.as_bytes(), CATCH_ALL.as_bytes())).ok()?;
+    let pid = Pid::from_raw(i32::try_from(status.pid).ok()?)?;
+    // Where its supervisor was killed, the file may be old.
+    let name = std::fs::read(format!("/proc/{}/comm", pid.as_raw_nonzero())).ok()?;
+    (name == LOGGER && rustix::process::getsid(Some(pid)) == Ok(pid)).then_some(pid)
+}
+
+/// How many bytes wait for the catch-all logger.
+pub(crate) fn unread() -> u64 {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fifo = sys::fs::openat(CWD, FIFO, flags, Mode::empty());
+    fifo.and_then(rustix::io::ioctl_fionread).unwrap_or(0)
+}
+
 /// Whether there is a catch-all logger.
 #[must_use]
 pub(crate) fn exists() -> bool {
@@ -165,12 +208,37 @@ mod tests {
     fn time_stamps_and_rotation_follow_the_logging_script() {
         let words = |text: &str| split_words(text.as_bytes());
         let last = |shows, text: &str| {
-            let script = script(shows, None, &words(text));
+            let script = script(shows, None, &words(text), None);
             script.trim_end().rsplit(" -- ").next().unwrap().to_owned()
         };
         assert_eq!(last(false, ""), "T /run/uncaught-logs");
         assert_eq!(last(true, "n20 t T"), "1 n20 t T /run/uncaught-logs");
         assert_eq!(last(true, "1 +x n20 s10000 -y S7 !gzip /x nine"), "1 n20 s10000 S7 /run/uncaught-logs");
+    }
+
+    #[test]
+    fn a_script_that_was_set_gets_the_zone_of_its_local_time() {
+        let zone = |set: &[&str]| {
+            let env = tool::Env::from_vars(set.iter().map(|v| v.as_bytes().to_vec()).collect());
+            let settings = Settings::of_container(&env);
+            time_zone(&settings, &settings.directives(S6_LOGGING_SCRIPT))
+        };
+        let berlin = "TZ=Europe/Berlin";
+        assert_eq!(zone(&[berlin, "S6_LOGGING_SCRIPT=n20 T"]).as_deref(), Some(&b"Europe/Berlin"[..]));
+        for set in [&[berlin][..], &[berlin, "S6_LOGGING_SCRIPT=n20 t"], &["S6_LOGGING_SCRIPT=T"]] {
+            assert_eq!(zone(set), None, "{set:?}");
+        }
+        let script = script(true, None, &split_words(b"T"), Some(b"<a\">-2"));
+        let lines: Vec<&str> = script.lines().skip(3).collect();
+        let dir = "/package/admin/s6-overlay/command";
+        assert_eq!(
+            lines,
+            [
+                "exec -c",
+                &format!("{dir}/export TZ \"<a\\\">-2\""),
+                &format!("{dir}/s6-log -bp -d 3 -- 1 T /run/uncaught-logs")
+            ]
+        );
     }
 
     #[test]
@@ -203,7 +271,7 @@ mod tests {
             let user = user(&Settings::of_container(&env), uid, |_| warned.set(warned.get() + 1));
             assert_eq!((user.unwrap(), warned.get()), (None, warnings), "{set:?} {uid}");
         }
-        assert!(!script(false, None, &[]).contains("s6-setuidgid"));
+        assert!(!script(false, None, &[], None).contains("s6-setuidgid"));
     }
 
     #[test]
@@ -225,6 +293,6 @@ mod tests {
 
     #[test]
     fn the_user_is_one_word() {
-        assert!(script(false, Some("nobody"), &[]).contains("s6-setuidgid nobody\n"));
+        assert!(script(false, Some("nobody"), &[], None).contains("s6-setuidgid nobody\n"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::boot::inherited::Inherited;
 use crate::environment::settings::Settings;
-use crate::environment::variables::{S6_CMD_ARG0, S6_CMD_USE_TERMINAL};
+use crate::environment::variables::{S6_CMD_ARG0, S6_CMD_USE_TERMINAL, S6_UMASK};
 use crate::layout::WORKDIR;
 use crate::program;
 use crate::relay;
@@ -53,6 +53,7 @@ impl Command {
             let _ = rustix::io::write(notice, NOTICE);
         }
         set_mask(&Set::empty());
+        rustix::process::umask(settings.umask(S6_UMASK)?);
         let mut env = self.env;
         self.inherited.hand_on(&mut env);
         Next::run(program::with_interpreter(argv, &env), env)

@@ -7,6 +7,7 @@ use crate::program;
 use crate::relay;
 use ipc::relay::{Relay, STREAMS};
 use std::os::fd::AsFd;
+use sys::process::Ended;
 use tool::{Env, Fatal, diag, exec_failure};
 
 /// Runs the hook, if there is one.  Its output goes to the relay, if there is one.
@@ -23,14 +24,15 @@ pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
     let shown = diag::show(&hook);
     let pipes = relay.and_then(|relay| relay.pipes(relay::HOOK, &STREAMS).ok()).unwrap_or_default();
     let fds: Vec<_> = pipes.iter().map(|(fd, number)| (fd.as_fd(), *number)).collect();
-    let code = program::run(&words, env, &fds).unwrap_or_else(|e| {
+    let ended = program::run(&words, env, &fds).unwrap_or_else(|e| {
         let why = exec_failure::explain_word(words.first().map_or(&[], Vec::as_slice), e);
         diag::warn(NAME, &format!("unable to run the hook {shown}: {why}"));
-        program::failure_code(e)
+        Ended::Exited(program::failure_code(e))
     });
     drop(pipes);
     // The variables are read again: the hook may have changed them.
-    let text = format!("the hook {shown} exited {code}");
+    let code = ended.code();
+    let text = format!("the hook {shown} {}", exec_failure::explain_end(ended));
     match judge(code, settings.behaviour(), settings.verbosity()) {
         Meaning::Stop => return Err(Fatal::new(code, format!("{text}, so the container stops"))),
         Meaning::Warn => diag::warn(NAME, &text),

@@ -19,7 +19,8 @@ pub(crate) fn preinit(call: &Call, owner: Owner) -> Result<bool, Fatal> {
     }
     let effective = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let env = block_env(&call.env, (owner.uid, owner.gid), effective);
-    let code = program::run(&[PREINIT.into()], &env, &[]).or_unable(|| format!("execute {PREINIT}"))?;
+    let ended = program::run(&[PREINIT.into()], &env, &[]).or_unable(|| format!("execute {PREINIT}"))?;
+    let code = ended.code();
     if code != 0 {
         return Err(Fatal::new(code, format!("{PREINIT} failed with exit code {code}")));
     }

@@ -16,6 +16,7 @@ use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
 use s6_rc::compile::{compile_with_bundles, print_report};
+use s6_rc::database::Database;
 use s6_rc::direction::Direction;
 use s6_rc::init::{self, Initialized};
 use s6_rc::live::Live;
@@ -30,6 +31,9 @@ pub(crate) const TOP: &[u8] = b"top";
 
 /// The name in messages about definitions.
 const COMPILER: &str = "s6-rc-compile";
+
+/// How many services a message names.
+const NAMED_AT_MOST: usize = 8;
 
 /// How the start ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,14 +90,17 @@ impl Services<'_> {
         if changed.end == End::Interrupted {
             return Ok(Started::Interrupted);
         }
-        match judge(&changed, limit, settings.behaviour(), verbosity) {
+        let value = settings.number(S6_BEHAVIOUR_IF_STAGE2_FAILS);
+        let because = format!("{S6_BEHAVIOUR_IF_STAGE2_FAILS} is {value}");
+        let goes_on =
+            || format!("the container goes on without {}: {because}", missing(&changed, live.database()));
+        match judge(&changed, limit, settings.behaviour()) {
             Verdict::Good => {}
-            Verdict::Warn(text) => diag::warn(NAME, &text),
-            Verdict::Stop(code, text) => {
-                let value = settings.number(S6_BEHAVIOUR_IF_STAGE2_FAILS);
-                let text =
-                    format!("{text}, so the container stops: {S6_BEHAVIOUR_IF_STAGE2_FAILS} is {value}");
-                return Err(Fatal::new(code, text));
+            Verdict::GoOn(what) if verbosity >= 2 => diag::info(NAME, &format!("{what}: {}", goes_on())),
+            Verdict::GoOn(_) => {}
+            Verdict::Warn(what) => diag::warn(NAME, &format!("{what}: {}", goes_on())),
+            Verdict::Stop(code, what) => {
+                return Err(Fatal::new(code, format!("{what}, so the container stops: {because}")));
             }
         }
         Ok(Started::Done)
@@ -143,14 +150,16 @@ fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<(), Fatal> {
 enum Verdict {
     /// Nothing.
     Good,
-    /// It continues after this warning.
+    /// It continues, which this reason is given for.
+    GoOn(String),
+    /// It continues after a warning.
     Warn(String),
     /// It stops with this exit code, for this reason.
     Stop(u8, String),
 }
 
-/// Judges a start that was not interrupted.
-fn judge(changed: &Changed, limit: Option<Duration>, behaviour: Behaviour, verbosity: u32) -> Verdict {
+/// Judges a start that was not interrupted.  If exactly one service failed, by its script, the code is the script's.
+fn judge(changed: &Changed, limit: Option<Duration>, behaviour: Behaviour) -> Verdict {
     let code = changed.code();
     if code == 0 {
         return Verdict::Good;
@@ -163,12 +172,28 @@ fn judge(changed: &Changed, limit: Option<Duration>, behaviour: Behaviour, verbo
         ),
         None => "not all services could be started".to_owned(),
     };
+    let script_code = match changed.failures.as_slice() {
+        [(_, failure)] if !is_late => failure.script_code(),
+        _ => None,
+    };
     match behaviour {
-        Behaviour::Stop => Verdict::Stop(code, what),
+        Behaviour::Stop => Verdict::Stop(script_code.unwrap_or(code), what),
         Behaviour::Warn => Verdict::Warn(what),
-        Behaviour::GoOn if is_late && verbosity >= 1 => Verdict::Warn(what),
-        Behaviour::GoOn => Verdict::Good,
+        Behaviour::GoOn => Verdict::GoOn(what),
     }
+}
+
+/// The names of the services that failed or weren't up in time, for a message.
+fn missing(changed: &Changed, database: &Database) -> String {
+    let failed = changed.failures.iter().map(|(id, _)| *id);
+    let ids = failed.chain(changed.unfinished.iter().map(|(id, _)| *id));
+    let mut names: Vec<String> = ids.map(|id| diag::show(database.name(id))).collect();
+    let more = names.len().saturating_sub(NAMED_AT_MOST);
+    names.truncate(NAMED_AT_MOST);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    names.join(", ")
 }
 
 /// Whether SIGTERM was received.
@@ -180,27 +205,44 @@ pub(crate) fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use s6_rc::database::Service;
     use s6_rc::failure::Failure;
 
     #[test]
     fn what_an_incomplete_start_means_depends_on_the_variable() {
-        let failed = || vec![(0, Failure::Permanent)];
+        let permanent = || (0, Failure::Permanent);
+        let exited = || (1, Failure::Exited(4));
         let mut lines = Vec::new();
         for (end, failures) in [
             (End::Done, Vec::new()),
-            (End::Done, failed()),
+            (End::Done, vec![permanent()]),
+            (End::Done, vec![exited()]),
+            (End::Done, vec![(0, Failure::Killed(9))]),
+            (End::Done, vec![exited(), permanent()]),
             (End::TimedOut, Vec::new()),
-            (End::TimedOut, failed()),
+            (End::TimedOut, vec![exited()]),
         ] {
-            lines.push(format!("{end:?}, {} failed", failures.len()));
+            lines.push(format!("{end:?}, {failures:?}"));
             let changed = Changed { end, failures, unfinished: Vec::new() };
             for behaviour in [Behaviour::GoOn, Behaviour::Warn, Behaviour::Stop] {
-                for verbosity in [0, 1] {
-                    let verdict = judge(&changed, Some(Duration::from_millis(1500)), behaviour, verbosity);
-                    lines.push(format!("  {behaviour:?}, verbosity {verbosity}: {verdict:?}"));
-                }
+                let verdict = judge(&changed, Some(Duration::from_millis(1500)), behaviour);
+                lines.push(format!("  {behaviour:?}: {verdict:?}"));
             }
         }
         insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let names: Vec<String> = (0..10).map(|n| format!("s{n}")).collect();
+        let service = |name: &String| Service { name: name.as_bytes().to_vec(), ..Service::default() };
+        let database = Database::new(names.iter().map(service).collect(), Vec::new()).unwrap();
+        let changed = |failed: u32| Changed {
+            end: End::TimedOut,
+            failures: (0..failed).map(|id| (id, Failure::Permanent)).collect(),
+            unfinished: vec![(9, "rain".to_owned())],
+        };
+        assert_eq!(missing(&changed(2), &database), "s0, s1, s9");
+        assert_eq!(missing(&changed(9), &database), "s0, s1, s2, s3, s4, s5, s6, s7, 2 more");
     }
 }

@@ -6,13 +6,14 @@
 use crate::environment::contenv;
 use crate::environment::variables::{
     Directives, ImagePath, Limit, Milliseconds, Number, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_RUNTIME_PROFILE,
-    S6_VERBOSITY, Switch, Text, User, Variable, Words,
+    S6_VERBOSITY, Switch, Text, Umask, User, Variable, Words,
 };
 use crate::layout::ETC;
+use rustix::fs::Mode;
 use std::sync::OnceLock;
 use std::time::Duration;
-use tool::Env;
 use tool::path::join;
+use tool::{Env, Fatal, diag};
 use wire::number;
 
 /// The profiles of S6_RUNTIME_PROFILE.
@@ -120,6 +121,21 @@ impl<'a> Settings<'a> {
     #[must_use]
     pub(crate) fn number(&self, variable: Variable<Number>) -> u32 {
         self.number_or(variable.name, variable.kind.0)
+    }
+
+    /// A file creation mask.
+    ///
+    /// # Errors
+    /// The value is none: code 100.
+    pub(crate) fn umask(&self, variable: Variable<Umask>) -> Result<Mode, Fatal> {
+        let Some(value) = self.given_value(variable.name) else { return Ok(Mode::from(variable.kind.0)) };
+        let mask = number::octal(value.trim_ascii_end()).filter(|mask| *mask <= 0o777).ok_or_else(|| {
+            let shown = diag::show(&value);
+            Fatal::user(format!(
+                "{variable} is {shown}, which is no mask: write an octal number up to 777, such as 027"
+            ))
+        })?;
+        Ok(Mode::from(mask))
     }
 
     /// A time.

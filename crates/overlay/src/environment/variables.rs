@@ -9,7 +9,7 @@ mod value;
 
 pub use kind::Kind;
 pub(crate) use kind::{
-    Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Switch, Text, User, Words,
+    Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Switch, Text, Umask, User, Words,
 };
 pub(crate) use misspelt::meant_by;
 pub(crate) use value::meaningless;
@@ -108,6 +108,8 @@ variables! {
         "with `S6_LOGGING`: the command's output stays [on the terminal](command.md#a-terminal)";
 
     "Environment and logs":
+    S6_UMASK: Umask(0o022),
+        "the [file creation mask](environment.md#the-umask) of services, oneshots and the command, in octal";
     PATH: SearchPath("/command:/usr/bin:/bin"),
         "what is missing of these is added";
     S6_KEEP_ENV: Switch(false),
@@ -122,6 +124,8 @@ variables! {
         "with one of these two: the command's lines, too";
     S6_LOGGING_SCRIPT: Directives("n20 s1000000 T"),
         "[how loggers log](logging.md#what-the-logger-does-with-lines); the log of `S6_LOGGING` takes time stamps and sizes from it";
+    TZ: Text(""),
+        "the zone of local time stamps (`T`) of these loggers, [if `S6_LOGGING_SCRIPT` is set](logging.md#local-time)";
     S6_CATCHALL_USER: User(0),
         "[who the logger of `S6_LOGGING` runs as](logging.md#everything-into-one-log), in a container of root's";
 

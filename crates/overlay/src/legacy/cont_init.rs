@@ -23,13 +23,14 @@ pub(crate) fn run_scripts(call: &Call) -> Outcome {
             call.info(&format!("running {shown}"));
         }
         let code = match program::run(std::slice::from_ref(&script), &call.env, &[]) {
-            Ok(code) => {
-                if code != 0 && verbosity >= 1 {
-                    call.warn(&format!("{shown} exited {code}"));
+            Ok(ended) => {
+                let text = format!("{shown} {}", exec_failure::explain_end(ended));
+                if ended.code() != 0 && verbosity >= 1 {
+                    call.warn(&text);
                 } else if verbosity >= 2 {
-                    call.info(&format!("{shown} exited 0"));
+                    call.info(&text);
                 }
-                code
+                ended.code()
             }
             Err(e) => {
                 call.warn(&format!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));

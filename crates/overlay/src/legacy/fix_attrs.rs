@@ -80,8 +80,8 @@ pub(crate) fn apply_input(call: &Call) -> Outcome {
 fn apply_by_program(call: &Call, file: &[u8]) -> Result<bool, Fatal> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let input = sys::fs::openat(CWD, file, flags, Mode::empty()).or_unable_to("read", file)?;
-    let code = program::run(&[FIX_ATTRS.into()], &call.env, &[(input.as_fd(), 0)]);
-    Ok(code.or_unable(|| format!("execute {FIX_ATTRS}"))? == 0)
+    let ended = program::run(&[FIX_ATTRS.into()], &call.env, &[(input.as_fd(), 0)]);
+    Ok(ended.or_unable(|| format!("execute {FIX_ATTRS}"))?.code() == 0)
 }
 
 /// The account files, read once.

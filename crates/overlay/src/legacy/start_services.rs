@@ -36,6 +36,8 @@ struct Copied {
 /// Something can't be copied, linked or waited for: 111. A service is late, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the
 /// container stops then: 1.
 pub(crate) fn start_services(call: &Call) -> Outcome {
+    // The copies are for everybody to read, whatever S6_UMASK is.
+    rustix::process::umask(Mode::from(0o022));
     let settings = Settings::new(&call.env);
     let copied = copy_all(call, &settings)?;
     if copied.is_empty() {

@@ -53,7 +53,8 @@ pub(crate) fn stop_services(call: &Call) -> Outcome {
     }
     if settings.verbosity() >= 1 {
         for (dir, _) in services.iter().zip(is_pending).filter(|(_, is_pending)| *is_pending) {
-            call.warn(&format!("{} isn't down after {} ms", diag::show(dir), grace.as_millis()));
+            let (dir, grace) = (diag::show(dir), grace.as_millis());
+            call.warn(&format!("{dir} isn't down after {grace} ms, which is {S6_SERVICES_GRACETIME}"));
         }
     }
     Ok(Next::SUCCESS)

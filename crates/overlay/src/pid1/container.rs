@@ -3,8 +3,9 @@
 //! [`Lifecycle`] decides, and [`Effects`] acts; this module connects them.
 
 use crate::environment::variables::{S6_KILL_GRACETIME, S6_SERVICES_GRACETIME};
+use crate::pid1::cause::{self, Cause};
 use crate::pid1::effects::Effects;
-use crate::pid1::lifecycle::{Action, Event, Lifecycle};
+use crate::pid1::lifecycle::{Action, Event, Lifecycle, Successor};
 use rustix::process::Pid;
 use s6_linux_init::request::How;
 use sys::process::Ended;
@@ -24,14 +25,14 @@ pub(crate) struct Container {
     boot: Option<Pid>,
     stop: Option<Pid>,
     end: Option<How>,
-    /// Whether warnings are wanted.
-    warns: bool,
+    verbosity: u8,
 }
 
 impl Container {
-    /// A container that is about to boot; `warns` says whether warnings are wanted.
-    pub(crate) fn new(life: Lifecycle, warns: bool) -> Self {
-        Self { life, boot: None, stop: None, end: None, warns }
+    /// A container that is about to boot.
+    pub(crate) fn new(life: Lifecycle, verbosity: u32) -> Self {
+        let verbosity = u8::try_from(verbosity).unwrap_or(u8::MAX);
+        Self { life, boot: None, stop: None, end: None, verbosity }
     }
 
     /// Sets the boot child.
@@ -49,10 +50,33 @@ impl Container {
         self.life.deadline()
     }
 
-    /// Performs the actions of the lifecycle after an event; `relay` is a process that doesn't get the last KILL.
-    pub(crate) fn step(&mut self, event: Event, now: Moment, relay: Option<Pid>, effects: &mut dyn Effects) {
-        for action in self.life.step(event, now) {
-            self.act(action, now, relay, effects);
+    /// Whether a stop was requested, rather than the CMD's end or a failed start causing it.
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.life.is_asked_to_stop()
+    }
+
+    /// Performs the actions of the lifecycle after an event; `cause` is known of an event that asks for a stop.
+    pub(crate) fn step(
+        &mut self,
+        event: Event,
+        cause: Option<&Cause>,
+        now: Moment,
+        effects: &mut dyn Effects,
+    ) {
+        let (was_alive, ran_command) = (self.life.is_alive(), self.life.has_command());
+        let actions = self.life.step(event, now);
+        if was_alive
+            && !self.life.is_alive()
+            && let Some((text, is_crash)) = cause::of_stop(event, cause, ran_command)
+        {
+            match (is_crash, self.verbosity) {
+                (true, 1..) => effects.warn(&text),
+                (false, 2..) => effects.info(&text),
+                _ => {}
+            }
+        }
+        for action in actions {
+            self.act(action, now, effects);
         }
     }
 
@@ -62,26 +86,25 @@ impl Container {
         pid: Pid,
         ended: Ended,
         now: Moment,
-        relay: Option<Pid>,
         effects: &mut dyn Effects,
     ) -> bool {
         if self.boot.take_if(|boot| *boot == pid).is_some() {
             effects.take_terminal_back();
-            self.step(Event::BootEnded(ended), now, relay, effects);
+            self.step(Event::BootEnded(ended), None, now, effects);
             true
         } else if self.stop.take_if(|stop| *stop == pid).is_some() {
-            self.step(Event::StopEnded, now, relay, effects);
+            self.step(Event::StopEnded(ended), None, now, effects);
             true
         } else {
             false
         }
     }
 
-    fn act(&mut self, action: Action, now: Moment, relay: Option<Pid>, effects: &mut dyn Effects) {
+    fn act(&mut self, action: Action, now: Moment, effects: &mut dyn Effects) {
         match action {
             Action::InterruptBoot => self.signal_boot(TERM, effects),
             Action::KillBoot => {
-                if self.warns {
+                if self.verbosity >= 1 {
                     effects.warn(&self.late_boot(effects));
                 }
                 self.signal_boot(KILL, effects);
@@ -91,9 +114,15 @@ impl Container {
                 Ok(pid) => self.stop = Some(pid),
                 Err(e) => {
                     effects.warn(&format!("unable to stop the services in order: {}", sys::strerror(e)));
-                    self.step(Event::StopEnded, now, relay, effects);
+                    self.step(Event::StopEnded(Ended::Exited(111)), None, now, effects);
                 }
             },
+            Action::ReportBootKilled(signal) => effects.fatal(&cause::boot_killed(signal)),
+            Action::ReportStopKilled(signal, successor) => {
+                if self.verbosity >= 1 || successor == Successor::None {
+                    effects.warn(&cause::stop_killed(signal, successor));
+                }
+            }
             Action::KeepCode(code) => keep_code(code, effects),
             Action::KeepCodeIfNone(code) => {
                 if effects.is_code_untouched() {
@@ -105,12 +134,17 @@ impl Container {
                 effects.signal_all(TERM, None);
                 effects.signal_all(CONT, None);
             }
-            Action::NameRemaining => self.name_remaining("still running after TERM", None, effects),
+            Action::NameRemaining => {
+                self.name_remaining("still running after TERM", effects.keeper(), effects);
+            }
             Action::Kill => {
-                let text = format!("killed, because TERM didn't end them within {S6_KILL_GRACETIME}");
-                self.name_remaining(&text, relay, effects);
+                let keeper = effects.keeper();
+                if self.life.has_grace() {
+                    let text = format!("killed, because TERM didn't end them within {S6_KILL_GRACETIME}");
+                    self.name_remaining(&text, keeper, effects);
+                }
                 effects.stop_replacing();
-                effects.signal_all(KILL, relay);
+                effects.signal_all(KILL, keeper);
             }
             Action::End(how) => {
                 self.end = Some(how);
@@ -135,7 +169,7 @@ impl Container {
     }
 
     fn name_remaining(&self, what: &str, spared: Option<Pid>, effects: &mut dyn Effects) {
-        let remaining = if self.warns { effects.describe_remaining(spared) } else { String::new() };
+        let remaining = if self.verbosity >= 1 { effects.describe_remaining(spared) } else { String::new() };
         if !remaining.is_empty() {
             effects.warn(&format!("{what}: {remaining}"));
         }
@@ -149,14 +183,14 @@ impl Container {
     /// | 4 | process id of the stop child, or 0 |
     /// | 8 | process id of the relay, or 0 |
     /// | 12 | the end, or 255 |
-    /// | 13 | 1 if warnings are wanted |
+    /// | 13 | the verbosity, 255 at most |
     /// | 14… | the lifecycle |
     pub(crate) fn save(&self, relay: Option<Pid>) -> Vec<u8> {
         let pid = |pid: Option<Pid>| Pid::as_raw(pid).to_be_bytes();
         let end = self.end.and_then(|end| ENDS.iter().position(|how| *how == end));
         let end = end.and_then(|n| u8::try_from(n).ok()).unwrap_or(NO_END);
         let mut bytes = [pid(self.boot), pid(self.stop), pid(relay)].concat();
-        bytes.extend([end, u8::from(self.warns)]);
+        bytes.extend([end, self.verbosity]);
         bytes.extend(self.life.save());
         bytes
     }
@@ -168,13 +202,13 @@ impl Container {
         let (boot, pids) = pids.split_first_chunk::<4>()?;
         let (stop, relay) = pids.split_first_chunk::<4>()?;
         let pid = |bytes: &[u8]| Pid::from_raw(i32::from_be_bytes(bytes.try_into().ok()?));
-        let &[end, warns] = flags else { return None };
+        let &[end, verbosity] = flags else { return None };
         let container = Self {
             life: Lifecycle::restore(life)?,
             boot: pid(boot),
             stop: pid(stop),
             end: (end != NO_END).then(|| ENDS.get(usize::from(end)).copied()).flatten(),
-            warns: warns != 0,
+            verbosity,
         };
         Some((container, pid(relay)))
     }

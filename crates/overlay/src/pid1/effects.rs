@@ -1,5 +1,6 @@
 //! The effects of the lifecycle's actions on the system.
 
+use crate::boot::catch_all;
 use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
 use crate::pid1::processes::{describe_below, describe_remaining, signal_all};
@@ -41,8 +42,14 @@ pub(crate) trait Effects {
     fn describe_remaining(&self, spared: Option<Pid>) -> String;
     /// Takes the terminal from the boot session, which has ended, so that ^C still reaches a process.
     fn take_terminal_back(&mut self);
+    /// The process that passes the container's output on, which doesn't get the last KILL.
+    fn keeper(&self) -> Option<Pid>;
+    /// Prints an error.
+    fn fatal(&mut self, text: &str);
     /// Prints a warning.
     fn warn(&mut self, text: &str);
+    /// Prints a message.
+    fn info(&mut self, text: &str);
 }
 
 /// The effects in a container.
@@ -51,8 +58,10 @@ pub(crate) struct ContainerEffects<'a> {
     pub(crate) host: Option<&'a mut Host>,
     /// The environment of the stop child.
     pub(crate) env: &'a Env,
-    /// The relay's socket, for the stop child.
-    pub(crate) relay: Option<BorrowedFd<'a>>,
+    /// The relay's process id, and its socket, for the stop child.
+    pub(crate) relay: Option<(Pid, BorrowedFd<'a>)>,
+    /// Whether the catch-all logger shows what it logs.
+    pub(crate) shows_log: bool,
     /// The limit on open files from before the host raised its own.
     pub(crate) open_files: Option<Rlimit>,
 }
@@ -89,7 +98,7 @@ impl Effects for ContainerEffects<'_> {
             Fork::Parent(pid) => Ok(pid),
             Fork::Child => {
                 let _ = rustix::process::setsid();
-                let keep: Vec<_> = self.relay.into_iter().collect();
+                let keep: Vec<_> = self.relay.map(|(_, socket)| socket).into_iter().collect();
                 let mask = Set::empty();
                 let forked = Forked {
                     title: STOP_TITLE,
@@ -127,7 +136,23 @@ impl Effects for ContainerEffects<'_> {
         }
     }
 
+    fn keeper(&self) -> Option<Pid> {
+        match self.relay {
+            Some((pid, _)) => Some(pid),
+            None if self.shows_log => catch_all::logger(),
+            None => None,
+        }
+    }
+
+    fn fatal(&mut self, text: &str) {
+        diag::fatal(super::NAME, text);
+    }
+
     fn warn(&mut self, text: &str) {
         diag::warn(super::NAME, text);
+    }
+
+    fn info(&mut self, text: &str) {
+        diag::info(super::NAME, text);
     }
 }

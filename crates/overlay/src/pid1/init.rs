@@ -7,22 +7,23 @@ use crate::boot::catch_all;
 use crate::boot::inherited::Inherited;
 use crate::boot::stage2::Stage2;
 use crate::layout;
+use crate::pid1::cause::Cause;
 use crate::pid1::container::Container;
-use crate::pid1::effects::ContainerEffects;
+use crate::pid1::effects::{ContainerEffects, Effects};
 use crate::pid1::forked::Forked;
-use crate::pid1::lifecycle::{Config, Event, Lifecycle, SIGNALS};
+use crate::pid1::lifecycle::{Event, SIGNALS};
 use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::shutdownd::Shutdownd;
 use crate::relay::Format;
 use ipc::relay::Relay;
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
-use s6_linux_init::request::{How, LENGTH, Request};
+use s6_linux_init::request::{How, MESSAGE, Request, read_message};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use supervisor::host::{Handled, Host, Policy, PolicyState};
 use sys::process::{Ended, Fork, fork};
-use sys::signal::{Set, Signal};
+use sys::signal::{Sender, Set, Signal};
 use tool::clock::{self, Moment};
 use tool::{Env, diag};
 use wire::control::ScanCommand;
@@ -65,33 +66,29 @@ pub(crate) struct Init {
     /// The limit on open files from before the host raised its own.
     open_files: Option<Rlimit>,
     /// The format of services' lines, if they are relayed.
-    format: Option<Format>,
+    output: Output,
     relay: Option<RelayProcess>,
     shutdownd: Option<Shutdownd>,
 }
 
+/// Through which process the container's output goes, besides what the CMD writes itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// The format of services' lines, if they are relayed.
+    pub(crate) format: Option<Format>,
+    /// Whether the catch-all logger shows what it logs.
+    pub(crate) shows_log: bool,
+}
+
 impl Init {
-    /// A container that is about to boot.  `requests` is the FIFO, open for reading and writing; `warns` says whether warnings
-    /// are wanted, and `format` whether and how services' output is relayed.
-    pub(crate) fn new(
-        config: Config,
-        env: Env,
-        requests: OwnedFd,
-        warns: bool,
-        format: Option<Format>,
-    ) -> Self {
-        let container = Container::new(Lifecycle::new(config), warns);
+    /// A container that is about to boot.  `requests` is the FIFO, open for reading and writing.
+    pub(crate) fn new(container: Container, env: Env, requests: OwnedFd, output: Output) -> Self {
         let (notice, open_files, relay, shutdownd) = (None, None, None, None);
-        Self { container, env, requests, notice, open_files, format, relay, shutdownd }
+        Self { container, env, requests, notice, open_files, output, relay, shutdownd }
     }
 
     /// Continues a container whose first process was re-executed; `None` if the saved state is invalid.
-    pub(crate) fn resume(
-        saved: PolicyState,
-        env: Env,
-        host: &mut Host,
-        format: Option<Format>,
-    ) -> Option<Self> {
+    pub(crate) fn resume(saved: PolicyState, env: Env, host: &mut Host, output: Output) -> Option<Self> {
         let (container, relay) = Container::restore(&saved.bytes)?;
         let mut fds = saved.fds.into_iter();
         let requests = fds.next()?;
@@ -99,7 +96,7 @@ impl Init {
             Some(pid) => Some(RelayProcess::restored(pid, fds.next()?, fds.next()?)),
             None => None,
         };
-        host.set_relay(relay.as_ref().and_then(RelayProcess::socket));
+        host.set_relay(relay.as_ref().map(RelayProcess::socket));
         let notice = fds.next();
         host.watch(requests.as_fd(), REQUESTS).ok()?;
         if let Some(notice) = &notice {
@@ -107,19 +104,19 @@ impl Init {
         }
         let open_files = Some(host.launch().open_files);
         let shutdownd = Shutdownd::open().ok().filter(|s| host.watch(s.as_fd(), SHUTDOWND).is_ok());
-        Some(Self { container, env, requests, notice, open_files, format, relay, shutdownd })
+        Some(Self { container, env, requests, notice, open_files, output, relay, shutdownd })
     }
 
     /// Starts the relay if a format is set; without a relay, services write to the container's output themselves.
     fn start_relay(&mut self, host: &mut Host, former: Option<RelayProcess>) {
-        let Some(format) = self.format else { return };
+        let Some(format) = self.output.format else { return };
         let relay = match former {
             Some(former) => former.replace(format),
             None => RelayProcess::start(format),
         };
         match relay {
             Ok(relay) => {
-                host.set_relay(relay.socket());
+                host.set_relay(Some(relay.socket()));
                 self.relay = Some(relay);
             }
             Err(e) => {
@@ -130,18 +127,31 @@ impl Init {
     }
 
     /// Lets the relay end after the last process that writes to it, since no service will be started any more.
-    pub(crate) fn release_relay(&mut self, host: &mut Host) {
+    pub(crate) fn seal_relay(&mut self, host: &mut Host) {
         host.set_relay(None);
-        if let Some(relay) = self.relay.as_mut().filter(|_| self.container.end().is_none()) {
-            relay.release();
+        if let Some(relay) = &self.relay {
+            relay.seal();
         }
     }
 
-    /// Ends the relay at the end of the container, even if processes still write to it.
-    pub(crate) fn end_relay(&mut self) {
-        if let Some(relay) = self.relay.take() {
-            relay.end();
-        }
+    /// The relay, until it has ended.
+    pub(crate) fn relay(&self) -> Option<&RelayProcess> {
+        self.relay.as_ref()
+    }
+
+    /// The process that passes the container's output on: the relay, or the catch-all logger.
+    pub(crate) fn keeper(&mut self) -> Option<Pid> {
+        self.with_effects(None).1.keeper()
+    }
+
+    /// Whether a stop was requested, rather than the CMD's end or a failed start causing it.
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.container.is_asked_to_stop()
+    }
+
+    /// Readable if there are requests.
+    pub(crate) fn requests(&self) -> BorrowedFd<'_> {
+        self.requests.as_fd()
     }
 
     /// Starts the boot child.
@@ -221,24 +231,29 @@ impl Init {
 
     /// Handles the end of the deadline.
     pub(crate) fn expire(&mut self, host: Option<&mut Host>) {
-        self.step(Event::Time, host);
+        self.step(Event::Time, None, host);
     }
 
     /// Handles that the host has left its loop, unless the container asked for it.
     pub(crate) fn host_lost(&mut self) {
-        self.step(Event::HostLost, None);
+        self.step(Event::HostLost, None, None);
     }
 
     /// Handles that no process is left.
     pub(crate) fn emptied(&mut self) {
-        self.step(Event::Empty, None);
+        self.step(Event::Empty, None, None);
+    }
+
+    /// Handles a signal of [`SIGNALS`].
+    pub(crate) fn signaled(&mut self, signal: Signal, sender: Sender, host: &mut Host) {
+        self.step(Event::Signal(signal), Some(&Cause::Signal(signal, sender)), Some(host));
     }
 
     /// Handles the end of a child that belongs to no service.
     pub(crate) fn child_ended(&mut self, pid: Pid, ended: Ended, mut host: Option<&mut Host>) {
-        let (now, relay) = (clock::now(), self.relay_pid());
+        let now = clock::now();
         let (container, mut effects) = self.with_effects(host.as_deref_mut());
-        if container.child_ended(pid, ended, now, relay, &mut effects) {
+        if container.child_ended(pid, ended, now, &mut effects) {
             return;
         }
         if let Some(relay) = self.relay.take_if(|relay| relay.pid() == pid)
@@ -252,31 +267,33 @@ impl Init {
         }
     }
 
-    fn step(&mut self, event: Event, host: Option<&mut Host>) {
-        let (now, relay) = (clock::now(), self.relay_pid());
+    fn step(&mut self, event: Event, cause: Option<&Cause>, host: Option<&mut Host>) {
+        let now = clock::now();
         let (container, mut effects) = self.with_effects(host);
-        container.step(event, now, relay, &mut effects);
+        container.step(event, cause, now, &mut effects);
     }
 
     fn with_effects<'a>(
         &'a mut self,
         host: Option<&'a mut Host>,
     ) -> (&'a mut Container, ContainerEffects<'a>) {
-        let Self { container, env, relay, open_files, .. } = self;
-        let relay = relay.as_ref().and_then(RelayProcess::socket_fd);
-        (container, ContainerEffects { host, env, relay, open_files: *open_files })
+        let Self { container, env, relay, open_files, output, .. } = self;
+        let relay = relay.as_ref().map(|relay| (relay.pid(), relay.socket_fd()));
+        let (open_files, shows_log) = (*open_files, output.shows_log);
+        (container, ContainerEffects { host, env, relay, shows_log, open_files })
     }
 
     fn relay_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.relay.as_ref().and_then(RelayProcess::socket_fd)
+        self.relay.as_ref().map(RelayProcess::socket_fd)
     }
 
     fn relay_pid(&self) -> Option<Pid> {
         self.relay.as_ref().map(RelayProcess::pid)
     }
 
-    fn read_requests(&mut self, host: &mut Host) {
-        let mut buffer = [0; REQUESTS_MAX * LENGTH];
+    /// Reads and handles requests.
+    pub(crate) fn read_requests(&mut self, host: &mut Host) {
+        let mut buffer = [0; REQUESTS_MAX * MESSAGE];
         let count = match rustix::io::read(&self.requests, &mut buffer) {
             Ok(count) => count,
             Err(Errno::AGAIN | Errno::INTR) => return,
@@ -286,10 +303,12 @@ impl Init {
                 return;
             }
         };
-        let (requests, rest) = buffer.get(..count).unwrap_or_default().as_chunks::<LENGTH>();
+        let (requests, rest) = buffer.get(..count).unwrap_or_default().as_chunks::<MESSAGE>();
         for request in requests {
-            match Request::unpack(request) {
-                Some(request) => self.step(Event::Asked(request), Some(host)),
+            match read_message(request) {
+                Some((request, by)) => {
+                    self.step(Event::Asked(request), Some(&Cause::Command(by)), Some(host));
+                }
                 None => diag::warn(NAME, "a malformed request was ignored"),
             }
         }
@@ -302,7 +321,7 @@ impl Init {
         let Some(pipe) = &self.notice else { return };
         let mut byte = [0; 1];
         match rustix::io::read(pipe, &mut byte) {
-            Ok(1) => self.step(Event::CommandStarts, Some(host)),
+            Ok(1) => self.step(Event::CommandStarts, None, Some(host)),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Ok(_) | Err(_) => {
                 let _ = host.unwatch(pipe.as_fd());
@@ -313,11 +332,11 @@ impl Init {
 }
 
 impl Policy for Init {
-    fn signal(&mut self, host: &mut Host, signal: Signal) -> Handled {
+    fn signal(&mut self, host: &mut Host, signal: Signal, sender: Sender) -> Handled {
         if !SIGNALS.contains(&signal) {
             return Handled::No;
         }
-        self.step(Event::Signal(signal), Some(host));
+        self.signaled(signal, sender, host);
         Handled::Yes
     }
 
@@ -327,7 +346,7 @@ impl Policy for Init {
                 ScanCommand::Terminate | ScanCommand::Interrupt | ScanCommand::Quit | ScanCommand::Abort,
             ) => {
                 diag::warn(NAME, "the root scandir was told to end: the container stops");
-                self.step(Event::Asked(Request::stop(How::Halt)), Some(host));
+                self.step(Event::Asked(Request::stop(How::Halt)), None, Some(host));
                 Handled::Yes
             }
             _ => Handled::No,
@@ -361,7 +380,7 @@ impl Policy for Init {
     /// The FIFO with requests, both ends of the relay's socket if there is a relay, and the boot child's pipe until it is closed.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let notice = self.notice.as_ref().map(AsFd::as_fd);
-        let theirs = self.relay.as_ref().and_then(RelayProcess::theirs);
+        let theirs = self.relay.as_ref().map(RelayProcess::theirs);
         [Some(self.requests.as_fd()), self.relay_fd(), theirs, notice].into_iter().flatten().collect()
     }
 

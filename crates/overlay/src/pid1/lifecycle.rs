@@ -18,8 +18,8 @@
 //! one that comes while booting waits for the end of the boot.
 //!
 //! Rules: a stop request counts at any moment; the first one decides how the container ends; one that says *now* ends
-//! everything at once.  Each step depends only on its arguments.  Except in Up, the container waits without limit only for
-//! services, which have time-outs of their own.
+//! everything at once.  A stop child that is killed is replaced once.  Each step depends only on its arguments.  Except
+//! in Up, the container waits without limit only for services, which have time-outs of their own.
 
 use crate::limits::{KILL_GRACE_MAX, KILL_LIMIT, REMAINING_REMINDER};
 use s6_linux_init::request::{How, LENGTH, Request};
@@ -94,7 +94,7 @@ pub(crate) enum Event {
     /// The boot child, or the CMD that it became, has ended.
     BootEnded(Ended),
     /// The stop child has ended.
-    StopEnded,
+    StopEnded(Ended),
     /// The host can't continue: nothing is supervised any more, and no child brings the services down.
     HostLost,
     /// No process is left.
@@ -112,8 +112,12 @@ pub(crate) enum Action {
     KillBoot,
     /// Send the signal to the CMD.
     PassOn(Signal),
+    /// Report that the boot child was killed by this signal.
+    ReportBootKilled(u8),
     /// Start the child that brings the services down.
     StartStop,
+    /// Report that the stop child was killed by this signal; a second one follows, or none does.
+    ReportStopKilled(u8, Successor),
     /// Write the container's exit code.
     KeepCode(u8),
     /// Write the container's exit code unless one was written.
@@ -139,6 +143,15 @@ enum ServicesDown {
     Running,
 }
 
+/// What follows a stop child that was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// Another one goes on where it was.
+    Second,
+    /// The services aren't brought down in order.
+    None,
+}
+
 /// The state machine.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
@@ -148,6 +161,10 @@ pub(crate) struct Lifecycle {
     kill_grace: Duration,
     /// Whether the CMD runs.
     command: bool,
+    /// Whether a stop was requested, rather than the CMD's end or a failed start causing it.
+    asked: bool,
+    /// Whether the stop child is the second one.
+    is_second_stop: bool,
     /// What becomes of a request to bring only the services down.
     services_down: ServicesDown,
     /// What is scheduled.
@@ -170,6 +187,8 @@ impl Lifecycle {
             kill_grace,
             command: false,
             services_down: ServicesDown::No,
+            asked: false,
+            is_second_stop: false,
             planned: None,
             deadline: None,
             reminder: None,
@@ -182,10 +201,12 @@ impl Lifecycle {
         let Config { command, receive_signals, kill_grace, interrupt_grace, first } = self.config;
         let down_wanted = self.services_down == ServicesDown::Wanted;
         let down_runs = self.services_down == ServicesDown::Running;
-        let flags = [command, receive_signals, first, self.command, down_wanted, down_runs].map(u8::from);
+        let Self { asked, is_second_stop, .. } = *self;
+        let flags =
+            [command, receive_signals, first, self.command, down_wanted, down_runs, asked, is_second_stop];
         let phase = PHASES.iter().position(|p| *p == self.phase).and_then(|n| u8::try_from(n).ok());
         let mut bytes = vec![phase.unwrap_or(u8::MAX)];
-        bytes.extend(flags);
+        bytes.extend(flags.map(u8::from));
         let planned = self.planned.map(|(at, _)| at);
         let times = [Some(kill_grace), Some(interrupt_grace), Some(self.kill_grace), self.deadline, planned];
         for time in times {
@@ -200,9 +221,10 @@ impl Lifecycle {
     /// The machine from the bytes of [`Lifecycle::save`]; `None` for other bytes.
     #[must_use]
     pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
-        let (head, rest) = bytes.split_first_chunk::<7>()?;
+        let (head, rest) = bytes.split_first_chunk::<9>()?;
         let [phase, flags @ ..] = *head;
-        let [command, receive_signals, first, running, down_wanted, down_runs] = flags.map(|flag| flag != 0);
+        let flags = flags.map(|flag| flag != 0);
+        let [command, receive_signals, first, running, down_wanted, down_runs, asked, is_second_stop] = flags;
         let (times, rest) = rest.split_first_chunk::<40>()?;
         let (stop, rest) = rest.split_first_chunk::<LENGTH>()?;
         let mut times = times.as_chunks::<8>().0.iter().map(|t| {
@@ -220,6 +242,8 @@ impl Lifecycle {
             how,
             kill_grace,
             command: running,
+            asked,
+            is_second_stop,
             services_down: match (down_wanted, down_runs) {
                 (_, true) => ServicesDown::Running,
                 (true, false) => ServicesDown::Wanted,
@@ -235,6 +259,30 @@ impl Lifecycle {
     #[cfg(test)]
     fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Whether the container hasn't begun to stop.
+    #[must_use]
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.phase, Phase::Booting | Phase::Up)
+    }
+
+    /// Whether the CMD runs.
+    #[must_use]
+    pub(crate) fn has_command(&self) -> bool {
+        self.command
+    }
+
+    /// Whether a stop was requested by a signal or a request.
+    #[must_use]
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.asked
+    }
+
+    /// Whether processes get any time between TERM and KILL.
+    #[must_use]
+    pub(crate) fn has_grace(&self) -> bool {
+        !self.kill_grace.is_zero()
     }
 
     /// When [`Event::Time`] is due.
@@ -254,8 +302,8 @@ impl Lifecycle {
                 if self.phase == Phase::Booting { self.booted() } else { Vec::new() }
             }
             Event::BootEnded(ended) => self.on_boot_end(ended, now),
-            Event::StopEnded if self.phase == Phase::Stopping => self.terminate(now),
-            Event::StopEnded if self.phase == Phase::Up => {
+            Event::StopEnded(ended) if self.phase == Phase::Stopping => self.on_stop_end(ended, now),
+            Event::StopEnded(_) if self.phase == Phase::Up => {
                 self.services_down = ServicesDown::No;
                 Vec::new()
             }
@@ -263,13 +311,15 @@ impl Lifecycle {
                 self.terminate(now)
             }
             Event::Empty if matches!(self.phase, Phase::Terminating | Phase::Killing) => self.end(),
-            Event::StopEnded | Event::HostLost | Event::Empty => Vec::new(),
+            Event::StopEnded(_) | Event::HostLost | Event::Empty => Vec::new(),
             Event::Time => self.on_time(now),
         }
     }
 
     fn on_signal(&mut self, signal: Signal, now: Moment) -> Vec<Action> {
         if self.command && self.config.receive_signals && PASSED_ON.contains(&signal) {
+            // What engines send to stop a container.  The others may mean anything to a CMD.
+            self.asked |= matches!(signal, TERM | INT | QUIT | PWR);
             return vec![Action::PassOn(signal)];
         }
         let how = match signal {
@@ -281,6 +331,7 @@ impl Lifecycle {
             QUIT | WINCH if !self.config.command => How::Halt,
             _ => return Vec::new(),
         };
+        self.asked = true;
         self.stop(how, now)
     }
 
@@ -289,12 +340,14 @@ impl Lifecycle {
             Request::Cancel => self.planned = None,
             Request::Stop { how, now: true, .. } => {
                 self.how = how;
+                self.asked = true;
                 return self.end();
             }
             Request::Stop { delay, .. } | Request::ServicesDown { delay } if delay > 0 => {
                 self.planned = Some((now.saturating_add(Duration::from_millis(delay)), request));
             }
             Request::Stop { how, grace, .. } => {
+                self.asked = true;
                 if grace > 0 && matches!(self.phase, Phase::Booting | Phase::Up) {
                     self.kill_grace = Duration::from_millis(u64::from(grace)).min(KILL_GRACE_MAX);
                 }
@@ -351,7 +404,11 @@ impl Lifecycle {
             Phase::Booting if ended == Ended::Exited(0) && !self.config.command => self.booted(),
             Phase::Booting | Phase::Up => {
                 self.phase = Phase::Up;
-                let mut actions = vec![Action::KeepCode(ended.code())];
+                let mut actions = match ended {
+                    Ended::Killed(signal) if !was_command => vec![Action::ReportBootKilled(signal)],
+                    _ => Vec::new(),
+                };
+                actions.push(Action::KeepCode(ended.code()));
                 actions.extend(self.stop(How::Halt, now));
                 actions
             }
@@ -367,6 +424,19 @@ impl Lifecycle {
             },
             Phase::Stopping | Phase::Killing | Phase::Ended => Vec::new(),
         }
+    }
+
+    /// A stop child that was killed, for example for lack of memory, has a successor: what it did is recorded, so the second
+    /// one goes on where it was.
+    fn on_stop_end(&mut self, ended: Ended, now: Moment) -> Vec<Action> {
+        let Ended::Killed(signal) = ended else { return self.terminate(now) };
+        if !std::mem::replace(&mut self.is_second_stop, true) {
+            return vec![Action::ReportStopKilled(signal, Successor::Second), Action::StartStop];
+        }
+        let code = Action::KeepCodeIfNone(ended.code());
+        let mut actions = vec![Action::ReportStopKilled(signal, Successor::None), code];
+        actions.extend(self.terminate(now));
+        actions
     }
 
     fn on_time(&mut self, now: Moment) -> Vec<Action> {

@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use rustix::process::Pid;
-use sys::signal::{KILL, Signal};
+use sys::signal::{CONT, KILL, STOP, Signal};
 use wire::proc_stat::Stat;
 
 /// The used part of /proc/PID/stat.
@@ -93,21 +93,43 @@ pub(crate) fn describe_below(root: Pid) -> String {
     describe(&descendants(&all().unwrap_or_default(), root.as_raw_nonzero().get()))
 }
 
+/// How often processes that KILL has to reach are looked up: each time finds those that others started meanwhile.
+const KILL_ROUNDS: usize = 100;
+
 /// Sends a signal to the other processes of the container but one: as process 1 to all of the namespace, otherwise to its
 /// descendants.
 pub(crate) fn signal_all(signal: Signal, spared: Option<Pid>) {
-    if spared.is_none() && rustix::process::getpid().is_init() {
-        let _ = sys::process::kill_all(signal);
-        return;
+    let is_first = rustix::process::getpid().is_init();
+    let spared = match spared {
+        Some(spared) if is_first => spared,
+        None if is_first => {
+            let _ = sys::process::kill_all(signal);
+            return;
+        }
+        _ => return signal_descendants(signal, spared),
+    };
+    // A stopped process starts no others, so one list of them is complete.
+    let is_last = signal == KILL;
+    if is_last {
+        let _ = sys::process::kill_all(STOP);
     }
+    for pid in reachable().into_iter().filter_map(Pid::from_raw).filter(|pid| *pid != spared) {
+        let _ = sys::process::kill(pid, signal);
+    }
+    if is_last {
+        let _ = sys::process::kill(spared, CONT);
+    }
+}
+
+/// The same where this isn't process 1.
+fn signal_descendants(signal: Signal, spared: Option<Pid>) {
     let mut reached: Vec<i32> = spared.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
-    loop {
+    for _ in 0..KILL_ROUNDS {
         let mut found = reachable();
         found.retain(|pid| !reached.contains(pid));
         for pid in found.iter().copied().filter_map(Pid::from_raw) {
             let _ = sys::process::kill(pid, signal);
         }
-        // A killed process starts no others, so the loop ends.
         if found.is_empty() || signal != KILL {
             return;
         }

@@ -1,26 +1,25 @@
 //! The relay as process 1 knows it: a child, and the socket that pipes are sent through.
 
-use crate::limits::{RELAY_DRAIN_LIMIT, RELAY_LIFE_MIN};
+use crate::limits::RELAY_LIFE_MIN;
 use crate::pid1::forked::Forked;
-use crate::program::wait_at_most;
 use crate::relay::{self, Format};
 use ipc::relay::Relay;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Duration;
 use sys::process::{Fork, fork};
-use sys::signal::{KILL, Set};
+use sys::signal::Set;
 use tool::clock::{self, Moment};
 
 /// The relay process.
 #[derive(Debug)]
 pub(crate) struct RelayProcess {
     pid: Pid,
-    /// `None` after [`RelayProcess::release`].
-    socket: Option<Rc<Relay>>,
+    socket: Rc<Relay>,
     /// The relay's end, for another relay: supervisor processes have the other one for good, and what was sent stays in between.
-    theirs: Option<OwnedFd>,
+    theirs: OwnedFd,
     born: Moment,
 }
 
@@ -39,18 +38,12 @@ impl RelayProcess {
     /// # Errors
     /// As [`RelayProcess::start`].
     pub(crate) fn replace(self, format: Format) -> Result<Self, Errno> {
-        match (self.socket, self.theirs) {
-            (Some(ours), Some(theirs)) => Self::on(ours, theirs, format),
-            _ => Self::start(format),
-        }
+        Self::on(self.socket, self.theirs, format)
     }
 
     fn on(ours: Rc<Relay>, theirs: OwnedFd, format: Format) -> Result<Self, Errno> {
         match fork()? {
-            Fork::Parent(pid) => {
-                let (socket, theirs) = (Some(ours), Some(theirs));
-                Ok(Self { pid, socket, theirs, born: clock::now() })
-            }
+            Fork::Parent(pid) => Ok(Self { pid, socket: ours, theirs, born: clock::now() }),
             Fork::Child => {
                 let _ = rustix::process::setsid();
                 // It ends after its last writer, so it blocks all signals.
@@ -70,26 +63,25 @@ impl RelayProcess {
 
     /// The relay that was started before this process was re-executed.
     pub(crate) fn restored(pid: Pid, socket: OwnedFd, theirs: OwnedFd) -> Self {
-        let (socket, theirs) = (Some(Rc::new(socket.into())), Some(theirs));
-        Self { pid, socket, theirs, born: clock::now() }
+        Self { pid, socket: Rc::new(socket.into()), theirs, born: clock::now() }
     }
 
     pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// The socket that the host sends services' pipes through; `None` after [`RelayProcess::release`].
-    pub(crate) fn socket(&self) -> Option<Rc<Relay>> {
-        self.socket.clone()
+    /// The socket that the host sends services' pipes through.
+    pub(crate) fn socket(&self) -> Rc<Relay> {
+        Rc::clone(&self.socket)
     }
 
-    pub(crate) fn socket_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.socket.as_ref().map(|socket| socket.as_fd())
+    pub(crate) fn socket_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// The relay's end of the socket.
-    pub(crate) fn theirs(&self) -> Option<BorrowedFd<'_>> {
-        self.theirs.as_ref().map(AsFd::as_fd)
+    pub(crate) fn theirs(&self) -> BorrowedFd<'_> {
+        self.theirs.as_fd()
     }
 
     /// Whether it ran long enough to be started again.
@@ -97,18 +89,15 @@ impl RelayProcess {
         now.saturating_sub(self.born) >= RELAY_LIFE_MIN
     }
 
-    /// Closes the socket, so that the relay ends after the last process that writes to it.
-    pub(crate) fn release(&mut self) {
-        self.socket = None;
-        self.theirs = None;
+    /// Lets the relay end after the last process that writes to it.
+    pub(crate) fn seal(&self) {
+        let _ = self.socket.seal();
     }
 
-    /// Ends the relay even if processes still write to it.  It drains its pipes first, unless nothing reads its output.
-    pub(crate) fn end(self) {
-        if let Some(socket) = &self.socket {
-            let _ = socket.finish();
-        }
-        let _ = wait_at_most(self.pid, Some(RELAY_DRAIN_LIMIT), KILL);
+    /// Lets the relay end when it has passed on what is in its pipes, even if processes still write to them; within `limit`
+    /// if there is one.
+    pub(crate) fn finish(&self, limit: Option<Duration>) {
+        let _ = self.socket.finish(limit);
     }
 }
 
@@ -120,7 +109,8 @@ mod tests {
     #[test]
     fn a_relay_that_ends_within_a_second_is_not_started_again() {
         let born = Duration::from_secs(100);
-        let relay = RelayProcess { pid: rustix::process::getpid(), socket: None, theirs: None, born };
+        let (socket, theirs) = Relay::new().unwrap();
+        let relay = RelayProcess { pid: rustix::process::getpid(), socket: Rc::new(socket), theirs, born };
         assert!(!relay.has_lived(born));
         assert!(!relay.has_lived(born + Duration::from_millis(999)));
         assert!(relay.has_lived(born + Duration::from_secs(1)));

@@ -2,7 +2,7 @@
 
 use super::lines::{LINE_MAX, Lines};
 use ipc::relay::Stream;
-use rustix::event::{PollFd, PollFlags, epoll};
+use rustix::event::epoll;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -57,18 +57,19 @@ impl<'a> Sink<'a> {
         self.written < self.out.len()
     }
 
-    /// Reads once from one readable pipe; the kernel serves them in turn.
+    /// Reads once from one readable pipe; the kernel serves them in turn.  Whether there was one.
     ///
     /// # Errors
     /// See epoll_wait(2).
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<(), Errno> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<bool, Errno> {
         let mut events = Vec::with_capacity(1);
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
         epoll::wait(&self.poller, rustix::buffer::spare_capacity(&mut events), Some(&now))?;
+        let any = !events.is_empty();
         for event in events {
             self.read_from(event.data.u64(), buffer);
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Reads once; whether there were bytes or the end of the pipe.
@@ -88,6 +89,36 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Closes all pipes, and ends their last lines.
+    pub(crate) fn close_pipes(&mut self) {
+        for (_, (_, mut lines)) in std::mem::take(&mut self.sources) {
+            lines.end(clock::wall(), &mut self.out);
+        }
+    }
+
+    /// Gives up: how many bytes are not written, with what is in the pipes at the moment, which are closed then.
+    pub(crate) fn give_up(&mut self, buffer: &mut [u8]) -> usize {
+        let mut missing = self.out.len().saturating_sub(self.written);
+        (self.out, self.written) = (Vec::new(), 0);
+        let now = clock::wall();
+        for (_, (fd, mut lines)) in std::mem::take(&mut self.sources) {
+            // A process may still write to it.
+            let mut rest = rustix::io::ioctl_fionread(&fd).unwrap_or(0);
+            while rest > 0
+                && let Ok(count @ 1..) = rustix::io::read(&fd, &mut *buffer)
+            {
+                rest = rest.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
+                lines.feed(buffer.get(..count).unwrap_or_default(), now, &mut self.out);
+                missing = missing.saturating_add(self.out.len());
+                self.out.clear();
+            }
+            lines.end(now, &mut self.out);
+            missing = missing.saturating_add(self.out.len());
+            self.out.clear();
+        }
+        missing
+    }
+
     /// Writes once: whole lines, at most as many bytes as a pipe takes atomically, so that lines of other processes don't
     /// split them.  What can't be written now waits; what nobody can read any more is dropped.
     pub(crate) fn write(&mut self) {
@@ -105,30 +136,6 @@ impl<'a> Sink<'a> {
         if !self.waits() {
             self.out.clear();
             self.written = 0;
-        }
-    }
-
-    /// Drains all pipes and writes everything, however long that takes.  The pipes are closed then.
-    pub(crate) fn drain(&mut self, buffer: &mut [u8]) {
-        let keys: Vec<u64> = self.sources.keys().copied().collect();
-        for key in keys {
-            while self.read_from(key, buffer) {
-                self.write_all();
-            }
-            if let Some((_, mut lines)) = self.sources.remove(&key) {
-                lines.end(clock::wall(), &mut self.out);
-            }
-            self.write_all();
-        }
-    }
-
-    fn write_all(&mut self) {
-        while self.waits() {
-            self.write();
-            if self.waits() {
-                let _ =
-                    rustix::event::poll(&mut [PollFd::from_borrowed_fd(self.target, PollFlags::OUT)], None);
-            }
         }
     }
 }

@@ -16,15 +16,16 @@ use crate::boot::{edits, replaced};
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
     PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
-    S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, meaningless, meant_by,
+    S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, S6_UMASK, meaningless, meant_by,
 };
 use crate::layout::{PREINIT, SCANDIR, STAGE0, SUEXEC};
 use crate::limits::MESSAGE_LIMIT;
+use crate::pid1::container::Container;
 use crate::pid1::exit_code;
 use crate::pid1::finish::finish;
-use crate::pid1::init::{Boot, Init};
-use crate::pid1::lifecycle::{Config, SIGNALS};
-use crate::pid1::remaining;
+use crate::pid1::init::{Boot, Init, Output};
+use crate::pid1::lifecycle::{Config, Lifecycle, SIGNALS};
+use crate::pid1::{last_output, remaining};
 use crate::relay::{Format, set_format};
 use crate::texts::is_replaced;
 use rustix::fs::{Mode, OFlags};
@@ -78,6 +79,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let env = save(call, &workdir).map_err(with_space)?;
     let command = call.take_args();
     let settings = Settings::of_container(&call.env);
+    // It counts for what is started; what process 1 and its own children make is for everybody to read.
+    sys::spawn::set_umask(settings.umask(S6_UMASK)?);
     if settings.verbosity() > 0 {
         warn_of_mistakes(&call.env);
         warn_of_set_id();
@@ -88,8 +91,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let runs_command = !command.is_empty() && !replaced::has_script(SCRIPT);
     let config = config(&settings, runs_command, first);
     let sync = settings.switch(S6_SYNC_DISKS);
-    let warns = settings.verbosity() > 0 && !config.kill_grace.is_zero();
-    let format = Format::wanted(&settings, |text| diag::warn(TOOL.name, text));
+    let output = output(&settings, |text| diag::warn(TOOL.name, text));
     let boot = take_terminal(command, inherited, settings.switch(S6_LOG_CMD))?;
     let console = catch_all::set_up(&settings, uid, |text| {
         if settings.verbosity() > 0 {
@@ -104,7 +106,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
         let _ = sys::fd::with(number, |fd| sys::tty::give_up(fd));
     }
     sys::args::set_title(TITLE);
-    let mut policy = Init::new(config, env, requests, warns, format);
+    let container = Container::new(Lifecycle::new(config), settings.verbosity());
+    let mut policy = Init::new(container, env, requests, output);
     policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
@@ -176,9 +179,9 @@ fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool
         let _ = exit_code::write(111);
     }
     policy.host_lost();
-    policy.release_relay(host);
+    policy.seal_relay(host);
     remaining::wait(policy);
-    policy.end_relay();
+    last_output::wait(policy, host);
     finish(policy.end().unwrap_or(How::Halt), first, sync)
 }
 
@@ -186,13 +189,19 @@ fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool
 fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let env = children_env(&call.env);
     let settings = Settings::of_container(&call.env);
-    let (sync, format) = (settings.switch(S6_SYNC_DISKS), Format::wanted(&settings, |_| ()));
+    sys::spawn::set_umask(settings.umask(S6_UMASK)?);
+    let (sync, output) = (settings.switch(S6_SYNC_DISKS), output(&settings, |_| ()));
     let (mut host, saved) = Host::resume(journal, host_config(&env, &settings))?;
     sys::args::set_title(TITLE);
-    let policy = Init::resume(saved, env, &mut host, format);
+    let policy = Init::resume(saved, env, &mut host, output);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
+}
+
+/// Through which process the container's output goes; `warn` receives what is wrong with the variables.
+fn output(settings: &Settings<'_>, warn: impl Fn(&str)) -> Output {
+    Output { format: Format::wanted(settings, warn), shows_log: catch_all::shows(settings) }
 }
 
 /// Becomes the setuid program, which prepares /run as root and becomes `/init` again as this user.

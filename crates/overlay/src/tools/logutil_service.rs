@@ -1,7 +1,8 @@
 //! `logutil-service`: the usual logger of a service: `s6-log` as nobody, with the container's logging script.
 
+use crate::boot::catch_all;
 use crate::environment::settings::Settings;
-use crate::environment::variables::S6_LOGGING_SCRIPT;
+use crate::environment::variables::{S6_LOGGING_SCRIPT, TZ};
 use crate::layout::LOGGER;
 use crate::log_access;
 use crate::texts;
@@ -45,7 +46,12 @@ fn main(call: &mut Call) -> Outcome {
 
 /// Becomes the logger of a directory.
 pub(super) fn become_logger(call: &Call, dir: Vec<u8>) -> Outcome {
-    let mut script = Settings::new(&call.env).directives(S6_LOGGING_SCRIPT);
+    let settings = Settings::new(&call.env);
+    let mut script = settings.directives(S6_LOGGING_SCRIPT);
+    let mut env = Env::new();
+    if let Some(zone) = catch_all::time_zone(&settings, &script) {
+        env.set(TZ.bytes(), &zone);
+    }
     script.push(dir.clone());
     logger::check_script(&script).map_err(|why| Fatal::user(format!("{S6_LOGGING_SCRIPT}: {why}")))?;
     let argv = [&b"s6-log"[..], b"-b", b"--"].map(<[u8]>::to_vec).into_iter().chain(script).collect();
@@ -54,7 +60,7 @@ pub(super) fn become_logger(call: &Call, dir: Vec<u8>) -> Outcome {
         identity::assume(&nobody()?)?;
     }
     log_access::check(&dir)?;
-    Ok(Next::Run(Program::new(tool::tool_file("s6-log"), argv, Env::new())))
+    Ok(Next::Run(Program::new(tool::tool_file("s6-log"), argv, env)))
 }
 
 /// Opens a FIFO without waiting for a writer; reads block as usual.

@@ -41,8 +41,9 @@ fn main(call: &mut Call) -> Outcome {
         set_all_gids(gid).or_unable(|| "drop the effective group")?;
         set_all_uids(uid).or_unable(|| "drop the effective user")?;
     }
-    let code = program::run(&block, &block_env(&call.env, (uid, gid), (euid, egid)), &[])
+    let ended = program::run(&block, &block_env(&call.env, (uid, gid), (euid, egid)), &[])
         .map_err(|e| Fatal::unable("run the block", e).with_code(program::failure_code(e)))?;
+    let code = ended.code();
     if code != 0 {
         let program = block.first().map(|word| tool::diag::show(word)).unwrap_or_default();
         return Err(Fatal::new(code, format!("{program} failed with exit code {code}")));

@@ -3,7 +3,7 @@
 //! It reads requests from `fifo` in its working directory, a service directory in a system that s6-linux-init booted.
 
 use crate::image::{End, Ending, SCANDIR, execline_script};
-use crate::request::{How, LENGTH, Request};
+use crate::request::{How, MESSAGE, Request, read_message};
 use files::{Permissions, Replace, Writers, replace_at};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -87,8 +87,8 @@ fn await_stop(call: &Call, fifo: &OwnedFd, basedir: &[u8], grace: u32) -> Result
     let mut scheduled: Option<Scheduled> = None;
     loop {
         while let Some(bytes) = next_request(fifo).or_unable(|| "read fifo")? {
-            match Request::unpack(&bytes) {
-                Some(request) => scheduled = schedule(request, grace, clock::now()),
+            match read_message(&bytes) {
+                Some((request, _)) => scheduled = schedule(request, grace, clock::now()),
                 None => call.warn("ignoring malformed data in fifo"),
             }
         }
@@ -119,15 +119,15 @@ fn schedule(request: Request, default_grace: u32, now: Moment) -> Option<Schedul
 
 /// Reads a request; `None` if there is none.  After a short read, the rest of the FIFO is discarded, and the result is
 /// not a valid request.
-fn next_request(fifo: &OwnedFd) -> Result<Option<[u8; LENGTH]>, Errno> {
-    let mut bytes = [0; LENGTH];
+fn next_request(fifo: &OwnedFd) -> Result<Option<[u8; MESSAGE]>, Errno> {
+    let mut bytes = [0; MESSAGE];
     match rustix::io::read(fifo, &mut bytes) {
         Err(Errno::AGAIN | Errno::INTR) | Ok(0) => Ok(None),
         Err(e) => Err(e),
-        Ok(LENGTH) => Ok(Some(bytes)),
+        Ok(MESSAGE) => Ok(Some(bytes)),
         Ok(_) => {
             while rustix::io::read(fifo, &mut [0; 512]).is_ok_and(|count| count > 0) {}
-            Ok(Some([0; LENGTH]))
+            Ok(Some([0; MESSAGE]))
         }
     }
 }

@@ -38,6 +38,12 @@ pub static TOOL: Tool = Tool {
     main,
 };
 
+/// The child's exit code when so many checks as are allowed have failed.
+const GAVE_UP: u8 = 1;
+
+/// Its exit code when the time for all checks is over.
+const OUT_OF_TIME: u8 = 3;
+
 /// The checks that the process beside the daemon makes.
 struct Plan {
     argv: Vec<Vec<u8>>,
@@ -68,7 +74,13 @@ fn main(call: &mut Call) -> Outcome {
     match fork_beside(true).or_unable(|| "fork")? {
         Fork::Child => {
             sys::fd::close(number);
-            plan.check_until_ready(call, &daemon, &notification).map(Next::Exit)
+            let code = plan.check_until_ready(call, &daemon, &notification)?;
+            match code {
+                GAVE_UP => call.warn(&plan.gave_up()),
+                OUT_OF_TIME => call.warn("giving up on the readiness of the service: the time of -T is over"),
+                _ => {}
+            }
+            Ok(Next::Exit(code))
         }
         Fork::Parent(_) => {
             drop(notification);
@@ -170,7 +182,7 @@ impl Plan {
             pause = self.between;
             match wait(daemon, None, Some(self.until.map_or(next, |u| u.min(next))))? {
                 Woken::DaemonGone => return Ok(2),
-                _ if self.is_over() => return Ok(3),
+                _ if self.is_over() => return Ok(OUT_OF_TIME),
                 _ => {}
             }
             let pid = match tool::try_spawn(call, self.argv.clone(), call.env.clone(), &setup) {
@@ -188,10 +200,15 @@ impl Plan {
                 }
                 Checked::NotReady => {}
                 Checked::DaemonGone => return Ok(2),
-                Checked::Over => return Ok(3),
+                Checked::Over => return Ok(OUT_OF_TIME),
             }
         }
-        Ok(1)
+        Ok(GAVE_UP)
+    }
+
+    fn gave_up(&self) -> String {
+        let tries = self.tries.unwrap_or_default();
+        format!("giving up on the readiness of the service: {tries} checks have failed, which -n allows")
     }
 
     fn is_over(&self) -> bool {

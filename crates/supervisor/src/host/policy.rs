@@ -6,7 +6,7 @@ use super::Host;
 use rustix::process::Pid;
 use std::os::fd::BorrowedFd;
 use sys::process::Ended;
-use sys::signal::Signal;
+use sys::signal::{Sender, Signal};
 use tool::clock::Moment;
 
 /// Whether the policy has handled something, or the host is to do the usual.
@@ -22,8 +22,8 @@ pub enum Handled {
 /// default.
 pub trait Policy {
     /// A signal has arrived, other than SIGCHLD; asked before the `.s6-svscan/SIG*` programs and the usual effect.
-    fn signal(&mut self, host: &mut Host, signal: Signal) -> Handled {
-        let _ = (host, signal);
+    fn signal(&mut self, host: &mut Host, signal: Signal, sender: Sender) -> Handled {
+        let _ = (host, signal, sender);
         Handled::No
     }
 

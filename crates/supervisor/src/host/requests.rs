@@ -4,7 +4,7 @@ use super::Host;
 use super::policy::{Handled, Policy};
 use rustix::fs::{Access, AtFlags};
 use rustix::io::Errno;
-use sys::signal::{self, Signal};
+use sys::signal::{self, Sender, Signal};
 use tool::diag::show;
 use wire::control::ScanCommand;
 
@@ -48,19 +48,19 @@ pub(super) const SIGNALS: &[SignalEffect] = &[
 impl Host {
     pub(super) fn read_signals(&mut self, policy: &mut dyn Policy) {
         loop {
-            match self.signals.read_with_origin() {
+            match self.signals.read_with_sender() {
                 Ok(Some((signal::CHLD, _))) => self.reap(policy),
                 // The kernel's SIGWINCH tells of a resized terminal and asks for nothing.
-                Ok(Some((signal::WINCH, false))) => {}
-                Ok(Some((signal, _))) => self.signal(signal, policy),
+                Ok(Some((signal::WINCH, Sender::Kernel))) => {}
+                Ok(Some((signal, sender))) => self.signal(signal, sender, policy),
                 Ok(None) => return,
                 Err(e) => return self.warn(&format!("unable to read signals: {}", sys::strerror(e))),
             }
         }
     }
 
-    pub(super) fn signal(&mut self, signal: Signal, policy: &mut dyn Policy) {
-        if policy.signal(self, signal) == Handled::Yes {
+    pub(super) fn signal(&mut self, signal: Signal, sender: Sender, policy: &mut dyn Policy) {
+        if policy.signal(self, signal, sender) == Handled::Yes {
             return;
         }
         let effect = SIGNALS.iter().find(|effect| effect.signal == signal);

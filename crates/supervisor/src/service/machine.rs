@@ -22,6 +22,10 @@
 //! - **Finishing.**  `finish` is alive, for at most `timeout-finish`.  If it exits 125, the service has failed
 //!   permanently: it is not wanted up any more, and the event `O` announces that.
 //!
+//! Processes of the session of `run` may be left when it has ended.  With `kill-mode` they get SIGTERM then, and SIGKILL
+//! when `timeout-kill` has passed or the service starts again.  Without it, if `run` ended on command, those that are left
+//! a second later, or when the service starts again, are named in a warning.
+//!
 //! A machine that was told to exit goes on as before until the service is down.  [`Action::Leave`] is the last action of a
 //! machine.
 //!
@@ -51,6 +55,10 @@ const START_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two attempts to start.
 const START_RETRY_LIMIT: Duration = Duration::from_mins(1);
 
+/// From the end of a service that was told to stop to the look for what is left of its session: what has been told to end
+/// may take a moment.
+const LEFT_PAUSE: Duration = Duration::from_secs(1);
+
 /// The exit code of a `finish` whose service has failed permanently.
 pub const PERMANENT_FAILURE: u8 = 125;
 
@@ -75,6 +83,8 @@ pub(crate) trait Settings {
     fn kills_group(&mut self) -> bool;
     /// How long `finish` may take; `None` for no limit.
     fn finish_timeout(&mut self) -> Option<Duration>;
+    /// Whether a stop ends the whole session of `run`.
+    fn kills_session(&mut self) -> bool;
 }
 
 /// When a start that failed makes sense again.
@@ -129,6 +139,10 @@ pub(crate) enum Action {
     Signal(u32, Signal),
     /// Send the signal to the group that this process leads.
     SignalGroup(u32, Signal),
+    /// Send the signal to what is left of the session of `run`, which had this process id.
+    SignalSession(u32, Signal),
+    /// Warn if something is left of it.
+    NameSession(u32),
     /// Write the status file.
     Publish(Status),
     /// Send events to the fifodir, in one write.
@@ -186,6 +200,10 @@ pub struct Machine {
     left: bool,
     /// Starts in a row that failed.  Not saved: a new host begins with the short pauses.
     failed_starts: u32,
+    /// Whether the process of `run` was told to end.  Not saved: at worst a warning is missing.
+    is_told: bool,
+    /// The process id that `run` had, if its session may have to be looked at.  Not saved, either.
+    former: Option<u32>,
 }
 
 impl Machine {
@@ -212,6 +230,8 @@ impl Machine {
             leaving: false,
             left: false,
             failed_starts: 0,
+            is_told: false,
+            former: None,
         }
     }
 
@@ -223,12 +243,25 @@ impl Machine {
             (_, false) => Phase::Up,
         };
         let Saved { status, deadline, next_start, dying, leaving } = *saved;
-        Self { phase, status, deadline, next_start, dying, leaving, left: false, failed_starts: 0 }
+        Self {
+            phase,
+            status,
+            deadline,
+            next_start,
+            dying,
+            leaving,
+            left: false,
+            failed_starts: 0,
+            is_told: false,
+            former: None,
+        }
     }
 
     /// The state of a machine at rest, whose actions have all been carried out.
     pub(crate) fn save(&self) -> Saved {
         let Self { status, deadline, next_start, dying, leaving, .. } = *self;
+        // A look at what is left isn't worth to be remembered.
+        let deadline = deadline.filter(|_| self.phase != Phase::Down || status.want_up);
         Saved { status, deadline, next_start, dying, leaving }
     }
 
@@ -282,7 +315,7 @@ impl Machine {
         }
         match (event, self.phase) {
             (Event::Timeout, _) => self.timeout(now, settings, out),
-            (Event::Ended(how), _) => self.ended(how, now, out),
+            (Event::Ended(how), _) => self.ended(how, now, settings, out),
             (Event::Ready, Phase::Up) => self.ready(now, out),
             (Event::Started(pid), Phase::Down) => self.started(pid, now, out),
             (Event::NotStarted(retry), Phase::Down) => self.not_started(retry, now, out),
@@ -294,7 +327,7 @@ impl Machine {
                 out.push(Action::Announce(&[ServiceEvent::Down]));
             }
             (Event::NoFinish, Phase::Finishing) => {
-                self.went_down(&[ServiceEvent::Down, ServiceEvent::DownReady], now, out)
+                self.went_down(&[ServiceEvent::Down, ServiceEvent::DownReady], now, settings, out)
             }
             (Event::Command(command), phase) => self.command(command, phase, now, settings, out),
             (Event::Terminate | Event::Hangup, Phase::Down) => self.leave(out),
@@ -361,6 +394,7 @@ impl Machine {
     /// Sends the down signal and lets a stopped process see it; sets the deadline for SIGKILL.
     fn stop(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         self.status.want_up = false;
+        self.is_told = true;
         self.signal(settings.down_signal(), out);
         self.signal(signal::CONT, out);
         self.set_paused(false, out);
@@ -374,6 +408,7 @@ impl Machine {
         self.deadline = None;
         self.next_start = None;
         self.failed_starts = 0;
+        self.is_told = false;
         self.status.pid = pid;
         self.status.ready = false;
         self.status.stamp = now.wall;
@@ -404,8 +439,8 @@ impl Machine {
     fn timeout(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         self.deadline = None;
         match self.phase {
-            Phase::Down if self.status.want_up => out.push(Action::Start),
-            Phase::Down => {}
+            Phase::Down if self.status.want_up => self.start(settings, out),
+            Phase::Down => self.look_at_session(settings, out),
             Phase::Up if self.dying => {
                 if settings.kills_group() {
                     self.signal_group(signal::KILL, out);
@@ -428,7 +463,7 @@ impl Machine {
         }
     }
 
-    fn ended(&mut self, how: Ended, now: Now, out: &mut Vec<Action>) {
+    fn ended(&mut self, how: Ended, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         match self.phase {
             Phase::Down => {}
             Phase::Up => {
@@ -444,17 +479,34 @@ impl Machine {
                 let signal = if let Ended::Killed(s) = how { s } else { 0 };
                 out.push(Action::ForgetNotification);
                 out.push(Action::Record(Death { stamp: now.wall, exit_code: how.code(), signal }));
+                if settings.kills_session() {
+                    self.former = Some(pid);
+                    out.push(Action::SignalSession(pid, signal::TERM));
+                } else if self.is_told {
+                    self.former = Some(pid);
+                }
                 out.push(Action::Finish(how, pid));
             }
             Phase::Finishing if how == Ended::Exited(PERMANENT_FAILURE) => {
                 self.status.want_up = false;
-                self.went_down(&[ServiceEvent::PermanentFailure, ServiceEvent::DownReady], now, out);
+                self.went_down(
+                    &[ServiceEvent::PermanentFailure, ServiceEvent::DownReady],
+                    now,
+                    settings,
+                    out,
+                );
             }
-            Phase::Finishing => self.went_down(&[ServiceEvent::DownReady], now, out),
+            Phase::Finishing => self.went_down(&[ServiceEvent::DownReady], now, settings, out),
         }
     }
 
-    fn went_down(&mut self, events: &'static [ServiceEvent], now: Now, out: &mut Vec<Action>) {
+    fn went_down(
+        &mut self,
+        events: &'static [ServiceEvent],
+        now: Now,
+        settings: &mut dyn Settings,
+        out: &mut Vec<Action>,
+    ) {
         self.phase = Phase::Down;
         self.status.pid = 0;
         self.status.finishing = false;
@@ -463,6 +515,9 @@ impl Machine {
         self.deadline = None;
         if self.status.want_up {
             self.deadline = Some(self.next_start.unwrap_or_else(|| now.moment.saturating_add(RESTART_PAUSE)));
+        } else if self.former.is_some() {
+            let pause = settings.kill_timeout().filter(|_| settings.kills_session()).unwrap_or(LEFT_PAUSE);
+            self.deadline = Some(now.moment.saturating_add(pause));
         }
         self.publish(out);
         out.push(Action::Announce(events));
@@ -483,7 +538,7 @@ impl Machine {
         match command {
             Command::Once if !up => {
                 self.want(false, out);
-                self.start_if_down(out);
+                self.start_if_down(settings, out);
             }
             Command::Once | Command::OnceAtMost => self.want(false, out),
             Command::OnceForGood => {
@@ -492,12 +547,12 @@ impl Machine {
             }
             Command::Up => {
                 self.want(true, out);
-                self.start_if_down(out);
+                self.start_if_down(settings, out);
             }
             Command::UpForGood => {
                 out.push(Action::RemoveDownFile);
                 self.want(true, out);
-                self.start_if_down(out);
+                self.start_if_down(settings, out);
             }
             Command::Down if up => self.stop(now, settings, out),
             Command::Down => self.want(false, out),
@@ -509,7 +564,10 @@ impl Machine {
             Command::Exit => self.leave_when_down(out),
             // The rest concerns the process of `run`.
             _ if !up => {}
-            Command::Restart => self.signal(settings.down_signal(), out),
+            Command::Restart => {
+                self.is_told = true;
+                self.signal(settings.down_signal(), out);
+            }
             Command::Reload => self.signal(settings.reload_signal(), out),
             Command::Signal(_) | Command::KillGroup => self.send(command, out),
             Command::Pause | Command::PauseGroup => {
@@ -532,10 +590,24 @@ impl Machine {
         }
     }
 
-    fn start_if_down(&mut self, out: &mut Vec<Action>) {
+    fn start_if_down(&mut self, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         if self.phase == Phase::Down {
-            out.push(Action::Start);
+            self.start(settings, out);
         }
+    }
+
+    fn start(&mut self, settings: &mut dyn Settings, out: &mut Vec<Action>) {
+        // Otherwise there may be two daemons.
+        self.look_at_session(settings, out);
+        out.push(Action::Start);
+    }
+
+    fn look_at_session(&mut self, settings: &mut dyn Settings, out: &mut Vec<Action>) {
+        let Some(pid) = self.former.take() else { return };
+        out.push(match settings.kills_session() {
+            true => Action::SignalSession(pid, signal::KILL),
+            false => Action::NameSession(pid),
+        });
     }
 }
 

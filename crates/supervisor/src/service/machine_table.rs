@@ -8,6 +8,7 @@ use wire::control::COMMANDS;
 /// The settings that the transcript assumes: the defaults, and a `timeout-kill` of 300 ms.
 struct Defined {
     kills_group: bool,
+    kills_session: bool,
 }
 
 impl Settings for Defined {
@@ -26,6 +27,9 @@ impl Settings for Defined {
     fn finish_timeout(&mut self) -> Option<Duration> {
         Some(Duration::from_secs(5))
     }
+    fn kills_session(&mut self) -> bool {
+        self.kills_session
+    }
 }
 
 /// Milliseconds of the clock.
@@ -40,6 +44,11 @@ const DIED: Event = Event::Ended(Ended::Exited(1));
 const STATES: &[(&str, bool, &[Event])] = &[
     ("down, not wanted up", false, &[]),
     ("down, wanted up, waiting", true, &[UP[0], DIED, Event::NoFinish]),
+    (
+        "down, stopped on command a moment ago",
+        true,
+        &[UP[0], Event::Command(Command::Down), DIED, Event::NoFinish],
+    ),
     ("up", true, UP),
     ("up, ready", true, &[UP[0], Event::Ready]),
     ("up, paused", true, &[UP[0], Event::Command(Command::Pause)]),
@@ -105,6 +114,8 @@ fn action(action: Action) -> String {
         Action::Finish(how, pid) => format!("start finish({how:?} {pid})"),
         Action::Signal(pid, signal) => format!("{} to {pid}", name(signal)),
         Action::SignalGroup(pid, signal) => format!("{} to group {pid}", name(signal)),
+        Action::SignalSession(pid, signal) => format!("{} to session {pid}", name(signal)),
+        Action::NameSession(pid) => format!("name session {pid}"),
         Action::Publish(s) => status(&s),
         Action::Announce(events) => {
             let letters: String = events.iter().map(|event| char::from(event.letter())).collect();
@@ -157,7 +168,7 @@ fn step(machine: &Machine, label: &str, event: Event, settings: &mut Defined) ->
 fn every_state_with_every_event() {
     let mut text =
         String::from("Each state comes about at 0 ms, each event at 10000 ms.  timeout-kill is 300 ms.\n");
-    let mut settings = Defined { kills_group: false };
+    let mut settings = Defined { kills_group: false, kills_session: false };
     for (name, want_up, history) in STATES {
         let machine = machine(*want_up, history, &mut settings);
         text.push_str(&format!("\n{name}: {}, {}\n", status(machine.status()), waits(&machine)));
@@ -177,7 +188,7 @@ fn every_state_with_every_event() {
 
 #[test]
 fn the_end_of_a_stop_can_kill_the_group() {
-    let mut settings = Defined { kills_group: true };
+    let mut settings = Defined { kills_group: true, kills_session: false };
     let machine = machine(true, &[UP[0], Event::Command(Command::Down)], &mut settings);
     insta::assert_snapshot!(step(&machine, "timeout", Event::Timeout, &mut settings).unwrap());
 }

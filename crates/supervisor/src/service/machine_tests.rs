@@ -11,6 +11,7 @@ use wire::control::COMMANDS;
 struct Fixed {
     kill_timeout: Option<Duration>,
     kills_group: bool,
+    kills_session: bool,
 }
 
 impl Settings for Fixed {
@@ -28,6 +29,9 @@ impl Settings for Fixed {
     }
     fn finish_timeout(&mut self) -> Option<Duration> {
         Some(Duration::from_secs(5))
+    }
+    fn kills_session(&mut self) -> bool {
+        self.kills_session
     }
 }
 
@@ -344,7 +348,10 @@ impl World {
                 prop_assert!(due.is_some_and(|due| due <= latest), "due {due:?}, at {} ms", self.ms);
             }
             // Down and to stay so: nothing is waited for.
-            (None, false) => prop_assert_eq!(machine.deadline(), None, "a timer without a reason"),
+            (None, false) => {
+                let looks_at = machine.deadline().is_some();
+                prop_assert!(!looks_at || machine.former.is_some(), "a timer without a reason");
+            }
             // A timer that passes is set again or gone: the host never spins.
             _ if event == Event::Timeout => {
                 prop_assert!(machine.deadline().is_none_or(|due| due > at(self.ms).moment));
@@ -393,4 +400,67 @@ proptest! {
             }
         }
     }
+}
+
+fn looks(actions: &[Action]) -> Vec<Action> {
+    let looks = |action: &&Action| matches!(action, Action::SignalSession(..) | Action::NameSession(_));
+    actions.iter().filter(looks).copied().collect()
+}
+
+#[test]
+fn what_is_left_of_a_stopped_service_is_named_a_second_later() {
+    let mut case = Case::up();
+    case.step(Event::Command(Command::Down), 10);
+    assert_eq!(looks(&case.step(Event::Ended(Ended::Killed(15)), 20)), []);
+    case.step(Event::NoFinish, 20);
+    assert_eq!(case.deadline(), Some(1020));
+    assert_eq!(case.step(Event::Timeout, 1020), [Action::NameSession(100)]);
+    assert_eq!((case.deadline(), case.step(Event::Timeout, 2020)), (None, vec![]));
+}
+
+#[test]
+fn what_is_left_is_named_before_the_next_start() {
+    for command in [Command::Restart, Command::Down] {
+        let mut case = Case::up();
+        case.step(Event::Command(command), 10);
+        case.step(Event::Ended(Ended::Killed(15)), 20);
+        case.step(Event::NoFinish, 20);
+        let actions = if command == Command::Down {
+            case.step(Event::Command(Command::Up), 30)
+        } else {
+            case.step(Event::Timeout, 1020)
+        };
+        assert_eq!(actions, [Action::NameSession(100), Action::Start]);
+    }
+}
+
+#[test]
+fn nothing_is_looked_for_after_a_death() {
+    let mut case = Case::up();
+    for (n, died) in (0..5).map(|n| (n, n * 2000)) {
+        assert_eq!(looks(&case.step(Event::Ended(EXIT_1), died)), []);
+        case.step(Event::NoFinish, died);
+        assert_eq!(case.step(Event::Timeout, died + 1000), [Action::Start], "{n}");
+        case.step(Event::Started(200), died + 1000);
+    }
+}
+
+#[test]
+fn a_kill_mode_ends_the_session() {
+    let mut case = Case::up();
+    case.settings =
+        Fixed { kills_session: true, kill_timeout: Some(Duration::from_millis(300)), ..Fixed::default() };
+    case.step(Event::Command(Command::Down), 10);
+    let actions = case.step(Event::Ended(Ended::Killed(15)), 20);
+    assert_eq!(looks(&actions), [Action::SignalSession(100, signal::TERM)]);
+    case.step(Event::NoFinish, 20);
+    assert_eq!(case.deadline(), Some(320));
+    assert_eq!(case.step(Event::Timeout, 320), [Action::SignalSession(100, signal::KILL)]);
+    // A service that died, too, starts without what is left of its last run.
+    case.step(Event::Command(Command::Up), 400);
+    case.step(Event::Started(101), 400);
+    let actions = case.step(Event::Ended(EXIT_1), 500);
+    assert_eq!(looks(&actions), [Action::SignalSession(101, signal::TERM)]);
+    case.step(Event::NoFinish, 500);
+    assert_eq!(case.step(Event::Timeout, 1500), [Action::SignalSession(101, signal::KILL), Action::Start]);
 }

@@ -21,6 +21,9 @@ const PIPE_NAME: usize = 1024;
 /// At most this long `finish` runs if the service directory doesn't say otherwise, in milliseconds.
 const FINISH_TIMEOUT: u32 = 5000;
 
+/// The only word in `kill-mode`: what is left of the session of `run` ends with it.
+const KILL_SESSION: &[u8] = b"session";
+
 /// An open service directory.
 #[derive(Debug)]
 pub(crate) struct ServiceDir {
@@ -143,6 +146,14 @@ impl Settings for ServiceDir {
     fn finish_timeout(&mut self) -> Option<Duration> {
         self.milliseconds("timeout-finish", FINISH_TIMEOUT)
     }
+
+    fn kills_session(&mut self) -> bool {
+        let Some(mode) = self.line("kill-mode") else { return false };
+        if mode != KILL_SESSION {
+            self.warn(&format!("invalid kill-mode: {:?} is not a mode: write session", diag::show(&mode)));
+        }
+        mode == KILL_SESSION
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +165,7 @@ mod tests {
         let tmp = tempfile::tempdir().unwrap();
         let mut dir = ServiceDir::new(std::fs::File::open(tmp.path()).unwrap().into(), b"a");
         assert_eq!((dir.down_signal(), dir.reload_signal()), (signal::TERM, signal::HUP));
-        assert_eq!((dir.kill_timeout(), dir.kills_group()), (None, false));
+        assert_eq!((dir.kill_timeout(), dir.kills_group(), dir.kills_session()), (None, false, false));
         assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
         assert_eq!((dir.descriptor("notification-fd", 1024), dir.pipe_name("pipe-in")), (None, None));
     }
@@ -168,10 +179,13 @@ mod tests {
         write("reload-signal", "usr1");
         write("flag-timeout-killpg", "");
         write("timeout-kill", "250\n");
+        write("kill-mode", "session\n");
         write("timeout-finish", "0");
         write("notification-fd", "3 \n");
         assert_eq!((dir.down_signal(), dir.kill_timeout()), (signal::INT, Some(Duration::from_millis(250))));
-        assert_eq!((dir.reload_signal(), dir.kills_group()), (signal::USR1, true));
+        assert_eq!((dir.reload_signal(), dir.kills_group(), dir.kills_session()), (signal::USR1, true, true));
+        write("kill-mode", "group");
+        assert!(!dir.kills_session());
         assert_eq!(dir.finish_timeout(), None);
         assert_eq!(dir.descriptor("notification-fd", 1024), Some(3));
         assert_eq!(dir.descriptor("notification-fd", 3), None);

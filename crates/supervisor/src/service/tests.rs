@@ -223,3 +223,28 @@ fn a_run_that_can_not_be_executed_is_announced() {
     case.letters(b"u");
     assert_eq!((case.events().as_str(), case.status().want_up), ("u", true));
 }
+
+#[test]
+fn what_is_left_of_a_stopped_service_is_named_or_ended() {
+    for (mode, texts) in [
+        (&[][..], &["look for session 1001"][..]),
+        (&[("kill-mode", "session")], &["look for session 1001", "SIGKILL to 77", "SIGCONT to 77"]),
+    ] {
+        let files = [&[("run", "")], mode].concat();
+        let mut case = Case::new(&files);
+        case.system.session.replace(vec![crate::system::fake::pid(77)]);
+        case.letters(b"d");
+        case.system.done();
+        case.feed(Event::Ended(Ended::Killed(15)));
+        let wanted: &[&str] =
+            if mode.is_empty() { &[] } else { &["look for session 1001", "SIGTERM to 77", "SIGCONT to 77"] };
+        assert_eq!(case.system.done(), wanted);
+        case.system.set(3000);
+        case.feed(Event::Timeout);
+        let done = case.system.done();
+        assert!(
+            done.len() == texts.len() && done.iter().zip(texts).all(|(d, t)| d.starts_with(t)),
+            "{done:?}"
+        );
+    }
+}

@@ -37,6 +37,8 @@ pub(crate) struct Fake {
     pub(crate) lost: RefCell<HashSet<Pid>>,
     /// What [`System::find_child`] finds.
     pub(crate) stray: Cell<Option<Pid>>,
+    /// What [`System::session`] finds.
+    pub(crate) session: RefCell<Vec<Pid>>,
     done: RefCell<Vec<String>>,
 }
 
@@ -154,6 +156,11 @@ impl System for Fake {
 
     fn find_child(&self, _directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid> {
         self.stray.get().filter(|pid| !known(*pid))
+    }
+
+    fn session(&self, leader: u32) -> Vec<Pid> {
+        self.note(format!("look for session {leader}"));
+        self.session.borrow().clone()
     }
 
     fn warn(&self, name: &str, text: &str) {

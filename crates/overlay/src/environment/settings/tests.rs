@@ -111,3 +111,19 @@ fn a_profile_moves_etc() {
     assert_eq!(etc("lite\n"), b"/etc/cont-profile.d/lite");
     assert_eq!(etc(""), b"/etc");
 }
+
+#[test]
+fn a_umask_is_octal() {
+    use crate::environment::variables::S6_UMASK;
+    let umask = |value: &str| {
+        let env = Env::from_vars(vec![format!("S6_UMASK={value}").into_bytes()]);
+        Settings::of_container(&env).umask(S6_UMASK)
+    };
+    for (value, mask) in [("", 0o022), ("0", 0), ("027", 0o027), ("77\n", 0o077), ("0777", 0o777)] {
+        assert_eq!(umask(value).unwrap().as_raw_mode(), mask, "{value:?}");
+    }
+    for value in ["8", "1000", "u=rwx", "-1", "0x12"] {
+        let why = umask(value).unwrap_err();
+        assert_eq!((why.code(), why.message().starts_with("S6_UMASK is ")), (100, true), "{value}");
+    }
+}

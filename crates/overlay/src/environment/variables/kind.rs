@@ -10,6 +10,10 @@ pub(crate) struct Switch(pub(crate) bool);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Number(pub(crate) u32);
 
+/// A file creation mask, in octal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Umask(pub(crate) u32);
+
 /// A time in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Milliseconds(pub(crate) u32);
@@ -49,6 +53,8 @@ pub enum Kind {
     Switch(bool),
     /// A decimal number.
     Number(u32),
+    /// A file creation mask, in octal.
+    Umask(u32),
     /// A time in milliseconds.
     Milliseconds(u32),
     /// A time in milliseconds; 0 means that there is no limit.
@@ -74,6 +80,7 @@ impl Kind {
         match self {
             Self::Switch(on) => u8::from(*on).to_string(),
             Self::Number(n) | Self::Milliseconds(n) | Self::Limit(n) => n.to_string(),
+            Self::Umask(mask) => format!("{mask:03o}"),
             Self::User(0) => "`root`".to_owned(),
             Self::User(id) => id.to_string(),
             Self::ImagePath(path) => format!("`{ETC}/{path}`"),

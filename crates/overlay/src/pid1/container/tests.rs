@@ -93,8 +93,20 @@ impl Effects for Recorder {
         self.note("take the terminal back".to_owned());
     }
 
+    fn keeper(&self) -> Option<Pid> {
+        Some(pid(RELAY))
+    }
+
+    fn fatal(&mut self, text: &str) {
+        self.note(format!("fatal: {text}"));
+    }
+
     fn warn(&mut self, text: &str) {
         self.note(format!("warn: {text}"));
+    }
+
+    fn info(&mut self, text: &str) {
+        self.note(format!("info: {text}"));
     }
 }
 
@@ -107,7 +119,7 @@ struct Play {
 
 impl Play {
     fn new(config: Config) -> Self {
-        let mut container = Container::new(Lifecycle::new(config), true);
+        let mut container = Container::new(Lifecycle::new(config), 1);
         container.set_boot(pid(BOOT));
         Self { container, effects: Recorder::new(), now: Duration::from_secs(1) }
     }
@@ -119,13 +131,12 @@ impl Play {
     }
 
     fn step(&mut self, event: Event) -> Vec<String> {
-        self.container.step(event, self.now, Some(pid(RELAY)), &mut self.effects);
+        self.container.step(event, None, self.now, &mut self.effects);
         self.effects.take()
     }
 
     fn ended(&mut self, child: i32, ended: Ended) -> (bool, Vec<String>) {
-        let known =
-            self.container.child_ended(pid(child), ended, self.now, Some(pid(RELAY)), &mut self.effects);
+        let known = self.container.child_ended(pid(child), ended, self.now, &mut self.effects);
         (known, self.effects.take())
     }
 
@@ -210,7 +221,7 @@ fn a_code_that_a_script_wrote_stays_when_the_command_ends_late() {
 #[test]
 fn warnings_that_are_not_wanted_are_not_printed() {
     let mut play = Play::up(CONFIG);
-    play.container.warns = false;
+    play.container.verbosity = 0;
     play.step(Event::Signal(TERM));
     play.ended(STOP, Ended::Exited(0));
     assert_eq!(play.due(), Vec::<String>::new());
@@ -241,7 +252,7 @@ fn a_saved_container_is_restored_with_its_children() {
         );
         assert_eq!(restored.save(relay), bytes);
         let at_once = Request::Stop { how, now: true, delay: 0, grace: 0 };
-        restored.step(Event::Asked(at_once), play.now, None, &mut play.effects);
+        restored.step(Event::Asked(at_once), None, play.now, &mut play.effects);
         assert_eq!(restored.save(None)[12], byte);
         let (restored, relay) = Container::restore(&restored.save(None)).unwrap();
         assert_eq!((restored.end(), relay), (Some(how), None));
@@ -250,4 +261,55 @@ fn a_saved_container_is_restored_with_its_children() {
     for length in 0..bytes.len() {
         assert!(Container::restore(&bytes[..length]).is_none(), "{length}");
     }
+}
+
+#[test]
+fn who_asked_for_a_stop_is_said_once_from_verbosity_2_on() {
+    let cause = Cause::Signal(TERM, sys::signal::Sender::Outside);
+    for (verbosity, said) in [(1, &[][..]), (2, &["info: the container stops: SIGTERM from outside of it"])] {
+        let mut play = Play::up(CONFIG);
+        play.container.verbosity = verbosity;
+        for (round, extra) in [&["start the stop child"][..], &[]].into_iter().enumerate() {
+            play.container.step(Event::Signal(TERM), Some(&cause), play.now, &mut play.effects);
+            let before = if round == 0 { said } else { &[] };
+            assert_eq!(play.effects.take(), [before, extra].concat());
+        }
+    }
+    let mut play = Play::up(Config { receive_signals: true, ..CONFIG });
+    play.container.verbosity = 2;
+    play.container.step(Event::Signal(TERM), Some(&cause), play.now, &mut play.effects);
+    assert_eq!(play.effects.take(), ["kill -15 20"], "the container doesn't stop yet");
+}
+
+#[test]
+fn a_command_that_crashed_is_a_warning() {
+    let text = "warn: the container stops: the command was killed by SIGSEGV";
+    let calls = ["take the terminal back", text, "write the code 139", "start the stop child"];
+    assert_eq!(Play::up(CONFIG).ended(BOOT, Ended::Killed(11)).1, calls);
+}
+
+#[test]
+fn children_that_are_killed_are_reported() {
+    let mut play = Play::new(CONFIG);
+    play.container.verbosity = 0;
+    let (_, calls) = play.ended(BOOT, Ended::Killed(9));
+    assert!(calls[1].starts_with("fatal: what starts the services was killed by SIGKILL"), "{calls:?}");
+    assert_eq!(calls[2..], ["write the code 137", "start the stop child"]);
+    let (_, calls) = play.ended(STOP, Ended::Killed(9));
+    assert_eq!(calls, ["start the stop child"]);
+    let (_, calls) = play.ended(STOP, Ended::Killed(9));
+    assert!(calls[0].starts_with("warn: what stops the services was killed by SIGKILL"), "{calls:?}");
+    assert_eq!(calls[1..3], ["write the code 137", "stop supervising"]);
+}
+
+#[test]
+fn without_a_grace_time_what_is_killed_is_no_news_but_a_late_boot_is() {
+    let mut play = Play::up(Config { kill_grace: Duration::ZERO, ..CONFIG });
+    play.step(Event::Signal(TERM));
+    let (_, calls) = play.ended(STOP, Ended::Exited(0));
+    assert_eq!(calls[3..], ["replace no supervisor", "kill -9 all but 40", "leave the host"]);
+    let mut play = Play::new(Config { kill_grace: Duration::ZERO, ..CONFIG });
+    play.step(Event::Signal(TERM));
+    let calls = play.due();
+    assert!(calls[0].starts_with("warn: what the start was doing hasn't ended"), "{calls:?}");
 }

@@ -33,9 +33,9 @@ fn at(config: Config, phase: Phase) -> Option<Lifecycle> {
         Phase::Interrupted => &[stop],
         Phase::Up => &[up],
         Phase::Stopping => &[up, stop],
-        Phase::Terminating => &[up, stop, Event::StopEnded],
-        Phase::Killing => &[up, stop, Event::StopEnded, Event::Time],
-        Phase::Ended => &[up, stop, Event::StopEnded, Event::Empty],
+        Phase::Terminating => &[up, stop, Event::StopEnded(Ended::Exited(0))],
+        Phase::Killing => &[up, stop, Event::StopEnded(Ended::Exited(0)), Event::Time],
+        Phase::Ended => &[up, stop, Event::StopEnded(Ended::Exited(0)), Event::Empty],
     };
     for event in way {
         let now = if matches!(event, Event::Time) { m.deadline.unwrap_or(BEFORE) } else { BEFORE };
@@ -75,7 +75,7 @@ fn events() -> Vec<(String, Event)> {
         ("boot child or CMD: exit 0", Event::BootEnded(Ended::Exited(0))),
         ("boot child or CMD: exit 7", Event::BootEnded(Ended::Exited(7))),
         ("boot child or CMD: signal 15", Event::BootEnded(Ended::Killed(15))),
-        ("stop child: ended", Event::StopEnded),
+        ("stop child: ended", Event::StopEnded(Ended::Exited(0))),
         ("host: lost", Event::HostLost),
         ("no process left", Event::Empty),
     ];

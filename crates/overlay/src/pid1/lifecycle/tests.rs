@@ -31,7 +31,7 @@ fn a_commands_end_stops_the_container_with_its_code() {
     let mut m = up(CONFIG);
     let actions = m.step(Event::BootEnded(Ended::Exited(7)), ms(1));
     assert_eq!(actions, [Action::KeepCode(7), Action::StartStop]);
-    assert_eq!(m.step(Event::StopEnded, ms(2)), [Action::Terminate]);
+    assert_eq!(m.step(Event::StopEnded(Ended::Exited(0)), ms(2)), [Action::Terminate]);
     assert_eq!(m.step(Event::Empty, ms(3)), [Action::End(How::Halt)]);
     assert_eq!(m.step(Event::Empty, ms(4)), []);
 }
@@ -40,7 +40,7 @@ fn a_commands_end_stops_the_container_with_its_code() {
 fn processes_get_at_most_the_grace_time() {
     let mut m = up(CONFIG);
     m.step(Event::Signal(TERM), ms(0));
-    m.step(Event::StopEnded, ms(10));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(10));
     assert_eq!(m.deadline(), Some(ms(2010)));
     assert_eq!(m.step(Event::Time, ms(2010)), [Action::NameRemaining]);
     assert_eq!(m.deadline(), Some(ms(3010)));
@@ -52,7 +52,7 @@ fn processes_get_at_most_the_grace_time() {
 fn remaining_processes_are_named_after_2_4_8_seconds_and_so_on() {
     let mut m = up(Config { kill_grace: Duration::from_secs(60), ..CONFIG });
     m.step(Event::Signal(TERM), ms(0));
-    m.step(Event::StopEnded, ms(0));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
     let mut named = Vec::new();
     while m.phase() == Phase::Terminating {
         let now = m.deadline().unwrap();
@@ -68,7 +68,7 @@ fn remaining_processes_are_named_after_2_4_8_seconds_and_so_on() {
 fn no_grace_kills_at_once() {
     let mut m = up(Config { kill_grace: Duration::ZERO, ..CONFIG });
     m.step(Event::Signal(TERM), ms(0));
-    let actions = m.step(Event::StopEnded, ms(1));
+    let actions = m.step(Event::StopEnded(Ended::Exited(0)), ms(1));
     assert_eq!(actions, [Action::Terminate, Action::Kill, Action::End(How::Halt)]);
 }
 
@@ -114,7 +114,7 @@ fn signals_without_and_with_a_command() {
     ] {
         let mut m = up(no_command);
         assert_eq!(m.step(Event::Signal(signal), ms(0)), [Action::StartStop]);
-        m.step(Event::StopEnded, ms(0));
+        m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
         assert_eq!(m.step(Event::Empty, ms(0)), [Action::End(how)], "{signal}");
     }
     let stops = |signal: &Signal| !up(CONFIG).step(Event::Signal(*signal), ms(0)).is_empty();
@@ -143,11 +143,11 @@ fn the_commands_code_while_stopping() {
     assert_eq!(m.step(Event::BootEnded(Ended::Exited(5)), ms(1)), [Action::KeepCode(5)]);
     let mut m = up(CONFIG);
     m.step(Event::Signal(TERM), ms(0));
-    m.step(Event::StopEnded, ms(1));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(1));
     assert_eq!(m.step(Event::BootEnded(Ended::Exited(5)), ms(2)), [Action::KeepCodeIfNone(5)]);
     let mut m = up(CONFIG);
     m.step(Event::Signal(TERM), ms(0));
-    m.step(Event::StopEnded, ms(1));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(1));
     assert_eq!(m.step(Event::BootEnded(Ended::Killed(15)), ms(2)), []);
 }
 
@@ -161,7 +161,7 @@ fn planned_and_cancelled() {
     assert_eq!(m.deadline(), None);
     m.step(Event::Asked(later), ms(300));
     assert_eq!(m.step(Event::Time, ms(800)), [Action::StartStop]);
-    m.step(Event::StopEnded, ms(900));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(900));
     assert_eq!(m.deadline(), Some(ms(940)));
     assert_eq!(m.step(Event::Empty, ms(901)), [Action::End(How::Reboot)]);
 }
@@ -172,10 +172,10 @@ fn services_can_be_brought_down_alone() {
     let mut m = up(CONFIG);
     assert_eq!(m.step(down, ms(0)), [Action::StartStop]);
     assert_eq!(m.step(down, ms(1)), [], "the stop child runs");
-    assert_eq!(m.step(Event::StopEnded, ms(2)), [], "the container goes on");
+    assert_eq!(m.step(Event::StopEnded(Ended::Exited(0)), ms(2)), [], "the container goes on");
     assert_eq!(m.step(down, ms(3)), [Action::StartStop]);
     assert_eq!(m.step(Event::Signal(TERM), ms(4)), [], "the same stop child serves the stop");
-    assert_eq!(m.step(Event::StopEnded, ms(5)), [Action::Terminate]);
+    assert_eq!(m.step(Event::StopEnded(Ended::Exited(0)), ms(5)), [Action::Terminate]);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn services_are_brought_down_after_the_boot() {
     m.step(down, ms(0));
     assert_eq!(m.step(Event::Signal(TERM), ms(1)), [Action::InterruptBoot]);
     assert_eq!(m.step(Event::BootEnded(Ended::Exited(0)), ms(2)), [Action::StartStop]);
-    assert_eq!(m.step(Event::StopEnded, ms(3)), [Action::Terminate]);
+    assert_eq!(m.step(Event::StopEnded(Ended::Exited(0)), ms(3)), [Action::Terminate]);
     let mut m = up(CONFIG);
     m.step(Event::Asked(Request::ServicesDown { delay: 50 }), ms(0));
     assert_eq!(m.step(Event::Time, ms(50)), [Action::StartStop]);
@@ -213,7 +213,7 @@ fn a_saved_life_goes_on() {
     assert_eq!(restored.step(Event::Time, ms(600)), [Action::StartStop]);
     assert_eq!(restored.phase(), Phase::Stopping);
     let mut restored = Lifecycle::restore(&restored.save()).unwrap();
-    restored.step(Event::StopEnded, ms(700));
+    restored.step(Event::StopEnded(Ended::Exited(0)), ms(700));
     assert_eq!(restored.deadline(), Some(ms(740)));
     for length in 0..m.save().len() {
         assert!(Lifecycle::restore(&m.save()[..length]).is_none());
@@ -232,7 +232,57 @@ fn now_means_now() {
 fn beside_other_processes_the_killed_ones_are_awaited() {
     let mut m = up(Config { first: false, kill_grace: ms(1), ..CONFIG });
     m.step(Event::Signal(TERM), ms(0));
-    m.step(Event::StopEnded, ms(0));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
     assert_eq!(m.step(Event::Time, ms(1)), [Action::Kill]);
     assert_eq!(m.step(Event::Empty, ms(2)), [Action::End(How::Halt)]);
+}
+
+#[test]
+fn a_stop_child_that_is_killed_is_replaced_once() {
+    let mut m = up(CONFIG);
+    m.step(Event::Signal(TERM), ms(0));
+    let killed = Event::StopEnded(Ended::Killed(9));
+    let second = [Action::ReportStopKilled(9, Successor::Second), Action::StartStop];
+    assert_eq!(m.step(killed, ms(1)), second);
+    assert_eq!(m.phase(), Phase::Stopping);
+    let none = [Action::ReportStopKilled(9, Successor::None), Action::KeepCodeIfNone(137), Action::Terminate];
+    assert_eq!(m.step(killed, ms(2)), none);
+    assert_eq!(m.phase(), Phase::Terminating);
+}
+
+#[test]
+fn a_boot_child_that_is_killed_is_reported_but_a_command_is_not() {
+    let mut m = machine(CONFIG);
+    let actions = m.step(Event::BootEnded(Ended::Killed(9)), ms(0));
+    assert_eq!(actions, [Action::ReportBootKilled(9), Action::KeepCode(137), Action::StartStop]);
+    let actions = up(CONFIG).step(Event::BootEnded(Ended::Killed(9)), ms(0));
+    assert_eq!(actions, [Action::KeepCode(137), Action::StartStop]);
+}
+
+#[test]
+fn a_stop_was_asked_for_by_signals_and_requests_only() {
+    let asked = |event: Event, config: Config| {
+        let mut m = up(config);
+        m.step(event, ms(0));
+        let restored = Lifecycle::restore(&m.save()).unwrap();
+        assert_eq!(restored.is_asked_to_stop(), m.is_asked_to_stop());
+        m.is_asked_to_stop()
+    };
+    assert!(!asked(Event::BootEnded(Ended::Exited(1)), CONFIG));
+    assert!(!asked(Event::HostLost, CONFIG));
+    assert!(!asked(Event::Asked(Request::Cancel), CONFIG));
+    assert!(!asked(Event::Signal(WINCH), CONFIG));
+    assert!(asked(Event::Signal(TERM), CONFIG));
+    assert!(asked(Event::Asked(Request::stop(How::Halt)), CONFIG));
+    // One that the CMD gets may be a request to stop, too.
+    let receives = Config { receive_signals: true, ..CONFIG };
+    assert!(asked(Event::Signal(TERM), receives) && !asked(Event::Signal(USR1), receives));
+    // While it stops already, a request still counts.
+    let mut m = up(CONFIG);
+    m.step(Event::BootEnded(Ended::Exited(0)), ms(0));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
+    m.step(Event::Empty, ms(0));
+    assert_eq!((m.phase(), m.is_asked_to_stop()), (Phase::Ended, false));
+    assert_eq!(m.step(Event::Signal(TERM), ms(1)), []);
+    assert!(m.is_asked_to_stop());
 }

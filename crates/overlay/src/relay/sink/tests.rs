@@ -26,7 +26,7 @@ fn passed_on(reader: &OwnedFd) -> Vec<u8> {
 /// Reads and writes until nothing is left to do at the moment.
 fn serve(sink: &mut Sink<'_>) {
     for _ in 0..64 {
-        sink.read(&mut [0; 256]).unwrap();
+        let _ = sink.read(&mut [0; 256]).unwrap();
         while sink.waits() {
             sink.write();
         }
@@ -106,14 +106,37 @@ fn without_a_reader_lines_are_dropped() {
 }
 
 #[test]
-fn draining_passes_on_everything_although_writers_remain() {
+fn closed_pipes_end_their_last_lines_although_writers_remain() {
     let (out, target) = pipe();
     let mut sink = Sink::new(Stream::Output, target.as_fd()).unwrap();
     let (a, to_a) = pipe();
     sink.add(a, lines("a")).unwrap();
     write(&to_a, b"one\ntwo\nthr").unwrap();
-    sink.drain(&mut [0; 5]);
+    while sink.read(&mut [0; 5]).unwrap() {}
+    sink.close_pipes();
+    while sink.waits() {
+        sink.write();
+    }
     assert_eq!(passed_on(&out), b"a: one\na: two\na: thr\n");
-    assert!(!sink.has_pipes() && !sink.waits());
+    assert!(!sink.has_pipes());
     assert_eq!(write(&to_a, b"x"), Err(Errno::PIPE), "the pipe isn't closed");
+}
+
+#[test]
+fn what_is_given_up_is_counted_to_the_byte() {
+    let (out, target) = pipe();
+    let mut sink = Sink::new(Stream::Output, target.as_fd()).unwrap();
+    let ((a, to_a), (b, to_b), (c, _to_c)) = (pipe(), pipe(), pipe());
+    for (pipe, name) in [(a, "a"), (b, "b"), (c, "c")] {
+        sink.add(pipe, lines(name)).unwrap();
+    }
+    write(&to_a, b"one\ntw").unwrap();
+    sink.read(&mut [0; 64]).unwrap();
+    write(&to_a, b"o\nthree\n").unwrap();
+    write(&to_b, b"four").unwrap();
+    drop(to_b);
+    let missing = b"a: one\na: two\na: three\nb: four\n".len();
+    assert_eq!((sink.give_up(&mut [0; 5]), sink.waits(), sink.has_pipes()), (missing, false, false));
+    assert_eq!(sink.give_up(&mut [0; 5]), 0);
+    assert_eq!(passed_on(&out), b"");
 }

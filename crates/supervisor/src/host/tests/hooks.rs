@@ -1,7 +1,7 @@
 //! What a policy is asked, and the usual effects of signals.
 
 use super::*;
-use sys::signal::Signal;
+use sys::signal::{Sender, Signal};
 
 /// Notes what it is asked, and handles the signals and letters that it is told to.
 #[derive(Default)]
@@ -13,7 +13,7 @@ struct Noting {
 }
 
 impl Policy for Noting {
-    fn signal(&mut self, _host: &mut Host, signal: Signal) -> Handled {
+    fn signal(&mut self, _host: &mut Host, signal: Signal, _sender: Sender) -> Handled {
         self.lines.push(signal::name(signal).unwrap());
         if self.handled.contains(&signal) { Handled::Yes } else { Handled::No }
     }
@@ -58,12 +58,12 @@ impl Policy for Noting {
 fn a_policy_comes_before_the_usual_effect() {
     let mut s = Scandir::new();
     let mut policy = Noting { handled: vec![signal::TERM], letters: vec![b't'], ..Noting::default() };
-    s.host.signal(signal::TERM, &mut policy);
+    s.host.signal(signal::TERM, Sender::Outside, &mut policy);
     rustix::io::write(&s.host.control, b"tb").unwrap();
     s.host.read_control(&mut policy);
     assert!(!s.host.is_stopping());
     assert_eq!(s.host.leave, Some(Leave::Aborted));
-    s.host.signal(signal::INT, &mut policy);
+    s.host.signal(signal::INT, Sender::Outside, &mut policy);
     assert!(s.host.is_stopping());
     assert_eq!(policy.lines, ["SIGTERM", "letter t", "letter b", "SIGINT"]);
 }
@@ -110,7 +110,7 @@ fn signals_have_their_usual_effects() {
     let mut s = Scandir::new();
     s.make(&["a"]);
     let signal = |s: &mut Scandir, signal| {
-        s.host.signal(signal, &mut Plain);
+        s.host.signal(signal, Sender::Outside, &mut Plain);
         s.done()
     };
     assert_eq!(signal(&mut s, signal::ALRM), ["start a/run: 1001"]);
@@ -124,7 +124,7 @@ fn signals_have_their_usual_effects() {
     assert_eq!(s.host.leave, Some(Leave::Aborted));
     for ending in [signal::TERM, signal::INT, signal::QUIT] {
         let mut s = Scandir::new();
-        s.host.signal(ending, &mut Plain);
+        s.host.signal(ending, Sender::Outside, &mut Plain);
         assert!(s.host.is_stopping());
     }
 }
@@ -140,16 +140,16 @@ fn a_program_takes_the_place_of_a_signals_effect() {
         std::fs::set_permissions(s.path(".s6-svscan").join(name), mode).unwrap();
     }
     for name in [signal::TERM, signal::USR1] {
-        s.host.signal(name, &mut Plain);
+        s.host.signal(name, Sender::Outside, &mut Plain);
     }
     assert_eq!(s.done(), ["start .s6-svscan/SIGTERM: 1001", "start .s6-svscan/SIGUSR1: 1002"]);
     assert!(!s.host.is_stopping());
     // One that is not executable, and one of a signal that always scans, don't run.
     s.make(&["a"]);
-    s.host.signal(signal::ALRM, &mut Plain);
-    s.host.signal(signal::HUP, &mut Plain);
+    s.host.signal(signal::ALRM, Sender::Outside, &mut Plain);
+    s.host.signal(signal::HUP, Sender::Outside, &mut Plain);
     assert_eq!(s.done(), ["start a/run: 1003"]);
     s.system.refuses.set(Some(Errno::NOMEM));
-    s.host.signal(signal::TERM, &mut Plain);
+    s.host.signal(signal::TERM, Sender::Outside, &mut Plain);
     assert!(s.host.is_stopping(), "without its program the signal has its usual effect");
 }
