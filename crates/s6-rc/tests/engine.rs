@@ -162,8 +162,12 @@ fn a_failure_stops_its_dependents_only() {
 fn a_time_out_says_what_was_waited_for_and_ends_the_script() {
     let m = Machine::new(&[("slow/type", "oneshot"), ("slow/up", "sleep 1000"), ("slow/timeout-up", "1")]);
     let changed = m.bring(Up, &["slow"]);
-    let expected = Failure::TimedOut { after: 1, waited_for: "its script to end".to_owned() };
-    assert_eq!(changed.failures.into_iter().map(|(_, f)| f).collect::<Vec<_>>(), [expected]);
+    let failures: Vec<_> = changed.failures.into_iter().map(|(_, f)| f).collect();
+    // Which process that is depends on how far the script has come.
+    assert!(
+        matches!(&failures[..], [Failure::TimedOut { after: 1, waited_for }] if waited_for.starts_with("its script to end")),
+        "{failures:?}"
+    );
     assert!(m.up().is_empty());
 }
 

@@ -356,9 +356,7 @@ unsafe fn child(plan: *mut Plan) -> c_int {
         {
             return e.raw_os_error();
         }
-        if let Some(mask) = plan.umask {
-            libc::umask(mask);
-        }
+        let _ = plan.umask.map(|mask| libc::umask(mask));
         for signal in reset {
             libc::signal(*signal, libc::SIG_DFL);
         }

@@ -207,12 +207,12 @@ fn time_zone(images: &Images) -> Outcome {
             "#!/bin/sh\necho a line; until grep -q 'a line' {log}; do usleep 1000; done\n\
              echo a line | logutil-service /tmp/log\n\
              for file in {log} /tmp/log/current; do\n\
-               test \"$(date $1 +%H)\" != \"$(head -n 1 $file | cut -c 12-13)\" || exit 1\n\
+               test \"$(date -u -r $file +%H)\" $1 \"$(head -n 1 $file | cut -c 12-13)\" || exit 1\n\
              done\n"
         ),
     )?;
-    for (script, other) in [(Some("n20 T"), "-u"), (None, "")] {
-        let mut sandbox = images.small(&services, &["/compare", other]).env("S6_LOGGING", "2");
+    for (script, comparison) in [(Some("n20 T"), "!="), (None, "=")] {
+        let mut sandbox = images.small(&services, &["/compare", comparison]).env("S6_LOGGING", "2");
         if let Some(script) = script {
             sandbox = sandbox.env("S6_LOGGING_SCRIPT", script);
         }

@@ -72,8 +72,10 @@ impl Host {
         let mut names = Vec::new();
         files::for_each_entry(files::open_dir(&self.dir, b".")?, &mut |name, file_type| {
             let maybe = matches!(file_type, FileType::Directory | FileType::Symlink | FileType::Unknown);
-            if maybe && !name.to_bytes().starts_with(b".") {
-                names.push(name.to_bytes().to_vec());
+            let name = name.to_bytes();
+            let is_other = self.config.others.iter().any(|other| other.as_bytes() == name);
+            if maybe && !is_other && !name.starts_with(b".") {
+                names.push(name.to_vec());
             }
             Ok(())
         })?;
@@ -119,9 +121,6 @@ impl Host {
     }
 
     fn scan_entry(&mut self, name: &[u8], seen: &mut Seen) {
-        if self.config.others.iter().any(|other| other.as_bytes() == name) {
-            return;
-        }
         if name.len() > self.config.name_max {
             self.warn(&format!("name too long, not supervised: {}", show(name)));
             if let Ok((dir, _)) = open_service(self.dir.as_fd(), name) {
