@@ -1,7 +1,7 @@
 //! A file in memory that is written by stores, without a system call.
 //!
 //! The file can't shrink (a seal forbids it) and all of it that is mapped is allocated, so a store never faults.
-//! A forked child doesn't have the mapping: nothing that it does can change what its parent wrote.
+//! A forked child doesn't have the mapping, unless madvise(2) is denied: nothing that it does can change what its parent wrote.
 #![expect(clippy::disallowed_methods, reason = "here they have another way")]
 
 use crate::Errno;
@@ -85,10 +85,9 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(last());
         }
+        // Where that is denied, children have the mapping, too, and leave it alone.
         // SAFETY: the range is the mapping that was just made, and nothing in a child refers to it.
-        if unsafe { libc::madvise(start, length, libc::MADV_DONTFORK) } == -1 {
-            return Err(last());
-        }
+        let _ = unsafe { libc::madvise(start, length, libc::MADV_DONTFORK) };
         Ok(Self { start: start.cast(), length })
     }
 
