@@ -89,6 +89,11 @@ impl Tracker {
         self.failed.is_some() || self.reached(goal)
     }
 
+    /// Whether the event says that a start has failed, and not that `finish` wants no other.
+    fn is_failed_start(&self, event: ServiceEvent) -> bool {
+        event == ServiceEvent::PermanentFailure && !self.up && self.ready
+    }
+
     fn take(&mut self, event: ServiceEvent, goal: Goal) {
         (self.up, self.ready) = match event {
             ServiceEvent::Up => (true, false),
@@ -117,6 +122,8 @@ pub struct Listening {
     goal: Goal,
     /// One service that reaches the goal is enough.
     any: bool,
+    /// A start that fails isn't the end: the next attempt may succeed.
+    past_failed_starts: bool,
 }
 
 impl Listening {
@@ -134,7 +141,15 @@ impl Listening {
                 crate::status::read_status(dir).or_unable(|| format!("read status for {}", name()))?;
             services.push(Tracker::new(status.is_up(), status.ready));
         }
-        Ok(Self { watch, services, goal, any })
+        Ok(Self { watch, services, goal, any, past_failed_starts: false })
+    }
+
+    /// Goes on waiting when a start fails that is tried again.
+    ///
+    /// For who subscribes at any time, and so hears of a failed start or comes after it by chance.
+    #[must_use]
+    pub fn past_failed_starts(self) -> Self {
+        Self { past_failed_starts: true, ..self }
     }
 
     /// The descriptors that a child must not inherit.
@@ -157,7 +172,9 @@ impl Listening {
         let mut events: VecDeque<(usize, ServiceEvent)> = VecDeque::new();
         while !self.done() {
             if let Some((index, event)) = events.pop_front() {
-                if let Some(service) = self.services.get_mut(index) {
+                if let Some(service) = self.services.get_mut(index)
+                    && !(self.past_failed_starts && service.is_failed_start(event))
+                {
                     service.take(event, self.goal);
                 }
                 continue;
@@ -229,6 +246,16 @@ mod tests {
         assert_eq!(after("dDu", Goal::Restart), (true, None));
         assert_eq!(after("dDu", Goal::RestartReady), (false, None));
         assert_eq!(after("dDuU", Goal::RestartReady), (true, None));
+    }
+
+    #[test]
+    fn a_start_fails_while_the_service_is_down() {
+        let failed_start =
+            |up, ready| Tracker::new(up, ready).is_failed_start(ServiceEvent::PermanentFailure);
+        assert!(failed_start(false, true));
+        assert!(!failed_start(false, false), "finish runs");
+        assert!(!failed_start(true, false) && !failed_start(true, true));
+        assert!(!Tracker::new(false, true).is_failed_start(ServiceEvent::Up));
     }
 
     #[test]

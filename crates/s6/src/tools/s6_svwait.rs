@@ -31,6 +31,7 @@ fn main(call: &mut Call) -> Outcome {
     if dirs.is_empty() {
         return Ok(Next::SUCCESS);
     }
-    Listening::new(&dirs, goal, options.last_of("ao") == Some('o'))?.wait(deadline)?;
+    let listening = Listening::new(&dirs, goal, options.last_of("ao") == Some('o'))?;
+    listening.past_failed_starts().wait(deadline)?;
     Ok(Next::SUCCESS)
 }
