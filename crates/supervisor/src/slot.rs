@@ -22,11 +22,6 @@ use wire::supervisor_slot::{
 /// A message from a supervisor: its number, the number of the start, both big-endian.
 pub(crate) const MESSAGE: usize = 8;
 
-fn ended(wstat: u32) -> Ended {
-    let [.., code, signal] = wstat.to_be_bytes();
-    if signal == 0 { Ended::Exited(code) } else { Ended::Killed(signal & 0x7f) }
-}
-
 /// The state in the slot at `base`; `None` if there is none, or it is damaged.
 fn state(mapping: &Mapping, base: usize) -> Option<State> {
     let which = mapping.word(base.checked_add(WHICH)?)?.load(Ordering::Acquire);
@@ -314,7 +309,9 @@ impl OwnSlot {
     /// How a process has ended that this supervisor isn't the parent of.
     pub(crate) fn end(&self) -> Option<(Pid, Ended)> {
         let pid = Pid::from_raw(self.get(END_PROCESS).cast_signed())?;
-        Some((pid, ended(self.get(END_STATUS))))
+        // A status of wait(2) has 16 bits.
+        let [.., high, low] = self.get(END_STATUS).to_be_bytes();
+        Some((pid, Ended::from_wstat(u16::from_be_bytes([high, low]))))
     }
 
     /// That end has been handled.

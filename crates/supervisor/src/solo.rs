@@ -178,8 +178,7 @@ impl Supervisor {
         }
         match event.kind {
             InFlight::ENDED => {
-                let [code, signal] = event.detail.to_be_bytes();
-                let how = if signal == 0 { Ended::Exited(code) } else { Ended::Killed(signal & 0x7f) };
+                let how = Ended::from_wstat(event.detail);
                 if let Some(pid) = Pid::from_raw(event.about.cast_signed()) {
                     self.ended(pid, how);
                 }

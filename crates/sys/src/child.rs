@@ -42,12 +42,12 @@ fn prepare() -> Result<(), Errno> {
     // SAFETY: a new mapping at an address that the kernel chooses.
     let room = unsafe { libc::mmap(std::ptr::null_mut(), ALL, libc::PROT_NONE, kind, -1, 0) };
     if room == libc::MAP_FAILED {
-        return Err(last());
+        return Err(crate::errno::last());
     }
     let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: the range is within the new mapping, which stays.
     if unsafe { libc::mprotect(room.add(UNIT), LENGTH + heap::LENGTH, access) } == -1 {
-        return Err(last());
+        return Err(crate::errno::last());
     }
     ROOM.store(room.cast(), Ordering::Relaxed);
     Ok(())
@@ -56,10 +56,6 @@ fn prepare() -> Result<(), Errno> {
 /// The lowest address of the stack; the heap follows it.
 fn stack_bottom() -> *mut u8 {
     ROOM.load(Ordering::Relaxed).wrapping_add(UNIT)
-}
-
-fn last() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::AGAIN)
 }
 
 struct Call<'a, T> {
@@ -101,7 +97,7 @@ pub fn fork<T: Copy + 'static>(
     let old = set_mask(&Set::full());
     // SAFETY: the child has its own copy of all memory, and uses the stack alone; the note outlives the call.
     let pid = unsafe { libc::clone(enter::<T>, top.cast(), flags, call, note.as_ptr()) };
-    let made = if pid == -1 { Err(last()) } else { Pid::from_raw(pid).ok_or(Errno::AGAIN) };
+    let made = if pid == -1 { Err(crate::errno::last()) } else { Pid::from_raw(pid).ok_or(Errno::AGAIN) };
     set_mask(&old);
     made
 }

@@ -87,7 +87,7 @@ mod old {
     fn check(rc: libc::c_long) -> Result<(), Errno> {
         match rc {
             0 => Ok(()),
-            _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+            _ => Err(crate::errno::last()),
         }
     }
 

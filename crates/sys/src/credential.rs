@@ -6,12 +6,7 @@
 use rustix::io::Errno;
 
 fn check(rc: libc::c_int) -> Result<(), Errno> {
-    if rc == 0 { Ok(()) } else { Err(last()) }
-}
-
-/// The error number of the last failed C library call.
-fn last() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+    if rc == 0 { Ok(()) } else { Err(crate::errno::last()) }
 }
 
 /// Sets all user ids, setuid(2).

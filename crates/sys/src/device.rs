@@ -5,11 +5,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd};
 
 fn check(rc: libc::c_int) -> Result<(), Errno> {
-    if rc == -1 {
-        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
-    } else {
-        Ok(())
-    }
+    if rc == -1 { Err(crate::errno::last()) } else { Ok(()) }
 }
 
 /// Drops the buffers of a block device, `BLKFLSBUF`; a RAM disk releases its memory.

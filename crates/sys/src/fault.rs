@@ -44,7 +44,7 @@ fn handler_stack() -> Result<*mut c_void, Errno> {
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a new mapping at an address that the kernel chooses.
     let start = unsafe { libc::mmap(std::ptr::null_mut(), STACK, access, kind, -1, 0) };
-    if start == libc::MAP_FAILED { Err(last()) } else { Ok(start) }
+    if start == libc::MAP_FAILED { Err(crate::errno::last()) } else { Ok(start) }
 }
 
 /// Makes the new program inherit the descriptor, and all with lower numbers.
@@ -80,7 +80,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
     let stack = libc::stack_t { ss_sp: handler_stack()?, ss_flags: 0, ss_size: STACK };
     // SAFETY: the memory stays and is used for nothing else.
     if unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) } == -1 {
-        return Err(last());
+        return Err(crate::errno::last());
     }
     for fault in FAULTS {
         // SAFETY: all-zero bytes are a valid `sigaction` with an empty mask.
@@ -89,7 +89,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
         action.sa_flags = libc::SA_ONSTACK;
         // SAFETY: the handler only makes system calls, with data that is never freed.
         if unsafe { libc::sigaction(fault, &action, std::ptr::null_mut()) } == -1 {
-            return Err(last());
+            return Err(crate::errno::last());
         }
     }
     // A program that a handler executed still has the fault's signal blocked.
@@ -103,10 +103,6 @@ pub fn reexecute() -> Errno {
     let error = go(0);
     crate::fd::close_on_exec_from(3);
     error
-}
-
-fn last() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
 /// Async-signal-safe.
@@ -129,7 +125,7 @@ fn go(fault: Signal) -> Errno {
         libc::execve(armed.file.as_ptr(), argv, env);
         libc::execve(this_program, argv, env);
     }
-    last()
+    crate::errno::last()
 }
 
 extern "C" fn on_fault(fault: c_int) {

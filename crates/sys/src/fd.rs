@@ -7,11 +7,7 @@ use rustix::io::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 fn result(rc: libc::c_int) -> Result<libc::c_int, Errno> {
-    if rc == -1 {
-        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::BADF))
-    } else {
-        Ok(rc)
-    }
+    if rc == -1 { Err(crate::errno::last()) } else { Ok(rc) }
 }
 
 /// Closes the descriptor; one that isn't open is no error.

@@ -358,7 +358,7 @@ mod old_stat {
 
     fn converted(rc: libc::c_long, raw: &MaybeUninit<Stat64>) -> Result<Stat, Errno> {
         if rc == -1 {
-            return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
+            return Err(crate::errno::last());
         }
         // SAFETY: the call has filled the structure in, and all bytes of its fields are valid.
         let raw = unsafe { raw.assume_init_ref() };

@@ -15,6 +15,7 @@ pub mod child;
 pub mod clock;
 pub mod credential;
 pub mod device;
+mod errno;
 pub mod fault;
 pub mod fd;
 pub mod fs;

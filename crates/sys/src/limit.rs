@@ -30,7 +30,7 @@ fn wide_number(n: impl Into<u64>) -> u64 {
 fn check(rc: libc::c_long) -> Result<(), Errno> {
     match rc {
         0 => Ok(()),
-        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+        _ => Err(crate::errno::last()),
     }
 }
 

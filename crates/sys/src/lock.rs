@@ -11,7 +11,7 @@ pub fn is_locked(fd: impl AsFd) -> Result<bool, Errno> {
     // SAFETY: the structure is valid for the call, which fills it in.
     let rc = unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETLK, &mut lock) };
     if rc == -1 {
-        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO));
+        return Err(crate::errno::last());
     }
     Ok(lock.l_type != kind(libc::F_UNLCK))
 }
@@ -30,7 +30,7 @@ pub fn try_exclusive(fd: impl AsFd) -> Result<bool, Errno> {
         if unsafe { libc::fcntl(fd, command, &lock) } == 0 {
             return Ok(());
         }
-        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+        Err(crate::errno::last())
     };
     let done = match set(libc::F_OFD_SETLK) {
         Err(Errno::INVAL) => set(libc::F_SETLK),

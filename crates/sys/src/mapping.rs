@@ -83,7 +83,7 @@ impl Mapping {
         // SAFETY: a new mapping at an address that the kernel chooses.
         let start = unsafe { libc::mmap(null, length, access, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
         if start == libc::MAP_FAILED {
-            return Err(last());
+            return Err(crate::errno::last());
         }
         // Where that is denied, children have the mapping, too, and leave it alone.
         // SAFETY: the range is the mapping that was just made, and nothing in a child refers to it.
@@ -103,7 +103,7 @@ impl Mapping {
         // SAFETY: the whole mapping moves, and no reference into it exists.
         let start = unsafe { libc::mremap(self.start.cast(), self.length, length, libc::MREMAP_MAYMOVE) };
         if start == libc::MAP_FAILED {
-            return Err(last());
+            return Err(crate::errno::last());
         }
         *self = Self { start: start.cast(), length };
         Ok(())
@@ -124,7 +124,7 @@ impl Mapping {
         // SAFETY: a new mapping at an address that the kernel chooses.
         let start = unsafe { libc::mmap(null, length, access, libc::MAP_SHARED, fd.as_raw_fd(), at) };
         if start == libc::MAP_FAILED {
-            return Err(last());
+            return Err(crate::errno::last());
         }
         Ok(Self { start: start.cast(), length })
     }
@@ -164,7 +164,7 @@ impl Mapping {
         }
         // SAFETY: the range is inside the mapping, and no reference into it is used meanwhile.
         let n = unsafe { libc::read(fd.as_raw_fd(), self.start.add(at).cast(), count) };
-        usize::try_from(n).map_err(|_| last())
+        usize::try_from(n).map_err(|_| crate::errno::last())
     }
 
     /// The length of the mapping in bytes.
@@ -185,10 +185,6 @@ impl Mapping {
         compiler_fence(Ordering::SeqCst);
         true
     }
-}
-
-fn last() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOMEM)
 }
 
 /// Allocates `length` bytes, rounded up, for the file; returns the length.

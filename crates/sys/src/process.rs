@@ -18,7 +18,7 @@ pub enum Fork {
 pub fn fork() -> Result<Fork, Errno> {
     // SAFETY: the process has one thread, so the child may go on with any code.
     match unsafe { libc::fork() } {
-        -1 => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::AGAIN)),
+        -1 => Err(crate::errno::last()),
         n => Ok(Pid::from_raw(n).map_or(Fork::Child, Fork::Parent)),
     }
 }
@@ -37,7 +37,7 @@ pub fn execve(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>]) -> Errno {
     let (argv_p, env_p) = (point(&argv), point(&env));
     // SAFETY: all three are NUL-terminated, the vectors end with a null pointer and outlive the call.
     unsafe { libc::execve(file.as_ptr(), argv_p.as_ptr(), env_p.as_ptr()) };
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+    crate::errno::last()
 }
 
 /// How a child ended.
@@ -68,6 +68,13 @@ impl Ended {
         }
     }
 
+    /// From the low half of a raw status of wait(2) that tells of an end: the reverse of [`Ended::wstat`].
+    #[must_use]
+    pub fn from_wstat(wstat: u16) -> Self {
+        let [code, signal] = wstat.to_be_bytes();
+        if signal == 0 { Self::Exited(code) } else { Self::Killed(signal & 0x7f) }
+    }
+
     fn from_raw(status: libc::c_int) -> Option<Self> {
         if libc::WIFEXITED(status) {
             Some(Self::Exited(u8::try_from(libc::WEXITSTATUS(status) & 0xff).unwrap_or(0)))
@@ -85,9 +92,9 @@ fn wait4(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<(Pid, Ended)>, E
         // SAFETY: `status` is writable.
         let n = unsafe { libc::waitpid(pid, &mut status, flags) };
         if n == -1 {
-            match Errno::from_io_error(&std::io::Error::last_os_error()) {
-                Some(Errno::INTR) => continue,
-                e => return Err(e.unwrap_or(Errno::CHILD)),
+            match crate::errno::last() {
+                Errno::INTR => continue,
+                e => return Err(e),
             }
         }
         match (Pid::from_raw(n), Ended::from_raw(status)) {
@@ -183,11 +190,7 @@ pub fn kill_all(signal: crate::signal::Signal) -> Result<(), Errno> {
 }
 
 fn check(rc: libc::c_int) -> Result<(), Errno> {
-    if rc == 0 {
-        Ok(())
-    } else {
-        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::SRCH))
-    }
+    if rc == 0 { Ok(()) } else { Err(crate::errno::last()) }
 }
 
 /// Ends the process at once: no buffers are flushed, no exit functions run.
@@ -231,6 +234,10 @@ mod tests {
     fn statuses_convert() {
         assert_eq!(Ended::Killed(15).code(), 143);
         assert_eq!(Ended::Exited(3).wstat(), 0x300);
+        for how in [Ended::Exited(0), Ended::Exited(255), Ended::Killed(9), Ended::Killed(64)] {
+            assert_eq!(Ended::from_wstat(how.wstat()), how);
+        }
+        assert_eq!(Ended::from_wstat(0x8b), Ended::Killed(11), "the core dump's bit isn't the signal's");
     }
 
     #[test]

@@ -32,7 +32,13 @@ pub fn fill_with(buffer: &mut [u8], flags: GetRandomFlags) -> Result<(), Errno> 
 
 /// Fills the buffer with bytes that differ from those of other processes and calls: for names and for hash tables.
 pub fn fill_distinct(buffer: &mut [u8]) {
-    if fill_with(buffer, GetRandomFlags::NONBLOCK).is_err() && from_device(buffer).is_err() {
+    if fill_with(buffer, GetRandomFlags::NONBLOCK).is_err() {
+        without_the_call(buffer);
+    }
+}
+
+fn without_the_call(buffer: &mut [u8]) {
+    if from_device(buffer).is_err() {
         from_circumstances(buffer);
     }
 }
@@ -97,16 +103,13 @@ pub unsafe extern "C" fn getrandom(
 ) -> libc::ssize_t {
     // SAFETY: the caller vouches for the buffer.
     let got = unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) };
-    if got == -1 && matches!(std::io::Error::last_os_error().raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
-    {
+    if got == -1 && is_missing(crate::errno::last()) {
         // SAFETY: likewise; it is filled in before it is read.
         let bytes = unsafe {
             buffer.write_bytes(0, length);
             std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length)
         };
-        if from_device(bytes).is_err() {
-            from_circumstances(bytes);
-        }
+        without_the_call(bytes);
         return length.cast_signed();
     }
     got as libc::ssize_t

@@ -71,7 +71,7 @@ pub fn deny(denied: &[Denied]) -> Result<(), Errno> {
         // SAFETY: the structure describes the live program, which the kernel copies.
         match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) } {
             0 => Ok(()),
-            _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+            _ => Err(crate::errno::last()),
         }
     };
     match install() {

@@ -98,10 +98,6 @@ pub fn name(n: Signal) -> Option<String> {
     NAMES.iter().find(|(_, m)| *m == n).map(|(name, _)| format!("SIG{name}"))
 }
 
-fn last() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
-}
-
 /// A set of signals.
 #[derive(Clone, Copy)]
 pub struct Set(libc::sigset_t);
@@ -170,7 +166,11 @@ pub fn unblock(set: &Set) -> Set {
 /// Sets a signal's disposition to the default.
 pub fn set_default(s: Signal) -> Result<(), Errno> {
     // SAFETY: SIG_DFL is a valid disposition.
-    if unsafe { libc::signal(s, libc::SIG_DFL) } == libc::SIG_ERR { Err(last()) } else { Ok(()) }
+    if unsafe { libc::signal(s, libc::SIG_DFL) } == libc::SIG_ERR {
+        Err(crate::errno::last())
+    } else {
+        Ok(())
+    }
 }
 
 /// Sets every signal's disposition to the default, also of those that were ignored when the process began.
@@ -193,7 +193,11 @@ pub fn reset_all() {
 /// Makes the process ignore a signal.
 pub fn set_ignored(s: Signal) -> Result<(), Errno> {
     // SAFETY: SIG_IGN is a valid disposition.
-    if unsafe { libc::signal(s, libc::SIG_IGN) } == libc::SIG_ERR { Err(last()) } else { Ok(()) }
+    if unsafe { libc::signal(s, libc::SIG_IGN) } == libc::SIG_ERR {
+        Err(crate::errno::last())
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the process ignores a signal.
@@ -202,7 +206,7 @@ pub fn is_ignored(s: Signal) -> Result<bool, Errno> {
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: a null new action only asks.
     if unsafe { libc::sigaction(s, std::ptr::null(), &mut action) } == -1 {
-        Err(last())
+        Err(crate::errno::last())
     } else {
         Ok(action.sa_sigaction == libc::SIG_IGN)
     }
@@ -216,7 +220,11 @@ pub fn set_interrupting(s: Signal) -> Result<(), Errno> {
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = nothing as *const () as usize;
     // SAFETY: the handler does nothing, which is always safe; a null old action is allowed.
-    if unsafe { libc::sigaction(s, &action, std::ptr::null_mut()) } == -1 { Err(last()) } else { Ok(()) }
+    if unsafe { libc::sigaction(s, &action, std::ptr::null_mut()) } == -1 {
+        Err(crate::errno::last())
+    } else {
+        Ok(())
+    }
 }
 
 /// Where a signal comes from.
@@ -241,7 +249,7 @@ impl SignalFd {
         // SAFETY: the set is initialized.
         let fd = unsafe { libc::signalfd(-1, &set.0, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) };
         if fd == -1 {
-            return Err(last());
+            return Err(crate::errno::last());
         }
         // SAFETY: a fresh descriptor that no other value owns.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
@@ -268,7 +276,7 @@ impl SignalFd {
             };
             return Ok(Signal::try_from(info.ssi_signo).ok().map(|n| (n, sender)));
         }
-        match last() {
+        match crate::errno::last() {
             Errno::AGAIN | Errno::INTR => Ok(None),
             e => Err(e),
         }

@@ -62,7 +62,7 @@ impl Strings {
         // SAFETY: a new mapping at an address that the kernel chooses.
         let start = unsafe { libc::mmap(std::ptr::null_mut(), room, access, kind, -1, 0) };
         if start == libc::MAP_FAILED {
-            return Err(last());
+            return Err(crate::errno::last());
         }
         let pointers = start.cast::<*const c_char>();
         // SAFETY: all writes are within the room that was counted; the mapping is zero, so the table ends with a null
@@ -236,10 +236,6 @@ pub fn set_umask(mask: rustix::fs::Mode) {
 /// Whether the child of a clone didn't share the memory.
 static UNSHARED: AtomicBool = AtomicBool::new(false);
 
-fn last() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
-}
-
 /// Starts the program; returns its process id as soon as it has been executed.
 ///
 /// # Errors
@@ -400,7 +396,7 @@ fn by_clone(
     // child has executed or exited; the plan and the note live as long.  All signals are blocked.
     let pid = unsafe { libc::clone(cloned, top.cast(), flags, pointer.cast(), note) };
     if pid == -1 {
-        return Err(last());
+        return Err(crate::errno::last());
     }
     // SAFETY: the plan is still there; volatile because the child wrote it.
     let error = unsafe { std::ptr::read_volatile(&raw const (*pointer).error) };

@@ -15,7 +15,7 @@ pub fn set_alarm(first: Duration, interval: Duration) -> Result<(), Errno> {
     let timer = libc::itimerval { it_interval: value(interval), it_value: value(first) };
     // SAFETY: the structure is valid for the call; a null old value is allowed.
     if unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) } == -1 {
-        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL));
+        return Err(crate::errno::last());
     }
     Ok(())
 }

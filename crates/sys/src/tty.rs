@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd};
 pub fn give_up(tty: impl AsFd) -> Result<(), Errno> {
     // SAFETY: the request takes no argument.
     if unsafe { libc::ioctl(tty.as_fd().as_raw_fd(), libc::TIOCNOTTY) } == -1 {
-        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOTTY));
+        return Err(crate::errno::last());
     }
     Ok(())
 }

@@ -454,8 +454,7 @@ impl Host {
         let about = usize::try_from(event.about).unwrap_or(usize::MAX);
         match event.kind {
             InFlight::ENDED => {
-                let [code, signal] = event.detail.to_be_bytes();
-                let how = if signal == 0 { Ended::Exited(code) } else { Ended::Killed(signal & 0x7f) };
+                let how = Ended::from_wstat(event.detail);
                 if let Some(pid) = Pid::from_raw(event.about.cast_signed()) {
                     // It may not have been reaped yet.
                     self.reap_one(pid, how, policy);
