@@ -103,6 +103,8 @@ pub struct Host {
     /// The in-flight event of the former host, with the notification pipe of a start.
     in_flight: Option<(InFlight, Option<OwnedFd>)>,
     reexec: bool,
+    /// Whether letters that mean nothing were reported, and what came with them may not be read to its end.
+    has_unknown_commands: bool,
     /// Children that have ended may be left to reap.
     has_unreaped: bool,
 }
@@ -193,6 +195,7 @@ impl Host {
             faults: [None; FAULTS],
             in_flight: None,
             reexec: false,
+            has_unknown_commands: false,
             has_unreaped: false,
         })
     }

@@ -69,6 +69,8 @@ pub(crate) struct Init {
     output: Output,
     relay: Option<RelayProcess>,
     shutdownd: Option<Shutdownd>,
+    /// Whether a malformed request was reported, and what came with it may not be read to its end.
+    has_malformed: bool,
 }
 
 /// Through which process the container's output goes, besides what the CMD writes itself.
@@ -84,7 +86,7 @@ impl Init {
     /// A container that is about to boot.  `requests` is the FIFO, open for reading and writing.
     pub(crate) fn new(container: Container, env: Env, requests: OwnedFd, output: Output) -> Self {
         let (notice, open_files, relay, shutdownd) = (None, None, None, None);
-        Self { container, env, requests, notice, open_files, output, relay, shutdownd }
+        Self { container, env, requests, notice, open_files, output, relay, shutdownd, has_malformed: false }
     }
 
     /// Continues a container whose first process was re-executed; `None` if the saved state is invalid.
@@ -104,7 +106,8 @@ impl Init {
         }
         let open_files = Some(host.launch().open_files);
         let shutdownd = Shutdownd::open().ok().filter(|s| host.watch(s.as_fd(), SHUTDOWND).is_ok());
-        Some(Self { container, env, requests, notice, open_files, output, relay, shutdownd })
+        let has_malformed = false;
+        Some(Self { container, env, requests, notice, open_files, output, relay, shutdownd, has_malformed })
     }
 
     /// Starts the relay if a format is set; without a relay, services write to the container's output themselves.
@@ -303,18 +306,24 @@ impl Init {
                 return;
             }
         };
+        let mut malformed = 0_usize;
         let (requests, rest) = buffer.get(..count).unwrap_or_default().as_chunks::<MESSAGE>();
         for request in requests {
             match read_message(request) {
                 Some((request, by)) => {
                     self.step(Event::Asked(request), Some(&Cause::Command(by)), Some(host));
                 }
-                None => diag::warn(NAME, "a malformed request was ignored"),
+                None => malformed = malformed.saturating_add(1),
             }
         }
         if !rest.is_empty() {
+            malformed = malformed.saturating_add(1);
+        }
+        // Once for what comes in one go, however much that is.
+        if malformed > 0 && !self.has_malformed {
             diag::warn(NAME, "a malformed request was ignored");
         }
+        self.has_malformed = count == buffer.len() && (self.has_malformed || malformed > 0);
     }
 
     fn read_notice(&mut self, host: &mut Host) {

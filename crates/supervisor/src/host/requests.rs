@@ -96,6 +96,7 @@ impl Host {
             Err(e) => return self.warn(&format!("unable to read .s6-svscan/control: {}", sys::strerror(e))),
         };
         let (mut scan, mut prune) = (false, None);
+        let mut unknown = Vec::new();
         for letter in letters.into_iter().take(count) {
             if policy.command(self, letter) == Handled::Yes {
                 continue;
@@ -109,9 +110,10 @@ impl Host {
                 Some(ScanCommand::Prune) => prune = Some(prune.unwrap_or(false)),
                 Some(ScanCommand::PruneWithLoggers) => prune = Some(true),
                 Some(command) => self.obey(command, policy),
-                None => self.warn(&format!("received unknown command: {}", show(&[letter]))),
+                None => unknown.push(letter),
             }
         }
+        self.report_unknown(&unknown, count == letters.len());
         // Pruning comes last: it stops what the scan of the same request didn't see.
         if scan {
             self.scan();
@@ -119,6 +121,15 @@ impl Host {
         if let Some(loggers) = prune {
             self.prune(loggers);
         }
+    }
+
+    /// Reports letters that mean nothing: once for what comes in one go, however much that is.
+    fn report_unknown(&mut self, letters: &[u8], may_have_more: bool) {
+        if !letters.is_empty() && !self.has_unknown_commands {
+            let commands = if letters.len() == 1 { "command" } else { "commands" };
+            self.warn(&format!("received unknown {commands}: {}", show(letters)));
+        }
+        self.has_unknown_commands = may_have_more && (self.has_unknown_commands || !letters.is_empty());
     }
 
     fn obey(&mut self, command: ScanCommand, policy: &mut dyn Policy) {

@@ -96,6 +96,19 @@ fn letters_that_ask_for_nothing() {
 }
 
 #[test]
+fn junk_is_reported_once() {
+    let mut s = logged();
+    let (first, more) = (["x"; 64].concat(), ["x"; 10].concat());
+    assert_eq!(
+        s.letters(first.as_bytes()),
+        [format!("s6-svscan: warning: received unknown commands: {first}")]
+    );
+    assert_eq!(s.letters(["x"; 64].concat().as_bytes()), [""; 0]);
+    assert_eq!(s.letters(more.as_bytes()), [""; 0]);
+    assert_eq!(s.letters(b"x"), ["s6-svscan: warning: received unknown command: x"]);
+}
+
+#[test]
 fn the_letter_z_reaps() {
     let mut s = logged();
     s.system.ended.borrow_mut().push_back((pid(1002), Ended::Exited(0)));
