@@ -77,7 +77,8 @@ impl Container {
         let stderr = stage.stderr.take().map(OwnedFd::from);
         let mut container = Self { stage, link: None, pid: 0, started: 0, terminal: None, stdout, stderr };
         link::send(&ours, b'D', &sandbox.encode(), None)?;
-        while container.pid == 0 {
+        let mut is_held = false;
+        while container.pid == 0 || is_held != sandbox.held {
             let message = link::receive(&ours)?
                 .ok_or_else(|| io::Error::other("the sandbox stage died; does main call enter_stage?"))?;
             let text = message.fields.into_iter().next().map(|(_, v)| v).unwrap_or_default();
@@ -85,6 +86,7 @@ impl Container {
             match message.letter {
                 b'T' => container.terminal = message.descriptor,
                 b'M' => container.started = text.parse().map_err(io::Error::other)?,
+                b'H' => is_held = true,
                 b'P' => container.pid = text.parse().map_err(io::Error::other)?,
                 _ => {
                     let mut said = String::new();
@@ -144,6 +146,11 @@ impl Container {
             Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
+    }
+
+    /// Lets a held pid 1 execute its command.
+    pub fn release(&self) -> io::Result<()> {
+        self.link.as_ref().map_or(Ok(()), |link| link::send(link, b'G', &Vec::new(), None))
     }
 
     /// What `docker stop` does first: SIGTERM to pid 1.

@@ -9,7 +9,9 @@
 //! | `S` | down | send pid 1 the signal whose number is the field |
 //! | `T` | up | the master side of the container's terminal, as a descriptor |
 //! | `M` | up | pid 1 is about to execute its command; the field is the monotonic clock in nanoseconds, in decimal |
-//! | `P` | up | pid 1 has executed its command; the field is its pid as the caller sees it, in decimal |
+//! | `P` | up | pid 1 has executed its command, or a held one is there; the field is its pid as the caller sees it, in decimal |
+//! | `H` | up | a held pid 1 waits until it may execute its command |
+//! | `G` | down | it may |
 //! | `E` | up | it could not; the field is the reason |
 //!
 //! The end of the stream means to the stage that the container has to die, to the caller that it is gone.

@@ -44,11 +44,13 @@ pub struct Sandbox {
     pub(crate) network: Network,
     pub(crate) files: Vec<(PathBuf, OsString)>,
     pub(crate) directories: Vec<PathBuf>,
+    pub(crate) binds: Vec<(PathBuf, OsString)>,
     pub(crate) prepare: Vec<OsString>,
     pub(crate) streams: Streams,
     pub(crate) enter: Option<u32>,
     pub(crate) bare_daemons: Option<(u32, OsString)>,
     pub(crate) denied: Vec<Denied>,
+    pub(crate) held: bool,
 }
 
 impl Sandbox {
@@ -70,11 +72,13 @@ impl Sandbox {
             network: Network::Own,
             files: Vec::new(),
             directories: Vec::new(),
+            binds: Vec::new(),
             prepare: Vec::new(),
             streams: Streams::Inherit,
             enter: None,
             bare_daemons: None,
             denied: Vec::new(),
+            held: false,
         }
     }
 
@@ -158,6 +162,13 @@ impl Sandbox {
         self
     }
 
+    /// Shows a directory of the caller's at a place in the view: what the container writes there outlives it.
+    #[must_use]
+    pub fn bind(mut self, directory: &Path, place: impl Into<OsString>) -> Self {
+        self.binds.push((directory.to_owned(), place.into()));
+        self
+    }
+
     /// A command to run to its end before the container's own, as root, with the standard PATH as its environment,
     /// its input and output `/dev/null`.  If it fails, so does [`Sandbox::start`], with what it wrote to standard error.
     #[must_use]
@@ -189,6 +200,16 @@ impl Sandbox {
         self
     }
 
+    /// [`Sandbox::start`] returns when pid 1 is about to execute its command, and [`Container::release`] lets it: a
+    /// tracer that was attached in between sees the execution and all that follows, and before it only `recvmsg`.
+    ///
+    /// [`Container::release`]: crate::Container::release
+    #[must_use]
+    pub fn held(mut self) -> Self {
+        self.held = true;
+        self
+    }
+
     /// The description as the fields of a message.
     pub(crate) fn encode(&self) -> Vec<(u8, Vec<u8>)> {
         let mut out = Vec::new();
@@ -214,7 +235,14 @@ impl Sandbox {
             add(b'F', content.as_bytes());
         }
         self.directories.iter().for_each(|v| add(b'd', v.as_os_str().as_bytes()));
+        for (directory, place) in &self.binds {
+            add(b'm', directory.as_os_str().as_bytes());
+            add(b'M', place.as_bytes());
+        }
         self.prepare.iter().for_each(|v| add(b'p', v.as_bytes()));
+        if self.held {
+            add(b'H', b"");
+        }
         if self.streams == Streams::Terminal {
             add(b't', b"");
         }
@@ -253,7 +281,10 @@ impl Sandbox {
                 b'f' => s.files.push((text.into(), OsString::new())),
                 b'F' => s.files.last_mut()?.1 = text,
                 b'd' => s.directories.push(text.into()),
+                b'm' => s.binds.push((text.into(), OsString::new())),
+                b'M' => s.binds.last_mut()?.1 = text,
                 b'p' => s.prepare.push(text),
+                b'H' => s.held = true,
                 b't' => s.streams = Streams::Terminal,
                 b'i' => s.enter = Some(number(&value)?),
                 b'b' => s.bare_daemons = Some((number(&value)?, OsString::new())),
@@ -293,6 +324,8 @@ mod tests {
             .file("/tmp/x", b"\0\xff\n")
             .file("/tmp/y", b"")
             .make_directory("/tmp/w")
+            .bind(Path::new("/here"), "/there")
+            .held()
             .prepare(["sh", "-c", "true"])
             .hostname("h")
             .directory("/tmp")

@@ -90,14 +90,20 @@ fn run(link: &OwnedFd) -> Result<u8, Fault> {
         }
     };
     drop(writer);
+    let number = vec![(b'p', pid.as_raw_nonzero().to_string().into_bytes())];
+    let announce = || link::send(link, b'P', &number, None).unable("talk to the caller");
+    if sandbox.held {
+        announce()?;
+    }
     let mut why = String::new();
     fs::File::from(reader).read_to_string(&mut why).unable("hear from pid 1")?;
     if !why.is_empty() {
         let _ = sys::process::wait_for(pid);
         return Err(why);
     }
-    let number = pid.as_raw_nonzero().to_string();
-    link::send(link, b'P', &vec![(b'p', number.into_bytes())], None).unable("talk to the caller")?;
+    if !sandbox.held {
+        announce()?;
+    }
     watch(link, &signals, pid)
 }
 
@@ -231,9 +237,14 @@ fn first(sandbox: &Sandbox, link: &OwnedFd, user_namespace: bool) -> Result<(), 
     let now = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
     link::send(link, b'M', &vec![(b'm', now.to_string().into_bytes())], None).unable("talk to the caller")?;
     match sandbox.denied.as_slice() {
-        [] => Ok(()),
-        calls => sys::seccomp::deny(calls).unable("filter system calls"),
+        [] => {}
+        calls => sys::seccomp::deny(calls).unable("filter system calls")?,
     }
+    if sandbox.held {
+        link::send(link, b'H', &Vec::new(), None).unable("talk to the caller")?;
+        link::receive(link).unable("hear from the caller")?.ok_or("the caller is gone")?;
+    }
+    Ok(())
 }
 
 /// Starts the bare daemons.

@@ -26,6 +26,12 @@ pub(crate) fn enter(sandbox: &Sandbox, user_namespace: bool) -> Result<(), Fault
         .into_iter()
         .collect::<Result<Vec<_>, _>>()
         .unable("open the devices")?;
+    let sources = sandbox.binds.iter().map(|(directory, _)| {
+        let shown = directory.display();
+        sys::fs::open(directory.as_os_str().as_bytes(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .unable(format!("open {shown}"))
+    });
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
     let root = layers::mount(&sandbox.layers, user_namespace)?;
     rustix::process::chdir(&root).unable("enter the new root")?;
     rustix::process::pivot_root(".", ".").unable("pivot into the new root")?;
@@ -43,6 +49,11 @@ pub(crate) fn enter(sandbox: &Sandbox, user_namespace: bool) -> Result<(), Fault
         rustix::mount::mount_bind(source, &place).unable(format!("bind {place}"))?;
     }
     dev().unable("lay /dev out")?;
+    for (source, (_, place)) in sources.iter().zip(&sandbox.binds) {
+        fs::create_dir_all(place).unable(format!("make {}", place.display()))?;
+        rustix::mount::mount_bind(format!("/proc/self/fd/{}", source.as_raw_fd()), place)
+            .unable(format!("bind {}", place.display()))?;
+    }
     sys(&old)?;
     rustix::process::fchdir(old.as_fd()).unable("go to the old root")?;
     rustix::mount::unmount(".", UnmountFlags::DETACH).unable("leave the old root")?;

@@ -27,6 +27,7 @@ mod reproduce;
 mod run;
 mod smoke;
 mod tidy;
+mod torture;
 mod tree;
 mod workspace;
 
@@ -63,6 +64,8 @@ enum Command {
     Ratchet(ratchet::Args),
     /// Change the pure modules one place at a time, and see whether their tests notice.
     Mutants(mutants::Args),
+    /// Let pid 1 of containers fault, and its system calls fail, at each of them.
+    Torture(torture::Args),
     /// Measure.
     Bench(bench::Args),
 }
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Emulate(args) => emulate::run(args),
         Command::Ratchet(args) => ratchet::run(args),
         Command::Mutants(args) => mutants::run(args),
+        Command::Torture(args) => torture::run(args),
         Command::Bench(args) => bench::run(args),
     };
     outcome.unwrap_or_else(|why| {

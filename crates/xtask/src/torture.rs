@@ -1,0 +1,71 @@
+//! `cargo xtask torture`: containers in which, at any system call of pid 1, it faults or the call fails.
+//!
+//! The containers are those of the test `torture`, which tries some hundred points; this runs it with all of them.
+
+use std::env;
+use std::process::{Command, ExitCode};
+
+use crate::failure::{Failure, Outcome};
+use crate::workspace;
+
+const HELP: &str = "\
+A point is a system call and what happens there: openat:37:ENFILE lets the 37th openat fail with this error,
+openat:37:SIGSEGV lets the process fault once the call has been carried out.  An untouched container tells which calls
+there are, and a table which errors each can really fail with.
+
+  one         pid 1, which supervises all services itself
+  processes   pid 1, with a supervisor process for each service
+  relay       as one, with a relay for the services' output
+  supervisor  the supervisor process of one service
+
+Each container runs the same scenario: readiness, restarts, a pipeline with counted lines, oneshots with up and down, a CMD
+with an exit code. It has to come to the same end as the untouched one: nothing lost, nothing late, nothing twice, and a
+word about each fault. What doesn't is printed as the command that shows it again.";
+
+/// The options of `cargo xtask torture`.
+#[derive(clap::Args)]
+#[command(after_help = HELP)]
+pub struct Args {
+    /// Only this layout
+    #[arg(long, value_parser = ["one", "processes", "relay", "supervisor"])]
+    layout: Option<String>,
+    /// Only this point
+    #[arg(long, value_name = "CALL:NUMBER:KIND")]
+    point: Option<String>,
+    /// So many points of each layout, instead of all
+    #[arg(long, value_name = "N", conflicts_with = "point")]
+    points: Option<usize>,
+    /// Which points, and in which order
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Begin no new point after that time
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+    /// How many containers at the same time; they mostly wait
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    jobs: usize,
+    /// Print the points, and try none
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(args: Args) -> Outcome {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace::top()).args(["test", "--quiet", "--package=tests", "--test=torture", "--"]);
+    cargo.args(["--quiet", &format!("--test-threads={}", args.jobs)]).args(args.list.then_some("--list"));
+    cargo.env("S6_TORTURE_SEED", args.seed.to_string());
+    cargo.env("S6_TORTURE_POINTS", args.points.map_or_else(|| "all".to_owned(), |n| n.to_string()));
+    for (name, value) in [
+        ("S6_TORTURE_LAYOUT", args.layout),
+        ("S6_TORTURE_POINT", args.point),
+        ("S6_TORTURE_SECONDS", args.seconds.map(|n| n.to_string())),
+    ] {
+        match value {
+            Some(value) => cargo.env(name, value),
+            None => cargo.env_remove(name),
+        };
+    }
+    let status = cargo.status().map_err(|why| Failure(format!("unable to run cargo: {why}")))?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

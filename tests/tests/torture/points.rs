@@ -1,0 +1,219 @@
+//! The points of torture: a system call of the process, which of its kind, and what happens there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// What happens at a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The process faults as soon as the call has been carried out.
+    Fault,
+    /// The call fails with this error, without being carried out.
+    Error(String),
+}
+
+/// The `number`-th call of this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    pub call: String,
+    pub number: u32,
+    pub kind: Kind,
+}
+
+/// The signal of a fault.
+const FAULT: &str = "SIGSEGV";
+
+/// The errors that each call can really fail with; a call that isn't here is only faulted at.
+const ERRORS: &[(&str, &[&str])] = &[
+    ("access", &["ENOMEM", "EIO"]),
+    ("brk", &["ENOMEM"]),
+    ("chdir", &["ENOMEM", "EIO"]),
+    ("chmod", &["EIO", "EROFS"]),
+    ("clone", &["EAGAIN", "ENOMEM"]),
+    ("clone3", &["EAGAIN", "ENOMEM"]),
+    ("dup", &["EMFILE"]),
+    ("dup2", &["EMFILE"]),
+    ("dup3", &["EMFILE"]),
+    ("epoll_create1", &["EMFILE", "ENOMEM"]),
+    ("epoll_ctl", &["ENOMEM", "ENOSPC"]),
+    ("epoll_pwait", &["EINTR"]),
+    ("epoll_wait", &["EINTR"]),
+    ("fchdir", &["EIO"]),
+    ("fchmod", &["EIO", "EROFS"]),
+    ("fchmodat", &["EIO", "EROFS"]),
+    ("fchown", &["EIO"]),
+    ("fchownat", &["EIO"]),
+    ("flock", &["ENOLCK", "EINTR"]),
+    ("fork", &["EAGAIN", "ENOMEM"]),
+    ("fstat", &["EIO"]),
+    ("ftruncate", &["EIO", "ENOSPC"]),
+    ("getdents64", &["EIO", "ENOMEM"]),
+    ("linkat", &["ENOSPC", "EIO"]),
+    ("lseek", &["EIO"]),
+    ("lstat", &["ENOMEM", "EIO"]),
+    ("memfd_create", &["ENFILE", "ENOMEM"]),
+    ("mkdir", &["ENOSPC", "EIO"]),
+    ("mkdirat", &["ENOSPC", "EIO"]),
+    ("mkfifo", &["ENOSPC", "EIO"]),
+    ("mknod", &["ENOSPC", "EIO"]),
+    ("mknodat", &["ENOSPC", "EIO"]),
+    ("mmap", &["ENOMEM"]),
+    ("mprotect", &["ENOMEM"]),
+    ("mremap", &["ENOMEM"]),
+    ("newfstatat", &["ENOMEM", "EIO"]),
+    ("open", &["ENFILE", "EMFILE", "ENOMEM", "EIO"]),
+    ("openat", &["ENFILE", "EMFILE", "ENOMEM", "EIO"]),
+    ("pidfd_open", &["EMFILE", "ENOMEM"]),
+    ("pipe", &["ENFILE", "EMFILE"]),
+    ("pipe2", &["ENFILE", "EMFILE"]),
+    ("poll", &["EINTR", "ENOMEM"]),
+    ("ppoll", &["EINTR", "ENOMEM"]),
+    ("prlimit64", &["EPERM"]),
+    ("pwrite64", &["EIO", "ENOSPC"]),
+    ("pread64", &["EIO"]),
+    ("read", &["EIO", "EINTR"]),
+    ("readlink", &["ENOMEM", "EIO"]),
+    ("readlinkat", &["ENOMEM", "EIO"]),
+    ("rename", &["ENOSPC", "EIO"]),
+    ("renameat", &["ENOSPC", "EIO"]),
+    ("renameat2", &["ENOSPC", "EIO"]),
+    ("sendmsg", &["EAGAIN", "ENOBUFS"]),
+    ("sendto", &["EAGAIN", "ENOBUFS"]),
+    ("signalfd4", &["EMFILE", "ENOMEM"]),
+    ("socket", &["EMFILE", "ENOMEM"]),
+    ("socketpair", &["EMFILE", "ENOMEM"]),
+    ("stat", &["ENOMEM", "EIO"]),
+    ("statx", &["ENOMEM", "EIO"]),
+    ("symlink", &["ENOSPC", "EIO"]),
+    ("symlinkat", &["ENOSPC", "EIO"]),
+    ("timerfd_create", &["EMFILE", "ENOMEM"]),
+    ("unlink", &["EIO", "EROFS"]),
+    ("unlinkat", &["EIO", "EROFS"]),
+    ("utimensat", &["EIO"]),
+    ("vfork", &["EAGAIN", "ENOMEM"]),
+    ("write", &["ENOSPC", "EAGAIN", "EINTR", "EIO"]),
+    ("writev", &["ENOSPC", "EAGAIN", "EINTR", "EIO"]),
+];
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Fault => FAULT,
+            Kind::Error(error) => error,
+        };
+        write!(f, "{}:{}:{kind}", self.call, self.number)
+    }
+}
+
+impl FromStr for Point {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words: Vec<&str> = text.split(':').collect();
+        let [call, number, kind] = words.as_slice() else {
+            return Err(format!("{text:?} isn't CALL:NUMBER:{FAULT} or CALL:NUMBER:ERROR"));
+        };
+        let number = number.parse().map_err(|_| format!("{text:?}: {number:?} isn't a number"))?;
+        let kind = if *kind == FAULT { Kind::Fault } else { Kind::Error((*kind).to_owned()) };
+        Ok(Self { call: (*call).to_owned(), number, kind })
+    }
+}
+
+impl Point {
+    /// The point as strace's options.
+    pub fn options(&self) -> [String; 4] {
+        let what = match &self.kind {
+            Kind::Fault => format!("signal={FAULT}"),
+            Kind::Error(error) => format!("error={error}"),
+        };
+        let inject = format!("inject={}:{what}:when={}", self.call, self.number);
+        ["-e".to_owned(), format!("trace={}", self.call), "-e".to_owned(), inject]
+    }
+}
+
+/// The errors of fcntl by its command.
+const FCNTL_ERRORS: &[(&str, &[&str])] = &[
+    ("F_DUPFD", &["EMFILE"]),
+    ("F_DUPFD_CLOEXEC", &["EMFILE"]),
+    ("F_SETLK", &["ENOLCK"]),
+    ("F_OFD_SETLK", &["ENOLCK"]),
+];
+
+/// The errors that a call can really fail with.
+fn errors(name: &str, arguments: &str) -> &'static [&'static str] {
+    let (table, name) = match name {
+        "fcntl" => (FCNTL_ERRORS, arguments.split([',', ')']).nth(1).unwrap_or_default().trim()),
+        name => (ERRORS, name),
+    };
+    table.iter().find(|(known, _)| *known == name).map_or(&[], |(_, errors)| errors)
+}
+
+/// A call of an untouched process.
+struct Call {
+    name: String,
+    errors: &'static [&'static str],
+}
+
+/// The calls of an untouched process, as strace writes them.
+pub struct Calls {
+    /// In their order.
+    calls: Vec<Call>,
+    /// From this one on, a fault is handled.
+    armed: usize,
+    /// Up to this one, the boot may be refused.
+    begun: usize,
+}
+
+impl Calls {
+    /// Reads strace's record; `from_start` unless the process was attached to when it was already armed.
+    pub fn read(record: &str, from_start: bool) -> Self {
+        let mut calls = Self { calls: Vec::new(), armed: usize::MAX, begun: usize::MAX };
+        for line in record.lines() {
+            let Some((name, rest)) = line.split_once('(') else { continue };
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                continue;
+            }
+            calls.calls.push(Call { name: name.to_owned(), errors: errors(name, rest) });
+            let place = calls.calls.len();
+            if name == "rt_sigaction" && rest.starts_with("SIGSEGV, {sa_handler=0x") {
+                calls.armed = calls.armed.min(place);
+            }
+            if ["fork", "vfork", "clone", "clone3"].contains(&name) {
+                calls.begun = calls.begun.min(place);
+            }
+        }
+        if !from_start {
+            (calls.armed, calls.begun) = (0, 0);
+        }
+        calls
+    }
+
+    /// How many calls there were.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// All points, each with whether the boot may be refused there.
+    pub fn points(&self) -> Vec<(Point, bool)> {
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut points = Vec::new();
+        for (place, call) in self.calls.iter().enumerate() {
+            let number = counts.entry(&call.name).or_default();
+            *number += 1;
+            let number = *number;
+            // Only `recvmsg` came before the execution; the others end the process, or a handler.
+            let passed_over = ["execve", "recvmsg", "exit_group", "exit", "rt_sigreturn", "restart_syscall"];
+            if passed_over.contains(&&*call.name) {
+                continue;
+            }
+            let may_refuse = place < self.begun;
+            let mut add = |kind| points.push((Point { call: call.name.clone(), number, kind }, may_refuse));
+            if place >= self.armed {
+                add(Kind::Fault);
+            }
+            call.errors.iter().for_each(|error| add(Kind::Error((*error).to_owned())));
+        }
+        points
+    }
+}
