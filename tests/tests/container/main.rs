@@ -21,6 +21,7 @@ mod manager;
 mod many;
 mod network;
 mod output;
+mod permissions;
 mod places;
 mod privileges;
 mod reasons;
@@ -116,6 +117,7 @@ fn run() -> Result<i32, String> {
         manager::TESTS,
         many::TESTS,
         output::TESTS,
+        permissions::TESTS,
         places::TESTS,
         privileges::TESTS,
         reasons::TESTS,

@@ -191,8 +191,10 @@ impl Torture {
         for flaw in &flaws {
             let _ = writeln!(text, "  {}: {}", flaw.class, flaw.text);
         }
-        let _ = writeln!(text, "  at: {}", call_of(&ended.record, fault).unwrap_or("no such call"));
-        let _ = write!(text, "  the output:\n{}", ended.said);
+        let _ = write!(text, "  at: {}", call_of(&ended.record, fault).unwrap_or("no such call"));
+        // Again at the end, with the output.
+        eprintln!("{text}");
+        let _ = write!(text, "\n  the output:\n{}", ended.said);
         Err(text.into())
     }
 
