@@ -1,5 +1,6 @@
 //! Identities in arguments and in the variables UID, GID and GIDLIST.
 
+use crate::capability::{self, SETGID, SETUID};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use sys::account::User;
@@ -108,42 +109,22 @@ fn unreadable(e: std::io::Error) -> Fatal {
 /// What can't be changed, and what the process lacks for it: code 111.
 pub fn assume(identity: &Identity) -> Result<(), Fatal> {
     credential::assume(identity).map_err(|(step, e)| {
-        let status = files::read_path(b"/proc/self/status", STATUS_LIMIT).unwrap_or_default();
         let other_uid = identity.uid.is_some_and(|uid| credential::uids() != Ok([uid; 3]));
-        Fatal::new(111, failure(step, e, other_uid, effective_capabilities(&status)))
+        Fatal::new(111, failure(step, e, other_uid, capability::effective()))
     })
 }
-
-/// Bytes of /proc/self/status that are read: it has less than 2 KiB, unless the process has thousands of groups.
-const STATUS_LIMIT: usize = 1 << 20;
-
-/// The capabilities that are in effect, a bit each, by the text of /proc/self/status.
-fn effective_capabilities(status: &[u8]) -> Option<u64> {
-    let line = status.split(|b| *b == b'\n').find_map(|l| l.strip_prefix(b"CapEff:"))?;
-    u64::from_str_radix(std::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
-}
-
-/// The bits of capabilities(7).
-const CAP_SETGID: u32 = 6;
-const CAP_SETUID: u32 = 7;
 
 /// The message for a step that failed, with what the process lacks for it and, if the user id changes, too, for that.
 fn failure(step: Step, e: Errno, other_uid: bool, capabilities: Option<u64>) -> String {
     let (what, needed) = match step {
-        Step::Groups => ("set supplementary group list", Some(("SETGID", CAP_SETGID))),
-        Step::Group => ("setgid", Some(("SETGID", CAP_SETGID))),
+        Step::Groups => ("set supplementary group list", Some(SETGID)),
+        Step::Group => ("setgid", Some(SETGID)),
         Step::User => ("setuid", None),
     };
-    let needed = needed.into_iter().chain(other_uid.then_some(("SETUID", CAP_SETUID)));
-    let lacking: Vec<&str> = needed
-        .filter(|(_, bit)| capabilities.is_some_and(|c| c >> bit & 1 == 0))
-        .map(|(name, _)| name)
-        .collect();
+    let needed: Vec<_> = needed.into_iter().chain(other_uid.then_some(SETUID)).collect();
+    let lacking = capability::lacking(&needed, capabilities);
     let why: Cow<'static, str> = match e {
-        Errno::PERM if !lacking.is_empty() => {
-            let options: Vec<_> = lacking.iter().map(|name| format!("--cap-add {name}")).collect();
-            format!(" (the process lacks CAP_{}: {})", lacking.join(" and CAP_"), options.join(" ")).into()
-        }
+        Errno::PERM if !lacking.is_empty() => lacking.into(),
         Errno::PERM if step == Step::Groups => {
             " (the user namespace may forbid it: /proc/self/setgroups)".into()
         }
@@ -232,15 +213,5 @@ mod tests {
         ] {
             assert_eq!(text(step, e, other_uid, capabilities), expected);
         }
-    }
-
-    #[test]
-    fn capabilities_are_read_from_the_status() {
-        assert_eq!(
-            effective_capabilities(b"Name:\tx\nCapPrm:\t0f\nCapEff:\t00000000a80425fb\n"),
-            Some(0xa804_25fb)
-        );
-        assert_eq!(effective_capabilities(b"Name:\tx\n"), None);
-        assert_eq!(effective_capabilities(b"CapEff:\tno\n"), None);
     }
 }

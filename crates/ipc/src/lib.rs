@@ -3,6 +3,7 @@
 
 pub mod access_rules;
 mod back_off;
+pub mod capability;
 pub mod command_line;
 mod diagnostics;
 pub mod fdholder;

@@ -6,6 +6,7 @@ use crate::layout::FIX_ATTRS;
 use crate::legacy::attributes::{Accounts, Rule, parse};
 use crate::legacy::scripts;
 use crate::{program, texts};
+use ipc::capability::{self, CHOWN, Capability, FOWNER};
 use posix_regex::glob::{Globbing, glob};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
@@ -132,9 +133,14 @@ fn apply_file(call: &Call, file: &[u8], text: &[u8], accounts: &Files, hidden: b
         for path in expand(&rule.path) {
             let flags = OFlags::PATH | OFlags::CLOEXEC;
             let done = sys::fs::openat(CWD, path.as_slice(), flags, Mode::empty())
+                .map_err(Failure::from)
                 .and_then(|fd| resolved.apply_to(&fd));
-            if let Err(e) = done {
-                report(&format!("unable to change {}: {}", diag::show(&path), sys::strerror(e)));
+            if let Err(failure) = done {
+                report(&format!(
+                    "unable to change {}: {}",
+                    diag::show(&path),
+                    failure.reason(capability::effective())
+                ));
             }
         }
     }
@@ -147,6 +153,28 @@ fn expand(pattern: &[u8]) -> Vec<Vec<u8>> {
     if found.is_empty() { vec![pattern.to_vec()] } else { found }
 }
 
+/// Why a file couldn't be changed.
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    error: Errno,
+    /// What allows it.
+    needed: Option<Capability>,
+}
+
+impl From<Errno> for Failure {
+    fn from(error: Errno) -> Self {
+        Self { error, needed: None }
+    }
+}
+
+impl Failure {
+    /// The reason, with the capability that is missing.
+    fn reason(self, effective: Option<u64>) -> String {
+        let needed = self.needed.filter(|_| self.error == Errno::PERM);
+        format!("{}{}", sys::strerror(self.error), capability::lacking(needed.as_slice(), effective))
+    }
+}
+
 /// A rule whose account is resolved.
 struct ResolvedRule<'a> {
     rule: &'a Rule,
@@ -157,18 +185,20 @@ struct ResolvedRule<'a> {
 
 impl ResolvedRule<'_> {
     /// Changes the file that the descriptor, opened with `O_PATH`, refers to, and what is below it if the rule is recursive.
-    fn apply_to(&self, fd: &OwnedFd) -> Result<(), Errno> {
+    fn apply_to(&self, fd: &OwnedFd) -> Result<(), Failure> {
         let stat = sys::fs::fstat(fd)?;
-        sys::fs::chownat(fd, "", Some(self.uid), Some(self.gid), AtFlags::EMPTY_PATH)?;
+        sys::fs::chownat(fd, "", Some(self.uid), Some(self.gid), AtFlags::EMPTY_PATH)
+            .map_err(|error| Failure { error, needed: Some(CHOWN) })?;
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
         let mode = if is_folder { self.rule.folder_mode } else { self.rule.file_mode };
-        sys::fs::chmod(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()), Mode::from(mode))?;
+        sys::fs::chmod(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()), Mode::from(mode))
+            .map_err(|error| Failure { error, needed: Some(FOWNER) })?;
         if is_folder && self.rule.recurse { self.apply_to_contents(fd) } else { Ok(()) }
     }
 
     /// Changes everything in a folder except symbolic links, which may lead elsewhere. After a failure the rest is still
     /// changed; the last failure is returned.
-    fn apply_to_contents(&self, folder: &OwnedFd) -> Result<(), Errno> {
+    fn apply_to_contents(&self, folder: &OwnedFd) -> Result<(), Failure> {
         let mut failure = None;
         for name in files::names_at(folder, b".")? {
             if name.starts_with(b".") && !self.hidden {
@@ -184,5 +214,33 @@ impl ResolvedRule<'_> {
             }
         }
         failure.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_capability_that_is_missing() {
+        let not_permitted = sys::strerror(Errno::PERM);
+        for (failure, effective, expected) in [
+            (
+                Failure { error: Errno::PERM, needed: Some(CHOWN) },
+                Some(0),
+                format!("{not_permitted} (the process lacks CAP_CHOWN: --cap-add CHOWN)"),
+            ),
+            (
+                Failure { error: Errno::PERM, needed: Some(FOWNER) },
+                Some(1),
+                format!("{not_permitted} (the process lacks CAP_FOWNER: --cap-add FOWNER)"),
+            ),
+            // As of an immutable file.
+            (Failure { error: Errno::PERM, needed: Some(CHOWN) }, Some(1), not_permitted.clone()),
+            (Failure { error: Errno::ROFS, needed: Some(CHOWN) }, Some(0), sys::strerror(Errno::ROFS)),
+            (Failure::from(Errno::PERM), Some(0), not_permitted),
+        ] {
+            assert_eq!(failure.reason(effective), expected);
+        }
     }
 }
