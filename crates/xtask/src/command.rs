@@ -1,8 +1,10 @@
 //! Running other programs: a failure names the command line.
 
+use std::env;
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
+use crate::workspace;
 
 /// Runs `command` with this process's standard output and error; a nonzero end is a failure.
 pub fn run(command: &mut Command) -> Result<(), Failure> {
@@ -22,6 +24,13 @@ pub fn capture(command: &mut Command) -> Result<String, Failure> {
     let text = String::from_utf8(output.stdout)
         .map_err(|_| Failure(format!("{}: the output is not UTF-8", line(command))))?;
     Ok(text.trim().to_owned())
+}
+
+/// `cargo test` of one file of `tests`, up to the arguments for the test program.
+pub fn test(name: &str) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace::top()).args(["test", "--package=tests", "--test", name, "--"]);
+    cargo
 }
 
 /// The command line for people.

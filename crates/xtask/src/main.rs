@@ -26,6 +26,7 @@ mod release_file;
 mod reproduce;
 mod run;
 mod smoke;
+mod test_filters;
 mod tidy;
 mod torture;
 mod tree;
@@ -58,6 +59,8 @@ enum Command {
     Run(run::Args),
     /// Boot a small container of a release and check its output: for releases that no test runs on.
     Smoke(smoke::Args),
+    /// Boot small containers on old kernels and under strict profiles: one system call after the other fails.
+    TestFilters(test_filters::Args),
     /// Run a command that can start programs of another architecture.
     Emulate(emulate::Args),
     /// Take the recorded cases that pass now off the list of known failures.
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(args),
         Command::Run(args) => run::run(args),
         Command::Smoke(args) => smoke::run(args),
+        Command::TestFilters(args) => test_filters::run(args),
         Command::Emulate(args) => emulate::run(args),
         Command::Ratchet(args) => ratchet::run(args),
         Command::Mutants(args) => mutants::run(args),

@@ -1,11 +1,9 @@
 //! `cargo xtask ratchet`: runs the recorded cases and rewrites `tests/conformance/known-failures.txt`.
 
-use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use crate::command::run as run_command;
+use crate::command::{run as run_command, test};
 use crate::failure::Outcome;
-use crate::workspace;
 
 /// The options of `cargo xtask ratchet`.
 #[derive(clap::Args)]
@@ -19,9 +17,7 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace::top()).args(["test", "--package=tests", "--test=conformance", "--"]);
-    cargo.args(args.filter).env("RATCHET", if args.accept { "accept" } else { "tighten" });
-    run_command(&mut cargo)?;
+    let ratchet = if args.accept { "accept" } else { "tighten" };
+    run_command(test("conformance").args(args.filter).env("RATCHET", ratchet))?;
     Ok(ExitCode::SUCCESS)
 }

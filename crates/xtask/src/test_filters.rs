@@ -1,0 +1,20 @@
+//! `cargo xtask test-filters`: boots under seccomp filters, each with a system call of newer kernels failing.
+
+use std::process::ExitCode;
+
+use crate::command::{run as run_command, test};
+use crate::failure::Outcome;
+
+/// The options of `cargo xtask test-filters`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only the boots whose name contains one of these, such as faccessat2
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+}
+
+/// Runs the subcommand.
+pub fn run(args: Args) -> Outcome {
+    run_command(test("filters").args(args.filters))?;
+    Ok(ExitCode::SUCCESS)
+}
