@@ -32,6 +32,9 @@ pub struct Args {
     /// Only this point
     #[arg(long, value_name = "CALL:NUMBER:KIND")]
     point: Option<String>,
+    /// Write all calls of the process into this file
+    #[arg(long, value_name = "FILE", requires_all = ["point", "layout"])]
+    trace: Option<String>,
     /// So many points of each layout, instead of all
     #[arg(long, value_name = "N", conflicts_with = "point")]
     points: Option<usize>,
@@ -59,6 +62,7 @@ pub fn run(args: Args) -> Outcome {
     for (name, value) in [
         ("S6_TORTURE_LAYOUT", args.layout),
         ("S6_TORTURE_POINT", args.point),
+        ("S6_TORTURE_TRACE", args.trace),
         ("S6_TORTURE_SECONDS", args.seconds.map(|n| n.to_string())),
     ] {
         match value {

@@ -9,6 +9,7 @@
 //! | `S6_TORTURE_LAYOUT` | only this layout |
 //! | `S6_TORTURE_POINTS` | how many points of each layout, or `all` |
 //! | `S6_TORTURE_POINT` | only this one: CALL:NUMBER:SIGSEGV or CALL:NUMBER:ERROR |
+//! | `S6_TORTURE_TRACE` | the file for all calls of the process, if there is only one point |
 //! | `S6_TORTURE_SEED` | which ones, and in which order |
 //! | `S6_TORTURE_SECONDS` | no new one after that time |
 //!
@@ -22,6 +23,7 @@ mod traced;
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
+use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -156,9 +158,6 @@ impl Torture {
         if !flaws.is_empty() {
             return Err(format!("{}: untouched, but: {flaws:#?}\n{}", layout.name(), ended.said));
         }
-        if let Some(place) = env::var_os("S6_TORTURE_RECORD") {
-            let _ = std::fs::write(place, &ended.record);
-        }
         Ok(Calls::read(&ended.record, layout != Layout::Supervisor))
     }
 
@@ -167,7 +166,11 @@ impl Torture {
         if self.end.is_some_and(|end| Instant::now() >= end) {
             return Ok(());
         }
-        let ended = self.images.run(layout, &point.options())?;
+        let trace = env::var_os("S6_TORTURE_TRACE");
+        let ended = self.images.run(layout, &point.options(trace.is_some()))?;
+        if let Some(file) = trace {
+            fs::write(&file, &ended.record).map_err(|why| format!("{}: {why}", file.display()))?;
+        }
         let fault = point.kind == Kind::Fault;
         let hit = ended.record.contains(if fault { "--- SIGSEGV" } else { "(INJECTED)" });
         let faulted = fault && hit && layout != Layout::Supervisor;

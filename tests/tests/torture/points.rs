@@ -121,14 +121,15 @@ impl FromStr for Point {
 }
 
 impl Point {
-    /// The point as strace's options.
-    pub fn options(&self) -> [String; 4] {
+    /// The point as strace's options; `traces_all` records all calls instead of those of this name.
+    pub fn options(&self, traces_all: bool) -> [String; 4] {
         let what = match &self.kind {
             Kind::Fault => format!("signal={FAULT}"),
             Kind::Error(error) => format!("error={error}"),
         };
         let inject = format!("inject={}:{what}:when={}", self.call, self.number);
-        ["-e".to_owned(), format!("trace={}", self.call), "-e".to_owned(), inject]
+        let traced = if traces_all { "all" } else { &self.call };
+        ["-e".to_owned(), format!("trace={traced}"), "-e".to_owned(), inject]
     }
 }
 
