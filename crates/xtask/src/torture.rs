@@ -11,7 +11,8 @@ use crate::workspace;
 const HELP: &str = "\
 A point is a system call and what happens there: openat:37:ENFILE lets the 37th openat fail with this error,
 openat:37:SIGSEGV lets the process fault once the call has been carried out.  An untouched container tells which calls
-there are, and a table which errors each can really fail with.
+there are, and a table which errors each can really fail with.  Two points joined by + are a fault, and what happens while
+the process recovers from it.
 
   one         pid 1, which supervises all services itself
   processes   pid 1, with a supervisor process for each service
@@ -38,6 +39,9 @@ pub struct Args {
     /// So many points of each layout, instead of all
     #[arg(long, value_name = "N", conflicts_with = "point")]
     points: Option<usize>,
+    /// For so many faults of each layout, something happens during the recovery, too
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    twice: usize,
     /// Which points, and in which order
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -58,6 +62,7 @@ pub fn run(args: Args) -> Outcome {
     cargo.current_dir(workspace::top()).args(["test", "--quiet", "--package=tests", "--test=torture", "--"]);
     cargo.args(["--quiet", &format!("--test-threads={}", args.jobs)]).args(args.list.then_some("--list"));
     cargo.env("S6_TORTURE_SEED", args.seed.to_string());
+    cargo.env("S6_TORTURE_TWICE", args.twice.to_string());
     cargo.env("S6_TORTURE_POINTS", args.points.map_or_else(|| "all".to_owned(), |n| n.to_string()));
     for (name, value) in [
         ("S6_TORTURE_LAYOUT", args.layout),

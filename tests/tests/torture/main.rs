@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `S6_TORTURE_LAYOUT` | only this layout |
 //! | `S6_TORTURE_POINTS` | how many points of each layout, or `all` |
-//! | `S6_TORTURE_POINT` | only this one: CALL:NUMBER:SIGSEGV or CALL:NUMBER:ERROR |
+//! | `S6_TORTURE_TWICE` | for how many faults of each layout something happens during the recovery, too |
+//! | `S6_TORTURE_POINT` | only this one: CALL:NUMBER:SIGSEGV or CALL:NUMBER:ERROR; two joined by + |
 //! | `S6_TORTURE_TRACE` | the file for all calls of the process, if there is only one point |
 //! | `S6_TORTURE_SEED` | which ones, and in which order |
 //! | `S6_TORTURE_SECONDS` | no new one after that time |
@@ -28,12 +29,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use points::{Calls, Kind, Point};
+use points::{Calls, Kind, Plan, Point};
 use scenario::{CLASSES, Layout, Remains};
 use traced::Images;
 
 /// How many points of each layout are tried when nothing else is said.
 const POINTS: usize = 60;
+/// For how many faults of each layout something happens during the recovery, too.
+const TWICE: usize = 2;
+/// How many points of each recovery are tried.
+const POINTS_OF_RECOVERY: usize = 8;
 /// Which ones.
 const SEED: u64 = 17;
 /// How many containers run at the same time: they mostly wait.
@@ -88,7 +93,8 @@ fn run() -> Result<i32, String> {
     };
     let seed = option("S6_TORTURE_SEED")?.unwrap_or(SEED);
     let point: Option<String> = option("S6_TORTURE_POINT")?;
-    let point: Option<Point> = point.map(|text| text.parse()).transpose()?;
+    let point: Option<Plan> = point.map(|text| text.parse()).transpose()?;
+    let twice = option("S6_TORTURE_TWICE")?.unwrap_or(TWICE);
     let seconds: Option<u64> = option("S6_TORTURE_SECONDS")?;
     let torture = Arc::new(Torture {
         images: Images::new()?,
@@ -100,16 +106,22 @@ fn run() -> Result<i32, String> {
         let calls = torture.learn(layout)?;
         let mut points = calls.points();
         eprintln!("{}: {} calls, {} points", layout.name(), calls.len(), points.len());
-        if let Some(point) = &point {
-            let may_refuse = points.iter().any(|(p, may_refuse)| p == point && *may_refuse);
-            points = vec![(point.clone(), may_refuse)];
+        let mut plans = Vec::new();
+        if let Some(plan) = &point {
+            let may_refuse = points.iter().any(|(p, may_refuse)| plan.0.first() == Some(p) && *may_refuse);
+            plans.push((plan.clone(), may_refuse));
+        } else {
+            shuffle(&mut points, seed);
+            if layout != Layout::Supervisor {
+                plans = torture.during_recovery(layout, &points, twice, seed)?;
+            }
+            let points = points.into_iter().take(number);
+            plans.extend(points.map(|(point, may_refuse)| (Plan(vec![point]), may_refuse)));
         }
-        shuffle(&mut points, seed);
-        points.truncate(number);
-        trials.extend(points.into_iter().map(|(point, may_refuse)| {
+        trials.extend(plans.into_iter().map(|(plan, may_refuse)| {
             let torture = Arc::clone(&torture);
-            let name = format!("{}::{point}", layout.name());
-            Trial::test(name, move || torture.try_at(layout, &point, may_refuse))
+            let name = format!("{}::{plan}", layout.name());
+            Trial::test(name, move || torture.try_at(layout, &plan, may_refuse))
         }));
     }
     shuffle(&mut trials, seed);
@@ -133,14 +145,19 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-/// The line of the call at which it happened.
-fn call_of(record: &str, fault: bool) -> Option<&str> {
-    let mut lines = record.lines();
-    if fault {
-        lines.take_while(|line| !line.starts_with("--- SIGSEGV")).last()
-    } else {
-        lines.find(|line| line.contains("(INJECTED)"))
+/// The lines of the calls at which something happened.
+fn calls_of(record: &str) -> String {
+    let (mut calls, mut last) = (Vec::new(), "");
+    for line in record.lines() {
+        if line.contains("(INJECTED)") {
+            calls.push(line);
+        } else if line.starts_with("--- SIGSEGV") {
+            calls.push(last);
+        }
+        last = line;
     }
+    calls.truncate(2);
+    calls.join("\n  at: ")
 }
 
 impl Torture {
@@ -158,21 +175,45 @@ impl Torture {
         if !flaws.is_empty() {
             return Err(format!("{}: untouched, but: {flaws:#?}\n{}", layout.name(), ended.said));
         }
-        Ok(Calls::read(&ended.record, layout != Layout::Supervisor))
+        Ok(Calls::read(&ended.record, layout == Layout::Supervisor))
     }
 
-    /// Runs the scenario with what happens at the point.
-    fn try_at(&self, layout: Layout, point: &Point, may_refuse: bool) -> Result<(), Failed> {
+    /// For so many faults of these points, points at which the process recovers.
+    fn during_recovery(
+        &self,
+        layout: Layout,
+        points: &[(Point, bool)],
+        number: usize,
+        seed: u64,
+    ) -> Result<Vec<(Plan, bool)>, String> {
+        let mut plans = Vec::new();
+        let faults = points.iter().filter(|(point, may_refuse)| point.kind == Kind::Fault && !may_refuse);
+        for (fault, _) in faults.take(number) {
+            let plan = Plan(vec![fault.clone()]);
+            let ended = self.images.run(layout, &plan.options(true));
+            let ended = ended.map_err(|why| format!("{}: {plan}: {why}", layout.name()))?;
+            let mut seconds = Calls::read(&ended.record, false).points_of_recovery();
+            // strace counts a call for one of both only.
+            seconds.retain(|(point, _)| point.call != fault.call);
+            shuffle(&mut seconds, seed);
+            let seconds = seconds.into_iter().take(POINTS_OF_RECOVERY);
+            plans.extend(seconds.map(|(second, _)| (Plan(vec![fault.clone(), second]), false)));
+        }
+        Ok(plans)
+    }
+
+    /// Runs the scenario with what happens at the points.
+    fn try_at(&self, layout: Layout, plan: &Plan, may_refuse: bool) -> Result<(), Failed> {
         if self.end.is_some_and(|end| Instant::now() >= end) {
             return Ok(());
         }
         let trace = env::var_os("S6_TORTURE_TRACE");
-        let ended = self.images.run(layout, &point.options(trace.is_some()))?;
+        let ended = self.images.run(layout, &plan.options(trace.is_some()))?;
         if let Some(file) = trace {
             fs::write(&file, &ended.record).map_err(|why| format!("{}: {why}", file.display()))?;
         }
-        let fault = point.kind == Kind::Fault;
-        let hit = ended.record.contains(if fault { "--- SIGSEGV" } else { "(INJECTED)" });
+        let fault = plan.faults() > 0;
+        let hit = plan.happened(&ended.record);
         let faulted = fault && hit && layout != Layout::Supervisor;
         let remains =
             Remains { code: ended.code, said: &ended.said, marks: ended.marks.path(), faulted, may_refuse };
@@ -190,11 +231,11 @@ impl Torture {
         if flaws.is_empty() {
             return Ok(());
         }
-        let mut text = format!("cargo xtask torture --layout {} --point {point}\n", layout.name());
+        let mut text = format!("cargo xtask torture --layout {} --point {plan}\n", layout.name());
         for flaw in &flaws {
             let _ = writeln!(text, "  {}: {}", flaw.class, flaw.text);
         }
-        let _ = write!(text, "  at: {}", call_of(&ended.record, fault).unwrap_or("no such call"));
+        let _ = write!(text, "  at: {}", calls_of(&ended.record));
         // Again at the end, with the output.
         eprintln!("{text}");
         let _ = write!(text, "\n  the output:\n{}", ended.said);

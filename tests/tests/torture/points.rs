@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// What happens at a call.
@@ -39,6 +40,7 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("epoll_ctl", &["ENOMEM", "ENOSPC"]),
     ("epoll_pwait", &["EINTR"]),
     ("epoll_wait", &["EINTR"]),
+    ("execve", &["ENOMEM"]),
     ("fchdir", &["EIO"]),
     ("fchmod", &["EIO", "EROFS"]),
     ("fchmodat", &["EIO", "EROFS"]),
@@ -70,8 +72,6 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("poll", &["EINTR", "ENOMEM"]),
     ("ppoll", &["EINTR", "ENOMEM"]),
     ("prlimit64", &["EPERM"]),
-    ("pwrite64", &["EIO", "ENOSPC"]),
-    ("pread64", &["EIO"]),
     ("read", &["EIO", "EINTR"]),
     ("readlink", &["ENOMEM", "EIO"]),
     ("readlinkat", &["ENOMEM", "EIO"]),
@@ -120,16 +120,52 @@ impl FromStr for Point {
     }
 }
 
-impl Point {
-    /// The point as strace's options; `traces_all` records all calls instead of those of this name.
-    pub fn options(&self, traces_all: bool) -> [String; 4] {
-        let what = match &self.kind {
-            Kind::Fault => format!("signal={FAULT}"),
-            Kind::Error(error) => format!("error={error}"),
-        };
-        let inject = format!("inject={}:{what}:when={}", self.call, self.number);
-        let traced = if traces_all { "all" } else { &self.call };
-        ["-e".to_owned(), format!("trace={traced}"), "-e".to_owned(), inject]
+/// The points of one run: one, or a fault and what happens while the process recovers from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan(pub Vec<Point>);
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let points: Vec<String> = self.0.iter().map(Point::to_string).collect();
+        f.write_str(&points.join("+"))
+    }
+}
+
+impl FromStr for Plan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Self(text.split('+').map(str::parse).collect::<Result<_, _>>()?))
+    }
+}
+
+impl Plan {
+    /// The plan as strace's options; `traces_all` records all calls instead of those of these names.
+    pub fn options(&self, traces_all: bool) -> Vec<String> {
+        let names: Vec<&str> = self.0.iter().map(|point| point.call.as_str()).collect();
+        let traced = if traces_all { "all".to_owned() } else { names.join(",") };
+        let mut options = vec!["-e".to_owned(), format!("trace={traced}")];
+        for Point { call, number, kind } in &self.0 {
+            let what = match kind {
+                Kind::Fault => format!("signal={FAULT}"),
+                Kind::Error(error) => format!("error={error}"),
+            };
+            options.extend(["-e".to_owned(), format!("inject={call}:{what}:when={number}")]);
+        }
+        options
+    }
+
+    /// Whether all of it happened, by strace's record.
+    pub fn happened(&self, record: &str) -> bool {
+        let count = |text| record.matches(text).count();
+        let faults = self.faults();
+        count("--- SIGSEGV {si_signo=SIGSEGV, si_code=SI_KERNEL") >= faults
+            && count("(INJECTED)") >= self.0.len() - faults
+    }
+
+    /// How many of its points are faults.
+    pub fn faults(&self) -> usize {
+        self.0.iter().filter(|point| point.kind == Kind::Fault).count()
     }
 }
 
@@ -150,44 +186,51 @@ fn errors(name: &str, arguments: &str) -> &'static [&'static str] {
     table.iter().find(|(known, _)| *known == name).map_or(&[], |(_, errors)| errors)
 }
 
-/// A call of an untouched process.
+/// A call of a process, and what may be done to it.
 struct Call {
     name: String,
     errors: &'static [&'static str],
+    /// Whether a fault is handled there.
+    is_armed: bool,
 }
 
-/// The calls of an untouched process, as strace writes them.
+/// The calls of a process, as strace writes them.
 pub struct Calls {
     /// In their order.
     calls: Vec<Call>,
-    /// From this one on, a fault is handled.
-    armed: usize,
     /// Up to this one, the boot may be refused.
     begun: usize,
+    /// Those in which the process recovers from its first fault.
+    recovery: Range<usize>,
 }
 
 impl Calls {
-    /// Reads strace's record; `from_start` unless the process was attached to when it was already armed.
-    pub fn read(record: &str, from_start: bool) -> Self {
-        let mut calls = Self { calls: Vec::new(), armed: usize::MAX, begun: usize::MAX };
+    /// Reads strace's record; `is_armed` if the process was attached to when its faults were already handled.
+    pub fn read(record: &str, is_armed: bool) -> Self {
+        let mut is_armed = is_armed;
+        let mut calls = Vec::new();
+        let (mut begun, mut fault, mut settled) = (if is_armed { Some(0) } else { None }, None, None);
         for line in record.lines() {
+            if line.starts_with("--- SIGSEGV") {
+                fault.get_or_insert(calls.len());
+                is_armed = false;
+            }
             let Some((name, rest)) = line.split_once('(') else { continue };
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                 continue;
             }
-            calls.calls.push(Call { name: name.to_owned(), errors: errors(name, rest) });
-            let place = calls.calls.len();
-            if name == "rt_sigaction" && rest.starts_with("SIGSEGV, {sa_handler=0x") {
-                calls.armed = calls.armed.min(place);
-            }
             if ["fork", "vfork", "clone", "clone3"].contains(&name) {
-                calls.begun = calls.begun.min(place);
+                begun.get_or_insert(calls.len());
             }
+            if ["epoll_pwait", "epoll_wait"].contains(&name) && fault.is_some() {
+                settled.get_or_insert(calls.len());
+            }
+            calls.push(Call { name: name.to_owned(), errors: errors(name, rest), is_armed });
+            is_armed |= name == "rt_sigaction" && rest.starts_with("SIGSEGV, {sa_handler=0x");
         }
-        if !from_start {
-            (calls.armed, calls.begun) = (0, 0);
-        }
-        calls
+        let end = calls.len();
+        let fault = fault.unwrap_or(end);
+        Self { calls, begun: begun.unwrap_or(end), recovery: fault..settled.unwrap_or(end).max(fault) }
     }
 
     /// How many calls there were.
@@ -197,20 +240,32 @@ impl Calls {
 
     /// All points, each with whether the boot may be refused there.
     pub fn points(&self) -> Vec<(Point, bool)> {
+        self.points_in(0..self.calls.len())
+    }
+
+    /// The points at which the process recovers from its first fault.
+    pub fn points_of_recovery(&self) -> Vec<(Point, bool)> {
+        self.points_in(self.recovery.clone())
+    }
+
+    fn points_in(&self, range: Range<usize>) -> Vec<(Point, bool)> {
         let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
         let mut points = Vec::new();
         for (place, call) in self.calls.iter().enumerate() {
             let number = counts.entry(&call.name).or_default();
             *number += 1;
             let number = *number;
-            // Only `recvmsg` came before the execution; the others end the process, or a handler.
-            let passed_over = ["execve", "recvmsg", "exit_group", "exit", "rt_sigreturn", "restart_syscall"];
-            if passed_over.contains(&&*call.name) {
+            // Only the first execution and `recvmsg` came before the program; the others end the process, or a handler.
+            let passed_over = ["recvmsg", "exit_group", "exit", "rt_sigreturn", "restart_syscall"];
+            if !range.contains(&place)
+                || passed_over.contains(&&*call.name)
+                || (call.name == "execve" && number == 1)
+            {
                 continue;
             }
             let may_refuse = place < self.begun;
             let mut add = |kind| points.push((Point { call: call.name.clone(), number, kind }, may_refuse));
-            if place >= self.armed {
+            if call.is_armed {
                 add(Kind::Fault);
             }
             call.errors.iter().for_each(|error| add(Kind::Error((*error).to_owned())));
