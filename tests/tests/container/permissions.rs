@@ -5,14 +5,19 @@ use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::Duration;
 
+use sandbox::Streams;
 use tests::image;
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test};
+use crate::{Images, Outcome, Test, same};
 
-pub const TESTS: &[(&str, Test)] = &[("permissions::are_those_of_the_table", are_those_of_the_table)];
+pub const TESTS: &[(&str, Test)] = &[
+    ("permissions::are_those_of_the_table", are_those_of_the_table),
+    ("permissions::another_user_can_write_to_nothing", another_user_can_write_to_nothing),
+];
 
 /// The umasks that a container engine or S6_UMASK may set.
 const UMASKS: [u32; 4] = [0o022, 0o077, 0o000, 0o027];
@@ -203,4 +208,41 @@ fn found(root: &Path, path: &str) -> Vec<(String, &'static str, u32, (u32, u32))
         all.push((path, kind, found_here.mode() & 0o7777, (found_here.uid(), found_here.gid())));
     }
     all
+}
+
+/// What the user tries with each file, directory, FIFO and socket of /run.
+const ATTEMPTS: &str = "\
+#!/bin/sh
+find /run /service 2>/dev/null | while read path; do
+  [ -L \"$path\" ] && continue
+  [ -w \"$path\" ] && echo \"can write to $path\"
+  [ -d \"$path\" ] && : 2>/dev/null >\"$path/mine\" && echo \"made a file in $path\"
+  [ -d \"$path\" ] && mv \"$path\" \"$path.moved\" 2>/dev/null && echo \"moved $path\"
+done
+for command in 's6-svc -d /run/service/ready' 's6-svscanctl -t /run/service' 's6-rc -d change ready' '/run/s6/basedir/bin/halt'; do
+  $command 2>/dev/null && echo \"could run $command\"
+done
+echo 'tried all'
+";
+
+fn another_user_can_write_to_nothing(images: &Images) -> Outcome {
+    let services = services()?;
+    services.script("/etc/test/attempts", ATTEMPTS)?;
+    for layout in ["0", "1"] {
+        let sandbox = images.small(&services, &["/etc/test/command"]);
+        let sandbox =
+            sandbox.env("S6_SUPERVISE_PROCESSES", layout).env("S6_LOGGING", "1").env("S6_UMASK", "000");
+        let mut t = Transcript::start(&sandbox)?;
+        t.wait_for("all is up")?;
+        let attempts =
+            t.container().exec(["/etc/test/attempts"]).env("PATH", "/command:/bin").user(4242, 4242);
+        let output = attempts.streams(Streams::Together).start()?.output(Duration::from_secs(90))?;
+        same(String::from_utf8_lossy(&output.stdout).into_owned(), "tried all\n".to_owned(), &t.text())?;
+        let status = t.container().exec(["/command/s6-svstat", "-o", "up,ready", "/run/service/ready"]);
+        let status = status.streams(Streams::Together).start()?.output(Duration::from_secs(90))?;
+        same(String::from_utf8_lossy(&status.stdout).into_owned(), "true true\n".to_owned(), &t.text())?;
+        t.container().stop()?;
+        t.finish()?;
+    }
+    Ok(())
 }
