@@ -27,7 +27,7 @@ pub fn read_status(dir: &[u8]) -> Result<Status, Errno> {
 /// # Errors
 /// The file cannot be read; `NOENT` if the service was never supervised; `IO` if it is damaged.
 pub fn read_deaths(dir: &[u8]) -> Result<Vec<Death>, Errno> {
-    let bytes = match read(dir, b"death_tally", death_tally::MAX * death_tally::RECORD) {
+    let bytes = match read(dir, b"death_tally", death_tally::RECORDS_MAX * death_tally::RECORD) {
         Err(Errno::NOENT) => {
             // A supervisor writes the status at its start, the tally at the first death.
             return sys::fs::access(join(dir, &[SUPERVISE, b"status"]), Access::EXISTS).map(|()| Vec::new());

@@ -14,7 +14,7 @@ use crate::tai::{PACKED, Tai64n};
 pub const RECORD: usize = PACKED + 2;
 
 /// The limit of records in the file.
-pub const MAX: usize = 4096;
+pub const RECORDS_MAX: usize = 4096;
 
 /// One death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ mod tests {
         let codes: Vec<_> = deaths.iter().map(|d| (d.exit_code, d.signal)).collect();
         assert_eq!(codes, [(42, 0), (137, 9), (143, 15)]);
         assert_eq!(&deaths[0].stamp.label(), b"@400000006b03c36433fb3e3a");
-        assert_eq!(render(&deaths, MAX), REFERENCE);
+        assert_eq!(render(&deaths, RECORDS_MAX), REFERENCE);
     }
 
     #[test]
@@ -88,12 +88,12 @@ mod tests {
         let deaths = parse(FILE).unwrap();
         assert_eq!((deaths[0].exit_code, deaths[0].signal), (7, 0));
         assert_eq!((deaths[1].exit_code, deaths[1].signal), (137, 9));
-        assert_eq!(render(&deaths, MAX), FILE);
+        assert_eq!(render(&deaths, RECORDS_MAX), FILE);
     }
 
     #[test]
     fn constants_of_the_file() {
-        assert_eq!((RECORD, MAX), (14, 4096));
+        assert_eq!((RECORD, RECORDS_MAX), (14, 4096));
     }
 
     #[test]

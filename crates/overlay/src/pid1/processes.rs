@@ -60,11 +60,11 @@ pub(crate) fn others(own: Pid) -> Result<Vec<Pid>, Errno> {
 
 /// Describes processes for a message: process ids and command lines of at most ten.
 fn describe(pids: &[i32]) -> String {
-    const MOST: usize = 10;
+    const NAMED_AT_MOST: usize = 10;
     let mut words: Vec<String> =
-        pids.iter().take(MOST).map(|pid| tool::diag::process(pid.unsigned_abs())).collect();
-    if pids.len() > MOST {
-        words.push(format!("{} more", pids.len().saturating_sub(MOST)));
+        pids.iter().take(NAMED_AT_MOST).map(|pid| tool::diag::process(pid.unsigned_abs())).collect();
+    if pids.len() > NAMED_AT_MOST {
+        words.push(format!("{} more", pids.len().saturating_sub(NAMED_AT_MOST)));
     }
     words.join(", ")
 }

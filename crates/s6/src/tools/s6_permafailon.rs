@@ -4,7 +4,7 @@ use supervisor::service::machine::PERMANENT_FAILURE;
 use sys::signal;
 use tool::clock;
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
-use wire::death_tally::{Death, MAX};
+use wire::death_tally::{Death, RECORDS_MAX};
 
 pub static TOOL: Tool = Tool {
     name: "s6-permafailon",
@@ -30,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
         age < u64::from(seconds) || age == u64::from(seconds) && d.stamp.nanos >= now.nanos
     };
     let matching: Vec<_> = deaths.iter().filter(recent).filter(|d| events.contain(d)).collect();
-    if let Some(last) = matching.get(count.min(MAX).saturating_sub(1)) {
+    if let Some(last) = matching.get(count.min(RECORDS_MAX).saturating_sub(1)) {
         let cause = match last.signal {
             0 => format!("exit code {}", last.exit_code),
             n => format!("signal {n}"),

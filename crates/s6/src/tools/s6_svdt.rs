@@ -1,7 +1,7 @@
 //! `s6-svdt`: prints the death tally of a service.
 
 use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
-use wire::death_tally::{Death, MAX};
+use wire::death_tally::{Death, RECORDS_MAX};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svdt",
@@ -18,7 +18,7 @@ pub static TOOL: Tool = Tool {
 
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
-    let limit = options.number('n')?.unwrap_or(MAX);
+    let limit = options.number('n')?.unwrap_or(RECORDS_MAX);
     let dir = call.shift()?;
     let deaths = supervision::status::read_deaths(&dir).or_unable_to("read death tally for service", &dir)?;
     let numeric = options.last_of("Ss") == Some('s');

@@ -6,7 +6,7 @@ use files::read_at_most;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::AsFd;
-use wire::death_tally::{Death, MAX, RECORD, parse, render};
+use wire::death_tally::{Death, RECORD, RECORDS_MAX, parse, render};
 
 /// At most this many records are kept if the service directory doesn't say otherwise.
 const DEFAULT_MAX: u32 = 100;
@@ -14,7 +14,7 @@ const DEFAULT_MAX: u32 = 100;
 /// Adds a death to the service's tally.
 pub(super) fn record(dir: &ServiceDir, death: Death) {
     let max = dir.number("max-death-tally").unwrap_or(DEFAULT_MAX);
-    let max = usize::try_from(max).unwrap_or(MAX).min(MAX);
+    let max = usize::try_from(max).unwrap_or(RECORDS_MAX).min(RECORDS_MAX);
     if max != 0
         && let Err(e) = add(dir, death, max)
     {
@@ -30,7 +30,7 @@ fn add(dir: &ServiceDir, death: Death, max: usize) -> Result<(), Errno> {
         return rustix::io::write(&file, &death.pack()).map(drop);
     }
     // The file is full, or damaged and begun from scratch.
-    let old = read_at_most(&file, MAX.saturating_mul(RECORD))?;
+    let old = read_at_most(&file, RECORDS_MAX.saturating_mul(RECORD))?;
     let mut deaths = parse(&old).unwrap_or_default();
     deaths.push(death);
     hold::replace(dir.as_fd(), DEATH_TALLY, &render(&deaths, max))
