@@ -435,6 +435,10 @@ impl Service {
         let mut argv: Vec<&[u8]> = Vec::with_capacity(8);
         let mut file = b"./run".to_vec();
         if let Some(number) = &number {
+            // s6-setlock executes it, so that its failure isn't heard of.
+            tool::exec_failure::foresee(self.dir.as_fd(), b"run").map_err(|e| {
+                failed("spawn ./run", e, &tool::exec_failure::explain(self.dir.as_fd(), b"run", e))
+            })?;
             self.check_service_lock().map_err(|e| failed("open the service lock", e, &sys::strerror(e)))?;
             file = Launch::own_file("s6-setlock");
             argv.extend([&b"s6-setlock"[..], b"-d", number.as_bytes(), b"--", SERVICE_LOCK.as_bytes()]);

@@ -69,6 +69,33 @@ pub fn explain_end(ended: Ended) -> String {
     }
 }
 
+/// Looks for what makes an exec of `name` in `dir` fail, where another process executes it and can't report that.
+///
+/// # Errors
+/// As execve(2), for a file or interpreter that is missing or may not be executed; other failures aren't foreseen.
+pub fn foresee(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    sys::fs::accessat(dir, name, Access::EXEC_OK, AtFlags::empty())?;
+    let mut bytes = [0; FIRST_LINE_MAX];
+    // A program needn't be readable.
+    match first_line(dir, name, &mut bytes).and_then(interpreter) {
+        Some(file) => sys::fs::accessat(CWD, file, Access::EXEC_OK, AtFlags::empty()),
+        None => Ok(()),
+    }
+}
+
+/// The part of a file that the kernel reads to find out how to execute it.
+fn first_line<'a>(dir: BorrowedFd<'_>, name: &[u8], bytes: &'a mut [u8; FIRST_LINE_MAX]) -> Option<&'a [u8]> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = sys::fs::openat(dir, name, flags, Mode::empty()).ok()?;
+    let length = rustix::io::read(file, &mut *bytes).ok()?;
+    bytes.get(..length)
+}
+
+/// The interpreter that a script's first line names.
+fn interpreter(bytes: &[u8]) -> Option<&[u8]> {
+    interpreter_line(bytes)?.split(|b| b" \t".contains(b)).next()
+}
+
 /// Explains the error that exec of `name` in `dir` gave.
 #[must_use]
 pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
@@ -80,18 +107,16 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
     if st.st_mode & 0o111 == 0 {
         return format!("{reason}: the file is not executable ({})", how_to_allow(dir, name, ""));
     }
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut bytes = [0; FIRST_LINE_MAX];
-    let read = sys::fs::openat(dir, name, flags, Mode::empty()).and_then(|f| rustix::io::read(f, &mut bytes));
-    let Some(bytes) = read.ok().and_then(|length| bytes.get(..length)) else { return reason };
+    let Some(bytes) = first_line(dir, name, &mut bytes) else { return reason };
     match (interpreter_line(bytes), e) {
         (Some(line), _) if line.ends_with(b"\r") => {
             format!(
                 "{reason}: the first line ends in a carriage return (CRLF); save the file with LF line ends"
             )
         }
-        (Some(line), _) => {
-            let file = line.split(|b| b" \t".contains(b)).next().unwrap_or_default();
+        (Some(_), _) => {
+            let file = interpreter(bytes).unwrap_or_default();
             match sys::fs::accessat(CWD, file, Access::EXEC_OK, AtFlags::empty()) {
                 Err(Errno::NOENT) => {
                     let instead = own_interpreter(file)
@@ -128,6 +153,31 @@ pub fn explain_word(word: &[u8], e: Errno) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_executed_is_foreseen() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        let foresee = || foresee(dir.as_fd(), b"run");
+        assert_eq!(foresee(), Err(Errno::NOENT));
+        let interpreter = tmp.path().join("shell");
+        std::fs::write(&interpreter, "").unwrap();
+        let by_it = format!("#!{} -x\n", interpreter.display());
+        for (text, mode, expected) in [
+            ("#!/bin/sh\n", 0o755, Ok(())),
+            ("#!/bin/sh\n", 0o644, Err(Errno::ACCESS)),
+            ("#! /no/such/shell -x\n", 0o755, Err(Errno::NOENT)),
+            ("#!/bin/sh\r\n", 0o755, Err(Errno::NOENT)),
+            (&by_it, 0o755, Err(Errno::ACCESS)),
+            ("\x7fELF", 0o755, Ok(())),
+            ("", 0o755, Ok(())),
+        ] {
+            let path = tmp.path().join("run");
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(foresee(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn codes_and_signals_of_scripts() {

@@ -5,6 +5,7 @@
 use super::*;
 use crate::system::fake::{Fake, Started};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use supervision::fifodir::{Listener, make};
 use supervision::status::{read_deaths, read_status};
@@ -25,6 +26,7 @@ impl Case {
         let tmp = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(tmp.path().join(name), text).unwrap();
+            std::fs::set_permissions(tmp.path().join(name), PermissionsExt::from_mode(0o755)).unwrap();
         }
         let event = tmp.path().join("event");
         make(event.as_os_str().as_bytes(), None, false).unwrap();
@@ -174,10 +176,18 @@ fn a_directory_has_one_supervisor() {
 
 #[test]
 fn a_lock_fd_starts_run_through_s6_setlock() {
-    let case = Case::new(&[("lock-fd", "7")]);
+    let case = Case::new(&[("lock-fd", "7"), ("run", "")]);
     assert!(case.path("supervise/service-lock").exists());
     let file = case.started_file();
     assert!(file.ends_with("/exe") || file.ends_with("/s6-setlock"), "{file}");
+}
+
+#[test]
+fn a_run_that_s6_setlock_could_not_execute_is_announced() {
+    let mut case = Case::new(&[("lock-fd", "7"), ("run", "#!/no/such/interpreter\n"), ("down", "")]);
+    case.events();
+    case.letters(b"u");
+    assert_eq!((case.events().as_str(), case.started().len()), ("O", 0));
 }
 
 #[test]
