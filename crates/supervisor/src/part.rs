@@ -38,6 +38,8 @@ pub(crate) struct Part<'a> {
     pub(crate) resumes: bool,
     /// The process that this other one had started and not noted.
     pub(crate) started: Option<Pid>,
+    /// Whether the directory is marked as refused if its supervision can't begin.
+    pub(crate) may_refuse: bool,
     /// Where the kernel stores the supervisor's process id.
     pub(crate) note: &'a AtomicU32,
 }
@@ -54,6 +56,7 @@ pub(crate) struct Start {
     pub(crate) open_files: Rlimit,
     pub(crate) resumes: bool,
     pub(crate) started: Option<Pid>,
+    pub(crate) may_refuse: bool,
 }
 
 impl Part<'_> {
@@ -69,6 +72,7 @@ impl Part<'_> {
             open_files: self.open_files,
             resumes: self.resumes,
             started: self.started,
+            may_refuse: self.may_refuse,
         };
         let others = [Some(self.dir), Some(self.slots), Some(self.socket), self.relay, self.notification];
         let others = others.into_iter().flatten().zip(FIRST..);

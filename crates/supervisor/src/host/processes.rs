@@ -139,6 +139,8 @@ impl Host {
             open_files: self.launch.open_files,
             resumes: state.is_some(),
             started,
+            // What fails once may pass, as a lock that a former supervisor is about to give up.
+            may_refuse: state.is_none() && slot.failures > 0,
             note,
         };
         self.launch.system.supervise(&part, start::run)

@@ -3,6 +3,7 @@
 use super::{Inheritance, Supervisor};
 use crate::launch::Launch;
 use crate::part::{FIRST, Start};
+use crate::service::hold::refuse;
 use crate::slot::OwnSlot;
 use ipc::relay::Relay;
 use rustix::io::Errno;
@@ -15,11 +16,11 @@ use tool::{Fatal, OrUnable};
 /// Runs in the child that a host has forked; gives its exit code.
 pub(crate) fn run(start: &Start, command_line: Vec<Vec<u8>>) -> u8 {
     let name = command_line.into_iter().nth(1).unwrap_or_default();
-    let ended = begin(start, name).and_then(|mut supervisor| supervisor.run());
+    let ended = begin(start, name.clone()).and_then(|mut supervisor| supervisor.run());
     match ended {
         Ok(()) => 0,
         Err(fatal) => {
-            diag::fatal("s6-supervise", fatal.message());
+            diag::fatal(&format!("s6-supervise {}", diag::show(&name)), fatal.message());
             fatal.code()
         }
     }
@@ -44,6 +45,25 @@ fn begin(start: &Start, name: Vec<u8>) -> Result<Box<Supervisor>, Fatal> {
     let relay = start.has_relay.then(&mut next).transpose()?;
     let notification = start.has_notification.then(&mut next).transpose()?;
     rustix::process::fchdir(&dir).or_unable(|| "chdir to the service directory")?;
+    let begun = begin_here(start, name, Given { dir, slots, socket, relay, notification });
+    if begun.is_err() && start.may_refuse {
+        refuse(rustix::fs::CWD);
+    }
+    begun
+}
+
+/// The descriptors that a host gives.
+struct Given {
+    dir: OwnedFd,
+    slots: OwnedFd,
+    socket: OwnedFd,
+    relay: Option<OwnedFd>,
+    notification: Option<OwnedFd>,
+}
+
+/// Begins in the service directory, which is the working directory.
+fn begin_here(start: &Start, name: Vec<u8>, given: Given) -> Result<Box<Supervisor>, Fatal> {
+    let Given { dir, slots, socket, relay, notification } = given;
     set_mask(&Set::of(&super::CAUGHT));
     let mut launch = Launch::of_supervisor(start.env, start.open_files)?;
     launch.relay = relay.map(|socket| Rc::new(Relay::from(socket)));
