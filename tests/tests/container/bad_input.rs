@@ -14,7 +14,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("bad_input::a_sound_image_hears_nothing", a_sound_image_hears_nothing),
 ];
 
-/// What is wrong, files of the definition `bad` (none beside `type` unless given), and what the reason has to name.
+/// What is wrong, the files of the definition `bad` (only `type` unless given), and what the reason names.
 type Wrong<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
 
 const WRONG: &[Wrong<'_>] = &[
@@ -97,7 +97,7 @@ fn a_failing_oneshot_is_named(images: &Images) -> Outcome {
     same((code != 0, t.contains("the command"), t.contains("broken")), (true, false, true), &t.text())
 }
 
-/// A file, what is in it, and what is said of it at boot.
+/// A file, its content, and the message about it at boot.
 type Doubtful<'a> = (&'a str, &'a str, &'a str);
 
 const DOUBTFUL: &[Doubtful<'_>] = &[
@@ -156,7 +156,7 @@ fn scripts_that_can_not_be_executed(images: &Images) -> Outcome {
     Ok(())
 }
 
-/// On a host's volume, a disk of its own, or in a folder that somebody edits in.
+/// What a NAS, the root of a disk or an editor leaves in a folder.
 fn what_file_systems_and_editors_leave(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.oneshot("once", &["base"], "echo once up", "")?;
@@ -187,7 +187,7 @@ fn doubtful_definitions_are_pointed_at(images: &Images) -> Outcome {
         let name = file.split('/').next().unwrap_or(file);
         if name == "old" {
         } else if file.ends_with("/run") && name != "stray" {
-            // Not wanted: it would never come up, and the container wait for it.
+            // Not wanted: it would never come up, and the container would wait for it.
             services.define(name, "type", "longrun\n")?;
         } else {
             services.oneshot(name, &["base"], "# later\n", "")?;

@@ -1,4 +1,4 @@
-//! The log of everything: S6_LOGGING, S6_CATCHALL_USER, and what of S6_LOGGING_SCRIPT it follows.
+//! The catch-all log: S6_LOGGING, S6_CATCHALL_USER, and the parts of S6_LOGGING_SCRIPT that count for it.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -26,7 +26,7 @@ struct Left {
     log: Vec<String>,
 }
 
-/// Boots, waits until the command says on standard input's other side that it is up, and looks at what is left.
+/// Boots, waits until the command reports that it is up, and examines what is left.
 fn boot(sandbox: &Sandbox, stops: bool) -> Result<Left, Failed> {
     let sandbox = sandbox.clone().env("S6_VERBOSITY", "1").streams(Streams::Capture);
     let container = sandbox.start()?;
@@ -67,7 +67,7 @@ fn finish(container: Container, log: Option<&File>) -> Result<Left, Failed> {
     })
 }
 
-/// What a container of [`talkative`] says outside of its command, each line once.
+/// What a container of [`talkative`] prints besides its command, each line once.
 const SAID: [&str; 9] = [
     "from the hook",
     "initializes",
@@ -132,7 +132,7 @@ fn what_goes_where(images: &Images) -> Outcome {
                 // With 0 each stream is itself; with 1 all that is shown is on standard error.
                 same(out.is_empty(), level != "0", &case)?;
                 same(count(err, "an output"), usize::from(level == "1"), &case)?;
-                // What the last ones said comes after what the command said.
+                // The last ones print after the command.
                 let at = |line: &str| left.log.iter().position(|l| l == line);
                 same(at("the last word") < at("said at its end") || level == "0", true, &case)?;
                 same(at("said at its end") < at("finishes") || level == "0", true, &case)?;
@@ -183,7 +183,7 @@ fn nothing_is_lost_at_the_end(images: &Images) -> Outcome {
         "#!/bin/sh\ntrap 'seq 1 20000; exit' TERM\necho >&3\nwhile :; do sleep 100000 & wait $!; done\n";
     services.longrun("talks", &["base"], run)?.define("talks", "notification-fd", "3")?;
     services.script("/etc/cont-finish.d/a", "#!/bin/sh\nseq 20001 30000\nprintf 'an end'\n")?;
-    // It isn't anybody's service, and says something when all get TERM.
+    // It is no service, and prints a line when all processes get TERM.
     let cmd =
         "(trap 'seq 30001 33000; exit' TERM; : >/run/up; while :; do sleep 100000 & wait $!; done) & wait";
     let sandbox = images.small(&services, &["sh", "-c", cmd]).env("S6_LOGGING_SCRIPT", "n100 s100000 T");
@@ -203,7 +203,7 @@ fn nothing_is_lost_at_the_end(images: &Images) -> Outcome {
     Ok(())
 }
 
-/// Of the logging script, what tells how much to keep counts here; what selects or sends elsewhere doesn't.
+/// Of the logging script, the limits count here; selections and destinations don't.
 fn rotation(images: &Images) -> Outcome {
     let services = Services::new()?;
     let cmd = "seq 1 5000; until grep -q '5000$' /run/uncaught-logs/current; do usleep 1000; done\n\
@@ -257,7 +257,7 @@ fn values_that_are_none(images: &Images) -> Outcome {
     let (code, said) = end(&unknown)?;
     let want = "init: fatal: S6_CATCHALL_USER is nosuch, but /etc/passwd has no such user: add it to the image, or name another one\n";
     same((code, said.as_str()), (Some(100), want), "")?;
-    // Nobody asks for it without the log.
+    // Without the log it isn't needed.
     let (code, said) = end(&sandbox.env("S6_CATCHALL_USER", "nosuch"))?;
     same((code, said.as_str()), (Some(0), "the command\n"), "")
 }

@@ -44,7 +44,7 @@ fn a_shell_on_a_terminal_has_job_control(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.longrun("daemon", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     let mut t = Transcript::on_terminal(&images.small(&services, &["sh", "-i"]))?;
-    // What is typed is echoed; the quotes keep that from being taken for what is said.
+    // The terminal echoes what is typed; the quotes keep that apart from the command's own output.
     t.type_in("sh -c 'echo fi''rst; exec sleep 100000'\n")?;
     t.wait_for("first")?;
     t.type_in("\x03")?;

@@ -1,4 +1,4 @@
-//! Daemons that nobody here wrote, as Debian packages them, with the machine's own root as the image.
+//! Daemons as Debian packages them, with the machine's own root as the image.
 
 use std::path::Path;
 
@@ -22,14 +22,14 @@ http {
 }
 ";
 
-/// Its access log is a pipe that root made, so that the workers can't open it by name; the master does.
+/// Its access log is a pipe that root made: the workers can't open it by name, the master can.
 const NGINX_RUN: &str = "\
 #!/bin/sh
 exec s6-notifyoncheck -n 200 -w 20 -c 'curl -fs -o /dev/null http://127.0.0.1:8080/' \
   nginx -c /etc/test/nginx.conf 2>&1
 ";
 
-/// Workers outlive a master that was killed; they are what holds the port.
+/// Workers outlive a master that was killed, and hold its port.
 const NGINX_FINISH: &str = "\
 #!/bin/sh
 kill -KILL \"-$4\"
@@ -43,7 +43,7 @@ s6-setuidgid redis
 redis-server --port 6380 --bind 127.0.0.1 --dir /run/redis-test --save \"\" --daemonize no --logfile /dev/null
 ";
 
-/// The container's command: looks at everything, then waits for the stop.
+/// The container's command: checks everything, then waits for the stop.
 const COMMAND: &str = "\
 #!/bin/sh
 curl -fs http://127.0.0.1:8080/first

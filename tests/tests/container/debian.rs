@@ -1,7 +1,7 @@
 //! Debian's s6 and ours on each other's scan directories and service directories.
 //!
-//! One script plays all of a service's life.  It runs with every pair of supervisor and tools, and says the same
-//! with each: Debian's with Debian's is the proof that it says what it should.
+//! One script goes through a service's whole life.  It runs with every pair of supervisor and tools, and prints the same
+//! with each: Debian's with Debian's proves that this is right.
 
 use std::path::Path;
 
@@ -147,7 +147,7 @@ s6-svok sv/plain; echo $?
 for i in plain ready fails; do echo "$i: $(s6-svstat -o up sv/$i 2>&1 | grep -c true)"; done
 "#;
 
-/// What it says, whoever plays.
+/// What it prints with each pair.
 const SAID: &str = "\
 # nothing runs
 1
@@ -247,7 +247,7 @@ fn play(images: &Images, tools: &str, supervisor: &str, layout: &str) -> Outcome
     both_sides(images, PLAY, &[("TOOLS", tools), ("SUPERVISOR", supervisor), ("LAYOUT", layout)], SAID)
 }
 
-/// Plays a script, with these variables, in a container that has Debian's programs and ours; all that it says is known.
+/// Runs a script, with these variables, in a container that has Debian's programs and ours; its whole output is given.
 pub fn both_sides(images: &Images, script: &str, env: &[(&str, &str)], said: &str) -> Outcome {
     if !Path::new(THEIRS).join("s6-svscan").exists() {
         return Err("Debian's s6 is missing: apt-get install --no-install-recommends s6".into());

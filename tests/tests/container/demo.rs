@@ -1,4 +1,4 @@
-//! The demo of `cargo xtask run --demo` tells its story to the end.
+//! The demo of `cargo xtask run --demo` runs to its end.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -39,9 +39,9 @@ fn story(distribution: &Path, demo: &Path) -> Outcome {
     same(t.contains("did not come back"), false, &t.text())
 }
 
-/// This program again, as somebody who may do nothing but make namespaces.
+/// This program again, as a user who may do nothing but make namespaces.
 fn tells_its_story_without_privilege(images: &Images) -> Outcome {
-    // The workspace may be where only root can go.
+    // The workspace may be in a folder that only root can enter.
     let place = tempfile::tempdir()?;
     std::os::unix::fs::chown(place.path(), Some(1000), Some(1000))?;
     let trees =

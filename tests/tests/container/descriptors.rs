@@ -1,7 +1,7 @@
 //! Debian's fd holder and s6-sudo, and ours, on each other's sockets.
 //!
-//! One script runs with every pair of client and server and says the same with each: Debian's with Debian's is the
-//! proof that it says what it should.
+//! One script runs with every pair of client and server and prints the same with each: Debian's with Debian's proves
+//! that this is right.
 
 use crate::debian::{OURS, THEIRS, both_sides};
 use crate::{Images, Outcome, Test};
@@ -55,7 +55,7 @@ s6-sudo -e sudo x </dev/null 2>&-; echo $?
 s6-sudo any nosuchprogram 2>&-; echo $?; exit 0
 "#;
 
-/// What it says, whoever plays.
+/// What it prints with each pair.
 const SAID: &str = "\
 # hold
 0

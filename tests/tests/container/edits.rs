@@ -1,4 +1,4 @@
-//! Images that edit or replace the overlay's files, which are scripts in the reference, and look at its places.
+//! Images that edit or replace the overlay's files, which are scripts in the reference, and use its paths.
 
 use sandbox::Sandbox;
 use tests::services::Services;
@@ -37,7 +37,7 @@ fn has(t: &Transcript, text: &str, times: usize) -> Outcome {
     same(t.text().matches(text).count(), times, &t.text())
 }
 
-/// Scripts and services of version 2, which say what they do.
+/// Scripts and services of version 2, which print what they do.
 fn legacy() -> std::io::Result<Services> {
     let services = Services::new()?;
     services.script("/etc/cont-init.d/one", "#!/bin/sh\necho init script\n")?;

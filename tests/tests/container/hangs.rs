@@ -40,7 +40,7 @@ fn a_definition_that_is_a_fifo(images: &Images) -> Outcome {
         let sandbox = images.small(&services, &["echo", "the command"]).prepare(["/bin/sh", "-c", &make]);
         let mut t = Transcript::start(&sandbox)?;
         let code = t.finish()?;
-        // A name is enough of a dependency, and of a file that nobody reads.
+        // Of a dependency, and of a file that nothing reads, only the name counts.
         let matters = !["dependencies.d/base", "contents"].contains(&file);
         same((file, code != 0, t.contains("the command")), (file, matters, !matters), &t.text())?;
         same(!matters || t.contains(&format!("odd/{file}")), true, &t.text())?;
@@ -51,7 +51,7 @@ fn a_definition_that_is_a_fifo(images: &Images) -> Outcome {
 fn a_missing_bundle(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.oneshot("once", &["base"], "echo once up", "")?;
-    // What isn't whole, or isn't there, as under a mount: they are bundles all the same.
+    // Incomplete or missing, as under a mount: they are bundles all the same.
     let places = "/etc/s6-overlay/user-bundles.d";
     for (change, starts, said) in [
         (format!("rm -r {places}/user2"), true, ""),
@@ -67,7 +67,7 @@ fn a_missing_bundle(images: &Images) -> Outcome {
         same((&change, t.contains("once up")), (&change, starts), &t.text())?;
         same((&change, t.contains(said), t.contains("/package")), (&change, true, false), &t.text())?;
     }
-    // In their old place, they need not be whole.
+    // In their old place, they may be incomplete.
     services.file(&format!("{DEFINITIONS}/user/contents.d/once"), "")?;
     let sandbox = images.small(&services, &["echo", "the command"]);
     let mut t = Transcript::start(&sandbox.prepare(["/bin/rm", "-r", "/etc/s6-overlay/user-bundles.d"]))?;

@@ -73,7 +73,7 @@ fn sandbox_script(command: &str) -> String {
 
 fn they_survive_a_re_execution(images: &Images) -> Outcome {
     let services = services()?;
-    // The title of process 1 changes when it has gone on.
+    // The title of process 1 changes when the supervisor begins.
     let anew = "#!/bin/sh\nbefore=$(cut -d' ' -f28 /proc/1/stat)\ns6-svscanctl -R /run/service\n\
                 until [ \"$(cut -d' ' -f28 /proc/1/stat)\" != \"$before\" ]; do sleep 0.02; done\n";
     services.script("/anew", anew)?;

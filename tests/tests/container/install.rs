@@ -45,7 +45,7 @@ fn one_file_in_an_empty_image_boots(images: &Images) -> Outcome {
     same(t.contains("daemon runs") && t.contains("the command"), true, &t.text())
 }
 
-/// Runs `s6-overlay install` on this machine, into `root`; gives the exit code and what it said.
+/// Runs `s6-overlay install` on this machine, into `root`; gives the exit code and the output.
 fn install(images: &Images, root: &Path, options: &[&str]) -> Result<(Option<i32>, String), String> {
     let program = images.distribution.join("command/s6-overlay");
     let mut command = Command::new(program);
@@ -92,7 +92,7 @@ fn lays_out_what_the_tarballs_hold(images: &Images) -> Outcome {
     same((code, said.contains(" 0 files and links made, 0 replaced,")), (Some(0), true), &said)
 }
 
-/// What public images and the reference's documentation count on.
+/// What public images and the reference's documentation rely on.
 fn has_the_layout_that_images_know(images: &Images) -> Outcome {
     let root = &images.distribution;
     let leads = |path: &str| fs::read_link(root.join(path)).map(|target| target.display().to_string());
@@ -123,7 +123,7 @@ fn has_the_layout_that_images_know(images: &Images) -> Outcome {
     ] {
         same((path, mode(path)?), (path, (expected, 0)), "")?;
     }
-    // Nobody but root may write anything, and nothing else is setuid.
+    // Only root may write anything, and nothing else is setuid.
     let all = listing(root)?;
     let is_link = |mode: u32| mode & 0o170_000 == 0o120_000;
     let unsafe_ones: Vec<_> =

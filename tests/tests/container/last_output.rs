@@ -109,7 +109,7 @@ fn has_only_logger(pid: u32) -> bool {
     names.len() == 1 && names[0].contains("(s6-log)")
 }
 
-/// What was read, and what is said to be missing, make up everything.
+/// What was read and what is reported as missing are everything.
 fn after_a_request_what_is_missing_is_counted(images: &Images) -> Outcome {
     let services = Services::new()?;
     let sandbox = images.small(&services, &["sh", "-c", &flood(RELAYED_LINES)]).env("S6_KILL_GRACETIME", "1");

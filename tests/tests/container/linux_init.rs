@@ -53,7 +53,7 @@ fn a_container_boots_and_halts_with_its_code(images: &Images) -> Outcome {
 
 fn what_nobody_logs_is_logged(images: &Images) -> Outcome {
     let services = Services::new()?;
-    // The logger tells nobody when it has written a line; it has when a second one with a larger number is there.
+    // The logger doesn't report that it has written a line; it has when a second one with a larger number is there.
     let init = "echo to the log\nuntil grep 'to the log' /run/uncaught-logs/current >/dev/null; do usleep 10000; done\n\
         [ -d /run/saved ] && ls /run/saved | grep -q GREETING || exec s6-linux-init-hpr -h\n\
         exec /etc/s6-linux-init/current/bin/poweroff";

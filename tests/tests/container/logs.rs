@@ -115,14 +115,14 @@ fn syslogd_rotates_each_class(images: &Images) -> Outcome {
     let sandbox = syslogd(images, &services, &["sh", "-c", &command]).env("S6_LOGGING_SCRIPT", "n2 s4096 T");
     let mut t = Transcript::start(&sandbox)?;
     same(t.finish()?, 0, &t.text())?;
-    // What comes from user space as the kernel's is the user's: see syslog(3).
+    // A message from user space with the kernel's facility counts as `user`: see syslog(3).
     for class in CLASSES.iter().filter(|class| **class != "kernel") {
         same(t.lines().contains(&format!("{class} 2")), true, &format!("{class}:\n{}", t.text()))?;
     }
     Ok(())
 }
 
-/// Where /dev isn't the user's it can't work, and says why; where it is, it does.
+/// Where /dev isn't the user's it reports why it can't work; where it is, it works.
 fn syslogd_without_root(images: &Images) -> Outcome {
     let command = "logger -t app -p user.notice something; \
                    until grep -s something /var/log/syslogd/user/current; do usleep 1000; done; \
@@ -152,7 +152,7 @@ fn syslogd_without_root(images: &Images) -> Outcome {
     same(t.lines().iter().filter(|line| *line == "it is of 1234").count(), 2, &t.text())
 }
 
-/// A logger reads a FIFO that logutil-newfifo makes for it; what it can't make is one line.
+/// A logger reads a FIFO that logutil-newfifo makes for it; a failure of that is one line.
 fn a_fifo_for_a_logger(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.oneshot("fifo", &["base"], "logutil-newfifo -m 0620 -o daemon /run/log-fifo", "")?;
@@ -199,7 +199,7 @@ fn a_fifo_for_a_logger(images: &Images) -> Outcome {
     Ok(())
 }
 
-/// Without privileges it logs as who it is; what keeps it out of a directory is one line.
+/// Without privileges it logs as the container's user; what keeps it out of a directory is one line.
 fn logutil_service_as_another_user(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.longrun("talks", &["base"], "#!/bin/sh\necho a line\nexec sleep 100000\n")?;

@@ -141,7 +141,7 @@ fn run() -> Result<i32, String> {
     Ok(if conclusion.has_failed() { 101 } else { 0 })
 }
 
-/// Fails with both values and all that the container said unless they are equal.
+/// Fails with both values and the container's whole output unless they are equal.
 fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T, said: &str) -> Outcome {
     if got == want { Ok(()) } else { Err(format!("{want:?} expected, got {got:?}:\n{said}").into()) }
 }

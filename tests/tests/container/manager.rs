@@ -1,4 +1,4 @@
-//! The service manager in a running container, used from a shell that came in from outside.
+//! The service manager in a running container, used by `docker exec`.
 
 use std::time::Duration;
 

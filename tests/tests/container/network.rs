@@ -1,4 +1,4 @@
-//! The network commands with peers that a shell can't play: time servers, a crowd of TCP clients, two servers on one
+//! The network commands with peers that a shell can't be: time servers, a crowd of TCP clients, two servers on one
 //! socket.  They run outside of a container, on ports of 127.0.0.0/8 that the system chooses.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -22,7 +22,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("network::a_reload_loses_no_connection", reload),
 ];
 
-/// How long anything may take; nothing comes near.
+/// How long a step may take; far more than any needs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn text(why: impl std::fmt::Display) -> String {
@@ -126,7 +126,7 @@ fn client(from: SocketAddr, to: SocketAddr) -> Result<(TcpStream, bool), String>
 
 fn exchange(stream: &mut TcpStream) -> Result<bool, String> {
     stream.set_read_timeout(Some(LIMIT)).map_err(text)?;
-    // Who is refused may be told so before.
+    // A client that is refused may hear so before.
     let _ = stream.write(b"x");
     match stream.read(&mut [0]) {
         Ok(n) => Ok(n == 1),
@@ -174,7 +174,7 @@ fn crowd(images: &Images) -> Outcome {
         }
     }
     same((served.len(), refused), (600, 400), "served and refused")?;
-    // A place that becomes free is taken again.
+    // A place that becomes free is used again.
     drop(served.pop());
     let mut again = false;
     while !again {

@@ -44,7 +44,7 @@ fn with<'a>(lines: &'a [String], text: &str) -> Vec<&'a str> {
     lines.iter().filter(|line| line.contains(text)).map(String::as_str).collect()
 }
 
-/// A service that says something on each stream and is done, without a last newline.
+/// A service that prints on each stream and ends, without a last newline.
 fn talks(services: &Services) -> Result<(), libtest_mimic::Failed> {
     let run = "#!/bin/sh\necho an output\nprintf 'an error' >&2\ntouch /run/talked\nexec s6-svc -O .\n";
     services.longrun("talks", &["base"], run)?;
@@ -107,12 +107,12 @@ pub fn command(images: &Images) -> Outcome {
     let [out, err] = said(&sandbox.clone().env("S6_LOG_PREFIX", "1"))?;
     let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
     same((out, err), (lines(&["cmd: an output", "cmd: an end"]), lines(&["cmd: an error"])), "")?;
-    // It says how, not whether.
+    // Without S6_LOG_PREFIX it has no effect.
     let [out, _] = said(&sandbox)?;
     same(out, lines(&["an output", "an end"]), "")
 }
 
-/// Says what a service's output is and how many processes and descriptors there are.
+/// Prints what a service's output is and how many processes and descriptors there are.
 const LOOKS: &str = "\
 #!/bin/sh
 for n in 1 2; do
@@ -133,7 +133,7 @@ fn off_there_is_nothing_between(images: &Images) -> Outcome {
     let [off, _] = said(&sandbox)?;
     let [on, _] = said(&sandbox.clone().env("S6_LOG_PREFIX", "1"))?;
     let number = |lines: &[String], at: usize| lines.get(at).and_then(|line| line.parse::<u32>().ok());
-    // One place for each stream, where the first process writes too; or its own.
+    // The same file for each stream as process 1's, or a pipe of its own.
     same([0, 1].map(|n| number(&off, n)), [Some(1); 2], &off.join("\n"))?;
     same([0, 1].map(|n| number(&on, n)), [Some(2); 2], &on.join("\n"))?;
     // On, it costs a process and both ends of a socket, whatever the number of services.
@@ -175,7 +175,7 @@ fn off_nothing_is_done_for_it(images: &Images) -> Outcome {
             .spawn()
             .map_err(|why| format!("strace: {why}; apt-get install strace"))?;
         let mut lines = BufReader::new(strace.stderr.take().ok_or("strace has no standard error")?).lines();
-        // It says when it has attached.
+        // It reports when it has attached.
         let first = lines.next().ok_or("strace said nothing")??;
         same(first.contains("attached"), true, &first)?;
         let restart = ["/command/s6-svc", "-wr", "-T", "60000", "-r", "/run/service/stays"];
@@ -236,7 +236,7 @@ fn a_flood_comes_through_whole(images: &Images) -> Outcome {
     complete(&err, "stderr", &["a", "b", "c"], 5000)
 }
 
-/// While nobody reads, everything waits but the first process: it still stops the container.
+/// While nothing is read, everything waits but process 1: it still stops the container.
 fn a_slow_reader_loses_nothing(images: &Images) -> Outcome {
     let services = Services::new()?;
     let run = "#!/bin/sh\n: >/run/writing\nseq 1 30000\n: >/run/done\nexec sleep 100000\n";
@@ -248,7 +248,7 @@ fn a_slow_reader_loses_nothing(images: &Images) -> Outcome {
                until [ -e /run/done ]; do usleep 1000; done\n";
     let sandbox = images.small(&services, &["sh", "-c", cmd]).env("S6_LOG_FORMAT", "json");
     let mut container = sandbox.env("S6_VERBOSITY", "1").streams(Streams::Capture).start()?;
-    // Nobody reads standard output before the first process has answered.
+    // Standard output isn't read before process 1 has answered.
     let said = container.take_stderr().ok_or("no standard error")?;
     let mut lines = tests::lines::Lines::new(Some(said), Duration::from_secs(60));
     lines.wait_for("true")?;
@@ -333,7 +333,7 @@ fn survives_a_first_process_executed_anew(images: &Images) -> Outcome {
                until [ -e /run/done ]; do usleep 1000; done\n";
     let [out, err] = said(&images.small(&services, &["sh", "-c", cmd]).env("S6_LOG_FORMAT", "json"))?;
     complete(&out, "stdout", &["counts"], out.len())?;
-    // What the first process says about it has the form, too.
+    // Process 1's own message has the form, too.
     let comes = err.iter().map(|line| object(line)).collect::<Result<Vec<_>, _>>()?;
     same(comes.iter().filter(|o| o["message"] == "comes").count(), 21, &err.join("\n"))?;
     same(with(&err, "relay").len(), 0, &err.join("\n"))
@@ -379,7 +379,7 @@ fn in_one_process(images: &Images) -> Outcome {
     same(with(&err, "an error"), vec!["talks: an error"], "")
 }
 
-/// A boot in which everything that can says something.
+/// A boot in which everything that can prints something.
 fn talkative(services: &Services) -> Outcome {
     talks(services)?;
     let up = "foreground { echo goes up } foreground { fdmove -c 1 2 printf \"without an end\" } true";
@@ -395,7 +395,7 @@ fn talkative(services: &Services) -> Outcome {
     services.script("/etc/cont-finish.d/10-b", "#!/bin/sh\necho finishes >&2\n")?;
     services
         .script("/etc/services.d/old/run", "#!/bin/sh\necho an old one\n: >/run/old\nexec sleep 100000\n")?;
-    // It can't be started, so the first process complains.
+    // It can't be started, so process 1 warns.
     services.script("/etc/services.d/broken/run", "#!/no/such/interpreter\n")?;
     Ok(())
 }
@@ -409,7 +409,7 @@ fn said_with_all(sandbox: &Sandbox, code: u8) -> Result<[Vec<String>; 2], libtes
     Ok(streams.map(|s| s.lines().map(str::to_owned).collect()))
 }
 
-/// Who says what, and where.
+/// The source, the text and the stream of each line.
 const WHO: [(&str, &str, &str); 16] = [
     ("stage2-hook", "stdout", "from the hook"),
     ("stage2-hook", "stderr", "and its error"),
@@ -556,7 +556,7 @@ fn hostile_lines_of_oneshots_are_objects(images: &Images) -> Outcome {
     Ok(())
 }
 
-/// When somebody reads again, the first process says how much it didn't.
+/// When the output is read again, process 1 reports how much it left out.
 fn what_nobody_read_is_counted(images: &Images) -> Outcome {
     let services = Services::new()?;
     let run = "#!/bin/sh\nyes | head -c 300000 >&2\n: >/run/done\nexec sleep 100000\n";
@@ -588,7 +588,7 @@ fn what_nobody_read_is_counted(images: &Images) -> Outcome {
     Ok(())
 }
 
-/// What nobody reads holds up whoever wrote it, but neither the first process nor the end.
+/// Output that isn't read holds up the process that wrote it, but neither process 1 nor the end.
 fn a_stop_while_nobody_reads(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.longrun("floods", &["base"], "#!/bin/sh\nyes >&2 &\nexec yes\n")?;
@@ -606,10 +606,10 @@ fn a_stop_while_nobody_reads(images: &Images) -> Outcome {
             let output = exec.streams(Streams::Capture).start()?.output(Duration::from_secs(90))?;
             same(output.code, Some(0), &format!("{name}={value}: {script}"))
         };
-        // What it says about the start is read; then nothing is.
+        // Its messages about the start are read; then nothing is.
         let mut lines = tests::lines::Lines::new(stderr, Duration::from_secs(60));
         lines.wait_for("service legacy-services successfully started")?;
-        // The first process has something to say, more often than it would wait for a reader.
+        // Process 1 has more messages than it would wait for a reader.
         inside(
             &container,
             "for n in 1 2 3 4 5 6 7 8 9; do\n\

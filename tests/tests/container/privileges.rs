@@ -31,7 +31,7 @@ fn sandbox(images: &Images, services: &Services, prepare: &str, command: &[&str]
         .user(1000, 1000)
 }
 
-/// The secret isn't told, and the identity is the user's own.
+/// The secret isn't printed, and the identity is the user's own.
 fn has_no_rights(sandbox: &Sandbox) -> Outcome {
     let mut t = Transcript::start(&sandbox.clone().command(["/command/s6-head", SECRET]))?;
     same((t.finish()?, t.contains("Permission denied"), t.lines().len()), (111, true, 1), &t.text())?;

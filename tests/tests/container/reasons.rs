@@ -1,4 +1,4 @@
-//! What a container says about the reasons of its stop and of what failed.
+//! What a container reports about the reasons of its stop and of failures.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ fn of_a_start_that_was_killed(images: &Images) -> Outcome {
     has(&text, "init: fatal: what starts the services was killed by SIGKILL")
 }
 
-/// The second stop child goes on where the first one was; with none, a code of 0 becomes 137.
+/// The second stop child continues where the first one was killed; without one, a code of 0 becomes 137.
 fn of_a_stop_that_was_killed(images: &Images) -> Outcome {
     let services = Services::new()?;
     let once = "#!/bin/sh\n[ -e /run/killed ] || { : >/run/killed; kill -KILL $PPID; }\n";

@@ -1,4 +1,4 @@
-//! The first process executed anew, on command and by faults, under a container that works: nobody notices.
+//! Process 1 is re-executed, on command and by faults, while a container works: its services notice nothing.
 
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
@@ -30,7 +30,7 @@ fn consumer(name: &str) -> String {
     )
 }
 
-/// Dies all the time; there is never a second one.
+/// Dies all the time; two instances never run at the same time.
 const MORTAL: &str = "\
 #!/bin/sh
 mkdir /run/mortal.lives || echo 'two daemons at once' >&2
@@ -38,7 +38,7 @@ usleep 20000
 rmdir /run/mortal.lives
 ";
 
-/// Becomes ready at once; there is never a second one.
+/// Becomes ready at once; two instances never run at the same time.
 const QUICK: &str = "\
 #!/bin/sh
 echo $$ >>/run/quick.starts
@@ -130,7 +130,7 @@ fn nothing_restarts_and_nothing_is_lost(images: &Images) -> Outcome {
 fn the_end_is_as_it_was_to_be(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.longrun("daemon", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
-    // The first process is executed anew while the stop works.
+    // Process 1 is re-executed during the stop.
     let finish = "#!/bin/sh\nkill -SEGV 1\ns6-svscanctl -R /run/service\necho stopping\n";
     services.script(&format!("{DEFINITIONS}/daemon/finish"), finish)?;
     let script = "kill -SEGV 1; s6-svstat -o up /run/service/daemon; exit 7";
@@ -173,7 +173,7 @@ fn a_scan_directory_of_ones_own_goes_on_too(images: &Images) -> Outcome {
 }
 
 fn a_host_that_keeps_faulting_ends_the_container(images: &Images) -> Outcome {
-    // Each fault is dealt with when the service has been started again.
+    // The service has been started again: process 1 has recovered from the fault.
     let script = "for n in 1 2 3 4 5 6; do kill -SEGV 1; s6-svc -wD -d /run/service/daemon; \
                   s6-svc -wu -u /run/service/daemon; done; sleep 100000";
     let services = Services::new()?;

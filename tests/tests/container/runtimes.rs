@@ -24,7 +24,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("runtimes::an_image_with_nothing_else", an_image_with_nothing_else),
 ];
 
-/// Services of each kind that say who they are, and a command that waits for them.
+/// Services of each kind that print their identity, and a command that waits for them.
 fn services_of_each_kind() -> Result<Services, libtest_mimic::Failed> {
     let services = Services::new()?;
     services.longrun(
@@ -183,7 +183,7 @@ fn any_user_with_group_0(images: &Images) -> Outcome {
 fn without_new_privileges(images: &Images) -> Outcome {
     let services = services_of_each_kind()?;
     let command = ["/bin/setpriv", "--nnp", "/init"].iter().chain(&WAITS).copied();
-    // The helper's setuid bit is there, and of no use.
+    // The helper's setuid bit is there, without effect.
     let sandbox = sandbox(images, &services).command(command);
     does_all(&sandbox, 0)?;
     let user = sandbox.user(1000, 1000);
@@ -220,7 +220,7 @@ fn a_read_only_root(images: &Images) -> Outcome {
     let services = services_of_each_kind()?;
     let all = "mount -t tmpfs tmpfs /tmp";
     does_all(&sandbox(images, &services).read_only(true).prepare(["/bin/sh", "-c", all]), 0)?;
-    // Nobody has made the link, and nobody can.
+    // The link isn't there, and can't be made.
     let t = does_all(&sandbox(images, &services).read_only(true).prepare(["/bin/sh", "-c", all]), 0)?;
     same(t.contains("/var/run isn't a link to /run and can't be made one"), true, &t.text())?;
     let user = format!("{all}; chown 1000 /run");

@@ -23,13 +23,13 @@ pub const TESTS: &[(&str, Test)] = &[
     ("servers::connections_wait_while_there_are_no_descriptors", no_descriptors),
 ];
 
-/// How long anything may take; nothing comes near.
+/// How long a step may take; far more than any needs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// `s6-ipcserver` with a program that gives back what it gets.
 struct Server {
     child: Child,
-    /// What it says, a line for each connection; a thread takes it, so that a full pipe doesn't hold the server up.
+    /// What it prints, a line for each connection; a thread reads it, so that a full pipe doesn't hold the server up.
     log: Receiver<String>,
     place: TempDir,
 }
@@ -73,14 +73,14 @@ impl Server {
         let connect = || -> std::io::Result<_> {
             let mut stream = UnixStream::connect(self.place.path().join("socket"))?;
             stream.set_read_timeout(Some(LIMIT))?;
-            // Who is refused may be told so before.
+            // A client that is refused may hear so before.
             let _ = stream.write(b"x");
             Ok(Client(stream))
         };
         connect().map_err(|why| format!("unable to connect: {why}"))
     }
 
-    /// Waits until it has said a line with this text.
+    /// Waits until it has printed a line with this text.
     fn wait_for(&self, text: &str) -> Result<(), String> {
         let mut said = String::new();
         while let Ok(line) = self.log.recv_timeout(LIMIT) {
@@ -196,7 +196,7 @@ fn no_descriptors(images: &Images) -> Outcome {
     let server = Server::start(images, &[])?;
     let open = fs::read_dir(Path::new("/proc").join(server.child.id().to_string()).join("fd"))
         .map_err(|why| why.to_string())?;
-    // What it uses stays open; there is no number for anything more.
+    // What it uses stays open; no further descriptor can be opened.
     let used: Vec<u64> = open.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
     let none = (0..).find(|n| !used.contains(n)).unwrap_or(0);
     let limit = |n| Rlimit { current: Some(n), maximum: getrlimit(Resource::Nofile).maximum };

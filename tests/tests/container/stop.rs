@@ -112,7 +112,7 @@ fn waits_for_what_entered_from_outside(images: &Images) -> Outcome {
     Ok(())
 }
 
-/// Something that hangs, and says so first.
+/// A program that hangs, and prints so first.
 const HANG: &str = "#!/bin/sh\necho hanging\nexec sleep 100000\n";
 
 fn pre_empts_every_phase_of_a_start(images: &Images) -> Outcome {
@@ -148,7 +148,7 @@ fn pre_empts_every_phase_of_a_start(images: &Images) -> Outcome {
         let mut t = Transcript::start(&sandbox.env("S6_SERVICES_GRACETIME", "50"))?;
         t.wait_for("hanging")?;
         if *phase == "preinit" {
-            // The script is still on its way; `/init` blocks signals first of all.
+            // The script runs before `/init`, which blocks signals first of all.
             inside(&t, "until grep -q '^SigBlk:.*[1-9a-f]' /proc/1/status; do sleep 0.02; done")?;
         }
         t.container().stop()?;

@@ -1,4 +1,4 @@
-//! A supervisor process for each service: found by its name, killed at any moment, and followed by one that takes over.
+//! A supervisor process for each service: found by its name, killed at any moment, and replaced by one that takes over.
 
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
@@ -43,7 +43,7 @@ echo >&3
 while :; do sleep 100000 & wait $!; kill $!; done
 ";
 
-/// Becomes ready when the other side of the FIFO says so.
+/// Becomes ready when a line comes through the FIFO.
 const GATED: &str = "\
 #!/bin/sh
 echo $$ >>/run/gated.starts
@@ -180,7 +180,7 @@ echo end $n
 exec sleep 100000
 ";
 
-/// Says at the end whether each line came, in order.
+/// Prints at the end whether each line came, in order.
 const CONSUMER: &str = "\
 #!/bin/sh
 echo $$ >>/run/consumer.starts

@@ -58,7 +58,7 @@ fn ends(sandbox: &Sandbox, code: u8, texts: &[&str]) -> Result<Transcript, libte
     Ok(t)
 }
 
-/// What is read of the container's environment has a test of its name.
+/// Each variable that is read from the container's environment has a test of its name.
 fn each_has_a_test(_: &Images) -> Outcome {
     let mut names: Vec<&str> = TABLE.iter().map(|variable| variable.name).collect();
     names.retain(|name| !TESTS.iter().any(|(test, _)| test.ends_with(&format!("::{name}"))));
@@ -132,7 +132,7 @@ fn keep_env(images: &Images) -> Outcome {
     Ok(())
 }
 
-/// A service that says something, and a command that waits until the catch-all logger has it.
+/// A service that prints something, and a command that waits until the catch-all logger has it.
 fn logged(services: &Services) -> Result<[&'static str; 3], libtest_mimic::Failed> {
     services.longrun("talks", &["base"], "#!/bin/sh\necho service talks\nexec sleep 100000\n")?;
     Ok([
@@ -289,7 +289,7 @@ fn services_readytime(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.script("/etc/services.d/legacy/run", "#!/bin/sh\nexec sleep 100000\n")?;
     let sandbox = images.small(&services, &["echo", "the command"]);
-    // There is no race to bridge, so nothing waits, however long this is.
+    // There is no race, so nothing waits, however long this is.
     ends(
         &sandbox.env("S6_SERVICES_READYTIME", "100000000").env("S6_CMD_WAIT_FOR_SERVICES", "1"),
         0,
@@ -442,7 +442,7 @@ fn sync_disks(images: &Images) -> Outcome {
             .map_err(|why| format!("strace: {why}; apt-get install strace"))?;
         let stderr = strace.stderr.take().ok_or("strace has no standard error")?;
         let mut lines = BufReader::new(stderr).lines();
-        // It says when it has attached.
+        // It reports when it has attached.
         let first = lines.next().ok_or("strace said nothing")??;
         same(first.contains("attached"), true, &first)?;
         t.container().stop()?;
