@@ -18,6 +18,9 @@ pub(crate) const REMAINING_REMINDER: Duration = STOP_REMINDER;
 /// The upper bound of the time between TERM and KILL for S6_KILL_GRACETIME and requests: that of the reference.
 pub(crate) const KILL_GRACE_MAX: Duration = Duration::from_secs(300);
 
+/// From an attempt to start what stops the services to the next one; further ones double it.
+pub(crate) const STOP_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long killed processes may take to disappear where the container's first process isn't process 1.
 pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(2);
 
@@ -48,6 +51,7 @@ mod tests {
         assert_eq!(seconds(STOP_REMINDER), (2, 0));
         assert_eq!(seconds(REMAINING_REMINDER), (2, 0));
         assert_eq!(seconds(KILL_GRACE_MAX), (300, 0));
+        assert_eq!(seconds(STOP_RETRY_PAUSE), (0, 100_000_000));
         assert_eq!(seconds(KILL_LIMIT), (2, 0));
         assert_eq!(seconds(RELAY_LIFE_MIN), (1, 0));
         assert_eq!(seconds(OUTPUT_LIMIT), (2, 0));

@@ -10,20 +10,24 @@
 //! | [`relay_process`] | the child that is the relay |
 //! | [`init`] | the policy of the host |
 //! | [`processes`] | the container's processes: which ones get signals, and which ones remain |
-//! | [`remaining`] | waits for the last processes |
-//! | [`last_output`] | waits until the container's output is read |
+//! | [`children`] | the children that process 1 starts itself |
+//! | [`remaining`] | whether processes are left |
+//! | [`keys`] | the keys of what the host waits for |
+//! | [`keeper`] | the process that passes the last output on |
 //! | [`shutdownd`] | the directory of a service of the reference whose work process 1 does |
 //! | [`finish`] | the end of the first process: reboot(2) or an exit code |
 //! | [`exit_code`] | the file with the container's exit code |
 
 pub(crate) mod cause;
+pub(crate) mod children;
 pub(crate) mod container;
 pub(crate) mod effects;
 pub(crate) mod exit_code;
 pub(crate) mod finish;
 pub(crate) mod forked;
 pub(crate) mod init;
-pub(crate) mod last_output;
+pub(crate) mod keeper;
+pub(crate) mod keys;
 pub(crate) mod lifecycle;
 pub(crate) mod processes;
 pub(crate) mod relay_process;

@@ -20,11 +20,12 @@
 //!
 //! Nothing here panics, and no error ends the loop that a retry could fix: these modules run in pid 1.
 //!
-//! Circle: `Host` is one type whose functions stand in one file per subject (`requests`, `scan`, `stop`, `resume`), and
+//! Circle: `Host` is one type whose functions stand in one file per subject (`input`, `requests`, `scan`, `stop`, `resume`), and
 //! [`Policy`] is the trait that it calls with itself.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod config;
+mod input;
 mod oneshot;
 mod pipes;
 mod policy;
@@ -37,7 +38,7 @@ mod scan;
 mod stop;
 
 pub use config::Config;
-pub use policy::{Handled, Plain, Policy};
+pub use policy::{Handled, Input, Plain, Policy};
 pub use resume::{PolicyState, Reexec, take_journal};
 
 use crate::launch::Launch;
@@ -48,21 +49,26 @@ use ipc::relay::Relay;
 use pipes::NamedPipes;
 use poller::{Poller, Source};
 use processes::Processes;
+use resume::Left;
 use roster::Roster;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
-use sys::process::Ended;
+use sys::process::{Ended, Fork};
 use sys::signal::{self, SignalFd};
 use tool::clock::Moment;
 use tool::{Fatal, OrUnable};
-use wire::host_journal::{FAULTS, InFlight};
+use wire::host_journal::FAULTS;
 
 /// From the beginning of a service's supervision to the next one, if supervision has ended in between.
 const SUPERVISION_PAUSE: Duration = Duration::from_secs(1);
+
+/// From one look at descriptors that can't be waited for to the next one.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
 /// The number of children that are reaped before other events are served: a flood of orphans delays nothing.
 const REAPED_AT_ONCE: usize = 256;
@@ -74,7 +80,7 @@ pub enum Leave {
     Stopped,
     /// It was told to exit at once.
     Aborted,
-    /// It cannot wait for events any more.
+    /// It has faulted too often.
     Failed(Errno),
 }
 
@@ -100,8 +106,16 @@ pub struct Host {
     leave: Option<Leave>,
     /// When hosts of this process have faulted, the latest first.
     faults: [Option<Moment>; FAULTS],
-    /// The in-flight event of the former host, with the notification pipe of a start.
-    in_flight: Option<(InFlight, Option<OwnedFd>)>,
+    /// They have faulted too often.
+    gives_up: bool,
+    /// The poller doesn't work.
+    is_blind: bool,
+    /// A service that a scan finds may have a process that the journal has lost.
+    finds_by_status: bool,
+    /// What the former host has left undone.
+    in_flight: Option<Left>,
+    /// A child of the policy that the former host started without noting it, with its kind.
+    child: Option<(u8, Pid)>,
     reexec: bool,
     /// Whether letters that mean nothing were reported, and what came with them may not be read to its end.
     has_unknown_commands: bool,
@@ -153,12 +167,21 @@ impl Host {
             host.warn(&format!("supervising all services in this process: {}", fatal.message()));
         }
         host.remove_dangling_links().or_unable(|| "read the scan directory")?;
-        // Without the socket s6-rc still works, in the caller's environment.
-        match oneshot::listen().and_then(|s| host.poller.add(Source::Oneshot, s.as_fd()).map(|()| s)) {
-            Ok(socket) => host.oneshot = Some(socket),
-            Err(e) => host.warn(&format!("unable to listen for oneshots: {}", sys::strerror(e))),
-        }
+        host.listen();
         Ok(host)
+    }
+
+    /// Listens for oneshots.
+    fn listen(&mut self) {
+        match oneshot::listen() {
+            Ok(socket) => {
+                // If it can't be waited for, it is read once in a while.
+                let _ = self.poller.add(Source::Oneshot, socket.as_fd());
+                self.oneshot = Some(socket);
+            }
+            // Without the socket s6-rc still works, in the caller's environment.
+            Err(e) => self.warn(&format!("unable to listen for oneshots: {}", sys::strerror(e))),
+        }
     }
 
     /// A host of the directory, without services.
@@ -173,7 +196,7 @@ impl Host {
         caught.extend_from_slice(&config.signals);
         let signals = SignalFd::new(&signal::Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
         signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-        let poller = Poller::new().or_unable(|| "make a poller")?;
+        let mut poller = Poller::new().or_unable(|| "make a poller")?;
         poller.add(Source::Signals, signals.as_fd()).or_unable(|| "wait for signals")?;
         poller.add(Source::ScanControl, control.as_fd()).or_unable(|| "wait for commands")?;
         Ok(Self {
@@ -193,7 +216,11 @@ impl Host {
             oneshot: None,
             leave: None,
             faults: [None; FAULTS],
+            gives_up: false,
+            is_blind: false,
+            finds_by_status: false,
             in_flight: None,
+            child: None,
             reexec: false,
             has_unknown_commands: false,
             has_unreaped: false,
@@ -201,15 +228,21 @@ impl Host {
     }
 
     /// Supervises until it is told to exit.
+    ///
+    /// This is the only loop, and [`Host::settle`] the only place where an event ends: what the event has changed is in the
+    /// journal then.
     pub fn run(&mut self, policy: &mut dyn Policy) -> Leave {
         if self.leave.is_none() {
             self.complete_in_flight(policy);
         }
+        if std::mem::take(&mut self.gives_up) && !policy.gave_up(self) {
+            self.leave = Some(Leave::Failed(Errno::NOTRECOVERABLE));
+        }
         loop {
             self.catch_up(policy);
             policy.settled(self);
-            self.write_journal(policy);
-            if self.stopping && self.roster.len() == 0 {
+            self.settle(policy);
+            if self.stopping && self.roster.len() == 0 && !policy.outlives_services() {
                 self.leave.get_or_insert(Leave::Stopped);
             }
             if let Some(leave) = self.leave {
@@ -221,10 +254,7 @@ impl Host {
             let unreaped = std::mem::take(&mut self.has_unreaped);
             let timer = self.roster.next_timer().map(|(at, _)| at);
             let deadline = [timer, self.scan_at, policy.deadline(), unreaped.then_some(Moment::ZERO)];
-            if let Err(e) = self.wait(deadline.into_iter().flatten().min(), policy) {
-                self.warn(&format!("unable to wait for events: {}", sys::strerror(e)));
-                return Leave::Failed(e);
-            }
+            self.wait(deadline.into_iter().flatten().min(), policy);
             if unreaped {
                 self.reap(policy);
             }
@@ -253,27 +283,41 @@ impl Host {
         }
     }
 
-    fn wait(&mut self, deadline: Option<Moment>, policy: &mut dyn Policy) -> Result<(), Errno> {
-        let timeout = deadline.map(|d| d.saturating_sub(self.launch.system.now()));
-        for source in self.poller.wait(timeout)? {
+    fn wait(&mut self, deadline: Option<Moment>, policy: &mut dyn Policy) {
+        let now = self.launch.system.now();
+        // What can't be waited for is read once in a while.
+        let look = self.poller.is_partial().then(|| now.saturating_add(LOOK_PAUSE));
+        let until = [deadline, look].into_iter().flatten().min();
+        let mut sources = match self.poller.wait(until.map(|at| at.saturating_sub(now))) {
+            Ok(sources) => {
+                self.is_blind = false;
+                sources
+            }
+            Err(e) => {
+                if !std::mem::replace(&mut self.is_blind, true) {
+                    let text = format!("unable to wait for events: {}", sys::strerror(e));
+                    self.warn(&format!("{text}: looking for them each second"));
+                }
+                let pause = now.saturating_add(LOOK_PAUSE);
+                let _ = tool::clock::poll_until(&mut [], Some(deadline.map_or(pause, |at| at.min(pause))));
+                self.all_sources(policy)
+            }
+        };
+        sources.extend(self.watch_missing(policy));
+        for source in sources {
             self.read(source, policy);
         }
-        Ok(())
     }
 
     /// Reads what a source has and handles it.
     fn read(&mut self, source: Source, policy: &mut dyn Policy) {
         match source {
-            Source::Signals => self.read_signals(policy),
-            Source::ScanControl => self.read_control(policy),
             Source::Oneshot => self.serve_oneshots(),
-            Source::Control(number) => self.with(number, |service, launch| service.read_control(launch)),
-            Source::Notification(number) => {
-                self.with(number, |service, launch| service.read_notification(launch));
-            }
             Source::Supervisors => self.read_supervisors(),
-            Source::Policy(key) => policy.readable(self, key),
+            Source::Policy(key) if policy.input(key).is_none() => policy.readable(self, key),
+            _ => return self.take_in(source, policy),
         }
+        self.settle(policy);
     }
 
     fn serve_oneshots(&mut self) {
@@ -283,7 +327,14 @@ impl Host {
         }
     }
 
-    /// Works on a service, and brings the tables and the journal up to date.
+    /// Serves a connection that a former host has accepted.
+    fn serve(&self, connection: &OwnedFd) {
+        if let Err(e) = oneshot::serve_one(connection.as_fd(), &self.launch) {
+            self.warn(&format!("unable to serve a oneshot: {}", sys::strerror(e)));
+        }
+    }
+
+    /// Works on a service, and brings the tables and its record in the journal up to date.
     ///
     /// Every change of a service passes here: what is done without it is missing in the journal.
     fn with(&mut self, number: usize, work: impl FnOnce(&mut Service, &Launch)) {
@@ -304,8 +355,9 @@ impl Host {
         let Some(slot) = self.roster.get_mut(number) else { return };
         let Some(service) = &slot.service else { return };
         if service.has_left() {
-            slot.service = None;
+            let dir = slot.service.take().map(Service::into_dir);
             slot.notification = None;
+            self.launch.journal.close(dir);
             return self.supervision_ended(number);
         }
         let notification = service.notification().map(|fd| fd.as_raw_fd());
@@ -339,6 +391,7 @@ impl Host {
                 Ok(Some((pid, how))) => {
                     self.launch.journal.handle_end(pid, how);
                     self.reap_one(pid, how, policy);
+                    self.settle(policy);
                 }
                 Ok(None) | Err(Errno::CHILD) => return,
                 Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
@@ -352,26 +405,10 @@ impl Host {
         // Until it is reaped, its process id is no other's.
         let orphan_of = self.leave_end(pid, how);
         self.launch.system.reap(pid);
-        match orphan_of {
-            Some(number) => {
-                self.wake_supervisor(number);
-                self.write_services();
-            }
-            None => self.ended(pid, how, policy),
-        }
-    }
-
-    /// A child has ended.
-    fn ended(&mut self, pid: Pid, how: Ended, policy: &mut dyn Policy) {
-        match self.roster.of_pid(raw(pid)) {
-            Some(number) => {
-                self.child_ended(number, how);
-                self.write_services();
-            }
-            None => {
-                policy.child(self, pid, how);
-                self.write_journal(policy);
-            }
+        match (orphan_of, self.roster.of_pid(raw(pid))) {
+            (Some(number), _) => self.wake_supervisor(number),
+            (None, Some(number)) => self.child_ended(number, how),
+            (None, None) => policy.child(self, pid, how),
         }
     }
 
@@ -386,6 +423,56 @@ impl Host {
     /// Ends the loop at once; services stay as they are.
     pub fn abort(&mut self) {
         self.leave = Some(Leave::Aborted);
+    }
+
+    /// Whether nothing is supervised any more.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.roster.len() == 0
+    }
+
+    /// Makes a child of the policy's: `fork` does that, with the place where the kernel stores the child's process id.
+    ///
+    /// If a fault strikes before the policy's state is saved, the next host finds the child, and this gives it instead of
+    /// another one, as long as it is there.
+    ///
+    /// # Errors
+    /// Those of `fork`.
+    pub fn start_child(
+        &mut self,
+        kind: u8,
+        fork: impl FnOnce(Option<&AtomicU32>) -> Result<Fork, Errno>,
+    ) -> Result<Fork, Errno> {
+        if let Some((_, pid)) = self.child.take_if(|(found, _)| *found == kind)
+            && self.launch.system.is_child(pid)
+        {
+            return Ok(Fork::Parent(pid));
+        }
+        self.launch.journal.starting_child(kind);
+        self.launch.journal.with_note(fork)
+    }
+
+    /// The child of this kind that a former host started without noting it; nobody else gets it.
+    pub fn take_child(&mut self, kind: u8) -> Option<Pid> {
+        let (_, pid) = self.child.take_if(|(found, _)| *found == kind)?;
+        Some(pid).filter(|pid| self.launch.system.is_child(*pid))
+    }
+
+    /// The processes of the services: those in this process's supervision, and the supervisors of the others.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Pid> {
+        let pids = self.roster.iter().filter_map(|slot| slot.pid);
+        pids.filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
+    }
+
+    /// Writes the policy's state into the journal now, before what can't be repeated.
+    pub fn save(&mut self, policy: &dyn Policy) {
+        self.write_journal(policy);
+    }
+
+    /// Closes a descriptor of the policy when the journal doesn't name it any more.
+    pub fn close(&self, fd: Option<OwnedFd>) {
+        self.launch.journal.close(fd);
     }
 
     /// The console holder.

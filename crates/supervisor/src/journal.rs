@@ -1,34 +1,44 @@
 //! The journal of a host, as a file in memory: always current, so that a fault at any moment finds it written.
 //!
-//! Besides the services it holds the in-flight event.  What an event changes is written when the event has been handled;
-//! until then the journal names the event, so that a successor can complete it, and the service whose process is about to
-//! be started, so that a successor can find the process.
+//! What a host reads, it reads into the journal: [`Journal::read_input`] is read(2) into the mapping.  An item of it is
+//! there until it has been handled and all that it changed is written.  The end of a child is noted before the child is
+//! reaped.  A successor handles what is left, from the state of before.  Handling something again is harmless but for
+//! starting a process twice: so whose process is about to be started is written before, and the kernel stores the process
+//! id, by which a successor finds it.
+//!
+//! A descriptor that the journal names is closed when the journal doesn't name it any more: [`Journal::close`].
 //!
 //! The journal is written by storing into a mapping of the file, which costs no system call; where there is no memory
-//! for the mapping, by pwrite(2).
+//! for the mapping, by pwrite(2), and what is read isn't kept.
 //!
 //! A supervisor process keeps its journal in the slot that it shares with its host ([`crate::slot`]).
 //!
-//! A process that doesn't keep a journal has an empty [`Journal`], whose functions do nothing.
+//! A process that doesn't keep a journal has an empty [`Journal`], which keeps nothing.
 
 use crate::slot::OwnSlot;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use sys::fault;
 use sys::mapping::{Mapping, memory_file};
 use sys::process::Ended;
 use wire::control::Command;
-use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
+use wire::host_journal::{
+    FAULT, HEADER, Header, IN_FLIGHT, INPUT, INPUT_SOURCE, InFlight, MAGIC, RECORDS, Record, STARTED,
+    Supervised,
+};
 
 /// A process that a former host started without noting it, with its notification pipe.
 pub(crate) type Adopted = (Pid, Option<OwnedFd>);
 
 /// The journal, or none.
 #[derive(Debug, Default)]
-pub(crate) struct Journal(Option<Open>);
+pub(crate) struct Journal {
+    open: Option<Open>,
+    input: RefCell<Input>,
+}
 
 #[derive(Debug)]
 struct Open {
@@ -37,6 +47,8 @@ struct Open {
     /// The number of the service that the host is working on.
     current: Cell<u32>,
     adopted: RefCell<Option<Adopted>>,
+    /// Descriptors that the journal as it is written may still name.
+    closing: RefCell<Vec<OwnedFd>>,
 }
 
 /// Where a journal is.
@@ -54,9 +66,25 @@ struct File {
     header: RefCell<Vec<u8>>,
 }
 
+/// What was read and isn't handled.
+#[derive(Debug, Default)]
+struct Input {
+    /// Where the next item is.
+    next: usize,
+    /// The end of what was read.
+    end: usize,
+    /// The bytes themselves, where the journal doesn't have them.
+    bytes: Vec<u8>,
+}
+
 /// A service's number as the journal has it.
 pub(crate) fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// An offset in the journal as one in memory.
+fn place(at: impl TryInto<usize>) -> usize {
+    at.try_into().unwrap_or(usize::MAX)
 }
 
 impl Journal {
@@ -81,11 +109,12 @@ impl Journal {
 
     fn at(place: Place) -> Self {
         let (in_flight, current, adopted) = (Cell::default(), Cell::new(0), RefCell::new(None));
-        Self(Some(Open { place, in_flight, current, adopted }))
+        let open = Open { place, in_flight, current, adopted, closing: RefCell::default() };
+        Self { open: Some(open), input: RefCell::default() }
     }
 
     fn file(&self) -> Option<&File> {
-        match &self.0.as_ref()?.place {
+        match &self.open.as_ref()?.place {
             Place::File(file) => Some(file),
             Place::Slot(_) => None,
         }
@@ -93,7 +122,7 @@ impl Journal {
 
     /// The slot of a supervisor process; `None` in another one.
     pub(crate) fn slot(&self) -> Option<&OwnSlot> {
-        match &self.0.as_ref()?.place {
+        match &self.open.as_ref()?.place {
             Place::File(_) => None,
             Place::Slot(slot) => Some(slot),
         }
@@ -113,9 +142,78 @@ impl Journal {
         Ok(bytes)
     }
 
+    /// Reads from a source into the journal: at most `room` bytes; gives their number.
+    ///
+    /// All items of the input before must have been handled.
+    pub(crate) fn read_input(&self, source: u64, fd: BorrowedFd<'_>, room: usize) -> Result<usize, Errno> {
+        let room = room.min(INPUT.1);
+        let kept = self.file().and_then(|file| file.read_input(source, fd, room));
+        let mut bytes = Vec::new();
+        let end = match kept {
+            Some(read) => read?,
+            None => {
+                bytes.resize(room, 0);
+                let count = rustix::io::read(fd, &mut bytes)?;
+                bytes.truncate(count);
+                count
+            }
+        };
+        self.input.replace(Input { next: 0, end, bytes });
+        Ok(end)
+    }
+
+    /// The source of what a former host has read and not handled.
+    pub(crate) fn source_left(&self) -> Option<u64> {
+        let source = self.read(INPUT_SOURCE.into(), 8).ok()?;
+        self.input.replace(Input { next: 0, end: INPUT.1, bytes: Vec::new() });
+        Some(u64::from_be_bytes(*source.first_chunk()?))
+    }
+
+    /// The next item of the input, which has this size unless it is the last; it is in flight from then on.
+    pub(crate) fn next_item(&self, size: usize) -> Option<Vec<u8>> {
+        loop {
+            let Input { next, end, .. } = *self.input.borrow();
+            let count = size.min(end.saturating_sub(next));
+            if count == 0 {
+                return None;
+            }
+            let item = self.item_at(next, count);
+            if item.iter().any(|byte| *byte != 0) {
+                self.handle(InFlight::INPUT, 0, |_| 0);
+                return Some(item);
+            }
+            self.input.borrow_mut().next = next.saturating_add(count);
+        }
+    }
+
+    fn item_at(&self, at: usize, count: usize) -> Vec<u8> {
+        let mut item = vec![0; count];
+        let input = self.input.borrow();
+        match input.bytes.get(at..at.saturating_add(count)) {
+            Some(bytes) => item.copy_from_slice(bytes),
+            None => {
+                if let Some(file) = self.file() {
+                    file.load(place(INPUT.0).saturating_add(at), &mut item);
+                }
+            }
+        }
+        item
+    }
+
+    /// The item of this size has been handled, and what it has changed is written.
+    pub(crate) fn item_done(&self, size: usize) {
+        let Input { next, end, .. } = *self.input.borrow();
+        let count = size.min(end.saturating_sub(next));
+        self.input.borrow_mut().next = next.saturating_add(count);
+        if let Some(file) = self.file().filter(|_| self.input.borrow().bytes.is_empty()) {
+            file.store(INPUT.0.saturating_add(u64::try_from(next).unwrap_or(u64::MAX)), &vec![0; count]);
+        }
+        self.done();
+    }
+
     /// A service with this number is being worked on from here on.
     pub(crate) fn enter(&self, number: usize) {
-        if let Some(open) = &self.0 {
+        if let Some(open) = &self.open {
             open.current.set(self::number(number));
         }
     }
@@ -125,18 +223,22 @@ impl Journal {
         self.handle(InFlight::ENDED, how.wstat(), |_| crate::system::raw(pid));
     }
 
-    /// A command to the current service is about to be handled.
+    /// A command to the service of a supervisor process is about to be handled.
     pub(crate) fn handle_command(&self, command: Command) {
-        self.handle(InFlight::LETTER, command.letter().into(), |open| open.current.get());
+        if self.slot().is_some() {
+            self.handle(InFlight::LETTER, command.letter().into(), |open| open.current.get());
+        }
     }
 
-    /// The readiness of the current service is about to be handled.
+    /// The readiness of the service of a supervisor process is about to be handled.
     pub(crate) fn handle_readiness(&self) {
-        self.handle(InFlight::READY, 0, |open| open.current.get());
+        if self.slot().is_some() {
+            self.handle(InFlight::READY, 0, |open| open.current.get());
+        }
     }
 
     fn handle(&self, kind: u8, detail: u16, about: impl FnOnce(&Open) -> u32) {
-        let Some(open) = &self.0 else { return };
+        let Some(open) = &self.open else { return };
         let new = InFlight { kind, detail, about: about(open), ..InFlight::default() };
         let old = open.in_flight.get();
         // The event of a former host stays marked as such.
@@ -144,18 +246,30 @@ impl Journal {
         open.set_in_flight(InFlight { is_repeated, ..new });
     }
 
+    /// A connection is about to be served.
+    pub(crate) fn serving(&self, connection: BorrowedFd<'_>) {
+        let Some(open) = &self.open else { return };
+        fault::keep(connection.as_raw_fd());
+        self.clear_started();
+        let notification = Some(connection.as_raw_fd());
+        open.set_in_flight(InFlight { kind: InFlight::SERVED, notification, ..InFlight::default() });
+    }
+
     /// The in-flight event of a former host is about to be handled.
     pub(crate) fn repeat(&self, event: InFlight) {
-        if let Some(open) = &self.0 {
+        if let Some(open) = &self.open {
             open.set_in_flight(InFlight { is_repeated: true, ..event });
         }
     }
 
     /// A process of the current service is about to be started.
     pub(crate) fn starting(&self, notification: Option<BorrowedFd<'_>>) {
-        let Some(open) = &self.0 else { return };
+        let Some(open) = &self.open else { return };
         match &open.place {
-            Place::File(_) => notification.iter().for_each(|fd| fault::keep(fd.as_raw_fd())),
+            Place::File(_) => {
+                notification.iter().for_each(|fd| fault::keep(fd.as_raw_fd()));
+                self.clear_started();
+            }
             Place::Slot(slot) => slot.starting(notification),
         }
         let notification = notification.map(|fd| fd.as_raw_fd());
@@ -163,24 +277,63 @@ impl Journal {
         open.set_in_flight(InFlight { starting, notification, ..open.in_flight.get() });
     }
 
+    /// This child of the policy is about to be started.
+    pub(crate) fn starting_child(&self, kind: u8) {
+        let Some(open) = &self.open else { return };
+        self.clear_started();
+        let starting = InFlight::CHILDREN.saturating_add(kind.into());
+        open.set_in_flight(InFlight { starting, notification: None, ..open.in_flight.get() });
+    }
+
+    /// What was being started is in the journal by now, or wasn't started.
+    pub(crate) fn started(&self) {
+        if let Some(open) = &self.open {
+            let event = open.in_flight.get();
+            open.set_in_flight(InFlight { starting: 0, notification: None, ..event });
+        }
+    }
+
+    fn clear_started(&self) {
+        if let Some(file) = self.file() {
+            file.store(STARTED.into(), &[0; 4]);
+        }
+    }
+
+    /// The process that was being started, as the kernel has stored it.
+    pub(crate) fn noted(&self) -> Option<Pid> {
+        let file = self.file()?;
+        let mapping = file.mapping.try_borrow().ok()?;
+        let word = mapping.as_ref()?.word(place(STARTED))?.load(Ordering::Relaxed);
+        Pid::from_raw(word.cast_signed())
+    }
+
     /// The event has been handled, and what it has changed is written.
     pub(crate) fn done(&self) {
-        if let Some(open) = &self.0 {
+        if let Some(open) = &self.open {
             open.set_in_flight(InFlight::default());
+            open.closing.take();
         }
     }
 
     /// An event has been handled by a supervisor process, with this outcome.
     pub(crate) fn save(&self, supervised: impl FnOnce() -> Option<Supervised>) {
-        if let Some(open) = &self.0
+        if let Some(open) = &self.open
             && let Place::Slot(slot) = &open.place
         {
             open.in_flight.take();
             slot.save(supervised());
+            open.closing.take();
         }
     }
 
-    /// Reads a letter of the current service's control FIFO; `None` for the end.
+    /// Closes a descriptor when the journal doesn't name it any more: its number may be another file's then.
+    pub(crate) fn close(&self, fd: Option<OwnedFd>) {
+        if let Some(open) = &self.open {
+            open.closing.borrow_mut().extend(fd);
+        }
+    }
+
+    /// Reads a letter of the control FIFO of a supervisor process; `None` for the end.
     pub(crate) fn read_letter(&self, fifo: BorrowedFd<'_>) -> Result<Option<u8>, Errno> {
         if let Some(slot) = self.slot() {
             return slot.read_letter(fifo);
@@ -190,7 +343,7 @@ impl Journal {
         Ok(letter.into_iter().take(count).next())
     }
 
-    /// Reads from the current service's notification pipe.
+    /// Reads from the notification pipe of a supervisor process.
     pub(crate) fn read_said(&self, pipe: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
         if let Some(slot) = self.slot() {
             return slot.read_said(pipe);
@@ -200,21 +353,25 @@ impl Journal {
         Ok(bytes.into_iter().take(count).collect())
     }
 
-    /// Where the kernel stores the id of a process that is started.
-    pub(crate) fn note(&self) -> Option<&AtomicU32> {
-        self.slot()?.note()
+    /// Calls `start` with the place where the kernel stores the id of the process that it starts.
+    pub(crate) fn with_note<T>(&self, start: impl FnOnce(Option<&AtomicU32>) -> T) -> T {
+        if let Some(slot) = self.slot() {
+            return start(slot.note());
+        }
+        let mapping = self.file().and_then(|file| file.mapping.try_borrow().ok());
+        start(mapping.as_ref().and_then(|mapping| mapping.as_ref()?.word(place(STARTED))))
     }
 
     /// Offers a process that takes the place of the next start.
     pub(crate) fn offer(&self, adopted: Adopted) {
-        if let Some(open) = &self.0 {
+        if let Some(open) = &self.open {
             open.adopted.replace(Some(adopted));
         }
     }
 
     /// The process that takes the place of a start.
     pub(crate) fn adopt(&self) -> Option<Adopted> {
-        self.0.as_ref()?.adopted.take()
+        self.open.as_ref()?.adopted.take()
     }
 
     /// Writes the state of the service with this number, or that there is none.
@@ -275,6 +432,22 @@ impl File {
             || (mapping.grow(self.fd.as_fd(), at.saturating_add(bytes.len())).is_ok()
                 && mapping.store(at, bytes))
     }
+
+    fn load(&self, at: usize, bytes: &mut [u8]) {
+        if let Ok(mapping) = self.mapping.try_borrow()
+            && let Some(mapping) = mapping.as_ref()
+        {
+            mapping.load(at, bytes);
+        }
+    }
+
+    /// Reads into the file; `None` without a mapping.
+    fn read_input(&self, source: u64, fd: BorrowedFd<'_>, room: usize) -> Option<Result<usize, Errno>> {
+        let mapping = self.mapping.try_borrow().ok()?;
+        let mapping = mapping.as_ref()?;
+        mapping.store(place(INPUT_SOURCE), &source.to_be_bytes());
+        Some(mapping.read_into(fd, place(INPUT.0), room))
+    }
 }
 
 impl Open {
@@ -297,46 +470,97 @@ mod tests {
         InFlight::unpack(&journal.read(IN_FLIGHT.0, IN_FLIGHT.1).unwrap()).unwrap()
     }
 
+    /// The journal as a successor opens it.
+    fn reopened(journal: &Journal) -> Journal {
+        Journal::open(rustix::io::dup(&journal.file().unwrap().fd).unwrap())
+    }
+
     #[test]
     fn an_event_is_in_flight_until_it_is_done() {
         let journal = Journal::create().unwrap();
         assert_eq!(journal.read(0, 8).unwrap(), MAGIC);
         assert_eq!(in_flight(&journal), InFlight::default());
-        journal.enter(3);
-        journal.handle_command(Command::Up);
-        let event = InFlight { kind: InFlight::LETTER, detail: 0x75, about: 3, ..InFlight::default() };
-        assert_eq!(in_flight(&journal), event);
-        journal.starting(None);
-        assert_eq!(in_flight(&journal), InFlight { starting: 4, ..event });
-        journal.done();
-        assert_eq!(in_flight(&journal), InFlight::default());
-        journal.handle_end(Pid::from_raw(77).unwrap(), Ended::Exited(2));
+        let pid = Pid::from_raw(77).unwrap();
+        journal.handle_end(pid, Ended::Exited(2));
         let event = InFlight { kind: InFlight::ENDED, detail: 0x200, about: 77, ..InFlight::default() };
         assert_eq!(in_flight(&journal), event);
-        journal.handle_readiness();
-        assert_eq!(in_flight(&journal), InFlight { kind: InFlight::READY, about: 3, ..InFlight::default() });
+        journal.enter(3);
+        journal.starting(None);
+        assert_eq!(in_flight(&journal), InFlight { starting: 4, ..event });
+        journal.starting_child(1);
+        assert_eq!(in_flight(&journal), InFlight { starting: 0x8000_0001, ..event });
+        journal.started();
+        assert_eq!(in_flight(&journal), event);
+        journal.done();
+        assert_eq!(in_flight(&journal), InFlight::default());
+        journal.repeat(event);
+        journal.handle_end(pid, Ended::Exited(2));
+        assert_eq!(in_flight(&journal), InFlight { is_repeated: true, ..event });
+        journal.handle_end(pid, Ended::Exited(3));
+        assert!(!in_flight(&journal).is_repeated, "another one has come");
     }
 
     #[test]
-    fn a_repeated_event_stays_marked_until_another_one_comes() {
+    fn what_is_read_is_kept_until_it_is_handled() {
+        for journal in [Journal::create().unwrap(), Journal::default()] {
+            let (reader, writer) = rustix::pipe::pipe().unwrap();
+            rustix::io::write(&writer, b"abcd\0e").unwrap();
+            assert_eq!(journal.read_input(7, reader.as_fd(), 9), Ok(6));
+            assert_eq!(journal.next_item(2).as_deref(), Some(&b"ab"[..]));
+            assert_eq!(journal.next_item(2).as_deref(), Some(&b"ab"[..]), "it isn't handled yet");
+            journal.item_done(2);
+            assert_eq!(journal.next_item(2).as_deref(), Some(&b"cd"[..]));
+            if journal.as_raw().is_some() {
+                let next = reopened(&journal);
+                assert_eq!((next.source_left(), in_flight(&next).kind), (Some(7), InFlight::INPUT));
+                assert_eq!(next.next_item(2).as_deref(), Some(&b"cd"[..]));
+            }
+            journal.item_done(2);
+            assert_eq!(journal.next_item(1).as_deref(), Some(&b"e"[..]), "zeros are no items");
+            journal.item_done(1);
+            assert_eq!(journal.next_item(1), None);
+            if journal.as_raw().is_some() {
+                assert_eq!(reopened(&journal).source_left(), Some(7));
+                assert_eq!(reopened(&journal).next_item(1), None);
+            }
+        }
+    }
+
+    #[test]
+    fn the_kernel_notes_who_was_started() {
         let journal = Journal::create().unwrap();
-        let event = InFlight { kind: InFlight::LETTER, detail: 0x64, about: 1, ..InFlight::default() };
-        journal.enter(1);
-        journal.repeat(event);
-        journal.handle_command(Command::Down);
-        assert_eq!(in_flight(&journal), InFlight { is_repeated: true, ..event });
-        journal.handle_command(Command::Up);
-        assert!(!in_flight(&journal).is_repeated);
-        journal.handle_command(Command::Down);
-        assert_eq!(in_flight(&journal), event);
+        journal.enter(0);
+        journal.starting(None);
+        assert_eq!(journal.noted(), None);
+        journal.with_note(|note| note.unwrap().store(4242, Ordering::Relaxed));
+        assert_eq!(reopened(&journal).noted(), Pid::from_raw(4242));
+        journal.starting_child(0);
+        assert_eq!(journal.noted(), None);
+        Journal::default().with_note(|note| assert!(note.is_none()));
+    }
+
+    #[test]
+    fn a_descriptor_is_closed_when_the_journal_is_written() {
+        let journal = Journal::create().unwrap();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        journal.close(Some(writer));
+        assert_eq!(rustix::io::ioctl_fionread(&reader), Ok(0));
+        let is_open = || {
+            let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
+            let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+            rustix::event::poll(&mut fds, Some(&now)) == Ok(0)
+        };
+        assert!(is_open());
+        journal.done();
+        assert!(!is_open());
     }
 
     #[test]
     fn records_have_their_places() {
         let journal = Journal::create().unwrap();
         journal.write_record(2, None);
-        assert_eq!(journal.read(1024 + 2 * 448, 448).unwrap().first(), Some(&0));
-        assert_eq!(record_place(0), 1024);
+        assert_eq!(journal.read(2048 + 2 * 448, 448).unwrap().first(), Some(&0));
+        assert_eq!(record_place(0), 2048);
     }
 
     #[test]
@@ -344,7 +568,7 @@ mod tests {
         let journal = Journal::default();
         journal.handle_readiness();
         journal.offer((Pid::from_raw(7).unwrap(), None));
-        assert!(journal.adopt().is_none() && journal.as_raw().is_none());
+        assert!(journal.adopt().is_none() && journal.as_raw().is_none() && journal.noted().is_none());
         assert_eq!(journal.read(0, 8), Ok(Vec::new()));
     }
 }

@@ -103,7 +103,7 @@ impl Launch {
         fds: &[(BorrowedFd<'_>, RawFd)],
     ) -> Result<Pid, Errno> {
         let argv = Strings::new(argv)?;
-        self.system.spawn(&self.plain(dir, file, &argv, fds))
+        self.journal.with_note(|note| self.system.spawn(&Spawn { note, ..self.plain(dir, file, &argv, fds) }))
     }
 
     /// A program to start, with what all children begin with.

@@ -25,13 +25,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::process::Ended;
 use sys::signal::{CONT, Signal};
 use sys::spawn::{Spawn, Strings};
-use tool::Fatal;
+use tool::{Fatal, OrUnable};
 use wire::control::Command;
 use wire::host_journal::Supervised;
-use wire::svstatus::Status;
+use wire::svstatus::{SIZE, Status};
 
 /// At most this many letters are read from the control FIFO in one go; a command of s6-svc rarely has more than three.
-const LETTERS_AT_ONCE: usize = 256;
+pub(crate) const LETTERS_AT_ONCE: usize = 256;
+
+/// At most this many bytes are read from the notification descriptor in one go.
+pub(crate) const SAID_AT_ONCE: usize = 512;
 
 /// How many processes a warning names.
 const NAMED_AT_MOST: usize = 10;
@@ -103,15 +106,16 @@ impl Service {
         name: &[u8],
         notification: Option<OwnedFd>,
     ) -> Result<Self, Fatal> {
-        let Hold { control, lock } = hold::take_again(fd.as_fd())?;
-        Ok(Self::resume(saved, (fd, control, lock, notification), name, Stdio::default()))
+        let hold = hold::take_again(fd.as_fd())?;
+        Ok(Self::resume(saved, fd, hold, notification, name, Stdio::default()))
     }
 
-    /// Takes over a service from a former host; the descriptors are the directory, its control FIFO, its lock and the
-    /// notification pipe.
+    /// Takes over a service from a former host, with the directory and the notification pipe.
     pub(crate) fn resume(
         saved: &Supervised,
-        (dir, control, lock, notification): (OwnedFd, OwnedFd, OwnedFd, Option<OwnedFd>),
+        dir: OwnedFd,
+        hold: Hold,
+        notification: Option<OwnedFd>,
         name: &[u8],
         stdio: Stdio,
     ) -> Self {
@@ -119,7 +123,7 @@ impl Service {
         let mut service = Self {
             dir: ServiceDir::new(dir, name),
             name: name.to_vec(),
-            hold: Some(Hold { control, lock }),
+            hold: Some(hold),
             machine: Machine::resume(&Saved { status, deadline, next_start, dying, leaving }),
             stdio,
             detached: false,
@@ -133,6 +137,41 @@ impl Service {
             service.detach();
         }
         service
+    }
+
+    /// Takes over a service whose state is lost but for its status file: its process, if that is a child of this one;
+    /// `None` if there is no such process.
+    ///
+    /// # Errors
+    /// As [`Service::begin`].
+    pub(crate) fn find(
+        dir: &OwnedFd,
+        name: &[u8],
+        stdio: Stdio,
+        launch: &Launch,
+        is_known: impl Fn(u32) -> bool,
+    ) -> Result<Option<Self>, Fatal> {
+        let status = files::read_file(dir, hold::STATUS.as_bytes(), SIZE).ok();
+        let Some(status) = status.and_then(|bytes| Status::unpack(&bytes)) else { return Ok(None) };
+        let pid = i32::try_from(status.pid).ok().and_then(Pid::from_raw);
+        if is_known(status.pid) || !pid.is_some_and(|pid| launch.system.is_child(pid)) {
+            return Ok(None);
+        }
+        let held = hold::take_again(dir.as_fd())?;
+        let dir = rustix::io::fcntl_dupfd_cloexec(dir, 0).or_unable(|| "open its files")?;
+        let saved = Supervised {
+            dir: None,
+            control: None,
+            lock: None,
+            notification: None,
+            detached: false,
+            status,
+            deadline: None,
+            next_start: None,
+            dying: false,
+            leaving: false,
+        };
+        Ok(Some(Self::resume(&saved, dir, held, None, name, stdio)))
     }
 
     /// The state for [`Service::resume`]; `None` once supervision has ended.
@@ -157,6 +196,11 @@ impl Service {
     pub(crate) fn adopt(&mut self, pid: Pid, notification: Option<OwnedFd>, launch: &Launch) {
         self.notification = notification;
         self.feed(Event::Started(raw(pid)), launch);
+    }
+
+    /// The service directory's descriptor, of a service whose supervision has ended.
+    pub(crate) fn into_dir(self) -> OwnedFd {
+        self.dir.into()
     }
 
     /// The service directory.
@@ -242,11 +286,14 @@ impl Service {
                     self.feed(Event::Ready, launch);
                 }
             }
-            Ok(_) | Err(_) => {
-                self.notification = None;
-                launch.journal.save(|| self.save());
-            }
+            Ok(_) | Err(_) => self.forget_notification(launch),
         }
+    }
+
+    /// The service can't notify its readiness any more.
+    pub(crate) fn forget_notification(&mut self, launch: &Launch) {
+        launch.journal.close(self.notification.take());
+        launch.journal.save(|| self.save());
     }
 
     /// Carries out the machine's actions until it is at rest.
@@ -303,7 +350,7 @@ impl Service {
                 Err(e) => self.dir.warn_unable("remove ./down", e),
             },
             Action::Detach => self.detach(),
-            Action::ForgetNotification => self.notification = None,
+            Action::ForgetNotification => launch.journal.close(self.notification.take()),
             Action::Warn(text) => self.dir.warn(text),
             Action::Leave => {
                 // The letters after this one, as `d` in `xd`, aren't meant for the next supervisor.
@@ -313,7 +360,7 @@ impl Service {
                 // A listener that hears of the exit finds the directory free.
                 self.hold = None;
                 self.stdio = Stdio::default();
-                self.notification = None;
+                launch.journal.close(self.notification.take());
             }
             Action::Start | Action::Finish(..) => {}
         }
@@ -407,8 +454,9 @@ impl Service {
         launch: &Launch,
     ) -> Result<Pid, Errno> {
         launch.journal.starting(notification);
-        let what = Spawn { note: launch.journal.note(), ..what };
-        let refused = match launch.system.spawn(&what) {
+        let spawn =
+            |what: Spawn<'_>| launch.journal.with_note(|note| launch.system.spawn(&Spawn { note, ..what }));
+        let refused = match spawn(what) {
             Err(Errno::ACCESS) => Errno::ACCESS,
             done => return done,
         };
@@ -417,7 +465,7 @@ impl Service {
             return Err(refused);
         };
         let argv = Strings::new(words)?;
-        launch.system.spawn(&Spawn { file, argv: &argv, ..what })
+        spawn(Spawn { file, argv: &argv, ..what })
     }
 
     /// Executes `run`.  Prints an error, and gives when to try again.

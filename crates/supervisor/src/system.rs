@@ -41,8 +41,6 @@ pub(crate) trait System: Debug {
     fn reap(&self, pid: Pid);
     /// Whether a process is a child of this one, alive or not yet reaped.
     fn is_child(&self, pid: Pid) -> bool;
-    /// The youngest child outside `known` that leads a session and whose working directory is `directory`.
-    fn find_child(&self, directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid>;
     /// The living processes of the session that this process led, which has ended.
     fn session(&self, leader: u32) -> Vec<Pid>;
     /// Prints a warning of `name`.
@@ -88,23 +86,6 @@ impl System for Linux {
 
     fn is_child(&self, pid: Pid) -> bool {
         sys::process::is_child(pid)
-    }
-
-    fn find_child(&self, directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid> {
-        // Linux before 3.17 has no /proc/thread-self; this process has one thread, whose number is its own.
-        let own = std::process::id();
-        let children = std::fs::read_to_string("/proc/thread-self/children")
-            .or_else(|_| std::fs::read_to_string(format!("/proc/self/task/{own}/children")))
-            .ok()?;
-        let pids =
-            children.split_ascii_whitespace().filter_map(|w| w.parse::<i32>().ok()).filter_map(Pid::from_raw);
-        let mut strays = pids.filter(|pid| !known(*pid));
-        // The kernel lists them in the order of their birth.
-        strays.rfind(|pid| {
-            let cwd = sys::fs::stat(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
-            rustix::process::getsid(Some(*pid)) == Ok(*pid)
-                && cwd.is_ok_and(|st| (st.st_dev, st.st_ino) == directory)
-        })
     }
 
     fn session(&self, leader: u32) -> Vec<Pid> {

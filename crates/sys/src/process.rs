@@ -4,6 +4,7 @@ use crate::missing::is_missing;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::ffi::{CString, c_char};
+use std::sync::atomic::AtomicU32;
 
 /// Which side of a fork this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,19 @@ pub fn fork() -> Result<Fork, Errno> {
     match unsafe { libc::fork() } {
         -1 => Err(crate::errno::last()),
         n => Ok(Pid::from_raw(n).map_or(Fork::Child, Fork::Parent)),
+    }
+}
+
+/// fork(2); the kernel stores the child's process id in `note` before the child runs.
+pub fn fork_noted(note: Option<&AtomicU32>) -> Result<Fork, Errno> {
+    let Some(note) = note else { return fork() };
+    let flags = libc::c_long::from(libc::SIGCHLD | libc::CLONE_PARENT_SETTID);
+    let none = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: the process has one thread, so the child may go on with any code, on its copy of the same stack; the note
+    // outlives the call.
+    match unsafe { libc::syscall(libc::SYS_clone, flags, none, note.as_ptr(), none, none) } {
+        -1 => Err(crate::errno::last()),
+        n => Ok(i32::try_from(n).ok().and_then(Pid::from_raw).map_or(Fork::Child, Fork::Parent)),
     }
 }
 
@@ -208,6 +222,14 @@ mod tests {
         match fork().unwrap() {
             Fork::Child => exit(7),
             Fork::Parent(pid) => assert_eq!(wait_for(pid).unwrap(), Ended::Exited(7)),
+        }
+        let note = AtomicU32::new(0);
+        match fork_noted(Some(&note)).unwrap() {
+            Fork::Child => exit(8),
+            Fork::Parent(pid) => {
+                assert_eq!(Pid::from_raw(note.into_inner().cast_signed()), Some(pid));
+                assert_eq!(wait_for(pid).unwrap(), Ended::Exited(8));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 /// A signal number.
 pub type Signal = i32;
@@ -262,25 +262,31 @@ impl SignalFd {
 
     /// The next pending signal with its sender; `None` if there is none.
     pub fn read_with_sender(&self) -> Result<Option<(Signal, Sender)>, Errno> {
-        let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
-        let size = size_of::<libc::signalfd_siginfo>();
-        // SAFETY: the buffer has the size that is passed.
-        let n = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
-        if usize::try_from(n) == Ok(size) {
-            // SAFETY: a full record was read.
-            let info = unsafe { info.assume_init() };
-            let sender = match info.ssi_pid {
-                _ if info.ssi_code > 0 => Sender::Kernel,
-                0 => Sender::Outside,
-                pid => Sender::Process(pid),
-            };
-            return Ok(Signal::try_from(info.ssi_signo).ok().map(|n| (n, sender)));
-        }
-        match crate::errno::last() {
-            Errno::AGAIN | Errno::INTR => Ok(None),
-            e => Err(e),
+        let mut record = [0; RECORD];
+        match rustix::io::read(&self.0, &mut record) {
+            Ok(_) => Ok(decode(&record)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(e) => Err(e),
         }
     }
+}
+
+/// The length of what a [`SignalFd`] gives for each signal, in bytes.
+pub const RECORD: usize = size_of::<libc::signalfd_siginfo>();
+
+/// The signal and its sender in bytes that were read from a [`SignalFd`]; `None` if they are no whole record.
+#[must_use]
+pub fn decode(record: &[u8]) -> Option<(Signal, Sender)> {
+    let word = |at: usize| Some(u32::from_ne_bytes(*record.get(at..)?.first_chunk()?));
+    let at = |field: usize| word(field).filter(|_| record.len() == RECORD);
+    let signal = at(std::mem::offset_of!(libc::signalfd_siginfo, ssi_signo))?;
+    let code = at(std::mem::offset_of!(libc::signalfd_siginfo, ssi_code))?.cast_signed();
+    let sender = match at(std::mem::offset_of!(libc::signalfd_siginfo, ssi_pid))? {
+        _ if code > 0 => Sender::Kernel,
+        0 => Sender::Outside,
+        pid => Sender::Process(pid),
+    };
+    Signal::try_from(signal).ok().filter(|signal| *signal != 0).map(|signal| (signal, sender))
 }
 
 impl AsFd for SignalFd {
@@ -292,6 +298,21 @@ impl AsFd for SignalFd {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_are_read_back() {
+        let mut record = [0; RECORD];
+        assert_eq!(decode(&record), None);
+        for (at, value) in [(0, TERM.cast_unsigned()), (8, 0), (12, 77)] {
+            record[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        }
+        assert_eq!(decode(&record), Some((TERM, Sender::Process(77))));
+        assert_eq!(decode(&record[1..]), None);
+        record[12..16].fill(0);
+        assert_eq!(decode(&record), Some((TERM, Sender::Outside)));
+        record[8] = 1;
+        assert_eq!((decode(&record), RECORD), (Some((TERM, Sender::Kernel)), 128));
+    }
 
     #[test]
     fn names_and_numbers() {

@@ -159,7 +159,7 @@ impl Window {
 }
 
 /// A program to start.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Spawn<'a> {
     /// The file to execute; a relative name is looked up in `dir`, never in PATH.
     pub file: &'a [u8],

@@ -8,9 +8,12 @@
 //! |---|---|
 //! | 0–7 | [`MAGIC`], the last byte being the version |
 //! | 8 | the signal of the fault that ended the host, 0 if it ended in order; [`FAULT`] |
+//! | 12–15 | the process that is being started, by the machine's byte order, since the kernel stores it; [`STARTED`] |
 //! | 16–35 | the in-flight event: [`InFlight`] |
+//! | 48–55 | where the input comes from that was read and isn't handled; [`INPUT_SOURCE`] |
 //! | 64–1023 | the host: [`Header`] |
-//! | 1024 + 448 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
+//! | 1024–2047 | that input: items of the source's own length, zeroed as they are handled; [`INPUT`] |
+//! | 2048 + 448 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
 //!
 //! The fields follow each other in the order of the types below; each `Option` of more than one field begins with
 //! a byte that is 0 or 1.
@@ -19,10 +22,19 @@ use crate::svstatus::{SIZE, Status};
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
-pub const MAGIC: [u8; 8] = *b"s6host\0\x02";
+pub const MAGIC: [u8; 8] = *b"s6host\0\x03";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
+
+/// Offset of the process id that the kernel stores when a process is started: 32 bits, 0 for none.
+pub const STARTED: u32 = 12;
+
+/// Offset of the number, 64 bits, of the source whose input was read last.
+pub const INPUT_SOURCE: u32 = 48;
+
+/// Offset and room of input that was read and isn't handled.
+pub const INPUT: (u64, usize) = (1024, 1024);
 
 /// Offset and length of the in-flight event.
 pub const IN_FLIGHT: (u64, usize) = (16, 20);
@@ -31,7 +43,7 @@ pub const IN_FLIGHT: (u64, usize) = (16, 20);
 pub const HEADER: (u64, usize) = (64, 960);
 
 /// Offset of the first service, and the room of each one.
-pub const RECORDS: (u64, usize) = (1024, 448);
+pub const RECORDS: (u64, usize) = (2048, 448);
 
 /// The longest name that is kept whole.
 const NAME: usize = 260;
@@ -51,17 +63,19 @@ pub type Fd = Option<i32>;
 /// The event that a host is handling: if a fault strikes, its successor completes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InFlight {
-    /// 0 for none, [`InFlight::ENDED`], [`InFlight::LETTER`], [`InFlight::READY`].
+    /// 0 for none, [`InFlight::ENDED`], [`InFlight::LETTER`], [`InFlight::READY`], [`InFlight::INPUT`],
+    /// [`InFlight::SERVED`].
     pub kind: u8,
     /// A former host began to handle it, and faulted.
     pub is_repeated: bool,
     /// Of an end, the status as wait(2) gives it; of a letter, the letter.
     pub detail: u16,
-    /// Of an end, the process; else the service's number.
+    /// Of an end, the process; of a letter and of readiness, the service's number.
     pub about: u32,
-    /// 1 more than the number of the service whose process is being started; 0 for none.
+    /// 1 more than the number of the service whose process is being started, or one of the policy's children, which count
+    /// from [`InFlight::CHILDREN`] on; 0 for none.
     pub starting: u32,
-    /// The read end of the notification pipe of that start.
+    /// The read end of the notification pipe of that start, or the connection that is being served.
     pub notification: Fd,
 }
 
@@ -72,6 +86,12 @@ impl InFlight {
     pub const LETTER: u8 = 2;
     /// Readiness was read from a service's notification pipe.
     pub const READY: u8 = 3;
+    /// The first item of the input is being handled.
+    pub const INPUT: u8 = 4;
+    /// A connection is being served.
+    pub const SERVED: u8 = 5;
+    /// The first number of [`InFlight::starting`] for a child of the policy.
+    pub const CHILDREN: u32 = 1 << 31;
 }
 
 /// The host itself.
@@ -506,7 +526,8 @@ mod tests {
             ("reserved", 4),
         ];
         insta::assert_snapshot!(rows(&event.pack(), &fields));
-        assert_eq!([InFlight::ENDED, InFlight::LETTER, InFlight::READY], [1, 2, 3]);
+        let kinds = [InFlight::ENDED, InFlight::LETTER, InFlight::READY, InFlight::INPUT, InFlight::SERVED];
+        assert_eq!((kinds, InFlight::CHILDREN), ([1, 2, 3, 4, 5], 0x8000_0000));
     }
 
     #[test]
@@ -590,8 +611,9 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x02", 8, (16, 20), (64, 960), (1024, 448))
+            (b"s6host\0\x03", 8, (16, 20), (64, 960), (2048, 448))
         );
+        assert_eq!((STARTED, INPUT_SOURCE, INPUT), (12, 48, (1024, 1024)));
     }
 
     proptest! {

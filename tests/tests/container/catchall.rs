@@ -145,7 +145,7 @@ fn what_goes_where(images: &Images) -> Outcome {
 fn owners_and_modes(images: &Images) -> Outcome {
     let cmd = "until [ -s /run/uncaught-logs/current ]; do usleep 1000; done\n\
                cd /run/uncaught-logs; stat -c '%n %a %u:%g' . * >/run/seen\n\
-               p=$(s6-svstat -o pid /run/service/s6-svscan-log)\n\
+               until p=$(s6-svstat -o pid /run/service/s6-svscan-log); [ $p -gt 0 ]; do usleep 1000; done\n\
                grep -E '^(Uid|Gid|Groups)' /proc/$p/status | tr '\\t' ' ' >>/run/seen; cp /run/seen current-seen; : >/run/up\n\
                until [ -e /run/go ]; do usleep 1000; done; cat /run/seen >&2";
     let services = Services::new()?;

@@ -86,7 +86,7 @@ fn of_a_stop_that_was_killed(images: &Images) -> Outcome {
     let (code, text) = boot(&sandbox, "was killed", |_| Ok(()))?;
     same(code, 0, &text)?;
     has(&text, "init: warning: what stops the services was killed by SIGKILL")?;
-    has(&text, "a second one goes on where it was\nfinishing")?;
+    has(&text, "another one goes on where it was\nfinishing")?;
     services.define("memory", "down", "/always")?;
     let (code, text) = boot(&sandbox, "was killed", |_| Ok(()))?;
     same(code, 137, &text)?;
@@ -145,7 +145,9 @@ fn what_a_run_left_is_named_or_ended(images: &Images) -> Outcome {
         let run = "#!/bin/sh\nsleep 4444\necho never\n";
         services.longrun("shell", &["base"], run)?;
         services.longrun("group", &["base"], run)?.define("group", "kill-mode", "session\n")?;
-        let stop = "s6-svc -wD -d /run/service/shell; s6-svc -wD -d /run/service/group";
+        // Both have started what they leave.
+        let stop = "until [ $(ps | grep -c 'sleep 44[4]4') = 2 ]; do usleep 1000; done; \
+                    s6-svc -wD -d /run/service/shell; s6-svc -wD -d /run/service/group";
         let sandbox = images.small(&services, &["sh", "-c", &format!("{stop}; exec sleep 100000")]);
         let sandbox = sandbox.env("S6_SUPERVISE_PROCESSES", processes).env("S6_KILL_GRACETIME", "100");
         let left =

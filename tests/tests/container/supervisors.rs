@@ -24,6 +24,9 @@ sup() {
     [ \"$(cat $p/cmdline 2>/dev/null | tr '\\0' :)\" = \"s6-supervise:$1:\" ] && echo ${p#/proc/}
   done
 }
+shows() {
+  until [ \"$(s6-svstat -o $1 $scan/$3)\" = $2 ]; do usleep 1000; done
+}
 kill9() {
   old=
   for s; do old=\"$old $(sup $s)\"; done
@@ -105,11 +108,12 @@ echo >/run/finish.gate
 s6-svwait -D -t 20000 $scan/finishes && s6-svstat -o up,signal $scan/finishes
 cat /run/finishes
 echo '# told and forgotten'
-s6-svc -p $scan/steady
+# A command counts when its supervisor has read it.
+s6-svc -p $scan/steady; shows paused true steady
 kill9 steady
 s6-svstat -o paused $scan/steady
-s6-svc -c $scan/steady
-s6-svc -o $scan/steady
+s6-svc -c $scan/steady; shows paused false steady
+s6-svc -o $scan/steady; shows wantedup false steady
 kill9 steady
 s6-svstat -o up,wantedup $scan/steady
 kill -KILL $(s6-svstat -o pid $scan/steady)

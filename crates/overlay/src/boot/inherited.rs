@@ -7,7 +7,7 @@
 
 use crate::layout::CONTAINER_ENVIRONMENT;
 use rustix::fs::CWD;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use tool::Env;
 
 /// What socket activation sets, sd_listen_fds(3).
@@ -18,8 +18,8 @@ const LISTEN_FDNAMES: &[u8] = b"LISTEN_FDNAMES";
 /// The descriptors, and what describes them to the CMD.
 #[derive(Debug, Default)]
 pub(crate) struct Inherited {
-    /// Their numbers.
-    numbers: Vec<RawFd>,
+    /// The descriptors, whose numbers mean something to the CMD.
+    fds: Vec<OwnedFd>,
     /// The variables of socket activation but LISTEN_PID, if that named this process.
     listen: Option<Env>,
 }
@@ -27,21 +27,23 @@ pub(crate) struct Inherited {
 impl Inherited {
     /// Marks the descriptors of this process close-on-exec.  `container` is the container's environment.
     pub(crate) fn take(container: &Env) -> Self {
-        let numbers = sys::fd::inherited();
-        for number in &numbers {
-            sys::fd::set_close_on_exec(*number, true);
-        }
-        Self { numbers, listen: activation(container, std::process::id()) }
+        let fds = sys::fd::inherited().into_iter().filter_map(|number| sys::fd::adopt(number).ok());
+        Self::again(fds.collect(), container)
+    }
+
+    /// Those that a process has kept which was re-executed.
+    pub(crate) fn again(fds: Vec<OwnedFd>, container: &Env) -> Self {
+        Self { fds, listen: activation(container, std::process::id()) }
     }
 
     /// Their numbers, in their order.
-    pub(crate) fn numbers(&self) -> &[RawFd] {
-        &self.numbers
+    pub(crate) fn numbers(&self) -> Vec<RawFd> {
+        self.fds.iter().map(AsRawFd::as_raw_fd).collect()
     }
 
-    /// Closes them: for process 1, which has a child that keeps them.
-    pub(crate) fn close(&self) {
-        self.numbers.iter().copied().for_each(sys::fd::close);
+    /// The descriptors themselves.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.fds.iter().map(AsFd::as_fd)
     }
 
     /// Tells in the container's environment that they are for this process, which becomes the CMD.  No service has that
@@ -58,9 +60,10 @@ impl Inherited {
     }
 
     /// Lets the program inherit them that this process is about to become, and describes them in its environment.
-    pub(crate) fn hand_on(&self, env: &mut Env) {
-        for number in &self.numbers {
-            sys::fd::set_close_on_exec(*number, false);
+    pub(crate) fn hand_on(self, env: &mut Env) {
+        for fd in self.fds {
+            // It stays open.
+            sys::fd::set_close_on_exec(fd.into_raw_fd(), false);
         }
         if let Some(listen) = &self.listen {
             for (name, value) in listen.iter() {
@@ -108,9 +111,9 @@ mod tests {
     #[test]
     fn the_cmd_gets_the_descriptors_and_their_description() {
         let (reader, _writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let number = std::os::fd::AsRawFd::as_raw_fd(&reader);
+        let number = reader.as_raw_fd();
         let listen = Env::from_vars(vec![b"LISTEN_FDS=1".to_vec()]);
-        let inherited = Inherited { numbers: vec![number], listen: Some(listen) };
+        let inherited = Inherited { fds: vec![reader], listen: Some(listen) };
         let mut env = Env::new();
         inherited.hand_on(&mut env);
         assert!(sys::fd::inherited().contains(&number));

@@ -101,8 +101,13 @@ fn make_basedir(env: &Env) -> Result<(), Fatal> {
 /// end.
 pub(crate) fn make_fifo() -> Result<OwnedFd, Fatal> {
     sys::fs::mknodat(CWD, FIFO, FileType::Fifo, Mode::from(0o600), 0).or_unable(|| format!("make {FIFO}"))?;
+    open_fifo().or_unable(|| format!("open {FIFO}"))
+}
+
+/// Opens the FIFO for requests, for reading and writing so that it never ends.
+pub(crate) fn open_fifo() -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    sys::fs::openat(CWD, FIFO, flags, Mode::empty()).or_unable(|| format!("open {FIFO}"))
+    sys::fs::openat(CWD, FIFO, flags, Mode::empty())
 }
 
 /// The environment of everything in the container.

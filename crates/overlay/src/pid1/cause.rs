@@ -1,6 +1,7 @@
 //! Pure: the texts of why a container stops.
 
 use crate::pid1::lifecycle::{Event, Successor};
+use rustix::io::Errno;
 use sys::process::Ended;
 use sys::signal::{self, KILL, Sender, Signal};
 use tool::diag;
@@ -61,11 +62,24 @@ pub(crate) fn boot_killed(signal: u8) -> String {
     format!("what starts the services {}, so the container stops with code {code}", killed(signal))
 }
 
+/// The stop child can't be started.
+pub(crate) fn no_stop_child(e: Errno) -> String {
+    format!(
+        "unable to start what stops the services: {}: what isn't a service is told to end (TERM), and it is tried again for \
+         half of S6_KILL_GRACETIME",
+        sys::strerror(e)
+    )
+}
+
+/// The stop child couldn't be started in time.
+pub(crate) const UNORDERED: &str = "the services aren't stopped in order, since no process can be made for that: down \
+                                    scripts and cont-finish.d are left out";
+
 /// The stop child was killed.
 pub(crate) fn stop_killed(signal: u8, successor: Successor) -> String {
     let code = Ended::Killed(signal).code();
     let next = match successor {
-        Successor::Second => "a second one goes on where it was".to_owned(),
+        Successor::Next => "another one goes on where it was".to_owned(),
         Successor::None => {
             format!("services that are still up aren't stopped in order, and a code of 0 becomes {code}")
         }
@@ -112,8 +126,8 @@ mod tests {
              container stops with code 137"
         );
         assert_eq!(
-            stop_killed(11, Successor::Second),
-            "what stops the services was killed by SIGSEGV: a second one goes on where it was"
+            stop_killed(11, Successor::Next),
+            "what stops the services was killed by SIGSEGV: another one goes on where it was"
         );
         assert_eq!(
             stop_killed(9, Successor::None),

@@ -26,13 +26,15 @@ pub(crate) struct Container {
     stop: Option<Pid>,
     end: Option<How>,
     verbosity: u8,
+    /// It was said that the stop child can't be started.  Not saved: at worst it is said again.
+    is_short: bool,
 }
 
 impl Container {
     /// A container that is about to boot.
     pub(crate) fn new(life: Lifecycle, verbosity: u32) -> Self {
         let verbosity = u8::try_from(verbosity).unwrap_or(u8::MAX);
-        Self { life, boot: None, stop: None, end: None, verbosity }
+        Self { life, boot: None, stop: None, end: None, verbosity, is_short: false }
     }
 
     /// Sets the boot child.
@@ -50,9 +52,14 @@ impl Container {
         self.life.deadline()
     }
 
-    /// Whether a stop was requested, rather than the CMD's end or a failed start causing it.
-    pub(crate) fn is_asked_to_stop(&self) -> bool {
-        self.life.is_asked_to_stop()
+    /// The lifecycle.
+    pub(crate) fn life(&self) -> &Lifecycle {
+        &self.life
+    }
+
+    /// The children that it knows.
+    pub(crate) fn children(&self) -> impl Iterator<Item = Pid> {
+        self.boot.into_iter().chain(self.stop)
     }
 
     /// Performs the actions of the lifecycle after an event; `cause` is known of an event that asks for a stop.
@@ -113,10 +120,18 @@ impl Container {
             Action::StartStop => match effects.start_stop() {
                 Ok(pid) => self.stop = Some(pid),
                 Err(e) => {
-                    effects.warn(&format!("unable to stop the services in order: {}", sys::strerror(e)));
-                    self.step(Event::StopEnded(Ended::Exited(111)), None, now, effects);
+                    if !std::mem::replace(&mut self.is_short, true) {
+                        effects.warn(&cause::no_stop_child(e));
+                    }
+                    self.step(Event::StopNotStarted, None, now, effects);
                 }
             },
+            Action::FreeProcesses => {
+                let services = effects.services();
+                effects.signal_others(TERM, &services);
+                effects.signal_others(CONT, &services);
+            }
+            Action::ReportUnordered => effects.warn(cause::UNORDERED),
             Action::ReportBootKilled(signal) => effects.fatal(&cause::boot_killed(signal)),
             Action::ReportStopKilled(signal, successor) => {
                 if self.verbosity >= 1 || successor == Successor::None {
@@ -146,10 +161,26 @@ impl Container {
                 effects.stop_replacing();
                 effects.signal_all(KILL, keeper);
             }
+            _ => self.act_at_the_end(action, now, effects),
+        }
+    }
+
+    fn act_at_the_end(&mut self, action: Action, now: Moment, effects: &mut dyn Effects) {
+        match action {
+            Action::FinishOutput(limit) => effects.finish_output(limit),
+            Action::AwaitKeeper => {
+                if !effects.await_keeper() {
+                    self.step(Event::Drained, None, now, effects);
+                }
+            }
+            Action::NameKeeper => effects.name_keeper(),
+            Action::KillKeeper => effects.kill_keeper(),
             Action::End(how) => {
                 self.end = Some(how);
                 effects.leave_host();
             }
+            // These are at the beginning.
+            _ => {}
         }
     }
 
@@ -209,6 +240,7 @@ impl Container {
             stop: pid(stop),
             end: (end != NO_END).then(|| ENDS.get(usize::from(end)).copied()).flatten(),
             verbosity,
+            is_short: false,
         };
         Some((container, pid(relay)))
     }

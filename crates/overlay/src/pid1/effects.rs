@@ -1,18 +1,22 @@
 //! The effects of the lifecycle's actions on the system.
 
 use crate::boot::catch_all;
+use crate::limits::OUTPUT_LIMIT;
+use crate::pid1::children::Child;
 use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
-use crate::pid1::processes::{describe_below, describe_remaining, signal_all};
+use crate::pid1::keeper::Keeper;
+use crate::pid1::lifecycle::Limit;
+use crate::pid1::processes::{describe_below, describe_remaining, signal_all, signal_others};
+use crate::pid1::relay_process::RelayProcess;
 use crate::stop::stage3::Stage3;
 use ipc::relay::Relay;
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
-use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use supervisor::host::Host;
-use sys::process::{Fork, fork};
-use sys::signal::{Set, Signal};
+use sys::process::{Fork, fork_noted};
+use sys::signal::{KILL, Set, Signal};
 use tool::{Env, diag};
 
 /// The command line of the stop child in ps: that of the reference.
@@ -42,8 +46,20 @@ pub(crate) trait Effects {
     fn describe_remaining(&self, spared: Option<Pid>) -> String;
     /// Takes the terminal from the boot session, which has ended, so that ^C still reaches a process.
     fn take_terminal_back(&mut self);
+    /// The processes of the services that are supervised: daemons, or their supervisors.
+    fn services(&self) -> Vec<Pid>;
+    /// Sends a signal to every process but those and what descends from them.
+    fn signal_others(&mut self, signal: Signal, services: &[Pid]);
     /// The process that passes the container's output on, which doesn't get the last KILL.
     fn keeper(&self) -> Option<Pid>;
+    /// Begins to wait for the end of the keeper; `false` if there is none.
+    fn await_keeper(&mut self) -> bool;
+    /// Tells the keeper to finish.
+    fn finish_output(&mut self, limit: Limit);
+    /// Reports that the keeper is waited for.
+    fn name_keeper(&mut self);
+    /// Ends the keeper, and reports what is lost.
+    fn kill_keeper(&mut self);
     /// Prints an error.
     fn fatal(&mut self, text: &str);
     /// Prints a warning.
@@ -54,12 +70,12 @@ pub(crate) trait Effects {
 
 /// The effects in a container.
 pub(crate) struct ContainerEffects<'a> {
-    /// `None` after its loop has ended.
-    pub(crate) host: Option<&'a mut Host>,
+    pub(crate) host: &'a mut Host,
     /// The environment of the stop child.
     pub(crate) env: &'a Env,
-    /// The relay's process id, and its socket, for the stop child.
-    pub(crate) relay: Option<(Pid, BorrowedFd<'a>)>,
+    pub(crate) relay: Option<&'a RelayProcess>,
+    /// The keeper that is waited for.
+    pub(crate) keeper: &'a mut Option<Keeper>,
     /// Whether the catch-all logger shows what it logs.
     pub(crate) shows_log: bool,
     /// The limit on open files from before the host raised its own.
@@ -76,29 +92,23 @@ impl Effects for ContainerEffects<'_> {
     }
 
     fn stop_supervising(&mut self) {
-        if let Some(host) = self.host.as_deref_mut() {
-            host.stop(false);
-        }
+        self.host.stop(false);
     }
 
     fn stop_replacing(&mut self) {
-        if let Some(host) = self.host.as_deref_mut() {
-            host.stop_replacing();
-        }
+        self.host.stop_replacing();
     }
 
     fn leave_host(&mut self) {
-        if let Some(host) = self.host.as_deref_mut() {
-            host.abort();
-        }
+        self.host.abort();
     }
 
     fn start_stop(&mut self) -> Result<Pid, Errno> {
-        match fork()? {
+        match self.host.start_child(Child::Stop.kind(), fork_noted)? {
             Fork::Parent(pid) => Ok(pid),
             Fork::Child => {
                 let _ = rustix::process::setsid();
-                let keep: Vec<_> = self.relay.map(|(_, socket)| socket).into_iter().collect();
+                let keep: Vec<_> = self.relay.map(RelayProcess::socket_fd).into_iter().collect();
                 let mask = Set::empty();
                 let forked = Forked {
                     title: STOP_TITLE,
@@ -136,11 +146,51 @@ impl Effects for ContainerEffects<'_> {
         }
     }
 
+    fn services(&self) -> Vec<Pid> {
+        self.host.processes()
+    }
+
+    fn signal_others(&mut self, signal: Signal, services: &[Pid]) {
+        let spared: Vec<Pid> = services.iter().copied().chain(self.keeper()).collect();
+        signal_others(signal, &spared);
+    }
+
     fn keeper(&self) -> Option<Pid> {
         match self.relay {
-            Some((pid, _)) => Some(pid),
+            Some(relay) => Some(relay.pid()),
             None if self.shows_log => catch_all::logger(),
             None => None,
+        }
+    }
+
+    fn await_keeper(&mut self) -> bool {
+        *self.keeper = self.keeper().and_then(|pid| Keeper::watch(pid, self.host));
+        self.keeper.is_some()
+    }
+
+    fn finish_output(&mut self, limit: Limit) {
+        if let Some(relay) = self.relay {
+            relay.finish((limit == Limit::Output).then_some(OUTPUT_LIMIT));
+        }
+    }
+
+    fn name_keeper(&mut self) {
+        if let Some(keeper) = self.keeper.as_ref() {
+            let process = diag::process(keeper.pid.as_raw_nonzero().get().unsigned_abs());
+            self.warn(&format!("waiting until the container's output is read: process {process}"));
+        }
+    }
+
+    fn kill_keeper(&mut self) {
+        if self.relay.is_none() {
+            // What it holds itself is unknown.
+            let bytes = catch_all::unread();
+            self.warn(&format!(
+                "at least {bytes} bytes of the container's output are missing: nothing read them"
+            ));
+        }
+        if let Some(keeper) = self.keeper.as_ref() {
+            let _ = sys::process::kill(keeper.pid, KILL);
         }
     }
 

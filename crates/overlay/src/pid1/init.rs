@@ -5,24 +5,33 @@
 use super::NAME;
 use crate::boot::catch_all;
 use crate::boot::inherited::Inherited;
+use crate::boot::saved;
 use crate::boot::stage2::Stage2;
 use crate::layout;
+use crate::limits::LOOK_PAUSE;
 use crate::pid1::cause::Cause;
+use crate::pid1::children::Child;
 use crate::pid1::container::Container;
 use crate::pid1::effects::{ContainerEffects, Effects};
+use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
+use crate::pid1::keeper::Keeper;
+use crate::pid1::keys::{KEEPER, NOTICE, REQUESTS, SHUTDOWND};
 use crate::pid1::lifecycle::{Event, SIGNALS};
 use crate::pid1::relay_process::RelayProcess;
+use crate::pid1::remaining::Remaining;
 use crate::pid1::shutdownd::Shutdownd;
 use crate::relay::Format;
 use ipc::relay::Relay;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
 use s6_linux_init::request::{How, MESSAGE, Request, read_message};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use supervisor::host::{Handled, Host, Policy, PolicyState};
-use sys::process::{Ended, Fork, fork};
+use std::time::Duration;
+use supervisor::host::{Handled, Host, Input, Policy, PolicyState};
+use sys::process::{Ended, Fork, fork_noted};
 use sys::signal::{Sender, Set, Signal};
 use tool::clock::{self, Moment};
 use tool::{Env, diag};
@@ -31,15 +40,14 @@ use wire::control::ScanCommand;
 /// The command line of the boot child in ps: that of the reference.
 const BOOT_TITLE: &[u8] = b"/run/s6/basedir/scripts/rc.init top";
 
-/// The key of the FIFO for requests.
-const REQUESTS: u32 = 0;
-/// The key of the pipe on which the boot child announces that it becomes the CMD.
-const NOTICE: u32 = 1;
-/// The key of the FIFO for commands to the service whose work this process does.
-const SHUTDOWND: u32 = 2;
-
 /// The number of requests that are read at once.
-const REQUESTS_MAX: usize = 16;
+const REQUESTS_MAX: usize = 4;
+
+/// The number of commands to that service that are read at once.
+const COMMANDS_MAX: usize = 64;
+
+/// From an attempt to start the boot child to the next one.
+const BOOT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the boot child gets.
 #[derive(Debug)]
@@ -56,6 +64,16 @@ pub(crate) struct Boot {
     pub(crate) relays_command: bool,
 }
 
+/// The boot child that isn't started yet.
+#[derive(Debug)]
+struct Unstarted {
+    boot: Boot,
+    /// Its end of the pipe [`Init::notice`].
+    writer: Option<OwnedFd>,
+    /// When it is tried again.
+    at: Moment,
+}
+
 /// The policy of the host.
 #[derive(Debug)]
 pub(crate) struct Init {
@@ -63,15 +81,29 @@ pub(crate) struct Init {
     env: Env,
     requests: OwnedFd,
     notice: Option<OwnedFd>,
+    unstarted: Option<Unstarted>,
     /// The limit on open files from before the host raised its own.
     open_files: Option<Rlimit>,
     /// The format of services' lines, if they are relayed.
     output: Output,
     relay: Option<RelayProcess>,
+    /// The relay was told that no writer follows.  Not saved: it may be told again.
+    is_sealed: bool,
     shutdownd: Option<Shutdownd>,
+    remaining: Remaining,
+    keeper: Option<Keeper>,
     /// Whether a malformed request was reported, and what came with it may not be read to its end.
     has_malformed: bool,
 }
+
+/// Which descriptors [`Init::descriptors`] has, as bits of the first byte of the saved state.
+const HAS_RELAY: u8 = 1;
+const HAS_NOTICE: u8 = 2;
+const HAS_WRITER: u8 = 4;
+const HAS_BOOT: u8 = 8;
+
+/// At most so many descriptors for the CMD are kept over a fault before the boot child has them.
+const INHERITED_MAX: usize = 24;
 
 /// Through which process the container's output goes, besides what the CMD writes itself.
 #[derive(Debug, Clone, Copy)]
@@ -84,38 +116,89 @@ pub(crate) struct Output {
 
 impl Init {
     /// A container that is about to boot.  `requests` is the FIFO, open for reading and writing.
-    pub(crate) fn new(container: Container, env: Env, requests: OwnedFd, output: Output) -> Self {
-        let (notice, open_files, relay, shutdownd) = (None, None, None, None);
-        Self { container, env, requests, notice, open_files, output, relay, shutdownd, has_malformed: false }
+    pub(crate) fn new(
+        container: Container,
+        env: Env,
+        requests: OwnedFd,
+        output: Output,
+        boot: Option<Boot>,
+    ) -> Self {
+        let unstarted = boot.map(|boot| Unstarted { boot, writer: None, at: Moment::ZERO });
+        Self {
+            container,
+            env,
+            requests,
+            notice: None,
+            unstarted,
+            open_files: None,
+            output,
+            relay: None,
+            is_sealed: false,
+            shutdownd: None,
+            remaining: Remaining::default(),
+            keeper: None,
+            has_malformed: false,
+        }
     }
 
-    /// Continues a container whose first process was re-executed; `None` if the saved state is invalid.
-    pub(crate) fn resume(saved: PolicyState, env: Env, host: &mut Host, output: Output) -> Option<Self> {
-        let (container, relay) = Container::restore(&saved.bytes)?;
+    /// Continues a container whose first process was re-executed; `None` if the saved state is invalid.  What `boot` makes
+    /// of the descriptors is for a boot child that wasn't started.
+    pub(crate) fn resume(
+        saved: PolicyState,
+        env: Env,
+        host: &mut Host,
+        output: Output,
+        boot: impl FnOnce(OwnedFd, Vec<OwnedFd>) -> Boot,
+    ) -> Option<Self> {
+        let (has, bytes) = saved.bytes.split_first()?;
+        let (container, relay) = Container::restore(bytes)?;
         let mut fds = saved.fds.into_iter();
-        let requests = fds.next()?;
-        let relay = match relay {
-            Some(pid) => Some(RelayProcess::restored(pid, fds.next()?, fds.next()?)),
-            None => None,
+        // A FIFO can be opened again, by its name.
+        let requests = fds.next()?.or_else(|| saved::open_fifo().ok())?;
+        let mut next = |bit: u8| if has & bit == 0 { None } else { fds.next().flatten() };
+        let relay = match (relay, next(HAS_RELAY), next(HAS_RELAY)) {
+            (Some(pid), Some(ours), Some(theirs)) => Some(RelayProcess::restored(pid, ours, theirs)),
+            _ => None,
         };
-        host.set_relay(relay.as_ref().map(RelayProcess::socket));
-        let notice = fds.next();
-        host.watch(requests.as_fd(), REQUESTS).ok()?;
-        if let Some(notice) = &notice {
-            host.watch(notice.as_fd(), NOTICE).ok()?;
+        let (notice, writer) = (next(HAS_NOTICE), next(HAS_WRITER));
+        let boot = next(HAS_BOOT).map(|stdin| boot(stdin, fds.flatten().collect()));
+        let mut init = Self::new(container, env, requests, output, boot);
+        if let Some(unstarted) = &mut init.unstarted {
+            unstarted.writer = writer;
         }
-        let open_files = Some(host.launch().open_files);
-        let shutdownd = Shutdownd::open().ok().filter(|s| host.watch(s.as_fd(), SHUTDOWND).is_ok());
-        let has_malformed = false;
-        Some(Self { container, env, requests, notice, open_files, output, relay, shutdownd, has_malformed })
+        host.set_relay(relay.as_ref().map(RelayProcess::socket));
+        (init.relay, init.notice) = (relay, notice);
+        init.shutdownd = Shutdownd::open().ok();
+        init.watch(host);
+        // While the last output is waited for, that is what is left to do.
+        if init.container.life().is_draining() {
+            init.await_keeper(host);
+        }
+        Some(init)
+    }
+
+    /// Makes what a container has from its start on, besides the boot child.
+    pub(crate) fn begin(&mut self, host: &mut Host) {
+        self.show_shutdownd();
+        self.watch(host);
+    }
+
+    /// Waits for all inputs; the host reads once in a while what it can't wait for.
+    fn watch(&mut self, host: &mut Host) {
+        self.open_files = Some(host.launch().open_files);
+        for key in self.inputs() {
+            if let Some(input) = self.input(key) {
+                let _ = host.watch(input.fd, key);
+            }
+        }
     }
 
     /// Starts the relay if a format is set; without a relay, services write to the container's output themselves.
     fn start_relay(&mut self, host: &mut Host, former: Option<RelayProcess>) {
         let Some(format) = self.output.format else { return };
         let relay = match former {
-            Some(former) => former.replace(format),
-            None => RelayProcess::start(format),
+            Some(former) => former.replace(format, host),
+            None => RelayProcess::start(format, host),
         };
         match relay {
             Ok(relay) => {
@@ -130,59 +213,65 @@ impl Init {
     }
 
     /// Lets the relay end after the last process that writes to it, since no service will be started any more.
-    pub(crate) fn seal_relay(&mut self, host: &mut Host) {
+    fn seal_relay(&mut self, host: &mut Host) {
+        self.is_sealed = true;
         host.set_relay(None);
         if let Some(relay) = &self.relay {
             relay.seal();
         }
     }
 
-    /// The relay, until it has ended.
-    pub(crate) fn relay(&self) -> Option<&RelayProcess> {
-        self.relay.as_ref()
-    }
-
-    /// The process that passes the container's output on: the relay, or the catch-all logger.
-    pub(crate) fn keeper(&mut self) -> Option<Pid> {
-        self.with_effects(None).1.keeper()
-    }
-
-    /// Whether a stop was requested, rather than the CMD's end or a failed start causing it.
-    pub(crate) fn is_asked_to_stop(&self) -> bool {
-        self.container.is_asked_to_stop()
-    }
-
-    /// Readable if there are requests.
-    pub(crate) fn requests(&self) -> BorrowedFd<'_> {
-        self.requests.as_fd()
-    }
-
-    /// Starts the boot child.
-    ///
-    /// # Errors
-    /// No child can be made.
-    pub(crate) fn begin(&mut self, host: &mut Host, boot: Boot) -> Result<(), Errno> {
-        self.open_files = Some(host.launch().open_files);
-        host.watch(self.requests.as_fd(), REQUESTS)?;
-        self.show_shutdownd(host);
-        self.start_relay(host, None);
-        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        match fork()? {
-            Fork::Parent(pid) => {
-                boot.inherited.close();
-                self.container.set_boot(pid);
-            }
-            Fork::Child => self.become_boot_child(boot, writer),
+    /// Starts the boot child, or sets the time of the next attempt.
+    fn start_boot(&mut self, host: &mut Host) {
+        let now = clock::now();
+        if self.unstarted.as_ref().is_none_or(|unstarted| unstarted.at > now) {
+            return;
         }
-        host.watch(reader.as_fd(), NOTICE)?;
-        self.notice = Some(reader);
+        if self.relay.is_none() {
+            self.start_relay(host, None);
+        }
+        let started = self.prepare_boot(host).and_then(|()| {
+            // From here on the journal has the pipe, so that a fault after the fork loses nothing.
+            host.save(self);
+            host.start_child(Child::Boot.kind(), fork_noted)
+        });
+        match started {
+            Ok(Fork::Parent(pid)) => {
+                self.container.set_boot(pid);
+                // What the boot child has is closed when the journal doesn't name it any more.
+                let started = self.unstarted.take();
+                host.save(self);
+                drop(started);
+            }
+            Ok(Fork::Child) => self.become_boot_child(),
+            Err(e) => {
+                let text = "unable to start what starts the services, trying again each second";
+                if self.unstarted.as_ref().is_some_and(|unstarted| unstarted.at == Moment::ZERO) {
+                    diag::warn(NAME, &format!("{text}: {}", sys::strerror(e)));
+                }
+                if let Some(unstarted) = &mut self.unstarted {
+                    unstarted.at = now.saturating_add(BOOT_RETRY_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Makes the pipe of the boot child, unless there is one.
+    fn prepare_boot(&mut self, host: &mut Host) -> Result<(), Errno> {
+        let Some(unstarted) = &mut self.unstarted else { return Ok(()) };
+        if self.notice.is_none() || unstarted.writer.is_none() {
+            let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+            rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
+            let _ = host.watch(reader.as_fd(), NOTICE);
+            unstarted.writer = Some(writer);
+            self.notice = Some(reader);
+        }
         Ok(())
     }
 
     /// Makes the directory of the service whose work this process does.
-    fn show_shutdownd(&mut self, host: &mut Host) {
-        let made = Shutdownd::make().and_then(|s| host.watch(s.as_fd(), SHUTDOWND).map(|()| s));
-        match made {
+    fn show_shutdownd(&mut self) {
+        match Shutdownd::make() {
             Ok(shutdownd) => self.shutdownd = Some(shutdownd),
             Err(e) => {
                 diag::warn(NAME, &format!("unable to make {}: {}", layout::SHUTDOWND, sys::strerror(e)))
@@ -191,7 +280,8 @@ impl Init {
     }
 
     /// Continues in the boot child.
-    fn become_boot_child(&self, boot: Boot, notice: OwnedFd) -> ! {
+    fn become_boot_child(&mut self) {
+        let Some(Unstarted { boot, writer: Some(notice), .. }) = self.unstarted.take() else { return };
         let _ = rustix::process::setsid();
         let _ = sys::fd::copy(boot.stdin.as_raw_fd(), 0);
         if let Some(number) = boot.terminal {
@@ -200,13 +290,14 @@ impl Init {
         if catch_all::exists() {
             catch_all::join_log();
         }
+        let inherited = boot.inherited.numbers();
         let keep: Vec<_> = std::iter::once(notice.as_fd()).chain(self.relay_fd()).collect();
         let mask = Set::empty();
         let forked = Forked {
             title: BOOT_TITLE,
             open_files: self.open_files,
             keep: &keep,
-            inherited: boot.inherited.numbers(),
+            inherited: &inherited,
             mask: &mask,
         };
         let mut kept = forked.enter().into_iter();
@@ -227,41 +318,23 @@ impl Init {
         self.container.end()
     }
 
-    /// When [`Init::expire`] is due.
-    pub(crate) fn due(&self) -> Option<Moment> {
-        self.container.deadline()
-    }
-
-    /// Handles the end of the deadline.
-    pub(crate) fn expire(&mut self, host: Option<&mut Host>) {
-        self.step(Event::Time, None, host);
-    }
-
-    /// Handles that the host has left its loop, unless the container asked for it.
-    pub(crate) fn host_lost(&mut self) {
-        self.step(Event::HostLost, None, None);
-    }
-
-    /// Handles that no process is left.
-    pub(crate) fn emptied(&mut self) {
-        self.step(Event::Empty, None, None);
-    }
-
-    /// Handles a signal of [`SIGNALS`].
-    pub(crate) fn signaled(&mut self, signal: Signal, sender: Sender, host: &mut Host) {
-        self.step(Event::Signal(signal), Some(&Cause::Signal(signal, sender)), Some(host));
-    }
-
     /// Handles the end of a child that belongs to no service.
-    pub(crate) fn child_ended(&mut self, pid: Pid, ended: Ended, mut host: Option<&mut Host>) {
+    fn child_ended(&mut self, pid: Pid, ended: Ended, host: &mut Host) {
         let now = clock::now();
-        let (container, mut effects) = self.with_effects(host.as_deref_mut());
+        let (container, mut effects) = self.with_effects(host);
         if container.child_ended(pid, ended, now, &mut effects) {
             return;
         }
-        if let Some(relay) = self.relay.take_if(|relay| relay.pid() == pid)
-            && let Some(host) = host
-        {
+        if let Some(relay) = self.relay.take_if(|relay| relay.pid() == pid) {
+            self.relay_ended(relay, host);
+        }
+    }
+
+    /// Handles the end of the relay, which ends by itself when it is sealed or told to finish.
+    fn relay_ended(&mut self, relay: RelayProcess, host: &mut Host) {
+        if self.container.life().is_draining() {
+            self.step(Event::Drained, None, host);
+        } else if !self.is_sealed {
             diag::warn(NAME, "the relay of services' output is gone, and output with it");
             host.set_relay(None);
             if relay.has_lived(clock::now()) {
@@ -270,20 +343,23 @@ impl Init {
         }
     }
 
-    fn step(&mut self, event: Event, cause: Option<&Cause>, host: Option<&mut Host>) {
+    fn step(&mut self, event: Event, cause: Option<&Cause>, host: &mut Host) {
         let now = clock::now();
         let (container, mut effects) = self.with_effects(host);
         container.step(event, cause, now, &mut effects);
     }
 
-    fn with_effects<'a>(
-        &'a mut self,
-        host: Option<&'a mut Host>,
-    ) -> (&'a mut Container, ContainerEffects<'a>) {
-        let Self { container, env, relay, open_files, output, .. } = self;
-        let relay = relay.as_ref().map(|relay| (relay.pid(), relay.socket_fd()));
-        let (open_files, shows_log) = (*open_files, output.shows_log);
-        (container, ContainerEffects { host, env, relay, shows_log, open_files })
+    /// Waits for the end of the keeper.
+    fn await_keeper(&mut self, host: &mut Host) {
+        if !self.with_effects(host).1.await_keeper() {
+            self.step(Event::Drained, None, host);
+        }
+    }
+
+    fn with_effects<'a>(&'a mut self, host: &'a mut Host) -> (&'a mut Container, ContainerEffects<'a>) {
+        let Self { container, env, relay, open_files, output, keeper, .. } = self;
+        let (open_files, shows_log, relay) = (*open_files, output.shows_log, relay.as_ref());
+        (container, ContainerEffects { host, env, relay, keeper, shows_log, open_files })
     }
 
     fn relay_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -294,49 +370,23 @@ impl Init {
         self.relay.as_ref().map(RelayProcess::pid)
     }
 
-    /// Reads and handles requests.
-    pub(crate) fn read_requests(&mut self, host: &mut Host) {
-        let mut buffer = [0; REQUESTS_MAX * MESSAGE];
-        let count = match rustix::io::read(&self.requests, &mut buffer) {
-            Ok(count) => count,
-            Err(Errno::AGAIN | Errno::INTR) => return,
-            Err(e) => {
-                diag::warn(NAME, &format!("unable to read requests: {}", sys::strerror(e)));
-                let _ = host.unwatch(self.requests.as_fd());
-                return;
-            }
-        };
-        let mut malformed = 0_usize;
-        let (requests, rest) = buffer.get(..count).unwrap_or_default().as_chunks::<MESSAGE>();
+    /// Handles the requests that were read in one go.
+    fn read_requests(&mut self, bytes: &[u8], host: &mut Host) {
+        let (requests, rest) = bytes.as_chunks::<MESSAGE>();
+        let mut is_malformed = !rest.is_empty();
         for request in requests {
             match read_message(request) {
                 Some((request, by)) => {
-                    self.step(Event::Asked(request), Some(&Cause::Command(by)), Some(host));
+                    self.step(Event::Asked(request), Some(&Cause::Command(by)), host);
                 }
-                None => malformed = malformed.saturating_add(1),
+                None => is_malformed = true,
             }
-        }
-        if !rest.is_empty() {
-            malformed = malformed.saturating_add(1);
         }
         // Once for what comes in one go, however much that is.
-        if malformed > 0 && !self.has_malformed {
+        if is_malformed && !self.has_malformed {
             diag::warn(NAME, "a malformed request was ignored");
         }
-        self.has_malformed = count == buffer.len() && (self.has_malformed || malformed > 0);
-    }
-
-    fn read_notice(&mut self, host: &mut Host) {
-        let Some(pipe) = &self.notice else { return };
-        let mut byte = [0; 1];
-        match rustix::io::read(pipe, &mut byte) {
-            Ok(1) => self.step(Event::CommandStarts, None, Some(host)),
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Ok(_) | Err(_) => {
-                let _ = host.unwatch(pipe.as_fd());
-                self.notice = None;
-            }
-        }
+        self.has_malformed = bytes.len() == REQUESTS_MAX * MESSAGE && (self.has_malformed || is_malformed);
     }
 }
 
@@ -345,7 +395,7 @@ impl Policy for Init {
         if !SIGNALS.contains(&signal) {
             return Handled::No;
         }
-        self.signaled(signal, sender, host);
+        self.step(Event::Signal(signal), Some(&Cause::Signal(signal, sender)), host);
         Handled::Yes
     }
 
@@ -355,7 +405,7 @@ impl Policy for Init {
                 ScanCommand::Terminate | ScanCommand::Interrupt | ScanCommand::Quit | ScanCommand::Abort,
             ) => {
                 diag::warn(NAME, "the root scandir was told to end: the container stops");
-                self.step(Event::Asked(Request::stop(How::Halt)), None, Some(host));
+                self.step(Event::Asked(Request::stop(How::Halt)), None, host);
                 Handled::Yes
             }
             _ => Handled::No,
@@ -363,37 +413,142 @@ impl Policy for Init {
     }
 
     fn child(&mut self, host: &mut Host, pid: Pid, how: Ended) {
-        self.child_ended(pid, how, Some(host));
+        self.child_ended(pid, how, host);
+    }
+
+    fn input(&self, key: u32) -> Option<Input<'_>> {
+        let (fd, size) = match key {
+            REQUESTS => (self.requests.as_fd(), REQUESTS_MAX * MESSAGE),
+            NOTICE => (self.notice.as_ref()?.as_fd(), 1),
+            SHUTDOWND => (self.shutdownd.as_ref()?.as_fd(), COMMANDS_MAX),
+            _ => return None,
+        };
+        Some(Input { fd, size })
+    }
+
+    fn inputs(&self) -> Vec<u32> {
+        vec![REQUESTS, NOTICE, SHUTDOWND]
+    }
+
+    fn item(&mut self, host: &mut Host, key: u32, item: &[u8]) {
+        match key {
+            REQUESTS => self.read_requests(item, host),
+            NOTICE => self.step(Event::CommandStarts, None, host),
+            _ => {
+                if let Some(shutdownd) = &self.shutdownd {
+                    shutdownd.handle(item);
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, host: &mut Host, key: u32, why: Option<Errno>) {
+        if key == NOTICE {
+            host.close(self.notice.take());
+        } else if let Some(e) = why {
+            diag::warn(NAME, &format!("unable to read requests: {}", sys::strerror(e)));
+            if let Some(input) = self.input(key) {
+                let _ = host.unwatch(input.fd);
+            }
+        }
     }
 
     fn readable(&mut self, host: &mut Host, key: u32) {
         match key {
-            REQUESTS => self.read_requests(host),
-            SHUTDOWND => {
-                if let Some(shutdownd) = &self.shutdownd {
-                    shutdownd.handle();
-                }
-            }
-            _ => self.read_notice(host),
+            KEEPER if self.keeper.take().is_some() => self.step(Event::Drained, None, host),
+            _ => self.remaining.ended(key),
         }
     }
 
     fn deadline(&self) -> Option<Moment> {
-        self.container.deadline()
-    }
-
-    fn save(&self) -> Vec<u8> {
-        self.container.save(self.relay_pid())
-    }
-
-    /// The FIFO with requests, both ends of the relay's socket if there is a relay, and the boot child's pipe until it is closed.
-    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let notice = self.notice.as_ref().map(AsFd::as_fd);
-        let theirs = self.relay.as_ref().map(RelayProcess::theirs);
-        [Some(self.requests.as_fd()), self.relay_fd(), theirs, notice].into_iter().flatten().collect()
+        let boot = self.unstarted.as_ref().map(|unstarted| unstarted.at);
+        let blind = self.keeper.as_ref().filter(|keeper| keeper.is_blind());
+        let look = blind.map(|_| clock::now().saturating_add(LOOK_PAUSE));
+        [self.container.deadline(), boot, self.remaining.deadline(), look].into_iter().flatten().min()
     }
 
     fn timeout(&mut self, host: &mut Host) {
-        self.expire(Some(host));
+        if self.container.deadline().is_some_and(|at| at <= clock::now()) {
+            self.step(Event::Time, None, host);
+        }
+    }
+
+    /// A byte that tells which descriptors there are, and the container.
+    fn save(&self) -> Vec<u8> {
+        let is = |has: bool, bit: u8| if has { bit } else { 0 };
+        let writer = self.unstarted.as_ref().and_then(|unstarted| unstarted.writer.as_ref());
+        let mut bytes = vec![
+            is(self.relay.is_some(), HAS_RELAY)
+                | is(self.notice.is_some(), HAS_NOTICE)
+                | is(writer.is_some(), HAS_WRITER)
+                | is(self.unstarted.is_some(), HAS_BOOT),
+        ];
+        bytes.extend(self.container.save(self.relay_pid()));
+        bytes
+    }
+
+    /// The FIFO with requests; both ends of the relay's socket if there is a relay; the boot child's pipe until it is closed;
+    /// and, until the boot child is started, its end of that and what it gets.
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let theirs = self.relay.as_ref().map(RelayProcess::theirs);
+        let notice = self.notice.as_ref().map(AsFd::as_fd);
+        let mut fds: Vec<_> =
+            [Some(self.requests.as_fd()), self.relay_fd(), theirs, notice].into_iter().flatten().collect();
+        if let Some(Unstarted { boot, writer, .. }) = &self.unstarted {
+            fds.extend(writer.as_ref().map(AsFd::as_fd));
+            fds.push(boot.stdin.as_fd());
+            fds.extend(boot.inherited.descriptors().take(INHERITED_MAX));
+        }
+        fds
+    }
+
+    fn children(&self) -> Vec<Pid> {
+        self.container.children().chain(self.relay_pid()).collect()
+    }
+
+    fn outlives_services(&self) -> bool {
+        true
+    }
+
+    fn gave_up(&mut self, host: &mut Host) -> bool {
+        if exit_code::is_untouched() {
+            let _ = exit_code::write(111);
+        }
+        let is_first = !self.container.life().is_ending();
+        self.step(Event::HostLost, None, host);
+        is_first
+    }
+
+    fn settled(&mut self, host: &mut Host) {
+        if self.unstarted.is_some() {
+            if self.container.life().is_booting() {
+                self.start_boot(host);
+            } else {
+                // The stop came first.
+                self.unstarted = None;
+                self.step(Event::BootEnded(Ended::Exited(0)), None, host);
+            }
+        }
+        if self.container.life().is_ending() && host.is_empty() && !self.is_sealed {
+            self.seal_relay(host);
+        }
+        if self.container.life().awaits_processes() {
+            let Self { remaining, container, relay, output, .. } = self;
+            let (shows_log, relay) = (output.shows_log, relay.as_ref());
+            let keeper = || match relay {
+                Some(relay) => Some(relay.pid()),
+                None => shows_log.then(catch_all::logger).flatten(),
+            };
+            if remaining.is_none(host, container.deadline(), keeper) {
+                self.step(Event::Empty, None, host);
+            }
+        }
+        if self.keeper.as_ref().is_some_and(|keeper| keeper.is_blind() && !keeper.is_there()) {
+            self.keeper = None;
+            self.step(Event::Drained, None, host);
+        }
+        if self.end().is_some() {
+            host.abort();
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Pure: the life of a container as a state machine, which decides what its first process does next.
 //!
 //! ```text
-//! Booting ──────────────► Up ─────────────► Stopping ──► Terminating ──► Killing ──► Ended
+//! Booting ──────────────► Up ─────────────► Stopping ──► Terminating ──► Killing ──► Draining ──► Ended
 //!    │  (stop asked)                            ▲
 //!    └────────────► Interrupted ────────────────┘
 //! ```
@@ -13,15 +13,23 @@
 //! - **Stopping**: one child brings the services down.
 //! - **Terminating**: every process has received SIGTERM; the phase ends when none is left, or after the grace time.
 //! - **Killing**: every process has received SIGKILL.
+//! - **Draining**: no process is left but the keeper, which passes the container's output on: the relay, or the catch-all
+//!   logger.  What it holds is waited for: without limit, unless a stop was asked for, before or meanwhile.  Without a
+//!   keeper, what a program writes holds the program up until it is read, and the program holds up the container.
 //!
 //! A request to bring only the services down is followed in Up by the same stop child, after which the container goes on;
 //! one that comes while booting waits for the end of the boot.
 //!
 //! Rules: a stop request counts at any moment; the first one decides how the container ends; one that says *now* ends
-//! everything at once.  A stop child that is killed is replaced once.  Each step depends only on its arguments.  Except
-//! in Up, the container waits without limit only for services, which have time-outs of their own.
+//! everything at once.  A stop child that is killed is replaced twice.  If it can't be started, for lack of processes or
+//! memory, what isn't a service is told to end, and it is tried again for half of the grace time; the other half is for
+//! what is terminated then.  Each step depends only on its arguments.  Except in Up, and in Draining if nobody asked for a
+//! stop, the container waits without limit only for services, which have time-outs of their own.
 
-use crate::limits::{KILL_GRACE_MAX, KILL_LIMIT, REMAINING_REMINDER};
+use crate::limits::{
+    KILL_GRACE_MAX, KILL_LIMIT, MESSAGE_LIMIT, OUTPUT_LIMIT, OUTPUT_REMINDER, REMAINING_REMINDER,
+    STOP_RETRY_PAUSE,
+};
 use s6_linux_init::request::{How, LENGTH, Request};
 use std::time::Duration;
 use sys::process::Ended;
@@ -36,6 +44,9 @@ pub(crate) const SIGNALS: [Signal; 9] = [INT, QUIT, USR1, USR2, TERM, WINCH, PWR
 
 /// The signals that stop a container whether or not it has a CMD, unless the CMD receives them.
 pub(crate) const STOP_SIGNALS: [Signal; 7] = [INT, USR1, USR2, TERM, PWR, ABRT, HALT];
+
+/// How many stop children that are killed have a successor.
+const STOPS_REPLACED: u8 = 2;
 
 /// What stays the same during the life of a container.
 #[derive(Debug, Clone, Copy)]
@@ -67,18 +78,21 @@ pub(crate) enum Phase {
     Terminating,
     /// KILL was sent.
     Killing,
+    /// The keeper passes the last output on.
+    Draining,
     /// Nothing follows.
     Ended,
 }
 
 /// The phases by their number in saved bytes.
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 8] = [
     Phase::Booting,
     Phase::Interrupted,
     Phase::Up,
     Phase::Stopping,
     Phase::Terminating,
     Phase::Killing,
+    Phase::Draining,
     Phase::Ended,
 ];
 
@@ -95,10 +109,14 @@ pub(crate) enum Event {
     BootEnded(Ended),
     /// The stop child has ended.
     StopEnded(Ended),
+    /// The stop child can't be started now.
+    StopNotStarted,
     /// The host can't continue: nothing is supervised any more, and no child brings the services down.
     HostLost,
     /// No process is left.
     Empty,
+    /// There is no keeper, or it has ended.
+    Drained,
     /// The deadline may have passed.
     Time,
 }
@@ -128,8 +146,29 @@ pub(crate) enum Action {
     NameRemaining,
     /// KILL to every process.
     Kill,
+    /// TERM, and CONT, to every process that belongs to no service, so that the stop child can be started.
+    FreeProcesses,
+    /// Report that the services aren't stopped in order, since the stop child can't be started.
+    ReportUnordered,
+    /// Wait for the end of the keeper; if there is none, feed [`Event::Drained`].
+    AwaitKeeper,
+    /// Tell the keeper to finish: within [`OUTPUT_LIMIT`] or without limit.
+    FinishOutput(Limit),
+    /// Report that the keeper is waited for.
+    NameKeeper,
+    /// KILL to the keeper.
+    KillKeeper,
     /// End the container.
     End(How),
+}
+
+/// How long the last output may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// As long as it takes.
+    None,
+    /// [`OUTPUT_LIMIT`].
+    Output,
 }
 
 /// What becomes of a request to bring only the services down.
@@ -147,9 +186,20 @@ enum ServicesDown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Successor {
     /// Another one goes on where it was.
-    Second,
+    Next,
     /// The services aren't brought down in order.
     None,
+}
+
+/// Attempts to start the stop child.
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    /// When the next one is due; `None` while its outcome isn't known.
+    at: Option<Moment>,
+    /// The pause before it.
+    pause: Duration,
+    /// No attempt comes later.
+    until: Moment,
 }
 
 /// The state machine.
@@ -163,8 +213,10 @@ pub(crate) struct Lifecycle {
     command: bool,
     /// Whether a stop was requested, rather than the CMD's end or a failed start causing it.
     asked: bool,
-    /// Whether the stop child is the second one.
-    is_second_stop: bool,
+    /// How many stop children were killed.
+    stops_killed: u8,
+    /// Attempts to start the stop child, after one that failed.
+    retry: Option<Retry>,
     /// What becomes of a request to bring only the services down.
     services_down: ServicesDown,
     /// What is scheduled.
@@ -188,7 +240,8 @@ impl Lifecycle {
             command: false,
             services_down: ServicesDown::No,
             asked: false,
-            is_second_stop: false,
+            stops_killed: 0,
+            retry: None,
             planned: None,
             deadline: None,
             reminder: None,
@@ -201,14 +254,21 @@ impl Lifecycle {
         let Config { command, receive_signals, kill_grace, interrupt_grace, first } = self.config;
         let down_wanted = self.services_down == ServicesDown::Wanted;
         let down_runs = self.services_down == ServicesDown::Running;
-        let Self { asked, is_second_stop, .. } = *self;
-        let flags =
-            [command, receive_signals, first, self.command, down_wanted, down_runs, asked, is_second_stop];
+        let flags = [command, receive_signals, first, self.command, down_wanted, down_runs, self.asked];
         let phase = PHASES.iter().position(|p| *p == self.phase).and_then(|n| u8::try_from(n).ok());
-        let mut bytes = vec![phase.unwrap_or(u8::MAX)];
+        let mut bytes = vec![phase.unwrap_or(u8::MAX), self.stops_killed];
         bytes.extend(flags.map(u8::from));
         let planned = self.planned.map(|(at, _)| at);
-        let times = [Some(kill_grace), Some(interrupt_grace), Some(self.kill_grace), self.deadline, planned];
+        let times = [
+            Some(kill_grace),
+            Some(interrupt_grace),
+            Some(self.kill_grace),
+            self.deadline,
+            planned,
+            self.retry.and_then(|retry| retry.at),
+            self.retry.map(|retry| retry.pause),
+            self.retry.map(|retry| retry.until),
+        ];
         for time in times {
             let nanos = time.and_then(|t| u64::try_from(t.as_nanos()).ok()).unwrap_or(u64::MAX);
             bytes.extend(nanos.to_be_bytes());
@@ -222,10 +282,10 @@ impl Lifecycle {
     #[must_use]
     pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<9>()?;
-        let [phase, flags @ ..] = *head;
+        let [phase, stops_killed, flags @ ..] = *head;
         let flags = flags.map(|flag| flag != 0);
-        let [command, receive_signals, first, running, down_wanted, down_runs, asked, is_second_stop] = flags;
-        let (times, rest) = rest.split_first_chunk::<40>()?;
+        let [command, receive_signals, first, running, down_wanted, down_runs, asked] = flags;
+        let (times, rest) = rest.split_first_chunk::<64>()?;
         let (stop, rest) = rest.split_first_chunk::<LENGTH>()?;
         let mut times = times.as_chunks::<8>().0.iter().map(|t| {
             let nanos = u64::from_be_bytes(*t);
@@ -234,6 +294,7 @@ impl Lifecycle {
         let (kill_grace, interrupt_grace) = (times.next()??, times.next()??);
         let config = Config { command, receive_signals, kill_grace, interrupt_grace, first };
         let (kill_grace, deadline, planned) = (times.next()??, times.next()?, times.next()?);
+        let (at, pause, until) = (times.next()?, times.next()?, times.next()?);
         let Request::Stop { how, .. } = Request::unpack(stop)? else { return None };
         let request = Request::unpack(rest.first_chunk::<LENGTH>()?)?;
         Some(Self {
@@ -243,7 +304,7 @@ impl Lifecycle {
             kill_grace,
             command: running,
             asked,
-            is_second_stop,
+            stops_killed,
             services_down: match (down_wanted, down_runs) {
                 (_, true) => ServicesDown::Running,
                 (true, false) => ServicesDown::Wanted,
@@ -252,6 +313,7 @@ impl Lifecycle {
             planned: planned.map(|at| (at, request)),
             deadline,
             reminder: None,
+            retry: pause.zip(until).map(|(pause, until)| Retry { at, pause, until }),
         })
     }
 
@@ -267,6 +329,30 @@ impl Lifecycle {
         matches!(self.phase, Phase::Booting | Phase::Up)
     }
 
+    /// Whether services are being started, and nobody has asked for a stop.
+    #[must_use]
+    pub(crate) fn is_booting(&self) -> bool {
+        self.phase == Phase::Booting
+    }
+
+    /// Whether the last processes are told to end, and are waited for.
+    #[must_use]
+    pub(crate) fn awaits_processes(&self) -> bool {
+        matches!(self.phase, Phase::Terminating | Phase::Killing)
+    }
+
+    /// Whether the keeper is waited for.
+    #[must_use]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.phase == Phase::Draining
+    }
+
+    /// Whether no service is supervised any more, or about to be.
+    #[must_use]
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Terminating | Phase::Killing | Phase::Draining | Phase::Ended)
+    }
+
     /// Whether the CMD runs.
     #[must_use]
     pub(crate) fn has_command(&self) -> bool {
@@ -274,8 +360,8 @@ impl Lifecycle {
     }
 
     /// Whether a stop was requested by a signal or a request.
-    #[must_use]
-    pub(crate) fn is_asked_to_stop(&self) -> bool {
+    #[cfg(test)]
+    fn is_asked_to_stop(&self) -> bool {
         self.asked
     }
 
@@ -288,12 +374,22 @@ impl Lifecycle {
     /// When [`Event::Time`] is due.
     #[must_use]
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        let others = [self.planned.map(|(at, _)| at), self.reminder.map(|(at, _)| at)];
+        let others =
+            [self.planned.map(|(at, _)| at), self.reminder.map(|(at, _)| at), self.retry.and_then(|r| r.at)];
         others.into_iter().chain([self.deadline]).flatten().min()
     }
 
     /// Handles an event.
     pub(crate) fn step(&mut self, event: Event, now: Moment) -> Vec<Action> {
+        let was_asked = self.asked;
+        let mut actions = self.decide(event, now);
+        if self.asked && !was_asked && self.phase == Phase::Draining && self.deadline.is_none() {
+            actions.push(self.finish_output(now));
+        }
+        actions
+    }
+
+    fn decide(&mut self, event: Event, now: Moment) -> Vec<Action> {
         match event {
             Event::Signal(signal) => self.on_signal(signal, now),
             Event::Asked(request) => self.on_request(request, now),
@@ -307,11 +403,15 @@ impl Lifecycle {
                 self.services_down = ServicesDown::No;
                 Vec::new()
             }
-            Event::HostLost if !matches!(self.phase, Phase::Terminating | Phase::Killing | Phase::Ended) => {
-                self.terminate(now)
+            Event::StopNotStarted if self.phase == Phase::Stopping => self.on_no_stop_child(now),
+            Event::StopNotStarted => {
+                self.services_down = ServicesDown::No;
+                Vec::new()
             }
-            Event::Empty if matches!(self.phase, Phase::Terminating | Phase::Killing) => self.end(),
-            Event::StopEnded(_) | Event::HostLost | Event::Empty => Vec::new(),
+            Event::HostLost if !self.is_ending() => self.terminate(now, self.kill_grace),
+            Event::Empty if self.awaits_processes() => self.end(now),
+            Event::Drained if self.phase == Phase::Draining => self.ended(),
+            Event::StopEnded(_) | Event::HostLost | Event::Empty | Event::Drained => Vec::new(),
             Event::Time => self.on_time(now),
         }
     }
@@ -339,9 +439,11 @@ impl Lifecycle {
         match request {
             Request::Cancel => self.planned = None,
             Request::Stop { how, now: true, .. } => {
-                self.how = how;
                 self.asked = true;
-                return self.end();
+                if !matches!(self.phase, Phase::Draining | Phase::Ended) {
+                    self.how = how;
+                }
+                return self.end(now);
             }
             Request::Stop { delay, .. } | Request::ServicesDown { delay } if delay > 0 => {
                 self.planned = Some((now.saturating_add(Duration::from_millis(delay)), request));
@@ -422,20 +524,39 @@ impl Lifecycle {
                 Ended::Exited(code) if was_command && code != 0 => vec![Action::KeepCodeIfNone(code)],
                 _ => Vec::new(),
             },
-            Phase::Stopping | Phase::Killing | Phase::Ended => Vec::new(),
+            Phase::Stopping | Phase::Killing | Phase::Draining | Phase::Ended => Vec::new(),
         }
     }
 
-    /// A stop child that was killed, for example for lack of memory, has a successor: what it did is recorded, so the second
+    /// A stop child that was killed, for example for lack of memory, has a successor: what it did is recorded, so the next
     /// one goes on where it was.
     fn on_stop_end(&mut self, ended: Ended, now: Moment) -> Vec<Action> {
-        let Ended::Killed(signal) = ended else { return self.terminate(now) };
-        if !std::mem::replace(&mut self.is_second_stop, true) {
-            return vec![Action::ReportStopKilled(signal, Successor::Second), Action::StartStop];
+        self.retry = None;
+        let Ended::Killed(signal) = ended else { return self.terminate(now, self.kill_grace) };
+        if self.stops_killed < STOPS_REPLACED {
+            self.stops_killed = self.stops_killed.saturating_add(1);
+            return vec![Action::ReportStopKilled(signal, Successor::Next), Action::StartStop];
         }
         let code = Action::KeepCodeIfNone(ended.code());
         let mut actions = vec![Action::ReportStopKilled(signal, Successor::None), code];
-        actions.extend(self.terminate(now));
+        actions.extend(self.terminate(now, self.kill_grace));
+        actions
+    }
+
+    /// The stop child can't be started: it is tried again for half of the grace time.
+    fn on_no_stop_child(&mut self, now: Moment) -> Vec<Action> {
+        let half = self.kill_grace.checked_div(2).unwrap_or_default();
+        let (pause, until, mut actions) = match self.retry {
+            Some(Retry { pause, until, .. }) => (pause.saturating_mul(2), until, Vec::new()),
+            None => (STOP_RETRY_PAUSE, now.saturating_add(half), vec![Action::FreeProcesses]),
+        };
+        if until <= now {
+            self.retry = None;
+            actions = vec![Action::ReportUnordered];
+            actions.extend(self.terminate(now, half));
+        } else {
+            self.retry = Some(Retry { at: Some(now.saturating_add(pause).min(until)), pause, until });
+        }
         actions
     }
 
@@ -443,8 +564,14 @@ impl Lifecycle {
         if let Some((_, request)) = self.planned.take_if(|(at, _)| *at <= now) {
             return self.on_request(request.at_once(), now);
         }
+        if self.retry.as_mut().and_then(|retry| retry.at.take_if(|at| *at <= now)).is_some() {
+            return vec![Action::StartStop];
+        }
         if self.deadline.take_if(|at| *at <= now).is_none() {
             let Some((_, gap)) = self.reminder.take_if(|(at, _)| *at <= now) else { return Vec::new() };
+            if self.phase == Phase::Draining {
+                return vec![Action::NameKeeper];
+            }
             self.reminder = Some((now.saturating_add(gap), gap.saturating_mul(2)));
             return vec![Action::NameRemaining];
         }
@@ -452,18 +579,24 @@ impl Lifecycle {
         match self.phase {
             Phase::Interrupted => vec![Action::KillBoot],
             Phase::Terminating => self.kill(now),
-            Phase::Killing => self.end(),
+            Phase::Killing => self.end(now),
+            Phase::Draining => {
+                let mut actions = vec![Action::KillKeeper];
+                actions.extend(self.ended());
+                actions
+            }
             _ => Vec::new(),
         }
     }
 
-    fn terminate(&mut self, now: Moment) -> Vec<Action> {
+    fn terminate(&mut self, now: Moment, grace: Duration) -> Vec<Action> {
         self.phase = Phase::Terminating;
+        self.retry = None;
         let mut actions = vec![Action::Terminate];
-        if self.kill_grace.is_zero() {
+        if grace.is_zero() {
             actions.extend(self.kill(now));
         } else {
-            self.deadline = Some(now.saturating_add(self.kill_grace));
+            self.deadline = Some(now.saturating_add(grace));
             self.reminder = Some((now.saturating_add(REMAINING_REMINDER), REMAINING_REMINDER));
         }
         actions
@@ -474,21 +607,41 @@ impl Lifecycle {
         let mut actions = vec![Action::Kill];
         if self.config.first {
             // The kernel kills the remaining processes together with process 1.
-            actions.extend(self.end());
+            actions.extend(self.end(now));
         } else {
             self.deadline = Some(now.saturating_add(KILL_LIMIT));
         }
         actions
     }
 
-    fn end(&mut self) -> Vec<Action> {
-        if self.phase == Phase::Ended {
+    /// Everything has ended but the keeper.
+    fn end(&mut self, now: Moment) -> Vec<Action> {
+        if matches!(self.phase, Phase::Draining | Phase::Ended) {
             return Vec::new();
         }
+        self.phase = Phase::Draining;
+        self.deadline = None;
+        self.planned = None;
+        self.retry = None;
+        self.reminder = Some((now.saturating_add(OUTPUT_REMINDER), OUTPUT_REMINDER));
+        vec![self.finish_output(now), Action::AwaitKeeper]
+    }
+
+    /// The keeper finishes, without limit if nobody asked for a stop.
+    fn finish_output(&mut self, now: Moment) -> Action {
+        if !self.asked {
+            return Action::FinishOutput(Limit::None);
+        }
+        self.reminder = None;
+        // The relay reports before it ends.
+        self.deadline = Some(now.saturating_add(OUTPUT_LIMIT).saturating_add(MESSAGE_LIMIT));
+        Action::FinishOutput(Limit::Output)
+    }
+
+    fn ended(&mut self) -> Vec<Action> {
         self.phase = Phase::Ended;
         self.deadline = None;
         self.reminder = None;
-        self.planned = None;
         vec![Action::End(self.how)]
     }
 }

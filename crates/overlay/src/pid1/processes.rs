@@ -121,7 +121,18 @@ pub(crate) fn signal_all(signal: Signal, spared: Option<Pid>) {
     }
 }
 
-/// The same where this isn't process 1.
+/// Sends a signal to the other processes of the container but those and what descends from them.
+pub(crate) fn signal_others(signal: Signal, spared: &[Pid]) {
+    let all = all().unwrap_or_default();
+    let roots: Vec<i32> = spared.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+    let kept: Vec<i32> = roots.iter().flat_map(|root| descendants(&all, *root)).collect();
+    let others = reachable().into_iter().filter(|pid| !roots.contains(pid) && !kept.contains(pid));
+    for pid in others.filter_map(Pid::from_raw) {
+        let _ = sys::process::kill(pid, signal);
+    }
+}
+
+/// [`signal_all`] where this isn't process 1.
 fn signal_descendants(signal: Signal, spared: Option<Pid>) {
     let mut reached: Vec<i32> = spared.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
     for _ in 0..KILL_ROUNDS {

@@ -1,6 +1,7 @@
 //! The relay as process 1 knows it: a child, and the socket that pipes are sent through.
 
 use crate::limits::RELAY_LIFE_MIN;
+use crate::pid1::children::Child;
 use crate::pid1::forked::Forked;
 use crate::relay::{self, Format};
 use ipc::relay::Relay;
@@ -9,8 +10,9 @@ use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
-use sys::process::{Fork, fork};
-use sys::signal::Set;
+use supervisor::host::Host;
+use sys::process::{Fork, fork_noted};
+use sys::signal::{KILL, Set};
 use tool::clock::{self, Moment};
 
 /// The relay process.
@@ -28,21 +30,25 @@ impl RelayProcess {
     ///
     /// # Errors
     /// No child or no socket can be made.
-    pub(crate) fn start(format: Format) -> Result<Self, Errno> {
+    pub(crate) fn start(format: Format, host: &mut Host) -> Result<Self, Errno> {
+        // One that a fault left without a note has no socket that anybody knows.
+        if let Some(pid) = host.take_child(Child::Relay.kind()) {
+            let _ = sys::process::kill(pid, KILL);
+        }
         let (ours, theirs) = Relay::new()?;
-        Self::on(Rc::new(ours), theirs, format)
+        Self::on(Rc::new(ours), theirs, format, host)
     }
 
     /// Starts another relay in the place of this one, which has ended.
     ///
     /// # Errors
     /// As [`RelayProcess::start`].
-    pub(crate) fn replace(self, format: Format) -> Result<Self, Errno> {
-        Self::on(self.socket, self.theirs, format)
+    pub(crate) fn replace(self, format: Format, host: &mut Host) -> Result<Self, Errno> {
+        Self::on(self.socket, self.theirs, format, host)
     }
 
-    fn on(ours: Rc<Relay>, theirs: OwnedFd, format: Format) -> Result<Self, Errno> {
-        match fork()? {
+    fn on(ours: Rc<Relay>, theirs: OwnedFd, format: Format, host: &mut Host) -> Result<Self, Errno> {
+        match host.start_child(Child::Relay.kind(), fork_noted)? {
             Fork::Parent(pid) => Ok(Self { pid, socket: ours, theirs, born: clock::now() }),
             Fork::Child => {
                 let _ = rustix::process::setsid();

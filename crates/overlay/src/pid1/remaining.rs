@@ -1,25 +1,21 @@
-//! After the last service: waits until no process is left, or the grace time is over.
+//! After the last service: whether processes are left, and when to look again.
 //!
 //! Each living process is waited for through its pidfd, so processes that entered the container from outside and have no
 //! parent in it count, too.  Not even a flood of processes that are born and end delays what is due: the deadline comes
-//! first, children are reaped a few at a time, and /proc is read again only when every process of the last reading has
+//! first, the host reaps a few at a time, and /proc is read again only when every process of the last reading has
 //! ended, at most ten times a second.
 
 use crate::limits::LOOK_PAUSE;
-use crate::pid1::init::Init;
+use crate::pid1::keys::FIRST_END;
 use crate::pid1::processes::others;
-use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use std::os::fd::{AsFd, OwnedFd};
-use sys::signal::{CHLD, Set, SignalFd};
+use supervisor::host::Host;
 use tool::clock::{self, Moment};
 
 /// The number of processes that are waited for at once; the others follow when these have ended.
 const BATCH: usize = 256;
-
-/// The number of children that are reaped before the deadline is checked again.
-const REAPED_AT_ONCE: usize = 64;
 
 /// What is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,69 +72,85 @@ impl Known {
     }
 }
 
-/// Waits until the lifecycle has ended.
-pub(crate) fn wait(init: &mut Init) {
-    let own = rustix::process::getpid();
-    let children = SignalFd::new(&Set::of(&[CHLD])).ok();
-    let mut known = Known { is_first: own.is_init(), ..Known::default() };
-    let mut pidfds = Vec::new();
-    while init.end().is_none() {
-        let now = clock::now();
-        match known.next(init.due(), now) {
-            Turn::Expire => init.expire(None),
-            Turn::Empty => init.emptied(),
-            Turn::Reap => {
-                (known.is_reaped, known.has_children) = reap_some(init);
-                known.reaches_any = known.has_children || sys::process::kill_all(0) != Err(Errno::SRCH);
-            }
-            Turn::Look => {
-                let keeper = init.keeper();
-                let mut living = others(own).unwrap_or_default();
-                living.retain(|pid| Some(*pid) != keeper);
-                // Those that have ended and wait for a parent outside don't count, nor does what shows the output.
-                known.found_none = living.is_empty() && (!known.has_children || keeper.is_some());
-                pidfds = open_batch(&living);
-                known = Known { watched: pidfds.len(), looked: Some(now), is_reaped: false, ..known };
-            }
-            Turn::Wait(None) if pidfds.is_empty() && children.is_none() => init.emptied(),
-            Turn::Wait(until) => {
-                wait_for_some(&mut pidfds, children.as_ref(), until);
-                known = Known { watched: pidfds.len(), is_reaped: false, ..known };
+/// The processes that are left.
+#[derive(Debug, Default)]
+pub(crate) struct Remaining {
+    known: Known,
+    /// Those that are waited for, by their keys.
+    pidfds: Vec<Option<OwnedFd>>,
+    /// When to look again.
+    look_at: Option<Moment>,
+}
+
+impl Remaining {
+    /// Whether no process is left but the keeper; `due` is the lifecycle's deadline.
+    pub(crate) fn is_none(
+        &mut self,
+        host: &mut Host,
+        due: Option<Moment>,
+        keeper: impl Fn() -> Option<Pid>,
+    ) -> bool {
+        let own = rustix::process::getpid();
+        self.known.is_first = own.is_init();
+        self.known.is_reaped = false;
+        self.look_at = None;
+        loop {
+            let now = clock::now();
+            match self.known.next(due, now) {
+                Turn::Expire => return false,
+                Turn::Empty => return true,
+                Turn::Reap => {
+                    let has_children = match sys::process::peek() {
+                        // The host reaps it, and asks again.
+                        Ok(Some(_)) => return false,
+                        Ok(None) => true,
+                        Err(_) => false,
+                    };
+                    let reaches_any = has_children || sys::process::kill_all(0) != Err(Errno::SRCH);
+                    self.known = Known { is_reaped: true, has_children, reaches_any, ..self.known };
+                }
+                Turn::Look => {
+                    let keeper = keeper();
+                    let mut living = others(own).unwrap_or_default();
+                    living.retain(|pid| Some(*pid) != keeper);
+                    // Those that have ended and wait for a parent outside don't count, nor does what shows the output.
+                    let found_none = living.is_empty() && (!self.known.has_children || keeper.is_some());
+                    self.watch(&living, host);
+                    let watched = self.pidfds.len();
+                    self.known = Known { found_none, watched, looked: Some(now), ..self.known };
+                }
+                Turn::Wait(until) => {
+                    self.look_at = until.filter(|at| Some(*at) != due);
+                    return false;
+                }
             }
         }
     }
-}
 
-/// Handles some children that have ended: whether these were all, and whether there are others.
-fn reap_some(init: &mut Init) -> (bool, bool) {
-    for _ in 0..REAPED_AT_ONCE {
-        match sys::process::reap() {
-            Ok(Some((pid, how))) => init.child_ended(pid, how, None),
-            Ok(None) => return (true, true),
-            Err(_) => return (true, false),
+    /// When to ask again at the latest.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.look_at
+    }
+
+    /// Waits for the ends of the first of these processes.
+    fn watch(&mut self, pids: &[Pid], host: &mut Host) {
+        let open = |pid: &Pid| rustix::process::pidfd_open(*pid, PidfdFlags::empty()).ok();
+        self.pidfds.clear();
+        for (pidfd, key) in pids.iter().take(BATCH).filter_map(open).zip(FIRST_END..) {
+            if host.watch(pidfd.as_fd(), key).is_ok() {
+                self.pidfds.push(Some(pidfd));
+            }
         }
     }
-    (false, true)
-}
 
-fn open_batch(pids: &[Pid]) -> Vec<OwnedFd> {
-    let open = |pid: &Pid| rustix::process::pidfd_open(*pid, PidfdFlags::empty()).ok();
-    pids.iter().take(BATCH).filter_map(open).collect()
-}
-
-/// Waits until some of these processes have ended, any child has, or the deadline has passed; removes those that have.
-fn wait_for_some(pidfds: &mut Vec<OwnedFd>, children: Option<&SignalFd>, until: Option<Moment>) {
-    let mut fds: Vec<PollFd<'_>> = pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-    fds.extend(children.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
-    if clock::poll_until(&mut fds, until).is_err() {
-        return;
-    }
-    let gone: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-    drop(fds);
-    let mut gone = gone.into_iter();
-    pidfds.retain(|_| !gone.next().unwrap_or(false));
-    if let Some(children) = children {
-        while let Ok(Some(_)) = children.read() {}
+    /// The process with this key has ended.
+    pub(crate) fn ended(&mut self, key: u32) {
+        let at = key.checked_sub(FIRST_END).and_then(|at| usize::try_from(at).ok());
+        if let Some(pidfd) = at.and_then(|at| self.pidfds.get_mut(at))
+            && pidfd.take().is_some()
+        {
+            self.known.watched = self.known.watched.saturating_sub(1);
+        }
     }
 }
 

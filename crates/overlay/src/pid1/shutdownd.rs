@@ -70,10 +70,8 @@ impl Shutdownd {
     }
 
     /// Handles the commands that have arrived.
-    pub(crate) fn handle(&self) {
-        let mut letters = [0; 64];
-        let count = rustix::io::read(&self.control, &mut letters).unwrap_or(0);
-        for letter in letters.get(..count).unwrap_or_default() {
+    pub(crate) fn handle(&self, letters: &[u8]) {
+        for letter in letters {
             let Some(command) = Command::from_letter(*letter) else { continue };
             let is_up = supervision::status::read_status(SHUTDOWND.as_bytes()).is_ok_and(|s| s.is_up());
             let events = events(command, is_up);

@@ -21,16 +21,14 @@ use crate::environment::variables::{
 use crate::layout::{PREINIT, SCANDIR, STAGE0, SUEXEC};
 use crate::limits::MESSAGE_LIMIT;
 use crate::pid1::container::Container;
-use crate::pid1::exit_code;
 use crate::pid1::finish::finish;
 use crate::pid1::init::{Boot, Init, Output};
 use crate::pid1::lifecycle::{Config, Lifecycle, SIGNALS};
-use crate::pid1::{last_output, remaining};
 use crate::relay::{Format, set_format};
 use crate::texts::is_replaced;
 use rustix::fs::{Mode, OFlags};
 use s6_linux_init::request::How;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use supervisor::host::{self, Host, Leave, Reexec, take_journal};
 use sys::signal;
@@ -77,7 +75,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let inherited = Inherited::take(&call.env);
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir).map_err(with_space)?;
-    let command = call.take_args();
+    let command = call.args.clone();
     let settings = Settings::of_container(&call.env);
     // It counts for what is started; what process 1 and its own children make is for everybody to read.
     sys::spawn::set_umask(settings.umask(S6_UMASK)?);
@@ -107,8 +105,8 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     }
     sys::args::set_title(TITLE);
     let container = Container::new(Lifecycle::new(config), settings.verbosity());
-    let mut policy = Init::new(container, env, requests, output);
-    policy.begin(&mut host, boot).or_unable(|| "start the boot")?;
+    let mut policy = Init::new(container, env, requests, output, Some(boot));
+    policy.begin(&mut host);
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
 }
 
@@ -168,20 +166,14 @@ fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
 /// Runs the container from the start of the boot, or from the re-execution of this process, to its end; returns the exit code.
 fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> u8 {
     diag::set_reader_limit(Some(MESSAGE_LIMIT));
-    // The CMD belongs to the boot child, which has its own copy.
-    let reexec = Reexec { argv: vec![TOOL.name.as_bytes().to_vec()], env: call.env.vars().to_vec() };
-    if let Err(e) = host.allow_reexec(&reexec, policy) {
+    let argv = std::iter::once(TOOL.name.as_bytes().to_vec()).chain(call.args.iter().cloned()).collect();
+    if let Err(e) = host.allow_reexec(&Reexec { argv, env: call.env.vars().to_vec() }, policy) {
         call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
-    if let Leave::Failed(_) = host.run(policy)
-        && exit_code::is_untouched()
-    {
-        let _ = exit_code::write(111);
+    if let Leave::Failed(_) = host.run(policy) {
+        // It has faulted again and again, even while it ended.
+        let _ = sys::process::kill_all(signal::KILL);
     }
-    policy.host_lost();
-    policy.seal_relay(host);
-    remaining::wait(policy);
-    last_output::wait(policy, host);
     finish(policy.end().unwrap_or(How::Halt), first, sync)
 }
 
@@ -193,7 +185,14 @@ fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let (sync, output) = (settings.switch(S6_SYNC_DISKS), output(&settings, |_| ()));
     let (mut host, saved) = Host::resume(journal, host_config(&env, &settings))?;
     sys::args::set_title(TITLE);
-    let policy = Init::resume(saved, env, &mut host, output);
+    let boot = |stdin, inherited| Boot {
+        terminal: terminal(&stdin),
+        stdin,
+        command: call.args.clone(),
+        inherited: Inherited::again(inherited, &call.env),
+        relays_command: settings.switch(S6_LOG_CMD),
+    };
+    let policy = Init::resume(saved, env, &mut host, output, boot);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
     Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
@@ -225,14 +224,13 @@ fn config(settings: &Settings<'_>, command: bool, first: bool) -> Config {
 /// standard input.
 fn take_terminal(command: Vec<Vec<u8>>, inherited: Inherited, relays_command: bool) -> Result<Boot, Fatal> {
     let stdin = sys::fd::duplicate(0, 3).or_unable(|| "keep standard input")?;
-    let terminal = (0..3).find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true));
     let null = sys::fs::open("/dev/null", OFlags::RDONLY, Mode::empty()).or_unable(|| "open /dev/null")?;
     sys::fd::place(null, 0).or_unable(|| "replace standard input")?;
-    let terminal = terminal.map(|n| if n == 0 { stdin_number(&stdin) } else { n });
-    Ok(Boot { stdin, command, inherited, terminal, relays_command })
+    Ok(Boot { terminal: terminal(&stdin), stdin, command, inherited, relays_command })
 }
 
-fn stdin_number(stdin: &OwnedFd) -> i32 {
-    use std::os::fd::AsRawFd;
-    stdin.as_raw_fd()
+/// The descriptor of the container's terminal, if it has one.
+fn terminal(stdin: &OwnedFd) -> Option<i32> {
+    let numbers = [stdin.as_raw_fd(), 1, 2];
+    numbers.into_iter().find(|n| sys::fd::with(*n, |fd| Ok(rustix::termios::isatty(fd))) == Ok(true))
 }

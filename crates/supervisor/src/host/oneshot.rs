@@ -4,7 +4,7 @@ use crate::launch::Launch;
 use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The socket, under the scan directory: short enough for any socket address.
 const PATH: &str = ".s6-svscan/oneshot";
@@ -33,12 +33,30 @@ pub(super) fn serve(socket: &OwnedFd, launch: &Launch) -> Result<(), Errno> {
     loop {
         match rustix::net::accept_with(socket, SocketFlags::CLOEXEC) {
             Ok(connection) => {
-                let file = Launch::own_file(SERVER);
-                launch.spawn(None, &file, &[SERVER.as_bytes()], &[(connection.as_fd(), 0)])?;
+                let served = serve_one(connection.as_fd(), launch);
+                // The journal names it until then.
+                launch.journal.done();
+                served?;
             }
             Err(Errno::AGAIN) => return Ok(()),
             Err(Errno::INTR | Errno::CONNABORTED) => {}
             Err(e) => return Err(e),
         }
     }
+}
+
+/// Starts a server for a connection.
+pub(super) fn serve_one(connection: BorrowedFd<'_>, launch: &Launch) -> Result<(), Errno> {
+    launch.journal.serving(connection);
+    let file = Launch::own_file(SERVER);
+    launch.spawn(None, &file, &[SERVER.as_bytes()], &[(connection, 0)]).map(drop)
+}
+
+/// Whether this is a connection that a former host has accepted.
+pub(super) fn is_connection(fd: BorrowedFd<'_>) -> bool {
+    let is_stream = rustix::net::sockopt::socket_type(fd) == Ok(SocketType::STREAM);
+    let own = rustix::net::getsockname(fd).ok().and_then(|name| SocketAddrUnix::try_from(name).ok());
+    is_stream
+        && own.is_some_and(|name| name.path_bytes() == Some(PATH.as_bytes()))
+        && rustix::net::sockopt::socket_acceptconn(fd) == Ok(false)
 }

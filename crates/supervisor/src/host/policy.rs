@@ -3,6 +3,7 @@
 //! Circle: the trait is called with the [`Host`] that calls it.
 
 use super::Host;
+use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::BorrowedFd;
 use sys::process::Ended;
@@ -16,6 +17,15 @@ pub enum Handled {
     Yes,
     /// The host does the usual.
     No,
+}
+
+/// An input of a policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The descriptor, which doesn't block.
+    pub fd: BorrowedFd<'a>,
+    /// How many bytes are read and handled in one go, at most the room of [`wire::host_journal::INPUT`].
+    pub size: usize,
 }
 
 /// What the program around a host decides.  Every default is plain `s6-svscan`; what a re-executed host needs has no
@@ -38,6 +48,28 @@ pub trait Policy {
         let _ = (host, pid, how);
     }
 
+    /// What the descriptor that was given to [`Host::watch`] with this key is read for: the host reads it, and calls
+    /// [`Policy::item`].  `None` if the policy reads it itself, or only wants to know: then [`Policy::readable`] is called.
+    fn input(&self, key: u32) -> Option<Input<'_>> {
+        let _ = key;
+        None
+    }
+
+    /// The keys of all inputs.
+    fn inputs(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// This was read from the input with this key.
+    fn item(&mut self, host: &mut Host, key: u32, item: &[u8]) {
+        let _ = (host, key, item);
+    }
+
+    /// The input with this key has ended, or can't be read.
+    fn ended(&mut self, host: &mut Host, key: u32, why: Option<Errno>) {
+        let _ = (host, key, why);
+    }
+
     /// The descriptor that was given to [`Host::watch`] with this key is readable.
     fn readable(&mut self, host: &mut Host, key: u32) {
         let _ = (host, key);
@@ -58,6 +90,23 @@ pub trait Policy {
 
     /// The descriptors that the re-executed host gets: at most 32.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
+
+    /// The children of the policy, for a host that was re-executed: one that is gone has ended.
+    fn children(&self) -> Vec<Pid> {
+        Vec::new()
+    }
+
+    /// Whether the loop goes on when all services are down; [`Host::abort`] ends it then.
+    fn outlives_services(&self) -> bool {
+        false
+    }
+
+    /// Hosts of this process have faulted too often; whether the policy brings everything to an end in this loop.  If not,
+    /// the loop ends at once.
+    fn gave_up(&mut self, host: &mut Host) -> bool {
+        let _ = host;
+        false
+    }
 
     /// All events are handled, and the host is about to wait.
     ///

@@ -1,12 +1,16 @@
 //! The poller of a host, and what its descriptors are.
+//!
+//! A descriptor that can't be waited for, for example for lack of memory, is missing: the host reads it once in a while
+//! and tries again.
 
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// What a descriptor of the poller is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     Signals,
     ScanControl,
@@ -18,7 +22,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    fn token(self) -> u64 {
+    pub(super) fn token(self) -> u64 {
         let (kind, number) = match self {
             Self::Signals => (0, 0),
             Self::ScanControl => (1, 0),
@@ -31,7 +35,7 @@ impl Source {
         (kind << 32) | u64::from(number)
     }
 
-    fn from_token(token: u64) -> Option<Self> {
+    pub(super) fn from_token(token: u64) -> Option<Self> {
         let number = u32::try_from(token & u64::from(u32::MAX)).ok()?;
         Some(match token >> 32 {
             0 => Self::Signals,
@@ -48,36 +52,54 @@ impl Source {
 
 /// An epoll instance.
 #[derive(Debug)]
-pub(super) struct Poller(OwnedFd);
+pub(super) struct Poller {
+    epoll: OwnedFd,
+    missing: BTreeSet<Source>,
+}
 
 impl Poller {
     /// Without descriptors.
     pub(super) fn new() -> Result<Self, Errno> {
-        epoll::create(epoll::CreateFlags::CLOEXEC).map(Self)
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Self { epoll, missing: BTreeSet::new() })
     }
 
-    /// Waits for a descriptor, too, as long as it is open.
-    pub(super) fn add(&self, source: Source, fd: BorrowedFd<'_>) -> Result<(), Errno> {
-        epoll::add(&self.0, fd, epoll::EventData::new_u64(source.token()), epoll::EventFlags::IN)
+    /// Waits for a descriptor, too, as long as it is open; if that fails, it is missing.
+    pub(super) fn add(&mut self, source: Source, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        let data = epoll::EventData::new_u64(source.token());
+        match epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(e) => {
+                self.missing.insert(source);
+                Err(e)
+            }
+        }
     }
 
     /// Stops waiting for a descriptor.
-    pub(super) fn remove(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
-        epoll::delete(&self.0, fd)
+    pub(super) fn remove(&mut self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        epoll::delete(&self.epoll, fd)
+    }
+
+    /// Whether some descriptor is missing.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// The sources that are missing, which are none from now on.
+    pub(super) fn take_missing(&mut self) -> Vec<Source> {
+        std::mem::take(&mut self.missing).into_iter().collect()
     }
 
     /// Waits until descriptors are readable, for at most this time.
-    pub(super) fn wait(
-        &self,
-        timeout: Option<Duration>,
-    ) -> Result<impl Iterator<Item = Source> + use<>, Errno> {
+    pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Vec<Source>, Errno> {
         let timeout = timeout.and_then(|t| Timespec::try_from(t).ok());
         let mut events = Vec::with_capacity(64);
-        match epoll::wait(&self.0, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(e),
         }
-        Ok(events.into_iter().filter_map(|event| Source::from_token(event.data.u64())))
+        Ok(events.into_iter().filter_map(|event| Source::from_token(event.data.u64())).collect())
     }
 }
 

@@ -80,9 +80,8 @@ impl Host {
             Some(processes) => processes,
             None => Processes::create().or_unable(|| "share memory with supervisors")?,
         };
-        self.poller
-            .add(Source::Supervisors, processes.ours.as_fd())
-            .or_unable(|| "wait for supervisors' messages")?;
+        // If it can't be waited for, it is read once in a while.
+        let _ = self.poller.add(Source::Supervisors, processes.ours.as_fd());
         sys::args::prepare_command_lines();
         let own = rustix::process::getpid();
         if !own.is_init() {
@@ -114,7 +113,7 @@ impl Host {
         let state = if slot.resumes { processes.slots.state(number) } else { None };
         if state.is_none() {
             processes.slots.clear(number);
-            slot.kept = None;
+            self.launch.journal.close(slot.kept.take().map(|(_, fd)| fd));
         }
         let started = state.as_ref().and_then(|state| {
             let pid = processes.slots.started(number).filter(|_| state.in_flight.starting != 0)?;
@@ -122,7 +121,8 @@ impl Host {
             (lives || processes.slots.end(number) == Some(pid)).then_some(pid)
         });
         // What isn't of this start, or of no use any more, is closed.
-        slot.kept.take_if(|(start, _)| !state.as_ref().is_some_and(|state| waits(state, *start)));
+        let old = slot.kept.take_if(|(start, _)| !state.as_ref().is_some_and(|state| waits(state, *start)));
+        self.launch.journal.close(old.map(|(_, fd)| fd));
         let fds = stdio.descriptors();
         let Some(dir) = &slot.dir else { return Err(Errno::BADF) };
         let note = processes.slots.note(number).ok_or(Errno::NOMEM)?;
@@ -159,7 +159,7 @@ impl Host {
         let is_young = now.saturating_sub(slot.begun) < super::SUPERVISION_PAUSE;
         slot.failures = if is_young { slot.failures.saturating_add(1).min(8) } else { 0 };
         if state.is_none() {
-            slot.kept = None;
+            self.launch.journal.close(slot.kept.take().map(|(_, fd)| fd));
             if how == Ended::Exited(0) {
                 slot.failures = 0;
             }
@@ -185,7 +185,8 @@ impl Host {
             match processes.receive() {
                 Ok((number, start, pipe)) => {
                     if let Some(slot) = self.roster.get_mut(number) {
-                        slot.kept = pipe.map(|pipe| (start, pipe));
+                        let old = std::mem::replace(&mut slot.kept, pipe.map(|pipe| (start, pipe)));
+                        self.launch.journal.close(old.map(|(_, fd)| fd));
                     }
                 }
                 Err(Errno::AGAIN) => break,

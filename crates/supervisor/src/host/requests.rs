@@ -3,10 +3,12 @@
 use super::Host;
 use super::policy::{Handled, Policy};
 use rustix::fs::{Access, AtFlags};
-use rustix::io::Errno;
 use sys::signal::{self, Sender, Signal};
 use tool::diag::show;
 use wire::control::ScanCommand;
+
+/// At most so many letters are one request to the host.
+pub(super) const REQUEST: usize = 64;
 
 /// A signal that `s6-svscan` catches.
 #[derive(Debug)]
@@ -46,16 +48,13 @@ pub(super) const SIGNALS: &[SignalEffect] = &[
 ];
 
 impl Host {
-    pub(super) fn read_signals(&mut self, policy: &mut dyn Policy) {
-        loop {
-            match self.signals.read_with_sender() {
-                Ok(Some((signal::CHLD, _))) => self.reap(policy),
-                // The kernel's SIGWINCH tells of a resized terminal and asks for nothing.
-                Ok(Some((signal::WINCH, Sender::Kernel))) => {}
-                Ok(Some((signal, sender))) => self.signal(signal, sender, policy),
-                Ok(None) => return,
-                Err(e) => return self.warn(&format!("unable to read signals: {}", sys::strerror(e))),
-            }
+    /// Handles a signal as it was read.
+    pub(super) fn read_signal(&mut self, record: &[u8], policy: &mut dyn Policy) {
+        match signal::decode(record) {
+            Some((signal::CHLD, _)) => self.has_unreaped = true,
+            // The kernel's SIGWINCH tells of a resized terminal and asks for nothing.
+            Some((signal::WINCH, Sender::Kernel)) | None => {}
+            Some((signal, sender)) => self.signal(signal, sender, policy),
         }
     }
 
@@ -68,7 +67,7 @@ impl Host {
             return;
         }
         if let Some(command) = effect.and_then(|effect| effect.command) {
-            self.obey(command, policy);
+            self.obey(command);
         }
     }
 
@@ -88,16 +87,11 @@ impl Host {
         }
     }
 
-    pub(super) fn read_control(&mut self, policy: &mut dyn Policy) {
-        let mut letters = [0; 64];
-        let count = match rustix::io::read(&self.control, &mut letters) {
-            Ok(n) => n,
-            Err(Errno::AGAIN | Errno::INTR) => return,
-            Err(e) => return self.warn(&format!("unable to read .s6-svscan/control: {}", sys::strerror(e))),
-        };
+    /// Handles the letters of a request.
+    pub(super) fn read_request(&mut self, letters: &[u8], policy: &mut dyn Policy) {
         let (mut scan, mut prune) = (false, None);
         let mut unknown = Vec::new();
-        for letter in letters.into_iter().take(count) {
+        for letter in letters.iter().copied().filter(|letter| *letter != 0) {
             if policy.command(self, letter) == Handled::Yes {
                 continue;
             }
@@ -109,11 +103,11 @@ impl Host {
                 }
                 Some(ScanCommand::Prune) => prune = Some(prune.unwrap_or(false)),
                 Some(ScanCommand::PruneWithLoggers) => prune = Some(true),
-                Some(command) => self.obey(command, policy),
+                Some(command) => self.obey(command),
                 None => unknown.push(letter),
             }
         }
-        self.report_unknown(&unknown, count == letters.len());
+        self.report_unknown(&unknown, letters.len() == REQUEST);
         // Pruning comes last: it stops what the scan of the same request didn't see.
         if scan {
             self.scan();
@@ -132,9 +126,9 @@ impl Host {
         self.has_unknown_commands = may_have_more && (self.has_unknown_commands || !letters.is_empty());
     }
 
-    fn obey(&mut self, command: ScanCommand, policy: &mut dyn Policy) {
+    fn obey(&mut self, command: ScanCommand) {
         match command {
-            ScanCommand::Reap => self.reap(policy),
+            ScanCommand::Reap => self.has_unreaped = true,
             ScanCommand::Scan => self.scan(),
             ScanCommand::Abort => self.abort(),
             ScanCommand::Hangup => {

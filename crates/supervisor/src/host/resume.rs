@@ -2,10 +2,14 @@
 //!
 //! A command and a fault go the same way: the journal is always current, the process is replaced by its own program, and
 //! the program finds the journal, its children, and every descriptor that the journal names.  After a command there is no
-//! in-flight event; after a fault, the in-flight event is completed, a process that was being started is found by its
-//! directory, and the directory is scanned.
+//! in-flight event; after a fault, the in-flight event is handled from the state before it, with the process that it may
+//! have started, then what was read and not handled, and the directory is scanned.
 //!
 //! An event over which a host faults twice is skipped.  After five faults within a minute the host gives up.
+//!
+//! A descriptor that the journal names and that isn't what it should be costs what it is for: the pipe is made anew, the
+//! lock is taken again.  A damaged record costs the record: the scan finds the directory, and the service's process by its
+//! status.  Only a damaged header ends the process.
 
 use super::config::Config;
 use super::pipes::Pipe;
@@ -13,22 +17,22 @@ use super::policy::Policy;
 use super::poller::Source;
 use super::processes::Processes;
 use super::roster::{Pair, Roster, Slot};
-use super::{Host, Leave, open_scandir};
+use super::{Host, open_scandir, take_scandir};
 use crate::journal::{self, Journal, record_place};
 use crate::launch::Launch;
 use crate::service::Service;
-use crate::service::machine::Event;
+use crate::service::hold::{self, Hold};
 use crate::slot::Slots;
-use crate::system::raw;
+use crate::system::{Identity, raw};
+use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
 use std::collections::{BTreeSet, HashMap};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 use sys::process::Ended;
 use tool::{Env, Fatal, OrUnable};
-use wire::control::Command;
 use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
 
 /// The variable that holds the number of the journal's descriptor.
@@ -58,8 +62,8 @@ pub fn take_journal(env: &mut Env) -> Option<RawFd> {
 pub struct PolicyState {
     /// The bytes from [`Policy::save`].
     pub bytes: Vec<u8>,
-    /// The descriptors from [`Policy::descriptors`].
-    pub fds: Vec<OwnedFd>,
+    /// The descriptors from [`Policy::descriptors`], `None` for one that isn't open.
+    pub fds: Vec<Option<OwnedFd>>,
 }
 
 /// The descriptors of the former host; each is taken once, or shared.
@@ -71,42 +75,71 @@ pub(super) struct Inherited {
 }
 
 impl Inherited {
-    pub(super) fn take(&mut self, fd: Option<RawFd>) -> Result<OwnedFd, Errno> {
-        let fd = fd.filter(|fd| *fd > 2 && !self.taken.contains(fd)).ok_or(Errno::BADF)?;
-        let owned = sys::fd::adopt(fd)?;
+    /// The descriptor with this number, if it is one of the former host's and not taken.
+    pub(super) fn take(&mut self, fd: Option<RawFd>) -> Option<OwnedFd> {
+        let fd = fd.filter(|fd| *fd > 2 && !self.taken.contains(fd))?;
+        let owned = sys::fd::adopt(fd).ok()?;
         self.taken.insert(fd);
-        Ok(owned)
+        Some(owned)
     }
 
-    fn maybe(&mut self, fd: Option<RawFd>) -> Result<Option<OwnedFd>, Errno> {
-        fd.map(|fd| self.take(Some(fd))).transpose()
+    /// The same, if it is a file of this kind.
+    fn take_kind(&mut self, fd: Option<RawFd>, kind: FileType) -> Option<OwnedFd> {
+        let number = fd.filter(|fd| !self.taken.contains(fd))?;
+        let found = sys::fd::with(number, |fd| sys::fs::fstat(fd)).ok()?;
+        (FileType::from_raw_mode(found.st_mode) == kind).then(|| self.take(fd)).flatten()
     }
 
-    fn share(&mut self, fd: Option<RawFd>) -> Result<Option<Rc<OwnedFd>>, Errno> {
-        let Some(fd) = fd else { return Ok(None) };
-        if let Some(shared) = self.shared.get(&fd) {
-            return Ok(Some(Rc::clone(shared)));
+    /// The same, if it is the file that this name in a directory leads to.
+    pub(super) fn take_file(
+        &mut self,
+        fd: Option<RawFd>,
+        dir: BorrowedFd<'_>,
+        name: &str,
+    ) -> Option<OwnedFd> {
+        let found = sys::fd::with(fd?, |fd| sys::fs::fstat(fd)).ok()?;
+        let there = sys::fs::statat(dir, name, AtFlags::empty()).ok()?;
+        ((found.st_dev, found.st_ino) == (there.st_dev, there.st_ino)).then(|| self.take(fd)).flatten()
+    }
+
+    /// The same, if it is this directory.
+    fn take_dir(&mut self, fd: Option<RawFd>, identity: Identity) -> Option<OwnedFd> {
+        let found = sys::fd::with(fd?, |fd| sys::fs::fstat(fd)).ok()?;
+        ((found.st_dev, found.st_ino) == identity).then(|| self.take(fd)).flatten()
+    }
+
+    fn share(&mut self, fd: Option<RawFd>) -> Option<Rc<OwnedFd>> {
+        let number = fd?;
+        if let Some(shared) = self.shared.get(&number) {
+            return Some(Rc::clone(shared));
         }
-        let shared = Rc::new(self.take(Some(fd))?);
-        self.shared.insert(fd, Rc::clone(&shared));
-        Ok(Some(shared))
+        let shared = Rc::new(self.take_kind(fd, FileType::Fifo)?);
+        self.shared.insert(number, Rc::clone(&shared));
+        Some(shared)
     }
 
-    fn pipe(&mut self, read: Option<RawFd>, write: Option<RawFd>) -> Result<Option<Rc<Pipe>>, Errno> {
-        let (Some(number), Some(_)) = (read, write) else { return Ok(None) };
+    fn pipe(&mut self, read: Option<RawFd>, write: Option<RawFd>) -> Option<Rc<Pipe>> {
+        let number = read?;
         if let Some(pipe) = self.pipes.get(&number) {
-            return Ok(Some(Rc::clone(pipe)));
+            return Some(Rc::clone(pipe));
         }
-        let (Some(read), Some(write)) = (self.share(read)?, self.share(write)?) else { return Ok(None) };
-        let pipe = Rc::new(Pipe { read, write });
+        let pipe = Rc::new(Pipe { read: self.share(read)?, write: self.share(write)? });
         self.pipes.insert(number, Rc::clone(&pipe));
-        Ok(Some(pipe))
+        Some(pipe)
     }
 
-    /// Closes the former host's descriptors that weren't taken.
-    fn close_others(&self) {
+    /// Closes the former host's descriptors that weren't taken; gives connections that it had accepted.
+    fn close_others(&mut self) -> Vec<OwnedFd> {
+        let numbers = sys::fd::open_numbers().unwrap_or_default();
+        let is_connection = |fd: &RawFd| {
+            *fd > 2 && sys::fd::with(*fd, |fd| Ok(super::oneshot::is_connection(fd))).unwrap_or(false)
+        };
+        let found: Vec<RawFd> =
+            numbers.into_iter().filter(|fd| !self.taken.contains(fd)).filter(is_connection).collect();
+        let connections = found.into_iter().filter_map(|fd| self.take(Some(fd))).collect();
         let kept: Vec<RawFd> = self.taken.iter().copied().collect();
         sys::fd::close_from_except(3, &kept);
+        connections
     }
 }
 
@@ -140,26 +173,39 @@ fn record(slot: &Slot) -> Record {
 }
 
 /// The slot of a record, and its service's part, which needs the slot's descriptors.
-fn slot(record: Record, inherited: &mut Inherited) -> Result<(Slot, Option<Supervised>), Errno> {
+fn slot(record: Record, inherited: &mut Inherited) -> (Slot, Option<Supervised>) {
     let mut slot = Slot::new(&record.name, record.identity, record.begun.unwrap_or_default());
     slot.active = record.active;
-    let partner = usize::try_from(record.pair.1).map_err(|_| Errno::INVAL)?;
+    slot.log_pipe = inherited.share(record.log_pipe);
+    let partner = usize::try_from(record.pair.1).unwrap_or(usize::MAX);
     slot.pair = match record.pair.0 {
+        // Without its pipe, the next scan makes a pair of the two again.
+        1 | 2 if slot.log_pipe.is_none() && record.log_pipe.is_some() => Pair::None,
         1 => Pair::Producer(partner),
         2 => Pair::Logger(partner),
         3 => Pair::Widowed,
         _ => Pair::None,
     };
-    slot.log_pipe = inherited.share(record.log_pipe)?;
     let [a, b, c, d] = record.named;
-    slot.named_input = inherited.pipe(a, b)?;
-    slot.named_output = inherited.pipe(c, d)?;
+    slot.named_input = inherited.pipe(a, b);
+    slot.named_output = inherited.pipe(c, d);
     slot.supervisor = Some(record.supervisor).filter(|pid| *pid != 0);
-    slot.dir = inherited.maybe(record.dir)?;
-    slot.kept = inherited.maybe(record.kept.1)?.map(|fd| (record.kept.0, fd));
+    slot.dir = inherited.take_dir(record.dir, record.identity);
+    let kept = inherited.take_kind(record.kept.1, FileType::Fifo);
+    slot.kept = kept.map(|fd| (record.kept.0, fd));
     slot.begin_at = record.begin_at;
     slot.failures = record.failures;
-    Ok((slot, record.service))
+    (slot, record.service)
+}
+
+/// What a former host has begun and not ended.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) event: InFlight,
+    /// The notification pipe of a start in flight, or the connection that is being served.
+    pub(super) fd: Option<OwnedFd>,
+    /// Connections that it had accepted, no more.
+    pub(super) connections: Vec<OwnedFd>,
 }
 
 /// All that a former host of this process has left.
@@ -169,20 +215,30 @@ pub(super) struct Predecessor {
     /// The signal of the fault that ended it, 0 if it ended in order.
     fault: u8,
     in_flight: InFlight,
-    /// The notification pipe of a start in flight.
+    /// The notification pipe of a start in flight, or the connection that is being served.
     notification: Option<OwnedFd>,
     roster: Roster,
-    control: OwnedFd,
-    lock: OwnedFd,
+    /// Numbers of damaged records.
+    damaged: Vec<usize>,
+    /// Whether the roster has all services with their state.
+    is_whole: bool,
+    control: Option<OwnedFd>,
+    lock: Option<OwnedFd>,
     oneshot: Option<OwnedFd>,
     console: Option<Rc<OwnedFd>>,
     processes: Option<Processes>,
     policy: PolicyState,
+    /// Connections to serve.
+    connections: Vec<OwnedFd>,
 }
 
 impl Predecessor {
-    /// Reads the journal and takes the descriptors that it names.
-    pub(super) fn read(journal: Journal, inherited: &mut Inherited) -> Result<Self, Fatal> {
+    /// Reads the journal and takes the descriptors that it names; `dir` is the scan directory.
+    pub(super) fn read(
+        journal: Journal,
+        inherited: &mut Inherited,
+        dir: BorrowedFd<'_>,
+    ) -> Result<Self, Fatal> {
         let damaged = || Fatal::new(111, "the journal of the former host is damaged".to_owned());
         let read = |at, room| journal.read(at, room).or_unable(|| "read the journal of the former host");
         let head = read(0, usize::try_from(HEADER.0).unwrap_or_default())?;
@@ -192,31 +248,23 @@ impl Predecessor {
         }
         let fault = usize::try_from(FAULT).ok().and_then(|at| head.get(at)).copied().unwrap_or(0);
         let in_flight = usize::try_from(IN_FLIGHT.0).ok().and_then(|at| InFlight::unpack(head.get(at..)?));
-        let in_flight = in_flight.ok_or_else(damaged)?;
-        let mut slots = Vec::new();
-        for n in 0..usize::try_from(header.slots).unwrap_or_default() {
-            let record = Record::unpack(&read(record_place(n), RECORDS.1)?).ok_or_else(damaged)?;
-            let slot = record.map(|r| slot(r, inherited)).transpose();
-            slots.push(slot.or_unable(|| "take a service over")?);
-        }
-        let missing = || "take the descriptors of the former host";
-        let console = inherited.share(header.console).or_unable(missing)?;
-        let control = inherited.take(header.control).or_unable(missing)?;
-        let lock = inherited.take(header.lock).or_unable(missing)?;
-        let oneshot = inherited.maybe(header.oneshot).or_unable(missing)?;
-        let [shared, ours, theirs] = header.supervisors;
-        let processes = match (inherited.maybe(shared), inherited.maybe(ours), inherited.maybe(theirs)) {
-            (Ok(Some(shared)), Ok(Some(ours)), Ok(Some(theirs))) => {
+        // An event that can't be read is lost; the services aren't.
+        let in_flight = in_flight.unwrap_or_default();
+        let Services { roster, damaged: lost, is_whole, console } =
+            Services::read(&journal, &header, inherited, dir)?.ok_or_else(damaged)?;
+        let control = inherited.take_file(header.control, dir, ".s6-svscan/control");
+        let lock = inherited.take_file(header.lock, dir, ".s6-svscan/lock");
+        let oneshot = inherited.take_kind(header.oneshot, FileType::Socket);
+        let processes = match header.supervisors.map(|fd| inherited.take(fd)) {
+            [Some(shared), Some(ours), Some(theirs)] => {
                 let slots = Slots::open(shared).or_unable(|| "map the memory of supervisors")?;
                 Some(Processes { slots, ours, theirs })
             }
-            (Ok(None), Ok(None), Ok(None)) => None,
-            _ => return Err(Fatal::unable(missing(), Errno::BADF)),
+            _ if header.supervisors == [None; 3] => None,
+            _ => return Err(damaged()),
         };
-        let notification = inherited.maybe(in_flight.notification).or_unable(missing)?;
-        let fds = header.policy_fds.iter().map(|fd| inherited.take(Some(*fd)));
-        let fds = fds.collect::<Result<Vec<_>, _>>().or_unable(missing)?;
-        let roster = restore(slots, inherited, console.as_ref())?;
+        let notification = inherited.take(in_flight.notification);
+        let fds = header.policy_fds.iter().map(|fd| inherited.take(Some(*fd))).collect();
         let policy = PolicyState { bytes: std::mem::take(&mut header.policy), fds };
         Ok(Self {
             journal,
@@ -225,55 +273,111 @@ impl Predecessor {
             in_flight,
             notification,
             roster,
+            damaged: lost,
+            is_whole,
             control,
             lock,
             oneshot,
             console,
             processes,
             policy,
+            connections: Vec::new(),
         })
     }
 }
 
-/// The services of the former host.
-fn restore(
-    slots: Vec<Option<(Slot, Option<Supervised>)>>,
-    inherited: &mut Inherited,
-    console: Option<&Rc<OwnedFd>>,
-) -> Result<Roster, Fatal> {
-    let mut roster = Roster::default();
-    for (n, found) in slots.into_iter().enumerate() {
-        let Some((mut slot, service)) = found else {
-            roster.put(n, None);
-            continue;
-        };
-        if let Some(service) = service {
-            let fds = (|| {
-                let notification = inherited.maybe(service.notification)?;
-                let mut take = |fd| inherited.take(fd);
-                Ok((take(service.dir)?, take(service.control)?, take(service.lock)?, notification))
-            })();
-            let fds = fds.map_err(|e: Errno| Fatal::unable("take a service over", e))?;
-            let stdio = super::scan::stdio(&slot, console);
-            slot.service = Some(Service::resume(&service, fds, &slot.name, stdio));
+/// The services of a former host.
+struct Services {
+    roster: Roster,
+    damaged: Vec<usize>,
+    is_whole: bool,
+    /// The console holder, which their descriptors depend on.
+    console: Option<Rc<OwnedFd>>,
+}
+
+impl Services {
+    /// Reads the records; `None` if there are fewer than the header says.
+    fn read(
+        journal: &Journal,
+        header: &Header,
+        inherited: &mut Inherited,
+        dir: BorrowedFd<'_>,
+    ) -> Result<Option<Self>, Fatal> {
+        let (mut roster, mut damaged, mut services) = (Roster::default(), Vec::new(), Vec::new());
+        for n in 0..usize::try_from(header.slots).unwrap_or_default() {
+            let bytes = journal
+                .read(record_place(n), RECORDS.1)
+                .or_unable(|| "read the journal of the former host")?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            let record = Record::unpack(&bytes);
+            if record.is_none() {
+                damaged.push(n);
+            }
+            let found = record.flatten().map(|record| slot(record, inherited));
+            let service = found.as_ref().and_then(|(_, service)| service.clone());
+            services.extend(service.map(|service| (n, service)));
+            roster.put(n, found.map(|(slot, _)| slot));
         }
-        roster.put(n, Some(slot));
+        let console = inherited.take(header.console).map(Rc::new);
+        let mut is_whole = damaged.is_empty();
+        for (n, service) in services {
+            is_whole &= resume_service(&mut roster, n, &service, inherited, dir, console.as_ref());
+        }
+        Ok(Some(Self { roster, damaged, is_whole, console }))
     }
-    Ok(roster)
+}
+
+/// Supervises a service of the former host again; whether that succeeds.
+fn resume_service(
+    roster: &mut Roster,
+    number: usize,
+    saved: &Supervised,
+    inherited: &mut Inherited,
+    scandir: BorrowedFd<'_>,
+    console: Option<&Rc<OwnedFd>>,
+) -> bool {
+    let notification = inherited.take_kind(saved.notification, FileType::Fifo);
+    let Some(slot) = roster.get_mut(number) else { return false };
+    let dir = inherited.take_dir(saved.dir, slot.identity).or_else(|| {
+        let (dir, identity) = super::scan::open_service(scandir, &slot.name).ok()?;
+        (identity == slot.identity).then_some(dir)
+    });
+    let Some(dir) = dir else { return false };
+    let control = inherited.take_file(saved.control, dir.as_fd(), hold::CONTROL);
+    let lock = inherited.take_file(saved.lock, dir.as_fd(), hold::LOCK);
+    let held = match (control, lock) {
+        (Some(control), Some(lock)) => Ok(Hold { control, lock }),
+        _ => hold::take_again(dir.as_fd()),
+    };
+    // If another supervisor has it, the next attempt comes soon.
+    let Ok(held) = held else { return false };
+    let stdio = super::scan::stdio(slot, console);
+    slot.service = Some(Service::resume(saved, dir, held, notification, &slot.name, stdio));
+    true
 }
 
 impl Host {
-    /// Writes the services that have changed into the journal, which ends the handling of an event.
+    /// Writes the services that have changed into the journal: what was being started is noted then.
     pub(super) fn write_services(&mut self) {
         let touched = self.roster.take_touched();
-        let journal = &self.launch.journal;
-        if journal.as_raw().is_none() {
+        if self.launch.journal.as_raw().is_none() {
+            self.roster.bury();
             return;
         }
         for n in touched {
-            journal.write_record(n, self.roster.get(n).map(record).as_ref());
+            self.launch.journal.write_record(n, self.roster.get(n).map(record).as_ref());
         }
-        journal.done();
+        self.launch.journal.started();
+        // Their descriptors are in no record any more.
+        self.roster.bury();
+    }
+
+    /// Ends an event: all that it has changed is in the journal from here on, and nothing is in flight.
+    pub(super) fn settle(&mut self, policy: &dyn Policy) {
+        self.write_journal(policy);
+        self.launch.journal.done();
     }
 
     /// Writes all that has changed into the journal.
@@ -343,12 +447,15 @@ impl Host {
     /// Code 111: the journal isn't one of this process and version, or a descriptor that it names is missing.
     pub fn resume(journal: RawFd, config: Config) -> Result<(Self, PolicyState), Fatal> {
         let mut inherited = Inherited::default();
-        let journal = inherited.take(Some(journal)).or_unable(|| "find the journal of the former host")?;
-        let predecessor = Predecessor::read(Journal::open(journal), &mut inherited)?;
-        inherited.close_others();
+        let journal = inherited.take(Some(journal)).ok_or(Errno::BADF);
+        let journal = journal.or_unable(|| "find the journal of the former host")?;
+        let dir = open_scandir()?;
+        let mut predecessor = Predecessor::read(Journal::open(journal), &mut inherited, dir.as_fd())?;
+        inherited.taken.insert(dir.as_raw_fd());
+        predecessor.connections = inherited.close_others();
         let mut launch = Launch::new(&config.env)?;
         launch.take_window();
-        Self::succeed(predecessor, config, launch, open_scandir()?)
+        Self::succeed(predecessor, config, launch, dir)
     }
 
     /// Takes the place of the former host.
@@ -362,13 +469,20 @@ impl Host {
         config.console = predecessor.console;
         launch.open_files = Rlimit { current: header.open_files.0, maximum: header.open_files.1 };
         launch.journal = predecessor.journal;
+        let (lock, control) = match (lock, control) {
+            (Some(lock), Some(control)) => (lock, control),
+            _ => take_scandir(dir.as_fd())?,
+        };
         let mut host = Self::assemble(config, launch, dir, lock, control)?;
         host.roster = predecessor.roster;
         host.stopping = header.stopping;
         host.scan_at = header.scan_at;
         host.oneshot = predecessor.oneshot;
-        if let Some(socket) = &host.oneshot {
-            host.poller.add(Source::Oneshot, socket.as_fd()).or_unable(|| "wait for oneshots")?;
+        if host.oneshot.is_none() && header.oneshot.is_some() {
+            host.listen();
+        } else if let Some(socket) = &host.oneshot {
+            // One that fails is missing, and read once in a while.
+            let _ = host.poller.add(Source::Oneshot, socket.as_fd());
         }
         if predecessor.processes.is_some() {
             host.set_processes(predecessor.processes)?;
@@ -377,8 +491,14 @@ impl Host {
         if fault != 0 {
             host.note_fault(fault);
         }
-        host.watch_services()?;
-        host.in_flight = Some((predecessor.in_flight, predecessor.notification));
+        host.finds_by_status = !predecessor.is_whole;
+        host.watch_services();
+        host.end_damaged(&predecessor.damaged);
+        host.in_flight = Some(Left {
+            event: predecessor.in_flight,
+            fd: predecessor.notification,
+            connections: predecessor.connections,
+        });
         Ok((host, predecessor.policy))
     }
 
@@ -393,7 +513,7 @@ impl Host {
         if self.faults.iter().all(|at| at.is_some_and(|at| now.saturating_sub(at) < FAULT_SPAN)) {
             let count = self.faults.len();
             self.warn(&format!("faulted ({reason}) {count} times within a minute: giving up"));
-            self.leave = Some(Leave::Failed(Errno::NOTRECOVERABLE));
+            self.gives_up = true;
         } else {
             self.warn(&format!("faulted ({reason}); the services are found again and go on"));
             // What the fault interrupted may have been a scan.
@@ -401,7 +521,7 @@ impl Host {
         }
     }
 
-    fn watch_services(&mut self) -> Result<(), Fatal> {
+    fn watch_services(&mut self) {
         for n in 0..self.roster.slot_count() {
             let Some(slot) = self.roster.get_mut(n) else { continue };
             for (file, pipe) in
@@ -413,66 +533,85 @@ impl Host {
                     self.pipes.put(&name, pipe);
                 }
             }
-            let control = slot.service.as_ref().and_then(Service::control);
-            let watched = control.map(|fd| self.poller.add(Source::Control(n), fd));
-            watched.transpose().or_unable(|| "wait for commands")?;
+            if let Some(control) = slot.service.as_ref().and_then(Service::control) {
+                // One that fails is missing, and read once in a while.
+                let _ = self.poller.add(Source::Control(n), control);
+            }
             self.roster.index(n);
             self.sync(n);
         }
-        Ok(())
+    }
+
+    /// Services whose records are damaged are found by the next scan, and their processes by their status.
+    ///
+    /// A supervisor process without a record is killed, with its daemon: both would be in the way of the next ones.
+    fn end_damaged(&mut self, damaged: &[usize]) {
+        if damaged.is_empty() {
+            return;
+        }
+        let count = damaged.len();
+        self.warn(&format!("{count} records of the journal are damaged: their services are looked for"));
+        self.scan_at = Some(Duration::ZERO);
+        let Some(processes) = &self.processes else { return };
+        for n in damaged {
+            let state = processes.slots.state(*n);
+            let daemon = state.and_then(|state| state.supervised).map(|service| service.status.pid);
+            let daemon = daemon.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+            for pid in processes.slots.supervisor(*n).into_iter().chain(daemon) {
+                let _ = self.launch.system.kill(pid, sys::signal::KILL);
+            }
+            processes.slots.clear(*n);
+        }
     }
 
     /// Completes what the former host was doing: the first thing that a re-executed host does.
     pub(super) fn complete_in_flight(&mut self, policy: &mut dyn Policy) {
-        let Some((event, notification)) = self.in_flight.take() else { return };
+        let Some(Left { event, fd, connections }) = self.in_flight.take() else { return };
         if self.launch.journal.as_raw().is_none() {
             return;
         }
         self.find_supervisors();
-        // A start that the journal announces may have happened.
-        let starting = event.starting.checked_sub(1).and_then(|n| usize::try_from(n).ok());
-        let started = starting.and_then(|n| Some((n, self.find_stray(n)?)));
+        // A start that the journal announces has happened if the kernel has noted the process.
+        let noted = self.launch.journal.noted().filter(|pid| self.launch.system.is_child(*pid));
+        let noted = noted.filter(|pid| self.roster.of_pid(raw(*pid)).is_none());
         self.launch.journal.repeat(event);
-        if let Some((n, pid)) = started {
-            self.launch.journal.offer((pid, notification));
-            if self.roster.get(n).is_some_and(|slot| !slot.is_live()) {
-                self.begin_again(n);
-            }
-        }
-        self.complete(event, policy);
-        if let (Some((n, _)), Some((pid, notification))) = (started, self.launch.journal.adopt()) {
-            self.with(n, |service, launch| service.adopt(pid, notification, launch));
-        }
-        self.find_lost();
-        self.write_journal(policy);
-        // The former host may have read the signal that announced these.
-        self.reap(policy);
-    }
-
-    /// Handles the in-flight event, unless a host has faulted over it twice.
-    fn complete(&mut self, event: InFlight, policy: &mut dyn Policy) {
-        let about = usize::try_from(event.about).unwrap_or(usize::MAX);
-        match event.kind {
-            InFlight::ENDED => {
-                let how = Ended::from_wstat(event.detail);
-                if let Some(pid) = Pid::from_raw(event.about.cast_signed()) {
-                    // It may not have been reaped yet.
-                    self.reap_one(pid, how, policy);
+        let mut started = None;
+        match (event.starting.checked_sub(InFlight::CHILDREN), event.starting.checked_sub(1), noted) {
+            (Some(kind), _, Some(pid)) => self.child = u8::try_from(kind).ok().map(|kind| (kind, pid)),
+            (None, Some(n), Some(pid)) => {
+                started = usize::try_from(n).ok();
+                self.launch.journal.offer((pid, fd));
+                if let Some(n) = started.filter(|n| self.roster.get(*n).is_some_and(|slot| !slot.is_live())) {
+                    self.begin_again(n);
                 }
             }
-            InFlight::LETTER if !event.is_repeated => {
-                let command = u8::try_from(event.detail).ok().and_then(Command::from_letter);
-                command.into_iter().for_each(|command| self.feed(about, Event::Command(command)));
+            _ if event.kind == InFlight::SERVED && self.launch.journal.noted().is_none() => {
+                fd.iter().for_each(|connection| self.serve(connection));
             }
-            InFlight::READY if !event.is_repeated => self.feed(about, Event::Ready),
             _ => {}
         }
-    }
-
-    /// The process of a service that the former host started and couldn't note.
-    fn find_stray(&self, number: usize) -> Option<Pid> {
-        let identity = self.roster.get(number)?.identity;
-        self.launch.system.find_child(identity, &|pid| self.roster.of_pid(raw(pid)).is_some())
+        if event.kind == InFlight::ENDED
+            && let Some(pid) = Pid::from_raw(event.about.cast_signed())
+        {
+            // It may not have been reaped yet.
+            self.reap_one(pid, Ended::from_wstat(event.detail), policy);
+            self.settle(policy);
+        }
+        self.finish_input(event.kind == InFlight::INPUT && event.is_repeated, policy);
+        if let (Some(n), Some((pid, notification))) = (started, self.launch.journal.adopt()) {
+            self.with(n, |service, launch| service.adopt(pid, notification, launch));
+        }
+        connections.iter().for_each(|connection| self.serve(connection));
+        self.find_lost();
+        for pid in policy.children() {
+            if !self.launch.system.is_child(pid) {
+                self.warn(&format!("process {pid} has ended, nobody knows how"));
+                policy.child(self, pid, Ended::Killed(9));
+            }
+        }
+        self.settle(policy);
+        // The former host may have read the signal that announced these.
+        self.reap(policy);
     }
 
     /// Handles the ends of processes that the journal has and that are no children any more.

@@ -115,6 +115,8 @@ pub(super) struct Roster {
     timers: BTreeSet<(Moment, usize)>,
     /// The numbers of services that may have changed.
     touched: Vec<usize>,
+    /// Services that were removed, whose descriptors the journal may still name.
+    removed: Vec<Slot>,
 }
 
 impl Roster {
@@ -190,7 +192,7 @@ impl Roster {
         touched
     }
 
-    /// Removes a service, which closes its descriptors.
+    /// Removes a service, whose descriptors [`Roster::bury`] closes.
     pub(super) fn remove(&mut self, number: usize) {
         let Some(slot) = self.slots.get_mut(number).and_then(Option::take) else { return };
         self.free.push(number);
@@ -215,6 +217,12 @@ impl Roster {
             }
             Pair::None | Pair::Widowed => {}
         }
+        self.removed.push(slot);
+    }
+
+    /// Closes the descriptors of services that were removed.
+    pub(super) fn bury(&mut self) {
+        self.removed.clear();
     }
 
     /// Brings the tables up to date with a service's process and deadline.

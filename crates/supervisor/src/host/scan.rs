@@ -48,7 +48,7 @@ impl Seen {
     }
 }
 
-fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, Identity), Errno> {
+pub(super) fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, Identity), Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = sys::fs::openat(at, name, flags, Mode::empty())?;
     let st = sys::fs::fstat(&dir)?;
@@ -268,19 +268,32 @@ impl Host {
             }
             return self.begin_process(number, &stdio);
         }
+        let found = self.find_by_status(number, &dir, &stdio);
         let Some(slot) = self.roster.get_mut(number) else { return };
-        match Service::begin(dir, &slot.name, stdio, &self.launch) {
+        let begun = match found {
+            Ok(Some(service)) => Ok(service),
+            Ok(None) => Service::begin(dir, &slot.name, stdio, &self.launch),
+            Err(fatal) => Err(fatal),
+        };
+        match begun {
             Ok(service) => {
                 slot.failures = 0;
-                let watched = service.control().map(|fd| self.poller.add(Source::Control(number), fd));
-                slot.service = Some(service);
-                if let Some(Err(e)) = watched {
-                    self.warn(&format!("unable to wait for commands: {}", sys::strerror(e)));
+                if let Some(control) = service.control() {
+                    // If it can't be waited for, it is read once in a while.
+                    let _ = self.poller.add(Source::Control(number), control);
                 }
+                slot.service = Some(service);
                 self.sync(number);
             }
             Err(fatal) => self.begin_failed(number, &fatal),
         }
+    }
+
+    /// The service with its process, if the journal has lost both.
+    fn find_by_status(&self, number: usize, dir: &OwnedFd, stdio: &Stdio) -> Result<Option<Service>, Fatal> {
+        let Some(slot) = self.roster.get(number).filter(|_| self.finds_by_status) else { return Ok(None) };
+        let is_known = |pid| self.roster.of_pid(pid).is_some();
+        Service::find(dir, &slot.name, stdio.clone(), &self.launch, is_known)
     }
 
     /// Prints why, and sets the time of the next attempt: after a second, doubled each time, at most a minute.

@@ -6,6 +6,7 @@ use super::scan::is_catch_all;
 use crate::service::machine::Event;
 use rustix::fs::{Mode, OFlags};
 use std::os::fd::AsRawFd;
+use std::rc::Rc;
 use sys::signal;
 
 impl Host {
@@ -37,7 +38,7 @@ impl Host {
             self.close_catch_all();
             // A logger reads the end of its input when the last writer has closed it.
             for slot in self.roster.iter_mut() {
-                slot.log_pipe = None;
+                self.launch.journal.close(slot.log_pipe.take().and_then(Rc::into_inner));
             }
         }
         self.end_supervision(loggers, |_| true);

@@ -82,7 +82,7 @@ impl Scandir {
     /// Sends letters to the host; gives what was done.
     fn letters(&mut self, letters: &[u8]) -> Vec<String> {
         rustix::io::write(&self.host.control, letters).unwrap();
-        self.host.read_control(&mut Plain);
+        self.host.read(Source::ScanControl, &mut Plain);
         self.done()
     }
 

@@ -12,13 +12,22 @@ use wire::svstatus::Status;
 /// The death tally, in a service directory.
 pub(super) const DEATH_TALLY: &str = "supervise/death_tally";
 
+/// The control FIFO, in a service directory.
+pub(crate) const CONTROL: &str = "supervise/control";
+
+/// The lock, in a service directory.
+pub(crate) const LOCK: &str = "supervise/lock";
+
+/// The status, in a service directory.
+pub(crate) const STATUS: &str = "supervise/status";
+
 /// The descriptors of a directory that this process supervises.
 #[derive(Debug)]
 pub(crate) struct Hold {
     /// The control FIFO, open for both directions so that it never ends.
-    pub(super) control: OwnedFd,
+    pub(crate) control: OwnedFd,
     /// The process that holds this lock is the directory's supervisor.
-    pub(super) lock: OwnedFd,
+    pub(crate) lock: OwnedFd,
 }
 
 /// Makes a directory for its owner alone, at the target of a dangling link if there is one; `false` if it exists.
@@ -105,11 +114,11 @@ pub(super) fn take(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
 ///
 /// # Errors
 /// As [`take`].
-pub(super) fn take_again(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
-    let Some(lock) = take_lock(dir, "supervise/lock", 0o644)? else {
+pub(crate) fn take_again(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
+    let Some(lock) = take_lock(dir, LOCK, 0o644)? else {
         return Err(Fatal::user("another supervisor runs on this directory"));
     };
-    let control = open_fifo(dir, "supervise/control")?;
+    let control = open_fifo(dir, CONTROL)?;
     Ok(Hold { control, lock })
 }
 
@@ -120,5 +129,5 @@ pub(super) fn replace(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<(
 
 /// Writes the status file.
 pub(super) fn write_status(dir: impl AsFd, status: &Status) -> Result<(), Errno> {
-    replace(dir.as_fd(), "supervise/status", &status.pack())
+    replace(dir.as_fd(), STATUS, &status.pack())
 }

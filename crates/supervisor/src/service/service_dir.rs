@@ -32,6 +32,12 @@ pub(crate) struct ServiceDir {
     label: String,
 }
 
+impl From<ServiceDir> for OwnedFd {
+    fn from(dir: ServiceDir) -> Self {
+        dir.fd
+    }
+}
+
 impl ServiceDir {
     /// The directory behind `fd` of the service `name`.
     pub(crate) fn new(fd: OwnedFd, name: &[u8]) -> Self {
@@ -44,7 +50,7 @@ impl ServiceDir {
     }
 
     /// Prints `unable to DO: REASON` about the service.
-    pub(super) fn warn_unable(&self, to_do: &str, e: Errno) {
+    pub(crate) fn warn_unable(&self, to_do: &str, e: Errno) {
         self.warn(&format!("unable to {to_do}: {}", sys::strerror(e)));
     }
 

@@ -112,7 +112,7 @@ fn a_start_in_flight_is_not_repeated() {
     let one = case.first();
     one.launch.journal.handle_command(Command::Up);
     one.launch.journal.starting(None);
-    one.launch.journal.note().unwrap().store(4242, Ordering::Relaxed);
+    one.launch.journal.with_note(|note| note.unwrap().store(4242, Ordering::Relaxed));
     let (next, done) = case.replace(one);
     assert_eq!((done, next.service.machine().pid()), (Vec::new(), Some(4242)));
     assert!(next.service.machine().status().want_up);
@@ -126,7 +126,7 @@ fn the_first_start_in_flight_is_not_repeated() {
     let slot = OwnSlot::open(case.slots.as_fd(), 0, rustix::io::dup(&case.socket).unwrap(), false).unwrap();
     let journal = Journal::of_supervisor(slot);
     journal.starting(None);
-    journal.note().unwrap().store(4242, Ordering::Relaxed);
+    journal.with_note(|note| note.unwrap().store(4242, Ordering::Relaxed));
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     rustix::io::write(&writer, b"\n").unwrap();
     let next = case.supervisor(true, case.slots.started(0), Some(reader));

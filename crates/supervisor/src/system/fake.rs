@@ -1,6 +1,6 @@
 //! A system that a test answers for: processes are numbers, and the clock stands still until the test sets it.
 
-use super::{Identity, System};
+use super::System;
 use crate::part::{Part, Start};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -35,8 +35,6 @@ pub(crate) struct Fake {
     pub(crate) ended: RefCell<VecDeque<(Pid, Ended)>>,
     /// Processes that are no children any more.
     pub(crate) lost: RefCell<HashSet<Pid>>,
-    /// What [`System::find_child`] finds.
-    pub(crate) stray: Cell<Option<Pid>>,
     /// What [`System::session`] finds.
     pub(crate) session: RefCell<Vec<Pid>>,
     done: RefCell<Vec<String>>,
@@ -152,10 +150,6 @@ impl System for Fake {
 
     fn is_child(&self, pid: Pid) -> bool {
         !self.lost.borrow().contains(&pid)
-    }
-
-    fn find_child(&self, _directory: Identity, known: &dyn Fn(Pid) -> bool) -> Option<Pid> {
-        self.stray.get().filter(|pid| !known(*pid))
     }
 
     fn session(&self, leader: u32) -> Vec<Pid> {

@@ -1,7 +1,7 @@
 //! The effects of a container's life, call by call.
 
 use super::*;
-use crate::pid1::lifecycle::Config;
+use crate::pid1::lifecycle::{Config, Limit};
 use rustix::io::Errno;
 use s6_linux_init::request::Request;
 use std::cell::RefCell;
@@ -29,12 +29,19 @@ struct Recorder {
     calls: RefCell<Vec<String>>,
     untouched: bool,
     can_fork: bool,
+    has_keeper: bool,
     remaining: &'static str,
 }
 
 impl Recorder {
     fn new() -> Self {
-        Self { calls: RefCell::new(Vec::new()), untouched: true, can_fork: true, remaining: "77 (daemon)" }
+        Self {
+            calls: RefCell::new(Vec::new()),
+            untouched: true,
+            can_fork: true,
+            has_keeper: false,
+            remaining: "77 (daemon)",
+        }
     }
 
     fn note(&self, call: String) {
@@ -93,8 +100,34 @@ impl Effects for Recorder {
         self.note("take the terminal back".to_owned());
     }
 
+    fn services(&self) -> Vec<Pid> {
+        vec![pid(50)]
+    }
+
+    fn signal_others(&mut self, signal: Signal, services: &[Pid]) {
+        let services: Vec<_> = services.iter().map(|pid| pid.as_raw_nonzero()).collect();
+        self.note(format!("kill -{signal} all but services {services:?}"));
+    }
+
     fn keeper(&self) -> Option<Pid> {
         Some(pid(RELAY))
+    }
+
+    fn await_keeper(&mut self) -> bool {
+        self.note("wait for the keeper".to_owned());
+        self.has_keeper
+    }
+
+    fn finish_output(&mut self, limit: Limit) {
+        self.note(format!("finish the output: {limit:?}"));
+    }
+
+    fn name_keeper(&mut self) {
+        self.note("name the keeper".to_owned());
+    }
+
+    fn kill_keeper(&mut self) {
+        self.note("kill the keeper".to_owned());
     }
 
     fn fatal(&mut self, text: &str) {
@@ -109,6 +142,10 @@ impl Effects for Recorder {
         self.note(format!("info: {text}"));
     }
 }
+
+/// The last calls of a container without a keeper: nobody has asked for a stop, or somebody has.
+const UNASKED: [&str; 3] = ["finish the output: None", "wait for the keeper", "leave the host"];
+const ASKED: [&str; 3] = ["finish the output: Output", "wait for the keeper", "leave the host"];
 
 /// A container with a CMD, and what it does.
 struct Play {
@@ -161,7 +198,9 @@ fn from_the_commands_end_to_the_containers() {
             "warn: killed, because TERM didn't end them within S6_KILL_GRACETIME: 77 (daemon)",
             "replace no supervisor",
             "kill -9 all but 40",
-            "leave the host"
+            UNASKED[0],
+            UNASKED[1],
+            UNASKED[2]
         ]
     );
     assert_eq!(play.container.end(), Some(How::Halt));
@@ -188,21 +227,47 @@ fn a_signal_that_the_command_receives_goes_to_it() {
 }
 
 #[test]
-fn without_a_stop_child_everything_is_terminated_at_once() {
+fn a_stop_child_that_cannot_be_started_is_tried_again_until_half_of_the_grace_time() {
     let mut play = Play::up(CONFIG);
     play.effects.can_fork = false;
     let calls = play.step(Event::Signal(INT));
-    assert_eq!(calls.first().map(String::as_str), Some("start the stop child"));
-    assert!(
-        calls.get(1).is_some_and(|w| w.starts_with("warn: unable to stop the services in order: ")),
-        "{calls:?}"
-    );
-    assert_eq!(
-        calls.get(2..).unwrap_or_default(),
-        ["stop supervising", "kill -15 all but 0", "kill -18 all but 0"]
-    );
-    assert_eq!(play.step(Event::Empty), ["leave the host"]);
+    let text = "warn: unable to start what stops the services: Resource temporarily unavailable: what isn't a service \
+                is told to end (TERM), and it is tried again for half of S6_KILL_GRACETIME";
+    let others = ["kill -15 all but services [50]", "kill -18 all but services [50]"];
+    assert_eq!(calls, [&["start the stop child", text], &others[..]].concat());
+    for _ in 0..3 {
+        assert_eq!(play.due(), ["start the stop child"]);
+    }
+    let calls = play.due();
+    assert_eq!(play.now, Duration::from_millis(2500));
+    assert!(calls[1].starts_with("warn: the services aren't stopped in order"), "{calls:?}");
+    assert_eq!(calls[2..], ["stop supervising", "kill -15 all but 0", "kill -18 all but 0"]);
+    assert_eq!(play.step(Event::Empty), ASKED);
     assert_eq!(play.container.end(), Some(How::Reboot));
+    let mut play = Play::up(CONFIG);
+    play.effects.can_fork = false;
+    play.step(Event::Signal(INT));
+    play.effects.can_fork = true;
+    assert_eq!(play.due(), ["start the stop child"]);
+    assert_eq!(play.container.deadline(), None, "it runs");
+}
+
+#[test]
+fn the_keeper_is_waited_for() {
+    let mut play = Play::up(CONFIG);
+    play.effects.has_keeper = true;
+    play.ended(BOOT, Ended::Exited(0));
+    play.ended(STOP, Ended::Exited(0));
+    assert_eq!(play.step(Event::Empty), UNASKED[..2]);
+    assert_eq!((play.due(), play.container.deadline()), (vec!["name the keeper".to_owned()], None));
+    assert_eq!(play.step(Event::Signal(TERM)), ["finish the output: Output"]);
+    assert_eq!(play.due(), ["kill the keeper", "leave the host"]);
+    let mut play = Play::up(CONFIG);
+    play.effects.has_keeper = true;
+    play.step(Event::Signal(TERM));
+    play.ended(STOP, Ended::Exited(0));
+    assert_eq!(play.step(Event::Empty), ASKED[..2]);
+    assert_eq!(play.step(Event::Drained), ["leave the host"]);
 }
 
 #[test]
@@ -225,7 +290,7 @@ fn warnings_that_are_not_wanted_are_not_printed() {
     play.step(Event::Signal(TERM));
     play.ended(STOP, Ended::Exited(0));
     assert_eq!(play.due(), Vec::<String>::new());
-    assert_eq!(play.due(), ["replace no supervisor", "kill -9 all but 40", "leave the host"]);
+    assert_eq!(play.due(), [&["replace no supervisor", "kill -9 all but 40"], &ASKED[..]].concat());
 }
 
 #[test]
@@ -235,7 +300,7 @@ fn nothing_is_said_of_processes_that_are_not_there() {
     play.step(Event::Signal(TERM));
     play.ended(STOP, Ended::Exited(0));
     assert_eq!(play.due(), Vec::<String>::new());
-    assert_eq!(play.due(), ["replace no supervisor", "kill -9 all but 40", "leave the host"]);
+    assert_eq!(play.due(), [&["replace no supervisor", "kill -9 all but 40"], &ASKED[..]].concat());
 }
 
 #[test]
@@ -295,8 +360,10 @@ fn children_that_are_killed_are_reported() {
     let (_, calls) = play.ended(BOOT, Ended::Killed(9));
     assert!(calls[1].starts_with("fatal: what starts the services was killed by SIGKILL"), "{calls:?}");
     assert_eq!(calls[2..], ["write the code 137", "start the stop child"]);
-    let (_, calls) = play.ended(STOP, Ended::Killed(9));
-    assert_eq!(calls, ["start the stop child"]);
+    for _ in 0..2 {
+        let (_, calls) = play.ended(STOP, Ended::Killed(9));
+        assert_eq!(calls, ["start the stop child"]);
+    }
     let (_, calls) = play.ended(STOP, Ended::Killed(9));
     assert!(calls[0].starts_with("warn: what stops the services was killed by SIGKILL"), "{calls:?}");
     assert_eq!(calls[1..3], ["write the code 137", "stop supervising"]);
@@ -307,7 +374,7 @@ fn without_a_grace_time_what_is_killed_is_no_news_but_a_late_boot_is() {
     let mut play = Play::up(Config { kill_grace: Duration::ZERO, ..CONFIG });
     play.step(Event::Signal(TERM));
     let (_, calls) = play.ended(STOP, Ended::Exited(0));
-    assert_eq!(calls[3..], ["replace no supervisor", "kill -9 all but 40", "leave the host"]);
+    assert_eq!(calls[3..], [&["replace no supervisor", "kill -9 all but 40"], &ASKED[..]].concat());
     let mut play = Play::new(Config { kill_grace: Duration::ZERO, ..CONFIG });
     play.step(Event::Signal(TERM));
     let calls = play.due();

@@ -35,7 +35,8 @@ fn at(config: Config, phase: Phase) -> Option<Lifecycle> {
         Phase::Stopping => &[up, stop],
         Phase::Terminating => &[up, stop, Event::StopEnded(Ended::Exited(0))],
         Phase::Killing => &[up, stop, Event::StopEnded(Ended::Exited(0)), Event::Time],
-        Phase::Ended => &[up, stop, Event::StopEnded(Ended::Exited(0)), Event::Empty],
+        Phase::Draining => &[up, stop, Event::StopEnded(Ended::Exited(0)), Event::Empty],
+        Phase::Ended => &[up, stop, Event::StopEnded(Ended::Exited(0)), Event::Empty, Event::Drained],
     };
     for event in way {
         let now = if matches!(event, Event::Time) { m.deadline.unwrap_or(BEFORE) } else { BEFORE };
@@ -76,8 +77,11 @@ fn events() -> Vec<(String, Event)> {
         ("boot child or CMD: exit 7", Event::BootEnded(Ended::Exited(7))),
         ("boot child or CMD: signal 15", Event::BootEnded(Ended::Killed(15))),
         ("stop child: ended", Event::StopEnded(Ended::Exited(0))),
+        ("stop child: killed", Event::StopEnded(Ended::Killed(9))),
+        ("stop child: not started", Event::StopNotStarted),
         ("host: lost", Event::HostLost),
         ("no process left", Event::Empty),
+        ("no keeper left", Event::Drained),
     ];
     events.extend(others.map(|(name, event)| (name.to_owned(), event)));
     events
@@ -90,6 +94,7 @@ fn state(m: &Lifecycle) -> String {
         ("until", m.deadline),
         ("reminder", m.reminder.map(|(at, _)| at)),
         ("planned", m.planned.map(|(at, _)| at)),
+        ("stop child", m.retry.and_then(|retry| retry.at)),
     ];
     for (name, at) in times {
         if let Some(at) = at {

@@ -26,13 +26,23 @@ fn up(config: Config) -> Lifecycle {
     m
 }
 
+/// The actions of an event, and of the keeper's end if that is waited for then, without those about the keeper.
+fn to_the_end(m: &mut Lifecycle, event: Event, now: Moment) -> Vec<Action> {
+    let mut actions = m.step(event, now);
+    if m.phase() == Phase::Draining {
+        actions.extend(m.step(Event::Drained, now));
+    }
+    actions.retain(|action| !matches!(action, Action::FinishOutput(_) | Action::AwaitKeeper));
+    actions
+}
+
 #[test]
 fn a_commands_end_stops_the_container_with_its_code() {
     let mut m = up(CONFIG);
     let actions = m.step(Event::BootEnded(Ended::Exited(7)), ms(1));
     assert_eq!(actions, [Action::KeepCode(7), Action::StartStop]);
     assert_eq!(m.step(Event::StopEnded(Ended::Exited(0)), ms(2)), [Action::Terminate]);
-    assert_eq!(m.step(Event::Empty, ms(3)), [Action::End(How::Halt)]);
+    assert_eq!(to_the_end(&mut m, Event::Empty, ms(3)), [Action::End(How::Halt)]);
     assert_eq!(m.step(Event::Empty, ms(4)), []);
 }
 
@@ -45,7 +55,7 @@ fn processes_get_at_most_the_grace_time() {
     assert_eq!(m.step(Event::Time, ms(2010)), [Action::NameRemaining]);
     assert_eq!(m.deadline(), Some(ms(3010)));
     assert_eq!(m.step(Event::Time, ms(3009)), []);
-    assert_eq!(m.step(Event::Time, ms(3010)), [Action::Kill, Action::End(How::Halt)]);
+    assert_eq!(to_the_end(&mut m, Event::Time, ms(3010)), [Action::Kill, Action::End(How::Halt)]);
 }
 
 #[test]
@@ -61,14 +71,14 @@ fn remaining_processes_are_named_after_2_4_8_seconds_and_so_on() {
         }
     }
     assert_eq!(named, [2, 4, 8, 16, 32]);
-    assert_eq!(m.deadline(), None);
+    assert_eq!(m.deadline(), Some(Duration::from_secs(63)), "only the last output is waited for");
 }
 
 #[test]
 fn no_grace_kills_at_once() {
     let mut m = up(Config { kill_grace: Duration::ZERO, ..CONFIG });
     m.step(Event::Signal(TERM), ms(0));
-    let actions = m.step(Event::StopEnded(Ended::Exited(0)), ms(1));
+    let actions = to_the_end(&mut m, Event::StopEnded(Ended::Exited(0)), ms(1));
     assert_eq!(actions, [Action::Terminate, Action::Kill, Action::End(How::Halt)]);
 }
 
@@ -115,7 +125,7 @@ fn signals_without_and_with_a_command() {
         let mut m = up(no_command);
         assert_eq!(m.step(Event::Signal(signal), ms(0)), [Action::StartStop]);
         m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
-        assert_eq!(m.step(Event::Empty, ms(0)), [Action::End(how)], "{signal}");
+        assert_eq!(to_the_end(&mut m, Event::Empty, ms(0)), [Action::End(how)], "{signal}");
     }
     let stops = |signal: &Signal| !up(CONFIG).step(Event::Signal(*signal), ms(0)).is_empty();
     assert_eq!(SIGNALS.into_iter().filter(stops).collect::<Vec<_>>(), STOP_SIGNALS);
@@ -163,7 +173,7 @@ fn planned_and_cancelled() {
     assert_eq!(m.step(Event::Time, ms(800)), [Action::StartStop]);
     m.step(Event::StopEnded(Ended::Exited(0)), ms(900));
     assert_eq!(m.deadline(), Some(ms(940)));
-    assert_eq!(m.step(Event::Empty, ms(901)), [Action::End(How::Reboot)]);
+    assert_eq!(to_the_end(&mut m, Event::Empty, ms(901)), [Action::End(How::Reboot)]);
 }
 
 #[test]
@@ -225,7 +235,7 @@ fn a_saved_life_goes_on() {
 fn now_means_now() {
     let mut m = machine(CONFIG);
     let now = Request::Stop { how: How::PowerOff, now: true, delay: 0, grace: 0 };
-    assert_eq!(m.step(Event::Asked(now), ms(0)), [Action::End(How::PowerOff)]);
+    assert_eq!(to_the_end(&mut m, Event::Asked(now), ms(0)), [Action::End(How::PowerOff)]);
 }
 
 #[test]
@@ -234,20 +244,80 @@ fn beside_other_processes_the_killed_ones_are_awaited() {
     m.step(Event::Signal(TERM), ms(0));
     m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
     assert_eq!(m.step(Event::Time, ms(1)), [Action::Kill]);
-    assert_eq!(m.step(Event::Empty, ms(2)), [Action::End(How::Halt)]);
+    assert_eq!(to_the_end(&mut m, Event::Empty, ms(2)), [Action::End(How::Halt)]);
 }
 
 #[test]
-fn a_stop_child_that_is_killed_is_replaced_once() {
+fn a_stop_child_that_is_killed_is_replaced_twice() {
     let mut m = up(CONFIG);
     m.step(Event::Signal(TERM), ms(0));
     let killed = Event::StopEnded(Ended::Killed(9));
-    let second = [Action::ReportStopKilled(9, Successor::Second), Action::StartStop];
-    assert_eq!(m.step(killed, ms(1)), second);
-    assert_eq!(m.phase(), Phase::Stopping);
+    for now in [1, 2] {
+        let next = [Action::ReportStopKilled(9, Successor::Next), Action::StartStop];
+        m = Lifecycle::restore(&m.save()).unwrap();
+        assert_eq!((m.step(killed, ms(now)), m.phase()), (next.to_vec(), Phase::Stopping));
+    }
     let none = [Action::ReportStopKilled(9, Successor::None), Action::KeepCodeIfNone(137), Action::Terminate];
-    assert_eq!(m.step(killed, ms(2)), none);
+    assert_eq!(m.step(killed, ms(3)), none);
     assert_eq!(m.phase(), Phase::Terminating);
+}
+
+#[test]
+fn a_stop_child_that_is_not_started_is_tried_again_for_half_of_the_grace_time() {
+    let mut m = up(CONFIG);
+    assert_eq!(m.step(Event::Signal(TERM), ms(0)), [Action::StartStop]);
+    assert_eq!(m.step(Event::StopNotStarted, ms(0)), [Action::FreeProcesses]);
+    let mut times = Vec::new();
+    while m.phase() == Phase::Stopping {
+        m = Lifecycle::restore(&m.save()).unwrap();
+        let now = m.deadline().unwrap();
+        times.push(now.as_millis());
+        assert_eq!(m.step(Event::Time, now), [Action::StartStop]);
+        let actions = m.step(Event::StopNotStarted, now);
+        assert!(actions.is_empty() || actions == [Action::ReportUnordered, Action::Terminate], "{actions:?}");
+    }
+    assert_eq!(times, [100, 300, 700, 1500]);
+    // What is left is reported later than that.
+    assert_eq!(m.deadline(), Some(ms(3000)));
+    let mut m = up(Config { kill_grace: Duration::ZERO, ..CONFIG });
+    m.step(Event::Signal(TERM), ms(0));
+    assert_eq!(m.step(Event::StopNotStarted, ms(0))[..2], [Action::ReportUnordered, Action::Terminate]);
+    let mut m = up(CONFIG);
+    m.step(Event::Asked(Request::ServicesDown { delay: 0 }), ms(0));
+    assert_eq!((m.step(Event::StopNotStarted, ms(0)), m.phase()), (vec![], Phase::Up));
+    assert_eq!(m.step(Event::Asked(Request::ServicesDown { delay: 0 }), ms(1)), [Action::StartStop]);
+}
+
+#[test]
+fn the_last_output_has_no_limit_while_nobody_asks_for_a_stop() {
+    let mut m = up(CONFIG);
+    m.step(Event::BootEnded(Ended::Exited(0)), ms(0));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
+    let unlimited = [Action::FinishOutput(Limit::None), Action::AwaitKeeper];
+    assert_eq!(m.step(Event::Empty, ms(0)), unlimited);
+    assert_eq!(m.deadline(), Some(ms(2000)));
+    assert_eq!(m.step(Event::Time, ms(2000)), [Action::NameKeeper]);
+    assert_eq!(m.deadline(), None);
+    m = Lifecycle::restore(&m.save()).unwrap();
+    assert_eq!(m.step(Event::Signal(TERM), ms(1_000_000)), [Action::FinishOutput(Limit::Output)]);
+    assert_eq!(m.step(Event::Signal(TERM), ms(1_000_001)), []);
+    assert_eq!(m.deadline(), Some(ms(1_003_000)));
+    assert_eq!(m.step(Event::Time, ms(1_002_999)), []);
+    assert_eq!(m.step(Event::Time, ms(1_003_000)), [Action::KillKeeper, Action::End(How::Halt)]);
+    assert_eq!(m.step(Event::Drained, ms(1_003_001)), []);
+}
+
+#[test]
+fn after_a_request_the_last_output_has_a_limit_from_the_beginning() {
+    let mut m = up(CONFIG);
+    m.step(Event::Signal(TERM), ms(0));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
+    let limited = [Action::FinishOutput(Limit::Output), Action::AwaitKeeper];
+    assert_eq!(m.step(Event::Empty, ms(7)), limited);
+    assert_eq!(m.deadline(), Some(ms(3007)));
+    let at_once = Request::Stop { how: How::Reboot, now: true, delay: 0, grace: 0 };
+    assert_eq!(m.step(Event::Asked(at_once), ms(8)), [], "it is on its way");
+    assert_eq!(m.step(Event::Drained, ms(9)), [Action::End(How::Halt)]);
 }
 
 #[test]
@@ -281,7 +351,7 @@ fn a_stop_was_asked_for_by_signals_and_requests_only() {
     let mut m = up(CONFIG);
     m.step(Event::BootEnded(Ended::Exited(0)), ms(0));
     m.step(Event::StopEnded(Ended::Exited(0)), ms(0));
-    m.step(Event::Empty, ms(0));
+    to_the_end(&mut m, Event::Empty, ms(0));
     assert_eq!((m.phase(), m.is_asked_to_stop()), (Phase::Ended, false));
     assert_eq!(m.step(Event::Signal(TERM), ms(1)), []);
     assert!(m.is_asked_to_stop());

@@ -60,7 +60,7 @@ fn a_policy_comes_before_the_usual_effect() {
     let mut policy = Noting { handled: vec![signal::TERM], letters: vec![b't'], ..Noting::default() };
     s.host.signal(signal::TERM, Sender::Outside, &mut policy);
     rustix::io::write(&s.host.control, b"tb").unwrap();
-    s.host.read_control(&mut policy);
+    s.host.read(Source::ScanControl, &mut policy);
     assert!(!s.host.is_stopping());
     assert_eq!(s.host.leave, Some(Leave::Aborted));
     s.host.signal(signal::INT, Sender::Outside, &mut policy);
@@ -89,11 +89,11 @@ fn a_policy_has_a_deadline_and_descriptors() {
     rustix::io::write(&writer, b"x").unwrap();
     let mut policy = Noting { deadline: Some(Duration::from_secs(2)), ..Noting::default() };
     s.host.catch_up(&mut policy);
-    s.host.wait(None, &mut policy).unwrap();
+    s.host.wait(None, &mut policy);
     s.system.set(2000);
     s.host.catch_up(&mut policy);
     s.host.unwatch(reader.as_fd()).unwrap();
-    s.host.wait(Some(Moment::ZERO), &mut policy).unwrap();
+    s.host.wait(Some(Moment::ZERO), &mut policy);
     assert_eq!(policy.lines, ["readable 7", "timeout"]);
 }
 
