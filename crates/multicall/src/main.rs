@@ -23,6 +23,14 @@ use std::ffi::{c_char, c_int};
 #[global_allocator]
 static HEAP: sys::heap::Heap = sys::heap::Heap;
 
+/// Takes the place of the C library's, with which the standard library ends a process that has no memory: process 1
+/// re-executes itself instead.
+#[cfg(not(test))]
+#[unsafe(no_mangle)]
+pub extern "C" fn abort() -> ! {
+    sys::fault::abort()
+}
+
 /// The program's entry: `argc` and `argv` as the kernel hands them over.
 ///
 /// # Safety

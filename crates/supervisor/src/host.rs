@@ -35,6 +35,7 @@ mod requests;
 mod resume;
 mod roster;
 mod scan;
+mod shortage;
 mod stop;
 
 pub use config::Config;
@@ -117,6 +118,8 @@ pub struct Host {
     /// A child of the policy that the former host started without noting it, with its kind.
     child: Option<(u8, Pid)>,
     reexec: bool,
+    /// Set while memory is short.
+    shortage: Option<shortage::Shortage>,
     /// Whether letters that mean nothing were reported, and what came with them may not be read to its end.
     has_unknown_commands: bool,
     /// Children that have ended may be left to reap.
@@ -222,6 +225,7 @@ impl Host {
             in_flight: None,
             child: None,
             reexec: false,
+            shortage: None,
             has_unknown_commands: false,
             has_unreaped: false,
         })
@@ -267,6 +271,7 @@ impl Host {
         if self.scan_at.is_some_and(|at| at <= now) {
             self.scan();
         }
+        self.is_short();
         while let Some((at, number)) = self.roster.next_timer().filter(|(at, _)| *at <= now) {
             match self.roster.get_mut(number) {
                 Some(slot) if slot.is_live() => self.feed(number, Event::Timeout),

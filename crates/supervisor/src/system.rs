@@ -43,6 +43,8 @@ pub(crate) trait System: Debug {
     fn is_child(&self, pid: Pid) -> bool;
     /// The living processes of the session that this process led, which has ended.
     fn session(&self, leader: u32) -> Vec<Pid>;
+    /// Whether there is memory for more than what is being done.
+    fn has_memory(&self) -> bool;
     /// Prints a warning of `name`.
     fn warn(&self, name: &str, text: &str);
 }
@@ -103,6 +105,10 @@ impl System for Linux {
             }
         }
         found
+    }
+
+    fn has_memory(&self) -> bool {
+        sys::reserve::refill()
     }
 
     fn warn(&self, name: &str, text: &str) {

@@ -3,7 +3,7 @@
 //! [`arm`] builds everything that execve(2) needs beforehand.  From then on [`reexecute`] executes the new
 //! program, and so does a fault: a handler on a stack of its own notes the signal's number in a descriptor, lets the
 //! descriptors be inherited, and executes.  It computes nothing and touches no memory but what [`arm`] built.
-//! A panic ends there too, by a hook.
+//! A panic ends there too, by a hook, and so does [`abort`], with which the standard library ends a process that has no memory.
 //!
 //! Process id, children, working directory and pending signals stay; the new program restores the rest from the content
 //! of the descriptor.
@@ -15,12 +15,14 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-/// The signals that a fault raises.  SIGABRT is not among them, since other processes may send it; what the C library
-/// does after an abort that didn't end the process raises one of these.
+/// The signals that a fault raises.  SIGABRT is not among them, since other processes may send it.
 const FAULTS: [Signal; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
-/// The signal number that stands for a panic.
+/// The signal number that stands for a panic and for [`abort`].
 const PANIC: Signal = libc::SIGABRT;
+
+/// The exit code of a process that SIGABRT can't end, as process 1: what a shell says of one that it has ended.
+const ABORTED: c_int = 128 + libc::SIGABRT;
 
 /// What to execute.
 struct Armed {
@@ -126,6 +128,19 @@ fn go(fault: Signal) -> Errno {
         libc::execve(this_program, argv, env);
     }
     crate::errno::last()
+}
+
+/// What abort(3) has to be in a program that uses this module: a fault like any other, where the C library's would end
+/// process 1.  Without [`arm`], and in forked children, it ends the process as usual.
+pub fn abort() -> ! {
+    let _ = go(PANIC);
+    signal::unblock(&Set::of(&[libc::SIGABRT]));
+    // SAFETY: all are async-signal-safe.
+    unsafe {
+        libc::signal(libc::SIGABRT, libc::SIG_DFL);
+        libc::raise(libc::SIGABRT);
+        libc::_exit(ABORTED)
+    }
 }
 
 extern "C" fn on_fault(fault: c_int) {

@@ -28,6 +28,8 @@ pub mod namespace;
 pub mod pattern;
 pub mod process;
 pub mod random;
+mod region;
+pub mod reserve;
 pub mod seccomp;
 pub mod signal;
 pub mod spawn;

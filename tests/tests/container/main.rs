@@ -28,6 +28,7 @@ mod reasons;
 mod reexec;
 mod runtimes;
 mod servers;
+mod shortage;
 mod stop;
 mod supervisors;
 mod variables;
@@ -125,6 +126,7 @@ fn run() -> Result<i32, String> {
         runtimes::TESTS,
         network::TESTS,
         servers::TESTS,
+        shortage::TESTS,
         stop::TESTS,
         supervisors::TESTS,
         variables::TESTS,

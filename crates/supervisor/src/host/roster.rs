@@ -3,7 +3,7 @@
 use super::pipes::Pipe;
 use crate::service::Service;
 use crate::system::Identity;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, TryReserveError};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tool::clock::Moment;
@@ -155,6 +155,18 @@ impl Roster {
 
     pub(super) fn of_pid(&self, pid: u32) -> Option<usize> {
         self.by_pid.get(&pid).copied()
+    }
+
+    /// Allocates what so many more services take in the tables.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn make_room(&mut self, more: usize) -> Result<(), TryReserveError> {
+        self.slots.try_reserve(more)?;
+        self.free.try_reserve(more)?;
+        self.touched.try_reserve(more)?;
+        self.by_identity.try_reserve(more)?;
+        self.by_pid.try_reserve(more)
     }
 
     pub(super) fn add(&mut self, slot: Slot) -> usize {

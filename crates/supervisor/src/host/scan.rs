@@ -12,7 +12,7 @@ use crate::service::service_dir::ServiceDir;
 use crate::system::Identity;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::HashSet;
+use std::collections::{HashSet, TryReserveError};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,9 +40,17 @@ struct Seen {
     again: Option<Duration>,
     /// New services, in the order in which their supervision begins.
     new: Vec<(usize, OwnedFd)>,
+    /// Whether memory was short for one.
+    short: bool,
 }
 
 impl Seen {
+    /// Allocates what a service and its logger take.
+    fn make_room(&mut self) -> Result<(), TryReserveError> {
+        self.new.try_reserve(2)?;
+        self.numbers.try_reserve(2)
+    }
+
     fn incomplete(&mut self, again: Duration) {
         self.again = Some(self.again.map_or(again, |a| a.min(again)));
     }
@@ -55,10 +63,26 @@ pub(super) fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, 
     Ok((dir, (st.st_dev, st.st_ino)))
 }
 
+/// Calls `each` with the names in a scan directory that can be services.
+fn each_candidate(dir: OwnedFd, others: &[&str], each: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
+    files::for_each_entry(dir, &mut |name, file_type| {
+        let maybe = matches!(file_type, FileType::Directory | FileType::Symlink | FileType::Unknown);
+        let name = name.to_bytes();
+        let is_other = others.iter().any(|other| other.as_bytes() == name);
+        if maybe && !is_other && !name.starts_with(b".") {
+            each(name);
+        }
+        Ok(())
+    })
+}
+
 impl Host {
     /// Removes dangling links from the scan directory.
     pub(super) fn remove_dangling_links(&self) -> Result<(), Errno> {
-        for name in self.entries()? {
+        let mut names = Vec::new();
+        let dir = files::open_dir(&self.dir, b".")?;
+        each_candidate(dir, self.config.others, &mut |name| names.push(name.to_vec()))?;
+        for name in names {
             let found = sys::fs::accessat(&self.dir, &*name, rustix::fs::Access::EXISTS, AtFlags::empty());
             if found == Err(Errno::NOENT) {
                 let _ = sys::fs::unlinkat(&self.dir, &*name, AtFlags::empty());
@@ -67,41 +91,23 @@ impl Host {
         Ok(())
     }
 
-    /// The names in the scan directory that can be services.
-    fn entries(&self) -> Result<Vec<Vec<u8>>, Errno> {
-        let mut names = Vec::new();
-        files::for_each_entry(files::open_dir(&self.dir, b".")?, &mut |name, file_type| {
-            let maybe = matches!(file_type, FileType::Directory | FileType::Symlink | FileType::Unknown);
-            let name = name.to_bytes();
-            let is_other = self.config.others.iter().any(|other| other.as_bytes() == name);
-            if maybe && !is_other && !name.starts_with(b".") {
-                names.push(name.to_vec());
-            }
-            Ok(())
-        })?;
-        Ok(names)
-    }
-
     /// Scans the directory: begins to supervise new services, and marks those that are gone.
     ///
     /// If something could not be read, no service counts as gone, and the next scan comes in a few seconds.
     pub(super) fn scan(&mut self) {
         let now = self.launch.system.now();
         self.scan_at = self.config.rescan.map(|t| now.saturating_add(t));
-        if self.stopping {
+        if self.stopping || !self.may_scan() {
             return;
         }
         let mut seen = Seen::default();
-        match self.entries() {
-            Ok(names) => {
-                for name in names {
-                    self.scan_entry(&name, &mut seen);
-                }
-            }
-            Err(e) => {
-                self.warn(&format!("unable to read the scan directory: {}", sys::strerror(e)));
-                seen.incomplete(INCOMPLETE_SCAN_PAUSE);
-            }
+        // A name at a time: a list of all would take memory that there may not be.
+        let listed = files::open_dir(&self.dir, b".").and_then(|dir| {
+            each_candidate(dir, self.config.others, &mut |name| self.scan_entry(name, &mut seen))
+        });
+        if let Err(e) = listed {
+            self.warn(&format!("unable to read the scan directory: {}", sys::strerror(e)));
+            seen.incomplete(INCOMPLETE_SCAN_PAUSE);
         }
         if let Some(again) = seen.again {
             let at = now.saturating_add(again);
@@ -117,6 +123,9 @@ impl Host {
         }
         for (number, dir) in seen.new {
             self.begin_in(number, dir);
+        }
+        if !seen.short && !self.is_short() {
+            self.shortage = None;
         }
     }
 
@@ -149,11 +158,7 @@ impl Host {
         let fresh = |host: &Self, id| usize::from(host.roster.find(id).is_none());
         let wanted =
             fresh(self, identity).saturating_add(logger.as_ref().map_or(0, |(_, id)| fresh(self, *id)));
-        if wanted.saturating_add(self.roster.len()) > self.config.services_max {
-            let max = self.config.services_max;
-            self.warn(&format!("unable to supervise {}: there are {max} services already", show(name)));
-            refuse(dir.as_fd());
-            seen.incomplete(TOO_MANY_SERVICES_PAUSE);
+        if !self.has_room(name, dir.as_fd(), wanted, seen) {
             return;
         }
         let producer = self.find_or_add(name, identity, dir, seen);
@@ -177,6 +182,25 @@ impl Host {
             seen.new.rotate_right(1);
         }
         self.pair_up(producer, logger);
+    }
+
+    /// Whether a service of the directory, with so many that are new, can be supervised; otherwise says why not.
+    fn has_room(&mut self, name: &[u8], dir: BorrowedFd<'_>, wanted: usize, seen: &mut Seen) -> bool {
+        if wanted.saturating_add(self.roster.len()) > self.config.services_max {
+            let max = self.config.services_max;
+            self.warn(&format!("unable to supervise {}: there are {max} services already", show(name)));
+            refuse(dir);
+            seen.incomplete(TOO_MANY_SERVICES_PAUSE);
+            return false;
+        }
+        let has_memory = seen.make_room().is_ok() && self.roster.make_room(wanted).is_ok();
+        if has_memory && (wanted == 0 || !self.is_short()) {
+            return true;
+        }
+        self.report_shortage();
+        seen.short = true;
+        seen.incomplete(self.shortage_pause());
+        false
     }
 
     /// The number of an existing service directory, added if it is new.
@@ -241,6 +265,14 @@ impl Host {
 
     fn begin_in(&mut self, number: usize, dir: OwnedFd) {
         let now = self.launch.system.now();
+        let is_new = self.roster.get(number).is_some_and(|slot| !slot.resumes);
+        if is_new && self.is_short() {
+            let at = now.saturating_add(self.shortage_pause());
+            if let Some(slot) = self.roster.get_mut(number) {
+                slot.begin_at = Some(at);
+            }
+            return self.roster.index(number);
+        }
         let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
         // The copy has the lowest number that is free.
         let copy = match rustix::io::fcntl_dupfd_cloexec(&dir, 0) {

@@ -37,6 +37,8 @@ pub(crate) struct Fake {
     pub(crate) lost: RefCell<HashSet<Pid>>,
     /// What [`System::session`] finds.
     pub(crate) session: RefCell<Vec<Pid>>,
+    /// Whether memory is short.
+    pub(crate) is_short: Cell<bool>,
     done: RefCell<Vec<String>>,
 }
 
@@ -155,6 +157,10 @@ impl System for Fake {
     fn session(&self, leader: u32) -> Vec<Pid> {
         self.note(format!("look for session {leader}"));
         self.session.borrow().clone()
+    }
+
+    fn has_memory(&self) -> bool {
+        !self.is_short.get()
     }
 
     fn warn(&self, name: &str, text: &str) {

@@ -238,3 +238,42 @@ fn a_run_that_cannot_be_started_now_is_tried_again_soon() {
     assert_eq!(s.at(1099), [""; 0]);
     assert_eq!(s.at(1100), ["start a/run: 1001"]);
 }
+
+#[test]
+fn while_memory_is_short_nothing_new_is_supervised() {
+    const REPORT: &str =
+        "s6-svscan: warning: memory is short: no new services are supervised until there is enough of it";
+    let mut s = Scandir::new();
+    s.make(&["a"]);
+    s.scan();
+    s.make(&["b"]);
+    s.system.is_short.set(true);
+    assert_eq!(s.scan(), [REPORT]);
+    assert_eq!(s.end(1001, Ended::Exited(0)), [""; 0]);
+    // What it has is served, and the host looks again after 1, 2, 4 … seconds.
+    assert_eq!(s.at(2000), ["start a/run: 1002"]);
+    assert_eq!((s.names(), s.host.scan_at), (vec!["a".to_owned()], Some(Duration::from_secs(4))));
+    s.at(4000);
+    assert_eq!(s.host.scan_at, Some(Duration::from_secs(8)));
+    s.system.is_short.set(false);
+    assert_eq!(s.at(8000), ["start b/run: 1003"]);
+    // The next shortage is another one.
+    s.system.is_short.set(true);
+    assert_eq!(s.scan(), [REPORT]);
+}
+
+#[test]
+fn memory_may_run_short_while_services_begin() {
+    let mut s = Scandir::new();
+    s.make(&["a"]);
+    s.scan();
+    s.make(&["b"]);
+    let st = sys::fs::statat(&s.host.dir, "b", AtFlags::empty()).unwrap();
+    let number = s.host.roster.add(Slot::new(b"b", (st.st_dev, st.st_ino), Duration::ZERO));
+    s.system.is_short.set(true);
+    s.host.begin_again(number);
+    assert_eq!(s.done().len(), 1);
+    assert_eq!(s.host.roster.next_timer(), Some((Duration::from_secs(2), number)));
+    s.system.is_short.set(false);
+    assert_eq!(s.at(2000), ["start b/run: 1002"]);
+}

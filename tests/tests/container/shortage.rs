@@ -1,0 +1,107 @@
+//! What pid 1 does when something runs out, and when it is sent more than it can use: it lives, reports it once and
+//! goes on.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use tests::services::Services;
+use tests::transcript::Transcript;
+
+use crate::{Images, Outcome, Test, same};
+
+pub const TESTS: &[(&str, Test)] = &[
+    ("shortage::a_megabyte_of_junk", a_megabyte_of_junk),
+    ("shortage::a_full_address_space", a_full_address_space),
+];
+
+/// Ends as soon as all was read: the FIFO holds 64 kB.
+const JUNK: &str = r#"#!/bin/sh
+for fifo in /run/service/.s6-svscan/control /run/s6/shutdown; do
+  head -c 1000000 /dev/zero | tr '\0' '?' >$fifo
+done
+s6-svc -wr -r /run/service/steady && echo 'it serves'
+"#;
+
+fn a_megabyte_of_junk(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("steady", &["base"], "#!/command/execlineb -P\ns6-pause\n")?;
+    services.script("/test", JUNK)?;
+    for processes in ["0", "1"] {
+        let sandbox = images.small(&services, &["/test"]).env("S6_SUPERVISE_PROCESSES", processes);
+        let mut t = Transcript::start(&sandbox)?;
+        same((t.finish()?, t.contains("it serves")), (0, true), &t.text())?;
+        t.in_order(&["received unknown commands: ???", "a malformed request was ignored"])?;
+        // The writer may be slower than the reader now and then.
+        same(t.text().len() < 20_000, true, &t.text())?;
+    }
+    Ok(())
+}
+
+/// Its first line, and the line that it reads, frame the time in which pid 1 has no memory.
+const FILL: &str = r#"#!/bin/sh
+mkfifo /run/steps; exec 5<>/run/steps
+begun() { cut -d ' ' -f 22 /proc/1/stat; }
+before=$(begun)
+for i in $(seq 400); do mkdir /run/new$i; ln -s /run/service/steady/run /run/new$i/run; done
+echo 'limit it'; read step <&5
+for i in $(seq 400); do ln -s /run/new$i /run/service/new$i; done
+s6-svscanctl -a /run/service
+s6-svc -wr -r /run/service/steady && echo 'it serves'
+s6-svscanctl -R /run/service
+s6-svc -wr -r /run/service/steady && echo 'it serves on'
+[ "$(begun)" = "$before" ] && echo 'the same process'
+supervised() { ls -d /run/new*/supervise 2>/dev/null | wc -l; }
+[ $(supervised) -lt 400 ] && echo 'not all are supervised'
+echo 'lift it'; read step <&5
+until [ $(supervised) = 400 ]; do usleep 20000; done
+for i in $(seq 400); do s6-svwait -u /run/service/new$i || exit 1; done
+echo 'all are up'
+"#;
+
+/// Limits a resource of pid 1, or lifts the limit again.
+fn limit(t: &Transcript, resource: Resource, current: Option<u64>) -> Outcome {
+    let pid = Pid::from_raw(t.container().pid().cast_signed());
+    prlimit(pid, resource, Rlimit { current, maximum: None })?;
+    Ok(())
+}
+
+/// Lets the command read a line.
+fn go_on(t: &Transcript) -> Outcome {
+    let step = t.container().exec(["/bin/sh", "-c", "echo go >/run/steps"]);
+    step.start()?.output(Duration::from_secs(60))?;
+    Ok(())
+}
+
+fn a_full_address_space(images: &Images) -> Outcome {
+    const REPORT: &str = "memory is short: no new services are supervised until there is enough of it";
+    let services = Services::new()?;
+    services.longrun("steady", &["base"], "#!/command/execlineb -P\ns6-pause\n")?;
+    services.script("/test", FILL)?;
+    for processes in ["0", "1"] {
+        let sandbox = images.small(&services, &["/test"]).env("S6_SUPERVISE_PROCESSES", processes);
+        let mut t = Transcript::start(&sandbox)?;
+        t.wait_for("limit it")?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", t.container().pid()))?;
+        let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB"));
+        let size: u64 = size.ok_or("no VmSize")?.parse()?;
+        limit(&t, Resource::As, Some((size + 16) * 1024))?;
+        go_on(&t)?;
+        t.wait_for("lift it")?;
+        limit(&t, Resource::As, None)?;
+        go_on(&t)?;
+        same(t.finish()?, 0, &t.text())?;
+        t.in_order(&[
+            REPORT,
+            "it serves",
+            "it serves on",
+            "the same process",
+            "not all are supervised",
+            "lift it",
+            "all are up",
+        ])?;
+        // Once, and once more if the re-executed program ran out of memory, too.
+        let reports = t.lines().iter().filter(|line| line.contains(REPORT)).count();
+        same(((1..=2).contains(&reports), t.contains("faulted")), (true, false), &t.text())?;
+    }
+    Ok(())
+}
