@@ -6,6 +6,7 @@
 //! | [`start_services`], [`stop_services`] | the service directories of services.d |
 //! | [`fix_attrs`] | applies the rules of fix-attrs.d |
 //! | [`attributes`] | pure: the lines of fix-attrs.d |
+//! | [`trusted`] | opens what a rule of fix-attrs.d names |
 //! | [`scripts`] | the scripts in a folder |
 
 mod attributes;
@@ -16,3 +17,4 @@ pub(crate) mod idle;
 pub(crate) mod scripts;
 pub(crate) mod start_services;
 pub(crate) mod stop_services;
+mod trusted;

@@ -8,6 +8,7 @@ use crate::source_definition::{
 };
 use crate::text::{self, Reference, Type};
 use files::{Kind, read_file};
+use supervision::control::NAME_MAX;
 use tool::{Fatal, OrUnable, diag::show, edit_distance, exec_failure};
 
 /// Reads one definition directory.
@@ -69,7 +70,10 @@ impl DefinitionReader<'_> {
         let body = match service_type {
             Type::Bundle => self.bundle()?,
             Type::Oneshot => self.oneshot()?,
-            Type::Longrun => self.longrun()?,
+            Type::Longrun => {
+                self.check_length(name);
+                self.longrun()?
+            }
         };
         Ok(body.map(|body| self.whole(name, body)))
     }
@@ -81,6 +85,14 @@ impl DefinitionReader<'_> {
             essential: self.folder.has(b"flag-essential"),
             recommended: self.folder.has(b"flag-recommended"),
             body,
+        }
+    }
+
+    /// Reports a name that no scan directory takes.
+    fn check_length(&mut self, name: &[u8]) {
+        if name.len() > NAME_MAX {
+            let text = format!("the name of a longrun has at most {NAME_MAX} bytes, not {}", name.len());
+            self.add(self.error("", text));
         }
     }
 
@@ -415,7 +427,7 @@ pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {
 }
 
 /// The entries of definitions that are read.
-const ENTRIES: [&str; 32] = [
+pub const ENTRIES: [&str; 32] = [
     "type",
     "up",
     "down",

@@ -12,7 +12,7 @@ pub mod compile;
 mod consistency;
 mod conversion;
 pub mod database;
-mod definition_reader;
+pub mod definition_reader;
 pub mod diagnostic;
 pub mod direction;
 mod dry_run;

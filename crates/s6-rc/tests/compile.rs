@@ -151,6 +151,21 @@ fn every_error_of_a_run_is_reported_with_its_place() {
 }
 
 #[test]
+fn a_longrun_has_a_name_that_the_scan_directory_takes() {
+    let (fits, too_long) = (["n"; 251].concat(), ["n"; 252].concat());
+    let file = |name: &str, file: &str| format!("{name}/{file}");
+    let (fits_type, fits_run) = (file(&fits, "type"), file(&fits, "run"));
+    let s = Sources::new(&[(&fits_type, "longrun"), (&fits_run, RUN)]);
+    assert_eq!(s.errors(), [""; 0]);
+    let (long_type, long_run) = (file(&too_long, "type"), file(&too_long, "run"));
+    let s = Sources::new(&[(&long_type, "longrun"), (&long_run, RUN)]);
+    assert_eq!(s.errors(), [format!("{too_long}: the name of a longrun has at most 251 bytes, not 252")]);
+    // A oneshot is in no scan directory.
+    let long_up = file(&too_long, "up");
+    assert_eq!(Sources::new(&[(&long_type, "oneshot"), (&long_up, "")]).errors(), [""; 0]);
+}
+
+#[test]
 fn cycles_are_shown_as_paths() {
     let s = Sources::new(&[
         ("a/type", "oneshot"),

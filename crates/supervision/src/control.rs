@@ -13,6 +13,9 @@ pub const SUPERVISE: &[u8] = b"supervise";
 /// The mark of a service directory that its host can't supervise for now: too many services, too few descriptors.
 pub const REFUSED: &str = "supervise/refused";
 
+/// At most so many bytes has the name of a service that a scan directory takes, unless its host is told otherwise.
+pub const NAME_MAX: usize = 251;
+
 /// The subdirectory of a scan directory that its host keeps.
 pub const SVSCAN: &[u8] = b".s6-svscan";
 

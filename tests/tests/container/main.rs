@@ -20,6 +20,7 @@ mod logs;
 mod manager;
 mod many;
 mod network;
+mod odd_files;
 mod output;
 mod permissions;
 mod places;
@@ -117,6 +118,7 @@ fn run() -> Result<i32, String> {
         logs::TESTS,
         manager::TESTS,
         many::TESTS,
+        odd_files::TESTS,
         output::TESTS,
         permissions::TESTS,
         places::TESTS,

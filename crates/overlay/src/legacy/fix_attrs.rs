@@ -4,16 +4,13 @@ use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::S6_FIX_ATTRS_HIDDEN;
 use crate::layout::FIX_ATTRS;
 use crate::legacy::attributes::{Accounts, Rule, parse};
-use crate::legacy::scripts;
+use crate::legacy::{scripts, trusted};
 use crate::{program, texts};
 use ipc::capability::{self, CHOWN, Capability, FOWNER};
 use posix_regex::glob::{Globbing, glob};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use sys::account::{Group, User};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, diag};
@@ -47,7 +44,8 @@ pub(crate) fn apply_files(call: &Call) -> Outcome {
             failed |= !apply_by_program(call, &file)?;
             continue;
         }
-        let text = std::fs::read(Path::new(OsStr::from_bytes(&file))).or_unable_to("read", &file);
+        let text = open_rules(&file)
+            .and_then(|rules| files::read_at_most(&rules, RULES_MAX).or_unable_to("read", &file));
         match text {
             Ok(text) => failed |= !apply_file(call, &file, &text, &files, hidden),
             Err(fatal) => {
@@ -77,10 +75,26 @@ pub(crate) fn apply_input(call: &Call) -> Outcome {
     if succeeded { Ok(Next::SUCCESS) } else { Err(Fatal::silent(1)) }
 }
 
+/// Opens a file of rules.  A FIFO would have the start wait for who writes into it.
+fn open_rules(file: &[u8]) -> Result<OwnedFd, Fatal> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = sys::fs::openat(CWD, file, flags, Mode::empty()).or_unable_to("read", file)?;
+    let stat = sys::fs::fstat(&fd).or_unable_to("read", file)?;
+    if FileType::from_raw_mode(stat.st_mode).is_file() {
+        return Ok(fd);
+    }
+    Err(Fatal::new(111, format!("unable to read {}: it is not a regular file", diag::show(file))))
+}
+
 /// Lets the image's own program apply a file; `false` if it failed.
 fn apply_by_program(call: &Call, file: &[u8]) -> Result<bool, Fatal> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let input = sys::fs::openat(CWD, file, flags, Mode::empty()).or_unable_to("read", file)?;
+    let input = match open_rules(file) {
+        Ok(input) => input,
+        Err(fatal) => {
+            call.warn(fatal.message());
+            return Ok(false);
+        }
+    };
     let ended = program::run(&[FIX_ATTRS.into()], &call.env, &[(input.as_fd(), 0)]);
     Ok(ended.or_unable(|| format!("execute {FIX_ATTRS}"))?.code() == 0)
 }
@@ -131,16 +145,11 @@ fn apply_file(call: &Call, file: &[u8], text: &[u8], accounts: &Files, hidden: b
         };
         let resolved = ResolvedRule { rule: &rule, uid: Uid::from_raw(uid), gid: Gid::from_raw(gid), hidden };
         for path in expand(&rule.path) {
-            let flags = OFlags::PATH | OFlags::CLOEXEC;
-            let done = sys::fs::openat(CWD, path.as_slice(), flags, Mode::empty())
-                .map_err(Failure::from)
-                .and_then(|fd| resolved.apply_to(&fd));
-            if let Err(failure) = done {
-                report(&format!(
-                    "unable to change {}: {}",
-                    diag::show(&path),
-                    failure.reason(capability::effective())
-                ));
+            let done = trusted::open(&path).map_err(|refusal| refusal.reason()).and_then(|fd| {
+                resolved.apply_to(&fd).map_err(|failure| failure.reason(capability::effective()))
+            });
+            if let Err(reason) = done {
+                report(&format!("unable to change {}: {reason}", diag::show(&path)));
             }
         }
     }

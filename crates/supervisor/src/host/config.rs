@@ -3,13 +3,11 @@
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
+use supervision::control::NAME_MAX;
 use sys::signal::Signal;
 
 /// At most this many services are supervised, loggers included, unless the configuration says otherwise.
 const SERVICES_MAX: usize = 1000;
-
-/// The longest name of a service in bytes, unless the configuration says otherwise.
-const NAME_MAX: usize = 251;
 
 /// The configuration of a host.
 #[derive(Debug)]
