@@ -27,10 +27,12 @@ mod places;
 mod privileges;
 mod reasons;
 mod reexec;
+mod reliability;
 mod runtimes;
 mod servers;
 mod shortage;
 mod stop;
+mod streams;
 mod supervisors;
 mod variables;
 
@@ -125,11 +127,13 @@ fn run() -> Result<i32, String> {
         privileges::TESTS,
         reasons::TESTS,
         reexec::TESTS,
+        reliability::TESTS,
         runtimes::TESTS,
         network::TESTS,
         servers::TESTS,
         shortage::TESTS,
         stop::TESTS,
+        streams::TESTS,
         supervisors::TESTS,
         variables::TESTS,
     ];

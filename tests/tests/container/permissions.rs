@@ -222,6 +222,8 @@ done
 for command in 's6-svc -d /run/service/ready' 's6-svscanctl -t /run/service' 's6-rc -d change ready' '/run/s6/basedir/bin/halt'; do
   $command 2>/dev/null && echo \"could run $command\"
 done
+/command/s6-overlay-suexec ' touch' ' /run/mine' '' true 2>/dev/null && echo 'the helper ran'
+[ -e /run/mine ] && echo 'the helper made a file'
 echo 'tried all'
 ";
 

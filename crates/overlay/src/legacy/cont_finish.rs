@@ -5,7 +5,7 @@ use crate::environment::variables::S6_KILL_FINISH_MAXTIME;
 use crate::legacy::scripts;
 use crate::limits::MESSAGE_LIMIT;
 use crate::program;
-use sys::signal::KILL;
+use sys::signal::{KILL, PIPE, set_interrupting};
 use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, diag, exec_failure};
 
@@ -14,6 +14,8 @@ use tool::{Call, Next, OrUnable, Outcome, diag, exec_failure};
 /// # Errors
 /// The folder can't be read: 111.
 pub(crate) fn run_scripts(call: &Call) -> Outcome {
+    // The scripts run, too, if the reader of its messages is gone.
+    let _ = set_interrupting(PIPE);
     // The stop doesn't wait long for a reader of its messages.
     diag::set_reader_limit(Some(MESSAGE_LIMIT));
     let settings = Settings::new(&call.env);

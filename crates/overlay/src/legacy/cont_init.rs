@@ -3,6 +3,7 @@
 use crate::environment::settings::{Behaviour, Settings};
 use crate::legacy::scripts;
 use crate::program;
+use sys::signal::{PIPE, set_interrupting};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, diag, exec_failure};
 
@@ -11,6 +12,8 @@ use tool::{Call, Fatal, Next, OrUnable, Outcome, diag, exec_failure};
 /// # Errors
 /// The folder can't be read: 111. A script failed, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the container stops then: 1.
 pub(crate) fn run_scripts(call: &Call) -> Outcome {
+    // The scripts run, too, if the reader of its messages is gone.
+    let _ = set_interrupting(PIPE);
     let settings = Settings::new(&call.env);
     let verbosity = settings.verbosity();
     let folder = join(&settings.etc(), b"cont-init.d");
