@@ -83,7 +83,8 @@ fn each_entry(
     dir: BorrowedFd<'_>,
     each: &mut dyn FnMut(&CStr, FileType) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
-    let mut space = [MaybeUninit::<u8>::uninit(); 8192];
+    // Some sixty entries.  A supervisor process reads short lists, and should need no further pages for that.
+    let mut space = [MaybeUninit::<u8>::uninit(); 2048];
     let mut list = RawDir::new(dir, &mut space);
     while let Some(entry) = list.next() {
         let entry = entry?;

@@ -16,6 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{self, Set, Signal, SignalFd};
 use tool::{Fatal, OrUnable};
@@ -34,26 +35,37 @@ pub fn supervise(name: &[u8], env: &[Vec<u8>]) -> Result<(), Fatal> {
     let launch = Launch::new(env)?;
     let dir = sys::fs::open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .or_unable(|| "open the service directory")?;
+    signal::reset_all();
     let signals = catch_signals()?;
     let service = Service::begin(dir, name, Stdio::default(), &launch)?;
-    Supervisor { service, signals, launch }.run()
+    Supervisor::new(service, signals, launch).run()
 }
 
+/// All dispositions must be the defaults, except that SIGPIPE may be ignored already.
 fn catch_signals() -> Result<SignalFd, Fatal> {
-    signal::reset_all();
     let signals = SignalFd::new(&Set::of(&CAUGHT)).or_unable(|| "make a signal descriptor")?;
     signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
     Ok(signals)
 }
+
+/// How long nothing happens before a supervisor gives back the memory that it doesn't use: what happens in one go, such as a
+/// boot, uses the same pages.
+const QUIET_BEFORE_TRIM: Duration = Duration::from_secs(1);
 
 /// The supervisor of one service.
 struct Supervisor {
     service: Service,
     signals: SignalFd,
     launch: Launch,
+    /// Memory was given back since the last event.
+    is_trimmed: bool,
 }
 
 impl Supervisor {
+    fn new(service: Service, signals: SignalFd, launch: Launch) -> Self {
+        Self { service, signals, launch, is_trimmed: false }
+    }
+
     fn run(&mut self) -> Result<(), Fatal> {
         let mut detached = false;
         loop {
@@ -71,16 +83,22 @@ impl Supervisor {
 
     /// Waits for the next events and handles them.
     fn wait(&mut self) -> Result<(), Fatal> {
-        sys::child::trim();
         let deadline = self.service.machine().deadline();
-        let timeout = deadline.map(|d| d.saturating_sub(self.launch.system.now()));
+        let left = deadline.map(|d| d.saturating_sub(self.launch.system.now()));
+        let (timeout, trims) = pause(left, self.is_trimmed);
         let timeout = timeout.and_then(|l| Timespec::try_from(l).ok());
         let mut fds = vec![PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN)];
         for fd in [self.service.control(), self.service.notification()].into_iter().flatten() {
             fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
         }
         match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
+            Ok(0) if trims => {
+                drop(fds);
+                self.is_trimmed = true;
+                sys::child::trim();
+                return Ok(());
+            }
+            Ok(_) | Err(Errno::INTR) => self.is_trimmed = false,
             Err(e) => return Err(Fatal::unable("wait for events", e)),
         }
         let ready = |n: usize| fds.get(n).is_some_and(|fd| !fd.revents().is_empty());
@@ -218,6 +236,16 @@ impl Supervisor {
     }
 }
 
+/// How long to wait with so much time left until the deadline, and whether memory is given back if nothing happens till
+/// then.
+fn pause(left: Option<Duration>, is_trimmed: bool) -> (Option<Duration>, bool) {
+    match left {
+        _ if is_trimmed => (left, false),
+        Some(left) if left <= QUIET_BEFORE_TRIM => (Some(left), false),
+        _ => (Some(QUIET_BEFORE_TRIM), true),
+    }
+}
+
 /// What a supervisor process begins with, besides its state.
 struct Inheritance {
     name: Vec<u8>,
@@ -233,17 +261,19 @@ impl Supervisor {
         let Inheritance { name, dir, started, mut notification } = with;
         let left = slot.inherit().filter(|_| resumes);
         launch.journal = Journal::of_supervisor(slot);
+        // The host has reset all others.
+        sys::fault::disarm();
         let signals = catch_signals()?;
         let Some(State { in_flight, supervised, .. }) = left else {
             let service = Service::begin(dir, &name, Stdio::default(), &launch)?;
-            return Ok(Self { service, signals, launch });
+            return Ok(Self::new(service, signals, launch));
         };
         let Some(saved) = supervised else {
             // The other one was killed at its first start.
             launch.journal.repeat(in_flight);
             started.into_iter().for_each(|pid| launch.journal.offer((pid, notification.take())));
             let service = Service::begin(dir, &name, Stdio::default(), &launch)?;
-            let mut supervisor = Self { service, signals, launch };
+            let mut supervisor = Self::new(service, signals, launch);
             supervisor.catch_up(false);
             return Ok(supervisor);
         };
@@ -251,7 +281,7 @@ impl Supervisor {
         let (of_start, of_service) =
             if in_flight.starting != 0 { (notification, None) } else { (None, notification) };
         let service = Service::succeed(&saved, dir, &name, of_service)?;
-        let mut supervisor = Self { service, signals, launch };
+        let mut supervisor = Self::new(service, signals, launch);
         supervisor.complete(in_flight, started, of_start);
         supervisor.catch_up(saved.leaving);
         Ok(supervisor)

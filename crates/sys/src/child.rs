@@ -1,16 +1,17 @@
 //! A child that goes on in this program without an exec, and with few pages of its own.
 //!
 //! It is made by clone(2) without shared memory, on a stack of its own, and never returns to its parent's code.  Before
-//! its `main` runs, it leaves the parent's memory: from then on it allocates from the region of [`crate::heap`], and the
-//! parent's heap and stack are unmapped or released.  What `main` gets is `Copy` and `'static`: it must not refer
-//! to the parent's heap or stack, so it consists of values, of the program's statics, and of [`crate::spawn::Frozen`].
+//! its `main` runs, it leaves the parent's memory: from then on it allocates from the region of [`crate::heap`].  The
+//! parent's heap and stack are unmapped or released when the child is idle for the first time ([`trim`]): while it has
+//! work to do, that would only cost time.  What `main` gets is `Copy` and `'static`: it must not refer to the parent's heap
+//! or stack, so it consists of values, of the program's statics, and of [`crate::spawn::Frozen`].
 
 use crate::heap;
 use crate::signal::{Set, set_mask};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 /// The unit of the parts: the longest page of any machine.
 const UNIT: usize = 64 * 1024;
@@ -21,6 +22,9 @@ const LENGTH: usize = 2 * UNIT;
 /// Memory that the parent makes for all its children, and never touches: a guard, the stack, the region of
 /// [`crate::heap`], and another guard.  Null until the first child is made.
 static ROOM: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Whether this process is a child that still has its parent's heap and stack.
+static HAS_PARENTS: AtomicBool = AtomicBool::new(false);
 
 #[cfg(target_pointer_width = "32")]
 use libc::Elf32_Phdr as ProgramHeader;
@@ -71,9 +75,7 @@ extern "C" fn enter<T: Copy + 'static>(call: *mut c_void) -> c_int {
     let Call { command_line, start, main } = unsafe { call.cast::<Call<'_, T>>().read() };
     let words = command_line.iter().map(|word| word.to_vec()).collect();
     crate::args::set_command_line(command_line);
-    if heap::is_global() {
-        release_parents_memory();
-    }
+    HAS_PARENTS.store(heap::is_global(), Ordering::Relaxed);
     crate::process::exit(main(&start, words))
 }
 
@@ -102,8 +104,12 @@ pub fn fork<T: Copy + 'static>(
     made
 }
 
-/// Gives the pages that are not in use back to the system; for a child that is about to wait for long.
+/// Gives the pages that are not in use back to the system, and the first time the parent's memory; for a child that is
+/// about to wait for long.
 pub fn trim() {
+    if HAS_PARENTS.swap(false, Ordering::Relaxed) {
+        release_parents_memory();
+    }
     heap::trim();
     if ROOM.load(Ordering::Relaxed).is_null() {
         return;

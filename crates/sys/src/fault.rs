@@ -107,6 +107,14 @@ pub fn reexecute() -> Errno {
     error
 }
 
+/// Gives faults their usual effect again; for a child that outlives what its parent was armed for.
+pub fn disarm() {
+    for fault in FAULTS {
+        // The number is valid.
+        let _ = signal::set_default(fault);
+    }
+}
+
 /// Async-signal-safe.
 fn go(fault: Signal) -> Errno {
     // SAFETY: once stored it is never freed or changed.

@@ -62,6 +62,26 @@ impl Case {
 const NOTHING: [&str; 0] = [];
 
 #[test]
+fn memory_is_given_back_once_after_a_second_without_events() {
+    let rows = [
+        (None, false, (Some(1000), true)),
+        (None, true, (None, false)),
+        (Some(5000), false, (Some(1000), true)),
+        (Some(4000), true, (Some(4000), false)),
+        (Some(1000), false, (Some(1000), false)),
+        (Some(0), false, (Some(0), false)),
+    ];
+    for (left, is_trimmed, (timeout, trims)) in rows {
+        let milliseconds = |n: Option<u64>| n.map(Duration::from_millis);
+        assert_eq!(
+            pause(milliseconds(left), is_trimmed),
+            (milliseconds(timeout), trims),
+            "{left:?} {is_trimmed}"
+        );
+    }
+}
+
+#[test]
 fn the_next_one_has_the_same_service() {
     let case = Case::new(&[("run", "")]);
     let mut one = case.first();

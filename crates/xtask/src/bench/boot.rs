@@ -22,7 +22,7 @@ processes (the default) and without (S6_SUPERVISE_PROCESSES=0). Columns, the tim
   ratio         to CMD by bare
   to gone       from that line to the end of the container's last process
   processes     beside the daemons and the command, while the command runs
-  private, PSS  memory of these processes: private dirty pages, proportional set size
+  private, PSS  memory of these processes after a second: private dirty pages, proportional set size
   each          private pages of a supervisor process, dirty and clean, on average; at most 20 KiB are dirty
 
 A budget of the design stands in parentheses.";
@@ -38,6 +38,9 @@ pub struct Args {
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [0, 100, 500])]
     services: Vec<u32>,
 }
+
+/// After a second without events a supervisor process gives back the memory that it doesn't use.
+const SETTLED: Duration = Duration::from_millis(1200);
 
 const DAEMON: &str = "/command/s6-pause";
 const ECHO: &str = "/command/s6-echo";
@@ -147,6 +150,7 @@ impl Bench {
     fn cost(&self) -> std::io::Result<Cost> {
         let command = ["/init", "/command/foreground", " /command/s6-echo", " up", "", DAEMON];
         let (container, _lines, _) = started(&self.sandbox(&command))?;
+        std::thread::sleep(SETTLED);
         // The command has spoken, but may not be in its last form yet: looks until two agree.
         let mut last = Cost::of(&container)?;
         loop {
