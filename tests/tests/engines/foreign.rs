@@ -9,7 +9,12 @@ use crate::container::Place;
 use crate::stage::HOME;
 use crate::{Outcome, Test, same};
 
-pub const TESTS: &[(&str, Test)] = &[("nas", nas), ("supervisor_by_name", supervisor_by_name)];
+pub const TESTS: &[(&str, Test)] = &[
+    ("nas", nas),
+    ("supervisor_by_name", supervisor_by_name),
+    ("setuid_tool", setuid_tool),
+    ("denied_call", denied_call),
+];
 
 /// Files of a context or of the host: a path, the content, and whether it is a program.
 type Files<'a> = &'a [(&'a str, &'a str, bool)];
@@ -30,10 +35,22 @@ fn lay_out(files: Files<'_>) -> Result<PathBuf, String> {
 
 /// Builds an image of the base's with these files over it, runs the container to its end; gives its code and what it said.
 fn run(place: Place, files: Files<'_>, options: &[&str], command: &[&str]) -> Result<(i32, String), String> {
+    run_with(place, files, "", options, command)
+}
+
+/// The same with more lines in the Dockerfile.
+fn run_with(
+    place: Place,
+    files: Files<'_>,
+    lines: &str,
+    options: &[&str],
+    command: &[&str],
+) -> Result<(i32, String), String> {
     let context = lay_out(files)?;
     let base = place.base.image(place.engine)?;
-    fs::write(context.join("Dockerfile"), format!("FROM {base}\nCOPY rootfs/ /\n"))
-        .map_err(|why| format!("Dockerfile: {why}"))?;
+    // README.md's images choose one process for all services, which others know nothing of.
+    let dockerfile = format!("FROM {base}\nENV S6_SUPERVISE_PROCESSES=\nCOPY rootfs/ /\n{lines}");
+    fs::write(context.join("Dockerfile"), dockerfile).map_err(|why| format!("Dockerfile: {why}"))?;
     let name = context.file_name().unwrap_or_default().display();
     let (image, context) = (format!("localhost/{name}"), context.display().to_string());
     let words = [&["build", "-t", &image], place.engine.build_options(), &[context.as_str()]].concat();
@@ -104,12 +121,44 @@ fn supervisor_by_name(place: Place) -> Outcome {
             true,
         ),
     ];
-    // The old layout's processes.
-    let options = ["-e", "S6_SUPERVISE_PROCESSES=1"];
     let command = ["sh", "-c", "/renewed; read x </run/reloaded; echo the server has $x; exit 3"];
-    let (code, text) = run(place, image, &options, &command)?;
+    let (code, text) = run(place, image, &[], &command)?;
     same(code, 3, &text)?;
     for said in ["below: s6-supervise svc-nginx", "the server has reloaded"] {
+        same((said, text.contains(said)), (said, true), &text)?;
+    }
+    Ok(())
+}
+
+/// A tool that anybody shall use gets a setuid bit: it is one program with all others, which then would have it, too.
+fn setuid_tool(place: Place) -> Outcome {
+    let image: Files<'_> = &[("rootfs/secret", "only for root\n", false)];
+    let lines = "RUN chmod 600 /secret && chmod u+s /command/s6-svc /command/s6-svscanctl\n";
+    let script = "s6-setuidgid nobody redirfd -r 0 /secret s6-cat || echo kept: $?; \
+                  s6-setuidgid nobody s6-svc -d /run/service/daemon || echo refused: $?; \
+                  s6-svstat -o up /run/service/daemon; exit 3";
+    let (code, text) = run_with(place, image, lines, &[], &["sh", "-c", script])?;
+    same(code, 3, &text)?;
+    let denied = text.lines().filter(|line| line.contains("denied")).count();
+    same(denied, 2, &text)?;
+    for said in ["kept: 111", "refused: 111", "true", "setuid"] {
+        same((said, text.contains(said)), (said, true), &text)?;
+    }
+    same(text.contains("only for root"), false, &text)
+}
+
+/// A profile of docker before 20.10: it doesn't know faccessat2, and denies it as if it were forbidden.
+fn denied_call(place: Place) -> Outcome {
+    let profile = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["faccessat2"],"action":"SCMP_ACT_ERRNO"}]}"#;
+    let host = lay_out(&[("profile.json", profile, false)])?.join("profile.json");
+    let option = format!("seccomp={}", host.display());
+    let image: Files<'_> =
+        &[("rootfs/etc/cont-init.d/a", "#!/command/with-contenv sh\necho a script\n", true)];
+    let script = "s6-test -x /init && echo executable; s6-svstat -o up /run/service/daemon; grep ^Seccomp: /proc/self/status; exit 3";
+    let options = ["--security-opt", &option];
+    let (code, text) = run(place, image, &options, &["with-contenv", "sh", "-c", script])?;
+    same(code, 3, &text)?;
+    for said in ["a script", "executable", "true", "Seccomp:\t2"] {
         same((said, text.contains(said)), (said, true), &text)?;
     }
     Ok(())
