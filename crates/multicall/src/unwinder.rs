@@ -32,3 +32,10 @@ extern "C" fn _Unwind_GetCFA() -> usize {
 extern "C" fn _Unwind_FindEnclosingFunction() -> usize {
     0
 }
+
+/// Of ARM's own binary interface: what reads a register, which is never asked for. `_UVRSR_FAILED`
+#[cfg(target_arch = "arm")]
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_VRS_Get() -> c_int {
+    2
+}

@@ -41,6 +41,8 @@ pub enum Musl {
         compiler: &'static str,
         /// The package that the compiler is in.
         package: &'static str,
+        /// What it is told about the machine.
+        flags: &'static str,
     },
 }
 
@@ -67,10 +69,15 @@ pub const ALL: &[Arch] = &[
     Arch {
         name: "armhf",
         // The reference sends users of arm/v7 to `arm`.
-        aliases: &["arm", "armv7"],
-        target: "armv7-unknown-linux-musleabihf",
+        aliases: &["arm", "armv6", "armv7"],
+        target: "arm-unknown-linux-musleabihf",
         machine: "arm",
-        musl: Musl::Package { debian: "armhf", folder: "arm-linux-musleabihf" },
+        // Debian's packages need ARMv7.
+        musl: Musl::Source {
+            compiler: "arm-linux-gnueabihf-gcc",
+            package: "gcc-arm-linux-gnueabihf",
+            flags: "-march=armv6 -mfpu=vfp -mfloat-abi=hard -marm",
+        },
         qemu: "arm",
         elf: (1, 40),
     },
@@ -88,7 +95,7 @@ pub const ALL: &[Arch] = &[
         aliases: &[],
         target: "riscv64gc-unknown-linux-musl",
         machine: "riscv64",
-        musl: Musl::Source { compiler: "riscv64-linux-gnu-gcc", package: "gcc-riscv64-linux-gnu" },
+        musl: Musl::Source { compiler: "riscv64-linux-gnu-gcc", package: "gcc-riscv64-linux-gnu", flags: "" },
         qemu: "riscv64",
         elf: (2, 243),
     },
@@ -163,6 +170,7 @@ mod tests {
         for (platform, name) in [
             ("amd64", "x86_64"),
             ("arm64", "aarch64"),
+            ("armv6", "armhf"),
             ("armv7", "armhf"),
             ("386", "i686"),
             ("riscv64", "riscv64"),

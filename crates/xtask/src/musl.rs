@@ -146,13 +146,13 @@ fn install(arch: &Arch) -> Result<(), Failure> {
 
 /// The folder with what the linker wants besides the standard library, made if it isn't there.
 fn objects(arch: &Arch) -> Result<PathBuf, Failure> {
-    let dir = workspace::target().join("musl").join(arch.name);
+    let dir = workspace::target().join("musl").join(arch.target);
     if dir.is_dir() {
         return Ok(dir);
     }
     let libraries = match &arch.musl {
         Musl::Package { debian, folder } => package(debian, folder, arch)?,
-        Musl::Source { compiler, package } => compiled(compiler, package, arch)?,
+        Musl::Source { compiler, package, flags } => compiled(compiler, package, flags, arch)?,
     };
     // Tests and people may start this at the same time.
     let fresh = dir.with_extension(std::process::id().to_string());
@@ -191,7 +191,7 @@ fn package(debian: &str, folder: &str, arch: &Arch) -> Result<PathBuf, Failure> 
 }
 
 /// musl compiled from Debian's sources: the folder that it is in.
-fn compiled(compiler: &str, package: &str, arch: &Arch) -> Result<PathBuf, Failure> {
+fn compiled(compiler: &str, package: &str, flags: &str, arch: &Arch) -> Result<PathBuf, Failure> {
     if !Path::new("/usr/bin").join(compiler).exists() {
         return Err(Failure(format!(
             "no {compiler}: apt-get install --no-install-recommends make {package}"
@@ -210,6 +210,7 @@ fn compiled(compiler: &str, package: &str, arch: &Arch) -> Result<PathBuf, Failu
     run(Command::new("./configure").current_dir(&source).stdout(std::process::Stdio::null()).args([
         &format!("--target={}", prefix.trim_end_matches('-')),
         &format!("CROSS_COMPILE={prefix}"),
+        &format!("CFLAGS={flags}"),
         "--disable-shared",
     ]))?;
     let objects = OBJECTS.iter().map(|name| format!("lib/{name}"));
