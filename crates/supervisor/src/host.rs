@@ -118,6 +118,8 @@ pub struct Host {
     /// A child of the policy that the former host started without noting it, with its kind.
     child: Option<(u8, Pid)>,
     reexec: bool,
+    /// Why the last scan could not read the directory; it is reported once.
+    scan_failed: Option<Errno>,
     /// Set while memory is short.
     shortage: Option<shortage::Shortage>,
     /// Whether letters that mean nothing were reported, and what came with them may not be read to its end.
@@ -225,6 +227,7 @@ impl Host {
             in_flight: None,
             child: None,
             reexec: false,
+            scan_failed: None,
             shortage: None,
             has_unknown_commands: false,
             has_unreaped: false,

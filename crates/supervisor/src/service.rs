@@ -472,13 +472,16 @@ impl Service {
     fn spawn_run(&self, launch: &Launch) -> Result<(u32, Option<OwnedFd>), Retry> {
         let limit = launch.open_files.current.unwrap_or(u64::MAX);
         let pid_namespace = self.dir.has("flag-newpidns");
-        let lock = self.dir.descriptor("lock-fd", limit);
-        let notification = self.dir.descriptor("notification-fd", limit);
+        let failed = |to_do: &str, e: Errno, reason: &str| self.start_failed(to_do, e, reason);
+        let descriptor = |file: &str| {
+            let read = self.dir.descriptor(file, limit);
+            read.map_err(|e| failed(&format!("read {file}"), e, &sys::strerror(e)))
+        };
+        let (lock, notification) = (descriptor("lock-fd")?, descriptor("notification-fd")?);
         if lock.is_some() && lock == notification {
             self.dir.warn("unable to start: notification-fd and lock-fd are the same");
             return Err(Retry::Never);
         }
-        let failed = |to_do: &str, e: Errno, reason: &str| self.start_failed(to_do, e, reason);
         let number = lock.map(|n| n.to_string());
         let mut argv: Vec<&[u8]> = Vec::with_capacity(8);
         let mut file = b"./run".to_vec();

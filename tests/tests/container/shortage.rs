@@ -1,9 +1,12 @@
 //! What pid 1 does when something runs out, and when it is sent more than it can use: it lives, reports it once and
 //! goes on.
 
+use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use sandbox::Sandbox;
 use tests::services::Services;
 use tests::transcript::Transcript;
 
@@ -12,6 +15,8 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("shortage::a_megabyte_of_junk", a_megabyte_of_junk),
     ("shortage::a_full_address_space", a_full_address_space),
+    ("shortage::no_descriptors", no_descriptors),
+    ("shortage::no_processes", no_processes),
 ];
 
 /// Ends as soon as all was read: the FIFO holds 64 kB.
@@ -53,7 +58,7 @@ s6-svc -wr -r /run/service/steady && echo 'it serves on'
 supervised() { ls -d /run/new*/supervise 2>/dev/null | wc -l; }
 [ $(supervised) -lt 400 ] && echo 'not all are supervised'
 echo 'lift it'; read step <&5
-until [ $(supervised) = 400 ]; do usleep 20000; done
+until [ $(supervised) = 400 ]; do s6-sleep -m 20; done
 for i in $(seq 400); do s6-svwait -u /run/service/new$i || exit 1; done
 echo 'all are up'
 "#;
@@ -102,6 +107,89 @@ fn a_full_address_space(images: &Images) -> Outcome {
         // Once, and once more if the re-executed program ran out of memory, too.
         let reports = t.lines().iter().filter(|line| line.contains(REPORT)).count();
         same(((1..=2).contains(&reports), t.contains("faulted")), (true, false), &t.text())?;
+    }
+    Ok(())
+}
+
+/// Pid 1 can't start what has ended, nor find what is new, until the shortage is over: `short` brings it about or waits
+/// for it, `over` ends it.
+const WANT: &str = r#"
+mkfifo /run/steps; exec 5<>/run/steps
+begun() { cut -d ' ' -f 22 /proc/1/stat; }
+before=$(begun)
+mkdir /run/new; ln -s /run/service/steady/run /run/new/run
+case $LAYOUT in
+  0) victim=$(s6-svstat -o pid /run/service/steady) ;;
+  *) victim=$(pgrep -f 's6-supervise steady') ;;
+esac
+short
+kill -9 $victim
+read step <&5
+over
+ln -s /run/new /run/service/new; s6-svscanctl -a /run/service
+until s6-svok /run/new; do s6-sleep -m 20; done
+s6-svwait -u /run/new && echo 'the new one is up'
+until s6-svok /run/service/steady; do s6-sleep -m 20; done
+# Its status is that of before the shortage until it is started again.
+while [ $(s6-svstat -o pid /run/service/steady) = $victim ]; do s6-sleep -m 20; done
+s6-svwait -u /run/service/steady && s6-svc -wr -r /run/service/steady && echo 'it serves'
+[ "$(begun)" = "$before" ] && echo 'the same process'
+"#;
+
+/// A container whose command runs [`WANT`] with these functions.
+fn in_want(images: &Images, services: &Services, layout: &str, functions: &str) -> Result<Sandbox, Failed> {
+    services.longrun("steady", &["base"], "#!/command/execlineb -P\ns6-pause\n")?;
+    services.script("/test", &format!("#!/bin/sh\nLAYOUT={layout}\n{functions}{WANT}"))?;
+    Ok(images.on(Path::new("/"), services.path(), &["/test"]).env("S6_SUPERVISE_PROCESSES", layout))
+}
+
+/// Whether pid 1 went through the shortage without many words.
+fn came_through(t: &mut Transcript) -> Outcome {
+    same(t.finish()?, 0, &t.text())?;
+    t.in_order(&["the new one is up", "it serves", "the same process"])?;
+    let warnings = t.lines().iter().filter(|line| line.contains(": warning: ")).count();
+    same((warnings < 8, t.contains("faulted")), (true, false), &t.text())
+}
+
+fn no_descriptors(images: &Images) -> Outcome {
+    for layout in ["0", "1"] {
+        let services = Services::new()?;
+        let functions = "short() { echo 'limit it'; read step <&5; ln -s /run/new /run/service/new; s6-svscanctl -a /run/service; }\n\
+                         over() { rm /run/service/new; }\n";
+        let mut t = Transcript::start(&in_want(images, &services, layout, functions)?)?;
+        t.wait_for("limit it")?;
+        let pid = t.container().pid();
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
+        let used: Vec<u64> = open.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+        let lowest = (0..).find(|n| !used.contains(n));
+        let pid = Pid::from_raw(pid.cast_signed());
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let before = prlimit(pid, Resource::Nofile, Rlimit { current: lowest, maximum })?;
+        go_on(&t)?;
+        t.wait_for("No file descriptors available")?;
+        prlimit(pid, Resource::Nofile, before)?;
+        go_on(&t)?;
+        came_through(&mut t)?;
+    }
+    Ok(())
+}
+
+/// Pid 1 may have one process, itself, and then as many as before.
+const PROCESSES: &str = r#"
+short() { prlimit --nproc=1: --pid 1; }
+over() { prlimit --nproc=$(prlimit --nproc -o HARD --noheadings --pid 1): --pid 1; }
+"#;
+
+fn no_processes(images: &Images) -> Outcome {
+    // Root has no such limit.
+    const USER: u32 = 54377;
+    for layout in ["0", "1"] {
+        let services = Services::new()?;
+        let sandbox = in_want(images, &services, layout, PROCESSES)?.user(USER, USER);
+        let mut t = Transcript::start(&sandbox)?;
+        t.wait_for("Resource temporarily unavailable")?;
+        go_on(&t)?;
+        came_through(&mut t)?;
     }
     Ok(())
 }

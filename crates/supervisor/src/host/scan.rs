@@ -105,10 +105,16 @@ impl Host {
         let listed = files::open_dir(&self.dir, b".").and_then(|dir| {
             each_candidate(dir, self.config.others, &mut |name| self.scan_entry(name, &mut seen))
         });
-        if let Err(e) = listed {
+        let failed = listed.err();
+        if let Some(e) = failed
+            && self.scan_failed != failed
+        {
             self.warn(&format!("unable to read the scan directory: {}", sys::strerror(e)));
+        }
+        if failed.is_some() {
             seen.incomplete(INCOMPLETE_SCAN_PAUSE);
         }
+        self.scan_failed = failed;
         if let Some(again) = seen.again {
             let at = now.saturating_add(again);
             self.scan_at = Some(self.scan_at.map_or(at, |s| s.min(at)));

@@ -77,37 +77,55 @@ impl ServiceDir {
     }
 
     fn first_line(&self, name: &str, limit: usize) -> Option<Vec<u8>> {
+        self.read_first_line(name, limit).unwrap_or_else(|e| {
+            self.warn_unable(&format!("read {name}"), e);
+            None
+        })
+    }
+
+    fn read_first_line(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
         match read_file(&self.fd, name.as_bytes(), limit) {
             Ok(bytes) => {
                 let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-                Some(line.trim_ascii_end().to_vec())
+                Ok(Some(line.trim_ascii_end().to_vec()))
             }
-            Err(Errno::NOENT) => None,
-            Err(e) => {
-                self.warn_unable(&format!("read {name}"), e);
-                None
-            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(e),
         }
     }
 
     /// The number in a file.
     pub(super) fn number(&self, name: &str) -> Option<u32> {
-        let line = self.line(name)?;
-        let number = wire::number::decimal(&line);
+        self.number_in(name, &self.line(name)?)
+    }
+
+    fn number_in(&self, name: &str, line: &[u8]) -> Option<u32> {
+        let number = wire::number::decimal(line);
         if number.is_none() {
-            self.warn(&format!("invalid {name}: {:?} is not a number", diag::show(&line)));
+            self.warn(&format!("invalid {name}: {:?} is not a number", diag::show(line)));
         }
         number
     }
 
     /// The descriptor number in a file: above 0 and below the limit on open files.
-    pub(super) fn descriptor(&self, name: &str, limit: u64) -> Option<i32> {
-        let number = self.number(name)?;
+    ///
+    /// # Errors
+    /// The file can't be read for lack of descriptors or memory, which may pass: without it, a service would never be ready.
+    pub(super) fn descriptor(&self, name: &str, limit: u64) -> Result<Option<i32>, Errno> {
+        let line = match self.read_first_line(name, LINE) {
+            Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(e),
+            Err(e) => {
+                self.warn_unable(&format!("read {name}"), e);
+                None
+            }
+            Ok(line) => line,
+        };
+        let Some(number) = line.and_then(|line| self.number_in(name, &line)) else { return Ok(None) };
         match i32::try_from(number) {
-            Ok(n) if n > 0 && u64::from(number) < limit => Some(n),
+            Ok(n) if n > 0 && u64::from(number) < limit => Ok(Some(n)),
             _ => {
                 self.warn(&format!("invalid {name}: no descriptor can have the number {number}"));
-                None
+                Ok(None)
             }
         }
     }
@@ -173,7 +191,7 @@ mod tests {
         assert_eq!((dir.down_signal(), dir.reload_signal()), (signal::TERM, signal::HUP));
         assert_eq!((dir.kill_timeout(), dir.kills_group(), dir.kills_session()), (None, false, false));
         assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
-        assert_eq!((dir.descriptor("notification-fd", 1024), dir.pipe_name("pipe-in")), (None, None));
+        assert_eq!((dir.descriptor("notification-fd", 1024), dir.pipe_name("pipe-in")), (Ok(None), None));
     }
 
     #[test]
@@ -193,11 +211,11 @@ mod tests {
         write("kill-mode", "group");
         assert!(!dir.kills_session());
         assert_eq!(dir.finish_timeout(), None);
-        assert_eq!(dir.descriptor("notification-fd", 1024), Some(3));
-        assert_eq!(dir.descriptor("notification-fd", 3), None);
+        assert_eq!(dir.descriptor("notification-fd", 1024), Ok(Some(3)));
+        assert_eq!(dir.descriptor("notification-fd", 3), Ok(None));
         for bad in ["", "0", "-1", "3x", "99999999999999999999"] {
             write("notification-fd", bad);
-            assert_eq!(dir.descriptor("notification-fd", 1024), None, "{bad}");
+            assert_eq!(dir.descriptor("notification-fd", 1024), Ok(None), "{bad}");
         }
         write("down-signal", "SIGNONE");
         assert_eq!(dir.down_signal(), signal::TERM);
