@@ -26,8 +26,8 @@ use sys::mapping::{Mapping, memory_file};
 use sys::process::Ended;
 use wire::control::Command;
 use wire::host_journal::{
-    FAULT, HEADER, Header, IN_FLIGHT, INPUT, INPUT_SOURCE, InFlight, MAGIC, RECORDS, Record, STARTED,
-    Supervised,
+    FAULT, HEADER, HEADER_SLOTS, Header, IN_FLIGHT, INPUT, INPUT_SOURCE, InFlight, MAGIC, RECORDS, Record,
+    STARTED, Supervised,
 };
 
 /// A process that a former host started without noting it, with its notification pipe.
@@ -241,9 +241,9 @@ impl Journal {
         let Some(open) = &self.open else { return };
         let new = InFlight { kind, detail, about: about(open), ..InFlight::default() };
         let old = open.in_flight.get();
-        // The event of a former host stays marked as such.
-        let is_repeated = old.is_repeated && (old.kind, old.detail, old.about) == (kind, detail, new.about);
-        open.set_in_flight(InFlight { is_repeated, ..new });
+        // The event of a former host stays marked as such, with what that has started.
+        let is_same = old.is_repeated && (old.kind, old.detail, old.about) == (kind, detail, new.about);
+        open.set_in_flight(if is_same { old } else { new });
     }
 
     /// A connection is about to be served.
@@ -398,6 +398,19 @@ impl Journal {
         if *file.header.borrow() != bytes {
             file.write(HEADER.0, &bytes);
             file.header.replace(bytes);
+        }
+    }
+
+    /// Writes how many services' records there are, which the header has, too.
+    pub(crate) fn write_count(&self, count: usize) {
+        let Some(file) = self.file() else { return };
+        let (count, at) = (number(count).to_be_bytes(), place(HEADER_SLOTS));
+        if let Ok(mut header) = file.header.try_borrow_mut()
+            && let Some(written) = header.get_mut(at..at.saturating_add(count.len()))
+            && written != count
+        {
+            written.copy_from_slice(&count);
+            file.write(HEADER.0.saturating_add(u64::from(HEADER_SLOTS)), &count);
         }
     }
 
@@ -561,6 +574,17 @@ mod tests {
         journal.write_record(2, None);
         assert_eq!(journal.read(2048 + 2 * 448, 448).unwrap().first(), Some(&0));
         assert_eq!(record_place(0), 2048);
+    }
+
+    #[test]
+    fn the_number_of_records_can_be_written_alone() {
+        let journal = Journal::create().unwrap();
+        journal.write_header(&Header { pid: 7, slots: 2, ..Header::default() });
+        journal.write_count(300);
+        let header = || Header::unpack(&journal.read(HEADER.0, HEADER.1).unwrap()).unwrap();
+        assert_eq!((header().pid, header().slots), (7, 300));
+        journal.write_header(&Header { pid: 7, slots: 2, ..Header::default() });
+        assert_eq!(header().slots, 2);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub const IN_FLIGHT: (u64, usize) = (16, 20);
 /// Offset and room of the host's header.
 pub const HEADER: (u64, usize) = (64, 960);
 
+/// Offset, in the header, of [`Header::slots`].
+pub const HEADER_SLOTS: u32 = 4;
+
 /// Offset of the first service, and the room of each one.
 pub const RECORDS: (u64, usize) = (2048, 448);
 
@@ -613,7 +616,7 @@ mod tests {
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
             (b"s6host\0\x03", 8, (16, 20), (64, 960), (2048, 448))
         );
-        assert_eq!((STARTED, INPUT_SOURCE, INPUT), (12, 48, (1024, 1024)));
+        assert_eq!((STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS), (12, 48, (1024, 1024), 4));
     }
 
     proptest! {

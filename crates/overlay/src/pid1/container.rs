@@ -168,11 +168,8 @@ impl Container {
     fn act_at_the_end(&mut self, action: Action, now: Moment, effects: &mut dyn Effects) {
         match action {
             Action::FinishOutput(limit) => effects.finish_output(limit),
-            Action::AwaitKeeper => {
-                if !effects.await_keeper() {
-                    self.step(Event::Drained, None, now, effects);
-                }
-            }
+            Action::AwaitKeeper if effects.await_keeper() => {}
+            Action::AwaitKeeper => self.step(Event::Drained, None, now, effects),
             Action::NameKeeper => effects.name_keeper(),
             Action::KillKeeper => effects.kill_keeper(),
             Action::End(how) => {

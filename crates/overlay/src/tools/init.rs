@@ -107,7 +107,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     let container = Container::new(Lifecycle::new(config), settings.verbosity());
     let mut policy = Init::new(container, env, requests, output, Some(boot));
     policy.begin(&mut host);
-    Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
+    live(call, &mut host, &mut policy, first, sync)
 }
 
 /// Prepares /run; gives the program that does the rest of the boot, if that is another one.
@@ -163,8 +163,8 @@ fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
     config
 }
 
-/// Runs the container from the start of the boot, or from the re-execution of this process, to its end; returns the exit code.
-fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> u8 {
+/// Runs the container from the start of the boot, or from the re-execution of this process, to its end.
+fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> ! {
     diag::set_reader_limit(Some(MESSAGE_LIMIT));
     let argv = std::iter::once(TOOL.name.as_bytes().to_vec()).chain(call.args.iter().cloned()).collect();
     if let Err(e) = host.allow_reexec(&Reexec { argv, env: call.env.vars().to_vec() }, policy) {
@@ -174,7 +174,9 @@ fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool
         // It has faulted again and again, even while it ended.
         let _ = sys::process::kill_all(signal::KILL);
     }
-    finish(policy.end().unwrap_or(How::Halt), first, sync)
+    let code = finish(policy.end().unwrap_or(How::Halt), first, sync);
+    // The host's descriptors stay open until then: a fault can still be recovered from.
+    sys::process::exit(code)
 }
 
 /// Continues after a re-execution, with the state that the journal holds.
@@ -195,7 +197,7 @@ fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let policy = Init::resume(saved, env, &mut host, output, boot);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
-    Ok(Next::Exit(live(call, &mut host, &mut policy, first, sync)))
+    live(call, &mut host, &mut policy, first, sync)
 }
 
 /// Through which process the container's output goes; `warn` receives what is wrong with the variables.

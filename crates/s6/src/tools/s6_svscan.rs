@@ -3,6 +3,7 @@
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use rustix::process::Resource;
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,10 +45,12 @@ fn main(call: &mut Call) -> Outcome {
         config.name_max = usize::try_from(n.clamp(11, 1019)).unwrap_or(1019);
     }
     config.rescan = number::<u64>(&options, 't', "rescan")?.filter(|ms| *ms > 0).map(Duration::from_millis);
-    let mut host = match journal {
+    let host = match journal {
         Some(journal) => Host::resume(journal, config)?.0,
         None => begin(call, &options, config)?,
     };
+    // Its descriptors stay open until the next program is executed: a fault can be recovered from until then.
+    let mut host = ManuallyDrop::new(host);
     let console = host.console();
     if let Err(e) = host.allow_reexec(&reexec, &Plain) {
         call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));

@@ -22,6 +22,7 @@ use crate::journal::{self, Journal, record_place};
 use crate::launch::Launch;
 use crate::service::Service;
 use crate::service::hold::{self, Hold};
+use crate::service::service_dir::ServiceDir;
 use crate::slot::Slots;
 use crate::system::{Identity, raw};
 use rustix::fs::{AtFlags, FileType};
@@ -329,6 +330,15 @@ impl Services {
     }
 }
 
+/// The name of a pipe in a file of the service's directory.
+fn pipe_name(slot: &Slot, file: &str) -> Option<Vec<u8>> {
+    if let Some(service) = &slot.service {
+        return service.dir().pipe_name(file);
+    }
+    let dir = rustix::io::fcntl_dupfd_cloexec(slot.dir.as_ref()?, 0).ok()?;
+    ServiceDir::new(dir, &slot.name).pipe_name(file)
+}
+
 /// Supervises a service of the former host again; whether that succeeds.
 fn resume_service(
     roster: &mut Roster,
@@ -369,6 +379,7 @@ impl Host {
         for n in touched {
             self.launch.journal.write_record(n, self.roster.get(n).map(record).as_ref());
         }
+        self.launch.journal.write_count(self.roster.slot_count());
         self.launch.journal.started();
         // Their descriptors are in no record any more.
         self.roster.bury();
@@ -527,8 +538,8 @@ impl Host {
             for (file, pipe) in
                 [("pipe-in", slot.named_input.as_ref()), ("pipe-out", slot.named_output.as_ref())]
             {
-                if let Some((pipe, service)) = pipe.zip(slot.service.as_ref())
-                    && let Some(name) = service.dir().pipe_name(file)
+                if let Some(pipe) = pipe
+                    && let Some(name) = pipe_name(slot, file)
                 {
                     self.pipes.put(&name, pipe);
                 }
