@@ -2,7 +2,8 @@
 //!
 //! A fifodir is a directory in which each listener keeps a FIFO (see [`wire::fifodir`] for its name); the notifier
 //! writes into all of them without waiting.  The processes that may make files in the directory may listen: mode 1733
-//! for all users, 3730 for a group.
+//! for all users, 3730 for a group.  They may do nothing else: the notifier, which often has more rights, neither follows
+//! what they put there nor works for them without an end.
 
 use crate::control::join;
 use rustix::fd::AsFd;
@@ -42,9 +43,22 @@ pub fn make(path: &[u8], gid: Option<u32>, force: bool) -> Result<(), Errno> {
     sys::fs::chmod(path, Mode::from_raw_mode(mode))
 }
 
+/// At most this many names of a fifodir are looked at in one go: what may make names there may make any number of them,
+/// also while they are being read, and the notifier serves others, too.
+const NAMES_LIMIT: usize = 32_768;
+
 /// Calls `each` with the name of every listener's FIFO in a directory.
-fn for_each_listener(dir: &OwnedFd, mut each: impl FnMut(&std::ffi::CStr)) -> Result<(), Errno> {
+///
+/// # Errors
+/// The directory cannot be read; `USERS` if there are more than `limit` names: the first ones were served.
+fn for_each_listener(
+    dir: &OwnedFd,
+    limit: usize,
+    mut each: impl FnMut(&std::ffi::CStr),
+) -> Result<(), Errno> {
+    let mut room = limit;
     files::for_each_entry(dir, &mut |name, _| {
+        room = room.checked_sub(1).ok_or(Errno::USERS)?;
         if wire::fifodir::is_listener(name.to_bytes()) {
             each(name);
         }
@@ -52,25 +66,53 @@ fn for_each_listener(dir: &OwnedFd, mut each: impl FnMut(&std::ffi::CStr)) -> Re
     })
 }
 
-const WRITE: OFlags = OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+/// Whether an open file is a listener's FIFO, and not something else that was given a listener's name.
+///
+/// A process that may only listen can name any file to the notifier, which may write where that process may not: by a
+/// symbolic link, which isn't followed, or, where the kernel permits it, by a hard link to a FIFO of somebody else, such as
+/// the control FIFO of another service.  A listener's FIFO has one name and can be written to by everybody (mode 622), so
+/// that a write into it takes no permission that the maker of the name lacks; a control FIFO can't.  As the permissions are
+/// those of the open file, they hold whatever the name means by now.
+fn is_listener(st: &rustix::fs::Stat) -> bool {
+    FileType::from_raw_mode(st.st_mode) == FileType::Fifo
+        && st.st_nlink == 1
+        && Mode::from_raw_mode(st.st_mode).contains(Mode::WOTH)
+}
+
+/// Opens a listener's FIFO for writing.  What can't be one, or has no reader any more, is removed.
+fn open_listener(dir: &OwnedFd, name: &std::ffi::CStr) -> Option<OwnedFd> {
+    const WRITE: OFlags =
+        OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+    match sys::fs::openat(dir, name, WRITE, Mode::empty()) {
+        Ok(file) => sys::fs::fstat(&file).is_ok_and(|st| is_listener(&st)).then_some(file),
+        Err(Errno::NXIO | Errno::LOOP) => {
+            remove(dir, name);
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Removes a name in the fifodir; what it links to stays.
+fn remove(dir: &OwnedFd, name: &std::ffi::CStr) {
+    let _ = sys::fs::unlinkat(dir, name, AtFlags::empty());
+}
 
 /// Sends `letters` to all listeners in the fifodir `path` under `at`; gives how many got them.
 ///
-/// A FIFO without a reader is removed, a full one is skipped.  The process must not die of SIGPIPE.
+/// A FIFO without a reader is removed, a full one is skipped; nothing is written to what isn't a listener's FIFO.  The
+/// process must not die of SIGPIPE.
 ///
 /// # Errors
-/// The directory cannot be read.
+/// The directory cannot be read; `USERS` if it has more names than are looked at.
 pub fn notify_at(at: BorrowedFd<'_>, path: &[u8], letters: &[u8]) -> Result<usize, Errno> {
     let dir = files::open_dir(at, path)?;
     let mut reached = 0_usize;
-    for_each_listener(&dir, |name| {
-        let written = sys::fs::openat(&dir, name, WRITE, Mode::empty())
-            .and_then(|fifo| rustix::io::write(fifo, letters));
-        match written {
+    for_each_listener(&dir, NAMES_LIMIT, |name| {
+        let Some(fifo) = open_listener(&dir, name) else { return };
+        match rustix::io::write(fifo, letters) {
             Ok(n) if n == letters.len() => reached = reached.saturating_add(1),
-            Err(Errno::NXIO | Errno::PIPE) => {
-                let _ = sys::fs::unlinkat(&dir, name, AtFlags::empty());
-            }
+            Err(Errno::PIPE) => remove(&dir, name),
             _ => {}
         }
     })?;
@@ -88,14 +130,10 @@ pub fn notify(path: &[u8], letters: &[u8]) -> Result<usize, Errno> {
 /// Removes the FIFOs that no listener reads any more.
 ///
 /// # Errors
-/// The directory cannot be read.
+/// As [`notify_at`].
 pub fn clean_at(at: BorrowedFd<'_>, path: &[u8]) -> Result<(), Errno> {
     let dir = files::open_dir(at, path)?;
-    for_each_listener(&dir, |name| {
-        if let Err(Errno::NXIO) = sys::fs::openat(&dir, name, WRITE, Mode::empty()) {
-            let _ = sys::fs::unlinkat(&dir, name, AtFlags::empty());
-        }
-    })
+    for_each_listener(&dir, NAMES_LIMIT, |name| drop(open_listener(&dir, name)))
 }
 
 /// As [`clean_at`], from the working directory.
@@ -130,8 +168,15 @@ impl Listener {
             e
         };
         // Open for both directions, so that reading never meets the end.
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fifo = sys::fs::open(&hidden, flags, Mode::empty()).map_err(unlink)?;
+        // The directory's owner may have put something else there.
+        let made = sys::fs::fstat(&fifo).map_err(unlink)?;
+        if FileType::from_raw_mode(made.st_mode) != FileType::Fifo
+            || made.st_uid != rustix::process::geteuid().as_raw()
+        {
+            return Err(unlink(Errno::ACCESS));
+        }
         rustix::fs::fchmod(&fifo, Mode::from_raw_mode(0o622)).map_err(unlink)?;
         sys::fs::rename(&hidden, &shown).map_err(unlink)?;
         Ok(Self { fifo, path: shown })
@@ -205,5 +250,83 @@ mod tests {
         clean(&path).unwrap();
         assert!(sys::fs::stat(&stale).is_err());
         assert!(sys::fs::stat(&live.path).is_ok());
+    }
+
+    /// A fifodir with a listener, and a name for another one.
+    fn fifodir() -> (tempfile::TempDir, Vec<u8>, Listener, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().as_os_str().as_bytes().to_vec();
+        let live = Listener::new(&path).unwrap();
+        let planted = dir.path().join("ftrig1:@4000000066a1b2c30a1b2c3d:x1Y2z3");
+        (dir, path, live, planted)
+    }
+
+    fn fifo(path: &std::path::Path, mode: u32) -> std::fs::File {
+        sys::fs::mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        sys::fs::chmod(path, Mode::from_raw_mode(mode)).unwrap();
+        let open = std::fs::File::options().read(true).write(true).open(path).unwrap();
+        rustix::fs::fcntl_setfl(&open, OFlags::NONBLOCK).unwrap();
+        open
+    }
+
+    #[test]
+    fn what_links_lead_to_gets_nothing_and_stays() {
+        let (_dir, path, live, planted) = fifodir();
+        let other = tempfile::tempdir().unwrap();
+        let secret = other.path().join("secret");
+        std::fs::write(&secret, "secret").unwrap();
+        let control = fifo(&other.path().join("control"), 0o622);
+        for target in [secret.as_path(), &other.path().join("control"), std::path::Path::new("nowhere")] {
+            std::os::unix::fs::symlink(target, &planted).unwrap();
+            assert_eq!(notify(&path, b"u"), Ok(1), "{target:?}");
+            assert!(std::fs::symlink_metadata(&planted).is_err(), "the link itself is removed");
+            std::os::unix::fs::symlink(target, &planted).unwrap();
+            clean(&path).unwrap();
+            assert!(std::fs::symlink_metadata(&planted).is_err());
+        }
+        assert_eq!(std::fs::read(&secret).unwrap(), b"secret");
+        assert_eq!(rustix::io::read(&control, &mut [0; 8]), Err(Errno::AGAIN));
+        assert_eq!(live.read().unwrap(), b"uuu");
+    }
+
+    #[test]
+    fn hard_links_and_files_get_nothing() {
+        let (dir, path, live, planted) = fifodir();
+        std::fs::write(&planted, "a file").unwrap();
+        assert_eq!(notify(&path, b"u"), Ok(1));
+        assert_eq!(std::fs::read(&planted).unwrap(), b"a file");
+        std::fs::remove_file(&planted).unwrap();
+        std::fs::create_dir(&planted).unwrap();
+        assert_eq!(notify(&path, b"u"), Ok(1));
+        std::fs::remove_dir(&planted).unwrap();
+        let control = fifo(&dir.path().join("control"), 0o622);
+        std::fs::hard_link(dir.path().join("control"), &planted).unwrap();
+        assert_eq!(notify(&path, b"u"), Ok(1));
+        assert_eq!(rustix::io::read(&control, &mut [0; 8]), Err(Errno::AGAIN));
+        assert_eq!(live.read().unwrap(), b"uuu");
+    }
+
+    #[test]
+    fn a_fifo_that_only_some_may_write_to_is_no_listener_s() {
+        let (_dir, path, _live, planted) = fifodir();
+        for (mode, reached) in [(0o600, 1), (0o620, 1), (0o660, 1), (0o622, 2), (0o666, 2), (0o602, 2)] {
+            let reader = fifo(&planted, mode);
+            assert_eq!(notify(&path, b"d"), Ok(reached), "{mode:o}");
+            let heard = rustix::io::read(&reader, &mut [0; 8]);
+            assert_eq!(heard.is_ok(), reached == 2, "{mode:o}");
+            std::fs::remove_file(&planted).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_more_names_are_looked_at_than_the_limit() {
+        assert_eq!(NAMES_LIMIT, 32_768);
+        let tmp = tempfile::tempdir().unwrap();
+        for name in 0..10 {
+            std::fs::write(tmp.path().join(format!("{name}")), "").unwrap();
+        }
+        let open = || files::open_dir(CWD, tmp.path().as_os_str().as_bytes()).unwrap();
+        assert_eq!(for_each_listener(&open(), 10, |_| {}), Ok(()));
+        assert_eq!(for_each_listener(&open(), 9, |_| {}), Err(Errno::USERS));
     }
 }
