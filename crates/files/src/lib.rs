@@ -25,7 +25,7 @@ pub use make::{Permissions, create, make_dir, write_file};
 pub use queue::Queue;
 pub use read::{read_at_most, read_file, read_path};
 pub use remove::remove_tree;
-pub use replace::{Replace, Writers, replace_at};
+pub use replace::{Replace, Writers, Written, overwrite_at, replace_at, replace_or_overwrite};
 pub use same::same_tree;
 pub use temporary::{is_temporary, sole_name, unique_name, version_name};
 pub use unfinished::Unfinished;

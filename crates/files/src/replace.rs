@@ -4,7 +4,7 @@ use crate::dir::retry;
 use crate::make::Permissions;
 use crate::temporary::{sole_name, unique_name};
 use crate::write::write_all;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid, fchown, fsync};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, fchown, fsync};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -57,6 +57,60 @@ pub fn replace_at(dir: impl AsFd, name: &[u8], bytes: &[u8], how: Replace) -> Re
         if how.sync { sync_parent(dir, name) } else { Ok(()) }
     }
     on(dir.as_fd(), name, bytes, how)
+}
+
+/// How a file got its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// A new file took its place: a reader got the old one or the new one.
+    Replaced,
+    /// For this reason it could not be replaced, and the file that was there was overwritten.
+    Overwritten(Errno),
+}
+
+/// Replaces a file as [`replace_at`] does, or overwrites it where there is no room for another one.
+///
+/// # Errors
+/// Why it could not be replaced, if it could not be overwritten, either.
+pub fn replace_or_overwrite(
+    dir: impl AsFd,
+    name: &[u8],
+    bytes: &[u8],
+    how: Replace,
+) -> Result<Written, Errno> {
+    let dir = dir.as_fd();
+    let Err(why) = replace_at(dir, name, bytes, how) else { return Ok(Written::Replaced) };
+    overwrite_at(dir, name, bytes).map(|()| Written::Overwritten(why)).map_err(|_| why)
+}
+
+/// Writes into a file that exists, in place, and cuts off what is beyond; its permissions stay.
+///
+/// A full file system usually permits that: the file's blocks are its own already.  A process that reads at this very
+/// moment may get a part of the old content: the kernel copies up to a page for one read(2) and one write(2), and tmpfs,
+/// ext4 and others don't keep these two copies apart.
+///
+/// # Errors
+/// `NOENT` if it doesn't exist, `LOOP` if it is a link, `INVAL` if it isn't a regular file; as open(2), pwrite(2) and
+/// ftruncate(2).
+pub fn overwrite_at(dir: impl AsFd, name: &[u8], bytes: &[u8]) -> Result<(), Errno> {
+    fn on(dir: BorrowedFd<'_>, name: &[u8], bytes: &[u8]) -> Result<(), Errno> {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = retry(|| sys::fs::openat(dir, name, flags, Mode::empty()))?;
+        let st = sys::fs::fstat(&file)?;
+        if FileType::from_raw_mode(st.st_mode) != FileType::RegularFile {
+            return Err(Errno::INVAL);
+        }
+        let length = u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?;
+        // In one piece, or not at all: a small file is within one block.
+        if retry(|| rustix::io::pwrite(&file, bytes, 0))? != bytes.len() {
+            return Err(Errno::NOSPC);
+        }
+        if u64::try_from(st.st_size).is_ok_and(|size| size > length) {
+            retry(|| rustix::fs::ftruncate(&file, length))?;
+        }
+        Ok(())
+    }
+    on(dir.as_fd(), name, bytes)
 }
 
 /// A new file under a temporary name.
@@ -177,5 +231,38 @@ mod tests {
         replace_at(&dir, b"f", b"x", how).unwrap();
         let st = std::fs::metadata(tmp.path().join("f")).unwrap();
         assert_eq!((st.mode() & 0o7777, (st.uid(), st.gid())), (0o6755, owner));
+    }
+
+    #[test]
+    fn what_can_not_be_replaced_is_overwritten() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        std::fs::write(tmp.path().join("f"), "a long text").unwrap();
+        let way = |bytes: &[u8]| replace_or_overwrite(&dir, b"f", bytes, HOW);
+        assert_eq!(way(b"new"), Ok(Written::Replaced));
+        // A directory that nobody empties is in the way of the new file.
+        std::fs::create_dir_all(tmp.path().join(".f:new/full")).unwrap();
+        let how = Replace { writers: Writers::One, ..HOW };
+        for text in ["newer", "", "the newest"] {
+            let written = replace_or_overwrite(&dir, b"f", text.as_bytes(), how);
+            assert!(matches!(written, Ok(Written::Overwritten(_))), "{written:?}");
+            assert_eq!(std::fs::read_to_string(tmp.path().join("f")).unwrap(), text);
+        }
+        std::fs::remove_file(tmp.path().join("f")).unwrap();
+        assert!(replace_or_overwrite(&dir, b"f", b"x", how).is_err(), "there is nothing to overwrite");
+    }
+
+    #[test]
+    fn only_a_regular_file_is_overwritten() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = std::fs::File::open(tmp.path()).unwrap();
+        std::fs::write(tmp.path().join("f"), "old").unwrap();
+        symlink("f", tmp.path().join("link")).unwrap();
+        sys::fs::mknodat(&dir, "fifo", FileType::Fifo, Mode::RWXU, 0).unwrap();
+        assert_eq!(overwrite_at(&dir, b"none", b"x"), Err(Errno::NOENT));
+        assert_eq!(overwrite_at(&dir, b"link", b"x"), Err(Errno::LOOP));
+        assert_eq!(overwrite_at(&dir, b"fifo", b"x"), Err(Errno::NXIO));
+        assert_eq!(overwrite_at(&dir, b".", b"x"), Err(Errno::ISDIR));
+        assert_eq!(std::fs::read_to_string(tmp.path().join("f")).unwrap(), "old");
     }
 }

@@ -10,6 +10,7 @@
 pub(crate) mod hold;
 pub mod machine;
 mod noexec;
+mod owed;
 pub(crate) mod service_dir;
 mod tally;
 
@@ -17,6 +18,7 @@ use crate::launch::{Launch, Stdio};
 use crate::system::raw;
 use hold::Hold;
 use machine::{Action, Event, Machine, Now, Retry, Saved};
+use owed::{Kind, Owed};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -25,6 +27,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::process::Ended;
 use sys::signal::{CONT, Signal};
 use sys::spawn::{Spawn, Strings};
+use tool::clock::Moment;
 use tool::{Fatal, OrUnable};
 use wire::control::Command;
 use wire::host_journal::Supervised;
@@ -58,6 +61,8 @@ pub struct Service {
     /// Kept until the machine is at rest: all that has happened takes one status and one write of events.
     unwritten: Option<Status>,
     unsent: Vec<u8>,
+    /// What couldn't be written.
+    owed: Owed,
     actions: Vec<Action>,
 }
 
@@ -88,6 +93,7 @@ impl Service {
             is_new: true,
             unwritten: None,
             unsent: Vec::new(),
+            owed: Owed::default(),
             actions: Vec::new(),
         };
         service.machine.begin(&mut service.actions);
@@ -131,10 +137,15 @@ impl Service {
             is_new: false,
             unwritten: None,
             unsent: Vec::new(),
+            owed: Owed::default(),
             actions: Vec::new(),
         };
         if saved.detached {
             service.detach();
+        }
+        // The status is what the journal says; what the former host owed isn't in it.
+        if !hold::has_status(&service.dir, &status) {
+            service.owed.owe_status_now(status);
         }
         service
     }
@@ -226,6 +237,12 @@ impl Service {
         &self.machine
     }
 
+    /// When [`Event::Timeout`] is due: the machine's deadline, or the time to write what is owed.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        self.machine.deadline().into_iter().chain(self.owed.deadline()).min()
+    }
+
     /// Whether supervision has ended.
     #[must_use]
     pub fn has_left(&self) -> bool {
@@ -252,9 +269,16 @@ impl Service {
             Event::Ready => launch.journal.handle_readiness(),
             _ => {}
         }
-        self.machine.step(event, now(launch), &mut self.dir, &mut self.actions);
+        let is_owed_only = event == Event::Timeout && !self.is_machine_due(launch);
+        if !is_owed_only {
+            self.machine.step(event, now(launch), &mut self.dir, &mut self.actions);
+        }
         self.perform(launch);
         launch.journal.save(|| self.save());
+    }
+
+    fn is_machine_due(&self, launch: &Launch) -> bool {
+        self.machine.deadline().is_some_and(|at| at <= launch.system.now())
     }
 
     /// Reads and handles the letters in the control FIFO.
@@ -320,7 +344,7 @@ impl Service {
             }
         }
         self.actions.clear();
-        self.publish();
+        self.publish(launch);
     }
 
     fn act(&mut self, action: Action, launch: &Launch) {
@@ -338,17 +362,22 @@ impl Service {
             Action::NameSession(leader) => self.name_session(&launch.system.session(leader)),
             Action::Publish(status) => self.unwritten = Some(status),
             Action::Announce(events) => self.unsent.extend(events.iter().map(|event| event.letter())),
-            Action::Record(death) => tally::record(&self.dir, death),
+            Action::Record(death) => {
+                self.owed.deaths.push(death);
+                // `finish` may look at it.
+                self.write_files();
+            }
             Action::MakeDownFile => {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-                if let Err(e) = sys::fs::openat(&self.dir, "down", flags, Mode::from_raw_mode(0o666)) {
-                    self.dir.warn_unable("create ./down", e);
+                self.owed.down_file = true;
+                self.write_files();
+            }
+            Action::RemoveDownFile => {
+                self.owed.down_file = false;
+                match sys::fs::unlinkat(&self.dir, "down", AtFlags::empty()) {
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    Err(e) => self.dir.warn_unable("remove ./down", e),
                 }
             }
-            Action::RemoveDownFile => match sys::fs::unlinkat(&self.dir, "down", AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(e) => self.dir.warn_unable("remove ./down", e),
-            },
             Action::Detach => self.detach(),
             Action::ForgetNotification => launch.journal.close(self.notification.take()),
             Action::Warn(text) => self.dir.warn(text),
@@ -398,24 +427,59 @@ impl Service {
         ));
     }
 
+    /// Writes the status if it has changed or is owed.
     fn write_status(&mut self) {
-        let Some(status) = self.unwritten.take() else { return };
-        self.is_new = false;
-        if let Err(e) = hold::write_status(&self.dir, &status) {
-            self.dir.warn_unable("write supervise/status", e);
+        if let Some(status) = self.unwritten.take() {
+            self.is_new = false;
+            self.owed.status = Some(status);
+        }
+        if let Some(status) = self.owed.status {
+            let written = hold::write_status(&self.dir, &status);
+            if written.is_ok() {
+                self.owed.status = None;
+            }
+            self.note(Kind::Status, written);
         }
     }
 
-    /// Writes the status, then sends the events.
-    fn publish(&mut self) {
+    /// Writes the other files that have changed or are owed.
+    fn write_files(&mut self) {
+        if !self.owed.deaths.is_empty() {
+            let recorded = tally::record(&self.dir, &mut self.owed.deaths);
+            self.note(Kind::Deaths, recorded);
+        }
+        if self.owed.down_file {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+            let made = sys::fs::openat(&self.dir, "down", flags, Mode::from_raw_mode(0o666)).map(drop);
+            self.owed.down_file = made.is_err();
+            self.note(Kind::DownFile, made);
+        }
+    }
+
+    /// Warns of the first failure of a kind, and when it is over.
+    fn note(&mut self, kind: Kind, result: Result<(), Errno>) {
+        match result {
+            Err(e) if self.owed.is_first_failure(kind) => self.dir.warn_unable(kind.to_do(), e),
+            Ok(()) if self.owed.is_first_success(kind) => self.dir.warn(kind.done()),
+            _ => {}
+        }
+    }
+
+    /// Writes what is to be written, then sends the events.
+    fn publish(&mut self, launch: &Launch) {
+        self.write_files();
         self.write_status();
-        if self.unsent.is_empty() {
-            return;
+        if !self.unsent.is_empty() {
+            let notified = supervision::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsent);
+            self.note(Kind::Events, notified.map(drop));
+            self.unsent.clear();
         }
-        if let Err(e) = supervision::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsent) {
-            self.dir.warn_unable("notify event", e);
+        if self.hold.is_none() {
+            // The files are another supervisor's by now.
+            self.owed = Owed::default();
+        } else if !self.owed.is_empty() || self.owed.deadline().is_some() {
+            self.owed.settle(launch.system.now());
         }
-        self.unsent.clear();
     }
 
     /// The standard descriptors of the next process.

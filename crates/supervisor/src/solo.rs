@@ -83,7 +83,7 @@ impl Supervisor {
 
     /// Waits for the next events and handles them.
     fn wait(&mut self) -> Result<(), Fatal> {
-        let deadline = self.service.machine().deadline();
+        let deadline = self.service.deadline();
         let left = deadline.map(|d| d.saturating_sub(self.launch.system.now()));
         let (timeout, trims) = pause(left, self.is_trimmed);
         let timeout = timeout.and_then(|l| Timespec::try_from(l).ok());
@@ -114,7 +114,7 @@ impl Supervisor {
         if control {
             self.service.read_control(&self.launch);
         }
-        if self.service.machine().deadline().is_some_and(|d| d <= self.launch.system.now()) {
+        if self.service.deadline().is_some_and(|d| d <= self.launch.system.now()) {
             self.service.feed(Event::Timeout, &self.launch);
         }
         Ok(())

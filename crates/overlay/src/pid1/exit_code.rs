@@ -1,7 +1,7 @@
 //! The container's exit code: a decimal number in a file that scripts write.
 
 use crate::layout::{EXITCODE, RESULTS};
-use files::{Permissions, Replace, Writers, read_file, replace_at};
+use files::{Permissions, Replace, Writers, overwrite_at, read_file, replace_at};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use wire::number;
@@ -20,9 +20,16 @@ pub(crate) fn parse(text: &[u8]) -> Option<u8> {
 }
 
 /// Replaces the content atomically: a reader gets the old code or the new one.
+///
+/// Where there is no room for another file, the one that is there is overwritten.  It has at least the length of the old
+/// text as long as that takes, filled up with line ends, so that a reader gets a number at any moment.
 fn replace(text: &[u8]) -> Result<(), Errno> {
     let how = Replace::with(Permissions::LessUmask(0o644), Writers::Many);
-    replace_at(CWD, EXITCODE.as_bytes(), text, how)
+    let Err(why) = replace_at(CWD, EXITCODE.as_bytes(), text, how) else { return Ok(()) };
+    let mut filled = text.to_vec();
+    filled.resize(read().len().max(text.len()), b'\n');
+    let overwrite = |bytes: &[u8]| overwrite_at(CWD, EXITCODE.as_bytes(), bytes);
+    overwrite(&filled).and_then(|()| overwrite(text)).map_err(|_| why)
 }
 
 /// Makes the folder and the file, with code 0.

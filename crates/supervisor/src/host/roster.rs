@@ -98,7 +98,7 @@ impl Slot {
 
     fn due(&self) -> Option<Moment> {
         match &self.service {
-            Some(service) => service.machine().deadline(),
+            Some(service) => service.deadline(),
             None if self.supervisor.is_some() => None,
             None => self.begin_at,
         }

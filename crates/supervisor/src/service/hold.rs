@@ -1,6 +1,6 @@
 //! The part of a service directory that its supervisor keeps: `event/` and `supervise/`.
 
-use files::{Permissions, Replace, Writers, replace_at};
+use files::{Permissions, Replace, Writers, replace_or_overwrite};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -105,7 +105,11 @@ pub(super) fn take(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     sys::fs::openat(dir, DEATH_TALLY, flags, Mode::from_raw_mode(0o666))
         .or_unable(|| format!("truncate {}", DEATH_TALLY))?;
     if !made {
-        supervision::fifodir::clean_at(dir, b"event").or_unable(|| "clean event")?;
+        match supervision::fifodir::clean_at(dir, b"event") {
+            // Those that may make names there keep no service from being supervised by making too many.
+            Err(Errno::USERS) => {}
+            done => done.or_unable(|| "clean event")?,
+        }
     }
     Ok(Hold { control, lock })
 }
@@ -122,12 +126,21 @@ pub(crate) fn take_again(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
     Ok(Hold { control, lock })
 }
 
-/// Replaces a file in one step; the lock makes this process the only one that does.
+/// Replaces a file in one step, or overwrites it if there is no room for another one: its content is right either way.
+/// The lock makes this process the only one that does.
 pub(super) fn replace(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<(), Errno> {
-    replace_at(dir, name.as_bytes(), bytes, Replace::with(Permissions::LessUmask(0o666), Writers::One))
+    let how = Replace::with(Permissions::LessUmask(0o666), Writers::One);
+    replace_or_overwrite(dir, name.as_bytes(), bytes, how).map(drop)
 }
 
 /// Writes the status file.
 pub(super) fn write_status(dir: impl AsFd, status: &Status) -> Result<(), Errno> {
     replace(dir.as_fd(), STATUS, &status.pack())
+}
+
+/// Whether the status file has what a former supervisor would have written for this status.
+pub(super) fn has_status(dir: impl AsFd, status: &Status) -> bool {
+    // The mark of a service that hasn't been started is in the file only.
+    supervision::status::read_status_at(dir, STATUS.as_bytes())
+        .is_ok_and(|found| Status { paused: found.paused, ..*status } == found)
 }

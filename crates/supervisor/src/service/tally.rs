@@ -11,23 +11,38 @@ use wire::death_tally::{Death, RECORD, RECORDS_MAX, parse, render};
 /// At most this many records are kept if the service directory doesn't say otherwise.
 const DEFAULT_MAX: u32 = 100;
 
-/// Adds a death to the service's tally.
-pub(super) fn record(dir: &ServiceDir, death: Death) {
+/// At most this many records are kept of a service.
+fn limit(dir: &ServiceDir) -> usize {
     let max = dir.number("max-death-tally").unwrap_or(DEFAULT_MAX);
-    let max = usize::try_from(max).unwrap_or(RECORDS_MAX).min(RECORDS_MAX);
-    if max != 0
-        && let Err(e) = add(dir, death, max)
-    {
-        dir.warn_unable(&format!("write {DEATH_TALLY}"), e);
+    usize::try_from(max).unwrap_or(RECORDS_MAX).min(RECORDS_MAX)
+}
+
+/// Adds deaths to the service's tally and takes them from the list; those that can't be written stay in it, as many as
+/// the tally may have.
+pub(super) fn record(dir: &ServiceDir, deaths: &mut Vec<Death>) -> Result<(), Errno> {
+    let max = limit(dir);
+    deaths.drain(..deaths.len().saturating_sub(max));
+    while let Some(death) = deaths.first() {
+        add(dir, *death, max)?;
+        deaths.remove(0);
     }
+    Ok(())
 }
 
 fn add(dir: &ServiceDir, death: Death, max: usize) -> Result<(), Errno> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
     let file = sys::fs::openat(dir.as_fd(), DEATH_TALLY, flags, Mode::from_raw_mode(0o666))?;
-    let size = usize::try_from(sys::fs::fstat(&file)?.st_size).unwrap_or(usize::MAX);
+    let length = sys::fs::fstat(&file)?.st_size;
+    let size = usize::try_from(length).unwrap_or(usize::MAX);
     if size.is_multiple_of(RECORD) && size < max.saturating_mul(RECORD) {
-        return rustix::io::write(&file, &death.pack()).map(drop);
+        let record = death.pack();
+        let written = rustix::io::write(&file, &record)?;
+        if written == record.len() {
+            return Ok(());
+        }
+        // The disk is full, and a part of a record would damage the file.
+        rustix::fs::ftruncate(&file, u64::try_from(length).unwrap_or(0))?;
+        return Err(Errno::NOSPC);
     }
     // The file is full, or damaged and begun from scratch.
     let old = read_at_most(&file, RECORDS_MAX.saturating_mul(RECORD))?;
@@ -52,11 +67,11 @@ mod tests {
         let codes =
             || parse(&std::fs::read(&file).unwrap()).unwrap().iter().map(|d| d.exit_code).collect::<Vec<_>>();
         for (code, expected) in [(1, vec![1]), (2, vec![1, 2]), (3, vec![2, 3]), (4, vec![3, 4])] {
-            record(&dir, death(code));
+            record(&dir, &mut vec![death(code)]).unwrap();
             assert_eq!(codes(), expected);
         }
         std::fs::write(&file, "damage").unwrap();
-        record(&dir, death(9));
+        record(&dir, &mut vec![death(9)]).unwrap();
         assert_eq!(codes(), [9]);
     }
 
@@ -66,9 +81,29 @@ mod tests {
         std::fs::create_dir(tmp.path().join("supervise")).unwrap();
         let dir = ServiceDir::new(std::fs::File::open(tmp.path()).unwrap().into(), b"a");
         for exit_code in 0..=100 {
-            record(&dir, Death { stamp: Tai64n::from_unix(1, 0), exit_code, signal: 0 });
+            let death = Death { stamp: Tai64n::from_unix(1, 0), exit_code, signal: 0 };
+            record(&dir, &mut vec![death]).unwrap();
         }
         let deaths = parse(&std::fs::read(tmp.path().join(DEATH_TALLY)).unwrap()).unwrap();
         assert_eq!((deaths.len(), deaths[0].exit_code), (100, 1));
+    }
+
+    #[test]
+    fn what_can_not_be_written_stays_up_to_the_limit() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join("max-death-tally"), "3").unwrap();
+        let dir = ServiceDir::new(std::fs::File::open(tmp.path()).unwrap().into(), b"a");
+        let death = |exit_code| Death { stamp: Tai64n::from_unix(1, 0), exit_code, signal: 0 };
+        let mut deaths = (0..5).map(death).collect::<Vec<_>>();
+        assert_eq!(record(&dir, &mut deaths), Err(Errno::NOENT), "there is no directory supervise");
+        let codes = |deaths: &[Death]| deaths.iter().map(|d| d.exit_code).collect::<Vec<_>>();
+        assert_eq!(codes(&deaths), [2, 3, 4]);
+        std::fs::create_dir(tmp.path().join("supervise")).unwrap();
+        assert_eq!(record(&dir, &mut deaths), Ok(()));
+        assert!(deaths.is_empty());
+        assert_eq!(codes(&parse(&std::fs::read(tmp.path().join(DEATH_TALLY)).unwrap()).unwrap()), [2, 3, 4]);
+        std::fs::write(tmp.path().join("max-death-tally"), "0").unwrap();
+        let mut deaths = vec![death(9)];
+        assert_eq!((record(&dir, &mut deaths), deaths.len()), (Ok(()), 0), "a tally without room");
     }
 }

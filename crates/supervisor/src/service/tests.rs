@@ -258,3 +258,82 @@ fn what_is_left_of_a_stopped_service_is_named_or_ended() {
         );
     }
 }
+
+/// Makes writing into `supervise/` impossible, or possible again: nothing can be made in a file.
+fn obstruct(case: &Case, yes: bool) {
+    let (real, aside) = (case.path("supervise"), case.path("aside"));
+    if yes {
+        std::fs::rename(&real, aside).unwrap();
+        std::fs::write(real, "").unwrap();
+    } else {
+        std::fs::remove_file(&real).unwrap();
+        std::fs::rename(aside, real).unwrap();
+    }
+}
+
+#[test]
+fn what_could_not_be_written_is_written_when_the_timer_says_so() {
+    let mut case = Case::new(&[("finish", "")]);
+    case.events();
+    let due = |case: &Case| case.service.deadline().map(|at| at.as_millis());
+    assert_eq!(due(&case), None);
+    obstruct(&case, true);
+    case.feed(Event::Ended(Ended::Killed(9)));
+    assert_eq!(case.events(), "d", "who listens hears of it all the same");
+    // The test's clock stands at 1 s, and `finish` has 5 s.
+    assert_eq!(
+        (due(&case), case.service.machine().deadline().map(|at| at.as_millis())),
+        (Some(2000), Some(6000))
+    );
+    case.system.set(2000);
+    case.feed(Event::Timeout);
+    assert_eq!(due(&case), Some(4000), "again after 2 s, and `finish` isn't killed");
+    obstruct(&case, false);
+    assert_eq!((case.status().pid, case.status().finishing), (1001, false), "the old one");
+    case.system.set(4000);
+    case.feed(Event::Timeout);
+    assert_eq!((case.status().pid, case.status().finishing), (1002, true));
+    assert_eq!(read_deaths(case.tmp.path().as_os_str().as_bytes()).unwrap().len(), 1);
+    assert_eq!((due(&case), case.events().as_str()), (Some(6000), ""));
+    assert!(!case.system.done().iter().any(|done| done.contains("SIGKILL")));
+}
+
+#[test]
+fn what_is_owed_is_written_with_whatever_happens_next() {
+    let mut case = Case::new(&[]);
+    obstruct(&case, true);
+    case.letters(b"D");
+    case.feed(Event::Ended(Ended::Killed(15)));
+    obstruct(&case, false);
+    case.letters(b"1");
+    assert_eq!((case.status().pid, case.status().want_up, case.status().term_signal()), (0, false, Some(15)));
+    assert_eq!(read_deaths(case.tmp.path().as_os_str().as_bytes()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_status_that_can_not_be_replaced_is_overwritten() {
+    let mut case = Case::new(&[]);
+    // A directory that isn't empty is in the way of the new file.
+    std::fs::create_dir_all(case.path("supervise/.status:new/full")).unwrap();
+    case.letters(b"d");
+    assert_eq!((case.status().want_up, case.service.deadline()), (false, None), "nothing is owed");
+}
+
+#[test]
+fn a_status_that_the_former_host_owed_is_written() {
+    let case = Case::new(&[]);
+    let saved = case.service.save().unwrap();
+    let resume = || {
+        let own = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().unwrap();
+        let held = case.service.hold.as_ref().unwrap();
+        let hold = Hold { control: own(held.control.as_fd()), lock: own(held.lock.as_fd()) };
+        Service::resume(&saved, own(case.service.dir.as_fd()), hold, None, b"web", Stdio::default())
+    };
+    assert_eq!(resume().deadline(), None, "it is up to date");
+    let stale = Status { pid: 7, ..case.status() };
+    std::fs::write(case.path("supervise/status"), stale.pack()).unwrap();
+    let mut next = resume();
+    assert_eq!(next.deadline(), Some(Moment::ZERO));
+    next.feed(Event::Timeout, &case.launch);
+    assert_eq!((case.status().pid, next.deadline()), (1001, None));
+}
