@@ -17,8 +17,11 @@ pub(crate) enum Begun {
     Done,
     /// It is in progress; an [`Event`] will report its end.
     InProgress,
-    /// It can't begin now: descriptors or processes are short.
-    NoRoom,
+    /// It is in progress, but its supervisor's events can't be subscribed to, for this reason: only [`Effects::ask`]
+    /// tells its end.
+    Unheard(Errno),
+    /// It can't begin now: descriptors or processes are short.  What it fails with if that doesn't change.
+    NoRoom(Failure),
     /// It failed.
     Failed(Failure),
 }
@@ -30,6 +33,8 @@ pub(crate) enum Event {
     Done(Id),
     /// The transition failed.
     Failed(Id, Failure),
+    /// The script was not run: descriptors or processes are short.  What the transition fails with if that doesn't change.
+    NoRoom(Id, Failure),
     /// The caller interrupted the change; comes at most once, and last.
     Interrupted,
 }
@@ -52,6 +57,10 @@ pub(crate) trait Effects {
     /// Begins the transition of a service that is not internal.
     fn begin(&mut self, id: Id) -> Begun;
 
+    /// Looks how the transition of a longrun stands, and sends its command again if the supervisor hasn't got it; its end,
+    /// if it has ended.  A transition that has ended or failed is forgotten.
+    fn ask(&mut self, id: Id) -> Option<Event>;
+
     /// Stops waiting for a transition, which no event reports any more.
     fn forget(&mut self, id: Id);
 
@@ -64,8 +73,11 @@ pub(crate) trait Effects {
     /// Makes the file `down` in the service directory of a longrun, or removes it.
     fn set_down_file(&mut self, id: Id, exists: bool) -> Result<(), StaleDownFile>;
 
-    /// Writes into the live state that a service is up or down.
-    fn set_up(&mut self, id: Id, up: bool) -> Result<(), Fatal>;
+    /// Writes into the live state that a service is up or down.  What can't be written is tried again the next time.
+    fn set_up(&mut self, id: Id, up: bool) -> Result<(), Errno>;
+
+    /// Writes what of the live state couldn't be written.
+    fn settle(&mut self) -> Result<(), Fatal>;
 
     /// Waits for events, at most until this moment; may return none earlier.
     fn wait(&mut self, until: Option<Moment>) -> Result<Vec<Event>, Fatal>;

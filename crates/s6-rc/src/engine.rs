@@ -12,9 +12,11 @@ use crate::failure::Failure;
 use crate::plan::{Plan, Step};
 use crate::reminder::Reminder;
 use crate::report::{Context, NAMED, Report, reminder_verbosity};
+use crate::shortage::Shortage;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+use supervision::asking::Asking;
 use tool::Fatal;
 use tool::clock::Moment;
 
@@ -31,13 +33,22 @@ pub(crate) struct Engine<'a, E: Effects> {
     /// Transitions in progress, and when each times out.
     running: BTreeMap<Id, Option<Moment>>,
     deadlines: BTreeSet<(Moment, Id)>,
+    /// When longruns in progress are asked how they stand.
+    askings: BTreeMap<Id, Asking>,
     failures: Vec<(Id, Failure)>,
     /// Transitions that may begin.
     queue: VecDeque<Id>,
     /// How many may be in progress at once.
     room: usize,
+    shortage: Shortage,
+    /// The service that was refused, whose beginning is reported already.
+    refused: Option<Id>,
     reminder: Reminder,
     is_interrupted: bool,
+    /// How many files `down` could not be brought up to date.
+    stale_down_files: usize,
+    is_state_stale: bool,
+    is_unheard_reported: bool,
 }
 
 impl<'a, E: Effects> Engine<'a, E> {
@@ -57,11 +68,17 @@ impl<'a, E: Effects> Engine<'a, E> {
             plan,
             running: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            askings: BTreeMap::new(),
             failures: Vec::new(),
             queue: VecDeque::new(),
             room,
+            shortage: Shortage::default(),
+            refused: None,
             reminder: Reminder::new(options.remind, now),
             is_interrupted: false,
+            stale_down_files: 0,
+            is_state_stale: false,
+            is_unheard_reported: false,
         }
     }
 
@@ -136,6 +153,10 @@ impl<'a, E: Effects> Engine<'a, E> {
             End::Done => self.report_kept_back(),
             End::Interrupted => {}
         }
+        if self.stale_down_files > 1 {
+            self.report(&Report::MoreStaleDownFiles { count: self.stale_down_files - 1 });
+        }
+        self.effects.settle()?;
         Ok(Changed { end, failures: self.failures, unfinished })
     }
 
@@ -162,7 +183,7 @@ impl<'a, E: Effects> Engine<'a, E> {
                 other => return Some(other),
             }
         }
-        if self.running.len() >= self.room {
+        if self.running.len() >= self.room || self.shortage.holds(self.effects.now()) {
             return None;
         }
         self.queue.pop_front().map(Step::Begin)
@@ -183,7 +204,7 @@ impl<'a, E: Effects> Engine<'a, E> {
 
     fn begin(&mut self, id: Id) -> Result<(), Fatal> {
         let is_internal = self.is_internal(id);
-        if !is_internal {
+        if !is_internal && self.refused != Some(id) {
             self.report(&Report::Beginning { name: self.database.name(id) });
         }
         if let Some(ms) = self.options.dry_run {
@@ -194,25 +215,51 @@ impl<'a, E: Effects> Engine<'a, E> {
             return Ok(());
         }
         if is_internal {
-            return self.succeed(id);
+            self.succeed(id);
+            return Ok(());
         }
         match self.effects.begin(id) {
-            Begun::Done => self.succeed(id)?,
-            Begun::InProgress => {
-                self.await_end(id, Some(self.timeout(id)).filter(|ms| *ms != 0));
-                self.reminder.progress(self.effects.now());
+            Begun::Done => self.succeed(id),
+            Begun::InProgress => self.begun(id, true),
+            Begun::Unheard(reason) => {
+                if !std::mem::replace(&mut self.is_unheard_reported, true) {
+                    let reason = &sys::strerror(reason);
+                    self.report(&Report::Unheard { name: self.database.name(id), reason });
+                }
+                self.begun(id, false);
             }
-            Begun::NoRoom if self.running.is_empty() => {
-                self.fail(id, Failure::Unable("no descriptors or processes are left".into()));
-            }
-            Begun::NoRoom => {
-                // As many as are in progress now is as many as there is room for.
-                self.room = self.running.len();
-                self.queue.push_front(id);
-            }
+            Begun::NoRoom(failure) => self.refuse(id, failure),
             Begun::Failed(failure) => self.fail(id, failure),
         }
         Ok(())
+    }
+
+    /// A transition has begun, and is in progress.
+    fn begun(&mut self, id: Id, is_heard: bool) {
+        let now = self.effects.now();
+        self.await_end(id, Some(self.timeout(id)).filter(|ms| *ms != 0));
+        if self.is_longrun(id) {
+            self.askings.insert(id, Asking::new(now, is_heard));
+        }
+        self.reminder.progress(now);
+    }
+
+    /// A transition can't begin for lack of room: it is tried again a little later, or when another one has ended.
+    fn refuse(&mut self, id: Id, failure: Failure) {
+        if self.is_interrupted {
+            return self.fail(id, Failure::Interrupted);
+        }
+        let now = self.effects.now();
+        if self.running.is_empty() && self.shortage.is_long(now) {
+            return self.fail(id, failure);
+        }
+        self.shortage.refuse(now);
+        // As long as others are in progress, there was just too much at once.
+        if self.running.is_empty() && self.shortage.is_news() {
+            self.report(&Report::NoRoom { name: self.database.name(id), failure: &failure });
+        }
+        self.refused = Some(id);
+        self.queue.push_front(id);
     }
 
     /// Waits for the end of a transition from now on, for so many milliseconds at most.
@@ -227,24 +274,33 @@ impl<'a, E: Effects> Engine<'a, E> {
         self.database.service(id).map_or(0, |service| self.work.timeout(service))
     }
 
-    fn succeed(&mut self, id: Id) -> Result<(), Fatal> {
+    fn succeed(&mut self, id: Id) {
         let up = self.is_up();
+        self.shortage.end();
         self.forget(id);
         if !self.is_dry_run() && self.work != Work::Reload {
             if self.is_longrun(id)
                 && !self.is_internal(id)
                 && let Err(stale) = self.effects.set_down_file(id, !up)
             {
-                let reason = &sys::strerror(stale.reason);
-                self.report(&Report::StaleDownFile { file: &stale.file, reason });
+                self.stale_down_files += 1;
+                if self.stale_down_files == 1 {
+                    let reason = &sys::strerror(stale.reason);
+                    self.report(&Report::StaleDownFile { file: &stale.file, reason });
+                }
             }
-            self.effects.set_up(id, up)?;
+            let written = self.effects.set_up(id, up);
+            if let Err(e) = written
+                && !self.is_state_stale
+            {
+                self.report(&Report::StaleState { reason: &sys::strerror(e) });
+            }
+            self.is_state_stale = written.is_err();
         }
         if !self.is_internal(id) {
             self.report(&Report::Succeeded { name: self.database.name(id) });
         }
         self.plan.finished(id, true);
-        Ok(())
     }
 
     fn fail(&mut self, id: Id, failure: Failure) {
@@ -261,7 +317,9 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// Stops waiting for a transition; whether it was in progress.
     fn forget(&mut self, id: Id) -> bool {
         self.reminder.progress(self.effects.now());
+        self.askings.remove(&id);
         let Some(deadline) = self.running.remove(&id) else { return false };
+        self.shortage.retry();
         if let Some(at) = deadline {
             self.deadlines.remove(&(at, id));
         }
@@ -272,33 +330,61 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// Waits for something to happen and handles it; the end of the change, if that is what happened.
     fn wait(&mut self) -> Result<Option<End>, Fatal> {
         let next = self.deadlines.first().map(|(at, _)| *at).into_iter().chain(self.options.deadline);
+        let next = next.chain(self.askings.values().map(Asking::at).min());
+        let may_begin = !self.queue.is_empty() && self.running.len() < self.room;
+        let next = next.chain(self.shortage.at().filter(|_| may_begin));
         let events = self.effects.wait(next.chain(self.reminder.at()).min())?;
         let is_over = self.options.deadline.is_some_and(|d| d <= self.effects.now());
         let failures = self.failures.len();
         for event in events {
-            match event {
-                Event::Done(id) => self.succeed(id)?,
-                Event::Failed(id, failure) => self.fail(id, failure),
-                Event::Interrupted => {
-                    self.interrupt();
-                    let is_end = self.options.on_interrupt == OnInterrupt::Abandon;
-                    return Ok(is_end.then_some(End::Interrupted));
-                }
+            if let Event::Interrupted = event {
+                self.interrupt();
+                let is_end = self.options.on_interrupt == OnInterrupt::Abandon;
+                return Ok(is_end.then_some(End::Interrupted));
             }
+            self.handle(event);
         }
-        self.expire()?;
+        self.ask();
+        self.expire();
         self.remind();
         // What fails when the time is over already may have failed for that reason, and only now be heard of.
         let is_late = is_over && (!self.is_idle() || self.failures.len() > failures);
         Ok(is_late.then_some(End::TimedOut))
     }
 
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Done(id) => self.succeed(id),
+            Event::Failed(id, failure) => {
+                self.shortage.end();
+                self.fail(id, failure);
+            }
+            Event::NoRoom(id, failure) => {
+                self.forget(id);
+                self.refuse(id, failure);
+            }
+            Event::Interrupted => {}
+        }
+    }
+
+    /// Asks the longruns in progress that it is time for how they stand.
+    fn ask(&mut self) {
+        let now = self.effects.now();
+        let due = self.askings.iter().filter(|(_, asking)| asking.at() <= now).map(|(id, _)| *id);
+        for id in due.collect::<Vec<_>>() {
+            if let Some(asking) = self.askings.get_mut(&id) {
+                *asking = asking.next(now);
+                self.effects.ask(id).into_iter().for_each(|event| self.handle(event));
+            }
+        }
+    }
+
     /// Ends the transitions whose time is over.
-    fn expire(&mut self) -> Result<(), Fatal> {
+    fn expire(&mut self) {
         let now = self.effects.now();
         while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             if self.is_dry_run() {
-                self.succeed(id)?;
+                self.succeed(id);
                 continue;
             }
             let waited_for = self.waits_for(id);
@@ -307,7 +393,6 @@ impl<'a, E: Effects> Engine<'a, E> {
             }
             self.fail(id, Failure::TimedOut { after: self.timeout(id), waited_for });
         }
-        Ok(())
     }
 
     fn waits_for(&self, id: Id) -> String {

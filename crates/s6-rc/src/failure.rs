@@ -1,7 +1,7 @@
 //! Why a service did not get where it should.
 
-use crate::longrun::Trouble;
 use crate::oneshot::Answer;
+use crate::standing::Trouble;
 use rustix::io::Errno;
 use sys::process::Ended;
 use tool::{diag::show, exec_failure};
@@ -36,6 +36,9 @@ impl Failure {
             Trouble::Permanent => Self::Permanent,
             Trouble::NotStarted => Self::Unable(
                 "its run script can't be started, for the reason that its supervisor printed".into(),
+            ),
+            Trouble::GivenUp => Self::Unable(
+                "it is down and isn't wanted up any more: its finish script exited 125, or it was told to stop".into(),
             ),
             Trouble::NoDescriptors => Self::Unable("no descriptors are left".into()),
             Trouble::Failed(e) => Self::Unable(format!("its supervisor can't be used: {}", sys::strerror(e))),
@@ -93,8 +96,8 @@ impl std::fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::Failure;
-    use crate::longrun::Trouble;
     use crate::oneshot::Answer;
+    use crate::standing::Trouble;
     use rustix::io::Errno;
     use sys::process::Ended;
 
@@ -132,6 +135,7 @@ mod tests {
             Trouble::NotSupervised,
             Trouble::Permanent,
             Trouble::NotStarted,
+            Trouble::GivenUp,
             Trouble::NoDescriptors,
             Trouble::Failed(Errno::IO),
         ];
@@ -141,6 +145,8 @@ mod tests {
                 "no supervisor runs on its service directory".to_owned(),
                 "permanent failure, its finish script exited 125".to_owned(),
                 "its run script can't be started, for the reason that its supervisor printed".to_owned(),
+                "it is down and isn't wanted up any more: its finish script exited 125, or it was told to stop"
+                    .to_owned(),
                 "no descriptors are left".to_owned(),
                 format!("its supervisor can't be used: {}", sys::strerror(Errno::IO)),
             ]

@@ -10,6 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode};
 use rustix::io::Errno;
 use std::time::Duration;
+use supervision::asking::Asking;
 use supervision::control::{self, REFUSED, SVSCAN, Undelivered};
 use tool::clock::{self, Moment};
 use tool::path::{join, split};
@@ -338,16 +339,22 @@ pub fn await_supervisor(
     let group = rustix::process::getegid().as_raw();
     supervision::fifodir::make(&event, Some(group), false).or_unable(unable)?;
     let mut watch = supervision::watch::Watch::new().or_unable(unable)?;
-    watch.add(&event).or_unable(unable)?;
+    // Without events, or if one is lost, it is looked at now and then.
+    let mut asking = Asking::new(clock::now(), watch.add(&event).is_ok());
     while !listens() {
+        let until = deadline.into_iter().chain([asking.at()]).min();
         if let Some(fd) = interrupt {
-            watch.wait_with(fd, deadline).or_unable(unable)?;
+            watch.wait_with(fd, until).or_unable(unable)?;
             if is_readable(fd) {
                 return Err(Fatal::unable(&unable(), Errno::INTR));
             }
         }
-        if watch.next(deadline).or_unable(unable)?.is_none() {
-            return Err(Fatal::unable(&unable(), Errno::TIMEDOUT));
+        if watch.next(until).or_unable(unable)?.is_none() {
+            let now = clock::now();
+            if deadline.is_some_and(|at| at <= now) {
+                return Err(Fatal::unable(&unable(), Errno::TIMEDOUT));
+            }
+            asking = asking.next(now);
         }
     }
     Ok(())

@@ -51,6 +51,8 @@ pub struct Live {
     path: Vec<u8>,
     database: Rc<Database>,
     state: Vec<u8>,
+    /// The file doesn't have all of the state.
+    is_stale: bool,
     file: Option<OwnedFd>,
     lock: Option<OwnedFd>,
 }
@@ -125,7 +127,8 @@ impl Live {
             let text = format!("{} is not the state of the current database", show(&state_path));
             return Err(Fatal::new(4, text));
         }
-        Ok(Self { path: path.to_vec(), database: Rc::new(database), state, file: Some(file), lock: locked })
+        let (path, database) = (path.to_vec(), Rc::new(database));
+        Ok(Self { path, database, state, is_stale: false, file: Some(file), lock: locked })
     }
 
     /// Where it is, as the caller named it.
@@ -165,13 +168,29 @@ impl Live {
     /// Records that a service is up or down now.
     ///
     /// # Errors
-    /// The state can't be written: code 111.
-    pub fn set_up(&mut self, id: Id, up: bool) -> Result<(), Fatal> {
+    /// The file can't be written.  Then the state is this process's until it can be, the next time or by
+    /// [`Live::settle`].
+    pub fn set_up(&mut self, id: Id, up: bool) -> Result<(), Errno> {
         let Some(byte) = self.state.get_mut(id as usize) else { return Ok(()) };
         *byte = u8::from(up);
         let Some(file) = &self.file else { return Ok(()) };
-        rustix::io::retry_on_intr(|| rustix::io::pwrite(file, &[u8::from(up)], u64::from(id)))
+        let written = match self.is_stale {
+            false => rustix::io::retry_on_intr(|| rustix::io::pwrite(file, &[u8::from(up)], u64::from(id))),
+            true => rustix::io::retry_on_intr(|| rustix::io::pwrite(file, &self.state, 0)),
+        };
+        self.is_stale = written.is_err();
+        written.map(drop)
+    }
+
+    /// Writes what of the state couldn't be written.
+    ///
+    /// # Errors
+    /// It still can't be: code 111.
+    pub(crate) fn settle(&mut self) -> Result<(), Fatal> {
+        let Some(file) = self.file.as_ref().filter(|_| self.is_stale) else { return Ok(()) };
+        rustix::io::retry_on_intr(|| rustix::io::pwrite(file, &self.state, 0))
             .or_unable(|| format!("write {}", show(&join(&self.path, b"state"))))?;
+        self.is_stale = false;
         Ok(())
     }
 
@@ -230,10 +249,37 @@ pub(crate) fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>
 
 #[cfg(test)]
 mod tests {
-    use super::DATABASE_LIMIT;
+    use super::*;
+    use crate::database::Service;
+    use std::os::unix::ffi::OsStrExt;
 
     #[test]
     fn a_database_file_has_at_most_a_gibibyte() {
         assert_eq!(DATABASE_LIMIT, 1_073_741_824);
+    }
+
+    #[test]
+    fn a_state_that_could_not_be_written_is_written_with_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let service = |name: &str| Service { name: name.into(), ..Service::default() };
+        let database = Database::new(["a", "b", "c"].map(service).to_vec(), Vec::new()).unwrap();
+        std::fs::create_dir(dir.path().join("compiled")).unwrap();
+        std::fs::write(dir.path().join("compiled/db"), crate::format::encode(&database)).unwrap();
+        std::fs::write(&state, [0, 0, 0]).unwrap();
+        let bytes = || std::fs::read(&state).unwrap();
+        let mut live = Live::open(dir.path().as_os_str().as_bytes(), Lock::None, false).unwrap();
+        assert_eq!((live.set_up(0, true), bytes()), (Ok(()), vec![1, 0, 0]));
+        // A descriptor for reading only stands for a disk that takes nothing.
+        let mut other = Some(std::fs::File::open(&state).unwrap().into());
+        std::mem::swap(&mut live.file, &mut other);
+        assert_eq!((live.set_up(1, true), live.is_up(1), bytes()), (Err(Errno::BADF), true, vec![1, 0, 0]));
+        assert_eq!(live.settle().unwrap_err().code(), 111);
+        std::mem::swap(&mut live.file, &mut other);
+        assert_eq!((live.set_up(2, true), bytes()), (Ok(()), vec![1, 1, 1]));
+        std::mem::swap(&mut live.file, &mut other);
+        assert_eq!(live.set_up(0, false), Err(Errno::BADF));
+        std::mem::swap(&mut live.file, &mut other);
+        assert_eq!((live.settle().is_ok(), bytes()), (true, vec![0, 1, 1]));
     }
 }

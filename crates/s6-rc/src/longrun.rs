@@ -1,56 +1,22 @@
 //! One longrun's transition: a command to its supervisor, and the events that report its outcome.
 
+use crate::standing::{Goal, Progress, Standing, Trouble, View, is_reached};
 use crate::work::Work;
 use rustix::fs::Access;
 use rustix::io::Errno;
+use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use supervision::control::{self, Undelivered};
 use supervision::status::{read_deaths, read_status};
 use supervision::watch::Watch;
-use tool::clock;
+use tool::clock::{self, Moment};
 use tool::diag;
 use tool::path::join;
 use wire::fifodir::ServiceEvent;
+use wire::svstatus::Status;
 use wire::tai::Tai64n;
-
-/// What a transition waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Goal {
-    /// The daemon runs.
-    Up,
-    /// The daemon has reported that it is ready.
-    Ready,
-    /// The daemon and its `finish` have ended.
-    Down,
-}
-
-impl Goal {
-    /// What a time-out was waiting for.
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::Up => "its run script to be started",
-            Self::Ready => "its readiness notification",
-            Self::Down => "its daemon to die and its finish script to end",
-        }
-    }
-}
-
-/// Why a transition failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// No supervisor runs on the service directory, or it ended.
-    NotSupervised,
-    /// It will not be restarted: its `finish` exited 125.
-    Permanent,
-    /// Its `run` can't be executed, whatever the number of attempts.
-    NotStarted,
-    /// No descriptor is left to subscribe with.
-    NoDescriptors,
-    /// A system call failed.
-    Failed(Errno),
-}
 
 /// How a command to a supervisor went.
 #[derive(Debug)]
@@ -59,6 +25,8 @@ pub(crate) enum Commanded {
     Done,
     /// The longrun is on its way.
     InProgress(Transition),
+    /// It is on its way, but its supervisor's events can't be subscribed to, for this reason.
+    Unheard(Transition, Errno),
     /// The supervisor can't be commanded, or its events can't be subscribed to.
     Failed(Trouble),
 }
@@ -70,16 +38,10 @@ pub(crate) struct Transition {
     goal: Goal,
     /// When it began.
     since: Tai64n,
-    /// The listener's index in the watch.
-    pub(crate) index: usize,
-}
-
-/// How a transition stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    Waiting,
-    Done,
-    Failed(Trouble),
+    /// The listener's index in the watch; `None` if its supervisor's events can't be subscribed to.
+    pub(crate) index: Option<usize>,
+    /// What the last question has found, and since when that is so.
+    found: Option<(Standing, Option<Status>, Moment)>,
 }
 
 fn undelivered(e: Undelivered) -> Trouble {
@@ -99,13 +61,17 @@ fn failed(e: Errno) -> Trouble {
 
 /// Whether the goal is reached by now.
 fn reached(servicedir: &[u8], goal: Goal) -> Result<bool, Errno> {
-    let status = read_status(servicedir)?;
-    Ok(match goal {
-        Goal::Up => status.is_up(),
-        Goal::Ready => status.is_up() && status.ready,
-        // Between two runs counts: the command keeps the next one from starting.
-        Goal::Down => status.pid == 0,
-    })
+    match read_status(servicedir) {
+        // Without a status only events tell; whether there is a supervisor, the command does.
+        Err(Errno::NOENT | Errno::PIPE | Errno::IO) => Ok(false),
+        status => status.map(|status| is_reached(goal, &status)),
+    }
+}
+
+/// Whether no process of this id exists.
+fn is_gone(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// What a longrun must reach for this work; `None` if sending the command is all.
@@ -129,18 +95,34 @@ pub(crate) fn command(servicedir: Vec<u8>, work: Work, watch: &mut Watch) -> Com
     };
     let since = clock::wall();
     // Subscribing comes first, so that no later change is missed.
-    let index = match watch.add(&join(&servicedir, b"event")) {
-        Ok(index) => index,
-        Err(e) => return Commanded::Failed(failed(e)),
-    };
+    let subscribed = watch.add(&join(&servicedir, b"event"));
+    if let Err(e) = subscribed
+        && !is_room_short(e)
+    {
+        return Commanded::Failed(failed(e));
+    }
     // The command is sent even if the goal is reached: the supervisor must want it, too.
     let outcome = match reached(&servicedir, goal).map_err(failed).and_then(|there| send().map(|()| there)) {
-        Ok(false) => return Commanded::InProgress(Transition { servicedir, goal, since, index }),
+        Ok(false) => {
+            let transition = Transition { servicedir, goal, since, index: subscribed.ok(), found: None };
+            return match subscribed {
+                Ok(_) => Commanded::InProgress(transition),
+                Err(e) => Commanded::Unheard(transition, e),
+            };
+        }
         Ok(true) => Commanded::Done,
         Err(trouble) => Commanded::Failed(trouble),
     };
-    watch.remove(index);
+    if let Ok(index) = subscribed {
+        watch.remove(index);
+    }
     outcome
+}
+
+/// Whether a subscription failed because of the file system or the kernel's memory, and not for what it is or for lack of
+/// descriptors: then the status has to do.
+fn is_room_short(e: Errno) -> bool {
+    matches!(e, Errno::NOSPC | Errno::DQUOT | Errno::ROFS | Errno::NOMEM | Errno::IO)
 }
 
 impl Transition {
@@ -182,6 +164,24 @@ impl Transition {
         limit.ok().and_then(|text| wire::number::decimal::<u32>(text.trim_ascii())).is_some_and(|ms| ms > 0)
     }
 
+    /// Looks how the transition stands, and sends the command for this work again if the supervisor hasn't got it.
+    pub(crate) fn ask(&mut self, work: Work, now: Moment) -> Progress {
+        let status = read_status(&self.servicedir).ok();
+        let (goal, since) = (self.goal, self.since);
+        let is_supervised = control::send(&self.servicedir, &[]).is_ok();
+        let is_gone = status.is_some_and(|status| is_gone(status.pid));
+        let standing = View { goal, since, is_supervised, status, is_gone }.standing();
+        let since = match self.found {
+            Some((before, same, since)) if (before, same) == (standing, status) => since,
+            _ => now,
+        };
+        self.found = Some((standing, status, since));
+        if standing.needs_command() {
+            let _ = control::send(&self.servicedir, &[work.command()]);
+        }
+        standing.progress(goal, now.saturating_sub(since))
+    }
+
     /// How the transition stands after these events of the supervisor.
     pub(crate) fn hear(&self, letters: &[u8]) -> Progress {
         let mut events = letters.iter().filter_map(|letter| ServiceEvent::from_letter(*letter)).peekable();
@@ -206,9 +206,10 @@ impl Transition {
             (Goal::Up, ServiceEvent::Up | ServiceEvent::Ready) | (Goal::Ready, ServiceEvent::Ready) => {
                 Progress::Done
             }
-            // It may have been restarted before the command came; then another one follows.
+            // It may have been restarted before the command came; then another one follows.  A process that is gone was
+            // not: the status is older than the event, because it could not be written.
             (Goal::Down, ServiceEvent::DownReady) => match read_status(&self.servicedir) {
-                Ok(status) if status.pid != 0 => Progress::Waiting,
+                Ok(status) if status.pid != 0 && !is_gone(status.pid) => Progress::Waiting,
                 _ => Progress::Done,
             },
             (Goal::Down, ServiceEvent::Exit) => Progress::Done,
@@ -229,8 +230,6 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode};
     use std::io::Read;
     use std::os::unix::ffi::OsStrExt;
-    use wire::svstatus::Status;
-    use wire::tai::Tai64n;
 
     /// A service directory whose supervisor is the test.
     struct Supervised {
@@ -337,5 +336,44 @@ mod tests {
         let path = dir.path().as_os_str().as_bytes().to_vec();
         let commanded = command(path, Work::Start, &mut watch);
         assert!(matches!(commanded, Commanded::Failed(Trouble::NotSupervised)), "{commanded:?}");
+    }
+
+    #[test]
+    fn a_command_that_was_lost_is_sent_again_and_one_that_was_not_is_not() {
+        let mut s = Supervised::new(std::process::id(), true);
+        let mut transition = s.transition(Work::Stop);
+        assert_eq!(s.commands(1), b"d");
+        assert_eq!(transition.ask(Work::Stop, Moment::ZERO), Progress::Waiting);
+        assert_eq!(s.commands(1), b"d", "the supervisor still wants it up");
+        s.status(std::process::id(), false);
+        assert_eq!(transition.ask(Work::Stop, Moment::ZERO), Progress::Waiting);
+        s.status(0, false);
+        assert_eq!(transition.ask(Work::Stop, Moment::ZERO), Progress::Done, "without any event");
+        rustix::fs::fcntl_setfl(&s.control, rustix::fs::OFlags::NONBLOCK).unwrap();
+        assert!(s.control.read(&mut [0]).is_err(), "no other command was sent");
+    }
+
+    /// The id of a process that has ended.
+    fn gone() -> u32 {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        child.id()
+    }
+
+    #[test]
+    fn an_end_counts_although_the_status_could_not_be_written() {
+        let s = Supervised::new(gone(), true);
+        let mut transition = s.transition(Work::Stop);
+        assert_eq!(transition.hear(b"d"), Progress::Waiting, "finish may run");
+        assert_eq!(transition.hear(b"dD"), Progress::Done);
+        // Without the event it takes longer than `finish` by default.
+        let asked = [1, 3, 7].map(|second| transition.ask(Work::Stop, Moment::from_secs(second)));
+        assert_eq!(asked, [Progress::Waiting, Progress::Waiting, Progress::Done]);
+    }
+
+    #[test]
+    fn where_no_fifo_can_be_made_the_status_has_to_do() {
+        assert!([Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::NOMEM].into_iter().all(is_room_short));
+        assert!(![Errno::NOENT, Errno::ACCESS, Errno::MFILE, Errno::NFILE].into_iter().any(is_room_short));
     }
 }

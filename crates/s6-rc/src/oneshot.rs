@@ -176,51 +176,64 @@ impl Answer {
     }
 }
 
-/// Sends a request and this process's descriptors 0, 1 and 2 to the host of a scan directory.  Returns the connection, on
-/// which the answer arrives.
+/// Connects to the host of a scan directory.
 ///
 /// # Errors
-/// `NOENT` or `CONNREFUSED` if no host listens; `NOTSOCK` without a standard stream to hand over.
-pub(crate) fn ask_host(scandir: &[u8], request: &Request) -> Result<OwnedFd, Errno> {
+/// `NOENT` or `CONNREFUSED` if no host listens.
+pub(crate) fn connect_to_host(scandir: &[u8]) -> Result<OwnedFd, Errno> {
     let address = SocketAddrUnix::new(join(scandir, b".s6-svscan/oneshot"))?;
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     rustix::net::connect(&socket, &address)?;
-    let bytes = request.encode();
-    let (first, rest) = bytes.split_at_checked(1).ok_or(Errno::INVAL)?;
-    let null = sys::fs::open(
-        "/dev/null",
-        rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    );
-    let mut fds = Vec::with_capacity(3);
-    for n in 0..3 {
-        fds.push(match sys::fd::duplicate(n, 3) {
-            Ok(fd) => fd,
-            // A closed standard stream is handed over as /dev/null.
-            Err(_) => match &null {
-                Ok(null) => rustix::io::fcntl_dupfd_cloexec(null, 3)?,
-                Err(e) => return Err(*e),
-            },
-        });
-    }
-    let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
-        return Err(Errno::NOBUFS);
-    }
-    rustix::io::retry_on_intr(|| {
-        rustix::net::sendmsg(&socket, &[IoSlice::new(first)], &mut control, SendFlags::NOSIGNAL)
-    })?;
-    let mut rest = rest;
-    while !rest.is_empty() {
-        match rustix::net::send(&socket, rest, SendFlags::NOSIGNAL) {
-            Err(Errno::INTR) => {}
-            sent => rest = rest.get(sent?..).unwrap_or_default(),
-        }
-    }
     Ok(socket)
+}
+
+impl Request {
+    /// Sends the request and this process's descriptors 0, 1 and 2 to a host, whose answer arrives on the connection.
+    ///
+    /// # Errors
+    /// `CONNRESET` if the host has closed the connection; `NOTSOCK` without a standard stream to hand over.  The script
+    /// isn't run.
+    pub(crate) fn send(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        self.send_all(socket).map_err(|e| if e == Errno::PIPE { Errno::CONNRESET } else { e })
+    }
+
+    fn send_all(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        let bytes = self.encode();
+        let (first, mut rest) = bytes.split_at_checked(1).ok_or(Errno::INVAL)?;
+        let null = sys::fs::open(
+            "/dev/null",
+            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        );
+        let mut fds = Vec::with_capacity(3);
+        for n in 0..3 {
+            fds.push(match sys::fd::duplicate(n, 3) {
+                Ok(fd) => fd,
+                // A closed standard stream is handed over as /dev/null.
+                Err(_) => match &null {
+                    Ok(null) => rustix::io::fcntl_dupfd_cloexec(null, 3)?,
+                    Err(e) => return Err(*e),
+                },
+            });
+        }
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !control.push(SendAncillaryMessage::ScmRights(&fds)) {
+            return Err(Errno::NOBUFS);
+        }
+        rustix::io::retry_on_intr(|| {
+            rustix::net::sendmsg(socket, &[IoSlice::new(first)], &mut control, SendFlags::NOSIGNAL)
+        })?;
+        while !rest.is_empty() {
+            match rustix::net::send(socket, rest, SendFlags::NOSIGNAL) {
+                Err(Errno::INTR) => {}
+                sent => rest = rest.get(sent?..).unwrap_or_default(),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads a request and three descriptors from a connection.

@@ -2,6 +2,7 @@
 
 use crate::direction::Direction;
 use crate::failure::Failure;
+use crate::shortage::SHORTAGE_LIMIT;
 use crate::work::Work;
 use std::time::Duration;
 use tool::diag::show;
@@ -56,6 +57,14 @@ pub(crate) enum Report<'a> {
     StillWaitingForMore { count: usize },
     /// The file `down` of a service directory could not be brought up to date.
     StaleDownFile { file: &'a [u8], reason: &'a str },
+    /// So many more of these files could not be, either.
+    MoreStaleDownFiles { count: usize },
+    /// The live state could not be written.
+    StaleState { reason: &'a str },
+    /// A transition can't begin now, and is tried again.
+    NoRoom { name: &'a [u8], failure: &'a Failure },
+    /// The events of a supervisor can't be subscribed to.
+    Unheard { name: &'a [u8], reason: &'a str },
 }
 
 /// What the texts depend on beside the thing that is reported.
@@ -74,7 +83,11 @@ impl Report<'_> {
             | Self::Essential { .. }
             | Self::OutOfTime { .. }
             | Self::KeptBack { .. }
-            | Self::StaleDownFile { .. } => 1,
+            | Self::StaleDownFile { .. }
+            | Self::MoreStaleDownFiles { .. }
+            | Self::StaleState { .. }
+            | Self::NoRoom { .. }
+            | Self::Unheard { .. } => 1,
             Self::Beginning { .. } | Self::Succeeded { .. } | Self::Interrupted => 2,
             Self::Bringing(_) | Self::Already { .. } => 3,
             Self::StillWaiting { is_slow_normal, .. } => reminder_verbosity(*is_slow_normal),
@@ -90,6 +103,10 @@ impl Report<'_> {
             | Self::OutOfTime { .. }
             | Self::KeptBack { .. }
             | Self::StaleDownFile { .. }
+            | Self::MoreStaleDownFiles { .. }
+            | Self::StaleState { .. }
+            | Self::NoRoom { .. }
+            | Self::Unheard { .. }
             | Self::Interrupted
             | Self::StillWaiting { is_slow_normal: false, .. } => Level::Warning,
             Self::Beginning { .. }
@@ -134,6 +151,23 @@ impl Report<'_> {
             Self::StaleDownFile { file, reason } => {
                 let verb = if context.work == Work::Start { "unlink" } else { "touch" };
                 format!("unable to {verb} {}: {reason}", show(file))
+            }
+            Self::MoreStaleDownFiles { count } => {
+                let verb = if context.work == Work::Start { "unlink" } else { "touch" };
+                format!("unable to {verb} more such files: {count}")
+            }
+            Self::StaleState { reason } => {
+                format!("unable to write the state of the services, which is tried again: {reason}")
+            }
+            Self::NoRoom { name, failure } => {
+                let limit = SHORTAGE_LIMIT.as_secs();
+                format!("unable to {verb} service {} now, trying again for {limit} s: {failure}", show(name))
+            }
+            Self::Unheard { name, reason } => {
+                let name = show(name);
+                format!(
+                    "unable to subscribe to the events of service {name}, reading its status instead: {reason}"
+                )
             }
         }
     }

@@ -10,10 +10,11 @@ use crate::effects::{Begun, Effects, Event, StaleDownFile};
 use crate::failure::Failure;
 use crate::folder::READABLE;
 use crate::live::Live;
-use crate::longrun::{self, Commanded, Progress, Trouble};
-use crate::oneshot::{Answer, Request, ask_host, read_answer};
+use crate::longrun::{self, Commanded};
+use crate::oneshot::{Answer, Request, connect_to_host, read_answer};
 use crate::report::Line;
 use crate::running::Running;
+use crate::standing::{Progress, Trouble};
 use crate::work::Work;
 use files::create;
 use ipc::relay::STREAMS;
@@ -39,6 +40,9 @@ const HOSTS: u64 = 3;
 /// Descriptors that are kept free for short uses.
 const SPARE: usize = 32;
 
+/// At most so often in a row a wait for events may fail.
+const FAILED_WAITS_LIMIT: u32 = 100;
+
 /// The fewest transitions that are tried at once, however few descriptors there are.
 const LEAST_ROOM: usize = 8;
 
@@ -57,6 +61,8 @@ pub(crate) struct Runner<'a> {
     /// The service whose listener has each index in the watch.
     listeners: HashMap<usize, Id>,
     scandir: Option<Vec<u8>>,
+    /// How often in a row it could not be waited for events.
+    failed_waits: u32,
 }
 
 impl<'a> Runner<'a> {
@@ -83,6 +89,7 @@ impl<'a> Runner<'a> {
             scripts: HashMap::new(),
             listeners: HashMap::new(),
             scandir: None,
+            failed_waits: 0,
         })
     }
 
@@ -99,11 +106,17 @@ impl<'a> Runner<'a> {
         match longrun::command(self.live.servicedir(id), self.work, &mut self.watch) {
             Commanded::Done => Begun::Done,
             Commanded::InProgress(transition) => {
-                self.listeners.insert(transition.index, id);
+                self.listeners.extend(transition.index.map(|index| (index, id)));
                 self.running.insert(id, Running::Longrun(transition));
                 Begun::InProgress
             }
-            Commanded::Failed(Trouble::NoDescriptors) => Begun::NoRoom,
+            Commanded::Unheard(transition, reason) => {
+                self.running.insert(id, Running::Longrun(transition));
+                Begun::Unheard(reason)
+            }
+            Commanded::Failed(trouble @ Trouble::NoDescriptors) => {
+                Begun::NoRoom(Failure::of_trouble(trouble))
+            }
             Commanded::Failed(trouble) => Begun::Failed(Failure::of_trouble(trouble)),
         }
     }
@@ -117,8 +130,10 @@ impl<'a> Runner<'a> {
                 self.running.insert(id, running);
                 Begun::InProgress
             }
-            Err(Errno::MFILE | Errno::NFILE | Errno::AGAIN) => Begun::NoRoom,
-            Err(e) => Begun::Failed(Failure::of_script_not_run(e, self.script(id))),
+            Err(e) => {
+                let failure = Failure::of_script_not_run(e, self.script(id));
+                if is_shortage(e) { Begun::NoRoom(failure) } else { Begun::Failed(failure) }
+            }
         }
     }
 
@@ -128,11 +143,8 @@ impl<'a> Runner<'a> {
         let Oneshots { starter, env, path } = &self.options.oneshots;
         let relay = match starter {
             Starter::ThisProcess(relay) => relay.as_deref(),
-            Starter::Host => match self.ask_host(&request) {
-                Ok(socket) => {
-                    add(&self.poller, socket.as_fd(), HOSTS + u64::from(id))?;
-                    return Ok(Running::Host(socket));
-                }
+            Starter::Host => match self.ask_host(id, &request) {
+                Ok(socket) => return Ok(Running::Host(socket)),
                 Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => None,
                 Err(e) => return Err(e),
             },
@@ -147,11 +159,16 @@ impl<'a> Runner<'a> {
         Ok(Running::Child(pid))
     }
 
-    fn ask_host(&mut self, request: &Request) -> Result<OwnedFd, Errno> {
+    /// Asks the host to run a script; its answer comes on the connection that is returned.
+    fn ask_host(&mut self, id: Id, request: &Request) -> Result<OwnedFd, Errno> {
         if self.scandir.is_none() {
             self.scandir = Some(self.live.scandir().map_err(|_| Errno::NOENT)?);
         }
-        ask_host(self.scandir.as_deref().unwrap_or_default(), request)
+        let socket = connect_to_host(self.scandir.as_deref().unwrap_or_default())?;
+        // Before the script runs: it isn't run twice because its end could not be heard of.
+        add(&self.poller, socket.as_fd(), HOSTS + u64::from(id))?;
+        request.send(&socket)?;
+        Ok(socket)
     }
 
     /// Begins to hear of children's ends.
@@ -160,38 +177,48 @@ impl<'a> Runner<'a> {
             // A parent that ignores its children never learns how they ended.
             signal::set_default(signal::CHLD)?;
             let mask = signal::block(&Set::empty());
-            let children = SignalFd::new(&Set::of(&[signal::CHLD]))?;
-            add(&self.poller, children.as_fd(), CHILDREN)?;
-            self.children = Some((children, mask));
+            let children = SignalFd::new(&Set::of(&[signal::CHLD]))
+                .and_then(|children| add(&self.poller, children.as_fd(), CHILDREN).map(|()| children));
+            match children {
+                Ok(children) => self.children = Some((children, mask)),
+                Err(e) => {
+                    signal::set_mask(&mask);
+                    return Err(e);
+                }
+            }
         }
         Ok(())
     }
 
     /// Takes in what supervisors report.
-    fn hear(&mut self, events: &mut Vec<Event>) -> Result<(), Fatal> {
-        while let Some((index, letters)) =
-            self.watch.next(Some(Moment::ZERO)).or_unable(|| "listen to supervisors")?
-        {
+    fn hear(&mut self, events: &mut Vec<Event>) {
+        // What a failure keeps from being heard is asked for later.
+        while let Ok(Some((index, letters))) = self.watch.next(Some(Moment::ZERO)) {
             let Some(id) = self.listeners.get(&index).copied() else { continue };
             let Some(Running::Longrun(transition)) = self.running.get(&id) else { continue };
-            let event = match transition.hear(&letters) {
-                Progress::Waiting => continue,
-                Progress::Done => Event::Done(id),
-                Progress::Failed(trouble) => Event::Failed(id, Failure::of_trouble(trouble)),
-            };
-            self.forget(id);
-            events.push(event);
+            let progress = transition.hear(&letters);
+            events.extend(self.end_longrun(id, progress));
         }
-        Ok(())
     }
 
-    fn reap(&mut self, events: &mut Vec<Event>) -> Result<(), Fatal> {
+    /// Forgets a longrun's transition that has ended, which the event reports.
+    fn end_longrun(&mut self, id: Id, progress: Progress) -> Option<Event> {
+        let event = match progress {
+            Progress::Waiting => return None,
+            Progress::Done => Event::Done(id),
+            Progress::Failed(trouble) => Event::Failed(id, Failure::of_trouble(trouble)),
+        };
+        self.forget(id);
+        Some(event)
+    }
+
+    fn reap(&mut self, events: &mut Vec<Event>) {
         if let Some((children, _)) = &self.children {
-            while children.read().or_unable(|| "read signals")?.is_some() {}
+            while let Ok(Some(_)) = children.read() {}
         }
         loop {
             match sys::process::reap() {
-                Ok(None) => return Ok(()),
+                Ok(None) => return,
                 Ok(Some((pid, ended))) => {
                     // One that was given up may still end, and so may children from before.
                     if let Some(id) = self.scripts.remove(&pid)
@@ -208,7 +235,7 @@ impl<'a> Runner<'a> {
                             events.push(self.end_script(id, Answer::NotRun(e)));
                         }
                     }
-                    return Ok(());
+                    return;
                 }
             }
         }
@@ -218,9 +245,28 @@ impl<'a> Runner<'a> {
         self.forget(id);
         match Failure::of_answer(answer, self.script(id)) {
             None => Event::Done(id),
-            Some(failure) => Event::Failed(id, failure),
+            Some(failure) => match answer {
+                Answer::NotRun(e) if is_shortage(e) => Event::NoRoom(id, failure),
+                _ => Event::Failed(id, failure),
+            },
         }
     }
+}
+
+/// Whether a script was not run for a reason that may pass.
+///
+/// A host that can't serve a request closes the connection before all of it was read: that resets it.
+fn is_shortage(e: Errno) -> bool {
+    const PASSING: &[Errno] = &[
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::AGAIN,
+        Errno::NOMEM,
+        Errno::NOSPC,
+        Errno::NOBUFS,
+        Errno::CONNRESET,
+    ];
+    PASSING.contains(&e)
 }
 
 impl Effects for Runner<'_> {
@@ -236,10 +282,18 @@ impl Effects for Runner<'_> {
         if self.is_longrun(id) { self.command(id) } else { self.run_script(id) }
     }
 
+    fn ask(&mut self, id: Id) -> Option<Event> {
+        let Some(Running::Longrun(transition)) = self.running.get_mut(&id) else { return None };
+        let progress = transition.ask(self.work, clock::now());
+        self.end_longrun(id, progress)
+    }
+
     fn forget(&mut self, id: Id) {
-        if let Some(Running::Longrun(transition)) = self.running.remove(&id) {
-            self.watch.remove(transition.index);
-            self.listeners.remove(&transition.index);
+        if let Some(Running::Longrun(transition)) = self.running.remove(&id)
+            && let Some(index) = transition.index
+        {
+            self.watch.remove(index);
+            self.listeners.remove(&index);
         }
     }
 
@@ -262,8 +316,12 @@ impl Effects for Runner<'_> {
         }
     }
 
-    fn set_up(&mut self, id: Id, up: bool) -> Result<(), Fatal> {
+    fn set_up(&mut self, id: Id, up: bool) -> Result<(), Errno> {
         self.live.set_up(id, up)
+    }
+
+    fn settle(&mut self) -> Result<(), Fatal> {
+        self.live.settle()
     }
 
     fn wait(&mut self, until: Option<Moment>) -> Result<Vec<Event>, Fatal> {
@@ -271,14 +329,17 @@ impl Effects for Runner<'_> {
         let timeout = left.and_then(|l| Timespec::try_from(l).ok());
         let mut ready = Vec::with_capacity(64);
         match epoll::wait(&self.poller, rustix::buffer::spare_capacity(&mut ready), timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
+            Ok(_) => self.failed_waits = 0,
+            Err(Errno::INTR) => {}
+            // It may pass, and longruns are asked.
+            Err(_) if self.failed_waits < FAILED_WAITS_LIMIT => self.failed_waits += 1,
             Err(e) => return Err(Fatal::unable("wait for events", e)),
         }
         let mut events = Vec::new();
         for source in ready {
             match source.data.u64() {
-                SUPERVISORS => self.hear(&mut events)?,
-                CHILDREN => self.reap(&mut events)?,
+                SUPERVISORS => self.hear(&mut events),
+                CHILDREN => self.reap(&mut events),
                 INTERRUPT => {
                     if let Some(fd) = self.options.interrupt {
                         epoll::delete(&self.poller, fd).or_unable(|| "change the poller")?;

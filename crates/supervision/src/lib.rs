@@ -3,6 +3,7 @@
 //!
 //! Works on the directories of any supervisor that keeps the reference's files.
 
+pub mod asking;
 pub mod control;
 pub mod expect;
 pub mod fifodir;

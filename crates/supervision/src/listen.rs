@@ -1,15 +1,18 @@
-//! Waits until services are in a state, by their events and without polling.
+//! Waits until services are in a state, by their events.
 //!
-//! A listener subscribes first and then reads the status, so it misses no change.
+//! A listener subscribes first and then reads the status, so it misses no change.  As an event may be lost where
+//! descriptors or memory run out, it reads the status again now and then, ever less often.
 
+use crate::asking::Asking;
 use crate::control::join;
 use crate::watch::Watch;
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
-use tool::clock::Moment;
+use tool::clock::{self, Moment};
 use tool::diag::show;
 use tool::{Fatal, Options, OrUnable};
 use wire::fifodir::ServiceEvent;
+use wire::svstatus::Status;
 
 /// The state that is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +88,12 @@ impl Tracker {
         }
     }
 
+    /// Takes in a status that was read while no event was waiting.
+    fn see(&mut self, status: &Status) {
+        (self.up, self.ready) = (status.is_up(), status.ready);
+        self.was_down |= !self.up;
+    }
+
     fn settled(&self, goal: Goal) -> bool {
         self.failed.is_some() || self.reached(goal)
     }
@@ -118,6 +127,7 @@ impl Tracker {
 #[derive(Debug)]
 pub struct Listening {
     watch: Watch,
+    dirs: Vec<Vec<u8>>,
     services: Vec<Tracker>,
     goal: Goal,
     /// One service that reaches the goal is enough.
@@ -141,7 +151,7 @@ impl Listening {
                 crate::status::read_status(dir).or_unable(|| format!("read status for {}", name()))?;
             services.push(Tracker::new(status.is_up(), status.ready));
         }
-        Ok(Self { watch, services, goal, any, past_failed_starts: false })
+        Ok(Self { watch, dirs: dirs.to_vec(), services, goal, any, past_failed_starts: false })
     }
 
     /// Goes on waiting when a start fails that is tried again.
@@ -170,6 +180,7 @@ impl Listening {
     /// permanently; 111: the system failed.
     pub fn wait(&mut self, deadline: Option<Moment>) -> Result<(), Fatal> {
         let mut events: VecDeque<(usize, ServiceEvent)> = VecDeque::new();
+        let mut asking = Asking::new(clock::now(), true);
         while !self.done() {
             if let Some((index, event)) = events.pop_front() {
                 if let Some(service) = self.services.get_mut(index)
@@ -179,8 +190,15 @@ impl Listening {
                 }
                 continue;
             }
-            match self.watch.next(deadline).or_unable(|| "wait for events")? {
-                None => return Err(Fatal::new(99, "timed out")),
+            let until = deadline.into_iter().chain([asking.at()]).min();
+            match self.watch.next(until).or_unable(|| "wait for events")? {
+                None if deadline.is_some_and(|at| at <= clock::now()) => {
+                    return Err(Fatal::new(99, "timed out"));
+                }
+                None => {
+                    asking = asking.next(clock::now());
+                    self.look();
+                }
                 Some((index, letters)) => {
                     let new = letters.into_iter().filter_map(ServiceEvent::from_letter);
                     events.extend(new.map(|event| (index, event)));
@@ -188,6 +206,18 @@ impl Listening {
             }
         }
         self.verdict()
+    }
+
+    /// Reads the statuses of the services that haven't reached the goal.
+    fn look(&mut self) {
+        let goal = self.goal;
+        for (dir, service) in self.dirs.iter().zip(&mut self.services) {
+            if !service.settled(goal)
+                && let Ok(status) = crate::status::read_status(dir)
+            {
+                service.see(&status);
+            }
+        }
     }
 
     fn verdict(&self) -> Result<(), Fatal> {
@@ -264,5 +294,45 @@ mod tests {
         assert_eq!(after("dOD", Goal::DownReady), (true, None));
         assert_eq!(after("dDx", Goal::UpReady).1, Some(Failure::SupervisorGone));
         assert_eq!(after("dDx", Goal::DownReady), (true, None));
+    }
+
+    #[test]
+    fn a_status_counts_where_events_were_lost() {
+        let status = |pid, ready| Status {
+            stamp: wire::tai::Tai64n::from_unix(0, 0),
+            ready_stamp: wire::tai::Tai64n::from_unix(0, 0),
+            pid,
+            wstat: 0,
+            paused: false,
+            finishing: false,
+            want_up: true,
+            ready,
+        };
+        let mut tracker = Tracker::new(true, false);
+        let mut reached = |status: Status, goal| {
+            tracker.see(&status);
+            tracker.reached(goal)
+        };
+        assert_eq!([false, true].map(|ready| reached(status(7, ready), Goal::UpReady)), [false, true]);
+        assert!(!reached(status(7, true), Goal::RestartReady), "it wasn't seen down");
+        assert_eq!([false, true].map(|ready| reached(status(0, ready), Goal::DownReady)), [false, true]);
+        assert!(reached(status(8, true), Goal::RestartReady));
+    }
+
+    #[test]
+    fn a_wait_ends_without_any_event() {
+        use std::os::unix::ffi::OsStrExt;
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = tmp.path().as_os_str().as_bytes().to_vec();
+        std::fs::create_dir(tmp.path().join("supervise")).unwrap();
+        crate::fifodir::make(&join(&dir, &[b"event"]), None, false).unwrap();
+        let write = |bytes: &[u8]| std::fs::write(tmp.path().join("supervise/status"), bytes).unwrap();
+        let mut bytes = [0; wire::svstatus::SIZE];
+        (bytes[0], bytes[12]) = (0x40, 0x40);
+        write(&bytes);
+        let mut listening = Listening::new(&[dir], Goal::Up, false).unwrap();
+        bytes[31] = 7;
+        write(&bytes);
+        assert!(listening.wait(None).is_ok());
     }
 }

@@ -11,6 +11,7 @@ mod debian;
 mod demo;
 mod descriptors;
 mod edits;
+mod full;
 mod hangs;
 mod inherited;
 mod install;
@@ -112,6 +113,7 @@ fn run() -> Result<i32, String> {
         demo::TESTS,
         descriptors::TESTS,
         edits::TESTS,
+        full::TESTS,
         hangs::TESTS,
         inherited::TESTS,
         install::TESTS,

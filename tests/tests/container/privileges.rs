@@ -16,6 +16,10 @@ pub const TESTS: &[(&str, Test)] = &[
         capabilities_of_the_file_give_no_tool_rights,
     ),
     ("privileges::a_container_with_a_set_id_bit_works", a_container_with_a_set_id_bit_works),
+    (
+        "privileges::a_listener_makes_its_supervisor_write_nowhere",
+        a_listener_makes_its_supervisor_write_nowhere,
+    ),
 ];
 
 const SECRET: &str = "/root/secret";
@@ -92,6 +96,33 @@ fn a_container_with_a_set_id_bit_works(images: &Images) -> Outcome {
         same((t.contains("up"), t.contains(&user.to_string())), (true, true), &t.text())?;
         let warned = t.lines().iter().filter(|line| line.contains("s6-svperms")).count();
         same(warned, 1, &t.text())?;
+    }
+    Ok(())
+}
+
+/// What may only listen to a service's events plants links to what it can't write to.
+fn a_listener_makes_its_supervisor_write_nowhere(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    for name in ["daemon", "victim"] {
+        services.longrun(name, &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
+    }
+    let script = "\
+        cd /run/service/daemon/event; echo secret >/root/secret; chmod 700 /root\n\
+        pid=$(s6-svstat -o pid ../../victim)\n\
+        s6-svperms -e ..; s6-svperms -O daemon -o ../../victim\n\
+        name='ftrig1:@4000000066a1b2c30a1b2c3d:AAAAA'\n\
+        s6-setuidgid daemon ln -s /root/secret ${name}A && s6-setuidgid daemon ln -s /run/service/victim/supervise/control ${name}B\n\
+        ln /run/service/victim/supervise/control ${name}C\n\
+        s6-svc -wR -r ..\n\
+        cat /root/secret; ls | grep -c AAAA\n\
+        [ \"$(s6-svstat -o pid,wantedup ../../victim)\" = \"$pid true\" ] && echo the victim lives\n\
+        exit 5";
+    for layout in ["1", "0"] {
+        let sandbox = images.small(&services, &["sh", "-c", script]);
+        let mut t = Transcript::start(&sandbox.env("S6_SUPERVISE_PROCESSES", layout))?;
+        same((layout, t.finish()?), (layout, 5), &t.text())?;
+        t.in_order(&["secret", "1", "the victim lives"])?;
+        same(t.lines().iter().any(|line| line == "secret"), true, &t.text())?;
     }
     Ok(())
 }

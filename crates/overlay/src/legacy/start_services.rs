@@ -12,8 +12,10 @@ use files::{Owners, copy_tree, remove_tree};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
 use s6_rc::init::await_supervisor;
+use supervision::asking::Asking;
 use supervision::control;
 use supervision::fifodir;
+use supervision::status::read_status;
 use supervision::watch::Watch;
 use tool::clock::{self, Moment};
 use tool::path::join;
@@ -27,6 +29,13 @@ struct Copied {
     name: Vec<u8>,
     /// Whether it notifies readiness.
     notifies: bool,
+}
+
+impl Copied {
+    /// Whether it is up, or ready if it notifies readiness, by its status.
+    fn is_up(&self) -> bool {
+        read_status(&self.dir).is_ok_and(|status| status.is_up() && (status.ready || !self.notifies))
+    }
 }
 
 /// Starts the services and waits until they are supervised. With S6_CMD_WAIT_FOR_SERVICES it waits until each is ready, or
@@ -45,12 +54,14 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
     }
     let waits_until_up = settings.switch(S6_CMD_WAIT_FOR_SERVICES);
     let mut watch = Watch::new().or_unable(|| "make a poller")?;
+    let mut listeners = Vec::new();
     if waits_until_up {
         for service in &copied {
             let event = join(&service.dir, b"event");
             fifodir::make(&event, Some(rustix::process::getegid().as_raw()), false)
-                .and_then(|()| watch.add(&event))
-                .or_unable_to("listen to", &event)?;
+                .or_unable_to("make", &event)?;
+            // Without its events, its status has to do.
+            listeners.push(watch.add(&event).ok());
         }
     }
     for service in &copied {
@@ -60,7 +71,7 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
         .map_err(|_| Fatal::new(111, format!("nobody supervises {SCANDIR}")))?;
     let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
     let late = if waits_until_up {
-        wait_until_up(&copied, &mut watch, limit.map(|l| clock::now().saturating_add(l)))?
+        wait_until_up(&copied, &mut watch, &listeners, limit.map(|l| clock::now().saturating_add(l)))?
     } else {
         await_supervisors(call, &copied);
         Vec::new()
@@ -130,17 +141,35 @@ enum Awaited {
 
 /// Waits until every service is up, or ready if it notifies readiness; returns the names of those that miss the deadline
 /// or fail permanently.
+///
+/// `listeners` has the index of each service's listener in the watch.
 fn wait_until_up(
     copied: &[Copied],
     watch: &mut Watch,
+    listeners: &[Option<usize>],
     deadline: Option<Moment>,
 ) -> Result<Vec<Vec<u8>>, Fatal> {
     let mut states: Vec<_> = copied.iter().map(|_| Awaited::Missing).collect();
+    let mut asking = Asking::new(clock::now(), listeners.iter().all(Option::is_some));
     while states.contains(&Awaited::Missing) {
-        let Some((index, letters)) = watch.next(deadline).or_unable(|| "wait for services")? else { break };
-        let notifies = copied.get(index).is_some_and(|c| c.notifies);
+        let until = deadline.into_iter().chain([asking.at()]).min();
+        let Some((index, letters)) = watch.next(until).or_unable(|| "wait for services")? else {
+            let now = clock::now();
+            if deadline.is_some_and(|at| at <= now) {
+                break;
+            }
+            asking = asking.next(now);
+            for (service, state) in copied.iter().zip(&mut states) {
+                if *state == Awaited::Missing && service.is_up() {
+                    *state = Awaited::Up;
+                }
+            }
+            continue;
+        };
+        let number = listeners.iter().position(|own| *own == Some(index)).unwrap_or(usize::MAX);
+        let notifies = copied.get(number).is_some_and(|c| c.notifies);
         let wanted = if notifies { ServiceEvent::Ready } else { ServiceEvent::Up };
-        let Some(slot) = states.get_mut(index) else { continue };
+        let Some(slot) = states.get_mut(number) else { continue };
         if wanted.is_in(&letters) {
             *slot = Awaited::Up;
         } else if ServiceEvent::PermanentFailure.is_in(&letters) {

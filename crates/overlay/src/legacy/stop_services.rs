@@ -4,6 +4,8 @@ use crate::environment::settings::Settings;
 use crate::environment::variables::S6_SERVICES_GRACETIME;
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::legacy::scripts;
+use rustix::io::Errno;
+use supervision::asking::Asking;
 use supervision::control;
 use supervision::status::read_status;
 use supervision::watch::Watch;
@@ -25,9 +27,12 @@ pub(crate) fn stop_services(call: &Call) -> Outcome {
     for name in names {
         let dir = join(LEGACY_SERVICES.as_bytes(), &name);
         for dir in [join(&dir, b"log"), dir] {
-            // A service without a fifodir was never supervised.
-            if watch.add(&join(&dir, b"event")).is_ok() {
-                services.push(dir);
+            match watch.add(&join(&dir, b"event")) {
+                Ok(index) => services.push((dir, Some(index))),
+                // It was never supervised.
+                Err(Errno::NOENT) => {}
+                // Its status has to do, as on a full disk.
+                Err(_) => services.push((dir, None)),
             }
         }
         let _ = sys::fs::unlink(join(SCANDIR.as_bytes(), &name));
@@ -38,21 +43,28 @@ pub(crate) fn stop_services(call: &Call) -> Outcome {
         return Ok(Next::SUCCESS);
     }
     let grace = settings.time(S6_SERVICES_GRACETIME);
-    let deadline = clock::now().saturating_add(grace);
+    let begin = clock::now();
+    let deadline = begin.saturating_add(grace);
+    let mut asking = Asking::new(begin, services.iter().all(|(_, index)| index.is_some()));
     // The states are read after the subscription, so no event is missed.
-    let mut is_pending: Vec<bool> = services.iter().map(|dir| !is_down(dir)).collect();
-    while is_pending.contains(&true) {
-        let Some((index, letters)) = watch.next(Some(deadline)).or_unable(|| "wait for services")? else {
-            break;
-        };
-        if [ServiceEvent::DownReady, ServiceEvent::Exit].iter().any(|event| event.is_in(&letters))
-            && let Some(slot) = is_pending.get_mut(index)
-        {
-            *slot = false;
+    services.retain(|(dir, _)| !is_down(dir));
+    while !services.is_empty() {
+        let until = deadline.min(asking.at());
+        match watch.next(Some(until)).or_unable(|| "wait for services")? {
+            Some((index, letters)) => {
+                if [ServiceEvent::DownReady, ServiceEvent::Exit].iter().any(|event| event.is_in(&letters)) {
+                    services.retain(|(_, own)| *own != Some(index));
+                }
+            }
+            None if clock::now() >= deadline => break,
+            None => {
+                asking = asking.next(clock::now());
+                services.retain(|(dir, _)| !is_down(dir));
+            }
         }
     }
     if settings.verbosity() >= 1 {
-        for (dir, _) in services.iter().zip(is_pending).filter(|(_, is_pending)| *is_pending) {
+        for (dir, _) in &services {
             let (dir, grace) = (diag::show(dir), grace.as_millis());
             call.warn(&format!("{dir} isn't down after {grace} ms, which is {S6_SERVICES_GRACETIME}"));
         }

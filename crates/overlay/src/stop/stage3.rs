@@ -17,7 +17,7 @@ use s6_rc::live::{Live, Lock};
 use s6_rc::reporter::Reporter;
 use std::rc::Rc;
 use supervision::status::read_status;
-use tool::{Env, Fatal, Next, Outcome, diag};
+use tool::{Env, Next, Outcome, diag};
 
 /// The name in messages about changes of services.
 pub(crate) const ENGINE: &str = "s6-rc";
@@ -52,7 +52,7 @@ impl Stage3 {
             return Ok(Next::SUCCESS);
         }
         let mut live = Live::open(live, Lock::Exclusive, true)?;
-        mark_half_started_up(&mut live)?;
+        mark_half_started_up(&mut live);
         // Essential services, which include the internal ones, stay up until the end.
         let all = live.database().services().iter().map(|s| !s.is_essential()).collect();
         let settings = Settings::new(&self.env);
@@ -82,7 +82,7 @@ impl Stage3 {
 
 /// Marks as up the longruns whose start failed or was interrupted but that still have a process, so that they are brought
 /// down in order like all others.
-fn mark_half_started_up(live: &mut Live) -> Result<(), Fatal> {
+fn mark_half_started_up(live: &mut Live) {
     let down = live.up().into_iter().map(|up| !up);
     let database = live.database();
     let half: Vec<Id> = (0..)
@@ -91,5 +91,8 @@ fn mark_half_started_up(live: &mut Live) -> Result<(), Fatal> {
         .map(|(id, _)| id)
         .filter(|id| read_status(&live.servicedir(*id)).is_ok_and(|status| status.pid != 0))
         .collect();
-    half.into_iter().try_for_each(|id| live.set_up(id, true))
+    for id in half {
+        // What can't be written now is written when they are down.
+        let _ = live.set_up(id, true);
+    }
 }

@@ -36,6 +36,14 @@ enum Course {
     Impossible,
     /// There is no room for it before this second, counted from the start.
     NoRoomBefore(u64),
+    /// Its script can't be started before this second, counted from the start, which is reported a second later.
+    RefusedBefore(u64),
+    /// It is done after so many seconds, of which no event tells: it has to be asked.
+    Silent(u64),
+    /// As that, and its events can't be subscribed to.
+    Unheard(u64),
+    /// It never ends, and when it is asked at this second or later, it has failed.
+    FoundFailed(u64),
 }
 
 /// A service and its course.
@@ -77,24 +85,46 @@ impl Made {
     }
 }
 
+/// What a transition comes to.
+#[derive(Debug, Clone, Copy)]
+enum Happens {
+    Done,
+    Fails,
+    NoRoom,
+}
+
+/// A lack of room.
+fn short() -> Failure {
+    Failure::Unable("no descriptors or processes are left".into())
+}
+
 /// The paper that effects are written on.
 struct Paper<'a> {
     database: &'a Database,
     courses: HashMap<Id, Course>,
     work: Work,
+    /// In milliseconds.
     now: u64,
     interrupt: Option<u64>,
     room: usize,
-    /// Ends of transitions in progress: second and success.
-    ends: BTreeMap<(u64, Id), bool>,
-    hanging: Vec<Id>,
+    /// Ends of transitions in progress: milliseconds and the event.
+    ends: BTreeMap<(u64, Id), Happens>,
+    /// Transitions in progress that no event tells the end of: when they end, and whether well.
+    silent: BTreeMap<Id, (u64, bool)>,
     down_files_fail: bool,
+    /// The live state can't be written before this second.
+    state_fails_before: u64,
+    asks_are_noted: bool,
     transcript: RefCell<String>,
 }
 
 impl Paper<'_> {
     fn note(&self, text: &str) {
-        writeln!(self.transcript.borrow_mut(), "{:>3} s  {text}", self.now).unwrap();
+        let time = match self.now % 1000 {
+            0 => format!("{:>3} s", self.now / 1000),
+            ms => format!("{:>3}.{ms:03} s", self.now / 1000),
+        };
+        writeln!(self.transcript.borrow_mut(), "{time}  {text}").unwrap();
     }
 
     fn name(&self, id: Id) -> String {
@@ -104,7 +134,7 @@ impl Paper<'_> {
 
 impl Effects for Paper<'_> {
     fn now(&self) -> Moment {
-        Moment::from_secs(1000 + self.now)
+        Moment::from_millis(1_000_000 + self.now)
     }
 
     fn room(&self) -> usize {
@@ -119,32 +149,57 @@ impl Effects for Paper<'_> {
         };
         let name = self.name(id);
         match self.courses[&id] {
-            Course::NoRoomBefore(second) if self.now < second => {
+            Course::NoRoomBefore(second) if self.now < second * 1000 => {
                 self.note(&format!("# no room to {script} {name}"));
-                return Begun::NoRoom;
+                return Begun::NoRoom(short());
+            }
+            Course::RefusedBefore(second) if self.now < second * 1000 => {
+                self.ends.insert((self.now + 1000, id), Happens::NoRoom);
+            }
+            Course::Unheard(seconds) => {
+                self.note(&format!("# {script} {name}, without events"));
+                self.silent.insert(id, (self.now + seconds * 1000, true));
+                return Begun::Unheard(Errno::NOSPC);
             }
             Course::Impossible => {
                 self.note(&format!("# unable to {script} {name}"));
                 return Begun::Failed(Failure::Unable("no supervisor runs on its service directory".into()));
             }
-            Course::AtOnce | Course::NoRoomBefore(_) => {
+            Course::AtOnce | Course::NoRoomBefore(_) | Course::RefusedBefore(_) => {
                 self.note(&format!("# {script} {name}: done"));
                 return Begun::Done;
             }
-            Course::Takes(seconds) => self.ends.insert((self.now + seconds, id), true),
-            Course::Fails(seconds) => self.ends.insert((self.now + seconds, id), false),
-            Course::Hangs => {
-                self.hanging.push(id);
-                None
+            Course::Takes(seconds) => {
+                self.ends.insert((self.now + seconds * 1000, id), Happens::Done);
             }
-        };
+            Course::Fails(seconds) => {
+                self.ends.insert((self.now + seconds * 1000, id), Happens::Fails);
+            }
+            Course::Silent(seconds) => {
+                self.silent.insert(id, (self.now + seconds * 1000, true));
+            }
+            Course::FoundFailed(second) => {
+                self.silent.insert(id, (second * 1000, false));
+            }
+            Course::Hangs => {}
+        }
         self.note(&format!("# {script} {name}"));
         Begun::InProgress
     }
 
+    fn ask(&mut self, id: Id) -> Option<Event> {
+        if self.asks_are_noted {
+            self.note(&format!("# ask {}", self.name(id)));
+        }
+        let (end, is_well) = self.silent.get(&id).copied().filter(|(end, _)| *end <= self.now)?;
+        assert!(end <= self.now);
+        self.silent.remove(&id);
+        Some(if is_well { Event::Done(id) } else { Event::Failed(id, Failure::Permanent) })
+    }
+
     fn forget(&mut self, id: Id) {
         self.ends.retain(|(_, other), _| *other != id);
-        self.hanging.retain(|other| *other != id);
+        self.silent.remove(&id);
     }
 
     fn terminate(&mut self, id: Id) {
@@ -165,24 +220,34 @@ impl Effects for Paper<'_> {
         Ok(())
     }
 
-    fn set_up(&mut self, id: Id, up: bool) -> Result<(), Fatal> {
+    fn set_up(&mut self, id: Id, up: bool) -> Result<(), Errno> {
         self.note(&format!("# {} is {}", self.name(id), if up { "up" } else { "down" }));
+        if self.now < self.state_fails_before * 1000 { Err(Errno::NOSPC) } else { Ok(()) }
+    }
+
+    fn settle(&mut self) -> Result<(), Fatal> {
+        if self.now < self.state_fails_before * 1000 {
+            return Err(Fatal::unable("write /live/state", Errno::NOSPC));
+        }
         Ok(())
     }
 
     fn wait(&mut self, until: Option<Moment>) -> Result<Vec<Event>, Fatal> {
-        let until = until.map(|at| at.as_millis().div_ceil(1000) as u64 - 1000);
-        let end = self.ends.keys().next().map(|(second, _)| *second);
+        let until = until.map(|at| (at.as_millis() as u64).saturating_sub(1_000_000));
+        let end = self.ends.keys().next().map(|(at, _)| *at);
         let next = [until, end, self.interrupt].into_iter().flatten().min();
-        self.now = next.expect("it waits for something that never happens");
+        self.now = self.now.max(next.expect("it waits for something that never happens"));
         let mut events = Vec::new();
-        while let Some(((second, id), success)) = self.ends.pop_first() {
-            if second > self.now {
-                self.ends.insert((second, id), success);
+        while let Some(((at, id), happens)) = self.ends.pop_first() {
+            if at > self.now {
+                self.ends.insert((at, id), happens);
                 break;
             }
-            let failed = || Event::Failed(id, Failure::Exited(1));
-            events.push(if success { Event::Done(id) } else { failed() });
+            events.push(match happens {
+                Happens::Done => Event::Done(id),
+                Happens::Fails => Event::Failed(id, Failure::Exited(1)),
+                Happens::NoRoom => Event::NoRoom(id, short()),
+            });
         }
         if self.interrupt == Some(self.now) {
             self.interrupt = None;
@@ -236,6 +301,8 @@ struct Change {
     remind: Option<u64>,
     room: usize,
     down_files_fail: bool,
+    state_fails_before: u64,
+    asks_are_noted: bool,
 }
 
 fn change(work: Work, services: Vec<Made>) -> Change {
@@ -253,6 +320,8 @@ fn change(work: Work, services: Vec<Made>) -> Change {
         remind: None,
         room: 100,
         down_files_fail: false,
+        state_fails_before: 0,
+        asks_are_noted: false,
     }
 }
 
@@ -270,6 +339,23 @@ impl Change {
         (database, (0..).zip(sorted.iter().map(|m| m.course)).collect())
     }
 
+    fn paper<'a>(&self, database: &'a Database, courses: HashMap<Id, Course>) -> Paper<'a> {
+        Paper {
+            database,
+            courses,
+            work: self.work,
+            now: 0,
+            interrupt: self.interrupt.map(|s| s * 1000),
+            room: self.room,
+            ends: BTreeMap::new(),
+            silent: BTreeMap::new(),
+            down_files_fail: self.down_files_fail,
+            state_fails_before: self.state_fails_before,
+            asks_are_noted: self.asks_are_noted,
+            transcript: RefCell::default(),
+        }
+    }
+
     /// What happened, as text.
     fn transcript(&self) -> String {
         let (database, courses) = self.database();
@@ -284,18 +370,7 @@ impl Change {
             on_interrupt: self.on_interrupt,
             remind: self.remind.map(Duration::from_secs),
         };
-        let mut paper = Paper {
-            database: &database,
-            courses,
-            work: self.work,
-            now: 0,
-            interrupt: self.interrupt,
-            room: self.room,
-            ends: BTreeMap::new(),
-            hanging: Vec::new(),
-            down_files_fail: self.down_files_fail,
-            transcript: RefCell::default(),
-        };
+        let mut paper = self.paper(&database, courses);
         let flags = |names: &[&str]| {
             let mut flags = vec![false; database.len()];
             for name in names {
@@ -320,7 +395,13 @@ impl Change {
                 Engine::new(&mut paper, &options, &database, plan).run()
             }
         };
-        let Changed { end, failures, unfinished } = changed.unwrap();
+        let Changed { end, failures, unfinished } = match changed {
+            Ok(changed) => changed,
+            Err(fatal) => {
+                paper.note(&format!("fatal: {}", fatal.message()));
+                return paper.transcript.into_inner();
+            }
+        };
         paper.note(&format!("end: {end:?}"));
         for (id, failure) in failures {
             paper.note(&format!("failed: {}: {failure}", paper.name(id)));
@@ -411,7 +492,7 @@ fn what_finds_no_room_begins_when_something_has_ended() {
 
 #[test]
 fn without_room_for_a_single_transition_it_fails() {
-    let services = vec![oneshot("a").course(Course::NoRoomBefore(9)), longrun("b").needs(&["a"])];
+    let services = vec![oneshot("a").course(Course::NoRoomBefore(60)), longrun("b").needs(&["a"])];
     assert_snapshot!(change(Work::Start, services).transcript());
 }
 
@@ -593,5 +674,72 @@ fn a_thousand_services_are_begun_in_one_go() {
     assert_eq!(
         text.lines().filter(|line| line.starts_with("  1 s  # s") && line.ends_with("is up")).count(),
         1000
+    );
+}
+
+#[test]
+fn a_longrun_in_progress_is_asked_ever_less_often() {
+    let services =
+        vec![longrun("daemon").course(Course::Takes(70)), oneshot("script").course(Course::Takes(9))];
+    assert_snapshot!(Change { asks_are_noted: true, ..change(Work::Stop, services) }.transcript());
+}
+
+#[test]
+fn an_event_that_is_lost_costs_time_and_nothing_else() {
+    let mut services = site();
+    services[1].course = Course::Silent(2);
+    services[3].course = Course::Silent(0);
+    assert_snapshot!(change(Work::Start, services).transcript());
+}
+
+#[test]
+fn a_failure_that_no_event_told_is_found() {
+    let services = vec![longrun("daemon").course(Course::FoundFailed(5)), longrun("web").needs(&["daemon"])];
+    assert_snapshot!(change(Work::Start, services).transcript());
+}
+
+#[test]
+fn without_events_the_status_has_to_do_and_one_line_says_so() {
+    let services = vec![
+        longrun("db").course(Course::Unheard(3)),
+        longrun("web").needs(&["db"]).course(Course::Unheard(0)),
+    ];
+    assert_snapshot!(Change { asks_are_noted: true, ..change(Work::Stop, services) }.transcript());
+}
+
+#[test]
+fn nothing_is_asked_after_the_end_of_a_transition() {
+    let services = vec![longrun("daemon").course(Course::Hangs).timeouts(2000, 2000)];
+    assert_snapshot!(Change { asks_are_noted: true, ..change(Work::Start, services) }.transcript());
+}
+
+#[test]
+fn a_script_that_could_not_be_started_is_tried_again_and_that_is_said_once() {
+    let services = vec![
+        oneshot("a").course(Course::NoRoomBefore(2)),
+        oneshot("b").needs(&["a"]).course(Course::RefusedBefore(7)),
+    ];
+    assert_snapshot!(change(Work::Stop, services).transcript());
+}
+
+#[test]
+fn an_interruption_ends_the_attempts_to_start_a_script() {
+    let services =
+        vec![oneshot("a").course(Course::NoRoomBefore(9)), oneshot("b").course(Course::RefusedBefore(9))];
+    assert_snapshot!(Change { interrupt: Some(1), ..change(Work::Start, services) }.transcript());
+}
+
+#[test]
+fn a_state_that_can_not_be_written_is_said_once_and_ends_no_change() {
+    let soon = Change { state_fails_before: 10, ..change(Work::Start, site()) };
+    let never = Change { state_fails_before: 100, verbosity: 1, ..change(Work::Stop, site()) };
+    assert_snapshot!(format!("{}\n{}", soon.transcript(), never.transcript()));
+}
+
+#[test]
+fn of_many_down_files_that_can_not_be_changed_one_is_named() {
+    let services = ["a", "b", "c"].map(longrun).to_vec();
+    assert_snapshot!(
+        Change { down_files_fail: true, verbosity: 1, ..change(Work::Stop, services) }.transcript()
     );
 }

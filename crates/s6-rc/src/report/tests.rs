@@ -34,6 +34,10 @@ fn all() -> Vec<(&'static str, Report<'static>)> {
         ("still waiting", still(false)),
         ("still waiting for more", Report::StillWaitingForMore { count: 2 }),
         ("stale down file", Report::StaleDownFile { file: b"/l/web/down", reason: "Not today" }),
+        ("more stale down files", Report::MoreStaleDownFiles { count: 2 }),
+        ("stale state", Report::StaleState { reason: "Not today" }),
+        ("no room", Report::NoRoom { name: NAME, failure: &Failure::Permanent }),
+        ("unheard", Report::Unheard { name: NAME, reason: "Not today" }),
     ]
 }
 
