@@ -179,6 +179,14 @@ pub fn shipped(path: &str) -> Option<&'static [u8]> {
 /// The TLS program's name.
 pub const TLS: &str = "s6-overlay-tls";
 
+/// Where the licences of what the TLS program is linked from go.
+#[must_use]
+pub fn tls_licences(names: &Names<'_>) -> String {
+    let overlay = names.suites.iter().find(|suite| suite.name == OVERLAY);
+    let (category, version) = overlay.map_or(("admin", ""), |suite| (suite.category, suite.version));
+    format!("package/{category}/{OVERLAY}-{version}/LICENSES.tls")
+}
+
 /// What the TLS program's own tarball holds, by path: [`Node::Program`] is that program.  It goes beside the program.
 #[must_use]
 pub fn tls_entries(names: &Names<'_>) -> Vec<(String, Node)> {

@@ -18,7 +18,7 @@ use crate::build::{self, Flavour, Program};
 use crate::failure::{Failure, Outcome};
 use crate::release_file::{publish, publish_tarball, remove_file, write_digest};
 use crate::tree::{Node, Tree};
-use crate::{command, man, reproduce, workspace};
+use crate::{command, licences, man, reproduce, workspace};
 
 /// What the architecture's tarball should take at most as `.tar.xz`, in bytes.
 const BUDGET_PACKED: usize = 600_000;
@@ -59,6 +59,9 @@ pub fn run(args: Args) -> Outcome {
     let out = args.out.unwrap_or_else(|| workspace::target().join("dist"));
     let flavour = build::flavour(args.dev, args.strict);
     let (program, parts, root) = lay_root(flavour, args.arch, &out)?;
+    if args.strict {
+        licences::check()?;
+    }
     println!("{}", workspace::shown(&root));
     if args.tree || flavour == Flavour::Dev {
         return Ok(ExitCode::SUCCESS);
@@ -276,7 +279,9 @@ fn publish_tls(arch: &Arch, out: &Path) -> Result<(), Failure> {
     }
     let part = |(path, node)| Entry { part: Part::Arch, path, node };
     let entries = installation::tls_entries(&names).into_iter().map(part).collect();
-    let tree = lay_out(entries, &Executables { program, setuid: Vec::new() }).arch;
+    let mut tree = lay_out(entries, &Executables { program, setuid: Vec::new() }).arch;
+    let content = licences::of("s6-tls", std::slice::from_ref(arch))?.into_bytes();
+    tree.add(installation::tls_licences(&names), Node::File { content, mode: 0o644 });
     publish_tarball(out, &format!("s6-overlay-tls-{}", arch.name), &tree)?;
     Ok(())
 }
@@ -350,7 +355,7 @@ mod tests {
         let parts = parts();
         let texts = parts.arch.size() - "program".len() - "setuid".len();
         assert!((1..3000).contains(&texts), "/init and the skeleton of s6-linux-init-maker: {texts} bytes");
-        assert!((1..20_000).contains(&parts.noarch.size()));
+        assert!((1..40_000).contains(&parts.noarch.size()));
         assert_eq!(parts.symlinks_arch.size() + parts.symlinks_noarch.size(), 0);
     }
 

@@ -17,6 +17,7 @@ mod elf;
 mod emulate;
 mod emulation;
 mod failure;
+mod licences;
 mod man;
 mod musl;
 mod mutants;
@@ -51,6 +52,8 @@ enum Command {
     Dist(dist::Args),
     /// Write docs/tools from the tools' definitions.
     Docs(docs::Args),
+    /// Write the licences of all that the program is linked from.
+    Licences(licences::Args),
     /// Make the man pages of all tools.
     Man(man::Args),
     /// Check the layout rules of the source tree.
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::Dist(args) => dist::run(args),
         Command::Docs(args) => docs::run(args),
+        Command::Licences(args) => licences::run(args),
         Command::Man(args) => man::run(args),
         Command::Tidy(args) => tidy::run(args),
         Command::Run(args) => run::run(args),

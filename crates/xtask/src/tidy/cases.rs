@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn a_sleep_needs_a_comment() {
         assert_eq!(lines("@@ case a\nf; sleep 0.1; g\n@@ expect 0\nsleep 1\n"), [2]);
-        assert_eq!(lines("@@ case a\nf && sleep 0.1  # nothing comes\n# nothing comes\nusleep 100\n"), []);
+        assert_eq!(
+            lines("@@ case a\nf && sleep 0.1  # nothing comes\n# nothing comes\nusleep 100\n"),
+            [0_usize; 0]
+        );
         assert_eq!(lines("@@ case a\nif a; then sleep 1; fi\n{ sleep 1 2>&1; }\n"), [2, 3]);
     }
 
@@ -126,7 +129,7 @@ mod tests {
             "s6-setlock l sleep 1",
             "s6-sleep 1",
         ] {
-            assert_eq!(lines(&format!("@@ case a\n{line}\n")), [], "{line}");
+            assert_eq!(lines(&format!("@@ case a\n{line}\n")), [0_usize; 0], "{line}");
         }
         assert_eq!(lines("@@ case a\nx <<E\nE\nsleep 1\n"), [4]);
     }
