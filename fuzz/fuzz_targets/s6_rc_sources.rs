@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::{Corpus, fuzz_target};
+use s6_rc::definition_reader::ENTRIES;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::{decode, encode};
 use std::fs;
@@ -11,40 +12,13 @@ use std::path::Path;
 
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "user", "s6rc-x", "x y", "-"];
 
-const FILES: [&str; 32] = [
-    "type",
-    "up",
-    "down",
-    "reload",
-    "run",
-    "finish",
-    "dependencies",
-    "dependencies.d",
-    "contents",
-    "contents.d",
-    "producer-for",
-    "consumer-for",
-    "pipeline-name",
-    "timeout-up",
-    "timeout-down",
-    "notification-fd",
-    "lock-fd",
-    "timeout-kill",
-    "timeout-finish",
-    "max-death-tally",
-    "down-signal",
-    "reload-signal",
-    "flag-essential",
-    "flag-recommended",
-    "flag-newpidns",
-    "data",
-    "env",
-    "template",
-    "instance",
-    "instances",
-    "log",
-    "stray",
-];
+/// No definition has this.
+const STRAY: &str = "stray";
+
+/// The name of an entry that is read, or of one that isn't.
+fn entry(at: u8) -> &'static str {
+    ENTRIES.get(usize::from(at) % (ENTRIES.len() + 1)).copied().unwrap_or(STRAY)
+}
 
 /// One file, often a plausible one: trees of random bytes rarely get past `type`.
 #[derive(Arbitrary, Debug)]
@@ -73,7 +47,7 @@ fn pick<'a>(list: &[&'a str], at: u8) -> &'a str {
 fn write(root: &Path, file: &File) -> std::io::Result<()> {
     let service = root.join(pick(&NAMES, file.service));
     fs::create_dir_all(&service)?;
-    let path = service.join(pick(&FILES, file.name));
+    let path = service.join(entry(file.name));
     match &file.content {
         Content::Type(n) => fs::write(service.join("type"), pick(&["longrun", "oneshot\n", "bundle\n"], *n)),
         Content::Names(list) => {
@@ -93,7 +67,7 @@ fn write(root: &Path, file: &File) -> std::io::Result<()> {
             list.iter().take(9).try_for_each(|n| fs::write(path.join(pick(&NAMES, *n)), ""))
         }
         Content::Link(service, name) => {
-            let target = Path::new("..").join(pick(&NAMES, *service)).join(pick(&FILES, *name));
+            let target = Path::new("..").join(pick(&NAMES, *service)).join(entry(*name));
             std::os::unix::fs::symlink(target, path)
         }
     }

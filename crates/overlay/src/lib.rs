@@ -30,7 +30,7 @@ mod pid1;
 mod program;
 mod relay;
 mod stop;
-mod texts;
+pub mod texts;
 mod tools;
 
 pub use tools::{SUEXEC, TOOLS};

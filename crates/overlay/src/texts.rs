@@ -17,7 +17,7 @@ const TEXT_MAX: usize = 64 * 1024;
 
 /// What became of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum State {
     /// It is as it was installed, or it isn't there.
     AsInstalled,
     /// Only the lines at its end have changed, and the program follows them.
@@ -68,7 +68,8 @@ pub(crate) fn follow_stage(name: &str) {
 }
 
 /// Compares a text with what was installed.
-fn compare(text: &[u8], original: &[u8]) -> State {
+#[must_use]
+pub fn compare(text: &[u8], original: &[u8]) -> State {
     if text == original {
         return State::AsInstalled;
     }

@@ -17,6 +17,7 @@ mod elf;
 mod emulate;
 mod emulation;
 mod failure;
+mod fuzz;
 mod licences;
 mod man;
 mod musl;
@@ -72,6 +73,8 @@ enum Command {
     Mutants(mutants::Args),
     /// Let pid 1 of containers fault, and its system calls fail, at each of them.
     Torture(torture::Args),
+    /// Run the fuzz targets.
+    Fuzz(fuzz::Args),
     /// Measure.
     Bench(bench::Args),
 }
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Ratchet(args) => ratchet::run(args),
         Command::Mutants(args) => mutants::run(args),
         Command::Torture(args) => torture::run(args),
+        Command::Fuzz(args) => fuzz::run(args),
         Command::Bench(args) => bench::run(args),
     };
     outcome.unwrap_or_else(|why| {

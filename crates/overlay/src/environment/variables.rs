@@ -11,8 +11,8 @@ pub use kind::Kind;
 pub(crate) use kind::{
     Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Switch, Text, Umask, User, Words,
 };
-pub(crate) use misspelt::meant_by;
-pub(crate) use value::meaningless;
+pub use misspelt::meant_by;
+pub use value::meaningless;
 
 /// The name of a variable, and how its value is read.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,8 @@ const DIFFERENCES_MAX: usize = 2;
 
 /// The variable that a name was probably meant to be; `None` for the name of a variable, for a name without `S6_`, and for
 /// one that resembles no variable.
-pub(crate) fn meant_by(name: &[u8]) -> Option<&'static str> {
+#[must_use]
+pub fn meant_by(name: &[u8]) -> Option<&'static str> {
     if !name.starts_with(PREFIX) || NAMES.iter().any(|known| known.as_bytes() == name) {
         return None;
     }

@@ -19,7 +19,8 @@ const UNITS: [(&str, u32); 8] = [
 
 /// What to say about the value of a variable that means nothing; `None` if it does mean something, and for S6_LOGGING,
 /// which has a message of its own.
-pub(crate) fn meaningless(name: &[u8], value: &[u8]) -> Option<String> {
+#[must_use]
+pub fn meaningless(name: &[u8], value: &[u8]) -> Option<String> {
     let row = TABLE.iter().find(|row| row.name.as_bytes() == name && row.name != S6_LOGGING.name)?;
     if value.is_empty() || number::decimal::<u32>(value.trim_ascii_end()).is_some() {
         return None;
