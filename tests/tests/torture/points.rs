@@ -169,6 +169,9 @@ impl Plan {
     }
 }
 
+/// What the C library does before `main`: it can only give up, and the kernel has just given the process its memory.
+const START: [&str; 5] = ["execve", "mmap", "brk", "arch_prctl", "set_tid_address"];
+
 /// The errors of fcntl by its command.
 const FCNTL_ERRORS: &[(&str, &[&str])] = &[
     ("F_DUPFD", &["EMFILE"]),
@@ -209,6 +212,7 @@ impl Calls {
     pub fn read(record: &str, is_armed: bool) -> Self {
         let mut is_armed = is_armed;
         let mut calls = Vec::new();
+        let mut starts = false;
         let (mut begun, mut fault, mut settled) = (if is_armed { Some(0) } else { None }, None, None);
         for line in record.lines() {
             if line.starts_with("--- SIGSEGV") {
@@ -225,7 +229,9 @@ impl Calls {
             if ["epoll_pwait", "epoll_wait"].contains(&name) && fault.is_some() {
                 settled.get_or_insert(calls.len());
             }
-            calls.push(Call { name: name.to_owned(), errors: errors(name, rest), is_armed });
+            starts = name == "execve" || starts && START.contains(&name);
+            let errors = if starts && name != "execve" { &[] } else { errors(name, rest) };
+            calls.push(Call { name: name.to_owned(), errors, is_armed });
             is_armed |= name == "rt_sigaction" && rest.starts_with("SIGSEGV, {sa_handler=0x");
         }
         let end = calls.len();
