@@ -45,7 +45,7 @@ pub use resume::{PolicyState, Reexec, take_journal};
 use crate::launch::Launch;
 use crate::service::machine::Event;
 use crate::service::{Service, hold};
-use crate::system::raw;
+use crate::system::{Effect, raw};
 use ipc::relay::Relay;
 use pipes::NamedPipes;
 use poller::{Poller, Source};
@@ -55,6 +55,7 @@ use roster::Roster;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU32;
@@ -111,6 +112,8 @@ pub struct Host {
     gives_up: bool,
     /// The poller doesn't work.
     is_blind: bool,
+    /// Sources that couldn't be read when that was last tried, which was reported.
+    troubled: BTreeSet<Source>,
     /// A service that a scan finds may have a process that the journal has lost.
     finds_by_status: bool,
     /// What the former host has left undone.
@@ -201,7 +204,7 @@ impl Host {
         caught.extend_from_slice(&config.signals);
         let signals = SignalFd::new(&signal::Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
         signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-        let mut poller = Poller::new().or_unable(|| "make a poller")?;
+        let mut poller = Poller::new(launch.system).or_unable(|| "make a poller")?;
         poller.add(Source::Signals, signals.as_fd()).or_unable(|| "wait for signals")?;
         poller.add(Source::ScanControl, control.as_fd()).or_unable(|| "wait for commands")?;
         Ok(Self {
@@ -223,6 +226,7 @@ impl Host {
             faults: [None; FAULTS],
             gives_up: false,
             is_blind: false,
+            troubled: BTreeSet::new(),
             finds_by_status: false,
             in_flight: None,
             child: None,
@@ -246,26 +250,34 @@ impl Host {
             self.leave = Some(Leave::Failed(Errno::NOTRECOVERABLE));
         }
         loop {
-            self.catch_up(policy);
-            policy.settled(self);
-            self.settle(policy);
-            if self.stopping && self.roster.len() == 0 && !policy.outlives_services() {
-                self.leave.get_or_insert(Leave::Stopped);
-            }
-            if let Some(leave) = self.leave {
+            if let Some(leave) = self.turn(policy) {
                 return leave;
             }
-            if std::mem::take(&mut self.reexec) {
-                self.reexecute(policy);
-            }
-            let unreaped = std::mem::take(&mut self.has_unreaped);
-            let timer = self.roster.next_timer().map(|(at, _)| at);
-            let deadline = [timer, self.scan_at, policy.deadline(), unreaped.then_some(Moment::ZERO)];
-            self.wait(deadline.into_iter().flatten().min(), policy);
-            if unreaped {
-                self.reap(policy);
-            }
         }
+    }
+
+    /// Serves what is due, waits for the next events and handles them; gives why the loop ends, if it does.
+    fn turn(&mut self, policy: &mut dyn Policy) -> Option<Leave> {
+        self.catch_up(policy);
+        policy.settled(self);
+        self.settle(policy);
+        if self.stopping && self.roster.len() == 0 && !policy.outlives_services() {
+            self.leave.get_or_insert(Leave::Stopped);
+        }
+        if self.leave.is_some() {
+            return self.leave;
+        }
+        if std::mem::take(&mut self.reexec) {
+            self.reexecute(policy);
+        }
+        let unreaped = std::mem::take(&mut self.has_unreaped);
+        let timer = self.roster.next_timer().map(|(at, _)| at);
+        let deadline = [timer, self.scan_at, policy.deadline(), unreaped.then_some(Moment::ZERO)];
+        self.wait(deadline.into_iter().flatten().min(), policy);
+        if unreaped {
+            self.reap(policy);
+        }
+        None
     }
 
     /// Serves the deadlines that have passed.
@@ -398,6 +410,7 @@ impl Host {
             match self.launch.system.peek() {
                 Ok(Some((pid, how))) => {
                     self.launch.journal.handle_end(pid, how);
+                    let _ = self.launch.system.before(Effect::Journal);
                     self.reap_one(pid, how, policy);
                     self.settle(policy);
                 }

@@ -21,8 +21,38 @@ use wire::tai::Tai64n;
 /// Device and inode of a service directory: two names of one directory are one service.
 pub(crate) type Identity = (u64, u64);
 
+/// What a host does to the system besides what [`System`] does itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Writing to the journal, which doesn't fail.
+    Journal,
+    /// Waiting for a descriptor, too.
+    Watch,
+    /// Waiting for events.
+    Wait,
+    /// Reading input.
+    Read,
+    /// Opening a service directory.
+    Open,
+    /// Making a pipe.
+    Pipe,
+    /// Taking the lock and the control FIFO of a service.
+    Hold,
+    /// Writing a status.
+    Status,
+    /// Sending events.
+    Notify,
+}
+
 /// The system, as a host and its services see it.
 pub(crate) trait System: Debug {
+    /// Asked before each of these effects: an error is that of the effect, which isn't tried.  A test decides here what
+    /// fails, and where a fault strikes.
+    fn before(&self, effect: Effect) -> Result<(), Errno> {
+        let _ = effect;
+        Ok(())
+    }
+
     /// The current moment, for deadlines.
     fn now(&self) -> Moment;
     /// The time of day, for what is written.

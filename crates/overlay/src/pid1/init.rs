@@ -442,14 +442,9 @@ impl Policy for Init {
         }
     }
 
-    fn ended(&mut self, host: &mut Host, key: u32, why: Option<Errno>) {
+    fn ended(&mut self, host: &mut Host, key: u32) {
         if key == NOTICE {
             host.close(self.notice.take());
-        } else if let Some(e) = why {
-            diag::warn(NAME, &format!("unable to read requests: {}", sys::strerror(e)));
-            if let Some(input) = self.input(key) {
-                let _ = host.unwatch(input.fd);
-            }
         }
     }
 

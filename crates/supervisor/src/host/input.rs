@@ -10,9 +10,11 @@ use super::poller::Source;
 use super::requests::REQUEST;
 use crate::service::machine::Event;
 use crate::service::{LETTERS_AT_ONCE, SAID_AT_ONCE};
+use crate::system::Effect;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use sys::signal::RECORD;
+use tool::diag::show;
 use wire::control::Command;
 use wire::host_journal::INPUT;
 
@@ -63,11 +65,18 @@ impl Host {
     /// Reads from a source and handles the items.
     pub(super) fn take_in(&mut self, source: Source, policy: &mut dyn Policy) {
         let Some((fd, size, room)) = self.input(source, policy) else { return };
-        match self.launch.journal.read_input(source.token(), fd, room) {
+        let ready = self.launch.system.before(Effect::Read);
+        match ready.and_then(|()| self.launch.journal.read_input(source.token(), fd, room)) {
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Ok(count) if count > 0 => self.handle_input(source, size, policy),
-            Ok(_) => self.input_ended(source, None, policy),
-            Err(e) => self.input_ended(source, Some(e), policy),
+            Err(e) => self.input_failed(source, e, policy),
+            Ok(count) => {
+                self.troubled.remove(&source);
+                if count > 0 {
+                    self.handle_input(source, size, policy);
+                } else {
+                    self.input_ended(source, policy);
+                }
+            }
         }
     }
 
@@ -76,6 +85,7 @@ impl Host {
         while let Some(item) = self.launch.journal.next_item(size) {
             self.handle_item(source, &item, policy);
             self.write_journal(policy);
+            let _ = self.launch.system.before(Effect::Journal);
             self.launch.journal.item_done(size);
         }
         // Children's ends come after what was read with their signal.
@@ -99,21 +109,39 @@ impl Host {
         }
     }
 
-    fn input_ended(&mut self, source: Source, why: Option<Errno>, policy: &mut dyn Policy) {
-        let reason = |e| sys::strerror(e);
-        match (source, why) {
-            (Source::Policy(key), why) => policy.ended(self, key, why),
-            (Source::Notification(number), _) => {
+    /// Nothing comes from a source any more.
+    fn input_ended(&mut self, source: Source, policy: &mut dyn Policy) {
+        match source {
+            Source::Policy(key) => policy.ended(self, key),
+            Source::Notification(number) => {
                 self.with(number, |service, launch| service.forget_notification(launch));
             }
-            (Source::Signals, Some(e)) => self.warn(&format!("unable to read signals: {}", reason(e))),
-            (Source::ScanControl, Some(e)) => {
-                self.warn(&format!("unable to read .s6-svscan/control: {}", reason(e)));
-            }
-            (Source::Control(number), Some(e)) => self.with(number, |service, _| {
-                service.dir().warn_unable("read supervise/control", e);
-            }),
             _ => {}
+        }
+    }
+
+    /// A source can't be read: it is read again once in a while.
+    fn input_failed(&mut self, source: Source, e: Errno, policy: &mut dyn Policy) {
+        if let Some(fd) = self.input(source, policy).map(|(fd, ..)| fd.as_raw_fd()) {
+            let _ = sys::fd::with(fd, |fd| self.poller.pause(source, fd));
+        }
+        if self.troubled.insert(source) {
+            self.warn(&format!("unable to read {}: {}", self.name_of(source), sys::strerror(e)));
+        }
+    }
+
+    /// What a source is, for a message.
+    fn name_of(&self, source: Source) -> String {
+        let of_service = |what: &str, number: usize| {
+            let name = self.roster.get(number).map(|slot| show(&slot.name)).unwrap_or_default();
+            format!("{what} of service {name}")
+        };
+        match source {
+            Source::Signals => "signals".to_owned(),
+            Source::ScanControl => ".s6-svscan/control".to_owned(),
+            Source::Control(number) => of_service("supervise/control", number),
+            Source::Notification(number) => of_service("the readiness", number),
+            Source::Oneshot | Source::Supervisors | Source::Policy(_) => "requests".to_owned(),
         }
     }
 

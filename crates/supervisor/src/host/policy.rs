@@ -3,7 +3,6 @@
 //! Circle: the trait is called with the [`Host`] that calls it.
 
 use super::Host;
-use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::BorrowedFd;
 use sys::process::Ended;
@@ -65,9 +64,9 @@ pub trait Policy {
         let _ = (host, key, item);
     }
 
-    /// The input with this key has ended, or can't be read.
-    fn ended(&mut self, host: &mut Host, key: u32, why: Option<Errno>) {
-        let _ = (host, key, why);
+    /// The input with this key has ended.
+    fn ended(&mut self, host: &mut Host, key: u32) {
+        let _ = (host, key);
     }
 
     /// The descriptor that was given to [`Host::watch`] with this key is readable.

@@ -3,6 +3,7 @@
 //! A descriptor that can't be waited for, for example for lack of memory, is missing: the host reads it once in a while
 //! and tries again.
 
+use crate::system::{Effect, System};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -55,19 +56,21 @@ impl Source {
 pub(super) struct Poller {
     epoll: OwnedFd,
     missing: BTreeSet<Source>,
+    system: &'static dyn System,
 }
 
 impl Poller {
     /// Without descriptors.
-    pub(super) fn new() -> Result<Self, Errno> {
+    pub(super) fn new(system: &'static dyn System) -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, missing: BTreeSet::new() })
+        Ok(Self { epoll, missing: BTreeSet::new(), system })
     }
 
     /// Waits for a descriptor, too, as long as it is open; if that fails, it is missing.
     pub(super) fn add(&mut self, source: Source, fd: BorrowedFd<'_>) -> Result<(), Errno> {
         let data = epoll::EventData::new_u64(source.token());
-        match epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN) {
+        let added = self.system.before(Effect::Watch);
+        match added.and_then(|()| epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(e) => {
                 self.missing.insert(source);
@@ -79,6 +82,12 @@ impl Poller {
     /// Stops waiting for a descriptor.
     pub(super) fn remove(&mut self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
         epoll::delete(&self.epoll, fd)
+    }
+
+    /// Stops waiting for a descriptor, which is missing from now on.
+    pub(super) fn pause(&mut self, source: Source, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.missing.insert(source);
+        self.remove(fd)
     }
 
     /// Whether some descriptor is missing.
@@ -93,6 +102,7 @@ impl Poller {
 
     /// Waits until descriptors are readable, for at most this time.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Vec<Source>, Errno> {
+        self.system.before(Effect::Wait)?;
         let timeout = timeout.and_then(|t| Timespec::try_from(t).ok());
         let mut events = Vec::with_capacity(64);
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {

@@ -24,7 +24,7 @@ use crate::service::Service;
 use crate::service::hold::{self, Hold};
 use crate::service::service_dir::ServiceDir;
 use crate::slot::Slots;
-use crate::system::{Identity, raw};
+use crate::system::{Effect, Identity, raw};
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
@@ -377,9 +377,12 @@ impl Host {
             return;
         }
         for n in touched {
+            let _ = self.launch.system.before(Effect::Journal);
             self.launch.journal.write_record(n, self.roster.get(n).map(record).as_ref());
         }
+        let _ = self.launch.system.before(Effect::Journal);
         self.launch.journal.write_count(self.roster.slot_count());
+        let _ = self.launch.system.before(Effect::Journal);
         self.launch.journal.started();
         // Their descriptors are in no record any more.
         self.roster.bury();
@@ -388,6 +391,7 @@ impl Host {
     /// Ends an event: all that it has changed is in the journal from here on, and nothing is in flight.
     pub(super) fn settle(&mut self, policy: &dyn Policy) {
         self.write_journal(policy);
+        let _ = self.launch.system.before(Effect::Journal);
         self.launch.journal.done();
     }
 
@@ -395,6 +399,7 @@ impl Host {
     pub(super) fn write_journal(&mut self, policy: &dyn Policy) {
         if self.launch.journal.as_raw().is_some() {
             let limits = self.launch.open_files;
+            let _ = self.launch.system.before(Effect::Journal);
             self.launch.journal.write_header(&Header {
                 pid: raw(rustix::process::getpid()),
                 slots: journal::number(self.roster.slot_count()),

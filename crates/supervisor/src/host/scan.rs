@@ -9,7 +9,7 @@ use crate::launch::Stdio;
 use crate::service::Service;
 use crate::service::hold::refuse;
 use crate::service::service_dir::ServiceDir;
-use crate::system::Identity;
+use crate::system::{Effect, Identity};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::{HashSet, TryReserveError};
@@ -143,7 +143,8 @@ impl Host {
             }
             return;
         }
-        let (dir, identity) = match open_service(self.dir.as_fd(), name) {
+        let opened = self.launch.system.before(Effect::Open);
+        let (dir, identity) = match opened.and_then(|()| open_service(self.dir.as_fd(), name)) {
             Ok(found) => found,
             Err(Errno::NOENT | Errno::NOTDIR) => return,
             Err(e) => {
