@@ -205,8 +205,9 @@ impl Host {
         let signals = SignalFd::new(&signal::Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
         signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
         let mut poller = Poller::new(launch.system).or_unable(|| "make a poller")?;
-        poller.add(Source::Signals, signals.as_fd()).or_unable(|| "wait for signals")?;
-        poller.add(Source::ScanControl, control.as_fd()).or_unable(|| "wait for commands")?;
+        // What can't be waited for is read once in a while.
+        let _ = poller.add(Source::Signals, signals.as_fd());
+        let _ = poller.add(Source::ScanControl, control.as_fd());
         Ok(Self {
             config,
             launch,

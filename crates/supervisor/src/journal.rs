@@ -46,7 +46,8 @@ struct Open {
     in_flight: Cell<InFlight>,
     /// The number of the service that the host is working on.
     current: Cell<u32>,
-    adopted: RefCell<Option<Adopted>>,
+    /// What is offered, and the number of its service.
+    adopted: RefCell<Option<(u32, Adopted)>>,
     /// Descriptors that the journal as it is written may still name.
     closing: RefCell<Vec<OwnedFd>>,
 }
@@ -243,7 +244,7 @@ impl Journal {
         let old = open.in_flight.get();
         // The event of a former host stays marked as such, with what that has started.
         let is_same = old.is_repeated && (old.kind, old.detail, old.about) == (kind, detail, new.about);
-        open.set_in_flight(if is_same { old } else { new });
+        open.set_in_flight(if is_same { old } else { open.with_start(new) });
     }
 
     /// A connection is about to be served.
@@ -289,7 +290,7 @@ impl Journal {
     pub(crate) fn started(&self) {
         if let Some(open) = &self.open {
             let event = open.in_flight.get();
-            open.set_in_flight(InFlight { starting: 0, notification: None, ..event });
+            open.set_in_flight(open.with_start(event));
         }
     }
 
@@ -310,7 +311,7 @@ impl Journal {
     /// The event has been handled, and what it has changed is written.
     pub(crate) fn done(&self) {
         if let Some(open) = &self.open {
-            open.set_in_flight(InFlight::default());
+            open.set_in_flight(open.with_start(InFlight::default()));
             open.closing.take();
         }
     }
@@ -362,16 +363,18 @@ impl Journal {
         start(mapping.as_ref().and_then(|mapping| mapping.as_ref()?.word(place(STARTED))))
     }
 
-    /// Offers a process that takes the place of the next start.
+    /// Offers a process that takes the place of the next start of the current service.
     pub(crate) fn offer(&self, adopted: Adopted) {
         if let Some(open) = &self.open {
-            open.adopted.replace(Some(adopted));
+            open.adopted.replace(Some((open.current.get(), adopted)));
         }
     }
 
-    /// The process that takes the place of a start.
+    /// The process that takes the place of a start of the current service.
     pub(crate) fn adopt(&self) -> Option<Adopted> {
-        self.open.as_ref()?.adopted.take()
+        let open = self.open.as_ref()?;
+        let mut adopted = open.adopted.try_borrow_mut().ok()?;
+        Some(adopted.take_if(|(number, _)| *number == open.current.get())?.1)
     }
 
     /// Writes the state of the service with this number, or that there is none.
@@ -464,6 +467,14 @@ impl File {
 }
 
 impl Open {
+    /// The event without a start, or with that of the process that is still on offer.
+    fn with_start(&self, event: InFlight) -> InFlight {
+        let is_on_offer = self.adopted.try_borrow().is_ok_and(|adopted| adopted.is_some());
+        let InFlight { starting, notification, .. } = self.in_flight.get();
+        let (starting, notification) = if is_on_offer { (starting, notification) } else { (0, None) };
+        InFlight { starting, notification, ..event }
+    }
+
     fn set_in_flight(&self, event: InFlight) {
         if self.in_flight.replace(event) == event {
             return;

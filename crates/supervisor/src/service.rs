@@ -15,7 +15,7 @@ pub(crate) mod service_dir;
 mod tally;
 
 use crate::launch::{Launch, Stdio};
-use crate::system::raw;
+use crate::system::{Effect, raw};
 use hold::Hold;
 use machine::{Action, Event, Machine, Now, Retry, Saved};
 use owed::{Kind, Owed};
@@ -79,6 +79,7 @@ impl Service {
     /// # Errors
     /// Code 100: another process supervises the directory, or it isn't fit for supervision; 111: the system failed.
     pub fn begin(fd: OwnedFd, name: &[u8], stdio: Stdio, launch: &Launch) -> Result<Self, Fatal> {
+        launch.system.before(Effect::Hold).or_unable(|| "take its directory")?;
         let hold = hold::take(fd.as_fd())?;
         let dir = ServiceDir::new(fd, name);
         let want_up = !dir.has("down");
@@ -329,7 +330,7 @@ impl Service {
                 Action::Start => {
                     if self.is_new {
                         // The service, or a listener of its events, may ask for the status at once.
-                        self.write_status();
+                        self.write_status(launch);
                     }
                     Some(self.start(launch))
                 }
@@ -428,13 +429,14 @@ impl Service {
     }
 
     /// Writes the status if it has changed or is owed.
-    fn write_status(&mut self) {
+    fn write_status(&mut self, launch: &Launch) {
         if let Some(status) = self.unwritten.take() {
             self.is_new = false;
             self.owed.status = Some(status);
         }
         if let Some(status) = self.owed.status {
-            let written = hold::write_status(&self.dir, &status);
+            let written = launch.system.before(Effect::Status);
+            let written = written.and_then(|()| hold::write_status(&self.dir, &status));
             if written.is_ok() {
                 self.owed.status = None;
             }
@@ -468,9 +470,12 @@ impl Service {
     /// Writes what is to be written, then sends the events.
     fn publish(&mut self, launch: &Launch) {
         self.write_files();
-        self.write_status();
+        self.write_status(launch);
         if !self.unsent.is_empty() {
-            let notified = supervision::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsent);
+            let notified = launch
+                .system
+                .before(Effect::Notify)
+                .and_then(|()| supervision::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsent));
             self.note(Kind::Events, notified.map(drop));
             self.unsent.clear();
         }

@@ -1,6 +1,7 @@
-//! `cargo xtask torture`: containers in which, at any system call of pid 1, it faults or the call fails.
+//! `cargo xtask torture`: a simulation in which any effect of the host fails or is preceded by a fault, and containers in
+//! which, at any system call of pid 1, it faults or the call fails.
 //!
-//! The containers are those of the test `torture`, which tries some hundred points; this runs it with all of them.
+//! The simulation is a unit test of the supervisor, of which the gate runs some hundred plans.  The containers are those of the test `torture`, which tries some hundred points; this runs it with all of them.
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -36,6 +37,9 @@ pub struct Args {
     /// Write all calls of the process into this file
     #[arg(long, value_name = "FILE", requires_all = ["point", "layout"])]
     trace: Option<String>,
+    /// So many plans of the simulation, first
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    plans: u32,
     /// So many points of each layout, instead of all
     #[arg(long, value_name = "N", conflicts_with = "point")]
     points: Option<usize>,
@@ -56,8 +60,24 @@ pub struct Args {
     list: bool,
 }
 
+/// Runs the simulation.
+fn simulate(plans: u32, seed: u64) -> Result<bool, Failure> {
+    println!("simulation: {plans} plans, seed {seed}");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace::top()).args(["test", "--quiet", "--package=supervisor", "--lib", "--"]);
+    cargo.args(["--quiet", "--exact", "host::tests::torture::plans"]);
+    cargo.env("S6_TORTURE_PLANS", plans.to_string()).env("S6_TORTURE_SEED", seed.to_string());
+    // A plan is a millisecond of work then.
+    cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2");
+    let status = cargo.status().map_err(|why| Failure(format!("unable to run cargo: {why}")))?;
+    Ok(status.success())
+}
+
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
+    if args.plans > 0 && args.point.is_none() && !args.list && !simulate(args.plans, args.seed)? {
+        return Ok(ExitCode::FAILURE);
+    }
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace::top()).args(["test", "--quiet", "--package=tests", "--test=torture", "--"]);
     cargo.args(["--quiet", &format!("--test-threads={}", args.jobs)]).args(args.list.then_some("--list"));

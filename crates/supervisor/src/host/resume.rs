@@ -129,8 +129,13 @@ impl Inherited {
         Some(pipe)
     }
 
+    /// Descriptors that are none of the former host's.
+    pub(super) fn keep_also(&mut self, numbers: Vec<RawFd>) {
+        self.taken.extend(numbers);
+    }
+
     /// Closes the former host's descriptors that weren't taken; gives connections that it had accepted.
-    fn close_others(&mut self) -> Vec<OwnedFd> {
+    pub(super) fn close_others(&mut self) -> Vec<OwnedFd> {
         let numbers = sys::fd::open_numbers().unwrap_or_default();
         let is_connection = |fd: &RawFd| {
             *fd > 2 && sys::fd::with(*fd, |fd| Ok(super::oneshot::is_connection(fd))).unwrap_or(false)
@@ -467,7 +472,7 @@ impl Host {
         let journal = journal.or_unable(|| "find the journal of the former host")?;
         let dir = open_scandir()?;
         let mut predecessor = Predecessor::read(Journal::open(journal), &mut inherited, dir.as_fd())?;
-        inherited.taken.insert(dir.as_raw_fd());
+        inherited.keep_also(vec![dir.as_raw_fd()]);
         predecessor.connections = inherited.close_others();
         let mut launch = Launch::new(&config.env)?;
         launch.take_window();
@@ -596,6 +601,7 @@ impl Host {
             (Some(kind), _, Some(pid)) => self.child = u8::try_from(kind).ok().map(|kind| (kind, pid)),
             (None, Some(n), Some(pid)) => {
                 started = usize::try_from(n).ok();
+                started.into_iter().for_each(|n| self.launch.journal.enter(n));
                 self.launch.journal.offer((pid, fd));
                 if let Some(n) = started.filter(|n| self.roster.get(*n).is_some_and(|slot| !slot.is_live())) {
                     self.begin_again(n);
@@ -614,8 +620,14 @@ impl Host {
             self.settle(policy);
         }
         self.finish_input(event.kind == InFlight::INPUT && event.is_repeated, policy);
+        started.into_iter().for_each(|n| self.launch.journal.enter(n));
         if let (Some(n), Some((pid, notification))) = (started, self.launch.journal.adopt()) {
-            self.with(n, |service, launch| service.adopt(pid, notification, launch));
+            if self.roster.get(n).is_some_and(|slot| slot.service.is_some()) {
+                self.with(n, |service, launch| service.adopt(pid, notification, launch));
+            } else {
+                // Its supervision couldn't begin yet.
+                self.launch.journal.offer((pid, notification));
+            }
         }
         connections.iter().for_each(|connection| self.serve(connection));
         self.find_lost();

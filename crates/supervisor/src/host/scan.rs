@@ -232,7 +232,7 @@ impl Host {
         if self.roster.get(producer).map(|s| s.pair) == Some(Pair::Producer(logger)) {
             return;
         }
-        let pipe = match Pipe::new() {
+        let pipe = match self.launch.system.before(Effect::Pipe).and_then(|()| Pipe::new()) {
             Ok(pipe) => pipe,
             Err(e) => return self.warn(&format!("unable to make a logger's pipe: {}", sys::strerror(e))),
         };
@@ -307,6 +307,11 @@ impl Host {
             }
             return self.begin_process(number, &stdio);
         }
+        self.begin_here(number, dir, stdio);
+    }
+
+    /// Begins to supervise a service in this process.
+    fn begin_here(&mut self, number: usize, dir: OwnedFd, stdio: Stdio) {
         let found = self.find_by_status(number, &dir, &stdio);
         let Some(slot) = self.roster.get_mut(number) else { return };
         let begun = match found {
@@ -314,9 +319,13 @@ impl Host {
             Ok(None) => Service::begin(dir, &slot.name, stdio, &self.launch),
             Err(fatal) => Err(fatal),
         };
+        let unused = self.launch.journal.adopt();
         match begun {
-            Ok(service) => {
+            Ok(mut service) => {
                 slot.failures = 0;
+                if let Some((pid, notification)) = unused {
+                    service.adopt(pid, notification, &self.launch);
+                }
                 if let Some(control) = service.control() {
                     // If it can't be waited for, it is read once in a while.
                     let _ = self.poller.add(Source::Control(number), control);
@@ -324,7 +333,10 @@ impl Host {
                 slot.service = Some(service);
                 self.sync(number);
             }
-            Err(fatal) => self.begin_failed(number, &fatal),
+            Err(fatal) => {
+                unused.into_iter().for_each(|stray| self.launch.journal.offer(stray));
+                self.begin_failed(number, &fatal);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod processes;
 mod resuming;
 mod scanning;
 mod stopping;
+mod torture;
 
 use super::roster::{Pair, Slot};
 use super::*;
