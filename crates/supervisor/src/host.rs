@@ -202,9 +202,10 @@ impl Host {
     ) -> Result<Self, Fatal> {
         let mut caught: Vec<_> = requests::SIGNALS.iter().map(|row| row.signal).collect();
         caught.extend_from_slice(&config.signals);
-        let signals = SignalFd::new(&signal::Set::of(&caught)).or_unable(|| "make a signal descriptor")?;
+        let set = signal::Set::of(&caught);
+        let signals = resume::persistently(|| SignalFd::new(&set).or_unable(|| "make a signal descriptor"))?;
         signal::set_ignored(signal::PIPE).or_unable(|| "ignore SIGPIPE")?;
-        let mut poller = Poller::new(launch.system).or_unable(|| "make a poller")?;
+        let mut poller = resume::persistently(|| Poller::new(launch.system).or_unable(|| "make a poller"))?;
         // What can't be waited for is read once in a while.
         let _ = poller.add(Source::Signals, signals.as_fd());
         let _ = poller.add(Source::ScanControl, control.as_fd());

@@ -79,11 +79,21 @@ impl Service {
     /// # Errors
     /// Code 100: another process supervises the directory, or it isn't fit for supervision; 111: the system failed.
     pub fn begin(fd: OwnedFd, name: &[u8], stdio: Stdio, launch: &Launch) -> Result<Self, Fatal> {
+        let mut service = Self::open(fd, name, stdio, launch)?;
+        service.announce(launch);
+        Ok(service)
+    }
+
+    /// As [`Service::begin`], without a word to anybody: [`Service::announce`] follows when the journal has the service.
+    ///
+    /// # Errors
+    /// As [`Service::begin`].
+    pub(crate) fn open(fd: OwnedFd, name: &[u8], stdio: Stdio, launch: &Launch) -> Result<Self, Fatal> {
         launch.system.before(Effect::Hold).or_unable(|| "take its directory")?;
         let hold = hold::take(fd.as_fd())?;
         let dir = ServiceDir::new(fd, name);
         let want_up = !dir.has("down");
-        let mut service = Self {
+        Ok(Self {
             dir,
             name: name.to_vec(),
             hold: Some(hold),
@@ -96,11 +106,14 @@ impl Service {
             unsent: Vec::new(),
             owed: Owed::default(),
             actions: Vec::new(),
-        };
-        service.machine.begin(&mut service.actions);
-        service.perform(launch);
-        launch.journal.save(|| service.save());
-        Ok(service)
+        })
+    }
+
+    /// Announces the supervision, and starts the service if it is wanted up.
+    pub(crate) fn announce(&mut self, launch: &Launch) {
+        self.machine.begin(&mut self.actions);
+        self.perform(launch);
+        launch.journal.save(|| self.save());
     }
 
     /// Takes over a service from a supervisor process that was killed.

@@ -146,7 +146,8 @@ pub fn abort() -> ! {
     // SAFETY: all are async-signal-safe.
     unsafe {
         libc::signal(libc::SIGABRT, libc::SIG_DFL);
-        libc::raise(libc::SIGABRT);
+        // Not raise(3): in a child of clone(2), musl's sends to its parent, whose number it has kept.
+        libc::kill(libc::getpid(), libc::SIGABRT);
         libc::_exit(ABORTED)
     }
 }
@@ -157,6 +158,6 @@ extern "C" fn on_fault(fault: c_int) {
     // SAFETY: both are async-signal-safe.
     unsafe {
         libc::signal(fault, libc::SIG_DFL);
-        libc::raise(fault);
+        libc::kill(libc::getpid(), fault);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use sandbox::Sandbox;
 use tests::services::Services;
 use tests::transcript::Transcript;
@@ -163,7 +163,7 @@ fn no_descriptors(images: &Images) -> Outcome {
         let used: Vec<u64> = open.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
         let lowest = (0..).find(|n| !used.contains(n));
         let pid = Pid::from_raw(pid.cast_signed());
-        let maximum = getrlimit(Resource::Nofile).maximum;
+        let maximum = sys::limit::get(Resource::Nofile).maximum;
         let before = prlimit(pid, Resource::Nofile, Rlimit { current: lowest, maximum })?;
         go_on(&t)?;
         t.wait_for("No file descriptors available")?;

@@ -57,6 +57,12 @@ const COMMAND: &str = "\
 #!/bin/sh
 scan=/run/service
 say() { echo \"$*\" >>/marks/events; }
+# A letter that waits for a supervisor that is killed is lost, and so is an event that can't be sent: who waits asks again,
+# as s6-rc does, when there is a supervisor again.
+svc() {
+  s6-svc -T 4000 \"$@\" || { supervised; s6-svc -T 8000 \"$@\"; }
+}
+supervised() { until s6-svok $scan/logger && s6-svok $scan/ready; do usleep 10000; done; }
 ask() {
   echo >&4; echo >&4; echo >&4; echo >&4; echo >&4
   read -t 12 answer <&5 || say 'late: the lines'
@@ -66,14 +72,18 @@ say command
 if [ -e /marks/held ]; then exec 6<>/marks/held 7<>/marks/go; echo >&6; read x <&7; fi
 s6-svwait -U -t 12000 $scan/ready || say 'late: ready'
 ask
-s6-svc -wD -T 12000 -d $scan/logger || say 'late: the end of logger'
+svc -wD -d $scan/logger || say 'late: the end of logger'
 ask
-s6-svc -wU -T 12000 -u $scan/logger || say 'late: logger'
+svc -wU -u $scan/logger || say 'late: logger'
 ask
 s6-rc -t 12000 -u change later-once later || say 'late: the change'
-s6-svc -wD -T 12000 -d $scan/ready || say 'late: the end of ready'
-s6-svc -wU -T 12000 -u $scan/ready || say 'late: ready again'
-s6-svc -wR -T 12000 -k $scan/ready || say 'late: the restart of ready'
+svc -wD -d $scan/ready || say 'late: the end of ready'
+svc -wU -u $scan/ready || say 'late: ready again'
+old=$(s6-svstat -o pid $scan/ready)
+s6-svc -wR -T 4000 -k $scan/ready || \
+  { supervised; [ $(s6-svstat -o pid $scan/ready) != $old ] && s6-svwait -U -t 8000 $scan/ready; } || \
+  s6-svc -wR -T 8000 -k $scan/ready || say 'late: the restart of ready'
+supervised
 for s in producer counter logger ready talk later; do
   up=$(s6-svstat -o up,ready $scan/$s)
   case \"$s $up\" in *'ready true true' | *'logger true true' | *'later true true' | *'true false') ;; *) say \"status $s $up\";; esac

@@ -51,10 +51,21 @@ pub(crate) fn write(code: u8) -> Result<(), Errno> {
     replace(format!("{code}\n").as_bytes())
 }
 
+/// How often the file is read if that fails for another reason than that there is none.
+const ATTEMPTS: usize = 8;
+
 /// Reads the first bytes of the file; nothing if there is none.
 #[must_use]
 pub(crate) fn read() -> Vec<u8> {
-    read_file(CWD, EXITCODE.as_bytes(), 64).unwrap_or_default()
+    for _ in 0..ATTEMPTS {
+        match read_file(CWD, EXITCODE.as_bytes(), 64) {
+            Ok(bytes) => return bytes,
+            Err(Errno::NOENT) => break,
+            // What is short may pass, and there is no other copy of the code.
+            Err(_) => {}
+        }
+    }
+    Vec::new()
 }
 
 /// Whether no exit code has been written.

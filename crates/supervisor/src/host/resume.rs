@@ -42,6 +42,10 @@ const VARIABLE: &[u8] = b"S6_HOST_MEMO";
 /// [`wire::host_journal::FAULTS`] faults within this time are too many.
 const FAULT_SPAN: Duration = Duration::from_mins(1);
 
+/// The first and the last pause of what a re-executed host tries again.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
+
 /// The command line and the environment of the re-executed program.
 #[derive(Debug, Clone)]
 pub struct Reexec {
@@ -98,9 +102,15 @@ impl Inherited {
         dir: BorrowedFd<'_>,
         name: &str,
     ) -> Option<OwnedFd> {
-        let found = sys::fd::with(fd?, |fd| sys::fs::fstat(fd)).ok()?;
-        let there = sys::fs::statat(dir, name, AtFlags::empty()).ok()?;
-        ((found.st_dev, found.st_ino) == (there.st_dev, there.st_ino)).then(|| self.take(fd)).flatten()
+        let found = sys::fd::with(fd?, |fd| sys::fs::fstat(fd));
+        let there = sys::fs::statat(dir, name, AtFlags::empty());
+        let is_it = match (found, there) {
+            (Ok(found), Ok(there)) => (found.st_dev, found.st_ino) == (there.st_dev, there.st_ino),
+            (Err(Errno::BADF), _) | (_, Err(Errno::NOENT)) => false,
+            // What can't be compared is believed.
+            _ => true,
+        };
+        is_it.then(|| self.take(fd)).flatten()
     }
 
     /// The same, if it is this directory.
@@ -202,6 +212,21 @@ fn slot(record: Record, inherited: &mut Inherited) -> (Slot, Option<Supervised>)
     slot.begin_at = record.begin_at;
     slot.failures = record.failures;
     (slot, record.service)
+}
+
+/// Does what a host can't do without again and again for a while, if it fails: a re-executed host has nowhere else to go.
+pub(super) fn persistently<T>(mut work: impl FnMut() -> Result<T, Fatal>) -> Result<T, Fatal> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match work() {
+            Err(_) if pause <= LAST_PAUSE => {
+                let until = tool::clock::now().saturating_add(pause);
+                let _ = tool::clock::poll_until(&mut [], Some(until));
+                pause = pause.saturating_mul(2);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// What a former host has begun and not ended.
@@ -338,10 +363,10 @@ impl Services {
 /// The name of a pipe in a file of the service's directory.
 fn pipe_name(slot: &Slot, file: &str) -> Option<Vec<u8>> {
     if let Some(service) = &slot.service {
-        return service.dir().pipe_name(file);
+        return service.dir().pipe_name(file).ok().flatten();
     }
     let dir = rustix::io::fcntl_dupfd_cloexec(slot.dir.as_ref()?, 0).ok()?;
-    ServiceDir::new(dir, &slot.name).pipe_name(file)
+    ServiceDir::new(dir, &slot.name).pipe_name(file).ok().flatten()
 }
 
 /// Supervises a service of the former host again; whether that succeeds.
@@ -470,11 +495,11 @@ impl Host {
         let mut inherited = Inherited::default();
         let journal = inherited.take(Some(journal)).ok_or(Errno::BADF);
         let journal = journal.or_unable(|| "find the journal of the former host")?;
-        let dir = open_scandir()?;
+        let dir = persistently(open_scandir)?;
         let mut predecessor = Predecessor::read(Journal::open(journal), &mut inherited, dir.as_fd())?;
         inherited.keep_also(vec![dir.as_raw_fd()]);
         predecessor.connections = inherited.close_others();
-        let mut launch = Launch::new(&config.env)?;
+        let mut launch = persistently(|| Launch::new(&config.env))?;
         launch.take_window();
         Self::succeed(predecessor, config, launch, dir)
     }

@@ -299,14 +299,12 @@ impl Host {
         }
         let stdio = stdio(slot, self.config.console.as_ref());
         // After a fault from here on, the journal has the service and its pipes.
-        self.write_services();
-        self.launch.journal.enter(number);
         if self.processes.is_some() {
-            if let Some(slot) = self.roster.get_mut(number) {
-                slot.dir = Some(dir);
-            }
+            slot.dir = Some(dir);
+            self.write_services();
             return self.begin_process(number, &stdio);
         }
+        self.write_services();
         self.begin_here(number, dir, stdio);
     }
 
@@ -315,28 +313,29 @@ impl Host {
         let found = self.find_by_status(number, &dir, &stdio);
         let Some(slot) = self.roster.get_mut(number) else { return };
         let begun = match found {
-            Ok(Some(service)) => Ok(service),
-            Ok(None) => Service::begin(dir, &slot.name, stdio, &self.launch),
+            Ok(Some(service)) => Ok((service, false)),
+            Ok(None) => Service::open(dir, &slot.name, stdio, &self.launch).map(|service| (service, true)),
             Err(fatal) => Err(fatal),
         };
-        let unused = self.launch.journal.adopt();
-        match begun {
-            Ok(mut service) => {
-                slot.failures = 0;
-                if let Some((pid, notification)) = unused {
-                    service.adopt(pid, notification, &self.launch);
-                }
-                if let Some(control) = service.control() {
-                    // If it can't be waited for, it is read once in a while.
-                    let _ = self.poller.add(Source::Control(number), control);
-                }
-                slot.service = Some(service);
-                self.sync(number);
-            }
-            Err(fatal) => {
-                unused.into_iter().for_each(|stray| self.launch.journal.offer(stray));
-                self.begin_failed(number, &fatal);
-            }
+        let (service, is_new) = match begun {
+            Ok(begun) => begun,
+            Err(fatal) => return self.begin_failed(number, &fatal),
+        };
+        slot.failures = 0;
+        if let Some(control) = service.control() {
+            // If it can't be waited for, it is read once in a while.
+            let _ = self.poller.add(Source::Control(number), control);
+        }
+        slot.service = Some(service);
+        // Who hears of the supervision may send a command at once: from here on a fault closes nothing of the service.
+        self.sync(number);
+        self.write_services();
+        if is_new {
+            self.with(number, |service, launch| service.announce(launch));
+        }
+        self.launch.journal.enter(number);
+        if let Some((pid, notification)) = self.launch.journal.adopt() {
+            self.with(number, |service, launch| service.adopt(pid, notification, launch));
         }
     }
 
@@ -374,7 +373,7 @@ pub(super) fn back_off(failures: u32) -> Duration {
 /// Gives the slot the pipes that the service's files name.
 fn name_pipes(slot: &mut Slot, pipes: &mut NamedPipes, dir: OwnedFd) -> Result<(), Errno> {
     let dir = ServiceDir::new(dir, &slot.name);
-    let mut pipe = |file| dir.pipe_name(file).map(|name| pipes.get(&name)).transpose();
+    let mut pipe = |file| dir.pipe_name(file)?.map(|name| pipes.get(&name)).transpose();
     slot.named_input = pipe("pipe-in")?;
     slot.named_output = pipe("pipe-out")?;
     Ok(())

@@ -72,8 +72,11 @@ impl ServiceDir {
     }
 
     /// The name of a pipe in a file; `None` without one.
-    pub(crate) fn pipe_name(&self, name: &str) -> Option<Vec<u8>> {
-        self.first_line(name, PIPE_NAME).filter(|n| !n.is_empty())
+    ///
+    /// # Errors
+    /// The file can't be read: without its pipes a service is not the same.
+    pub(crate) fn pipe_name(&self, name: &str) -> Result<Option<Vec<u8>>, Errno> {
+        Ok(self.read_first_line(name, PIPE_NAME)?.filter(|n| !n.is_empty()))
     }
 
     fn first_line(&self, name: &str, limit: usize) -> Option<Vec<u8>> {
@@ -113,7 +116,7 @@ impl ServiceDir {
     /// The file can't be read for lack of descriptors or memory, which may pass: without it, a service would never be ready.
     pub(super) fn descriptor(&self, name: &str, limit: u64) -> Result<Option<i32>, Errno> {
         let line = match self.read_first_line(name, LINE) {
-            Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(e),
+            Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::IO)) => return Err(e),
             Err(e) => {
                 self.warn_unable(&format!("read {name}"), e);
                 None
@@ -191,7 +194,7 @@ mod tests {
         assert_eq!((dir.down_signal(), dir.reload_signal()), (signal::TERM, signal::HUP));
         assert_eq!((dir.kill_timeout(), dir.kills_group(), dir.kills_session()), (None, false, false));
         assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
-        assert_eq!((dir.descriptor("notification-fd", 1024), dir.pipe_name("pipe-in")), (Ok(None), None));
+        assert_eq!((dir.descriptor("notification-fd", 1024), dir.pipe_name("pipe-in")), (Ok(None), Ok(None)));
     }
 
     #[test]

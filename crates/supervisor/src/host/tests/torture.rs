@@ -391,7 +391,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Runs so many plans; nothing else may happen in this process.
 fn run(plans: u32, seed: u64) {
     let own = sys::fd::open_numbers().unwrap();
-    let runs = Runs { cases: plans, max_shrink_iters: 2000, failure_persistence: None, ..Runs::default() };
+    let runs = Runs { cases: plans, max_shrink_iters: 2000, ..Runs::default() };
     let seed: Vec<u8> = seed.to_be_bytes().repeat(4);
     let mut runner = TestRunner::new_with_rng(runs, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let faults = prop::collection::vec((0_u32..500, fault()), 0..4);
