@@ -200,6 +200,7 @@ impl<'a> Stage<'a> {
             _ => return Err(format!("the test doesn't know these words of docker {verb}")),
         };
         if !signal.is_empty() {
+            wait_for_init(container.pid());
             container.signal(signal_of(&signal)?).map_err(|why| why.to_string())?;
         }
         if verb == "kill" {
@@ -230,6 +231,19 @@ impl Running {
         let (code, said) = self.enter(&["/bin/sh", "-c", script].map(str::to_owned))?;
         self.booted = code == 0;
         if self.booted { Ok(()) } else { Err(format!("it hasn't booted:\n{}", said.join("\n"))) }
+    }
+}
+
+/// Waits until process 1 blocks the signals that it reads: the kernel drops what comes before, in the first moments after
+/// its exec.
+fn wait_for_init(pid: impl std::fmt::Display) {
+    let blocks = |status: String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
+        Some(u64::from_str_radix(line.trim(), 16).ok()? & (1 << (Signal::INT.as_raw() - 1)) != 0)
+    };
+    let file = format!("/proc/{pid}/status");
+    while std::fs::read_to_string(&file).ok().and_then(blocks) == Some(false) {
+        std::thread::yield_now();
     }
 }
 

@@ -281,13 +281,14 @@ impl Host {
             return self.roster.index(number);
         }
         let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
-        // The copy has the lowest number that is free.
+        // The copy has the lowest number that is free now, and the directory the one that was when it was found: what is
+        // between them, a scan may have closed by now.
         let copy = match rustix::io::fcntl_dupfd_cloexec(&dir, 0) {
             Ok(copy) => copy,
             Err(e) => return self.begin_failed(number, &Fatal::unable("open its files", e)),
         };
-        let lowest = u64::try_from(copy.as_raw_fd()).unwrap_or_default();
-        if lowest.saturating_add(RESERVED_DESCRIPTORS) >= limit {
+        let used = u64::try_from(copy.as_raw_fd().max(dir.as_raw_fd())).unwrap_or_default();
+        if used.saturating_add(RESERVED_DESCRIPTORS) >= limit {
             let text = format!("too few descriptors are left: the limit on open files is {limit}");
             return self.begin_failed(number, &Fatal::new(111, text));
         }
