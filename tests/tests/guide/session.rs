@@ -242,7 +242,7 @@ fn wait_for_init(pid: impl std::fmt::Display) {
         Some(u64::from_str_radix(line.trim(), 16).ok()? & (1 << (Signal::INT.as_raw() - 1)) != 0)
     };
     let file = format!("/proc/{pid}/status");
-    while std::fs::read_to_string(&file).ok().and_then(blocks) == Some(false) {
+    while fs::read_to_string(&file).ok().and_then(blocks) == Some(false) {
         std::thread::yield_now();
     }
 }
