@@ -83,13 +83,15 @@ pub enum Leave {
     /// It was told to exit at once.
     Aborted,
     /// It has faulted too often.
-    Failed(Errno),
+    Faulted,
 }
 
 /// The host of a scan directory.
 #[derive(Debug)]
 pub struct Host {
     config: Config,
+    /// This process, as the journal names it.
+    pid: u32,
     launch: Launch,
     dir: OwnedFd,
     poller: Poller,
@@ -211,6 +213,7 @@ impl Host {
         let _ = poller.add(Source::ScanControl, control.as_fd());
         Ok(Self {
             config,
+            pid: raw(rustix::process::getpid()),
             launch,
             dir,
             poller,
@@ -249,7 +252,7 @@ impl Host {
             self.complete_in_flight(policy);
         }
         if std::mem::take(&mut self.gives_up) && !policy.gave_up(self) {
-            self.leave = Some(Leave::Failed(Errno::NOTRECOVERABLE));
+            self.leave = Some(Leave::Faulted);
         }
         loop {
             if let Some(leave) = self.turn(policy) {

@@ -30,6 +30,13 @@ pub fn deadline(milliseconds: Option<u32>) -> Option<Moment> {
     now().checked_add(span)
 }
 
+/// The pause before an attempt: `first`, doubled for each of the attempts that failed after the first one, at most `limit`.
+#[must_use]
+pub fn doubled(first: Duration, times: u32, limit: Duration) -> Duration {
+    let factor = 1_u32.checked_shl(times).unwrap_or(u32::MAX);
+    first.saturating_mul(factor).min(limit)
+}
+
 /// poll(2) until something is ready or the deadline has passed: then 0.  Without descriptors it waits for the deadline.
 ///
 /// # Errors
@@ -42,5 +49,20 @@ pub fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Moment>) -> Result<us
             Ok(0) if deadline.is_none_or(|d| d > now()) => {}
             done => return done,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_their_limit() {
+        let pause =
+            |times| doubled(Duration::from_millis(100), times, Duration::from_millis(1000)).as_millis();
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5, 31, 32, u32::MAX].map(pause),
+            [100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000]
+        );
     }
 }

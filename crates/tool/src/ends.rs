@@ -67,7 +67,9 @@ impl Ends {
     }
 }
 
-fn is_there(pid: Pid) -> bool {
+/// Whether a process is there, alive or not yet reaped.
+#[must_use]
+pub fn is_there(pid: Pid) -> bool {
     sys::process::kill(pid, 0) != Err(Errno::SRCH)
 }
 

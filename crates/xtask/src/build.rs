@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use crate::arch::{self, Arch};
-use crate::command::run as run_command;
+use crate::command::{self, run as run_command};
 use crate::failure::{Failure, Outcome};
 use crate::musl::{self, Std};
 use crate::{elf, workspace};
@@ -194,7 +194,7 @@ fn compile(
 }
 
 fn cargo(top: &Path, target: &str, profile: &str, package: &str) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = command::cargo();
     cargo.current_dir(top);
     cargo.args(["build", "--quiet", "--package", package, "--target", target, "--profile", profile]);
     cargo

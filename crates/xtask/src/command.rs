@@ -26,10 +26,17 @@ pub fn capture(command: &mut Command) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
+/// The cargo that runs this program, at the top of the workspace.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace::top());
+    cargo
+}
+
 /// `cargo test` of one file of `tests`, up to the arguments for the test program.
 pub fn test(name: &str) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace::top()).args(["test", "--package=tests", "--test", name, "--"]);
+    let mut cargo = cargo();
+    cargo.args(["test", "--package=tests", "--test", name, "--"]);
     cargo
 }
 

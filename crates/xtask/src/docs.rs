@@ -1,12 +1,10 @@
 //! `cargo xtask docs`: writes `docs/tools/` from the tools' definitions, and the tables of `docs/guide/variables.md`.
 
-use std::env;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use crate::command::run as run_command;
+use crate::command::{cargo, run as run_command};
 use crate::failure::{Failure, Outcome};
-use crate::workspace;
 
 /// The options of `cargo xtask docs`.
 #[derive(clap::Args)]
@@ -21,10 +19,7 @@ pub fn run(_args: Args) -> Outcome {
 
 /// Runs the program that links all suites and knows how to write about them.
 pub fn manual(what: &str, directory: Option<&Path>) -> Result<(), Failure> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(workspace::top())
-        .args(["run", "--quiet", "--package=manual", "--", what])
-        .args(directory);
+    let mut cargo = cargo();
+    cargo.args(["run", "--quiet", "--package=manual", "--", what]).args(directory);
     run_command(&mut cargo)
 }

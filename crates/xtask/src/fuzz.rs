@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::command::run as run_command;
+use crate::command::{cargo, run as run_command};
 use crate::failure::{Failure, Outcome};
 use crate::workspace;
 
@@ -78,7 +78,7 @@ fn targets(top: &Path) -> Result<BTreeSet<String>, Failure> {
 fn build(top: &Path, wanted: &[String]) -> Result<PathBuf, Failure> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let folder = workspace::target().join("fuzz");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = cargo();
     // With a target named, the options don't reach build scripts and macros.
     cargo.current_dir(top).args(["build", "--quiet", "--locked", "--release", "--target", &target]);
     cargo.arg("--target-dir").arg(&folder);

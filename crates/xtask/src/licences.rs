@@ -4,15 +4,14 @@
 //! or tests it; the texts are those in the packages' sources.  The same lock file always gives the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use serde_json::Value;
 
 use crate::arch::{self, Arch};
-use crate::command::capture;
+use crate::command::{capture, cargo};
 use crate::failure::{Failure, Outcome};
 use crate::workspace;
 
@@ -61,14 +60,8 @@ struct Package {
 pub fn of(package: &str, archs: &[Arch]) -> Result<String, Failure> {
     let mut linked = BTreeSet::new();
     for arch in archs {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(workspace::top()).args([
-            "metadata",
-            "--locked",
-            "--format-version=1",
-            "--filter-platform",
-            arch.target,
-        ]);
+        let mut cargo = cargo();
+        cargo.args(["metadata", "--locked", "--format-version=1", "--filter-platform", arch.target]);
         let metadata = serde_json::from_str(&capture(&mut cargo)?)
             .map_err(|why| Failure(format!("cargo metadata: {why}")))?;
         linked.extend(packages(&metadata, package));

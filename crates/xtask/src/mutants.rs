@@ -6,11 +6,11 @@
 
 mod survivors;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::{env, fs};
 
-use crate::command;
+use crate::command::{self, cargo};
 use crate::failure::{Failure, Outcome};
 use crate::workspace;
 use survivors::Survivors;
@@ -170,13 +170,6 @@ impl Pure {
         );
         Ok(Survivors::of_run(&missed))
     }
-}
-
-/// The cargo that runs this program.
-fn cargo() -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace::top());
-    cargo
 }
 
 fn read(results: &Path, name: &str) -> Result<String, Failure> {

@@ -3,11 +3,10 @@
 //!
 //! The simulation is a unit test of the supervisor, of which the gate runs some hundred plans.  The containers are those of the test `torture`, which tries some hundred points; this runs it with all of them.
 
-use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
+use crate::command::cargo;
 use crate::failure::{Failure, Outcome};
-use crate::workspace;
 
 const HELP: &str = "\
 A point is a system call and what happens there: openat:37:ENFILE lets the 37th openat fail with this error,
@@ -63,8 +62,8 @@ pub struct Args {
 /// Runs the simulation.
 fn simulate(plans: u32, seed: u64) -> Result<bool, Failure> {
     println!("simulation: {plans} plans, seed {seed}");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace::top()).args(["test", "--quiet", "--package=supervisor", "--lib", "--"]);
+    let mut cargo = cargo();
+    cargo.args(["test", "--quiet", "--package=supervisor", "--lib", "--"]);
     cargo.args(["--quiet", "--exact", "host::tests::torture::plans"]);
     cargo.env("S6_TORTURE_PLANS", plans.to_string()).env("S6_TORTURE_SEED", seed.to_string());
     // A plan is a millisecond of work then.
@@ -78,8 +77,8 @@ pub fn run(args: Args) -> Outcome {
     if args.plans > 0 && args.point.is_none() && !args.list && !simulate(args.plans, args.seed)? {
         return Ok(ExitCode::FAILURE);
     }
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace::top()).args(["test", "--quiet", "--package=tests", "--test=torture", "--"]);
+    let mut cargo = cargo();
+    cargo.args(["test", "--quiet", "--package=tests", "--test=torture", "--"]);
     cargo.args(["--quiet", &format!("--test-threads={}", args.jobs)]).args(args.list.then_some("--list"));
     cargo.env("S6_TORTURE_SEED", args.seed.to_string());
     cargo.env("S6_TORTURE_TWICE", args.twice.to_string());

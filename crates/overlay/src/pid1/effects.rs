@@ -5,14 +5,14 @@ use crate::limits::OUTPUT_LIMIT;
 use crate::pid1::children::Child;
 use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
-use crate::pid1::keeper::Keeper;
+use crate::pid1::keeper::{self, Keeper};
 use crate::pid1::lifecycle::Limit;
 use crate::pid1::processes::{describe_below, describe_remaining, signal_all, signal_others};
 use crate::pid1::relay_process::RelayProcess;
 use crate::stop::stage3::Stage3;
 use ipc::relay::Relay;
 use rustix::io::Errno;
-use rustix::process::{Pid, Rlimit};
+use rustix::process::Pid;
 use std::rc::Rc;
 use supervisor::host::Host;
 use sys::process::{Fork, fork_noted};
@@ -78,8 +78,6 @@ pub(crate) struct ContainerEffects<'a> {
     pub(crate) keeper: &'a mut Option<Keeper>,
     /// Whether the catch-all logger shows what it logs.
     pub(crate) shows_log: bool,
-    /// The limit on open files from before the host raised its own.
-    pub(crate) open_files: Option<Rlimit>,
 }
 
 impl Effects for ContainerEffects<'_> {
@@ -112,7 +110,7 @@ impl Effects for ContainerEffects<'_> {
                 let mask = Set::empty();
                 let forked = Forked {
                     title: STOP_TITLE,
-                    open_files: self.open_files,
+                    open_files: Some(self.host.launch().open_files),
                     keep: &keep,
                     inherited: &[],
                     mask: &mask,
@@ -156,11 +154,7 @@ impl Effects for ContainerEffects<'_> {
     }
 
     fn keeper(&self) -> Option<Pid> {
-        match self.relay {
-            Some(relay) => Some(relay.pid()),
-            None if self.shows_log => catch_all::logger(),
-            None => None,
-        }
+        keeper::find(self.relay, self.shows_log)
     }
 
     fn await_keeper(&mut self) -> bool {

@@ -15,7 +15,7 @@ use crate::pid1::container::Container;
 use crate::pid1::effects::{ContainerEffects, Effects};
 use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
-use crate::pid1::keeper::Keeper;
+use crate::pid1::keeper::{self, Keeper};
 use crate::pid1::keys::{KEEPER, NOTICE, REQUESTS, SHUTDOWND};
 use crate::pid1::lifecycle::{Event, SIGNALS};
 use crate::pid1::relay_process::RelayProcess;
@@ -82,8 +82,6 @@ pub(crate) struct Init {
     requests: OwnedFd,
     notice: Option<OwnedFd>,
     unstarted: Option<Unstarted>,
-    /// The limit on open files from before the host raised its own.
-    open_files: Option<Rlimit>,
     /// The format of services' lines, if they are relayed.
     output: Output,
     relay: Option<RelayProcess>,
@@ -130,7 +128,6 @@ impl Init {
             requests,
             notice: None,
             unstarted,
-            open_files: None,
             output,
             relay: None,
             is_sealed: false,
@@ -185,7 +182,6 @@ impl Init {
 
     /// Waits for all inputs; the host reads once in a while what it can't wait for.
     fn watch(&mut self, host: &mut Host) {
-        self.open_files = Some(host.launch().open_files);
         for key in self.inputs() {
             if let Some(input) = self.input(key) {
                 let _ = host.watch(input.fd, key);
@@ -243,7 +239,7 @@ impl Init {
                 host.save(self);
                 drop(started);
             }
-            Ok(Fork::Child) => self.become_boot_child(),
+            Ok(Fork::Child) => self.become_boot_child(host.launch().open_files),
             Err(e) => {
                 let text = "unable to start what starts the services, trying again each second";
                 if self.unstarted.as_ref().is_some_and(|unstarted| unstarted.at == Moment::ZERO) {
@@ -279,9 +275,12 @@ impl Init {
         }
     }
 
-    /// Continues in the boot child.
-    fn become_boot_child(&mut self) {
-        let Some(Unstarted { boot, writer: Some(notice), .. }) = self.unstarted.take() else { return };
+    /// Continues in the boot child, which has this limit on open files.
+    fn become_boot_child(&mut self, open_files: Rlimit) -> ! {
+        let Some(Unstarted { boot, writer: Some(notice), .. }) = self.unstarted.take() else {
+            // Never without them: the child must not go on as process 1.
+            sys::process::exit(111)
+        };
         let _ = rustix::process::setsid();
         let _ = sys::fd::copy(boot.stdin.as_raw_fd(), 0);
         if let Some(number) = boot.terminal {
@@ -295,7 +294,7 @@ impl Init {
         let mask = Set::empty();
         let forked = Forked {
             title: BOOT_TITLE,
-            open_files: self.open_files,
+            open_files: Some(open_files),
             keep: &keep,
             inherited: &inherited,
             mask: &mask,
@@ -357,9 +356,9 @@ impl Init {
     }
 
     fn with_effects<'a>(&'a mut self, host: &'a mut Host) -> (&'a mut Container, ContainerEffects<'a>) {
-        let Self { container, env, relay, open_files, output, keeper, .. } = self;
-        let (open_files, shows_log, relay) = (*open_files, output.shows_log, relay.as_ref());
-        (container, ContainerEffects { host, env, relay, keeper, shows_log, open_files })
+        let Self { container, env, relay, output, keeper, .. } = self;
+        let (shows_log, relay) = (output.shows_log, relay.as_ref());
+        (container, ContainerEffects { host, env, relay, keeper, shows_log })
     }
 
     fn relay_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -529,16 +528,12 @@ impl Policy for Init {
         }
         if self.container.life().awaits_processes() {
             let Self { remaining, container, relay, output, .. } = self;
-            let (shows_log, relay) = (output.shows_log, relay.as_ref());
-            let keeper = || match relay {
-                Some(relay) => Some(relay.pid()),
-                None => shows_log.then(catch_all::logger).flatten(),
-            };
+            let keeper = || keeper::find(relay.as_ref(), output.shows_log);
             if remaining.is_none(host, container.deadline(), keeper) {
                 self.step(Event::Empty, None, host);
             }
         }
-        if self.keeper.as_ref().is_some_and(|keeper| keeper.is_blind() && !keeper.is_there()) {
+        if self.keeper.as_ref().is_some_and(Keeper::is_gone) {
             self.keeper = None;
             self.step(Event::Drained, None, host);
         }

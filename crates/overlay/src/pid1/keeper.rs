@@ -1,6 +1,8 @@
 //! The keeper while it is waited for at the end: the relay, or the catch-all logger, which passes the last output on.
 
+use crate::boot::catch_all;
 use crate::pid1::keys::KEEPER;
+use crate::pid1::relay_process::RelayProcess;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,6 +14,14 @@ pub(crate) struct Keeper {
     pub(crate) pid: Pid,
     /// Readable when it has ended.
     pidfd: Option<OwnedFd>,
+}
+
+/// The keeper's process: the relay, or, if it shows what it logs, the catch-all logger.
+pub(crate) fn find(relay: Option<&RelayProcess>, shows_log: bool) -> Option<Pid> {
+    match relay {
+        Some(relay) => Some(relay.pid()),
+        None => shows_log.then(catch_all::logger).flatten(),
+    }
 }
 
 impl Keeper {
@@ -30,8 +40,8 @@ impl Keeper {
         self.pidfd.is_none()
     }
 
-    /// Whether it is there, alive or not.
-    pub(crate) fn is_there(&self) -> bool {
-        sys::process::kill(self.pid, 0) != Err(Errno::SRCH)
+    /// Whether that look would find it gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_blind() && !tool::ends::is_there(self.pid)
     }
 }

@@ -170,7 +170,7 @@ fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool
     if let Err(e) = host.allow_reexec(&Reexec { argv, env: call.env.vars().to_vec() }, policy) {
         call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
-    if let Leave::Failed(_) = host.run(policy) {
+    if host.run(policy) == Leave::Faulted {
         // It has faulted again and again, even while it ended.
         let _ = sys::process::kill_all(signal::KILL);
     }

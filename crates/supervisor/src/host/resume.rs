@@ -96,12 +96,7 @@ impl Inherited {
     }
 
     /// The same, if it is the file that this name in a directory leads to.
-    pub(super) fn take_file(
-        &mut self,
-        fd: Option<RawFd>,
-        dir: BorrowedFd<'_>,
-        name: &str,
-    ) -> Option<OwnedFd> {
+    fn take_file(&mut self, fd: Option<RawFd>, dir: BorrowedFd<'_>, name: &str) -> Option<OwnedFd> {
         let found = sys::fd::with(fd?, |fd| sys::fs::fstat(fd));
         let there = sys::fs::statat(dir, name, AtFlags::empty());
         let is_it = match (found, there) {
@@ -234,9 +229,9 @@ pub(super) fn persistently<T>(mut work: impl FnMut() -> Result<T, Fatal>) -> Res
 pub(super) struct Left {
     pub(super) event: InFlight,
     /// The notification pipe of a start in flight, or the connection that is being served.
-    pub(super) fd: Option<OwnedFd>,
+    fd: Option<OwnedFd>,
     /// Connections that it had accepted, no more.
-    pub(super) connections: Vec<OwnedFd>,
+    connections: Vec<OwnedFd>,
 }
 
 /// All that a former host of this process has left.
@@ -245,22 +240,13 @@ pub(super) struct Predecessor {
     header: Header,
     /// The signal of the fault that ended it, 0 if it ended in order.
     fault: u8,
-    in_flight: InFlight,
-    /// The notification pipe of a start in flight, or the connection that is being served.
-    notification: Option<OwnedFd>,
-    roster: Roster,
-    /// Numbers of damaged records.
-    damaged: Vec<usize>,
-    /// Whether the roster has all services with their state.
-    is_whole: bool,
+    left: Left,
+    services: Services,
     control: Option<OwnedFd>,
     lock: Option<OwnedFd>,
     oneshot: Option<OwnedFd>,
-    console: Option<Rc<OwnedFd>>,
     processes: Option<Processes>,
     policy: PolicyState,
-    /// Connections to serve.
-    connections: Vec<OwnedFd>,
 }
 
 impl Predecessor {
@@ -281,8 +267,7 @@ impl Predecessor {
         let in_flight = usize::try_from(IN_FLIGHT.0).ok().and_then(|at| InFlight::unpack(head.get(at..)?));
         // An event that can't be read is lost; the services aren't.
         let in_flight = in_flight.unwrap_or_default();
-        let Services { roster, damaged: lost, is_whole, console } =
-            Services::read(&journal, &header, inherited, dir)?.ok_or_else(damaged)?;
+        let services = Services::read(&journal, &header, inherited, dir)?.ok_or_else(damaged)?;
         let control = inherited.take_file(header.control, dir, ".s6-svscan/control");
         let lock = inherited.take_file(header.lock, dir, ".s6-svscan/lock");
         let oneshot = inherited.take_kind(header.oneshot, FileType::Socket);
@@ -294,33 +279,20 @@ impl Predecessor {
             _ if header.supervisors == [None; 3] => None,
             _ => return Err(damaged()),
         };
-        let notification = inherited.take(in_flight.notification);
+        let fd = inherited.take(in_flight.notification);
+        let left = Left { event: in_flight, fd, connections: Vec::new() };
         let fds = header.policy_fds.iter().map(|fd| inherited.take(Some(*fd))).collect();
         let policy = PolicyState { bytes: std::mem::take(&mut header.policy), fds };
-        Ok(Self {
-            journal,
-            header,
-            fault,
-            in_flight,
-            notification,
-            roster,
-            damaged: lost,
-            is_whole,
-            control,
-            lock,
-            oneshot,
-            console,
-            processes,
-            policy,
-            connections: Vec::new(),
-        })
+        Ok(Self { journal, header, fault, left, services, control, lock, oneshot, processes, policy })
     }
 }
 
 /// The services of a former host.
 struct Services {
     roster: Roster,
+    /// Numbers of damaged records.
     damaged: Vec<usize>,
+    /// Whether the roster has all services with their state.
     is_whole: bool,
     /// The console holder, which their descriptors depend on.
     console: Option<Rc<OwnedFd>>,
@@ -431,7 +403,7 @@ impl Host {
             let limits = self.launch.open_files;
             let _ = self.launch.system.before(Effect::Journal);
             self.launch.journal.write_header(&Header {
-                pid: raw(rustix::process::getpid()),
+                pid: self.pid,
                 slots: journal::number(self.roster.slot_count()),
                 control: Some(self.control.as_raw_fd()),
                 lock: Some(self.lock.as_raw_fd()),
@@ -498,7 +470,7 @@ impl Host {
         let dir = persistently(open_scandir)?;
         let mut predecessor = Predecessor::read(Journal::open(journal), &mut inherited, dir.as_fd())?;
         inherited.keep_also(vec![dir.as_raw_fd()]);
-        predecessor.connections = inherited.close_others();
+        predecessor.left.connections = inherited.close_others();
         let mut launch = persistently(|| Launch::new(&config.env))?;
         launch.take_window();
         Self::succeed(predecessor, config, launch, dir)
@@ -512,7 +484,8 @@ impl Host {
         dir: OwnedFd,
     ) -> Result<(Self, PolicyState), Fatal> {
         let Predecessor { header, fault, control, lock, .. } = predecessor;
-        config.console = predecessor.console;
+        let services = predecessor.services;
+        config.console = services.console;
         launch.open_files = Rlimit { current: header.open_files.0, maximum: header.open_files.1 };
         launch.journal = predecessor.journal;
         let (lock, control) = match (lock, control) {
@@ -520,7 +493,7 @@ impl Host {
             _ => take_scandir(dir.as_fd())?,
         };
         let mut host = Self::assemble(config, launch, dir, lock, control)?;
-        host.roster = predecessor.roster;
+        host.roster = services.roster;
         host.stopping = header.stopping;
         host.scan_at = header.scan_at;
         host.oneshot = predecessor.oneshot;
@@ -537,14 +510,10 @@ impl Host {
         if fault != 0 {
             host.note_fault(fault);
         }
-        host.finds_by_status = !predecessor.is_whole;
+        host.finds_by_status = !services.is_whole;
         host.watch_services();
-        host.end_damaged(&predecessor.damaged);
-        host.in_flight = Some(Left {
-            event: predecessor.in_flight,
-            fd: predecessor.notification,
-            connections: predecessor.connections,
-        });
+        host.end_damaged(&services.damaged);
+        host.in_flight = Some(predecessor.left);
         Ok((host, predecessor.policy))
     }
 

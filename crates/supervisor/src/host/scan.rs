@@ -26,7 +26,10 @@ const INCOMPLETE_SCAN_PAUSE: Duration = Duration::from_secs(5);
 /// From a scan that found too many services to the next one.
 const TOO_MANY_SERVICES_PAUSE: Duration = Duration::from_mins(1);
 
-/// The longest back-off after supervision could not begin; the first one is a second, the next ones double.
+/// The first back-off after supervision could not begin; the next ones double.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// The longest one.
 const BACK_OFF_LIMIT: Duration = Duration::from_mins(1);
 
 /// Descriptors that services may not take, so that the host itself still works when all others are in use.
@@ -368,7 +371,7 @@ impl Host {
 
 /// The pause after so many failures in a row and one more.
 pub(super) fn back_off(failures: u32) -> Duration {
-    1_u64.checked_shl(failures).map_or(BACK_OFF_LIMIT, Duration::from_secs).min(BACK_OFF_LIMIT)
+    tool::clock::doubled(BACK_OFF, failures, BACK_OFF_LIMIT)
 }
 
 /// Gives the slot the pipes that the service's files name.

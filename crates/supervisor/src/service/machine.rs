@@ -36,7 +36,7 @@ use std::time::Duration;
 use supervision::control::signal_number;
 use sys::process::Ended;
 use sys::signal::{self, Signal};
-use tool::clock::Moment;
+use tool::clock::{Moment, doubled};
 use wire::control::{Command, Target};
 use wire::death_tally::Death;
 use wire::fifodir::ServiceEvent;
@@ -286,8 +286,7 @@ impl Machine {
         if retry == Retry::Late {
             return START_RETRY_LIMIT;
         }
-        let factor = 1_u32.checked_shl(self.failed_starts).unwrap_or(u32::MAX);
-        START_RETRY_PAUSE.saturating_mul(factor).min(START_RETRY_LIMIT)
+        doubled(START_RETRY_PAUSE, self.failed_starts, START_RETRY_LIMIT)
     }
 
     /// The state as in the status file.

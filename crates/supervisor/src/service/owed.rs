@@ -5,7 +5,7 @@
 //! written.  What is owed isn't saved: a re-executed host compares the status files.
 
 use std::time::Duration;
-use tool::clock::Moment;
+use tool::clock::{Moment, doubled};
 use wire::death_tally::Death;
 use wire::svstatus::Status;
 
@@ -94,8 +94,7 @@ impl Owed {
         if self.is_empty() {
             (self.at, self.attempts) = (None, 0);
         } else if self.at.is_none_or(|at| at <= now) {
-            let factor = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
-            self.at = Some(now.saturating_add(RETRY_PAUSE.saturating_mul(factor).min(RETRY_LIMIT)));
+            self.at = Some(now.saturating_add(doubled(RETRY_PAUSE, self.attempts, RETRY_LIMIT)));
             self.attempts = self.attempts.saturating_add(1);
         }
     }
