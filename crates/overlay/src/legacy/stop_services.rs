@@ -37,17 +37,19 @@ pub(crate) fn stop_services(call: &Call) -> Outcome {
         }
         let _ = sys::fs::unlink(join(SCANDIR.as_bytes(), &name));
     }
-    if services.is_empty()
-        || control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan, ScanCommand::Prune]).is_err()
-    {
+    if services.is_empty() {
+        return Ok(Next::SUCCESS);
+    }
+    // The states are read after the subscription, so no event is missed, and before the services are told: from then on
+    // events tell, and a supervisor that is killed and replaced isn't missing.
+    services.retain(|(dir, _)| !is_down(dir));
+    if control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan, ScanCommand::Prune]).is_err() {
         return Ok(Next::SUCCESS);
     }
     let grace = settings.time(S6_SERVICES_GRACETIME);
     let begin = clock::now();
     let deadline = begin.saturating_add(grace);
     let mut asking = Asking::new(begin, services.iter().all(|(_, index)| index.is_some()));
-    // The states are read after the subscription, so no event is missed.
-    services.retain(|(dir, _)| !is_down(dir));
     while !services.is_empty() {
         let until = deadline.min(asking.at());
         match watch.next(Some(until)).or_unable(|| "wait for services")? {
