@@ -1,19 +1,30 @@
 //! `cargo xtask mutants`: changes the pure modules one place at a time and runs their crate's tests on each change.
 //!
+//! `cargo mutants` lists the changes.  Most of them stand behind switches in one build ([`schema`]), so a change costs
+//! a run of the tests, not a compilation.  What was found out is kept until the crate changes: an interrupted run
+//! goes on where it was.
+//!
 //! A change that no test notices is a survivor.  The known ones are listed in `tests/mutants/SURVIVORS.txt`, which only
-//! gets shorter: a new survivor fails the run, and so does a listed one that is noticed now.  This takes hours for all
-//! crates, so it isn't part of the gate.
+//! gets shorter: a new survivor fails the run, and so does a listed one that is noticed now.
 
+mod change;
+mod copy;
+mod programs;
+mod schema;
 mod survivors;
+mod trial;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+
+use serde_json::Value;
 
 use crate::command::{self, cargo};
 use crate::failure::{Failure, Outcome};
 use crate::workspace;
+use change::Change;
 use survivors::Survivors;
+use trial::Trial;
 
 /// The options of `cargo xtask mutants`.
 #[derive(clap::Args)]
@@ -24,6 +35,9 @@ pub struct Args {
     /// Rewrite the list of survivors from this run
     #[arg(long)]
     accept: bool,
+    /// Only try the listed survivors, after tests were added
+    #[arg(long)]
+    listed: bool,
     /// Only these crates
     crates: Vec<String>,
 }
@@ -33,20 +47,24 @@ struct Pure {
     krate: &'static str,
     /// Below the crate's `src`; `**/*.rs` for all of them.
     files: &'static [&'static str],
-    /// How many seconds its tests may take before the change counts as noticed.
-    limit: u32,
+    /// Whether its tests are compiled with optimization.
+    optimized: bool,
 }
 
 const PURE: &[Pure] = &[
-    Pure { krate: "wire", files: &["**/*.rs"], limit: 15 },
-    Pure { krate: "posix-regex", files: &["**/*.rs"], limit: 180 },
+    Pure { krate: "wire", files: &["**/*.rs"], optimized: false },
+    Pure { krate: "posix-regex", files: &["**/*.rs"], optimized: true },
     Pure {
         krate: "logger",
         files: &["archive.rs", "feed.rs", "lines.rs", "script.rs", "stamp.rs", "syslog.rs"],
-        limit: 60,
+        optimized: false,
     },
-    Pure { krate: "ipc", files: &["access_rules.rs", "fdholder/rights.rs", "fdholder/store.rs"], limit: 60 },
-    Pure { krate: "supervisor", files: &["service/machine.rs"], limit: 60 },
+    Pure {
+        krate: "ipc",
+        files: &["access_rules.rs", "fdholder/rights.rs", "fdholder/store.rs"],
+        optimized: false,
+    },
+    Pure { krate: "supervisor", files: &["service/machine.rs"], optimized: false },
     Pure {
         krate: "s6-rc",
         files: &[
@@ -64,7 +82,7 @@ const PURE: &[Pure] = &[
             "resolve.rs",
             "work.rs",
         ],
-        limit: 60,
+        optimized: false,
     },
     Pure {
         krate: "overlay",
@@ -74,14 +92,14 @@ const PURE: &[Pure] = &[
             "install/decision.rs",
             "pid1/lifecycle.rs",
         ],
-        limit: 60,
+        optimized: false,
     },
     Pure {
         krate: "execline",
         files: &["lexer.rs", "substitute.rs", "syntax.rs", "test_expression.rs"],
-        limit: 60,
+        optimized: false,
     },
-    Pure { krate: "s6-dns", files: &["message.rs", "name.rs", "query.rs", "record.rs"], limit: 60 },
+    Pure { krate: "s6-dns", files: &["message.rs", "name.rs", "query.rs", "record.rs"], optimized: false },
 ];
 
 /// Runs the subcommand.
@@ -110,8 +128,12 @@ pub fn run(args: Args) -> Outcome {
             wrong += 1;
             continue;
         }
-        let found = pure.survivors()?;
         let before = known.of_crate(pure.krate);
+        let mut changes = pure.changes()?;
+        if args.listed {
+            changes.retain(|change| before.has(&change.name));
+        }
+        let found = Survivors::of_run(&Trial::new(pure.krate, pure.optimized, changes)?.run()?);
         if args.accept {
             known.replace(pure.krate, found);
             fs::write(&list, known.text()).map_err(Failure::unable("write", &list))?;
@@ -140,41 +162,17 @@ impl Pure {
         command
     }
 
-    /// Tests all changes; what survives.
-    fn survivors(&self) -> Result<Survivors, Failure> {
-        let out = workspace::target().join("mutants").join(self.krate);
-        fs::create_dir_all(&out).map_err(Failure::unable("create", &out))?;
-        let mut command = self.command();
-        command.args(["--jobs=1", "--timeout", &self.limit.to_string(), "--output"]).arg(&out);
-        // Cargo mutants works in a copy: what other crates there are is compiled once for all runs.
-        command.env("CARGO_TARGET_DIR", workspace::target().join("mutants/build"));
-        // Nobody debugs a change, and without symbols it compiles in half the time.
-        command.env("CARGO_PROFILE_DEV_DEBUG", "none");
-        // Unit tests and the crate's own tests of programs, not the examples in comments.
-        command.args(["--", "--tests"]);
-        let status = command.status().map_err(|e| Failure(format!("unable to run cargo mutants: {e}")))?;
-        // 2: something survived; 3: something ran into the limit.
-        if !matches!(status.code(), Some(0 | 2 | 3)) {
-            return Err(Failure(format!("cargo mutants: {status}: see {}", workspace::shown(&out))));
-        }
-        let results = out.join("mutants.out");
-        let count = |name: &str| Ok::<_, Failure>(read(&results, name)?.lines().count());
-        let missed = read(&results, "missed.txt")?;
-        println!(
-            "{}: {} changes noticed, {} of them by the time limit; {} survived; {} don't compile",
-            self.krate,
-            count("caught.txt")? + count("timeout.txt")?,
-            count("timeout.txt")?,
-            missed.lines().count(),
-            count("unviable.txt")?
-        );
-        Ok(Survivors::of_run(&missed))
+    /// All changes to these modules.
+    fn changes(&self) -> Result<Vec<Change>, Failure> {
+        let text = command::capture(self.command().args(["--list", "--json"]))?;
+        let entries: Vec<Value> =
+            serde_json::from_str(&text).map_err(|e| Failure(format!("cargo mutants --list: {e}")))?;
+        let source = |file: &str| fs::read_to_string(workspace::top().join(file)).ok();
+        let changes = entries.iter().map(|entry| {
+            Change::parse(entry, source).ok_or_else(|| Failure(format!("not an entry of a list: {entry}")))
+        });
+        changes.collect()
     }
-}
-
-fn read(results: &Path, name: &str) -> Result<String, Failure> {
-    let path: PathBuf = results.join(name);
-    fs::read_to_string(&path).map_err(Failure::unable("read", &path))
 }
 
 #[cfg(test)]
@@ -193,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_list_is_in_order() {
-        let text = read(&workspace::top().join("tests/mutants"), "SURVIVORS.txt").unwrap();
+        let text = fs::read_to_string(workspace::top().join("tests/mutants/SURVIVORS.txt")).unwrap();
         assert_eq!(Survivors::parse(&text).text(), text);
     }
 }

@@ -34,9 +34,14 @@ pub fn publish_tarball(out: &Path, name: &str, tree: &Tree) -> Result<[(&'static
     Ok(packed)
 }
 
+/// Bytes as two digits each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Writes the `.sha256` file of a release file with this name and content.
 pub fn write_digest(out: &Path, name: &str, content: &[u8]) -> Result<(), Failure> {
-    let digest: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&Sha256::digest(content));
     let path = out.join(format!("{name}.sha256"));
     fs::write(&path, format!("{digest}  {name}\n")).map_err(Failure::unable("write", &path))
 }

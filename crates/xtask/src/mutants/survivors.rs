@@ -29,13 +29,14 @@ impl Survivors {
         )
     }
 
-    /// Reads the output of `cargo mutants`: `FILE:LINE:COLUMN: CHANGE`.
+    /// Reads lines of `FILE:LINE:COLUMN: CHANGE`.
     pub fn of_run(missed: &str) -> Self {
-        Self::sorted(missed.lines().map(|line| {
-            let mut parts = line.splitn(4, ':');
-            let (file, change) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
-            format!("{file}:{change}")
-        }))
+        Self::sorted(missed.lines().map(without_place))
+    }
+
+    /// Whether `FILE:LINE:COLUMN: CHANGE` is among them, at whatever place.
+    pub fn has(&self, change: &str) -> bool {
+        self.lines.contains(&without_place(change))
     }
 
     fn sorted(lines: impl Iterator<Item = String>) -> Self {
@@ -85,6 +86,13 @@ impl Survivors {
     }
 }
 
+/// `FILE: CHANGE` of `FILE:LINE:COLUMN: CHANGE`.
+fn without_place(change: &str) -> String {
+    let mut parts = change.splitn(4, ':');
+    let (file, change) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
+    format!("{file}:{change}")
+}
+
 fn is_in(line: &str, krate: &str) -> bool {
     line.strip_prefix("crates/")
         .and_then(|rest| rest.strip_prefix(krate))
@@ -111,6 +119,8 @@ mod tests {
         );
         assert_eq!(Survivors::parse(&found.text()), found);
         assert_eq!(Survivors::of_run(&MISSED.replace("3:17", "8:1")), found);
+        assert!(found.has("crates/a/src/x.rs:30:1: replace < with <= in X::g"));
+        assert!(!found.has("crates/a/src/x.rs:3:17: replace < with > in X::g"));
     }
 
     #[test]
