@@ -8,7 +8,7 @@
 //! | 1 | 1: at once, without an orderly stop; else 0 |
 //! | 2–9 | delay in milliseconds, big-endian |
 //! | 10–13 | milliseconds between SIGTERM and SIGKILL at the end, big-endian; 0: as configured |
-//! | 14–255 | who asks, for messages: text, then NUL bytes |
+//! | 14–255 | the caller, for messages: text, then NUL bytes |
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -21,7 +21,7 @@ pub const FIFO: &str = "/run/s6/shutdown";
 /// The FIFO of s6-linux-init-shutdownd, in a system that s6-linux-init booted.
 const SHUTDOWND_FIFO: &str = "/run/service/s6-linux-init-shutdownd/fifo";
 
-/// The length of a request in bytes, without who asks.
+/// The length of a request in bytes, without the caller.
 pub const LENGTH: usize = 14;
 
 /// The length of what is written to the FIFO, in bytes.
@@ -135,7 +135,7 @@ impl Request {
     }
 }
 
-/// A message from the FIFO: the request, and who asks; `None` if it is malformed.
+/// A message from the FIFO: the request, and its caller; `None` if it is malformed.
 #[must_use]
 pub fn read_message(bytes: &[u8; MESSAGE]) -> Option<(Request, String)> {
     let (request, by) = bytes.split_first_chunk::<LENGTH>()?;

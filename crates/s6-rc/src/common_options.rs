@@ -1,8 +1,9 @@
 //! The options that several commands share: their lines in the commands' tables, and their defaults.
 
+use rustix::fs::CWD;
 use std::time::Duration;
 use tool::clock::{self, Moment};
-use tool::{Fatal, Opt, Options, diag::show};
+use tool::{Fatal, Opt, Options, OrUnable, Out, diag::show};
 
 /// Where the live state is by default.
 const LIVE: &[u8] = b"/run/s6-rc";
@@ -43,6 +44,17 @@ pub(crate) const FDHOLDER_USER: Opt =
 
 /// `-K` of a command that replaces a database.
 pub(crate) const KEEP_OLD: Opt = Opt::flag('K', "keep the old database and print its path").long("keep-old");
+
+/// `-E` of a command that changes a set.
+pub(crate) const SPARE_ESSENTIAL: Opt =
+    Opt::flag('E', "leave essential services alone (the default)").long("no-force-essential");
+
+/// `-e` of a command that changes a set.
+pub(crate) const FORCE_ESSENTIAL: Opt =
+    Opt::flag('e', "change essential services too").long("force-essential");
+
+/// `-n` of a command that changes a set.
+pub(crate) const DRY_RUN: Opt = Opt::flag('n', "only print what would be done").long("dry-run");
 
 /// `-f` of a command that switches databases.
 pub(crate) const CONVERSION_FILE: Opt =
@@ -86,6 +98,19 @@ pub(crate) fn boot_database(options: &Options) -> &[u8] {
 /// The directory of the repository.
 pub(crate) fn repository_dir(options: &Options) -> &[u8] {
     options.get('r').unwrap_or(REPOSITORY)
+}
+
+/// Removes a database that another one has replaced; prints its path instead with `-K`.
+///
+/// # Errors
+/// Code 111: it can't be removed, or the path can't be printed.
+pub(crate) fn release(old: &[u8], options: &Options) -> Result<(), Fatal> {
+    if !options.has('K') {
+        return files::remove_tree(CWD, old).or_unable_to("remove", old);
+    }
+    let mut out = Out::new();
+    out.line(old)?;
+    out.flush()
 }
 
 /// Checks that a path begins at the root.

@@ -38,7 +38,7 @@ pub(crate) fn as_set(mut list: Vec<Id>) -> Vec<Id> {
     list
 }
 
-/// Whether file systems, their hosts or editors make files and folders of that name: nobody calls a service so.
+/// Whether file systems, their hosts or editors make files and folders of that name, which are no services.
 pub(crate) fn is_stray(name: &[u8]) -> bool {
     const STRAY: [&[u8]; 8] = [
         b"lost+found",

@@ -1,5 +1,5 @@
-//! The options of the tools that control a service or print its status, whether the operands name a service directory
-//! (`s6-svc`, `s6-svstat`) or an instance (`s6-instance-control`, `s6-instance-status`).
+//! The options of the tools that control services, print their status or wait for it, whether the operands name a service
+//! directory (`s6-svc`, `s6-svstat`) or an instance (`s6-instance-control`, `s6-instance-status`).
 
 use tool::Opt;
 
@@ -52,4 +52,17 @@ pub(crate) const STATUS: &[Opt] = &[
     Opt::flag('s', "the field signal"),
     Opt::flag('t', "the field updownfor"),
     Opt::flag('n', "in the summary, print a signal's number instead of its name"),
+];
+
+/// The state of services to wait for.
+pub(crate) const WAIT: &[Opt] = &[
+    Opt::flag('u', "wait until they are up (default)"),
+    Opt::flag('U', "wait until they are up and ready"),
+    Opt::flag('d', "wait until they are down"),
+    Opt::flag('D', "wait until they are down and their finish is done"),
+    Opt::flag('r', "wait until they have restarted"),
+    Opt::flag('R', "wait until they have restarted and are ready"),
+    Opt::flag('a', "all of them (default)"),
+    Opt::flag('o', "one of them is enough"),
+    Opt::value('t', "timeout", "give up after this many milliseconds, with code 99"),
 ];

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// Makes a fifodir that the group `gid` may listen in, all users if `None`.
+/// Makes a fifodir that the group `gid` may subscribe to, all users if `None`.
 ///
 /// An existing directory of this user keeps its mode and group unless `force` is set.
 ///
@@ -155,7 +155,7 @@ impl Listener {
     /// Listens in the fifodir `path` from now on.
     ///
     /// # Errors
-    /// The directory doesn't exist, or this user may not listen in it.
+    /// The directory doesn't exist, or this user may not subscribe to it.
     pub fn new(path: &[u8]) -> Result<Self, Errno> {
         let mut unique = [0; 6];
         sys::random::fill_distinct(&mut unique);

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use tool::clock::Moment;
 use tool::diag::show;
-use tool::{Fatal, OrUnable};
+use tool::{Fatal, Options, OrUnable};
 use wire::control::{Command, ScanCommand};
 use wire::fifodir::ServiceEvent;
 
@@ -25,6 +25,21 @@ pub struct How {
     pub remove_down: bool,
     /// Make the link to the path as given, even if it is relative.
     pub verbatim: bool,
+}
+
+impl How {
+    /// As the options `-d`, `-D`, `-f` and `-P` of a command say.
+    #[must_use]
+    pub fn of_options(options: &Options, verbatim: bool) -> Self {
+        let down = options.last_of("dD");
+        Self {
+            force_event: options.has('f'),
+            public: options.has('P'),
+            down: down.is_some(),
+            remove_down: down == Some('d'),
+            verbatim,
+        }
+    }
 }
 
 /// Whether a host runs on the scan directory.

@@ -1,14 +1,14 @@
 //! The journal: pid 1's state in memory, which the re-executed program reads.
 //!
 //! The host of a scan directory keeps it current in a file in memory, so that a host that faults has nothing left to
-//! write.  Numbers are big-endian; a descriptor is 32 bits, -1 for none; a moment is 64 bits of nanoseconds by
+//! write.  Numbers are big-endian; a descriptor is 32 bits, -1 for none; a moment is 64 bits, nanoseconds of
 //! CLOCK_MONOTONIC, all ones for none; a name is a 16-bit length and its bytes.
 //!
 //! | offset | what |
 //! |---|---|
 //! | 0–7 | [`MAGIC`], the last byte being the version |
 //! | 8 | the signal of the fault that ended the host, 0 if it ended in order; [`FAULT`] |
-//! | 12–15 | the process that is being started, by the machine's byte order, since the kernel stores it; [`STARTED`] |
+//! | 12–15 | the process that is being started, in the machine's byte order, since the kernel stores it; [`STARTED`] |
 //! | 16–35 | the in-flight event: [`InFlight`] |
 //! | 48–55 | where the input comes from that was read and isn't handled; [`INPUT_SOURCE`] |
 //! | 64–1023 | the host: [`Header`] |

@@ -1,6 +1,7 @@
 //! `s6-linux-init-maker`: creates the directory that a system boots from.
 
 use crate::image::{self, BootSettings, Kind};
+use crate::init_options::{DEVTMPFS, LEAVE_RUN, PATH, REMOUNT_RUN, RUNLEVEL, UMASK};
 use files::Unfinished;
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid};
 use rustix::io::Errno;
@@ -22,20 +23,20 @@ pub static TOOL: Tool = Tool {
         Opt::value('G', "getty", "the command line of an early getty"),
         Opt::flag('1', "copy the catch-all log to the console"),
         Opt::flag('L', "clean up utmp when users log out"),
-        Opt::value('p', "path", "the initial PATH; default /command:/usr/bin:/bin"),
-        Opt::value('m', "umask", "the initial umask, octal; default 022"),
+        PATH,
+        UMASK,
         Opt::value(
             't',
             "stamps",
             "time stamps in the catch-all log: 0: none, 1: TAI64N (default), 2: ISO 8601, 3: both",
         ),
-        Opt::value('d', "dev", "mount a devtmpfs on this directory"),
+        DEVTMPFS,
         Opt::value('s', "dir", "store init's environment in this directory"),
         Opt::value('e', "VAR[=VALUE]", "set VAR for all processes, or remove it; can be repeated"),
         Opt::value('q', "milliseconds", "time between SIGTERM and SIGKILL at the end; default 3000"),
-        Opt::value('D', "runlevel", "the initial runlevel; default \"default\""),
-        Opt::flag('n', "remount /run instead of mounting a tmpfs"),
-        Opt::flag('N', "leave /run unchanged"),
+        RUNLEVEL,
+        REMOUNT_RUN,
+        LEAVE_RUN,
         Opt::value(
             'f',
             "skeldir",

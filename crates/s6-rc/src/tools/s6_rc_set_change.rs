@@ -3,7 +3,10 @@
 //! Exit codes: 0 done, 1 dependencies forbid it, 3 no such set or service, 4 a damaged reference, 100 wrong usage, 102 a damaged
 //! repository, 111 a system call failed.
 
-use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
+use crate::common_options::{
+    DRY_RUN, FORCE_ESSENTIAL, REPOSITORY_DIR, REPOSITORY_VERBOSITY, SPARE_ESSENTIAL, repository_dir,
+    verbosity,
+};
 use crate::consistency::companions;
 use crate::live::{Lock, select};
 use crate::repo::Repo;
@@ -16,9 +19,9 @@ pub static TOOL: Tool = Tool {
     summary: "change the prescriptions of services in a set",
     operands: "set mask|unmask|disable|enable|always services...",
     options: &[
-        Opt::flag('E', "leave essential services alone (the default)").long("no-force-essential"),
-        Opt::flag('e', "change essential services too").long("force-essential"),
-        Opt::flag('n', "only print what would be done").long("dry-run"),
+        SPARE_ESSENTIAL,
+        FORCE_ESSENTIAL,
+        DRY_RUN,
         Opt::flag('\u{1}', "do it (the default)").long("no-dry-run"),
         Opt::flag('f', "continue in spite of dependencies (the default)"),
         Opt::flag('I', "warn of dependencies that don't fit (the default)").long("no-fail-on-dependencies"),

@@ -3,15 +3,13 @@
 //! Exit codes: 0 done, 1 the set is inconsistent, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system call failed.
 
 use crate::common_options::{
-    FDHOLDER_USER, KEEP_OLD, REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity,
+    FDHOLDER_USER, KEEP_OLD, REPOSITORY_DIR, REPOSITORY_VERBOSITY, release, repository_dir, verbosity,
 };
 use crate::consistency::fixes;
 use crate::live::Lock;
 use crate::repo::Repo;
 use crate::service_set::check_set_name;
-use files::remove_tree;
-use rustix::fs::CWD;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
+use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
 
 /// The command.
 pub static TOOL: Tool = Tool {
@@ -54,13 +52,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::new(1, text));
     }
     if let Some(old) = repo.commit(TOOL.name, verbosity, &name, bundle)? {
-        if options.has('K') {
-            let mut out = Out::new();
-            out.line(&old)?;
-            out.flush()?;
-        } else {
-            remove_tree(CWD, &old).or_unable_to("remove", &old)?;
-        }
+        release(&old, &options)?;
     }
     Ok(Next::SUCCESS)
 }

@@ -3,7 +3,10 @@
 //! Exit codes: 0 done, 1 an essential service stands in the way, 3 no such set, 100 wrong usage, 102 a damaged set, 111 a system
 //! call failed.
 
-use crate::common_options::{REPOSITORY_DIR, REPOSITORY_VERBOSITY, repository_dir, verbosity};
+use crate::common_options::{
+    DRY_RUN, FORCE_ESSENTIAL, REPOSITORY_DIR, REPOSITORY_VERBOSITY, SPARE_ESSENTIAL, repository_dir,
+    verbosity,
+};
 use crate::consistency::fixes;
 use crate::live::Lock;
 use crate::repo::Repo;
@@ -18,9 +21,9 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('u', "bring up what is needed").long("fix-up"),
         Opt::flag('d', "bring down what needs too much (the default)").long("fix-down"),
-        Opt::flag('E', "leave essential services alone (the default)").long("no-force-essential"),
-        Opt::flag('e', "change essential services too").long("force-essential"),
-        Opt::flag('n', "only print what would be done").long("dry-run"),
+        SPARE_ESSENTIAL,
+        FORCE_ESSENTIAL,
+        DRY_RUN,
         REPOSITORY_VERBOSITY,
         REPOSITORY_DIR,
     ],

@@ -6,7 +6,7 @@
 use crate::change_options::ChangeOptions;
 use crate::common_options::{
     BLOCK, CONVERSION_FILE, KEEP_OLD, LIVE_DIR, REPOSITORY_DIR, REPOSITORY_VERBOSITY, boot_database,
-    check_absolute, live_dir, repository_dir, verbosity,
+    check_absolute, live_dir, release, repository_dir, verbosity,
 };
 use crate::interrupts::Interrupts;
 use crate::live::Lock;
@@ -17,7 +17,7 @@ use files::{Owners, copy_tree, open_dir, remove_tree, replace_link};
 use rustix::fs::{AtFlags, CWD};
 use std::os::unix::ffi::OsStrExt;
 use tool::path::{join, split};
-use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Outcome, Role, Tool, diag::show};
 
 /// The command.
 pub static TOOL: Tool = Tool {
@@ -84,13 +84,7 @@ fn main(call: &mut Call) -> Outcome {
             return Ok(Next::Exit(code));
         }
         if let Some(old) = old.map(|o| o.as_os_str().as_bytes().to_vec()).filter(|o| *o != target) {
-            if options.has('K') {
-                let mut out = Out::new();
-                out.line(&old)?;
-                out.flush()?;
-            } else {
-                remove_tree(CWD, &old).or_unable_to("remove", &old)?;
-            }
+            release(&old, &options)?;
         }
     }
     replace_link(&dir_fd, file, boot_name).or_unable_to("symlink", &boot)?;

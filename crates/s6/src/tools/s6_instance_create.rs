@@ -25,14 +25,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let deadline = deadline(options.number('t')?);
-    let down = options.last_of("dD");
-    let how = How {
-        force_event: options.has('f'),
-        public: options.has('P'),
-        down: down.is_some(),
-        remove_down: down == Some('d'),
-        verbatim: true,
-    };
+    let how = How::of_options(&options, true);
     let (service, name) = (call.shift()?, call.shift()?);
     check_name(&name)?;
     let scandir = live_scandir(&service)?;

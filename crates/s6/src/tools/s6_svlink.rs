@@ -24,14 +24,7 @@ pub static TOOL: Tool = Tool {
 fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let deadline = deadline(options.number('t')?);
-    let down = options.last_of("dD");
-    let how = How {
-        force_event: options.has('f'),
-        public: options.has('P'),
-        down: down.is_some(),
-        remove_down: down == Some('d'),
-        verbatim: false,
-    };
+    let how = How::of_options(&options, false);
     let (scandir, servicedir) = (call.shift()?, call.shift()?);
     let name = match call.args.first() {
         Some(name) => name.clone(),

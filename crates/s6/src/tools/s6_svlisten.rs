@@ -1,25 +1,16 @@
 //! `s6-svlisten`: subscribes to services, runs a program, and waits until the services are in a state.
 
 use crate::beside::{run_beside, take_block};
+use crate::service_options::WAIT;
 use supervision::listen::{Goal, Listening};
 use tool::clock::deadline;
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool};
+use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svlisten",
     summary: "run a program and wait until services are up or down",
     operands: "{ servicedir... } prog...",
-    options: &[
-        Opt::flag('u', "wait until they are up (default)"),
-        Opt::flag('U', "wait until they are up and ready"),
-        Opt::flag('d', "wait until they are down"),
-        Opt::flag('D', "wait until they are down and their finish is done"),
-        Opt::flag('r', "wait until they have restarted"),
-        Opt::flag('R', "wait until they have restarted and are ready"),
-        Opt::flag('a', "all of them (default)"),
-        Opt::flag('o', "one of them is enough"),
-        Opt::value('t', "timeout", "give up after this many milliseconds, with code 99"),
-    ],
+    options: WAIT,
     role: Role::Stay,
     main,
 };

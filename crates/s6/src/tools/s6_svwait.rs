@@ -1,24 +1,15 @@
 //! `s6-svwait`: waits until services are in a state.
 
+use crate::service_options::WAIT;
 use supervision::listen::{Goal, Listening};
 use tool::clock::deadline;
-use tool::{Call, Next, Opt, Outcome, Role, Tool};
+use tool::{Call, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "s6-svwait",
     summary: "wait until services are up or down",
     operands: "servicedir...",
-    options: &[
-        Opt::flag('u', "wait until they are up (default)"),
-        Opt::flag('U', "wait until they are up and ready"),
-        Opt::flag('d', "wait until they are down"),
-        Opt::flag('D', "wait until they are down and their finish is done"),
-        Opt::flag('r', "wait until they have restarted"),
-        Opt::flag('R', "wait until they have restarted and are ready"),
-        Opt::flag('a', "all of them (default)"),
-        Opt::flag('o', "one of them is enough"),
-        Opt::value('t', "timeout", "give up after this many milliseconds, with code 99"),
-    ],
+    options: WAIT,
     role: Role::Stay,
     main,
 };

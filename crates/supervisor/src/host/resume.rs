@@ -7,7 +7,7 @@
 //!
 //! An event over which a host faults twice is skipped.  After five faults within a minute the host gives up.
 //!
-//! A descriptor that the journal names and that isn't what it should be costs what it is for: the pipe is made anew, the
+//! A descriptor that the journal names and that isn't what it should be costs what it is for: the pipe is made again, the
 //! lock is taken again.  A damaged record costs the record: the scan finds the directory, and the service's process by its
 //! status.  Only a damaged header ends the process.
 
