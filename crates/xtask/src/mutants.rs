@@ -47,24 +47,17 @@ struct Pure {
     krate: &'static str,
     /// Below the crate's `src`; `**/*.rs` for all of them.
     files: &'static [&'static str],
-    /// Whether its tests are compiled with optimization.
-    optimized: bool,
 }
 
 const PURE: &[Pure] = &[
-    Pure { krate: "wire", files: &["**/*.rs"], optimized: false },
-    Pure { krate: "posix-regex", files: &["**/*.rs"], optimized: true },
+    Pure { krate: "wire", files: &["**/*.rs"] },
+    Pure { krate: "posix-regex", files: &["**/*.rs"] },
     Pure {
         krate: "logger",
         files: &["archive.rs", "feed.rs", "lines.rs", "script.rs", "stamp.rs", "syslog.rs"],
-        optimized: false,
     },
-    Pure {
-        krate: "ipc",
-        files: &["access_rules.rs", "fdholder/rights.rs", "fdholder/store.rs"],
-        optimized: false,
-    },
-    Pure { krate: "supervisor", files: &["service/machine.rs"], optimized: false },
+    Pure { krate: "ipc", files: &["access_rules.rs", "fdholder/rights.rs", "fdholder/store.rs"] },
+    Pure { krate: "supervisor", files: &["service/machine.rs"] },
     Pure {
         krate: "s6-rc",
         files: &[
@@ -82,7 +75,6 @@ const PURE: &[Pure] = &[
             "resolve.rs",
             "work.rs",
         ],
-        optimized: false,
     },
     Pure {
         krate: "overlay",
@@ -92,14 +84,9 @@ const PURE: &[Pure] = &[
             "install/decision.rs",
             "pid1/lifecycle.rs",
         ],
-        optimized: false,
     },
-    Pure {
-        krate: "execline",
-        files: &["lexer.rs", "substitute.rs", "syntax.rs", "test_expression.rs"],
-        optimized: false,
-    },
-    Pure { krate: "s6-dns", files: &["message.rs", "name.rs", "query.rs", "record.rs"], optimized: false },
+    Pure { krate: "execline", files: &["lexer.rs", "substitute.rs", "syntax.rs", "test_expression.rs"] },
+    Pure { krate: "s6-dns", files: &["message.rs", "name.rs", "query.rs", "record.rs"] },
 ];
 
 /// Runs the subcommand.
@@ -133,7 +120,7 @@ pub fn run(args: Args) -> Outcome {
         if args.listed {
             changes.retain(|change| before.has(&change.name));
         }
-        let found = Survivors::of_run(&Trial::new(pure.krate, pure.optimized, changes)?.run()?);
+        let found = Survivors::of_run(&Trial::new(pure.krate, changes)?.run()?);
         if args.accept {
             known.replace(pure.krate, found);
             fs::write(&list, known.text()).map_err(Failure::unable("write", &list))?;

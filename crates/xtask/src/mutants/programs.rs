@@ -1,6 +1,7 @@
 //! The test programs of a crate: compiled in the copy, and run with a change switched on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::io::Read;
 use std::ops::Range;
 use std::os::unix::process::CommandExt;
@@ -12,7 +13,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::schema::VARIABLE;
 use crate::command::cargo;
 use crate::failure::Failure;
 use crate::workspace;
@@ -27,9 +27,20 @@ pub enum Compiled {
     Errors(HashSet<(String, Range<usize>)>),
 }
 
+/// The variable that names the change which is on.
+const VARIABLE: &str = "XTASK_MUTANT";
+
+/// The variable that names the file of what is reached.
+const REACHED_VARIABLE: &str = "XTASK_MUTANTS_REACHED";
+
+/// The thread of a test program that is none of its tests'.
+const MAIN: &str = "main";
+
 /// Test programs.
 pub struct Programs {
     paths: Vec<PathBuf>,
+    /// Of each of them, which changes are reached by which tests.
+    reached: Vec<HashMap<usize, HashSet<String>>>,
     /// Where cargo runs them.
     folder: PathBuf,
     top: PathBuf,
@@ -45,7 +56,7 @@ pub enum Verdict {
 
 impl Programs {
     /// Compiles the tests of a crate of the copy at `top`.
-    pub fn compile(top: &Path, krate: &str, optimized: bool) -> Result<Compiled, Failure> {
+    pub fn compile(top: &Path, krate: &str) -> Result<Compiled, Failure> {
         let mut command = cargo();
         command.current_dir(top).args([
             "test",
@@ -58,9 +69,8 @@ impl Programs {
         command.arg(krate).env("CARGO_TARGET_DIR", workspace::target().join("mutants/build"));
         // Nobody debugs a change, and nobody reads its warnings.
         command.env("CARGO_PROFILE_DEV_DEBUG", "none").env("RUSTFLAGS", "--cap-lints=allow");
-        if optimized {
-            command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
-        }
+        // They are compiled once and run for each change.
+        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
         let output = command.stderr(Stdio::null()).output();
         let output = output.map_err(|e| Failure(format!("unable to run cargo test: {e}")))?;
         let messages =
@@ -78,13 +88,43 @@ impl Programs {
         let paths =
             messages.iter().filter_map(|message| message.get("executable")?.as_str()).map(PathBuf::from);
         let folder = top.join("crates").join(krate);
-        Ok(Compiled::Programs(Self { paths: paths.collect(), folder, top: top.to_owned() }))
+        Ok(Compiled::Programs(Self {
+            paths: paths.collect(),
+            reached: Vec::new(),
+            folder,
+            top: top.to_owned(),
+        }))
     }
 
-    /// Runs the tests, up to the first that fails.
-    pub fn run(&self, change: Option<usize>, limit: Duration) -> Result<Verdict, Failure> {
-        for path in &self.paths {
-            let verdict = self.run_one(path, change, limit)?;
+    /// Runs the tests without a change, and finds out which changes each of them reaches.
+    pub fn observe(&mut self, limit: Duration) -> Result<Verdict, Failure> {
+        let file =
+            tempfile::NamedTempFile::new().map_err(|e| Failure(format!("unable to make a file: {e}")))?;
+        for path in self.paths.clone() {
+            fs::write(file.path(), "").map_err(Failure::unable("write", file.path()))?;
+            let mut command = self.command(&path);
+            // With one thread the tests would run in the main one.
+            command.arg("--test-threads=2").env(REACHED_VARIABLE, file.path());
+            let verdict = run(command, limit)?;
+            if verdict != Verdict::Passed {
+                return Ok(verdict);
+            }
+            let text = fs::read_to_string(file.path()).map_err(Failure::unable("read", file.path()))?;
+            self.reached.push(reached(&text));
+        }
+        Ok(Verdict::Passed)
+    }
+
+    /// Runs the tests that reach a change, which is switched on, up to the first that fails.
+    pub fn run_switched(&self, change: usize, limit: Duration) -> Result<Verdict, Failure> {
+        for (path, reached) in self.paths.iter().zip(&self.reached) {
+            let Some(tests) = reached.get(&change) else { continue };
+            let mut command = self.command(path);
+            command.env(VARIABLE, change.to_string());
+            if !tests.contains(MAIN) {
+                command.arg("--exact").args(tests);
+            }
+            let verdict = run(command, limit)?;
             if verdict != Verdict::Passed {
                 return Ok(verdict);
             }
@@ -92,34 +132,54 @@ impl Programs {
         Ok(Verdict::Passed)
     }
 
-    fn run_one(&self, path: &Path, change: Option<usize>, limit: Duration) -> Result<Verdict, Failure> {
+    /// Runs all tests, up to the first that fails.
+    pub fn run(&self, limit: Duration) -> Result<Verdict, Failure> {
+        for path in &self.paths {
+            let verdict = run(self.command(path), limit)?;
+            if verdict != Verdict::Passed {
+                return Ok(verdict);
+            }
+        }
+        Ok(Verdict::Passed)
+    }
+
+    fn command(&self, path: &Path) -> Command {
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -v {MEMORY_LIMIT} -c 0; exec \"$0\"")).arg(path);
-        command.current_dir(&self.folder).process_group(0);
+        let script = format!("ulimit -v {MEMORY_LIMIT} -c 0; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(path).current_dir(&self.folder).process_group(0);
         command.env("CARGO_MANIFEST_DIR", &self.folder);
         command.env("INSTA_WORKSPACE_ROOT", &self.top).env("INSTA_UPDATE", "no");
-        if let Some(change) = change {
-            command.env(VARIABLE, change.to_string());
-        }
-        let deadline = Instant::now() + limit;
-        let unable = |e| Failure(format!("unable to run {}: {e}", path.display()));
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(unable)?;
-        let seen = child.stdout.take().map(|out| watch(out, deadline));
-        if seen != Some(Verdict::Passed) {
-            end(&child);
-        }
-        let status = child.wait().map_err(unable)?;
-        Ok(match seen {
-            Some(Verdict::Passed) | None if status.success() => Verdict::Passed,
-            Some(Verdict::TimedOut) => Verdict::TimedOut,
-            _ => Verdict::Failed,
-        })
+        command
     }
+}
+
+/// Runs a test program.
+fn run(mut command: Command, limit: Duration) -> Result<Verdict, Failure> {
+    let deadline = Instant::now() + limit;
+    let unable = |e| Failure(format!("unable to run a test program: {e}"));
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(unable)?;
+    let seen = child.stdout.take().map(|out| watch(out, deadline));
+    if seen != Some(Verdict::Passed) {
+        end(&child);
+    }
+    let status = child.wait().map_err(unable)?;
+    Ok(match seen {
+        Some(Verdict::Passed) | None if status.success() => Verdict::Passed,
+        Some(Verdict::TimedOut) => Verdict::TimedOut,
+        _ => Verdict::Failed,
+    })
+}
+
+/// The tests of each change, from lines of `CHANGE TEST`.
+fn reached(text: &str) -> HashMap<usize, HashSet<String>> {
+    let mut reached: HashMap<_, HashSet<_>> = HashMap::new();
+    for (change, test) in text.lines().filter_map(|line| line.split_once(' ')) {
+        if let Ok(change) = change.parse() {
+            reached.entry(change).or_default().insert(test.to_owned());
+        }
+    }
+    reached
 }
 
 /// Reads what the tests say until one fails, or they have all ended.
@@ -183,6 +243,13 @@ mod tests {
         let message = |level: &str| json!({ "message": { "level": level, "spans": [span, other] } });
         assert_eq!(error_places(&message("error")), [("f.rs".to_owned(), 3..7)]);
         assert_eq!(error_places(&message("warning")), []);
+    }
+
+    #[test]
+    fn each_change_has_the_tests_that_reach_it() {
+        let got = reached("3 a::b\n4 main\n3 a::c\n3 a::b\n");
+        let tests = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(got, HashMap::from([(3, tests(&["a::b", "a::c"])), (4, tests(&[MAIN]))]));
     }
 
     #[test]

@@ -12,22 +12,8 @@ use syn::visit::{self, Visit};
 
 use super::change::{Change, Kind};
 
-/// The variable that names the change which is on.
-pub const VARIABLE: &str = "XTASK_MUTANT";
-
 /// What is added to the end of a crate's `lib.rs`.
-pub const SWITCH: &str = "
-#[doc(hidden)]
-#[allow(warnings, clippy::all)]
-pub mod xtask_switch {
-    pub fn is_on(change: u32) -> bool {
-        static ON: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
-            std::env::var(\"XTASK_MUTANT\").ok().and_then(|on| on.parse().ok()).unwrap_or(u32::MAX)
-        });
-        *ON == change
-    }
-}
-";
+pub const SWITCH: &str = include_str!("switch.txt");
 
 /// A file with changes.
 #[derive(Debug)]

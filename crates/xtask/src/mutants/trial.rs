@@ -21,6 +21,9 @@ const SLOWNESS: u32 = 10;
 /// But always this long.
 const LEAST_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long the tests may take without a change.
+const LIMIT_WITHOUT_A_CHANGE: Duration = Duration::from_secs(1800);
+
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -50,7 +53,6 @@ impl From<Verdict> for Fate {
 /// All changes of a crate.
 pub struct Trial<'a> {
     krate: &'a str,
-    optimized: bool,
     changes: Vec<Change>,
     /// The files that change and the crate's `lib.rs`, as they were at the beginning: people go on working meanwhile.
     sources: HashMap<String, String>,
@@ -60,7 +62,7 @@ pub struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     /// What was found out before about this state of the crate is taken over.
-    pub fn new(krate: &'a str, optimized: bool, changes: Vec<Change>) -> Result<Self, Failure> {
+    pub fn new(krate: &'a str, changes: Vec<Change>) -> Result<Self, Failure> {
         let copy = Copy::renew()?;
         let fates = Fates::open(krate, &copy.top)?;
         let files = changes.iter().map(|change| change.file.clone()).chain([root(krate)]);
@@ -70,7 +72,7 @@ impl<'a> Trial<'a> {
             Ok((file, text))
         });
         let sources = sources.collect::<Result<_, Failure>>()?;
-        Ok(Self { krate, optimized, changes, sources, fates, copy })
+        Ok(Self { krate, changes, sources, fates, copy })
     }
 
     /// Tries them; `FILE:LINE:COLUMN: CHANGE` of each that survived, a line each.
@@ -99,9 +101,9 @@ impl<'a> Trial<'a> {
     /// Tries those that can stand behind switches; the others.
     fn try_switched(&mut self) -> Result<Vec<usize>, Failure> {
         let mut dropped: HashSet<usize> = HashSet::new();
-        let programs = loop {
+        let mut programs = loop {
             let schemas = self.write_schemas(&dropped)?;
-            match Programs::compile(&self.copy.top, self.krate, self.optimized)? {
+            match Programs::compile(&self.copy.top, self.krate)? {
                 Compiled::Programs(programs) => {
                     let switched: HashSet<_> =
                         schemas.values().flat_map(|schema| schema.switched.clone()).collect();
@@ -128,11 +130,11 @@ impl<'a> Trial<'a> {
             self.changes.len() - dropped.len(),
             dropped.len()
         );
-        let limit = self.limit(&programs)?;
+        let limit = self.limit(|most| programs.observe(most))?;
         for number in (0..self.changes.len()).filter(|number| !dropped.contains(number)) {
             let name = &self.changes[number].name;
             if !self.fates.of.contains_key(name) {
-                self.fates.add(name, programs.run(Some(number), limit)?.into())?;
+                self.fates.add(name, programs.run_switched(number, limit)?.into())?;
             }
         }
         let mut single: Vec<_> = dropped.into_iter().collect();
@@ -155,9 +157,9 @@ impl<'a> Trial<'a> {
     }
 
     /// How long the tests may take; they must pass without a change.
-    fn limit(&self, programs: &Programs) -> Result<Duration, Failure> {
+    fn limit(&self, run: impl FnOnce(Duration) -> Result<Verdict, Failure>) -> Result<Duration, Failure> {
         let start = Instant::now();
-        match programs.run(None, Duration::from_secs(600))? {
+        match run(LIMIT_WITHOUT_A_CHANGE)? {
             Verdict::Passed => {
                 let took = start.elapsed();
                 println!("{}: the tests take {:.1} s", self.krate, took.as_secs_f64());
@@ -177,11 +179,11 @@ impl<'a> Trial<'a> {
             if self.fates.of.contains_key(&change.name) {
                 continue;
             }
-            let compile = || Programs::compile(&self.copy.top, self.krate, self.optimized);
+            let compile = || Programs::compile(&self.copy.top, self.krate);
             let limit = match limit {
                 Some(limit) => limit,
                 None => match compile()? {
-                    Compiled::Programs(programs) => *limit.insert(self.limit(&programs)?),
+                    Compiled::Programs(programs) => *limit.insert(self.limit(|most| programs.run(most))?),
                     Compiled::Errors(errors) => {
                         return Err(Failure(format!("{} doesn't compile: {errors:?}", self.krate)));
                     }
@@ -190,7 +192,7 @@ impl<'a> Trial<'a> {
             let source = self.sources.get(&change.file).map_or("", String::as_str);
             self.copy.write(&change.file, change.apply(source).as_bytes())?;
             let fate = match compile()? {
-                Compiled::Programs(programs) => programs.run(None, limit)?.into(),
+                Compiled::Programs(programs) => programs.run(limit)?.into(),
                 Compiled::Errors(_) => Fate::Unviable,
             };
             self.copy.write(&change.file, source.as_bytes())?;
