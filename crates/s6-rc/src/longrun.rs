@@ -8,7 +8,7 @@ use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use supervision::control::{self, Undelivered};
+use supervision::control::{self, REFUSED, Undelivered};
 use supervision::status::{read_deaths, read_status};
 use supervision::watch::Watch;
 use tool::clock::{self, Moment};
@@ -103,6 +103,10 @@ pub(crate) fn command(servicedir: Vec<u8>, work: Work, watch: &mut Watch) -> Com
     }
     // The command is sent even if the goal is reached: the supervisor must want it, too.
     let outcome = match reached(&servicedir, goal).map_err(failed).and_then(|there| send().map(|()| there)) {
+        Err(Trouble::NotSupervised) if is_unheard_for_now(&servicedir) => Ok(false),
+        outcome => outcome,
+    };
+    let outcome = match outcome {
         Ok(false) => {
             let transition = Transition { servicedir, goal, since, index: subscribed.ok(), found: None };
             return match subscribed {
@@ -117,6 +121,13 @@ pub(crate) fn command(servicedir: Vec<u8>, work: Work, watch: &mut Watch) -> Com
         watch.remove(index);
     }
     outcome
+}
+
+/// Whether a directory has had a supervisor, of which it may be without one only for a moment: a host that faulted while it
+/// began to supervise does that again.  The command is sent again when it is asked how the service stands.
+fn is_unheard_for_now(servicedir: &[u8]) -> bool {
+    let exists = |name: &[u8]| sys::fs::access(join(servicedir, name), Access::EXISTS).is_ok();
+    exists(b"supervise/control") && !exists(REFUSED.as_bytes())
 }
 
 /// Whether a subscription failed because of the file system or the kernel's memory, and not for what it is or for lack of
@@ -335,6 +346,30 @@ mod tests {
         let mut watch = Watch::new().unwrap();
         let path = dir.path().as_os_str().as_bytes().to_vec();
         let commanded = command(path, Work::Start, &mut watch);
+        assert!(matches!(commanded, Commanded::Failed(Trouble::NotSupervised)), "{commanded:?}");
+    }
+
+    #[test]
+    fn a_supervisor_that_is_about_to_come_gets_the_command() {
+        let Supervised { dir, control } = Supervised::new(0, false);
+        drop(control);
+        let path = dir.path().as_os_str().as_bytes().to_vec();
+        let Commanded::InProgress(mut transition) =
+            command(path.clone(), Work::Start, &mut Watch::new().unwrap())
+        else {
+            panic!("it is there in a moment");
+        };
+        let fifo = dir.path().join("supervise/control");
+        let control = std::fs::File::options().read(true).write(true).open(fifo).unwrap();
+        let mut s = Supervised { dir, control };
+        assert_eq!(transition.ask(Work::Start, Moment::ZERO), Progress::Waiting);
+        assert_eq!(s.commands(1), b"u");
+        let Supervised { dir, control } = s;
+        drop(control);
+        let asked = [1, 2].map(|second| transition.ask(Work::Start, Moment::from_secs(second)));
+        assert_eq!(asked, [Progress::Waiting, Progress::Failed(Trouble::NotSupervised)]);
+        std::fs::write(dir.path().join(REFUSED), "").unwrap();
+        let commanded = command(path, Work::Start, &mut Watch::new().unwrap());
         assert!(matches!(commanded, Commanded::Failed(Trouble::NotSupervised)), "{commanded:?}");
     }
 

@@ -45,7 +45,7 @@ pub use resume::{PolicyState, Reexec, take_journal};
 use crate::launch::Launch;
 use crate::service::machine::Event;
 use crate::service::{Service, hold};
-use crate::system::{Effect, raw};
+use crate::system::raw;
 use ipc::relay::Relay;
 use pipes::NamedPipes;
 use poller::{Poller, Source};
@@ -415,7 +415,6 @@ impl Host {
             match self.launch.system.peek() {
                 Ok(Some((pid, how))) => {
                     self.launch.journal.handle_end(pid, how);
-                    let _ = self.launch.system.before(Effect::Journal);
                     self.reap_one(pid, how, policy);
                     self.settle(policy);
                 }

@@ -16,6 +16,7 @@
 //! A process that doesn't keep a journal has an empty [`Journal`], which keeps nothing.
 
 use crate::slot::OwnSlot;
+use crate::system::about_to_store;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
@@ -440,6 +441,7 @@ impl File {
     }
 
     fn store(&self, at: u64, bytes: &[u8]) -> bool {
+        about_to_store();
         let (Ok(at), Ok(mut mapping)) = (usize::try_from(at), self.mapping.try_borrow_mut()) else {
             return false;
         };
@@ -461,8 +463,11 @@ impl File {
     fn read_input(&self, source: u64, fd: BorrowedFd<'_>, room: usize) -> Option<Result<usize, Errno>> {
         let mapping = self.mapping.try_borrow().ok()?;
         let mapping = mapping.as_ref()?;
+        about_to_store();
         mapping.store(place(INPUT_SOURCE), &source.to_be_bytes());
-        Some(mapping.read_into(fd, place(INPUT.0), room))
+        let read = mapping.read_into(fd, place(INPUT.0), room);
+        about_to_store();
+        Some(read)
     }
 }
 

@@ -39,6 +39,9 @@ pub(crate) const LETTERS_AT_ONCE: usize = 256;
 /// At most this many bytes are read from the notification descriptor in one go.
 pub(crate) const SAID_AT_ONCE: usize = 512;
 
+/// So often in a row a notification pipe may fail to be read.
+const FAILED_READS: u8 = 8;
+
 /// How many processes a warning names.
 const NAMED_AT_MOST: usize = 10;
 
@@ -63,6 +66,8 @@ pub struct Service {
     unsent: Vec<u8>,
     /// What couldn't be written.
     owed: Owed,
+    /// How often in a row the notification pipe couldn't be read.
+    failed_reads: u8,
     actions: Vec<Action>,
 }
 
@@ -105,6 +110,7 @@ impl Service {
             unwritten: None,
             unsent: Vec::new(),
             owed: Owed::default(),
+            failed_reads: 0,
             actions: Vec::new(),
         })
     }
@@ -152,6 +158,7 @@ impl Service {
             unwritten: None,
             unsent: Vec::new(),
             owed: Owed::default(),
+            failed_reads: 0,
             actions: Vec::new(),
         };
         if saved.detached {
@@ -302,7 +309,8 @@ impl Service {
         for _ in 0..LETTERS_AT_ONCE {
             let Some(hold) = &self.hold else { return };
             // One at a time: a fault doesn't lose the others, which are still in the FIFO.
-            match launch.journal.read_letter(hold.control.as_fd()) {
+            let ready = launch.system.before(Effect::Read);
+            match ready.and_then(|()| launch.journal.read_letter(hold.control.as_fd())) {
                 Ok(None) | Err(Errno::AGAIN | Errno::INTR) => return,
                 Ok(Some(letter)) => {
                     if let Some(command) = Command::from_letter(letter) {
@@ -317,9 +325,15 @@ impl Service {
     /// Reads the notification descriptor: a newline means ready.
     pub fn read_notification(&mut self, launch: &Launch) {
         let Some(fd) = &self.notification else { return };
-        match launch.journal.read_said(fd.as_fd()) {
+        let ready = launch.system.before(Effect::Read);
+        match ready.and_then(|()| launch.journal.read_said(fd.as_fd())) {
             Err(Errno::AGAIN | Errno::INTR) => {}
+            // What fails once is tried again: it is still readable.
+            Err(_) if self.failed_reads < FAILED_READS => {
+                self.failed_reads = self.failed_reads.saturating_add(1);
+            }
             Ok(bytes) if !bytes.is_empty() => {
+                self.failed_reads = 0;
                 if bytes.contains(&b'\n') {
                     self.feed(Event::Ready, launch);
                 }

@@ -4,7 +4,7 @@
 //! A supervisor that starts a service with a notification pipe sends the host the read end before.  The host keeps it until
 //! the supervisor sends that it is of no use any more, so that a supervisor's death closes no pipe of a daemon.
 
-use crate::system::raw;
+use crate::system::{about_to_store, raw};
 use ipc::unix_message::send_with;
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -186,9 +186,15 @@ impl OwnSlot {
     }
 
     fn set(&self, at: usize, value: u32) {
+        about_to_store();
         if let Some(word) = self.word(at) {
             word.store(value, Ordering::Release);
         }
+    }
+
+    fn store(&self, at: usize, bytes: &[u8]) -> bool {
+        about_to_store();
+        self.mapping.store(self.base.saturating_add(at), bytes)
     }
 
     /// What the supervisor before this one has left, which counts until this one writes its own.
@@ -203,7 +209,7 @@ impl OwnSlot {
     fn write(&self) {
         let which = if self.which.get() == 1 { 2 } else { 1 };
         let place = if which == 1 { COPIES.0[0] } else { COPIES.0[1] };
-        if self.mapping.store(self.base.saturating_add(place), &self.state.borrow().pack()) {
+        if self.store(place, &self.state.borrow().pack()) {
             self.set(WHICH, which);
             self.which.set(which);
         }
@@ -215,7 +221,7 @@ impl OwnSlot {
         self.write();
         // What was read is in the state from here on.
         match event.kind {
-            InFlight::LETTER => drop(self.mapping.store(self.base.saturating_add(LETTER), &[0])),
+            InFlight::LETTER => drop(self.store(LETTER, &[0])),
             InFlight::READY => self.forget_said(),
             _ => {}
         }
@@ -260,6 +266,12 @@ impl OwnSlot {
         }
     }
 
+    /// The socket to the host.
+    #[cfg(test)]
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
     /// Where the kernel stores the id of a process that is started.
     pub(crate) fn note(&self) -> Option<&AtomicU32> {
         self.word(STARTED)
@@ -267,7 +279,9 @@ impl OwnSlot {
 
     /// Reads a letter, which the slot has from then on; `None` if there is none.
     pub(crate) fn read_letter(&self, fifo: BorrowedFd<'_>) -> Result<Option<u8>, Errno> {
-        match self.mapping.read_into(fifo, self.base.saturating_add(LETTER), 1)? {
+        let count = self.mapping.read_into(fifo, self.base.saturating_add(LETTER), 1)?;
+        about_to_store();
+        match count {
             0 => Ok(None),
             _ => Ok(self.letter()),
         }
@@ -285,6 +299,7 @@ impl OwnSlot {
     pub(crate) fn read_said(&self, pipe: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
         let (at, room) = SAID;
         let count = self.mapping.read_into(pipe, self.base.saturating_add(at), room)?;
+        about_to_store();
         let mut said = self.said();
         said.truncate(count);
         if !said.contains(&b'\n') {
@@ -303,7 +318,7 @@ impl OwnSlot {
 
     fn forget_said(&self) {
         let (at, room) = SAID;
-        self.mapping.store(self.base.saturating_add(at), &vec![0; room]);
+        self.store(at, &vec![0; room]);
     }
 
     /// How a process has ended that this supervisor isn't the parent of.

@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{self, Set, Signal, SignalFd};
@@ -53,7 +53,7 @@ fn catch_signals() -> Result<SignalFd, Fatal> {
 const QUIET_BEFORE_TRIM: Duration = Duration::from_secs(1);
 
 /// The supervisor of one service.
-struct Supervisor {
+pub(crate) struct Supervisor {
     service: Service,
     signals: SignalFd,
     launch: Launch,
@@ -66,6 +66,21 @@ impl Supervisor {
         Self { service, signals, launch, is_trimmed: false }
     }
 
+    /// Whether the supervision has ended.
+    pub(crate) fn has_left(&self) -> bool {
+        self.service.has_left()
+    }
+
+    /// The numbers of its descriptors.
+    #[cfg(test)]
+    pub(crate) fn numbers(&self) -> Vec<std::os::fd::RawFd> {
+        let saved = self.service.save();
+        let own = [self.signals.as_fd(), self.launch.null.as_fd()].map(|fd| fd.as_raw_fd());
+        let slot = self.launch.journal.slot().map(OwnSlot::socket).map(|fd| fd.as_raw_fd());
+        let service = saved.into_iter().flat_map(|s| [s.dir, s.control, s.lock, s.notification]);
+        service.flatten().chain(own).chain(slot).collect()
+    }
+
     fn run(&mut self) -> Result<(), Fatal> {
         let mut detached = false;
         loop {
@@ -74,7 +89,7 @@ impl Supervisor {
                 detached = true;
                 self.null_standard().or_unable(|| "open /dev/null")?;
             }
-            if self.service.has_left() {
+            if self.has_left() {
                 return Ok(());
             }
             self.wait()?;
@@ -85,10 +100,12 @@ impl Supervisor {
     fn wait(&mut self) -> Result<(), Fatal> {
         let deadline = self.service.deadline();
         let left = deadline.map(|d| d.saturating_sub(self.launch.system.now()));
-        let (timeout, trims) = pause(left, self.is_trimmed);
+        let was_trimmed = std::mem::take(&mut self.is_trimmed);
+        let (timeout, trims) = pause(left, was_trimmed);
         let timeout = timeout.and_then(|l| Timespec::try_from(l).ok());
         let mut fds = vec![PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN)];
-        for fd in [self.service.control(), self.service.notification()].into_iter().flatten() {
+        let [control, notification] = self.inputs();
+        for fd in [control, notification].into_iter().flatten() {
             fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
         }
         match poll(&mut fds, timeout.as_ref()) {
@@ -98,12 +115,22 @@ impl Supervisor {
                 sys::child::trim();
                 return Ok(());
             }
-            Ok(_) | Err(Errno::INTR) => self.is_trimmed = false,
+            Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(Fatal::unable("wait for events", e)),
         }
         let ready = |n: usize| fds.get(n).is_some_and(|fd| !fd.revents().is_empty());
         let (signal, control, notification) = (ready(0), ready(1), ready(2));
         drop(fds);
+        self.serve(notification, signal, control)
+    }
+
+    /// The control FIFO and the notification pipe.
+    pub(crate) fn inputs(&self) -> [Option<BorrowedFd<'_>>; 2] {
+        [self.service.control(), self.service.notification()]
+    }
+
+    /// Handles what has arrived, and what is due.
+    pub(crate) fn serve(&mut self, notification: bool, signal: bool, control: bool) -> Result<(), Fatal> {
         // Readiness that was notified before a death is announced before the death.
         if notification {
             self.service.read_notification(&self.launch);
@@ -121,7 +148,7 @@ impl Supervisor {
     }
 
     fn read_signals(&mut self) -> Result<(), Fatal> {
-        while let Some(signal) = self.signals.read().or_unable(|| "read signals")? {
+        while let Some(signal) = self.launch.system.signal(&self.signals).or_unable(|| "read signals")? {
             let event = match signal {
                 signal::CHLD => {
                     self.reap()?;
@@ -247,17 +274,22 @@ fn pause(left: Option<Duration>, is_trimmed: bool) -> (Option<Duration>, bool) {
 }
 
 /// What a supervisor process begins with, besides its state.
-struct Inheritance {
-    name: Vec<u8>,
-    dir: OwnedFd,
+pub(crate) struct Inheritance {
+    pub(crate) name: Vec<u8>,
+    pub(crate) dir: OwnedFd,
     /// A process that the supervisor before this one had started and not noted.
-    started: Option<Pid>,
-    notification: Option<OwnedFd>,
+    pub(crate) started: Option<Pid>,
+    pub(crate) notification: Option<OwnedFd>,
 }
 
 impl Supervisor {
     /// Takes over a service that another supervisor process had, or begins to supervise it.
-    fn take_over(mut launch: Launch, slot: OwnSlot, resumes: bool, with: Inheritance) -> Result<Self, Fatal> {
+    pub(crate) fn take_over(
+        mut launch: Launch,
+        slot: OwnSlot,
+        resumes: bool,
+        with: Inheritance,
+    ) -> Result<Self, Fatal> {
         let Inheritance { name, dir, started, mut notification } = with;
         let left = slot.inherit().filter(|_| resumes);
         launch.journal = Journal::of_supervisor(slot);

@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+pub(crate) mod hook;
 
 use crate::part::{Part, Start};
 use rustix::fs::CWD;
@@ -12,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use std::fmt::Debug;
 use sys::process::Ended;
-use sys::signal::Signal;
+use sys::signal::{Signal, SignalFd};
 use sys::spawn::Spawn;
 use tool::clock::{self, Moment};
 use tool::diag;
@@ -24,8 +26,6 @@ pub(crate) type Identity = (u64, u64);
 /// What a host does to the system besides what [`System`] does itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Writing to the journal, which doesn't fail.
-    Journal,
     /// Waiting for a descriptor, too.
     Watch,
     /// Waiting for events.
@@ -38,6 +38,8 @@ pub(crate) enum Effect {
     Pipe,
     /// Taking the lock and the control FIFO of a service.
     Hold,
+    /// Looking at a descriptor of a former host.
+    Look,
     /// Writing a status.
     Status,
     /// Sending events.
@@ -69,6 +71,8 @@ pub(crate) trait System: Debug {
     fn peek(&self) -> Result<Option<(Pid, Ended)>, Errno>;
     /// Reaps a child, if it has ended.
     fn reap(&self, pid: Pid);
+    /// The next signal for a supervisor process, if one is pending.
+    fn signal(&self, signals: &SignalFd) -> Result<Option<Signal>, Errno>;
     /// Whether a process is a child of this one, alive or not yet reaped.
     fn is_child(&self, pid: Pid) -> bool;
     /// The living processes of the session that this process led, which has ended.
@@ -116,6 +120,10 @@ impl System for Linux {
         let _ = sys::process::reap_one(pid);
     }
 
+    fn signal(&self, signals: &SignalFd) -> Result<Option<Signal>, Errno> {
+        signals.read()
+    }
+
     fn is_child(&self, pid: Pid) -> bool {
         sys::process::is_child(pid)
     }
@@ -150,6 +158,12 @@ impl System for Linux {
 fn is_dead(pid: Pid) -> bool {
     let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     wire::proc_stat::Stat::parse(&stat).is_none_or(|stat| stat.is_dead())
+}
+
+/// A journal is about to be changed: a fault may strike there as well as before an effect.
+pub(crate) fn about_to_store() {
+    #[cfg(test)]
+    hook::call();
 }
 
 /// A process id as the status file has it.

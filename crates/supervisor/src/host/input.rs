@@ -85,7 +85,6 @@ impl Host {
         while let Some(item) = self.launch.journal.next_item(size) {
             self.handle_item(source, &item, policy);
             self.write_journal(policy);
-            let _ = self.launch.system.before(Effect::Journal);
             self.launch.journal.item_done(size);
         }
         // Children's ends come after what was read with their signal.

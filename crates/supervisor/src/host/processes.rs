@@ -239,6 +239,7 @@ impl Host {
 
     /// Finds the supervisors that a former host started and couldn't note, and the services that have lost theirs.
     pub(super) fn find_supervisors(&mut self) {
+        let now = self.launch.system.now();
         for number in 0..self.roster.slot_count() {
             let Some(processes) = &self.processes else { return };
             let noted = processes.slots.supervisor(number);
@@ -249,6 +250,10 @@ impl Host {
             };
             slot.supervisor = found.map(raw);
             slot.resumes = found.is_none() && has_state;
+            if slot.resumes {
+                // The fault may have struck when another one was about to begin.
+                slot.begin_at.get_or_insert(now);
+            }
             self.roster.index(number);
         }
     }

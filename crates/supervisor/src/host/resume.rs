@@ -24,8 +24,8 @@ use crate::service::Service;
 use crate::service::hold::{self, Hold};
 use crate::service::service_dir::ServiceDir;
 use crate::slot::Slots;
-use crate::system::{Effect, Identity, raw};
-use rustix::fs::{AtFlags, FileType};
+use crate::system::{Effect, Identity, Linux, System, raw};
+use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
 use std::collections::{BTreeSet, HashMap};
@@ -72,14 +72,27 @@ pub struct PolicyState {
 }
 
 /// The descriptors of the former host; each is taken once, or shared.
-#[derive(Default)]
 pub(super) struct Inherited {
+    system: &'static dyn System,
     taken: BTreeSet<RawFd>,
     shared: HashMap<RawFd, Rc<OwnedFd>>,
     pipes: HashMap<RawFd, Rc<Pipe>>,
 }
 
 impl Inherited {
+    /// None of them is taken.
+    pub(super) fn new(system: &'static dyn System) -> Self {
+        Self { system, taken: BTreeSet::new(), shared: HashMap::new(), pipes: HashMap::new() }
+    }
+
+    /// What a descriptor is; `None` if it is closed.  An error means that it can't be told, and is believed to be right.
+    fn look(&self, fd: RawFd) -> Option<Result<Stat, Errno>> {
+        match self.system.before(Effect::Look).and_then(|()| sys::fd::with(fd, |fd| sys::fs::fstat(fd))) {
+            Err(Errno::BADF) => None,
+            found => Some(found),
+        }
+    }
+
     /// The descriptor with this number, if it is one of the former host's and not taken.
     pub(super) fn take(&mut self, fd: Option<RawFd>) -> Option<OwnedFd> {
         let fd = fd.filter(|fd| *fd > 2 && !self.taken.contains(fd))?;
@@ -90,28 +103,28 @@ impl Inherited {
 
     /// The same, if it is a file of this kind.
     fn take_kind(&mut self, fd: Option<RawFd>, kind: FileType) -> Option<OwnedFd> {
-        let number = fd.filter(|fd| !self.taken.contains(fd))?;
-        let found = sys::fd::with(number, |fd| sys::fs::fstat(fd)).ok()?;
-        (FileType::from_raw_mode(found.st_mode) == kind).then(|| self.take(fd)).flatten()
+        let found = self.look(fd.filter(|fd| !self.taken.contains(fd))?)?;
+        found
+            .map_or(true, |found| FileType::from_raw_mode(found.st_mode) == kind)
+            .then(|| self.take(fd))
+            .flatten()
     }
 
     /// The same, if it is the file that this name in a directory leads to.
     fn take_file(&mut self, fd: Option<RawFd>, dir: BorrowedFd<'_>, name: &str) -> Option<OwnedFd> {
-        let found = sys::fd::with(fd?, |fd| sys::fs::fstat(fd));
-        let there = sys::fs::statat(dir, name, AtFlags::empty());
-        let is_it = match (found, there) {
-            (Ok(found), Ok(there)) => (found.st_dev, found.st_ino) == (there.st_dev, there.st_ino),
-            (Err(Errno::BADF), _) | (_, Err(Errno::NOENT)) => false,
-            // What can't be compared is believed.
+        let found = self.look(fd?)?;
+        let is_it = match (found, sys::fs::statat(dir, name, AtFlags::empty())) {
+            (Ok(found), Ok(there)) => identity(&found) == identity(&there),
+            (_, Err(Errno::NOENT)) => false,
             _ => true,
         };
         is_it.then(|| self.take(fd)).flatten()
     }
 
     /// The same, if it is this directory.
-    fn take_dir(&mut self, fd: Option<RawFd>, identity: Identity) -> Option<OwnedFd> {
-        let found = sys::fd::with(fd?, |fd| sys::fs::fstat(fd)).ok()?;
-        ((found.st_dev, found.st_ino) == identity).then(|| self.take(fd)).flatten()
+    fn take_dir(&mut self, fd: Option<RawFd>, expected: Identity) -> Option<OwnedFd> {
+        let found = self.look(fd?)?;
+        found.map_or(true, |found| identity(&found) == expected).then(|| self.take(fd)).flatten()
     }
 
     fn share(&mut self, fd: Option<RawFd>) -> Option<Rc<OwnedFd>> {
@@ -152,6 +165,10 @@ impl Inherited {
         sys::fd::close_from_except(3, &kept);
         connections
     }
+}
+
+fn identity(found: &Stat) -> Identity {
+    (found.st_dev, found.st_ino)
 }
 
 fn record(slot: &Slot) -> Record {
@@ -379,12 +396,9 @@ impl Host {
             return;
         }
         for n in touched {
-            let _ = self.launch.system.before(Effect::Journal);
             self.launch.journal.write_record(n, self.roster.get(n).map(record).as_ref());
         }
-        let _ = self.launch.system.before(Effect::Journal);
         self.launch.journal.write_count(self.roster.slot_count());
-        let _ = self.launch.system.before(Effect::Journal);
         self.launch.journal.started();
         // Their descriptors are in no record any more.
         self.roster.bury();
@@ -393,7 +407,6 @@ impl Host {
     /// Ends an event: all that it has changed is in the journal from here on, and nothing is in flight.
     pub(super) fn settle(&mut self, policy: &dyn Policy) {
         self.write_journal(policy);
-        let _ = self.launch.system.before(Effect::Journal);
         self.launch.journal.done();
     }
 
@@ -401,7 +414,6 @@ impl Host {
     pub(super) fn write_journal(&mut self, policy: &dyn Policy) {
         if self.launch.journal.as_raw().is_some() {
             let limits = self.launch.open_files;
-            let _ = self.launch.system.before(Effect::Journal);
             self.launch.journal.write_header(&Header {
                 pid: self.pid,
                 slots: journal::number(self.roster.slot_count()),
@@ -464,7 +476,7 @@ impl Host {
     /// # Errors
     /// Code 111: the journal isn't one of this process and version, or a descriptor that it names is missing.
     pub fn resume(journal: RawFd, config: Config) -> Result<(Self, PolicyState), Fatal> {
-        let mut inherited = Inherited::default();
+        let mut inherited = Inherited::new(&Linux);
         let journal = inherited.take(Some(journal)).ok_or(Errno::BADF);
         let journal = journal.or_unable(|| "find the journal of the former host")?;
         let dir = persistently(open_scandir)?;

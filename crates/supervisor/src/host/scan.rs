@@ -257,12 +257,11 @@ impl Host {
     /// Begins to supervise a service again.
     pub(super) fn begin_again(&mut self, number: usize) {
         let Some(slot) = self.roster.get(number) else { return };
-        if slot.resumes {
+        if let Some(dir) = slot.dir.as_ref().filter(|_| slot.resumes) {
             // Its directory may have no name any more.
-            return match slot.dir.as_ref().map(rustix::io::dup) {
-                Some(Ok(dir)) => self.begin_in(number, dir),
-                Some(Err(e)) => self.begin_failed(number, &Fatal::unable("take a service over", e)),
-                None => self.roster.remove(number),
+            return match rustix::io::fcntl_dupfd_cloexec(dir, 0) {
+                Ok(dir) => self.begin_in(number, dir),
+                Err(e) => self.begin_failed(number, &Fatal::unable("take a service over", e)),
             };
         }
         match open_service(self.dir.as_fd(), &slot.name) {
@@ -304,7 +303,8 @@ impl Host {
         let stdio = stdio(slot, self.config.console.as_ref());
         // After a fault from here on, the journal has the service and its pipes.
         if self.processes.is_some() {
-            slot.dir = Some(dir);
+            // The journal names the former one.
+            slot.dir.get_or_insert(dir);
             self.write_services();
             return self.begin_process(number, &stdio);
         }

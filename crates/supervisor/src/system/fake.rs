@@ -9,7 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 use sys::process::Ended;
-use sys::signal::{self, Signal};
+use sys::signal::{self, Signal, SignalFd};
 use sys::spawn::Spawn;
 use tool::clock::Moment;
 use wire::tai::Tai64n;
@@ -148,6 +148,10 @@ impl System for Fake {
 
     fn reap(&self, pid: Pid) {
         self.ended.borrow_mut().retain(|(ended, _)| *ended != pid);
+    }
+
+    fn signal(&self, signals: &SignalFd) -> Result<Option<Signal>, Errno> {
+        signals.read()
     }
 
     fn is_child(&self, pid: Pid) -> bool {

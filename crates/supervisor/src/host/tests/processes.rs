@@ -79,6 +79,17 @@ fn one_that_is_killed_is_replaced_at_once_and_later_with_pauses() {
 }
 
 #[test]
+fn a_replacement_keeps_the_directory_that_the_journal_names() {
+    let mut s = Scandir::by_processes(&["a"]);
+    s.runs("a", 77);
+    let dir = |s: &Scandir| s.slot("a").dir.as_ref().unwrap().as_raw_fd();
+    let first = dir(&s);
+    s.end(1001, Ended::Killed(9));
+    s.at(1000);
+    assert_eq!(dir(&s), first);
+}
+
+#[test]
 fn one_that_has_nothing_to_leave_is_followed_by_a_new_one() {
     for (how, pauses) in [(Ended::Exited(0), [1000, 1000, 1000]), (Ended::Exited(111), [1000, 2000, 4000])] {
         let mut s = Scandir::by_processes(&["a"]);
@@ -174,6 +185,20 @@ fn a_daemon_keeps_a_supervisor_while_all_stops_or_its_directory_is_gone() {
     s.end(1004, Ended::Exited(0));
     s.end(number(&s, "a"), Ended::Exited(0));
     assert_eq!(s.host.run(&mut Plain), Leave::Stopped);
+}
+
+#[test]
+fn a_supervisor_that_was_about_to_begin_begins() {
+    let mut s = Scandir::with(|config| config.processes = true).with_journal(&["a"]);
+    let own = s.runs("a", 77);
+    s.end(1001, Ended::Killed(9));
+    let number = s.number("a");
+    s.host.roster.get_mut(number).unwrap().begin_at = None;
+    s.host.write_journal(&Plain);
+    s.done();
+    std::mem::forget(own);
+    let mut s = s.resumed();
+    assert_eq!(s.at(1000), ["replace a: 1002"]);
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Scandir {
         let number = host.launch.journal.as_raw().unwrap();
         // Its descriptors stay open and become those of the next host.
         std::mem::forget(host);
-        let mut inherited = Inherited::default();
+        let mut inherited = Inherited::new(system);
         let journal = Journal::open(inherited.take(Some(number)).unwrap());
         let dir = open(tmp.path());
         let predecessor = Predecessor::read(journal, &mut inherited, dir.as_fd())?;
