@@ -433,7 +433,10 @@ impl Host {
         match (orphan_of, self.roster.of_pid(raw(pid))) {
             (Some(number), _) => self.wake_supervisor(number),
             (None, Some(number)) => self.child_ended(number, how),
-            (None, None) => policy.child(self, pid, how),
+            (None, None) => {
+                self.child.take_if(|(_, child)| *child == pid);
+                policy.child(self, pid, how);
+            }
         }
     }
 

@@ -41,14 +41,19 @@ pub(crate) struct Slots {
 impl Slots {
     /// Without supervisors.
     pub(crate) fn create() -> Result<Self, Errno> {
-        Self::open(memory_file(c"s6-supervise")?)
+        let fd = memory_file(c"s6-supervise")?;
+        Ok(Self::new(Self::map(fd.as_fd())?, fd))
     }
 
-    /// Those behind this descriptor.
-    pub(crate) fn open(fd: OwnedFd) -> Result<Self, Errno> {
-        let size = usize::try_from(sys::fs::fstat(&fd)?.st_size).unwrap_or_default();
-        let mapping = Mapping::new(fd.as_fd(), size)?;
-        Ok(Self { fd, mapping })
+    /// Those behind this descriptor, which is mapped.
+    pub(crate) fn new(mapping: Mapping, fd: OwnedFd) -> Self {
+        Self { fd, mapping }
+    }
+
+    /// Maps the file of a host's supervisors.
+    pub(crate) fn map(fd: BorrowedFd<'_>) -> Result<Mapping, Errno> {
+        let size = usize::try_from(sys::fs::fstat(fd)?.st_size).unwrap_or_default();
+        Mapping::new(fd, size)
     }
 
     fn word(&self, number: usize, at: usize) -> Option<&AtomicU32> {

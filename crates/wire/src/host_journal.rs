@@ -22,7 +22,7 @@ use crate::svstatus::{SIZE, Status};
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
-pub const MAGIC: [u8; 8] = *b"s6host\0\x03";
+pub const MAGIC: [u8; 8] = *b"s6host\0\x04";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
@@ -122,6 +122,9 @@ pub struct Header {
     pub scan_at: Option<Duration>,
     /// When hosts of this process have faulted, the latest first.
     pub faults: [Option<Duration>; FAULTS],
+    /// A child of the policy that a former host has started and the policy doesn't know yet: its kind and its process id, 0
+    /// for none.
+    pub child: (u8, u32),
     /// The policy's descriptors.
     pub policy_fds: Vec<i32>,
     /// The policy's own bytes.
@@ -302,6 +305,8 @@ impl Header {
         for at in self.faults {
             out.moment(at);
         }
+        out.byte(self.child.0);
+        out.word(self.child.1);
         out.short(u16::try_from(self.policy_fds.len()).ok().filter(|n| *n <= POLICY_FDS)?);
         for fd in &self.policy_fds {
             out.fd(Some(*fd));
@@ -333,6 +338,7 @@ impl Header {
         for at in &mut header.faults {
             *at = r.moment()?;
         }
+        header.child = (r.byte()?, r.word()?);
         for _ in 0..r.short()? {
             header.policy_fds.push(r.fd()??);
         }
@@ -547,6 +553,7 @@ mod tests {
             open_files: (Some(1024), None),
             scan_at: Some(Duration::from_secs(1)),
             faults: [Some(Duration::from_nanos(3)), None, None, None, None],
+            child: (2, 77),
             policy_fds: vec![8, 9],
             policy: b"abc".to_vec(),
         };
@@ -563,6 +570,8 @@ mod tests {
             ("hard limit on open files", 8),
             ("scan_at", 8),
             ("faults", 40),
+            ("kind of child", 1),
+            ("child", 4),
             ("number of policy_fds", 2),
             ("policy_fds", 8),
             ("length of policy", 2),
@@ -614,7 +623,7 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x03", 8, (16, 20), (64, 960), (2048, 448))
+            (b"s6host\0\x04", 8, (16, 20), (64, 960), (2048, 448))
         );
         assert_eq!((STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS), (12, 48, (1024, 1024), 4));
     }

@@ -166,8 +166,7 @@ fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
 /// Runs the container from the start of the boot, or from the re-execution of this process, to its end.
 fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> ! {
     diag::set_reader_limit(Some(MESSAGE_LIMIT));
-    let argv = std::iter::once(TOOL.name.as_bytes().to_vec()).chain(call.args.iter().cloned()).collect();
-    if let Err(e) = host.allow_reexec(&Reexec { argv, env: call.env.vars().to_vec() }, policy) {
+    if let Err(e) = host.allow_reexec(&reexec(call), policy) {
         call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
     if host.run(policy) == Leave::Faulted {
@@ -179,13 +178,19 @@ fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool
     sys::process::exit(code)
 }
 
+/// What is executed again.
+fn reexec(call: &Call) -> Reexec {
+    let argv = std::iter::once(TOOL.name.as_bytes().to_vec()).chain(call.args.iter().cloned()).collect();
+    Reexec { argv, env: call.env.vars().to_vec() }
+}
+
 /// Continues after a re-execution, with the state that the journal holds.
 fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
     let env = children_env(&call.env);
     let settings = Settings::of_container(&call.env);
     sys::spawn::set_umask(settings.umask(S6_UMASK)?);
     let (sync, output) = (settings.switch(S6_SYNC_DISKS), output(&settings, |_| ()));
-    let (mut host, saved) = Host::resume(journal, host_config(&env, &settings))?;
+    let (mut host, saved) = Host::resume(journal, host_config(&env, &settings), &reexec(call))?;
     sys::args::set_title(TITLE);
     let boot = |stdin, inherited| Boot {
         terminal: terminal(&stdin),

@@ -46,7 +46,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     config.rescan = number::<u64>(&options, 't', "rescan")?.filter(|ms| *ms > 0).map(Duration::from_millis);
     let host = match journal {
-        Some(journal) => Host::resume(journal, config)?.0,
+        Some(journal) => Host::resume(journal, config, &reexec)?.0,
         None => begin(call, &options, config)?,
     };
     // Its descriptors stay open until the next program is executed: a fault can be recovered from until then.

@@ -33,11 +33,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 use sys::process::Ended;
+use tool::clock::Moment;
 use tool::{Env, Fatal, OrUnable};
 use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
 
 /// The variable that holds the number of the journal's descriptor.
 const VARIABLE: &[u8] = b"S6_HOST_MEMO";
+
+/// Why a journal is refused.
+const DAMAGED: &str = "the journal of the former host is damaged";
 
 /// [`wire::host_journal::FAULTS`] faults within this time are too many.
 const FAULT_SPAN: Duration = Duration::from_mins(1);
@@ -251,12 +255,46 @@ pub(super) struct Left {
     connections: Vec<OwnedFd>,
 }
 
-/// All that a former host of this process has left.
-pub(super) struct Predecessor {
+/// The journal of a former host of this process.
+pub(super) struct Head {
     journal: Journal,
     header: Header,
     /// The signal of the fault that ended it, 0 if it ended in order.
     fault: u8,
+}
+
+/// Whether so many hosts have faulted within a minute that the next one gives up.
+fn are_too_many(faults: &[Option<Moment>], now: Moment) -> bool {
+    faults.iter().all(|at| at.is_some_and(|at| now.saturating_sub(at) < FAULT_SPAN))
+}
+
+impl Head {
+    /// Reads what is about the host itself, and counts the fault that ended it: a host that faults over what follows counts,
+    /// too.
+    pub(super) fn read(journal: Journal, now: Moment) -> Result<Self, Fatal> {
+        let damaged = || Fatal::new(111, DAMAGED.to_owned());
+        let read = |at, room| journal.read(at, room).or_unable(|| "read the journal of the former host");
+        let start = read(0, MAGIC.len())?;
+        let mut header = Header::unpack(&read(HEADER.0, HEADER.1)?).ok_or_else(damaged)?;
+        if start != MAGIC || header.pid != raw(rustix::process::getpid()) {
+            return Err(damaged());
+        }
+        let fault = read(FAULT.into(), 1)?.first().copied().unwrap_or(0);
+        if fault != 0 {
+            header.faults.rotate_right(1);
+            if let Some(latest) = header.faults.first_mut() {
+                *latest = Some(now);
+            }
+            journal.write_header(&header);
+            journal.clear_fault();
+        }
+        Ok(Self { journal, header, fault })
+    }
+}
+
+/// All that a former host of this process has left.
+pub(super) struct Predecessor {
+    head: Head,
     left: Left,
     services: Services,
     control: Option<OwnedFd>,
@@ -269,28 +307,24 @@ pub(super) struct Predecessor {
 impl Predecessor {
     /// Reads the journal and takes the descriptors that it names; `dir` is the scan directory.
     pub(super) fn read(
-        journal: Journal,
+        mut head: Head,
         inherited: &mut Inherited,
         dir: BorrowedFd<'_>,
     ) -> Result<Self, Fatal> {
-        let damaged = || Fatal::new(111, "the journal of the former host is damaged".to_owned());
-        let read = |at, room| journal.read(at, room).or_unable(|| "read the journal of the former host");
-        let head = read(0, usize::try_from(HEADER.0).unwrap_or_default())?;
-        let mut header = Header::unpack(&read(HEADER.0, HEADER.1)?).ok_or_else(damaged)?;
-        if !head.starts_with(&MAGIC) || header.pid != raw(rustix::process::getpid()) {
-            return Err(damaged());
-        }
-        let fault = usize::try_from(FAULT).ok().and_then(|at| head.get(at)).copied().unwrap_or(0);
-        let in_flight = usize::try_from(IN_FLIGHT.0).ok().and_then(|at| InFlight::unpack(head.get(at..)?));
+        let damaged = || Fatal::new(111, DAMAGED.to_owned());
+        let Head { journal, header, .. } = &mut head;
+        let in_flight = journal.read(IN_FLIGHT.0, IN_FLIGHT.1);
+        let in_flight = in_flight.or_unable(|| "read the journal of the former host")?;
         // An event that can't be read is lost; the services aren't.
-        let in_flight = in_flight.unwrap_or_default();
-        let services = Services::read(&journal, &header, inherited, dir)?.ok_or_else(damaged)?;
+        let in_flight = InFlight::unpack(&in_flight).unwrap_or_default();
+        let services = Services::read(journal, header, inherited, dir)?.ok_or_else(damaged)?;
         let control = inherited.take_file(header.control, dir, ".s6-svscan/control");
         let lock = inherited.take_file(header.lock, dir, ".s6-svscan/lock");
         let oneshot = inherited.take_kind(header.oneshot, FileType::Socket);
         let processes = match header.supervisors.map(|fd| inherited.take(fd)) {
             [Some(shared), Some(ours), Some(theirs)] => {
-                let slots = Slots::open(shared).or_unable(|| "map the memory of supervisors")?;
+                let map = || Slots::map(shared.as_fd()).or_unable(|| "map the memory of supervisors");
+                let slots = Slots::new(persistently(map)?, shared);
                 Some(Processes { slots, ours, theirs })
             }
             _ if header.supervisors == [None; 3] => None,
@@ -300,7 +334,7 @@ impl Predecessor {
         let left = Left { event: in_flight, fd, connections: Vec::new() };
         let fds = header.policy_fds.iter().map(|fd| inherited.take(Some(*fd))).collect();
         let policy = PolicyState { bytes: std::mem::take(&mut header.policy), fds };
-        Ok(Self { journal, header, fault, left, services, control, lock, oneshot, processes, policy })
+        Ok(Self { head, left, services, control, lock, oneshot, processes, policy })
     }
 }
 
@@ -350,12 +384,14 @@ impl Services {
 }
 
 /// The name of a pipe in a file of the service's directory.
-fn pipe_name(slot: &Slot, file: &str) -> Option<Vec<u8>> {
+fn pipe_name(slot: &Slot, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
     if let Some(service) = &slot.service {
-        return service.dir().pipe_name(file).ok().flatten();
+        return service.dir().pipe_name(file).or_unable(|| "read the name of a pipe");
     }
-    let dir = rustix::io::fcntl_dupfd_cloexec(slot.dir.as_ref()?, 0).ok()?;
-    ServiceDir::new(dir, &slot.name).pipe_name(file).ok().flatten()
+    let Some(dir) = &slot.dir else { return Ok(None) };
+    let dir = rustix::io::fcntl_dupfd_cloexec(dir, 0);
+    dir.and_then(|dir| ServiceDir::new(dir, &slot.name).pipe_name(file))
+        .or_unable(|| "read the name of a pipe")
 }
 
 /// Supervises a service of the former host again; whether that succeeds.
@@ -385,6 +421,15 @@ fn resume_service(
     let stdio = super::scan::stdio(slot, console);
     slot.service = Some(Service::resume(saved, dir, held, notification, &slot.name, stdio));
     true
+}
+
+/// From now on, a fault executes the program again, with the journal behind this descriptor.
+fn arm(what: &Reexec, journal: RawFd) -> Result<(), Errno> {
+    let name = what.argv.first().and_then(|a| a.rsplit(|b| *b == b'/').next()).unwrap_or_default();
+    let file = Launch::own_file(&String::from_utf8_lossy(name));
+    let mut env = Env::from_vars(what.env.clone());
+    env.set(VARIABLE, journal.to_string().as_bytes());
+    sys::fault::arm(&file, &what.argv, env.vars(), journal, FAULT)
 }
 
 impl Host {
@@ -428,6 +473,7 @@ impl Host {
                 open_files: (limits.current, limits.maximum),
                 scan_at: self.scan_at,
                 faults: self.faults,
+                child: self.child.map_or((0, 0), |(kind, pid)| (kind, raw(pid))),
                 policy_fds: policy.descriptors().iter().map(AsRawFd::as_raw_fd).collect(),
                 policy: policy.save(),
             });
@@ -441,14 +487,7 @@ impl Host {
     /// There is no memory for the journal, or the process can't be prepared.
     pub fn allow_reexec(&mut self, what: &Reexec, policy: &dyn Policy) -> Result<(), Errno> {
         let number = self.keep_journal(policy)?;
-        let name = what.argv.first().and_then(|a| a.rsplit(|b| *b == b'/').next()).unwrap_or_default();
-        let file = Launch::own_file(&String::from_utf8_lossy(name));
-        let mut env = Env::from_vars(what.env.clone());
-        env.set(VARIABLE, number.to_string().as_bytes());
-        if self.leave.is_none() {
-            sys::fault::arm(&file, &what.argv, env.vars(), number, FAULT)?;
-        }
-        Ok(())
+        if self.leave.is_none() { arm(what, number) } else { Ok(()) }
     }
 
     /// Keeps a journal from now on; gives the number of its descriptor.
@@ -475,12 +514,23 @@ impl Host {
     ///
     /// # Errors
     /// Code 111: the journal isn't one of this process and version, or a descriptor that it names is missing.
-    pub fn resume(journal: RawFd, config: Config) -> Result<(Self, PolicyState), Fatal> {
+    pub fn resume(journal: RawFd, config: Config, what: &Reexec) -> Result<(Self, PolicyState), Fatal> {
         let mut inherited = Inherited::new(&Linux);
-        let journal = inherited.take(Some(journal)).ok_or(Errno::BADF);
-        let journal = journal.or_unable(|| "find the journal of the former host")?;
+        let file = inherited.take(Some(journal)).ok_or(Errno::BADF);
+        let file = file.or_unable(|| "find the journal of the former host")?;
+        let now = tool::clock::now();
+        let head = Head::read(Journal::open(file), now)?;
+        if !are_too_many(&head.header.faults, now) {
+            // Until the journal is written again, the next host finds what this one has found.
+            sys::fd::open_numbers()
+                .unwrap_or_default()
+                .last()
+                .into_iter()
+                .for_each(|fd| sys::fault::keep(*fd));
+            let _ = arm(what, journal);
+        }
         let dir = persistently(open_scandir)?;
-        let mut predecessor = Predecessor::read(Journal::open(journal), &mut inherited, dir.as_fd())?;
+        let mut predecessor = Predecessor::read(head, &mut inherited, dir.as_fd())?;
         inherited.keep_also(vec![dir.as_raw_fd()]);
         predecessor.left.connections = inherited.close_others();
         let mut launch = persistently(|| Launch::new(&config.env))?;
@@ -495,14 +545,14 @@ impl Host {
         mut launch: Launch,
         dir: OwnedFd,
     ) -> Result<(Self, PolicyState), Fatal> {
-        let Predecessor { header, fault, control, lock, .. } = predecessor;
+        let Predecessor { head: Head { journal, header, fault }, control, lock, .. } = predecessor;
         let services = predecessor.services;
         config.console = services.console;
         launch.open_files = Rlimit { current: header.open_files.0, maximum: header.open_files.1 };
-        launch.journal = predecessor.journal;
+        launch.journal = journal;
         let (lock, control) = match (lock, control) {
             (Some(lock), Some(control)) => (lock, control),
-            _ => take_scandir(dir.as_fd())?,
+            _ => persistently(|| take_scandir(dir.as_fd()))?,
         };
         let mut host = Self::assemble(config, launch, dir, lock, control)?;
         host.roster = services.roster;
@@ -519,8 +569,9 @@ impl Host {
             host.set_processes(predecessor.processes)?;
         }
         host.faults = header.faults;
+        host.child = Pid::from_raw(header.child.1.cast_signed()).map(|pid| (header.child.0, pid));
         if fault != 0 {
-            host.note_fault(fault);
+            host.report_fault(fault);
         }
         host.finds_by_status = !services.is_whole;
         host.watch_services();
@@ -529,15 +580,9 @@ impl Host {
         Ok((host, predecessor.policy))
     }
 
-    fn note_fault(&mut self, fault: u8) {
-        let now = self.launch.system.now();
+    fn report_fault(&mut self, fault: u8) {
         let reason = sys::signal::name(fault.into()).unwrap_or_else(|| fault.to_string());
-        self.faults.rotate_right(1);
-        if let Some(latest) = self.faults.first_mut() {
-            *latest = Some(now);
-        }
-        self.launch.journal.clear_fault();
-        if self.faults.iter().all(|at| at.is_some_and(|at| now.saturating_sub(at) < FAULT_SPAN)) {
+        if are_too_many(&self.faults, self.launch.system.now()) {
             let count = self.faults.len();
             self.warn(&format!("faulted ({reason}) {count} times within a minute: giving up"));
             self.gives_up = true;
@@ -555,7 +600,7 @@ impl Host {
                 [("pipe-in", slot.named_input.as_ref()), ("pipe-out", slot.named_output.as_ref())]
             {
                 if let Some(pipe) = pipe
-                    && let Some(name) = pipe_name(slot, file)
+                    && let Ok(Some(name)) = persistently(|| pipe_name(slot, file))
                 {
                     self.pipes.put(&name, pipe);
                 }
@@ -604,7 +649,11 @@ impl Host {
         self.launch.journal.repeat(event);
         let mut started = None;
         match (event.starting.checked_sub(InFlight::CHILDREN), event.starting.checked_sub(1), noted) {
-            (Some(kind), _, Some(pid)) => self.child = u8::try_from(kind).ok().map(|kind| (kind, pid)),
+            (Some(kind), _, Some(pid)) => {
+                self.child = u8::try_from(kind).ok().map(|kind| (kind, pid));
+                // The next start overwrites what says so.
+                self.write_journal(policy);
+            }
             (None, Some(n), Some(pid)) => {
                 started = usize::try_from(n).ok();
                 started.into_iter().for_each(|n| self.launch.journal.enter(n));

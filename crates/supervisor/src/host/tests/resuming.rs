@@ -1,8 +1,9 @@
 //! Resuming from the bytes of a journal, good and damaged, with events in flight.
 
 use super::*;
-use crate::host::resume::{Inherited, PolicyState, Predecessor};
+use crate::host::resume::{Head, Inherited, PolicyState, Predecessor};
 use crate::journal::{Journal, record_place};
+use crate::system::System;
 use std::sync::atomic::Ordering;
 use wire::host_journal::{FAULT, HEADER};
 
@@ -17,6 +18,10 @@ impl Policy for Saving {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         vec![self.0.as_fd()]
     }
+}
+
+fn dup(fd: i32) -> OwnedFd {
+    sys::fd::duplicate(fd, 3).unwrap()
 }
 
 impl Scandir {
@@ -48,7 +53,8 @@ impl Scandir {
         let mut inherited = Inherited::new(system);
         let journal = Journal::open(inherited.take(Some(number)).unwrap());
         let dir = open(tmp.path());
-        let predecessor = Predecessor::read(journal, &mut inherited, dir.as_fd())?;
+        let head = Head::read(journal, system.now())?;
+        let predecessor = Predecessor::read(head, &mut inherited, dir.as_fd())?;
         let config = Config::new("s6-svscan", vec![b"S6_SUPERVISE_PROCESSES=0".to_vec()]);
         let (host, state) = Host::succeed(predecessor, config, launch(system), dir)?;
         Ok((Self { tmp, system, host }, state))
@@ -246,6 +252,36 @@ fn a_fault_is_noted_and_the_directory_scanned() {
     assert_eq!(s.done(), ["s6-svscan: warning: faulted (SIGSEGV); the services are found again and go on"]);
     assert_eq!((s.host.scan_at, s.host.faults[0]), (Some(Moment::ZERO), Some(Duration::from_secs(1))));
     assert_eq!(s.host.launch.journal.read(FAULT.into(), 1), Ok(vec![0]));
+}
+
+#[test]
+fn a_fault_during_the_recovery_counts() {
+    let s = Scandir::journaled(&["a"]);
+    s.patch(FAULT.into(), &[11]);
+    let journal = || Journal::open(dup(s.host.launch.journal.as_raw().unwrap()));
+    // The first one got no further.
+    Head::read(journal(), Duration::from_secs(7)).unwrap();
+    s.patch(FAULT.into(), &[7]);
+    let s = s.reexecute().unwrap().0;
+    let seconds = s.host.faults.map(|at| at.map(|at| at.as_secs()));
+    assert_eq!(seconds, [Some(1), Some(7), None, None, None]);
+}
+
+#[test]
+fn a_child_of_the_policy_is_kept_over_faults_until_the_policy_takes_it() {
+    let mut s = Scandir::journaled(&["a"]);
+    s.host.launch.journal.starting_child(3);
+    s.host.launch.journal.with_note(|note| note.unwrap().store(77, Ordering::Relaxed));
+    for _ in 0..2 {
+        s = s.resumed();
+        // The next start takes the place of the child's.
+        s.host.launch.journal.enter(0);
+        s.host.launch.journal.starting(None);
+        s.host.launch.journal.started();
+    }
+    assert_eq!((s.host.take_child(2), s.host.take_child(3)), (None, Some(pid(77))));
+    s.host.write_journal(&Plain);
+    assert_eq!(s.resumed().host.take_child(3), None);
 }
 
 #[test]

@@ -29,7 +29,7 @@ const SERVICES: [&str; 4] = ["ready", "logged", "logged/log", "finishes"];
 const PLANS: u32 = 300;
 
 /// At most so many plans run in one process, which keeps the mappings of all of them.
-const PLANS_AT_ONCE: u32 = 1000;
+const PLANS_AT_ONCE: u32 = 500;
 
 /// The variable of the only plan.
 const PLAN: &str = "S6_TORTURE_PLAN";
@@ -88,12 +88,11 @@ fn plans() {
         return run_all(count, seed);
     }
     let lanes = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap());
-    let at_once = count.div_ceil(lanes).clamp(1, PLANS_AT_ONCE);
     let (mut seeds, mut left) = ((seed << 20).., count);
     let (mut running, mut failed) = (VecDeque::new(), Vec::new());
     while left > 0 || !running.is_empty() {
         while left > 0 && running.len() < usize::try_from(lanes).unwrap() {
-            let plans = left.min(at_once);
+            let plans = left.min(PLANS_AT_ONCE);
             left -= plans;
             running.push_back(start(plans, seeds.next().unwrap()));
         }

@@ -3,7 +3,7 @@
 use super::plan::{Fault, Step};
 use super::world::{Begun, HOST, NOTIFICATION, Seat, Struck, World};
 use super::*;
-use crate::host::resume::{Inherited, Predecessor};
+use crate::host::resume::{Head, Inherited, Predecessor};
 use crate::journal::Journal;
 use crate::slot::OwnSlot;
 use crate::solo::{Inheritance, Supervisor};
@@ -235,7 +235,8 @@ impl Life {
         let mut inherited = Inherited::new(Seat::new(self.world, HOST));
         let journal = Journal::open(inherited.take(Some(journal)).unwrap());
         let dir = open(&self.path);
-        let predecessor = Predecessor::read(journal, &mut inherited, dir.as_fd()).unwrap();
+        let head = Head::read(journal, self.world.now.get()).unwrap();
+        let predecessor = Predecessor::read(head, &mut inherited, dir.as_fd()).unwrap();
         let mut kept = self.others.clone();
         kept.push(dir.as_raw_fd());
         kept.extend(self.supervisors.values().flat_map(Supervisor::numbers));
