@@ -8,7 +8,7 @@ mod rights;
 mod server;
 mod store;
 
-pub use client::{Connection, Held, connect_to as connect, refused};
+pub use client::{Connection, Held, connect, refused};
 pub use rights::Rights;
 pub use server::{Settings, serve};
 pub use store::{Reply, Session, Store};

@@ -11,7 +11,8 @@
 //! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
 //! | [`texts`] | the text files that are scripts in the reference, and what an image did with them |
 //! | [`layout`], [`limits`] | the paths that everybody knows; the times that no variable sets |
-//! | [`program`], [`log_access`] | programs that a stage runs and waits for; whether a log directory is open to this process |
+//! | [`service_logger`], [`log_access`] | the usual logger of a service; whether a log directory is open to this process |
+//! | [`program`] | programs that a stage runs and waits for |
 //! | [`tools`], [`commands`] | entry points: one tool or subcommand per file |
 //!
 //! Nothing here panics, since some of it is process 1.
@@ -29,6 +30,7 @@ mod migrate;
 mod pid1;
 mod program;
 mod relay;
+mod service_logger;
 mod stop;
 pub mod texts;
 mod tools;

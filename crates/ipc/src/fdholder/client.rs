@@ -3,7 +3,7 @@
 use crate::unix_message::{Message, Receiver, Sender, receive, send_all};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use tool::clock::{self, Moment};
@@ -41,7 +41,7 @@ pub struct Connection {
 ///
 /// # Errors
 /// Code 111: there is no server.
-pub fn connect_to(path: &[u8], timeout: Option<u32>) -> Result<Connection, Fatal> {
+pub fn connect(path: &[u8], timeout: Option<u32>) -> Result<Connection, Fatal> {
     Connection::open(path, clock::deadline(timeout)).or_unable_to("connect to an fd holder at", path)
 }
 
@@ -83,7 +83,7 @@ impl Connection {
         }
         // A full queue makes connect(2) wait.
         set_socket_timeout(&socket, Timeout::Send, timeout)?;
-        match connect(&socket, &SocketAddrUnix::new(path)?) {
+        match net::connect(&socket, &SocketAddrUnix::new(path)?) {
             Err(Errno::AGAIN | Errno::INPROGRESS) => Err(Errno::TIMEDOUT),
             done => done.map(|()| Self::on(socket, deadline)),
         }

@@ -1,6 +1,6 @@
 //! `logutil-service-main`: the last part of `logutil-service`, which does it by itself.
 
-use crate::tools::logutil_service::become_logger;
+use crate::service_logger::become_logger;
 use tool::{Role, Tool};
 
 pub static TOOL: Tool = Tool {

@@ -535,11 +535,11 @@ impl Machine {
     ) {
         let up = phase == Phase::Up;
         match command {
-            Command::Once if !up => {
+            Command::Once => {
                 self.want(false, out);
                 self.start_if_down(settings, out);
             }
-            Command::Once | Command::OnceAtMost => self.want(false, out),
+            Command::OnceAtMost => self.want(false, out),
             Command::OnceForGood => {
                 out.push(Action::MakeDownFile);
                 self.want(false, out);

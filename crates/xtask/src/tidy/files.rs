@@ -14,6 +14,9 @@ const UNSAFE: &[&str] = &["crates/sys/", "crates/multicall/", "crates/s6-tls/src
 /// Marks of unfinished work, in two parts so that they aren't found here.
 const LOOSE_ENDS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
+/// What the path of another tool's file begins with.
+const OTHER_TOOL: &str = "crate::tools::";
+
 /// proptest's setting for what is kept of a failure, in two parts as well.
 const PERSISTENCE: &str = concat!("failure_", "persistence");
 
@@ -40,6 +43,15 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
         }
         for (number, _) in (1..).zip(text.lines()).filter(|(_, line)| has_word(line, PERSISTENCE)) {
             complain(number, "properties keep no seeds: .cargo/config.toml says so for all of them".into());
+        }
+        for (number, line) in (1..).zip(code_only(text).lines()) {
+            let line = line.trim_start();
+            if line.starts_with("pub") && line.contains(" use ") && has_word(line, "as") {
+                complain(number, "a second name for the same thing: give it one name".into());
+            }
+            if path.contains("/src/tools/") && line.contains(OTHER_TOOL) {
+                complain(number, "what two tools need belongs into a module beside `tools`".into());
+            }
         }
         if !UNSAFE.iter().any(|allowed| path.starts_with(allowed)) {
             for (number, line) in (1..).zip(code_only(text).lines()) {
@@ -97,6 +109,22 @@ mod tests {
         assert_eq!(complaints("crates/a/src/b.rs", &text)[0].0, 2);
         let all = std::fs::read_to_string(crate::workspace::top().join(".cargo/config.toml")).unwrap();
         assert!(all.contains("\nPROPTEST_DISABLE_FAILURE_PERSISTENCE = \"1\"\n"));
+    }
+
+    #[test]
+    fn a_thing_has_one_name() {
+        let text = "//! B.\npub(crate) use a::b as c;\nuse d::e as f;\npub use g::h;\n";
+        assert_eq!(
+            complaints("crates/a/src/b.rs", text).iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+            [2]
+        );
+    }
+
+    #[test]
+    fn a_tool_takes_nothing_from_another_one() {
+        let text = "//! B.\nuse crate::tools::a::b;\n";
+        assert_eq!(complaints("crates/a/src/tools/c.rs", text)[0].0, 2);
+        assert!(complaints("crates/a/src/tools.rs", text).is_empty());
     }
 
     #[test]
