@@ -244,7 +244,7 @@ impl Journal {
         let new = InFlight { kind, detail, about: about(open), ..InFlight::default() };
         let old = open.in_flight.get();
         // The event of a former host stays marked as such, with what that has started.
-        let is_same = old.is_repeated && (old.kind, old.detail, old.about) == (kind, detail, new.about);
+        let is_same = old.repeats > 0 && (old.kind, old.detail, old.about) == (kind, detail, new.about);
         open.set_in_flight(if is_same { old } else { open.with_start(new) });
     }
 
@@ -260,7 +260,7 @@ impl Journal {
     /// The in-flight event of a former host is about to be handled.
     pub(crate) fn repeat(&self, event: InFlight) {
         if let Some(open) = &self.open {
-            open.set_in_flight(InFlight { is_repeated: true, ..event });
+            open.set_in_flight(InFlight { repeats: event.repeats.saturating_add(1), ..event });
         }
     }
 
@@ -524,9 +524,9 @@ mod tests {
         assert_eq!(in_flight(&journal), InFlight::default());
         journal.repeat(event);
         journal.handle_end(pid, Ended::Exited(2));
-        assert_eq!(in_flight(&journal), InFlight { is_repeated: true, ..event });
+        assert_eq!(in_flight(&journal), InFlight { repeats: 1, ..event });
         journal.handle_end(pid, Ended::Exited(3));
-        assert!(!in_flight(&journal).is_repeated, "another one has come");
+        assert_eq!(in_flight(&journal).repeats, 0, "another one has come");
     }
 
     #[test]

@@ -228,8 +228,8 @@ impl Supervisor {
                     self.ended(pid, how);
                 }
             }
-            InFlight::LETTER if !event.is_repeated => self.obey(u8::try_from(event.detail).ok()),
-            InFlight::READY if !event.is_repeated => self.service.feed(Event::Ready, &self.launch),
+            InFlight::LETTER if !event.is_skipped() => self.obey(u8::try_from(event.detail).ok()),
+            InFlight::READY if !event.is_skipped() => self.service.feed(Event::Ready, &self.launch),
             _ => {}
         }
         if let Some((pid, notification)) = self.launch.journal.adopt() {

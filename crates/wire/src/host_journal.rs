@@ -69,8 +69,8 @@ pub struct InFlight {
     /// 0 for none, [`InFlight::ENDED`], [`InFlight::LETTER`], [`InFlight::READY`], [`InFlight::INPUT`],
     /// [`InFlight::SERVED`].
     pub kind: u8,
-    /// A former host began to handle it, and faulted.
-    pub is_repeated: bool,
+    /// How many hosts have begun to handle it after the first one had faulted.
+    pub repeats: u8,
     /// Of an end, the status as wait(2) gives it; of a letter, the letter.
     pub detail: u16,
     /// Of an end, the process; of a letter and of readiness, the service's number.
@@ -83,6 +83,8 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// An event that was repeated so often, and is in flight still, is skipped.
+    pub const REPEATS_MAX: u8 = 2;
     /// A child has ended.
     pub const ENDED: u8 = 1;
     /// A letter was read from a service's control FIFO.
@@ -259,12 +261,18 @@ impl<'a> In<'a> {
 }
 
 impl InFlight {
+    /// Whether hosts have faulted over it again and again, so that the next one passes over it.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        self.repeats >= Self::REPEATS_MAX
+    }
+
     /// The packed form.
     #[must_use]
     pub fn pack(&self) -> Vec<u8> {
         let mut out = Out::default();
         out.byte(self.kind);
-        out.byte(self.is_repeated);
+        out.byte(self.repeats);
         out.short(self.detail);
         out.word(self.about);
         out.word(self.starting);
@@ -279,7 +287,7 @@ impl InFlight {
         let mut r = In(bytes);
         Some(Self {
             kind: r.byte()?,
-            is_repeated: r.flag()?,
+            repeats: r.byte()?,
             detail: r.short()?,
             about: r.word()?,
             starting: r.word()?,
@@ -519,7 +527,7 @@ mod tests {
     fn layout_of_the_in_flight_event() {
         let event = InFlight {
             kind: InFlight::LETTER,
-            is_repeated: true,
+            repeats: 1,
             detail: 0x75,
             about: 3,
             starting: 4,
@@ -527,7 +535,7 @@ mod tests {
         };
         let fields = [
             ("kind", 1),
-            ("is_repeated", 1),
+            ("repeats", 1),
             ("detail", 2),
             ("about", 4),
             ("starting", 4),

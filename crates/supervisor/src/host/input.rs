@@ -144,7 +144,7 @@ impl Host {
         }
     }
 
-    /// Handles what a former host has read and not handled; without the first item if hosts have faulted over it twice.
+    /// Handles what a former host has read and not handled; without the first item if hosts have faulted over it three times.
     pub(super) fn finish_input(&mut self, skips_first: bool, policy: &mut dyn Policy) {
         let source = self.launch.journal.source_left().and_then(Source::from_token);
         let Some(source) = source else { return };

@@ -5,7 +5,7 @@
 //! in-flight event; after a fault, the in-flight event is handled from the state before it, with the process that it may
 //! have started, then what was read and not handled, and the directory is scanned.
 //!
-//! An event over which a host faults twice is skipped.  After five faults within a minute the host gives up.
+//! An event over which hosts fault three times is skipped.  After five faults within a minute the host gives up.
 //!
 //! A descriptor that the journal names and that isn't what it should be costs what it is for: the pipe is made again, the
 //! lock is taken again.  A damaged record costs the record: the scan finds the directory, and the service's process by its
@@ -674,7 +674,7 @@ impl Host {
             self.reap_one(pid, Ended::from_wstat(event.detail), policy);
             self.settle(policy);
         }
-        self.finish_input(event.kind == InFlight::INPUT && event.is_repeated, policy);
+        self.finish_input(event.kind == InFlight::INPUT && event.is_skipped(), policy);
         started.into_iter().for_each(|n| self.launch.journal.enter(n));
         if let (Some(n), Some((pid, notification))) = (started, self.launch.journal.adopt()) {
             if self.roster.get(n).is_some_and(|slot| slot.service.is_some()) {

@@ -136,10 +136,22 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Faults at effects anywhere, or soon after the one before: while that is recovered from.
+fn faults() -> impl Strategy<Value = Vec<(u32, Fault)>> {
+    let place = prop_oneof![(Just(false), 0_u32..500), (Just(true), 1_u32..50)];
+    prop::collection::vec((place, fault()), 0..4).prop_map(|faults| {
+        let mut last = 0;
+        let number = |((is_near, number), fault): ((bool, u32), Fault)| {
+            last = if is_near { last + number } else { number };
+            (last, fault)
+        };
+        faults.into_iter().map(number).collect()
+    })
+}
+
 /// Any plan.
 pub(super) fn any() -> impl Strategy<Value = Plan> {
-    let faults = prop::collection::vec((0_u32..600, fault()), 0..4);
-    (prop::bool::ANY, prop::collection::vec(step(), 0..10), faults)
+    (prop::bool::ANY, prop::collection::vec(step(), 0..10), faults())
         .prop_map(|(by_processes, script, faults)| Plan { by_processes, script, faults })
 }
 
