@@ -1,6 +1,7 @@
 //! Reads input whole, or item by item as it arrives.
 
 use crate::syntax::MAX_SIZE;
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use std::os::fd::BorrowedFd;
 use wire::netstring::{self, Front};
@@ -27,14 +28,10 @@ pub(crate) fn read_all(fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
 
 /// Appends the bytes of one read(2); false at the end.
 fn read(fd: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<bool, Errno> {
-    let mut chunk = [0; CHUNK];
+    into.reserve(CHUNK);
     loop {
-        match rustix::io::read(fd, &mut chunk) {
-            Ok(0) => return Ok(false),
-            Ok(n) => {
-                into.extend_from_slice(chunk.get(..n).unwrap_or_default());
-                return Ok(true);
-            }
+        match rustix::io::read(fd, spare_capacity(into)) {
+            Ok(n) => return Ok(n > 0),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => wait_readable(fd)?,
             Err(e) => return Err(e),

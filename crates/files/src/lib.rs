@@ -23,7 +23,7 @@ pub use dir::{Entry, Kind, entries, follow, for_each_entry, names, names_at, ope
 pub use link::{exchange, rename_new, replace_link, replace_link_of};
 pub use make::{Permissions, create, make_dir, write_file};
 pub use queue::Queue;
-pub use read::{read_at_most, read_file, read_path};
+pub use read::{read_at_most, read_file, read_path, read_regular_file};
 pub use remove::remove_tree;
 pub use replace::{Replace, Writers, Written, overwrite_at, replace_at, replace_or_overwrite};
 pub use same::same_tree;

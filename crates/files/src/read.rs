@@ -3,6 +3,7 @@
 use crate::dir::retry;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// How much is read at once.
@@ -14,20 +15,26 @@ const CHUNK: usize = 4096;
 /// As read(2); also of a part.
 #[inline]
 pub fn read_at_most(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
-    #[inline(never)]
-    fn of(file: BorrowedFd<'_>, limit: usize) -> Result<Vec<u8>, Errno> {
-        let mut bytes = Vec::new();
-        let mut chunk = [0; CHUNK];
-        while bytes.len() < limit {
-            let room = chunk.get_mut(..CHUNK.min(limit - bytes.len())).unwrap_or_default();
-            match retry(|| rustix::io::read(file, &mut *room))? {
-                0 => break,
-                n => bytes.extend_from_slice(room.get(..n).unwrap_or_default()),
-            }
+    read(file.as_fd(), limit, false)
+}
+
+/// `is_regular` says that a read that doesn't fill its room has come to the end.
+fn read(file: BorrowedFd<'_>, limit: usize, is_regular: bool) -> Result<Vec<u8>, Errno> {
+    let mut bytes = Vec::new();
+    // Not filled beforehand: most files are short, and the rest of the room needs no page then.
+    let mut chunk = [MaybeUninit::<u8>::uninit(); CHUNK];
+    while bytes.len() < limit {
+        let room = chunk.get_mut(..CHUNK.min(limit - bytes.len())).unwrap_or_default();
+        let is_last = retry(|| {
+            let (read, rest) = rustix::io::read(file, &mut *room)?;
+            bytes.extend_from_slice(read);
+            Ok(read.is_empty() || (is_regular && !rest.is_empty()))
+        })?;
+        if is_last {
+            break;
         }
-        Ok(bytes)
     }
-    of(file.as_fd(), limit)
+    Ok(bytes)
 }
 
 /// Reads a file by its name in a directory, at most `limit` bytes.
@@ -37,11 +44,21 @@ pub fn read_at_most(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
 /// # Errors
 /// As open(2) and read(2).
 pub fn read_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
-    fn of(dir: BorrowedFd<'_>, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        read_at_most(&retry(|| sys::fs::openat(dir, name, flags, Mode::empty()))?, limit)
-    }
-    of(dir.as_fd(), name, limit)
+    read_named(dir.as_fd(), name, limit, false)
+}
+
+/// The same for a file that a listing of the directory has shown to be regular, which saves a call.
+///
+/// # Errors
+/// As open(2) and read(2).
+pub fn read_regular_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
+    read_named(dir.as_fd(), name, limit, true)
+}
+
+fn read_named(dir: BorrowedFd<'_>, name: &[u8], limit: usize, is_regular: bool) -> Result<Vec<u8>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = retry(|| sys::fs::openat(dir, name, flags, Mode::empty()))?;
+    read(file.as_fd(), limit, is_regular)
 }
 
 /// Reads what a user names: a file, or a pipe, whose writer is waited for; at most `limit` bytes.
@@ -65,8 +82,10 @@ mod tests {
         let text: Vec<u8> = (0_u8..=255).cycle().take(10_000).collect();
         std::fs::write(tmp.path().join("f"), &text).unwrap();
         for limit in [0, 1, 4095, 4096, 4097, 8192, 9999, 10_000, 10_001, usize::MAX] {
-            let read = read_file(&dir, b"f", limit).unwrap();
-            assert!(read == text[..limit.min(text.len())], "{limit}");
+            for read in [read_file, read_regular_file] {
+                let read = read(&dir, b"f", limit).unwrap();
+                assert!(read == text[..limit.min(text.len())], "{limit}");
+            }
         }
     }
 

@@ -16,7 +16,6 @@ use rustix::stdio::{stderr, stdin, stdout};
 use std::os::fd::RawFd;
 use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
-use sys::spawn::Strings;
 use tool::clock::{self, Moment};
 use tool::{Call, Fatal, Next, OrUnable, Outcome, diag};
 
@@ -104,7 +103,7 @@ impl Logger {
     /// # Errors
     /// A log directory can't be opened, or is in use; the system failed: code 111.
     pub fn open(script: Script, settings: Settings, call: &Call) -> Result<Self, Fatal> {
-        let env = Strings::new(call.env.vars()).or_unable(|| "copy the environment")?;
+        let env = call.env.strings().or_unable(|| "copy the environment")?;
         let system = Linux { execlineb: settings.execlineb, env };
         let (dirs, indexes) = open_dirs(&script, &system)?;
         let waiting = dirs.iter().map(|_| Waiting::default()).collect();

@@ -19,5 +19,5 @@ use std::ffi::{c_char, c_int};
 pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // SAFETY: the start-up code hands over `argc` valid strings.
     let argv = unsafe { sys::args::from_raw(argc, argv) };
-    tool::run(overlay::SUEXEC, argv, tool::Env::from_vars(sys::args::environment()))
+    tool::run(overlay::SUEXEC, argv, tool::Env::of_process())
 }

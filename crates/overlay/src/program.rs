@@ -27,7 +27,7 @@ pub(crate) fn failure_code(e: Errno) -> u8 {
 
 /// Starts a file; gives it to the shell if it has no interpreter line.
 fn start_file(file: &[u8], argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
-    let env = Strings::new(env.vars())?;
+    let env = env.strings()?;
     let attempt = |file: &[u8], argv: &[Vec<u8>]| {
         spawn(&Spawn {
             file,

@@ -44,7 +44,7 @@ fn find(name: &[u8]) -> Option<&'static Tool> {
 #[cfg(not(test))]
 fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
     tool::set_table(find);
-    let env = Env::from_vars(sys::args::environment());
+    let env = Env::of_process();
     let by_name = |argv: &[Vec<u8>]| {
         argv.first().and_then(|a| find(a.rsplit(|b| *b == b'/').next().unwrap_or_default()))
     };

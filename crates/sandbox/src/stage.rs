@@ -336,6 +336,6 @@ fn execute(command: &[OsString], env: &[OsString]) -> Fault {
             None => return format!("unable to execute {}: not found in PATH", name.display()),
         }
     };
-    let why = sys::process::execve(file.as_os_str().as_bytes(), &bytes(command), &bytes(env));
+    let why = sys::process::execve(file.as_os_str().as_bytes(), &bytes(command), Some(&bytes(env)));
     format!("unable to execute {}: {why}", file.display())
 }

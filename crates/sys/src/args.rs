@@ -51,7 +51,7 @@ unsafe fn remember(argv: *const *const c_char) {
 
 /// Changes the arguments that /proc/PID/cmdline, and so ps, shows for the process; cut to the room that there is.
 ///
-/// It uses the room of the arguments and of the environment, which is empty from then on.  The name that ps shows where
+/// It uses the room of the arguments and of the environment, which is empty from then on: who needs it has copied it.  The name that ps shows where
 /// it shows no arguments is what follows the last slash of the first word.
 pub fn set_title(title: &[u8]) {
     let command = title.split(|b| b" \0".contains(b)).next().unwrap_or_default();
@@ -66,7 +66,7 @@ pub fn set_title(title: &[u8]) {
     }
     let title = title.get(..room).unwrap_or(title);
     // SAFETY: the strings lie in the process's own writable stack, LENGTH bytes from START on.  Nothing reads them
-    // any more: arguments and environment were copied, and the C library is told that there is no environment.
+    // any more: the arguments were copied, and the C library is told that there is no environment.
     unsafe {
         libc::clearenv();
         std::ptr::write_bytes(start, 0, room + 1);
@@ -160,20 +160,48 @@ pub fn set_command_line(words: &[&[u8]]) {
     set_title(&words.join(&0));
 }
 
-/// Copies the process's environment: `NAME=VALUE` strings, in the order of the environment block.
+/// The environment that the process got: null-terminated, or null; [`set_title`] makes an end of it.
+pub(crate) fn environment_block() -> *const *const c_char {
+    // SAFETY: reads the C library's pointer; no other thread changes it (there is none).
+    unsafe { environ }
+}
+
+/// Calls `each` with the strings of the environment that the process got, up to the one for which it has a result.
+fn find_string<T>(mut each: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
+    let mut next = environment_block();
+    // SAFETY: the vector is null, or it has NUL-terminated strings and ends with a null pointer, and no other thread changes
+    // it (there is none).
+    unsafe {
+        while !next.is_null() && !(*next).is_null() {
+            let found = each(CStr::from_ptr(*next).to_bytes());
+            if found.is_some() {
+                return found;
+            }
+            next = next.add(1);
+        }
+    }
+    None
+}
+
+/// Copies the environment that the process got: `NAME=VALUE` strings, in the order of the environment block.
 #[must_use]
 pub fn environment() -> Vec<Vec<u8>> {
     let mut vars = Vec::new();
-    // SAFETY: `environ` is either null or a null-terminated vector of NUL-terminated strings, and no other
-    // thread changes it (there is none).
-    unsafe {
-        let mut p = environ;
-        while !p.is_null() && !(*p).is_null() {
-            vars.push(CStr::from_ptr(*p).to_bytes().to_vec());
-            p = p.add(1);
-        }
-    }
+    find_string::<()>(|var| {
+        vars.push(var.to_vec());
+        None
+    });
     vars
+}
+
+/// A copy of the value of a variable of the environment that the process got; of a name that occurs twice, the first one
+/// counts.
+#[must_use]
+pub fn variable(name: &[u8]) -> Option<Vec<u8>> {
+    find_string(|var| match var.strip_prefix(name)?.split_first()? {
+        (b'=', value) => Some(value.to_vec()),
+        _ => None,
+    })
 }
 
 /// The file that exec was called with, as it was given there; `None` where the kernel doesn't provide it.

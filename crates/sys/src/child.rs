@@ -132,6 +132,7 @@ const RANGES: usize = 32;
 
 /// A child has no use for what its parent has on its heap and stack.
 fn release_parents_memory() {
+    crate::early::release();
     let room = stack_bottom() as usize;
     let mut ranges = [(0_usize, 0_usize); RANGES];
     let mut count = 0;

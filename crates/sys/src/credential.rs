@@ -4,27 +4,37 @@
 //! [`assume`] is the whole change in the right order, checked afterwards.
 
 use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
 
 fn check(rc: libc::c_int) -> Result<(), Errno> {
     if rc == 0 { Ok(()) } else { Err(crate::errno::last()) }
 }
 
-/// Sets all user ids, setuid(2).
+/// Sets all user ids, setuid(2).  The C library's function would block all signals for that, because of other threads.
 pub fn set_uid(uid: u32) -> Result<(), Errno> {
-    // SAFETY: no memory is passed.
-    check(unsafe { libc::setuid(uid) })
+    rustix::thread::set_thread_uid(Uid::from_raw(uid))
 }
 
 /// Sets all group ids, setgid(2).
 pub fn set_gid(gid: u32) -> Result<(), Errno> {
-    // SAFETY: no memory is passed.
-    check(unsafe { libc::setgid(gid) })
+    rustix::thread::set_thread_gid(Gid::from_raw(gid))
 }
 
 /// Replaces the supplementary groups, setgroups(2).
 pub fn set_groups(gids: &[u32]) -> Result<(), Errno> {
-    // SAFETY: the pointer and the count describe the slice.
-    check(unsafe { libc::setgroups(gids.len(), gids.as_ptr()) })
+    rustix::thread::set_thread_groups(&gids.iter().copied().map(Gid::from_raw).collect::<Vec<_>>())
+}
+
+/// The supplementary groups, getgroups(2).
+fn groups() -> Result<Vec<u32>, Errno> {
+    let mut some = [0; 32];
+    // SAFETY: the pointer and the count describe the array.
+    let count = unsafe { libc::getgroups(some.len() as libc::c_int, some.as_mut_ptr()) };
+    match usize::try_from(count) {
+        Ok(count) => Ok(some.get(..count).unwrap_or_default().to_vec()),
+        // More than that.
+        Err(_) => Ok(rustix::process::getgroups()?.iter().map(|gid| gid.as_raw()).collect()),
+    }
 }
 
 /// Whether the effective ids aren't the real ones.
@@ -133,9 +143,8 @@ pub enum Step {
 /// Assumes an identity: first the supplementary groups, then the group, then the user, so that the process still has
 /// the right to do each step.
 ///
-/// Ids that are right already aren't set, so a process without privileges can assume the identity that it has.  It
+/// All ids are read back, and only that counts: a process without privileges can assume the identity that it has.  It
 /// keeps supplementary groups that the identity doesn't have, because it can't give them up.
-/// Afterwards all ids are read back.
 ///
 /// # Errors
 /// The step that failed, and why; `PERM` if the kernel reported success but the ids are others.  The
@@ -154,19 +163,15 @@ pub fn assume(identity: &Identity) -> Result<(), (Step, Errno)> {
 }
 
 fn assume_groups(identity: &Identity, extra: &[u32]) -> Result<(), Errno> {
-    let own = rustix::process::getegid().as_raw();
-    let mut wanted = vec![identity.gid.unwrap_or(own)];
+    let own = || rustix::process::getegid().as_raw();
+    let mut wanted = vec![identity.gid.unwrap_or_else(own)];
     wanted.extend(extra.iter().filter(|g| !wanted.contains(g)).copied().collect::<Vec<_>>());
-    let of_process =
-        || Ok::<_, Errno>(rustix::process::getgroups()?.iter().map(|g| g.as_raw()).collect::<Vec<_>>());
-    let held = of_process()?;
-    if sorted(&held) == sorted(&wanted) {
-        return Ok(());
-    }
-    match set_groups(&wanted) {
-        Err(Errno::PERM) if ids_are(identity)? && are_among(&wanted, &held, own) => Ok(()),
+    let done = set_groups(&wanted);
+    let held = groups()?;
+    match done {
+        _ if sorted(&held) == sorted(&wanted) => Ok(()),
+        Err(Errno::PERM) if ids_are(identity)? && are_among(&wanted, &held, own()) => Ok(()),
         Err(e) => Err(e),
-        Ok(()) if sorted(&of_process()?) == sorted(&wanted) => Ok(()),
         Ok(()) => Err(Errno::PERM),
     }
 }
@@ -194,11 +199,8 @@ fn become_one(
     get: fn() -> Result<[u32; 3], Errno>,
     set: fn(u32) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
-    if get()? == [id; 3] {
-        return Ok(());
-    }
-    set(id)?;
-    if get()? == [id; 3] { Ok(()) } else { Err(Errno::PERM) }
+    let done = set(id);
+    if get()? == [id; 3] { Ok(()) } else { done.and(Err(Errno::PERM)) }
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 //!
 //! Large blocks are mapped and unmapped one by one.  A program whose global allocator isn't [`Heap`] keeps its heap.
 //!
-//! Where the system's allocator has no memory left, [`crate::reserve`] gives some.
+//! The first blocks are of [`crate::early`].  Where the system's allocator has no memory left, [`crate::reserve`] gives some.
 
-use crate::region::{Region, rounded};
-use crate::reserve;
+use crate::region::Region;
+use crate::{early, reserve};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -113,16 +113,26 @@ unsafe fn zeroed(given: *mut u8, length: usize) -> *mut u8 {
     given
 }
 
-// SAFETY: each function hands on to the system's allocator, or gives out blocks of the reserve, or, in a child that has
-// left its parent's heap, of the region and mappings; none of them overlap.
+/// From the system's allocator or, without memory, from the reserve.
+///
+/// # Safety
+/// As of [`GlobalAlloc::alloc`].
+unsafe fn later(layout: Layout, alloc: unsafe fn(&System, Layout) -> *mut u8) -> *mut u8 {
+    // SAFETY: by contract.
+    let given = unsafe { alloc(&System, layout) };
+    if given.is_null() { reserve::take(layout) } else { given }
+}
+
+// SAFETY: each function gives out blocks of the program's image, or hands on to the system's allocator, or, in a child that
+// has left its parent's heap, gives out blocks of the region and mappings; none of them overlap.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract is the same.
         unsafe {
             match is_own() {
                 false => {
-                    let given = System.alloc(layout);
-                    if given.is_null() { reserve::take(layout) } else { given }
+                    let given = early::take(layout);
+                    if given.is_null() { later(layout, System::alloc) } else { given }
                 }
                 true if is_large(layout) => map(layout),
                 true => own().take(layout),
@@ -135,8 +145,12 @@ unsafe impl GlobalAlloc for Heap {
         unsafe {
             match is_own() {
                 false => {
-                    let given = System.alloc_zeroed(layout);
-                    if given.is_null() { zeroed(reserve::take(layout), layout.size()) } else { given }
+                    let given = early::take_zeroed(layout);
+                    if !given.is_null() {
+                        return given;
+                    }
+                    let given = later(layout, System::alloc_zeroed);
+                    if reserve::holds(given) { zeroed(given, layout.size()) } else { given }
                 }
                 true if is_large(layout) => map(layout),
                 true => zeroed(own().take(layout), layout.size()),
@@ -148,6 +162,7 @@ unsafe impl GlobalAlloc for Heap {
         // SAFETY: as above.
         unsafe {
             match is_own() {
+                false if early::holds(given) => early::give_back(given, layout),
                 false if reserve::holds(given) => reserve::give_back(given, layout),
                 false => System.dealloc(given, layout),
                 true if is_large(layout) => unmap(given, layout),
@@ -159,14 +174,20 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn realloc(&self, given: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above; the new layout is valid because `size` is, by the caller's contract.
         unsafe {
-            if !is_own() && !reserve::holds(given) {
-                let moved = System.realloc(given, layout, size);
-                if !moved.is_null() {
-                    return moved;
-                }
-            }
             let new = Layout::from_size_align_unchecked(size, layout.align());
-            if is_own() && !is_large(layout) && !is_large(new) && rounded(layout) == rounded(new) {
+            let stays = match is_own() {
+                false if early::holds(given) => early::resize(given, layout, new),
+                false if reserve::holds(given) => false,
+                false => {
+                    let moved = System.realloc(given, layout, size);
+                    if !moved.is_null() {
+                        return moved;
+                    }
+                    false
+                }
+                true => !is_large(layout) && !is_large(new) && own().resize(given, layout, new),
+            };
+            if stays {
                 return given;
             }
             let moved = self.alloc(new);

@@ -15,6 +15,7 @@ pub mod child;
 pub mod clock;
 pub mod credential;
 pub mod device;
+mod early;
 mod errno;
 pub mod fault;
 pub mod fd;
@@ -34,6 +35,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod spawn;
 pub mod strerror;
+mod strings;
 pub mod timer;
 pub mod tty;
 

@@ -1,9 +1,10 @@
 //! Processes: fork, exec and the status of a child.
 
 use crate::missing::is_missing;
+use crate::strings::Strings;
 use rustix::io::Errno;
 use rustix::process::Pid;
-use std::ffi::{CString, c_char};
+use std::ffi::CString;
 use std::sync::atomic::AtomicU32;
 
 /// Which side of a fork this is.
@@ -37,20 +38,16 @@ pub fn fork_noted(note: Option<&AtomicU32>) -> Result<Fork, Errno> {
     }
 }
 
-/// execve(2): returns only if it fails.  Strings with a NUL byte give `INVAL`.
+/// execve(2): returns only if it fails.  Strings with a NUL byte give `INVAL`.  Without an environment, the new program
+/// gets the one that this process got.
 #[must_use]
-pub fn execve(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>]) -> Errno {
-    let c_strings =
-        |v: &[Vec<u8>]| v.iter().map(|s| CString::new(s.as_slice())).collect::<Result<Vec<_>, _>>();
-    let (Ok(file), Ok(argv), Ok(env)) = (CString::new(file), c_strings(argv), c_strings(env)) else {
+pub fn execve(file: &[u8], argv: &[Vec<u8>], env: Option<&[Vec<u8>]>) -> Errno {
+    let env = env.map_or_else(|| Ok(Strings::of_environment()), Strings::new);
+    let (Ok(file), Ok(argv), Ok(env)) = (CString::new(file), Strings::new(argv), env) else {
         return Errno::INVAL;
     };
-    let point = |v: &[CString]| -> Vec<*const c_char> {
-        v.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect()
-    };
-    let (argv_p, env_p) = (point(&argv), point(&env));
     // SAFETY: all three are NUL-terminated, the vectors end with a null pointer and outlive the call.
-    unsafe { libc::execve(file.as_ptr(), argv_p.as_ptr(), env_p.as_ptr()) };
+    unsafe { libc::execve(file.as_ptr(), argv.as_ptr(), env.as_ptr()) };
     crate::errno::last()
 }
 
@@ -264,7 +261,7 @@ mod tests {
 
     #[test]
     fn exec_reports_why() {
-        assert_eq!(execve(b"/no/such", &[b"x".to_vec()], &[]), Errno::NOENT);
-        assert_eq!(execve(b"/bin/\0sh", &[], &[]), Errno::INVAL);
+        assert_eq!(execve(b"/no/such", &[b"x".to_vec()], Some(&[])), Errno::NOENT);
+        assert_eq!(execve(b"/bin/\0sh", &[], Some(&[])), Errno::INVAL);
     }
 }

@@ -75,6 +75,12 @@ impl Region {
         unsafe { &mut (*self.state()).mapped }
     }
 
+    /// The end of what has ever been given out since the last [`Region::trim`].
+    pub(crate) fn peak(self) -> *mut u8 {
+        // SAFETY: the region is set up.
+        unsafe { self.0.add((*self.state()).peak) }
+    }
+
     fn state(self) -> *mut State {
         self.0.cast()
     }
@@ -161,6 +167,25 @@ impl Region {
         }
     }
 
+    /// Makes a block longer or shorter where it is, if it is the last one or keeps its length; whether it did.
+    ///
+    /// # Safety
+    /// `given` came from [`Region::take`] with this layout; it has the new one from then on.
+    pub(crate) unsafe fn resize(self, given: *mut u8, layout: Layout, new: Layout) -> bool {
+        let at = given as usize - self.0 as usize;
+        // SAFETY: as in `take`.
+        let state = unsafe { &mut *self.state() };
+        if rounded(layout) == rounded(new) {
+            return true;
+        }
+        if at + rounded(layout) != state.top || state.length - at < rounded(new) {
+            return false;
+        }
+        state.top = at + rounded(new);
+        state.peak = state.peak.max(state.top);
+        true
+    }
+
     /// Gives the pages above what is in use back to the system.
     pub(crate) fn trim(self) {
         // SAFETY: the region is set up.
@@ -236,6 +261,10 @@ mod tests {
                     let given = region.take(layout(size));
                     given.write_bytes(place as u8, size);
                     live[place] = (given, size);
+                } else if region.resize(given, layout(old), layout(size)) {
+                    assert!((0..old.min(size)).all(|n| given.add(n).read() == place as u8));
+                    given.write_bytes(place as u8, size);
+                    live[place].1 = size;
                 } else {
                     assert!((0..old).all(|n| given.add(n).read() == place as u8));
                     region.give_back(given, layout(old));

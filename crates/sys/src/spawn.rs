@@ -11,88 +11,13 @@
 //! mask, and of the descriptors those that aren't close-on-exec plus the ones that are described.
 
 use crate::missing::is_missing;
+pub use crate::strings::{Frozen, Strings};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-/// Strings for exec: NUL-terminated, with a vector of pointers to them.
-#[derive(Debug)]
-pub struct Strings {
-    // The pointers point into the strings' heap blocks, which don't move with the vector.
-    _strings: Vec<CString>,
-    pointers: Vec<*const c_char>,
-    /// Instead of the others.
-    frozen: Option<Frozen>,
-}
-
-/// Strings for exec in memory of their own, which nothing writes to any more: forked children share it for good.
-#[derive(Debug, Clone, Copy)]
-pub struct Frozen(*const *const c_char);
-
-impl Strings {
-    /// From byte strings.
-    ///
-    /// # Errors
-    /// `INVAL` if one has a NUL byte.
-    pub fn new<S: AsRef<[u8]>>(strings: &[S]) -> Result<Self, Errno> {
-        let c_strings = strings
-            .iter()
-            .map(|s| CString::new(s.as_ref()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| Errno::INVAL)?;
-        let pointers =
-            c_strings.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect();
-        Ok(Self { _strings: c_strings, pointers, frozen: None })
-    }
-
-    /// Moves the strings into memory that is never written again, and never freed.
-    ///
-    /// # Errors
-    /// There is no memory for them.
-    pub fn freeze(&mut self) -> Result<Frozen, Errno> {
-        if let Some(frozen) = self.frozen {
-            return Ok(frozen);
-        }
-        let table = self.pointers.len() * size_of::<*const c_char>();
-        let room = self._strings.iter().map(|s| s.as_bytes_with_nul().len()).sum::<usize>() + table;
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping at an address that the kernel chooses.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), room, access, kind, -1, 0) };
-        if start == libc::MAP_FAILED {
-            return Err(crate::errno::last());
-        }
-        let pointers = start.cast::<*const c_char>();
-        // SAFETY: all writes are within the room that was counted; the mapping is zero, so the table ends with a null
-        // pointer.
-        unsafe {
-            let mut at = start.cast::<u8>().add(table);
-            for (n, string) in self._strings.iter().enumerate() {
-                let bytes = string.as_bytes_with_nul();
-                std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
-                pointers.add(n).write(at.cast());
-                at = at.add(bytes.len());
-            }
-            libc::mprotect(start, room, libc::PROT_READ);
-        }
-        let frozen = Frozen(pointers.cast_const());
-        *self = Self::from(frozen);
-        Ok(frozen)
-    }
-
-    /// The vector, which ends with a null pointer and lives as long as this.
-    pub(crate) fn as_ptr(&self) -> *const *const c_char {
-        self.frozen.map_or(self.pointers.as_ptr(), |Frozen(pointers)| pointers)
-    }
-}
-
-impl From<Frozen> for Strings {
-    fn from(frozen: Frozen) -> Self {
-        Self { _strings: Vec::new(), pointers: Vec::new(), frozen: Some(frozen) }
-    }
-}
 
 /// A few low descriptor numbers, reserved for passing descriptors to children.
 ///
@@ -582,8 +507,8 @@ mod tests {
         let run = |file: &CString| {
             let mut plan = Plan {
                 file: file.as_ptr(),
-                argv: argv.pointers.as_ptr(),
-                env: env.pointers.as_ptr(),
+                argv: argv.as_ptr(),
+                env: env.as_ptr(),
                 dir: -1,
                 window_end: 0,
                 moves: std::ptr::NonNull::dangling().as_ptr(),

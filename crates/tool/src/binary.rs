@@ -8,9 +8,14 @@ pub(crate) type Identity = (u64, u64);
 
 /// The identity of `file`, if it is a regular file that runs with the caller's rights.
 pub(crate) fn identity(file: &[u8]) -> Result<Option<Identity>, Errno> {
+    look(file).map(|(identity, _)| identity)
+}
+
+/// The same, and whether everybody may execute the file, as far as its mode says.
+pub(crate) fn look(file: &[u8]) -> Result<(Option<Identity>, bool), Errno> {
     let st = sys::fs::stat(file)?;
     let plain = st.st_mode & 0o170_000 == 0o100_000 && st.st_mode & 0o6000 == 0;
-    Ok(plain.then_some((st.st_dev, st.st_ino)))
+    Ok((plain.then_some((st.st_dev, st.st_ino)), st.st_mode & 0o111 == 0o111))
 }
 
 /// The identity of this binary; `None` without /proc: then every program is executed.

@@ -5,30 +5,31 @@
 //! interpreter is this binary ([`script`]), and the tool is a [`Role::Chain`], the tool is entered directly; otherwise the
 //! file is executed.
 
-use crate::binary::{Identity, identity, own_identity};
+use crate::binary::{Identity, look, own_identity};
 use crate::fatal::{NOT_FOUND, NOT_RUNNABLE, WRONG_USAGE, What};
 use crate::{Call, Env, Fatal, Next, Outcome, Program, Role, Tool, diag, help, script};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 /// Finds a tool by its exact name.
 type Table = fn(&[u8]) -> Option<&'static Tool>;
 
-static TABLE: OnceLock<Table> = OnceLock::new();
+static TABLE: Mutex<Option<Table>> = Mutex::new(None);
 
 /// Where programs are looked up if PATH isn't set.
 pub const DEFAULT_PATH: &[u8] = b"/command:/usr/bin:/bin";
 
 /// Sets the function that finds tools; called once, at the start of the process.
 pub fn set_table(table: Table) {
-    let _ = TABLE.set(table);
+    *TABLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
 }
 
 /// The tool of that exact name.
 #[must_use]
 pub fn lookup(name: &[u8]) -> Option<&'static Tool> {
-    TABLE.get().and_then(|t| t(name))
+    let table = *TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+    table.and_then(|find| find(name))
 }
 
 /// What follows the last slash.
@@ -76,12 +77,16 @@ pub(crate) fn find(program: &Program, path: Option<&[u8]>) -> Result<Target, Err
     let mut files = Vec::new();
     let mut denied = false;
     for file in candidates(&program.file, path) {
-        match identity(&file) {
+        match look(&file) {
             Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(Errno::ACCESS) => denied = true,
             Err(_) => files.push(file),
-            Ok(found) => {
-                if sys::fs::accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS).is_err() {
+            Ok((found, for_all)) => {
+                // This process runs its own binary: nothing but the mode could keep it from doing so again.
+                let is_known = for_all && found.is_some() && found == own_identity();
+                if !is_known
+                    && sys::fs::accessat(CWD, file.as_slice(), Access::EXEC_OK, AtFlags::EACCESS).is_err()
+                {
                     denied = true;
                 } else if files.is_empty()
                     && let Some(tool) = enterable(tool, &file, found)
@@ -112,7 +117,7 @@ fn enterable(tool: &'static Tool, file: &[u8], found: Option<Identity>) -> Optio
 pub(crate) fn execute(files: &[Vec<u8>], program: &Program) -> Errno {
     let mut denied = false;
     for file in files {
-        match sys::process::execve(file, &program.argv, program.env.vars()) {
+        match sys::process::execve(file, &program.argv, program.env.changed()) {
             Errno::NOENT | Errno::NOTDIR => {}
             Errno::ACCESS => denied = true,
             e => return e,
@@ -175,7 +180,7 @@ fn advance(outcome: Outcome, path: Option<&[u8]>) -> Result<(&'static Tool, Box<
 pub fn run(tool: &'static Tool, argv: Vec<Vec<u8>>, env: Env) -> ! {
     let (mut tool, mut argv, mut env) = (tool, argv, env);
     loop {
-        let path = env.get(b"PATH").map(<[u8]>::to_vec);
+        let path = env.copy_of(b"PATH");
         let mut args = argv.into_iter();
         let argv0 = args.next().unwrap_or_default();
         let mut call = Call { tool, argv0, args: args.collect(), env, path };

@@ -2,7 +2,8 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What a pipe takes at once as soon as it takes anything: PIPE_BUF, see pipe(7).
@@ -11,22 +12,30 @@ const CHUNK: usize = 4096;
 /// What makes of a diagnostic, which comes without a newline, the bytes that are written.
 pub type Form = fn(&str) -> Vec<u8>;
 
-thread_local! {
-    static FORM: Cell<Option<Form>> = const { Cell::new(None) };
-    static READER_LIMIT: Cell<Option<Duration>> = const { Cell::new(None) };
-    static DROPPED: Cell<u32> = const { Cell::new(0) };
-}
+// Of the process, not of a thread: the C library has a place for few thread-local data only, and asks the kernel for
+// memory at the start of a program that has more.
+static FORM: Mutex<Option<Form>> = Mutex::new(None);
+static READER_LIMIT: Mutex<Option<Duration>> = Mutex::new(None);
+static DROPPED: AtomicU32 = AtomicU32::new(0);
 
 /// How long this process waits for a reader of a diagnostic; `None`, as in any program: without limit.  After that,
 /// diagnostics are dropped until there is a reader again, which gets their number.
 pub fn set_reader_limit(limit: Option<Duration>) {
-    READER_LIMIT.set(limit);
+    set(&READER_LIMIT, limit);
 }
 
 /// From now on, this tool's diagnostics have this form; `None` is the plain one.  What the process goes on to, and what
 /// children become, begins with the plain one.
 pub fn set_form(form: Option<Form>) {
-    FORM.set(form);
+    set(&FORM, form);
+}
+
+fn get<T: Copy>(of: &Mutex<T>) -> T {
+    *of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn set<T>(of: &Mutex<T>, value: T) {
+    *of.lock().unwrap_or_else(PoisonError::into_inner) = value;
 }
 
 /// Bytes for a message: UTF-8 as it is, control characters and damage escaped.
@@ -46,26 +55,26 @@ pub fn show(bytes: &[u8]) -> String {
 
 /// Writes a line to standard error; a failure can't be reported.
 pub fn line(text: &str) {
-    let dropped = DROPPED.get();
+    let dropped = DROPPED.load(Ordering::Relaxed);
     if !is_read() {
-        return DROPPED.set(dropped.saturating_add(1));
+        return DROPPED.store(dropped.saturating_add(1), Ordering::Relaxed);
     }
     if dropped > 0 {
-        DROPPED.set(0);
+        DROPPED.store(0, Ordering::Relaxed);
         write(&format!("{dropped} messages are missing here: nobody read them"));
     }
     write(text);
 }
 
 fn write(text: &str) {
-    let buf = match FORM.get() {
+    let buf = match get(&FORM) {
         Some(form) => form(text),
         None => [text.as_bytes(), b"\n"].concat(),
     };
     let mut rest = buf.as_slice();
     while !rest.is_empty() && is_read() {
         // Without a limit all is written at once.
-        let length = if READER_LIMIT.get().is_some() { CHUNK } else { rest.len() };
+        let length = if get(&READER_LIMIT).is_some() { CHUNK } else { rest.len() };
         match rustix::io::write(rustix::stdio::stderr(), rest.get(..length).unwrap_or(rest)) {
             Ok(0) => return,
             Ok(n) => rest = rest.get(n..).unwrap_or_default(),
@@ -77,8 +86,8 @@ fn write(text: &str) {
 
 /// Whether standard error takes something, as far as this process cares.
 fn is_read() -> bool {
-    let Some(limit) = READER_LIMIT.get() else { return true };
-    let limit = if DROPPED.get() > 0 { Duration::ZERO } else { limit };
+    let Some(limit) = get(&READER_LIMIT) else { return true };
+    let limit = if DROPPED.load(Ordering::Relaxed) > 0 { Duration::ZERO } else { limit };
     let limit = Timespec::try_from(limit).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
     loop {
         match poll(&mut [PollFd::new(&rustix::stdio::stderr(), PollFlags::OUT)], Some(&limit)) {
@@ -124,11 +133,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_the_threads_until_it_is_taken_back() {
+    fn a_form_stays_until_it_is_taken_back() {
         set_form(Some(|text| text.to_uppercase().into_bytes()));
-        assert_eq!(FORM.get().map(|form| form("a")), Some(b"A".to_vec()));
+        assert_eq!(get(&FORM).map(|form| form("a")), Some(b"A".to_vec()));
         set_form(None);
-        assert!(FORM.get().is_none());
+        assert!(get(&FORM).is_none());
     }
 
     #[test]

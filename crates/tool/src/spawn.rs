@@ -98,7 +98,7 @@ pub fn spawn_as(
 /// Executes the first of `files` that can be executed.
 fn execute(files: &[Vec<u8>], program: &Program, setup: &Setup<'_>) -> Result<Pid, Errno> {
     let argv = Strings::new(&program.argv)?;
-    let env = Strings::new(program.env.vars())?;
+    let env = program.env.strings()?;
     let mask = setup.mask.unwrap_or_else(|| sys::signal::block(&Set::empty()));
     let mut denied = false;
     for file in files {

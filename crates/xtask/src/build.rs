@@ -102,11 +102,16 @@ pub struct Place {
     pub target: PathBuf,
 }
 
+/// The order of the program's parts, for lld.
+const LINKER_SCRIPT: &str = "crates/multicall/start.ld";
+
 /// The options of the compiler for release.
 fn release_flags(std: &Std, arch: &Arch, place: &Place) -> Vec<String> {
+    let mut flags = vec!["-Crelocation-model=static".to_owned(), "-Ctarget-feature=+crt-static".to_owned()];
+    // Nothing is relocated at the start, so nothing would be protected: it would only be one mapping more.
+    flags.push("-Crelro-level=off".to_owned());
     // A panic aborts: nothing ever reads unwind tables, a sixth of the program.
-    let flags = ["-Crelocation-model=static", "-Ctarget-feature=+crt-static", "-Cforce-unwind-tables=no"];
-    let mut flags = flags.map(str::to_owned).to_vec();
+    flags.push("-Cforce-unwind-tables=no".to_owned());
     // 64-bit time on 32-bit machines.
     flags.push("--cfg=libc_unstable_musl_v1_2".to_owned());
     flags.extend(remapped_paths(&place.top));
@@ -116,6 +121,7 @@ fn release_flags(std: &Std, arch: &Arch, place: &Place) -> Vec<String> {
             arch.name, debian.version
         );
         flags.extend(debian.flags());
+        flags.push(format!("-Clink-arg=--script={}", place.top.join(LINKER_SCRIPT).display()));
     }
     flags
 }

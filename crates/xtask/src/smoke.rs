@@ -2,12 +2,16 @@
 //!
 //! Three containers on nothing but the release, so that every program in them is ours: tools, the making of a
 //! database of services, and a boot with a oneshot, daemons, a logger and an exit code.  Their scripts and services
-//! are in `crates/xtask/smoke`.
+//! are in `crates/xtask/smoke`.  Also how many page faults the shortest tool takes, which only the release shows: the
+//! linker lays it out for that (`crates/multicall/start.ld`).
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use sandbox::{Sandbox, Streams};
 
 use crate::arch::{self, Arch};
@@ -116,8 +120,46 @@ pub fn run(args: Args) -> Outcome {
             }
         }
     }
-    println!("{} passed, {failed} failed", CHECKS.len() - failed);
+    let mut count = CHECKS.len();
+    if arch.is_host() {
+        count += 1;
+        match few_page_faults(&release) {
+            Ok(found) => println!("{}: {found} page faults of s6-true: ok", arch.name),
+            Err(why) => {
+                failed += 1;
+                println!("{}: page faults: FAILED: {why}", arch.name);
+            }
+        }
+    }
+    println!("{} passed, {failed} failed", count - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `s6-true` may take at most: the stack, the variables, the headers, the code, and a few for another kernel or file
+/// system.  An empty static C program takes 6 or 7.
+const PAGE_FAULTS_MAX: u64 = 10;
+
+/// The page faults of `s6-true`; an error if they are too many.
+fn few_page_faults(release: &Path) -> Result<u64, String> {
+    let file = release.join("command/s6-true");
+    let counts = (0..10).map(|_| page_faults(&file)).collect::<Result<Vec<_>, _>>();
+    // The place of the stack is random, so it takes one page or two.
+    let least = counts.map_err(|why| format!("{}: {why}", file.display()))?.into_iter().min().unwrap_or(0);
+    if least > PAGE_FAULTS_MAX { Err(format!("{least}, {PAGE_FAULTS_MAX} at most")) } else { Ok(least) }
+}
+
+/// Runs a program; its page faults, which the kernel shows until the process is reaped.
+#[expect(clippy::disallowed_methods, reason = "for development, not in the program")]
+fn page_faults(file: &Path) -> io::Result<u64> {
+    let mut child = Command::new(file).spawn()?;
+    let pid = Pid::from_child(&child);
+    waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    child.wait()?;
+    // Field 10; the second one, the name, ends with a parenthesis.
+    let stat = stat?;
+    let count = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(7)?.parse().ok());
+    count.ok_or_else(|| io::Error::other(format!("not a process's state: {stat}")))
 }
 
 impl Check {

@@ -6,6 +6,7 @@
 mod bad_input;
 mod catchall;
 mod command;
+mod costs;
 mod daemons;
 mod debian;
 mod demo;
@@ -108,6 +109,7 @@ fn run() -> Result<i32, String> {
         bad_input::TESTS,
         catchall::TESTS,
         command::TESTS,
+        costs::TESTS,
         daemons::TESTS,
         debian::TESTS,
         demo::TESTS,

@@ -6,7 +6,7 @@
 use crate::install::{Extras, Obstacle, Plan, Programs, Root, Step, Wanted, contents};
 use crate::layout::VERSION;
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -27,11 +27,11 @@ pub static TOOL: Tool = Tool {
 /// The limit of obstacles that are named; the others are counted.
 const OBSTACLES_SHOWN_MAX: usize = 10;
 
-static SETUID_PROGRAM: OnceLock<&'static [u8]> = OnceLock::new();
+static SETUID_PROGRAM: Mutex<&[u8]> = Mutex::new(&[]);
 
 /// Sets the contents of the setuid program; called once, at the start of the process.
 pub fn set_setuid_program(program: &'static [u8]) {
-    let _ = SETUID_PROGRAM.set(program);
+    *SETUID_PROGRAM.lock().unwrap_or_else(PoisonError::into_inner) = program;
 }
 
 fn main(call: &mut Call) -> Outcome {
@@ -40,7 +40,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let program = read_this_program()?;
-    let setuid = SETUID_PROGRAM.get().copied().unwrap_or_default();
+    let setuid = *SETUID_PROGRAM.lock().unwrap_or_else(PoisonError::into_inner);
     let programs = Programs { program: &program, setuid };
     let extras = Extras { symlinks: options.has('s'), syslogd: options.has('l') };
     let root = Root::open(options.get('r').unwrap_or(b"/"))?;

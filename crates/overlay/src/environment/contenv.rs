@@ -10,7 +10,7 @@
 use crate::environment::variables::S6_KEEP_ENV;
 use crate::layout::CONTAINER_ENVIRONMENT;
 use files::Permissions;
-use rustix::fs::{CWD, Mode};
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, OwnedFd};
@@ -76,7 +76,11 @@ fn open_dir() -> Result<OwnedFd, Errno> {
 
 /// Reads a value from a file; `None` if it isn't a regular file or is too long.
 fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
-    match files::read_file(dir, name, VALUE_MAX + 1) {
+    as_content(files::read_file(dir, name, VALUE_MAX + 1))
+}
+
+fn as_content(read: Result<Vec<u8>, Errno>) -> Result<Option<Vec<u8>>, Errno> {
+    match read {
         Err(Errno::ISDIR | Errno::AGAIN) => Ok(None),
         value => Ok(Some(value?).filter(|v| v.len() <= VALUE_MAX)),
     }
@@ -108,11 +112,21 @@ fn as_value(mut value: Vec<u8>) -> Vec<u8> {
 /// The directory or a file in it can't be read.
 pub(crate) fn load(env: &mut Env) -> Result<(), Errno> {
     let dir = open_dir()?;
-    for name in files::names(&dir)? {
-        if !is_storable(&name) || name.contains(&b'=') {
-            continue;
+    let mut names = Vec::new();
+    files::for_each_entry(&dir, &mut |name, file_type| {
+        let name = name.to_bytes();
+        if is_storable(name) && !name.contains(&b'=') {
+            names.push((name.to_vec(), file_type));
         }
-        match read_file(&dir, &name) {
+        Ok(())
+    })?;
+    names.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    for (name, file_type) in names {
+        let read = match file_type {
+            FileType::RegularFile => files::read_regular_file(&dir, &name, VALUE_MAX + 1),
+            _ => files::read_file(&dir, &name, VALUE_MAX + 1),
+        };
+        match as_content(read) {
             // A script that empties a file means that there is no such variable.
             Ok(Some(content)) if content.is_empty() => {}
             Ok(Some(content)) => env.set(&name, &as_value(content)),

@@ -118,7 +118,7 @@ fn last_program(call: &mut Call, leave: Leave) -> Outcome {
     let env = call.take_env();
     let argv = |file: &str| vec![file.as_bytes().to_vec()];
     if leave != Leave::Faulted {
-        let e = sys::process::execve(FINISH.as_bytes(), &argv(FINISH), env.vars());
+        let e = sys::process::execve(FINISH.as_bytes(), &argv(FINISH), env.changed());
         let is_missing = sys::fs::statat(CWD, FINISH, AtFlags::SYMLINK_NOFOLLOW).is_err();
         if e == Errno::NOENT && is_missing {
             return Ok(Next::SUCCESS);
