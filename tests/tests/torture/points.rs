@@ -27,7 +27,9 @@ const FAULT: &str = "SIGSEGV";
 
 /// The errors that each call can really fail with; a call that isn't here is only faulted at.
 const ERRORS: &[(&str, &[&str])] = &[
+    ("accept4", &["EMFILE", "ENOMEM"]),
     ("access", &["ENOMEM", "EIO"]),
+    ("bind", &["ENOSPC", "ENOMEM"]),
     ("brk", &["ENOMEM"]),
     ("chdir", &["ENOMEM", "EIO"]),
     ("chmod", &["EIO", "EROFS"]),
@@ -41,6 +43,9 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("epoll_pwait", &["EINTR"]),
     ("epoll_wait", &["EINTR"]),
     ("execve", &["ENOMEM"]),
+    ("faccessat", &["ENOMEM", "EIO"]),
+    ("faccessat2", &["ENOMEM", "EIO"]),
+    ("fallocate", &["ENOSPC", "ENOMEM", "EINTR"]),
     ("fchdir", &["EIO"]),
     ("fchmod", &["EIO", "EROFS"]),
     ("fchmodat", &["EIO", "EROFS"]),
@@ -54,6 +59,7 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("linkat", &["ENOSPC", "EIO"]),
     ("lseek", &["EIO"]),
     ("lstat", &["ENOMEM", "EIO"]),
+    ("madvise", &["ENOMEM", "EAGAIN"]),
     ("memfd_create", &["ENFILE", "ENOMEM"]),
     ("mkdir", &["ENOSPC", "EIO"]),
     ("mkdirat", &["ENOSPC", "EIO"]),
@@ -84,6 +90,7 @@ const ERRORS: &[(&str, &[&str])] = &[
     ("socket", &["EMFILE", "ENOMEM"]),
     ("socketpair", &["EMFILE", "ENOMEM"]),
     ("stat", &["ENOMEM", "EIO"]),
+    ("statfs", &["EIO"]),
     ("statx", &["ENOMEM", "EIO"]),
     ("symlink", &["ENOSPC", "EIO"]),
     ("symlinkat", &["ENOSPC", "EIO"]),
