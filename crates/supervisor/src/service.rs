@@ -610,6 +610,7 @@ impl Service {
         match self.execute(Spawn { session: true, pid_namespace, ..plain }, script, notification, launch) {
             Ok(pid) => Ok((raw(pid), pipe.map(|(r, _, _)| r))),
             Err(e) => {
+                launch.journal.close(pipe.map(|(r, _, _)| r));
                 Err(failed("spawn ./run", e, &tool::exec_failure::explain(self.dir.as_fd(), b"run", e)))
             }
         }

@@ -152,7 +152,7 @@ impl Inherited {
     }
 
     /// Descriptors that are none of the former host's.
-    pub(super) fn keep_also(&mut self, numbers: Vec<RawFd>) {
+    pub(super) fn keep_also(&mut self, numbers: impl IntoIterator<Item = RawFd>) {
         self.taken.extend(numbers);
     }
 
@@ -330,7 +330,8 @@ impl Predecessor {
             _ if header.supervisors == [None; 3] => None,
             _ => return Err(damaged()),
         };
-        let fd = inherited.take(in_flight.notification);
+        let kind = if in_flight.kind == InFlight::SERVED { FileType::Socket } else { FileType::Fifo };
+        let fd = inherited.take_kind(in_flight.notification, kind);
         let left = Left { event: in_flight, fd, connections: Vec::new() };
         let fds = header.policy_fds.iter().map(|fd| inherited.take(Some(*fd))).collect();
         let policy = PolicyState { bytes: std::mem::take(&mut header.policy), fds };
@@ -410,6 +411,7 @@ fn resume_service(
         (identity == slot.identity).then_some(dir)
     });
     let Some(dir) = dir else { return false };
+    inherited.keep_also([dir.as_raw_fd()]);
     let control = inherited.take_file(saved.control, dir.as_fd(), hold::CONTROL);
     let lock = inherited.take_file(saved.lock, dir.as_fd(), hold::LOCK);
     let held = match (control, lock) {
@@ -418,6 +420,7 @@ fn resume_service(
     };
     // If another supervisor has it, the next attempt comes soon.
     let Ok(held) = held else { return false };
+    inherited.keep_also([held.control.as_raw_fd(), held.lock.as_raw_fd()]);
     let stdio = super::scan::stdio(slot, console);
     slot.service = Some(Service::resume(saved, dir, held, notification, &slot.name, stdio));
     true
@@ -530,8 +533,9 @@ impl Host {
             let _ = arm(what, journal);
         }
         let dir = persistently(open_scandir)?;
+        // What is opened here may have a number that the journal names, though it had been closed.
+        inherited.keep_also([dir.as_raw_fd()]);
         let mut predecessor = Predecessor::read(head, &mut inherited, dir.as_fd())?;
-        inherited.keep_also(vec![dir.as_raw_fd()]);
         predecessor.left.connections = inherited.close_others();
         let mut launch = persistently(|| Launch::new(&config.env))?;
         launch.take_window();

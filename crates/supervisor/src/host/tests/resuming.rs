@@ -256,6 +256,17 @@ fn a_fault_is_noted_and_the_directory_scanned() {
 }
 
 #[test]
+fn a_start_in_flight_gets_no_descriptor_of_another_kind() {
+    let s = Scandir::journaled(&["a"]);
+    let file = open(s.tmp.path());
+    s.host.launch.journal.enter(0);
+    s.host.launch.journal.starting(Some(file.as_fd()));
+    let s = s.resumed();
+    assert!(sys::fs::fstat(&file).is_ok(), "it is still open");
+    drop(s);
+}
+
+#[test]
 fn a_fault_during_the_recovery_counts() {
     let s = Scandir::journaled(&["a"]);
     s.patch(FAULT.into(), &[11]);

@@ -94,11 +94,14 @@ fn plans() {
         while left > 0 && running.len() < usize::try_from(lanes).unwrap() {
             let plans = left.min(PLANS_AT_ONCE);
             left -= plans;
-            running.push_back(start(plans, seeds.next().unwrap()));
+            let seed = seeds.next().unwrap();
+            running.push_back((seed, start(plans, seed)));
         }
-        let ended = running.pop_front().unwrap().wait_with_output().unwrap();
+        let (seed, child) = running.pop_front().unwrap();
+        let ended = child.wait_with_output().unwrap();
         if !ended.status.success() {
-            failed.push(String::from_utf8_lossy(&ended.stdout).into_owned());
+            let said = String::from_utf8_lossy(&ended.stdout);
+            failed.push(format!("seed {seed}: {}\n{said}\n", ended.status));
         }
     }
     assert!(failed.is_empty(), "{}", failed.concat());

@@ -236,9 +236,9 @@ impl Life {
         let journal = Journal::open(inherited.take(Some(journal)).unwrap());
         let dir = open(&self.path);
         let head = Head::read(journal, self.world.now.get()).unwrap();
+        inherited.keep_also([dir.as_raw_fd()]);
         let predecessor = Predecessor::read(head, &mut inherited, dir.as_fd()).unwrap();
         let mut kept = self.others.clone();
-        kept.push(dir.as_raw_fd());
         kept.extend(self.supervisors.values().flat_map(Supervisor::numbers));
         let processes = self.world.processes.borrow();
         kept.extend(processes.values().filter_map(|p| p.notification.as_ref()).map(AsRawFd::as_raw_fd));
