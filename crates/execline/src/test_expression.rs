@@ -231,6 +231,12 @@ mod tests {
         assert_eq!(parse(&nested(101)), Err(BadWord(100)));
     }
 
+    #[test]
+    fn any_number_of_parentheses_stand_side_by_side() {
+        let beside = |count: usize| words(&vec!["( ( a ) )"; count].join(" -o "));
+        assert!(parse(&beside(1000)).is_ok());
+    }
+
     proptest! {
         #[test]
         fn any_words_parse_or_fail(words in prop::collection::vec("[!()a]|-[aon]|=", 0..30)) {

@@ -1,4 +1,6 @@
 //! Generated expressions and texts: the same answers as the C library's regcomp and regexec.
+//!
+//! `PROPTEST_CASES=100000 cargo test -p posix-regex` looks longer.
 
 use crate::regex::{Matcher, Regex};
 use crate::{AnyOf, Syntax};
@@ -133,8 +135,17 @@ fn compare(expression: &str, text: &str, syntax: Syntax, ignore_case: bool) -> R
     Ok(())
 }
 
+/// How many cases a property is tried on, unless PROPTEST_CASES says another number.
+const CASES: u32 = 1000;
+
+/// The usual configuration but for the number of cases.
+pub(crate) fn config() -> Config {
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|number| number.parse().ok());
+    Config { cases: wanted.unwrap_or(CASES), ..Config::default() }
+}
+
 proptest! {
-    #![proptest_config(Config { cases: 4000, ..Config::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn extended(expression in expression(Syntax::Extended), text in text(), ignore_case: bool) {

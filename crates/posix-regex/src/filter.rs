@@ -294,7 +294,6 @@ mod tests {
     use crate::Syntax;
     use crate::parse::parse;
     use proptest::prelude::*;
-    use proptest::test_runner::Config;
 
     fn filter(expression: &str) -> Option<Filter> {
         Filter::new(&parse(expression.as_bytes(), Syntax::Extended, false).unwrap())
@@ -344,7 +343,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(Config { cases: 1000, ..Config::default() })]
+        #![proptest_config(crate::differential::config())]
 
         /// Bytes that differ by one or by the high bit are where tricks with words go wrong.
         #[test]

@@ -46,9 +46,7 @@ pub(crate) fn companions(
     let mut needed = base.clone();
     let mut needing = base.clone();
     // Masking one member of a pipeline masks the whole pipeline; unmasking one unmasks it.
-    if (to == Prescription::Masked && down) || (to > Prescription::Masked && up) {
-        add_pipelines(database, if to == Prescription::Masked { &mut needing } else { &mut needed });
-    }
+    add_pipelines(database, if to == Prescription::Masked { &mut needing } else { &mut needed });
     database.close(&mut needed, Direction::Up);
     database.close(&mut needing, Direction::Down);
     let wrong = |id: Id| {
@@ -98,8 +96,28 @@ mod tests {
         assert!(fixes(&db, &set(&[Active, Usable, Masked]), false).is_empty());
     }
 
+    /// Service 2 needs 1, which needs 0.
     #[test]
-    fn pipelines_are_masked_as_a_whole() {
+    fn companions_are_those_that_are_needed_and_lower_or_need_it_and_are_higher() {
+        use Prescription::{Active, Always, Masked, Usable};
+        let db = Database::new(oneshots(&[&[], &[0], &[1]]), Vec::new()).unwrap();
+        let of = |prescriptions: [Prescription; 3], to, up, down| {
+            let found = companions(&db, &set(&prescriptions), &[b"1".to_vec()], to, up, down);
+            found.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect::<Vec<_>>().join(" ")
+        };
+        let apart = [Masked, Usable, Always];
+        assert_eq!(of(apart, Active, true, true), "0 2");
+        assert_eq!(of(apart, Active, true, false), "0");
+        assert_eq!(of(apart, Active, false, true), "2");
+        assert_eq!(of(apart, Active, false, false), "");
+        for same in [Masked, Usable, Active, Always] {
+            assert_eq!(of([same; 3], same, true, true), "", "{same:?}");
+        }
+        assert_eq!(of([Always, Usable, Masked], Active, true, true), "");
+    }
+
+    #[test]
+    fn pipelines_are_masked_and_unmasked_as_a_whole() {
         let mut services = oneshots(&[&[], &[0]]);
         services[0].body = Body::Longrun { consumer: None, producers: vec![1] };
         services[1].body = Body::Longrun { consumer: Some(0), producers: Vec::new() };
@@ -107,5 +125,15 @@ mod tests {
         let s = set(&[Prescription::Usable; 2]);
         let moved = [b"1".to_vec()];
         assert_eq!(companions(&db, &s, &moved, Prescription::Masked, false, true), [b"0".to_vec()]);
+        let (producer, consumer) = (b"1".to_vec(), b"0".to_vec());
+        let s = set(&[Prescription::Masked; 2]);
+        let moved = |name: &Vec<u8>, up| {
+            companions(&db, &s, std::slice::from_ref(name), Prescription::Usable, up, true)
+        };
+        assert_eq!(
+            (moved(&producer, true), moved(&consumer, true)),
+            (vec![consumer.clone()], vec![producer.clone()])
+        );
+        assert_eq!((moved(&producer, false), moved(&consumer, false)), (vec![], vec![]));
     }
 }

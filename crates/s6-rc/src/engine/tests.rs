@@ -294,6 +294,7 @@ struct Change {
     selected: &'static [&'static str],
     force: bool,
     verbosity: u32,
+    idle: &'static [&'static [u8]],
     deadline: Option<u64>,
     dry_run: Option<u32>,
     interrupt: Option<u64>,
@@ -313,6 +314,7 @@ fn change(work: Work, services: Vec<Made>) -> Change {
         selected: &[],
         force: false,
         verbosity: 3,
+        idle: &[],
         deadline: None,
         dry_run: None,
         interrupt: None,
@@ -361,7 +363,7 @@ impl Change {
         let (database, courses) = self.database();
         let env = Env::new();
         let options = ChangeOptions {
-            reporter: Reporter { name: "s6-rc", verbosity: self.verbosity, idle: &[] },
+            reporter: Reporter { name: "s6-rc", verbosity: self.verbosity, idle: self.idle },
             force: self.force,
             deadline: self.deadline.map(|s| Moment::from_secs(1000 + s)),
             dry_run: self.dry_run,
@@ -470,7 +472,22 @@ fn internal_services_are_begun_and_never_mentioned() {
         longrun("s6rc-oneshot-runner").essential(),
         oneshot("init").needs(&["s6rc-oneshot-runner"]).course(Course::Takes(1)),
     ];
-    assert_snapshot!(change(Work::Start, services).transcript());
+    assert_snapshot!(change(Work::Start, services.clone()).transcript());
+    let up = Some(&["s6rc-oneshot-runner"][..]);
+    let text = Change { up, ..change(Work::Start, services) }.transcript();
+    assert!(!text.contains("s6rc"), "{text}");
+}
+
+#[test]
+fn idle_services_are_mentioned_from_verbosity_3_on() {
+    let mentioned = |verbosity| {
+        let services =
+            vec![longrun("idle").course(Course::Takes(1)), longrun("busy").course(Course::Takes(1))];
+        let text = Change { verbosity, idle: &[b"idle"], ..change(Work::Start, services) }.transcript();
+        let printed: Vec<_> = text.lines().filter(|line| line.contains("s6-rc: ")).collect();
+        ["idle", "busy"].map(|name| printed.iter().any(|line| line.contains(name)))
+    };
+    assert_eq!([1, 2, 3, 4].map(mentioned), [[false, false], [false, true], [true, true], [true, true]]);
 }
 
 #[test]

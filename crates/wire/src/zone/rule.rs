@@ -207,21 +207,34 @@ mod tests {
 
     #[test]
     fn changes_come_to_the_second() {
+        let (cet, cest, est, edt) = (3600, 7200, -18_000, -14_400);
         for (value, changes) in [
             // 2024-03-31 and 2024-10-27 at 01:00 UTC.
-            ("CET-1CEST,M3.5.0,M10.5.0/3", [1_711_846_800, 1_729_990_800]),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", [(1_711_846_800, cet, cest), (1_729_990_800, cest, cet)]),
             // 2024-03-10 07:00 and 2024-11-03 06:00 UTC.
-            ("EST5EDT,M3.2.0,M11.1.0", [1_710_054_000, 1_730_613_600]),
+            ("EST5EDT,M3.2.0,M11.1.0", [(1_710_054_000, est, edt), (1_730_613_600, edt, est)]),
+            // December is the last month: 2024-12-01 00:00 and 2024-12-28 23:00 UTC, whose weeks begin on Sundays.
+            ("A0B,M12.1.0/0,M12.5.0/-24", [(1_733_011_200, 0, 3600), (1_735_340_400, 3600, 0)]),
             // 2024 is a leap year: J60 is the 1st of March, 60 too, J59 the 28th of February, 59 the 29th.
-            ("A0B,J60/0,60/1", [1_709_251_200, 1_709_251_200]),
-            ("A0B,J59/0,59/1", [1_709_078_400, 1_709_164_800]),
+            ("A0B,J60/0,60/1", [(1_709_251_200, 3600, 3600), (1_709_251_200, 3600, 3600)]),
+            ("A0B,J59/0,59/1", [(1_709_078_400, 0, 3600), (1_709_164_800, 3600, 0)]),
+            // 2023 isn't: J60 is the 1st of March, and 60 the 2nd.
+            ("A0B,J60/0,60/1", [(1_677_628_800, 0, 3600), (1_677_715_200, 3600, 0)]),
             // The changes of the 1st of January and the 31st of December fall into the other year of UTC, or of local
             // time: 2023-12-31 23:00 and 2024-01-01 01:00 UTC.
-            ("WART4WARST,J1/-3,J365/20", [1_704_063_600, 1_704_070_800]),
-            ("A-4B,J365/27,J1/5", [1_704_063_600, 1_704_067_200]),
+            (
+                "WART4WARST,J1/-3,J365/20",
+                [(1_704_063_600, -10_800, -14_400), (1_704_070_800, -14_400, -10_800)],
+            ),
+            ("A-4B,J365/27,J1/5", [(1_704_063_600, 14_400, 18_000), (1_704_067_200, 18_000, 14_400)]),
         ] {
-            let before_and_after = changes.map(|t| (at(value, t - 1), at(value, t)));
-            assert!(before_and_after.iter().all(|(a, b)| a != b || changes[0] == changes[1]), "{value}");
+            for (change, before, after) in changes {
+                assert_eq!(
+                    (at(value, change - 1), at(value, change)),
+                    (before, after),
+                    "{value} at {change}"
+                );
+            }
         }
     }
 

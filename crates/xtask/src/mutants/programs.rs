@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Read;
 use std::ops::Range;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -33,6 +33,11 @@ const VARIABLE: &str = "XTASK_MUTANT";
 /// The variable that names the file of what is reached.
 const REACHED_VARIABLE: &str = "XTASK_MUTANTS_REACHED";
 
+/// How the kernel ends a process beyond the limit of the processor's time.
+const SIGXCPU: i32 = 24;
+/// The same, if it goes on.
+const SIGKILL: i32 = 9;
+
 /// The thread of a test program that is none of its tests'.
 const MAIN: &str = "main";
 
@@ -44,6 +49,14 @@ pub struct Programs {
     /// Where cargo runs them.
     folder: PathBuf,
     top: PathBuf,
+}
+
+/// How long tests may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Of the processor's time, which doesn't depend on what else the machine does.
+    pub processor: Duration,
+    pub elapsed: Duration,
 }
 
 /// What a run of the tests came to.
@@ -97,12 +110,12 @@ impl Programs {
     }
 
     /// Runs the tests without a change, and finds out which changes each of them reaches.
-    pub fn observe(&mut self, limit: Duration) -> Result<Verdict, Failure> {
+    pub fn observe(&mut self, limit: Limit) -> Result<Verdict, Failure> {
         let file =
             tempfile::NamedTempFile::new().map_err(|e| Failure(format!("unable to make a file: {e}")))?;
         for path in self.paths.clone() {
             fs::write(file.path(), "").map_err(Failure::unable("write", file.path()))?;
-            let mut command = self.command(&path);
+            let mut command = self.command(&path, limit);
             // With one thread the tests would run in the main one.
             command.arg("--test-threads=2").env(REACHED_VARIABLE, file.path());
             let verdict = run(command, limit)?;
@@ -116,10 +129,10 @@ impl Programs {
     }
 
     /// Runs the tests that reach a change, which is switched on, up to the first that fails.
-    pub fn run_switched(&self, change: usize, limit: Duration) -> Result<Verdict, Failure> {
+    pub fn run_switched(&self, change: usize, limit: Limit) -> Result<Verdict, Failure> {
         for (path, reached) in self.paths.iter().zip(&self.reached) {
             let Some(tests) = reached.get(&change) else { continue };
-            let mut command = self.command(path);
+            let mut command = self.command(path, limit);
             command.env(VARIABLE, change.to_string());
             if !tests.contains(MAIN) {
                 command.arg("--exact").args(tests);
@@ -133,9 +146,9 @@ impl Programs {
     }
 
     /// Runs all tests, up to the first that fails.
-    pub fn run(&self, limit: Duration) -> Result<Verdict, Failure> {
+    pub fn run(&self, limit: Limit) -> Result<Verdict, Failure> {
         for path in &self.paths {
-            let verdict = run(self.command(path), limit)?;
+            let verdict = run(self.command(path, limit), limit)?;
             if verdict != Verdict::Passed {
                 return Ok(verdict);
             }
@@ -143,19 +156,24 @@ impl Programs {
         Ok(Verdict::Passed)
     }
 
-    fn command(&self, path: &Path) -> Command {
+    fn command(&self, path: &Path, limit: Limit) -> Command {
         let mut command = Command::new("sh");
-        let script = format!("ulimit -v {MEMORY_LIMIT} -c 0; exec \"$0\" \"$@\"");
+        let seconds = limit.processor.as_secs();
+        let script = format!("ulimit -v {MEMORY_LIMIT} -c 0 -t {seconds}; exec \"$0\" \"$@\"");
         command.arg("-c").arg(script).arg(path).current_dir(&self.folder).process_group(0);
         command.env("CARGO_MANIFEST_DIR", &self.folder);
+        // Finding out where a test failed takes longer than the test.
+        command.env("RUST_BACKTRACE", "0");
+        // The same cases each time, and no more than other tests leave to do.
+        command.env("PROPTEST_RNG_SEED", "1").env("PROPTEST_CASES", "256");
         command.env("INSTA_WORKSPACE_ROOT", &self.top).env("INSTA_UPDATE", "no");
         command
     }
 }
 
 /// Runs a test program.
-fn run(mut command: Command, limit: Duration) -> Result<Verdict, Failure> {
-    let deadline = Instant::now() + limit;
+fn run(mut command: Command, limit: Limit) -> Result<Verdict, Failure> {
+    let deadline = Instant::now() + limit.elapsed;
     let unable = |e| Failure(format!("unable to run a test program: {e}"));
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(unable)?;
@@ -167,6 +185,10 @@ fn run(mut command: Command, limit: Duration) -> Result<Verdict, Failure> {
     Ok(match seen {
         Some(Verdict::Passed) | None if status.success() => Verdict::Passed,
         Some(Verdict::TimedOut) => Verdict::TimedOut,
+        // The limit of the processor's time.
+        _ if matches!(status.signal(), Some(SIGKILL | SIGXCPU)) && seen == Some(Verdict::Passed) => {
+            Verdict::TimedOut
+        }
         _ => Verdict::Failed,
     })
 }

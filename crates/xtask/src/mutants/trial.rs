@@ -11,18 +11,20 @@ use sha2::{Digest, Sha256};
 
 use super::change::Change;
 use super::copy::Copy;
-use super::programs::{Compiled, Programs, Verdict};
+use super::programs::{Compiled, Limit, Programs, Verdict};
 use super::schema::{SWITCH, Schema};
 use crate::failure::Failure;
 use crate::workspace;
 
 /// The tests may take so many times as long as without a change.
-const SLOWNESS: u32 = 10;
+const SLOWNESS: u32 = 5;
 /// But always this long.
-const LEAST_LIMIT: Duration = Duration::from_secs(10);
-
+const LEAST_LIMIT: Duration = Duration::from_secs(2);
+/// A wait that never ends costs this much, on a machine with nothing else to do.
+const LEAST_ELAPSED: Duration = Duration::from_secs(30);
 /// How long the tests may take without a change.
-const LIMIT_WITHOUT_A_CHANGE: Duration = Duration::from_secs(1800);
+const LIMIT_WITHOUT_A_CHANGE: Limit =
+    Limit { processor: Duration::from_secs(600), elapsed: Duration::from_secs(1800) };
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,23 +159,29 @@ impl<'a> Trial<'a> {
     }
 
     /// How long the tests may take; they must pass without a change.
-    fn limit(&self, run: impl FnOnce(Duration) -> Result<Verdict, Failure>) -> Result<Duration, Failure> {
-        let start = Instant::now();
-        match run(LIMIT_WITHOUT_A_CHANGE)? {
-            Verdict::Passed => {
-                let took = start.elapsed();
-                println!("{}: the tests take {:.1} s", self.krate, took.as_secs_f64());
-                Ok((took * SLOWNESS).max(LEAST_LIMIT))
-            }
-            _ => Err(Failure(format!("the tests of {} fail without a change", self.krate))),
+    fn limit(&self, run: impl FnOnce(Limit) -> Result<Verdict, Failure>) -> Result<Limit, Failure> {
+        let (start, before) = (Instant::now(), processor_time());
+        if run(LIMIT_WITHOUT_A_CHANGE)? != Verdict::Passed {
+            return Err(Failure(format!("the tests of {} fail without a change", self.krate)));
         }
+        let (elapsed, processor) = (start.elapsed(), processor_time().saturating_sub(before));
+        println!(
+            "{}: the tests take {:.1} s, {:.1} s of them computing",
+            self.krate,
+            elapsed.as_secs_f64(),
+            processor.as_secs_f64()
+        );
+        Ok(Limit {
+            processor: (processor * SLOWNESS).max(LEAST_LIMIT),
+            elapsed: (elapsed * SLOWNESS).max(LEAST_ELAPSED),
+        })
     }
 
     fn try_single(&mut self, numbers: &[usize]) -> Result<(), Failure> {
         for (file, source) in &self.sources {
             self.copy.write(file, source.as_bytes())?;
         }
-        let mut limit = None;
+        let mut limit: Option<Limit> = None;
         for number in numbers {
             let change = &self.changes[*number];
             if self.fates.of.contains_key(&change.name) {
@@ -200,6 +208,15 @@ impl<'a> Trial<'a> {
         }
         Ok(())
     }
+}
+
+/// How long the children of this process that have ended have computed, by proc_pid_stat(5).
+fn processor_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    // `cutime` and `cstime`, the 16th and the 17th field, in hundredths of seconds; 2 are before the parenthesis.
+    let ticks = fields.skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+    Duration::from_millis(ticks * 10)
 }
 
 /// The file that the modules of a crate begin in.
