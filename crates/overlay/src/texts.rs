@@ -9,7 +9,7 @@
 
 use crate::environment::settings::Messages;
 use crate::layout::{SERVICE_SCRIPTS, SKELETON, STAGE_SCRIPTS};
-use rustix::fs::CWD;
+use rustix::fs::{Access, CWD};
 use tool::script::tool_name;
 
 /// The limit of what is read of a file.
@@ -44,6 +44,16 @@ pub(crate) fn state(path: &str, installed: &str) -> State {
 #[must_use]
 pub(crate) fn is_replaced(path: &str) -> bool {
     state(path, path) == State::Replaced
+}
+
+/// Whether executing the file at `path`, which was installed there, starts this program.
+#[must_use]
+pub(crate) fn starts_the_program(path: &[u8]) -> bool {
+    let installed = String::from_utf8_lossy(path);
+    let original = installation::shipped(installed.trim_start_matches('/')).unwrap_or_default();
+    sys::fs::access(path, Access::EXEC_OK).is_ok()
+        && files::read_file(CWD, path, TEXT_MAX)
+            .is_ok_and(|text| !text.is_empty() && compare(&text, original) != State::Replaced)
 }
 
 /// What the file at `path`, which was installed as `installed`, says of the messages of the program that does its work.

@@ -22,7 +22,7 @@ pub enum Starter {
 }
 
 /// How oneshots' scripts are run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Oneshots<'a> {
     /// Which process starts them.
     pub starter: Starter,
@@ -30,6 +30,14 @@ pub struct Oneshots<'a> {
     pub env: &'a Env,
     /// The PATH that programs are looked up in by this process.
     pub path: Option<&'a [u8]>,
+    /// Carries out a command line in this process, if it is one that does little and succeeds; otherwise gives `false`, and
+    /// a process is started for it.
+    pub carry_out: &'a dyn Fn(&[Vec<u8>]) -> bool,
+}
+
+/// For [`Oneshots::carry_out`]: a process is started for every command line.
+pub fn by_a_process(_: &[Vec<u8>]) -> bool {
+    false
 }
 
 /// What an interruption does.

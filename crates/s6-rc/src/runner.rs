@@ -122,7 +122,8 @@ impl<'a> Runner<'a> {
     }
 
     fn run_script(&mut self, id: Id) -> Begun {
-        if self.script(id).is_empty() {
+        let script = self.script(id);
+        if script.is_empty() || (self.options.oneshots.carry_out)(script) {
             return Begun::Done;
         }
         match self.start_script(id) {
@@ -140,7 +141,7 @@ impl<'a> Runner<'a> {
     fn start_script(&mut self, id: Id) -> Result<Running, Errno> {
         let name = self.live.database().name(id).to_vec();
         let request = Request { script: self.work.script(), name, argv: self.script(id).to_vec() };
-        let Oneshots { starter, env, path } = &self.options.oneshots;
+        let Oneshots { starter, env, path, .. } = &self.options.oneshots;
         let relay = match starter {
             Starter::ThisProcess(relay) => relay.as_deref(),
             Starter::Host => match self.ask_host(id, &request) {
@@ -408,7 +409,7 @@ fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::{LEAST_ROOM, Runner, SPARE, room};
-    use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+    use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter, by_a_process};
     use crate::database::{Database, Service};
     use crate::effects::Effects;
     use crate::format::encode;
@@ -448,7 +449,7 @@ mod tests {
             force: false,
             deadline: None,
             dry_run: None,
-            oneshots: Oneshots { starter: Starter::Host, env: &env, path: None },
+            oneshots: Oneshots { starter: Starter::Host, env: &env, path: None, carry_out: &by_a_process },
             interrupt: None,
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: None,

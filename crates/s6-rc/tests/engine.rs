@@ -77,6 +77,7 @@ impl Machine {
                 starter: Starter::ThisProcess(None),
                 env: &self.env,
                 path: self.path.as_deref(),
+                carry_out: &|argv: &[Vec<u8>]| argv == [b"done here".to_vec()],
             },
             interrupt: None,
             on_interrupt: OnInterrupt::Abandon,
@@ -259,6 +260,15 @@ fn only_what_is_up_is_reloaded() {
     assert_eq!(m.log(), ["1 a"]);
 }
 
+fn a_command_line_may_be_carried_out_without_a_process() {
+    let file = |name, up| [(name, "oneshot"), up];
+    let definitions =
+        [file("a/type", ("a/up", "\"done here\"")), file("b/type", ("b/up", "\"not done here\""))];
+    let m = Machine::new(&definitions.concat());
+    assert_eq!(m.bring(Up, &["a"]).code(), 0);
+    assert_eq!(m.bring(Up, &["b"]).code(), 1);
+}
+
 fn the_live_state_is_locked_and_made_once() {
     let m = Machine::new(&[("a/type", "oneshot"), ("a/up", "")]);
     let live = m.live();
@@ -270,7 +280,7 @@ fn the_live_state_is_locked_and_made_once() {
 }
 
 fn main() {
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 10] = [
         ("dependencies_come_first_and_leave_last", dependencies_come_first_and_leave_last),
         ("a_failure_stops_its_dependents_only", a_failure_stops_its_dependents_only),
         (
@@ -282,6 +292,10 @@ fn main() {
         ("an_interruption_can_wait_for_running_scripts", an_interruption_can_wait_for_running_scripts),
         ("pruning_leaves_exactly_the_selection", pruning_leaves_exactly_the_selection),
         ("only_what_is_up_is_reloaded", only_what_is_up_is_reloaded),
+        (
+            "a_command_line_may_be_carried_out_without_a_process",
+            a_command_line_may_be_carried_out_without_a_process,
+        ),
         ("the_live_state_is_locked_and_made_once", the_live_state_is_locked_and_made_once),
     ];
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();

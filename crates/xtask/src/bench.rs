@@ -4,6 +4,7 @@ mod boot;
 mod execline;
 mod figures;
 mod log;
+mod peers;
 mod s6_rc;
 mod supervision;
 
@@ -24,6 +25,8 @@ enum What {
     Execline(execline::Args),
     /// s6-log: CPU time for a flood and for a trickle of lines, beside Debian's.
     Log(log::Args),
+    /// The same daemons under runit, supervisord, tini, Debian's s6 and this.
+    Peers(peers::Args),
     /// Compiling and changing many services.
     S6Rc(s6_rc::Args),
     /// A scan directory with many services: start, restart, queries, memory, idleness, beside Debian's s6.
@@ -37,6 +40,7 @@ pub fn run(args: Args) -> Outcome {
         What::Supervision(args) => supervision::run(args),
         What::Execline(args) => execline::run(args),
         What::Log(args) => log::run(args),
+        What::Peers(args) => peers::run(args),
         What::S6Rc(args) => s6_rc::run(args),
     }
 }

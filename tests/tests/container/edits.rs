@@ -9,6 +9,7 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("edits::those_that_ask_for_less_output_are_followed", less_output),
     ("edits::others_are_reported_once_and_nothing_breaks", others_are_reported),
+    ("edits::a_script_without_work_is_run_only_if_it_is_the_images", without_work),
     ("edits::a_shell_in_the_first_line_runs_the_text", a_shell_in_the_first_line),
     ("edits::programs_in_the_place_of_the_overlays_are_used", programs_in_their_place),
     ("edits::a_stage0_of_the_image_boots_with_s6_linux_init", a_stage0_of_the_image),
@@ -44,6 +45,25 @@ fn legacy() -> std::io::Result<Services> {
     services.script("/etc/cont-finish.d/one", "#!/bin/sh\necho finish script\n")?;
     services.script("/etc/services.d/svc/run", "#!/bin/sh\nexec sleep 100000\n")?;
     Ok(services)
+}
+
+/// Without any of version 2's folders no process is started for their services; those that an image has put in the place
+/// of the scripts run all the same.
+fn without_work(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    // The boot child, which becomes the CMD, is process 2.
+    let cmd = ["sh", "-c", "sh -c 'echo the next is process $$'; ls -d /run/s6/legacy-services"];
+    let texts = ["the next is process 3", "/run/s6/legacy-services"];
+    ends(&images.small(&services, &cmd), 0, &texts)?;
+    let build = "cd etc/s6-rc/scripts\n\
+        for i in fix-attrs cont-init services-up services-down cont-finish; do\n\
+        printf '#!/bin/sh\\necho own %s\\n' $i > $i\ndone\n";
+    let texts = ["own fix-attrs", "own cont-init", "own services-up", "own services-down", "own cont-finish"];
+    ends(&image(images, &services, build, &["true"]), 0, &texts)?;
+    // One that can't be executed fails.
+    let build = "chmod 644 etc/s6-rc/scripts/cont-init";
+    let sandbox = image(images, &services, build, &["true"]).env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2");
+    ends(&sandbox, 1, &["cont-init could not be run: Permission denied"]).map(drop)
 }
 
 /// The edits of two families of base images.

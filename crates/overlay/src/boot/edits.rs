@@ -1,7 +1,8 @@
 //! What the start says of texts that an image edited without effect.
 
+use crate::pid1::NAME;
 use crate::texts::{State, state};
-use tool::{Call, diag};
+use tool::diag;
 
 /// The texts, below [`HOME`] or with their whole paths, and what to use instead of an edit.
 ///
@@ -36,7 +37,7 @@ const SIGNALS: &str = "set S6_CMD_RECEIVE_SIGNALS, with which process 1 itself p
 const HOME: &str = "/package/admin/s6-overlay-3.2.3.2";
 
 /// Warns of each text that was edited in a way that has no effect.
-pub(crate) fn report(call: &Call) {
+pub(crate) fn report() {
     for (name, instead) in TEXTS {
         let path = if name.starts_with('/') { (*name).to_owned() } else { format!("{HOME}/{name}") };
         let (what, more) = match state(&path, &path) {
@@ -46,7 +47,7 @@ pub(crate) fn report(call: &Call) {
             _ => continue,
         };
         let path = diag::show(path.as_bytes());
-        call.warn(&format!("{path} was {what}, which has no effect: {instead} instead{more}"));
+        diag::warn(NAME, &format!("{path} was {what}, which has no effect: {instead} instead{more}"));
     }
 }
 

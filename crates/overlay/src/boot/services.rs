@@ -81,6 +81,7 @@ impl Services<'_> {
                     starter: Starter::ThisProcess(self.relay.clone()),
                     env: self.env,
                     path: self.env.get(PATH.bytes()),
+                    carry_out: &|argv: &[Vec<u8>]| idle::carry_out(argv, &settings),
                 },
                 interrupt: Some(self.interrupt),
                 on_interrupt: OnInterrupt::FinishOneshots,

@@ -1,8 +1,10 @@
-//! Which of the overlay's own services have nothing to do in an image, so that nothing needs to be said of them.
+//! Which of the overlay's own services have nothing to do in an image: nothing needs to be said of them, nor a process to be
+//! started for them.
 
 use crate::environment::settings::Settings;
-use crate::layout::LEGACY_SERVICES;
-use crate::legacy::scripts;
+use crate::layout::{LEGACY_SERVICES, SERVICE_SCRIPTS};
+use crate::legacy::{scripts, start_services};
+use crate::texts;
 use tool::path::join;
 
 /// The overlay's own services.
@@ -25,6 +27,25 @@ pub(crate) fn at_stop(settings: &Settings<'_>) -> Vec<&'static [u8]> {
     let finish = Some(cont_init).filter(|_| is_empty(&join(&settings.etc(), b"cont-finish.d")));
     let services = Some(services).filter(|_| is_empty(LEGACY_SERVICES.as_bytes()));
     [Some(fix_attrs), finish, services].into_iter().flatten().collect()
+}
+
+/// Carries out the command line of one of these services, if its script is one that starts our program, and has nothing to
+/// do; otherwise gives `false`.
+pub(crate) fn carry_out(argv: &[Vec<u8>], settings: &Settings<'_>) -> bool {
+    let [path] = argv else { return false };
+    let name = path.strip_prefix(SERVICE_SCRIPTS.as_bytes()).and_then(|name| name.strip_prefix(b"/"));
+    let etc = settings.etc();
+    let folder = match name {
+        Some(b"fix-attrs") => join(&etc, b"fix-attrs.d"),
+        Some(b"cont-init") => join(&etc, b"cont-init.d"),
+        Some(b"cont-finish") => join(&etc, b"cont-finish.d"),
+        Some(b"services-up") => join(&etc, b"services.d"),
+        Some(b"services-down") => LEGACY_SERVICES.as_bytes().to_vec(),
+        _ => return false,
+    };
+    is_empty(&folder)
+        && texts::starts_the_program(path)
+        && (name != Some(b"services-up") || start_services::make_folder().is_ok())
 }
 
 fn is_empty(folder: &[u8]) -> bool {

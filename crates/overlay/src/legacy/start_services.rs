@@ -93,14 +93,20 @@ fn await_supervisors(call: &Call, copied: &[Copied]) {
     }
 }
 
+/// Makes the folder of the copies, which isn't there yet.
+///
+/// # Errors
+/// As mkdir(2).
+pub(crate) fn make_folder() -> Result<(), Errno> {
+    sys::fs::mkdir(LEGACY_SERVICES.as_bytes(), Mode::from(0o755))
+}
+
 /// Copies the service directories from scratch.
 fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> {
     let reports = settings.verbosity() >= 2;
     let source = join(&settings.etc(), b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
-    remove_tree(CWD, target)
-        .and_then(|()| sys::fs::mkdir(target, Mode::from(0o755)))
-        .or_unable(|| format!("make {LEGACY_SERVICES}"))?;
+    remove_tree(CWD, target).and_then(|()| make_folder()).or_unable(|| format!("make {LEGACY_SERVICES}"))?;
     let mut copied = Vec::new();
     for name in scripts::list(&source).or_unable_to("read", &source)? {
         let (from, dir) = (join(&source, &name), join(target, &name));

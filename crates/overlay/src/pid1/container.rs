@@ -37,6 +37,11 @@ impl Container {
         Self { life, boot: None, stop: None, end: None, verbosity, is_short: false }
     }
 
+    /// Whether warnings are wanted.
+    pub(crate) fn warns(&self) -> bool {
+        self.verbosity >= 1
+    }
+
     /// Sets the boot child.
     pub(crate) fn set_boot(&mut self, pid: Pid) {
         self.boot = Some(pid);

@@ -3,10 +3,10 @@
 //! [`crate::pid1::lifecycle`] decides what signals, requests and ended children mean.
 
 use super::NAME;
-use crate::boot::catch_all;
 use crate::boot::inherited::Inherited;
 use crate::boot::saved;
 use crate::boot::stage2::Stage2;
+use crate::boot::{catch_all, edits};
 use crate::layout;
 use crate::limits::LOOK_PAUSE;
 use crate::pid1::cause::Cause;
@@ -238,6 +238,10 @@ impl Init {
                 let started = self.unstarted.take();
                 host.save(self);
                 drop(started);
+                // Twenty files to look at, while the boot child is at work.
+                if self.container.warns() {
+                    edits::report();
+                }
             }
             Ok(Fork::Child) => self.become_boot_child(host.launch().open_files),
             Err(e) => {

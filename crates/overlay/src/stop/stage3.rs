@@ -70,6 +70,7 @@ impl Stage3 {
                     starter: Starter::ThisProcess(self.relay),
                     env: &self.env,
                     path: self.env.get(PATH.bytes()),
+                    carry_out: &|argv: &[Vec<u8>]| idle::carry_out(argv, &settings),
                 },
                 interrupt: None,
                 on_interrupt: OnInterrupt::FinishOneshots,

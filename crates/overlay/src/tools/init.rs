@@ -8,11 +8,11 @@ use crate::boot::catch_all;
 use crate::boot::closing_fd::wait_for_closing_fd;
 use crate::boot::inherited::Inherited;
 use crate::boot::prepare::{Owner, make_folders, needs_root, prepare, why_no_help};
+use crate::boot::replaced;
 use crate::boot::saved::{children_env, make_fifo, save, with_space};
 use crate::boot::search_path;
 use crate::boot::stage2::SCRIPT;
 use crate::boot::stand_in::stand_in;
-use crate::boot::{edits, replaced};
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
     PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
@@ -82,7 +82,6 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
     if settings.verbosity() > 0 {
         warn_of_mistakes(&call.env);
         warn_of_set_id();
-        edits::report(call);
     }
     let requests = make_fifo()?;
     // A script of the image's own runs the CMD itself.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Container, Sandbox, Streams};
 
-use super::figures::{Memory, median, milliseconds};
+use super::figures::{Memory, median, milliseconds, processes_of};
 use crate::dist;
 use crate::failure::{Failure, Outcome};
 
@@ -199,14 +199,6 @@ impl Cost {
         }
         Ok(cost)
     }
-}
-
-/// The processes in the container's pid namespace.
-fn processes_of(container: &Container) -> std::io::Result<Vec<u32>> {
-    let namespace = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid"));
-    let own = namespace(container.pid())?;
-    let pids = fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    Ok(pids.filter(|pid| namespace(*pid).is_ok_and(|other| other == own)).collect())
 }
 
 /// The output of a container.

@@ -1,4 +1,4 @@
-//! The statistics that all benches share, and how they print.
+//! What all benches share: statistics and how they print, and what processes cost.
 
 /// The middle of the values; NaN without any.
 pub fn median(mut values: Vec<f64>) -> f64 {
@@ -40,6 +40,15 @@ impl Memory {
         let (private, clean) = (field("Private_Dirty:"), field("Private_Clean:"));
         Some(Self { private, clean, proportional: field("Pss:") })
     }
+}
+
+/// The processes in the container's pid namespace.
+pub fn processes_of(container: &sandbox::Container) -> std::io::Result<Vec<u32>> {
+    let namespace = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/pid"));
+    let own = namespace(container.pid())?;
+    let entries = std::fs::read_dir("/proc")?;
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(pids.filter(|pid| namespace(*pid).is_ok_and(|other| other == own)).collect())
 }
 
 impl std::iter::Sum for Memory {
