@@ -7,6 +7,8 @@
 //! hasn't read waits in the pipe, so the service waits.  The host never waits: if a pipe can't be made or sent, that
 //! process writes to the host's own output.
 //!
+//! A relay may be killed: the pipes that it has are also on a [`Shelf`], for the next one.
+//!
 //! A message, one packet of a Unix socket, with its descriptors:
 //!
 //! | byte | content |
@@ -21,12 +23,15 @@
 //! | 2 | as nothing, within so many milliseconds (four bytes, big-endian) |
 
 use crate::unix_message::send_with;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
 };
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Resource, Rlimit};
+use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -36,6 +41,9 @@ const LAST: u8 = 1;
 
 /// An order: drain the pipes within a time.
 const WITHIN: u8 = 2;
+
+/// The first byte of a message that says how far a relay has been through its shelf; its process id follows.
+const MARK: u8 = u8::MAX;
 
 /// The limit of a name in bytes: a service's name and `/log`.
 const NAME_MAX: usize = 260;
@@ -117,7 +125,8 @@ impl Relay {
             }
         }
         if !readers.is_empty() {
-            send_with(&self.0, &message, &readers.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
+            let readers: Vec<_> = readers.iter().map(AsFd::as_fd).collect();
+            send_all(self.0.as_fd(), &message, &readers)?;
         }
         Ok(writers)
     }
@@ -150,6 +159,123 @@ impl Relay {
     }
 }
 
+/// Sends descriptors, of which the user may have more on their way than this process may have open.
+fn send_all(socket: BorrowedFd<'_>, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    match send_with(socket, message, fds) {
+        Err(Errno::TOOMANYREFS) => {}
+        done => return done.map(drop),
+    }
+    // It is the soft limit that counts, which may be that of the programs to come.
+    let limit = sys::limit::get(Resource::Nofile);
+    sys::limit::set(Resource::Nofile, &Rlimit { current: limit.maximum, ..limit })?;
+    let sent = send_with(socket, message, fds);
+    sys::limit::set(Resource::Nofile, &limit)?;
+    sent.map(drop)
+}
+
+/// The pipes that a relay has, for another one, if it is killed: in the messages that it got them in, on their way from one
+/// end of a pair of sockets to the other.  There they take no descriptors of any process.  What doesn't fit isn't kept.
+#[derive(Debug)]
+pub struct Shelf {
+    put: OwnedFd,
+    take: OwnedFd,
+}
+
+impl Shelf {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// See socketpair(2).
+    pub fn new() -> Result<Self, Errno> {
+        let (put, take) = Relay::new()?;
+        Ok(Self { put: put.0, take })
+    }
+
+    /// The one that another process has had, by its ends.
+    #[must_use]
+    pub fn from_ends(put: OwnedFd, take: OwnedFd) -> Self {
+        Self { put, take }
+    }
+
+    /// Both ends.
+    #[must_use]
+    pub fn ends(&self) -> [BorrowedFd<'_>; 2] {
+        [self.put.as_fd(), self.take.as_fd()]
+    }
+
+    /// Puts the pipes of the next message of a relay's socket there, too, before that is received; whether there are any.
+    pub fn keep_next(&self, socket: impl AsFd) -> bool {
+        let Ok(Some((bytes, fds))) = message(socket, RecvFlags::PEEK) else { return false };
+        has_pipes(&bytes, &fds) && self.put(&bytes, &fds).is_ok()
+    }
+
+    fn put(&self, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), Errno> {
+        send_all(self.put.as_fd(), bytes, &fds.iter().map(AsFd::as_fd).collect::<Vec<_>>())
+    }
+
+    /// Calls `each` with the pipes of each message, and removes those that have no writer any more; gives how many messages
+    /// are left.
+    ///
+    /// A message is removed after its copy was put there: a relay that is killed meanwhile leaves two, of which the next call
+    /// takes one.
+    pub fn sweep(&self, mut each: impl FnMut(Received)) -> usize {
+        let (mut kept, mut seen) = (0_usize, BTreeSet::new());
+        let mut mark = vec![MARK];
+        mark.extend(rustix::process::getpid().as_raw_nonzero().get().to_be_bytes());
+        let mut first = None;
+        if self.put(&mark, &[]).is_err() {
+            // It is full: the first message makes room.
+            first = message(&self.take, RecvFlags::empty()).ok().flatten();
+            if first.is_none() || self.put(&mark, &[]).is_err() {
+                return kept;
+            }
+        }
+        loop {
+            let mut is_taken = first.is_some();
+            let next = match first.take() {
+                Some(first) => Some(first),
+                None => message(&self.take, RecvFlags::PEEK).ok().flatten(),
+            };
+            let Some((bytes, fds)) = next.filter(|(bytes, _)| !bytes.is_empty()) else { return kept };
+            if bytes.first() != Some(&MARK) && !has_pipes(&bytes, &fds) {
+                // There are no descriptors for them.
+                return kept;
+            }
+            let inode = fds.first().and_then(|fd| sys::fs::fstat(fd).ok()).map(|st| st.st_ino);
+            if has_pipes(&bytes, &fds) && seen.insert(inode) && !fds.iter().all(has_ended) {
+                if self.put(&bytes, &fds).is_ok() {
+                    kept = kept.saturating_add(1);
+                } else if !std::mem::replace(&mut is_taken, true) {
+                    let _ = message(&self.take, RecvFlags::empty());
+                    kept = kept.saturating_add(usize::from(self.put(&bytes, &fds).is_ok()));
+                }
+                if let Ok(pipes) = parse(&bytes, fds) {
+                    each(pipes);
+                }
+            }
+            if !is_taken {
+                let _ = message(&self.take, RecvFlags::empty());
+            }
+            if bytes == mark {
+                return kept;
+            }
+        }
+    }
+}
+
+/// Whether a message has the pipes that it should have.
+fn has_pipes(bytes: &[u8], fds: &[OwnedFd]) -> bool {
+    let wanted = |streams: &u8| STREAMS.iter().filter(|stream| streams & stream.bit() != 0).count();
+    !fds.is_empty() && bytes.first().is_some_and(|streams| wanted(streams) == fds.len())
+}
+
+/// Whether a pipe is empty and has no writer.
+fn has_ended(pipe: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(pipe, PollFlags::IN)];
+    let found = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    found.is_ok() && fds.iter().all(|fd| fd.revents() == PollFlags::HUP)
+}
+
 /// A message that a relay has received.
 #[derive(Debug)]
 pub enum Received {
@@ -170,12 +296,23 @@ pub enum Received {
 /// # Errors
 /// See recvmsg(2).
 pub fn receive(socket: impl AsFd) -> Result<Received, Errno> {
-    let mut bytes = [0; 1 + NAME_MAX];
+    match message(socket, RecvFlags::empty())? {
+        Some((bytes, fds)) => parse(&bytes, fds),
+        None => Ok(Received::Nothing),
+    }
+}
+
+/// The bytes of a message and its descriptors.
+type Packet = (Vec<u8>, Vec<OwnedFd>);
+
+/// The next message with its descriptors; `None` if there is none at the moment.
+fn message(socket: impl AsFd, flags: RecvFlags) -> Result<Option<Packet>, Errno> {
+    let mut bytes = vec![0; 1 + NAME_MAX];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let flags = flags | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let got = match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
-        Err(Errno::AGAIN | Errno::INTR) => return Ok(Received::Nothing),
+        Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
         done => done?,
     };
     let mut fds = Vec::new();
@@ -184,9 +321,13 @@ pub fn receive(socket: impl AsFd) -> Result<Received, Errno> {
             fds.extend(passed);
         }
     }
-    let Some((streams, name)) = bytes.get(..got.bytes).and_then(<[u8]>::split_first) else {
-        return Ok(Received::End);
-    };
+    bytes.truncate(got.bytes);
+    Ok(Some((bytes, fds)))
+}
+
+/// What a message means.
+fn parse(bytes: &[u8], fds: Vec<OwnedFd>) -> Result<Received, Errno> {
+    let Some((streams, name)) = bytes.split_first() else { return Ok(Received::End) };
     if *streams == 0 {
         return Ok(match name {
             [] => Received::Finish(None),
@@ -197,10 +338,10 @@ pub fn receive(socket: impl AsFd) -> Result<Received, Errno> {
             _ => Received::Nothing,
         });
     }
-    let wanted: Vec<Stream> = STREAMS.into_iter().filter(|s| streams & s.bit() != 0).collect();
-    if wanted.len() != fds.len() {
+    if !has_pipes(bytes, &fds) {
         return Ok(Received::Nothing);
     }
+    let wanted = STREAMS.into_iter().filter(|stream| streams & stream.bit() != 0);
     for fd in &fds {
         rustix::fs::fcntl_setfl(fd, OFlags::NONBLOCK)?;
     }
@@ -244,6 +385,72 @@ mod tests {
         }
         drop(host);
         assert!(matches!(receive(&socket), Ok(Received::End)));
+    }
+
+    /// The names of what is on the shelf, and how many messages are left.
+    fn swept(shelf: &Shelf) -> (Vec<String>, usize) {
+        let mut names = Vec::new();
+        let left = shelf.sweep(|received| match received {
+            Received::Pipes(name, fds) => {
+                names.push(format!("{} {}", String::from_utf8_lossy(&name), fds.len()));
+            }
+            other => panic!("{other:?}"),
+        });
+        (names, left)
+    }
+
+    #[test]
+    fn pipes_stay_on_the_shelf_while_they_have_writers() {
+        let (host, socket) = Relay::new().unwrap();
+        let shelf = Shelf::new().unwrap();
+        assert!(!shelf.keep_next(&socket));
+        let (a, b) = (host.pipes(b"a", &STREAMS).unwrap(), host.pipes(b"b", &[Stream::Error]).unwrap());
+        host.seal().unwrap();
+        for _ in 0..2 {
+            assert!(shelf.keep_next(&socket));
+            assert!(matches!(receive(&socket), Ok(Received::Pipes(..))), "the relay still gets them");
+        }
+        assert!(!shelf.keep_next(&socket), "an order isn't kept");
+        let both = (vec!["a 2".to_owned(), "b 1".to_owned()], 2);
+        assert_eq!((swept(&shelf), swept(&shelf)), (both.clone(), both));
+        rustix::io::write(&b[0].0, b"last").unwrap();
+        drop((a, b));
+        assert_eq!(swept(&shelf), (vec!["b 1".to_owned()], 1), "what is in a pipe is still to be read");
+    }
+
+    #[test]
+    fn a_relay_that_is_killed_amid_a_sweep_loses_nothing() {
+        let (host, socket) = Relay::new().unwrap();
+        let shelf = Shelf::new().unwrap();
+        let writers = [&b"a"[..], b"b", b"c"].map(|name| host.pipes(name, &STREAMS).unwrap());
+        for _ in &writers {
+            shelf.keep_next(&socket);
+            receive(&socket).unwrap();
+        }
+        // The first one was copied and is still there, behind the mark of another process.
+        shelf.put(&[MARK, 0, 0, 0, 0], &[]).unwrap();
+        let (bytes, fds) = message(&shelf.take, RecvFlags::PEEK).unwrap().unwrap();
+        shelf.put(&bytes, &fds).unwrap();
+        let all = ["a 2", "b 2", "c 2"].map(str::to_owned).to_vec();
+        assert_eq!((swept(&shelf), swept(&shelf)), ((all.clone(), 3), (all, 3)));
+    }
+
+    #[test]
+    fn a_full_shelf_keeps_what_it_has() {
+        let (host, socket) = Relay::new().unwrap();
+        let shelf = Shelf::new().unwrap();
+        let (mut writers, mut count) = (Vec::new(), 0);
+        loop {
+            writers.extend(host.pipes(b"a", &[Stream::Output]).unwrap());
+            if !shelf.keep_next(&socket) {
+                break;
+            }
+            receive(&socket).unwrap();
+            count += 1;
+        }
+        assert_eq!(swept(&shelf).1, count - 1, "the mark takes a place");
+        drop(writers);
+        assert_eq!(swept(&shelf), (Vec::new(), 0));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! exists only if one of the variables is set.  It receives pipes through [`ipc::relay`].  It reads the pipes of a stream
 //! only while nothing waits to be written to that stream, so memory is bounded, and services wait rather than lose lines.
 //! It ends when no pipe is left and no further one can come, or on the order to drain the pipes and exit.  If that order
-//! has a limit, it reports how many bytes nothing has read by then.  Only SIGKILL ends it earlier.
+//! has a limit, it reports how many bytes nothing has read by then.  Only SIGKILL ends it earlier: process 1 starts another
+//! one then, which finds the pipes on the shelf ([`ipc::relay::Shelf`]), with all that the killed one hasn't read.
 
 mod format;
 mod lines;
@@ -16,7 +17,7 @@ pub(crate) use format::Format;
 pub(crate) use overlay_lines::set_format;
 
 use crate::limits::MESSAGE_LIMIT;
-use ipc::relay::{Received, STREAMS, Stream, receive};
+use ipc::relay::{Received, STREAMS, Shelf, Stream, receive};
 use lines::Lines;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -40,15 +41,21 @@ pub(crate) const HOOK: &[u8] = b"stage2-hook";
 /// How many bytes are read at once.
 const READ_SIZE: usize = 64 << 10;
 
-/// Receives pipes from `socket` and passes on what comes through them, until none is left and no further one can come.
+/// More messages than twice the number of pipes, and so many, are on the shelf before those of ended pipes are removed.
+const SHELVED_SPARE: usize = 16;
+
+/// Receives pipes from `socket` and passes on what comes through them and through those on the shelf, until none is left and
+/// no further one can come.
 ///
 /// # Errors
 /// Nothing can be waited for or read: code 111.
-pub(crate) fn run(socket: Option<OwnedFd>, format: Format) -> Outcome {
+pub(crate) fn run(socket: Option<OwnedFd>, shelf: Option<Shelf>, format: Format) -> Outcome {
     let socket = Some(socket.ok_or(Errno::BADF).or_unable(|| "find the socket")?);
     let sinks = STREAMS.map(|stream| Sink::new(stream, own_stream(stream)));
     let sinks = sinks.into_iter().collect::<Result<Vec<_>, _>>().or_unable(|| "make a poller")?;
-    let mut relay = Relay { sinks, socket, format, is_sealed: false, is_draining: false, deadline: None };
+    let (is_sealed, is_draining, deadline) = (false, false, None);
+    let mut relay = Relay { sinks, socket, shelf, shelved: 0, format, is_sealed, is_draining, deadline };
+    relay.sweep_shelf().or_unable(|| "take the pipes of the last relay")?;
     let mut buffer = vec![0; READ_SIZE];
     while !relay.is_done() {
         if relay.deadline.is_some_and(|at| at <= clock::now()) {
@@ -71,6 +78,21 @@ fn own_stream(stream: Stream) -> BorrowedFd<'static> {
     }
 }
 
+/// Adds the pipes of a service.
+fn add(
+    sinks: &mut [Sink<'_>],
+    format: Format,
+    name: &[u8],
+    fds: Vec<(OwnedFd, Stream)>,
+) -> Result<(), Errno> {
+    for (fd, stream) in fds {
+        if let Some(sink) = sinks.iter_mut().find(|sink| sink.stream == stream) {
+            sink.add(fd, Lines::new(format, name, stream))?;
+        }
+    }
+    Ok(())
+}
+
 fn report_missing(bytes: usize) {
     if bytes > 0 {
         diag::set_reader_limit(Some(MESSAGE_LIMIT));
@@ -83,6 +105,10 @@ struct Relay<'a> {
     sinks: Vec<Sink<'a>>,
     /// Closed when no process holds its other end.
     socket: Option<OwnedFd>,
+    /// Where the next relay finds the pipes of this one.
+    shelf: Option<Shelf>,
+    /// At most so many messages are there.
+    shelved: usize,
     format: Format,
     /// No pipes follow.
     is_sealed: bool,
@@ -118,12 +144,16 @@ impl Relay<'_> {
     }
 
     fn receive(&mut self) -> Result<(), Errno> {
-        match self.socket.as_ref().map_or(Ok(Received::End), receive)? {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        if self.shelf.as_ref().is_some_and(|shelf| shelf.keep_next(socket)) {
+            self.shelved = self.shelved.saturating_add(1);
+        }
+        match receive(socket)? {
             Received::Pipes(name, fds) => {
-                for (fd, stream) in fds {
-                    if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.stream == stream) {
-                        sink.add(fd, Lines::new(self.format, &name, stream))?;
-                    }
+                add(&mut self.sinks, self.format, &name, fds)?;
+                let pipes = self.sinks.iter().map(Sink::count).fold(SHELVED_SPARE, usize::saturating_add);
+                if self.shelved > pipes.saturating_mul(2) {
+                    return self.sweep_shelf();
                 }
             }
             Received::Finish(limit) => {
@@ -135,6 +165,20 @@ impl Relay<'_> {
             Received::Nothing => {}
         }
         Ok(())
+    }
+
+    /// Takes the pipes on the shelf that it doesn't have, and removes those that have ended.
+    fn sweep_shelf(&mut self) -> Result<(), Errno> {
+        let Self { sinks, shelf: Some(shelf), format, .. } = self else { return Ok(()) };
+        let mut added = Ok(());
+        self.shelved = shelf.sweep(|received| {
+            if let Received::Pipes(name, fds) = received
+                && let Err(e) = add(sinks, *format, &name, fds)
+            {
+                added = Err(e);
+            }
+        });
+        added
     }
 
     /// Gives up: how many bytes are not written.

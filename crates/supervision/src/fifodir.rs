@@ -9,7 +9,9 @@ use crate::control::join;
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use std::ffi::{CStr, CString};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use wire::tai::Tai64n;
 
 /// Makes a fifodir that the group `gid` may subscribe to, all users if `None`.
 ///
@@ -51,11 +53,7 @@ const NAMES_LIMIT: usize = 32_768;
 ///
 /// # Errors
 /// The directory cannot be read; `USERS` if there are more than `limit` names: the first ones were served.
-fn for_each_listener(
-    dir: &OwnedFd,
-    limit: usize,
-    mut each: impl FnMut(&std::ffi::CStr),
-) -> Result<(), Errno> {
+fn for_each_listener(dir: &OwnedFd, limit: usize, mut each: impl FnMut(&CStr)) -> Result<(), Errno> {
     let mut room = limit;
     files::for_each_entry(dir, &mut |name, _| {
         room = room.checked_sub(1).ok_or(Errno::USERS)?;
@@ -79,22 +77,26 @@ fn is_listener(st: &rustix::fs::Stat) -> bool {
         && Mode::from_raw_mode(st.st_mode).contains(Mode::WOTH)
 }
 
-/// Opens a listener's FIFO for writing.  What can't be one, or has no reader any more, is removed.
-fn open_listener(dir: &OwnedFd, name: &std::ffi::CStr) -> Option<OwnedFd> {
+/// Opens a listener's FIFO for writing.  What can't be one, or has no reader any more, is removed: `None`.
+///
+/// # Errors
+/// It may be opened later.
+fn open_listener(dir: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>, Errno> {
     const WRITE: OFlags =
         OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
     match sys::fs::openat(dir, name, WRITE, Mode::empty()) {
-        Ok(file) => sys::fs::fstat(&file).is_ok_and(|st| is_listener(&st)).then_some(file),
+        Ok(file) => Ok(sys::fs::fstat(&file).is_ok_and(|st| is_listener(&st)).then_some(file)),
         Err(Errno::NXIO | Errno::LOOP) => {
             remove(dir, name);
-            None
+            Ok(None)
         }
-        Err(_) => None,
+        Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR)) => Err(e),
+        Err(_) => Ok(None),
     }
 }
 
 /// Removes a name in the fifodir; what it links to stays.
-fn remove(dir: &OwnedFd, name: &std::ffi::CStr) {
+fn remove(dir: &OwnedFd, name: &CStr) {
     let _ = sys::fs::unlinkat(dir, name, AtFlags::empty());
 }
 
@@ -109,14 +111,93 @@ pub fn notify_at(at: BorrowedFd<'_>, path: &[u8], letters: &[u8]) -> Result<usiz
     let dir = files::open_dir(at, path)?;
     let mut reached = 0_usize;
     for_each_listener(&dir, NAMES_LIMIT, |name| {
-        let Some(fifo) = open_listener(&dir, name) else { return };
-        match rustix::io::write(fifo, letters) {
-            Ok(n) if n == letters.len() => reached = reached.saturating_add(1),
-            Err(Errno::PIPE) => remove(&dir, name),
-            _ => {}
-        }
+        reached = reached.saturating_add(usize::from(write(&dir, name, letters) == Ok(true)));
     })?;
     Ok(reached)
+}
+
+/// Writes letters to a listener's FIFO; `false` if it isn't one, or has no reader any more.
+///
+/// # Errors
+/// It can't be opened or is full: later it may be otherwise.
+fn write(dir: &OwnedFd, name: &CStr, letters: &[u8]) -> Result<bool, Errno> {
+    let Some(fifo) = open_listener(dir, name)? else { return Ok(false) };
+    match rustix::io::write(fifo, letters) {
+        Ok(n) => Ok(n == letters.len()),
+        Err(Errno::PIPE) => {
+            remove(dir, name);
+            Ok(false)
+        }
+        Err(e @ (Errno::AGAIN | Errno::INTR | Errno::NOMEM)) => Err(e),
+        Err(_) => Ok(false),
+    }
+}
+
+/// How many letters are owed at most: those of several restarts.
+const OWED_LETTERS: usize = 64;
+
+/// How many listeners letters are owed at most, if others have got them.
+const OWED_LISTENERS: usize = 8;
+
+/// What a notifier couldn't send.
+///
+/// Who may listen can let the FIFO be full: memory is bounded, and what is too much is lost.
+#[derive(Debug, Default)]
+pub struct Notifier {
+    /// Letters for all listeners that listened when they should have been sent, oldest first.
+    owed: Vec<(Tai64n, u8)>,
+    /// Letters for these listeners, which others have got.
+    late: Vec<(CString, Vec<u8>)>,
+}
+
+impl Notifier {
+    /// Whether nothing is owed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.owed.is_empty() && self.late.is_empty()
+    }
+
+    /// Owes all listeners letters of this moment.
+    ///
+    /// # Errors
+    /// `OVERFLOW`: more is owed than is kept, and the oldest is lost.
+    pub fn owe(&mut self, letters: &[u8], now: Tai64n) -> Result<(), Errno> {
+        self.owed.extend(letters.iter().map(|letter| (now, *letter)));
+        let excess = self.owed.len().saturating_sub(OWED_LETTERS);
+        self.owed.drain(..excess);
+        if excess == 0 { Ok(()) } else { Err(Errno::OVERFLOW) }
+    }
+
+    /// Sends what is owed to the listeners in the fifodir `path` under `at`, each in order.  What is owed since `now` is for
+    /// all of them, what was owed before for those that listened then.
+    ///
+    /// # Errors
+    /// Something is still owed, since the directory or a FIFO can't be opened or a FIFO is full: the first reason; `USERS` if
+    /// the directory has more names than are looked at; `OVERFLOW` if more was owed than is kept, which is lost.
+    pub fn send(&mut self, at: BorrowedFd<'_>, path: &[u8], now: Tai64n) -> Result<(), Errno> {
+        let dir = files::open_dir(at, path)?;
+        let late = std::mem::take(&mut self.late);
+        let owed = std::mem::take(&mut self.owed);
+        let mut failed = None;
+        let listed = for_each_listener(&dir, NAMES_LIMIT, |name| {
+            let found = late.iter().find(|(other, _)| other.as_c_str() == name);
+            let mut letters = found.map(|(_, letters)| letters.clone()).unwrap_or_default();
+            let since = wire::fifodir::listens_since(name.to_bytes());
+            let is_for_it = |at: &Tai64n| since.is_none_or(|since| since <= *at);
+            letters.extend(owed.iter().filter(|(at, _)| is_for_it(at) || *at == now).map(|(_, l)| *l));
+            if letters.is_empty() {
+                return;
+            }
+            let Err(e) = write(&dir, name, &letters) else { return };
+            if letters.len() > OWED_LETTERS || self.late.len() >= OWED_LISTENERS {
+                failed = Some(Errno::OVERFLOW);
+            } else {
+                failed.get_or_insert(e);
+                self.late.push((name.to_owned(), letters));
+            }
+        });
+        listed.and(failed.map_or(Ok(()), Err))
+    }
 }
 
 /// As [`notify_at`], from the working directory.
@@ -316,6 +397,78 @@ mod tests {
             assert_eq!(heard.is_ok(), reached == 2, "{mode:o}");
             std::fs::remove_file(&planted).unwrap();
         }
+    }
+
+    fn at(second: i64) -> Tai64n {
+        Tai64n::from_unix(second, 0)
+    }
+
+    #[test]
+    fn what_can_not_be_sent_is_owed_to_those_that_listened() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join("event").as_os_str().as_bytes().to_vec();
+        let mut notifier = Notifier::default();
+        let mut send = |letters: &[u8], now| {
+            notifier.owe(letters, now).unwrap();
+            (notifier.send(CWD, &path, now), notifier.is_empty())
+        };
+        assert_eq!(send(b"u", at(1)), (Err(Errno::NOENT), false));
+        make(&path, None, false).unwrap();
+        let name =
+            |second, unique: u8| join(&path, &[&wire::fifodir::listener_name(at(second), [unique; 6])]);
+        let listener = |second, unique| {
+            let name = name(second, unique);
+            fifo(std::path::Path::new(std::ffi::OsStr::from_bytes(&name)), 0o622)
+        };
+        let (old, new) = (listener(1, 1), listener(3, 2));
+        assert_eq!(send(b"d", at(2)), (Ok(()), true));
+        let heard = |listener: &std::fs::File| {
+            let mut letters = [0; 8];
+            let count = rustix::io::read(listener, &mut letters).unwrap_or(0);
+            letters[..count].to_vec()
+        };
+        assert_eq!((heard(&old), heard(&new)), (b"ud".to_vec(), b"d".to_vec()));
+        // Its clock is another one, but it is there.
+        assert_eq!((send(b"D", at(2)), heard(&new)), ((Ok(()), true), b"D".to_vec()));
+    }
+
+    #[test]
+    fn a_full_listener_gets_its_letters_later_and_in_order() {
+        let (_dir, path, live, planted) = fifodir();
+        let full = fifo(&planted, 0o622);
+        while rustix::io::write(&full, &[b'-'; 4096]).is_ok() {}
+        let mut notifier = Notifier::default();
+        for (second, letter) in [(1_900_000_000, b"u"), (1_900_000_001, b"d")] {
+            notifier.owe(letter, at(second)).unwrap();
+            assert_eq!(notifier.send(CWD, &path, at(second)), Err(Errno::AGAIN));
+        }
+        assert_eq!(live.read().unwrap(), b"ud", "others hear it at once, and once");
+        let mut rest = vec![0; 1 << 20];
+        let mut read = || rustix::io::read(&full, &mut rest).map(|count| rest[..count].to_vec());
+        read().unwrap();
+        assert_eq!(notifier.send(CWD, &path, at(1_900_000_002)), Ok(()));
+        assert_eq!((read().unwrap(), notifier.is_empty()), (b"ud".to_vec(), true));
+        assert_eq!(live.read().unwrap(), b"");
+    }
+
+    #[test]
+    fn no_more_is_owed_than_the_limits() {
+        assert_eq!((OWED_LETTERS, OWED_LISTENERS), (64, 8));
+        let (_dir, path, _live, planted) = fifodir();
+        let mut notifier = Notifier::default();
+        assert_eq!(notifier.owe(&[b'u'; 64], at(1)), Ok(()));
+        assert_eq!(notifier.owe(b"d", at(1)), Err(Errno::OVERFLOW));
+        assert_eq!((notifier.owed.len(), notifier.owed.last()), (64, Some(&(at(1), b'd'))));
+        notifier = Notifier::default();
+        let full = fifo(&planted, 0o622);
+        while rustix::io::write(&full, &[b'-'; 4096]).is_ok() {}
+        for n in 0..64 {
+            notifier.owe(b"u", at(n)).unwrap();
+            assert_eq!(notifier.send(CWD, &path, at(n)), Err(Errno::AGAIN));
+        }
+        notifier.owe(b"u", at(64)).unwrap();
+        assert_eq!(notifier.send(CWD, &path, at(64)), Err(Errno::OVERFLOW));
+        assert!(notifier.is_empty(), "it is lost");
     }
 
     #[test]

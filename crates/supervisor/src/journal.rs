@@ -383,7 +383,8 @@ impl Journal {
         let Some(file) = self.file() else { return };
         if let Some(record) = record {
             let service = record.service.iter().flat_map(|s| [s.dir, s.control, s.lock, s.notification]);
-            let others = record.named.into_iter().chain([record.log_pipe, record.dir, record.kept.1]);
+            let others =
+                record.named.into_iter().chain([record.log_pipe, record.dir, record.kept.1, record.control]);
             others.chain(service).flatten().for_each(fault::keep);
         }
         file.write(record_place(n), &Record::pack(record));

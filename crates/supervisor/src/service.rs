@@ -164,6 +164,9 @@ impl Service {
         if saved.detached {
             service.detach();
         }
+        if saved.down_file {
+            service.owed.owe_down_file_now();
+        }
         // The status is what the journal says; what the former host owed isn't in it.
         if !hold::has_status(&service.dir, &status) {
             service.owed.owe_status_now(status);
@@ -202,6 +205,7 @@ impl Service {
             next_start: None,
             dying: false,
             leaving: false,
+            down_file: false,
         };
         Ok(Some(Self::resume(&saved, dir, held, None, name, stdio)))
     }
@@ -221,6 +225,7 @@ impl Service {
             next_start,
             dying,
             leaving,
+            down_file: self.owed.down_file,
         })
     }
 
@@ -498,19 +503,28 @@ impl Service {
     fn publish(&mut self, launch: &Launch) {
         self.write_files();
         self.write_status(launch);
-        if !self.unsent.is_empty() {
-            let notified = launch
-                .system
-                .before(Effect::Notify)
-                .and_then(|()| supervision::fifodir::notify_at(self.dir.as_fd(), b"event", &self.unsent));
-            self.note(Kind::Events, notified.map(drop));
-            self.unsent.clear();
+        if !self.unsent.is_empty() || !self.owed.events.is_empty() {
+            self.notify(launch);
         }
         if self.hold.is_none() {
             // The files are another supervisor's by now.
             self.owed = Owed::default();
         } else if !self.owed.is_empty() || self.owed.deadline().is_some() {
             self.owed.settle(launch.system.now());
+        }
+    }
+
+    /// Sends the events that haven't been sent.
+    fn notify(&mut self, launch: &Launch) {
+        let now = launch.system.wall();
+        let kept = self.owed.events.owe(&self.unsent, now);
+        self.unsent.clear();
+        let ready = launch.system.before(Effect::Notify);
+        let sent = ready.and_then(|()| self.owed.events.send(self.dir.as_fd(), b"event", now));
+        match kept.and(sent) {
+            Ok(()) => [Kind::Events, Kind::LostEvents].into_iter().for_each(|kind| self.note(kind, Ok(()))),
+            Err(e @ (Errno::OVERFLOW | Errno::USERS)) => self.note(Kind::LostEvents, Err(e)),
+            Err(e) => self.note(Kind::Events, Err(e)),
         }
     }
 

@@ -2,7 +2,8 @@
 //! them, and a supervisor's, which has its own.
 //!
 //! A supervisor that starts a service with a notification pipe sends the host the read end before.  The host keeps it until
-//! the supervisor sends that it is of no use any more, so that a supervisor's death closes no pipe of a daemon.
+//! the supervisor sends that it is of no use any more, so that a supervisor's death closes no pipe of a daemon.  It also sends
+//! a write end of its control FIFO: while the host keeps that, the FIFO keeps the commands that nobody has read.
 
 use crate::system::{about_to_store, raw};
 use ipc::unix_message::send_with;
@@ -19,8 +20,14 @@ use wire::supervisor_slot::{
     COPIES, END_PROCESS, END_STATUS, LETTER, ROOM, SAID, STARTED, SUPERVISOR, State, TOLD, WHICH,
 };
 
-/// A message from a supervisor: its number, the number of the start, both big-endian.
-pub(crate) const MESSAGE: usize = 8;
+/// A message from a supervisor: its number, the number of the start, and what is sent, all big-endian.
+pub(crate) const MESSAGE: usize = 12;
+
+/// What is sent: the notification pipe of the start, or nothing, if that is of no use any more.
+pub(crate) const NOTIFICATION: u32 = 0;
+
+/// What is sent: a write end of the control FIFO.
+pub(crate) const CONTROL: u32 = 1;
 
 /// The state in the slot at `base`; `None` if there is none, or it is damaged.
 fn state(mapping: &Mapping, base: usize) -> Option<State> {
@@ -236,7 +243,7 @@ impl OwnSlot {
     pub(crate) fn save(&self, supervised: Option<Supervised>) {
         let Some(supervised) = supervised else { return self.set(WHICH, 0) };
         if supervised.notification.is_none() && self.is_kept.take() {
-            self.send(None);
+            self.send(NOTIFICATION, None);
         }
         let mut state = self.state.borrow_mut();
         state.in_flight = InFlight::default();
@@ -253,16 +260,21 @@ impl OwnSlot {
         let start = self.state.borrow().start.wrapping_add(1);
         self.state.borrow_mut().start = start;
         if let Some(reader) = notification {
-            self.send(Some(reader));
+            self.send(NOTIFICATION, Some(reader));
             self.is_kept.set(true);
         }
     }
 
-    /// Hands the host a notification pipe, or tells it that the last one is of no use any more.
-    fn send(&self, notification: Option<BorrowedFd<'_>>) {
-        let mut message = self.number.to_be_bytes().to_vec();
-        message.extend(self.state.borrow().start.to_be_bytes());
-        let fds: Vec<_> = notification.into_iter().collect();
+    /// Hands the host a write end of the control FIFO.
+    pub(crate) fn lend_control(&self, writer: BorrowedFd<'_>) {
+        self.send(CONTROL, Some(writer));
+    }
+
+    /// Hands the host a descriptor, or tells it that the last one is of no use any more.
+    fn send(&self, what: u32, fd: Option<BorrowedFd<'_>>) {
+        let words = [self.number, self.state.borrow().start, what];
+        let message = words.map(u32::to_be_bytes).concat();
+        let fds: Vec<_> = fd.into_iter().collect();
         // The host reads as fast as it can; without it nothing needs to be kept.
         while let Err(Errno::AGAIN) = send_with(&self.socket, &message, &fds) {
             if ipc::unix_message::wait(self.socket.as_fd(), rustix::event::PollFlags::OUT, None).is_err() {

@@ -7,8 +7,8 @@ pub(crate) mod start;
 
 use crate::journal::Journal;
 use crate::launch::{Launch, Stdio};
-use crate::service::Service;
 use crate::service::machine::Event;
+use crate::service::{Service, hold};
 use crate::slot::OwnSlot;
 use crate::system::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -297,15 +297,13 @@ impl Supervisor {
         sys::fault::disarm();
         let signals = catch_signals()?;
         let Some(State { in_flight, supervised, .. }) = left else {
-            let service = Service::begin(dir, &name, Stdio::default(), &launch)?;
-            return Ok(Self::new(service, signals, launch));
+            return Ok(Self::new(begin(dir, &name, &launch)?, signals, launch));
         };
         let Some(saved) = supervised else {
             // The other one was killed at its first start.
             launch.journal.repeat(in_flight);
             started.into_iter().for_each(|pid| launch.journal.offer((pid, notification.take())));
-            let service = Service::begin(dir, &name, Stdio::default(), &launch)?;
-            let mut supervisor = Self::new(service, signals, launch);
+            let mut supervisor = Self::new(begin(dir, &name, &launch)?, signals, launch);
             supervisor.catch_up(false);
             return Ok(supervisor);
         };
@@ -313,10 +311,28 @@ impl Supervisor {
         let (of_start, of_service) =
             if in_flight.starting != 0 { (notification, None) } else { (None, notification) };
         let service = Service::succeed(&saved, dir, &name, of_service)?;
+        lend_control(&service, &launch);
         let mut supervisor = Self::new(service, signals, launch);
         supervisor.complete(in_flight, started, of_start);
         supervisor.catch_up(saved.leaving);
         Ok(supervisor)
+    }
+}
+
+/// Begins to supervise; the host has the control FIFO before anybody hears of the supervision.
+fn begin(dir: OwnedFd, name: &[u8], launch: &Launch) -> Result<Service, Fatal> {
+    let mut service = Service::open(dir, name, Stdio::default(), launch)?;
+    lend_control(&service, launch);
+    service.announce(launch);
+    Ok(service)
+}
+
+/// Sees to it that commands wait for the next supervisor if this one is killed; without a descriptor they don't.
+fn lend_control(service: &Service, launch: &Launch) {
+    if let Some(slot) = launch.journal.slot()
+        && let Ok(writer) = hold::open_writer(service.dir().as_fd())
+    {
+        slot.lend_control(writer.as_fd());
     }
 }
 

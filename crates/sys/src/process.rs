@@ -165,11 +165,16 @@ pub fn is_child(pid: Pid) -> bool {
 
 /// The parent of a process, from /proc.
 fn parent(pid: Pid) -> Option<Pid> {
-    let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    parent_in(&std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?)
+}
+
+/// The parent in such a file; a number that no process can have is none.
+fn parent_in(stat: &[u8]) -> Option<Pid> {
     // The name is in parentheses and may have any bytes; the state and the parent follow.
     let end = stat.iter().rposition(|b| *b == b')')?;
     let word = stat.get(end..)?.split(|b| *b == b' ').nth(2)?;
-    Pid::from_raw(std::str::from_utf8(word).ok()?.parse().ok()?)
+    let number: u32 = std::str::from_utf8(word).ok()?.parse().ok()?;
+    Pid::from_raw(i32::try_from(number).ok()?)
 }
 
 /// Reaps this child; `None` while it lives.
@@ -213,6 +218,15 @@ pub fn exit(code: u8) -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parent_is_a_process() {
+        let parent = |rest: &str| parent_in(format!("7 (a) S 9) S {rest} 7").as_bytes());
+        assert_eq!(parent("12"), Pid::from_raw(12));
+        for none in ["0", "-1", "-2147483648", "2147483648", "4294967296", "x", ""] {
+            assert_eq!(parent(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_childs_code_arrives() {

@@ -68,6 +68,13 @@ pub fn is_listener(name: &[u8]) -> bool {
     name.len() == NAME && name.starts_with(b"ftrig1:@")
 }
 
+/// When the listener of that name began to listen, by its own clock; `None` if the name doesn't say.
+#[must_use]
+pub fn listens_since(name: &[u8]) -> Option<Tai64n> {
+    let label = name.get(PREFIX.len()..)?.get(..25)?;
+    Tai64n::from_label(label)
+}
+
 /// A listener's name; `unique` distinguishes listeners of the same moment.
 #[must_use]
 pub fn listener_name(now: Tai64n, unique: [u8; 6]) -> Vec<u8> {

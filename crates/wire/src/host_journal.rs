@@ -22,7 +22,7 @@ use crate::svstatus::{SIZE, Status};
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
-pub const MAGIC: [u8; 8] = *b"s6host\0\x04";
+pub const MAGIC: [u8; 8] = *b"s6host\0\x05";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
@@ -156,6 +156,8 @@ pub struct Supervised {
     pub dying: bool,
     /// Supervision ends when the service is down.
     pub leaving: bool,
+    /// The file `down` couldn't be made so far.
+    pub down_file: bool,
 }
 
 /// One service.
@@ -179,6 +181,8 @@ pub struct Record {
     pub dir: Fd,
     /// The number of a start, and the read end of its notification pipe, which a supervisor process has left here.
     pub kept: (u32, Fd),
+    /// A write end of its control FIFO, which a supervisor process has left here.
+    pub control: Fd,
     /// When supervision last began.
     pub begun: Option<Duration>,
     /// When supervision is to begin again.
@@ -366,6 +370,7 @@ impl Supervised {
         out.moment(self.next_start);
         out.byte(self.dying);
         out.byte(self.leaving);
+        out.byte(self.down_file);
     }
 
     pub(crate) fn take(r: &mut In<'_>) -> Option<Self> {
@@ -380,6 +385,7 @@ impl Supervised {
             next_start: r.moment()?,
             dying: r.flag()?,
             leaving: r.flag()?,
+            down_file: r.flag()?,
         })
     }
 }
@@ -405,6 +411,7 @@ impl Record {
         out.fd(record.dir);
         out.word(record.kept.0);
         out.fd(record.kept.1);
+        out.fd(record.control);
         out.moment(record.begun);
         out.moment(record.begin_at);
         out.word(record.failures);
@@ -432,6 +439,7 @@ impl Record {
             supervisor: r.word()?,
             dir: r.fd()?,
             kept: (r.word()?, r.fd()?),
+            control: r.fd()?,
             begun: r.moment()?,
             begin_at: r.moment()?,
             failures: r.word()?,
@@ -474,6 +482,7 @@ mod tests {
             supervisor: 0,
             dir: Some(3),
             kept: (2, Some(8)),
+            control: Some(14),
             begun: Some(Duration::from_millis(1)),
             begin_at: None,
             failures: 3,
@@ -488,6 +497,7 @@ mod tests {
                 next_start: None,
                 dying: true,
                 leaving: false,
+                down_file: true,
             }),
         }
     }
@@ -609,6 +619,7 @@ mod tests {
             ("its directory", 4),
             ("kept start", 4),
             ("kept", 4),
+            ("kept control", 4),
             ("begun", 8),
             ("begin_at", 8),
             ("failures", 4),
@@ -623,6 +634,7 @@ mod tests {
             ("next_start", 8),
             ("dying", 1),
             ("leaving", 1),
+            ("down_file", 1),
         ];
         insta::assert_snapshot!(rows(&Record::pack(Some(&record)), &fields));
     }
@@ -631,7 +643,7 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x04", 8, (16, 20), (64, 960), (2048, 448))
+            (b"s6host\0\x05", 8, (16, 20), (64, 960), (2048, 448))
         );
         assert_eq!((STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS), (12, 48, (1024, 1024), 4));
     }

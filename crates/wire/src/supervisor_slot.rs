@@ -117,6 +117,7 @@ mod tests {
                 next_start: None,
                 dying: true,
                 leaving: false,
+                down_file: false,
             }),
         }
     }

@@ -22,6 +22,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("output::survives_a_first_process_executed_anew", survives_a_first_process_executed_anew),
     ("output::last_words_of_who_is_killed", last_words_of_who_is_killed),
     ("output::a_relay_that_is_killed_is_replaced", a_relay_that_is_killed_is_replaced),
+    ("output::a_relay_that_is_killed_costs_nothing", a_relay_that_is_killed_costs_nothing),
     ("output::in_one_process", in_one_process),
     ("output::every_line_of_a_container_has_the_form", every_line_of_a_container_has_the_form),
     ("output::what_ends_a_boot_has_the_form", what_ends_a_boot_has_the_form),
@@ -368,6 +369,62 @@ fn a_relay_that_is_killed_is_replaced(images: &Images) -> Outcome {
     let [out, err] = said(&images.small(&services, &["sh", "-c", cmd]).env("S6_LOG_PREFIX", "1"))?;
     same(out.last().map(String::as_str), Some("talks: before"), &out.join("\n"))?;
     same(with(&err, "the relay of services' output is gone").len(), 1, &err.join("\n"))
+}
+
+/// Says what comes through its FIFO.
+const ECHOES: &str = "\
+mkfifo /run/$1.in
+exec 5<>/run/$1.in
+echo >&3
+while read x <&5; do echo \"$x\"; echo \"error $x\" >&2; done
+";
+
+/// Kills the relay twice, and lets daemons speak before, meanwhile and after.
+const KILLS: &str = "\
+#!/bin/sh
+relay() { for p in /proc/[0-9]*; do grep -qs '^s6-overlay-relay' $p/cmdline && echo ${p#/proc/}; done; }
+both() { for s in stubborn plain; do echo \"$1\" >/run/$s.in; done; }
+s6-svwait -U /run/service/stubborn /run/service/plain
+pids() { s6-svstat -o pid /run/service/stubborn; s6-svstat -o pid /run/service/plain; }
+before=$(pids)
+for round in 1 2; do
+  both \"before $round\"
+  sleep 1
+  old=$(relay)
+  kill -9 $old
+  both \"without $round\"; echo \"without $round\"
+  until [ -n \"$(relay)\" ] && [ \"$(relay)\" != $old ]; do usleep 1000; done
+  both \"after $round\"; echo \"after $round\"
+done
+[ \"$before\" = \"$(pids)\" ] && echo 'the same daemons'
+";
+
+fn a_relay_that_is_killed_costs_nothing(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("stubborn", &["base"], &format!("#!/bin/sh\ntrap '' PIPE\n{ECHOES}"))?;
+    services.longrun("plain", &["base"], &format!("#!/bin/sh\n{ECHOES}"))?;
+    for name in ["stubborn", "plain"] {
+        services.define(name, "notification-fd", "3")?;
+    }
+    services.script("/kills", KILLS)?;
+    let whole = ["before 1", "without 1", "after 1", "before 2", "without 2", "after 2"];
+    for layout in ["0", "1"] {
+        let sandbox = images.small(&services, &["/kills"]).env("S6_SUPERVISE_PROCESSES", layout);
+        let [out, err] = said(&sandbox.env("S6_LOG_PREFIX", "1").env("S6_LOG_CMD", "1"))?;
+        for name in ["stubborn", "plain"] {
+            let lines = |prefix: &str| whole.map(|line| format!("{name}: {prefix}{line}")).to_vec();
+            let said = |lines: &[String]| -> Vec<String> {
+                lines.iter().filter(|line| line.starts_with(&format!("{name}: "))).cloned().collect()
+            };
+            same((said(&out), said(&err)), (lines(""), lines("error ")), layout)?;
+        }
+        let command: Vec<&str> = with(&out, "cmd: ");
+        let own =
+            ["cmd: without 1", "cmd: after 1", "cmd: without 2", "cmd: after 2", "cmd: the same daemons"];
+        same(command, own.to_vec(), layout)?;
+        same(with(&err, "is gone: another one goes on").len(), 2, &err.join("\n"))?;
+    }
+    Ok(())
 }
 
 fn in_one_process(images: &Images) -> Outcome {

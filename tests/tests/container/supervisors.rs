@@ -9,6 +9,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("supervisors::are_found_by_their_name", are_found_by_their_name),
     ("supervisors::that_are_killed_are_replaced", that_are_killed_are_replaced),
     ("supervisors::that_are_killed_lose_no_line", that_are_killed_lose_no_line),
+    ("supervisors::that_are_killed_lose_no_command", that_are_killed_lose_no_command),
     ("supervisors::that_are_killed_in_a_stop_are_replaced", that_are_killed_in_a_stop_are_replaced),
     ("supervisors::are_found_again_by_a_reexecuted_process_1", are_found_again_by_a_reexecuted_process_1),
     ("supervisors::of_a_scan_directory_of_ones_own", of_a_scan_directory_of_ones_own),
@@ -213,6 +214,44 @@ fn that_are_killed_lose_no_line(images: &Images) -> Outcome {
     let mut t = Transcript::start(&sandbox)?;
     same(t.finish()?, 0, &t.text())?;
     t.in_order(&["says: something", "complete", "2", "says: something"])
+        .map_err(|why| format!("{why}:\n{}", t.text()))?;
+    Ok(())
+}
+
+/// A supervisor that is stopped reads nothing.
+const COMMANDED: &str = "\
+stop() {
+  kill -STOP $(sup $1)
+  until grep -q '^State:.T' /proc/$(sup $1)/status; do usleep 1000; done
+}
+stop coded
+s6-svc -d $scan/coded
+kill9 coded
+s6-svwait -D -t 20000 $scan/coded && s6-svstat -o exitcode $scan/coded
+stop coded
+s6-svc -u $scan/coded
+s6-svscanctl -R $scan
+kill9 coded
+s6-svwait -U -t 20000 $scan/coded && echo up
+echo '# nobody listens to a service that was left'
+mkdir /run/extra
+printf '#!/bin/sh\\nexec sleep 100000\\n' >/run/extra/run; chmod 755 /run/extra/run
+for round in 1 2 3; do
+  s6-svlink -t 20000 $scan /run/extra || exit 1
+  stop extra; kill9 extra
+  s6-svunlink -t 20000 $scan extra
+  s6-svok /run/extra || echo \"code $?\"
+done
+";
+
+fn that_are_killed_lose_no_command(images: &Images) -> Outcome {
+    let s = Services::new()?;
+    s.longrun("coded", &["base"], CODED)?.define("coded", "notification-fd", "3\n")?;
+    s.script("/etc/test/command", &command(COMMANDED))?;
+    let mut t = Transcript::start(&images.small(&s, &["/etc/test/command"]))?;
+    same(t.finish()?, 0, &t.text())?;
+    let left = "# nobody listens to a service that was left";
+    t.in_order(&["7", "up", left, "code 1", "code 1", "code 1"])
         .map_err(|why| format!("{why}:\n{}", t.text()))?;
     Ok(())
 }

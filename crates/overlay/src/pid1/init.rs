@@ -22,7 +22,7 @@ use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::remaining::Remaining;
 use crate::pid1::shutdownd::Shutdownd;
 use crate::relay::Format;
-use ipc::relay::Relay;
+use ipc::relay::{Relay, Shelf};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
@@ -99,6 +99,7 @@ const HAS_RELAY: u8 = 1;
 const HAS_NOTICE: u8 = 2;
 const HAS_WRITER: u8 = 4;
 const HAS_BOOT: u8 = 8;
+const HAS_SHELF: u8 = 16;
 
 /// At most so many descriptors for the CMD are kept over a fault before the boot child has them.
 const INHERITED_MAX: usize = 24;
@@ -153,8 +154,10 @@ impl Init {
         // A FIFO can be opened again, by its name.
         let requests = fds.next()?.or_else(|| saved::open_fifo().ok())?;
         let mut next = |bit: u8| if has & bit == 0 { None } else { fds.next().flatten() };
-        let relay = match (relay, next(HAS_RELAY), next(HAS_RELAY)) {
-            (Some(pid), Some(ours), Some(theirs)) => Some(RelayProcess::restored(pid, ours, theirs)),
+        let (ours, theirs) = (next(HAS_RELAY), next(HAS_RELAY));
+        let shelf = next(HAS_SHELF).zip(next(HAS_SHELF)).map(|(put, take)| Shelf::from_ends(put, take));
+        let relay = match (relay, ours, theirs) {
+            (Some(pid), Some(ours), Some(theirs)) => Some(RelayProcess::restored(pid, ours, theirs, shelf)),
             _ => None,
         };
         let (notice, writer) = (next(HAS_NOTICE), next(HAS_WRITER));
@@ -329,19 +332,24 @@ impl Init {
             return;
         }
         if let Some(relay) = self.relay.take_if(|relay| relay.pid() == pid) {
-            self.relay_ended(relay, host);
+            self.relay_ended(relay, ended, host);
         }
     }
 
     /// Handles the end of the relay, which ends by itself when it is sealed or told to finish.
-    fn relay_ended(&mut self, relay: RelayProcess, host: &mut Host) {
+    fn relay_ended(&mut self, relay: RelayProcess, ended: Ended, host: &mut Host) {
         if self.container.life().is_draining() {
             self.step(Event::Drained, None, host);
-        } else if !self.is_sealed {
-            diag::warn(NAME, "the relay of services' output is gone, and output with it");
+        } else if !self.is_sealed || matches!(ended, Ended::Killed(_)) {
             host.set_relay(None);
             if relay.has_lived(clock::now()) {
+                diag::warn(NAME, "the relay of services' output is gone: another one goes on");
                 self.start_relay(host, Some(relay));
+            } else {
+                diag::warn(NAME, "the relay of services' output is gone, and output with it");
+            }
+            if self.is_sealed {
+                self.seal_relay(host);
             }
         }
     }
@@ -367,6 +375,10 @@ impl Init {
 
     fn relay_fd(&self) -> Option<BorrowedFd<'_>> {
         self.relay.as_ref().map(RelayProcess::socket_fd)
+    }
+
+    fn relay_shelf(&self) -> Option<[BorrowedFd<'_>; 2]> {
+        self.relay.as_ref().and_then(RelayProcess::shelf)
     }
 
     fn relay_pid(&self) -> Option<Pid> {
@@ -477,6 +489,7 @@ impl Policy for Init {
         let writer = self.unstarted.as_ref().and_then(|unstarted| unstarted.writer.as_ref());
         let mut bytes = vec![
             is(self.relay.is_some(), HAS_RELAY)
+                | is(self.relay_shelf().is_some(), HAS_SHELF)
                 | is(self.notice.is_some(), HAS_NOTICE)
                 | is(writer.is_some(), HAS_WRITER)
                 | is(self.unstarted.is_some(), HAS_BOOT),
@@ -485,13 +498,14 @@ impl Policy for Init {
         bytes
     }
 
-    /// The FIFO with requests; both ends of the relay's socket if there is a relay; the boot child's pipe until it is closed;
+    /// The FIFO with requests; both ends of the relay's socket and of its shelf if there is a relay; the boot child's pipe until it is closed;
     /// and, until the boot child is started, its end of that and what it gets.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let theirs = self.relay.as_ref().map(RelayProcess::theirs);
         let notice = self.notice.as_ref().map(AsFd::as_fd);
-        let mut fds: Vec<_> =
-            [Some(self.requests.as_fd()), self.relay_fd(), theirs, notice].into_iter().flatten().collect();
+        let shelf = self.relay_shelf().into_iter().flatten();
+        let relay = [Some(self.requests.as_fd()), self.relay_fd(), theirs].into_iter().flatten();
+        let mut fds: Vec<_> = relay.chain(shelf).chain(notice).collect();
         if let Some(Unstarted { boot, writer, .. }) = &self.unstarted {
             fds.extend(writer.as_ref().map(AsFd::as_fd));
             fds.push(boot.stdin.as_fd());

@@ -4,7 +4,7 @@ use crate::limits::RELAY_LIFE_MIN;
 use crate::pid1::children::Child;
 use crate::pid1::forked::Forked;
 use crate::relay::{self, Format};
-use ipc::relay::Relay;
+use ipc::relay::{Relay, Shelf};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,6 +22,8 @@ pub(crate) struct RelayProcess {
     socket: Rc<Relay>,
     /// The relay's end, for another relay: supervisor processes have the other one for good, and what was sent stays in between.
     theirs: OwnedFd,
+    /// Keeps its pipes for another relay.
+    shelf: Option<Shelf>,
     born: Moment,
 }
 
@@ -36,7 +38,8 @@ impl RelayProcess {
             let _ = sys::process::kill(pid, KILL);
         }
         let (ours, theirs) = Relay::new()?;
-        Self::on(Rc::new(ours), theirs, format, host)
+        // Without it, the end of the relay costs what services say to their ends.
+        Self::on(Rc::new(ours), theirs, Shelf::new().ok(), format, host)
     }
 
     /// Starts another relay in the place of this one, which has ended.
@@ -44,32 +47,43 @@ impl RelayProcess {
     /// # Errors
     /// As [`RelayProcess::start`].
     pub(crate) fn replace(self, format: Format, host: &mut Host) -> Result<Self, Errno> {
-        Self::on(self.socket, self.theirs, format, host)
+        Self::on(self.socket, self.theirs, self.shelf, format, host)
     }
 
-    fn on(ours: Rc<Relay>, theirs: OwnedFd, format: Format, host: &mut Host) -> Result<Self, Errno> {
+    fn on(
+        ours: Rc<Relay>,
+        theirs: OwnedFd,
+        shelf: Option<Shelf>,
+        format: Format,
+        host: &mut Host,
+    ) -> Result<Self, Errno> {
         match host.start_child(Child::Relay.kind(), fork_noted)? {
-            Fork::Parent(pid) => Ok(Self { pid, socket: ours, theirs, born: clock::now() }),
+            Fork::Parent(pid) => Ok(Self { pid, socket: ours, theirs, shelf, born: clock::now() }),
             Fork::Child => {
                 let _ = rustix::process::setsid();
                 // It ends after its last writer, so it blocks all signals.
                 let mask = Set::full();
+                let keep: Vec<_> =
+                    std::iter::once(theirs.as_fd()).chain(shelf.iter().flat_map(Shelf::ends)).collect();
                 let forked = Forked {
                     title: relay::TITLE,
                     open_files: None,
-                    keep: &[theirs.as_fd()],
+                    keep: &keep,
                     inherited: &[],
                     mask: &mask,
                 };
-                let socket = forked.enter().pop().flatten();
-                tool::conclude(relay::NAME, relay::run(socket, format), None)
+                let mut kept = forked.enter().into_iter();
+                let socket = kept.next().flatten();
+                let shelf = kept.next().flatten().zip(kept.next().flatten());
+                let shelf = shelf.map(|(put, take)| Shelf::from_ends(put, take));
+                tool::conclude(relay::NAME, relay::run(socket, shelf, format), None)
             }
         }
     }
 
     /// The relay that was started before this process was re-executed.
-    pub(crate) fn restored(pid: Pid, socket: OwnedFd, theirs: OwnedFd) -> Self {
-        Self { pid, socket: Rc::new(socket.into()), theirs, born: clock::now() }
+    pub(crate) fn restored(pid: Pid, socket: OwnedFd, theirs: OwnedFd, shelf: Option<Shelf>) -> Self {
+        Self { pid, socket: Rc::new(socket.into()), theirs, shelf, born: clock::now() }
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -88,6 +102,11 @@ impl RelayProcess {
     /// The relay's end of the socket.
     pub(crate) fn theirs(&self) -> BorrowedFd<'_> {
         self.theirs.as_fd()
+    }
+
+    /// Both ends of its shelf.
+    pub(crate) fn shelf(&self) -> Option<[BorrowedFd<'_>; 2]> {
+        self.shelf.as_ref().map(Shelf::ends)
     }
 
     /// Whether it ran long enough to be started again.
@@ -116,7 +135,13 @@ mod tests {
     fn a_relay_that_ends_within_a_second_is_not_started_again() {
         let born = Duration::from_secs(100);
         let (socket, theirs) = Relay::new().unwrap();
-        let relay = RelayProcess { pid: rustix::process::getpid(), socket: Rc::new(socket), theirs, born };
+        let relay = RelayProcess {
+            pid: rustix::process::getpid(),
+            socket: Rc::new(socket),
+            theirs,
+            shelf: None,
+            born,
+        };
         assert!(!relay.has_lived(born));
         assert!(!relay.has_lived(born + Duration::from_millis(999)));
         assert!(relay.has_lived(born + Duration::from_secs(1)));

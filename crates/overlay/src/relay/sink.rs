@@ -15,10 +15,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) target: BorrowedFd<'a>,
     /// Readable if one of the pipes is.
     pub(crate) poller: OwnedFd,
-    /// The pipes by their key in the poller.
+    /// The pipes by their inode.
     sources: HashMap<u64, (OwnedFd, Lines)>,
-    /// The key of the next pipe.
-    next: u64,
     /// Lines to write.
     out: Vec<u8>,
     /// How many bytes of `out` are written already.
@@ -32,16 +30,18 @@ impl<'a> Sink<'a> {
     /// See epoll_create1(2).
     pub(crate) fn new(stream: Stream, target: BorrowedFd<'a>) -> Result<Self, Errno> {
         let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { stream, target, poller, sources: HashMap::new(), next: 0, out: Vec::new(), written: 0 })
+        Ok(Self { stream, target, poller, sources: HashMap::new(), out: Vec::new(), written: 0 })
     }
 
-    /// Adds a pipe, which doesn't block, with the form of its lines.
+    /// Adds a pipe, which doesn't block, with the form of its lines, unless it has the pipe.
     ///
     /// # Errors
     /// See epoll_ctl(2).
     pub(crate) fn add(&mut self, fd: OwnedFd, lines: Lines) -> Result<(), Errno> {
-        let key = self.next;
-        self.next = self.next.wrapping_add(1);
+        let key = sys::fs::fstat(&fd)?.st_ino;
+        if self.sources.contains_key(&key) {
+            return Ok(());
+        }
         epoll::add(&self.poller, &fd, epoll::EventData::new_u64(key), epoll::EventFlags::IN)?;
         self.sources.insert(key, (fd, lines));
         Ok(())
@@ -50,6 +50,11 @@ impl<'a> Sink<'a> {
     /// Whether a pipe still has a writer.
     pub(crate) fn has_pipes(&self) -> bool {
         !self.sources.is_empty()
+    }
+
+    /// How many pipes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.sources.len()
     }
 
     /// Whether there are lines to write.

@@ -2,13 +2,14 @@
 //!
 //! A supervisor that ends without having left its service is replaced: the next one takes the state from the slot
 //! ([`crate::slot`]) and the daemon with it.  The daemon is a child of the host from then on, which reaps it and leaves the
-//! supervisor how it ended.  Notification pipes are kept here while a supervisor waits for readiness.
+//! supervisor how it ended.  Notification pipes are kept here while a supervisor waits for readiness, and control FIFOs, so that
+//! commands wait for the next supervisor: these only as long as nothing else needs the descriptors.
 
 use super::Host;
 use super::poller::Source;
 use crate::launch::Stdio;
 use crate::part::Part;
-use crate::slot::{MESSAGE, Slots};
+use crate::slot::{self, MESSAGE, Slots};
 use crate::solo::start;
 use crate::system::raw;
 use rustix::io::{Errno, IoSliceMut};
@@ -17,7 +18,7 @@ use rustix::net::{
 };
 use rustix::process::Pid;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{self, Signal};
@@ -42,8 +43,8 @@ impl Processes {
         Ok(Self { slots: Slots::create()?, ours, theirs })
     }
 
-    /// The next message: the number of a slot, the number of a start, and its pipe.
-    fn receive(&self) -> Result<(usize, u32, Option<OwnedFd>), Errno> {
+    /// The next message.
+    fn receive(&self) -> Result<Message, Errno> {
         let mut bytes = [0; MESSAGE];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -53,16 +54,29 @@ impl Processes {
         if message.bytes != MESSAGE {
             return Err(Errno::BADMSG);
         }
-        let mut pipe = None;
+        let mut fd = None;
         for part in control.drain() {
             if let RecvAncillaryMessage::ScmRights(mut fds) = part {
-                pipe = fds.next();
+                fd = fds.next();
             }
         }
-        let (number, start) = bytes.split_at(MESSAGE / 2);
-        let word = |bytes: &[u8]| bytes.try_into().map_or(u32::MAX, u32::from_be_bytes);
-        Ok((usize::try_from(word(number)).map_err(|_| Errno::BADMSG)?, word(start), pipe))
+        let (words, _) = bytes.as_chunks();
+        let word = |n: usize| words.get(n).map_or(u32::MAX, |word| u32::from_be_bytes(*word));
+        let number = usize::try_from(word(0)).map_err(|_| Errno::BADMSG)?;
+        Ok(Message { number, start: word(1), what: word(2), fd })
     }
+}
+
+/// What a supervisor has sent.
+#[derive(Debug)]
+struct Message {
+    /// The number of its slot.
+    number: usize,
+    /// The number of a start.
+    start: u32,
+    /// [`slot::NOTIFICATION`] or [`slot::CONTROL`].
+    what: u32,
+    fd: Option<OwnedFd>,
 }
 
 /// How long after the end of a supervisor the next one begins, after so many short lives in a row.
@@ -163,6 +177,9 @@ impl Host {
             if how == Ended::Exited(0) {
                 slot.failures = 0;
             }
+            // One that ended by itself has read what was for it.
+            let control = slot.control.take_if(|_| matches!(how, Ended::Exited(_)));
+            self.launch.journal.close(control);
             return self.supervision_ended(number);
         }
         slot.resumes = true;
@@ -183,12 +200,7 @@ impl Host {
         loop {
             let Some(processes) = &self.processes else { return };
             match processes.receive() {
-                Ok((number, start, pipe)) => {
-                    if let Some(slot) = self.roster.get_mut(number) {
-                        let old = std::mem::replace(&mut slot.kept, pipe.map(|pipe| (start, pipe)));
-                        self.launch.journal.close(old.map(|(_, fd)| fd));
-                    }
-                }
+                Ok(message) => self.keep(message),
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR | Errno::BADMSG) => {}
                 Err(e) => {
@@ -197,6 +209,27 @@ impl Host {
             }
         }
         self.write_services();
+    }
+
+    /// Keeps what a supervisor has sent.
+    fn keep(&mut self, Message { number, start, what, fd }: Message) {
+        let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
+        let Some(slot) = self.roster.get_mut(number) else { return };
+        let old = if what == slot::CONTROL {
+            let is_cheap = |fd: &OwnedFd| u64::try_from(fd.as_raw_fd()).is_ok_and(|used| used < limit / 2);
+            std::mem::replace(&mut slot.control, fd.filter(is_cheap))
+        } else {
+            std::mem::replace(&mut slot.kept, fd.map(|pipe| (start, pipe))).map(|(_, fd)| fd)
+        };
+        self.launch.journal.close(old);
+    }
+
+    /// Closes the control FIFOs that are kept, since something else needs their descriptors; `false` if there are none.
+    pub(super) fn release_controls(&mut self) -> bool {
+        let controls: Vec<OwnedFd> = self.roster.iter_mut().filter_map(|slot| slot.control.take()).collect();
+        // No record names them any more when they are closed.
+        self.write_services();
+        !controls.is_empty()
     }
 
     /// Leaves the supervisor how a process of its service has ended that is about to be reaped here; gives its number.

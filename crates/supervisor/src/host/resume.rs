@@ -197,6 +197,7 @@ fn record(slot: &Slot) -> Record {
         supervisor: slot.supervisor.unwrap_or(0),
         dir: slot.dir.as_ref().map(AsRawFd::as_raw_fd),
         kept: slot.kept.as_ref().map_or((0, None), |(start, fd)| (*start, Some(fd.as_raw_fd()))),
+        control: slot.control.as_ref().map(AsRawFd::as_raw_fd),
         begun: Some(slot.begun),
         begin_at: slot.begin_at,
         failures: slot.failures,
@@ -225,6 +226,7 @@ fn slot(record: Record, inherited: &mut Inherited) -> (Slot, Option<Supervised>)
     slot.dir = inherited.take_dir(record.dir, record.identity);
     let kept = inherited.take_kind(record.kept.1, FileType::Fifo);
     slot.kept = kept.map(|fd| (record.kept.0, fd));
+    slot.control = inherited.take_kind(record.control, FileType::Fifo);
     slot.begin_at = record.begin_at;
     slot.failures = record.failures;
     (slot, record.service)

@@ -50,6 +50,9 @@ pub(super) struct Slot {
     pub(super) dir: Option<OwnedFd>,
     /// The number of a start, and the notification pipe that the supervisor process reads.
     pub(super) kept: Option<(u32, OwnedFd)>,
+    /// A write end of its control FIFO: what a supervisor process that is killed hasn't read waits for the next one.  It is no
+    /// reader, so that nobody takes the service for supervised.
+    pub(super) control: Option<OwnedFd>,
     /// When supervision last began.
     pub(super) begun: Moment,
     /// When supervision is to begin again.
@@ -77,6 +80,7 @@ impl Slot {
             resumes: false,
             dir: None,
             kept: None,
+            control: None,
             begun: now,
             begin_at: None,
             failures: 0,

@@ -67,7 +67,11 @@ pub(super) fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, 
 }
 
 /// Calls `each` with the names in a scan directory that can be services.
-fn each_candidate(dir: OwnedFd, others: &[&str], each: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
+pub(super) fn each_candidate(
+    dir: OwnedFd,
+    others: &[&str],
+    each: &mut dyn FnMut(&[u8]),
+) -> Result<(), Errno> {
     files::for_each_entry(dir, &mut |name, file_type| {
         let maybe = matches!(file_type, FileType::Directory | FileType::Symlink | FileType::Unknown);
         let name = name.to_bytes();
@@ -291,6 +295,11 @@ impl Host {
         };
         let used = u64::try_from(copy.as_raw_fd().max(dir.as_raw_fd())).unwrap_or_default();
         if used.saturating_add(RESERVED_DESCRIPTORS) >= limit {
+            if self.processes.is_some() && self.release_controls() {
+                // Both get lower numbers.
+                drop((copy, dir));
+                return self.begin_again(number);
+            }
             let text = format!("too few descriptors are left: the limit on open files is {limit}");
             return self.begin_failed(number, &Fatal::new(111, text));
         }

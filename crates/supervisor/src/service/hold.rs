@@ -74,6 +74,12 @@ pub(crate) fn take_lock(at: BorrowedFd<'_>, name: &str, mode: u32) -> Result<Opt
     Ok(taken.then_some(lock))
 }
 
+/// Opens a control FIFO that this process reads for writing, too.
+pub(crate) fn open_writer(dir: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    sys::fs::openat(dir, CONTROL, flags, Mode::empty())
+}
+
 /// Marks a directory as one that isn't going to be supervised for now, and announces that to those that wait for it.
 pub(crate) fn refuse(dir: BorrowedFd<'_>) {
     let _ = make_dir(dir, "supervise");

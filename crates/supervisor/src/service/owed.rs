@@ -2,9 +2,10 @@
 //!
 //! A full disk, or a lack of descriptors, loses nothing: what is owed is tried again whenever the service has something
 //! else to write, and after 1, 2, 4 … seconds, at most a minute.  Each kind is warned of once, and once more when it is
-//! written.  What is owed isn't saved: a re-executed host compares the status files.
+//! written.  Of what is owed, only the file `down` is saved; a re-executed host compares the status files.
 
 use std::time::Duration;
+use supervision::fifodir::Notifier;
 use tool::clock::{Moment, doubled};
 use wire::death_tally::Death;
 use wire::svstatus::Status;
@@ -22,6 +23,8 @@ pub(super) enum Kind {
     Deaths,
     DownFile,
     Events,
+    /// More events than are kept.
+    LostEvents,
 }
 
 impl Kind {
@@ -31,7 +34,8 @@ impl Kind {
             Self::Status => "write supervise/status, which shows an old state until that works",
             Self::Deaths => "write supervise/death_tally, which is tried again",
             Self::DownFile => "create ./down, which is tried again",
-            Self::Events => "notify event, whose listeners miss what happens",
+            Self::Events => "notify event, which is tried again",
+            Self::LostEvents => "notify event, whose listeners miss what happens",
         }
     }
 
@@ -41,7 +45,8 @@ impl Kind {
             Self::Status => "supervise/status is up to date again",
             Self::Deaths => "supervise/death_tally is up to date again",
             Self::DownFile => "./down is created now",
-            Self::Events => "listeners in event are notified again",
+            Self::Events => "listeners in event have heard all",
+            Self::LostEvents => "listeners in event are notified again",
         }
     }
 }
@@ -53,6 +58,8 @@ pub(super) struct Owed {
     pub(super) status: Option<Status>,
     /// Deaths that aren't in the tally, oldest first; as many as the tally may have.
     pub(super) deaths: Vec<Death>,
+    /// Events that listeners haven't heard.
+    pub(super) events: Notifier,
     /// The file `down` is to be made.
     pub(super) down_file: bool,
     /// The kinds that were warned of.
@@ -70,7 +77,7 @@ impl Owed {
 
     /// Whether anything is owed.
     pub(super) fn is_empty(&self) -> bool {
-        self.status.is_none() && self.deaths.is_empty() && !self.down_file
+        self.status.is_none() && self.deaths.is_empty() && !self.down_file && self.events.is_empty()
     }
 
     /// Whether something could not be done that could before: a reason for a warning.
@@ -102,6 +109,11 @@ impl Owed {
     /// Owes the status at once: a former supervisor may not have written it.
     pub(super) fn owe_status_now(&mut self, status: Status) {
         (self.status, self.at) = (Some(status), Some(Moment::ZERO));
+    }
+
+    /// Owes the file `down` at once: a former supervisor did.
+    pub(super) fn owe_down_file_now(&mut self) {
+        (self.down_file, self.at) = (true, Some(Moment::ZERO));
     }
 }
 
@@ -145,7 +157,7 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_texts() {
-        let rows = [Kind::Status, Kind::Deaths, Kind::DownFile, Kind::Events]
+        let rows = [Kind::Status, Kind::Deaths, Kind::DownFile, Kind::Events, Kind::LostEvents]
             .map(|kind| format!("unable to {}; {}\n", kind.to_do(), kind.done()));
         insta::assert_snapshot!(rows.concat());
     }

@@ -110,20 +110,33 @@ impl ServiceDir {
         number
     }
 
+    /// The number in a file.
+    ///
+    /// # Errors
+    /// The file can't be read for lack of descriptors or memory, which may pass.
+    pub(super) fn number_unless_short(&self, name: &str) -> Result<Option<u32>, Errno> {
+        let line = self.line_unless_short(name)?;
+        Ok(line.and_then(|line| self.number_in(name, &line)))
+    }
+
+    /// The first line of a file; one that can't be read for lack of descriptors or memory is an error.
+    fn line_unless_short(&self, name: &str) -> Result<Option<Vec<u8>>, Errno> {
+        match self.read_first_line(name, LINE) {
+            Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::IO)) => Err(e),
+            Err(e) => {
+                self.warn_unable(&format!("read {name}"), e);
+                Ok(None)
+            }
+            Ok(line) => Ok(line),
+        }
+    }
+
     /// The descriptor number in a file: above 0 and below the limit on open files.
     ///
     /// # Errors
     /// The file can't be read for lack of descriptors or memory, which may pass: without it, a service would never be ready.
     pub(super) fn descriptor(&self, name: &str, limit: u64) -> Result<Option<i32>, Errno> {
-        let line = match self.read_first_line(name, LINE) {
-            Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::IO)) => return Err(e),
-            Err(e) => {
-                self.warn_unable(&format!("read {name}"), e);
-                None
-            }
-            Ok(line) => line,
-        };
-        let Some(number) = line.and_then(|line| self.number_in(name, &line)) else { return Ok(None) };
+        let Some(number) = self.number_unless_short(name)? else { return Ok(None) };
         match i32::try_from(number) {
             Ok(n) if n > 0 && u64::from(number) < limit => Ok(Some(n)),
             _ => {
@@ -175,7 +188,13 @@ impl Settings for ServiceDir {
     }
 
     fn kills_session(&mut self) -> bool {
-        let Some(mode) = self.line("kill-mode") else { return false };
+        let Some(mode) = self.line_unless_short("kill-mode").unwrap_or_else(|_| {
+            // There is one mode only, and to see that there is a file takes no descriptor.
+            let found = sys::fs::statat(&self.fd, "kill-mode", AtFlags::empty());
+            found.is_ok_and(|st| st.st_size > 0).then(|| KILL_SESSION.to_vec())
+        }) else {
+            return false;
+        };
         if mode != KILL_SESSION {
             self.warn(&format!("invalid kill-mode: {:?} is not a mode: write session", diag::show(&mode)));
         }

@@ -12,15 +12,20 @@ use wire::death_tally::{Death, RECORD, RECORDS_MAX, parse, render};
 const DEFAULT_MAX: u32 = 100;
 
 /// At most this many records are kept of a service.
-fn limit(dir: &ServiceDir) -> usize {
-    let max = dir.number("max-death-tally").unwrap_or(DEFAULT_MAX);
-    usize::try_from(max).unwrap_or(RECORDS_MAX).min(RECORDS_MAX)
+///
+/// # Errors
+/// It can't be known for lack of descriptors or memory.
+fn limit(dir: &ServiceDir) -> Result<usize, Errno> {
+    let max = dir.number_unless_short("max-death-tally")?.unwrap_or(DEFAULT_MAX);
+    Ok(usize::try_from(max).unwrap_or(RECORDS_MAX).min(RECORDS_MAX))
 }
 
 /// Adds deaths to the service's tally and takes them from the list; those that can't be written stay in it, as many as
 /// the tally may have.
 pub(super) fn record(dir: &ServiceDir, deaths: &mut Vec<Death>) -> Result<(), Errno> {
-    let max = limit(dir);
+    let excess = deaths.len().saturating_sub(RECORDS_MAX);
+    deaths.drain(..excess);
+    let max = limit(dir)?;
     deaths.drain(..deaths.len().saturating_sub(max));
     while let Some(death) = deaths.first() {
         add(dir, *death, max)?;

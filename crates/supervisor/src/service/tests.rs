@@ -320,6 +320,43 @@ fn a_status_that_can_not_be_replaced_is_overwritten() {
 }
 
 #[test]
+fn a_down_file_that_the_former_host_owed_is_made() {
+    let case = Case::new(&[("run", "")]);
+    let saved = Supervised { down_file: true, ..case.service.save().unwrap() };
+    let dir = std::fs::File::open(case.tmp.path()).unwrap().into();
+    let (hold, stdio) = (hold::take_again(case.service.dir.as_fd()), Stdio::default());
+    assert!(hold.is_err(), "the former one has it");
+    let Case { tmp, launch, service, .. } = case;
+    drop(service);
+    let hold = hold::take_again(std::fs::File::open(tmp.path()).unwrap().as_fd()).unwrap();
+    let mut service = Service::resume(&saved, dir, hold, None, b"web", stdio);
+    assert!(service.save().unwrap().down_file && service.deadline() == Some(Moment::ZERO));
+    service.feed(Event::Timeout, &launch);
+    assert!(tmp.path().join("down").exists() && !service.save().unwrap().down_file);
+}
+
+#[test]
+fn events_that_could_not_be_sent_are_sent_when_the_timer_says_so() {
+    let mut case = Case::new(&[("run", "")]);
+    let (event, away) = (case.path("event"), case.path("away"));
+    // It has listened for longer than the test's clock runs.
+    let name = wire::fifodir::listener_name(wire::tai::Tai64n::from_unix(0, 0), [0; 6]);
+    let name = event.join(std::ffi::OsStr::from_bytes(&name));
+    sys::fs::mknodat(rustix::fs::CWD, &name, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
+    sys::fs::chmod(&name, Mode::from_raw_mode(0o622)).unwrap();
+    let listener = std::fs::File::options().read(true).write(true).open(&name).unwrap();
+    std::fs::rename(&event, &away).unwrap();
+    case.feed(Event::Ended(Ended::Exited(0)));
+    std::fs::rename(&away, &event).unwrap();
+    let due = case.service.deadline().unwrap();
+    case.system.set(u64::try_from(due.as_millis()).unwrap());
+    case.service.feed(Event::Timeout, &case.launch);
+    let mut heard = [0; 8];
+    let count = rustix::io::read(&listener, &mut heard).unwrap();
+    assert_eq!((&heard[..count], case.service.owed.events.is_empty()), (&b"dDu"[..], true));
+}
+
+#[test]
 fn a_status_that_the_former_host_owed_is_written() {
     let case = Case::new(&[]);
     let saved = case.service.save().unwrap();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::slot::OwnSlot;
+use rustix::fs::{CWD, FileType};
 use wire::host_journal::{InFlight, Supervised};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
@@ -47,6 +48,7 @@ fn supervised(pid: u32) -> Supervised {
         next_start: None,
         dying: false,
         leaving: false,
+        down_file: false,
     }
 }
 
@@ -162,6 +164,69 @@ fn a_notification_pipe_is_kept_until_it_is_of_no_use() {
     own.save(Some(supervised(77)));
     s.host.read(Source::Supervisors, &mut Plain);
     assert!(s.slot("a").kept.is_none(), "it is ready");
+}
+
+/// A supervisor's control FIFO as another process opens it, and whether somebody has it open.
+fn lend(s: &mut Scandir, own: &OwnSlot, name: &str) -> PathBuf {
+    let fifo = s.path(name).join("fifo");
+    let mode = Mode::RWXU;
+    let _ = sys::fs::mknodat(CWD, &fifo, FileType::Fifo, mode, 0);
+    let both = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+    let writer = std::fs::File::options().write(true).open(&fifo).unwrap();
+    rustix::io::write(&both, b"u").unwrap();
+    own.lend_control(writer.as_fd());
+    s.host.read(Source::Supervisors, &mut Plain);
+    fifo
+}
+
+fn waiting(fifo: &std::path::Path) -> Vec<u8> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    let reader = sys::fs::open(fifo, flags, Mode::empty()).unwrap();
+    let mut letters = [0; 8];
+    let count = rustix::io::read(&reader, &mut letters).unwrap_or(0);
+    letters.into_iter().take(count).collect()
+}
+
+#[test]
+fn commands_wait_for_the_next_supervisor_without_a_reader() {
+    let mut s = Scandir::with(|config| config.processes = true).with_journal(&["a"]);
+    let own = s.runs("a", 77);
+    let fifo = lend(&mut s, &own, "a");
+    let write = OFlags::WRONLY | OFlags::NONBLOCK;
+    let opened = sys::fs::open(&fifo, write, Mode::empty());
+    assert_eq!(opened.unwrap_err(), Errno::NXIO, "nobody listens");
+    s.done();
+    std::mem::forget(own);
+    let mut s = s.resumed();
+    s.end(1001, Ended::Killed(9));
+    assert_eq!(s.at(1000), ["replace a: 1002"]);
+    assert_eq!(waiting(&fifo), b"u", "also over a re-execution");
+    s.own("a").save(None);
+    s.end(1002, Ended::Exited(0));
+    assert!(s.slot("a").control.is_none(), "it has left the service");
+}
+
+#[test]
+fn the_first_command_waits_too() {
+    let mut s = Scandir::by_processes(&["a"]);
+    let own = s.own("a");
+    let fifo = lend(&mut s, &own, "a");
+    s.end(1001, Ended::Killed(9));
+    assert_eq!(waiting(&fifo), b"u");
+}
+
+#[test]
+fn control_fifos_take_no_descriptor_that_something_else_needs() {
+    let mut s = Scandir::by_processes(&["a", "b"]);
+    let (a, b) = (s.own("a"), s.own("b"));
+    let fifo = lend(&mut s, &a, "a");
+    let used = s.slot("a").control.as_ref().unwrap().as_raw_fd();
+    s.host.launch.open_files.maximum = Some(u64::from(used.unsigned_abs()));
+    lend(&mut s, &b, "b");
+    assert!(s.slot("b").control.is_none(), "half of the descriptors are used");
+    assert!(s.host.release_controls());
+    assert!(!s.host.release_controls());
+    assert_eq!(waiting(&fifo), b"");
 }
 
 #[test]

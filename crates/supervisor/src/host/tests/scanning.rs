@@ -251,12 +251,18 @@ fn while_memory_is_short_nothing_new_is_supervised() {
     assert_eq!(s.scan(), [REPORT]);
     assert_eq!(s.end(1001, Ended::Exited(0)), [""; 0]);
     // What it has is served, and the host looks again after 1, 2, 4 … seconds.
-    assert_eq!(s.at(2000), ["start a/run: 1002"]);
+    let refused = s.path("b/supervise/refused");
+    assert!(!refused.exists(), "it may be over in a moment");
+    // Who waits for a new one goes on after the second look.
+    let waits = "s6-svscan: warning: memory stays short: services that wait for it are refused for now: 1";
+    assert_eq!(s.at(2000), [waits, "start a/run: 1002"]);
+    assert!(refused.exists() && !s.path("a/supervise/refused").exists());
     assert_eq!((s.names(), s.host.scan_at), (vec!["a".to_owned()], Some(Duration::from_secs(4))));
-    s.at(4000);
+    assert_eq!(s.at(4000), [""; 0]);
     assert_eq!(s.host.scan_at, Some(Duration::from_secs(8)));
     s.system.is_short.set(false);
     assert_eq!(s.at(8000), ["start b/run: 1003"]);
+    assert!(!refused.exists());
     // The next shortage is another one.
     s.system.is_short.set(true);
     assert_eq!(s.scan(), [REPORT]);
