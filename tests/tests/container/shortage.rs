@@ -122,6 +122,7 @@ case $LAYOUT in
   0) victim=$(s6-svstat -o pid /run/service/steady) ;;
   *) victim=$(pgrep -f 's6-supervise steady') ;;
 esac
+until left=$(pgrep -f 's6-sleep 100000'); do s6-sleep -m 20; done
 short
 kill -9 $victim
 read step <&5
@@ -134,11 +135,18 @@ until s6-svok /run/service/steady; do s6-sleep -m 20; done
 while [ $(s6-svstat -o pid /run/service/steady) = $victim ]; do s6-sleep -m 20; done
 s6-svwait -u /run/service/steady && s6-svc -wr -r /run/service/steady && echo 'it serves'
 [ "$(begun)" = "$before" ] && echo 'the same process'
+[ $LAYOUT = 0 ] && [ -e /proc/$left ] && echo 'left behind' || true
 "#;
 
 /// A container whose command runs [`WANT`] with these functions.
 fn in_want(images: &Images, services: &Services, layout: &str, functions: &str) -> Result<Sandbox, Failed> {
-    services.longrun("steady", &["base"], "#!/command/execlineb -P\ns6-pause\n")?;
+    // What is in its session ends with it.
+    services.longrun(
+        "steady",
+        &["base"],
+        "#!/command/execlineb -P\nbackground { s6-sleep 100000 }\ns6-pause\n",
+    )?;
+    services.define("steady", "kill-mode", "session\n")?;
     services.script("/test", &format!("#!/bin/sh\nLAYOUT={layout}\n{functions}{WANT}"))?;
     Ok(images.on(Path::new("/"), services.path(), &["/test"]).env("S6_SUPERVISE_PROCESSES", layout))
 }
@@ -148,7 +156,7 @@ fn came_through(t: &mut Transcript) -> Outcome {
     same(t.finish()?, 0, &t.text())?;
     t.in_order(&["the new one is up", "it serves", "the same process"])?;
     let warnings = t.lines().iter().filter(|line| line.contains(": warning: ")).count();
-    same((warnings < 8, t.contains("faulted")), (true, false), &t.text())
+    same((warnings < 8, t.contains("faulted"), t.contains("left behind")), (true, false, false), &t.text())
 }
 
 fn no_descriptors(images: &Images) -> Outcome {
