@@ -17,6 +17,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("shortage::a_full_address_space", a_full_address_space),
     ("shortage::no_descriptors", no_descriptors),
     ("shortage::no_processes", no_processes),
+    ("shortage::an_endless_forker", an_endless_forker),
 ];
 
 /// Ends as soon as all was read: the FIFO holds 64 kB.
@@ -198,6 +199,45 @@ fn no_processes(images: &Images) -> Outcome {
         t.wait_for("Resource temporarily unavailable")?;
         go_on(&t)?;
         came_through(&mut t)?;
+    }
+    Ok(())
+}
+
+/// Each of its processes makes others for ever, as many as there may be, and ignores TERM.
+const FORKS: &str = "\
+#!/usr/bin/perl
+$SIG{TERM} = 'IGNORE';
+while (1) {
+  next if defined fork;
+  open F, '>', '/run/full';
+  close F;
+  select undef, undef, undef, 0.05;
+}
+";
+
+/// The limit holds for process 1, too, so that the stop begins without a process to be had.
+const FILLS: &str = "\
+#!/bin/sh
+prlimit --nproc=80:80 --pid 1
+prlimit --nproc=80:80 --pid $$
+/forks &
+until [ -e /run/full ]; do s6-sleep -m 20; done
+echo 'no process is left'
+exit 7
+";
+
+fn an_endless_forker(images: &Images) -> Outcome {
+    const USER: u32 = 54391;
+    for layout in ["0", "1"] {
+        let services = Services::new()?;
+        services.longrun("steady", &["base"], "#!/command/execlineb -P\ns6-pause\n")?;
+        services.script("/forks", FORKS)?;
+        services.script("/test", FILLS)?;
+        let sandbox = images.on(Path::new("/"), services.path(), &["/test"]).user(USER, USER);
+        let sandbox = sandbox.env("S6_SUPERVISE_PROCESSES", layout).env("S6_KILL_GRACETIME", "1500");
+        let mut t = Transcript::start(&sandbox)?;
+        same(t.finish()?, 7, &t.text())?;
+        t.in_order(&["no process is left", "killed, because TERM didn't end them"])?;
     }
     Ok(())
 }
