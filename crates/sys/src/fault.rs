@@ -11,7 +11,8 @@
 use crate::signal::{self, Set, Signal};
 use crate::spawn::Strings;
 use rustix::io::Errno;
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::cell::UnsafeCell;
+use std::ffi::{CString, c_char, c_int};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
@@ -41,13 +42,15 @@ static HIGHEST: AtomicI32 = AtomicI32::new(2);
 
 const STACK: usize = 64 * 1024;
 
-/// Maps memory for the handler's stack, which stays.
-fn handler_stack() -> Result<*mut c_void, Errno> {
-    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new mapping at an address that the kernel chooses.
-    let start = unsafe { libc::mmap(std::ptr::null_mut(), STACK, access, kind, -1, 0) };
-    if start == libc::MAP_FAILED { Err(crate::errno::last()) } else { Ok(start) }
-}
+/// The handler's stack: a part of the program's image, so that it is there when memory isn't.  Without a fault, none of its
+/// pages is ever touched.
+#[repr(align(4096))]
+struct HandlerStack(UnsafeCell<[u8; STACK]>);
+
+// SAFETY: only the kernel is told where it is, and only a handler runs on it.
+unsafe impl Sync for HandlerStack {}
+
+static HANDLER_STACK: HandlerStack = HandlerStack(UnsafeCell::new([0; STACK]));
 
 /// Makes the new program inherit the descriptor, and all with lower numbers.
 pub fn keep(fd: RawFd) {
@@ -79,8 +82,8 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
         let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
         let _ = go(PANIC);
     }));
-    let stack = libc::stack_t { ss_sp: handler_stack()?, ss_flags: 0, ss_size: STACK };
-    // SAFETY: the memory stays and is used for nothing else.
+    let stack = libc::stack_t { ss_sp: HANDLER_STACK.0.get().cast(), ss_flags: 0, ss_size: STACK };
+    // SAFETY: the memory is static, and is used for nothing else.
     if unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) } == -1 {
         return Err(crate::errno::last());
     }

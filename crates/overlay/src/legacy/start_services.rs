@@ -83,14 +83,22 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
     if !late.is_empty() && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
 }
 
-/// Waits until commands such as s6-svstat can be used on the services.
+/// Waits until commands such as s6-svstat can be used on the services, and on their loggers.
 fn await_supervisors(call: &Call, copied: &[Copied]) {
     let deadline = clock::now().saturating_add(SUPERVISION_LIMIT);
     for service in copied {
-        if let Err(why) = await_supervisor(&service.dir, Some(deadline), None) {
-            call.warn(why.message());
+        let log = Some(join(&service.dir, b"log")).filter(|log| is_directory(log));
+        for dir in [Some(&service.dir), log.as_ref()].into_iter().flatten() {
+            if let Err(why) = await_supervisor(dir, Some(deadline), None) {
+                call.warn(why.message());
+            }
         }
     }
+}
+
+fn is_directory(path: &[u8]) -> bool {
+    let stat = sys::fs::statat(CWD, path, AtFlags::empty());
+    stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory)
 }
 
 /// Makes the folder of the copies, which isn't there yet.
@@ -110,8 +118,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> 
     let mut copied = Vec::new();
     for name in scripts::list(&source).or_unable_to("read", &source)? {
         let (from, dir) = (join(&source, &name), join(target, &name));
-        let stat = sys::fs::statat(CWD, from.as_slice(), AtFlags::empty());
-        if !stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory) {
+        if !is_directory(&from) {
             continue;
         }
         copy_tree(CWD, &from, CWD, &dir, Owners::Kept).or_unable_to("copy", &from)?;
