@@ -165,11 +165,12 @@ fn programs_in_their_place(images: &Images) -> Outcome {
     services.longrun(
         "web",
         &["base"],
-        "#!/command/with-contenv sh\necho \"web has -$OWN-\"\nexec sleep 100000\n",
+        "#!/command/with-contenv sh\necho \"web has -$OWN-\"\necho >&3\nexec sleep 100000\n",
     )?;
+    services.define("web", "notification-fd", "3\n")?;
     services.script("/wc", "#!/bin/sh\nOWN=own exec \"$@\"\n")?;
     let show =
-        ["with-contenv", "sh", "-c", "s6-svwait -u /run/service/web; echo \"command has -$GIVEN-$OWN-\""];
+        ["with-contenv", "sh", "-c", "s6-svwait -U /run/service/web; echo \"command has -$GIVEN-$OWN-\""];
     let boots = |build: &str, texts: &[&str]| -> Result<Transcript, libtest_mimic::Failed> {
         ends(&image(images, &services, build, &show).env("GIVEN", "given"), 0, texts)
     };
