@@ -93,12 +93,13 @@ fn others_are_reported(images: &Images) -> Outcome {
     services.longrun(
         "web",
         &["base"],
-        "#!/command/with-contenv sh\necho \"web has $GIVEN\"\nexec sleep 100000\n",
+        "#!/command/with-contenv sh\necho \"web has $GIVEN\"\necho >&3\nexec sleep 100000\n",
     )?;
+    services.define("web", "notification-fd", "3\n")?;
     let build = "for f in /init command/with-contenv etc/s6-linux-init/skel/rc.init etc/s6-linux-init/skel/CMDSIG \
         etc/s6-rc/scripts/cont-init libexec/preinit; do sed -i '2i date' $f; done\n\
         sed -i 's/no such text/x/' etc/s6-rc/scripts/cont-finish\n";
-    let cmd = ["with-contenv", "sh", "-c", "s6-svwait -u /run/service/web; echo \"command has $GIVEN\""];
+    let cmd = ["with-contenv", "sh", "-c", "s6-svwait -U /run/service/web; echo \"command has $GIVEN\""];
     let sandbox = image(images, &services, build, &cmd).env("GIVEN", "words");
     let t = ends(&sandbox, 0, &["cont-init: info: running", "init script", "command has words"])?;
     has(&t, "was edited, which has no effect", 6)?;
