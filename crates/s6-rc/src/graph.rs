@@ -166,3 +166,109 @@ impl<'a, 'f> Graph<'a, 'f> {
         0..Id::try_from(self.atomics.len()).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_stray;
+    use crate::database::{ESSENTIAL, RECOMMENDED, Service};
+    use crate::resolve::resolve;
+    use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition};
+    use crate::text::Reference;
+    use std::collections::HashSet;
+
+    fn references(names: &[&str], line: u32) -> Vec<Reference> {
+        names.iter().map(|name| Reference { name: name.as_bytes().to_vec(), line }).collect()
+    }
+
+    fn bundle(name: &str, contents: &[&str], line: u32) -> SourceDefinition {
+        let body = SourceBody::Bundle(ServiceList { file: "contents.d", list: references(contents, line) });
+        SourceDefinition { body, ..SourceDefinition::empty_bundle(name.as_bytes(), name.into()) }
+    }
+
+    fn oneshot(name: &str) -> SourceDefinition {
+        let (common, nothing) = (AtomicSource::default(), Vec::new);
+        let body = SourceBody::Oneshot { common, up: nothing(), down: nothing(), reload: nothing() };
+        SourceDefinition { body, ..SourceDefinition::empty_bundle(name.as_bytes(), name.into()) }
+    }
+
+    /// What is found in definitions: each finding as its text and advice.
+    fn findings(definitions: &[SourceDefinition], broken: &[&str]) -> Vec<String> {
+        let broken: HashSet<_> = broken.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut found = Vec::new();
+        let _ = resolve(definitions, &broken, &mut found);
+        found.iter().map(|f| format!("{}: {}", f.text, f.advice.as_deref().unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn strays_are_what_file_systems_and_editors_leave() {
+        for name in ["lost+found", "@eaDir", "Thumbs.db", "desktop.ini", "web~", "~", "#web#", "##"] {
+            assert!(is_stray(name.as_bytes()), "{name}");
+        }
+        for name in ["web", "#web", "web#", "#", "lost", "~web", "Thumbs"] {
+            assert!(!is_stray(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_differs_in_two_of_five_bytes_is_a_typing_mistake() {
+        for (name, meant) in [
+            ("databse", Some("database")),
+            ("dataabase", Some("database")),
+            // Three of eight bytes differ, then four.
+            ("databXYZ", Some("database")),
+            ("dataWXYZ", None),
+            ("wep", Some("web")),
+            ("wxy", None),
+            ("webserver", None),
+        ] {
+            let found = findings(&[oneshot("database"), oneshot("web"), bundle("all", &[name], 3)], &[]);
+            let advice = match meant {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "no source directory defines it".to_owned(),
+            };
+            let text = format!("undefined service name {name}: {advice}");
+            assert!(found.contains(&text), "{text}: {found:?}");
+        }
+        // What has errors of its own is no other one, and may be what was meant.
+        assert!(
+            !findings(&[bundle("all", &["broken"], 1)], &["broken"]).iter().any(|f| f.contains("undefined"))
+        );
+        let found = findings(&[bundle("all", &["brokem"], 1)], &["broken"]);
+        assert!(found.iter().any(|f| f.ends_with("did you mean broken?")), "{found:?}");
+    }
+
+    #[test]
+    fn a_stray_entry_of_a_folder_is_ignored_and_a_stray_line_isnt() {
+        let one = |name, line| findings(&[bundle("all", &[name], line)], &[]).join("");
+        assert!(one("web~", 0).contains("an editor left this here"));
+        assert!(one("web~", 2).contains("undefined service name web~"));
+        assert!(one("web", 0).contains("undefined service name web"));
+    }
+
+    #[test]
+    fn flags_of_bundles_reach_what_is_in_them() {
+        let marked = |name, contents: &[&str], essential, recommended| SourceDefinition {
+            essential,
+            recommended,
+            ..bundle(name, contents, 1)
+        };
+        let definitions = [
+            oneshot("plain"),
+            SourceDefinition { recommended: true, ..oneshot("own") },
+            oneshot("both"),
+            marked("first", &["own", "both"], true, false),
+            marked("second", &["both"], false, true),
+        ];
+        let mut found = Vec::new();
+        let (database, _) = resolve(&definitions, &HashSet::new(), &mut found).unwrap();
+        let flags = |name: &str| {
+            let is = |service: &&Service| service.name == name.as_bytes();
+            database.services().iter().find(is).unwrap().flags
+        };
+        assert_eq!(
+            ["plain", "own", "both"].map(flags),
+            [0, ESSENTIAL | RECOMMENDED, ESSENTIAL | RECOMMENDED]
+        );
+        assert_eq!(["s6rc-fdholder", "s6rc-oneshot-runner"].map(flags), [ESSENTIAL; 2]);
+    }
+}

@@ -113,3 +113,24 @@ fn essential_services_are_stopped_with_force_only() {
     let up = rounds(ESSENTIALS, Direction::Up, &[], &[], false);
     assert_snapshot!(format!("down\n{}down by force\n{}up\n{up}", down(false), down(true)));
 }
+
+#[test]
+fn what_a_failure_keeps_back_is_what_needs_it_and_would_change() {
+    let kept = |direction, up: &[&str], selected: &[&str], failed: &str| {
+        let database = database(UNEVEN);
+        let place = |name: &str| UNEVEN.iter().position(|(n, _)| *n == name).unwrap();
+        let flags = |names: &[&str]| UNEVEN.iter().map(|(n, _)| names.contains(n)).collect::<Vec<_>>();
+        let plan = Plan::new(&database, direction, flags(up), flags(selected), false);
+        let kept = plan.kept_back_by(&[place(failed) as Id]);
+        kept.iter().map(|id| String::from_utf8_lossy(database.name(*id)).into_owned()).collect::<Vec<_>>()
+    };
+    let all = ["db", "cache", "migrate", "app", "proxy", "cron"];
+    assert_eq!(kept(Direction::Up, &[], &all, "db"), ["migrate", "app", "proxy", "cron"]);
+    assert_eq!(kept(Direction::Up, &[], &all, "cache"), ["app", "proxy"]);
+    assert_eq!(kept(Direction::Up, &[], &all, "proxy"), [""; 0]);
+    // What isn't selected isn't kept back, nor is what is up already.
+    assert_eq!(kept(Direction::Up, &[], &["db", "migrate", "app"], "db"), ["migrate", "app"]);
+    assert_eq!(kept(Direction::Up, &["cron"], &all, "db"), ["migrate", "app", "proxy"]);
+    assert_eq!(kept(Direction::Down, &all, &all, "app"), ["db", "cache", "migrate"]);
+    assert_eq!(kept(Direction::Down, &["app", "db", "migrate"], &all, "app"), ["db", "migrate"]);
+}
