@@ -55,6 +55,10 @@ mod tests {
             b"@400000000000000a00000001.x",
             b"@400000000000000a0000001.s",
             b"@400000000000000a00000001.ss",
+            // As long as one, ends as one, begins as one: not all of it.
+            b"x400000000000000a00000001.s",
+            b"short.s",
+            b"@400000000000000a00000001..",
         ] {
             assert!(!is_archive(other), "{other:?}");
         }

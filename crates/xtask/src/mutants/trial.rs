@@ -117,6 +117,14 @@ impl<'a> Trial<'a> {
                     for (file, place) in &errors {
                         dropped.extend(schemas.get(file).map_or(&[][..], |schema| schema.at(place)));
                     }
+                    // What is around them may be what doesn't compile.
+                    if dropped.len() == before {
+                        for (file, place) in &errors {
+                            dropped.extend(
+                                schemas.get(file).into_iter().flat_map(|schema| schema.within(place)),
+                            );
+                        }
+                    }
                     if dropped.len() == before {
                         return Err(Failure(format!(
                             "{} doesn't compile with switches: {errors:?}",

@@ -356,3 +356,20 @@ fn a_stop_was_asked_for_by_signals_and_requests_only() {
     assert_eq!(m.step(Event::Signal(TERM), ms(1)), []);
     assert!(m.is_asked_to_stop());
 }
+
+#[test]
+fn questions_about_a_phase_are_answered_by_it_alone() {
+    let asked = |m: &Lifecycle| [m.is_booting(), m.has_command(), m.awaits_processes(), m.is_draining()];
+    let mut m = machine(CONFIG);
+    assert_eq!(asked(&m), [true, false, false, false]);
+    m.step(Event::CommandStarts, ms(0));
+    assert_eq!(asked(&m), [false, true, false, false]);
+    m.step(Event::BootEnded(Ended::Exited(0)), ms(1));
+    assert_eq!((m.phase(), asked(&m)), (Phase::Stopping, [false; 4]));
+    m.step(Event::StopEnded(Ended::Exited(0)), ms(2));
+    assert_eq!((m.phase(), asked(&m)), (Phase::Terminating, [false, false, true, false]));
+    m.step(Event::Empty, ms(3));
+    assert_eq!((m.phase(), asked(&m)), (Phase::Draining, [false, false, false, true]));
+    // A container without a command has none.
+    assert_eq!(asked(&up(Config { command: false, ..CONFIG })), [false; 4]);
+}
