@@ -57,15 +57,6 @@ impl Schema {
             self.places.iter().filter(|(range, _)| holds(range)).min_by_key(|(range, _)| range.len());
         innermost.map_or(&[], |(_, changes)| changes)
     }
-
-    /// The changes inside of a place in the text.
-    pub fn within(&self, place: &Range<usize>) -> impl Iterator<Item = usize> {
-        let inside = |range: &Range<usize>| place.start <= range.start && range.end <= place.end;
-        self.places
-            .iter()
-            .filter(move |(range, _)| inside(range))
-            .flat_map(|(_, changes)| changes.iter().copied())
-    }
 }
 
 /// Parts of the source that changes are in.

@@ -117,13 +117,10 @@ impl<'a> Trial<'a> {
                     for (file, place) in &errors {
                         dropped.extend(schemas.get(file).map_or(&[][..], |schema| schema.at(place)));
                     }
-                    // What is around them may be what doesn't compile.
+                    // What is around the changes may be what doesn't compile: then none of the file's can stand.
                     if dropped.len() == before {
-                        for (file, place) in &errors {
-                            dropped.extend(
-                                schemas.get(file).into_iter().flat_map(|schema| schema.within(place)),
-                            );
-                        }
+                        let files = errors.iter().filter_map(|(file, _)| schemas.get(file));
+                        dropped.extend(files.flat_map(|schema| schema.switched.iter().copied()));
                     }
                     if dropped.len() == before {
                         return Err(Failure(format!(
