@@ -25,6 +25,8 @@ pub struct Memory {
     pub private: u64,
     /// Private clean pages: of files, mapped by this process only.
     pub clean: u64,
+    /// Memory that is no file's.
+    pub anonymous: u64,
     /// Proportional set size.
     pub proportional: u64,
 }
@@ -38,7 +40,7 @@ impl Memory {
             value.and_then(|v| v.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
         };
         let (private, clean) = (field("Private_Dirty:"), field("Private_Clean:"));
-        Some(Self { private, clean, proportional: field("Pss:") })
+        Some(Self { private, clean, anonymous: field("Anonymous:"), proportional: field("Pss:") })
     }
 }
 
@@ -56,6 +58,7 @@ impl std::iter::Sum for Memory {
         all.fold(Self::default(), |sum, one| Self {
             private: sum.private + one.private,
             clean: sum.clean + one.clean,
+            anonymous: sum.anonymous + one.anonymous,
             proportional: sum.proportional + one.proportional,
         })
     }

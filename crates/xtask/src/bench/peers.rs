@@ -20,10 +20,11 @@ A container with so many daemons is booted on the machine's own root by each ini
 writes a line and becomes `sleep`, the same for all of them. Columns, the times being medians:
 
   start      from the execution of the init to the line of the last daemon
-  restart    from SIGKILL to a daemon that has run for more than a second to the next line
+  restart    from SIGKILL to a daemon that has run for more than a second to the next line; s6 waits a second before
+             the next start of a daemon that doesn't notify readiness
   stop       from the signal that asks the init to stop to the end of the container's last process
   processes  of the init: all but the daemons
-  private    private dirty memory of these processes
+  memory     of these processes, files apart: what each has for itself
 
 tini runs one program: here a shell that starts the daemons and waits. Nothing restarts them, and its end is theirs.
 supervisord captures no output, as nothing else does. runsvdir is asked to stop by HUP, the others by TERM.
@@ -42,7 +43,7 @@ pub struct Args {
     daemons: Vec<u32>,
 }
 
-/// After that time each of them restarts a daemon at once, and a supervisor process has given back its memory.
+/// After that time a daemon counts as started, and a supervisor process has given back its memory.
 const SETTLED: Duration = Duration::from_millis(1500);
 const RESTARTS: u32 = 10;
 
@@ -126,7 +127,7 @@ pub fn run(args: Args) -> Outcome {
     let unable = |why: Error| Failure(format!("unable to measure: {why}"));
     println!(
         "{:>7}  {:<18} {:>11} {:>11} {:>11} {:>9} {:>12}",
-        "daemons", "", "start", "restart", "stop", "processes", "private"
+        "daemons", "", "start", "restart", "stop", "processes", "memory"
     );
     for count in &args.daemons {
         let there =
@@ -208,7 +209,7 @@ struct Bench {
     restarts: Vec<f64>,
     stops: Vec<f64>,
     processes: usize,
-    private: u64,
+    memory: u64,
 }
 
 impl Bench {
@@ -216,7 +217,7 @@ impl Bench {
         let layer = tempfile::tempdir()?;
         (peer.define)(layer.path(), count)?;
         let (starts, restarts, stops) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { peer, count, distribution, layer, starts, restarts, stops, processes: 0, private: 0 })
+        Ok(Self { peer, count, distribution, layer, starts, restarts, stops, processes: 0, memory: 0 })
     }
 
     /// Boots a container, measures it, and stops it.
@@ -252,7 +253,7 @@ impl Bench {
         });
         let memory: Vec<_> = own.filter_map(Memory::of).collect();
         self.processes = memory.len();
-        self.private = memory.into_iter().sum::<Memory>().private;
+        self.memory = memory.into_iter().sum::<Memory>().anonymous;
         let start = Instant::now();
         container.signal(self.peer.stop)?;
         // A full pipe would hold the stop up.
@@ -274,7 +275,7 @@ impl Bench {
             time(&self.restarts),
             time(&self.stops),
             self.processes,
-            self.private
+            self.memory
         )
     }
 }
