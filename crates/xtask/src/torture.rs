@@ -64,7 +64,7 @@ fn simulate(plans: u32, seed: u64) -> Result<bool, Failure> {
     println!("simulation: {plans} plans, seed {seed}");
     let mut cargo = cargo();
     cargo.args(["test", "--quiet", "--package=supervisor", "--lib", "--"]);
-    cargo.args(["--quiet", "--exact", "host::tests::torture::plans"]);
+    cargo.args(["--exact", "host::tests::torture::plans"]);
     cargo.env("S6_TORTURE_PLANS", plans.to_string()).env("S6_TORTURE_SEED", seed.to_string());
     // A plan is a millisecond of work then.
     cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "2");
