@@ -200,13 +200,13 @@ impl Out {
     pub(crate) fn byte(&mut self, value: impl Into<u8>) {
         self.0.push(value.into());
     }
-    fn short(&mut self, value: u16) {
+    pub(crate) fn short(&mut self, value: u16) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
     pub(crate) fn word(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
-    fn long(&mut self, value: u64) {
+    pub(crate) fn long(&mut self, value: u64) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
     fn fd(&mut self, fd: Fd) {
@@ -230,7 +230,7 @@ impl<'a> In<'a> {
         self.0 = rest;
         Some(bytes)
     }
-    fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         self.bytes(1)?.first().copied()
     }
     pub(crate) fn flag(&mut self) -> Option<bool> {
@@ -240,13 +240,13 @@ impl<'a> In<'a> {
             _ => None,
         }
     }
-    fn short(&mut self) -> Option<u16> {
+    pub(crate) fn short(&mut self) -> Option<u16> {
         Some(u16::from_be_bytes(self.bytes(2)?.try_into().ok()?))
     }
     pub(crate) fn word(&mut self) -> Option<u32> {
         Some(u32::from_be_bytes(self.bytes(4)?.try_into().ok()?))
     }
-    fn long(&mut self) -> Option<u64> {
+    pub(crate) fn long(&mut self) -> Option<u64> {
         Some(u64::from_be_bytes(self.bytes(8)?.try_into().ok()?))
     }
     fn fd(&mut self) -> Option<Fd> {

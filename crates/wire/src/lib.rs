@@ -17,6 +17,7 @@ pub mod netstring;
 pub mod number;
 pub mod proc_stat;
 pub mod quoting;
+pub mod restart_policy;
 pub mod sudo;
 pub mod supervisor_slot;
 pub mod svstatus;
