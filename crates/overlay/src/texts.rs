@@ -28,16 +28,16 @@ pub enum State {
     Replaced,
 }
 
+/// What stands in the file at `path`, and what was installed as `installed` below the root; `None` if one isn't there.
+fn look(path: &[u8], installed: &str) -> Option<(Vec<u8>, &'static [u8])> {
+    let original = installation::shipped(installed.trim_start_matches('/'))?;
+    Some((files::read_file(CWD, path, TEXT_MAX).ok()?, original))
+}
+
 /// The state of the file at `path`, which was installed as `installed` below the root.
 #[must_use]
 pub(crate) fn state(path: &str, installed: &str) -> State {
-    let Some(original) = installation::shipped(installed.trim_start_matches('/')) else {
-        return State::AsInstalled;
-    };
-    match files::read_file(CWD, path.as_bytes(), TEXT_MAX) {
-        Ok(text) => compare(&text, original),
-        Err(_) => State::AsInstalled,
-    }
+    look(path.as_bytes(), installed).map_or(State::AsInstalled, |(text, original)| compare(&text, original))
 }
 
 /// Whether the file at `path`, which was installed there, is another program now.
@@ -49,19 +49,16 @@ pub(crate) fn is_replaced(path: &str) -> bool {
 /// Whether executing the file at `path`, which was installed there, starts this program.
 #[must_use]
 pub(crate) fn starts_the_program(path: &[u8]) -> bool {
-    let installed = String::from_utf8_lossy(path);
-    let original = installation::shipped(installed.trim_start_matches('/')).unwrap_or_default();
     sys::fs::access(path, Access::EXEC_OK).is_ok()
-        && files::read_file(CWD, path, TEXT_MAX)
-            .is_ok_and(|text| !text.is_empty() && compare(&text, original) != State::Replaced)
+        && look(path, &String::from_utf8_lossy(path))
+            .is_some_and(|(text, original)| compare(&text, original) != State::Replaced)
 }
 
 /// What the file at `path`, which was installed as `installed`, says of the messages of the program that does its work.
 #[must_use]
 pub(crate) fn messages(path: &str, installed: &str) -> Messages {
-    let original = installation::shipped(installed.trim_start_matches('/')).unwrap_or_default();
-    match files::read_file(CWD, path.as_bytes(), TEXT_MAX) {
-        Ok(text) if tool_name(&text).is_some() => messages_in(&text, original),
+    match look(path.as_bytes(), installed) {
+        Some((text, original)) if tool_name(&text).is_some() => messages_in(&text, original),
         _ => Messages::DEFAULT,
     }
 }

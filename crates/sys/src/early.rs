@@ -5,9 +5,8 @@
 //! program's variables.  Once a block doesn't fit, the program isn't one of these: the system's allocator gives out all
 //! further ones, and what is freed here stays unused.
 
-use crate::region::Region;
+use crate::region::{Memory, UNIT};
 use std::alloc::Layout;
-use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The length in bytes.
@@ -16,33 +15,18 @@ const LENGTH: usize = 32 * 1024;
 /// Longer blocks are for the system's allocator: they say nothing of how many follow.
 const LARGEST: usize = LENGTH / 4;
 
-#[repr(C, align(16))]
-struct Memory(UnsafeCell<[u8; LENGTH]>);
-
-// SAFETY: one thread uses it.
-unsafe impl Sync for Memory {}
-
-static MEMORY: Memory = Memory(UnsafeCell::new([0; LENGTH]));
+static MEMORY: Memory<LENGTH> = Memory::new();
 
 /// Whether a block didn't fit.
 static IS_FULL: AtomicBool = AtomicBool::new(false);
 
-fn region() -> Region {
-    // SAFETY: the memory is aligned, and nothing else uses it; `take` sets it up.
-    unsafe { Region::at(MEMORY.0.get().cast()) }
-}
-
 /// A block; null for a large one, and from the first time on that one doesn't fit.
 pub(crate) fn take(layout: Layout) -> *mut u8 {
-    let is_large = layout.size() > LARGEST || layout.align() > align_of::<Memory>();
+    let is_large = layout.size() > LARGEST || layout.align() > UNIT;
     if is_large || IS_FULL.load(Ordering::Relaxed) {
         return std::ptr::null_mut();
     }
-    if !region().is_set_up() {
-        // SAFETY: the memory has this length.
-        unsafe { region().set_up(LENGTH) };
-    }
-    let given = region().take(layout);
+    let given = MEMORY.region().take(layout);
     if given.is_null() {
         IS_FULL.store(true, Ordering::Relaxed);
     }
@@ -51,7 +35,7 @@ pub(crate) fn take(layout: Layout) -> *mut u8 {
 
 /// As [`take`], filled with zeros; memory that was never given out is zero, and isn't touched.
 pub(crate) fn take_zeroed(layout: Layout) -> *mut u8 {
-    let untouched = if region().is_set_up() { region().peak() } else { MEMORY.0.get().cast() };
+    let untouched = MEMORY.region().peak();
     let given = take(layout);
     if !given.is_null() {
         let used = (untouched as usize).saturating_sub(given as usize).min(layout.size());
@@ -63,14 +47,14 @@ pub(crate) fn take_zeroed(layout: Layout) -> *mut u8 {
 
 /// Whether a block is of this memory.
 pub(crate) fn holds(given: *mut u8) -> bool {
-    (given as usize).wrapping_sub(MEMORY.0.get() as usize) < LENGTH
+    MEMORY.holds(given)
 }
 
 /// # Safety
 /// `given` came from [`take`] or [`take_zeroed`] with this layout.
 pub(crate) unsafe fn give_back(given: *mut u8, layout: Layout) {
     // SAFETY: by contract.
-    unsafe { region().give_back(given, layout) };
+    unsafe { MEMORY.region().give_back(given, layout) };
 }
 
 /// Makes a block longer or shorter where it is; whether that was possible.
@@ -79,13 +63,13 @@ pub(crate) unsafe fn give_back(given: *mut u8, layout: Layout) {
 /// As of [`give_back`]; the block has the new length from then on.
 pub(crate) unsafe fn resize(given: *mut u8, layout: Layout, new: Layout) -> bool {
     // SAFETY: by contract.
-    unsafe { region().resize(given, layout, new) }
+    unsafe { MEMORY.region().resize(given, layout, new) }
 }
 
 /// Gives all of it back to the system, for a child that has left its parent's memory.
 pub(crate) fn release() {
     let page = rustix::param::page_size();
-    let start = MEMORY.0.get() as usize;
+    let start = MEMORY.start() as usize;
     let (first, end) = (start.next_multiple_of(page), (start + LENGTH) & !(page - 1));
     if first < end {
         // SAFETY: by contract nothing refers to it.
@@ -132,7 +116,7 @@ mod tests {
         in_child(|| {
             let count = std::iter::repeat_with(|| take(layout(1000))).take_while(|b| !b.is_null()).count();
             // SAFETY: the block was given out.
-            unsafe { give_back(region().peak().sub(1008), layout(1000)) };
+            unsafe { give_back(MEMORY.region().peak().sub(1008), layout(1000)) };
             count == LENGTH / 1008 && take(layout(8)).is_null()
         });
     }

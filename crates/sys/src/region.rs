@@ -1,9 +1,10 @@
 //! A region of memory that is given out in blocks: lowest place first, and freed blocks join.
 
 use std::alloc::Layout;
+use std::cell::UnsafeCell;
 
 /// The unit of blocks, and their alignment.
-const UNIT: usize = 16;
+pub(crate) const UNIT: usize = 16;
 
 /// The region's own data, at its beginning; zeros until [`Region::set_up`].
 struct State {
@@ -32,6 +33,41 @@ const FIRST: usize = size_of::<State>().next_multiple_of(UNIT);
 /// The length of a block.
 pub(crate) fn rounded(layout: Layout) -> usize {
     layout.size().max(1).next_multiple_of(UNIT)
+}
+
+/// Memory of the program's image for one region: it costs no page until it is used, and no limit can take it away.
+#[repr(C, align(16))]
+pub(crate) struct Memory<const LENGTH: usize>(UnsafeCell<[u8; LENGTH]>);
+
+// SAFETY: one thread uses it.
+unsafe impl<const LENGTH: usize> Sync for Memory<LENGTH> {}
+
+impl<const LENGTH: usize> Memory<LENGTH> {
+    pub(crate) const fn new() -> Self {
+        const { assert!(align_of::<Self>() >= UNIT && LENGTH > FIRST) };
+        Self(UnsafeCell::new([0; LENGTH]))
+    }
+
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.0.get().cast()
+    }
+
+    /// The region, which is set up if it wasn't.
+    pub(crate) fn region(&self) -> Region {
+        // SAFETY: the memory is aligned, has this length, and nothing but its region uses it.
+        unsafe {
+            let region = Region::at(self.start());
+            if !region.is_set_up() {
+                region.set_up(LENGTH);
+            }
+            region
+        }
+    }
+
+    /// Whether a block is of this memory.
+    pub(crate) fn holds(&self, given: *mut u8) -> bool {
+        (given as usize).wrapping_sub(self.start() as usize) < LENGTH
+    }
 }
 
 /// A region, by its address.  One thread uses it.

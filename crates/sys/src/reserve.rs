@@ -3,9 +3,8 @@
 //! It is part of the program's image: it costs no page until it is used, and no limit can take it away.  A process that
 //! must not end goes on with what it has to do, and takes on nothing new until [`refill`] has found memory again.
 
-use crate::region::Region;
+use crate::region::Memory;
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The length of the reserve in bytes.
@@ -17,20 +16,9 @@ const ENOUGH: Layout = match Layout::from_size_align(LENGTH, 16) {
     Err(_) => Layout::new::<u8>(),
 };
 
-#[repr(C, align(16))]
-struct Memory(UnsafeCell<[u8; LENGTH]>);
-
-// SAFETY: one thread uses it.
-unsafe impl Sync for Memory {}
-
-static MEMORY: Memory = Memory(UnsafeCell::new([0; LENGTH]));
+static MEMORY: Memory<LENGTH> = Memory::new();
 
 static IN_USE: AtomicBool = AtomicBool::new(false);
-
-fn region() -> Region {
-    // SAFETY: the memory is aligned, and nothing else uses it; `take` sets it up.
-    unsafe { Region::at(MEMORY.0.get().cast()) }
-}
 
 /// Whether memory has failed since the last time that [`refill`] found enough of it.
 #[must_use]
@@ -60,24 +48,20 @@ pub fn refill() -> bool {
 
 /// A block of the reserve; null if it has no room.
 pub(crate) fn take(layout: Layout) -> *mut u8 {
-    if !region().is_set_up() {
-        // SAFETY: the memory has this length.
-        unsafe { region().set_up(LENGTH) };
-    }
     IN_USE.store(true, Ordering::Relaxed);
-    region().take(layout)
+    MEMORY.region().take(layout)
 }
 
 /// Whether a block is of the reserve.
 pub(crate) fn holds(given: *mut u8) -> bool {
-    (given as usize).wrapping_sub(MEMORY.0.get() as usize) < LENGTH
+    MEMORY.holds(given)
 }
 
 /// # Safety
 /// `given` came from [`take`] with this layout.
 pub(crate) unsafe fn give_back(given: *mut u8, layout: Layout) {
     // SAFETY: by contract.
-    unsafe { region().give_back(given, layout) };
+    unsafe { MEMORY.region().give_back(given, layout) };
 }
 
 #[cfg(test)]
@@ -119,7 +103,7 @@ mod tests {
             limit_memory(None);
             let is_over = refill() && !is_in_use();
             let moved = Heap.realloc(grown, layout(2 * SIZE), 3 * SIZE);
-            let is_whole = region().is_empty();
+            let is_whole = MEMORY.region().is_empty();
             let kept = (0..SIZE).all(|n| moved.add(n).read() == 0xa5);
             Heap.dealloc(moved, layout(3 * SIZE));
             is_zero && too_much.is_null() && in_reserve && is_over && !holds(moved) && is_whole && kept
