@@ -106,6 +106,20 @@ pub fn entries(dir: impl AsFd) -> Result<Vec<Entry>, Errno> {
 fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
     rustix::fs::seek(dir, SeekFrom::Start(0))?;
     let mut found = Vec::new();
+    each_kind(dir, &mut |name, kind| found.push(Entry { name: name.to_vec(), kind }))?;
+    Ok(found)
+}
+
+/// Calls `each` with the name and the kind of every entry but `.` and `..` of a directory that was opened for that, in
+/// the file system's order; links are not followed.
+///
+/// # Errors
+/// The directory can't be read.
+pub fn for_each_kind(dir: impl AsFd, each: &mut dyn FnMut(&[u8], Kind)) -> Result<(), Errno> {
+    each_kind(dir.as_fd(), each)
+}
+
+fn each_kind(dir: BorrowedFd<'_>, each: &mut dyn FnMut(&[u8], Kind)) -> Result<(), Errno> {
     each_entry(dir, &mut |name, file_type| {
         let kind = match file_type {
             FileType::Unknown => match sys::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -115,10 +129,9 @@ fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
             },
             known => known,
         };
-        found.push(Entry { name: name.to_bytes().to_vec(), kind: kind.into() });
+        each(name.to_bytes(), kind.into());
         Ok(())
-    })?;
-    Ok(found)
+    })
 }
 
 /// All names but `.` and `..`, sorted by bytes, from the start of the list.

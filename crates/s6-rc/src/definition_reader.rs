@@ -2,19 +2,21 @@
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::Folder;
+use crate::script::Interpreters;
 use crate::source_definition::{
     AtomicSource, KEPT_LIMIT, Pipe, ServiceFile, ServiceFiles, ServiceList, SourceBody, SourceDefinition,
     is_reserved,
 };
 use crate::text::{self, Reference, Type};
-use files::{Kind, read_file};
+use files::Kind;
 use supervision::control::NAME_MAX;
-use tool::{Fatal, OrUnable, diag::show, edit_distance, exec_failure};
+use tool::{Fatal, diag::show, edit_distance, exec_failure};
 
 /// Reads one definition directory.
 pub(crate) struct DefinitionReader<'a> {
     pub(crate) folder: Folder,
     pub(crate) findings: &'a mut Vec<Diagnostic>,
+    pub(crate) interpreters: &'a mut Interpreters,
 }
 
 impl DefinitionReader<'_> {
@@ -99,9 +101,9 @@ impl DefinitionReader<'_> {
     /// Reports entries that are never read and whose names are nearly those of others.  Where a file of the other name is
     /// there, this one may be a copy.
     fn misspelt(&mut self) {
-        let names = self.folder.entries.iter().map(|e| e.name.as_slice());
+        let names = self.folder.entries().map(|(name, _)| name);
         let found: Vec<_> = names
-            .filter_map(|name| Some((self.folder.path_of(name), meant_by(name)?)))
+            .filter_map(|name| meant_by(name).map(|meant| (self.folder.path_of(name), meant)))
             .filter(|(_, meant)| meant.ends_with(".d") || !self.folder.has(meant.as_bytes()))
             .collect();
         for (path, meant) in found {
@@ -144,9 +146,8 @@ impl DefinitionReader<'_> {
     /// A list of services: the entries of `DIRECTORY`, or else the lines of `FILE`.
     fn list(&mut self, directory: &'static str, file: &'static str) -> Result<Option<ServiceList>, Fatal> {
         if let Some(dir) = self.folder.folder(directory.as_bytes())? {
-            let visible = dir.entries.into_iter().filter(|e| !e.name.starts_with(b"."));
-            let mut list: Vec<_> = visible.map(|e| Reference { name: e.name, line: 0 }).collect();
-            list.sort_by(|a, b| a.name.cmp(&b.name));
+            let visible = dir.sorted().into_iter().filter(|(name, _)| !name.starts_with(b"."));
+            let list = visible.map(|(name, _)| Reference { name: name.to_vec(), line: 0 }).collect();
             return Ok(Some(self.checked(directory, list)));
         }
         let Some(text) = self.text(file)? else { return Ok(None) };
@@ -300,15 +301,15 @@ impl DefinitionReader<'_> {
         if !self.folder.has(file.as_bytes()) {
             return Ok(());
         }
-        let data = read_file(&self.folder.fd, file.as_bytes(), KEPT_LIMIT + 1)
-            .or_unable(|| format!("read {}", show(&self.path(file))))?;
+        let data = self.folder.read(file.as_bytes(), KEPT_LIMIT + 1)?;
         if data.len() > KEPT_LIMIT {
             into.push(ServiceFile { name: file, mode, data: None });
             return Ok(());
         }
-        let path = self.path(file);
-        let data =
-            if mode == 0o755 { crate::script::check_executable(&path, data, self.findings) } else { data };
+        let data = match mode {
+            0o755 => self.interpreters.check_executable(&self.path(file), data, self.findings),
+            _ => data,
+        };
         into.push(ServiceFile { name: file, mode, data: Some(data) });
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! A [`Folder`] is an open directory and the list of what is in it: one pass of getdents tells which of the many
 //! optional files of a service definition exist, so that no missing file is opened.
 
-use files::{Entry, Kind, Permissions, entries, follow, open_dir, read_file};
+use files::{Kind, Permissions, follow, for_each_kind, open_dir, read_file, read_regular_file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
 use tool::{Fatal, OrUnable, diag::show};
@@ -27,27 +27,80 @@ pub(crate) fn with_umask<T>(work: impl FnOnce() -> T) -> T {
 pub(crate) struct Folder {
     pub(crate) fd: OwnedFd,
     pub(crate) path: Vec<u8>,
-    pub(crate) entries: Vec<Entry>,
+    names: Names,
+}
+
+/// The names of a directory, one behind the other, and what they are.
+#[derive(Debug, Default)]
+struct Names {
+    bytes: Vec<u8>,
+    /// The end of each name in `bytes`, and its kind.
+    ends: Vec<(usize, Kind)>,
+    /// The [`mark`]s of all names.
+    marks: u64,
+}
+
+/// A bit that equal names have in common, and few others do.
+fn mark(name: &[u8]) -> u64 {
+    let first = name.first().map_or(0, |b| usize::from(*b));
+    1 << ((first + 8 * name.len()) % 64)
 }
 
 impl Folder {
     /// Opens and lists the directory `name` in `at`; messages call it `path`.
     pub(crate) fn open(at: BorrowedFd<'_>, name: &[u8], path: Vec<u8>) -> Result<Self, Fatal> {
         let fd = open_dir(at, name).or_unable_to("open", &path)?;
-        let entries = entries(&fd).or_unable_to("read", &path)?;
-        Ok(Self { fd, path, entries })
+        let mut names = Names::default();
+        for_each_kind(&fd, &mut |name, kind| {
+            names.bytes.extend_from_slice(name);
+            names.ends.push((names.bytes.len(), kind));
+            names.marks |= mark(name);
+        })
+        .or_unable_to("read", &path)?;
+        Ok(Self { fd, path, names })
+    }
+
+    /// The names of the entries and their kinds, in the file system's order; links are not followed.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&[u8], Kind)> {
+        let mut start = 0;
+        self.names.ends.iter().map(move |(end, kind)| {
+            let name = self.names.bytes.get(start..*end).unwrap_or_default();
+            start = *end;
+            (name, *kind)
+        })
+    }
+
+    /// The same, sorted by name.
+    pub(crate) fn sorted(&self) -> Vec<(&[u8], Kind)> {
+        let mut entries: Vec<_> = self.entries().collect();
+        entries.sort_unstable_by_key(|(name, _)| *name);
+        entries
+    }
+
+    /// What an entry of this kind is, links followed.
+    pub(crate) fn followed(&self, name: &[u8], kind: Kind) -> Kind {
+        if kind == Kind::Link { follow(&self.fd, name) } else { kind }
+    }
+
+    /// The kind of this entry itself; `None` if there is no such entry.
+    fn entry(&self, name: &[u8]) -> Option<Kind> {
+        if self.names.marks & mark(name) == 0 {
+            return None;
+        }
+        self.entries().find(|(other, _)| *other == name).map(|(_, kind)| kind)
     }
 
     /// What this entry is, links followed; `None` if there is no such entry.
     pub(crate) fn kind(&self, name: &[u8]) -> Option<Kind> {
-        let entry = self.entries.iter().find(|e| e.name == name)?;
-        Some(if entry.kind == Kind::Link { follow(&self.fd, name) } else { entry.kind })
+        self.entry(name).map(|kind| self.followed(name, kind))
     }
 
     /// Whether there is such an entry, and it isn't a link to nowhere.
     pub(crate) fn has(&self, name: &[u8]) -> bool {
-        self.entries.iter().any(|e| e.name == name && e.kind != Kind::Link)
-            || self.kind(name).is_some_and(|k| k != Kind::Other)
+        match self.entry(name) {
+            Some(Kind::Link) => follow(&self.fd, name) != Kind::Other,
+            kind => kind.is_some(),
+        }
     }
 
     /// The path of an entry for messages.
@@ -60,13 +113,18 @@ impl Folder {
         if !self.has(name) {
             return Ok(None);
         }
-        if self.kind(name) == Some(Kind::Other) {
+        if self.entry(name) == Some(Kind::Other) {
             let text = format!("unable to read {}: it is not a regular file", show(&self.path_of(name)));
             return Err(Fatal::new(1, text));
         }
-        read_file(&self.fd, name, TEXT_LIMIT)
-            .or_unable(|| format!("read {}", show(&self.path_of(name))))
-            .map(Some)
+        self.read(name, TEXT_LIMIT).map(Some)
+    }
+
+    /// The contents of a file of this directory, at most `limit` bytes.
+    pub(crate) fn read(&self, name: &[u8], limit: usize) -> Result<Vec<u8>, Fatal> {
+        let is_regular = self.entry(name) == Some(Kind::File);
+        let read = if is_regular { read_regular_file } else { read_file };
+        read(self.fd.as_fd(), name, limit).or_unable(|| format!("read {}", show(&self.path_of(name))))
     }
 
     /// The subdirectory `name`; `None` if there is none.
@@ -80,7 +138,42 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
-    use super::TEXT_LIMIT;
+    use super::{Folder, TEXT_LIMIT, show};
+    use files::Kind;
+    use rustix::fs::CWD;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_folder_knows_its_entries_and_where_their_links_lead() {
+        let tmp = tempfile::tempdir().unwrap();
+        let at = |name: &str| tmp.path().join(name);
+        std::fs::write(at("type"), "longrun\n").unwrap();
+        std::fs::create_dir(at("data")).unwrap();
+        symlink("type", at("run")).unwrap();
+        symlink("none", at("up")).unwrap();
+        symlink("/dev/null", at("finish")).unwrap();
+        sys::fs::mknodat(CWD, at("down"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        let folder = Folder::open(CWD, tmp.path().as_os_str().as_bytes(), b"path".to_vec()).unwrap();
+        let names: Vec<_> = folder.sorted().into_iter().map(|(name, _)| show(name)).collect();
+        assert_eq!(names, ["data", "down", "finish", "run", "type", "up"]);
+        for (name, kind, text) in [
+            ("type", Some(Kind::File), Ok(Some("longrun\n"))),
+            ("run", Some(Kind::File), Ok(Some("longrun\n"))),
+            ("data", Some(Kind::Directory), Err(111)),
+            ("down", Some(Kind::Other), Err(1)),
+            // Links to nothing that can be read count as absent.
+            ("up", Some(Kind::Other), Ok(None)),
+            ("finish", Some(Kind::Other), Ok(None)),
+            ("epyt", None, Ok(None)),
+        ] {
+            assert_eq!(folder.kind(name.as_bytes()), kind, "{name}");
+            let found = folder.text(name.as_bytes()).map_err(|e| e.code());
+            let text = text.map(|t| t.map(|t: &str| t.as_bytes().to_vec()));
+            assert_eq!(found, text, "{name}");
+            assert_eq!(folder.has(name.as_bytes()), text != Ok(None), "{name}");
+        }
+    }
 
     #[test]
     fn a_text_has_at_most_a_mebibyte() {

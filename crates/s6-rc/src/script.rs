@@ -228,33 +228,57 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
     Ok((argv, findings))
 }
 
-/// Checks a `run` or `finish`, and returns what to write into the service directory: its contents, without the
-/// carriage returns if its first line ends in one.
-pub(crate) fn check_executable(path: &[u8], data: Vec<u8>, findings: &mut Vec<Diagnostic>) -> Vec<u8> {
-    let mut warn = |text: &str, advice: &str| {
-        let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text).line(1);
-        findings.push(finding.advice(advice));
-    };
-    let mut data = data;
-    if data.starts_with(b"#!") {
-        if data.split(|b| *b == b'\n').next().is_some_and(|l| l.ends_with(b"\r")) {
-            warn("lines end in carriage returns", "they are ignored; save the file with Unix line ends");
-            let lines = data.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
-            data = lines.collect::<Vec<_>>().join(&b'\n');
+/// The interpreters that can be executed: most scripts name the same few.
+#[derive(Debug, Default)]
+pub(crate) struct Interpreters(Vec<Vec<u8>>);
+
+impl Interpreters {
+    /// Why the interpreter that the first line of a script names can't run it, and what to do.
+    fn trouble(&mut self, text: &[u8]) -> Option<(String, String)> {
+        let program = interpreter(text)?;
+        if self.0.iter().any(|sound| sound == program) {
+            return None;
         }
-        if let Some((what, advice)) = interpreter_trouble(&data) {
-            warn(&format!("{what}: it can't be executed"), &advice);
+        let trouble = interpreter_trouble(text);
+        if trouble.is_none() {
+            self.0.push(program.to_vec());
         }
-    } else if exec_failure::is_damaged(&data) {
-        let what = if data.is_empty() { "an empty file" } else { "nothing but null characters" };
-        warn(&format!("{what}: it can't be executed"), exec_failure::DAMAGED);
-    } else if !data.starts_with(b"\x7fELF") {
-        warn(
-            "neither a script with a #! line nor a program: it can't be executed",
-            "begin it with #!/bin/sh or another interpreter, on the very first line",
-        );
+        trouble
     }
-    data
+
+    /// Checks a `run` or `finish`, and returns what to write into the service directory: its contents, without the
+    /// carriage returns if its first line ends in one.
+    pub(crate) fn check_executable(
+        &mut self,
+        path: &[u8],
+        data: Vec<u8>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Vec<u8> {
+        let mut warn = |text: &str, advice: &str| {
+            let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text).line(1);
+            findings.push(finding.advice(advice));
+        };
+        let mut data = data;
+        if data.starts_with(b"#!") {
+            if data.split(|b| *b == b'\n').next().is_some_and(|l| l.ends_with(b"\r")) {
+                warn("lines end in carriage returns", "they are ignored; save the file with Unix line ends");
+                let lines = data.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+                data = lines.collect::<Vec<_>>().join(&b'\n');
+            }
+            if let Some((what, advice)) = self.trouble(&data) {
+                warn(&format!("{what}: it can't be executed"), &advice);
+            }
+        } else if exec_failure::is_damaged(&data) {
+            let what = if data.is_empty() { "an empty file" } else { "nothing but null characters" };
+            warn(&format!("{what}: it can't be executed"), exec_failure::DAMAGED);
+        } else if !data.starts_with(b"\x7fELF") {
+            warn(
+                "neither a script with a #! line nor a program: it can't be executed",
+                "begin it with #!/bin/sh or another interpreter, on the very first line",
+            );
+        }
+        data
+    }
 }
 
 #[cfg(test)]
@@ -344,15 +368,22 @@ mod tests {
     #[test]
     fn programs_are_checked() {
         let mut found = Vec::new();
-        assert_eq!(check_executable(b"run", b"#!/bin/sh\r\nx\r\n".to_vec(), &mut found), b"#!/bin/sh\nx\n");
-        assert_eq!(check_executable(b"run", b"\x7fELF\r\n".to_vec(), &mut found), b"\x7fELF\r\n");
+        let mut interpreters = Interpreters::default();
+        assert_eq!(
+            interpreters.check_executable(b"run", b"#!/bin/sh\r\nx\r\n".to_vec(), &mut found),
+            b"#!/bin/sh\nx\n"
+        );
+        assert_eq!(
+            interpreters.check_executable(b"run", b"\x7fELF\r\n".to_vec(), &mut found),
+            b"\x7fELF\r\n"
+        );
         assert_eq!(found.len(), 1);
         for text in ["exec sleep 1\n", "#!/no/such/shell\n", "#!sh\n"] {
-            check_executable(b"run", text.into(), &mut found);
+            interpreters.check_executable(b"run", text.into(), &mut found);
         }
         assert_eq!(found.len(), 4);
         for (text, what) in [("", "run:1: an empty file"), ("\0\0", "run:1: nothing but null characters")] {
-            check_executable(b"run", text.into(), &mut found);
+            interpreters.check_executable(b"run", text.into(), &mut found);
             let said = found.pop().unwrap().to_string();
             assert!(said.starts_with(what) && said.ends_with("remove it and pull it again)"), "{said}");
         }

@@ -4,8 +4,9 @@ use crate::definition_reader::{DefinitionReader, no_type};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::Folder;
 use crate::graph::is_stray;
+use crate::script::Interpreters;
 use crate::source_definition::{SourceBody, SourceDefinition, is_reserved};
-use files::{Kind, follow};
+use files::Kind;
 use rustix::fd::AsFd;
 use rustix::fs::CWD;
 use std::collections::HashSet;
@@ -54,8 +55,8 @@ fn defines_nothing(folder: &Folder, name: &[u8]) -> bool {
     if is_stray(name) {
         return !folder.has(b"type");
     }
-    let mut visible = folder.entries.iter().filter(|e| !e.name.starts_with(b"."));
-    visible.all(|e| folder.kind(&e.name) == Some(Kind::Directory) && e.name != b"contents.d")
+    let mut visible = folder.entries().filter(|(name, _)| !name.starts_with(b"."));
+    visible.all(|(name, kind)| folder.followed(name, kind) == Kind::Directory && name != b"contents.d")
 }
 
 /// Reads all source directories, in the order that they are given; the services of each sorted by name.
@@ -67,42 +68,44 @@ fn defines_nothing(folder: &Folder, name: &[u8]) -> bool {
 pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sources, Fatal> {
     let mut all = Sources::default();
     let mut left_over = Vec::new();
+    let mut interpreters = Interpreters::default();
     for source in sources {
-        let mut folder = Folder::open(CWD, source, source.clone())?;
+        let folder = Folder::open(CWD, source, source.clone())?;
         let mut is_empty = true;
-        folder.entries.sort_by(|a, b| a.name.cmp(&b.name));
-        for entry in &folder.entries {
-            if entry.name.starts_with(b".") {
+        for (name, entry_kind) in folder.sorted() {
+            if name.starts_with(b".") {
                 continue;
             }
-            let path = folder.path_of(&entry.name);
-            let kind = if entry.kind == Kind::Link { follow(&folder.fd, &entry.name) } else { entry.kind };
+            let path = folder.path_of(name);
+            let kind = folder.followed(name, entry_kind);
             if kind != Kind::Directory {
-                if entry.kind == Kind::Link && kind == Kind::Other {
+                if entry_kind == Kind::Link && kind == Kind::Other {
                     let text = "a link that leads nowhere defines no service";
                     all.findings.push(Diagnostic::new(Severity::Warning, path, text));
                 }
                 continue;
             }
             is_empty = false;
-            if entry.name.contains(&b'\n') {
+            if name.contains(&b'\n') {
                 all.findings.push(Diagnostic::error(path, "a service name can't contain a newline"));
-            } else if is_reserved(&entry.name) {
+            } else if is_reserved(name) {
                 let text = "service names can't begin with s6rc- or s6-rc-: these are reserved";
                 all.findings.push(Diagnostic::error(path, text));
             } else {
-                let service = Folder::open(folder.fd.as_fd(), &entry.name, path)?;
-                if !bundles.contains(&entry.name.as_slice()) && defines_nothing(&service, &entry.name) {
-                    left_over.push((entry.name.clone(), service.path));
+                let service = Folder::open(folder.fd.as_fd(), name, path)?;
+                let implied = bundles.contains(&name);
+                if !implied && defines_nothing(&service, name) {
+                    left_over.push((name.to_vec(), service.path));
                     continue;
                 }
-                let mut reader = DefinitionReader { folder: service, findings: &mut all.findings };
-                let implied = bundles.contains(&entry.name.as_slice());
-                match reader.definition(&entry.name, implied)? {
+                let findings = &mut all.findings;
+                let mut reader =
+                    DefinitionReader { folder: service, findings, interpreters: &mut interpreters };
+                match reader.definition(name, implied)? {
                     Some(definition) if implied => all.add_bundle(definition),
                     Some(definition) => all.definitions.push(definition),
                     None => {
-                        all.broken.insert(entry.name.clone());
+                        all.broken.insert(name.to_vec());
                     }
                 }
             }
