@@ -43,6 +43,8 @@ pub use policy::{Handled, Input, Plain, Policy};
 pub use resume::{PolicyState, Reexec, take_journal};
 
 use crate::launch::Launch;
+use crate::memory::{self, Cause, Seen};
+use crate::service::crash_loop::Report;
 use crate::service::machine::Event;
 use crate::service::{Service, hold};
 use crate::system::raw;
@@ -72,6 +74,9 @@ const SUPERVISION_PAUSE: Duration = Duration::from_secs(1);
 /// From one look at descriptors that can't be waited for to the next one.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
+/// From one report of a process that the kernel has killed, and that is no service's own, to the next one.
+const KILL_REPORT_PAUSE: Duration = Duration::from_mins(1);
+
 /// The number of children that are reaped before other events are served: a flood of orphans delays nothing.
 const REAPED_AT_ONCE: usize = 256;
 
@@ -84,6 +89,15 @@ pub enum Leave {
     Aborted,
     /// It has faulted too often.
     Faulted,
+}
+
+/// What is known of a process's end.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    /// How it ended, and the most memory that it had.
+    Known(Option<u64>),
+    /// Nothing.
+    Unknown,
 }
 
 /// The host of a scan directory.
@@ -131,6 +145,8 @@ pub struct Host {
     has_unknown_commands: bool,
     /// Children that have ended may be left to reap.
     has_unreaped: bool,
+    /// When a process that the kernel has killed is reported again.
+    kill_report_at: Option<Moment>,
 }
 
 /// Takes the lock and the control FIFO of a scan directory.
@@ -176,6 +192,7 @@ impl Host {
         {
             host.warn(&format!("supervising all services in this process: {}", fatal.message()));
         }
+        host.count_kills();
         host.remove_dangling_links().or_unable(|| "read the scan directory")?;
         host.listen();
         Ok(host)
@@ -197,11 +214,12 @@ impl Host {
     /// A host of the directory, without services.
     fn assemble(
         config: Config,
-        launch: Launch,
+        mut launch: Launch,
         dir: OwnedFd,
         lock: OwnedFd,
         control: OwnedFd,
     ) -> Result<Self, Fatal> {
+        launch.reports = config.reports;
         let mut caught: Vec<_> = requests::SIGNALS.iter().map(|row| row.signal).collect();
         caught.extend_from_slice(&config.signals);
         let set = signal::Set::of(&caught);
@@ -240,6 +258,7 @@ impl Host {
             shortage: None,
             has_unknown_commands: false,
             has_unreaped: false,
+            kill_report_at: None,
         })
     }
 
@@ -429,23 +448,75 @@ impl Host {
     fn reap_one(&mut self, pid: Pid, how: Ended, policy: &mut dyn Policy) {
         // Until it is reaped, its process id is no other's.
         let orphan_of = self.leave_end(pid, how);
-        self.launch.system.reap(pid);
+        let name = (how == Ended::Killed(9)).then(|| tool::diag::process(raw(pid)));
+        let peak = self.launch.system.reap(pid);
         match (orphan_of, self.roster.of_pid(raw(pid))) {
             (Some(number), _) => self.wake_supervisor(number),
-            (None, Some(number)) => self.child_ended(number, how),
+            (None, Some(number)) => self.child_ended(number, how, Fate::Known(peak)),
             (None, None) => {
                 self.child.take_if(|(_, child)| *child == pid);
-                policy.child(self, pid, how);
+                let cause = self.cause(how, peak);
+                if let (Cause::Memory(_), Some(name), Some(text)) = (cause, name, cause.text())
+                    && !policy.children().contains(&pid)
+                {
+                    self.report_kill(&format!("process {name}, which is no service's own, {text}"));
+                }
+                policy.child(self, pid, how, cause);
             }
         }
     }
 
+    /// Reports that the kernel has killed a process, at most once a minute.
+    fn report_kill(&mut self, text: &str) {
+        let now = self.launch.system.now();
+        if self.launch.reports && self.kill_report_at.is_none_or(|at| at <= now) {
+            self.kill_report_at = Some(now.saturating_add(KILL_REPORT_PAUSE));
+            self.warn(text);
+        }
+    }
+
     /// The process of a slot has ended: the service's or its supervisor.
-    fn child_ended(&mut self, number: usize, how: Ended) {
+    fn child_ended(&mut self, number: usize, how: Ended, fate: Fate) {
         match self.roster.get_mut(number) {
             Some(slot) if slot.supervisor.is_some() => self.supervisor_ended(number, how),
-            _ => self.feed(number, Event::Ended(how)),
+            _ => {
+                self.with(number, |service, launch| match fate {
+                    Fate::Known(peak) => service.ended(how, peak, launch),
+                    Fate::Unknown => service.feed(Event::Ended(how), launch),
+                });
+                let report =
+                    self.roster.get_mut(number).and_then(|slot| slot.service.as_mut()?.take_report());
+                if let Some(report) = report {
+                    self.report_crashes(number, &report);
+                }
+            }
         }
+    }
+
+    /// Begins to count the processes that the kernel kills for lack of memory.
+    fn count_kills(&self) {
+        memory::begin(self.launch.kills(self.shared_kills()), || self.launch.system.memory_kills());
+    }
+
+    /// What supervisor processes and this one know of such kills.
+    fn shared_kills(&self) -> Option<Seen<'_>> {
+        self.processes.as_ref()?.slots.kills()
+    }
+
+    /// Why a process that is no service's has ended; `peak` is the most memory that it had.
+    fn cause(&self, how: Ended, peak: Option<u64>) -> Cause {
+        // Later, SIGKILL is sent from here.
+        if how == Ended::Killed(9) && self.replaces {
+            self.launch.cause_of_kill(self.shared_kills(), peak)
+        } else {
+            Cause::Own
+        }
+    }
+
+    /// Reports that a service ends again and again.
+    fn report_crashes(&self, number: usize, report: &Report) {
+        let Some(service) = self.roster.get(number).and_then(|slot| slot.service.as_ref()) else { return };
+        service.report_crashes(report, |pid| self.roster.of_pid(pid).is_some(), &self.launch);
     }
 
     /// Ends the loop at once; services stay as they are.

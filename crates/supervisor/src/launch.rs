@@ -1,6 +1,7 @@
 //! How the children of a host are started: what they all begin with, and where their output goes.
 
 use crate::journal::Journal;
+use crate::memory::{self, Cause, Seen, Shortfall};
 use crate::system::{Linux, System};
 use ipc::relay::{Relay, STREAMS, Stream};
 use rustix::fs::{Mode, OFlags};
@@ -8,6 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
+use std::sync::atomic::AtomicU32;
 use sys::signal::{self, Signal};
 use sys::spawn::{Frozen, Spawn, Strings, Window};
 use tool::{Fatal, OrUnable};
@@ -25,8 +27,12 @@ pub struct Launch {
     pub(crate) relay: Option<Rc<Relay>>,
     /// The streams that lead where the host's own do.
     pub(crate) relayed_streams: Vec<Stream>,
+    /// Whether ends of services that nobody has asked for are reported.
+    pub(crate) reports: bool,
     /// Of a host that can be re-executed.
     pub(crate) journal: Journal,
+    /// What is known of kills, unless supervisor processes share it.
+    kills: [AtomicU32; 3],
     pub(crate) system: &'static dyn System,
 }
 
@@ -66,7 +72,42 @@ impl Launch {
             .or_unable(|| "open /dev/null")?;
         let (journal, system) = (Journal::default(), &Linux);
         let (window, relay, relayed_streams) = (None, None, STREAMS.to_vec());
-        Ok(Self { env, open_files, null, window, relay, relayed_streams, journal, system })
+        let kills = Default::default();
+        Ok(Self {
+            env,
+            open_files,
+            null,
+            window,
+            relay,
+            relayed_streams,
+            reports: true,
+            journal,
+            kills,
+            system,
+        })
+    }
+
+    /// The process to which the children of daemons come that end before them; `None` if it isn't a host.
+    pub(crate) fn reaper(&self) -> Option<Pid> {
+        if self.journal.slot().is_some() {
+            rustix::process::getppid()
+        } else {
+            self.journal.as_raw().map(|_| rustix::process::getpid())
+        }
+    }
+
+    /// What is known of kills: what supervisor processes share, or else what this process knows.
+    pub(crate) fn kills<'a>(&'a self, shared: Option<Seen<'a>>) -> Seen<'a> {
+        shared.or_else(|| self.journal.slot()?.kills()).unwrap_or_else(|| self.kills.each_ref())
+    }
+
+    /// Why a process was killed by a SIGKILL that wasn't sent from here; `peak` is the most memory that it had.
+    pub(crate) fn cause_of_kill(&self, shared: Option<Seen<'_>>, peak: Option<u64>) -> Cause {
+        let count = self.system.memory_kills();
+        if count.is_some_and(|count| memory::is_by_kernel(self.kills(shared), count, self.system.now())) {
+            return Cause::Memory(Shortfall { limit: self.system.memory_limit(), peak });
+        }
+        Cause::Foreign
     }
 
     /// Makes starts cheap for a process with many descriptors; to be called while it has few.

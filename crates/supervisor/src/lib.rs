@@ -6,6 +6,7 @@
 pub mod host;
 mod journal;
 pub mod launch;
+pub mod memory;
 mod part;
 pub mod service;
 mod slot;

@@ -40,6 +40,8 @@ pub(crate) struct Part<'a> {
     pub(crate) started: Option<Pid>,
     /// Whether the directory is marked as refused if its supervision can't begin.
     pub(crate) may_refuse: bool,
+    /// Whether ends that nobody has asked for are reported.
+    pub(crate) reports: bool,
     /// Where the kernel stores the supervisor's process id.
     pub(crate) note: &'a AtomicU32,
 }
@@ -57,6 +59,7 @@ pub(crate) struct Start {
     pub(crate) resumes: bool,
     pub(crate) started: Option<Pid>,
     pub(crate) may_refuse: bool,
+    pub(crate) reports: bool,
 }
 
 impl Part<'_> {
@@ -73,6 +76,7 @@ impl Part<'_> {
             resumes: self.resumes,
             started: self.started,
             may_refuse: self.may_refuse,
+            reports: self.reports,
         };
         let others = [Some(self.dir), Some(self.slots), Some(self.socket), self.relay, self.notification];
         let others = others.into_iter().flatten().zip(FIRST..);

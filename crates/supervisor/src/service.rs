@@ -7,6 +7,7 @@
 //! Nothing here panics: these modules run in pid 1.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub(crate) mod crash_loop;
 pub(crate) mod hold;
 pub mod machine;
 mod noexec;
@@ -15,7 +16,9 @@ pub(crate) mod service_dir;
 mod tally;
 
 use crate::launch::{Launch, Stdio};
+use crate::memory::Cause;
 use crate::system::{Effect, raw};
+use crash_loop::{CrashLoop, Report, Way};
 use hold::Hold;
 use machine::{Action, Event, Machine, Now, Retry, Saved};
 use owed::{Kind, Owed};
@@ -69,6 +72,11 @@ pub struct Service {
     /// How often in a row the notification pipe couldn't be read.
     failed_reads: u8,
     actions: Vec<Action>,
+    /// Why `run` ended the last time.
+    cause: Cause,
+    crashes: CrashLoop,
+    /// What is to be reported of them.
+    report: Option<Report>,
 }
 
 /// The time by both clocks.
@@ -112,6 +120,9 @@ impl Service {
             owed: Owed::default(),
             failed_reads: 0,
             actions: Vec::new(),
+            cause: Cause::default(),
+            crashes: CrashLoop::default(),
+            report: None,
         })
     }
 
@@ -160,6 +171,9 @@ impl Service {
             owed: Owed::default(),
             failed_reads: 0,
             actions: Vec::new(),
+            cause: Cause::default(),
+            crashes: CrashLoop::default(),
+            report: None,
         };
         if saved.detached {
             service.detach();
@@ -301,6 +315,53 @@ impl Service {
         }
         self.perform(launch);
         launch.journal.save(|| self.save());
+    }
+
+    /// Handles the end of the service's process, which had at most so much memory, in bytes.
+    pub(crate) fn ended(&mut self, how: Ended, peak: Option<u64>, launch: &Launch) {
+        if self.machine.is_up() {
+            self.note_end(how, peak, launch);
+        }
+        self.feed(Event::Ended(how), launch);
+    }
+
+    /// Why `run` ended the last time.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Finds out why `run` has ended, and reports what nobody has asked for.
+    fn note_end(&mut self, how: Ended, peak: Option<u64>, launch: &Launch) {
+        let is_wanted = self.machine.is_end_wanted();
+        let is_kill = how == Ended::Killed(9) && !is_wanted;
+        self.cause = if is_kill { launch.cause_of_kill(None, peak) } else { Cause::Own };
+        if is_wanted || !self.machine.is_wanted_up() {
+            self.crashes.forget();
+        } else {
+            let way = if matches!(self.cause, Cause::Memory(_)) { Way::Memory } else { Way::Ended(how) };
+            self.report = self.crashes.ended(way, launch.system.now());
+        }
+        if let Some(text) = self.cause.text().filter(|_| launch.reports && !self.crashes.is_reported()) {
+            launch.system.warn(self.dir.label(), &text);
+        }
+    }
+
+    /// The report that is due.
+    pub(crate) fn take_report(&mut self) -> Option<Report> {
+        self.report.take()
+    }
+
+    /// Prints a report; `is_known` says of a process whether it belongs to another service.
+    pub(crate) fn report_crashes(&self, report: &Report, is_known: impl Fn(u32) -> bool, launch: &Launch) {
+        if !launch.reports {
+            return;
+        }
+        let age = launch.system.now().saturating_sub(report.begun());
+        let mut left = launch.reaper().map(|reaper| launch.system.strays(reaper, age)).unwrap_or_default();
+        left.retain(|pid| !is_known(raw(*pid)));
+        let text = report.text(&describe(&left), self.dir.has("restart-limit"));
+        launch.system.warn(self.dir.label(), &text);
     }
 
     fn is_machine_due(&self, launch: &Launch) -> bool {
@@ -447,16 +508,10 @@ impl Service {
         if left.is_empty() {
             return;
         }
-        let mut names: Vec<String> =
-            left.iter().take(NAMED_AT_MOST).map(|pid| tool::diag::process(raw(*pid))).collect();
-        let more = left.len().saturating_sub(NAMED_AT_MOST);
-        if more > 0 {
-            names.push(format!("{more} more"));
-        }
         self.dir.warn(&format!(
             "stopped, but these processes that run started are still there: {} (start the daemon with exec, or write \
              session into a file kill-mode to end them)",
-            names.join(", ")
+            describe(left).join(", ")
         ));
     }
 
@@ -545,6 +600,7 @@ impl Service {
         }
         match self.spawn_run(launch) {
             Ok((pid, notification)) => {
+                self.crashes.started(launch.system.now());
                 self.notification = notification;
                 Event::Started(pid)
             }
@@ -682,6 +738,17 @@ impl Service {
             }
         }
     }
+}
+
+/// Descriptions of processes, some of them by number only.
+fn describe(pids: &[Pid]) -> Vec<String> {
+    let mut names: Vec<String> =
+        pids.iter().take(NAMED_AT_MOST).map(|pid| tool::diag::process(raw(*pid))).collect();
+    let more = pids.len().saturating_sub(NAMED_AT_MOST);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    names
 }
 
 /// Whether an error of a start stays until somebody changes a file, a mount or a permission.

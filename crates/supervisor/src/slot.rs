@@ -5,6 +5,7 @@
 //! the supervisor sends that it is of no use any more, so that a supervisor's death closes no pipe of a daemon.  It also sends
 //! a write end of its control FIFO: while the host keeps that, the FIFO keeps the commands that nobody has read.
 
+use crate::memory::Seen;
 use crate::system::{about_to_store, raw};
 use ipc::unix_message::send_with;
 use rustix::io::Errno;
@@ -17,7 +18,8 @@ use sys::process::Ended;
 use sys::signal::Signal;
 use wire::host_journal::{InFlight, Supervised};
 use wire::supervisor_slot::{
-    COPIES, END_PROCESS, END_STATUS, LETTER, ROOM, SAID, STARTED, SUPERVISOR, State, TOLD, WHICH,
+    COPIES, END_PROCESS, END_STATUS, KILLS, LETTER, ROOM, SAID, STARTED, SUPERVISOR, State, TOLD, WHICH,
+    place,
 };
 
 /// A message from a supervisor: its number, the number of the start, and what is sent, all big-endian.
@@ -32,10 +34,16 @@ pub(crate) const CONTROL: u32 = 1;
 /// The state in the slot at `base`; `None` if there is none, or it is damaged.
 fn state(mapping: &Mapping, base: usize) -> Option<State> {
     let which = mapping.word(base.checked_add(WHICH)?)?.load(Ordering::Acquire);
-    let place = COPIES.0.get(usize::try_from(which).ok()?.checked_sub(1)?)?;
+    let copy = COPIES.0.get(usize::try_from(which).ok()?.checked_sub(1)?)?;
     let mut bytes = vec![0; COPIES.1];
-    mapping.load(base.checked_add(*place)?, &mut bytes).then_some(())?;
+    mapping.load(base.checked_add(*copy)?, &mut bytes).then_some(())?;
     State::unpack(&bytes)
+}
+
+/// What all processes know of kills.
+fn kills(mapping: &Mapping) -> Option<Seen<'_>> {
+    let [seen, spare, until] = KILLS.map(|at| mapping.word(at));
+    Some([seen?, spare?, until?])
 }
 
 /// The slots of all supervisor processes of a host.
@@ -64,7 +72,7 @@ impl Slots {
     }
 
     fn word(&self, number: usize, at: usize) -> Option<&AtomicU32> {
-        self.mapping.word(number.checked_mul(ROOM)?.checked_add(at)?)
+        self.mapping.word(place(number)?.checked_add(at)?)
     }
 
     fn get(&self, number: usize, at: usize) -> u32 {
@@ -79,15 +87,20 @@ impl Slots {
 
     /// Makes room for a slot.
     pub(crate) fn reserve(&mut self, number: usize) -> Result<(), Errno> {
-        let end = number.checked_add(1).and_then(|n| n.checked_mul(ROOM)).ok_or(Errno::NOMEM)?;
+        let end = number.checked_add(1).and_then(place).ok_or(Errno::NOMEM)?;
         self.mapping.grow(self.fd.as_fd(), end)
     }
 
     /// Empties a slot.
     pub(crate) fn clear(&self, number: usize) {
-        if let Some(at) = number.checked_mul(ROOM) {
+        if let Some(at) = place(number) {
             self.mapping.store(at, &[0; ROOM]);
         }
+    }
+
+    /// What all processes know of kills.
+    pub(crate) fn kills(&self) -> Option<Seen<'_>> {
+        kills(&self.mapping)
     }
 
     /// Where the kernel stores a supervisor's process id.
@@ -107,7 +120,7 @@ impl Slots {
 
     /// What a supervisor has left; `None` if it had nothing to leave.
     pub(crate) fn state(&self, number: usize) -> Option<State> {
-        state(&self.mapping, number.checked_mul(ROOM)?)
+        state(&self.mapping, place(number)?)
     }
 
     /// The process of a start in flight.
@@ -176,14 +189,8 @@ impl OwnSlot {
         socket: OwnedFd,
         is_kept: bool,
     ) -> Result<Self, Errno> {
-        let page = rustix::param::page_size();
-        let at = number.checked_mul(ROOM).ok_or(Errno::INVAL)?;
-        let base = at.checked_rem(page).ok_or(Errno::INVAL)?;
-        let mapping = Mapping::part(
-            fd,
-            u64::try_from(at.saturating_sub(base)).map_err(|_| Errno::INVAL)?,
-            base.saturating_add(ROOM),
-        )?;
+        let base = place(number).ok_or(Errno::INVAL)?;
+        let mapping = Mapping::part(fd, 0, base.saturating_add(ROOM))?;
         let number = u32::try_from(number).map_err(|_| Errno::INVAL)?;
         let (state, which, is_kept) = (RefCell::default(), Cell::new(0), Cell::new(is_kept));
         Ok(Self { mapping, base, number, socket, state, which, is_kept })
@@ -191,6 +198,11 @@ impl OwnSlot {
 
     fn word(&self, at: usize) -> Option<&AtomicU32> {
         self.mapping.word(self.base.saturating_add(at))
+    }
+
+    /// What all processes know of kills.
+    pub(crate) fn kills(&self) -> Option<Seen<'_>> {
+        kills(&self.mapping)
     }
 
     fn get(&self, at: usize) -> u32 {
@@ -389,7 +401,7 @@ mod tests {
     fn what_is_damaged_counts_as_nothing() {
         let (slots, own) = pair();
         own.set_in_flight(InFlight::default());
-        slots.mapping.store(9 * ROOM + COPIES.0[0] + 24, &[7]);
+        slots.mapping.store(10 * ROOM + COPIES.0[0] + 24, &[7]);
         assert_eq!(slots.state(9), None);
         slots.set(9, WHICH, 3);
         assert_eq!((slots.state(9), own.inherit()), (None, None));

@@ -171,8 +171,8 @@ impl Supervisor {
                     if self.is_own(pid) {
                         self.launch.journal.handle_end(pid, how);
                     }
-                    self.launch.system.reap(pid);
-                    self.ended(pid, how);
+                    let peak = self.launch.system.reap(pid);
+                    self.ended(pid, how, peak);
                 }
                 Ok(None) | Err(Errno::CHILD) => break,
                 Err(e) => return Err(Fatal::unable("reap", e)),
@@ -187,7 +187,7 @@ impl Supervisor {
         let Some((pid, how)) = self.launch.journal.slot().and_then(OwnSlot::end) else { return };
         if self.is_own(pid) {
             self.launch.journal.handle_end(pid, how);
-            self.ended(pid, how);
+            self.ended(pid, how, None);
         }
         if let Some(slot) = self.launch.journal.slot() {
             slot.clear_end();
@@ -199,9 +199,12 @@ impl Supervisor {
         self.service.machine().pid() == Some(raw(pid))
     }
 
-    fn ended(&mut self, pid: Pid, how: Ended) {
+    fn ended(&mut self, pid: Pid, how: Ended, peak: Option<u64>) {
         if self.is_own(pid) {
-            self.service.feed(Event::Ended(how), &self.launch);
+            self.service.ended(how, peak, &self.launch);
+            if let Some(report) = self.service.take_report() {
+                self.service.report_crashes(&report, |_| false, &self.launch);
+            }
         }
     }
 
@@ -225,7 +228,7 @@ impl Supervisor {
             InFlight::ENDED => {
                 let how = Ended::from_wstat(event.detail);
                 if let Some(pid) = Pid::from_raw(event.about.cast_signed()) {
-                    self.ended(pid, how);
+                    self.ended(pid, how, None);
                 }
             }
             InFlight::LETTER if !event.is_skipped() => self.obey(u8::try_from(event.detail).ok()),

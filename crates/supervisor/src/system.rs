@@ -8,16 +8,19 @@ pub(crate) mod fake;
 #[cfg(test)]
 pub(crate) mod hook;
 
+use crate::memory;
 use crate::part::{Part, Start};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::fmt::Debug;
+use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{Signal, SignalFd};
 use sys::spawn::Spawn;
 use tool::clock::{self, Moment};
 use tool::diag;
+use wire::proc_stat::Stat;
 use wire::tai::Tai64n;
 
 /// Device and inode of a service directory: two names of one directory are one service.
@@ -69,14 +72,20 @@ pub(crate) trait System: Debug {
     fn kill_group(&self, leader: Pid, signal: Signal) -> Result<(), Errno>;
     /// A child that has ended and isn't reaped yet; `CHILD` if there are no children.
     fn peek(&self) -> Result<Option<(Pid, Ended)>, Errno>;
-    /// Reaps a child, if it has ended.
-    fn reap(&self, pid: Pid);
+    /// Reaps a child, if it has ended; gives the most memory that it had, in bytes.
+    fn reap(&self, pid: Pid) -> Option<u64>;
+    /// How many processes of this container the kernel has killed for lack of memory.
+    fn memory_kills(&self) -> Option<u32>;
+    /// The container's limit of memory, in bytes.
+    fn memory_limit(&self) -> Option<u64>;
     /// The next signal for a supervisor process, if one is pending.
     fn signal(&self, signals: &SignalFd) -> Result<Option<Signal>, Errno>;
     /// Whether a process is a child of this one, alive or not yet reaped.
     fn is_child(&self, pid: Pid) -> bool;
     /// The living processes of the session that this process led, which has ended.
     fn session(&self, leader: u32) -> Vec<Pid>;
+    /// The living children of this process that began at most so long ago, but for those of this program.
+    fn strays(&self, parent: Pid, age: Duration) -> Vec<Pid>;
     /// Whether there is memory for more than what is being done.
     fn has_memory(&self) -> bool;
     /// Prints a warning of `name`.
@@ -116,8 +125,16 @@ impl System for Linux {
         sys::process::peek()
     }
 
-    fn reap(&self, pid: Pid) {
-        let _ = sys::process::reap_one(pid);
+    fn reap(&self, pid: Pid) -> Option<u64> {
+        sys::process::reap_with_peak(pid).ok().flatten()
+    }
+
+    fn memory_kills(&self) -> Option<u32> {
+        memory::kills()
+    }
+
+    fn memory_limit(&self) -> Option<u64> {
+        memory::limit()
     }
 
     fn signal(&self, signals: &SignalFd) -> Result<Option<Signal>, Errno> {
@@ -135,13 +152,25 @@ impl System for Linux {
         if rustix::process::getsid(Some(leader)).is_ok() {
             return Vec::new();
         }
-        let mut found = Vec::new();
-        let listed = files::names_at(CWD, b"/proc").unwrap_or_default();
-        for pid in listed.iter().filter_map(|name| wire::number::decimal(name)).filter_map(Pid::from_raw) {
-            if is_of_session(pid) && !is_dead(pid) {
-                found.push(pid);
-            }
-        }
+        let mut found = processes();
+        found.retain(|pid| is_of_session(*pid) && stat(*pid).is_some_and(|stat| !stat.is_dead()));
+        found
+    }
+
+    fn strays(&self, parent: Pid, age: Duration) -> Vec<Pid> {
+        let since_boot = sys::clock::get(rustix::time::ClockId::Boottime);
+        let now = Duration::try_from(since_boot).unwrap_or_default();
+        // In ticks, which are hundredths of a second on all architectures; one more for rounding.
+        let first = now.saturating_sub(age).as_millis() / 10;
+        let first = u64::try_from(first).unwrap_or_default().saturating_sub(1);
+        let is_stray = |stat: &Stat| {
+            stat.ppid == raw(parent).into()
+                && stat.start >= first
+                && !stat.is_dead()
+                && !stat.comm.starts_with(b"s6-")
+        };
+        let mut found = processes();
+        found.retain(|pid| stat(*pid).is_some_and(|stat| is_stray(&stat)));
         found
     }
 
@@ -154,10 +183,15 @@ impl System for Linux {
     }
 }
 
-/// Whether a process has ended and waits to be reaped.
-fn is_dead(pid: Pid) -> bool {
-    let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    wire::proc_stat::Stat::parse(&stat).is_none_or(|stat| stat.is_dead())
+/// All processes.
+fn processes() -> Vec<Pid> {
+    let listed = files::names_at(CWD, b"/proc").unwrap_or_default();
+    listed.iter().filter_map(|name| wire::number::decimal(name)).filter_map(Pid::from_raw).collect()
+}
+
+/// What the kernel says of a process.
+fn stat(pid: Pid) -> Option<Stat> {
+    Stat::parse(&std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?)
 }
 
 /// A journal is about to be changed: a fault may strike there as well as before an effect.

@@ -98,10 +98,20 @@ impl Ended {
 }
 
 fn wait4(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<(Pid, Ended)>, Errno> {
+    Ok(wait4_with_peak(pid, flags)?.map(|(pid, ended, _)| (pid, ended)))
+}
+
+/// With the most memory that the process had, in KiB.
+fn wait4_with_peak(
+    pid: libc::pid_t,
+    flags: libc::c_int,
+) -> Result<Option<(Pid, Ended, libc::c_long)>, Errno> {
     loop {
         let mut status = 0;
-        // SAFETY: `status` is writable.
-        let n = unsafe { libc::waitpid(pid, &mut status, flags) };
+        // SAFETY: all-zero bytes are a valid `rusage`.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: `status` and `usage` are writable.
+        let n = unsafe { libc::wait4(pid, &mut status, flags, &mut usage) };
         if n == -1 {
             match crate::errno::last() {
                 Errno::INTR => continue,
@@ -110,7 +120,7 @@ fn wait4(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<(Pid, Ended)>, E
         }
         match (Pid::from_raw(n), Ended::from_raw(status)) {
             (None, _) => return Ok(None),
-            (Some(p), Some(e)) => return Ok(Some((p, e))),
+            (Some(p), Some(e)) => return Ok(Some((p, e, usage.ru_maxrss))),
             (Some(_), None) => {}
         }
     }
@@ -180,6 +190,12 @@ fn parent_in(stat: &[u8]) -> Option<Pid> {
 /// Reaps this child; `None` while it lives.
 pub fn reap_one(pid: Pid) -> Result<Option<Ended>, Errno> {
     Ok(wait4(pid.as_raw_nonzero().get(), libc::WNOHANG)?.map(|(_, e)| e))
+}
+
+/// As [`reap_one`]; gives the most memory, in bytes, that the child or one of its children that it waited for had at once.
+pub fn reap_with_peak(pid: Pid) -> Result<Option<u64>, Errno> {
+    let reaped = wait4_with_peak(pid.as_raw_nonzero().get(), libc::WNOHANG)?;
+    Ok(reaped.and_then(|(_, _, kib)| u64::try_from(kib).ok()).map(|kib| kib.saturating_mul(1024)))
 }
 
 /// kill(2): sends a signal to one process.

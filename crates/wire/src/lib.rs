@@ -5,6 +5,7 @@
 
 pub mod calendar;
 pub mod cdb;
+pub mod cgroup;
 pub mod control;
 pub mod death_tally;
 pub mod fdholder;

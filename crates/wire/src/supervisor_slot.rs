@@ -4,6 +4,9 @@
 //! 32 bits in the machine's own order, so that they change at once and the kernel can store a process id; other
 //! numbers are big-endian.
 //!
+//! The file begins with what all share: three words from [`KILLS`] on, about processes that the kernel has killed for lack of
+//! memory.  The slot with number n begins at [`ROOM`] · (n + 1):
+//!
 //! | offset | written by | what |
 //! |---|---|---|
 //! | 0 | kernel | the supervisor's process id; [`SUPERVISOR`] |
@@ -17,8 +20,18 @@
 
 use crate::host_journal::{IN_FLIGHT, In, InFlight, Out, Supervised};
 
-/// The room of a slot; the slots follow each other.
+/// The room of a slot, and of what all share.
 pub const ROOM: usize = 512;
+
+/// Offset, in the file, of what is known of kills: 1 more than how many were seen, 0 for unknown; how many of these weren't
+/// told of a process; and the second of the monotonic clock until which they may be.
+pub const KILLS: [usize; 3] = [0, 4, 8];
+
+/// Where the slot with this number begins.
+#[must_use]
+pub fn place(number: usize) -> Option<usize> {
+    number.checked_add(1)?.checked_mul(ROOM)
+}
 
 /// Offset of the supervisor's process id.
 pub const SUPERVISOR: usize = 0;
@@ -134,6 +147,7 @@ mod tests {
     fn places_in_a_slot() {
         assert_eq!((SUPERVISOR, STARTED, END_STATUS, END_PROCESS, WHICH, TOLD), (0, 4, 8, 12, 16, 20));
         assert_eq!((LETTER, SAID, COPIES, ROOM), (24, (32, 64), ([128, 320], 192), 512));
+        assert_eq!((KILLS, place(0), place(9), place(usize::MAX)), ([0, 4, 8], Some(512), Some(5120), None));
     }
 
     proptest! {

@@ -2,8 +2,9 @@
 
 use crate::pid1::lifecycle::{Event, Successor};
 use rustix::io::Errno;
+use supervisor::memory;
 use sys::process::Ended;
-use sys::signal::{self, KILL, Sender, Signal};
+use sys::signal::{self, Sender, Signal};
 use tool::diag;
 
 /// Who or what asked for a stop.
@@ -22,11 +23,13 @@ fn name(signal: Signal) -> String {
     signal::name(signal).unwrap_or_else(|| format!("signal {signal}"))
 }
 
-/// By whom a signal was sent, where it may need an explanation.
-fn killed(signal: u8) -> String {
-    let signal = Signal::from(signal);
-    let hint = if signal == KILL { ", which the kernel sends if memory runs out" } else { "" };
-    format!("was killed by {}{hint}", name(signal))
+/// By which signal, or why, a process was killed.
+fn killed(signal: u8, cause: memory::Cause) -> String {
+    match cause {
+        memory::Cause::Memory(shortfall) => format!("was killed by the kernel: {shortfall}"),
+        memory::Cause::Foreign => format!("was killed by {}, not by us", name(signal.into())),
+        memory::Cause::Own => format!("was killed by {}", name(signal.into())),
+    }
 }
 
 fn sender(sender: Sender) -> String {
@@ -37,8 +40,14 @@ fn sender(sender: Sender) -> String {
     }
 }
 
-/// Why a stop began with this event, and whether the CMD crashed; `None` if another message tells.
-pub(crate) fn of_stop(event: Event, cause: Option<&Cause>, ran_command: bool) -> Option<(String, bool)> {
+/// Why a stop began with this event, and whether the CMD crashed; `None` if another message tells.  `killed_by` is about
+/// the child that has ended.
+pub(crate) fn of_stop(
+    event: Event,
+    cause: Option<&Cause>,
+    ran_command: bool,
+    killed_by: memory::Cause,
+) -> Option<(String, bool)> {
     let (why, is_crash) = match (event, cause) {
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Signal(signal, by))) => {
             (format!("{}{}", name(*signal), sender(*by)), false)
@@ -48,18 +57,19 @@ pub(crate) fn of_stop(event: Event, cause: Option<&Cause>, ran_command: bool) ->
         (Event::BootEnded(Ended::Exited(code)), _) if ran_command => {
             (format!("the command exited {code}"), false)
         }
-        (Event::BootEnded(Ended::Killed(signal)), _) if ran_command => {
-            (format!("the command {}", killed(signal)), CRASHES.contains(&name(signal.into()).as_str()))
-        }
+        (Event::BootEnded(Ended::Killed(signal)), _) if ran_command => (
+            format!("the command {}", killed(signal, killed_by)),
+            CRASHES.contains(&name(signal.into()).as_str()),
+        ),
         _ => return None,
     };
     Some((format!("the container stops: {why}"), is_crash))
 }
 
 /// The boot child was killed.
-pub(crate) fn boot_killed(signal: u8) -> String {
+pub(crate) fn boot_killed(signal: u8, by: memory::Cause) -> String {
     let code = Ended::Killed(signal).code();
-    format!("what starts the services {}, so the container stops with code {code}", killed(signal))
+    format!("what starts the services {}, so the container stops with code {code}", killed(signal, by))
 }
 
 /// The stop child can't be started.
@@ -76,7 +86,7 @@ pub(crate) const UNORDERED: &str = "the services aren't stopped in order, since 
                                     scripts and cont-finish.d are left out";
 
 /// The stop child was killed.
-pub(crate) fn stop_killed(signal: u8, successor: Successor) -> String {
+pub(crate) fn stop_killed(signal: u8, by: memory::Cause, successor: Successor) -> String {
     let code = Ended::Killed(signal).code();
     let next = match successor {
         Successor::Next => "another one goes on where it was".to_owned(),
@@ -84,19 +94,21 @@ pub(crate) fn stop_killed(signal: u8, successor: Successor) -> String {
             format!("services that are still up aren't stopped in order, and a code of 0 becomes {code}")
         }
     };
-    format!("what stops the services {}: {next}", killed(signal))
+    format!("what stops the services {}: {next}", killed(signal, by))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use s6_linux_init::request::{How, Request};
+    use supervisor::memory::Shortfall;
     use sys::signal::TERM;
 
     #[test]
     fn why_a_container_stops() {
         let asked = Event::Asked(Request::stop(How::Halt));
-        let text = |event, cause: Option<Cause>, ran| of_stop(event, cause.as_ref(), ran);
+        let text =
+            |event, cause: Option<Cause>, ran| of_stop(event, cause.as_ref(), ran, memory::Cause::Foreign);
         let signal = |by| text(Event::Signal(TERM), Some(Cause::Signal(TERM, by)), true);
         let gone = 0x3fff_ffff;
         let stops = |why: &str, is_crash| Some((format!("the container stops: {why}"), is_crash));
@@ -109,10 +121,16 @@ mod tests {
         assert_eq!(text(Event::Time, None, true), stops("the planned time has come", false));
         let ended = |ended, ran| text(Event::BootEnded(ended), None, ran);
         assert_eq!(ended(Ended::Exited(3), true), stops("the command exited 3", false));
-        assert_eq!(ended(Ended::Killed(15), true), stops("the command was killed by SIGTERM", false));
-        let memory = "the command was killed by SIGKILL, which the kernel sends if memory runs out";
-        assert_eq!(ended(Ended::Killed(9), true), stops(memory, true));
-        assert_eq!(ended(Ended::Killed(11), true), stops("the command was killed by SIGSEGV", true));
+        assert_eq!(
+            of_stop(Event::BootEnded(Ended::Killed(15)), None, true, memory::Cause::Own),
+            stops("the command was killed by SIGTERM", false)
+        );
+        let foreign = "the command was killed by SIGKILL, not by us";
+        assert_eq!(ended(Ended::Killed(9), true), stops(foreign, true));
+        assert_eq!(
+            of_stop(Event::BootEnded(Ended::Killed(11)), None, true, memory::Cause::Own),
+            stops("the command was killed by SIGSEGV", true)
+        );
         // The boot child tells itself why it failed.
         assert_eq!((ended(Ended::Exited(1), false), ended(Ended::Killed(9), false)), (None, None));
         assert_eq!(text(Event::HostLost, None, true), None);
@@ -120,19 +138,14 @@ mod tests {
 
     #[test]
     fn children_that_are_killed() {
-        assert_eq!(
-            boot_killed(9),
-            "what starts the services was killed by SIGKILL, which the kernel sends if memory runs out, so the \
-             container stops with code 137"
-        );
-        assert_eq!(
-            stop_killed(11, Successor::Next),
-            "what stops the services was killed by SIGSEGV: another one goes on where it was"
-        );
-        assert_eq!(
-            stop_killed(9, Successor::None),
-            "what stops the services was killed by SIGKILL, which the kernel sends if memory runs out: services that \
-             are still up aren't stopped in order, and a code of 0 becomes 137"
-        );
+        let shortfall = Shortfall { limit: Some(64 << 20), peak: Some(60 << 20) };
+        let causes = [memory::Cause::Own, memory::Cause::Foreign, memory::Cause::Memory(shortfall)];
+        let texts: Vec<String> = causes
+            .into_iter()
+            .flat_map(|by| {
+                [boot_killed(9, by), stop_killed(9, by, Successor::Next), stop_killed(9, by, Successor::None)]
+            })
+            .collect();
+        insta::assert_snapshot!(texts.join("\n"));
     }
 }

@@ -8,6 +8,7 @@ use crate::pid1::effects::Effects;
 use crate::pid1::lifecycle::{Action, Event, Lifecycle, Successor};
 use rustix::process::Pid;
 use s6_linux_init::request::How;
+use supervisor::memory;
 use sys::process::Ended;
 use sys::signal::{CONT, KILL, Signal, TERM};
 use tool::clock::Moment;
@@ -26,6 +27,8 @@ pub(crate) struct Container {
     stop: Option<Pid>,
     end: Option<How>,
     verbosity: u8,
+    /// Why the child was killed whose end is being handled.
+    killed_by: memory::Cause,
     /// It was said that the stop child can't be started.  Not saved: at worst it is said again.
     is_short: bool,
 }
@@ -34,7 +37,15 @@ impl Container {
     /// A container that is about to boot.
     pub(crate) fn new(life: Lifecycle, verbosity: u32) -> Self {
         let verbosity = u8::try_from(verbosity).unwrap_or(u8::MAX);
-        Self { life, boot: None, stop: None, end: None, verbosity, is_short: false }
+        Self {
+            life,
+            boot: None,
+            stop: None,
+            end: None,
+            verbosity,
+            killed_by: memory::Cause::Own,
+            is_short: false,
+        }
     }
 
     /// Whether warnings are wanted.
@@ -79,7 +90,7 @@ impl Container {
         let actions = self.life.step(event, now);
         if was_alive
             && !self.life.is_alive()
-            && let Some((text, is_crash)) = cause::of_stop(event, cause, ran_command)
+            && let Some((text, is_crash)) = cause::of_stop(event, cause, ran_command, self.killed_by)
         {
             match (is_crash, self.verbosity) {
                 (true, 1..) => effects.warn(&text),
@@ -97,9 +108,11 @@ impl Container {
         &mut self,
         pid: Pid,
         ended: Ended,
+        killed_by: memory::Cause,
         now: Moment,
         effects: &mut dyn Effects,
     ) -> bool {
+        self.killed_by = killed_by;
         if self.boot.take_if(|boot| *boot == pid).is_some() {
             effects.take_terminal_back();
             self.step(Event::BootEnded(ended), None, now, effects);
@@ -137,10 +150,10 @@ impl Container {
                 effects.signal_others(CONT, &services);
             }
             Action::ReportUnordered => effects.warn(cause::UNORDERED),
-            Action::ReportBootKilled(signal) => effects.fatal(&cause::boot_killed(signal)),
+            Action::ReportBootKilled(signal) => effects.fatal(&cause::boot_killed(signal, self.killed_by)),
             Action::ReportStopKilled(signal, successor) => {
                 if self.verbosity >= 1 || successor == Successor::None {
-                    effects.warn(&cause::stop_killed(signal, successor));
+                    effects.warn(&cause::stop_killed(signal, self.killed_by, successor));
                 }
             }
             Action::KeepCode(code) => keep_code(code, effects),
@@ -242,6 +255,7 @@ impl Container {
             stop: pid(stop),
             end: (end != NO_END).then(|| ENDS.get(usize::from(end)).copied()).flatten(),
             verbosity,
+            killed_by: memory::Cause::Own,
             is_short: false,
         };
         Some((container, pid(relay)))

@@ -31,6 +31,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 use supervisor::host::{Handled, Host, Input, Policy, PolicyState};
+use supervisor::memory;
 use sys::process::{Ended, Fork, fork_noted};
 use sys::signal::{Sender, Set, Signal};
 use tool::clock::{self, Moment};
@@ -325,10 +326,10 @@ impl Init {
     }
 
     /// Handles the end of a child that belongs to no service.
-    fn child_ended(&mut self, pid: Pid, ended: Ended, host: &mut Host) {
+    fn child_ended(&mut self, pid: Pid, ended: Ended, cause: memory::Cause, host: &mut Host) {
         let now = clock::now();
         let (container, mut effects) = self.with_effects(host);
-        if container.child_ended(pid, ended, now, &mut effects) {
+        if container.child_ended(pid, ended, cause, now, &mut effects) {
             return;
         }
         if let Some(relay) = self.relay.take_if(|relay| relay.pid() == pid) {
@@ -427,8 +428,8 @@ impl Policy for Init {
         }
     }
 
-    fn child(&mut self, host: &mut Host, pid: Pid, how: Ended) {
-        self.child_ended(pid, how, host);
+    fn child(&mut self, host: &mut Host, pid: Pid, how: Ended, cause: memory::Cause) {
+        self.child_ended(pid, how, cause, host);
     }
 
     fn input(&self, key: u32) -> Option<Input<'_>> {

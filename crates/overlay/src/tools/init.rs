@@ -157,6 +157,7 @@ fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
     config.services_max = SERVICES_MAX;
     config.signals = SIGNALS.to_vec();
     config.others = &["s6-linux-init-shutdownd"];
+    config.reports = settings.verbosity() >= 1;
     // This is read from the container's environment, not from that of its services.
     config.processes = settings.switch(S6_SUPERVISE_PROCESSES);
     config

@@ -26,6 +26,8 @@ pub struct Config {
     pub console: Option<Rc<OwnedFd>>,
     /// An `s6-supervise` process for each service.
     pub processes: bool,
+    /// Whether ends of services that nobody has asked for are reported.
+    pub reports: bool,
     /// The environment of all children.
     pub env: Vec<Vec<u8>>,
     /// Signals to catch beyond those of `s6-svscan`, for the policy.
@@ -40,7 +42,8 @@ impl Config {
         let processes = !env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=0");
         let (services_max, name_max) = (SERVICES_MAX, NAME_MAX);
         let others = &[];
-        Self { name, rescan, services_max, name_max, others, console, processes, env, signals }
+        let reports = true;
+        Self { name, rescan, services_max, name_max, others, console, processes, reports, env, signals }
     }
 }
 

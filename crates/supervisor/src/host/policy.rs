@@ -3,6 +3,7 @@
 //! Circle: the trait is called with the [`Host`] that calls it.
 
 use super::Host;
+use crate::memory::Cause;
 use rustix::process::Pid;
 use std::os::fd::BorrowedFd;
 use sys::process::Ended;
@@ -43,8 +44,8 @@ pub trait Policy {
     }
 
     /// A child that isn't a service's process has ended: one that the policy started, or an orphan.
-    fn child(&mut self, host: &mut Host, pid: Pid, how: Ended) {
-        let _ = (host, pid, how);
+    fn child(&mut self, host: &mut Host, pid: Pid, how: Ended, cause: Cause) {
+        let _ = (host, pid, how, cause);
     }
 
     /// What the descriptor that was given to [`Host::watch`] with this key is read for: the host reads it, and calls

@@ -155,6 +155,7 @@ impl Host {
             started,
             // What fails once may pass, as a lock that a former supervisor is about to give up.
             may_refuse: state.is_none() && slot.failures > 0,
+            reports: self.launch.reports,
             note,
         };
         self.launch.system.supervise(&part, start::run)

@@ -17,9 +17,10 @@ use super::policy::Policy;
 use super::poller::Source;
 use super::processes::Processes;
 use super::roster::{Pair, Roster, Slot};
-use super::{Host, open_scandir, take_scandir};
+use super::{Fate, Host, open_scandir, take_scandir};
 use crate::journal::{self, Journal, record_place};
 use crate::launch::Launch;
+use crate::memory::Cause;
 use crate::service::Service;
 use crate::service::hold::{self, Hold};
 use crate::service::service_dir::ServiceDir;
@@ -574,6 +575,7 @@ impl Host {
         if predecessor.processes.is_some() {
             host.set_processes(predecessor.processes)?;
         }
+        host.count_kills();
         host.faults = header.faults;
         host.child = Pid::from_raw(header.child.1.cast_signed()).map(|pid| (header.child.0, pid));
         if fault != 0 {
@@ -695,7 +697,7 @@ impl Host {
         for pid in policy.children() {
             if !self.launch.system.is_child(pid) {
                 self.warn(&format!("process {pid} has ended, nobody knows how"));
-                policy.child(self, pid, Ended::Killed(9));
+                policy.child(self, pid, Ended::Killed(9), Cause::Own);
             }
         }
         self.settle(policy);
@@ -714,7 +716,7 @@ impl Host {
                 self.roster.get(n).and_then(|slot| slot.pid).and_then(|pid| Pid::from_raw(pid.cast_signed()));
             let Some(pid) = pid.filter(|pid| !self.launch.system.is_child(*pid)) else { continue };
             self.warn(&format!("process {pid} has ended, nobody knows how"));
-            self.child_ended(n, Ended::Killed(9));
+            self.child_ended(n, Ended::Killed(9), Fate::Unknown);
         }
     }
 }

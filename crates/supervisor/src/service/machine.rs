@@ -204,6 +204,8 @@ pub struct Machine {
     is_told: bool,
     /// The process id that `run` had, if its session may have to be looked at.  Not saved, either.
     former: Option<u32>,
+    /// Whether a command has sent the process of `run` a signal that ends most programs.  Not saved, either.
+    is_signalled: bool,
 }
 
 impl Machine {
@@ -232,6 +234,7 @@ impl Machine {
             failed_starts: 0,
             is_told: false,
             former: None,
+            is_signalled: false,
         }
     }
 
@@ -254,6 +257,7 @@ impl Machine {
             failed_starts: 0,
             is_told: false,
             former: None,
+            is_signalled: false,
         }
     }
 
@@ -299,6 +303,22 @@ impl Machine {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         (self.status.pid != 0).then_some(self.status.pid)
+    }
+
+    /// Whether `run` is alive.
+    pub(crate) fn is_up(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
+    /// Whether the service is wanted up.
+    pub(crate) fn is_wanted_up(&self) -> bool {
+        self.status.want_up
+    }
+
+    /// Whether an end of `run` now is what somebody has asked for: a stop, a restart, or a command that sends a signal
+    /// which ends most programs.
+    pub(crate) fn is_end_wanted(&self) -> bool {
+        self.is_told || self.is_signalled || self.dying || self.leaving
     }
 
     /// Handles an event and appends the actions.
@@ -408,6 +428,7 @@ impl Machine {
         self.next_start = None;
         self.failed_starts = 0;
         self.is_told = false;
+        self.is_signalled = false;
         self.status.pid = pid;
         self.status.ready = false;
         self.status.stamp = now.wall;
@@ -568,7 +589,10 @@ impl Machine {
                 self.signal(settings.down_signal(), out);
             }
             Command::Reload => self.signal(settings.reload_signal(), out),
-            Command::Signal(_) | Command::KillGroup => self.send(command, out),
+            Command::Signal(_) | Command::KillGroup => {
+                self.is_signalled |= is_ending(command);
+                self.send(command, out);
+            }
             Command::Pause | Command::PauseGroup => {
                 self.send(command, out);
                 self.set_paused(true, out);
@@ -608,6 +632,12 @@ impl Machine {
             false => Action::NameSession(pid),
         });
     }
+}
+
+/// Whether a command sends a signal that ends most programs.
+fn is_ending(command: Command) -> bool {
+    const ENDING: [Signal; 5] = [signal::TERM, signal::KILL, signal::INT, signal::QUIT, signal::ABRT];
+    command.sends().is_some_and(|(which, _)| ENDING.contains(&signal_number(which)))
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ impl ServiceDir {
         Self { fd, label: format!("s6-supervise {}", diag::show(name)) }
     }
 
+    /// The name in front of warnings.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Prints a warning about the service.
     pub(super) fn warn(&self, text: &str) {
         diag::warn(&self.label, text);

@@ -91,6 +91,44 @@ fn the_status_and_the_events_follow_a_life() {
 }
 
 #[test]
+fn a_kill_is_explained_and_a_loop_is_reported() {
+    let mut case = Case::new(&[]);
+    let mut die = |ms: u64, how, kills, ms_after: u64| {
+        case.system.set(ms);
+        case.system.kills.set(kills);
+        case.service.ended(how, Some(60 << 20), &case.launch);
+        if let Some(report) = case.service.take_report() {
+            case.service.report_crashes(&report, |_| false, &case.launch);
+        }
+        case.system.set(ms + ms_after);
+        case.feed(Event::Timeout);
+        case.system.done().into_iter().filter(|line| line.contains("warning")).collect::<Vec<_>>().join("\n")
+    };
+    let killed = Ended::Killed(9);
+    let mut lines = vec![die(2000, killed, 5, 1000), die(4000, killed, 6, 1000), die(6000, killed, 6, 1000)];
+    lines.extend((8..200).map(|n| die(n * 1000, Ended::Exited(3), 6, 999)).filter(|line| !line.is_empty()));
+    insta::assert_snapshot!(lines.join("\n"));
+    assert_eq!(case.service.cause(), Cause::Own);
+}
+
+#[test]
+fn what_somebody_has_asked_for_is_no_crash() {
+    let mut case = Case::new(&[]);
+    let mut second = 2;
+    for letters in [&b"t"[..], b"k", b"r", b"d", b"t", b"d"] {
+        case.letters(letters);
+        case.service.ended(Ended::Killed(9), None, &case.launch);
+        assert_eq!((case.service.cause(), case.service.take_report()), (Cause::Own, None), "{letters:?}");
+        second += 2;
+        case.system.set(second * 1000);
+        case.letters(b"u");
+    }
+    case.letters(b"h");
+    case.service.ended(Ended::Killed(9), None, &case.launch);
+    assert_eq!(case.service.cause(), Cause::Foreign, "a reload doesn't end a program");
+}
+
+#[test]
 fn without_finish_one_write_tells_both_events() {
     let mut case = Case::new(&[]);
     case.events();

@@ -66,6 +66,7 @@ fn begin_here(start: &Start, name: Vec<u8>, given: Given) -> Result<Box<Supervis
     let Given { dir, slots, socket, relay, notification } = given;
     set_mask(&Set::of(&super::CAUGHT));
     let mut launch = Launch::of_supervisor(start.env, start.open_files)?;
+    launch.reports = start.reports;
     launch.relay = relay.map(|socket| Rc::new(Relay::from(socket)));
     // A logger's pipe is a standard stream of this process.
     launch.relayed_streams.retain(|stream| !start.moves().iter().any(|(_, to)| *to == stream.number()));

@@ -37,6 +37,8 @@ pub(crate) struct Fake {
     pub(crate) lost: RefCell<HashSet<Pid>>,
     /// What [`System::session`] finds.
     pub(crate) session: RefCell<Vec<Pid>>,
+    /// How many processes the kernel has killed.
+    pub(crate) kills: Cell<u32>,
     /// Whether memory is short.
     pub(crate) is_short: Cell<bool>,
     done: RefCell<Vec<String>>,
@@ -146,8 +148,17 @@ impl System for Fake {
         Ok(self.ended.borrow().front().copied())
     }
 
-    fn reap(&self, pid: Pid) {
+    fn reap(&self, pid: Pid) -> Option<u64> {
         self.ended.borrow_mut().retain(|(ended, _)| *ended != pid);
+        Some(7 << 20)
+    }
+
+    fn memory_kills(&self) -> Option<u32> {
+        Some(self.kills.get())
+    }
+
+    fn memory_limit(&self) -> Option<u64> {
+        Some(64 << 20)
     }
 
     fn signal(&self, signals: &SignalFd) -> Result<Option<Signal>, Errno> {
@@ -160,6 +171,11 @@ impl System for Fake {
 
     fn session(&self, leader: u32) -> Vec<Pid> {
         self.note(format!("look for session {leader}"));
+        self.session.borrow().clone()
+    }
+
+    fn strays(&self, parent: Pid, age: Duration) -> Vec<Pid> {
+        self.note(format!("look for children of {} for {} ms", parent.as_raw_nonzero(), age.as_millis()));
         self.session.borrow().clone()
     }
 

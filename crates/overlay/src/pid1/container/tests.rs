@@ -173,7 +173,8 @@ impl Play {
     }
 
     fn ended(&mut self, child: i32, ended: Ended) -> (bool, Vec<String>) {
-        let known = self.container.child_ended(pid(child), ended, self.now, &mut self.effects);
+        let known =
+            self.container.child_ended(pid(child), ended, memory::Cause::Own, self.now, &mut self.effects);
         (known, self.effects.take())
     }
 

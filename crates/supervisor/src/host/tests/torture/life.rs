@@ -90,7 +90,7 @@ impl Policy for Lifecycle {
         }
     }
 
-    fn child(&mut self, host: &mut Host, pid: Pid, _how: Ended) {
+    fn child(&mut self, host: &mut Host, pid: Pid, _how: Ended, _cause: Cause) {
         if let Some(number) = self.children.iter().position(|child| *child == Child::Running(raw(pid))) {
             self.children[number] = Child::Ended;
             if number == usize::from(STOP) {

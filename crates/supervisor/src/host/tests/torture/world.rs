@@ -296,7 +296,19 @@ impl System for Seat {
         Ok(ended.map(|(number, process)| (pid(*number), process.how)))
     }
 
-    fn reap(&self, pid: Pid) {
+    fn memory_kills(&self) -> Option<u32> {
+        None
+    }
+
+    fn memory_limit(&self) -> Option<u64> {
+        None
+    }
+
+    fn strays(&self, _parent: Pid, _age: Duration) -> Vec<Pid> {
+        Vec::new()
+    }
+
+    fn reap(&self, pid: Pid) -> Option<u64> {
         let _ = self.world.hit();
         let mut processes = self.world.processes.borrow_mut();
         if processes.get(&raw(pid)).is_some_and(|p| !p.is_alive && p.parent == self.pid) {
@@ -304,6 +316,7 @@ impl System for Seat {
         }
         drop(processes);
         let _ = self.world.hit();
+        None
     }
 
     fn signal(&self, _signals: &SignalFd) -> Result<Option<Signal>, Errno> {

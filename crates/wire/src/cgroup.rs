@@ -1,0 +1,125 @@
+//! What files of control groups say about memory, in both versions (Linux, admin-guide/cgroup-v2 and cgroup-v1/memory).
+//!
+//! | file | version | what is read |
+//! |---|---|---|
+//! | `/proc/self/cgroup` | | lines `HIERARCHY:CONTROLLERS:PATH`; version 2 has `0::PATH` |
+//! | `memory.events` | 2 | a line `oom_kill N` |
+//! | `memory.max` | 2 | bytes, or `max` |
+//! | `memory.oom_control` | 1 | a line `oom_kill N` |
+//! | `memory.stat` | 1 | a line `hierarchical_memory_limit N` |
+
+use crate::number::decimal;
+
+/// From here on, a limit of version 1 is none: the kernel writes the highest number of pages.
+const NO_LIMIT: u64 = 1 << 60;
+
+/// A version of control groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// The one with a hierarchy for each controller.
+    One,
+    /// The unified hierarchy.
+    Two,
+}
+
+/// The path of a process's group for memory in this version, from the text of its `/proc/PID/cgroup`.
+#[must_use]
+pub fn path(text: &[u8], version: Version) -> Option<&[u8]> {
+    text.split(|b| *b == b'\n').find_map(|line| {
+        let mut parts = line.splitn(3, |b| *b == b':');
+        let (hierarchy, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_it = match version {
+            Version::One => controllers.split(|b| *b == b',').any(|name| name == b"memory"),
+            Version::Two => hierarchy == b"0" && controllers.is_empty(),
+        };
+        (is_it && path.starts_with(b"/")).then_some(path)
+    })
+}
+
+/// How many processes of the group the kernel has killed for lack of memory, from `memory.events` or
+/// `memory.oom_control`.
+#[must_use]
+pub fn kills(text: &[u8]) -> Option<u32> {
+    let count: u64 = field(text, b"oom_kill")?;
+    Some(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// The limit in bytes, from `memory.max` of version 2 or `memory.stat` of version 1; `None` for none.
+#[must_use]
+pub fn limit(text: &[u8], version: Version) -> Option<u64> {
+    let limit = match version {
+        Version::One => field(text, b"hierarchical_memory_limit"),
+        Version::Two => decimal(text.trim_ascii()),
+    };
+    limit.filter(|bytes| *bytes < NO_LIMIT)
+}
+
+fn field(text: &[u8], name: &[u8]) -> Option<u64> {
+    text.split(|b| *b == b'\n').find_map(|line| {
+        let (key, value) = line.split_at_checked(name.len())?;
+        (key == name).then(|| decimal(value.strip_prefix(b" ")?.trim_ascii()))?
+    })
+}
+
+/// A number of bytes for people: `512 MiB`, `1.5 GiB`.
+#[must_use]
+pub fn show_size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let Some((size, unit)) = UNITS.into_iter().find(|(size, _)| bytes >= *size) else {
+        return format!("{bytes} bytes");
+    };
+    let (whole, rest) = (bytes / size, bytes % size);
+    match rest.saturating_mul(10) / size {
+        tenth if tenth > 0 && whole < 10 => format!("{whole}.{tenth} {unit}"),
+        _ => format!("{whole} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_group_of_a_process() {
+        let hybrid = b"9:name=systemd:/\n4:cpu,memory:/docker/ab:c\n3:memory2:/no\n0::/unified\n";
+        assert_eq!(path(hybrid, Version::One), Some(&b"/docker/ab:c"[..]));
+        assert_eq!(path(hybrid, Version::Two), Some(&b"/unified"[..]));
+        assert_eq!(path(b"0::/\n", Version::Two), Some(&b"/"[..]));
+        for text in ["", "0::/\n", "4:memory", "4:memory:relative", "x"] {
+            assert_eq!(path(text.as_bytes(), Version::One), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_kills() {
+        let events = b"low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n";
+        assert_eq!(kills(events), Some(2));
+        assert_eq!(kills(b"oom_kill_disable 0\nunder_oom 0\noom_kill 7\n"), Some(7));
+        assert_eq!(kills(b"oom_kill 99999999999\n"), Some(u32::MAX));
+        for text in ["", "oom_kill", "oom_kill x", "oom_kill_disable 1\n", "oom_kill 99999999999999999999999"]
+        {
+            assert_eq!(kills(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(limit(b"536870912\n", Version::Two), Some(512 << 20));
+        assert_eq!((limit(b"max\n", Version::Two), limit(b"", Version::Two)), (None, None));
+        let stat = b"cache 5\nhierarchical_memory_limit 1048576\ntotal_cache 5\n";
+        assert_eq!(limit(stat, Version::One), Some(1 << 20));
+        assert_eq!(limit(b"hierarchical_memory_limit 9223372036854771712\n", Version::One), None);
+    }
+
+    #[test]
+    fn sizes() {
+        let shown =
+            [0, 1023, 1024, 1 << 20, 1_572_864, 452_984_832, 512 << 20, 3 << 29, 37_580_963_840, u64::MAX]
+                .map(show_size)
+                .join(", ");
+        assert_eq!(
+            shown,
+            "0 bytes, 1023 bytes, 1 KiB, 1 MiB, 1.5 MiB, 432 MiB, 512 MiB, 1.5 GiB, 35 GiB, 17179869183 GiB"
+        );
+    }
+}
