@@ -25,6 +25,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod config;
+mod consequences;
 mod input;
 mod oneshot;
 mod pipes;
@@ -115,6 +116,10 @@ pub struct Host {
     processes: Option<Processes>,
     /// Whether a supervisor process that ends is replaced.
     replaces: bool,
+    /// The numbers of services that aren't started again, and something may be to be done about it.
+    over: BTreeSet<usize>,
+    /// When that is tried again.
+    over_at: Option<Moment>,
     scan_at: Option<Moment>,
     stopping: bool,
     control: OwnedFd,
@@ -239,6 +244,8 @@ impl Host {
             pipes: NamedPipes::default(),
             processes: None,
             replaces: true,
+            over: BTreeSet::new(),
+            over_at: None,
             scan_at: Some(Moment::ZERO),
             stopping: false,
             control,
@@ -283,6 +290,7 @@ impl Host {
     /// Serves what is due, waits for the next events and handles them; gives why the loop ends, if it does.
     fn turn(&mut self, policy: &mut dyn Policy) -> Option<Leave> {
         self.catch_up(policy);
+        self.see_to_ends(policy);
         policy.settled(self);
         self.settle(policy);
         if self.stopping && self.roster.len() == 0 && !policy.outlives_services() {
@@ -296,7 +304,8 @@ impl Host {
         }
         let unreaped = std::mem::take(&mut self.has_unreaped);
         let timer = self.roster.next_timer().map(|(at, _)| at);
-        let deadline = [timer, self.scan_at, policy.deadline(), unreaped.then_some(Moment::ZERO)];
+        let deadline =
+            [timer, self.scan_at, self.over_at, policy.deadline(), unreaped.then_some(Moment::ZERO)];
         self.wait(deadline.into_iter().flatten().min(), policy);
         if unreaped {
             self.reap(policy);
@@ -403,6 +412,9 @@ impl Host {
             slot.notification = None;
             self.launch.journal.close(dir);
             return self.supervision_ended(number);
+        }
+        if service.is_over() {
+            self.over.insert(number);
         }
         let notification = service.notification().map(|fd| fd.as_raw_fd());
         if notification != slot.notification {

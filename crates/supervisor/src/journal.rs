@@ -287,6 +287,14 @@ impl Journal {
         open.set_in_flight(InFlight { starting, notification: None, ..open.in_flight.get() });
     }
 
+    /// What sees to the end of the service with this number is about to be started.
+    pub(crate) fn starting_consequence(&self, n: usize) {
+        let Some(open) = &self.open else { return };
+        self.clear_started();
+        let starting = InFlight::CONSEQUENCES.saturating_add(number(n));
+        open.set_in_flight(InFlight { starting, notification: None, ..open.in_flight.get() });
+    }
+
     /// What was being started is in the journal by now, or wasn't started.
     pub(crate) fn started(&self) {
         if let Some(open) = &self.open {
@@ -589,7 +597,7 @@ mod tests {
     fn records_have_their_places() {
         let journal = Journal::create().unwrap();
         journal.write_record(2, None);
-        assert_eq!(journal.read(2048 + 2 * 448, 448).unwrap().first(), Some(&0));
+        assert_eq!(journal.read(2048 + 2 * 608, 608).unwrap().first(), Some(&0));
         assert_eq!(record_place(0), 2048);
     }
 

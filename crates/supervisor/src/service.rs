@@ -11,7 +11,9 @@ pub(crate) mod crash_loop;
 pub(crate) mod hold;
 pub mod machine;
 mod noexec;
+pub mod over;
 mod owed;
+mod policy;
 pub(crate) mod service_dir;
 mod tally;
 
@@ -20,7 +22,7 @@ use crate::memory::Cause;
 use crate::system::{Effect, raw};
 use crash_loop::{CrashLoop, Report, Way};
 use hold::Hold;
-use machine::{Action, Event, Machine, Now, Retry, Saved};
+use machine::{Action, Event, Machine, Now, Outlook, Retry, Saved};
 use owed::{Kind, Owed};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -34,6 +36,7 @@ use tool::clock::Moment;
 use tool::{Fatal, OrUnable};
 use wire::control::Command;
 use wire::host_journal::Supervised;
+use wire::restarts::Restarts;
 use wire::svstatus::{SIZE, Status};
 
 /// At most this many letters are read from the control FIFO in one go; a command of s6-svc rarely has more than three.
@@ -157,11 +160,12 @@ impl Service {
         stdio: Stdio,
     ) -> Self {
         let Supervised { status, deadline, next_start, dying, leaving, .. } = *saved;
+        let restarts = saved.restarts.clone();
         let mut service = Self {
             dir: ServiceDir::new(dir, name),
             name: name.to_vec(),
             hold: Some(hold),
-            machine: Machine::resume(&Saved { status, deadline, next_start, dying, leaving }),
+            machine: Machine::resume(&Saved { status, deadline, next_start, dying, leaving, restarts }),
             stdio,
             detached: false,
             notification,
@@ -220,6 +224,7 @@ impl Service {
             dying: false,
             leaving: false,
             down_file: false,
+            restarts: Restarts::default(),
         };
         Ok(Some(Self::resume(&saved, dir, held, None, name, stdio)))
     }
@@ -227,7 +232,7 @@ impl Service {
     /// The state for [`Service::resume`]; `None` once supervision has ended.
     pub(crate) fn save(&self) -> Option<Supervised> {
         let hold = self.hold.as_ref()?;
-        let Saved { status, deadline, next_start, dying, leaving } = self.machine.save();
+        let Saved { status, deadline, next_start, dying, leaving, restarts } = self.machine.save();
         Some(Supervised {
             dir: Some(self.dir.as_fd().as_raw_fd()),
             control: Some(hold.control.as_raw_fd()),
@@ -240,6 +245,7 @@ impl Service {
             dying,
             leaving,
             down_file: self.owed.down_file,
+            restarts,
         })
     }
 
@@ -333,9 +339,10 @@ impl Service {
 
     /// Finds out why `run` has ended, and reports what nobody has asked for.
     fn note_end(&mut self, how: Ended, peak: Option<u64>, launch: &Launch) {
-        let is_wanted = self.machine.is_end_wanted();
+        let is_wanted = self.machine.is_end_wanted(how);
         let is_kill = how == Ended::Killed(9) && !is_wanted;
         self.cause = if is_kill { launch.cause_of_kill(None, peak) } else { Cause::Own };
+        self.machine.note_cause(matches!(self.cause, Cause::Memory(_)));
         if is_wanted || !self.machine.is_wanted_up() {
             self.crashes.forget();
         } else {
@@ -360,7 +367,7 @@ impl Service {
         let age = launch.system.now().saturating_sub(report.begun());
         let mut left = launch.reaper().map(|reaper| launch.system.strays(reaper, age)).unwrap_or_default();
         left.retain(|pid| !is_known(raw(*pid)));
-        let text = report.text(&describe(&left), self.dir.has("restart-limit"));
+        let text = report.text(&describe(&left), self.dir.has(wire::restart_policy::FILE));
         launch.system.warn(self.dir.label(), &text);
     }
 
@@ -427,7 +434,7 @@ impl Service {
                     }
                     Some(self.start(launch))
                 }
-                Action::Finish(how, pid) => Some(self.finish(how, pid, launch)),
+                Action::Finish(how, pid, outlook) => Some(self.finish(how, pid, outlook, launch)),
                 _ => {
                     self.act(action, launch);
                     None
@@ -475,6 +482,7 @@ impl Service {
             Action::Detach => self.detach(),
             Action::ForgetNotification => launch.journal.close(self.notification.take()),
             Action::Warn(text) => self.dir.warn(text),
+            Action::Over => self.report_over(),
             Action::Leave => {
                 // The letters after this one, as `d` in `xd`, aren't meant for the next supervisor.
                 if let Some(hold) = &self.hold {
@@ -708,7 +716,7 @@ impl Service {
         Ok(())
     }
 
-    fn finish(&mut self, how: Ended, pid: u32, launch: &Launch) -> Event {
+    fn finish(&mut self, how: Ended, pid: u32, outlook: Option<Outlook>, launch: &Launch) -> Event {
         if let Some((pid, _)) = launch.journal.adopt() {
             return Event::FinishStarted(raw(pid));
         }
@@ -721,15 +729,18 @@ impl Service {
         };
         let words = [code.to_string(), signal.to_string(), pid.to_string()];
         let [code, signal, pid] = words.each_ref().map(|w| w.as_bytes());
-        let Ok(argv) = Strings::new(&[b"finish", code, signal, self.name.as_slice(), pid]) else {
-            return Event::NoFinish;
-        };
+        let failures = outlook.map(|outlook| outlook.failures.to_string()).unwrap_or_default();
+        let mut words = vec![b"finish".as_slice(), code, signal, self.name.as_slice(), pid];
+        if let Some(outlook) = outlook {
+            words.extend([failures.as_bytes(), if outlook.is_last { b"last" } else { b"retry" }]);
+        }
+        let Ok(argv) = Strings::new(&words) else { return Event::NoFinish };
         let mut fds = self.descriptors(launch);
         let relayed = launch.relayed(&self.name, &fds);
         fds.extend(relayed.iter().map(|(fd, number)| (fd.as_fd(), *number)));
         let plain = launch.plain(Some(self.dir.as_fd()), b"./finish", &argv, &fds);
-        let words = [code, signal, self.name.as_slice(), pid];
-        match self.execute(Spawn { session: true, ..plain }, Some(("finish", &words)), None, launch) {
+        let words = words.get(1..).unwrap_or_default();
+        match self.execute(Spawn { session: true, ..plain }, Some(("finish", words)), None, launch) {
             Ok(pid) => Event::FinishStarted(raw(pid)),
             Err(e) => {
                 let reason = tool::exec_failure::explain(self.dir.as_fd(), b"finish", e);

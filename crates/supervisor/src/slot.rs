@@ -18,8 +18,8 @@ use sys::process::Ended;
 use sys::signal::Signal;
 use wire::host_journal::{InFlight, Supervised};
 use wire::supervisor_slot::{
-    COPIES, END_PROCESS, END_STATUS, KILLS, LETTER, ROOM, SAID, STARTED, SUPERVISOR, State, TOLD, WHICH,
-    place,
+    COPIES, END_PROCESS, END_STATUS, KILLS, LETTER, ROOM, SAID, SEEN, STARTED, SUPERVISOR, State, TOLD,
+    WHICH, place,
 };
 
 /// A message from a supervisor: its number, the number of the start, and what is sent, all big-endian.
@@ -30,6 +30,9 @@ pub(crate) const NOTIFICATION: u32 = 0;
 
 /// What is sent: a write end of the control FIFO.
 pub(crate) const CONTROL: u32 = 1;
+
+/// What is sent: the service isn't started again, and something is to be done about it.
+pub(crate) const OVER: u32 = 2;
 
 /// The state in the slot at `base`; `None` if there is none, or it is damaged.
 fn state(mapping: &Mapping, base: usize) -> Option<State> {
@@ -149,6 +152,19 @@ impl Slots {
         Pid::from_raw(self.get(number, END_PROCESS).cast_signed())
     }
 
+    /// The service, and the number of its last start, if it isn't started again and something is to be done about it.
+    pub(crate) fn over(&self, number: usize) -> Option<(Supervised, u32)> {
+        let State { supervised, start, .. } = self.state(number)?;
+        let supervised = supervised.filter(|service| service.restarts.is_pending)?;
+        (self.get(number, SEEN) != start).then_some((supervised, start))
+    }
+
+    /// That is being done, after this start.
+    pub(crate) fn over_seen(&self, number: usize, start: u32) {
+        about_to_store();
+        self.set(number, SEEN, start);
+    }
+
     /// Leaves a supervisor's successor what the supervisor was told.
     pub(crate) fn put_told(&self, number: usize, signal: Signal) {
         self.set(number, TOLD, signal.cast_unsigned());
@@ -179,6 +195,8 @@ pub(crate) struct OwnSlot {
     which: Cell<u32>,
     /// Whether the host keeps the notification pipe of the last start.
     is_kept: Cell<bool>,
+    /// The last start after which the host was told that the service isn't started again.
+    over: Cell<u32>,
 }
 
 impl OwnSlot {
@@ -193,7 +211,7 @@ impl OwnSlot {
         let mapping = Mapping::part(fd, 0, base.saturating_add(ROOM))?;
         let number = u32::try_from(number).map_err(|_| Errno::INVAL)?;
         let (state, which, is_kept) = (RefCell::default(), Cell::new(0), Cell::new(is_kept));
-        Ok(Self { mapping, base, number, socket, state, which, is_kept })
+        Ok(Self { mapping, base, number, socket, state, which, is_kept, over: Cell::new(0) })
     }
 
     fn word(&self, at: usize) -> Option<&AtomicU32> {
@@ -259,9 +277,14 @@ impl OwnSlot {
         }
         let mut state = self.state.borrow_mut();
         state.in_flight = InFlight::default();
+        let start = state.start;
+        let is_over = supervised.restarts.is_pending && self.over.replace(start) != start;
         state.supervised = Some(supervised);
         drop(state);
         self.write();
+        if is_over {
+            self.send(OVER, None);
+        }
     }
 
     /// A process is about to be started, with this read end of a notification pipe.

@@ -89,10 +89,23 @@ impl Supervisor {
                 detached = true;
                 self.null_standard().or_unable(|| "open /dev/null")?;
             }
+            self.see_to_over();
             if self.has_left() {
                 return Ok(());
             }
             self.wait()?;
+        }
+    }
+
+    /// Does what the restart policy has for a service that isn't started again; a host does that for its supervisors.
+    fn see_to_over(&mut self) {
+        if !self.service.is_over() || self.launch.journal.slot().is_some() {
+            return;
+        }
+        let Some(over) = self.service.over() else { return };
+        self.service.over_seen();
+        if let Err(e) = over.carry_out(&self.launch) {
+            self.service.dir().warn_unable("do what the restart policy says", e);
         }
     }
 

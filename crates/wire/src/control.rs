@@ -39,6 +39,8 @@ pub enum Command {
     OnceForGood,
     /// Exit when the service is down.
     Exit,
+    /// Forget the failures that its restart policy counts.
+    Forget,
 }
 
 /// The signals that a letter stands for.
@@ -129,6 +131,7 @@ pub const COMMANDS: &[Letter] = &[
     plain(b'D', Command::DownForGood),
     plain(b'Q', Command::OnceForGood),
     plain(b'x', Command::Exit),
+    plain(b'f', Command::Forget),
 ];
 
 impl Command {

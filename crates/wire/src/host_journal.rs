@@ -13,16 +13,18 @@
 //! | 48–55 | where the input comes from that was read and isn't handled; [`INPUT_SOURCE`] |
 //! | 64–1023 | the host: [`Header`] |
 //! | 1024–2047 | that input: items of the source's own length, zeroed as they are handled; [`INPUT`] |
-//! | 2048 + 448 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
+//! | 2048 + 608 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
 //!
 //! The fields follow each other in the order of the types below; each `Option` of more than one field begins with
 //! a byte that is 0 or 1.
 
+use crate::packing::{Fd, In, Out};
+use crate::restarts::Restarts;
 use crate::svstatus::{SIZE, Status};
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
-pub const MAGIC: [u8; 8] = *b"s6host\0\x05";
+pub const MAGIC: [u8; 8] = *b"s6host\0\x06";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
@@ -46,7 +48,7 @@ pub const HEADER: (u64, usize) = (64, 960);
 pub const HEADER_SLOTS: u32 = 4;
 
 /// Offset of the first service, and the room of each one.
-pub const RECORDS: (u64, usize) = (2048, 448);
+pub const RECORDS: (u64, usize) = (2048, 608);
 
 /// The longest name that is kept whole.
 const NAME: usize = 260;
@@ -60,9 +62,6 @@ const POLICY_FDS: u16 = 32;
 /// How many faults are remembered.
 pub const FAULTS: usize = 5;
 
-/// A descriptor's number.
-pub type Fd = Option<i32>;
-
 /// The event that a host is handling: if a fault strikes, its successor completes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InFlight {
@@ -75,8 +74,9 @@ pub struct InFlight {
     pub detail: u16,
     /// Of an end, the process; of a letter and of readiness, the service's number.
     pub about: u32,
-    /// 1 more than the number of the service whose process is being started, or one of the policy's children, which count
-    /// from [`InFlight::CHILDREN`] on; 0 for none.
+    /// 1 more than the number of the service whose process is being started; or, from [`InFlight::CONSEQUENCES`] on, the
+    /// number of the one whose end is being seen to; or one of the policy's children, which count from
+    /// [`InFlight::CHILDREN`] on; 0 for none.
     pub starting: u32,
     /// The read end of the notification pipe of that start, or the connection that is being served.
     pub notification: Fd,
@@ -95,6 +95,8 @@ impl InFlight {
     pub const INPUT: u8 = 4;
     /// A connection is being served.
     pub const SERVED: u8 = 5;
+    /// The first number of [`InFlight::starting`] for what sees to the end of a service.
+    pub const CONSEQUENCES: u32 = 1 << 30;
     /// The first number of [`InFlight::starting`] for a child of the policy.
     pub const CHILDREN: u32 = 1 << 31;
 }
@@ -158,6 +160,8 @@ pub struct Supervised {
     pub leaving: bool,
     /// The file `down` couldn't be made so far.
     pub down_file: bool,
+    /// What is remembered for the restart policy.
+    pub restarts: Restarts,
 }
 
 /// One service.
@@ -191,77 +195,6 @@ pub struct Record {
     pub failures: u32,
     /// Supervision in the host.
     pub service: Option<Supervised>,
-}
-
-#[derive(Default)]
-pub(crate) struct Out(pub(crate) Vec<u8>);
-
-impl Out {
-    pub(crate) fn byte(&mut self, value: impl Into<u8>) {
-        self.0.push(value.into());
-    }
-    pub(crate) fn short(&mut self, value: u16) {
-        self.0.extend_from_slice(&value.to_be_bytes());
-    }
-    pub(crate) fn word(&mut self, value: u32) {
-        self.0.extend_from_slice(&value.to_be_bytes());
-    }
-    pub(crate) fn long(&mut self, value: u64) {
-        self.0.extend_from_slice(&value.to_be_bytes());
-    }
-    fn fd(&mut self, fd: Fd) {
-        self.word(fd.unwrap_or(-1).cast_unsigned());
-    }
-    fn moment(&mut self, at: Option<Duration>) {
-        self.long(at.and_then(|at| u64::try_from(at.as_nanos()).ok()).unwrap_or(u64::MAX));
-    }
-    fn name(&mut self, name: &[u8], limit: usize) {
-        let name = name.get(..limit).unwrap_or(name);
-        self.short(u16::try_from(name.len()).unwrap_or_default());
-        self.0.extend_from_slice(name);
-    }
-}
-
-pub(crate) struct In<'a>(pub(crate) &'a [u8]);
-
-impl<'a> In<'a> {
-    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-    pub(crate) fn byte(&mut self) -> Option<u8> {
-        self.bytes(1)?.first().copied()
-    }
-    pub(crate) fn flag(&mut self) -> Option<bool> {
-        match self.byte()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-    pub(crate) fn short(&mut self) -> Option<u16> {
-        Some(u16::from_be_bytes(self.bytes(2)?.try_into().ok()?))
-    }
-    pub(crate) fn word(&mut self) -> Option<u32> {
-        Some(u32::from_be_bytes(self.bytes(4)?.try_into().ok()?))
-    }
-    pub(crate) fn long(&mut self) -> Option<u64> {
-        Some(u64::from_be_bytes(self.bytes(8)?.try_into().ok()?))
-    }
-    fn fd(&mut self) -> Option<Fd> {
-        Some(Some(self.word()?.cast_signed()).filter(|fd| *fd >= 0))
-    }
-    fn moment(&mut self) -> Option<Option<Duration>> {
-        Some(Some(self.long()?).filter(|at| *at != u64::MAX).map(Duration::from_nanos))
-    }
-    fn limit(&mut self) -> Option<Option<u64>> {
-        Some(Some(self.long()?).filter(|n| *n != u64::MAX))
-    }
-    fn name(&mut self, limit: usize) -> Option<Vec<u8>> {
-        let length = usize::from(self.short()?);
-        (length <= limit).then(|| self.bytes(length))?.map(<[u8]>::to_vec)
-    }
 }
 
 impl InFlight {
@@ -371,6 +304,7 @@ impl Supervised {
         out.byte(self.dying);
         out.byte(self.leaving);
         out.byte(self.down_file);
+        self.restarts.put(out);
     }
 
     pub(crate) fn take(r: &mut In<'_>) -> Option<Self> {
@@ -386,6 +320,7 @@ impl Supervised {
             dying: r.flag()?,
             leaving: r.flag()?,
             down_file: r.flag()?,
+            restarts: Restarts::take(r)?,
         })
     }
 }
@@ -498,6 +433,7 @@ mod tests {
                 dying: true,
                 leaving: false,
                 down_file: true,
+                restarts: Restarts { last: 1, ages: vec![2; 32], ..Restarts::default() },
             }),
         }
     }
@@ -554,7 +490,8 @@ mod tests {
         ];
         insta::assert_snapshot!(rows(&event.pack(), &fields));
         let kinds = [InFlight::ENDED, InFlight::LETTER, InFlight::READY, InFlight::INPUT, InFlight::SERVED];
-        assert_eq!((kinds, InFlight::CHILDREN), ([1, 2, 3, 4, 5], 0x8000_0000));
+        assert_eq!(kinds, [1, 2, 3, 4, 5]);
+        assert_eq!((InFlight::CONSEQUENCES, InFlight::CHILDREN), (0x4000_0000, 0x8000_0000));
     }
 
     #[test]
@@ -603,7 +540,8 @@ mod tests {
 
     #[test]
     fn layout_of_a_record() {
-        let record = Record { name: b"web".to_vec(), ..record() };
+        let mut record = Record { name: b"web".to_vec(), ..record() };
+        record.service.iter_mut().for_each(|service| service.restarts = Restarts::default());
         let fields = [
             ("is there", 1),
             ("length of name", 2),
@@ -635,6 +573,7 @@ mod tests {
             ("dying", 1),
             ("leaving", 1),
             ("down_file", 1),
+            ("restarts", 25),
         ];
         insta::assert_snapshot!(rows(&Record::pack(Some(&record)), &fields));
     }
@@ -643,14 +582,14 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x05", 8, (16, 20), (64, 960), (2048, 448))
+            (b"s6host\0\x06", 8, (16, 20), (64, 960), (2048, 608))
         );
         assert_eq!((STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS), (12, 48, (1024, 1024), 4));
     }
 
     proptest! {
         #[test]
-        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..400), at in 0_usize..380) {
+        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..600), at in 0_usize..580) {
             let _ = (Record::unpack(&bytes), Header::unpack(&bytes), InFlight::unpack(&bytes));
             let packed = Record::pack(Some(&record()));
             prop_assert_eq!(Record::unpack(&packed[..at.min(packed.len() - 1)]), None, "a record that is cut short is refused");

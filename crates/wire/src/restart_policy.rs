@@ -22,7 +22,7 @@
 //! | 114–115, 116–117 | how many bytes of words belong to either |
 //! | 118– | these words, each with a NUL behind it |
 
-use crate::host_journal::{In, Out};
+use crate::packing::{In, Out};
 
 /// The file's name in a service directory.
 pub const FILE: &str = "restart-policy";

@@ -15,13 +15,15 @@
 //! | 16 | supervisor | the copy that counts: 0 for none, 1, 2; [`WHICH`] |
 //! | 20 | host | what the supervisor was told: 0 nothing, else the signal; [`TOLD`] |
 //! | 24 | kernel | the letter that was read last from supervise/control, 0 if it is in the state; [`LETTER`] |
+//! | 28 | host | the number of the last start whose consequence it has seen to; [`SEEN`] |
 //! | 32–95 | kernel | what was read last from the notification pipe, zeros if it is in the state; [`SAID`] |
-//! | 128–319, 320–511 | supervisor | the copies of the state: [`State`]; [`COPIES`] |
+//! | 128–399, 400–671 | supervisor | the copies of the state: [`State`]; [`COPIES`] |
 
-use crate::host_journal::{IN_FLIGHT, In, InFlight, Out, Supervised};
+use crate::host_journal::{IN_FLIGHT, InFlight, Supervised};
+use crate::packing::{In, Out};
 
 /// The room of a slot, and of what all share.
-pub const ROOM: usize = 512;
+pub const ROOM: usize = 672;
 
 /// Offset, in the file, of what is known of kills: 1 more than how many were seen, 0 for unknown; how many of these weren't
 /// told of a process; and the second of the monotonic clock until which they may be.
@@ -54,11 +56,14 @@ pub const TOLD: usize = 20;
 /// Offset of the last letter.
 pub const LETTER: usize = 24;
 
+/// Offset of the number of the last start whose consequence the host has seen to.
+pub const SEEN: usize = 28;
+
 /// Offset and room of what the notification pipe said.
 pub const SAID: (usize, usize) = (32, 64);
 
 /// Offsets of the copies, and the room of each one.
-pub const COPIES: ([usize; 2], usize) = ([128, 320], 192);
+pub const COPIES: ([usize; 2], usize) = ([128, 400], 272);
 
 /// The state of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,6 +104,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::restarts::Restarts;
     use crate::svstatus::Status;
     use crate::tai::Tai64n;
     use proptest::prelude::*;
@@ -131,6 +137,7 @@ mod tests {
                 dying: true,
                 leaving: false,
                 down_file: false,
+                restarts: Restarts { last: 1, ages: vec![2; 32], ..Restarts::default() },
             }),
         }
     }
@@ -146,13 +153,14 @@ mod tests {
     #[test]
     fn places_in_a_slot() {
         assert_eq!((SUPERVISOR, STARTED, END_STATUS, END_PROCESS, WHICH, TOLD), (0, 4, 8, 12, 16, 20));
-        assert_eq!((LETTER, SAID, COPIES, ROOM), (24, (32, 64), ([128, 320], 192), 512));
-        assert_eq!((KILLS, place(0), place(9), place(usize::MAX)), ([0, 4, 8], Some(512), Some(5120), None));
+        assert_eq!((LETTER, SEEN, SAID), (24, 28, (32, 64)));
+        assert_eq!((COPIES, ROOM), (([128, 400], 272), 672));
+        assert_eq!((KILLS, place(0), place(9), place(usize::MAX)), ([0, 4, 8], Some(672), Some(6720), None));
     }
 
     proptest! {
         #[test]
-        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0_usize..90) {
+        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0_usize..250) {
             let _ = State::unpack(&bytes);
             let packed = state().pack();
             let cut = cut.min(packed.len() - 1);

@@ -4,6 +4,7 @@
 
 use super::Host;
 use crate::memory::Cause;
+use crate::service::over::Over;
 use rustix::process::Pid;
 use std::os::fd::BorrowedFd;
 use sys::process::Ended;
@@ -46,6 +47,13 @@ pub trait Policy {
     /// A child that isn't a service's process has ended: one that the policy started, or an orphan.
     fn child(&mut self, host: &mut Host, pid: Pid, how: Ended, cause: Cause) {
         let _ = (host, pid, how, cause);
+    }
+
+    /// A service isn't started again; whether the policy does what is to be done about it.  If not, the host starts
+    /// `s6-overlay-consequence`.  After a fault, it may be called again for the same end.
+    fn over(&mut self, host: &mut Host, over: &Over) -> Handled {
+        let _ = (host, over);
+        Handled::No
     }
 
     /// What the descriptor that was given to [`Host::watch`] with this key is read for: the host reads it, and calls

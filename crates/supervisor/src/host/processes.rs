@@ -74,7 +74,7 @@ struct Message {
     number: usize,
     /// The number of a start.
     start: u32,
-    /// [`slot::NOTIFICATION`] or [`slot::CONTROL`].
+    /// [`slot::NOTIFICATION`], [`slot::CONTROL`] or [`slot::OVER`].
     what: u32,
     fd: Option<OwnedFd>,
 }
@@ -194,6 +194,7 @@ impl Host {
         let label = format!("s6-supervise {}", tool::diag::show(&slot.name));
         self.launch.system.warn(&label, &format!("{text}: another one takes the service over"));
         self.roster.index(number);
+        self.note_over(number);
     }
 
     /// Reads what supervisors have sent.
@@ -215,6 +216,9 @@ impl Host {
     /// Keeps what a supervisor has sent.
     fn keep(&mut self, Message { number, start, what, fd }: Message) {
         let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
+        if what == slot::OVER {
+            return self.note_over(number);
+        }
         let Some(slot) = self.roster.get_mut(number) else { return };
         let old = if what == slot::CONTROL {
             let is_cheap = |fd: &OwnedFd| u64::try_from(fd.as_raw_fd()).is_ok_and(|used| used < limit / 2);
@@ -275,6 +279,7 @@ impl Host {
     pub(super) fn find_supervisors(&mut self) {
         let now = self.launch.system.now();
         for number in 0..self.roster.slot_count() {
+            self.note_over(number);
             let Some(processes) = &self.processes else { return };
             let noted = processes.slots.supervisor(number);
             let found = noted.filter(|pid| self.launch.system.is_child(*pid));

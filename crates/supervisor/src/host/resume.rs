@@ -644,23 +644,27 @@ impl Host {
         }
     }
 
-    /// Completes what the former host was doing: the first thing that a re-executed host does.
-    pub(super) fn complete_in_flight(&mut self, policy: &mut dyn Policy) {
-        let Some(Left { event, fd, connections }) = self.in_flight.take() else { return };
-        if self.launch.journal.as_raw().is_none() {
-            return;
-        }
-        self.find_supervisors();
+    /// Finds what the former host was starting; the number of the service whose start it was, if it was one.
+    fn complete_start(
+        &mut self,
+        event: InFlight,
+        fd: Option<OwnedFd>,
+        policy: &mut dyn Policy,
+    ) -> Option<usize> {
         // A start that the journal announces has happened if the kernel has noted the process.
         let noted = self.launch.journal.noted().filter(|pid| self.launch.system.is_child(*pid));
         let noted = noted.filter(|pid| self.roster.of_pid(raw(*pid)).is_none());
         self.launch.journal.repeat(event);
         let mut started = None;
+        let consequence = event.starting.checked_sub(InFlight::CONSEQUENCES);
         match (event.starting.checked_sub(InFlight::CHILDREN), event.starting.checked_sub(1), noted) {
             (Some(kind), _, Some(pid)) => {
                 self.child = u8::try_from(kind).ok().map(|kind| (kind, pid));
                 // The next start overwrites what says so.
                 self.write_journal(policy);
+            }
+            (None, _, Some(_)) if let Some(n) = consequence => {
+                self.over_seen(usize::try_from(n).unwrap_or(usize::MAX));
             }
             (None, Some(n), Some(pid)) => {
                 started = usize::try_from(n).ok();
@@ -675,6 +679,17 @@ impl Host {
             }
             _ => {}
         }
+        started
+    }
+
+    /// Completes what the former host was doing: the first thing that a re-executed host does.
+    pub(super) fn complete_in_flight(&mut self, policy: &mut dyn Policy) {
+        let Some(Left { event, fd, connections }) = self.in_flight.take() else { return };
+        if self.launch.journal.as_raw().is_none() {
+            return;
+        }
+        self.find_supervisors();
+        let started = self.complete_start(event, fd, policy);
         if event.kind == InFlight::ENDED
             && let Some(pid) = Pid::from_raw(event.about.cast_signed())
         {

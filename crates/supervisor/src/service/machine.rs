@@ -32,6 +32,7 @@
 //! Every change is first published in the status file, then announced as an event, so a listener that hears the event
 //! reads the new status.
 
+use super::policy::{self, End};
 use std::time::Duration;
 use supervision::control::signal_number;
 use sys::process::Ended;
@@ -40,6 +41,8 @@ use tool::clock::{Moment, doubled};
 use wire::control::{Command, Target};
 use wire::death_tally::Death;
 use wire::fifodir::ServiceEvent;
+use wire::restart_policy::RestartPolicy;
+use wire::restarts::{Restarts, Verdict};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
@@ -85,6 +88,12 @@ pub(crate) trait Settings {
     fn finish_timeout(&mut self) -> Option<Duration>;
     /// Whether a stop ends the whole session of `run`.
     fn kills_session(&mut self) -> bool;
+    /// The restart policy; `None` for the reference's rules.
+    fn policy(&mut self) -> Option<RestartPolicy>;
+    /// Whether `run` notifies its readiness.
+    fn notifies_readiness(&mut self) -> bool;
+    /// A random number.
+    fn random(&mut self) -> u64;
 }
 
 /// When a start that failed makes sense again.
@@ -127,6 +136,15 @@ pub enum Event {
     Interrupt,
 }
 
+/// What `finish` is told of a service with a restart policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outlook {
+    /// Failures in a row.
+    pub(crate) failures: u16,
+    /// No other start follows.
+    pub(crate) is_last: bool,
+}
+
 /// What the host has to do for the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -134,7 +152,9 @@ pub(crate) enum Action {
     Start,
     /// Execute `finish` for a `run` that ended thus and had this process id, then feed
     /// [`Event::FinishStarted`] or [`Event::NoFinish`].
-    Finish(Ended, u32),
+    Finish(Ended, u32, Option<Outlook>),
+    /// Report that the service isn't started again, and see to what that leads to.
+    Over,
     /// Send the signal to this process.
     Signal(u32, Signal),
     /// Send the signal to the group that this process leads.
@@ -171,7 +191,7 @@ enum Phase {
 }
 
 /// The state of a machine at rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Saved {
     /// The state as it is published; the phase follows from it.
     pub(crate) status: Status,
@@ -183,6 +203,8 @@ pub(crate) struct Saved {
     pub(crate) dying: bool,
     /// Exit when the service is down.
     pub(crate) leaving: bool,
+    /// What is remembered for the restart policy.
+    pub(crate) restarts: Restarts,
 }
 
 /// One service.
@@ -197,6 +219,7 @@ pub struct Machine {
     dying: bool,
     /// Exit when the service is down.
     leaving: bool,
+    restarts: Restarts,
     left: bool,
     /// Starts in a row that failed.  Not saved: a new host begins with the short pauses.
     failed_starts: u32,
@@ -204,8 +227,6 @@ pub struct Machine {
     is_told: bool,
     /// The process id that `run` had, if its session may have to be looked at.  Not saved, either.
     former: Option<u32>,
-    /// Whether a command has sent the process of `run` a signal that ends most programs.  Not saved, either.
-    is_signalled: bool,
 }
 
 impl Machine {
@@ -230,11 +251,11 @@ impl Machine {
             next_start: None,
             dying: false,
             leaving: false,
+            restarts: Restarts::default(),
             left: false,
             failed_starts: 0,
             is_told: false,
             former: None,
-            is_signalled: false,
         }
     }
 
@@ -245,7 +266,7 @@ impl Machine {
             (_, true) => Phase::Finishing,
             (_, false) => Phase::Up,
         };
-        let Saved { status, deadline, next_start, dying, leaving } = *saved;
+        let Saved { status, deadline, next_start, dying, leaving, ref restarts } = *saved;
         Self {
             phase,
             status,
@@ -253,20 +274,20 @@ impl Machine {
             next_start,
             dying,
             leaving,
+            restarts: restarts.clone(),
             left: false,
             failed_starts: 0,
             is_told: false,
             former: None,
-            is_signalled: false,
         }
     }
 
     /// The state of a machine at rest, whose actions have all been carried out.
     pub(crate) fn save(&self) -> Saved {
-        let Self { status, deadline, next_start, dying, leaving, .. } = *self;
+        let Self { status, deadline, next_start, dying, leaving, ref restarts, .. } = *self;
         // A look at what is left isn't worth to be remembered.
         let deadline = deadline.filter(|_| self.phase != Phase::Down || status.want_up);
-        Saved { status, deadline, next_start, dying, leaving }
+        Saved { status, deadline, next_start, dying, leaving, restarts: restarts.clone() }
     }
 
     /// The first actions: announce the supervision, and start the service if it is wanted up.
@@ -299,6 +320,21 @@ impl Machine {
         &self.status
     }
 
+    /// Notes, before the end of `run` is handled, whether the kernel has killed it for lack of memory.
+    pub(crate) fn note_cause(&mut self, is_memory: bool) {
+        self.restarts.is_memory = is_memory;
+    }
+
+    /// Whether something is to be done since the service isn't started again.
+    pub(crate) fn is_over(&self) -> bool {
+        self.restarts.is_pending
+    }
+
+    /// That is being done.
+    pub(crate) fn over_seen(&mut self) {
+        self.restarts.is_pending = false;
+    }
+
     /// The process of the service, if one is alive.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
@@ -315,10 +351,9 @@ impl Machine {
         self.status.want_up
     }
 
-    /// Whether an end of `run` now is what somebody has asked for: a stop, a restart, or a command that sends a signal
-    /// which ends most programs.
-    pub(crate) fn is_end_wanted(&self) -> bool {
-        self.is_told || self.is_signalled || self.dying || self.leaving
+    /// Whether such an end of `run` now is what somebody has asked for: a stop, a restart, or a command that sends a signal.
+    pub(crate) fn is_end_wanted(&self, how: Ended) -> bool {
+        policy::is_wanted(&self.restarts, how) || self.leaving
     }
 
     /// Handles an event and appends the actions.
@@ -345,9 +380,7 @@ impl Machine {
                 self.publish(out);
                 out.push(Action::Announce(&[ServiceEvent::Down]));
             }
-            (Event::NoFinish, Phase::Finishing) => {
-                self.went_down(&[ServiceEvent::Down, ServiceEvent::DownReady], now, settings, out)
-            }
+            (Event::NoFinish, Phase::Finishing) => self.went_down(true, false, now, settings, out),
             (Event::Command(command), phase) => self.command(command, phase, now, settings, out),
             (Event::Terminate | Event::Hangup, Phase::Down) => self.leave(out),
             (Event::Terminate, Phase::Up) => {
@@ -414,6 +447,7 @@ impl Machine {
     fn stop(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         self.status.want_up = false;
         self.is_told = true;
+        self.restarts.told = Restarts::TO_END;
         self.signal(settings.down_signal(), out);
         self.signal(signal::CONT, out);
         self.set_paused(false, out);
@@ -428,7 +462,9 @@ impl Machine {
         self.next_start = None;
         self.failed_starts = 0;
         self.is_told = false;
-        self.is_signalled = false;
+        self.restarts.told = 0;
+        self.restarts.is_pending = false;
+        self.restarts.since = Some(now.moment);
         self.status.pid = pid;
         self.status.ready = false;
         self.status.stamp = now.wall;
@@ -449,6 +485,7 @@ impl Machine {
 
     fn ready(&mut self, now: Now, out: &mut Vec<Action>) {
         self.next_start = Some(now.moment.saturating_add(RESTART_PAUSE));
+        self.restarts.since = Some(now.moment);
         self.status.ready_stamp = now.wall;
         self.status.ready = true;
         out.push(Action::ForgetNotification);
@@ -488,6 +525,7 @@ impl Machine {
             Phase::Down => {}
             Phase::Up => {
                 let pid = self.status.pid;
+                let outlook = self.judge(how, now, settings);
                 self.phase = Phase::Finishing;
                 self.deadline = None;
                 self.dying = false;
@@ -505,28 +543,51 @@ impl Machine {
                 } else if self.is_told {
                     self.former = Some(pid);
                 }
-                out.push(Action::Finish(how, pid));
+                out.push(Action::Finish(how, pid, outlook));
             }
-            Phase::Finishing if how == Ended::Exited(PERMANENT_FAILURE) => {
-                self.status.want_up = false;
-                self.went_down(
-                    &[ServiceEvent::PermanentFailure, ServiceEvent::DownReady],
-                    now,
-                    settings,
-                    out,
-                );
+            Phase::Finishing => {
+                let is_permanent = how == Ended::Exited(PERMANENT_FAILURE);
+                if is_permanent && self.restarts.verdict != Verdict::None {
+                    self.restarts.verdict = Verdict::Failed;
+                }
+                self.went_down(false, is_permanent, now, settings, out);
             }
-            Phase::Finishing => self.went_down(&[ServiceEvent::DownReady], now, settings, out),
         }
     }
 
+    /// Decides what follows the end of `run`; gives what `finish` is told of that.
+    fn judge(&mut self, how: Ended, now: Now, settings: &mut dyn Settings) -> Option<Outlook> {
+        let restarts = &mut self.restarts;
+        (restarts.verdict, restarts.delay, restarts.is_pending) = (Verdict::None, None, false);
+        let policy = settings.policy()?;
+        if !self.status.want_up || self.leaving {
+            // Nothing follows.
+        } else if policy::is_wanted(restarts, how) {
+            restarts.verdict = Verdict::Again;
+        } else {
+            let lives = self.status.ready || !settings.notifies_readiness();
+            let life = restarts.since.filter(|_| lives).map(|since| now.moment.saturating_sub(since));
+            let end = End { how, life: life.unwrap_or_default(), at: now.moment };
+            policy::judge(restarts, &policy, end, &mut || settings.random());
+        }
+        let is_last = restarts.verdict != Verdict::Again;
+        Some(Outlook { failures: restarts.failures, is_last })
+    }
+
+    /// The service is down: suddenly, since there is no `finish`, or after it, which may say that the service has failed
+    /// permanently.
     fn went_down(
         &mut self,
-        events: &'static [ServiceEvent],
+        is_sudden: bool,
+        is_permanent: bool,
         now: Now,
         settings: &mut dyn Settings,
         out: &mut Vec<Action>,
     ) {
+        let verdict = Some(self.restarts.verdict).filter(|_| self.status.want_up).unwrap_or_default();
+        let is_over = matches!(verdict, Verdict::Failed | Verdict::Ended);
+        let has_failed = is_permanent || verdict == Verdict::Failed;
+        self.status.want_up &= !is_over && !has_failed;
         self.phase = Phase::Down;
         self.status.pid = 0;
         self.status.finishing = false;
@@ -534,15 +595,37 @@ impl Machine {
         self.status.ready_stamp = now.wall;
         self.deadline = None;
         if self.status.want_up {
-            self.deadline = Some(self.next_start.unwrap_or_else(|| now.moment.saturating_add(RESTART_PAUSE)));
+            let delay = self.restarts.delay.map(|ms| Duration::from_millis(ms.into()));
+            let usual = || self.next_start.unwrap_or_else(|| now.moment.saturating_add(RESTART_PAUSE));
+            self.deadline = Some(delay.map_or_else(usual, |delay| now.moment.saturating_add(delay)));
         } else if self.former.is_some() {
             let pause = settings.kill_timeout().filter(|_| settings.kills_session()).unwrap_or(LEFT_PAUSE);
             self.deadline = Some(now.moment.saturating_add(pause));
         }
         self.publish(out);
-        out.push(Action::Announce(events));
+        use ServiceEvent::{Down, DownReady, PermanentFailure};
+        out.push(Action::Announce(match (is_sudden, has_failed) {
+            (true, true) => &[Down, PermanentFailure, DownReady],
+            (true, false) => &[Down, DownReady],
+            (false, true) => &[PermanentFailure, DownReady],
+            (false, false) => &[DownReady],
+        }));
+        if is_over {
+            self.restarts.is_pending = true;
+            out.push(Action::Over);
+        }
         if self.leaving {
             self.leave(out);
+        }
+    }
+
+    /// A person says: try again.
+    fn forgive(&mut self) {
+        let restarts = &mut self.restarts;
+        policy::forgive(restarts);
+        (restarts.delay, restarts.is_pending) = (None, false);
+        if restarts.verdict != Verdict::None {
+            restarts.verdict = Verdict::Again;
         }
     }
 
@@ -565,12 +648,12 @@ impl Machine {
                 out.push(Action::MakeDownFile);
                 self.want(false, out);
             }
-            Command::Up => {
-                self.want(true, out);
-                self.start_if_down(settings, out);
-            }
-            Command::UpForGood => {
-                out.push(Action::RemoveDownFile);
+            Command::Forget => policy::forgive(&mut self.restarts),
+            Command::Up | Command::UpForGood => {
+                if command == Command::UpForGood {
+                    out.push(Action::RemoveDownFile);
+                }
+                self.forgive();
                 self.want(true, out);
                 self.start_if_down(settings, out);
             }
@@ -586,13 +669,15 @@ impl Machine {
             _ if !up => {}
             Command::Restart => {
                 self.is_told = true;
+                self.restarts.told = Restarts::TO_END;
                 self.signal(settings.down_signal(), out);
             }
-            Command::Reload => self.signal(settings.reload_signal(), out),
-            Command::Signal(_) | Command::KillGroup => {
-                self.is_signalled |= is_ending(command);
-                self.send(command, out);
+            Command::Reload => {
+                let signal = settings.reload_signal();
+                self.tell(command, signal);
+                self.signal(signal, out);
             }
+            Command::Signal(_) | Command::KillGroup => self.send(command, out),
             Command::Pause | Command::PauseGroup => {
                 self.send(command, out);
                 self.set_paused(true, out);
@@ -605,12 +690,18 @@ impl Machine {
     }
 
     /// Sends the signal that the command names.
-    fn send(&self, command: Command, out: &mut Vec<Action>) {
-        match command.sends() {
-            Some((which, Target::Process)) => self.signal(signal_number(which), out),
-            Some((which, Target::Group)) => self.signal_group(signal_number(which), out),
-            None => {}
+    fn send(&mut self, command: Command, out: &mut Vec<Action>) {
+        let Some((which, target)) = command.sends() else { return };
+        let signal = signal_number(which);
+        self.tell(command, signal);
+        match target {
+            Target::Process => self.signal(signal, out),
+            Target::Group => self.signal_group(signal, out),
         }
+    }
+
+    fn tell(&mut self, command: Command, signal: Signal) {
+        policy::tell(&mut self.restarts, command, u8::try_from(signal).unwrap_or_default());
     }
 
     fn start_if_down(&mut self, settings: &mut dyn Settings, out: &mut Vec<Action>) {
@@ -634,12 +725,6 @@ impl Machine {
     }
 }
 
-/// Whether a command sends a signal that ends most programs.
-fn is_ending(command: Command) -> bool {
-    const ENDING: [Signal; 5] = [signal::TERM, signal::KILL, signal::INT, signal::QUIT, signal::ABRT];
-    command.sends().is_some_and(|(which, _)| ENDING.contains(&signal_number(which)))
-}
-
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
@@ -647,3 +732,7 @@ mod tests;
 #[cfg(test)]
 #[path = "machine_table.rs"]
 mod table;
+
+#[cfg(test)]
+#[path = "machine_policy.rs"]
+mod policy_histories;

@@ -9,6 +9,7 @@ use wire::control::COMMANDS;
 struct Defined {
     kills_group: bool,
     kills_session: bool,
+    policy: Option<RestartPolicy>,
 }
 
 impl Settings for Defined {
@@ -29,6 +30,15 @@ impl Settings for Defined {
     }
     fn kills_session(&mut self) -> bool {
         self.kills_session
+    }
+    fn policy(&mut self) -> Option<RestartPolicy> {
+        self.policy.clone()
+    }
+    fn notifies_readiness(&mut self) -> bool {
+        false
+    }
+    fn random(&mut self) -> u64 {
+        7
     }
 }
 
@@ -111,7 +121,14 @@ fn status(s: &Status) -> String {
 fn action(action: Action) -> String {
     match action {
         Action::Start => "start run".to_owned(),
-        Action::Finish(how, pid) => format!("start finish({how:?} {pid})"),
+        Action::Finish(how, pid, None) => format!("start finish({how:?} {pid})"),
+        Action::Finish(how, pid, Some(Outlook { failures, is_last })) => {
+            format!(
+                "start finish({how:?} {pid}, failures {failures}{})",
+                if is_last { ", the last one" } else { "" }
+            )
+        }
+        Action::Over => "see to its end".to_owned(),
         Action::Signal(pid, signal) => format!("{} to {pid}", name(signal)),
         Action::SignalGroup(pid, signal) => format!("{} to group {pid}", name(signal)),
         Action::SignalSession(pid, signal) => format!("{} to session {pid}", name(signal)),
@@ -133,13 +150,16 @@ fn action(action: Action) -> String {
 
 /// What a machine waits for.
 fn waits(machine: &Machine) -> String {
-    let Saved { deadline, next_start, dying, leaving, .. } = machine.save();
+    let Saved { deadline, next_start, dying, leaving, restarts, .. } = machine.save();
     let mut text = deadline.map_or("no timer".to_owned(), |at| format!("timer at {} ms", at.as_millis()));
     if let Some(at) = next_start {
         text.push_str(&format!(", next start at {} ms", at.as_millis()));
     }
     text.push_str(if dying { ", SIGKILL is due" } else { "" });
     text.push_str(if leaving { ", exits when down" } else { "" });
+    if restarts.failures > 0 {
+        text.push_str(&format!(", failures {}", restarts.failures));
+    }
     text
 }
 
@@ -168,7 +188,7 @@ fn step(machine: &Machine, label: &str, event: Event, settings: &mut Defined) ->
 fn every_state_with_every_event() {
     let mut text =
         String::from("Each state comes about at 0 ms, each event at 10000 ms.  timeout-kill is 300 ms.\n");
-    let mut settings = Defined { kills_group: false, kills_session: false };
+    let mut settings = Defined { kills_group: false, kills_session: false, policy: None };
     for (name, want_up, history) in STATES {
         let machine = machine(*want_up, history, &mut settings);
         text.push_str(&format!("\n{name}: {}, {}\n", status(machine.status()), waits(&machine)));
@@ -186,9 +206,48 @@ fn every_state_with_every_event() {
     insta::assert_snapshot!(text);
 }
 
+/// States of a service that may fail twice in a row, 5 s apart.
+const FAILING: &[(&str, bool, &[Event])] = &[
+    ("up", true, UP),
+    ("up, told to end", true, &[UP[0], Event::Command(Command::Restart)]),
+    ("down, waiting after its first failure", true, &[UP[0], DIED, Event::NoFinish]),
+    ("finishing after its first failure", true, &[UP[0], DIED, Event::FinishStarted(101)]),
+    ("up again", true, &[UP[0], DIED, Event::NoFinish, UP[0]]),
+    ("dead again, finish not started yet", true, &[UP[0], DIED, Event::NoFinish, UP[0], DIED]),
+    (
+        "finishing after its last failure",
+        true,
+        &[UP[0], DIED, Event::NoFinish, UP[0], DIED, Event::FinishStarted(101)],
+    ),
+    ("failed for good", true, &[UP[0], DIED, Event::NoFinish, UP[0], DIED, Event::NoFinish]),
+];
+
+#[test]
+fn what_a_restart_policy_changes() {
+    let policy = RestartPolicy {
+        delay: Some(wire::restart_policy::Delay::new(5000, 5000)),
+        limit: Some(wire::restart_policy::Limit { count: 2, window: None }),
+        ..RestartPolicy::default()
+    };
+    let mut settings = Defined { kills_group: false, kills_session: false, policy: Some(policy) };
+    let mut text =
+        String::from("restart-limit is 2, restart-delay 5000 ms; otherwise as without a policy.\n");
+    for (name, want_up, history) in FAILING {
+        let machine = machine(*want_up, history, &mut settings);
+        text.push_str(&format!("\n{name}: {}, {}\n", status(machine.status()), waits(&machine)));
+        let named = ["u", "d", "f", "o", "timeout", "exit 0", "exit 125", "started", "no finish"];
+        for (label, event) in events().into_iter().filter(|(label, _)| named.contains(&label.as_str())) {
+            if let Some(line) = step(&machine, &label, event, &mut settings) {
+                text.push_str(&format!("  {line}"));
+            }
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
 #[test]
 fn the_end_of_a_stop_can_kill_the_group() {
-    let mut settings = Defined { kills_group: true, kills_session: false };
+    let mut settings = Defined { kills_group: true, kills_session: false, policy: None };
     let machine = machine(true, &[UP[0], Event::Command(Command::Down)], &mut settings);
     insta::assert_snapshot!(step(&machine, "timeout", Event::Timeout, &mut settings).unwrap());
 }

@@ -12,6 +12,8 @@ struct Fixed {
     kill_timeout: Option<Duration>,
     kills_group: bool,
     kills_session: bool,
+    policy: Option<RestartPolicy>,
+    notifies_readiness: bool,
 }
 
 impl Settings for Fixed {
@@ -32,6 +34,15 @@ impl Settings for Fixed {
     }
     fn kills_session(&mut self) -> bool {
         self.kills_session
+    }
+    fn policy(&mut self) -> Option<RestartPolicy> {
+        self.policy.clone()
+    }
+    fn notifies_readiness(&mut self) -> bool {
+        self.notifies_readiness
+    }
+    fn random(&mut self) -> u64 {
+        7
     }
 }
 
@@ -87,7 +98,7 @@ fn a_wanted_service_starts_at_once() {
 fn a_death_runs_finish_and_then_a_pause() {
     let mut case = Case::up();
     let actions = case.step(Event::Ended(Ended::Killed(9)), 500);
-    assert_eq!(actions[2], Action::Finish(Ended::Killed(9), 100));
+    assert_eq!(actions[2], Action::Finish(Ended::Killed(9), 100, None));
     assert!(matches!(actions[1], Action::Record(Death { exit_code: 137, signal: 9, .. })));
     assert_eq!(case.step(Event::FinishStarted(101), 500), [Action::Announce(&[ServiceEvent::Down])]);
     assert_eq!(case.deadline(), Some(5500));

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use sys::signal::{self, Signal};
 use tool::diag;
+use wire::restart_policy::{self, RestartPolicy};
 
 /// The longest first line of a number or signal file, in bytes.
 const LINE: usize = 64;
@@ -204,6 +205,35 @@ impl Settings for ServiceDir {
             self.warn(&format!("invalid kill-mode: {:?} is not a mode: write session", diag::show(&mode)));
         }
         mode == KILL_SESSION
+    }
+
+    fn policy(&mut self) -> Option<RestartPolicy> {
+        // One byte more than it may have tells that it is too long.
+        match read_file(&self.fd, restart_policy::FILE.as_bytes(), restart_policy::SIZE_MAX.saturating_add(1))
+        {
+            Ok(bytes) => {
+                let policy = RestartPolicy::unpack(&bytes);
+                if policy.is_none() {
+                    self.warn("restart-policy is damaged, or of another version: the service is restarted as without it");
+                }
+                policy
+            }
+            Err(Errno::NOENT) => None,
+            Err(e) => {
+                self.warn_unable("read restart-policy", e);
+                None
+            }
+        }
+    }
+
+    fn notifies_readiness(&mut self) -> bool {
+        self.has("notification-fd")
+    }
+
+    fn random(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        sys::random::fill_distinct(&mut bytes);
+        u64::from_ne_bytes(bytes)
     }
 }
 

@@ -49,6 +49,7 @@ fn supervised(pid: u32) -> Supervised {
         dying: false,
         leaving: false,
         down_file: false,
+        restarts: wire::restarts::Restarts::default(),
     }
 }
 
