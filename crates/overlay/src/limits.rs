@@ -39,6 +39,9 @@ pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// How long a legacy service may have no supervisor, for example for lack of descriptors, before the start continues.
 pub(crate) const SUPERVISION_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a program may take that a service's restart policy has for its end.
+pub(crate) const CONSEQUENCE_LIMIT: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ mod printcontenv;
 mod rc_init;
 mod rc_shutdown;
 mod rc_shutdown_final;
+mod s6_overlay_consequence;
 mod s6_overlay_stat;
 mod s6_overlay_suexec;
 mod services_down;
@@ -42,6 +43,7 @@ pub const TOOLS: &[&Tool] = &[
     &rc_init::TOOL,
     &rc_shutdown::TOOL,
     &rc_shutdown_final::TOOL,
+    &s6_overlay_consequence::TOOL,
     &s6_overlay_stat::TOOL,
     &s6_overlay_suexec::TOOL,
     &services_down::TOOL,

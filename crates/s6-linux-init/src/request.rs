@@ -172,7 +172,7 @@ fn by() -> String {
 ///
 /// # Errors
 /// `NOENT` or `NXIO`: no process reads requests; `ACCESS`: the container belongs to another user.
-pub(crate) fn send(request: Request) -> Result<(), Errno> {
+pub fn send(request: Request) -> Result<(), Errno> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let open = |path| sys::fs::openat(CWD, path, flags, Mode::empty());
     let fifo = match open(FIFO) {

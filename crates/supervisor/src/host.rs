@@ -466,6 +466,9 @@ impl Host {
             (Some(number), _) => self.wake_supervisor(number),
             (None, Some(number)) => self.child_ended(number, how, Fate::Known(peak)),
             (None, None) => {
+                // What stops the container comes before the end of a start that failed for that reason.
+                self.read_supervisors();
+                self.see_to_ends(policy);
                 self.child.take_if(|(_, child)| *child == pid);
                 let cause = self.cause(how, peak);
                 if let (Cause::Memory(_), Some(name), Some(text)) = (cause, name, cause.text())

@@ -14,6 +14,13 @@ pub(crate) enum Cause {
     Signal(Signal, Sender),
     /// A shutdown command, which describes itself and its parent.
     Command(String),
+    /// The end of a service whose restart policy stops the container.
+    Service {
+        /// Which, as it is shown.
+        name: String,
+        /// Whether it has failed for good, or else has ended with success.
+        has_failed: bool,
+    },
 }
 
 /// Signals by which a program ends that crashed or that the kernel killed.
@@ -53,6 +60,10 @@ pub(crate) fn of_stop(
             (format!("{}{}", name(*signal), sender(*by)), false)
         }
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by))) => (by.clone(), false),
+        (Event::ServiceOver(_), Some(Cause::Service { name, has_failed })) => {
+            let how = if *has_failed { "has failed for good" } else { "has ended with success" };
+            (format!("{name} {how}"), false)
+        }
         (Event::Time, _) => ("the planned time has come".to_owned(), false),
         (Event::BootEnded(Ended::Exited(code)), _) if ran_command => {
             (format!("the command exited {code}"), false)
@@ -119,6 +130,11 @@ mod tests {
         assert_eq!(text(asked, Some(by), false), stops("halt, process 7 (halt)", false));
         assert_eq!(text(asked, None, false), None);
         assert_eq!(text(Event::Time, None, true), stops("the planned time has come", false));
+        let over = |has_failed| {
+            text(Event::ServiceOver(7), Some(Cause::Service { name: "web".to_owned(), has_failed }), true)
+        };
+        assert_eq!(over(true), stops("web has failed for good", false));
+        assert_eq!(over(false), stops("web has ended with success", false));
         let ended = |ended, ran| text(Event::BootEnded(ended), None, ran);
         assert_eq!(ended(Ended::Exited(3), true), stops("the command exited 3", false));
         assert_eq!(

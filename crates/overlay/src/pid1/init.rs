@@ -32,6 +32,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use supervisor::host::{Handled, Host, Input, Policy, PolicyState};
 use supervisor::memory;
+use supervisor::service::over::Over;
 use sys::process::{Ended, Fork, fork_noted};
 use sys::signal::{Sender, Set, Signal};
 use tool::clock::{self, Moment};
@@ -430,6 +431,17 @@ impl Policy for Init {
 
     fn child(&mut self, host: &mut Host, pid: Pid, how: Ended, cause: memory::Cause) {
         self.child_ended(pid, how, cause, host);
+    }
+
+    fn over(&mut self, host: &mut Host, over: &Over) -> Handled {
+        if !self.container.life().is_alive() {
+            // Stops switch the policies off.
+            return Handled::Yes;
+        }
+        let Some(code) = over.code() else { return Handled::No };
+        let cause = Cause::Service { name: diag::show(&over.name), has_failed: over.has_failed };
+        self.step(Event::ServiceOver(code), Some(&cause), host);
+        Handled::Yes
     }
 
     fn input(&self, key: u32) -> Option<Input<'_>> {

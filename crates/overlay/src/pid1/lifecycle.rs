@@ -20,6 +20,9 @@
 //! A request to bring only the services down is followed in Up by the same stop child, after which the container goes on;
 //! one that comes while booting waits for the end of the boot.
 //!
+//! The end of a service stops the container, too, if its restart policy says so: its code counts then, rather than the CMD's,
+//! unless the CMD has ended before.
+//!
 //! Rules: a stop request counts at any moment; the first one decides how the container ends; one that says *now* ends
 //! everything at once.  A stop child that is killed is replaced twice.  If it can't be started, for lack of processes or
 //! memory, what isn't a service is told to end, and it is tried again for half of the grace time; the other half is for
@@ -111,6 +114,8 @@ pub(crate) enum Event {
     StopEnded(Ended),
     /// The stop child can't be started now.
     StopNotStarted,
+    /// A service's restart policy stops the container, with this exit code.
+    ServiceOver(u8),
     /// The host can't continue: nothing is supervised any more, and no child brings the services down.
     HostLost,
     /// No process is left.
@@ -213,6 +218,8 @@ pub(crate) struct Lifecycle {
     command: bool,
     /// Whether a stop was requested, rather than the CMD's end or a failed start causing it.
     asked: bool,
+    /// Whether a service's end has decided the exit code, so that the CMD's doesn't count.
+    decided: bool,
     /// How many stop children were killed.
     stops_killed: u8,
     /// Attempts to start the stop child, after one that failed.
@@ -240,6 +247,7 @@ impl Lifecycle {
             command: false,
             services_down: ServicesDown::No,
             asked: false,
+            decided: false,
             stops_killed: 0,
             retry: None,
             planned: None,
@@ -254,7 +262,8 @@ impl Lifecycle {
         let Config { command, receive_signals, kill_grace, interrupt_grace, first } = self.config;
         let down_wanted = self.services_down == ServicesDown::Wanted;
         let down_runs = self.services_down == ServicesDown::Running;
-        let flags = [command, receive_signals, first, self.command, down_wanted, down_runs, self.asked];
+        let flags =
+            [command, receive_signals, first, self.command, down_wanted, down_runs, self.asked, self.decided];
         let phase = PHASES.iter().position(|p| *p == self.phase).and_then(|n| u8::try_from(n).ok());
         let mut bytes = vec![phase.unwrap_or(u8::MAX), self.stops_killed];
         bytes.extend(flags.map(u8::from));
@@ -281,10 +290,10 @@ impl Lifecycle {
     /// The machine from the bytes of [`Lifecycle::save`]; `None` for other bytes.
     #[must_use]
     pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
-        let (head, rest) = bytes.split_first_chunk::<9>()?;
+        let (head, rest) = bytes.split_first_chunk::<10>()?;
         let [phase, stops_killed, flags @ ..] = *head;
         let flags = flags.map(|flag| flag != 0);
-        let [command, receive_signals, first, running, down_wanted, down_runs, asked] = flags;
+        let [command, receive_signals, first, running, down_wanted, down_runs, asked, decided] = flags;
         let (times, rest) = rest.split_first_chunk::<64>()?;
         let (stop, rest) = rest.split_first_chunk::<LENGTH>()?;
         let mut times = times.as_chunks::<8>().0.iter().map(|t| {
@@ -304,6 +313,7 @@ impl Lifecycle {
             kill_grace,
             command: running,
             asked,
+            decided,
             stops_killed,
             services_down: match (down_wanted, down_runs) {
                 (_, true) => ServicesDown::Running,
@@ -408,10 +418,18 @@ impl Lifecycle {
                 self.services_down = ServicesDown::No;
                 Vec::new()
             }
+            Event::ServiceOver(code) if self.is_alive() => {
+                self.decided = true;
+                let mut actions = vec![Action::KeepCodeIfNone(code)];
+                actions.extend(self.stop(How::Halt, now));
+                actions
+            }
             Event::HostLost if !self.is_ending() => self.terminate(now, self.kill_grace),
             Event::Empty if self.awaits_processes() => self.end(now),
             Event::Drained if self.phase == Phase::Draining => self.ended(),
-            Event::StopEnded(_) | Event::HostLost | Event::Empty | Event::Drained => Vec::new(),
+            Event::StopEnded(_) | Event::ServiceOver(_) | Event::HostLost | Event::Empty | Event::Drained => {
+                Vec::new()
+            }
             Event::Time => self.on_time(now),
         }
     }
@@ -519,9 +537,11 @@ impl Lifecycle {
                 self.deadline = None;
                 vec![Action::StartStop]
             }
-            Phase::Stopping if was_command => vec![Action::KeepCode(ended.code())],
+            Phase::Stopping if was_command && !self.decided => vec![Action::KeepCode(ended.code())],
             Phase::Terminating => match ended {
-                Ended::Exited(code) if was_command && code != 0 => vec![Action::KeepCodeIfNone(code)],
+                Ended::Exited(code) if was_command && !self.decided && code != 0 => {
+                    vec![Action::KeepCodeIfNone(code)]
+                }
                 _ => Vec::new(),
             },
             Phase::Stopping | Phase::Killing | Phase::Draining | Phase::Ended => Vec::new(),

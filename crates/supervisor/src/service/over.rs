@@ -83,7 +83,7 @@ impl Over {
         let failures = self.failures.to_string();
         let which = if self.has_failed { &b"on-failure"[..] } else { b"on-success" };
         let facts = [exit_code.as_bytes(), signal.as_bytes(), cause, failures.as_bytes()];
-        let mut argv: Vec<&[u8]> = vec![RUNNER.as_bytes(), &self.name, which];
+        let mut argv: Vec<&[u8]> = vec![RUNNER.as_bytes(), b"--", &self.name, which];
         argv.extend(facts);
         argv.append(&mut words);
         launch.spawn(None, &Launch::own_file(RUNNER), &argv, &[]).map(Some)

@@ -79,6 +79,7 @@ fn events() -> Vec<(String, Event)> {
         ("stop child: ended", Event::StopEnded(Ended::Exited(0))),
         ("stop child: killed", Event::StopEnded(Ended::Killed(9))),
         ("stop child: not started", Event::StopNotStarted),
+        ("a service is over: 7", Event::ServiceOver(7)),
         ("host: lost", Event::HostLost),
         ("no process left", Event::Empty),
         ("no keeper left", Event::Drained),
@@ -109,6 +110,9 @@ fn state(m: &Lifecycle) -> String {
     }
     if m.command {
         text.push_str(", CMD runs");
+    }
+    if m.decided {
+        text.push_str(", the code is decided");
     }
     text
 }

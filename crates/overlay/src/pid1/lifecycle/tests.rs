@@ -373,3 +373,30 @@ fn questions_about_a_phase_are_answered_by_it_alone() {
     // A container without a command has none.
     assert_eq!(asked(&up(Config { command: false, ..CONFIG })), [false; 4]);
 }
+
+#[test]
+fn a_services_end_stops_the_container_with_its_code() {
+    let mut m = up(CONFIG);
+    assert_eq!(m.step(Event::ServiceOver(7), ms(1)), [Action::KeepCodeIfNone(7), Action::StartStop]);
+    assert!(!m.is_asked_to_stop(), "its last output is waited for");
+    assert_eq!(m.step(Event::ServiceOver(8), ms(2)), [], "the first one decides");
+    let mut saved = Lifecycle::restore(&m.save()).unwrap();
+    for m in [&mut m, &mut saved] {
+        assert_eq!(
+            m.step(Event::BootEnded(Ended::Exited(3)), ms(3)),
+            [],
+            "the CMD's code doesn't count any more"
+        );
+        assert_eq!(m.step(Event::StopEnded(Ended::Exited(0)), ms(4)), [Action::Terminate]);
+    }
+    let mut m = up(CONFIG);
+    m.step(Event::BootEnded(Ended::Exited(3)), ms(1));
+    assert_eq!(m.step(Event::ServiceOver(7), ms(2)), [], "the CMD was first");
+}
+
+#[test]
+fn a_service_that_fails_during_the_boot_stops_it() {
+    let mut m = machine(CONFIG);
+    assert_eq!(m.step(Event::ServiceOver(7), ms(1)), [Action::KeepCodeIfNone(7), Action::InterruptBoot]);
+    assert_eq!(m.step(Event::BootEnded(Ended::Exited(1)), ms(2)), [Action::StartStop]);
+}
