@@ -5,7 +5,9 @@
 //! | [`contenv`] | the container's environment as files |
 //! | [`variables`] | the table of the overlay's variables |
 //! | [`settings`] | the values of these variables |
+//! | [`overrides`] | what the variables say about the ends of daemons |
 
 pub(crate) mod contenv;
+pub(crate) mod overrides;
 pub(crate) mod settings;
 pub mod variables;

@@ -8,7 +8,9 @@ use crate::database::{Body, Database};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::{READABLE, with_umask};
 use crate::resolve::resolve;
-use crate::source::read_sources;
+use crate::restart_policy::Overrides;
+use crate::restart_policy::overrides::Subject;
+use crate::source::{Sources, read_sources};
 use crate::source_definition::{ServiceFiles, SourceBody, SourceDefinition};
 use files::{Owners, Permissions, Unfinished, copy_file, copy_tree, create, open_dir};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -42,13 +44,22 @@ pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
 /// # Errors
 /// A system call failed, or `destination` exists: code 111.  What is wrong with the definitions is in the report.
 pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal> {
-    compile_sources(destination, sources, &[]).map(|(mut report, empty)| {
+    compile_sources(destination, sources, &[], None).map(|(mut report, empty)| {
         report.diagnostics.extend(empty.into_iter().map(|source| {
             let text = "the source is empty: it holds no definition directory";
             Diagnostic::new(Severity::Warning, source, text)
         }));
         report
     })
+}
+
+/// What a container's variables, and the overlay, say about the definitions of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Variables<'a> {
+    /// About the ends of daemons.
+    pub overrides: &'a Overrides,
+    /// The source directory of the overlay's own services.
+    pub own: &'a [u8],
 }
 
 /// As [`compile`]; a service that `bundles` names is a bundle even without its `type` and contents, an empty
@@ -60,8 +71,9 @@ pub fn compile_with_bundles(
     destination: &[u8],
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
+    variables: Option<Variables<'_>>,
 ) -> Result<Report, Fatal> {
-    compile_sources(destination, sources, bundles).map(|(report, _)| report)
+    compile_sources(destination, sources, bundles, variables).map(|(report, _)| report)
 }
 
 /// Compiles sources; gives also the empty ones.
@@ -69,17 +81,42 @@ fn compile_sources(
     destination: &[u8],
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
+    variables: Option<Variables<'_>>,
 ) -> Result<(Report, Vec<Vec<u8>>), Fatal> {
     if sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(Fatal::unable(&format!("mkdir {}", show(destination)), Errno::EXIST));
     }
-    let read = read_sources(sources, bundles)?;
+    let mut read = read_sources(sources, bundles)?;
+    if let Some(variables) = variables {
+        override_policies(&mut read, variables);
+    }
     let mut diagnostics = read.findings;
     let Some((database, definitions)) = resolve(&read.definitions, &read.broken, &mut diagnostics) else {
         return Ok((Report { diagnostics, database: None }, read.empty));
     };
     with_umask(|| write(destination, &database, &definitions))?;
     Ok((Report { diagnostics, database: Some(database) }, read.empty))
+}
+
+/// Merges what variables say about the ends of daemons into the definitions.
+fn override_policies(read: &mut Sources, Variables { overrides, own }: Variables<'_>) {
+    if overrides.is_empty() {
+        return;
+    }
+    for definition in &mut read.definitions {
+        let own = split(&definition.path).0 == own;
+        if let SourceBody::Longrun { files, restart, .. } = &mut definition.body {
+            let finish = files.files.iter().any(|file| file.name == "finish");
+            let of = Subject { name: &definition.name, finish, own };
+            read.findings.extend(overrides.apply(of, restart).err());
+        }
+    }
+    let defined = read.definitions.iter().map(|definition| {
+        let kind = definition.type_name();
+        (definition.name.as_slice(), (kind != "longrun").then_some(kind))
+    });
+    let broken = read.broken.iter().map(|name| (name.as_slice(), None));
+    overrides.check_names(defined.chain(broken), &mut read.findings);
 }
 
 /// Prints what a report holds to standard error in the name of a program: errors always, warnings at verbosity 1,
@@ -121,8 +158,14 @@ fn fill(
     sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)).or_unable(|| unable(b"servicedirs"))?;
     let servicedirs = open_dir(dir.as_fd(), b"servicedirs").or_unable(|| unable(b"servicedirs"))?;
     for (service, definition) in database.services().iter().zip(definitions) {
-        if let Some(SourceDefinition { path, body: SourceBody::Longrun { files, .. }, .. }) = definition {
+        if let Some(SourceDefinition { path, body: SourceBody::Longrun { files, restart, .. }, .. }) =
+            definition
+        {
             service_directory(servicedirs.as_fd(), &service.name, path, files)?;
+            if let Some(policy) = restart {
+                let target = join(&service.name, wire::restart_policy::FILE.as_bytes());
+                policy.write(servicedirs.as_fd(), &target).or_unable_to("write", &target)?;
+            }
             for (file, pipe) in pipe_files(database, &service.body, &service.name) {
                 create(&servicedirs, &join(&service.name, file), &pipe, READABLE)
                     .or_unable_to("write the pipe names of", &service.name)?;

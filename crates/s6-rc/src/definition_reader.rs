@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::Folder;
+use crate::restart_policy;
 use crate::script::Interpreters;
 use crate::source_definition::{
     AtomicSource, KEPT_LIMIT, Pipe, ServiceFile, ServiceFiles, ServiceList, SourceBody, SourceDefinition,
@@ -156,6 +157,7 @@ impl DefinitionReader<'_> {
     }
 
     fn bundle(&mut self) -> Result<Option<SourceBody>, Fatal> {
+        restart_policy::reject(&self.folder, "bundle", self.findings)?;
         self.unused(
             "bundle",
             &[
@@ -224,6 +226,7 @@ impl DefinitionReader<'_> {
     }
 
     fn oneshot(&mut self) -> Result<Option<SourceBody>, Fatal> {
+        restart_policy::reject(&self.folder, "oneshot", self.findings)?;
         self.unused(
             "oneshot",
             &["finish", "notification-fd", "producer-for", "consumer-for", "contents.d", "contents"],
@@ -357,7 +360,8 @@ impl DefinitionReader<'_> {
         self.keep("finish", 0o755, &mut files)?;
         self.parameters(&mut files)?;
         let (trees, empty) = self.trees();
-        Ok(Some(SourceBody::Longrun { common, pipe, files: ServiceFiles { files, trees, empty } }))
+        let restart = restart_policy::read(&self.folder, self.findings)?.map(Box::new);
+        Ok(Some(SourceBody::Longrun { common, pipe, files: ServiceFiles { files, trees, empty }, restart }))
     }
 
     /// The program that is the service.
@@ -427,8 +431,8 @@ pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {
     Diagnostic::error(path, "there is no type file").advice(advice)
 }
 
-/// The entries of definitions that are read.
-pub const ENTRIES: [&str; 32] = [
+/// The entries of definitions that are read, those about restarts apart.
+const ENTRIES: [&str; 32] = [
     "type",
     "up",
     "down",
@@ -473,19 +477,24 @@ const MEANT: [(&str, &str); 6] = [
     ("finish.sh", "finish"),
 ];
 
+/// All entries of definitions that are read.
+fn entries() -> impl Iterator<Item = &'static str> {
+    ENTRIES.into_iter().chain(restart_policy::FILES)
+}
+
 /// The entry that a name was probably meant to be; `None` for one that is read, and for one that resembles none.
 fn meant_by(name: &[u8]) -> Option<&'static str> {
-    if name.starts_with(b".") || ENTRIES.iter().any(|entry| entry.as_bytes() == name) {
+    if name.starts_with(b".") || entries().any(|entry| entry.as_bytes() == name) {
         return None;
     }
     if let Some((_, meant)) = MEANT.iter().find(|(other, _)| other.as_bytes() == name) {
         return Some(meant);
     }
     // Short names are near to each other, and to those of scripts that people keep here.
-    let near = ENTRIES.iter().filter(|entry| entry.len() >= 4 && name.len() >= 4);
-    // Folders are the form to recommend.
-    let near = near.filter(|entry| !["contents", "dependencies"].contains(entry));
-    let nearest = near.map(|entry| (edit_distance(name, entry.as_bytes()), *entry)).min();
+    let near = entries().filter(|entry| entry.len() >= 4 && name.len() >= 4);
+    // Folders are the form to recommend; `main` is near to words that mean something else.
+    let near = near.filter(|entry| !["contents", "dependencies", "main"].contains(entry));
+    let nearest = near.map(|entry| (edit_distance(name, entry.as_bytes()), entry)).min();
     nearest.filter(|(differences, entry)| differences * 4 <= entry.len()).map(|(_, entry)| entry)
 }
 
@@ -495,7 +504,7 @@ fn number_file(name: &'static str, n: u32) -> ServiceFile {
 
 #[cfg(test)]
 mod tests {
-    use super::{ENTRIES, meant_by};
+    use super::{entries, meant_by};
 
     #[test]
     fn a_misspelt_entry_leads_to_the_one_that_is_read() {
@@ -514,6 +523,11 @@ mod tests {
             ("producer_for", "producer-for"),
             ("flag-esential", "flag-essential"),
             ("downsignal", "down-signal"),
+            ("restart_delay", "restart-delay"),
+            ("onfailure", "on-failure"),
+            ("on-fail", ""),
+            ("restart-limits", "restart-limit"),
+            ("success-exits", "success-exit"),
         ] {
             assert_eq!(meant_by(name.as_bytes()).unwrap_or_default(), meant, "{name}");
         }
@@ -529,11 +543,14 @@ mod tests {
             "README.md",
             "logs",
             "nginx.conf",
+            "mail",
+            "start",
+            "restart.sh",
             ".typ",
         ] {
             assert_eq!(meant_by(other.as_bytes()), None, "{other}");
         }
-        for entry in ENTRIES {
+        for entry in entries() {
             assert_eq!(meant_by(entry.as_bytes()), None, "{entry}");
         }
     }

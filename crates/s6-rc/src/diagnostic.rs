@@ -32,7 +32,8 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A finding about a whole file or directory.
-    pub(crate) fn new(severity: Severity, file: Vec<u8>, text: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn new(severity: Severity, file: Vec<u8>, text: impl Into<String>) -> Self {
         Self { severity, file, line: None, column: None, text: text.into(), advice: None }
     }
 

@@ -58,6 +58,13 @@ fn is_edited(name: &[u8]) -> bool {
     name.ends_with(b"~") || (name.len() > 1 && name.starts_with(b"#") && name.ends_with(b"#"))
 }
 
+/// The one of these names that was probably meant: one that differs in at most two of five bytes.
+pub(crate) fn similar<'n>(name: &[u8], names: impl Iterator<Item = &'n [u8]>) -> Option<&'n [u8]> {
+    let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
+    let nearest = near.map(|n| (edit_distance(name, n), n)).min();
+    nearest.filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
+}
+
 impl<'a, 'f> Graph<'a, 'f> {
     /// The graph of these definitions, with numbers for services and bundles.
     pub(crate) fn new(
@@ -120,11 +127,7 @@ impl<'a, 'f> Graph<'a, 'f> {
 
     /// The name that was probably meant.
     fn similar(&self, name: &[u8]) -> Option<&[u8]> {
-        let names = self.definitions.iter().map(|d| &d.name).chain(self.broken);
-        // A name that differs in more than two of five bytes is not a typing mistake.
-        let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
-        let nearest = near.map(|n| (edit_distance(name, n), n.as_slice())).min();
-        nearest.filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
+        similar(name, self.definitions.iter().map(|d| &d.name).chain(self.broken).map(Vec::as_slice))
     }
 
     pub(crate) fn look_up(

@@ -35,6 +35,7 @@ mod repo;
 mod report;
 pub mod reporter;
 mod resolve;
+pub mod restart_policy;
 mod runner;
 mod running;
 mod script;

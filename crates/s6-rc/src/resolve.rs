@@ -10,6 +10,7 @@ use crate::pipeline::Pipelines;
 use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition};
 use std::collections::HashSet;
 use tool::diag::show;
+use wire::restart_policy::Consequence;
 
 /// The internal services have the first numbers.
 const FDHOLDER_ID: Id = 0;
@@ -26,6 +27,7 @@ pub(crate) fn resolve<'a>(
     let pipelines = Pipelines::find(&mut graph);
     let mut contents = graph.flatten();
     let mut services = graph.services(&contents);
+    graph.check_policies(&services);
     pipelines.join(&mut services, FDHOLDER_ID);
     graph.add_dependencies(&mut services, &contents);
     graph.report_cycles(&services);
@@ -128,6 +130,28 @@ impl<'a> Graph<'a, '_> {
             }
         }
         services
+    }
+
+    /// Reports what services say about their ends that others, or flags of bundles, contradict.
+    fn check_policies(&mut self, services: &[Service]) {
+        let mut main: Option<&SourceDefinition> = None;
+        for (definition, service) in self.atomics.clone().into_iter().zip(services) {
+            let Some(definition) = definition else { continue };
+            let SourceBody::Longrun { restart: Some(policy), .. } = &definition.body else { continue };
+            if let Some(other) = main.filter(|_| policy.main) {
+                let text = format!("{} is the main service already", show(&other.name));
+                let advice = "the container is for one service: remove one of the two files";
+                self.error(definition, "main", 0, text, Some(advice.into()));
+            }
+            main = main.or(Some(definition).filter(|_| policy.main));
+            if service.flags & ESSENTIAL != 0 && policy.stops_dependents() {
+                let text = "stop-dependents can't bring down an essential service".to_owned();
+                let advice = "write stop, which stops the container, or remove flag-essential";
+                let failure = policy.record.on_failure == Consequence::StopDependents;
+                let file = if failure { "on-failure" } else { "on-success" };
+                self.error(definition, file, 0, text, Some(advice.into()));
+            }
+        }
     }
 
     fn common(&self, id: Id) -> Option<(&'a SourceDefinition, &'a AtomicSource)> {

@@ -1,5 +1,6 @@
 //! A source definition: what a service definition directory says, before any name in it is looked up.
 
+use crate::restart_policy::service_policy::ServicePolicy;
 use crate::text::Reference;
 use tool::path::join;
 
@@ -45,6 +46,15 @@ impl SourceDefinition {
         }
     }
 
+    /// What its type is called.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self.body {
+            SourceBody::Bundle(_) => "bundle",
+            SourceBody::Oneshot { .. } => "oneshot",
+            SourceBody::Longrun { .. } => "longrun",
+        }
+    }
+
     /// The path of a file of its directory, for messages.
     pub(crate) fn path_of(&self, file: &str) -> Vec<u8> {
         join(&self.path, file.as_bytes())
@@ -60,8 +70,19 @@ pub(crate) fn is_reserved(name: &[u8]) -> bool {
 #[derive(Debug)]
 pub(crate) enum SourceBody {
     Bundle(ServiceList),
-    Oneshot { common: AtomicSource, up: Vec<Vec<u8>>, down: Vec<Vec<u8>>, reload: Vec<Vec<u8>> },
-    Longrun { common: AtomicSource, pipe: Pipe, files: ServiceFiles },
+    Oneshot {
+        common: AtomicSource,
+        up: Vec<Vec<u8>>,
+        down: Vec<Vec<u8>>,
+        reload: Vec<Vec<u8>>,
+    },
+    Longrun {
+        common: AtomicSource,
+        pipe: Pipe,
+        files: ServiceFiles,
+        /// What happens when the daemon ends; `None`: what the reference does.
+        restart: Option<Box<ServicePolicy>>,
+    },
 }
 
 /// A list of services, and the file or directory that holds it.

@@ -230,7 +230,7 @@ impl<'a> Switch<'a> {
 }
 
 /// The files of a compiled service directory; a live one keeps each only if the compiled one has it.
-const PARTS: [&[u8]; 16] = [
+const PARTS: [&[u8]; 17] = [
     b"run",
     b"finish",
     b"notification-fd",
@@ -243,6 +243,7 @@ const PARTS: [&[u8]; 16] = [
     b"flag-newpidns",
     b"flag-timeout-killpg",
     b"kill-mode",
+    wire::restart_policy::FILE.as_bytes(),
     b"pipe-in",
     b"pipe-out",
     b"data",

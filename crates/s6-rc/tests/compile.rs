@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use s6_rc::compile::{Report, check, compile, compile_with_bundles};
+use s6_rc::compile::{Report, Variables, check, compile, compile_with_bundles};
 use s6_rc::database::Body;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::decode;
+use s6_rc::restart_policy::Overrides;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use wire::restart_policy::{Consequence, Limit, Restart, RestartPolicy};
 
 struct Sources(tempfile::TempDir);
 
@@ -64,8 +66,9 @@ fn an_empty_source_is_a_warning_to_the_compiler_but_not_at_boot() {
     let found = texts(compile(&s.bytes("c"), &sources).unwrap());
     assert!(found.contains(&empty), "{found:?}");
     for bundles in [&[][..], &[&b"user"[..]]] {
-        let found =
-            texts(compile_with_bundles(&s.bytes(&format!("c{}", bundles.len())), &sources, bundles).unwrap());
+        let found = texts(
+            compile_with_bundles(&s.bytes(&format!("c{}", bundles.len())), &sources, bundles, None).unwrap(),
+        );
         assert!(!found.contains(&empty), "{found:?}");
     }
 }
@@ -76,7 +79,7 @@ const RUN: &str = "#!/bin/sh\nexec sleep 9\n";
 fn implied_bundles_need_no_type_and_no_directory() {
     let s = Sources::new(&[("one/type", "oneshot"), ("one/up", "true"), ("user/contents.d/one", "")]);
     assert!(s.compile().database.is_none());
-    let report = compile_with_bundles(&s.bytes("c"), &[s.bytes("s")], &[b"user", b"user2"]).unwrap();
+    let report = compile_with_bundles(&s.bytes("c"), &[s.bytes("s")], &[b"user", b"user2"], None).unwrap();
     let database = report.database.unwrap();
     let contents = |name: &[u8]| database.atomics(name).map(|ids| ids.len());
     assert_eq!((contents(b"user"), contents(b"user2")), (Some(1), Some(0)));
@@ -427,4 +430,120 @@ fn every_mistake_has_its_text_and_place() {
         text.push_str(&format!("two sources\n  {shown}\n"));
     }
     insta::assert_snapshot!(text);
+}
+
+/// The record in a compiled service directory.
+fn record(s: &Sources, name: &str) -> Option<RestartPolicy> {
+    let path = s.path().join("c/servicedirs").join(name).join(wire::restart_policy::FILE);
+    std::fs::read(path).ok().map(|bytes| RestartPolicy::unpack(&bytes).unwrap())
+}
+
+#[test]
+fn files_about_restarts_become_one_record() {
+    let s = Sources::new(&[
+        ("plain/type", "longrun"),
+        ("plain/run", RUN),
+        ("web/type", "longrun"),
+        ("web/run", RUN),
+        ("web/restart-limit", "5/60"),
+        ("web/on-failure", "stop 3"),
+        ("app/type", "longrun"),
+        ("app/run", RUN),
+        ("app/main", ""),
+        ("user/type", "bundle"),
+        ("user/contents.d/web", ""),
+        ("user/contents.d/app", ""),
+        ("user/contents.d/plain", ""),
+    ]);
+    let report = s.compile();
+    assert_eq!((report.diagnostics.as_slice(), report.database.is_some()), (&[][..], true));
+    assert_eq!(record(&s, "plain"), None);
+    let web = record(&s, "web").unwrap();
+    assert_eq!(
+        (web.limit, web.on_failure),
+        (Some(Limit { count: 5, window: Some(60) }), Consequence::Stop(Some(3)))
+    );
+    let app = record(&s, "app").unwrap();
+    assert_eq!(
+        (app.restart, app.on_failure, app.on_success),
+        (Restart::Never, Consequence::Stop(None), Consequence::Stop(None))
+    );
+    // The files themselves aren't the supervisor's.
+    assert!(!s.path().join("c/servicedirs/web/restart-limit").exists());
+    assert!(!s.path().join("c/servicedirs/app/main").exists());
+}
+
+#[test]
+fn what_services_say_about_their_ends_has_to_fit_the_others() {
+    let s = Sources::new(&[
+        ("a/type", "longrun"),
+        ("a/run", RUN),
+        ("a/main", ""),
+        ("b/type", "longrun"),
+        ("b/run", RUN),
+        ("b/main", ""),
+        ("c/type", "longrun"),
+        ("c/run", RUN),
+        ("c/on-failure", "stop-dependents"),
+        ("c/flag-essential", ""),
+        ("d/type", "longrun"),
+        ("d/run", RUN),
+        ("d/on-success", "stop-dependents"),
+        ("d/restart", "never"),
+        ("e/type", "longrun"),
+        ("e/run", RUN),
+        ("e/on-failure", "stop-dependents"),
+        ("all/type", "bundle"),
+        ("all/contents.d/d", ""),
+        ("all/flag-essential", ""),
+        ("all/restart", "never"),
+        ("task/type", "oneshot"),
+        ("task/up", "true"),
+        ("task/on-failure", "stop"),
+    ]);
+    assert_eq!(
+        s.errors(),
+        [
+            "all/restart: a bundle has no daemon that could end (remove it, or write longrun into type)",
+            "b/main: a is the main service already (the container is for one service: remove one of the two files)",
+            "c/on-failure: stop-dependents can't bring down an essential service (write stop, which stops the \
+             container, or remove flag-essential)",
+            "d/on-success: stop-dependents can't bring down an essential service (write stop, which stops the \
+             container, or remove flag-essential)",
+            "task/on-failure: a oneshot has no daemon that could end (remove it, or write longrun into type)",
+        ]
+    );
+}
+
+#[test]
+fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
+    let s = Sources::new(&[
+        ("web/type", "longrun"),
+        ("web/run", RUN),
+        ("../own/klogd/type", "longrun"),
+        ("../own/klogd/run", RUN),
+        ("task/type", "oneshot"),
+        ("task/up", "true"),
+    ]);
+    let sources = [s.bytes("s"), s.bytes("own")];
+    let compile = |restart: &str, on_failure: &str, into: &str| {
+        let overrides =
+            Overrides::parse(restart.as_bytes(), on_failure.as_bytes(), vec![b"old".to_vec()]).unwrap();
+        let variables = Variables { overrides: &overrides, own: &s.bytes("own") };
+        let report = compile_with_bundles(&s.bytes(into), &sources, &[], Some(variables)).unwrap();
+        let errors = report.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+        errors.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(compile("*=never", "web=stop old=stop", "c"), [""; 0]);
+    let web = record(&s, "web").unwrap();
+    assert_eq!((web.restart, web.on_failure), (Restart::Never, Consequence::Stop(None)));
+    assert_eq!(record(&s, "klogd"), None);
+    assert_eq!(
+        compile("task=never wep=never", "", "d"),
+        [
+            "S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun)",
+            "S6_RESTART: undefined service name wep (did you mean web?)",
+        ]
+    );
+    assert!(!s.path().join("d").exists());
 }

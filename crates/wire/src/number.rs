@@ -2,6 +2,18 @@
 
 use std::str::FromStr;
 
+/// Units of time that people write behind a number, in milliseconds.
+const UNITS: [(&str, u32); 8] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("sec", 1000),
+    ("seconds", 1000),
+    ("m", 60_000),
+    ("min", 60_000),
+    ("minutes", 60_000),
+    ("h", 3_600_000),
+];
+
 /// The number that a word of decimal digits stands for, if it fits; no sign `+`, no blanks.
 #[must_use]
 pub fn decimal<T: FromStr>(word: &[u8]) -> Option<T> {
@@ -23,6 +35,16 @@ pub fn octal(word: &[u8]) -> Option<u32> {
     u32::from_str_radix(text, 8).ok()
 }
 
+/// How many milliseconds a time with a unit is, such as `5s` or `2 min`, as people write it where a number is wanted.
+#[must_use]
+pub fn milliseconds(text: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let (number, unit) = text.split_at_checked(text.bytes().take_while(u8::is_ascii_digit).count())?;
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u32>().ok()?.checked_mul(*factor)
+}
+
 /// A list of items that `item` parses, separated by commas, colons, semicolons, blanks or line ends, which may also
 /// follow the last one.
 pub fn list<T>(text: &[u8], item: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>> {
@@ -40,6 +62,16 @@ mod tests {
         assert_eq!(numbers(b"1,2:3 4;,5,\n"), Some(vec![1, 2, 3, 4, 5]));
         for bad in [&b""[..], b",", b",1", b"1,x", b"1-2"] {
             assert_eq!(numbers(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn times_with_units_are_milliseconds() {
+        for (text, ms) in [("5s", 5000), ("250 ms", 250), (" 2 Min ", 120_000), ("1h", 3_600_000)] {
+            assert_eq!(milliseconds(text.as_bytes()), Some(ms), "{text}");
+        }
+        for bad in ["", "s", "5", "-5s", "1.5s", "5 days", "99999999h"] {
+            assert_eq!(milliseconds(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -3,10 +3,11 @@
 use crate::boot::omissions;
 use crate::boot::saved::with_space;
 use crate::boot::sources::Sources;
+use crate::environment::overrides::overrides;
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{PATH, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
-use crate::layout::{DATABASE, LIVE, SCANDIR};
-use crate::legacy::idle;
+use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES};
+use crate::legacy::{idle, scripts};
 use crate::limits::START_REMINDER;
 use crate::pid1::NAME;
 use crate::stop::stage3::ENGINE;
@@ -15,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
-use s6_rc::compile::{compile_with_bundles, print_report};
+use s6_rc::compile::{Variables, compile_with_bundles, print_report};
 use s6_rc::database::Database;
 use s6_rc::direction::Direction;
 use s6_rc::init::{self, Initialized};
@@ -24,6 +25,7 @@ use s6_rc::reporter::Reporter;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
+use tool::path::join;
 use tool::{Env, Fatal, clock, diag};
 
 /// The bundle that holds everything that a container starts.
@@ -133,7 +135,14 @@ fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<(), Fatal> {
             diag::warn(COMPILER, text);
         }
     });
-    let report = compile_with_bundles(DATABASE.as_bytes(), &sources.directories, sources.implied)?;
+    let legacy = scripts::list(&join(&settings.etc(), b"services.d")).unwrap_or_default();
+    let overrides = overrides(settings, legacy).map_err(|findings| {
+        print_report(COMPILER, verbosity, &findings);
+        Fatal::new(1, "a variable is invalid, so the container stops")
+    })?;
+    let variables = Variables { overrides: &overrides, own: SOURCES.as_bytes() };
+    let report =
+        compile_with_bundles(DATABASE.as_bytes(), &sources.directories, sources.implied, Some(variables))?;
     print_report(COMPILER, verbosity.saturating_sub(1), &report.diagnostics);
     let Some(database) = report.database else {
         return Err(Fatal::new(1, "the service definitions are invalid, so the container stops"));

@@ -99,6 +99,12 @@ variables! {
     S6_SUPERVISE_PROCESSES: Switch(true),
         "one `s6-supervise` process for each service, [for scripts that look for it](debugging.md#scripts-that-look-for-s6-supervise); 0: process 1 does their work";
 
+    "When a service fails":
+    S6_RESTART: Text(""),
+        "[which ends of daemons are followed by another start](failures.md#an-image-of-somebody-else): `NAME=POLICY` or `NAME=POLICY:LIMIT`, several with blanks between, `*` for all names";
+    S6_ON_FAILURE: Text(""),
+        "[what the failure of a daemon leads to](failures.md#an-image-of-somebody-else): `NAME=stop` and other words of the file `on-failure`, with colons for the blanks in them";
+
     "The command":
     S6_CMD_ARG0: Words(""),
         "words [before the command](command.md#a-former-entry-point)";

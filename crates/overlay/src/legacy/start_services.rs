@@ -3,6 +3,7 @@
 //! The copies are subscribed to before they are supervised, so no event is missed, and there is no race that
 //! S6_SERVICES_READYTIME would have to bridge.
 
+use crate::environment::overrides::overrides;
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
@@ -11,7 +12,10 @@ use crate::limits::SUPERVISION_LIMIT;
 use files::{Owners, copy_tree, remove_tree};
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 use rustix::io::Errno;
+use s6_rc::compile::print_report;
+use s6_rc::diagnostic::{Diagnostic, Severity};
 use s6_rc::init::await_supervisor;
+use s6_rc::restart_policy::{Overrides, check_directory};
 use supervision::asking::Asking;
 use supervision::control;
 use supervision::fifodir;
@@ -38,17 +42,29 @@ impl Copied {
     }
 }
 
+/// The service directories that were copied.
+struct Copies {
+    /// Those to be supervised.
+    sound: Vec<Copied>,
+    /// The names of those whose files about restarts are wrong, which aren't started.
+    broken: Vec<Vec<u8>>,
+}
+
 /// Starts the services and waits until they are supervised. With S6_CMD_WAIT_FOR_SERVICES it waits until each is ready, or
 /// up if it doesn't notify readiness.
 ///
 /// # Errors
-/// Something can't be copied, linked or waited for: 111. A service is late, and S6_BEHAVIOUR_IF_STAGE2_FAILS says that the
-/// container stops then: 1.
+/// Something can't be copied, linked or waited for: 111. A service is late, or its files are wrong, and
+/// S6_BEHAVIOUR_IF_STAGE2_FAILS says that the container stops then: 1.
 pub(crate) fn start_services(call: &Call) -> Outcome {
     // The copies are for everybody to read, whatever S6_UMASK is.
     rustix::process::umask(Mode::from(0o022));
     let settings = Settings::new(&call.env);
-    let copied = copy_all(call, &settings)?;
+    let Copies { sound: copied, broken } = copy_all(call, &settings)?;
+    let behaviour = settings.behaviour();
+    if !broken.is_empty() && behaviour == Behaviour::Stop {
+        return Err(Fatal::silent(1));
+    }
     if copied.is_empty() {
         return Ok(Next::SUCCESS);
     }
@@ -76,7 +92,6 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
         await_supervisors(call, &copied);
         Vec::new()
     };
-    let behaviour = settings.behaviour();
     if !late.is_empty() && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
         call.warn(&format!("not ready: {}", diag::show(&late.join(&b", "[..]))));
     }
@@ -109,27 +124,70 @@ pub(crate) fn make_folder() -> Result<(), Errno> {
     sys::fs::mkdir(LEGACY_SERVICES.as_bytes(), Mode::from(0o755))
 }
 
-/// Copies the service directories from scratch.
-fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Vec<Copied>, Fatal> {
+/// Copies the service directories from scratch, each with the record of what its files say about restarts.
+fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
     let reports = settings.verbosity() >= 2;
     let source = join(&settings.etc(), b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
     remove_tree(CWD, target).and_then(|()| make_folder()).or_unable(|| format!("make {LEGACY_SERVICES}"))?;
-    let mut copied = Vec::new();
+    let overrides = overrides(settings, Vec::new()).unwrap_or_else(|findings| {
+        print_report(call.tool.name, settings.verbosity(), &findings);
+        Overrides::default()
+    });
+    let mut copies = Copies { sound: Vec::new(), broken: Vec::new() };
+    let mut main = None;
     for name in scripts::list(&source).or_unable_to("read", &source)? {
         let (from, dir) = (join(&source, &name), join(target, &name));
         if !is_directory(&from) {
             continue;
         }
         copy_tree(CWD, &from, CWD, &dir, Owners::Kept).or_unable_to("copy", &from)?;
+        if !record_restarts(call, settings, &overrides, (&from, &dir), &mut main)? {
+            copies.broken.push(name);
+            continue;
+        }
         let notifies = sys::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
         if reports {
             let note = if notifies { "" } else { " (no readiness notification)" };
             call.info(&format!("copying legacy longrun {}{note}", diag::show(&name)));
         }
-        copied.push(Copied { dir, name, notifies });
+        copies.sound.push(Copied { dir, name, notifies });
     }
-    Ok(copied)
+    Ok(copies)
+}
+
+/// Checks what a service's files, and its logger's, say about restarts, and puts the records into the copies.  Gives `false`
+/// if they are wrong.  `main` is the path of the service that the container is for.
+fn record_restarts(
+    call: &Call,
+    settings: &Settings<'_>,
+    overrides: &Overrides,
+    (from, dir): (&[u8], &[u8]),
+    main: &mut Option<Vec<u8>>,
+) -> Result<bool, Fatal> {
+    let mut checked = check_directory(from, dir, overrides)?;
+    if checked.main {
+        if let Some(other) = main {
+            let text = format!("{} is the main service already", diag::show(other));
+            checked.diagnostics.push(Diagnostic::new(Severity::Error, join(from, b"main"), text));
+        }
+        main.get_or_insert_with(|| from.to_vec());
+    }
+    let log = join(from, b"log");
+    let of_log = if is_directory(&log) {
+        Some(check_directory(&log, &join(dir, b"log"), &Overrides::default())?)
+    } else {
+        None
+    };
+    let mut is_sound = true;
+    for checked in [Some(checked), of_log].into_iter().flatten() {
+        print_report(call.tool.name, settings.verbosity().saturating_sub(1), &checked.diagnostics);
+        is_sound &= checked.is_sound();
+    }
+    if !is_sound {
+        call.warn(&format!("{} is not started", diag::show(from)));
+    }
+    Ok(is_sound)
 }
 
 /// Links the service into the scandir; replaces a link of that name.

@@ -5,18 +5,6 @@ use crate::environment::contenv::is_nonzero;
 use tool::diag::show;
 use wire::number;
 
-/// Units of time that people write behind a number, in milliseconds.
-const UNITS: [(&str, u32); 8] = [
-    ("ms", 1),
-    ("s", 1000),
-    ("sec", 1000),
-    ("seconds", 1000),
-    ("m", 60_000),
-    ("min", 60_000),
-    ("minutes", 60_000),
-    ("h", 3_600_000),
-];
-
 /// What to say about the value of a variable that means nothing; `None` if it does mean something, and for S6_LOGGING,
 /// which has a message of its own.
 #[must_use]
@@ -39,12 +27,8 @@ pub fn meaningless(name: &[u8], value: &[u8]) -> Option<String> {
 
 /// How the time is written that was probably meant.
 fn milliseconds(value: &[u8]) -> String {
-    let text = std::str::from_utf8(value).unwrap_or_default().trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).unwrap_or_default();
-    let factor = UNITS.iter().find(|(name, _)| *name == unit.trim_start().to_ascii_lowercase());
-    let meant = number.parse::<u32>().ok().and_then(|n| n.checked_mul(factor?.1));
-    meant.map_or_else(|| "a number of milliseconds".to_owned(), |ms| format!("milliseconds, {ms}"))
+    number::milliseconds(value)
+        .map_or_else(|| "a number of milliseconds".to_owned(), |ms| format!("milliseconds, {ms}"))
 }
 
 #[cfg(test)]

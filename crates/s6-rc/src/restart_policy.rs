@@ -1,0 +1,200 @@
+//! The files of a definition that say when its daemon is started again, and what it means when it isn't.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`word`] | pure: words and their places |
+//! | [`value`] | pure: what one file gives |
+//! | [`rules`] | pure: what the files mean together |
+//! | [`service_policy`] | what all of this is about |
+//! | [`overrides`] | pure: the same from variables, for definitions that aren't one's own |
+//!
+//! All of it becomes one record, [`wire::restart_policy`], in the service directory, so that what supervises the service
+//! parses nothing.  Without the files there is no record.
+
+pub(crate) mod overrides;
+mod rules;
+pub(crate) mod service_policy;
+mod value;
+mod word;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::folder::Folder;
+use files::{Kind, remove_tree};
+use overrides::Subject;
+use rules::{Given, Said};
+use rustix::fs::CWD;
+use service_policy::ServicePolicy;
+use tool::path::{join, split};
+use tool::{Fatal, OrUnable};
+use value::Value;
+use word::{Mistake, Word, words};
+
+pub use overrides::Overrides;
+
+/// The files.
+pub const FILES: [&str; 12] = [
+    "restart",
+    "restart-delay",
+    "restart-delay-max",
+    "restart-factor",
+    "restart-jitter",
+    "restart-limit",
+    "restart-reset",
+    "success-exit",
+    "restart-never-on",
+    "on-failure",
+    "on-success",
+    "main",
+];
+
+/// Reads one definition's files.
+struct Reader<'a> {
+    folder: &'a Folder,
+    findings: &'a mut Vec<Diagnostic>,
+}
+
+/// What the files of a longrun's definition say; `None` if there are none of them, or none that is meant so.
+/// Errors are added to the findings.
+///
+/// # Errors
+/// A file can't be read: code 111.
+pub(crate) fn read(folder: &Folder, findings: &mut Vec<Diagnostic>) -> Result<Option<ServicePolicy>, Fatal> {
+    if !has_any(folder) {
+        return Ok(None);
+    }
+    let mut reader = Reader { folder, findings };
+    let said = Said {
+        restart: reader.value("restart", value::restart)?,
+        delay: reader.value("restart-delay", value::time)?,
+        delay_max: reader.value("restart-delay-max", value::time)?,
+        factor: reader.value("restart-factor", value::factor)?,
+        jitter: reader.value("restart-jitter", value::jitter)?,
+        limit: reader.value("restart-limit", value::limit)?,
+        reset: reader.value("restart-reset", value::time)?,
+        success: reader.value("success-exit", value::ends)?,
+        never_on: reader.value("restart-never-on", value::ends)?,
+        on_failure: reader.value("on-failure", value::consequence)?,
+        on_success: reader.value("on-success", value::consequence)?,
+        main: reader.value("main", nothing)?.is_some(),
+        finish: folder.has(b"finish"),
+    };
+    Ok(said.is_anything().then(|| said.policy(&|file| folder.path_of(file.as_bytes()), findings)))
+}
+
+/// What the files of a service directory say that isn't s6-rc's.
+#[derive(Debug)]
+pub struct Checked {
+    /// What is wrong; without an error among it, the record is in the directory if there is one.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether the container is for this service.
+    pub main: bool,
+}
+
+impl Checked {
+    /// Whether the service can be started.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.diagnostics.iter().all(|finding| finding.severity != Severity::Error)
+    }
+}
+
+/// Checks the files of the service directory `path`, and the overrides for the service, and writes the record into the
+/// directory `copy`, if there is one to write.
+///
+/// # Errors
+/// A file can't be read or written: code 111.
+pub fn check_directory(path: &[u8], copy: &[u8], overrides: &Overrides) -> Result<Checked, Fatal> {
+    let folder = Folder::open(CWD, path, path.to_vec())?;
+    let mut diagnostics = Vec::new();
+    let mut policy = read(&folder, &mut diagnostics)?.map(Box::new);
+    let of = Subject { name: split(path).1, finish: folder.has(b"finish"), own: false };
+    diagnostics.extend(overrides.apply(of, &mut policy).err());
+    if policy.as_ref().is_some_and(|policy| policy.stops_dependents()) {
+        let text = "stop-dependents brings down what needs a service of s6-rc, and nothing needs this one";
+        diagnostics
+            .push(Diagnostic::error(path.to_vec(), text).advice("write stop, which stops the container"));
+    }
+    let checked = Checked { diagnostics, main: policy.as_ref().is_some_and(|policy| policy.main) };
+    if let Some(policy) = policy.filter(|_| checked.is_sound()) {
+        let record = join(copy, wire::restart_policy::FILE.as_bytes());
+        remove_tree(CWD, &record).and_then(|()| policy.write(CWD, &record)).or_unable_to("write", &record)?;
+    }
+    Ok(checked)
+}
+
+/// Reports the files in the definition of a service that isn't a longrun.
+pub(crate) fn reject(folder: &Folder, of: &str, findings: &mut Vec<Diagnostic>) -> Result<(), Fatal> {
+    let files = if has_any(folder) { &FILES[..] } else { &[] };
+    let mut reader = Reader { folder, findings };
+    for file in files {
+        if reader.text(file)?.is_some() {
+            let text = format!("a {of} has no daemon that could end");
+            let error = Diagnostic::error(folder.path_of(file.as_bytes()), text);
+            reader.findings.push(error.advice("remove it, or write longrun into type"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether one of the files is there.
+fn has_any(folder: &Folder) -> bool {
+    folder.entries().any(|(name, _)| FILES.iter().any(|file| file.as_bytes() == name))
+}
+
+/// `main`, which is empty.
+fn nothing(words: &[Word<'_>]) -> Value<()> {
+    words.first().map_or(Ok(()), |word| Err(Mistake::at(word, "not an empty file", "remove what is in it")))
+}
+
+impl Reader<'_> {
+    /// The text of a file; `None` if there is none, or a file that has the name by chance.
+    fn text(&mut self, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
+        let kind = self.folder.kind(file.as_bytes());
+        let text = match kind {
+            None => return Ok(None),
+            Some(Kind::File) => self.folder.text(file.as_bytes())?.filter(|text| !is_program(text)),
+            Some(_) => None,
+        };
+        if text.is_none() {
+            let what = if kind == Some(Kind::File) { "it is a program" } else { "it is not a regular file" };
+            let finding = Diagnostic::new(
+                Severity::Warning,
+                self.folder.path_of(file.as_bytes()),
+                format!("not read: {what}"),
+            );
+            let advice = format!("give it another name: {file} is a file about restarts");
+            self.findings.push(finding.advice(advice));
+        }
+        Ok(text)
+    }
+
+    /// The value of a file; a mistake is added to the findings.
+    fn value<T>(
+        &mut self,
+        file: &str,
+        parse: fn(&[Word<'_>]) -> Value<T>,
+    ) -> Result<Option<Given<T>>, Fatal> {
+        let Some(text) = self.text(file)? else { return Ok(None) };
+        let found = words(&text).and_then(|words| {
+            let (line, column) = words.first().map_or((0, 0), |word| (word.line, word.column));
+            parse(&words).map(|value| Given { value, line, column })
+        });
+        match found {
+            Ok(given) => Ok(Some(given)),
+            Err(mistake) => {
+                let error = Diagnostic::error(self.folder.path_of(file.as_bytes()), mistake.text);
+                let error = error.line(mistake.line).column(mistake.column);
+                self.findings.push(error.advice(mistake.advice));
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Whether a text is a script or a binary, which images keep beside `run`.
+fn is_program(text: &[u8]) -> bool {
+    text.starts_with(b"#!") || text.starts_with(b"\x7fELF")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Words of a file with their places, and what is wrong with one.
+
+/// The most words that a file holds.
+pub(super) const WORDS_MAX: usize = 400;
+
+/// A word and where it stands, both numbers from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word<'a> {
+    pub(super) line: u32,
+    /// In bytes.
+    pub(super) column: u32,
+    pub(super) text: &'a [u8],
+}
+
+/// What is wrong in a file, at a line and a column (0 for none), and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub(super) line: u32,
+    pub(super) column: u32,
+    pub(super) text: String,
+    pub(super) advice: String,
+}
+
+impl Mistake {
+    /// A mistake at a word.
+    pub(super) fn at(word: &Word<'_>, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { line: word.line, column: word.column, text: text.into(), advice: advice.into() }
+    }
+
+    /// A mistake of a whole file.
+    pub(super) fn whole(text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { line: 0, column: 0, text: text.into(), advice: advice.into() }
+    }
+}
+
+/// The words of a text: blanks and line ends separate them, lines that begin with `#` are ignored.
+///
+/// # Errors
+/// There are more than 400.
+pub(super) fn words(text: &[u8]) -> Result<Vec<Word<'_>>, Mistake> {
+    let mut found = Vec::new();
+    for (line, content) in (1..).zip(text.split(|b| *b == b'\n')) {
+        if content.trim_ascii_start().starts_with(b"#") {
+            continue;
+        }
+        let mut column = 1_u32;
+        for text in content.split(u8::is_ascii_whitespace) {
+            if !text.is_empty() {
+                let word = Word { line, column, text };
+                if found.len() == WORDS_MAX {
+                    return Err(Mistake::at(
+                        &word,
+                        format!("more than {WORDS_MAX} words"),
+                        "write ranges, such as 1-255",
+                    ));
+                }
+                found.push(word);
+            }
+            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            column = column.saturating_add(length).saturating_add(1);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_know_their_places() {
+        let text = b"# codes\n 0  143\tSIGTERM\r\n\n  # more\n7";
+        let found: Vec<_> = words(text).unwrap().iter().map(|w| (w.line, w.column, w.text)).collect();
+        let expected: [(u32, u32, &[u8]); 4] =
+            [(2, 2, b"0"), (2, 5, b"143"), (2, 9, b"SIGTERM"), (5, 1, b"7")];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_file_holds_400_words_at_most() {
+        assert_eq!(words(&b"1 ".repeat(400)).unwrap().len(), 400);
+        assert_eq!(words(&b"1 ".repeat(401)).unwrap_err().column, 801);
+    }
+}
