@@ -39,7 +39,7 @@ impl ServicePolicy {
     /// # Errors
     /// As open(2) and write(2), and `TOOBIG` for a record that can't be packed.
     pub(crate) fn write(&self, at: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
-        create(&at, name, &self.record.pack().ok_or(Errno::TOOBIG)?, READABLE)
+        create(at, name, &self.record.pack().ok_or(Errno::TOOBIG)?, READABLE)
     }
 
     /// Whether an end brings down what needs the service.

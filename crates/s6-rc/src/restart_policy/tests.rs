@@ -9,8 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use tempfile::TempDir;
 use wire::restart_policy::{Consequence, Ends, RestartPolicy};
 
+/// Names and contents.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// A directory with these files.
-fn directory(files: &[(&str, &str)]) -> TempDir {
+fn directory(files: Files<'_>) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(dir.path().join(name), text).unwrap();
@@ -23,7 +26,7 @@ fn path(dir: &TempDir) -> &[u8] {
 }
 
 /// What a definition with these files means, and what is wrong with it.
-fn policy(files: &[(&str, &str)]) -> (Option<ServicePolicy>, Vec<String>) {
+fn policy(files: Files<'_>) -> (Option<ServicePolicy>, Vec<String>) {
     let dir = directory(files);
     let folder = Folder::open(CWD, path(&dir), b"web".to_vec()).unwrap();
     let mut findings = Vec::new();
@@ -73,7 +76,7 @@ fn consequence(consequence: &Consequence) -> String {
     }
 }
 
-fn transcript(cases: &[&[(&str, &str)]]) -> String {
+fn transcript(cases: &[Files<'_>]) -> String {
     let mut lines = Vec::new();
     for files in cases {
         let names: Vec<_> = files.iter().map(|(name, text)| format!("{name} {text:?}")).collect();
@@ -234,7 +237,7 @@ fn a_service_without_a_daemon_has_none_of_the_files() {
 }
 
 /// What variables make of a service.
-fn overridden(files: &[(&str, &str)], restart: &str, on_failure: &str, of: Subject<'_>) -> String {
+fn overridden(files: Files<'_>, restart: &str, on_failure: &str, of: Subject<'_>) -> String {
     let overrides = Overrides::parse(restart.as_bytes(), on_failure.as_bytes(), Vec::new());
     let overrides = match overrides {
         Ok(overrides) => overrides,
@@ -252,7 +255,7 @@ fn overridden(files: &[(&str, &str)], restart: &str, on_failure: &str, of: Subje
 #[test]
 fn variables_are_merged_over_the_files() {
     let web = Subject { name: b"web", finish: false, own: false };
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    let cases: &[(Files<'_>, &str, &str)] = &[
         (&[], "", ""),
         (&[], "other=never", "other=stop"),
         (&[], "web=never", ""),
