@@ -363,10 +363,38 @@ mod tests {
         std::fs::write(rule.join("exec"), "s6-echo x\n").unwrap();
         std::fs::write(rule.join("env/A"), "v \nmore\n").unwrap();
         std::fs::write(rule.join("env/GONE"), "").unwrap();
+        // No names of variables.
+        std::fs::write(rule.join("env/.hidden"), "x").unwrap();
+        std::fs::write(rule.join("env/A=B"), "x").unwrap();
         assert_eq!(rules.look_up(b"uid/7"), Ok(grant()));
-        for no_rule in [&b"uid/../uid/7"[..], b"uid//7", b"uid/7/", b"uid/.", b"uid"] {
+        for no_rule in [&b"uid/../uid/7"[..], b"uid//7", b"uid/7/", b"/7", b"uid/.", b"uid", b"uid/7\0"] {
             assert_eq!(rules.look_up(no_rule), Ok(Verdict::Unknown), "{no_rule:?}");
         }
+    }
+
+    #[test]
+    fn a_grant_sets_and_removes_variables() {
+        let Verdict::Allow(grant) = grant() else { panic!() };
+        let mut env = Env::from_vars([b"GONE=x", b"KEPT=x"].map(|var| var.to_vec()).to_vec());
+        grant.apply(&mut env);
+        assert_eq!(
+            [&b"A"[..], b"GONE", b"KEPT"].map(|name| env.get(name)),
+            [Some(&b"v"[..]), None, Some(b"x")]
+        );
+    }
+
+    #[test]
+    fn rules_are_in_a_directory_or_in_a_cdb() {
+        let place = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(place.path(), "content").unwrap();
+        let file = place.path().as_os_str().as_bytes();
+        let is_dir = Rules::open(Some(b"/rules"), None).unwrap();
+        assert!(matches!(is_dir, Some(Rules::Dir(dir)) if dir == b"/rules"));
+        let is_cdb = Rules::open(None, Some(file)).unwrap();
+        assert!(matches!(is_cdb, Some(Rules::Cdb(content)) if content == b"content"));
+        assert!(Rules::open(None, None).unwrap().is_none());
+        assert_eq!(Rules::open(Some(b"/rules"), Some(file)).unwrap_err().code(), 100);
+        assert_eq!(Rules::open(None, Some(b"/dev/null/rules")).unwrap_err().code(), 111);
     }
 
     #[test]

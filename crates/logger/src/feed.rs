@@ -349,6 +349,13 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_stamped_if_an_action_wants_that() {
+        for (words, stamped) in [(&["1"][..], false), (&["t", "1"], true), (&["1", "T", "./1"], true)] {
+            assert_eq!(feed(words, 0..).0.is_stamped(), stamped, "{words:?}");
+        }
+    }
+
+    #[test]
     fn stamps_then_prefix() {
         let out = run(&["pP:", "t", "1", "2"], &["x"]);
         assert_eq!(out.stdout.bytes, b"@400000000000000a00000005 P: x\n");

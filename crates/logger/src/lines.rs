@@ -130,6 +130,28 @@ mod tests {
     }
 
     #[test]
+    fn what_no_newline_has_ended_is_the_beginning_of_a_line() {
+        let mut lines = Lines::new(0);
+        assert!(!lines.has_partial());
+        for (read, partial) in [("a\nb", true), ("c\n", false), ("d", true)] {
+            lines.room()[..read.len()].copy_from_slice(read.as_bytes());
+            lines.filled(read.len());
+            while lines.next().is_some() {}
+            assert_eq!(lines.has_partial(), partial, "after {read:?}");
+        }
+    }
+
+    #[test]
+    fn room_is_kept_for_a_whole_read() {
+        let mut lines = Lines::new(0);
+        for _ in 0..3 {
+            assert_eq!(lines.room().len(), CHUNK);
+            lines.filled(CHUNK / 2);
+        }
+        assert!(lines.room().len() >= CHUNK);
+    }
+
+    #[test]
     fn long_lines_come_in_pieces() {
         assert_eq!(all(4, &["abcdefghij\nx\n"]), ["abcd", "efgh", "ij", "x"]);
         assert_eq!(all(4, &["abcd", "\n", "abcde", "f\n"]), ["abcd", "abcd", "ef"]);

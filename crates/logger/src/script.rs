@@ -248,7 +248,7 @@ mod tests {
         let heads: Vec<_> = actions.iter().map(|a| (a.tai, a.iso, a.prefix.as_slice())).collect();
         assert_eq!(heads, [(true, false, &b"x"[..]), (false, true, b"x"), (false, false, b"")]);
         assert!(matches!(&actions[2].to, Target::Dir(spec) if spec.archives == 3 && spec.path == b"/b"));
-        assert!(!script.has_trailing);
+        assert!(!script.has_trailing());
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
         let script = script(&["-", "+a", "1", "2", "f", "1", "n5"]).unwrap();
         let shape: Vec<_> = script.stages.iter().map(|s| (s.selections.len(), s.actions.len())).collect();
         assert_eq!(shape, [(2, 2), (1, 1)]);
-        assert!(script.has_trailing);
+        assert!(script.has_trailing());
     }
 
     #[test]

@@ -114,4 +114,13 @@ mod tests {
         assert_eq!((NAME, name.len()), (39, 39));
         assert_eq!(name.get(32..), Some(&b":Aa9-_A"[..]));
     }
+
+    #[test]
+    fn a_listeners_name_says_since_when() {
+        let since = Tai64n::from_unix(1_700_000_000, 7);
+        assert_eq!(listens_since(&listener_name(since, [0; 6])), Some(since));
+        for name in ["ftrig1:@4000000066a1b2", "ftrig1:@4000000066a1b2c30a1b2xyz:x1Y2z3", "file"] {
+            assert_eq!(listens_since(name.as_bytes()), None, "{name}");
+        }
+    }
 }

@@ -439,6 +439,12 @@ mod tests {
     }
 
     #[test]
+    fn an_event_is_passed_over_after_the_last_repeat() {
+        let skipped = |repeats| InFlight { repeats, ..InFlight::default() }.is_skipped();
+        assert_eq!([0, 1, 2, 3, u8::MAX].map(skipped), [false, false, true, true, true]);
+    }
+
+    #[test]
     fn what_is_packed_fits_and_comes_back() {
         let packed = Record::pack(Some(&record()));
         assert!(packed.len() <= RECORDS.1, "{}", packed.len());

@@ -241,6 +241,7 @@ mod tests {
     #[test]
     fn an_entry_is_stored_retrieved_deleted_and_expires_at_its_limit() {
         let (mut store, mut session) = (Store::new(2), Session::new(rights(ALL).unwrap()));
+        assert!(store.is_empty());
         let mut run = |request: Request, fds: &[u32]| ask(&mut session, &mut store, &request, fds).unwrap();
         assert_eq!(run(Request::Store(entry("a", 9)), &[1]).0, 0);
         assert_eq!(run(Request::Store(entry("a", 9)), &[2]).0, code(Errno::BUSY));
@@ -253,6 +254,7 @@ mod tests {
         let listed = session.take(&mut store, b"L", Vec::new()).unwrap();
         assert_eq!(listed[0].bytes, b"\0\0\0\0\x01b\0");
         assert_eq!(store.next_limit().unwrap().seconds, 5);
+        assert!(!store.is_empty());
         store.expire(Tai64n { seconds: 5, nanos: 0 });
         assert!(store.is_empty());
     }
@@ -313,6 +315,21 @@ mod tests {
         let part = Request::Part(vec![entry("y", 9)]);
         assert_eq!(ask(&mut session, &mut store, &part, &[2]).unwrap().0, code(Errno::NFILE));
         assert!(!session.is_amid_dump());
+    }
+
+    #[test]
+    fn a_part_may_fill_the_store() {
+        let (mut store, mut session) = (Store::new(2), Session::new(rights(ALL).unwrap()));
+        ask(&mut session, &mut store, &Request::SetDump(2), &[]).unwrap();
+        let part = Request::Part(vec![entry("a", 9), entry("b", 9)]);
+        assert_eq!(ask(&mut session, &mut store, &part, &[1, 2]).unwrap().0, 0);
+        assert_eq!(store.len(), 2);
+    }
+
+    #[test]
+    fn only_who_may_send_a_dump_sends_more_than_one_descriptor() {
+        let fds_max = |all: &[(&str, &str)]| Session::new(rights(all).unwrap()).fds_max();
+        assert_eq!([fds_max(&ALL[..4]), fds_max(ALL)], [1, MAX_FDS]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::workspace;
 
 /// How much memory a test program may map, in KiB: a change may make a loop endless.
-const MEMORY_LIMIT: u32 = 6_000_000;
+const MEMORY_LIMIT: u32 = 2_000_000;
 
 /// What compiling came to.
 pub enum Compiled {
