@@ -187,7 +187,7 @@ impl Consequence {
             ([1, 0], []) => Some(Self::Stop(None)),
             ([2, code], []) => Some(Self::Stop(Some(*code))),
             ([3, 0], []) => Some(Self::StopDependents),
-            ([4, 0], [first, ..]) if *first != 0 => {
+            ([4, 0], words) => {
                 let words = words.strip_suffix(&[0])?;
                 Some(Self::Run(words.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()))
             }
@@ -300,7 +300,6 @@ impl RestartPolicy {
         let (jitter, factor, first, max) = (r.byte()?, r.short()?, r.word()?, r.word()?);
         let delay = match (first, max, factor, jitter) {
             (NO_DELAY, 0, 0, 0) => None,
-            (NO_DELAY, ..) => return None,
             _ => Some(Delay { first, max, factor, jitter }),
         };
         let reset = r.word()?;
@@ -471,6 +470,23 @@ mod tests {
         }
         assert_eq!(with(packed.len() - 1, 1), None);
         assert_eq!(RestartPolicy::unpack(&[&packed[..], b"x"].concat()), None);
+    }
+
+    #[test]
+    fn a_record_of_the_greatest_length_is_read_and_a_longer_one_is_not() {
+        let long = |length: usize| RestartPolicy {
+            on_failure: words(&[&vec![b'x'; length]]),
+            ..RestartPolicy::default()
+        };
+        // The path's end is a NUL byte.
+        let room = SIZE_MAX - RestartPolicy::default().pack().unwrap().len() - 1;
+        let mut packed = long(room).pack().unwrap();
+        assert_eq!((packed.len(), RestartPolicy::unpack(&packed)), (SIZE_MAX, Some(long(room))));
+        assert_eq!(long(room + 1).pack(), None);
+        // The length of the words, and one byte more of them.
+        packed[115] += 1;
+        packed.insert(118, b'x');
+        assert_eq!(RestartPolicy::unpack(&packed), None);
     }
 
     proptest! {
