@@ -4,7 +4,7 @@
 //! longrun.  It never changes, so readers take no lock.  It is made under another name beside its place and
 //! renamed when it is whole: no half-made one is ever seen, and nothing is left behind by a failure.
 
-use crate::database::{Body, Database};
+use crate::database::{Body, Database, Service};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::{READABLE, with_umask};
 use crate::resolve::resolve;
@@ -26,6 +26,17 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
     /// The database; `None` if an error is among the diagnostics, and then nothing was written.
     pub database: Option<Database>,
+    /// The service directories, by number of the service; empty if nothing was written.
+    pub servicedirs: Vec<ServiceDir>,
+}
+
+/// A service directory of a compiled database.
+#[derive(Debug, Default)]
+pub struct ServiceDir {
+    /// Its files.
+    pub(crate) files: Vec<&'static str>,
+    /// Whether it has subdirectories.
+    pub(crate) has_trees: bool,
 }
 
 /// Checks source directories as [`compile`] does, and writes nothing.
@@ -36,7 +47,7 @@ pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
     let read = read_sources(sources, &[])?;
     let mut diagnostics = read.findings;
     let database = resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
-    Ok(Report { diagnostics, database })
+    Ok(Report { diagnostics, database, servicedirs: Vec::new() })
 }
 
 /// Compiles source directories into `destination`, which must not exist.
@@ -92,10 +103,10 @@ fn compile_sources(
     }
     let mut diagnostics = read.findings;
     let Some((database, definitions)) = resolve(&read.definitions, &read.broken, &mut diagnostics) else {
-        return Ok((Report { diagnostics, database: None }, read.empty));
+        return Ok((Report { diagnostics, database: None, servicedirs: Vec::new() }, read.empty));
     };
-    with_umask(|| write(destination, &database, &definitions))?;
-    Ok((Report { diagnostics, database: Some(database) }, read.empty))
+    let servicedirs = with_umask(|| write(destination, &database, &definitions))?;
+    Ok((Report { diagnostics, database: Some(database), servicedirs }, read.empty))
 }
 
 /// Merges what variables say about the ends of daemons into the definitions.
@@ -136,13 +147,14 @@ fn write(
     destination: &[u8],
     database: &Database,
     definitions: &[Option<&SourceDefinition>],
-) -> Result<(), Fatal> {
+) -> Result<Vec<ServiceDir>, Fatal> {
     let (parent, name) = split(destination);
     let parent_fd = open_dir(CWD, parent).or_unable_to("mkdir", destination)?;
     let made = Unfinished::make(parent_fd.as_fd(), name).or_unable_to("mkdir", destination)?;
     let path = join(parent, made.path());
-    fill(parent_fd.as_fd(), made.path(), &path, database, definitions)?;
-    made.finish(0o755).or_unable(|| format!("rename {} to {}", show(&path), show(destination)))
+    let servicedirs = fill(parent_fd.as_fd(), made.path(), &path, database, definitions)?;
+    made.finish(0o755).or_unable(|| format!("rename {} to {}", show(&path), show(destination)))?;
+    Ok(servicedirs)
 }
 
 fn fill(
@@ -151,49 +163,56 @@ fn fill(
     path: &[u8],
     database: &Database,
     definitions: &[Option<&SourceDefinition>],
-) -> Result<(), Fatal> {
+) -> Result<Vec<ServiceDir>, Fatal> {
     let dir = open_dir(parent, name).or_unable_to("open", path)?;
     let unable = |what: &[u8]| format!("write to {}", show(&join(path, what)));
     create(&dir, b"db", &crate::format::encode(database), READABLE).or_unable(|| unable(b"db"))?;
     sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)).or_unable(|| unable(b"servicedirs"))?;
     let servicedirs = open_dir(dir.as_fd(), b"servicedirs").or_unable(|| unable(b"servicedirs"))?;
-    for (service, definition) in database.services().iter().zip(definitions) {
-        if let Some(SourceDefinition { path, body: SourceBody::Longrun { files, restart, .. }, .. }) =
-            definition
-        {
-            service_directory(servicedirs.as_fd(), &service.name, path, files)?;
+    let services = database.services().iter().zip(definitions);
+    let made = services.map(|(service, definition)| match definition {
+        Some(SourceDefinition { path, body: SourceBody::Longrun { files, restart, .. }, .. }) => {
+            let pipes = pipe_files(database, service);
+            let mut made = service_directory(servicedirs.as_fd(), &service.name, path, files, pipes)?;
             if let Some(policy) = restart {
                 let target = join(&service.name, wire::restart_policy::FILE.as_bytes());
                 policy.write(servicedirs.as_fd(), &target).or_unable_to("write", &target)?;
+                made.files.push(wire::restart_policy::FILE);
             }
-            for (file, pipe) in pipe_files(database, &service.body, &service.name) {
-                create(&servicedirs, &join(&service.name, file), &pipe, READABLE)
-                    .or_unable_to("write the pipe names of", &service.name)?;
-            }
+            Ok(made)
         }
-    }
-    Ok(())
+        _ => Ok(ServiceDir::default()),
+    });
+    made.collect()
 }
 
 /// The host of the service directories keeps a pipe for each name in a `pipe-in` or `pipe-out`; a pipe is named after
 /// the consumer that reads it.
-fn pipe_files(database: &Database, body: &Body, name: &[u8]) -> Vec<(&'static [u8], Vec<u8>)> {
-    let Body::Longrun { consumer, producers } = body else { return Vec::new() };
-    let line = |name: &[u8]| [name, b"\n"].concat();
-    let input = (!producers.is_empty()).then(|| (&b"pipe-in"[..], line(name)));
-    let output = consumer.map(|c| (&b"pipe-out"[..], line(database.name(c))));
-    input.into_iter().chain(output).collect()
+fn pipe_files<'a>(
+    database: &'a Database,
+    service: &'a Service,
+) -> impl Iterator<Item = (&'static str, &'a [u8])> {
+    let (consumer, is_read) = match &service.body {
+        Body::Longrun { consumer, producers } => (*consumer, !producers.is_empty()),
+        Body::Oneshot { .. } => (None, false),
+    };
+    let input = is_read.then_some(("pipe-in", service.name.as_slice()));
+    input.into_iter().chain(consumer.map(|c| ("pipe-out", database.name(c))))
 }
 
-fn service_directory(
+/// Makes the directory of a service with the files of the definition in `source`, and those that name its pipes.
+fn service_directory<'a>(
     servicedirs: BorrowedFd<'_>,
     name: &[u8],
     source: &[u8],
     files: &ServiceFiles,
-) -> Result<(), Fatal> {
+    pipes: impl Iterator<Item = (&'static str, &'a [u8])>,
+) -> Result<ServiceDir, Fatal> {
     let unable = |what: &str| format!("make {} in the service directory of {}", what, show(name));
     let mode = Mode::from_raw_mode(0o755);
     sys::fs::mkdirat(servicedirs, name, mode).or_unable(|| unable("files"))?;
+    let has_trees = !(files.trees.is_empty() && files.empty.is_empty());
+    let mut made = ServiceDir { files: Vec::with_capacity(files.files.len()), has_trees };
     for file in &files.files {
         let target = join(name, file.name.as_bytes());
         let mode = Permissions::LessUmask(file.mode);
@@ -205,6 +224,12 @@ fn service_directory(
             }
         }
         .or_unable(|| unable(file.name))?;
+        made.files.push(file.name);
+    }
+    for (file, pipe) in pipes {
+        let line = [pipe, b"\n"].concat();
+        create(servicedirs, &join(name, file.as_bytes()), &line, READABLE).or_unable(|| unable(file))?;
+        made.files.push(file);
     }
     for tree in &files.trees {
         let (from, to) = (join(source, tree.as_bytes()), join(name, tree.as_bytes()));
@@ -213,5 +238,68 @@ fn service_directory(
     for tree in &files.empty {
         sys::fs::mkdirat(servicedirs, join(name, tree.as_bytes()), mode).or_unable(|| unable(tree))?;
     }
-    Ok(())
+    Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compile;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn the_report_knows_every_file_of_a_service_directory() {
+        let tmp = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let place = tmp.path().join(path);
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(place, text).unwrap();
+        };
+        for (name, producer, consumer) in [("a", "consumer-for", "b"), ("b", "producer-for", "a")] {
+            write(&format!("s/{name}/type"), "longrun\n");
+            write(&format!("s/{name}/{producer}"), consumer);
+            for file in ["run", "finish"] {
+                write(&format!("s/{name}/{file}"), "#!/proc/self/exe\n");
+            }
+        }
+        for (file, text) in [
+            ("notification-fd", "3"),
+            ("lock-fd", "4"),
+            ("timeout-kill", "5"),
+            ("timeout-finish", "6"),
+            ("max-death-tally", "7"),
+            ("down-signal", "HUP"),
+            ("reload-signal", "USR1"),
+            ("kill-mode", "session"),
+            ("flag-newpidns", ""),
+            ("flag-timeout-killpg", ""),
+            ("restart-delay", "100"),
+        ] {
+            write(&format!("s/b/{file}"), text);
+        }
+        write("s/tree/type", "longrun\n");
+        write("s/tree/run", "#!/proc/self/exe\n");
+        write("s/tree/env/NAME", "value");
+        let [destination, source] =
+            ["c", "s"].map(|name| tmp.path().join(name).as_os_str().as_bytes().to_vec());
+        let report = compile(&destination, &[source]).unwrap();
+        let database = report.database.unwrap();
+        let mut checked = Vec::new();
+        for (service, made) in database.services().iter().zip(&report.servicedirs) {
+            if service.is_internal() {
+                continue;
+            }
+            let name = String::from_utf8(service.name.clone()).unwrap();
+            let entries = std::fs::read_dir(tmp.path().join("c/servicedirs").join(&name)).unwrap();
+            let (trees, files): (Vec<_>, Vec<_>) =
+                entries.map(Result::unwrap).partition(|entry| entry.file_type().unwrap().is_dir());
+            let mut found: Vec<_> = files.iter().map(|f| f.file_name().into_string().unwrap()).collect();
+            found.sort_unstable();
+            let mut known = made.files.clone();
+            known.sort_unstable();
+            assert_eq!(known, found, "{name}");
+            assert_eq!(made.has_trees, !trees.is_empty(), "{name}");
+            checked.push((name, found.len()));
+        }
+        assert_eq!(checked, [("a".into(), 3), ("b".into(), 14), ("tree".into(), 1)]);
+    }
 }

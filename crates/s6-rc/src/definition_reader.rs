@@ -81,10 +81,11 @@ impl DefinitionReader<'_> {
         Ok(body.map(|body| self.whole(name, body)))
     }
 
-    fn whole(&self, name: &[u8], body: SourceBody) -> SourceDefinition {
+    /// What all of it makes; nothing is read after this.
+    fn whole(&mut self, name: &[u8], body: SourceBody) -> SourceDefinition {
         SourceDefinition {
             name: name.to_vec(),
-            path: self.folder.path.clone(),
+            path: std::mem::take(&mut self.folder.path),
             essential: self.folder.has(b"flag-essential"),
             recommended: self.folder.has(b"flag-recommended"),
             body,
@@ -146,9 +147,8 @@ impl DefinitionReader<'_> {
 
     /// A list of services: the entries of `DIRECTORY`, or else the lines of `FILE`.
     fn list(&mut self, directory: &'static str, file: &'static str) -> Result<Option<ServiceList>, Fatal> {
-        if let Some(dir) = self.folder.folder(directory.as_bytes())? {
-            let visible = dir.sorted().into_iter().filter(|(name, _)| !name.starts_with(b"."));
-            let list = visible.map(|(name, _)| Reference { name: name.to_vec(), line: 0 }).collect();
+        if let Some(names) = self.folder.names_in(directory.as_bytes())? {
+            let list = names.into_iter().map(|name| Reference { name, line: 0 }).collect();
             return Ok(Some(self.checked(directory, list)));
         }
         let Some(text) = self.text(file)? else { return Ok(None) };
@@ -310,7 +310,11 @@ impl DefinitionReader<'_> {
             return Ok(());
         }
         let data = match mode {
-            0o755 => self.interpreters.check_executable(&self.path(file), data, self.findings),
+            0o755 => {
+                let folder = &self.folder;
+                let path = || folder.path_of(file.as_bytes());
+                self.interpreters.check_executable(&path, data, self.findings)
+            }
             _ => data,
         };
         into.push(ServiceFile { name: file, mode, data: Some(data) });

@@ -3,6 +3,7 @@
 //! A [`Folder`] is an open directory and the list of what is in it: one pass of getdents tells which of the many
 //! optional files of a service definition exist, so that no missing file is opened.
 
+use crate::by_name::by_name;
 use files::{Kind, Permissions, follow, for_each_kind, open_dir, read_file, read_regular_file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
@@ -10,6 +11,9 @@ use tool::{Fatal, OrUnable, diag::show};
 
 /// The largest file of those that are written by hand, in bytes.
 pub(crate) const TEXT_LIMIT: usize = 1 << 20;
+
+/// Shorter lists are sorted where they are.
+const SHORT: usize = 16;
 
 /// The permissions of files that everybody may read.
 pub(crate) const READABLE: Permissions = Permissions::LessUmask(0o644);
@@ -31,13 +35,21 @@ pub(crate) struct Folder {
 }
 
 /// The names of a directory, one behind the other, and what they are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Names {
     bytes: Vec<u8>,
-    /// The end of each name in `bytes`, and its kind.
-    ends: Vec<(usize, Kind)>,
+    list: Vec<Place>,
     /// The [`mark`]s of all names.
     marks: u64,
+}
+
+/// An entry of a directory.
+#[derive(Debug)]
+struct Place {
+    /// Where its name ends in the bytes; it begins where the one before ends.
+    end: usize,
+    mark: u64,
+    kind: Kind,
 }
 
 /// A bit that equal names have in common, and few others do.
@@ -50,11 +62,13 @@ impl Folder {
     /// Opens and lists the directory `name` in `at`; messages call it `path`.
     pub(crate) fn open(at: BorrowedFd<'_>, name: &[u8], path: Vec<u8>) -> Result<Self, Fatal> {
         let fd = open_dir(at, name).or_unable_to("open", &path)?;
-        let mut names = Names::default();
+        // Enough for most definitions.
+        let mut names = Names { bytes: Vec::with_capacity(128), list: Vec::with_capacity(8), marks: 0 };
         for_each_kind(&fd, &mut |name, kind| {
             names.bytes.extend_from_slice(name);
-            names.ends.push((names.bytes.len(), kind));
-            names.marks |= mark(name);
+            let mark = mark(name);
+            names.list.push(Place { end: names.bytes.len(), mark, kind });
+            names.marks |= mark;
         })
         .or_unable_to("read", &path)?;
         Ok(Self { fd, path, names })
@@ -63,7 +77,7 @@ impl Folder {
     /// The names of the entries and their kinds, in the file system's order; links are not followed.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&[u8], Kind)> {
         let mut start = 0;
-        self.names.ends.iter().map(move |(end, kind)| {
+        self.names.list.iter().map(move |Place { end, kind, .. }| {
             let name = self.names.bytes.get(start..*end).unwrap_or_default();
             start = *end;
             (name, *kind)
@@ -72,9 +86,9 @@ impl Folder {
 
     /// The same, sorted by name.
     pub(crate) fn sorted(&self) -> Vec<(&[u8], Kind)> {
-        let mut entries: Vec<_> = self.entries().collect();
-        entries.sort_unstable_by_key(|(name, _)| *name);
-        entries
+        let entries: Vec<_> = self.entries().collect();
+        let names: Vec<_> = entries.iter().map(|(name, _)| *name).collect();
+        by_name(&names).into_iter().filter_map(|at| entries.get(at).copied()).collect()
     }
 
     /// What an entry of this kind is, links followed.
@@ -84,10 +98,18 @@ impl Folder {
 
     /// The kind of this entry itself; `None` if there is no such entry.
     fn entry(&self, name: &[u8]) -> Option<Kind> {
-        if self.names.marks & mark(name) == 0 {
+        let mark = mark(name);
+        if self.names.marks & mark == 0 {
             return None;
         }
-        self.entries().find(|(other, _)| *other == name).map(|(_, kind)| kind)
+        let mut start = 0;
+        for place in &self.names.list {
+            if place.mark == mark && self.names.bytes.get(start..place.end) == Some(name) {
+                return Some(place.kind);
+            }
+            start = place.end;
+        }
+        None
     }
 
     /// What this entry is, links followed; `None` if there is no such entry.
@@ -127,12 +149,25 @@ impl Folder {
         read(self.fd.as_fd(), name, limit).or_unable(|| format!("read {}", show(&self.path_of(name))))
     }
 
-    /// The subdirectory `name`; `None` if there is none.
-    pub(crate) fn folder(&self, name: &[u8]) -> Result<Option<Self>, Fatal> {
+    /// The names in the subdirectory `name`, sorted and without the hidden ones; `None` if there is none.
+    pub(crate) fn names_in(&self, name: &[u8]) -> Result<Option<Vec<Vec<u8>>>, Fatal> {
         if !self.has(name) {
             return Ok(None);
         }
-        Self::open(self.fd.as_fd(), name, self.path_of(name)).map(Some)
+        let fd = open_dir(&self.fd, name).or_unable(|| format!("open {}", show(&self.path_of(name))))?;
+        let mut found = Vec::new();
+        for_each_kind(&fd, &mut |name, _| {
+            if !name.starts_with(b".") {
+                found.push(name.to_vec());
+            }
+        })
+        .or_unable(|| format!("read {}", show(&self.path_of(name))))?;
+        if found.len() < SHORT {
+            found.sort();
+            return Ok(Some(found));
+        }
+        let order = by_name(&found.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        Ok(Some(order.into_iter().filter_map(|at| found.get_mut(at).map(std::mem::take)).collect()))
     }
 }
 

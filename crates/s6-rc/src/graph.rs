@@ -1,5 +1,6 @@
 //! The names of source definitions: numbers for services, and look-ups with advice for names that nothing defines.
 
+use crate::by_name::by_name;
 use crate::database::{Entity, Id};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source_definition::{SourceBody, SourceDefinition};
@@ -99,29 +100,41 @@ impl<'a, 'f> Graph<'a, 'f> {
 
     /// Gives numbers to services and bundles.
     fn number(&mut self) {
-        let mut sorted: Vec<&SourceDefinition> = self.definitions.iter().collect();
-        let rank = |d: &SourceDefinition| match d.body {
-            SourceBody::Longrun { .. } => 0,
-            SourceBody::Oneshot { .. } => 1,
-            SourceBody::Bundle(_) => 2,
-        };
-        sorted.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
-        let mut first: HashMap<&[u8], &SourceDefinition> = HashMap::with_capacity(sorted.len());
+        let mut ranks = [const { Vec::new() }; 3];
+        let [longruns, oneshots, bundles] = &mut ranks;
         for definition in self.definitions {
-            if let Some(other) = first.insert(&definition.name, definition) {
+            let rank = match definition.body {
+                SourceBody::Longrun { .. } => &mut *longruns,
+                SourceBody::Oneshot { .. } => &mut *oneshots,
+                SourceBody::Bundle(_) => &mut *bundles,
+            };
+            rank.push(definition);
+        }
+        for rank in ranks {
+            let names: Vec<&[u8]> = rank.iter().map(|d| d.name.as_slice()).collect();
+            for definition in by_name(&names).into_iter().filter_map(|at| rank.get(at).copied()) {
+                let target = if matches!(definition.body, SourceBody::Bundle(_)) {
+                    self.bundles.push(NamedSet { name: &definition.name, definition, members: Vec::new() });
+                    Entity::Bundle(u32::try_from(self.bundles.len() - 1).unwrap_or(u32::MAX))
+                } else {
+                    self.atomics.push(Some(definition));
+                    Entity::Atomic(Id::try_from(self.atomics.len() - 1).unwrap_or(Id::MAX))
+                };
+                self.names.insert(&definition.name, target);
+            }
+        }
+        if self.names.len() < self.definitions.len() {
+            self.report_duplicates();
+        }
+    }
+
+    fn report_duplicates(&mut self) {
+        let mut known: HashMap<&[u8], &SourceDefinition> = HashMap::with_capacity(self.definitions.len());
+        for definition in self.definitions {
+            if let Some(other) = known.insert(&definition.name, definition) {
                 let text = format!("{} is already defined in {}", show(&definition.name), show(&other.path));
                 self.error(definition, "", 0, text, None);
             }
-        }
-        for definition in sorted {
-            let target = if matches!(definition.body, SourceBody::Bundle(_)) {
-                self.bundles.push(NamedSet { name: &definition.name, definition, members: Vec::new() });
-                Entity::Bundle(u32::try_from(self.bundles.len() - 1).unwrap_or(u32::MAX))
-            } else {
-                self.atomics.push(Some(definition));
-                Entity::Atomic(Id::try_from(self.atomics.len() - 1).unwrap_or(Id::MAX))
-            };
-            self.names.insert(&definition.name, target);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Making the live state from a compiled database: everything down, the longruns supervised.
 
+use crate::compile::ServiceDir;
+use crate::database::{Database, Service};
 use crate::folder::{READABLE, with_umask};
 use crate::live::{Live, Lock, load, take_lock};
 use files::{
@@ -9,6 +11,7 @@ use files::{
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode};
 use rustix::io::Errno;
+use std::rc::Rc;
 use std::time::Duration;
 use supervision::asking::Asking;
 use supervision::control::{self, REFUSED, SVSCAN, Undelivered};
@@ -48,14 +51,28 @@ pub enum Initialized {
 /// The purposes in the names of live directories.
 pub(crate) const PURPOSES: [&str; 2] = ["s6-rc-init", "s6-rc-update"];
 
-/// Makes the live state, and waits until all longruns are supervised.  `interrupt`: give up when this can be read.
+/// A database that this process has compiled just now, so that it needn't be read.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The database.
+    pub database: Rc<Database>,
+    /// What is in its service directories.
+    pub servicedirs: Vec<ServiceDir>,
+}
+
+/// Makes the live state, and waits until all longruns are supervised.  `compiled`: what the database is known to hold;
+/// `interrupt`: give up when this can be read.
 ///
 /// The live state is locked from its creation on, so other processes see it only when it is complete.
 ///
 /// # Errors
 /// Code 100 if no host runs on the scan directory, 102 if there is a live state already for something else, 4 if the
 /// database is damaged, 111 for everything else.
-pub fn init(options: &LiveOptions, interrupt: Option<BorrowedFd<'_>>) -> Result<Initialized, Fatal> {
+pub fn init(
+    options: &LiveOptions,
+    compiled: Option<Compiled>,
+    interrupt: Option<BorrowedFd<'_>>,
+) -> Result<Initialized, Fatal> {
     let deadline = options.timeout.map(|limit| clock::now() + limit);
     check_scandir(&options.scandir)?;
     let _turn = lock_scandir(&options.scandir, options.block)?;
@@ -66,18 +83,19 @@ pub fn init(options: &LiveOptions, interrupt: Option<BorrowedFd<'_>>) -> Result<
         Existing::Nothing => (false, None),
         Existing::Dead(stale) => (true, stale),
     };
-    let database = load(&options.compiled)?;
-    let longruns: Vec<Vec<u8>> = database
-        .services()
-        .iter()
-        .filter(|s| s.is_longrun() && !s.is_internal())
-        .map(|s| s.name.clone())
-        .collect();
+    let Compiled { database, servicedirs } = match compiled {
+        Some(compiled) => compiled,
+        None => Compiled { database: Rc::new(load(&options.compiled)?), servicedirs: Vec::new() },
+    };
+    let is_supervised = |s: &&Service| s.is_longrun() && !s.is_internal();
+    let services = (0..).zip(database.services()).filter(|(_, s)| is_supervised(s));
+    let known = services.map(|(id, s): (usize, _)| (s.name.as_slice(), servicedirs.get(id)));
+    let longruns: Vec<Vec<u8>> = known.clone().map(|(name, _)| name.to_vec()).collect();
     let state = vec![0; database.len()];
     let directory = with_umask(|| make(options, PURPOSES[0], &state))?;
     let path = join(parent, &directory);
     let done = take_lock(&join(&path, b"lock"), Lock::Exclusive, false).and_then(|lock| {
-        with_umask(|| fill(options, &path, &longruns))?;
+        with_umask(|| fill(options, &path, known))?;
         // If there was nothing before, a link that exists now was made by another process.
         let linked = match is_there {
             true => replace_link(&parent_fd, &directory, name),
@@ -98,7 +116,7 @@ pub fn init(options: &LiveOptions, interrupt: Option<BorrowedFd<'_>>) -> Result<
     if let Some(old) = stale {
         let _ = remove_tree(&parent_fd, &old);
     }
-    Live::open_locked(&options.live, lock).map(Initialized::New)
+    Live::open_locked(&options.live, lock, database).map(Initialized::New)
 }
 
 /// What there is already where the live state is to be.
@@ -235,17 +253,34 @@ pub(crate) fn make(options: &LiveOptions, purpose: &str, state: &[u8]) -> Result
 }
 
 /// Copies the service directories of these longruns into a live directory, all of them down.
-fn fill(options: &LiveOptions, live: &[u8], longruns: &[Vec<u8>]) -> Result<(), Fatal> {
+fn fill<'a>(
+    options: &LiveOptions,
+    live: &[u8],
+    longruns: impl Iterator<Item = (&'a [u8], Option<&'a ServiceDir>)>,
+) -> Result<(), Fatal> {
     let from_path = join(&options.compiled, b"servicedirs");
     let to_path = join(live, b"servicedirs");
     let from = open_dir(CWD, &from_path).or_unable_to("open", &from_path)?;
     let to = open_dir(CWD, &to_path).or_unable_to("open", &to_path)?;
-    for name in longruns {
-        copy_servicedir(from.as_fd(), to.as_fd(), name)
+    for (name, known) in longruns {
+        let copied = match known {
+            Some(ServiceDir { files, has_trees: false }) => copy_files(from.as_fd(), to.as_fd(), name, files),
+            _ => copy_servicedir(from.as_fd(), to.as_fd(), name),
+        };
+        copied
             .and_then(|()| create(&to, &join(name, b"down"), b"", READABLE))
             .or_unable(|| format!("copy {} to {}", show(&join(&from_path, name)), show(&to_path)))?;
     }
     Ok(())
+}
+
+/// Copies one service directory of a compiled database, of which these files are all.
+fn copy_files(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8], files: &[&str]) -> Result<(), Errno> {
+    sys::fs::mkdirat(to, name, Mode::from_raw_mode(0o755))?;
+    files.iter().try_for_each(|file| {
+        let path = join(name, file.as_bytes());
+        copy_part(from, &path, to, &path, true)
+    })
 }
 
 /// Copies one service directory of a compiled database.

@@ -4,6 +4,7 @@
 //! [`change`] brings services up and down.  They are libraries first: the commands are thin, and a program that
 //! boots a machine calls them without any exec.
 
+mod by_name;
 pub mod change;
 pub mod change_options;
 pub mod changed;

@@ -105,19 +105,23 @@ impl Live {
                 break locked;
             }
         };
-        Self::read(path, lock, locked)
+        let database = load(&join(path, b"compiled"))?;
+        Self::read(path, lock, locked, Rc::new(database))
     }
 
-    /// Opens the live state in `path`, whose exclusive lock the caller holds.
+    /// Opens the live state of this database in `path`, whose exclusive lock the caller holds.
     ///
     /// # Errors
     /// As of [`Live::open`].
-    pub(crate) fn open_locked(path: &[u8], locked: Option<OwnedFd>) -> Result<Self, Fatal> {
-        Self::read(path, Lock::Exclusive, locked)
+    pub(crate) fn open_locked(
+        path: &[u8],
+        locked: Option<OwnedFd>,
+        database: Rc<Database>,
+    ) -> Result<Self, Fatal> {
+        Self::read(path, Lock::Exclusive, locked, database)
     }
 
-    fn read(path: &[u8], lock: Lock, locked: Option<OwnedFd>) -> Result<Self, Fatal> {
-        let database = load(&join(path, b"compiled"))?;
+    fn read(path: &[u8], lock: Lock, locked: Option<OwnedFd>, database: Rc<Database>) -> Result<Self, Fatal> {
         let state_path = join(path, b"state");
         let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };
         let file = sys::fs::open(&state_path, flags | OFlags::CLOEXEC, Mode::empty())
@@ -127,8 +131,7 @@ impl Live {
             let text = format!("{} is not the state of the current database", show(&state_path));
             return Err(Fatal::new(4, text));
         }
-        let (path, database) = (path.to_vec(), Rc::new(database));
-        Ok(Self { path, database, state, is_stale: false, file: Some(file), lock: locked })
+        Ok(Self { path: path.to_vec(), database, state, is_stale: false, file: Some(file), lock: locked })
     }
 
     /// Where it is, as the caller named it.

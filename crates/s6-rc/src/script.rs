@@ -250,12 +250,12 @@ impl Interpreters {
     /// carriage returns if its first line ends in one.
     pub(crate) fn check_executable(
         &mut self,
-        path: &[u8],
+        path: &dyn Fn() -> Vec<u8>,
         data: Vec<u8>,
         findings: &mut Vec<Diagnostic>,
     ) -> Vec<u8> {
         let mut warn = |text: &str, advice: &str| {
-            let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text).line(1);
+            let finding = Diagnostic::new(Severity::Warning, path(), text).line(1);
             findings.push(finding.advice(advice));
         };
         let mut data = data;
@@ -369,21 +369,19 @@ mod tests {
     fn programs_are_checked() {
         let mut found = Vec::new();
         let mut interpreters = Interpreters::default();
+        let run = || b"run".to_vec();
         assert_eq!(
-            interpreters.check_executable(b"run", b"#!/bin/sh\r\nx\r\n".to_vec(), &mut found),
+            interpreters.check_executable(&run, b"#!/bin/sh\r\nx\r\n".to_vec(), &mut found),
             b"#!/bin/sh\nx\n"
         );
-        assert_eq!(
-            interpreters.check_executable(b"run", b"\x7fELF\r\n".to_vec(), &mut found),
-            b"\x7fELF\r\n"
-        );
+        assert_eq!(interpreters.check_executable(&run, b"\x7fELF\r\n".to_vec(), &mut found), b"\x7fELF\r\n");
         assert_eq!(found.len(), 1);
         for text in ["exec sleep 1\n", "#!/no/such/shell\n", "#!sh\n"] {
-            interpreters.check_executable(b"run", text.into(), &mut found);
+            interpreters.check_executable(&run, text.into(), &mut found);
         }
         assert_eq!(found.len(), 4);
         for (text, what) in [("", "run:1: an empty file"), ("\0\0", "run:1: nothing but null characters")] {
-            interpreters.check_executable(b"run", text.into(), &mut found);
+            interpreters.check_executable(&run, text.into(), &mut found);
             let said = found.pop().unwrap().to_string();
             assert!(said.starts_with(what) && said.ends_with("remove it and pull it again)"), "{said}");
         }

@@ -48,7 +48,7 @@ impl Machine {
         let machine = Self { dir, _control: held.into(), env, path };
         let report = s6_rc::compile::compile(&machine.bytes("c"), &[machine.bytes("s")]).unwrap();
         assert!(report.database.is_some(), "{:?}", report.diagnostics);
-        assert!(matches!(init(&machine.init_options(), None).unwrap(), Initialized::New(_)));
+        assert!(matches!(init(&machine.init_options(), None, None).unwrap(), Initialized::New(_)));
         machine
     }
 

@@ -19,7 +19,7 @@ use s6_rc::changed::{Changed, End};
 use s6_rc::compile::{Variables, compile_with_bundles, print_report};
 use s6_rc::database::Database;
 use s6_rc::direction::Direction;
-use s6_rc::init::{self, Initialized};
+use s6_rc::init::{self, Compiled, Initialized};
 use s6_rc::live::Live;
 use s6_rc::reporter::Reporter;
 use std::os::fd::BorrowedFd;
@@ -65,8 +65,10 @@ impl Services<'_> {
     pub(crate) fn bring_up(&self) -> Result<Started, Fatal> {
         let settings = Settings::new(self.env);
         let verbosity = settings.verbosity();
-        compile(&settings, verbosity).map_err(with_space)?;
-        let Some(mut live) = self.make_live().map_err(with_space)? else { return Ok(Started::Interrupted) };
+        let compiled = compile(&settings, verbosity).map_err(with_space)?;
+        let Some(mut live) = self.make_live(compiled).map_err(with_space)? else {
+            return Ok(Started::Interrupted);
+        };
         let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
         let selected = live.select(&[TOP.to_vec()])?;
         let idle = idle::at_start(&settings);
@@ -110,7 +112,7 @@ impl Services<'_> {
     }
 
     /// Makes the live directory; `None` if a stop was requested meanwhile.
-    fn make_live(&self) -> Result<Option<Live>, Fatal> {
+    fn make_live(&self, compiled: Compiled) -> Result<Option<Live>, Fatal> {
         let options = init::LiveOptions {
             scandir: SCANDIR.as_bytes().to_vec(),
             compiled: DATABASE.as_bytes().to_vec(),
@@ -119,7 +121,7 @@ impl Services<'_> {
             timeout: None,
             block: false,
         };
-        match init::init(&options, Some(self.interrupt)) {
+        match init::init(&options, Some(compiled), Some(self.interrupt)) {
             Err(_) if is_interrupted(self.interrupt) => Ok(None),
             Err(why) => Err(why),
             Ok(Initialized::New(live)) => Ok(Some(live)),
@@ -129,7 +131,7 @@ impl Services<'_> {
 }
 
 /// Compiles the definitions and reports what they seem to have left out.
-fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<(), Fatal> {
+fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<Compiled, Fatal> {
     let sources = Sources::find(settings).present(|text| {
         if verbosity >= 1 {
             diag::warn(COMPILER, text);
@@ -152,7 +154,7 @@ fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<(), Fatal> {
             diag::info(COMPILER, &line);
         }
     }
-    Ok(())
+    Ok(Compiled { database: Rc::new(database), servicedirs: report.servicedirs })
 }
 
 /// What the result of the start means to the container.

@@ -48,7 +48,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("prefix cannot contain a / or a newline"));
     }
     let block = options.last_of("b\u{2}") == Some('b');
-    match init(&LiveOptions { scandir, compiled, live, prefix, timeout, block }, None)? {
+    match init(&LiveOptions { scandir, compiled, live, prefix, timeout, block }, None, None)? {
         Initialized::New(_) => {}
         Initialized::Running(path) => call.info(&format!("already running on {}", show(&path))),
         Initialized::Recovered(path) => {
