@@ -20,7 +20,7 @@ use tests::ratchet::{Ratchet, Verdict};
 /// The PATH of everything that sets none.
 const PATH: &str = "/command:/usr/bin:/bin:/usr/sbin:/sbin";
 /// The areas whose cases run with supervisor processes, the default, and without.
-const BOTH_LAYOUTS: [&str; 2] = ["overlay", "supervision"];
+const BOTH_LAYOUTS: [&str; 3] = ["overlay", "restarts-own", "supervision"];
 /// Asks for the layout without.
 const LAYOUT: &str = "S6_SUPERVISE_PROCESSES=0";
 /// The PATH that a container engine gives `/init`.
