@@ -1,5 +1,6 @@
 //! One longrun's transition: a command to its supervisor, and the events that report its outcome.
 
+use crate::failure::Failure;
 use crate::standing::{Goal, Progress, Standing, Trouble, View, is_reached};
 use crate::work::Work;
 use rustix::fs::Access;
@@ -15,6 +16,7 @@ use tool::clock::{self, Moment};
 use tool::diag;
 use tool::path::join;
 use wire::fifodir::ServiceEvent;
+use wire::restart_policy;
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
@@ -139,7 +141,11 @@ fn is_room_short(e: Errno) -> bool {
 impl Transition {
     /// What it waits for, and how often its daemon has ended meanwhile.
     pub(crate) fn waits_for(&self) -> String {
-        let text = self.goal.text();
+        self.with_deaths(self.goal.text())
+    }
+
+    /// A text, and how often its daemon has ended since the transition began.
+    fn with_deaths(&self, text: &str) -> String {
         let deaths = read_deaths(&self.servicedir).unwrap_or_default();
         let deaths: Vec<_> = deaths.iter().filter(|death| death.stamp >= self.since).collect();
         let Some(last) = deaths.last().filter(|_| self.goal != Goal::Down) else { return text.to_owned() };
@@ -151,6 +157,23 @@ impl Transition {
             1 => format!("{text}; meanwhile its daemon {how}"),
             n => format!("{text}; meanwhile its daemon has ended {n} times, the last one {how}"),
         }
+    }
+
+    /// Why the transition has failed.
+    pub(crate) fn failure(&self, trouble: Trouble) -> Failure {
+        match trouble {
+            Trouble::Permanent if self.has_policy() => {
+                Failure::Unable(self.with_deaths("it has failed for good"))
+            }
+            Trouble::GivenUp if self.has_policy() => {
+                Failure::Unable(self.with_deaths("it has ended and isn't started again"))
+            }
+            _ => Failure::of_trouble(trouble),
+        }
+    }
+
+    fn has_policy(&self) -> bool {
+        sys::fs::access(join(&self.servicedir, restart_policy::FILE.as_bytes()), Access::EXISTS).is_ok()
     }
 
     /// What it waits for, with the process that this depends on.
@@ -230,6 +253,13 @@ impl Transition {
                 Ok(status) if status.want_up => Progress::Waiting,
                 _ => Progress::Failed(Trouble::Permanent),
             },
+            // Its restart policy has no other start after a success.
+            (Goal::Up | Goal::Ready, ServiceEvent::DownReady) if self.has_policy() => {
+                match read_status(&self.servicedir) {
+                    Ok(status) if !status.want_up => Progress::Failed(Trouble::GivenUp),
+                    _ => Progress::Waiting,
+                }
+            }
             _ => Progress::Waiting,
         }
     }
@@ -241,6 +271,7 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode};
     use std::io::Read;
     use std::os::unix::ffi::OsStrExt;
+    use wire::death_tally::Death;
 
     /// A service directory whose supervisor is the test.
     struct Supervised {
@@ -328,6 +359,31 @@ mod tests {
         assert_eq!(transition.hear(b"O"), Progress::Failed(Trouble::NotStarted));
         s.status(0, true);
         assert_eq!(transition.hear(b"OD"), Progress::Waiting);
+    }
+
+    #[test]
+    fn an_end_by_a_restart_policy_counts_at_once() {
+        let s = Supervised::new(0, false);
+        std::fs::write(s.dir.path().join("notification-fd"), "3\n").unwrap();
+        let transition = s.transition(Work::Start);
+        assert_eq!(transition.hear(b"udD"), Progress::Waiting, "somebody may have sent another command");
+        std::fs::write(s.dir.path().join("restart-policy"), "").unwrap();
+        assert_eq!(transition.hear(b"udD"), Progress::Failed(Trouble::GivenUp));
+        assert_eq!(transition.hear(b"udOD"), Progress::Failed(Trouble::Permanent));
+        let death = |exit_code| Death { stamp: clock::wall(), exit_code, signal: 0 };
+        let tally = wire::death_tally::render(&[death(1), death(9)], 9);
+        std::fs::write(s.dir.path().join("supervise/death_tally"), tally).unwrap();
+        assert_eq!(
+            [Trouble::Permanent, Trouble::GivenUp, Trouble::NotSupervised]
+                .map(|t| transition.failure(t).to_string()),
+            [
+                "it has failed for good; meanwhile its daemon has ended 2 times, the last one exited 9",
+                "it has ended and isn't started again; meanwhile its daemon has ended 2 times, the last one exited 9",
+                "no supervisor runs on its service directory",
+            ]
+        );
+        s.status(0, true);
+        assert_eq!(transition.hear(b"udD"), Progress::Waiting);
     }
 
     #[test]

@@ -207,7 +207,13 @@ impl<'a> Runner<'a> {
         let event = match progress {
             Progress::Waiting => return None,
             Progress::Done => Event::Done(id),
-            Progress::Failed(trouble) => Event::Failed(id, Failure::of_trouble(trouble)),
+            Progress::Failed(trouble) => {
+                let failure = match self.running.get(&id) {
+                    Some(Running::Longrun(transition)) => transition.failure(trouble),
+                    _ => Failure::of_trouble(trouble),
+                };
+                Event::Failed(id, failure)
+            }
         };
         self.forget(id);
         Some(event)

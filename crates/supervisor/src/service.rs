@@ -361,7 +361,7 @@ impl Service {
 
     /// Prints a report; `is_known` says of a process whether it belongs to another service.
     pub(crate) fn report_crashes(&self, report: &Report, is_known: impl Fn(u32) -> bool, launch: &Launch) {
-        if !launch.reports {
+        if !launch.reports || !self.machine.starts_again() {
             return;
         }
         let age = launch.system.now().saturating_sub(report.begun());

@@ -30,6 +30,7 @@ mod privileges;
 mod reasons;
 mod reexec;
 mod reliability;
+mod restarts;
 mod runtimes;
 mod servers;
 mod shortage;
@@ -132,6 +133,7 @@ fn run() -> Result<i32, String> {
         reasons::TESTS,
         reexec::TESTS,
         reliability::TESTS,
+        restarts::TESTS,
         runtimes::TESTS,
         network::TESTS,
         servers::TESTS,

@@ -2,6 +2,7 @@
 //!
 //! Its host starts it, once for each end; process 1 stops the container by itself.
 
+use crate::environment::settings::Settings;
 use crate::layout::LIVE;
 use crate::limits::CONSEQUENCE_LIMIT;
 use crate::pid1::exit_code;
@@ -34,8 +35,11 @@ fn main(call: &mut Call) -> Outcome {
     match call.shift()?.as_slice() {
         b"stop" => stop(&call.shift()?),
         b"stop-dependents" => {
-            let words: [&[u8]; 7] = [b"s6-rc", b"-b", b"-l", LIVE.as_bytes(), b"-d", b"change", &service];
-            Next::run(words.map(<[u8]>::to_vec).to_vec(), env)
+            let verbosity = Settings::new(&env).verbosity().to_string();
+            let options = [b"-v", verbosity.as_bytes(), b"-l", LIVE.as_bytes()];
+            // If services are being changed, it waits for its turn.
+            let words = [&[&b"s6-rc"[..], b"-b"][..], &options, &[b"-d", b"change", &service]].concat();
+            Next::run(words.into_iter().map(<[u8]>::to_vec).collect(), env)
         }
         b"run" => {
             run(&call.take_args(), &env, &format!("{} of {}", diag::show(&which), diag::show(&service)), call)

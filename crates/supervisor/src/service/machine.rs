@@ -325,6 +325,11 @@ impl Machine {
         self.restarts.is_memory = is_memory;
     }
 
+    /// Whether another start follows.
+    pub(crate) fn starts_again(&self) -> bool {
+        self.status.want_up && !matches!(self.restarts.verdict, Verdict::Failed | Verdict::Ended)
+    }
+
     /// Whether something is to be done since the service isn't started again.
     pub(crate) fn is_over(&self) -> bool {
         self.restarts.is_pending

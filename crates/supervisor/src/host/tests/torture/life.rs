@@ -5,6 +5,7 @@ use super::world::{Begun, HOST, NOTIFICATION, Seat, Struck, World};
 use super::*;
 use crate::host::resume::{Head, Inherited, Predecessor};
 use crate::journal::Journal;
+use crate::service::over::Over;
 use crate::slot::OwnSlot;
 use crate::solo::{Inheritance, Supervisor};
 use crate::system::fake::pid;
@@ -17,6 +18,7 @@ use std::path::Path;
 use sys::process::Fork;
 use wire::control::Command;
 use wire::host_journal::FAULT;
+use wire::restart_policy::{Consequence, FILE, Limit, RestartPolicy};
 use wire::svstatus::Status;
 
 /// A service that comes later.
@@ -43,21 +45,24 @@ struct Lifecycle {
     world: &'static World,
     children: [Child; 2],
     is_asked: bool,
+    /// The failure of a service has been decided about.
+    has_decided: bool,
 }
 
 impl Lifecycle {
     fn new(world: &'static World) -> Self {
-        Self { world, children: [Child::NotStarted; 2], is_asked: false }
+        Self { world, children: [Child::NotStarted; 2], is_asked: false, has_decided: false }
     }
 
     fn restore(world: &'static World, bytes: &[u8]) -> Self {
-        let (words, is_asked) = bytes.as_chunks::<4>();
+        let (words, flags) = bytes.as_chunks::<4>();
         let child = |word: &[u8; 4]| match u32::from_be_bytes(*word) {
             0 => Child::NotStarted,
             u32::MAX => Child::Ended,
             pid => Child::Running(pid),
         };
-        Self { world, children: [child(&words[0]), child(&words[1])], is_asked: is_asked == [1] }
+        let (is_asked, has_decided) = (flags[0] == 1, flags[1] == 1);
+        Self { world, children: [child(&words[0]), child(&words[1])], is_asked, has_decided }
     }
 
     fn start(&mut self, kind: u8, host: &mut Host) {
@@ -81,6 +86,14 @@ impl Policy for Lifecycle {
     fn command(&mut self, _host: &mut Host, letter: u8) -> Handled {
         self.is_asked |= letter == ASK;
         if letter == ASK { Handled::Yes } else { Handled::No }
+    }
+
+    fn over(&mut self, _host: &mut Host, over: &Over) -> Handled {
+        if over.name != DECIDES.as_bytes() {
+            return Handled::No;
+        }
+        self.has_decided = true;
+        Handled::Yes
     }
 
     fn timeout(&mut self, host: &mut Host) {
@@ -112,7 +125,7 @@ impl Policy for Lifecycle {
             Child::Ended => u32::MAX,
         };
         let words = self.children.iter().flat_map(|child| word(child).to_be_bytes());
-        words.chain([u8::from(self.is_asked)]).collect()
+        words.chain([self.is_asked, self.has_decided].map(u8::from)).collect()
     }
 
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
@@ -132,6 +145,8 @@ pub(super) struct Life {
     others: Vec<RawFd>,
     /// The last letter to each service.
     wanted: BTreeMap<&'static str, bool>,
+    /// How many consequences there had been when it came.
+    before: usize,
     left: Option<Leave>,
 }
 
@@ -156,7 +171,16 @@ impl Life {
     pub(super) fn new(path: &Path, by_processes: bool, faults: &[(u32, Fault)]) -> Self {
         SERVICES.iter().for_each(|service| make(&path.join(service)));
         std::fs::write(path.join("ready/notification-fd"), NOTIFICATION.to_string()).unwrap();
-        std::fs::write(path.join("finishes/finish"), "").unwrap();
+        for service in ["finishes", DECIDES] {
+            std::fs::write(path.join(service).join("finish"), "").unwrap();
+        }
+        for (service, on_failure) in
+            [(FAILS, Consequence::Run(vec![b"/x".to_vec()])), (DECIDES, Consequence::Stop(None))]
+        {
+            let limit = Some(Limit { count: 1, window: Some(60) });
+            let policy = RestartPolicy { limit, on_failure, ..RestartPolicy::default() };
+            std::fs::write(path.join(service).join(FILE), policy.pack().unwrap()).unwrap();
+        }
         let others = sys::fd::open_numbers().unwrap();
         let world = World::new();
         let dir = open(path);
@@ -177,6 +201,7 @@ impl Life {
             supervisors: BTreeMap::new(),
             others,
             wanted: SERVICES.map(|service| (service, true)).into_iter().collect(),
+            before: 0,
             left: None,
         }
     }
@@ -327,7 +352,12 @@ impl Life {
                 if let Some(control) = self.control(service) {
                     rustix::io::write(control, &[letter]).unwrap();
                     match Command::from_letter(letter) {
-                        Some(Command::Up) => drop(self.wanted.insert(service, true)),
+                        Some(Command::Up) => {
+                            self.wanted.insert(service, true);
+                            self.before =
+                                if service == FAILS { self.world.consequences.get() } else { self.before };
+                            self.policy.has_decided &= service != DECIDES;
+                        }
                         Some(Command::Down) => drop(self.wanted.insert(service, false)),
                         _ => {}
                     }
@@ -404,7 +434,27 @@ impl Life {
         wrong
     }
 
+    /// Whether a service that is wanted up has failed for good; then its failure must have had its consequence.
+    fn has_failed(&self, service: &str, wrong: &mut Vec<String>) -> bool {
+        let bytes = std::fs::read(self.path.join(service).join("supervise/status")).unwrap_or_default();
+        let has_failed = Status::unpack(&bytes).is_some_and(|status| !status.want_up);
+        let (count, ends) = (self.world.consequences.get(), self.world.ends.borrow());
+        let is_done = match service {
+            FAILS => count > self.before,
+            DECIDES => self.policy.has_decided,
+            _ => return false,
+        };
+        if has_failed && !is_done {
+            wrong.push(format!("{service} has failed for good, and nothing follows"));
+        }
+        if service == FAILS && count > ends.get("fails:run").copied().unwrap_or(0) {
+            wrong.push(format!("{count} consequences of {ends:?}"));
+        }
+        has_failed
+    }
+
     fn check_service(&self, service: &str, wanted: bool, wrong: &mut Vec<String>) {
+        let wanted = wanted && !self.has_failed(service, wrong);
         let living = self.world.living(&format!("{service}:run"));
         if living.len() != usize::from(wanted) {
             wrong.push(format!("{service} should be up: {wanted}, and has the daemons {living:?}"));

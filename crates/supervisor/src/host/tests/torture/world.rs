@@ -67,7 +67,8 @@ pub(super) struct World {
     pub(super) now: Cell<Moment>,
     /// What has been done so far, besides waiting.
     pub(super) done: Cell<u32>,
-    effects: Cell<u32>,
+    /// How many effects there have been.
+    pub(super) effects: Cell<u32>,
     pub(super) faults: RefCell<BTreeMap<u32, Fault>>,
     last_pid: Cell<u32>,
     pub(super) processes: RefCell<BTreeMap<u32, Process>>,
@@ -79,6 +80,10 @@ pub(super) struct World {
     copies: RefCell<Vec<(RawFd, OwnedFd)>>,
     /// Descriptors of the process that runs the plans.
     others: Vec<RawFd>,
+    /// How many programs were started for the end of a service.
+    pub(super) consequences: Cell<usize>,
+    /// How many processes of each service have ended.
+    pub(super) ends: RefCell<BTreeMap<String, usize>>,
     /// Children of the policy that were started.
     pub(super) children: RefCell<Vec<u8>>,
 }
@@ -163,6 +168,7 @@ impl World {
         let mut processes = self.processes.borrow_mut();
         let Some(process) = processes.get_mut(&pid).filter(|process| process.is_alive) else { return };
         (process.is_alive, process.how, process.notification) = (false, how, None);
+        *self.ends.borrow_mut().entry(process.file.clone()).or_default() += 1;
         let parent = process.parent;
         processes.values_mut().filter(|p| p.parent == pid).for_each(|p| p.parent = HOST);
         drop(processes);
@@ -238,6 +244,9 @@ impl System for Seat {
         let (file, program) = name(what.dir, what.file);
         if program == "run" && !world.living(&file).is_empty() {
             world.wrong.borrow_mut().push(format!("{file} is started beside itself"));
+        }
+        if what.dir.is_none() {
+            world.consequences.set(world.consequences.get() + 1);
         }
         let notification = what.fds.iter().find(|(_, number)| *number == NOTIFICATION);
         let notification = notification.map(|(fd, _)| rustix::io::fcntl_dupfd_cloexec(fd, 0).unwrap());
