@@ -2,7 +2,7 @@
 
 use crate::dir::retry;
 use crate::write::write_all;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -39,6 +39,15 @@ impl Permissions {
 /// `EXIST` if there is anything of that name, also a link; otherwise as open(2) and write(2), and no file is left.
 pub fn create(at: impl AsFd, name: &[u8], bytes: &[u8], mode: Permissions) -> Result<(), Errno> {
     fn on(at: BorrowedFd<'_>, name: &[u8], bytes: &[u8], mode: Permissions) -> Result<(), Errno> {
+        if let Permissions::LessUmask(_) = mode
+            && bytes.is_empty()
+        {
+            // One call; where it isn't permitted, there is the other way.
+            let made = sys::fs::mknodat(at, name, FileType::RegularFile, mode.at_first(), 0);
+            if matches!(made, Ok(()) | Err(Errno::EXIST)) {
+                return made;
+            }
+        }
         let file = open(at, name, OFlags::EXCL | OFlags::NOFOLLOW, mode)?;
         fill(&file, bytes, mode).inspect_err(|_| {
             let _ = sys::fs::unlinkat(at, name, AtFlags::empty());

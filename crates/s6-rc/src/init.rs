@@ -5,8 +5,8 @@ use crate::database::{Database, Service};
 use crate::folder::{READABLE, with_umask};
 use crate::live::{Live, Lock, load, take_lock};
 use files::{
-    Kind, Owners, Permissions, copy_tree, create, entries, open_dir, read_file, remove_tree, replace_link,
-    version_name,
+    Kind, Owners, Permissions, copy_tree, create, entries, for_each_kind, open_dir, read_file, remove_tree,
+    replace_link, version_name,
 };
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, FlockOperation, Mode};
@@ -293,10 +293,13 @@ pub(crate) fn copy_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
-    for entry in entries(&source)? {
-        copy_part(source.as_fd(), &entry.name, to, &join(name, &entry.name), entry.kind == Kind::File)?;
-    }
-    Ok(())
+    let mut copied = Ok(());
+    for_each_kind(&source, &mut |entry, kind| {
+        if copied.is_ok() {
+            copied = copy_part(source.as_fd(), entry, to, &join(name, entry), kind == Kind::File);
+        }
+    })?;
+    copied
 }
 
 fn copy_part(

@@ -194,11 +194,15 @@ impl<'a> Runner<'a> {
     /// Takes in what supervisors report.
     fn hear(&mut self, events: &mut Vec<Event>) {
         // What a failure keeps from being heard is asked for later.
-        while let Ok(Some((index, letters))) = self.watch.next(Some(Moment::ZERO)) {
-            let Some(id) = self.listeners.get(&index).copied() else { continue };
-            let Some(Running::Longrun(transition)) = self.running.get(&id) else { continue };
-            let progress = transition.hear(&letters);
-            events.extend(self.end_longrun(id, progress));
+        let mut next = self.watch.next(Some(Moment::ZERO));
+        while let Ok(Some((index, letters))) = next {
+            if let Some(id) = self.listeners.get(&index).copied()
+                && let Some(Running::Longrun(transition)) = self.running.get(&id)
+            {
+                let progress = transition.hear(&letters);
+                events.extend(self.end_longrun(id, progress));
+            }
+            next = self.watch.next_found();
         }
     }
 

@@ -76,9 +76,12 @@ fn write_letters(dir: &[u8], subdir: &[u8], letters: &[u8]) -> Result<(), Undeli
     if letters.is_empty() {
         return Ok(());
     }
-    // If the FIFO is full, the write waits until the reader has made room.
-    rustix::fs::fcntl_setfl(&fd, OFlags::empty()).map_err(Undelivered::Failed)?;
-    let written = rustix::io::retry_on_intr(|| rustix::io::write(&fd, letters));
+    let write = || rustix::io::retry_on_intr(|| rustix::io::write(&fd, letters));
+    let written = match write() {
+        // The FIFO is full: the write waits until the reader has made room.
+        Err(Errno::AGAIN) => rustix::fs::fcntl_setfl(&fd, OFlags::empty()).and_then(|()| write()),
+        written => written,
+    };
     written.map(drop).map_err(Undelivered::Failed)
 }
 

@@ -232,6 +232,25 @@ pub struct Listener {
     path: Vec<u8>,
 }
 
+/// The part of listeners' names that no other process chooses, for several of them.
+#[derive(Debug, Default)]
+pub(crate) struct Unique {
+    parts: [[u8; 6]; 16],
+    /// How many of them are left.
+    left: usize,
+}
+
+impl Unique {
+    pub(crate) fn next(&mut self) -> [u8; 6] {
+        if self.left == 0 {
+            sys::random::fill_distinct(self.parts.as_flattened_mut());
+            self.left = self.parts.len();
+        }
+        self.left = self.left.saturating_sub(1);
+        self.parts.get(self.left).copied().unwrap_or_default()
+    }
+}
+
 impl Listener {
     /// Listens in the fifodir `path` from now on.
     ///
@@ -240,6 +259,11 @@ impl Listener {
     pub fn new(path: &[u8]) -> Result<Self, Errno> {
         let mut unique = [0; 6];
         sys::random::fill_distinct(&mut unique);
+        Self::with(path, unique)
+    }
+
+    /// As [`Listener::new`], with this part of the name.
+    pub(crate) fn with(path: &[u8], unique: [u8; 6]) -> Result<Self, Errno> {
         let name = wire::fifodir::listener_name(tool::clock::wall(), unique);
         let hidden = join(path, &[&[b".", name.as_slice()].concat()]);
         let shown = join(path, &[&name]);

@@ -1,6 +1,6 @@
 //! The letters of many fifodirs through one poller, with a deadline.
 
-use crate::fifodir::Listener;
+use crate::fifodir::{Listener, Unique};
 use rustix::event::{PollFd, PollFlags, Timespec, epoll};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -15,6 +15,7 @@ pub struct Watch {
     poller: OwnedFd,
     listeners: Vec<Option<Listener>>,
     ready: VecDeque<usize>,
+    unique: Unique,
 }
 
 impl Watch {
@@ -24,7 +25,7 @@ impl Watch {
     /// No poller can be made.
     pub fn new() -> Result<Self, Errno> {
         let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { poller, listeners: Vec::new(), ready: VecDeque::new() })
+        Ok(Self { poller, listeners: Vec::new(), ready: VecDeque::new(), unique: Unique::default() })
     }
 
     /// Listens in a fifodir from now on; gives the index that its letters come with: 0, 1, …
@@ -32,7 +33,7 @@ impl Watch {
     /// # Errors
     /// As [`Listener::new`].
     pub fn add(&mut self, fifodir: &[u8]) -> Result<usize, Errno> {
-        let listener = Listener::new(fifodir)?;
+        let listener = Listener::with(fifodir, self.unique.next())?;
         let index = self.listeners.len();
         let data = epoll::EventData::new_u64(u64::try_from(index).unwrap_or(u64::MAX));
         epoll::add(&self.poller, listener.as_fd(), data, epoll::EventFlags::IN)?;
@@ -61,13 +62,8 @@ impl Watch {
     /// The poller failed.
     pub fn next(&mut self, deadline: Option<Moment>) -> Result<Option<(usize, Vec<u8>)>, Errno> {
         loop {
-            while let Some(index) = self.ready.pop_front() {
-                if let Some(Some(listener)) = self.listeners.get(index) {
-                    let letters = listener.read()?;
-                    if !letters.is_empty() {
-                        return Ok(Some((index, letters)));
-                    }
-                }
+            if let Some(next) = self.next_found()? {
+                return Ok(Some(next));
             }
             let left = deadline.map(|d| d.saturating_sub(clock::now()));
             let timeout = left.and_then(|l| Timespec::try_from(l).ok());
@@ -81,6 +77,22 @@ impl Watch {
                 return Ok(None);
             }
         }
+    }
+
+    /// As [`Watch::next`], of those that its last wait has found.  What comes meanwhile makes the descriptor readable.
+    ///
+    /// # Errors
+    /// A listener can't be read.
+    pub fn next_found(&mut self) -> Result<Option<(usize, Vec<u8>)>, Errno> {
+        while let Some(index) = self.ready.pop_front() {
+            if let Some(Some(listener)) = self.listeners.get(index) {
+                let letters = listener.read()?;
+                if !letters.is_empty() {
+                    return Ok(Some((index, letters)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Waits until [`Watch::next`] has letters or `other` is readable; `false` after the deadline.

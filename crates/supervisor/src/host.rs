@@ -110,6 +110,8 @@ pub struct Host {
     launch: Launch,
     dir: OwnedFd,
     poller: Poller,
+    /// Room for the sources that are readable.
+    sources: Vec<Source>,
     roster: Roster,
     pipes: NamedPipes,
     /// Of a host that supervises by processes.
@@ -240,6 +242,7 @@ impl Host {
             launch,
             dir,
             poller,
+            sources: Vec::new(),
             roster: Roster::default(),
             pipes: NamedPipes::default(),
             processes: None,
@@ -341,11 +344,9 @@ impl Host {
         // What can't be waited for is read once in a while.
         let look = self.poller.is_partial().then(|| now.saturating_add(LOOK_PAUSE));
         let until = [deadline, look].into_iter().flatten().min();
-        let mut sources = match self.poller.wait(until.map(|at| at.saturating_sub(now))) {
-            Ok(sources) => {
-                self.is_blind = false;
-                sources
-            }
+        let mut sources = std::mem::take(&mut self.sources);
+        match self.poller.wait(until.map(|at| at.saturating_sub(now)), &mut sources) {
+            Ok(()) => self.is_blind = false,
             Err(e) => {
                 if !std::mem::replace(&mut self.is_blind, true) {
                     let text = format!("unable to wait for events: {}", sys::strerror(e));
@@ -353,13 +354,14 @@ impl Host {
                 }
                 let pause = now.saturating_add(LOOK_PAUSE);
                 let _ = tool::clock::poll_until(&mut [], Some(deadline.map_or(pause, |at| at.min(pause))));
-                self.all_sources(policy)
+                sources.extend(self.all_sources(policy));
             }
-        };
+        }
         sources.extend(self.watch_missing(policy));
-        for source in sources {
+        for source in sources.drain(..) {
             self.read(source, policy);
         }
+        self.sources = sources;
     }
 
     /// Reads what a source has and handles it.

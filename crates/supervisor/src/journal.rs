@@ -84,6 +84,9 @@ pub(crate) fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
+/// What takes the place of an item that has been handled.
+const ZEROS: [u8; INPUT.1] = [0; INPUT.1];
+
 /// An offset in the journal as one in memory.
 fn place(at: impl TryInto<usize>) -> usize {
     at.try_into().unwrap_or(usize::MAX)
@@ -208,7 +211,10 @@ impl Journal {
         let count = size.min(end.saturating_sub(next));
         self.input.borrow_mut().next = next.saturating_add(count);
         if let Some(file) = self.file().filter(|_| self.input.borrow().bytes.is_empty()) {
-            file.store(INPUT.0.saturating_add(u64::try_from(next).unwrap_or(u64::MAX)), &vec![0; count]);
+            file.store(
+                INPUT.0.saturating_add(u64::try_from(next).unwrap_or(u64::MAX)),
+                ZEROS.get(..count).unwrap_or_default(),
+            );
         }
         self.done();
     }
@@ -387,7 +393,7 @@ impl Journal {
     }
 
     /// Writes the state of the service with this number, or that there is none.
-    pub(crate) fn write_record(&self, n: usize, record: Option<&Record>) {
+    pub(crate) fn write_record(&self, n: usize, record: Option<&Record<'_>>) {
         let Some(file) = self.file() else { return };
         if let Some(record) = record {
             let service = record.service.iter().flat_map(|s| [s.dir, s.control, s.lock, s.notification]);
@@ -395,7 +401,7 @@ impl Journal {
                 record.named.into_iter().chain([record.log_pipe, record.dir, record.kept.1, record.control]);
             others.chain(service).flatten().for_each(fault::keep);
         }
-        file.write(record_place(n), &Record::pack(record));
+        file.write(record_place(n), Record::pack(record, &mut [0; RECORDS.1]));
     }
 
     /// Writes the header if it has changed; its descriptors are handed over from then on.
@@ -407,10 +413,11 @@ impl Journal {
             .flatten()
             .chain(header.policy_fds.iter().copied())
             .for_each(fault::keep);
-        let Some(bytes) = header.pack().filter(|bytes| bytes.len() <= HEADER.1) else { return };
+        let mut room = [0; HEADER.1];
+        let Some(bytes) = header.pack(&mut room) else { return };
         if *file.header.borrow() != bytes {
-            file.write(HEADER.0, &bytes);
-            file.header.replace(bytes);
+            file.write(HEADER.0, bytes);
+            file.header.replace(bytes.to_vec());
         }
     }
 

@@ -46,10 +46,16 @@ impl Launch {
     /// `INVAL` for a NUL byte in the environment; /dev/null cannot be opened.
     pub fn new(env: &[Vec<u8>]) -> Result<Self, Fatal> {
         let env = Strings::new(env).or_unable(|| "read the environment")?;
-        Self::with(env, sys::limit::get(Resource::Nofile))
+        let open_files = sys::limit::get(Resource::Nofile);
+        // If the limit can't be raised, each service that doesn't fit is refused by itself.
+        let _ = sys::limit::set(
+            Resource::Nofile,
+            &Rlimit { current: open_files.maximum, maximum: open_files.maximum },
+        );
+        Self::with(env, open_files)
     }
 
-    /// For the children of a supervisor process, whose host has these.
+    /// For the children of a supervisor process, whose host has these, and has raised the limit.
     ///
     /// # Errors
     /// As [`Launch::new`].
@@ -63,11 +69,6 @@ impl Launch {
     }
 
     fn with(env: Strings, open_files: Rlimit) -> Result<Self, Fatal> {
-        // If the limit can't be raised, each service that doesn't fit is refused by itself.
-        let _ = sys::limit::set(
-            Resource::Nofile,
-            &Rlimit { current: open_files.maximum, maximum: open_files.maximum },
-        );
         let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;
         let (journal, system) = (Journal::default(), &Linux);

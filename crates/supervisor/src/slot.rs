@@ -251,7 +251,7 @@ impl OwnSlot {
     fn write(&self) {
         let which = if self.which.get() == 1 { 2 } else { 1 };
         let place = if which == 1 { COPIES.0[0] } else { COPIES.0[1] };
-        if self.store(place, &self.state.borrow().pack()) {
+        if self.store(place, self.state.borrow().pack(&mut [0; COPIES.1])) {
             self.set(WHICH, which);
             self.which.set(which);
         }

@@ -149,7 +149,7 @@ impl Supervisor {
             self.service.read_notification(&self.launch);
         }
         if signal {
-            self.read_signals()?;
+            self.read_signal()?;
         }
         if control {
             self.service.read_control(&self.launch);
@@ -160,20 +160,19 @@ impl Supervisor {
         Ok(())
     }
 
-    fn read_signals(&mut self) -> Result<(), Fatal> {
-        while let Some(signal) = self.launch.system.signal(&self.signals).or_unable(|| "read signals")? {
-            let event = match signal {
-                signal::CHLD => {
-                    self.reap()?;
-                    continue;
-                }
-                signal::TERM => Event::Terminate,
-                signal::HUP => Event::Hangup,
-                signal::QUIT => Event::Quit,
-                _ => Event::Interrupt,
-            };
-            self.service.feed(event, &self.launch);
-        }
+    /// Handles a signal; if there are more, the descriptor stays readable.
+    fn read_signal(&mut self) -> Result<(), Fatal> {
+        let Some(signal) = self.launch.system.signal(&self.signals).or_unable(|| "read signals")? else {
+            return Ok(());
+        };
+        let event = match signal {
+            signal::CHLD => return self.reap(),
+            signal::TERM => Event::Terminate,
+            signal::HUP => Event::Hangup,
+            signal::QUIT => Event::Quit,
+            _ => Event::Interrupt,
+        };
+        self.service.feed(event, &self.launch);
         Ok(())
     }
 
@@ -309,9 +308,9 @@ impl Supervisor {
         let Inheritance { name, dir, started, mut notification } = with;
         let left = slot.inherit().filter(|_| resumes);
         launch.journal = Journal::of_supervisor(slot);
-        // The host has reset all others.
+        // The host has reset all others, and ignores SIGPIPE.
         sys::fault::disarm();
-        let signals = catch_signals()?;
+        let signals = SignalFd::of_blocked(&Set::of(&CAUGHT)).or_unable(|| "make a signal descriptor")?;
         let Some(State { in_flight, supervised, .. }) = left else {
             return Ok(Self::new(begin(dir, &name, &launch)?, signals, launch));
         };

@@ -42,13 +42,20 @@ pub fn ensure_standard() -> Result<(), Errno> {
 /// # Errors
 /// `BADF` if `from` isn't open or `to` can't be a descriptor.
 pub fn copy(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    copy_with(from, to, false)
+}
+
+/// As [`copy`]; whether exec closes `to`.
+fn copy_with(from: RawFd, to: RawFd, close_on_exec: bool) -> Result<(), Errno> {
     if from == to {
+        let flag = if close_on_exec { libc::FD_CLOEXEC } else { 0 };
         // SAFETY: changes the descriptor's own flag.
-        return result(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
+        return result(unsafe { libc::fcntl(from, libc::F_SETFD, flag) }).map(drop);
     }
+    let flag = if close_on_exec { libc::O_CLOEXEC } else { 0 };
     loop {
         // SAFETY: by contract no value owns `to`.
-        match result(unsafe { libc::dup2(from, to) }) {
+        match result(unsafe { libc::dup3(from, to, flag) }) {
             Err(Errno::INTR | Errno::BUSY) => {}
             done => return done.map(drop),
         }
@@ -224,6 +231,28 @@ pub fn with<T>(fd: RawFd, f: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>) ->
 /// # Errors
 /// As [`copy`].
 pub fn copy_all(moves: &[(RawFd, RawFd)]) -> Result<(), Errno> {
+    copy_all_with(moves, RawFd::MAX)
+}
+
+/// Makes all copies as [`copy_all`] does, and closes all other descriptors from `first` on.  Gives the copies from there on,
+/// which are close-on-exec, in the order of their numbers.
+///
+/// By contract no value owns any descriptor from `first` on.
+///
+/// # Errors
+/// As [`copy`].
+pub fn take_all(moves: &[(RawFd, RawFd)], first: RawFd) -> Result<Vec<OwnedFd>, Errno> {
+    copy_all_with(moves, first)?;
+    let mut numbers: Vec<RawFd> = moves.iter().map(|(_, to)| *to).filter(|to| *to >= first).collect();
+    numbers.sort_unstable();
+    close_from_except(first.unsigned_abs(), &numbers);
+    // SAFETY: they were made just now, and by contract no value owns them.
+    Ok(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
+
+/// As [`copy_all`]; those from `first` on are close-on-exec.
+fn copy_all_with(moves: &[(RawFd, RawFd)], first: RawFd) -> Result<(), Errno> {
+    let copy = |from: RawFd, to: RawFd| copy_with(from, to, to >= first);
     let above = moves.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(0);
     let mut aside = Vec::new();
     for (from, to) in moves {

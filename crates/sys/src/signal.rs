@@ -246,6 +246,11 @@ impl SignalFd {
     /// Blocks the signals of the set and makes a non-blocking, close-on-exec descriptor for them.
     pub fn new(set: &Set) -> Result<Self, Errno> {
         block(set);
+        Self::of_blocked(set)
+    }
+
+    /// As [`SignalFd::new`], where they are blocked already.
+    pub fn of_blocked(set: &Set) -> Result<Self, Errno> {
         // SAFETY: the set is initialized.
         let fd = unsafe { libc::signalfd(-1, &set.0, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) };
         if fd == -1 {

@@ -14,8 +14,8 @@ use crate::missing::is_missing;
 pub use crate::strings::{Frozen, Strings};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit};
-use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -30,8 +30,6 @@ pub struct Window {
     null: OwnedFd,
     slots: Vec<OwnedFd>,
     end: RawFd,
-    /// The stack of children, made at the first start and reused by later ones.
-    stack: RefCell<Vec<u128>>,
 }
 
 /// The count of numbers in a window: one for the directory, the rest for descriptors.
@@ -51,7 +49,7 @@ impl Window {
         let slots =
             (0..WINDOW).map(|_| rustix::io::fcntl_dupfd_cloexec(&null, 3)).collect::<Result<Vec<_>, _>>()?;
         let end = slots.iter().map(|fd| fd.as_raw_fd().saturating_add(1)).max().unwrap_or(LOW);
-        if end > LOW { Err(Errno::MFILE) } else { Ok(Self { null, slots, end, stack: RefCell::default() }) }
+        if end > LOW { Err(Errno::MFILE) } else { Ok(Self { null, slots, end }) }
     }
 
     /// Makes slot number `n` a copy of `from`; returns its descriptor number, `None` if that fails.
@@ -137,7 +135,8 @@ struct Plan {
     shared: bool,
 }
 
-const STACK: usize = 32 * 1024;
+/// Several times what the child needs between clone and exec.
+const STACK: usize = 16 * 1024;
 
 /// The value of [`Plan::error`] before the child has written it.
 const UNHEARD: c_int = -1;
@@ -204,7 +203,7 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     let old = crate::signal::set_mask(&crate::signal::Set::full());
     let made = match UNSHARED.load(Ordering::Relaxed) {
         true => by_fork(&mut plan, namespace, what.note),
-        false => match by_clone(&mut plan, namespace, what.window.map(|w| &w.stack), what.note) {
+        false => match by_clone(&mut plan, namespace, what.note) {
             // The clone was refused: no child has written what it met.
             Err(e) if plan.error == UNHEARD && namespace == 0 && (e == Errno::INVAL || is_missing(e)) => {
                 by_fork(&mut plan, namespace, what.note)
@@ -299,17 +298,10 @@ extern "C" fn cloned(plan: *mut c_void) -> c_int {
     }
 }
 
-fn by_clone(
-    plan: &mut Plan,
-    namespace: c_int,
-    kept: Option<&RefCell<Vec<u128>>>,
-    note: Option<&AtomicU32>,
-) -> Result<Pid, Errno> {
-    let temporary = RefCell::default();
-    let mut stack = kept.unwrap_or(&temporary).try_borrow_mut().map_err(|_| Errno::INVAL)?;
-    if stack.is_empty() {
-        *stack = vec![0; STACK / size_of::<u128>()];
-    }
+/// The child's stack is below the caller's frame, of which it touches the upper end only: nothing is mapped for it.
+#[inline(never)]
+fn by_clone(plan: &mut Plan, namespace: c_int, note: Option<&AtomicU32>) -> Result<Pid, Errno> {
+    let mut stack = [MaybeUninit::<u128>::uninit(); STACK / size_of::<u128>()];
     let top = stack.as_mut_ptr_range().end;
     let shared = if plan.window_end == 0 { 0 } else { libc::CLONE_FILES };
     let noted = if note.is_some() { libc::CLONE_PARENT_SETTID } else { 0 };

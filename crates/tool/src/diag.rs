@@ -62,17 +62,22 @@ pub fn line(text: &str) {
     if dropped > 0 {
         DROPPED.store(0, Ordering::Relaxed);
         write(&format!("{dropped} messages are missing here: nobody read them"));
+        if !is_read() {
+            return;
+        }
     }
     write(text);
 }
 
+/// Writes a line to standard error, which takes something now.
 fn write(text: &str) {
     let buf = match get(&FORM) {
         Some(form) => form(text),
         None => [text.as_bytes(), b"\n"].concat(),
     };
     let mut rest = buf.as_slice();
-    while !rest.is_empty() && is_read() {
+    let mut is_first = true;
+    while !rest.is_empty() && (std::mem::take(&mut is_first) || is_read()) {
         // Without a limit all is written at once.
         let length = if get(&READER_LIMIT).is_some() { CHUNK } else { rest.len() };
         match rustix::io::write(rustix::stdio::stderr(), rest.get(..length).unwrap_or(rest)) {

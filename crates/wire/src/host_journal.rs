@@ -21,6 +21,7 @@
 use crate::packing::{Fd, In, Out};
 use crate::restarts::Restarts;
 use crate::svstatus::{SIZE, Status};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
@@ -166,9 +167,9 @@ pub struct Supervised {
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct Record<'a> {
     /// Its name under the scan directory.
-    pub name: Vec<u8>,
+    pub name: Cow<'a, [u8]>,
     /// Device and inode of its directory.
     pub identity: (u64, u64),
     /// The last scan saw it.
@@ -206,16 +207,16 @@ impl InFlight {
 
     /// The packed form.
     #[must_use]
-    pub fn pack(&self) -> Vec<u8> {
-        let mut out = Out::default();
+    pub fn pack(&self) -> [u8; IN_FLIGHT.1] {
+        let mut packed = [0; IN_FLIGHT.1];
+        let mut out = Out::new(&mut packed);
         out.byte(self.kind);
         out.byte(self.repeats);
         out.short(self.detail);
         out.word(self.about);
         out.word(self.starting);
         out.fd(self.notification);
-        out.word(0);
-        out.0
+        packed
     }
 
     /// From the packed form.
@@ -236,8 +237,8 @@ impl InFlight {
 impl Header {
     /// The packed form; `None` if the policy's state is over a limit.
     #[must_use]
-    pub fn pack(&self) -> Option<Vec<u8>> {
-        let mut out = Out::default();
+    pub fn pack<'a>(&self, room: &'a mut [u8; HEADER.1]) -> Option<&'a [u8]> {
+        let mut out = Out::new(room);
         out.word(self.pid);
         out.word(self.slots);
         for fd in [self.control, self.lock, self.oneshot, self.console].into_iter().chain(self.supervisors) {
@@ -260,7 +261,7 @@ impl Header {
             return None;
         }
         out.name(&self.policy, POLICY);
-        Some(out.0)
+        out.packed()
     }
 
     /// From the packed form.
@@ -293,12 +294,12 @@ impl Header {
 }
 
 impl Supervised {
-    pub(crate) fn put(&self, out: &mut Out) {
+    pub(crate) fn put(&self, out: &mut Out<'_>) {
         for fd in [self.dir, self.control, self.lock, self.notification] {
             out.fd(fd);
         }
         out.byte(self.detached);
-        out.0.extend_from_slice(&self.status.pack());
+        out.put(self.status.pack());
         out.moment(self.deadline);
         out.moment(self.next_start);
         out.byte(self.dying);
@@ -325,13 +326,13 @@ impl Supervised {
     }
 }
 
-impl Record {
+impl Record<'_> {
     /// The packed form, or that of no service; a name is cut to the longest that is kept whole.
     #[must_use]
-    pub fn pack(record: Option<&Self>) -> Vec<u8> {
-        let mut out = Out::default();
+    pub fn pack<'a>(record: Option<&Self>, room: &'a mut [u8; RECORDS.1]) -> &'a [u8] {
+        let mut out = Out::new(room);
         out.byte(record.is_some());
-        let Some(record) = record else { return out.0 };
+        let Some(record) = record else { return out.packed().unwrap_or_default() };
         out.name(&record.name, NAME);
         out.long(record.identity.0);
         out.long(record.identity.1);
@@ -354,7 +355,7 @@ impl Record {
         if let Some(service) = &record.service {
             service.put(&mut out);
         }
-        out.0
+        out.packed().unwrap_or_default()
     }
 
     /// From the packed form: `Some(None)` for no service, `None` for damage.
@@ -365,7 +366,7 @@ impl Record {
             return Some(None);
         }
         let mut record = Self {
-            name: r.name(NAME)?,
+            name: r.name(NAME)?.into(),
             identity: (r.long()?, r.long()?),
             active: r.flag()?,
             pair: (r.byte()?, r.word()?),
@@ -393,7 +394,7 @@ mod tests {
     use crate::tai::Tai64n;
     use proptest::prelude::*;
 
-    fn record() -> Record {
+    fn record() -> Record<'static> {
         let stamp = Tai64n::from_unix(1_700_000_000, 7);
         let (pid, wstat, want_up) = (1234, 15, true);
         let flags = (false, false, true);
@@ -408,7 +409,7 @@ mod tests {
             ready: flags.2,
         };
         Record {
-            name: vec![b'n'; NAME],
+            name: vec![b'n'; NAME].into(),
             identity: (1, 2),
             active: true,
             pair: (1, 7),
@@ -438,6 +439,10 @@ mod tests {
         }
     }
 
+    fn pack(record: Option<&Record<'_>>) -> Vec<u8> {
+        Record::pack(record, &mut [0; RECORDS.1]).to_vec()
+    }
+
     #[test]
     fn an_event_is_passed_over_after_the_last_repeat() {
         let skipped = |repeats| InFlight { repeats, ..InFlight::default() }.is_skipped();
@@ -446,15 +451,16 @@ mod tests {
 
     #[test]
     fn what_is_packed_fits_and_comes_back() {
-        let packed = Record::pack(Some(&record()));
-        assert!(packed.len() <= RECORDS.1, "{}", packed.len());
+        let packed = pack(Some(&record()));
+        assert!(packed.len() < RECORDS.1, "{}", packed.len());
         assert_eq!(Record::unpack(&packed), Some(Some(record())));
-        assert_eq!(Record::unpack(&Record::pack(None)), Some(None));
+        assert_eq!(Record::unpack(&pack(None)), Some(None));
         let (policy_fds, policy) = ((3..35).collect(), vec![1; POLICY]);
         let header = Header { pid: 1, control: Some(5), policy_fds, policy, ..Header::default() };
-        let packed = header.pack().unwrap();
-        assert!(packed.len() <= HEADER.1);
-        assert_eq!(Header::unpack(&packed), Some(header));
+        let mut room = [0; HEADER.1];
+        let packed = header.pack(&mut room).unwrap();
+        assert!(packed.len() < HEADER.1);
+        assert_eq!(Header::unpack(packed), Some(header));
         let event =
             InFlight { kind: InFlight::ENDED, detail: 9, about: 77, starting: 4, ..InFlight::default() };
         assert_eq!(event.pack().len(), IN_FLIGHT.1);
@@ -538,15 +544,15 @@ mod tests {
             ("length of policy", 2),
             ("policy", 3),
         ];
-        insta::assert_snapshot!(rows(&header.pack().unwrap(), &fields));
+        insta::assert_snapshot!(rows(header.pack(&mut [0; HEADER.1]).unwrap(), &fields));
         let too_many = Header { policy_fds: vec![3; 33], ..Header::default() };
         let too_long = Header { policy: vec![0; 257], ..Header::default() };
-        assert_eq!((too_many.pack(), too_long.pack()), (None, None));
+        assert_eq!((too_many.pack(&mut [0; HEADER.1]), too_long.pack(&mut [0; HEADER.1])), (None, None));
     }
 
     #[test]
     fn layout_of_a_record() {
-        let mut record = Record { name: b"web".to_vec(), ..record() };
+        let mut record = Record { name: b"web".into(), ..record() };
         record.service.iter_mut().for_each(|service| service.restarts = Restarts::default());
         let fields = [
             ("is there", 1),
@@ -581,7 +587,7 @@ mod tests {
             ("down_file", 1),
             ("restarts", 25),
         ];
-        insta::assert_snapshot!(rows(&Record::pack(Some(&record)), &fields));
+        insta::assert_snapshot!(rows(&pack(Some(&record)), &fields));
     }
 
     #[test]
@@ -597,7 +603,7 @@ mod tests {
         #[test]
         fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..600), at in 0_usize..580) {
             let _ = (Record::unpack(&bytes), Header::unpack(&bytes), InFlight::unpack(&bytes));
-            let packed = Record::pack(Some(&record()));
+            let packed = pack(Some(&record()));
             prop_assert_eq!(Record::unpack(&packed[..at.min(packed.len() - 1)]), None, "a record that is cut short is refused");
         }
     }

@@ -5,22 +5,53 @@ use std::time::Duration;
 /// A descriptor's number; -1 for none.
 pub type Fd = Option<i32>;
 
-/// What is being packed.
-#[derive(Default)]
-pub(crate) struct Out(pub(crate) Vec<u8>);
+/// What is being packed, into the caller's room.
+pub(crate) struct Out<'a> {
+    room: &'a mut [u8],
+    length: usize,
+    /// Something didn't fit.
+    overflows: bool,
+}
 
-impl Out {
+impl<'a> Out<'a> {
+    pub(crate) fn new(room: &'a mut [u8]) -> Self {
+        Self { room, length: 0, overflows: false }
+    }
+    /// What was packed; `None` if it didn't fit.
+    pub(crate) fn packed(self) -> Option<&'a [u8]> {
+        self.room.get(..self.length).filter(|_| !self.overflows)
+    }
+    /// A field of a fixed length, which the compiler copies without a call.
+    #[inline(always)]
+    pub(crate) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        match self.room.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut) {
+            Some(room) => {
+                *room = bytes;
+                self.length = self.length.saturating_add(N);
+            }
+            None => self.overflows = true,
+        }
+    }
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        match self.room.get_mut(self.length..).and_then(|rest| rest.get_mut(..bytes.len())) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.length = self.length.saturating_add(bytes.len());
+            }
+            None => self.overflows = true,
+        }
+    }
     pub(crate) fn byte(&mut self, value: impl Into<u8>) {
-        self.0.push(value.into());
+        self.put([value.into()]);
     }
     pub(crate) fn short(&mut self, value: u16) {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.put(value.to_be_bytes());
     }
     pub(crate) fn word(&mut self, value: u32) {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.put(value.to_be_bytes());
     }
     pub(crate) fn long(&mut self, value: u64) {
-        self.0.extend_from_slice(&value.to_be_bytes());
+        self.put(value.to_be_bytes());
     }
     pub(crate) fn fd(&mut self, fd: Fd) {
         self.word(fd.unwrap_or(-1).cast_unsigned());
@@ -31,7 +62,7 @@ impl Out {
     pub(crate) fn name(&mut self, name: &[u8], limit: usize) {
         let name = name.get(..limit).unwrap_or(name);
         self.short(u16::try_from(name.len()).unwrap_or_default());
-        self.0.extend_from_slice(name);
+        self.bytes(name);
     }
 }
 

@@ -146,8 +146,8 @@ impl Ends {
         if (1..=SIGNAL_MAX).contains(&signal) { 1 << (signal - 1) } else { 0 }
     }
 
-    fn put(&self, out: &mut Out) {
-        out.0.extend_from_slice(&self.codes);
+    fn put(&self, out: &mut Out<'_>) {
+        out.put(self.codes);
         out.long(self.signals);
     }
 
@@ -253,8 +253,9 @@ impl RestartPolicy {
         if !self.is_sound() {
             return None;
         }
-        let mut out = Out::default();
-        out.0.extend_from_slice(&MAGIC);
+        let mut room = vec![0; SIZE_MAX];
+        let mut out = Out::new(&mut room);
+        out.put(MAGIC);
         out.byte(match self.restart {
             Restart::Always => 0,
             Restart::OnFailure => 1,
@@ -273,15 +274,15 @@ impl RestartPolicy {
         self.never_on.put(&mut out);
         let parts = [self.on_failure.pack(), self.on_success.pack()];
         for (kind, _) in &parts {
-            out.0.extend_from_slice(kind);
+            out.put(*kind);
         }
         for (_, words) in &parts {
             out.short(u16::try_from(words.len()).ok()?);
         }
         for (_, words) in &parts {
-            out.0.extend_from_slice(words);
+            out.bytes(words);
         }
-        (out.0.len() <= SIZE_MAX).then_some(out.0)
+        out.packed().map(<[u8]>::to_vec)
     }
 
     /// From the packed form; `None` for another version, or if anything isn't as the table says.

@@ -66,7 +66,7 @@ impl Restarts {
     /// Of what `run` was told: to end.
     pub const TO_END: u8 = u8::MAX;
 
-    pub(crate) fn put(&self, out: &mut Out) {
+    pub(crate) fn put(&self, out: &mut Out<'_>) {
         out.short(self.failures);
         out.byte(self.told);
         let verdict = match self.verdict {
@@ -125,9 +125,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn packed(restarts: &Restarts) -> Vec<u8> {
-        let mut out = Out::default();
+        let mut room = [0; 256];
+        let mut out = Out::new(&mut room);
         restarts.put(&mut out);
-        out.0
+        out.packed().unwrap().to_vec()
     }
 
     fn full() -> Restarts {

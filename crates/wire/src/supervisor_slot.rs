@@ -79,15 +79,15 @@ pub struct State {
 impl State {
     /// The packed form.
     #[must_use]
-    pub fn pack(&self) -> Vec<u8> {
-        let mut out = Out::default();
+    pub fn pack<'a>(&self, room: &'a mut [u8; COPIES.1]) -> &'a [u8] {
+        let mut out = Out::new(room);
         out.word(self.start);
-        out.0.extend_from_slice(&self.in_flight.pack());
+        out.put(self.in_flight.pack());
         out.byte(self.supervised.is_some());
         if let Some(supervised) = &self.supervised {
             supervised.put(&mut out);
         }
-        out.0
+        out.packed().unwrap_or_default()
     }
 
     /// From the packed form; `None` for damage.
@@ -144,10 +144,11 @@ mod tests {
 
     #[test]
     fn what_is_packed_fits_and_comes_back() {
-        let packed = state().pack();
-        assert!(packed.len() <= COPIES.1, "{}", packed.len());
-        assert_eq!(State::unpack(&packed), Some(state()));
-        assert_eq!(State::unpack(&State::default().pack()), Some(State::default()));
+        let mut room = [0; COPIES.1];
+        let packed = state().pack(&mut room);
+        assert!(packed.len() < COPIES.1, "{}", packed.len());
+        assert_eq!(State::unpack(packed), Some(state()));
+        assert_eq!(State::unpack(State::default().pack(&mut [0; COPIES.1])), Some(State::default()));
     }
 
     #[test]
@@ -162,7 +163,8 @@ mod tests {
         #[test]
         fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0_usize..250) {
             let _ = State::unpack(&bytes);
-            let packed = state().pack();
+            let mut room = [0; COPIES.1];
+            let packed = state().pack(&mut room);
             let cut = cut.min(packed.len() - 1);
             prop_assert_eq!(State::unpack(&packed[..cut]), None, "a state that is cut short is refused");
         }

@@ -144,20 +144,25 @@ fn a_boot_and_a_stop(images: &Images) -> Outcome {
         services.longrun(&format!("service-{n}"), &["base"], "#!/command/execlineb -P\ns6-pause\n")?;
     }
     // Events that come together are handled together, so the same life takes more calls on a busy machine.
-    for (processes, ceilings) in [("0", [1700, 1100, 1000]), ("1", [1000, 1100, 2500])] {
+    for (processes, ceilings) in [("0", [1400, 950, 0, 620]), ("1", [680, 980, 1200, 580])] {
         let sandbox = images.small(&services, &["/bin/true"]).env("S6_SUPERVISE_PROCESSES", processes);
         let (calls, first) = record(sandbox)?;
-        let is_boot = |calls: &[String]| calls.iter().any(|call| call.starts_with("execve(\"/bin/true\""));
-        let kind = |pid: u32, calls: &[String]| match pid == first {
-            true => 0,
-            false if is_boot(calls) => 1,
-            false => 2,
+        let has = |calls: &[String], start: &str| calls.iter().any(|call| call.starts_with(start));
+        let kind = |pid: u32, calls: &[String]| match () {
+            () if pid == first => 0,
+            () if has(calls, "execve(\"/bin/true\"") => 1,
+            () if has(calls, "prctl(PR_SET_NAME, \"s6-supervise\"") => 2,
+            () => 3,
         };
-        let kinds = ["process 1", "the boot and the command", "supervisors, daemons and the stop"];
+        let kinds = ["process 1", "the boot and the command", "supervisors", "daemons and the stop"];
         for (number, (what, ceiling)) in kinds.iter().zip(ceilings).enumerate() {
             let of_kind = calls.iter().filter(|(pid, calls)| kind(**pid, calls) == number);
             let calls: Vec<String> = of_kind.flat_map(|(_, calls)| calls.clone()).collect();
-            within(&calls, ceiling, &format!("S6_SUPERVISE_PROCESSES={processes}: {what}"))?;
+            let what = format!("S6_SUPERVISE_PROCESSES={processes}: {what}");
+            match ceiling {
+                0 if calls.is_empty() => {}
+                _ => within(&calls, ceiling, &what)?,
+            }
         }
     }
     Ok(())

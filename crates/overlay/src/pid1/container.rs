@@ -5,7 +5,7 @@
 use crate::environment::variables::{S6_KILL_GRACETIME, S6_SERVICES_GRACETIME};
 use crate::pid1::cause::{self, Cause};
 use crate::pid1::effects::Effects;
-use crate::pid1::lifecycle::{Action, Event, Lifecycle, Successor};
+use crate::pid1::lifecycle::{Action, Event, Lifecycle, SAVED, Successor};
 use rustix::process::Pid;
 use s6_linux_init::request::How;
 use supervisor::memory;
@@ -235,7 +235,8 @@ impl Container {
         let pid = |pid: Option<Pid>| Pid::as_raw(pid).to_be_bytes();
         let end = self.end.and_then(|end| ENDS.iter().position(|how| *how == end));
         let end = end.and_then(|n| u8::try_from(n).ok()).unwrap_or(NO_END);
-        let mut bytes = [pid(self.boot), pid(self.stop), pid(relay)].concat();
+        let mut bytes = Vec::with_capacity(SAVED);
+        bytes.extend([pid(self.boot), pid(self.stop), pid(relay)].as_flattened());
         bytes.extend([end, self.verbosity]);
         bytes.extend(self.life.save());
         bytes

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use sys::signal::{PIPE, Set, reset_all, set_interrupting, set_mask};
+use sys::signal::{PIPE, Set, set_interrupting, set_mask};
 use tool::diag;
 
 /// The number of the first descriptor that a child keeps besides the standard ones.
@@ -37,7 +37,8 @@ impl Forked<'_> {
         open.sort_unstable();
         sys::fd::close_from_except(FIRST_FD.unsigned_abs(), &open);
         let kept = moves.iter().map(|(_, number)| sys::fd::adopt(*number).ok()).collect();
-        reset_all();
+        // The host has reset all others.
+        sys::fault::disarm();
         // The reader of its messages may be gone.  An execution sets a signal that is caught to its default again.
         let _ = set_interrupting(PIPE);
         set_mask(self.mask);

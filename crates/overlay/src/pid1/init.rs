@@ -17,7 +17,7 @@ use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
 use crate::pid1::keeper::{self, Keeper};
 use crate::pid1::keys::{KEEPER, NOTICE, REQUESTS, SHUTDOWND};
-use crate::pid1::lifecycle::{Event, SIGNALS};
+use crate::pid1::lifecycle::{Event, SAVED, SIGNALS};
 use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::remaining::Remaining;
 use crate::pid1::shutdownd::Shutdownd;
@@ -500,13 +500,14 @@ impl Policy for Init {
     fn save(&self) -> Vec<u8> {
         let is = |has: bool, bit: u8| if has { bit } else { 0 };
         let writer = self.unstarted.as_ref().and_then(|unstarted| unstarted.writer.as_ref());
-        let mut bytes = vec![
+        let mut bytes = Vec::with_capacity(SAVED);
+        bytes.push(
             is(self.relay.is_some(), HAS_RELAY)
                 | is(self.relay_shelf().is_some(), HAS_SHELF)
                 | is(self.notice.is_some(), HAS_NOTICE)
                 | is(writer.is_some(), HAS_WRITER)
                 | is(self.unstarted.is_some(), HAS_BOOT),
-        ];
+        );
         bytes.extend(self.container.save(self.relay_pid()));
         bytes
     }

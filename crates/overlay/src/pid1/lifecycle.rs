@@ -51,6 +51,9 @@ pub(crate) const STOP_SIGNALS: [Signal; 7] = [INT, USR1, USR2, TERM, PWR, ABRT, 
 /// How many stop children that are killed have a successor.
 const STOPS_REPLACED: u8 = 2;
 
+/// Room for what a policy saves, of which this is a part: it does so after each event.
+pub(super) const SAVED: usize = 128;
+
 /// What stays the same during the life of a container.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Config {
@@ -265,7 +268,8 @@ impl Lifecycle {
         let flags =
             [command, receive_signals, first, self.command, down_wanted, down_runs, self.asked, self.decided];
         let phase = PHASES.iter().position(|p| *p == self.phase).and_then(|n| u8::try_from(n).ok());
-        let mut bytes = vec![phase.unwrap_or(u8::MAX), self.stops_killed];
+        let mut bytes = Vec::with_capacity(SAVED);
+        bytes.extend([phase.unwrap_or(u8::MAX), self.stops_killed]);
         bytes.extend(flags.map(u8::from));
         let planned = self.planned.map(|(at, _)| at);
         let times = [

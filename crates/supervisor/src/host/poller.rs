@@ -7,6 +7,7 @@ use crate::system::{Effect, System};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
+use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -100,16 +101,19 @@ impl Poller {
         std::mem::take(&mut self.missing).into_iter().collect()
     }
 
-    /// Waits until descriptors are readable, for at most this time.
-    pub(super) fn wait(&self, timeout: Option<Duration>) -> Result<Vec<Source>, Errno> {
+    /// Waits until descriptors are readable, for at most this time; adds these to the list.
+    pub(super) fn wait(&self, timeout: Option<Duration>, sources: &mut Vec<Source>) -> Result<(), Errno> {
         self.system.before(Effect::Wait)?;
         let timeout = timeout.and_then(|t| Timespec::try_from(t).ok());
-        let mut events = Vec::with_capacity(64);
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(e),
+        let mut room = [MaybeUninit::uninit(); 64];
+        match epoll::wait(&self.epoll, &mut room, timeout.as_ref()) {
+            Ok((events, _)) => {
+                sources.extend(events.iter().filter_map(|event| Source::from_token(event.data.u64())));
+                Ok(())
+            }
+            Err(Errno::INTR) => Ok(()),
+            Err(e) => Err(e),
         }
-        Ok(events.into_iter().filter_map(|event| Source::from_token(event.data.u64())).collect())
     }
 }
 

@@ -9,6 +9,7 @@ use super::Host;
 use super::poller::Source;
 use crate::launch::Stdio;
 use crate::part::Part;
+use crate::service::hold;
 use crate::slot::{self, MESSAGE, Slots};
 use crate::solo::start;
 use crate::system::raw;
@@ -97,6 +98,7 @@ impl Host {
         // If it can't be waited for, it is read once in a while.
         let _ = self.poller.add(Source::Supervisors, processes.ours.as_fd());
         sys::args::prepare_command_lines();
+        hold::group();
         let own = rustix::process::getpid();
         if !own.is_init() {
             // Daemons of a supervisor that is killed come to this process.

@@ -23,7 +23,7 @@ use crate::launch::Launch;
 use crate::memory::Cause;
 use crate::service::Service;
 use crate::service::hold::{self, Hold};
-use crate::service::service_dir::ServiceDir;
+use crate::service::service_dir::pipe_name;
 use crate::slot::Slots;
 use crate::system::{Effect, Identity, Linux, System, raw};
 use rustix::fs::{AtFlags, FileType, Stat};
@@ -176,7 +176,7 @@ fn identity(found: &Stat) -> Identity {
     (found.st_dev, found.st_ino)
 }
 
-fn record(slot: &Slot) -> Record {
+fn record(slot: &Slot) -> Record<'_> {
     let raw = |fd: &Rc<OwnedFd>| fd.as_raw_fd();
     let ends = |pipe: &Option<Rc<Pipe>>| {
         let pipe = pipe.as_ref();
@@ -184,7 +184,7 @@ fn record(slot: &Slot) -> Record {
     };
     let ((a, b), (c, d)) = (ends(&slot.named_input), ends(&slot.named_output));
     Record {
-        name: slot.name.clone(),
+        name: slot.name.as_slice().into(),
         identity: slot.identity,
         active: slot.active,
         pair: match slot.pair {
@@ -207,7 +207,7 @@ fn record(slot: &Slot) -> Record {
 }
 
 /// The slot of a record, and its service's part, which needs the slot's descriptors.
-fn slot(record: Record, inherited: &mut Inherited) -> (Slot, Option<Supervised>) {
+fn slot(record: Record<'_>, inherited: &mut Inherited) -> (Slot, Option<Supervised>) {
     let mut slot = Slot::new(&record.name, record.identity, record.begun.unwrap_or_default());
     slot.active = record.active;
     slot.log_pipe = inherited.share(record.log_pipe);
@@ -388,14 +388,15 @@ impl Services {
 }
 
 /// The name of a pipe in a file of the service's directory.
-fn pipe_name(slot: &Slot, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
-    if let Some(service) = &slot.service {
-        return service.dir().pipe_name(file).or_unable(|| "read the name of a pipe");
-    }
-    let Some(dir) = &slot.dir else { return Ok(None) };
-    let dir = rustix::io::fcntl_dupfd_cloexec(dir, 0);
-    dir.and_then(|dir| ServiceDir::new(dir, &slot.name).pipe_name(file))
-        .or_unable(|| "read the name of a pipe")
+fn name_of_pipe(slot: &Slot, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
+    let dir = match &slot.service {
+        Some(service) => service.dir().as_fd(),
+        None => match &slot.dir {
+            Some(dir) => dir.as_fd(),
+            None => return Ok(None),
+        },
+    };
+    pipe_name(dir, file).or_unable(|| "read the name of a pipe")
 }
 
 /// Supervises a service of the former host again; whether that succeeds.
@@ -446,9 +447,10 @@ impl Host {
             self.roster.bury();
             return;
         }
-        for n in touched {
-            self.launch.journal.write_record(n, self.roster.get(n).map(record).as_ref());
+        for n in &touched {
+            self.launch.journal.write_record(*n, self.roster.get(*n).map(record).as_ref());
         }
+        self.roster.reuse(touched);
         self.launch.journal.write_count(self.roster.slot_count());
         self.launch.journal.started();
         // Their descriptors are in no record any more.
@@ -608,7 +610,7 @@ impl Host {
                 [("pipe-in", slot.named_input.as_ref()), ("pipe-out", slot.named_output.as_ref())]
             {
                 if let Some(pipe) = pipe
-                    && let Ok(Some(name)) = persistently(|| pipe_name(slot, file))
+                    && let Ok(Some(name)) = persistently(|| name_of_pipe(slot, file))
                 {
                     self.pipes.put(&name, pipe);
                 }

@@ -208,6 +208,14 @@ impl Roster {
         touched
     }
 
+    /// Takes back the list that [`Roster::take_touched`] gave, for the next one.
+    pub(super) fn reuse(&mut self, mut touched: Vec<usize>) {
+        if self.touched.is_empty() {
+            touched.clear();
+            self.touched = touched;
+        }
+    }
+
     /// Removes a service, whose descriptors [`Roster::bury`] closes.
     pub(super) fn remove(&mut self, number: usize) {
         let Some(slot) = self.slots.get_mut(number).and_then(Option::take) else { return };

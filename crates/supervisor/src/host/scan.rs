@@ -8,7 +8,7 @@ use super::roster::{Pair, Slot};
 use crate::launch::Stdio;
 use crate::service::Service;
 use crate::service::hold::refuse;
-use crate::service::service_dir::ServiceDir;
+use crate::service::service_dir::pipe_name;
 use crate::system::{Effect, Identity};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -35,6 +35,22 @@ const BACK_OFF_LIMIT: Duration = Duration::from_mins(1);
 /// Descriptors that services may not take, so that the host itself still works when all others are in use.
 const RESERVED_DESCRIPTORS: u64 = 24;
 
+/// More descriptors than the host has for a service, and for all else.
+const DESCRIPTORS_EACH: u64 = 16;
+const DESCRIPTORS_OTHERS: u64 = 256;
+
+/// Names in a service directory that a scan looks for.
+const NAMES: [&str; 3] = ["log", "pipe-in", "pipe-out"];
+
+/// In a service directory with more names than this, each of these is looked for.
+const LISTED: usize = 40;
+
+/// Which of [`NAMES`] a service directory may have.
+type Found = [bool; NAMES.len()];
+
+/// What is looked for by name, since the directory wasn't listed.
+const ANY: Found = [true; NAMES.len()];
+
 /// What a scan has found.
 #[derive(Default)]
 struct Seen {
@@ -42,7 +58,7 @@ struct Seen {
     /// When to scan again, because something could not be read.
     again: Option<Duration>,
     /// New services, in the order in which their supervision begins.
-    new: Vec<(usize, OwnedFd)>,
+    new: Vec<(usize, OwnedFd, Found)>,
     /// Whether memory was short for one.
     short: bool,
 }
@@ -64,6 +80,28 @@ pub(super) fn open_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, 
     let dir = sys::fs::openat(at, name, flags, Mode::empty())?;
     let st = sys::fs::fstat(&dir)?;
     Ok((dir, (st.st_dev, st.st_ino)))
+}
+
+/// As [`open_service`], with what a scan looks for in it.
+fn list_service(at: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, Identity, Found), Errno> {
+    let dir = match files::open_dir(at, name) {
+        Ok(dir) => dir,
+        // It may be used without being read.
+        Err(Errno::ACCESS) => return open_service(at, name).map(|(dir, identity)| (dir, identity, ANY)),
+        Err(e) => return Err(e),
+    };
+    let st = sys::fs::fstat(&dir)?;
+    let mut found = [false; NAMES.len()];
+    let mut room = LISTED;
+    let listed = files::for_each_entry(&dir, &mut |name, _| {
+        room = room.checked_sub(1).ok_or(Errno::OVERFLOW)?;
+        let name = name.to_bytes();
+        for (found, _) in found.iter_mut().zip(NAMES).filter(|(_, other)| other.as_bytes() == name) {
+            *found = true;
+        }
+        Ok(())
+    });
+    Ok((dir, (st.st_dev, st.st_ino), if listed.is_ok() { found } else { ANY }))
 }
 
 /// Calls `each` with the names in a scan directory that can be services.
@@ -134,8 +172,8 @@ impl Host {
                 }
             }
         }
-        for (number, dir) in seen.new {
-            self.begin_in(number, dir);
+        for (number, dir, found) in seen.new {
+            self.begin_in(number, dir, found);
         }
         if !seen.short && !self.is_short() {
             self.shortage = None;
@@ -151,7 +189,7 @@ impl Host {
             return;
         }
         let opened = self.launch.system.before(Effect::Open);
-        let (dir, identity) = match opened.and_then(|()| open_service(self.dir.as_fd(), name)) {
+        let (dir, identity, found) = match opened.and_then(|()| list_service(self.dir.as_fd(), name)) {
             Ok(found) => found,
             Err(Errno::NOENT | Errno::NOTDIR) => return,
             Err(e) => {
@@ -160,8 +198,9 @@ impl Host {
                 return;
             }
         };
-        let logger = match open_service(dir.as_fd(), b"log") {
-            Ok(found) => Some(found),
+        let [has_log, ..] = found;
+        let logger = match has_log.then(|| list_service(dir.as_fd(), b"log")).transpose() {
+            Ok(logger) => logger,
             Err(Errno::NOENT | Errno::NOTDIR) => None,
             Err(e) => {
                 self.warn(&format!("unable to open {}/log: {}", show(name), sys::strerror(e)));
@@ -171,12 +210,12 @@ impl Host {
         };
         let fresh = |host: &Self, id| usize::from(host.roster.find(id).is_none());
         let wanted =
-            fresh(self, identity).saturating_add(logger.as_ref().map_or(0, |(_, id)| fresh(self, *id)));
+            fresh(self, identity).saturating_add(logger.as_ref().map_or(0, |(_, id, _)| fresh(self, *id)));
         if !self.has_room(name, dir.as_fd(), wanted, seen) {
             return;
         }
-        let producer = self.find_or_add(name, identity, dir, seen);
-        let Some((dir, identity)) = logger else {
+        let producer = self.find_or_add(name, identity, (dir, found), seen);
+        let Some((dir, identity, found)) = logger else {
             if let Some(Pair::Producer(_)) = self.roster.get(producer).map(|s| s.pair) {
                 self.warn(&format!("the logger of service {} has been moved", show(name)));
             }
@@ -191,7 +230,7 @@ impl Host {
         }
         // A logger begins before its producer.
         let before = seen.new.len();
-        let logger = self.find_or_add(&[name, b"/log"].concat(), identity, dir, seen);
+        let logger = self.find_or_add(&[name, b"/log"].concat(), identity, (dir, found), seen);
         if seen.new.len() > before {
             seen.new.rotate_right(1);
         }
@@ -218,7 +257,13 @@ impl Host {
     }
 
     /// The number of an existing service directory, added if it is new.
-    fn find_or_add(&mut self, name: &[u8], identity: Identity, dir: OwnedFd, seen: &mut Seen) -> usize {
+    fn find_or_add(
+        &mut self,
+        name: &[u8],
+        identity: Identity,
+        (dir, found): (OwnedFd, Found),
+        seen: &mut Seen,
+    ) -> usize {
         let number = if let Some(number) = self.roster.find(identity) {
             if let Some(slot) = self.roster.get_mut(number) {
                 slot.active = true;
@@ -227,7 +272,7 @@ impl Host {
             number
         } else {
             let number = self.roster.add(Slot::new(name, identity, self.launch.system.now()));
-            seen.new.push((number, dir));
+            seen.new.push((number, dir, found));
             number
         };
         seen.numbers.insert(number);
@@ -264,19 +309,19 @@ impl Host {
         if let Some(dir) = slot.dir.as_ref().filter(|_| slot.resumes) {
             // Its directory may have no name any more.
             return match rustix::io::fcntl_dupfd_cloexec(dir, 0) {
-                Ok(dir) => self.begin_in(number, dir),
+                Ok(dir) => self.begin_in(number, dir, ANY),
                 Err(e) => self.begin_failed(number, &Fatal::unable("take a service over", e)),
             };
         }
         match open_service(self.dir.as_fd(), &slot.name) {
-            Ok((dir, identity)) if identity == slot.identity => self.begin_in(number, dir),
+            Ok((dir, identity)) if identity == slot.identity => self.begin_in(number, dir, ANY),
             // The name belongs to another directory now, or to none.
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => self.roster.remove(number),
             Err(e) => self.begin_failed(number, &Fatal::unable("open the service directory", e)),
         }
     }
 
-    fn begin_in(&mut self, number: usize, dir: OwnedFd) {
+    fn begin_in(&mut self, number: usize, dir: OwnedFd, found: Found) {
         let now = self.launch.system.now();
         let is_new = self.roster.get(number).is_some_and(|slot| !slot.resumes);
         if is_new && self.is_short() {
@@ -287,26 +332,31 @@ impl Host {
             return self.roster.index(number);
         }
         let limit = self.launch.open_files.maximum.unwrap_or(u64::MAX);
-        // The copy has the lowest number that is free now, and the directory the one that was when it was found: what is
-        // between them, a scan may have closed by now.
-        let copy = match rustix::io::fcntl_dupfd_cloexec(&dir, 0) {
-            Ok(copy) => copy,
-            Err(e) => return self.begin_failed(number, &Fatal::unable("open its files", e)),
-        };
-        let used = u64::try_from(copy.as_raw_fd().max(dir.as_raw_fd())).unwrap_or_default();
-        if used.saturating_add(RESERVED_DESCRIPTORS) >= limit {
-            if self.processes.is_some() && self.release_controls() {
-                // Both get lower numbers.
-                drop((copy, dir));
-                return self.begin_again(number);
+        // Where the limit is far away, there is nothing to look at.
+        let services = u64::try_from(self.roster.len()).unwrap_or(u64::MAX);
+        let most = services.saturating_mul(DESCRIPTORS_EACH).saturating_add(DESCRIPTORS_OTHERS);
+        if most >= limit {
+            // The copy has the lowest number that is free now, and the directory the one that was when it was found: what is
+            // between them, a scan may have closed by now.
+            let copy = match rustix::io::fcntl_dupfd_cloexec(&dir, 0) {
+                Ok(copy) => copy,
+                Err(e) => return self.begin_failed(number, &Fatal::unable("open its files", e)),
+            };
+            let used = u64::try_from(copy.as_raw_fd().max(dir.as_raw_fd())).unwrap_or_default();
+            if used.saturating_add(RESERVED_DESCRIPTORS) >= limit {
+                if self.processes.is_some() && self.release_controls() {
+                    // Both get lower numbers.
+                    drop((copy, dir));
+                    return self.begin_again(number);
+                }
+                let text = format!("too few descriptors are left: the limit on open files is {limit}");
+                return self.begin_failed(number, &Fatal::new(111, text));
             }
-            let text = format!("too few descriptors are left: the limit on open files is {limit}");
-            return self.begin_failed(number, &Fatal::new(111, text));
         }
         let Some(slot) = self.roster.get_mut(number) else { return };
         slot.begun = now;
         slot.begin_at = None;
-        if let Err(e) = name_pipes(slot, &mut self.pipes, copy) {
+        if let Err(e) = name_pipes(slot, &mut self.pipes, dir.as_fd(), found) {
             return self.begin_failed(number, &Fatal::unable("make its pipes", e));
         }
         let stdio = stdio(slot, self.config.console.as_ref());
@@ -384,11 +434,18 @@ pub(super) fn back_off(failures: u32) -> Duration {
 }
 
 /// Gives the slot the pipes that the service's files name.
-fn name_pipes(slot: &mut Slot, pipes: &mut NamedPipes, dir: OwnedFd) -> Result<(), Errno> {
-    let dir = ServiceDir::new(dir, &slot.name);
-    let mut pipe = |file| dir.pipe_name(file)?.map(|name| pipes.get(&name)).transpose();
-    slot.named_input = pipe("pipe-in")?;
-    slot.named_output = pipe("pipe-out")?;
+fn name_pipes(
+    slot: &mut Slot,
+    pipes: &mut NamedPipes,
+    dir: BorrowedFd<'_>,
+    [_, input, output]: Found,
+) -> Result<(), Errno> {
+    let mut pipe = |has: bool, file| {
+        let name = if has { pipe_name(dir, file)? } else { None };
+        name.map(|name| pipes.get(&name)).transpose()
+    };
+    slot.named_input = pipe(input, "pipe-in")?;
+    slot.named_output = pipe(output, "pipe-out")?;
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The part of a service directory that its supervisor keeps: `event/` and `supervise/`.
 
 use files::{Permissions, Replace, Writers, replace_or_overwrite};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 use supervision::control::REFUSED;
 use tool::{Fatal, OrUnable};
 use wire::fifodir::ServiceEvent;
@@ -30,21 +31,45 @@ pub(crate) struct Hold {
     pub(crate) lock: OwnedFd,
 }
 
-/// Makes a directory for its owner alone, at the target of a dangling link if there is one; `false` if it exists.
-fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
+/// Where a directory is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It was there.
+    Found,
+    /// It is new.
+    Made,
+    /// It is new, and the name is a link to it.
+    MadeElsewhere,
+}
+
+/// The group of this process, which doesn't change: supervisor processes have it from their host.
+pub(crate) fn group() -> u32 {
+    static GROUP: AtomicU32 = AtomicU32::new(u32::MAX);
+    match GROUP.load(Ordering::Relaxed) {
+        u32::MAX => {
+            let group = rustix::process::getegid().as_raw();
+            GROUP.store(group, Ordering::Relaxed);
+            group
+        }
+        group => group,
+    }
+}
+
+/// Makes a directory for its owner alone, at the target of a dangling link if there is one.
+fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<Place, Fatal> {
     match sys::fs::mkdirat(at, name, Mode::RWXU) {
-        Ok(()) => return Ok(true),
+        Ok(()) => return Ok(Place::Made),
         Err(Errno::EXIST) => {}
         Err(e) => return Err(Fatal::unable(&format!("mkdir {name}"), e)),
     }
-    match sys::fs::statat(at, name, rustix::fs::AtFlags::empty()) {
-        Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => Ok(false),
+    match sys::fs::statat(at, name, AtFlags::empty()) {
+        Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => Ok(Place::Found),
         Ok(_) => Err(Fatal::user(format!("{name} exists and is not a directory"))),
         Err(Errno::NOENT) => {
             let target =
                 sys::fs::readlinkat(at, name, Vec::new()).or_unable(|| format!("readlink {name}"))?;
             sys::fs::mkdirat(at, target.as_c_str(), Mode::RWXU).or_unable_to("mkdir", target.as_bytes())?;
-            Ok(true)
+            Ok(Place::MadeElsewhere)
         }
         Err(e) => Err(Fatal::unable(&format!("stat {name}"), e)),
     }
@@ -52,15 +77,19 @@ fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<bool, Fatal> {
 
 /// Makes a FIFO for its owner alone unless it exists, and opens it for both directions.
 pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal> {
-    match sys::fs::mknodat(at, name, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
-        Ok(()) | Err(Errno::EXIST) => {}
+    let made = match sys::fs::mknodat(at, name, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
+        Ok(()) => true,
+        Err(Errno::EXIST) => false,
         Err(e) => return Err(Fatal::unable(&format!("mkfifo {name}"), e)),
-    }
+    };
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = sys::fs::openat(at, name, flags, Mode::empty()).or_unable(|| format!("open {name}"))?;
-    let st = sys::fs::fstat(&fd).or_unable(|| format!("stat {name}"))?;
-    if FileType::from_raw_mode(st.st_mode) != FileType::Fifo {
-        return Err(Fatal::user(format!("{name} is not a FIFO")));
+    // The directory is this user's alone.
+    if !made {
+        let st = sys::fs::fstat(&fd).or_unable(|| format!("stat {name}"))?;
+        if FileType::from_raw_mode(st.st_mode) != FileType::Fifo {
+            return Err(Fatal::user(format!("{name} is not a FIFO")));
+        }
     }
     Ok(fd)
 }
@@ -96,21 +125,26 @@ pub(crate) fn refuse(dir: BorrowedFd<'_>) {
 /// # Errors
 /// Code 100: another process supervises it, or a name belongs to another kind of file; 111: the system failed.
 pub(super) fn take(dir: BorrowedFd<'_>) -> Result<Hold, Fatal> {
-    let made = make_dir(dir, "event")?;
-    if made {
-        let group = rustix::process::getegid();
-        sys::fs::chownat(dir, "event", None, Some(group), rustix::fs::AtFlags::empty())
-            .or_unable(|| "chown event")?;
-        sys::fs::chmodat(dir, "event", Mode::from_raw_mode(0o3730), rustix::fs::AtFlags::empty())
+    let event = make_dir(dir, "event")?;
+    if event != Place::Found {
+        // A new directory has this process's group or its parent's.
+        let is_right = |parent: Stat| event == Place::Made && parent.st_gid == group();
+        if !sys::fs::fstat(dir).is_ok_and(is_right) {
+            let group = Some(Gid::from_raw(group()));
+            sys::fs::chownat(dir, "event", None, group, AtFlags::empty()).or_unable(|| "chown event")?;
+        }
+        sys::fs::chmodat(dir, "event", Mode::from_raw_mode(0o3730), AtFlags::empty())
             .or_unable(|| "chmod event")?;
     }
-    make_dir(dir, "supervise")?;
+    let is_new = make_dir(dir, "supervise")? != Place::Found;
     let Hold { control, lock } = take_again(dir)?;
-    let _ = sys::fs::unlinkat(dir, REFUSED, rustix::fs::AtFlags::empty());
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    sys::fs::openat(dir, DEATH_TALLY, flags, Mode::from_raw_mode(0o666))
-        .or_unable(|| format!("truncate {}", DEATH_TALLY))?;
-    if !made {
+    let mode = Mode::from_raw_mode(0o666);
+    if !is_new || sys::fs::mknodat(dir, DEATH_TALLY, FileType::RegularFile, mode, 0).is_err() {
+        let _ = sys::fs::unlinkat(dir, REFUSED, AtFlags::empty());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        sys::fs::openat(dir, DEATH_TALLY, flags, mode).or_unable(|| format!("truncate {}", DEATH_TALLY))?;
+    }
+    if event == Place::Found {
         match supervision::fifodir::clean_at(dir, b"event") {
             // Those that may make names there keep no service from being supervised by making too many.
             Err(Errno::USERS) => {}

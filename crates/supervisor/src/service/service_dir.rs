@@ -77,14 +77,6 @@ impl ServiceDir {
         self.first_line(name, LINE)
     }
 
-    /// The name of a pipe in a file; `None` without one.
-    ///
-    /// # Errors
-    /// The file can't be read: without its pipes a service is not the same.
-    pub(crate) fn pipe_name(&self, name: &str) -> Result<Option<Vec<u8>>, Errno> {
-        Ok(self.read_first_line(name, PIPE_NAME)?.filter(|n| !n.is_empty()))
-    }
-
     fn first_line(&self, name: &str, limit: usize) -> Option<Vec<u8>> {
         self.read_first_line(name, limit).unwrap_or_else(|e| {
             self.warn_unable(&format!("read {name}"), e);
@@ -93,14 +85,7 @@ impl ServiceDir {
     }
 
     fn read_first_line(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
-        match read_file(&self.fd, name.as_bytes(), limit) {
-            Ok(bytes) => {
-                let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-                Ok(Some(line.trim_ascii_end().to_vec()))
-            }
-            Err(Errno::NOENT) => Ok(None),
-            Err(e) => Err(e),
-        }
+        read_first_line(self.fd.as_fd(), name, limit)
     }
 
     /// The number in a file.
@@ -164,6 +149,25 @@ impl ServiceDir {
             default
         })
     }
+}
+
+fn read_first_line(dir: BorrowedFd<'_>, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
+    match read_file(dir, name.as_bytes(), limit) {
+        Ok(bytes) => {
+            let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+            Ok(Some(line.trim_ascii_end().to_vec()))
+        }
+        Err(Errno::NOENT) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The name of a pipe in a file of a service directory; `None` without one.
+///
+/// # Errors
+/// The file can't be read: without its pipes a service is not the same.
+pub(crate) fn pipe_name(dir: BorrowedFd<'_>, name: &str) -> Result<Option<Vec<u8>>, Errno> {
+    Ok(read_first_line(dir, name, PIPE_NAME)?.filter(|n| !n.is_empty()))
 }
 
 impl AsFd for ServiceDir {
@@ -248,7 +252,10 @@ mod tests {
         assert_eq!((dir.down_signal(), dir.reload_signal()), (signal::TERM, signal::HUP));
         assert_eq!((dir.kill_timeout(), dir.kills_group(), dir.kills_session()), (None, false, false));
         assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
-        assert_eq!((dir.descriptor("notification-fd", 1024), dir.pipe_name("pipe-in")), (Ok(None), Ok(None)));
+        assert_eq!(
+            (dir.descriptor("notification-fd", 1024), pipe_name(dir.as_fd(), "pipe-in")),
+            (Ok(None), Ok(None))
+        );
     }
 
     #[test]

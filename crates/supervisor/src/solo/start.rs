@@ -7,6 +7,7 @@ use crate::service::hold::refuse;
 use crate::slot::OwnSlot;
 use ipc::relay::Relay;
 use rustix::io::Errno;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use sys::signal::{Set, set_mask};
@@ -16,7 +17,8 @@ use tool::{Fatal, OrUnable};
 /// Runs in the child that a host has forked; gives its exit code.
 pub(crate) fn run(start: &Start, command_line: Vec<Vec<u8>>) -> u8 {
     let name = command_line.into_iter().nth(1).unwrap_or_default();
-    let ended = begin(start, name.clone()).and_then(|mut supervisor| supervisor.run());
+    // The exit closes its descriptors.
+    let ended = begin(start, name.clone()).and_then(|supervisor| ManuallyDrop::new(supervisor).run());
     match ended {
         Ok(()) => 0,
         Err(fatal) => {
@@ -26,20 +28,12 @@ pub(crate) fn run(start: &Start, command_line: Vec<Vec<u8>>) -> u8 {
     }
 }
 
-/// Takes the descriptors, in the order of their numbers, and closes all others of the host.
-fn take_descriptors(start: &Start) -> Result<Vec<OwnedFd>, Errno> {
-    let moves = start.moves();
-    sys::fd::copy_all(moves)?;
-    let end = moves.iter().map(|(_, to)| to.saturating_add(1)).max().unwrap_or(FIRST);
-    sys::fd::close_from(end.unsigned_abs());
-    (FIRST..end).map(sys::fd::adopt).collect()
-}
-
 /// Out of line: while the supervisor waits, as little as can be is on its stack.
 #[inline(never)]
 fn begin(start: &Start, name: Vec<u8>) -> Result<Box<Supervisor>, Fatal> {
     let damaged = || Fatal::unable("take the descriptors of the host", Errno::BADF);
-    let mut fds = take_descriptors(start).or_unable(|| "take the descriptors of the host")?.into_iter();
+    let fds = sys::fd::take_all(start.moves(), FIRST).or_unable(|| "take the descriptors of the host")?;
+    let mut fds = fds.into_iter();
     let mut next = || fds.next().ok_or_else(damaged);
     let (dir, slots, socket) = (next()?, next()?, next()?);
     let relay = start.has_relay.then(&mut next).transpose()?;
