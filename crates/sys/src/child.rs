@@ -13,6 +13,9 @@ use rustix::process::Pid;
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
+/// What lives while the child is idle is shorter than this.
+pub const RESIDENT_MAX: usize = heap::LARGE;
+
 /// The unit of the parts: the longest page of any machine.
 const UNIT: usize = 64 * 1024;
 
@@ -107,7 +110,8 @@ pub fn fork<T: Copy + 'static>(
 /// Gives the pages that are not in use back to the system, and the first time the parent's memory; for a child that is
 /// about to wait for long.
 pub fn trim() {
-    if HAS_PARENTS.swap(false, Ordering::Relaxed) {
+    // The kernel tells this process's own mappings from the parent's as little as one mapping from its neighbour.
+    if !heap::has_large() && HAS_PARENTS.swap(false, Ordering::Relaxed) {
         release_parents_memory();
     }
     heap::trim();

@@ -14,6 +14,9 @@ use sys::signal::{Set, set_mask};
 use tool::diag;
 use tool::{Fatal, OrUnable};
 
+/// It stays while the supervisor waits.
+const _: () = assert!(size_of::<Supervisor>() < sys::child::RESIDENT_MAX);
+
 /// Runs in the child that a host has forked; gives its exit code.
 pub(crate) fn run(start: &Start, command_line: Vec<Vec<u8>>) -> u8 {
     let name = command_line.into_iter().nth(1).unwrap_or_default();
