@@ -482,7 +482,7 @@ impl Service {
             Action::Detach => self.detach(),
             Action::ForgetNotification => launch.journal.close(self.notification.take()),
             Action::Warn(text) => self.dir.warn(text),
-            Action::Over => self.report_over(),
+            Action::Over => self.report_over(launch),
             Action::Leave => {
                 // The letters after this one, as `d` in `xd`, aren't meant for the next supervisor.
                 if let Some(hold) = &self.hold {

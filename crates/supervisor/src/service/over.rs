@@ -108,9 +108,11 @@ impl Service {
     }
 
     /// Reports that the service isn't started again, if it has failed.
-    pub(super) fn report_over(&mut self) {
-        if let Some(over) = self.over().filter(|over| over.has_failed) {
-            self.dir.warn(&over.text);
+    pub(super) fn report_over(&mut self, launch: &Launch) {
+        if launch.reports
+            && let Some(over) = self.over().filter(|over| over.has_failed)
+        {
+            launch.system.warn(self.dir.label(), &over.text);
         }
     }
 }
