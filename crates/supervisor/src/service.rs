@@ -364,8 +364,10 @@ impl Service {
         if !launch.reports || !self.machine.starts_again() {
             return;
         }
-        let age = launch.system.now().saturating_sub(report.begun());
-        let mut left = launch.reaper().map(|reaper| launch.system.strays(reaper, age)).unwrap_or_default();
+        let begun = report.begun();
+        let age = launch.system.now().saturating_sub(begun.at);
+        let mut left =
+            launch.reaper().map(|reaper| launch.system.strays(reaper, age, begun.pid)).unwrap_or_default();
         left.retain(|pid| !is_known(raw(*pid)));
         let text = report.text(&describe(&left), self.dir.has(wire::restart_policy::FILE));
         launch.system.warn(self.dir.label(), &text);
@@ -608,7 +610,7 @@ impl Service {
         }
         match self.spawn_run(launch) {
             Ok((pid, notification)) => {
-                self.crashes.started(launch.system.now());
+                self.crashes.started(pid, launch.system.now());
                 self.notification = notification;
                 Event::Started(pid)
             }

@@ -84,8 +84,9 @@ pub(crate) trait System: Debug {
     fn is_child(&self, pid: Pid) -> bool;
     /// The living processes of the session that this process led, which has ended.
     fn session(&self, leader: u32) -> Vec<Pid>;
-    /// The living children of this process that began at most so long ago, but for those of this program.
-    fn strays(&self, parent: Pid, age: Duration) -> Vec<Pid>;
+    /// The living children of this process that began at most so long ago, and, where that is too coarse, have a number
+    /// above this one; but for those of this program.
+    fn strays(&self, parent: Pid, age: Duration, after: u32) -> Vec<Pid>;
     /// Whether there is memory for more than what is being done.
     fn has_memory(&self) -> bool;
     /// Prints a warning of `name`.
@@ -157,15 +158,17 @@ impl System for Linux {
         found
     }
 
-    fn strays(&self, parent: Pid, age: Duration) -> Vec<Pid> {
+    fn strays(&self, parent: Pid, age: Duration, after: u32) -> Vec<Pid> {
         let since_boot = sys::clock::get(rustix::time::ClockId::Boottime);
         let now = Duration::try_from(since_boot).unwrap_or_default();
         // In ticks, which are hundredths of a second on all architectures; one more for rounding.
         let first = now.saturating_sub(age).as_millis() / 10;
         let first = u64::try_from(first).unwrap_or_default().saturating_sub(1);
         let is_stray = |stat: &Stat| {
+            let is_later = stat.start > first.saturating_add(2) || stat.pid > after.into();
             stat.ppid == raw(parent).into()
                 && stat.start >= first
+                && is_later
                 && !stat.is_dead()
                 && !stat.comm.starts_with(b"s6-")
         };

@@ -43,11 +43,19 @@ impl std::fmt::Display for Way {
     }
 }
 
+/// The beginning of a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub(super) at: Moment,
+    /// The process of `run`.
+    pub(super) pid: u32,
+}
+
 /// The ends of a service that nobody has asked for.
 #[derive(Debug, Default)]
 pub(super) struct CrashLoop {
     /// When the current life began.
-    begun: Option<Moment>,
+    begun: Option<Begun>,
     /// The ends within the last [`SPAN`], before anything was reported.
     recent: Vec<End>,
     /// What was reported and goes on.
@@ -57,7 +65,7 @@ pub(super) struct CrashLoop {
 #[derive(Debug, Clone, Copy)]
 struct End {
     /// When that life began.
-    begun: Moment,
+    begun: Begun,
     at: Moment,
     way: Way,
 }
@@ -80,15 +88,15 @@ pub(crate) struct Report {
     /// In what time.
     span: Duration,
     /// When the first of these lives began.
-    begun: Moment,
+    begun: Begun,
     /// The ways, those that were first come first; what is more isn't told apart.
     ways: Vec<(Way, u32)>,
 }
 
 impl CrashLoop {
-    /// `run` was started.
-    pub(super) fn started(&mut self, now: Moment) {
-        self.begun = Some(now);
+    /// `run` was started, as this process.
+    pub(super) fn started(&mut self, pid: u32, now: Moment) {
+        self.begun = Some(Begun { at: now, pid });
     }
 
     /// The service isn't wanted up any more, or has ended because it was told to.
@@ -104,8 +112,8 @@ impl CrashLoop {
 
     /// `run` has ended, and nobody has asked for that.
     pub(super) fn ended(&mut self, way: Way, now: Moment) -> Option<Report> {
-        let begun = self.begun.take().unwrap_or(now);
-        if now.saturating_sub(begun) >= SPAN {
+        let begun = self.begun.take().unwrap_or(Begun { at: now, pid: 0 });
+        if now.saturating_sub(begun.at) >= SPAN {
             self.forget();
         }
         if let Some(running) = &mut self.running {
@@ -155,12 +163,12 @@ impl Running {
 
 impl Report {
     /// When the first of the lives began that it is about.
-    pub(super) fn begun(&self) -> Moment {
+    pub(super) fn begun(&self) -> Begun {
         self.begun
     }
 
     /// The report's text.  `left` describes processes that still run though the service has ended; `limited` says whether
-    /// there is a file `restart-limit`.
+    /// its definition says something about restarts.
     pub(super) fn text(&self, left: &[String], limited: bool) -> String {
         let Self { count, span, ways, .. } = self;
         let told: u32 = ways.iter().map(|(_, count)| *count).sum();
@@ -190,12 +198,10 @@ impl Report {
                 left.join(", ")
             );
         }
-        let hints = if limited {
-            "to let it end the container: on-failure"
-        } else {
-            "to limit that: restart-limit; to let it end the container: on-failure"
-        };
-        format!("{text} ({hints})")
+        if !limited {
+            text += " (to limit that: restart-limit; to let it end the container: on-failure)";
+        }
+        text
     }
 }
 
@@ -224,7 +230,7 @@ mod tests {
         let mut crashes = CrashLoop::default();
         let mut reports = Vec::new();
         for ms in ends {
-            crashes.started(Duration::from_millis(ms.saturating_sub(life)));
+            crashes.started(7, Duration::from_millis(ms.saturating_sub(life)));
             if let Some(report) = crashes.ended(CODE(1), Duration::from_millis(ms)) {
                 reports.push((ms / 1000, report.count));
             }
@@ -248,7 +254,7 @@ mod tests {
         let mut crashes = CrashLoop::default();
         let at = Duration::from_secs;
         assert!((1..4).filter_map(|second| crashes.ended(CODE(1), at(second))).next().is_some());
-        crashes.started(at(4));
+        crashes.started(7, at(4));
         assert_eq!(crashes.ended(CODE(1), at(64)), None);
         assert_eq!(crashes.ended(CODE(1), at(65)), None);
         assert_eq!(
@@ -256,7 +262,7 @@ mod tests {
             Some((3, at(2)))
         );
         // A long pause before a start doesn't.
-        crashes.started(at(1000));
+        crashes.started(7, at(1000));
         assert_eq!(crashes.ended(CODE(1), at(1001)).map(|report| report.count), Some(4));
         crashes.forget();
         assert_eq!(crashes.ended(CODE(1), at(1002)), None);
@@ -267,7 +273,12 @@ mod tests {
         let kill = |signal| Way::Ended(Ended::Killed(signal));
         let report = |span, ways: &[(Way, u32)], more: u32| {
             let count = ways.iter().map(|(_, n)| n).sum::<u32>() + more;
-            Report { count, span: Duration::from_millis(span), begun: Duration::ZERO, ways: ways.to_vec() }
+            Report {
+                count,
+                span: Duration::from_millis(span),
+                begun: Begun { at: Duration::ZERO, pid: 7 },
+                ways: ways.to_vec(),
+            }
         };
         let left = ["41 (nginx)".to_owned(), "43 (php-fpm: master)".to_owned()];
         let texts = [

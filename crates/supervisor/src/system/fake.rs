@@ -174,7 +174,7 @@ impl System for Fake {
         self.session.borrow().clone()
     }
 
-    fn strays(&self, parent: Pid, age: Duration) -> Vec<Pid> {
+    fn strays(&self, parent: Pid, age: Duration, _after: u32) -> Vec<Pid> {
         self.note(format!("look for children of {} for {} ms", parent.as_raw_nonzero(), age.as_millis()));
         self.session.borrow().clone()
     }

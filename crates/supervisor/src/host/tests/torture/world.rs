@@ -313,7 +313,7 @@ impl System for Seat {
         None
     }
 
-    fn strays(&self, _parent: Pid, _age: Duration) -> Vec<Pid> {
+    fn strays(&self, _parent: Pid, _age: Duration, _after: u32) -> Vec<Pid> {
         Vec::new()
     }
 
