@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use s6_rc::definition_reader::ENTRIES;
+use s6_rc::definition_reader::entries;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::{decode, encode};
 use std::fs;
@@ -17,7 +17,7 @@ const STRAY: &str = "stray";
 
 /// The name of an entry that is read, or of one that isn't.
 fn entry(at: u8) -> &'static str {
-    ENTRIES.get(usize::from(at) % (ENTRIES.len() + 1)).copied().unwrap_or(STRAY)
+    entries().nth(usize::from(at) % (entries().count() + 1)).unwrap_or(STRAY)
 }
 
 /// One file, often a plausible one: trees of random bytes rarely get past `type`.
@@ -56,8 +56,10 @@ fn write(root: &Path, file: &File) -> std::io::Result<()> {
         }
         Content::Number(n) => fs::write(path, format!("{n}\n")),
         Content::Words(list) => {
-            let known =
-                ["if", "{", "}", "true\n", "\"", "\\", "&&", "/bin/sh", "#!/bin/sh\n", "\r\n", "#", "$a"];
+            let known = [
+                "if", "{", "}", "true\n", "\"", "\\", "&&", "/bin/sh", "#!/bin/sh\n", "\r\n", "#", "$a", "never",
+                "on-failure", "5/60", "1.5", "0-7", "SIGTERM", "stop", "stop-dependents", "run", "none",
+            ];
             let words: Vec<_> = list.iter().take(99).map(|n| pick(&known, *n)).collect();
             fs::write(path, words.join(" "))
         }

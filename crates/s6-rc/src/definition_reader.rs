@@ -482,7 +482,7 @@ const MEANT: [(&str, &str); 6] = [
 ];
 
 /// All entries of definitions that are read.
-fn entries() -> impl Iterator<Item = &'static str> {
+pub fn entries() -> impl Iterator<Item = &'static str> {
     ENTRIES.into_iter().chain(restart_policy::FILES)
 }
 

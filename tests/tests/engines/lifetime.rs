@@ -3,8 +3,14 @@
 use crate::container::Place;
 use crate::{NO_COMMAND, Outcome, Test, UP, same};
 
-pub const TESTS: &[(&str, Test)] =
-    &[("command", command), ("stop", stop), ("exec", exec), ("terminal", terminal), ("again", again)];
+pub const TESTS: &[(&str, Test)] = &[
+    ("command", command),
+    ("stop", stop),
+    ("failure", failure),
+    ("exec", exec),
+    ("terminal", terminal),
+    ("again", again),
+];
 
 fn command(place: Place) -> Outcome {
     let words: &[&str] = if place.base.has_command() { &[] } else { &["my-program"] };
@@ -31,6 +37,22 @@ fn stop(place: Place) -> Outcome {
     same(client.finish()?, 5, &client.said.text())?;
     client.said.in_order(&["going down", "the daemon has finished"])?;
     Ok(())
+}
+
+/// The engine gets the code of a daemon that failed, without a change to the image.
+fn failure(place: Place) -> Outcome {
+    let script =
+        "kill -SEGV $(/command/s6-svstat -o pid /run/service/daemon); exec /test/busybox sleep 100000";
+    let words = ["/test/busybox", "sh", "-c", script];
+    for (value, expected) in [("daemon=stop", 139), ("*=stop:44", 44)] {
+        let variable = format!("S6_ON_FAILURE={value}");
+        let (code, text) = place.run(&["-e", &variable], &words)?;
+        same(code, expected, &text)?;
+        let stops = format!("on-failure: the container stops with code {expected}");
+        same(text.contains(&stops), true, &text)?;
+    }
+    let (code, text) = place.run(&["-e", "S6_ON_FAILURE=deamon=stop"], &words)?;
+    same((code, text.contains("did you mean daemon?")), (1, true), &text)
 }
 
 fn exec(place: Place) -> Outcome {
