@@ -163,7 +163,7 @@ impl Folder {
         })
         .or_unable(|| format!("read {}", show(&self.path_of(name))))?;
         if found.len() < SHORT {
-            found.sort();
+            found.sort_unstable();
             return Ok(Some(found));
         }
         let order = by_name(&found.iter().map(Vec::as_slice).collect::<Vec<_>>());
