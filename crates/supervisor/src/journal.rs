@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use sys::fault;
 use sys::mapping::{Mapping, memory_file};
 use sys::process::Ended;
@@ -317,10 +317,9 @@ impl Journal {
 
     /// The process that was being started, as the kernel has stored it.
     pub(crate) fn noted(&self) -> Option<Pid> {
-        let file = self.file()?;
-        let mapping = file.mapping.try_borrow().ok()?;
-        let word = mapping.as_ref()?.word(place(STARTED))?.load(Ordering::Relaxed);
-        Pid::from_raw(word.cast_signed())
+        // From the file: there may be no memory for a mapping.
+        let word = self.read(STARTED.into(), 4).ok()?;
+        Pid::from_raw(i32::from_ne_bytes(*word.first_chunk()?))
     }
 
     /// The event has been handled, and what it has changed is written.
@@ -510,6 +509,7 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering;
 
     fn in_flight(journal: &Journal) -> InFlight {
         InFlight::unpack(&journal.read(IN_FLIGHT.0, IN_FLIGHT.1).unwrap()).unwrap()
@@ -579,6 +579,9 @@ mod tests {
         assert_eq!(journal.noted(), None);
         journal.with_note(|note| note.unwrap().store(4242, Ordering::Relaxed));
         assert_eq!(reopened(&journal).noted(), Pid::from_raw(4242));
+        let without_memory = reopened(&journal);
+        without_memory.file().unwrap().mapping.replace(None);
+        assert_eq!(without_memory.noted(), Pid::from_raw(4242));
         journal.starting_child(0);
         assert_eq!(journal.noted(), None);
         Journal::default().with_note(|note| assert!(note.is_none()));
