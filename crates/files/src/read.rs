@@ -15,20 +15,33 @@ const CHUNK: usize = 4096;
 /// As read(2); also of a part.
 #[inline]
 pub fn read_at_most(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
-    read(file.as_fd(), limit, false)
+    read(file.as_fd(), limit, What::Any)
 }
 
-/// `is_regular` says that a read that doesn't fill its room has come to the end.
-fn read(file: BorrowedFd<'_>, limit: usize, is_regular: bool) -> Result<Vec<u8>, Errno> {
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Anything.
+    Any,
+    /// A regular file: a read that doesn't fill its room has come to the end.
+    Regular,
+    /// Anything that has places, which a FIFO has not.
+    WithPlaces,
+}
+
+fn read(file: BorrowedFd<'_>, limit: usize, what: What) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     // Not filled beforehand: most files are short, and the rest of the room needs no page then.
     let mut chunk = [MaybeUninit::<u8>::uninit(); CHUNK];
     while bytes.len() < limit {
         let room = chunk.get_mut(..CHUNK.min(limit - bytes.len())).unwrap_or_default();
         let is_last = retry(|| {
-            let (read, rest) = rustix::io::read(file, &mut *room)?;
+            let (read, rest) = match what {
+                What::WithPlaces => rustix::io::pread(file, &mut *room, bytes.len() as u64)?,
+                What::Any | What::Regular => rustix::io::read(file, &mut *room)?,
+            };
             bytes.extend_from_slice(read);
-            Ok(read.is_empty() || (is_regular && !rest.is_empty()))
+            Ok(read.is_empty() || (what == What::Regular && !rest.is_empty()))
         })?;
         if is_last {
             break;
@@ -44,7 +57,15 @@ fn read(file: BorrowedFd<'_>, limit: usize, is_regular: bool) -> Result<Vec<u8>,
 /// # Errors
 /// As open(2) and read(2).
 pub fn read_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
-    read_named(dir.as_fd(), name, limit, false)
+    read_named(dir.as_fd(), name, limit, What::Any)
+}
+
+/// The same, but a FIFO is refused, whether or not somebody writes to it.
+///
+/// # Errors
+/// As open(2) and pread(2): `SPIPE` for a FIFO, `NXIO` for a socket, `ISDIR` for a directory.
+pub fn read_no_fifo(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
+    read_named(dir.as_fd(), name, limit, What::WithPlaces)
 }
 
 /// The same for a file that a listing of the directory has shown to be regular, which saves a call.
@@ -52,13 +73,13 @@ pub fn read_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, E
 /// # Errors
 /// As open(2) and read(2).
 pub fn read_regular_file(dir: impl AsFd, name: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
-    read_named(dir.as_fd(), name, limit, true)
+    read_named(dir.as_fd(), name, limit, What::Regular)
 }
 
-fn read_named(dir: BorrowedFd<'_>, name: &[u8], limit: usize, is_regular: bool) -> Result<Vec<u8>, Errno> {
+fn read_named(dir: BorrowedFd<'_>, name: &[u8], limit: usize, what: What) -> Result<Vec<u8>, Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = retry(|| sys::fs::openat(dir, name, flags, Mode::empty()))?;
-    read(file.as_fd(), limit, is_regular)
+    read(file.as_fd(), limit, what)
 }
 
 /// Reads what a user names: a file, or a pipe, whose writer is waited for; at most `limit` bytes.
@@ -82,7 +103,7 @@ mod tests {
         let text: Vec<u8> = (0_u8..=255).cycle().take(10_000).collect();
         std::fs::write(tmp.path().join("f"), &text).unwrap();
         for limit in [0, 1, 4095, 4096, 4097, 8192, 9999, 10_000, 10_001, usize::MAX] {
-            for read in [read_file, read_regular_file] {
+            for read in [read_file, read_regular_file, read_no_fifo] {
                 let read = read(&dir, b"f", limit).unwrap();
                 assert!(read == text[..limit.min(text.len())], "{limit}");
             }
@@ -122,6 +143,8 @@ mod tests {
         assert_eq!(read_file(CWD, tmp.path().as_os_str().as_bytes(), 9), Err(Errno::ISDIR));
         sys::fs::mknodat(&dir, "fifo", FileType::Fifo, Mode::RWXU, 0).unwrap();
         assert_eq!(read_file(&dir, b"fifo", 9), Ok(Vec::new()));
+        assert_eq!(read_no_fifo(&dir, b"fifo", 9), Err(Errno::SPIPE));
+        assert_eq!(read_no_fifo(CWD, tmp.path().as_os_str().as_bytes(), 9), Err(Errno::ISDIR));
         let file = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
         assert_eq!(read_at_most(file, 9), Err(Errno::BADF), "open for writing only");
     }

@@ -12,6 +12,7 @@
 //! | [`texts`] | the text files that are scripts in the reference, and what an image did with them |
 //! | [`layout`], [`limits`] | the paths that everybody knows; the times that no variable sets |
 //! | [`service_logger`], [`log_access`] | the usual logger of a service; whether a log directory is open to this process |
+//! | [`termination_log`] | why a container has ended, for its engine |
 //! | [`program`] | programs that a stage runs and waits for |
 //! | [`tools`], [`commands`] | entry points: one tool or subcommand per file |
 //!
@@ -32,6 +33,7 @@ mod program;
 mod relay;
 mod service_logger;
 mod stop;
+mod termination_log;
 pub mod texts;
 mod tools;
 

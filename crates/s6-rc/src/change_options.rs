@@ -33,9 +33,12 @@ pub struct Oneshots<'a> {
     /// Carries out a command line in this process, if it is one that does little and succeeds; otherwise gives `false`, and
     /// a process is started for it.
     pub carry_out: &'a dyn Fn(&[Vec<u8>]) -> bool,
+    /// Carries out a command line in this process since no process can be made for it, and nothing else is in progress;
+    /// `false` if it can't, or has failed.  It may take a while.
+    pub in_need: &'a dyn Fn(&[Vec<u8>]) -> bool,
 }
 
-/// For [`Oneshots::carry_out`]: a process is started for every command line.
+/// For [`Oneshots::carry_out`] and [`Oneshots::in_need`]: a process is started for every command line.
 pub fn by_a_process(_: &[Vec<u8>]) -> bool {
     false
 }

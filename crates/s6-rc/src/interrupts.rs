@@ -32,6 +32,7 @@ impl Interrupts {
                 env: &call.env,
                 path: call.path.as_deref(),
                 carry_out: &by_a_process,
+                in_need: &by_a_process,
             },
             interrupt: Some(self.0.as_fd()),
             on_interrupt: OnInterrupt::FinishOneshots,

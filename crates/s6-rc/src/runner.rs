@@ -131,11 +131,17 @@ impl<'a> Runner<'a> {
                 self.running.insert(id, running);
                 Begun::InProgress
             }
+            Err(e) if is_shortage(e) && self.running.is_empty() && self.manages(id) => Begun::Done,
             Err(e) => {
                 let failure = Failure::of_script_not_run(e, self.script(id));
                 if is_shortage(e) { Begun::NoRoom(failure) } else { Begun::Failed(failure) }
             }
         }
+    }
+
+    /// Whether the script's work has been done without a process.
+    fn manages(&self, id: Id) -> bool {
+        (self.options.oneshots.in_need)(self.script(id))
     }
 
     fn start_script(&mut self, id: Id) -> Result<Running, Errno> {
@@ -459,7 +465,13 @@ mod tests {
             force: false,
             deadline: None,
             dry_run: None,
-            oneshots: Oneshots { starter: Starter::Host, env: &env, path: None, carry_out: &by_a_process },
+            oneshots: Oneshots {
+                starter: Starter::Host,
+                env: &env,
+                path: None,
+                carry_out: &by_a_process,
+                in_need: &by_a_process,
+            },
             interrupt: None,
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: None,

@@ -57,7 +57,7 @@ struct Open {
 #[derive(Debug)]
 enum Place {
     File(File),
-    Slot(OwnSlot),
+    Slot(Box<OwnSlot>),
 }
 
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Journal {
 
     /// The journal of a supervisor process.
     pub(crate) fn of_supervisor(slot: OwnSlot) -> Self {
-        Self::at(Place::Slot(slot))
+        Self::at(Place::Slot(Box::new(slot)))
     }
 
     fn at(place: Place) -> Self {
@@ -607,7 +607,7 @@ mod tests {
     fn records_have_their_places() {
         let journal = Journal::create().unwrap();
         journal.write_record(2, None);
-        assert_eq!(journal.read(2048 + 2 * 608, 608).unwrap().first(), Some(&0));
+        assert_eq!(journal.read(2048 + 2 * 672, 672).unwrap().first(), Some(&0));
         assert_eq!(record_place(0), 2048);
     }
 

@@ -8,6 +8,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub(crate) mod crash_loop;
+mod ends;
 pub(crate) mod hold;
 pub mod machine;
 mod noexec;
@@ -20,7 +21,7 @@ mod tally;
 use crate::launch::{Launch, Stdio};
 use crate::memory::Cause;
 use crate::system::{Effect, raw};
-use crash_loop::{CrashLoop, Report, Way};
+use crash_loop::{CrashLoop, Report};
 use hold::Hold;
 use machine::{Action, Event, Machine, Now, Outlook, Retry, Saved};
 use owed::{Kind, Owed};
@@ -47,9 +48,6 @@ pub(crate) const SAID_AT_ONCE: usize = 512;
 
 /// So often in a row a notification pipe may fail to be read.
 const FAILED_READS: u8 = 8;
-
-/// How many processes a warning names.
-const NAMED_AT_MOST: usize = 10;
 
 /// The lock that `run` inherits if the directory has a `lock-fd`.
 const SERVICE_LOCK: &str = "supervise/service-lock";
@@ -185,6 +183,9 @@ impl Service {
         if saved.down_file {
             service.owed.owe_down_file_now();
         }
+        if !saved.deaths.is_empty() {
+            service.owed.owe_deaths_now(tally::missing(&service.dir, &saved.deaths));
+        }
         // The status is what the journal says; what the former host owed isn't in it.
         if !hold::has_status(&service.dir, &status) {
             service.owed.owe_status_now(status);
@@ -224,6 +225,7 @@ impl Service {
             dying: false,
             leaving: false,
             down_file: false,
+            deaths: Vec::new(),
             restarts: Restarts::default(),
         };
         Ok(Some(Self::resume(&saved, dir, held, None, name, stdio)))
@@ -245,6 +247,7 @@ impl Service {
             dying,
             leaving,
             down_file: self.owed.down_file,
+            deaths: self.owed.latest_deaths(),
             restarts,
         })
     }
@@ -335,42 +338,6 @@ impl Service {
     #[must_use]
     pub fn cause(&self) -> Cause {
         self.cause
-    }
-
-    /// Finds out why `run` has ended, and reports what nobody has asked for.
-    fn note_end(&mut self, how: Ended, peak: Option<u64>, launch: &Launch) {
-        let is_wanted = self.machine.is_end_wanted(how);
-        let is_kill = how == Ended::Killed(9) && !is_wanted;
-        self.cause = if is_kill { launch.cause_of_kill(None, peak) } else { Cause::Own };
-        self.machine.note_cause(matches!(self.cause, Cause::Memory(_)));
-        if is_wanted || !self.machine.is_wanted_up() {
-            self.crashes.forget();
-        } else {
-            let way = if matches!(self.cause, Cause::Memory(_)) { Way::Memory } else { Way::Ended(how) };
-            self.report = self.crashes.ended(way, launch.system.now());
-        }
-        if let Some(text) = self.cause.text().filter(|_| launch.reports && !self.crashes.is_reported()) {
-            launch.system.warn(self.dir.label(), &text);
-        }
-    }
-
-    /// The report that is due.
-    pub(crate) fn take_report(&mut self) -> Option<Report> {
-        self.report.take()
-    }
-
-    /// Prints a report; `is_known` says of a process whether it belongs to another service.
-    pub(crate) fn report_crashes(&self, report: &Report, is_known: impl Fn(u32) -> bool, launch: &Launch) {
-        if !launch.reports || !self.machine.starts_again() {
-            return;
-        }
-        let begun = report.begun();
-        let age = launch.system.now().saturating_sub(begun.at);
-        let mut left =
-            launch.reaper().map(|reaper| launch.system.strays(reaper, age, begun.pid)).unwrap_or_default();
-        left.retain(|pid| !is_known(raw(*pid)));
-        let text = report.text(&describe(&left), self.dir.has(wire::restart_policy::FILE));
-        launch.system.warn(self.dir.label(), &text);
     }
 
     fn is_machine_due(&self, launch: &Launch) -> bool {
@@ -511,18 +478,6 @@ impl Service {
             Ok(()) | Err(Errno::SRCH) => {}
             Err(e) => self.dir.warn_unable(&format!("send signal {signal} to {pid}"), e),
         }
-    }
-
-    /// Warns of processes that are left of the session of `run`.
-    fn name_session(&self, left: &[Pid]) {
-        if left.is_empty() {
-            return;
-        }
-        self.dir.warn(&format!(
-            "stopped, but these processes that run started are still there: {} (start the daemon with exec, or write \
-             session into a file kill-mode to end them)",
-            describe(left).join(", ")
-        ));
     }
 
     /// Writes the status if it has changed or is owed.
@@ -751,17 +706,6 @@ impl Service {
             }
         }
     }
-}
-
-/// Descriptions of processes, some of them by number only.
-fn describe(pids: &[Pid]) -> Vec<String> {
-    let mut names: Vec<String> =
-        pids.iter().take(NAMED_AT_MOST).map(|pid| tool::diag::process(raw(*pid))).collect();
-    let more = pids.len().saturating_sub(NAMED_AT_MOST);
-    if more > 0 {
-        names.push(format!("{more} more"));
-    }
-    names
 }
 
 /// Whether an error of a start stays until somebody changes a file, a mount or a permission.

@@ -243,8 +243,9 @@ impl Supervisor {
                     self.ended(pid, how, None);
                 }
             }
-            InFlight::LETTER if !event.is_skipped() => self.obey(u8::try_from(event.detail).ok()),
-            InFlight::READY if !event.is_skipped() => self.service.feed(Event::Ready, &self.launch),
+            InFlight::LETTER | InFlight::READY if event.is_skipped() => self.report_skipped(event),
+            InFlight::LETTER => self.obey(u8::try_from(event.detail).ok()),
+            InFlight::READY => self.service.feed(Event::Ready, &self.launch),
             _ => {}
         }
         if let Some((pid, notification)) = self.launch.journal.adopt() {
@@ -257,6 +258,18 @@ impl Supervisor {
         if event.kind != InFlight::LETTER {
             self.obey(letter);
         }
+    }
+
+    /// Says which event nobody handles, since supervisor processes have ended over it again and again.
+    fn report_skipped(&self, event: InFlight) {
+        let what = match u8::try_from(event.detail) {
+            Ok(letter) if event.kind == InFlight::LETTER => {
+                format!("the command {:?}", tool::diag::show(&[letter]))
+            }
+            _ => "the readiness of the service".to_owned(),
+        };
+        let text = format!("supervisors have ended again and again over {what}, which is skipped");
+        self.launch.system.warn(self.service.dir().label(), &text);
     }
 
     fn obey(&mut self, letter: Option<u8>) {

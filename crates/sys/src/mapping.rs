@@ -193,7 +193,8 @@ fn allocate(fd: impl AsFd, length: usize) -> Result<usize, Errno> {
         return Err(Errno::INVAL);
     }
     let length = length.max(1).checked_next_multiple_of(UNIT).ok_or(Errno::NOMEM)?;
-    match rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, length as u64) {
+    let grow = || rustix::fs::fallocate(&fd, FallocateFlags::empty(), 0, length as u64);
+    match rustix::io::retry_on_intr(grow) {
         Err(e) if is_missing(e) || e == Errno::OPNOTSUPP => fill_up(&fd, length)?,
         done => done?,
     }

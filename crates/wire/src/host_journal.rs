@@ -13,11 +13,12 @@
 //! | 48–55 | where the input comes from that was read and isn't handled; [`INPUT_SOURCE`] |
 //! | 64–1023 | the host: [`Header`] |
 //! | 1024–2047 | that input: items of the source's own length, zeroed as they are handled; [`INPUT`] |
-//! | 2048 + 608 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
+//! | 2048 + 672 n | the service with number n: a byte 1 and [`Record`]; a byte 0 if there is none |
 //!
 //! The fields follow each other in the order of the types below; each `Option` of more than one field begins with
 //! a byte that is 0 or 1.
 
+use crate::death_tally::{self, Death};
 use crate::packing::{Fd, In, Out};
 use crate::restarts::Restarts;
 use crate::svstatus::{SIZE, Status};
@@ -49,7 +50,7 @@ pub const HEADER: (u64, usize) = (64, 960);
 pub const HEADER_SLOTS: u32 = 4;
 
 /// Offset of the first service, and the room of each one.
-pub const RECORDS: (u64, usize) = (2048, 608);
+pub const RECORDS: (u64, usize) = (2048, 672);
 
 /// The longest name that is kept whole.
 const NAME: usize = 260;
@@ -59,6 +60,9 @@ const POLICY: usize = 256;
 
 /// At most this many descriptors of a policy.
 const POLICY_FDS: u16 = 32;
+
+/// At most so many deaths are kept that couldn't be added to the tally.
+pub const OWED_DEATHS_MAX: usize = 4;
 
 /// How many faults are remembered.
 pub const FAULTS: usize = 5;
@@ -161,6 +165,8 @@ pub struct Supervised {
     pub leaving: bool,
     /// The file `down` couldn't be made so far.
     pub down_file: bool,
+    /// The latest deaths that couldn't be added to the tally so far, oldest first: at most [`OWED_DEATHS_MAX`].
+    pub deaths: Vec<Death>,
     /// What is remembered for the restart policy.
     pub restarts: Restarts,
 }
@@ -305,6 +311,9 @@ impl Supervised {
         out.byte(self.dying);
         out.byte(self.leaving);
         out.byte(self.down_file);
+        let deaths = self.deaths.get(self.deaths.len().saturating_sub(OWED_DEATHS_MAX)..).unwrap_or_default();
+        out.byte(u8::try_from(deaths.len()).unwrap_or_default());
+        deaths.iter().for_each(|death| out.put(death.pack()));
         self.restarts.put(out);
     }
 
@@ -321,9 +330,18 @@ impl Supervised {
             dying: r.flag()?,
             leaving: r.flag()?,
             down_file: r.flag()?,
+            deaths: take_deaths(r)?,
             restarts: Restarts::take(r)?,
         })
     }
+}
+
+fn take_deaths(r: &mut In<'_>) -> Option<Vec<Death>> {
+    let count = usize::from(r.byte()?);
+    if count > OWED_DEATHS_MAX {
+        return None;
+    }
+    (0..count).map(|_| Death::unpack(r.bytes(death_tally::RECORD)?)).collect()
 }
 
 impl Record<'_> {
@@ -434,6 +452,7 @@ mod tests {
                 dying: true,
                 leaving: false,
                 down_file: true,
+                deaths: vec![Death { stamp, exit_code: 137, signal: 9 }; OWED_DEATHS_MAX],
                 restarts: Restarts { last: 1, ages: vec![2; 32], ..Restarts::default() },
             }),
         }
@@ -585,6 +604,8 @@ mod tests {
             ("dying", 1),
             ("leaving", 1),
             ("down_file", 1),
+            ("owed deaths", 1),
+            ("the deaths", 4 * death_tally::RECORD),
             ("restarts", 25),
         ];
         insta::assert_snapshot!(rows(&pack(Some(&record)), &fields));
@@ -594,7 +615,7 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x06", 8, (16, 20), (64, 960), (2048, 608))
+            (b"s6host\0\x06", 8, (16, 20), (64, 960), (2048, 672))
         );
         assert_eq!((STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS), (12, 48, (1024, 1024), 4));
     }

@@ -17,13 +17,13 @@
 //! | 24 | kernel | the letter that was read last from supervise/control, 0 if it is in the state; [`LETTER`] |
 //! | 28 | host | the number of the last start whose consequence it has seen to; [`SEEN`] |
 //! | 32–95 | kernel | what was read last from the notification pipe, zeros if it is in the state; [`SAID`] |
-//! | 128–399, 400–671 | supervisor | the copies of the state: [`State`]; [`COPIES`] |
+//! | 128–463, 464–799 | supervisor | the copies of the state: [`State`]; [`COPIES`] |
 
 use crate::host_journal::{IN_FLIGHT, InFlight, Supervised};
 use crate::packing::{In, Out};
 
 /// The room of a slot, and of what all share.
-pub const ROOM: usize = 672;
+pub const ROOM: usize = 800;
 
 /// Offset, in the file, of what is known of kills: 1 more than how many were seen, 0 for unknown; how many of these weren't
 /// told of a process; and the second of the monotonic clock until which they may be.
@@ -63,7 +63,7 @@ pub const SEEN: usize = 28;
 pub const SAID: (usize, usize) = (32, 64);
 
 /// Offsets of the copies, and the room of each one.
-pub const COPIES: ([usize; 2], usize) = ([128, 400], 272);
+pub const COPIES: ([usize; 2], usize) = ([128, 464], 336);
 
 /// The state of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -104,6 +104,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::death_tally::Death;
+    use crate::host_journal::OWED_DEATHS_MAX;
     use crate::restarts::Restarts;
     use crate::svstatus::Status;
     use crate::tai::Tai64n;
@@ -137,6 +139,7 @@ mod tests {
                 dying: true,
                 leaving: false,
                 down_file: false,
+                deaths: vec![Death { stamp, exit_code: 1, signal: 0 }; OWED_DEATHS_MAX],
                 restarts: Restarts { last: 1, ages: vec![2; 32], ..Restarts::default() },
             }),
         }
@@ -155,13 +158,13 @@ mod tests {
     fn places_in_a_slot() {
         assert_eq!((SUPERVISOR, STARTED, END_STATUS, END_PROCESS, WHICH, TOLD), (0, 4, 8, 12, 16, 20));
         assert_eq!((LETTER, SEEN, SAID), (24, 28, (32, 64)));
-        assert_eq!((COPIES, ROOM), (([128, 400], 272), 672));
-        assert_eq!((KILLS, place(0), place(9), place(usize::MAX)), ([0, 4, 8], Some(672), Some(6720), None));
+        assert_eq!((COPIES, ROOM), (([128, 464], 336), 800));
+        assert_eq!((KILLS, place(0), place(9), place(usize::MAX)), ([0, 4, 8], Some(800), Some(8000), None));
     }
 
     proptest! {
         #[test]
-        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0_usize..250) {
+        fn damage_is_refused_or_read(bytes in prop::collection::vec(any::<u8>(), 0..340), cut in 0_usize..300) {
             let _ = State::unpack(&bytes);
             let mut room = [0; COPIES.1];
             let packed = state().pack(&mut room);

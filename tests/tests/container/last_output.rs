@@ -13,6 +13,7 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("last_output::is_waited_for_while_nobody_asks_for_a_stop", is_waited_for_while_nobody_asks_for_a_stop),
     ("last_output::is_waited_for_by_the_catch_all_logger", is_waited_for_by_the_catch_all_logger),
+    ("last_output::a_relay_that_is_killed_meanwhile_is_replaced", a_relay_that_is_killed_meanwhile),
     ("last_output::after_a_request_what_is_missing_is_counted", after_a_request_what_is_missing_is_counted),
 ];
 
@@ -74,6 +75,39 @@ fn is_waited_for_while_nobody_asks_for_a_stop(images: &Images) -> Outcome {
             same(errors.contains("missing"), false, &errors.text())?;
             same(container.wait()?, 7, &errors.text())?;
         }
+    }
+    Ok(())
+}
+
+/// Says something when a service has filled its pipe, so that the relay has read nothing of it.
+const LATE: &str = "\
+flood=$(s6-svstat -o pid /run/service/flood)
+until grep -q pipe_write /proc/$flood/wchan; do s6-sleep -m 10; done
+for n in $(seq 1000); do echo \"late $n\"; done
+exit 7
+";
+
+/// Kills the relay.
+const KILL: &str = "\
+for p in /proc/[0-9]*; do grep -qs '^s6-overlay-relay' $p/cmdline && kill -9 ${p#/proc/}; done
+";
+
+fn a_relay_that_is_killed_meanwhile(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("flood", &["base"], "#!/bin/sh\nexec yes\n")?;
+    for layout in ["0", "1"] {
+        let sandbox = images.small(&services, &["sh", "-c", LATE]).env("S6_SUPERVISE_PROCESSES", layout);
+        let mut container = start(&sandbox, RELAYED[0])?;
+        let stdout = container.take_stdout();
+        let mut errors = Lines::new(container.take_stderr(), Duration::from_secs(60));
+        errors.wait_for("waiting until the container's output is read: process ")?;
+        container.exec(["/bin/sh", "-c", KILL]).start()?.output(Duration::from_secs(60))?;
+        errors.wait_for("the relay of services' output is gone: another one goes on")?;
+        let shown = read(stdout)?;
+        let text = String::from_utf8_lossy(&shown);
+        let late = text.lines().filter_map(|line| line.strip_prefix("cmd: late ")?.parse::<u32>().ok());
+        same(late.eq(1..=1000), true, &format!("{layout}: {}", errors.text()))?;
+        same(container.wait()?, 7, &errors.text())?;
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ mod linux_init;
 mod logs;
 mod manager;
 mod many;
+mod memory;
 mod network;
 mod odd_files;
 mod output;
@@ -37,6 +38,7 @@ mod shortage;
 mod stop;
 mod streams;
 mod supervisors;
+mod termination;
 mod variables;
 
 use std::path::{Path, PathBuf};
@@ -137,6 +139,8 @@ fn run() -> Result<i32, String> {
         runtimes::TESTS,
         network::TESTS,
         servers::TESTS,
+        memory::TESTS,
+        termination::TESTS,
         shortage::TESTS,
         stop::TESTS,
         streams::TESTS,

@@ -7,6 +7,7 @@ use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("odd_files::a_fifo_in_place_of_a_file_hangs_nothing", a_fifo_in_place_of_a_file_hangs_nothing),
+    ("odd_files::what_is_no_file_is_no_variable", what_is_no_file_is_no_variable),
     ("odd_files::a_name_that_no_scan_directory_takes", a_name_that_no_scan_directory_takes),
     ("odd_files::fix_attrs_follows_no_link_of_a_user", fix_attrs_follows_no_link_of_a_user),
 ];
@@ -18,22 +19,41 @@ fn a_fifo_in_place_of_a_file_hangs_nothing(images: &Images) -> Outcome {
         ("/etc/cont-finish.d/1", "unable to run /etc/cont-finish.d/1"),
         ("/etc/services.d/1", ""),
         ("/etc/services.d/web/run", "unable to spawn ./run"),
-        ("/run/s6/container_environment/ODD", ""),
     ] {
         let services = Services::new()?;
         let make = "umask 0; mkdir -p ${0%/*}; mkfifo -m 755 $0";
-        // Where the start makes the folder itself, the command is the first to put something into it.
-        let early = !file.starts_with("/run");
-        services.script(
-            "/test",
-            &format!("#!/bin/sh\n[ -p {file} ] || mkfifo {file}\nwith-contenv true && echo 'it runs'\n"),
-        )?;
-        let sandbox = images.small(&services, &["/test"]);
-        let sandbox = if early { sandbox.prepare(["/bin/sh", "-c", make, file]) } else { sandbox };
+        services.script("/test", "#!/bin/sh\nwith-contenv true && echo 'it runs'\n")?;
+        let sandbox = images.small(&services, &["/test"]).prepare(["/bin/sh", "-c", make, file]);
         let mut t = Transcript::start(&sandbox)?;
         same((file, t.finish()?, t.contains("it runs")), (file, 0, true), &t.text())?;
         same((file, t.contains(reason)), (file, true), &t.text())?;
     }
+    Ok(())
+}
+
+/// Each of these is put in the place of a variable's file, with a writer to the FIFO, so that reading it would give something.
+const ODD: &str = "\
+cd /run/s6/container_environment
+mkfifo odd; exec 5<>odd; echo value >&5; with-contenv true; echo \"fifo: $?\"; printcontenv odd; echo \"not set: $?\"; rm odd
+mkdir odd; with-contenv true; echo \"directory: $?\"; rmdir odd
+ln -s /dev/null odd; with-contenv true; echo \"nothing: $?\"
+";
+
+fn what_is_no_file_is_no_variable(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.script("/test", &format!("#!/bin/sh\nexec 2>&1\n{ODD}"))?;
+    let mut t = Transcript::start(&images.small(&services, &["/test"]))?;
+    same(t.finish()?, 0, &t.text())?;
+    let place = "unable to read /run/s6/container_environment/odd: it is a";
+    t.in_order(&[
+        &format!("with-contenv: fatal: {place} FIFO or a device, not a file"),
+        "fifo: 111",
+        &format!("s6-overlay: warning: {place} FIFO or a device, not a file: it counts as not set"),
+        "not set: 1",
+        &format!("with-contenv: fatal: {place} directory, not a file"),
+        "directory: 111",
+        "nothing: 0",
+    ])?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("shortage::no_descriptors", no_descriptors),
     ("shortage::no_processes", no_processes),
     ("shortage::an_endless_forker", an_endless_forker),
+    ("shortage::a_stop_without_another_process", a_stop_without_another_process),
 ];
 
 /// Ends as soon as all was read: the FIFO holds 64 kB.
@@ -238,6 +239,32 @@ fn an_endless_forker(images: &Images) -> Outcome {
         let mut t = Transcript::start(&sandbox)?;
         same(t.finish()?, 7, &t.text())?;
         t.in_order(&["no process is left", "killed, because TERM didn't end them"])?;
+    }
+    Ok(())
+}
+
+/// From then on there may be as many processes as now: when this one is gone, the stop child takes its place, and has no
+/// process for a script.
+const AS_MANY: &str = "\
+#!/bin/sh
+s6-svwait -u /run/service/web
+set -- /proc/[0-9]*
+exec prlimit --nproc=$#:$# --pid 1
+";
+
+/// What services.d's services need is done without a process.
+fn a_stop_without_another_process(images: &Images) -> Outcome {
+    const USER: u32 = 54395;
+    for layout in ["0", "1"] {
+        let services = Services::new()?;
+        services.script("/etc/services.d/web/run", "#!/command/execlineb -P\ns6-pause\n")?;
+        services.script("/etc/services.d/web/finish", "#!/bin/sh\necho 'web has finished'\n")?;
+        services.script("/test", AS_MANY)?;
+        let sandbox = images.on(Path::new("/"), services.path(), &["/test"]).user(USER, USER);
+        let mut t = Transcript::start(&sandbox.env("S6_SUPERVISE_PROCESSES", layout))?;
+        same(t.finish()?, 0, &t.text())?;
+        t.in_order(&["web has finished", "service legacy-services successfully stopped"])?;
+        same(t.contains("unable to stop"), false, &t.text())?;
     }
     Ok(())
 }

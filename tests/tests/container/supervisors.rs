@@ -13,6 +13,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("supervisors::that_are_killed_in_a_stop_are_replaced", that_are_killed_in_a_stop_are_replaced),
     ("supervisors::are_found_again_by_a_reexecuted_process_1", are_found_again_by_a_reexecuted_process_1),
     ("supervisors::of_a_scan_directory_of_ones_own", of_a_scan_directory_of_ones_own),
+    ("supervisors::that_are_idle_stay", that_are_idle_stay),
 ];
 
 /// `sup NAME` prints the supervisor's process id; `replaced COMMAND… -- NAME…` runs the command, and waits until each of
@@ -349,4 +350,24 @@ fn of_a_scan_directory_of_ones_own(images: &Images) -> Outcome {
     same(t.finish()?, 0, &t.text())?;
     t.in_order(&["signal SIGINT", "code 0", "2"]).map_err(|why| format!("{why}:\n{}", t.text()))?;
     Ok(())
+}
+
+/// A supervisor that was idle for a moment has given its parent's heap back.
+const IDLE: &str = "\
+#!/bin/sh
+supervisor() { cut -d ' ' -f 4 /proc/$(s6-svstat -o pid /run/service/steady)/stat; }
+s6-svwait -u /run/service/steady
+before=$(supervisor)
+while grep -q '\\[heap\\]' /proc/$before/maps; do s6-sleep -m 20; done
+s6-svc -wr -r /run/service/steady
+[ $(supervisor) = $before ] && echo 'the same supervisor'
+";
+
+fn that_are_idle_stay(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("steady", &["base"], "#!/command/execlineb -P\ns6-pause\n")?;
+    services.script("/idle", IDLE)?;
+    let mut t = Transcript::start(&images.small(&services, &["/idle"]))?;
+    same(t.finish()?, 0, &t.text())?;
+    same((t.contains("the same supervisor"), t.contains("was killed")), (true, false), &t.text())
 }

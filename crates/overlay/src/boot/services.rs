@@ -11,10 +11,11 @@ use crate::legacy::{idle, scripts};
 use crate::limits::START_REMINDER;
 use crate::pid1::NAME;
 use crate::stop::stage3::ENGINE;
+use crate::termination_log;
 use ipc::relay::Relay;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use s6_rc::change::change;
-use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
+use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter, by_a_process};
 use s6_rc::changed::{Changed, End};
 use s6_rc::compile::{Variables, compile_with_bundles, print_report};
 use s6_rc::database::Database;
@@ -86,6 +87,7 @@ impl Services<'_> {
                     env: self.env,
                     path: self.env.get(PATH.bytes()),
                     carry_out: &|argv: &[Vec<u8>]| idle::carry_out(argv, &settings),
+                    in_need: &by_a_process,
                 },
                 interrupt: Some(self.interrupt),
                 on_interrupt: OnInterrupt::FinishOneshots,
@@ -105,6 +107,8 @@ impl Services<'_> {
             Verdict::GoOn(_) => {}
             Verdict::Warn(what) => diag::warn(NAME, &format!("{what}: {}", goes_on())),
             Verdict::Stop(code, what) => {
+                let reason = format!("{what}: {}", missing(&changed, live.database()));
+                termination_log::write(&settings, &reason);
                 return Err(Fatal::new(code, format!("{what}, so the container stops: {because}")));
             }
         }

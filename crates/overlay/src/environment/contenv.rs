@@ -3,7 +3,9 @@
 //! The name of a file is the name of the variable, and its content is the value; a newline at its end is not part of it, as
 //! for `s6-envdir -f`, and an empty file is no variable.  So a value that is empty or ends in a newline is stored with a
 //! newline after it, and any other one byte for byte.  Scripts of images write and remove these files, so they are read
-//! whenever a value is needed.  Files whose name starts with a dot or contains a `=` are not variables.
+//! whenever a value is needed.  Files whose name starts with a dot or contains a `=` are not variables.  What isn't a file,
+//! such as a FIFO or a directory, is an error that names it; where single variables are looked up, it is reported once, and the
+//! variable counts as not set.
 //!
 //! With S6_KEEP_ENV nothing is stored, and the environment of each process counts as the container's.
 
@@ -13,11 +15,15 @@ use files::Permissions;
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::io::Errno;
 use std::borrow::Cow;
-use std::os::fd::{AsFd, OwnedFd};
-use tool::Env;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tool::{Env, Fatal, diag};
 
 /// The limit of a value in bytes: Linux can't pass longer ones to a program (MAX_ARG_STRLEN).
 const VALUE_MAX: usize = 128 * 1024;
+
+/// Whether this process has reported a variable that can't be read.
+static IS_REPORTED: AtomicBool = AtomicBool::new(false);
 
 /// A variable that was not stored, and why.
 #[derive(Debug)]
@@ -74,16 +80,21 @@ fn open_dir() -> Result<OwnedFd, Errno> {
     files::open_dir(CWD, CONTAINER_ENVIRONMENT.as_bytes())
 }
 
-/// Reads a value from a file; `None` if it isn't a regular file or is too long.
-fn read_file(dir: impl AsFd, name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
-    as_content(files::read_file(dir, name, VALUE_MAX + 1))
-}
-
-fn as_content(read: Result<Vec<u8>, Errno>) -> Result<Option<Vec<u8>>, Errno> {
-    match read {
-        Err(Errno::ISDIR | Errno::AGAIN) => Ok(None),
-        value => Ok(Some(value?).filter(|v| v.len() <= VALUE_MAX)),
-    }
+/// The content of a file; `None` if it is too long.
+///
+/// # Errors
+/// It can't be read, or isn't a file.
+fn as_content(read: Result<Vec<u8>, Errno>, name: &[u8]) -> Result<Option<Vec<u8>>, Fatal> {
+    let why = match read {
+        Ok(content) => return Ok(Some(content).filter(|v| v.len() <= VALUE_MAX)),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::ISDIR) => "it is a directory, not a file".to_owned(),
+        Err(Errno::SPIPE) => "it is a FIFO or a device, not a file".to_owned(),
+        Err(Errno::NXIO) => "it is a socket or a device, not a file".to_owned(),
+        Err(e) => sys::strerror(e).to_string(),
+    };
+    let name = diag::show(name);
+    Err(Fatal::new(111, format!("unable to read {CONTAINER_ENVIRONMENT}/{name}: {why}")))
 }
 
 /// The content of the file of a value.
@@ -109,9 +120,10 @@ fn as_value(mut value: Vec<u8>) -> Vec<u8> {
 /// Sets every variable of the directory in `env`.
 ///
 /// # Errors
-/// The directory or a file in it can't be read.
-pub(crate) fn load(env: &mut Env) -> Result<(), Errno> {
-    let dir = open_dir()?;
+/// The directory or a file in it can't be read: 111.
+pub(crate) fn load(env: &mut Env) -> Result<(), Fatal> {
+    let unreadable = |e| Fatal::unable(&format!("read {CONTAINER_ENVIRONMENT}"), e);
+    let dir = open_dir().map_err(unreadable)?;
     let mut names = Vec::new();
     files::for_each_entry(&dir, &mut |name, file_type| {
         let name = name.to_bytes();
@@ -119,19 +131,19 @@ pub(crate) fn load(env: &mut Env) -> Result<(), Errno> {
             names.push((name.to_vec(), file_type));
         }
         Ok(())
-    })?;
+    })
+    .map_err(unreadable)?;
     names.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     for (name, file_type) in names {
         let read = match file_type {
             FileType::RegularFile => files::read_regular_file(&dir, &name, VALUE_MAX + 1),
-            _ => files::read_file(&dir, &name, VALUE_MAX + 1),
+            _ => files::read_no_fifo(&dir, &name, VALUE_MAX + 1),
         };
-        match as_content(read) {
+        match as_content(read, &name)? {
             // A script that empties a file means that there is no such variable.
-            Ok(Some(content)) if content.is_empty() => {}
-            Ok(Some(content)) => env.set(&name, &as_value(content)),
-            Ok(None) | Err(Errno::NOENT) => {}
-            Err(e) => return Err(e),
+            Some(content) if content.is_empty() => {}
+            Some(content) => env.set(&name, &as_value(content)),
+            None => {}
         }
     }
     Ok(())
@@ -160,7 +172,14 @@ pub(crate) fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let path = [CONTAINER_ENVIRONMENT.as_bytes(), b"/", name].concat();
-    read_file(CWD, &path).ok().flatten().map(as_value)
+    as_content(files::read_no_fifo(CWD, &path, VALUE_MAX + 1), name)
+        .unwrap_or_else(|fatal| {
+            if !IS_REPORTED.swap(true, Ordering::Relaxed) {
+                diag::warn("s6-overlay", &format!("{}: it counts as not set", fatal.message()));
+            }
+            None
+        })
+        .map(as_value)
 }
 
 #[cfg(test)]

@@ -144,6 +144,8 @@ variables! {
         "the most between TERM and KILL for what is left at the end; 300000 at most";
     S6_SYNC_DISKS: Switch(false),
         "sync all file systems at the end, the host's included";
+    S6_TERMINATION_LOG: Text("/dev/termination-log"),
+        "the file that gets [the reason](start-and-stop.md#the-reason-for-kubernetes) if `/init` decides that the container ends badly; 0: none does";
     #[allow(dead_code, reason = "a variable of the reference that has no effect here, but isn't misspelt")]
     S6_SERVICES_READYTIME: Milliseconds(50),
         "none: there is no race to bridge";

@@ -11,16 +11,15 @@ use supervision::status::read_status;
 use supervision::watch::Watch;
 use tool::clock;
 use tool::path::join;
-use tool::{Call, Next, OrUnable, Outcome, diag};
+use tool::{Next, OrUnable, Outcome, diag};
 use wire::control::ScanCommand;
 use wire::fifodir::ServiceEvent;
 
-/// Stops the services; waits at most S6_SERVICES_GRACETIME until all are down.
+/// Stops the services; waits at most S6_SERVICES_GRACETIME until all are down.  `name` is that of the program in warnings.
 ///
 /// # Errors
 /// The folder of the copies can't be read, or nothing can be waited for: 111.
-pub(crate) fn stop_services(call: &Call) -> Outcome {
-    let settings = Settings::new(&call.env);
+pub(crate) fn stop_services(settings: &Settings<'_>, name: &str) -> Outcome {
     let names = scripts::list(LEGACY_SERVICES.as_bytes()).or_unable(|| format!("read {LEGACY_SERVICES}"))?;
     let mut watch = Watch::new().or_unable(|| "make a poller")?;
     let mut services = Vec::new();
@@ -68,7 +67,7 @@ pub(crate) fn stop_services(call: &Call) -> Outcome {
     if settings.verbosity() >= 1 {
         for (dir, _) in &services {
             let (dir, grace) = (diag::show(dir), grace.as_millis());
-            call.warn(&format!("{dir} isn't down after {grace} ms, which is {S6_SERVICES_GRACETIME}"));
+            diag::warn(name, &format!("{dir} isn't down after {grace} ms, which is {S6_SERVICES_GRACETIME}"));
         }
     }
     Ok(Next::SUCCESS)

@@ -92,6 +92,9 @@ impl Container {
             && !self.life.is_alive()
             && let Some((text, is_crash)) = cause::of_stop(event, cause, ran_command, self.killed_by)
         {
+            if matches!((event, self.killed_by), (Event::BootEnded(_), memory::Cause::Memory(_))) {
+                effects.tell_reason(&text);
+            }
             match (is_crash, self.verbosity) {
                 (true, 1..) => effects.warn(&text),
                 (false, 2..) => effects.info(&text),
@@ -150,7 +153,7 @@ impl Container {
                 effects.signal_others(CONT, &services);
             }
             Action::ReportUnordered => effects.warn(cause::UNORDERED),
-            Action::ReportBootKilled(signal) => effects.fatal(&cause::boot_killed(signal, self.killed_by)),
+            Action::ReportBootKilled(signal) => self.report_boot_killed(signal, effects),
             Action::ReportStopKilled(signal, successor) => {
                 if self.verbosity >= 1 || successor == Successor::None {
                     effects.warn(&cause::stop_killed(signal, self.killed_by, successor));
@@ -197,6 +200,12 @@ impl Container {
             // These are at the beginning.
             _ => {}
         }
+    }
+
+    fn report_boot_killed(&self, signal: u8, effects: &mut dyn Effects) {
+        let text = cause::boot_killed(signal, self.killed_by);
+        effects.fatal(&text);
+        effects.tell_reason(&text);
     }
 
     fn signal_boot(&self, signal: Signal, effects: &mut dyn Effects) {

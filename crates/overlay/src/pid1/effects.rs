@@ -1,6 +1,7 @@
 //! The effects of the lifecycle's actions on the system.
 
 use crate::boot::catch_all;
+use crate::environment::settings::Settings;
 use crate::limits::OUTPUT_LIMIT;
 use crate::pid1::children::Child;
 use crate::pid1::exit_code;
@@ -10,6 +11,7 @@ use crate::pid1::lifecycle::Limit;
 use crate::pid1::processes::{describe_below, describe_remaining, signal_all, signal_others};
 use crate::pid1::relay_process::RelayProcess;
 use crate::stop::stage3::Stage3;
+use crate::termination_log;
 use ipc::relay::Relay;
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -60,6 +62,8 @@ pub(crate) trait Effects {
     fn name_keeper(&mut self);
     /// Ends the keeper, and reports what is lost.
     fn kill_keeper(&mut self);
+    /// Tells the engine why the container ends badly.
+    fn tell_reason(&mut self, reason: &str);
     /// Prints an error.
     fn fatal(&mut self, text: &str);
     /// Prints a warning.
@@ -186,6 +190,10 @@ impl Effects for ContainerEffects<'_> {
         if let Some(keeper) = self.keeper.as_ref() {
             let _ = sys::process::kill(keeper.pid, KILL);
         }
+    }
+
+    fn tell_reason(&mut self, reason: &str) {
+        termination_log::write(&Settings::new(self.env), reason);
     }
 
     fn fatal(&mut self, text: &str) {

@@ -7,6 +7,7 @@ use crate::boot::inherited::Inherited;
 use crate::boot::saved;
 use crate::boot::stage2::Stage2;
 use crate::boot::{catch_all, edits};
+use crate::environment::settings::Settings;
 use crate::layout;
 use crate::limits::LOOK_PAUSE;
 use crate::pid1::cause::Cause;
@@ -22,6 +23,7 @@ use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::remaining::Remaining;
 use crate::pid1::shutdownd::Shutdownd;
 use crate::relay::Format;
+use crate::termination_log;
 use ipc::relay::{Relay, Shelf};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -102,6 +104,9 @@ const HAS_NOTICE: u8 = 2;
 const HAS_WRITER: u8 = 4;
 const HAS_BOOT: u8 = 8;
 const HAS_SHELF: u8 = 16;
+
+/// The message about a relay that another one has replaced.
+const RELAY_REPLACED: &str = "the relay of services' output is gone: another one goes on";
 
 /// At most so many descriptors for the CMD are kept over a fault before the boot child has them.
 const INHERITED_MAX: usize = 24;
@@ -318,7 +323,9 @@ impl Init {
             relays_command: boot.relays_command,
         };
         let path = self.env.get(crate::environment::variables::PATH.bytes()).map(<[u8]>::to_vec);
-        tool::conclude(NAME, stage2.carry_out(), path.as_deref())
+        let env = self.env.clone();
+        let outcome = stage2.carry_out().map_err(|fatal| termination_log::noted(&Settings::new(&env), fatal));
+        tool::conclude(NAME, outcome, path.as_deref())
     }
 
     /// How the container ends, as soon as that is known.
@@ -340,12 +347,21 @@ impl Init {
 
     /// Handles the end of the relay, which ends by itself when it is sealed or told to finish.
     fn relay_ended(&mut self, relay: RelayProcess, ended: Ended, host: &mut Host) {
+        let can_be_replaced = relay.has_lived(clock::now()) && relay.shelf().is_some();
         if self.container.life().is_draining() {
-            self.step(Event::Drained, None, host);
+            self.keeper = None;
+            if matches!(ended, Ended::Killed(_)) && can_be_replaced {
+                // What is in its pipes isn't lost.
+                diag::warn(NAME, RELAY_REPLACED);
+                self.start_relay(host, Some(relay));
+                host.set_relay(None);
+            }
+            let next = if self.relay.is_some() { Event::KeeperReplaced } else { Event::Drained };
+            self.step(next, None, host);
         } else if !self.is_sealed || matches!(ended, Ended::Killed(_)) {
             host.set_relay(None);
             if relay.has_lived(clock::now()) {
-                diag::warn(NAME, "the relay of services' output is gone: another one goes on");
+                diag::warn(NAME, RELAY_REPLACED);
                 self.start_relay(host, Some(relay));
             } else {
                 diag::warn(NAME, "the relay of services' output is gone, and output with it");
@@ -478,7 +494,12 @@ impl Policy for Init {
 
     fn readable(&mut self, host: &mut Host, key: u32) {
         match key {
-            KEEPER if self.keeper.take().is_some() => self.step(Event::Drained, None, host),
+            KEEPER => match self.keeper.take() {
+                // How the relay has ended is known when it is reaped.
+                Some(keeper) if self.relay_pid() == Some(keeper.pid) => {}
+                Some(_) => self.step(Event::Drained, None, host),
+                None => {}
+            },
             _ => self.remaining.ended(key),
         }
     }
@@ -540,6 +561,7 @@ impl Policy for Init {
         if exit_code::is_untouched() {
             let _ = exit_code::write(111);
         }
+        termination_log::write(&Settings::new(&self.env), "process 1 has faulted again and again");
         let is_first = !self.container.life().is_ending();
         self.step(Event::HostLost, None, host);
         is_first
@@ -565,7 +587,8 @@ impl Policy for Init {
                 self.step(Event::Empty, None, host);
             }
         }
-        if self.keeper.as_ref().is_some_and(Keeper::is_gone) {
+        if self.keeper.as_ref().is_some_and(|keeper| keeper.is_gone() && self.relay_pid() != Some(keeper.pid))
+        {
             self.keeper = None;
             self.step(Event::Drained, None, host);
         }

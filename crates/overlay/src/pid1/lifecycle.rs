@@ -125,6 +125,8 @@ pub(crate) enum Event {
     Empty,
     /// There is no keeper, or it has ended.
     Drained,
+    /// The keeper was killed, and another one has taken its place.
+    KeeperReplaced,
     /// The deadline may have passed.
     Time,
 }
@@ -431,9 +433,12 @@ impl Lifecycle {
             Event::HostLost if !self.is_ending() => self.terminate(now, self.kill_grace),
             Event::Empty if self.awaits_processes() => self.end(now),
             Event::Drained if self.phase == Phase::Draining => self.ended(),
-            Event::StopEnded(_) | Event::ServiceOver(_) | Event::HostLost | Event::Empty | Event::Drained => {
-                Vec::new()
+            Event::KeeperReplaced if self.phase == Phase::Draining => {
+                let limit = if self.asked { Limit::Output } else { Limit::None };
+                vec![Action::FinishOutput(limit), Action::AwaitKeeper]
             }
+            Event::StopEnded(_) | Event::ServiceOver(_) | Event::HostLost | Event::Empty => Vec::new(),
+            Event::Drained | Event::KeeperReplaced => Vec::new(),
             Event::Time => self.on_time(now),
         }
     }

@@ -3,8 +3,9 @@
 use crate::boot::replaced;
 use crate::environment::settings::Settings;
 use crate::environment::variables::PATH;
-use crate::layout::LIVE;
+use crate::layout::{LIVE, SERVICE_SCRIPTS};
 use crate::legacy::idle;
+use crate::legacy::stop_services::stop_services;
 use crate::limits::{MESSAGE_LIMIT, STOP_REMINDER};
 use crate::texts;
 use ipc::relay::Relay;
@@ -71,6 +72,7 @@ impl Stage3 {
                     env: &self.env,
                     path: self.env.get(PATH.bytes()),
                     carry_out: &|argv: &[Vec<u8>]| idle::carry_out(argv, &settings),
+                    in_need: &|argv: &[Vec<u8>]| in_need(argv, &settings),
                 },
                 interrupt: None,
                 on_interrupt: OnInterrupt::FinishOneshots,
@@ -79,6 +81,14 @@ impl Stage3 {
         )?;
         Ok(Next::Exit(changed.code()))
     }
+}
+
+/// Does what the service of services.d does at the stop, where no process can be made for it.
+fn in_need(argv: &[Vec<u8>], settings: &Settings<'_>) -> bool {
+    let [path] = argv else { return false };
+    path.strip_prefix(SERVICE_SCRIPTS.as_bytes()) == Some(b"/services-down")
+        && texts::starts_the_program(path)
+        && stop_services(settings, "services-down").is_ok()
 }
 
 /// Marks as up the longruns whose start failed or was interrupted but that still have a process, so that they are brought

@@ -25,6 +25,7 @@ use crate::pid1::finish::finish;
 use crate::pid1::init::{Boot, Init, Output};
 use crate::pid1::lifecycle::{Config, Lifecycle, SIGNALS};
 use crate::relay::{Format, set_format};
+use crate::termination_log;
 use crate::texts::is_replaced;
 use rustix::fs::{Mode, OFlags};
 use s6_linux_init::request::How;
@@ -51,6 +52,10 @@ const SERVICES_MAX: usize = 100_000;
 
 /// Boots; `may_ask` says whether s6-overlay-suexec may be asked for root's help first.
 pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
+    boot(call, may_ask).map_err(|fatal| termination_log::noted(&Settings::of_container(&call.env), fatal))
+}
+
+fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     let first = rustix::process::getpid().is_init();
     set_format(Format::wanted(&Settings::of_container(&call.env), |_| ()));
     if let Some(journal) = take_journal(&mut call.env) {

@@ -1,5 +1,6 @@
 //! `services-down`: stops the services of services.d; the oneshot legacy-services runs it when it goes down.
 
+use crate::environment::settings::Settings;
 use crate::legacy::stop_services::stop_services;
 use crate::texts;
 use tool::{Role, Tool};
@@ -12,6 +13,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Stay,
     main: |call| {
         texts::follow(TOOL.name);
-        stop_services(call)
+        stop_services(&Settings::new(&call.env), TOOL.name)
     },
 };

@@ -2,8 +2,7 @@
 
 use crate::environment::contenv;
 use crate::environment::variables::PATH;
-use crate::layout::CONTAINER_ENVIRONMENT;
-use tool::{Call, Env, Next, OrUnable, Outcome, Role, Tool};
+use tool::{Call, Env, Next, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
     name: "with-contenv",
@@ -26,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
     if let Some(path) = own.get(PATH.bytes()) {
         env.set(PATH.bytes(), path);
     }
-    contenv::load(&mut env).or_unable(|| format!("read {CONTAINER_ENVIRONMENT}"))?;
+    contenv::load(&mut env)?;
     // The program is looked up in the container's PATH, not in the caller's.
     call.path = env.get(PATH.bytes()).map(<[u8]>::to_vec);
     Next::run_if_any(argv, env)

@@ -13,10 +13,13 @@ use crate::service::{LETTERS_AT_ONCE, SAID_AT_ONCE};
 use crate::system::Effect;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use sys::signal::RECORD;
+use sys::signal::{self, RECORD};
 use tool::diag::show;
 use wire::control::Command;
 use wire::host_journal::INPUT;
+
+/// A message has at most so many bytes of an item.
+const DESCRIBED_AT_MOST: usize = 32;
 
 impl Host {
     /// The descriptor of a source, and the length of an item and of all that is read at once.
@@ -129,6 +132,21 @@ impl Host {
         }
     }
 
+    /// An item of an input, for a message.
+    fn describe(&self, source: Source, item: &[u8]) -> String {
+        match (source, signal::decode(item)) {
+            (Source::Signals, Some((signal, _))) => {
+                signal::name(signal).unwrap_or_else(|| format!("signal {signal}"))
+            }
+            (Source::Signals | Source::Notification(_), _) => self.name_of(source),
+            _ => {
+                let end = item.iter().rposition(|b| *b != 0).map_or(0, |last| last.saturating_add(1));
+                let text = item.get(..end.min(DESCRIBED_AT_MOST)).unwrap_or_default();
+                format!("{:?} from {}", show(text), self.name_of(source))
+            }
+        }
+    }
+
     /// What a source is, for a message.
     fn name_of(&self, source: Source) -> String {
         let of_service = |what: &str, number: usize| {
@@ -149,8 +167,12 @@ impl Host {
         let source = self.launch.journal.source_left().and_then(Source::from_token);
         let Some(source) = source else { return };
         let Some((_, size, _)) = self.input(source, policy) else { return self.drop_input() };
-        if skips_first && self.launch.journal.next_item(size).is_some() {
+        if skips_first && let Some(item) = self.launch.journal.next_item(size) {
             self.launch.journal.item_done(size);
+            self.warn(&format!(
+                "faulted again and again over {}, which is skipped",
+                self.describe(source, &item)
+            ));
         }
         self.handle_input(source, size, policy);
     }

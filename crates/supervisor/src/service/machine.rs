@@ -33,6 +33,9 @@
 //! reads the new status.
 
 use super::policy::{self, End};
+mod unread;
+
+use rustix::io::Errno;
 use std::time::Duration;
 use supervision::control::signal_number;
 use sys::process::Ended;
@@ -62,6 +65,12 @@ const START_RETRY_LIMIT: Duration = Duration::from_mins(1);
 /// may take a moment.
 const LEFT_PAUSE: Duration = Duration::from_secs(1);
 
+/// The signal that stops a service without a file `down-signal`.
+pub(super) const DOWN_SIGNAL: Signal = signal::TERM;
+
+/// At most this long `finish` runs without a file `timeout-finish`.
+pub(super) const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The exit code of a `finish` whose service has failed permanently.
 pub const PERMANENT_FAILURE: u8 = 125;
 
@@ -74,18 +83,19 @@ pub(crate) struct Now {
     pub(crate) wall: Tai64n,
 }
 
-/// The settings of a service, which the machine asks for at the moment when they count.
+/// The settings of a service, which the machine asks for at the moment when they count.  One that can't be read for lack of
+/// descriptors or memory, which may pass, is an error.
 pub(crate) trait Settings {
     /// The signal that stops the service.
-    fn down_signal(&mut self) -> Signal;
+    fn down_signal(&mut self) -> Result<Signal, Errno>;
     /// The signal that makes the service reload its configuration.
-    fn reload_signal(&mut self) -> Signal;
+    fn reload_signal(&mut self) -> Result<Signal, Errno>;
     /// How long the service may take to stop; `None` for no limit.
-    fn kill_timeout(&mut self) -> Option<Duration>;
+    fn kill_timeout(&mut self) -> Result<Option<Duration>, Errno>;
     /// Whether SIGKILL after that time goes to the whole process group.
     fn kills_group(&mut self) -> bool;
     /// How long `finish` may take; `None` for no limit.
-    fn finish_timeout(&mut self) -> Option<Duration>;
+    fn finish_timeout(&mut self) -> Result<Option<Duration>, Errno>;
     /// Whether a stop ends the whole session of `run`.
     fn kills_session(&mut self) -> bool;
     /// The restart policy; `None` for the reference's rules.
@@ -227,6 +237,10 @@ pub struct Machine {
     is_told: bool,
     /// The process id that `run` had, if its session may have to be looked at.  Not saved, either.
     former: Option<u32>,
+    /// How often in a row what a stop needs couldn't be read.  Not saved, either.
+    unread: u32,
+    /// Whether the limit of `finish` couldn't be read.  Not saved, either.
+    is_finish_unread: bool,
 }
 
 impl Machine {
@@ -256,6 +270,8 @@ impl Machine {
             failed_starts: 0,
             is_told: false,
             former: None,
+            unread: 0,
+            is_finish_unread: false,
         }
     }
 
@@ -279,6 +295,8 @@ impl Machine {
             failed_starts: 0,
             is_told: false,
             former: None,
+            unread: 0,
+            is_finish_unread: false,
         }
     }
 
@@ -381,7 +399,10 @@ impl Machine {
             (Event::FinishStarted(pid), Phase::Finishing) => {
                 self.status.pid = pid;
                 self.status.finishing = true;
-                self.deadline = settings.finish_timeout().map(|t| now.moment.saturating_add(t));
+                // If it can't be read, it is read when the default is over.
+                let limit = settings.finish_timeout();
+                self.is_finish_unread = limit.is_err();
+                self.deadline = limit.unwrap_or(Some(FINISH_TIMEOUT)).map(|t| now.moment.saturating_add(t));
                 self.publish(out);
                 out.push(Action::Announce(&[ServiceEvent::Down]));
             }
@@ -453,15 +474,21 @@ impl Machine {
         self.status.want_up = false;
         self.is_told = true;
         self.restarts.told = Restarts::TO_END;
-        self.signal(settings.down_signal(), out);
+        let (signal, timeout) = match (settings.down_signal(), settings.kill_timeout()) {
+            (Ok(signal), Ok(timeout)) => (signal, timeout),
+            _ if self.reads_again(now, out) => return self.publish(out),
+            (signal, timeout) => (signal.unwrap_or(DOWN_SIGNAL), timeout.unwrap_or_default()),
+        };
+        self.unread = 0;
+        self.signal(signal, out);
         self.signal(signal::CONT, out);
         self.set_paused(false, out);
-        let timeout = settings.kill_timeout();
         self.dying = timeout.is_some();
         self.deadline = timeout.map(|t| now.moment.saturating_add(t));
     }
 
     fn started(&mut self, pid: u32, now: Now, out: &mut Vec<Action>) {
+        self.unread = 0;
         self.phase = Phase::Up;
         self.deadline = None;
         self.next_start = None;
@@ -514,15 +541,23 @@ impl Machine {
                 self.set_paused(false, out);
                 self.deadline = Some(now.moment.saturating_add(KILL_INTERVAL));
             }
-            Phase::Up => {}
-            Phase::Finishing => {
-                out.push(Action::Warn(
-                    "finish takes longer than timeout-finish allows (5 s by default): killing it",
-                ));
-                self.signal(signal::KILL, out);
-                self.deadline = Some(now.moment.saturating_add(KILL_INTERVAL));
+            // Only what a stop or a restart couldn't read sets such a deadline.
+            Phase::Up if self.status.want_up => self.restart(now, settings, out),
+            Phase::Up => self.stop(now, settings, out),
+            Phase::Finishing if self.is_finish_unread => {
+                self.is_finish_unread = false;
+                if !self.has_time(now, settings) {
+                    self.kill_finish(now, out);
+                }
             }
+            Phase::Finishing => self.kill_finish(now, out),
         }
+    }
+
+    fn kill_finish(&mut self, now: Now, out: &mut Vec<Action>) {
+        out.push(Action::Warn("finish takes longer than timeout-finish allows (5 s by default): killing it"));
+        self.signal(signal::KILL, out);
+        self.deadline = Some(now.moment.saturating_add(KILL_INTERVAL));
     }
 
     fn ended(&mut self, how: Ended, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
@@ -604,7 +639,11 @@ impl Machine {
             let usual = || self.next_start.unwrap_or_else(|| now.moment.saturating_add(RESTART_PAUSE));
             self.deadline = Some(delay.map_or_else(usual, |delay| now.moment.saturating_add(delay)));
         } else if self.former.is_some() {
-            let pause = settings.kill_timeout().filter(|_| settings.kills_session()).unwrap_or(LEFT_PAUSE);
+            let pause = settings
+                .kill_timeout()
+                .unwrap_or_default()
+                .filter(|_| settings.kills_session())
+                .unwrap_or(LEFT_PAUSE);
             self.deadline = Some(now.moment.saturating_add(pause));
         }
         self.publish(out);
@@ -672,16 +711,8 @@ impl Machine {
             Command::Exit => self.leave_when_down(out),
             // The rest concerns the process of `run`.
             _ if !up => {}
-            Command::Restart => {
-                self.is_told = true;
-                self.restarts.told = Restarts::TO_END;
-                self.signal(settings.down_signal(), out);
-            }
-            Command::Reload => {
-                let signal = settings.reload_signal();
-                self.tell(command, signal);
-                self.signal(signal, out);
-            }
+            Command::Restart => self.restart(now, settings, out),
+            Command::Reload => self.reload(settings, out),
             Command::Signal(_) | Command::KillGroup => self.send(command, out),
             Command::Pause | Command::PauseGroup => {
                 self.send(command, out);

@@ -13,20 +13,20 @@ struct With {
 }
 
 impl Settings for With {
-    fn down_signal(&mut self) -> Signal {
-        signal::TERM
+    fn down_signal(&mut self) -> Result<Signal, Errno> {
+        Ok(signal::TERM)
     }
-    fn reload_signal(&mut self) -> Signal {
-        signal::HUP
+    fn reload_signal(&mut self) -> Result<Signal, Errno> {
+        Ok(signal::HUP)
     }
-    fn kill_timeout(&mut self) -> Option<Duration> {
-        None
+    fn kill_timeout(&mut self) -> Result<Option<Duration>, Errno> {
+        Ok(None)
     }
     fn kills_group(&mut self) -> bool {
         false
     }
-    fn finish_timeout(&mut self) -> Option<Duration> {
-        None
+    fn finish_timeout(&mut self) -> Result<Option<Duration>, Errno> {
+        Ok(None)
     }
     fn kills_session(&mut self) -> bool {
         false
@@ -167,6 +167,7 @@ fn through_bytes(machine: Machine) -> Machine {
         dying,
         leaving,
         down_file: false,
+        deaths: Vec::new(),
         restarts,
     };
     let state = wire::supervisor_slot::State { supervised: Some(supervised), ..Default::default() };

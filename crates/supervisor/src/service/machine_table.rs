@@ -13,20 +13,20 @@ struct Defined {
 }
 
 impl Settings for Defined {
-    fn down_signal(&mut self) -> Signal {
-        signal::TERM
+    fn down_signal(&mut self) -> Result<Signal, Errno> {
+        Ok(signal::TERM)
     }
-    fn reload_signal(&mut self) -> Signal {
-        signal::HUP
+    fn reload_signal(&mut self) -> Result<Signal, Errno> {
+        Ok(signal::HUP)
     }
-    fn kill_timeout(&mut self) -> Option<Duration> {
-        Some(Duration::from_millis(300))
+    fn kill_timeout(&mut self) -> Result<Option<Duration>, Errno> {
+        Ok(Some(Duration::from_millis(300)))
     }
     fn kills_group(&mut self) -> bool {
         self.kills_group
     }
-    fn finish_timeout(&mut self) -> Option<Duration> {
-        Some(Duration::from_secs(5))
+    fn finish_timeout(&mut self) -> Result<Option<Duration>, Errno> {
+        Ok(Some(Duration::from_secs(5)))
     }
     fn kills_session(&mut self) -> bool {
         self.kills_session

@@ -14,23 +14,33 @@ struct Fixed {
     kills_session: bool,
     policy: Option<RestartPolicy>,
     notifies_readiness: bool,
+    /// Nothing can be read for lack of descriptors.
+    is_short: bool,
+    finish_timeout: Option<Duration>,
+    down_signal: Option<Signal>,
+}
+
+impl Fixed {
+    fn read<T>(&self, value: T) -> Result<T, Errno> {
+        if self.is_short { Err(Errno::MFILE) } else { Ok(value) }
+    }
 }
 
 impl Settings for Fixed {
-    fn down_signal(&mut self) -> Signal {
-        signal::TERM
+    fn down_signal(&mut self) -> Result<Signal, Errno> {
+        self.read(self.down_signal.unwrap_or(signal::TERM))
     }
-    fn reload_signal(&mut self) -> Signal {
-        signal::HUP
+    fn reload_signal(&mut self) -> Result<Signal, Errno> {
+        self.read(signal::HUP)
     }
-    fn kill_timeout(&mut self) -> Option<Duration> {
-        self.kill_timeout
+    fn kill_timeout(&mut self) -> Result<Option<Duration>, Errno> {
+        self.read(self.kill_timeout)
     }
     fn kills_group(&mut self) -> bool {
         self.kills_group
     }
-    fn finish_timeout(&mut self) -> Option<Duration> {
-        Some(Duration::from_secs(5))
+    fn finish_timeout(&mut self) -> Result<Option<Duration>, Errno> {
+        self.read(self.finish_timeout.or(Some(Duration::from_secs(5))).filter(|time| !time.is_zero()))
     }
     fn kills_session(&mut self) -> bool {
         self.kills_session
@@ -158,6 +168,65 @@ fn a_stop_kills_when_its_time_is_over() {
     case.settings.kills_group = true;
     let kill = [Action::SignalGroup(100, signal::KILL), Action::SignalGroup(100, signal::CONT)];
     assert_eq!(case.step(Event::Timeout, 6300), kill);
+}
+
+#[test]
+fn a_stop_that_cannot_be_read_is_tried_again() {
+    for (short_until, sent) in [(800, vec![1000, 1100, 1300, 1700]), (99_000, vec![])] {
+        let mut case = Case::up();
+        case.settings.down_signal = Some(signal::INT);
+        case.settings.kill_timeout = Some(Duration::from_millis(300));
+        case.settings.is_short = true;
+        let first = case.step(Event::Command(Command::Down), 1000);
+        assert!(matches!(first.as_slice(), [Action::Warn(_)]), "{first:?}");
+        assert!(!case.machine.status().want_up);
+        let (mut attempts, mut last) = (vec![1000], Vec::new());
+        while last.is_empty() {
+            // A successor knows that much.
+            case.machine = Machine { unread: case.machine.unread, ..Machine::resume(&case.machine.save()) };
+            let at = case.deadline().unwrap();
+            case.settings.is_short = at - 1000 < short_until - 200;
+            last = case.step(Event::Timeout, at);
+            attempts.push(at);
+        }
+        if sent.is_empty() {
+            assert_eq!(attempts, [1000, 1100, 1300, 1700, 2500, 4100, 7300]);
+            assert!(matches!(last[0], Action::Warn(_)), "{last:?}");
+            assert_eq!(last[1..], [Action::Signal(100, signal::TERM), Action::Signal(100, signal::CONT)]);
+        } else {
+            assert_eq!(attempts, sent);
+            assert_eq!(last, [Action::Signal(100, signal::INT), Action::Signal(100, signal::CONT)]);
+            assert_eq!(case.deadline(), Some(2000));
+        }
+    }
+}
+
+#[test]
+fn a_restart_that_cannot_be_read_is_tried_again() {
+    let mut case = Case::up();
+    case.settings.is_short = true;
+    assert!(matches!(case.step(Event::Command(Command::Restart), 1000).as_slice(), [Action::Warn(_)]));
+    let reload = case.step(Event::Command(Command::Reload), 1000);
+    assert!(matches!(reload.as_slice(), [Action::Warn(_)]), "no other signal is sent: {reload:?}");
+    case.settings.is_short = false;
+    assert_eq!(case.step(Event::Timeout, 1100), [Action::Signal(100, signal::TERM)]);
+    assert_eq!((case.deadline(), case.machine.status().want_up), (None, true));
+}
+
+#[test]
+fn a_limit_of_finish_that_cannot_be_read_is_read_later() {
+    for (limit, expected) in [(8000, Some(8000)), (3000, Some(10_000)), (0, None)] {
+        let mut case = Case::up();
+        case.step(Event::Ended(EXIT_1), 0);
+        case.settings.is_short = true;
+        case.step(Event::FinishStarted(101), 0);
+        assert_eq!(case.deadline(), Some(5000));
+        case.settings.is_short = false;
+        case.settings.finish_timeout = Some(Duration::from_millis(limit));
+        case.step(Event::Timeout, 5000);
+        // The second is that of another SIGKILL.
+        assert_eq!(case.deadline(), expected.filter(|_| limit != 0), "{limit}");
+    }
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //!
 //! A full disk, or a lack of descriptors, loses nothing: what is owed is tried again whenever the service has something
 //! else to write, and after 1, 2, 4 … seconds, at most a minute.  Each kind is warned of once, and once more when it is
-//! written.  Of what is owed, only the file `down` is saved; a re-executed host compares the status files.
+//! written.  Of what is owed, the file `down` and the latest deaths are saved; a re-executed host compares the status files.
 
 use std::time::Duration;
 use supervision::fifodir::Notifier;
 use tool::clock::{Moment, doubled};
 use wire::death_tally::Death;
+use wire::host_journal::OWED_DEATHS_MAX;
 use wire::svstatus::Status;
 
 /// From the first failure to the next attempt; further ones double it.
@@ -109,6 +110,17 @@ impl Owed {
     /// Owes the status at once: a former supervisor may not have written it.
     pub(super) fn owe_status_now(&mut self, status: Status) {
         (self.status, self.at) = (Some(status), Some(Moment::ZERO));
+    }
+
+    /// Owes deaths at once: a former supervisor did.
+    pub(super) fn owe_deaths_now(&mut self, deaths: Vec<Death>) {
+        (self.deaths, self.at) = (deaths, Some(Moment::ZERO));
+    }
+
+    /// The latest deaths that are owed, as many as the journal has.
+    pub(super) fn latest_deaths(&self) -> Vec<Death> {
+        let first = self.deaths.len().saturating_sub(OWED_DEATHS_MAX);
+        self.deaths.get(first..).unwrap_or_default().to_vec()
     }
 
     /// Owes the file `down` at once: a former supervisor did.

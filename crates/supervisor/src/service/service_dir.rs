@@ -3,7 +3,7 @@
 //! A file that cannot be read or has an invalid value causes a warning, and the default counts.  A file's value is its
 //! first line without the blanks at its end; a carriage return is a blank.
 
-use super::machine::Settings;
+use super::machine::{DOWN_SIGNAL, FINISH_TIMEOUT, Settings};
 use files::read_file;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -18,9 +18,6 @@ const LINE: usize = 64;
 
 /// The longest name of a pipe, in bytes.
 const PIPE_NAME: usize = 1024;
-
-/// At most this long `finish` runs if the service directory doesn't say otherwise, in milliseconds.
-const FINISH_TIMEOUT: u32 = 5000;
 
 /// The only word in `kill-mode`: what is left of the session of `run` ends with it.
 const KILL_SESSION: &[u8] = b"session";
@@ -46,7 +43,7 @@ impl ServiceDir {
     }
 
     /// The name in front of warnings.
-    pub(super) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
@@ -72,25 +69,8 @@ impl ServiceDir {
         }
     }
 
-    /// The first line of a number or signal file; `None` without the file.
-    fn line(&self, name: &str) -> Option<Vec<u8>> {
-        self.first_line(name, LINE)
-    }
-
-    fn first_line(&self, name: &str, limit: usize) -> Option<Vec<u8>> {
-        self.read_first_line(name, limit).unwrap_or_else(|e| {
-            self.warn_unable(&format!("read {name}"), e);
-            None
-        })
-    }
-
     fn read_first_line(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Errno> {
         read_first_line(self.fd.as_fd(), name, limit)
-    }
-
-    /// The number in a file.
-    pub(super) fn number(&self, name: &str) -> Option<u32> {
-        self.number_in(name, &self.line(name)?)
     }
 
     fn number_in(&self, name: &str, line: &[u8]) -> Option<u32> {
@@ -137,17 +117,17 @@ impl ServiceDir {
         }
     }
 
-    fn milliseconds(&self, name: &str, default: u32) -> Option<Duration> {
-        let ms = self.number(name).unwrap_or(default);
-        (ms != 0).then(|| Duration::from_millis(u64::from(ms)))
+    fn milliseconds(&self, name: &str, default: Duration) -> Result<Option<Duration>, Errno> {
+        let given = self.number_unless_short(name)?.map(|ms| Duration::from_millis(ms.into()));
+        Ok(Some(given.unwrap_or(default)).filter(|time| !time.is_zero()))
     }
 
-    fn signal(&self, name: &str, default: Signal) -> Signal {
-        let Some(line) = self.line(name) else { return default };
-        signal::parse(&line).unwrap_or_else(|| {
+    fn signal(&self, name: &str, default: Signal) -> Result<Signal, Errno> {
+        let Some(line) = self.line_unless_short(name)? else { return Ok(default) };
+        Ok(signal::parse(&line).unwrap_or_else(|| {
             self.warn(&format!("invalid {name}: {:?} is not a signal", diag::show(&line)));
             default
-        })
+        }))
     }
 }
 
@@ -177,23 +157,23 @@ impl AsFd for ServiceDir {
 }
 
 impl Settings for ServiceDir {
-    fn down_signal(&mut self) -> Signal {
-        self.signal("down-signal", signal::TERM)
+    fn down_signal(&mut self) -> Result<Signal, Errno> {
+        self.signal("down-signal", DOWN_SIGNAL)
     }
 
-    fn reload_signal(&mut self) -> Signal {
+    fn reload_signal(&mut self) -> Result<Signal, Errno> {
         self.signal("reload-signal", signal::HUP)
     }
 
-    fn kill_timeout(&mut self) -> Option<Duration> {
-        self.milliseconds("timeout-kill", 0)
+    fn kill_timeout(&mut self) -> Result<Option<Duration>, Errno> {
+        self.milliseconds("timeout-kill", Duration::ZERO)
     }
 
     fn kills_group(&mut self) -> bool {
         self.has("flag-timeout-killpg")
     }
 
-    fn finish_timeout(&mut self) -> Option<Duration> {
+    fn finish_timeout(&mut self) -> Result<Option<Duration>, Errno> {
         self.milliseconds("timeout-finish", FINISH_TIMEOUT)
     }
 
@@ -249,9 +229,9 @@ mod tests {
     fn defaults() {
         let tmp = tempfile::tempdir().unwrap();
         let mut dir = ServiceDir::new(std::fs::File::open(tmp.path()).unwrap().into(), b"a");
-        assert_eq!((dir.down_signal(), dir.reload_signal()), (signal::TERM, signal::HUP));
-        assert_eq!((dir.kill_timeout(), dir.kills_group(), dir.kills_session()), (None, false, false));
-        assert_eq!(dir.finish_timeout(), Some(Duration::from_secs(5)));
+        assert_eq!((dir.down_signal(), dir.reload_signal()), (Ok(signal::TERM), Ok(signal::HUP)));
+        assert_eq!((dir.kill_timeout(), dir.kills_group(), dir.kills_session()), (Ok(None), false, false));
+        assert_eq!(dir.finish_timeout(), Ok(Some(Duration::from_secs(5))));
         assert_eq!(
             (dir.descriptor("notification-fd", 1024), pipe_name(dir.as_fd(), "pipe-in")),
             (Ok(None), Ok(None))
@@ -270,11 +250,17 @@ mod tests {
         write("kill-mode", "session\n");
         write("timeout-finish", "0");
         write("notification-fd", "3 \n");
-        assert_eq!((dir.down_signal(), dir.kill_timeout()), (signal::INT, Some(Duration::from_millis(250))));
-        assert_eq!((dir.reload_signal(), dir.kills_group(), dir.kills_session()), (signal::USR1, true, true));
+        assert_eq!(
+            (dir.down_signal(), dir.kill_timeout()),
+            (Ok(signal::INT), Ok(Some(Duration::from_millis(250))))
+        );
+        assert_eq!(
+            (dir.reload_signal(), dir.kills_group(), dir.kills_session()),
+            (Ok(signal::USR1), true, true)
+        );
         write("kill-mode", "group");
         assert!(!dir.kills_session());
-        assert_eq!(dir.finish_timeout(), None);
+        assert_eq!(dir.finish_timeout(), Ok(None));
         assert_eq!(dir.descriptor("notification-fd", 1024), Ok(Some(3)));
         assert_eq!(dir.descriptor("notification-fd", 3), Ok(None));
         for bad in ["", "0", "-1", "3x", "99999999999999999999"] {
@@ -282,6 +268,6 @@ mod tests {
             assert_eq!(dir.descriptor("notification-fd", 1024), Ok(None), "{bad}");
         }
         write("down-signal", "SIGNONE");
-        assert_eq!(dir.down_signal(), signal::TERM);
+        assert_eq!(dir.down_signal(), Ok(signal::TERM));
     }
 }

@@ -34,6 +34,13 @@ pub(super) fn record(dir: &ServiceDir, deaths: &mut Vec<Death>) -> Result<(), Er
     Ok(())
 }
 
+/// Those of the deaths that aren't in the service's tally.
+pub(super) fn missing(dir: &ServiceDir, deaths: &[Death]) -> Vec<Death> {
+    let bytes = files::read_file(dir, DEATH_TALLY.as_bytes(), RECORDS_MAX.saturating_mul(RECORD));
+    let recorded = bytes.ok().and_then(|bytes| parse(&bytes)).unwrap_or_default();
+    deaths.iter().filter(|death| !recorded.contains(death)).copied().collect()
+}
+
 fn add(dir: &ServiceDir, death: Death, max: usize) -> Result<(), Errno> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
     let file = sys::fs::openat(dir.as_fd(), DEATH_TALLY, flags, Mode::from_raw_mode(0o666))?;

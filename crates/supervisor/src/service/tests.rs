@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use supervision::fifodir::{Listener, make};
 use supervision::status::{read_deaths, read_status};
 use tool::clock::Moment;
+use wire::death_tally::Death;
+use wire::tai::Tai64n;
 
 /// A service directory with its supervisor.
 struct Case {
@@ -374,11 +376,35 @@ fn a_down_file_that_the_former_host_owed_is_made() {
 }
 
 #[test]
+fn deaths_that_the_former_host_owed_are_recorded_once() {
+    let mut case = Case::new(&[("run", "")]);
+    case.feed(Event::Ended(Ended::Exited(1)));
+    let path = case.tmp.path().as_os_str().as_bytes().to_vec();
+    let recorded = read_deaths(&path).unwrap()[0];
+    let owed = |code| Death { stamp: Tai64n::from_unix(7, 0), exit_code: code, signal: 0 };
+    let deaths = vec![recorded, owed(2), owed(3)];
+    let saved = Supervised { deaths, ..case.service.save().unwrap() };
+    let Case { tmp, launch, service, .. } = case;
+    drop(service);
+    let dir = std::fs::File::open(tmp.path()).unwrap();
+    let hold = hold::take_again(dir.as_fd()).unwrap();
+    let mut service = Service::resume(&saved, dir.into(), hold, None, b"web", Stdio::default());
+    assert_eq!((service.save().unwrap().deaths.len(), service.deadline()), (2, Some(Moment::ZERO)));
+    service.feed(Event::Timeout, &launch);
+    assert_eq!(service.save().unwrap().deaths, []);
+    let codes = read_deaths(&path).unwrap().iter().map(|d| d.exit_code).collect::<Vec<_>>();
+    assert_eq!(codes, [1, 2, 3]);
+    service.owed.deaths = (0..9).map(owed).collect();
+    let kept: Vec<_> = service.save().unwrap().deaths.iter().map(|d| d.exit_code).collect();
+    assert_eq!(kept, [5, 6, 7, 8], "the latest ones");
+}
+
+#[test]
 fn events_that_could_not_be_sent_are_sent_when_the_timer_says_so() {
     let mut case = Case::new(&[("run", "")]);
     let (event, away) = (case.path("event"), case.path("away"));
     // It has listened for longer than the test's clock runs.
-    let name = wire::fifodir::listener_name(wire::tai::Tai64n::from_unix(0, 0), [0; 6]);
+    let name = wire::fifodir::listener_name(Tai64n::from_unix(0, 0), [0; 6]);
     let name = event.join(std::ffi::OsStr::from_bytes(&name));
     sys::fs::mknodat(rustix::fs::CWD, &name, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
     sys::fs::chmod(&name, Mode::from_raw_mode(0o622)).unwrap();

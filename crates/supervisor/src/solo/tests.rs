@@ -182,6 +182,26 @@ fn letters_are_handled_one_by_one() {
 }
 
 #[test]
+fn what_is_skipped_is_named() {
+    let case = Case::new(&[("run", "")]);
+    for (event, what) in [
+        (
+            InFlight { kind: InFlight::LETTER, detail: b'r'.into(), ..InFlight::default() },
+            "the command \"r\"",
+        ),
+        (InFlight { kind: InFlight::READY, ..InFlight::default() }, "the readiness of the service"),
+    ] {
+        let one = case.first();
+        one.launch.journal.repeat(InFlight { repeats: InFlight::REPEATS_MAX, ..event });
+        let (next, done) = case.replace(one);
+        let text = format!("supervisors have ended again and again over {what}, which is skipped");
+        assert_eq!(done, [format!("s6-supervise web: warning: {text}")]);
+        drop(next);
+        case.slots.clear(0);
+    }
+}
+
+#[test]
 fn what_a_supervisor_was_told_counts_for_the_next_one() {
     let case = Case::new(&[("run", "")]);
     case.slots.put_told(0, signal::TERM);

@@ -130,6 +130,10 @@ impl Effects for Recorder {
         self.note("kill the keeper".to_owned());
     }
 
+    fn tell_reason(&mut self, reason: &str) {
+        self.note(format!("reason: {reason}"));
+    }
+
     fn fatal(&mut self, text: &str) {
         self.note(format!("fatal: {text}"));
     }
@@ -360,7 +364,8 @@ fn children_that_are_killed_are_reported() {
     play.container.verbosity = 0;
     let (_, calls) = play.ended(BOOT, Ended::Killed(9));
     assert!(calls[1].starts_with("fatal: what starts the services was killed by SIGKILL"), "{calls:?}");
-    assert_eq!(calls[2..], ["write the code 137", "start the stop child"]);
+    assert!(calls[2].starts_with("reason: what starts the services was killed by SIGKILL"), "{calls:?}");
+    assert_eq!(calls[3..], ["write the code 137", "start the stop child"]);
     for _ in 0..2 {
         let (_, calls) = play.ended(STOP, Ended::Killed(9));
         assert_eq!(calls, ["start the stop child"]);

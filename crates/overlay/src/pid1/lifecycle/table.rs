@@ -83,6 +83,7 @@ fn events() -> Vec<(String, Event)> {
         ("host: lost", Event::HostLost),
         ("no process left", Event::Empty),
         ("no keeper left", Event::Drained),
+        ("another keeper", Event::KeeperReplaced),
     ];
     events.extend(others.map(|(name, event)| (name.to_owned(), event)));
     events

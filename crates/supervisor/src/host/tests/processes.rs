@@ -49,6 +49,7 @@ fn supervised(pid: u32) -> Supervised {
         dying: false,
         leaving: false,
         down_file: false,
+        deaths: Vec::new(),
         restarts: wire::restarts::Restarts::default(),
     }
 }
