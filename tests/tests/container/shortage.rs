@@ -57,7 +57,7 @@ s6-svc -wr -r /run/service/steady && echo 'it serves'
 s6-svscanctl -R /run/service
 s6-svc -wr -r /run/service/steady && echo 'it serves on'
 [ "$(begun)" = "$before" ] && echo 'the same process'
-supervised() { ls /run/new*/supervise/control 2>/dev/null | wc -l; }
+supervised() { ls /run/new*/supervise/status 2>/dev/null | wc -l; }
 [ $(supervised) -lt 400 ] && echo 'not all are supervised'
 echo 'lift it'; read step <&5
 until [ $(supervised) = 400 ]; do s6-sleep -m 20; done

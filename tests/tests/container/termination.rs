@@ -33,6 +33,9 @@ pub fn a_bad_end_has_a_reason(images: &Images) -> Outcome {
     let killed = Services::new()?;
     killed.script("/kill", "#!/bin/sh\nkill -KILL $PPID\nexec sleep 100000\n")?;
     killed.oneshot("killed", &["base"], "/kill", "")?;
+    let failing = Services::new()?;
+    failing.longrun("failing", &["base"], "#!/command/execlineb -P\nexit 5\n")?;
+    failing.define("failing", "on-failure", "stop\n")?;
     let stops = |services| images.small(services, &["true"]).env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2");
     for layout in ["0", "1"] {
         let maximum = "S6_CMD_WAIT_FOR_SERVICES_MAXTIME";
@@ -48,6 +51,11 @@ pub fn a_bad_end_has_a_reason(images: &Images) -> Outcome {
                 stops(&killed),
                 137,
                 "what starts the services was killed by SIGKILL, not by us, so the container stops with code 137",
+            ),
+            (
+                images.small(&failing, &["sleep", "100000"]),
+                5,
+                "failing has failed for good: it ended with exit code 5; on-failure: the container stops with code 5",
             ),
             (
                 stops(&broken).env("S6_UMASK", "9"),

@@ -18,8 +18,8 @@ pub(crate) enum Cause {
     Service {
         /// Which, as it is shown.
         name: String,
-        /// Whether it has failed for good, or else has ended with success.
-        has_failed: bool,
+        /// Why it has failed for good, and what follows; `None` if it has ended with success.
+        failure: Option<String>,
     },
 }
 
@@ -60,8 +60,8 @@ pub(crate) fn of_stop(
             (format!("{}{}", name(*signal), sender(*by)), false)
         }
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by))) => (by.clone(), false),
-        (Event::ServiceOver(_), Some(Cause::Service { name, has_failed })) => {
-            let how = if *has_failed { "has failed for good" } else { "has ended with success" };
+        (Event::ServiceOver(_), Some(Cause::Service { name, failure })) => {
+            let how = if failure.is_some() { "has failed for good" } else { "has ended with success" };
             (format!("{name} {how}"), false)
         }
         (Event::Time, _) => ("the planned time has come".to_owned(), false),
@@ -130,11 +130,11 @@ mod tests {
         assert_eq!(text(asked, Some(by), false), stops("halt, process 7 (halt)", false));
         assert_eq!(text(asked, None, false), None);
         assert_eq!(text(Event::Time, None, true), stops("the planned time has come", false));
-        let over = |has_failed| {
-            text(Event::ServiceOver(7), Some(Cause::Service { name: "web".to_owned(), has_failed }), true)
+        let over = |failure| {
+            text(Event::ServiceOver(7), Some(Cause::Service { name: "web".to_owned(), failure }), true)
         };
-        assert_eq!(over(true), stops("web has failed for good", false));
-        assert_eq!(over(false), stops("web has ended with success", false));
+        assert_eq!(over(Some(String::new())), stops("web has failed for good", false));
+        assert_eq!(over(None), stops("web has ended with success", false));
         let ended = |ended, ran| text(Event::BootEnded(ended), None, ran);
         assert_eq!(ended(Ended::Exited(3), true), stops("the command exited 3", false));
         assert_eq!(

@@ -92,8 +92,12 @@ impl Container {
             && !self.life.is_alive()
             && let Some((text, is_crash)) = cause::of_stop(event, cause, ran_command, self.killed_by)
         {
-            if matches!((event, self.killed_by), (Event::BootEnded(_), memory::Cause::Memory(_))) {
-                effects.tell_reason(&text);
+            match (event, cause, self.killed_by) {
+                (Event::BootEnded(_), _, memory::Cause::Memory(_)) => effects.tell_reason(&text),
+                (_, Some(Cause::Service { name, failure: Some(failure) }), _) => {
+                    effects.tell_reason(&format!("{name} {failure}"));
+                }
+                _ => {}
             }
             match (is_crash, self.verbosity) {
                 (true, 1..) => effects.warn(&text),

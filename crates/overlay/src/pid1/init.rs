@@ -455,7 +455,8 @@ impl Policy for Init {
             return Handled::Yes;
         }
         let Some(code) = over.code() else { return Handled::No };
-        let cause = Cause::Service { name: diag::show(&over.name), has_failed: over.has_failed };
+        let failure = over.has_failed.then(|| over.text.clone());
+        let cause = Cause::Service { name: diag::show(&over.name), failure };
         self.step(Event::ServiceOver(code), Some(&cause), host);
         Handled::Yes
     }
