@@ -31,10 +31,10 @@ use rustix::net::{
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Resource, Rlimit};
-use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
+use tool::sorted::Set;
 
 /// An order: no pipes follow.
 const LAST: u8 = 1;
@@ -219,7 +219,7 @@ impl Shelf {
     /// A message is removed after its copy was put there: a relay that is killed meanwhile leaves two, of which the next call
     /// takes one.
     pub fn sweep(&self, mut each: impl FnMut(Received)) -> usize {
-        let (mut kept, mut seen) = (0_usize, BTreeSet::new());
+        let (mut kept, mut seen) = (0_usize, Set::new());
         let mut mark = vec![MARK];
         mark.extend(rustix::process::getpid().as_raw_nonzero().get().to_be_bytes());
         let mut first = None;

@@ -11,8 +11,8 @@ pub(crate) use root::{Root, Undo};
 
 use installation::{Entry, Names, Node, Part};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use tool::Fatal;
+use tool::sorted::Set;
 
 /// The programs that are installed.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) fn contents<'a>(
         Part::SymlinksNoarch | Part::SymlinksArch => extras.symlinks,
         Part::Syslogd => extras.syslogd,
     };
-    let mut seen = BTreeSet::new();
+    let mut seen = Set::new();
     let entries = installation::entries(&names, |name| tool::lookup(name.as_bytes()).is_some());
     let entries = entries.into_iter().filter(|e| is_wanted(e.part) && seen.insert(e.path.clone()));
     let mut contents: Vec<_> = entries.map(|e| wanted(e, programs)).collect();

@@ -14,11 +14,12 @@ use crate::reminder::Reminder;
 use crate::report::{Context, NAMED, Report, reminder_verbosity};
 use crate::shortage::Shortage;
 use crate::work::Work;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 use supervision::asking::Asking;
 use tool::Fatal;
 use tool::clock::Moment;
+use tool::sorted::{Map, Set};
 
 /// A start that makes no progress for longer isn't just slow.
 const SLOW_MAX: Duration = Duration::from_secs(30);
@@ -31,10 +32,10 @@ pub(crate) struct Engine<'a, E: Effects> {
     plan: Plan<'a>,
     work: Work,
     /// Transitions in progress, and when each times out.
-    running: BTreeMap<Id, Option<Moment>>,
-    deadlines: BTreeSet<(Moment, Id)>,
+    running: Map<Id, Option<Moment>>,
+    deadlines: Set<(Moment, Id)>,
     /// When longruns in progress are asked how they stand.
-    askings: BTreeMap<Id, Asking>,
+    askings: Map<Id, Asking>,
     failures: Vec<(Id, Failure)>,
     /// Transitions that may begin.
     queue: VecDeque<Id>,
@@ -66,9 +67,9 @@ impl<'a, E: Effects> Engine<'a, E> {
             database,
             work: Work::of(plan.direction()),
             plan,
-            running: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
-            askings: BTreeMap::new(),
+            running: Map::new(),
+            deadlines: Set::new(),
+            askings: Map::new(),
             failures: Vec::new(),
             queue: VecDeque::new(),
             room,
@@ -239,7 +240,7 @@ impl<'a, E: Effects> Engine<'a, E> {
         let now = self.effects.now();
         self.await_end(id, Some(self.timeout(id)).filter(|ms| *ms != 0));
         if self.is_longrun(id) {
-            self.askings.insert(id, Asking::new(now, is_heard));
+            self.askings.set(id, Asking::new(now, is_heard));
         }
         self.reminder.progress(now);
     }
@@ -265,7 +266,7 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// Waits for the end of a transition from now on, for so many milliseconds at most.
     fn await_end(&mut self, id: Id, limit: Option<u32>) {
         let deadline = limit.map(|ms| self.effects.now() + Duration::from_millis(ms.into()));
-        self.running.insert(id, deadline);
+        self.running.set(id, deadline);
         self.deadlines.extend(deadline.map(|at| (at, id)));
     }
 

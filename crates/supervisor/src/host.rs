@@ -58,7 +58,6 @@ use roster::Roster;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
-use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU32;
@@ -66,6 +65,7 @@ use std::time::Duration;
 use sys::process::{Ended, Fork};
 use sys::signal::{self, SignalFd};
 use tool::clock::Moment;
+use tool::sorted::Set;
 use tool::{Fatal, OrUnable};
 use wire::host_journal::FAULTS;
 
@@ -119,7 +119,7 @@ pub struct Host {
     /// Whether a supervisor process that ends is replaced.
     replaces: bool,
     /// The numbers of services that aren't started again, and something may be to be done about it.
-    over: BTreeSet<usize>,
+    over: Set<usize>,
     /// When that is tried again.
     over_at: Option<Moment>,
     scan_at: Option<Moment>,
@@ -136,7 +136,7 @@ pub struct Host {
     /// The poller doesn't work.
     is_blind: bool,
     /// Sources that couldn't be read when that was last tried, which was reported.
-    troubled: BTreeSet<Source>,
+    troubled: Set<Source>,
     /// A service that a scan finds may have a process that the journal has lost.
     finds_by_status: bool,
     /// What the former host has left undone.
@@ -247,7 +247,7 @@ impl Host {
             pipes: NamedPipes::default(),
             processes: None,
             replaces: true,
-            over: BTreeSet::new(),
+            over: Set::new(),
             over_at: None,
             scan_at: Some(Moment::ZERO),
             stopping: false,
@@ -259,7 +259,7 @@ impl Host {
             faults: [None; FAULTS],
             gives_up: false,
             is_blind: false,
-            troubled: BTreeSet::new(),
+            troubled: Set::new(),
             finds_by_status: false,
             in_flight: None,
             child: None,

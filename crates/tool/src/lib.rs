@@ -30,6 +30,7 @@ pub mod processes;
 mod program;
 mod quote;
 pub mod script;
+pub mod sorted;
 mod spawn;
 mod tool;
 

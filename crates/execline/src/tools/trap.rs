@@ -5,10 +5,10 @@ use crate::child::approximate;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
-use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use sys::process::reap;
 use sys::signal::{self, Set, Signal, SignalFd};
+use tool::sorted::Map;
 use tool::{Call, Env, Fatal, Next, Opt, OrUnable, Outcome, Role, Setup, Tool, diag, unable_to_spawn};
 
 pub static TOOL: Tool = Tool {
@@ -25,7 +25,7 @@ type Argv = Vec<Vec<u8>>;
 /// The handler of each signal.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Handlers {
-    by_signal: BTreeMap<Signal, Argv>,
+    by_signal: Map<Signal, Argv>,
     default: Option<Argv>,
 }
 
@@ -47,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
     let name = argv.first().cloned().ok_or_else(Fatal::usage)?;
     let all = options.has('x') || handlers.default.is_some();
     let caught: Vec<Signal> =
-        (1..=64).filter(|s| trappable(*s) && (all || handlers.by_signal.contains_key(s))).collect();
+        (1..=64).filter(|s| trappable(*s) && (all || handlers.by_signal.contains(s))).collect();
     let mask = signal::block(&Set::empty());
     // If SIGCHLD were ignored, the kernel would reap children itself.  Other ignored signals arrive even so while they
     // are blocked, and stay ignored in children.
@@ -59,7 +59,7 @@ fn main(call: &mut Call) -> Outcome {
     let setup = Setup { fds: &[], private: &private, mask: Some(mask) };
     let prog =
         tool::try_spawn(call, argv, call.env.clone(), &setup).map_err(|e| unable_to_spawn(&name, e))?;
-    let mut running: BTreeMap<Signal, Pid> = BTreeMap::new();
+    let mut running: Map<Signal, Pid> = Map::new();
     loop {
         let mut fds = [PollFd::new(&signals, PollFlags::IN)];
         match poll(&mut fds, None) {
@@ -80,12 +80,12 @@ fn main(call: &mut Call) -> Outcome {
                 let _ = sys::process::kill(prog, signal);
                 continue;
             };
-            if !running.contains_key(&signal) && !handler.is_empty() {
+            if !running.contains(&signal) && !handler.is_empty() {
                 let env = environment(call, prog, signal);
                 let name = handler.first().cloned().unwrap_or_default();
                 let pid = tool::try_spawn(call, handler.clone(), env, &setup)
                     .map_err(|e| unable_to_spawn(&name, e))?;
-                running.insert(signal, pid);
+                running.set(signal, pid);
             }
         }
     }
@@ -118,7 +118,7 @@ fn handlers(mut words: Argv, blocks: &mut Blocks) -> Result<Handlers, Fatal> {
         };
         let argv = blocks.take(&mut words, "internal")?;
         let before = match signal {
-            Some(n) => handlers.by_signal.insert(n, argv),
+            Some(n) => handlers.by_signal.set(n, argv),
             None => handlers.default.replace(argv),
         };
         if before.is_some() {

@@ -6,7 +6,7 @@
 use crate::migrate::survey::Survey;
 use installation::Names;
 use rustix::fs::{CWD, Mode};
-use std::collections::BTreeSet;
+use tool::sorted::Set;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -30,19 +30,16 @@ fn main(call: &mut Call) -> Outcome {
     let write = options.has('w');
     let folder = files::open_dir(CWD, root).or_unable_to("open", root)?;
     let names = Names::all().map_err(|why| Fatal::new(111, why))?;
-    let ours: BTreeSet<&[u8]> = names
-        .commands()
-        .chain(names.added.iter().copied())
-        .filter(|name| !SYSTEM_COMMANDS.contains(name))
-        .map(str::as_bytes)
-        .collect();
+    let mut ours: Set<&[u8]> = Set::new();
+    let all = names.commands().chain(names.added.iter().copied());
+    ours.extend(all.filter(|name| !SYSTEM_COMMANDS.contains(name)).map(str::as_bytes));
     let files = call.take_args();
     // All users may read new folders.
     rustix::process::umask(Mode::from(0o022));
     let mut survey = Survey {
         call,
         write,
-        is_ours: &|name| ours.contains(name),
+        is_ours: &|name| ours.contains(&name),
         out: Out::new(),
         changed: 0,
         remarks: 0,

@@ -1,6 +1,7 @@
 //! Installations into temporary directories.
 
 use super::*;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;

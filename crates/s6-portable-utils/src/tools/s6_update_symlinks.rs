@@ -6,9 +6,9 @@
 use files::{exchange, names_at, remove_tree, unique_name};
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use sys::fs::{mkdir, symlink};
 use tool::path::join;
+use tool::sorted::Map;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -26,7 +26,7 @@ type Path = Vec<u8>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Node {
     Link(Path),
-    Dir(BTreeMap<Vec<u8>, Node>),
+    Dir(Map<Vec<u8>, Node>),
 }
 
 /// Lists a directory; `None` for anything else.
@@ -92,8 +92,11 @@ fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Resul
         Node::Dir(children) => children,
         Node::Link(old) => match list(&old) {
             Ok(Some(names)) => {
-                let child = |name: Vec<u8>| (name.clone(), Node::Link(join(&old, &name)));
-                let children: BTreeMap<_, _> = names.into_iter().map(child).collect();
+                let mut children = Map::new();
+                for name in names {
+                    let child = Node::Link(join(&old, &name));
+                    children.set(name, child);
+                }
                 if new_names.is_empty() {
                     return Ok(Node::Link(old));
                 }
@@ -105,7 +108,7 @@ fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Resul
     for name in new_names {
         let path = join(source, &name);
         let old = children.remove(&name);
-        children.insert(name, add(old, &path, list, depth + 1)?);
+        children.set(name, add(old, &path, list, depth + 1)?);
     }
     // If this source overrides everything, one link to it is enough.
     let is_overridden = children.iter().all(|(name, child)| *child == Node::Link(join(source, name)));

@@ -61,7 +61,7 @@ impl Host {
             return;
         }
         self.over_at = None;
-        for number in std::mem::take(&mut self.over) {
+        for number in std::mem::take(&mut self.over).into_keys() {
             self.see_to_end(number, policy);
         }
     }

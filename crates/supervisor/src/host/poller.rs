@@ -6,10 +6,10 @@
 use crate::system::{Effect, System};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use std::collections::BTreeSet;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
+use tool::sorted::Set;
 
 /// What a descriptor of the poller is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +56,7 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Poller {
     epoll: OwnedFd,
-    missing: BTreeSet<Source>,
+    missing: Set<Source>,
     system: &'static dyn System,
 }
 
@@ -64,7 +64,7 @@ impl Poller {
     /// Without descriptors.
     pub(super) fn new(system: &'static dyn System) -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, missing: BTreeSet::new(), system })
+        Ok(Self { epoll, missing: Set::new(), system })
     }
 
     /// Waits for a descriptor, too, as long as it is open; if that fails, it is missing.
@@ -98,7 +98,7 @@ impl Poller {
 
     /// The sources that are missing, which are none from now on.
     pub(super) fn take_missing(&mut self) -> Vec<Source> {
-        std::mem::take(&mut self.missing).into_iter().collect()
+        std::mem::take(&mut self.missing).into_keys().collect()
     }
 
     /// Waits until descriptors are readable, for at most this time; adds these to the list.

@@ -29,12 +29,13 @@ use crate::system::{Effect, Identity, Linux, System, raw};
 use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 use sys::process::Ended;
 use tool::clock::Moment;
+use tool::sorted::Set;
 use tool::{Env, Fatal, OrUnable};
 use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
 
@@ -79,7 +80,7 @@ pub struct PolicyState {
 /// The descriptors of the former host; each is taken once, or shared.
 pub(super) struct Inherited {
     system: &'static dyn System,
-    taken: BTreeSet<RawFd>,
+    taken: Set<RawFd>,
     shared: HashMap<RawFd, Rc<OwnedFd>>,
     pipes: HashMap<RawFd, Rc<Pipe>>,
 }
@@ -87,7 +88,7 @@ pub(super) struct Inherited {
 impl Inherited {
     /// None of them is taken.
     pub(super) fn new(system: &'static dyn System) -> Self {
-        Self { system, taken: BTreeSet::new(), shared: HashMap::new(), pipes: HashMap::new() }
+        Self { system, taken: Set::new(), shared: HashMap::new(), pipes: HashMap::new() }
     }
 
     /// What a descriptor is; `None` if it is closed.  An error means that it can't be told, and is believed to be right.
@@ -166,7 +167,7 @@ impl Inherited {
         let found: Vec<RawFd> =
             numbers.into_iter().filter(|fd| !self.taken.contains(fd)).filter(is_connection).collect();
         let connections = found.into_iter().filter_map(|fd| self.take(Some(fd))).collect();
-        let kept: Vec<RawFd> = self.taken.iter().copied().collect();
+        let kept: Vec<RawFd> = self.taken.keys().copied().collect();
         sys::fd::close_from_except(3, &kept);
         connections
     }

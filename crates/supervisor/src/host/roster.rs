@@ -3,10 +3,11 @@
 use super::pipes::Pipe;
 use crate::service::Service;
 use crate::system::Identity;
-use std::collections::{BTreeSet, HashMap, TryReserveError};
+use std::collections::{HashMap, TryReserveError};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tool::clock::Moment;
+use tool::sorted::Set;
 
 /// The place of a service in a pair of a service and its logger, with the partner's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,7 @@ pub(super) struct Roster {
     free: Vec<usize>,
     by_identity: HashMap<Identity, usize>,
     by_pid: HashMap<u32, usize>,
-    timers: BTreeSet<(Moment, usize)>,
+    timers: Set<(Moment, usize)>,
     /// The numbers of services that may have changed.
     touched: Vec<usize>,
     /// Services that were removed, whose descriptors the journal may still name.
