@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn every_letter_has_an_option_that_says_what_it_sends() {
-        for row in COMMANDS {
+        // What s6-svdt-clear sends has none.
+        for row in COMMANDS.iter().filter(|row| row.command != Command::Forget) {
             let option = TOOL.options.iter().find(|o| o.short == char::from(row.letter)).unwrap();
             let help = row.sends.map(|(which, target)| {
                 let to = if target == Target::Group { " to the process group" } else { "" };
