@@ -180,13 +180,14 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     }
     let above = moves.iter().map(|(_, to)| *to).max().unwrap_or(2).saturating_add(1);
     let mut dir = what.dir.map_or(-1, |d| d.as_raw_fd());
-    let window = what.window.filter(|w| !WINDOWLESS.load(Ordering::Relaxed) && w.fill(&mut dir, &mut moves));
+    let window = what.window.filter(|_| !WINDOWLESS.load(Ordering::Relaxed));
+    let is_filled = window.is_some_and(|w| w.fill(&mut dir, &mut moves));
     let mut plan = Plan {
         file: file.as_ptr(),
         argv: what.argv.as_ptr(),
         env: what.env.as_ptr(),
         dir,
-        window_end: window.map_or(0, |w| w.end),
+        window_end: window.filter(|_| is_filled).map_or(0, |w| w.end),
         moves: moves.as_mut_ptr(),
         moves_len: moves.len(),
         above,
@@ -213,6 +214,7 @@ pub fn spawn_with_mask(what: &Spawn<'_>, mask: &crate::signal::Set) -> Result<Pi
     };
     crate::signal::set_mask(&old);
     if let Some(window) = window {
+        // What couldn't be filled has copies in it, too.
         window.empty(what.fds.len().saturating_add(1));
     }
     if plan.shared {
