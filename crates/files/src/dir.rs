@@ -106,20 +106,22 @@ pub fn entries(dir: impl AsFd) -> Result<Vec<Entry>, Errno> {
 fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
     rustix::fs::seek(dir, SeekFrom::Start(0))?;
     let mut found = Vec::new();
-    each_kind(dir, &mut |name, kind| found.push(Entry { name: name.to_vec(), kind }))?;
+    for_each_kind(dir, &mut |name, kind| {
+        found.push(Entry { name: name.to_vec(), kind });
+        Ok(())
+    })?;
     Ok(found)
 }
+
+/// What is done with an entry, by its name and its kind.
+type Each<'a> = &'a mut dyn FnMut(&[u8], Kind) -> Result<(), Errno>;
 
 /// Calls `each` with the name and the kind of every entry but `.` and `..` of a directory that was opened for that, in
 /// the file system's order; links are not followed.
 ///
 /// # Errors
-/// The directory can't be read.
-pub fn for_each_kind(dir: impl AsFd, each: &mut dyn FnMut(&[u8], Kind)) -> Result<(), Errno> {
-    each_kind(dir.as_fd(), each)
-}
-
-fn each_kind(dir: BorrowedFd<'_>, each: &mut dyn FnMut(&[u8], Kind)) -> Result<(), Errno> {
+/// The directory can't be read, or the error of `each`, which ends it.
+pub fn for_each_kind(dir: BorrowedFd<'_>, each: Each<'_>) -> Result<(), Errno> {
     each_entry(dir, &mut |name, file_type| {
         let kind = match file_type {
             FileType::Unknown => match sys::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -129,8 +131,7 @@ fn each_kind(dir: BorrowedFd<'_>, each: &mut dyn FnMut(&[u8], Kind)) -> Result<(
             },
             known => known,
         };
-        each(name.to_bytes(), kind.into());
-        Ok(())
+        each(name.to_bytes(), kind.into())
     })
 }
 

@@ -35,11 +35,8 @@ pub(crate) fn noted(settings: &Settings<'_>, fatal: Fatal) -> Fatal {
 /// The reason, cut if it is too long, with the version.
 fn text(reason: &str) -> String {
     let end = format!(". s6-overlay {VERSION}\n");
-    let mut reason = reason.to_owned();
-    while reason.len() > SIZE_MAX.saturating_sub(end.len()) {
-        reason.pop();
-    }
-    reason + &end
+    let cut = reason.floor_char_boundary(SIZE_MAX.saturating_sub(end.len()));
+    reason.get(..cut).unwrap_or(reason).to_owned() + &end
 }
 
 fn write_at(path: &[u8], text: &str) -> rustix::io::Result<()> {

@@ -38,9 +38,12 @@ pub struct Oneshots<'a> {
     pub in_need: &'a dyn Fn(&[Vec<u8>]) -> bool,
 }
 
-/// For [`Oneshots::carry_out`] and [`Oneshots::in_need`]: a process is started for every command line.
-pub fn by_a_process(_: &[Vec<u8>]) -> bool {
-    false
+impl<'a> Oneshots<'a> {
+    /// A process is started for every command line.
+    #[must_use]
+    pub fn by_processes(starter: Starter, env: &'a Env, path: Option<&'a [u8]>) -> Self {
+        Self { starter, env, path, carry_out: &|_| false, in_need: &|_| false }
+    }
 }
 
 /// What an interruption does.

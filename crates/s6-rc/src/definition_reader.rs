@@ -11,7 +11,7 @@ use crate::source_definition::{
 use crate::text::{self, Reference, Type};
 use files::Kind;
 use supervision::control::NAME_MAX;
-use tool::{Fatal, diag::show, edit_distance, exec_failure};
+use tool::{Fatal, diag::show, exec_failure, nearest};
 
 /// Reads one definition directory.
 pub(crate) struct DefinitionReader<'a> {
@@ -498,8 +498,7 @@ fn meant_by(name: &[u8]) -> Option<&'static str> {
     let near = entries().filter(|entry| entry.len() >= 4 && name.len() >= 4);
     // Folders are the form to recommend; `main` is near to words that mean something else.
     let near = near.filter(|entry| !["contents", "dependencies", "main"].contains(entry));
-    let nearest = near.map(|entry| (edit_distance(name, entry.as_bytes()), entry)).min();
-    nearest.filter(|(differences, entry)| differences * 4 <= entry.len()).map(|(_, entry)| entry)
+    nearest(name, near).filter(|(differences, entry)| differences * 4 <= entry.len()).map(|(_, entry)| entry)
 }
 
 fn number_file(name: &'static str, n: u32) -> ServiceFile {

@@ -64,11 +64,12 @@ impl Folder {
         let fd = open_dir(at, name).or_unable_to("open", &path)?;
         // Enough for most definitions.
         let mut names = Names { bytes: Vec::with_capacity(128), list: Vec::with_capacity(8), marks: 0 };
-        for_each_kind(&fd, &mut |name, kind| {
+        for_each_kind(fd.as_fd(), &mut |name, kind| {
             names.bytes.extend_from_slice(name);
             let mark = mark(name);
             names.list.push(Place { end: names.bytes.len(), mark, kind });
             names.marks |= mark;
+            Ok(())
         })
         .or_unable_to("read", &path)?;
         Ok(Self { fd, path, names })
@@ -156,10 +157,11 @@ impl Folder {
         }
         let fd = open_dir(&self.fd, name).or_unable(|| format!("open {}", show(&self.path_of(name))))?;
         let mut found = Vec::new();
-        for_each_kind(&fd, &mut |name, _| {
+        for_each_kind(fd.as_fd(), &mut |name, _| {
             if !name.starts_with(b".") {
                 found.push(name.to_vec());
             }
+            Ok(())
         })
         .or_unable(|| format!("read {}", show(&self.path_of(name))))?;
         if found.len() < SHORT {

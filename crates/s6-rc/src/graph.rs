@@ -7,7 +7,7 @@ use crate::source_definition::{SourceBody, SourceDefinition};
 use crate::text::Reference;
 use std::collections::{HashMap, HashSet};
 use tool::diag::show;
-use tool::edit_distance;
+use tool::nearest;
 use tool::path::join;
 
 /// Source definitions with numbers, and the names that they know each other by.
@@ -62,8 +62,7 @@ fn is_edited(name: &[u8]) -> bool {
 /// The one of these names that was probably meant: one that differs in at most two of five bytes.
 pub(crate) fn similar<'n>(name: &[u8], names: impl Iterator<Item = &'n [u8]>) -> Option<&'n [u8]> {
     let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
-    let nearest = near.map(|n| (edit_distance(name, n), n)).min();
-    nearest.filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
+    nearest(name, near).filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
 }
 
 impl<'a, 'f> Graph<'a, 'f> {

@@ -293,13 +293,9 @@ pub(crate) fn copy_servicedir(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[
         Ok(()) | Err(Errno::EXIST) => {}
         Err(e) => return Err(e),
     }
-    let mut copied = Ok(());
-    for_each_kind(&source, &mut |entry, kind| {
-        if copied.is_ok() {
-            copied = copy_part(source.as_fd(), entry, to, &join(name, entry), kind == Kind::File);
-        }
-    })?;
-    copied
+    for_each_kind(source.as_fd(), &mut |entry, kind| {
+        copy_part(source.as_fd(), entry, to, &join(name, entry), kind == Kind::File)
+    })
 }
 
 fn copy_part(

@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT, which end a command's change early.
 
-use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter, by_a_process};
+use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use crate::reporter::Reporter;
 use rustix::fd::AsFd;
 use sys::signal::{self, Set, SignalFd};
@@ -27,13 +27,7 @@ impl Interrupts {
             force: false,
             deadline: None,
             dry_run: None,
-            oneshots: Oneshots {
-                starter: Starter::Host,
-                env: &call.env,
-                path: call.path.as_deref(),
-                carry_out: &by_a_process,
-                in_need: &by_a_process,
-            },
+            oneshots: Oneshots::by_processes(Starter::Host, &call.env, call.path.as_deref()),
             interrupt: Some(self.0.as_fd()),
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: None,

@@ -425,7 +425,7 @@ fn add(poller: &OwnedFd, fd: BorrowedFd<'_>, data: u64) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::{LEAST_ROOM, Runner, SPARE, room};
-    use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter, by_a_process};
+    use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
     use crate::database::{Database, Service};
     use crate::effects::Effects;
     use crate::format::encode;
@@ -465,13 +465,7 @@ mod tests {
             force: false,
             deadline: None,
             dry_run: None,
-            oneshots: Oneshots {
-                starter: Starter::Host,
-                env: &env,
-                path: None,
-                carry_out: &by_a_process,
-                in_need: &by_a_process,
-            },
+            oneshots: Oneshots::by_processes(Starter::Host, &env, None),
             interrupt: None,
             on_interrupt: OnInterrupt::FinishOneshots,
             remind: None,

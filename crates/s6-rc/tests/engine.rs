@@ -7,7 +7,7 @@
 
 use rustix::fd::AsFd;
 use s6_rc::change::{change, prune, reload};
-use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter, by_a_process};
+use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
 use s6_rc::direction::Direction::{Down, Up};
 use s6_rc::failure::Failure;
@@ -74,11 +74,8 @@ impl Machine {
             deadline: None,
             dry_run: None,
             oneshots: Oneshots {
-                starter: Starter::ThisProcess(None),
-                env: &self.env,
-                path: self.path.as_deref(),
                 carry_out: &|argv: &[Vec<u8>]| argv == [b"done here".to_vec()],
-                in_need: &by_a_process,
+                ..Oneshots::by_processes(Starter::ThisProcess(None), &self.env, self.path.as_deref())
             },
             interrupt: None,
             on_interrupt: OnInterrupt::Abandon,

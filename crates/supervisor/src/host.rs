@@ -32,6 +32,7 @@ mod pipes;
 mod policy;
 mod poller;
 mod processes;
+mod reaping;
 mod requests;
 mod resume;
 mod roster;
@@ -44,8 +45,6 @@ pub use policy::{Handled, Input, Plain, Policy};
 pub use resume::{PolicyState, Reexec, take_journal};
 
 use crate::launch::Launch;
-use crate::memory::{self, Cause, Seen};
-use crate::service::crash_loop::Report;
 use crate::service::machine::Event;
 use crate::service::{Service, hold};
 use crate::system::raw;
@@ -62,7 +61,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
-use sys::process::{Ended, Fork};
+use sys::process::Fork;
 use sys::signal::{self, SignalFd};
 use tool::clock::Moment;
 use tool::sorted::Set;
@@ -75,12 +74,6 @@ const SUPERVISION_PAUSE: Duration = Duration::from_secs(1);
 /// From one look at descriptors that can't be waited for to the next one.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
-/// From one report of a process that the kernel has killed, and that is no service's own, to the next one.
-const KILL_REPORT_PAUSE: Duration = Duration::from_mins(1);
-
-/// The number of children that are reaped before other events are served: a flood of orphans delays nothing.
-const REAPED_AT_ONCE: usize = 256;
-
 /// Why a host's loop has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
@@ -90,15 +83,6 @@ pub enum Leave {
     Aborted,
     /// It has faulted too often.
     Faulted,
-}
-
-/// What is known of a process's end.
-#[derive(Debug, Clone, Copy)]
-enum Fate {
-    /// How it ended, and the most memory that it had.
-    Known(Option<u64>),
-    /// Nothing.
-    Unknown,
 }
 
 /// The host of a scan directory.
@@ -440,100 +424,6 @@ impl Host {
             slot.begin_at = Some(slot.begun.saturating_add(pause));
             self.roster.index(number);
         }
-    }
-
-    /// Reaps children that have ended; if there may be more, [`Host::run`] reaps them after other events.
-    fn reap(&mut self, policy: &mut dyn Policy) {
-        for _ in 0..REAPED_AT_ONCE {
-            match self.launch.system.peek() {
-                Ok(Some((pid, how))) => {
-                    self.launch.journal.handle_end(pid, how);
-                    self.reap_one(pid, how, policy);
-                    self.settle(policy);
-                }
-                Ok(None) | Err(Errno::CHILD) => return,
-                Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
-            }
-        }
-        self.has_unreaped = true;
-    }
-
-    /// Reaps a child that has ended, and handles that.
-    fn reap_one(&mut self, pid: Pid, how: Ended, policy: &mut dyn Policy) {
-        // Until it is reaped, its process id is no other's.
-        let orphan_of = self.leave_end(pid, how);
-        let name = (how == Ended::Killed(9)).then(|| tool::diag::process(raw(pid)));
-        let peak = self.launch.system.reap(pid);
-        match (orphan_of, self.roster.of_pid(raw(pid))) {
-            (Some(number), _) => self.wake_supervisor(number),
-            (None, Some(number)) => self.child_ended(number, how, Fate::Known(peak)),
-            (None, None) => {
-                // What stops the container comes before the end of a start that failed for that reason.
-                self.read_supervisors();
-                self.see_to_ends(policy);
-                self.child.take_if(|(_, child)| *child == pid);
-                let cause = self.cause(how, peak);
-                if let (Cause::Memory(_), Some(name), Some(text)) = (cause, name, cause.text())
-                    && !policy.children().contains(&pid)
-                {
-                    self.report_kill(&format!("process {name}, which is no service's own, {text}"));
-                }
-                policy.child(self, pid, how, cause);
-            }
-        }
-    }
-
-    /// Reports that the kernel has killed a process, at most once a minute.
-    fn report_kill(&mut self, text: &str) {
-        let now = self.launch.system.now();
-        if self.launch.reports && self.kill_report_at.is_none_or(|at| at <= now) {
-            self.kill_report_at = Some(now.saturating_add(KILL_REPORT_PAUSE));
-            self.warn(text);
-        }
-    }
-
-    /// The process of a slot has ended: the service's or its supervisor.
-    fn child_ended(&mut self, number: usize, how: Ended, fate: Fate) {
-        match self.roster.get_mut(number) {
-            Some(slot) if slot.supervisor.is_some() => self.supervisor_ended(number, how),
-            _ => {
-                self.with(number, |service, launch| match fate {
-                    Fate::Known(peak) => service.ended(how, peak, launch),
-                    Fate::Unknown => service.feed(Event::Ended(how), launch),
-                });
-                let report =
-                    self.roster.get_mut(number).and_then(|slot| slot.service.as_mut()?.take_report());
-                if let Some(report) = report {
-                    self.report_crashes(number, &report);
-                }
-            }
-        }
-    }
-
-    /// Begins to count the processes that the kernel kills for lack of memory.
-    fn count_kills(&self) {
-        memory::begin(self.launch.kills(self.shared_kills()), || self.launch.system.memory_kills());
-    }
-
-    /// What supervisor processes and this one know of such kills.
-    fn shared_kills(&self) -> Option<Seen<'_>> {
-        self.processes.as_ref()?.slots.kills()
-    }
-
-    /// Why a process that is no service's has ended; `peak` is the most memory that it had.
-    fn cause(&self, how: Ended, peak: Option<u64>) -> Cause {
-        // Later, SIGKILL is sent from here.
-        if how == Ended::Killed(9) && self.replaces {
-            self.launch.cause_of_kill(self.shared_kills(), peak)
-        } else {
-            Cause::Own
-        }
-    }
-
-    /// Reports that a service ends again and again.
-    fn report_crashes(&self, number: usize, report: &Report) {
-        let Some(service) = self.roster.get(number).and_then(|slot| slot.service.as_ref()) else { return };
-        service.report_crashes(report, |pid| self.roster.of_pid(pid).is_some(), &self.launch);
     }
 
     /// Ends the loop at once; services stay as they are.

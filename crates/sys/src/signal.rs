@@ -98,6 +98,12 @@ pub fn name(n: Signal) -> Option<String> {
     NAMES.iter().find(|(_, m)| *m == n).map(|(name, _)| format!("SIG{name}"))
 }
 
+/// The name of a signal, or `signal N` for one without a name.
+#[must_use]
+pub fn show(n: Signal) -> String {
+    name(n).unwrap_or_else(|| format!("signal {n}"))
+}
+
 /// A set of signals.
 #[derive(Clone, Copy)]
 pub struct Set(libc::sigset_t);

@@ -1,8 +1,14 @@
-//! The edit distance of two names, for advice on misspelt ones.
+//! Which name was probably meant by a misspelt one.
+
+/// The one of these names that differs least from this one, the first in their order if there are several, and by how much: the
+/// number of bytes to add, remove or change; letters' cases and separators make no difference.
+#[must_use]
+pub fn nearest<N: AsRef<[u8]> + Ord>(name: &[u8], names: impl Iterator<Item = N>) -> Option<(usize, N)> {
+    names.map(|known| (edit_distance(name, known.as_ref()), known)).min()
+}
 
 /// The number of bytes to add, remove or change to make `b` from `a`; letters' cases and separators make no difference.
-#[must_use]
-pub fn edit_distance(a: &[u8], b: &[u8]) -> usize {
+fn edit_distance(a: &[u8], b: &[u8]) -> usize {
     let plain = |n: &[u8]| -> Vec<u8> {
         n.iter().filter(|b| !b"-_.".contains(b)).map(u8::to_ascii_lowercase).collect()
     };
@@ -21,7 +27,7 @@ pub fn edit_distance(a: &[u8], b: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::edit_distance;
+    use super::{edit_distance, nearest};
 
     #[test]
     fn names_are_near_if_little_separates_them() {
@@ -30,5 +36,11 @@ mod tests {
         {
             assert_eq!(edit_distance(a.as_bytes(), b.as_bytes()), d, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn the_nearest_name_is_given_with_its_distance() {
+        assert_eq!(nearest(b"wep", ["db", "web", "wet"].iter()), Some((1, &"web")));
+        assert_eq!(nearest(b"wep", std::iter::empty::<&str>()), None);
     }
 }

@@ -15,7 +15,7 @@ use crate::termination_log;
 use ipc::relay::Relay;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use s6_rc::change::change;
-use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter, by_a_process};
+use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
 use s6_rc::compile::{Variables, compile_with_bundles, print_report};
 use s6_rc::database::Database;
@@ -83,11 +83,12 @@ impl Services<'_> {
                 deadline: limit.map(|l| clock::now().saturating_add(l)),
                 dry_run: None,
                 oneshots: Oneshots {
-                    starter: Starter::ThisProcess(self.relay.clone()),
-                    env: self.env,
-                    path: self.env.get(PATH.bytes()),
                     carry_out: &|argv: &[Vec<u8>]| idle::carry_out(argv, &settings),
-                    in_need: &by_a_process,
+                    ..Oneshots::by_processes(
+                        Starter::ThisProcess(self.relay.clone()),
+                        self.env,
+                        self.env.get(PATH.bytes()),
+                    )
                 },
                 interrupt: Some(self.interrupt),
                 on_interrupt: OnInterrupt::FinishOneshots,
@@ -141,7 +142,7 @@ fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<Compiled, Fatal> {
             diag::warn(COMPILER, text);
         }
     });
-    let legacy = scripts::list(&join(&settings.etc(), b"services.d")).unwrap_or_default();
+    let legacy = || scripts::list(&join(&settings.etc(), b"services.d")).unwrap_or_default();
     let overrides = overrides(settings, legacy).map_err(|findings| {
         print_report(COMPILER, verbosity, &findings);
         Fatal::new(1, "a variable is invalid, so the container stops")

@@ -5,14 +5,17 @@ use super::variables::{S6_ON_FAILURE, S6_RESTART};
 use s6_rc::diagnostic::Diagnostic;
 use s6_rc::restart_policy::Overrides;
 
-/// The overrides in the variables; `elsewhere` has the names of the services that aren't s6-rc's.
+/// The overrides in the variables; `elsewhere` gives the names of the services that aren't s6-rc's, if they are wanted.
 ///
 /// # Errors
 /// Words that can't be understood.
 pub(crate) fn overrides(
     settings: &Settings<'_>,
-    elsewhere: Vec<Vec<u8>>,
+    elsewhere: impl FnOnce() -> Vec<Vec<u8>>,
 ) -> Result<Overrides, Vec<Diagnostic>> {
     let [restart, on_failure] = [S6_RESTART, S6_ON_FAILURE].map(|v| settings.text(v).unwrap_or_default());
-    Overrides::parse(&restart, &on_failure, elsewhere)
+    if restart.is_empty() && on_failure.is_empty() {
+        return Ok(Overrides::default());
+    }
+    Overrides::parse(&restart, &on_failure, elsewhere())
 }

@@ -9,8 +9,8 @@ use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SE
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::legacy::scripts;
 use crate::limits::SUPERVISION_LIMIT;
-use files::{Owners, copy_tree, remove_tree};
-use rustix::fs::{AtFlags, CWD, FileType, Mode};
+use files::{Kind, Owners, copy_tree, remove_tree};
+use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
 use s6_rc::compile::print_report;
 use s6_rc::diagnostic::{Diagnostic, Severity};
@@ -112,8 +112,7 @@ fn await_supervisors(call: &Call, copied: &[Copied]) {
 }
 
 fn is_directory(path: &[u8]) -> bool {
-    let stat = sys::fs::statat(CWD, path, AtFlags::empty());
-    stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Directory)
+    files::follow(CWD, path) == Kind::Directory
 }
 
 /// Makes the folder of the copies, which isn't there yet.
@@ -130,7 +129,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
     let source = join(&settings.etc(), b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
     remove_tree(CWD, target).and_then(|()| make_folder()).or_unable(|| format!("make {LEGACY_SERVICES}"))?;
-    let overrides = overrides(settings, Vec::new()).unwrap_or_else(|findings| {
+    let overrides = overrides(settings, Vec::new).unwrap_or_else(|findings| {
         print_report(call.tool.name, settings.verbosity(), &findings);
         Overrides::default()
     });

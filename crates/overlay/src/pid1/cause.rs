@@ -26,16 +26,12 @@ pub(crate) enum Cause {
 /// Signals by which a program ends that crashed or that the kernel killed.
 const CRASHES: [&str; 6] = ["SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE"];
 
-fn name(signal: Signal) -> String {
-    signal::name(signal).unwrap_or_else(|| format!("signal {signal}"))
-}
-
 /// By which signal, or why, a process was killed.
 fn killed(signal: u8, cause: memory::Cause) -> String {
     match cause {
         memory::Cause::Memory(shortfall) => format!("was killed by the kernel: {shortfall}"),
-        memory::Cause::Foreign => format!("was killed by {}, not by us", name(signal.into())),
-        memory::Cause::Own => format!("was killed by {}", name(signal.into())),
+        memory::Cause::Foreign => format!("was killed by {}, not by us", signal::show(signal.into())),
+        memory::Cause::Own => format!("was killed by {}", signal::show(signal.into())),
     }
 }
 
@@ -57,7 +53,7 @@ pub(crate) fn of_stop(
 ) -> Option<(String, bool)> {
     let (why, is_crash) = match (event, cause) {
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Signal(signal, by))) => {
-            (format!("{}{}", name(*signal), sender(*by)), false)
+            (format!("{}{}", signal::show(*signal), sender(*by)), false)
         }
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by))) => (by.clone(), false),
         (Event::ServiceOver(_), Some(Cause::Service { name, failure })) => {
@@ -70,7 +66,7 @@ pub(crate) fn of_stop(
         }
         (Event::BootEnded(Ended::Killed(signal)), _) if ran_command => (
             format!("the command {}", killed(signal, killed_by)),
-            CRASHES.contains(&name(signal.into()).as_str()),
+            CRASHES.contains(&signal::show(signal.into()).as_str()),
         ),
         _ => return None,
     };

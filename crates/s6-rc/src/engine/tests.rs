@@ -1,7 +1,7 @@
 //! The engine on paper: each test is the transcript of a change, in which services start, stop, fail and hang as told.
 
 use super::Engine;
-use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter, by_a_process};
+use crate::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use crate::changed::Changed;
 use crate::database::{Body, Database, ESSENTIAL, Entity, Id, Service};
 use crate::direction::Direction;
@@ -367,13 +367,7 @@ impl Change {
             force: self.force,
             deadline: self.deadline.map(|s| Moment::from_secs(1000 + s)),
             dry_run: self.dry_run,
-            oneshots: Oneshots {
-                starter: Starter::Host,
-                env: &env,
-                path: None,
-                carry_out: &by_a_process,
-                in_need: &by_a_process,
-            },
+            oneshots: Oneshots::by_processes(Starter::Host, &env, None),
             interrupt: None,
             on_interrupt: self.on_interrupt,
             remind: self.remind.map(Duration::from_secs),

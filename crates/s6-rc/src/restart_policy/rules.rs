@@ -208,7 +208,7 @@ impl Said {
         let signal = (1..=64).find(|n| given.value.has_signal(*n) && success.has_signal(*n));
         let shown = match (code, signal) {
             (Some(code), _) => format!("exit code {code}"),
-            (None, Some(n)) => sys::signal::name(n.into()).unwrap_or_else(|| format!("signal {n}")),
+            (None, Some(n)) => sys::signal::show(n.into()),
             (None, None) => return,
         };
         let text = format!("{shown} is a success, and can't be a failure for good");

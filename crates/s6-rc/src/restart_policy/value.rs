@@ -4,7 +4,6 @@ use super::word::{Mistake, Word};
 use std::ops::RangeInclusive;
 use sys::signal;
 use tool::diag::show;
-use tool::edit_distance;
 use wire::number::{decimal, milliseconds};
 use wire::restart_policy::{
     Consequence, DELAY_MAX, Ends, FACTORS, JITTER_MAX, LIMIT_IN_WINDOW_MAX, Limit, Restart, SIZE_MAX,
@@ -66,8 +65,9 @@ fn chosen<T: Copy>(word: &Word<'_>, choices: &[(&str, T)]) -> Value<T> {
 /// The name that was probably meant: one that differs in at most a third of its bytes.
 pub(super) fn nearest<'n>(word: &[u8], names: &[&'n str]) -> Option<&'n str> {
     let near = names.iter().filter(|name| name.len().abs_diff(word.len()) <= name.len() / 3);
-    let nearest = near.map(|name| (edit_distance(word, name.as_bytes()), *name)).min();
-    nearest.filter(|(differences, name)| differences * 3 <= name.len()).map(|(_, name)| name)
+    tool::nearest(word, near.copied())
+        .filter(|(differences, name)| differences * 3 <= name.len())
+        .map(|(_, name)| name)
 }
 
 /// `restart`.
@@ -99,19 +99,14 @@ pub(super) fn factor(words: &[Word<'_>]) -> Value<u16> {
 /// A number with at most two decimals, in hundredths.
 fn hundredths(text: &[u8]) -> Option<u16> {
     let mut parts = text.splitn(2, |b| *b == b'.');
-    let whole: u16 = unsigned(parts.next()?)?;
+    let whole: u16 = decimal(parts.next()?)?;
     let decimals = match parts.next() {
         None => 0,
-        Some(digits @ [_]) => unsigned::<u16>(digits)?.checked_mul(10)?,
-        Some(digits @ [_, _]) => unsigned(digits)?,
+        Some(digits @ [_]) => decimal::<u16>(digits)?.checked_mul(10)?,
+        Some(digits @ [_, _]) => decimal(digits)?,
         Some(_) => return None,
     };
     whole.checked_mul(100)?.checked_add(decimals)
-}
-
-/// A number of digits only.
-fn unsigned<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
-    text.iter().all(u8::is_ascii_digit).then(|| decimal(text))?
 }
 
 /// `restart-jitter`.
@@ -183,8 +178,8 @@ pub(super) fn ends(words: &[Word<'_>]) -> Value<Ends> {
 /// A code, or a range of codes.
 fn codes(text: &[u8]) -> Option<RangeInclusive<u8>> {
     let mut parts = text.splitn(2, |b| *b == b'-');
-    let first = unsigned(parts.next()?)?;
-    let last = parts.next().map_or(Some(first), unsigned)?;
+    let first = decimal(parts.next()?)?;
+    let last = parts.next().map_or(Some(first), decimal)?;
     (first <= last).then_some(first..=last)
 }
 
@@ -214,8 +209,7 @@ fn not_an_end(word: &Word<'_>) -> Mistake {
 
 /// Names of signals are short, and two letters are easily interchanged.
 fn nearest_signal<'n>(word: &[u8], names: &[&'n str]) -> Option<&'n str> {
-    let nearest = names.iter().map(|name| (edit_distance(word, name.as_bytes()), *name)).min();
-    nearest
+    tool::nearest(word, names.iter().copied())
         .filter(|(differences, name)| *differences <= 2 && *differences < name.len() / 2 + 1)
         .map(|(_, n)| n)
 }

@@ -56,8 +56,7 @@ impl Host {
 
     /// Does what is to be done about services that aren't started again.
     pub(super) fn see_to_ends(&mut self, policy: &mut dyn Policy) {
-        let now = self.launch.system.now();
-        if self.over_at.is_some_and(|at| at > now) {
+        if self.over_at.is_some_and(|at| at > self.launch.system.now()) {
             return;
         }
         self.over_at = None;

@@ -135,9 +135,7 @@ impl Host {
     /// An item of an input, for a message.
     fn describe(&self, source: Source, item: &[u8]) -> String {
         match (source, signal::decode(item)) {
-            (Source::Signals, Some((signal, _))) => {
-                signal::name(signal).unwrap_or_else(|| format!("signal {signal}"))
-            }
+            (Source::Signals, Some((signal, _))) => signal::show(signal),
             (Source::Signals | Source::Notification(_), _) => self.name_of(source),
             _ => {
                 let end = item.iter().rposition(|b| *b != 0).map_or(0, |last| last.saturating_add(1));

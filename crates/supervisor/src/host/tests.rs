@@ -12,8 +12,10 @@ mod torture;
 
 use super::roster::{Pair, Slot};
 use super::*;
+use crate::memory::Cause;
 use crate::system::fake::{Fake, pid};
 use std::path::PathBuf;
+use sys::process::Ended;
 
 /// A scan directory and its host.
 struct Scandir {

@@ -34,10 +34,7 @@ impl std::fmt::Display for Way {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Ended(Ended::Exited(code)) => write!(f, "with exit code {code}"),
-            Self::Ended(Ended::Killed(number)) => match signal::name((*number).into()) {
-                Some(name) => write!(f, "killed by {name}"),
-                None => write!(f, "killed by signal {number}"),
-            },
+            Self::Ended(Ended::Killed(number)) => write!(f, "killed by {}", signal::show((*number).into())),
             Self::Memory => f.write_str("killed by the kernel for lack of memory"),
         }
     }

@@ -32,9 +32,9 @@
 //! Every change is first published in the status file, then announced as an event, so a listener that hears the event
 //! reads the new status.
 
-use super::policy::{self, End};
 mod unread;
 
+use super::policy::{self, End};
 use rustix::io::Errno;
 use std::time::Duration;
 use supervision::control::signal_number;

@@ -163,9 +163,7 @@ fn next_random(restarts: &mut Restarts, seed: &mut dyn FnMut() -> u64) -> u64 {
 fn describe(how: Ended) -> String {
     match how {
         Ended::Exited(code) => format!("exit code {code}"),
-        Ended::Killed(signal) => {
-            sys::signal::name(signal.into()).unwrap_or_else(|| format!("signal {signal}"))
-        }
+        Ended::Killed(signal) => sys::signal::show(signal.into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Misspelt names of variables.
 
 use super::NAMES;
-use tool::edit_distance;
+use tool::nearest;
 
 /// The beginning of the names of the overlay's variables.
 const PREFIX: &[u8] = b"S6_";
@@ -18,8 +18,9 @@ pub fn meant_by(name: &[u8]) -> Option<&'static str> {
     }
     let ours = NAMES.iter().filter(|known| known.as_bytes().starts_with(PREFIX));
     let near = ours.filter(|known| known.len().abs_diff(name.len()) <= 2 * DIFFERENCES_MAX);
-    let nearest = near.map(|known| (edit_distance(name, known.as_bytes()), *known)).min();
-    nearest.filter(|(differences, _)| *differences <= DIFFERENCES_MAX).map(|(_, known)| known)
+    nearest(name, near.copied())
+        .filter(|(differences, _)| *differences <= DIFFERENCES_MAX)
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

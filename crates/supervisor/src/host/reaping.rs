@@ -1,0 +1,132 @@
+//! The ends of children: each child is reaped, and its end handed to its service, to its supervisor, or to the policy.
+
+use super::Host;
+use super::policy::Policy;
+use crate::memory::{self, Cause, Seen};
+use crate::service::crash_loop::Report;
+use crate::service::machine::Event;
+use crate::system::raw;
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::time::Duration;
+use sys::process::Ended;
+
+/// The number of children that are reaped before other events are served: a flood of orphans delays nothing.
+const REAPED_AT_ONCE: usize = 256;
+
+/// From one report of a process that the kernel has killed, and that is no service's own, to the next one.
+const KILL_REPORT_PAUSE: Duration = Duration::from_mins(1);
+
+/// What is known of a process's end.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fate {
+    /// How it ended, and the most memory that it had.
+    Known(Option<u64>),
+    /// Nothing.
+    Unknown,
+}
+
+impl Host {
+    /// Reaps children that have ended; if there may be more, [`Host::run`] reaps them after other events.
+    pub(super) fn reap(&mut self, policy: &mut dyn Policy) {
+        for _ in 0..REAPED_AT_ONCE {
+            match self.launch.system.peek() {
+                Ok(Some((pid, how))) => {
+                    self.launch.journal.handle_end(pid, how);
+                    self.reap_one(pid, how, policy);
+                    self.settle(policy);
+                }
+                Ok(None) | Err(Errno::CHILD) => return,
+                Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
+            }
+        }
+        self.has_unreaped = true;
+    }
+
+    /// Reaps a child that has ended, and handles that.
+    pub(super) fn reap_one(&mut self, pid: Pid, how: Ended, policy: &mut dyn Policy) {
+        // Until it is reaped, its process id is no other's.
+        let orphan_of = self.leave_end(pid, how);
+        let number = self.roster.of_pid(raw(pid));
+        let is_other = orphan_of.is_none() && number.is_none();
+        let is_policys = is_other && policy.children().contains(&pid);
+        let name =
+            (is_other && !is_policys && self.is_foreign_kill(how)).then(|| tool::diag::process(raw(pid)));
+        let peak = self.launch.system.reap(pid);
+        match (orphan_of, number) {
+            (Some(number), _) => self.wake_supervisor(number),
+            (None, Some(number)) => self.child_ended(number, how, Fate::Known(peak)),
+            (None, None) => {
+                if is_policys {
+                    // What stops the container comes before the end of a start that failed for that reason.
+                    self.read_supervisors();
+                    self.see_to_ends(policy);
+                }
+                self.child.take_if(|(_, child)| *child == pid);
+                let cause = self.cause(how, peak);
+                if let (Cause::Memory(_), Some(name), Some(text)) = (cause, name, cause.text()) {
+                    self.report_kill(&format!("process {name}, which is no service's own, {text}"));
+                }
+                policy.child(self, pid, how, cause);
+            }
+        }
+    }
+
+    /// Reports that the kernel has killed a process, at most once a minute.
+    fn report_kill(&mut self, text: &str) {
+        let now = self.launch.system.now();
+        if self.launch.reports && self.kill_report_at.is_none_or(|at| at <= now) {
+            self.kill_report_at = Some(now.saturating_add(KILL_REPORT_PAUSE));
+            self.warn(text);
+        }
+    }
+
+    /// The process of a slot has ended: the service's or its supervisor.
+    pub(super) fn child_ended(&mut self, number: usize, how: Ended, fate: Fate) {
+        match self.roster.get_mut(number) {
+            Some(slot) if slot.supervisor.is_some() => self.supervisor_ended(number, how),
+            _ => {
+                self.with(number, |service, launch| match fate {
+                    Fate::Known(peak) => service.ended(how, peak, launch),
+                    Fate::Unknown => service.feed(Event::Ended(how), launch),
+                });
+                let report =
+                    self.roster.get_mut(number).and_then(|slot| slot.service.as_mut()?.take_report());
+                if let Some(report) = report {
+                    self.report_crashes(number, &report);
+                }
+            }
+        }
+    }
+
+    /// Begins to count the processes that the kernel kills for lack of memory.
+    pub(super) fn count_kills(&self) {
+        memory::begin(self.launch.kills(self.shared_kills()), || self.launch.system.memory_kills());
+    }
+
+    /// What supervisor processes and this one know of such kills.
+    fn shared_kills(&self) -> Option<Seen<'_>> {
+        self.processes.as_ref()?.slots.kills()
+    }
+
+    /// Whether a process that is no service's was killed from outside.
+    fn is_foreign_kill(&self, how: Ended) -> bool {
+        // Once supervisors aren't replaced any more, SIGKILL is sent from here.
+        how == Ended::Killed(9) && self.replaces
+    }
+
+    /// Why a process that is no service's has ended; `peak` is the most memory that it had.
+    fn cause(&self, how: Ended, peak: Option<u64>) -> Cause {
+        if self.is_foreign_kill(how) {
+            self.launch.cause_of_kill(self.shared_kills(), peak)
+        } else {
+            Cause::Own
+        }
+    }
+
+    /// Reports that a service ends again and again.
+    fn report_crashes(&self, number: usize, report: &Report) {
+        let Some(service) = self.roster.get(number).and_then(|slot| slot.service.as_ref()) else { return };
+        service.report_crashes(report, |pid| self.roster.of_pid(pid).is_some(), &self.launch);
+    }
+}
