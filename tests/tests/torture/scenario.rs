@@ -63,6 +63,10 @@ svc() {
   s6-svc -T 4000 \"$@\" || { supervised; s6-svc -T 8000 \"$@\"; }
 }
 supervised() { until s6-svok $scan/logger && s6-svok $scan/ready; do usleep 10000; done; }
+# Between a supervisor that is killed and the next one there is nobody, and s6-svstat says so.
+status() {
+  s6-svstat -o $1 $scan/$2 || { until s6-svok $scan/$2; do usleep 10000; done; s6-svstat -o $1 $scan/$2; }
+}
 ask() {
   echo >&4; echo >&4; echo >&4; echo >&4; echo >&4
   read -t 12 answer <&5 || say 'late: the lines'
@@ -79,13 +83,13 @@ ask
 s6-rc -t 12000 -u change later-once later || say 'late: the change'
 svc -wD -d $scan/ready || say 'late: the end of ready'
 svc -wU -u $scan/ready || say 'late: ready again'
-old=$(s6-svstat -o pid $scan/ready)
+old=$(status pid ready)
 s6-svc -wR -T 4000 -k $scan/ready || \
-  { supervised; [ $(s6-svstat -o pid $scan/ready) != $old ] && s6-svwait -U -t 8000 $scan/ready; } || \
+  { supervised; [ $(status pid ready) != $old ] && s6-svwait -U -t 8000 $scan/ready; } || \
   s6-svc -wR -T 8000 -k $scan/ready || say 'late: the restart of ready'
 supervised
 for s in producer counter logger ready talk later; do
-  up=$(s6-svstat -o up,ready $scan/$s)
+  up=$(status up,ready $s)
   case \"$s $up\" in *'ready true true' | *'logger true true' | *'later true true' | *'true false') ;; *) say \"status $s $up\";; esac
 done
 exit 7
