@@ -4,6 +4,7 @@
 //! Works on the directories of any supervisor that keeps the reference's files.
 
 pub mod asking;
+pub mod board;
 pub mod control;
 pub mod expect;
 pub mod fifodir;

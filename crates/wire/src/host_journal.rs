@@ -410,6 +410,7 @@ impl Record<'_> {
 mod tests {
     use super::*;
     use crate::tai::Tai64n;
+    use crate::tests::rows;
     use proptest::prelude::*;
 
     fn record() -> Record<'static> {
@@ -484,20 +485,6 @@ mod tests {
             InFlight { kind: InFlight::ENDED, detail: 9, about: 77, starting: 4, ..InFlight::default() };
         assert_eq!(event.pack().len(), IN_FLIGHT.1);
         assert_eq!(InFlight::unpack(&event.pack()), Some(event));
-    }
-
-    /// Bytes as hexadecimal digits, a byte for each field's width in `widths`.
-    fn rows(bytes: &[u8], fields: &[(&str, usize)]) -> String {
-        let mut rest = bytes;
-        let mut text = String::new();
-        for (name, width) in fields {
-            let (field, tail) = rest.split_at(*width);
-            let digits: String = field.iter().map(|b| format!("{b:02x}")).collect();
-            text.push_str(&format!("{:4} {name}: {digits}\n", bytes.len() - rest.len()));
-            rest = tail;
-        }
-        assert_eq!(rest, b"", "all bytes have a name");
-        text
     }
 
     #[test]

@@ -1,0 +1,175 @@
+//! Reads the status board and the record of events of a container.
+//!
+//! Anybody may do that, without a lock and without asking process 1.  What is there is treated as hostile: no more is read than
+//! a board or a record may have, and a damaged record costs that record.
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
+use wire::board::{self, Header, Place, RECORDS_MAX, Row, SIZE};
+use wire::record::{self, Event, FILE, Ring};
+
+/// The folder of both files.
+pub const DIR: &str = "/run/s6-overlay";
+
+/// The status board.
+pub const BOARD: &str = "/run/s6-overlay/board";
+
+/// The record of events.
+pub const RECORD: &str = "/run/s6-overlay/record";
+
+/// At most this often what may have been read while it was written is read again.
+const READS_AT_MOST: usize = 8;
+
+/// A board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Board {
+    /// The container; `None` if that is damaged, or of another version.
+    pub header: Option<Header>,
+    /// The services, in the order of their numbers.
+    pub services: Vec<Row>,
+    /// The numbers of records that are damaged.
+    pub damaged: Vec<usize>,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// A moment by both clocks: as in [`Header::clocks`].
+    pub clocks: (std::time::Duration, std::time::Duration),
+    /// The events that are there, the oldest one first, with their rings and numbers.
+    pub events: Vec<(Ring, u32, Event)>,
+    /// How many places are damaged.
+    pub damaged: usize,
+}
+
+fn open(path: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    sys::fs::open(path, flags, Mode::empty())
+}
+
+/// Reads again what is there at an offset until it isn't damaged; gives what `read` makes of it.
+fn again<T>(file: &OwnedFd, size: usize, offset: usize, read: &dyn Fn(&[u8]) -> Option<T>) -> Option<T> {
+    for _ in 0..READS_AT_MOST {
+        let mut bytes = vec![0; size];
+        let offset = u64::try_from(offset).ok()?;
+        let count = rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut bytes, offset)).ok()?;
+        if let Some(found) = read(bytes.get(..count)?) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn whole(bytes: &[u8]) -> Option<Place> {
+    Some(Place::of(bytes)).filter(|place| *place != Place::Damaged)
+}
+
+/// Reads the board in this file, [`BOARD`] most often.
+///
+/// # Errors
+/// The file can't be opened or read: `NOENT` if there is no board.
+pub fn read_board(path: &[u8]) -> Result<Board, Errno> {
+    let file = open(path)?;
+    let bytes = files::read_at_most(&file, SIZE * (1 + RECORDS_MAX))?;
+    let header = Header::unpack(&bytes).or_else(|| again(&file, SIZE, 0, &Header::unpack));
+    let mut board = Board { header, services: Vec::new(), damaged: Vec::new() };
+    for (number, place) in board::places(&bytes).enumerate() {
+        let place = match (place, board::place(number)) {
+            (Place::Damaged, Some(offset)) => again(&file, SIZE, offset, &whole).unwrap_or(Place::Damaged),
+            (place, _) => place,
+        };
+        match place {
+            Place::Free => {}
+            Place::Row(row) => board.services.push(row),
+            Place::Damaged => board.damaged.push(number),
+        }
+    }
+    Ok(board)
+}
+
+/// Reads the record in this file, [`RECORD`] most often; it may also be a copy from another container.
+///
+/// # Errors
+/// The file can't be opened or read: `NOENT` if there is no record, `IO` if it is something else.
+pub fn read_record(path: &[u8]) -> Result<Record, Errno> {
+    let file = open(path)?;
+    let bytes = files::read_at_most(&file, FILE)?;
+    let clocks = record::clocks(&bytes).ok_or(Errno::IO)?;
+    let mut found = Record { clocks, events: Vec::new(), damaged: 0 };
+    for ring in Ring::ALL {
+        for place in record::places(&bytes, ring) {
+            match place {
+                record::Place::Free => {}
+                record::Place::Event(number, event) => found.events.push((ring, number, event)),
+                // What was overwritten meanwhile is among the events of the next look.
+                record::Place::Damaged => found.damaged += 1,
+            }
+        }
+    }
+    found.events.sort_unstable_by_key(|(ring, number, event)| (event.at, *ring, *number));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::FileExt;
+    use std::time::Duration;
+    use wire::board::State;
+    use wire::record::{Kind, Name};
+
+    fn row(name: &[u8]) -> Row {
+        Row { name: name.to_vec(), state: State::Up, ..Row::default() }
+    }
+
+    #[test]
+    fn a_board_is_read_record_by_record() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join("board");
+        let header = Header { records: 3, pid: 7, ..Header::default() };
+        let mut bytes = [header.pack(), row(b"a").pack(), [0; SIZE], row(b"b").pack()].concat();
+        std::fs::write(&path, &bytes).unwrap();
+        let read = || read_board(path.as_os_str().as_bytes()).unwrap();
+        let whole = Board { header: Some(header), services: vec![row(b"a"), row(b"b")], damaged: Vec::new() };
+        assert_eq!(read(), whole);
+        bytes[9] ^= 1;
+        bytes[SIZE + 4] ^= 1;
+        bytes.extend(b"a piece");
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read(), Board { header: None, services: vec![row(b"b")], damaged: vec![0] });
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(read(), Board { header: None, services: Vec::new(), damaged: Vec::new() });
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read_board(path.as_os_str().as_bytes()), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn events_of_all_rings_come_in_order() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join("record");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(FILE as u64).unwrap();
+        let clocks = (Duration::from_secs(1), Duration::from_secs(2));
+        file.write_all_at(&record::header(clocks), 0).unwrap();
+        let event = |seconds: u64| Event {
+            kind: Kind::Started,
+            at: Duration::from_secs(seconds),
+            value: Some(seconds),
+            name: Name::new(b"a"),
+            ..Event::default()
+        };
+        let places =
+            [(Ring::Services, 1, 5), (Ring::Services, 2, 9), (Ring::Changes, 1, 3), (Ring::Scripts, 4, 7)];
+        for (ring, number, seconds) in places {
+            file.write_all_at(&event(seconds).pack(number), ring.offset(number)).unwrap();
+        }
+        file.write_all_at(&[1; 64], Ring::Scripts.offset(5)).unwrap();
+        let found = read_record(path.as_os_str().as_bytes()).unwrap();
+        let seconds: Vec<u64> = found.events.iter().map(|(_, _, event)| event.at.as_secs()).collect();
+        assert_eq!((seconds, found.damaged, found.clocks), (vec![3, 5, 7, 9], 1, clocks));
+        std::fs::write(&path, [0; 64]).unwrap();
+        assert_eq!(read_record(path.as_os_str().as_bytes()), Err(Errno::IO));
+    }
+}
