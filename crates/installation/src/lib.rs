@@ -8,7 +8,7 @@
 //! | part | holds |
 //! |---|---|
 //! | [`Part::Noarch`] | `/init`, the overlay's data files, links for the overlay's own commands |
-//! | [`Part::Arch`] | the program, links for all other commands, `/init` once more, and the skeleton of s6-linux-init-maker |
+//! | [`Part::Arch`] | the program, links for all other commands, `/init` once more, `/usr/bin/s6-overlay`, and the skeleton of s6-linux-init-maker |
 //! | [`Part::SymlinksNoarch`], [`Part::SymlinksArch`] | the same commands' links in `/usr/bin` |
 //! | [`Part::Syslogd`] | service definitions of a syslogd |
 //!
@@ -60,6 +60,8 @@ pub enum Node {
     },
     /// A symbolic link to this.
     Link(Cow<'static, str>),
+    /// The file that says which version this is: the program's answer to `version`, mode 0644.
+    Version,
     /// The program, mode 0755.
     Program,
     /// The program of [`SETUID`], mode 4755.
@@ -111,7 +113,9 @@ pub fn entries(names: &Names<'_>, known: impl Fn(&str) -> bool) -> Vec<Entry> {
     add(Part::Arch, interpreter, link(format!("../command/{OVERLAY}")));
     add(Part::Arch, format!("{home}/{OVERLAY}"), Node::Program);
     add(Part::Arch, format!("command/{OVERLAY}"), link(format!("../{unversioned}/command/{OVERLAY}")));
-    add(Part::SymlinksArch, format!("usr/bin/{OVERLAY}"), link(format!("../../command/{OVERLAY}")));
+    add(Part::Arch, format!("package/{category}/{OVERLAY}-{version}/VERSION"), Node::Version);
+    // For people, and for `docker exec`, whose PATH has no /command.
+    add(Part::Arch, format!("usr/bin/{OVERLAY}"), link(format!("../../command/{OVERLAY}")));
     for name in names.added.iter().filter(|name| known(name)) {
         add(Part::Arch, format!("{home}/{name}"), link(OVERLAY.to_owned()));
         add(Part::Arch, format!("command/{name}"), link(format!("../{unversioned}/command/{name}")));
@@ -261,6 +265,9 @@ mod tests {
             (Part::Noarch, "command/with-contenv", link("../package/admin/s6-overlay/command/with-contenv")),
             (Part::SymlinksNoarch, "usr/bin/with-contenv", link("../../command/with-contenv")),
             (Part::SymlinksArch, "usr/bin/s6-dnsip", link("../../command/s6-dnsip")),
+            (Part::Arch, "usr/bin/s6-overlay", link("../../command/s6-overlay")),
+            (Part::Arch, "usr/bin", None),
+            (Part::Arch, "package/admin/s6-overlay-1.0/VERSION", Some(Node::Version)),
             (Part::Arch, "command/s6-test", link("../package/admin/s6-overlay/command/s6-test")),
             (Part::Arch, "package/web/s6-dns", link("s6-dns-1.0")),
             (

@@ -1,5 +1,5 @@
-//! The documentation of all tools, made from their definitions: `docs/tools/` and man pages; and the tables of
-//! `docs/guide/variables.md`.
+//! The documentation of all tools, made from their definitions: `docs/tools/`, man pages and shells' completions; and the
+//! tables of `docs/guide/variables.md`.
 //!
 //! A tool's name, summary, operands and options stand in its `TOOL`; what else is documented, its exit codes,
 //! environment, notes and examples, in `docs/tools/extra/NAME.md`, so that the shipped program doesn't carry it.  A separate
@@ -7,6 +7,7 @@
 //! `cargo xtask man`; a test compares `docs/tools/` with what would be written.
 #![allow(clippy::print_stderr, reason = "a program for developers: standard error is where it complains")]
 
+mod completions;
 mod files;
 mod man;
 mod markdown;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
         ["docs"] => write(&docs(), &markdown::files(&suites, &pages::extra("index")?))
             .and_then(|()| variables::write()),
         ["man", directory] => write(Path::new(directory), &man::files(&suites)?),
-        _ => Err("usage: manual docs | manual man DIR".to_owned()),
+        ["completions", directory] => write(Path::new(directory), &completions::files()),
+        _ => Err("usage: manual docs | manual man DIR | manual completions DIR".to_owned()),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -54,8 +54,12 @@ fn form(option: &Opt) -> Vec<Inline> {
         }
         form.push(bold(format!("--{long}")));
     }
-    if let Some(value) = option.value {
-        form.extend([roman(" "), italic(value)]);
+    match option.value {
+        Some(value) if value.starts_with('[') => {
+            form.extend([roman("[="), italic(value.trim_matches(['[', ']'])), roman("]")]);
+        }
+        Some(value) => form.extend([roman(" "), italic(value)]),
+        None => {}
     }
     form
 }

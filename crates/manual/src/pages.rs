@@ -38,15 +38,15 @@ const FOR_PEOPLE: &[&str] = &["halt", "init", "poweroff", "reboot", "shutdown", 
 
 /// Every definition of both programs.
 pub fn tables() -> impl Iterator<Item = &'static Tool> {
-    let others = [s6_tls::TOOLS, overlay::commands::COMMANDS];
-    multicall::SUITES.iter().copied().chain(others).flatten().copied()
+    let commands = overlay::commands::COMMANDS.iter().map(|command| command.tool);
+    multicall::SUITES.iter().copied().chain([s6_tls::TOOLS]).flatten().copied().chain(commands)
 }
 
 /// All suites, in the order in which people look for them.
 pub fn suites() -> Result<Vec<Suite>, String> {
     let names = Names::all()?;
     let mut of_overlay: Vec<&str> = FOR_PEOPLE.to_vec();
-    of_overlay.extend(overlay::commands::COMMANDS.iter().map(|command| command.name));
+    of_overlay.extend(overlay::commands::COMMANDS.iter().map(|command| command.tool.name));
     let mut suites = Vec::new();
     for suite in &names.suites {
         let mut commands = suite.commands.clone();

@@ -81,12 +81,12 @@ pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
         argv.remove(0);
     }
     let listing = argv.first().is_some_and(|a| a == LIST.name.as_bytes()).then_some(&LIST);
-    let subcommand = argv.first().and_then(|name| overlay::commands::find(name));
-    match subcommand.or_else(|| by_name(&argv)).or(listing) {
+    match overlay::commands::take_call(&mut argv).or_else(|| by_name(&argv)).or(listing) {
         Some(tool) => tool::run(tool, argv, env),
         None => {
-            let named =
-                argv.first().map_or(String::from("no tool named"), |a| diag::show(a) + ": no such tool");
+            let named = argv.first().map_or(String::from("no tool named"), |name| {
+                [&diag::show(name), ": no such tool", &overlay::commands::meant_by(name)].concat()
+            });
             diag::fatal(
                 "s6-overlay",
                 &format!(
@@ -134,8 +134,7 @@ mod tests {
     #[test]
     fn no_subcommand_hides_a_tool() {
         for command in overlay::commands::COMMANDS {
-            let name = command.name.trim_start_matches(overlay::commands::PREFIX);
-            assert!(find(name.as_bytes()).is_none(), "{name}");
+            assert!(find(command.word().as_bytes()).is_none(), "{}", command.word());
         }
     }
 }

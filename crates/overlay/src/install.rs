@@ -21,6 +21,8 @@ pub(crate) struct Programs<'a> {
     pub(crate) program: &'a [u8],
     /// The setuid program; empty if this build has none.
     pub(crate) setuid: &'a [u8],
+    /// The contents of the file that says which version this is.
+    pub(crate) version: &'a [u8],
 }
 
 /// The optional parts.
@@ -61,6 +63,7 @@ fn wanted<'a>(entry: Entry, programs: &Programs<'a>) -> (String, Wanted<'a>) {
     let wanted = match entry.node {
         Node::Directory => Wanted::Directory,
         Node::File { mode, content } => Wanted::File { content, mode, is_program: false },
+        Node::Version => Wanted::File { content: programs.version, mode: 0o644, is_program: false },
         Node::Link(target) => Wanted::Link(target),
         Node::Program => program(programs.program, 0o755),
         Node::SetuidProgram if programs.setuid.is_empty() => {

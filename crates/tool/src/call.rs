@@ -26,6 +26,14 @@ impl Call {
         Options::take(self.tool.options, &mut self.args)
     }
 
+    /// The same for a command for people, whose options stand anywhere among its operands.
+    ///
+    /// # Errors
+    /// What is wrong with an option, and what was probably meant.
+    pub fn options_anywhere(&mut self) -> Result<Options, Fatal> {
+        Options::take_anywhere(self.tool.options, &mut self.args)
+    }
+
     /// The counterpart of [`Call::options`] for a tool without options: all words are operands, except a `--` before
     /// them.
     ///

@@ -7,6 +7,15 @@ pub fn nearest<N: AsRef<[u8]> + Ord>(name: &[u8], names: impl Iterator<Item = N>
     names.map(|known| (edit_distance(name, known.as_ref()), known)).min()
 }
 
+/// `: did you mean NAME?` if one of these names resembles this one enough, with `prefix` before it; otherwise nothing.
+#[must_use]
+pub fn did_you_mean<'a>(name: &[u8], names: impl Iterator<Item = &'a str>, prefix: &str) -> String {
+    match nearest(name, names).filter(|(differences, _)| differences * 5 <= name.len() * 2) {
+        Some((_, near)) => format!(": did you mean {prefix}{near}?"),
+        None => String::new(),
+    }
+}
+
 /// The number of bytes to add, remove or change to make `b` from `a`; letters' cases and separators make no difference.
 fn edit_distance(a: &[u8], b: &[u8]) -> usize {
     let plain = |n: &[u8]| -> Vec<u8> {
@@ -27,7 +36,7 @@ fn edit_distance(a: &[u8], b: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{edit_distance, nearest};
+    use super::{did_you_mean, edit_distance, nearest};
 
     #[test]
     fn names_are_near_if_little_separates_them() {
@@ -42,5 +51,11 @@ mod tests {
     fn the_nearest_name_is_given_with_its_distance() {
         assert_eq!(nearest(b"wep", ["db", "web", "wet"].iter()), Some((1, &"web")));
         assert_eq!(nearest(b"wep", std::iter::empty::<&str>()), None);
+    }
+
+    #[test]
+    fn only_a_name_that_resembles_is_suggested() {
+        let meant = |name: &str| did_you_mean(name.as_bytes(), ["health", "status"].into_iter(), "");
+        assert_eq!((meant("statsu"), meant("stop")), (": did you mean status?".into(), String::new()));
     }
 }

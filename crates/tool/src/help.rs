@@ -14,7 +14,9 @@ pub fn usage_line(tool: &Tool) -> String {
     for o in tool.options {
         match (o.value, o.long) {
             (Some(v), _) if o.short >= ' ' => line.push_str(&format!(" [ -{} {v} ]", o.short)),
-            (Some(v), Some(long)) => line.push_str(&format!(" [ --{long}={v} ]")),
+            (Some(v), Some(long)) => {
+                line.push_str(&format!(" [ --{long}{} ]", with_equals(v)));
+            }
             (None, Some(long)) if o.short < ' ' => line.push_str(&format!(" [ --{long} ]")),
             _ => {}
         }
@@ -34,11 +36,20 @@ pub fn option_form(option: &Opt) -> String {
         form.push_str(if form.is_empty() { "--" } else { ", --" });
         form.push_str(long);
     }
-    if let Some(value) = option.value {
-        form.push(' ');
-        form.push_str(value);
+    match option.value {
+        Some(value) if value.starts_with('[') => form.push_str(&with_equals(value)),
+        Some(value) => form.extend([" ", value]),
+        None => {}
     }
     form
+}
+
+/// The value of a long option with the sign before it: `=dir`, `[=fields]`.
+fn with_equals(value: &str) -> String {
+    match value.strip_prefix('[') {
+        Some(rest) => format!("[={rest}"),
+        None => format!("={value}"),
+    }
 }
 
 /// Usage line, purpose and options: the answer to `--help`, without a newline at its end.
@@ -91,12 +102,16 @@ mod tests {
             name: "s6-overlay x",
             summary: "do it",
             operands: "",
-            options: &[Opt::flag('a', "all").long("all"), Opt::value('\x01', "dir", "where").long("root")],
+            options: &[
+                Opt::flag('a', "all").long("all"),
+                Opt::value('\x01', "dir", "where").long("root"),
+                Opt::value('\x02', "[fields]", "as JSON").long("json"),
+            ],
             role: Role::Stay,
             main: |_| Ok(Next::SUCCESS),
         };
-        let expected =
-            "usage: s6-overlay x [ -a ] [ --root=dir ]\n\ndo it\n\n  -a, --all   all\n  --root dir  where";
+        let expected = "usage: s6-overlay x [ -a ] [ --root=dir ] [ --json[=fields] ]\n\ndo it\n\n  -a, --all        all\n  \
+             --root dir       where\n  --json[=fields]  as JSON";
         assert_eq!(help(&TOOL), expected);
     }
 

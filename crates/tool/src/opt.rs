@@ -4,7 +4,7 @@
 //! rest of the word or the next word; `--name`, `--name=value` and `--name value` for options that have a
 //! long name.  A lone `-` is an operand.
 
-use crate::Fatal;
+use crate::{Fatal, diag, did_you_mean};
 
 /// One option of a tool.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +13,8 @@ pub struct Opt {
     pub short: char,
     /// The long name without `--`, if there is one.
     pub long: Option<&'static str>,
-    /// The name of the value in usage and documentation; `None` for a flag.
+    /// The name of the value in usage and documentation; `None` for a flag.  One in brackets may be left out, and is only
+    /// taken from the same word, after `=`; such an option has a long name only.
     pub value: Option<&'static str>,
     /// What the option does, as a phrase.
     pub help: &'static str,
@@ -105,6 +106,28 @@ impl Options {
         Ok(Self { given })
     }
 
+    /// Removes the options from `args` wherever they stand among the operands, as commands for people take them; all that
+    /// follows a `--` is operands.
+    ///
+    /// # Errors
+    /// What is wrong, with the option that was probably meant: code 100.
+    pub fn take_anywhere(defined: &[Opt], args: &mut Vec<Vec<u8>>) -> Result<Self, Fatal> {
+        let mut given = Vec::new();
+        let mut operands = Vec::new();
+        let mut words = std::mem::take(args).into_iter();
+        while let Some(word) = words.next() {
+            if word == b"--" {
+                operands.extend(words.by_ref());
+            } else if !word.starts_with(b"-") || word == b"-" {
+                operands.push(word);
+            } else {
+                take_word(defined, &word, &mut words, &mut given)?;
+            }
+        }
+        *args = operands;
+        Ok(Self { given })
+    }
+
     /// Letters and values in the order in which they were given.
     pub fn iter(&self) -> impl Iterator<Item = (char, &[u8])> {
         self.given.iter().map(|(c, v)| (*c, v.as_slice()))
@@ -137,6 +160,52 @@ impl Options {
     }
 }
 
+/// Takes what one word has: a long option, or letters.
+fn take_word(
+    defined: &[Opt],
+    word: &[u8],
+    words: &mut std::vec::IntoIter<Vec<u8>>,
+    given: &mut Vec<(char, Vec<u8>)>,
+) -> Result<(), Fatal> {
+    let long = word.strip_prefix(b"--");
+    let mut rest = word.get(1..).unwrap_or_default();
+    while let Some((letter, tail)) = rest.split_first() {
+        let (name, attached) = match long {
+            Some(long) => match long.iter().position(|b| *b == b'=') {
+                Some(at) => (long.get(..at).unwrap_or_default(), long.get(at + 1..)),
+                None => (long, None),
+            },
+            None => (std::slice::from_ref(letter), Some(tail).filter(|tail| !tail.is_empty())),
+        };
+        let is_it = |option: &&Opt| match long {
+            Some(_) => option.long.is_some_and(|long| long.as_bytes() == name),
+            None => option.short == char::from(*letter) && *letter >= b' ',
+        };
+        let Some(option) = defined.iter().find(is_it) else {
+            let known = defined.iter().filter_map(|option| option.long);
+            let meant = if long.is_some() { did_you_mean(name, known, "--") } else { String::new() };
+            let dashes = if long.is_some() { "--" } else { "-" };
+            return Err(Fatal::user(format!("there is no option {dashes}{}{meant}", diag::show(name))));
+        };
+        let wrong = |what: &str| Err(Fatal::user(format!("{}{what}", crate::option_form(option))));
+        let mut value = Vec::new();
+        match (option.value, attached) {
+            (None, None) => {}
+            (None, Some(_)) if long.is_some() => return wrong(": takes no value"),
+            (None, Some(_)) => {}
+            (Some(name), _) if name.starts_with('[') => value = attached.unwrap_or_default().to_vec(),
+            (Some(_), Some(attached)) => value = attached.to_vec(),
+            (Some(_), None) => match words.next() {
+                Some(word) => value = word,
+                None => return wrong(": the value is missing"),
+            },
+        }
+        given.push((option.short, value));
+        rest = if long.is_some() || option.value.is_some() { &[] } else { tail };
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,12 +214,44 @@ mod tests {
         Opt::flag('a', "all").long("all"),
         Opt::flag('b', "both"),
         Opt::value('t', "ms", "time").long("timeout"),
+        Opt::value('\x01', "[fields]", "as JSON").long("json"),
     ];
+
+    fn anywhere(words: &str) -> String {
+        let mut args = words.split(' ').map(|w| w.as_bytes().to_vec()).collect();
+        match Options::take_anywhere(DEFINED, &mut args) {
+            Err(why) => format!("{}: {}", why.code(), why.message()),
+            Ok(options) => {
+                let given = options.iter().map(|(c, v)| format!("{}{}", c.escape_default(), diag::show(v)));
+                let operands = args.iter().map(|word| diag::show(word));
+                [given.collect::<Vec<_>>().join(" "), operands.collect::<Vec<_>>().join(" ")].join(" | ")
+            }
+        }
+    }
+
+    #[test]
+    fn options_of_commands_for_people_stand_anywhere() {
+        for (words, expected) in [
+            ("web -a", "a | web"),
+            ("-ba web --json -t5 db --timeout 6", "b a \\u{1} t5 t6 | web db"),
+            ("--json=a,b x", "\\u{1}a,b | x"),
+            ("--json x", "\\u{1} | x"),
+            ("-bt5 - -- -a --", "b t5 | - -a --"),
+            ("--jsn", "100: there is no option --jsn: did you mean --json?"),
+            ("--nothing=x", "100: there is no option --nothing"),
+            ("-ax", "100: there is no option -x"),
+            ("-\x01", "100: there is no option -\\u{1}"),
+            ("-t", "100: -t, --timeout ms: the value is missing"),
+            ("--all=1", "100: -a, --all: takes no value"),
+        ] {
+            assert_eq!(anywhere(words), expected, "{words}");
+        }
+    }
 
     fn parse(words: &[&str]) -> Result<(String, Vec<Vec<u8>>), Fatal> {
         let mut args = words.iter().map(|w| w.as_bytes().to_vec()).collect();
         let options = Options::take(DEFINED, &mut args)?;
-        let text = options.iter().map(|(c, v)| format!("{c}{}", crate::diag::show(v))).collect::<Vec<_>>();
+        let text = options.iter().map(|(c, v)| format!("{c}{}", diag::show(v))).collect::<Vec<_>>();
         Ok((text.join(" "), args))
     }
 

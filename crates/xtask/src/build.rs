@@ -6,7 +6,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use crate::arch::{self, Arch};
 use crate::command::{self, run as run_command};
@@ -191,12 +191,29 @@ fn compile(
     cargo: impl Fn() -> Command,
 ) -> Result<Program, Failure> {
     let [setuid, program] = ["s6-overlay-suexec", "s6-overlay"];
+    let commit = commit();
     for name in [setuid, program] {
         let mut cargo = cargo();
         cargo.arg("--bin").arg(name).env("S6_OVERLAY_SUEXEC", folder.join(setuid));
+        cargo.env_remove("S6_OVERLAY_COMMIT");
+        cargo.envs(commit.as_ref().map(|commit| ("S6_OVERLAY_COMMIT", commit)));
         finish(cargo, flags)?;
     }
     Ok(Program { path: folder.join(program), setuid: folder.join(setuid), arch, releasable })
+}
+
+/// The commit that the sources are of, with `-dirty` where they are no longer those; nothing without git.
+fn commit() -> Option<String> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(workspace::top()).args([
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=12",
+        "--exclude=*",
+    ]);
+    let output = git.stderr(Stdio::null()).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
 fn cargo(top: &Path, target: &str, profile: &str, package: &str) -> Command {

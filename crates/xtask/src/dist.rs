@@ -148,7 +148,12 @@ impl Parts {
             println!("{missing} of {} commands are not in the program yet", names.commands().count());
         }
         let read = |path: &Path| fs::read(path).map_err(Failure::unable("read", path));
-        let executables = Executables { program: read(&program.path)?, setuid: read(&program.setuid)? };
+        let version = command::capture(program.arch.command(&program.path)?.arg("version"))? + "\n";
+        let executables = Executables {
+            program: read(&program.path)?,
+            setuid: read(&program.setuid)?,
+            version: version.into_bytes(),
+        };
         let entries = installation::entries(&names, |name| known.contains(name));
         let links = installation::missing_scripts(&entries);
         if !links.is_empty() {
@@ -187,10 +192,13 @@ fn arch_file(name: &str) -> String {
 }
 
 /// What was built.
+#[derive(Default)]
 struct Executables {
     program: Vec<u8>,
     /// The one command that is a separate program, because it is setuid root.
     setuid: Vec<u8>,
+    /// Which version they are.
+    version: Vec<u8>,
 }
 
 /// Puts each entry of an installation into the tree of its tarball.
@@ -208,6 +216,7 @@ fn lay_out(entries: Vec<Entry>, executables: &Executables) -> Parts {
         let node = match node {
             installation::Node::Directory => Node::Directory,
             installation::Node::File { mode, content } => file(content, mode),
+            installation::Node::Version => file(&executables.version, 0o644),
             installation::Node::Link(target) => Node::Link(target.into_owned().into()),
             installation::Node::Program => file(&executables.program, 0o755),
             installation::Node::SetuidProgram => file(&executables.setuid, 0o4755),
@@ -277,7 +286,7 @@ fn publish_tls(arch: &Arch, out: &Path) -> Result<(), Failure> {
     }
     let part = |(path, node)| Entry { part: Part::Arch, path, node };
     let entries = installation::tls_entries(&names).into_iter().map(part).collect();
-    let mut tree = lay_out(entries, &Executables { program, setuid: Vec::new() }).arch;
+    let mut tree = lay_out(entries, &Executables { program, ..Executables::default() }).arch;
     let content = licences::of("s6-tls", std::slice::from_ref(arch))?.into_bytes();
     tree.add(installation::tls_licences(&names), Node::File { content, mode: 0o644 });
     publish_tarball(out, &format!("s6-overlay-tls-{}", arch.name), &tree)?;
@@ -312,7 +321,11 @@ mod tests {
     use super::*;
 
     fn parts() -> Parts {
-        let executables = Executables { program: b"program".to_vec(), setuid: b"setuid".to_vec() };
+        let executables = Executables {
+            program: b"program".to_vec(),
+            setuid: b"setuid".to_vec(),
+            version: b"version\n".to_vec(),
+        };
         let known = ["init", "s6-dnsip", "s6-overlay-suexec", "with-contenv"];
         let names = Names::all().unwrap();
         lay_out(installation::entries(&names, |name| known.contains(&name)), &executables)
@@ -329,6 +342,7 @@ mod tests {
             "package/web/s6-dns/command/s6-dnsip",
             "package/admin/s6-overlay/libexec/s6-overlay-script",
             "usr/bin/s6-dnsip",
+            "usr/bin/s6-overlay",
         ] {
             assert_eq!(fs::read(root.join(path)).unwrap(), b"program", "{path}");
         }

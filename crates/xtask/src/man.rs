@@ -1,4 +1,4 @@
-//! `cargo xtask man`: man pages of all tools, and their tarball.
+//! `cargo xtask man`: man pages of all tools, completions for shells, and their tarball.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::release_file::publish_tarball;
 use crate::tree::{Node, Tree};
 use crate::{docs, workspace};
 
-/// The tarball's name, without the ends for its kinds: laid over an image's `/`, it fills /usr/share/man.
+/// The tarball's name, without the ends for its kinds: laid over an image's `/`, it fills /usr/share.
 const NAME: &str = "s6-overlay-man-noarch";
 
 /// The options of `cargo xtask man`.
@@ -28,24 +28,33 @@ pub fn run(args: Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the pages and their tarball in `out`.
+/// Makes the pages, the shells' completions, and their tarball in `out`.
 pub fn publish(out: &Path) -> Result<(), Failure> {
-    let pages = out.join("man");
-    fs::create_dir_all(&pages).map_err(Failure::unable("create", &pages))?;
-    // Cargo runs elsewhere.
-    let pages = fs::canonicalize(&pages).map_err(Failure::unable("find", &pages))?;
-    docs::manual("man", Some(&pages))?;
     let mut tree = Tree::default();
-    for section in ["man1", "man8"] {
-        let folder = pages.join(section);
-        let unable = Failure::unable("read", &folder);
-        for entry in fs::read_dir(&folder).map_err(&unable)? {
-            let entry = entry.map_err(&unable)?;
-            let content = fs::read(entry.path()).map_err(&unable)?;
-            let path = Path::new("usr/share/man").join(section).join(entry.file_name());
-            tree.add(path, Node::File { content, mode: 0o644 });
-        }
+    for (what, place) in [("man", "usr/share/man"), ("completions", "usr/share")] {
+        let folder = out.join(what);
+        fs::create_dir_all(&folder).map_err(Failure::unable("create", &folder))?;
+        // Cargo runs elsewhere.
+        let folder = fs::canonicalize(&folder).map_err(Failure::unable("find", &folder))?;
+        docs::manual(what, Some(&folder))?;
+        add(&mut tree, &folder, Path::new(place))?;
     }
     publish_tarball(out, NAME, &tree)?;
+    Ok(())
+}
+
+/// Adds what is below `folder` to the tree, below `place`; directories have no entries of their own.
+fn add(tree: &mut Tree, folder: &Path, place: &Path) -> Result<(), Failure> {
+    let unable = Failure::unable("read", folder);
+    for entry in fs::read_dir(folder).map_err(&unable)? {
+        let entry = entry.map_err(&unable)?;
+        let (from, to) = (entry.path(), place.join(entry.file_name()));
+        if from.is_dir() {
+            add(tree, &from, &to)?;
+        } else {
+            let content = fs::read(&from).map_err(&unable)?;
+            tree.add(to, Node::File { content, mode: 0o644 });
+        }
+    }
     Ok(())
 }

@@ -100,9 +100,13 @@ impl Tree {
     }
 
     /// The tree as a tar archive.
+    ///
+    /// Directories below `usr` have no entries: they are the image's, where one may be a link to elsewhere, and some unpackers
+    /// put a directory in the place of a link.
     pub fn tar(&self) -> io::Result<Vec<u8>> {
         let mut archive = tar::Builder::new(Vec::new());
-        for (path, node) in &self.0 {
+        let is_of_image = |path: &Path, node: &Node| path.starts_with("usr") && *node == Node::Directory;
+        for (path, node) in self.0.iter().filter(|(path, node)| !is_of_image(path, node)) {
             let mut header = tar::Header::new_gnu();
             header.set_mtime(TIME);
             header.set_uid(0);
@@ -163,6 +167,17 @@ mod tests {
         sample().write(&written).unwrap();
         assert_eq!(Tree::read(&written).unwrap(), sample());
         assert!(sample().write(&written).is_err());
+    }
+
+    #[test]
+    fn the_image_s_own_directories_are_left_alone() {
+        let mut tree = sample();
+        tree.link("usr/bin/x", "../../b/run");
+        let archive = tree.tar().unwrap();
+        let mut reader = tar::Archive::new(archive.as_slice());
+        let paths: Vec<_> =
+            reader.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
+        assert_eq!(paths, ["a/", "a/deep/", "a/deep/link", "b/", "b/run", "b/type", "empty/", "usr/bin/x"]);
     }
 
     #[test]

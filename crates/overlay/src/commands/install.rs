@@ -3,10 +3,10 @@
 //! It makes what the tarballs hold, with the same owners, modes and links.  What is there already is kept, so it can be
 //! repeated, also with more options.  Files of others are replaced only with `--force`.
 
+use super::version::{Build, build, line};
 use crate::install::{Extras, Obstacle, Plan, Programs, Root, Step, Wanted, contents};
 use crate::layout::VERSION;
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -27,21 +27,15 @@ pub static TOOL: Tool = Tool {
 /// The limit of obstacles that are named; the others are counted.
 const OBSTACLES_SHOWN_MAX: usize = 10;
 
-static SETUID_PROGRAM: Mutex<&[u8]> = Mutex::new(&[]);
-
-/// Sets the contents of the setuid program; called once, at the start of the process.
-pub fn set_setuid_program(program: &'static [u8]) {
-    *SETUID_PROGRAM.lock().unwrap_or_else(PoisonError::into_inner) = program;
-}
-
 fn main(call: &mut Call) -> Outcome {
-    let options = call.options()?;
+    let options = call.options_anywhere()?;
     if !call.args.is_empty() {
         return Err(Fatal::usage());
     }
     let program = read_this_program()?;
-    let setuid = *SETUID_PROGRAM.lock().unwrap_or_else(PoisonError::into_inner);
-    let programs = Programs { program: &program, setuid };
+    let Build { setuid, commit } = build();
+    let version = line(commit) + "\n";
+    let programs = Programs { program: &program, setuid, version: version.as_bytes() };
     let extras = Extras { symlinks: options.has('s'), syslogd: options.has('l') };
     let root = Root::open(options.get('r').unwrap_or(b"/"))?;
     let force = options.has('f');

@@ -25,7 +25,7 @@ pub static TOOL: Tool = Tool {
 const SYSTEM_COMMANDS: &[&str] = &["cd", "umask", "wait"];
 
 fn main(call: &mut Call) -> Outcome {
-    let options = call.options()?;
+    let options = call.options_anywhere()?;
     let root = options.get('r').unwrap_or(b"/");
     let write = options.has('w');
     let folder = files::open_dir(CWD, root).or_unable_to("open", root)?;

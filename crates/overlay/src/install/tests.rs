@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-const PROGRAMS: Programs<'_> = Programs { program: b"program", setuid: b"setuid" };
+const PROGRAMS: Programs<'_> = Programs { program: b"program", setuid: b"setuid", version: b"version" };
 const ALL: Extras = Extras { symlinks: true, syslogd: true };
 
 /// A few entries of each kind, as from [`contents`].
@@ -173,6 +173,6 @@ fn optional_parts_are_installed_only_on_request() {
 
 #[test]
 fn without_a_setuid_program_there_is_a_link() {
-    let all = contents(&Programs { program: b"program", setuid: b"" }, ALL).unwrap();
+    let all = contents(&Programs { setuid: b"", ..PROGRAMS }, ALL).unwrap();
     assert!(all.iter().all(|(_, wanted)| !matches!(wanted, Wanted::File { mode, .. } if mode & 0o4000 != 0)));
 }
