@@ -1,7 +1,7 @@
 //! One longrun's transition: a command to its supervisor, and the events that report its outcome.
 
 use crate::failure::Failure;
-use crate::standing::{Goal, Progress, Standing, Trouble, View, is_reached};
+use crate::standing::{Goal, Progress, Standing, Trouble, View, is_new, is_reached};
 use crate::work::Work;
 use rustix::fs::Access;
 use rustix::io::Errno;
@@ -15,6 +15,7 @@ use supervision::watch::Watch;
 use tool::clock::{self, Moment};
 use tool::diag;
 use tool::path::join;
+use wire::death_tally::Death;
 use wire::fifodir::ServiceEvent;
 use wire::restart_policy;
 use wire::svstatus::Status;
@@ -144,10 +145,16 @@ impl Transition {
         self.with_deaths(self.goal.text())
     }
 
+    /// The ends of its daemon since the transition began.
+    fn deaths(&self) -> Vec<Death> {
+        let mut deaths = read_deaths(&self.servicedir).unwrap_or_default();
+        deaths.retain(|death| death.stamp >= self.since);
+        deaths
+    }
+
     /// A text, and how often its daemon has ended since the transition began.
     fn with_deaths(&self, text: &str) -> String {
-        let deaths = read_deaths(&self.servicedir).unwrap_or_default();
-        let deaths: Vec<_> = deaths.iter().filter(|death| death.stamp >= self.since).collect();
+        let deaths = self.deaths();
         let Some(last) = deaths.last().filter(|_| self.goal != Goal::Down) else { return text.to_owned() };
         let how = match last.signal {
             0 => format!("exited {}", last.exit_code),
@@ -204,7 +211,8 @@ impl Transition {
         let (goal, since) = (self.goal, self.since);
         let is_supervised = control::send(&self.servicedir, &[]).is_ok();
         let is_gone = status.is_some_and(|status| is_gone(status.pid));
-        let standing = View { goal, since, is_supervised, status, is_gone }.standing();
+        let has_ended = status.as_ref().is_some_and(is_new) && !self.deaths().is_empty();
+        let standing = View { goal, since, is_supervised, status, is_gone, has_ended }.standing();
         let since = match self.found {
             Some((before, same, since)) if (before, same) == (standing, status) => since,
             _ => now,
@@ -271,7 +279,6 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode};
     use std::io::Read;
     use std::os::unix::ffi::OsStrExt;
-    use wire::death_tally::Death;
 
     /// A service directory whose supervisor is the test.
     struct Supervised {

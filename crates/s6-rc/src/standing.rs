@@ -73,6 +73,8 @@ pub(crate) struct View {
     pub(crate) status: Option<Status>,
     /// The process of the status doesn't exist any more.
     pub(crate) is_gone: bool,
+    /// A daemon has ended since the transition began.
+    pub(crate) has_ended: bool,
 }
 
 /// So long a service is found without a supervisor, or given up, before that counts.
@@ -120,11 +122,19 @@ impl View {
             // A command that it has got isn't repeated: `d` is another signal, `u` ends a pause between two starts.
             (false, true) => Standing::OnItsWay,
             (false, false) if self.goal == Goal::Down || !has_changed => Standing::NotTold,
+            // A host that faulted may have begun to supervise it anew, and has heard of no command then.
+            (false, false) if is_new(&status) && !self.has_ended => Standing::NotTold,
             // It was up, and then its `finish` exited 125, or somebody told it to go down.
             (false, false) if status.pid == 0 => Standing::GivenUp,
             (false, false) => Standing::OnItsWay,
         }
     }
+}
+
+/// Whether a status is that of a service that hasn't run since its supervision began.  It may also be that of one that was
+/// successful, and has no `finish`.
+pub(crate) fn is_new(status: &Status) -> bool {
+    status.pid == 0 && status.wstat == 0 && status.stamp == status.ready_stamp
 }
 
 impl Standing {
@@ -166,7 +176,7 @@ mod tests {
             ready: false,
         };
         let since = Tai64n::from_unix(100, 0);
-        View { goal, since, is_supervised: true, status: Some(status), is_gone: false }
+        View { goal, since, is_supervised: true, status: Some(status), is_gone: false, has_ended: false }
     }
 
     #[test]
@@ -211,6 +221,19 @@ mod tests {
             }
         }
         insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn a_service_that_is_supervised_anew_has_not_given_up() {
+        let stamp = Tai64n::from_unix(101, 0);
+        let view = view(Goal::Up, 0, false);
+        let new = Status { stamp, ready_stamp: stamp, ..view.status.unwrap() };
+        let standing = |status, has_ended| View { status: Some(status), has_ended, ..view }.standing();
+        assert_eq!(standing(new, false), Standing::NotTold);
+        assert_eq!(standing(new, true), Standing::GivenUp, "it was successful, and has no finish");
+        assert_eq!(standing(Status { wstat: 256, ..new }, false), Standing::GivenUp);
+        let ready_stamp = Tai64n::from_unix(101, 1);
+        assert_eq!(standing(Status { ready_stamp, ..new }, false), Standing::GivenUp, "a finish has ended");
     }
 
     #[test]

@@ -198,7 +198,7 @@ impl Journal {
             Some(bytes) => item.copy_from_slice(bytes),
             None => {
                 if let Some(file) = self.file() {
-                    file.load(place(INPUT.0).saturating_add(at), &mut item);
+                    file.load(input_place(at), &mut item);
                 }
             }
         }
@@ -211,10 +211,7 @@ impl Journal {
         let count = size.min(end.saturating_sub(next));
         self.input.borrow_mut().next = next.saturating_add(count);
         if let Some(file) = self.file().filter(|_| self.input.borrow().bytes.is_empty()) {
-            file.store(
-                INPUT.0.saturating_add(u64::try_from(next).unwrap_or(u64::MAX)),
-                ZEROS.get(..count).unwrap_or_default(),
-            );
+            file.write(input_place(next), ZEROS.get(..count).unwrap_or_default());
         }
         self.done();
     }
@@ -311,7 +308,7 @@ impl Journal {
 
     fn clear_started(&self) {
         if let Some(file) = self.file() {
-            file.store(STARTED.into(), &[0; 4]);
+            file.write(STARTED.into(), &[0; 4]);
         }
     }
 
@@ -441,6 +438,11 @@ impl Journal {
     }
 }
 
+/// Offset of this byte of the input.
+fn input_place(at: usize) -> u64 {
+    INPUT.0.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
+}
+
 /// Offset of the record of the service with this number.
 pub(crate) fn record_place(n: usize) -> u64 {
     let (first, room) = RECORDS;
@@ -466,12 +468,14 @@ impl File {
                 && mapping.store(at, bytes))
     }
 
-    fn load(&self, at: usize, bytes: &mut [u8]) {
-        if let Ok(mapping) = self.mapping.try_borrow()
-            && let Some(mapping) = mapping.as_ref()
+    fn load(&self, at: u64, bytes: &mut [u8]) {
+        if let (Ok(at), Ok(mapping)) = (usize::try_from(at), self.mapping.try_borrow())
+            && mapping.as_ref().is_some_and(|mapping| mapping.load(at, bytes))
         {
-            mapping.load(at, bytes);
+            return;
         }
+        // Only for lack of memory, as in `write`.
+        let _ = rustix::io::pread(&self.fd, bytes, at);
     }
 
     /// Reads into the file; `None` without a mapping.
@@ -601,6 +605,25 @@ mod tests {
         assert!(is_open());
         journal.done();
         assert!(!is_open());
+    }
+
+    #[test]
+    fn without_memory_for_a_mapping_the_file_is_read_and_written() {
+        let journal = Journal::create().unwrap();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&writer, b"ud").unwrap();
+        assert_eq!(journal.read_input(7, reader.as_fd(), 8), Ok(2));
+        let next = reopened(&journal);
+        next.file().unwrap().mapping.replace(None);
+        assert_eq!(next.source_left(), Some(7));
+        for letter in [b"u", b"d"] {
+            assert_eq!(next.next_item(1).as_deref(), Some(&letter[..]));
+            next.item_done(1);
+        }
+        assert_eq!(next.next_item(1), None);
+        let last = reopened(&journal);
+        last.source_left();
+        assert_eq!(last.next_item(1), None, "what was handled isn't handled again");
     }
 
     #[test]
