@@ -154,8 +154,10 @@ impl Slots {
 
     /// The service, and the number of its last start, if it isn't started again and something is to be done about it.
     pub(crate) fn over(&self, number: usize) -> Option<(Supervised, u32)> {
-        let State { supervised, start, .. } = self.state(number)?;
+        let State { supervised, start, in_flight, .. } = self.state(number)?;
         let supervised = supervised.filter(|service| service.restarts.is_pending)?;
+        // A start in flight has its number already; what is over came before it.
+        let start = start.wrapping_sub((in_flight.starting != 0).into());
         (self.get(number, SEEN) != start).then_some((supervised, start))
     }
 
