@@ -27,6 +27,7 @@
 mod config;
 mod consequences;
 mod input;
+mod kills;
 mod oneshot;
 mod pipes;
 mod policy;
@@ -49,6 +50,7 @@ use crate::service::machine::Event;
 use crate::service::{Service, hold};
 use crate::system::raw;
 use ipc::relay::Relay;
+use kills::Kills;
 use pipes::NamedPipes;
 use poller::{Poller, Source};
 use processes::Processes;
@@ -136,8 +138,7 @@ pub struct Host {
     has_unknown_commands: bool,
     /// Children that have ended may be left to reap.
     has_unreaped: bool,
-    /// When a process that the kernel has killed is reported again.
-    kill_report_at: Option<Moment>,
+    kills: Kills,
 }
 
 /// Takes the lock and the control FIFO of a scan directory.
@@ -252,7 +253,7 @@ impl Host {
             shortage: None,
             has_unknown_commands: false,
             has_unreaped: false,
-            kill_report_at: None,
+            kills: Kills::default(),
         })
     }
 
@@ -291,8 +292,8 @@ impl Host {
         }
         let unreaped = std::mem::take(&mut self.has_unreaped);
         let timer = self.roster.next_timer().map(|(at, _)| at);
-        let deadline =
-            [timer, self.scan_at, self.over_at, policy.deadline(), unreaped.then_some(Moment::ZERO)];
+        let unreaped_at = unreaped.then_some(Moment::ZERO);
+        let deadline = [timer, self.scan_at, self.over_at, self.kills_at(), policy.deadline(), unreaped_at];
         self.wait(deadline.into_iter().flatten().min(), policy);
         if unreaped {
             self.reap(policy);
@@ -307,6 +308,7 @@ impl Host {
             self.scan();
         }
         self.is_short();
+        self.see_to_kills(now);
         while let Some((at, number)) = self.roster.next_timer().filter(|(at, _)| *at <= now) {
             match self.roster.get_mut(number) {
                 Some(slot) if slot.is_live() => self.feed(number, Event::Timeout),
@@ -353,6 +355,7 @@ impl Host {
         match source {
             Source::Oneshot => self.serve_oneshots(),
             Source::Supervisors => self.read_supervisors(),
+            Source::Kills => self.kills_changed(),
             Source::Policy(key) if policy.input(key).is_none() => policy.readable(self, key),
             _ => return self.take_in(source, policy),
         }

@@ -8,7 +8,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 pub(crate) mod hook;
 
-use crate::memory;
+use crate::memory::{self, Watch};
 use crate::part::{Part, Start};
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -76,6 +76,8 @@ pub(crate) trait System: Debug {
     fn reap(&self, pid: Pid) -> Option<u64>;
     /// How many processes of this container the kernel has killed for lack of memory.
     fn memory_kills(&self) -> Option<u32>;
+    /// That number, and what tells that it may have changed.
+    fn watch_kills(&self) -> Option<Watch>;
     /// The container's limit of memory, in bytes.
     fn memory_limit(&self) -> Option<u64>;
     /// The next signal for a supervisor process, if one is pending.
@@ -132,6 +134,10 @@ impl System for Linux {
 
     fn memory_kills(&self) -> Option<u32> {
         memory::kills()
+    }
+
+    fn watch_kills(&self) -> Option<Watch> {
+        Watch::open()
     }
 
     fn memory_limit(&self) -> Option<u64> {

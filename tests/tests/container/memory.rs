@@ -15,6 +15,8 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("memory::who_is_killed_is_named", who_is_killed_is_named),
     ("memory::a_command_that_is_killed", a_command_that_is_killed),
+    ("memory::a_kill_that_only_the_parent_sees", a_kill_that_only_the_parent_sees),
+    ("memory::files_of_version_2", files_of_version_2),
     ("memory::without_a_group_nothing_is_said_of_memory", without_a_group),
 ];
 
@@ -107,6 +109,56 @@ fn who_is_killed_is_named(images: &Images) -> Outcome {
     Ok(())
 }
 
+/// The kernel notifies process 1 of the kill of a worker whose parent lives and reaps it.
+fn a_kill_that_only_the_parent_sees(images: &Images) -> Outcome {
+    for layout in ["0", "1"] {
+        let services = Services::new()?;
+        services.longrun(
+            "pool",
+            &["base"],
+            &format!("#!/bin/sh\n({HOG})\necho worker: $?\n({HOG})\nexec s6-pause\n"),
+        )?;
+        let group = Group::new(&format!("parent-{layout}"))?;
+        let sandbox =
+            images.on(Path::new("/"), services.path(), &["s6-pause"]).env("S6_SUPERVISE_PROCESSES", layout);
+        let mut t = Transcript::start(&group.around(sandbox))?;
+        t.wait_for("of the container were killed by the kernel")?;
+        t.in_order(&[
+            "worker: 137",
+            "2 processes of the container were killed by the kernel because of the memory limit of 64 MiB; no service \
+             itself, maybe children of one",
+        ])?;
+        same(t.contains("not by us"), false, &t.text())?;
+    }
+    Ok(())
+}
+
+/// Files of the test's take the place of the kernel's: they show the number of kills, and notify nobody.
+fn files_of_version_2(images: &Images) -> Outcome {
+    for layout in ["0", "1"] {
+        let services = Services::new()?;
+        services.longrun(
+            "app",
+            &["base"],
+            "#!/bin/sh\n[ -e /run/killed ] && exec s6-pause\n>/run/killed\n\
+             echo 'oom_kill 4' >/sys/fs/cgroup/memory.events\nkill -9 $$\n",
+        )?;
+        services.script("/test", "#!/bin/sh\nuntil [ -e /run/killed ]; do s6-sleep -m 20; done\ns6-svwait -u /run/service/app\nexit 3\n")?;
+        let script = "set -e; mount -t tmpfs none /sys/fs/cgroup; cd /sys/fs/cgroup; echo 1073741824 >memory.max; \
+                      printf 'max 7\\noom_kill 3\\n' >memory.events";
+        let sandbox = images
+            .on(Path::new("/"), services.path(), &["/test"])
+            .env("S6_SUPERVISE_PROCESSES", layout)
+            .prepare(["/bin/sh", "-c", script]);
+        let mut t = Transcript::start(&sandbox)?;
+        same(t.finish()?, 3, &t.text())?;
+        let text = "s6-supervise app: warning: was killed by the kernel: the container's memory limit of 1 GiB was reached (its own \
+                    peak: ";
+        same(t.contains(text), true, &t.text())?;
+    }
+    Ok(())
+}
+
 fn a_command_that_is_killed(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.script("/test", &format!("#!/bin/sh\n{HOG}\n"))?;
@@ -132,7 +184,7 @@ fn without_a_group(images: &Images) -> Outcome {
         let sandbox = images.small(&services, &["/test"]).env("S6_SUPERVISE_PROCESSES", layout);
         let mut t = Transcript::start(&sandbox)?;
         same(t.finish()?, 3, &t.text())?;
-        same(t.contains("s6-supervise app: warning: was killed by signal 9, not by us"), true, &t.text())?;
+        same(t.contains("s6-supervise app: warning: was killed by SIGKILL, not by us"), true, &t.text())?;
     }
     Ok(())
 }

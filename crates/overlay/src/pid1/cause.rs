@@ -26,15 +26,6 @@ pub(crate) enum Cause {
 /// Signals by which a program ends that crashed or that the kernel killed.
 const CRASHES: [&str; 6] = ["SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE"];
 
-/// By which signal, or why, a process was killed.
-fn killed(signal: u8, cause: memory::Cause) -> String {
-    match cause {
-        memory::Cause::Memory(shortfall) => format!("was killed by the kernel: {shortfall}"),
-        memory::Cause::Foreign => format!("was killed by {}, not by us", signal::show(signal.into())),
-        memory::Cause::Own => format!("was killed by {}", signal::show(signal.into())),
-    }
-}
-
 fn sender(sender: Sender) -> String {
     match sender {
         Sender::Kernel => " from the terminal".to_owned(),
@@ -65,7 +56,7 @@ pub(crate) fn of_stop(
             (format!("the command exited {code}"), false)
         }
         (Event::BootEnded(Ended::Killed(signal)), _) if ran_command => (
-            format!("the command {}", killed(signal, killed_by)),
+            format!("the command {}", killed_by.text(signal)),
             CRASHES.contains(&signal::show(signal.into()).as_str()),
         ),
         _ => return None,
@@ -76,7 +67,7 @@ pub(crate) fn of_stop(
 /// The boot child was killed.
 pub(crate) fn boot_killed(signal: u8, by: memory::Cause) -> String {
     let code = Ended::Killed(signal).code();
-    format!("what starts the services {}, so the container stops with code {code}", killed(signal, by))
+    format!("what starts the services {}, so the container stops with code {code}", by.text(signal))
 }
 
 /// The stop child can't be started.
@@ -101,7 +92,7 @@ pub(crate) fn stop_killed(signal: u8, by: memory::Cause, successor: Successor) -
             format!("services that are still up aren't stopped in order, and a code of 0 becomes {code}")
         }
     };
-    format!("what stops the services {}: {next}", killed(signal, by))
+    format!("what stops the services {}: {next}", by.text(signal))
 }
 
 #[cfg(test)]

@@ -163,6 +163,7 @@ fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
     config.signals = SIGNALS.to_vec();
     config.others = &["s6-linux-init-shutdownd"];
     config.reports = settings.verbosity() >= 1;
+    config.watches_kills = config.reports;
     // This is read from the container's environment, not from that of its services.
     config.processes = settings.switch(S6_SUPERVISE_PROCESSES);
     config

@@ -28,6 +28,9 @@ pub struct Config {
     pub processes: bool,
     /// Whether ends of services that nobody has asked for are reported.
     pub reports: bool,
+    /// Whether processes that the kernel kills for lack of memory are reported even if others reap them: this host is the
+    /// container's.
+    pub watches_kills: bool,
     /// The environment of all children.
     pub env: Vec<Vec<u8>>,
     /// Signals to catch beyond those of `s6-svscan`, for the policy.
@@ -42,8 +45,20 @@ impl Config {
         let processes = !env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=0");
         let (services_max, name_max) = (SERVICES_MAX, NAME_MAX);
         let others = &[];
-        let reports = true;
-        Self { name, rescan, services_max, name_max, others, console, processes, reports, env, signals }
+        let (reports, watches_kills) = (true, false);
+        Self {
+            name,
+            rescan,
+            services_max,
+            name_max,
+            others,
+            console,
+            processes,
+            reports,
+            watches_kills,
+            env,
+            signals,
+        }
     }
 }
 

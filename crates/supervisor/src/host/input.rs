@@ -34,7 +34,7 @@ impl Host {
                 let input = policy.input(key)?;
                 (input.fd, input.size, input.size)
             }
-            Source::Oneshot | Source::Supervisors => return None,
+            Source::Oneshot | Source::Supervisors | Source::Kills => return None,
         })
     }
 
@@ -107,7 +107,7 @@ impl Host {
             }
             Source::Notification(number) if item.contains(&b'\n') => self.feed(number, Event::Ready),
             Source::Policy(key) => policy.item(self, key, item),
-            Source::Notification(_) | Source::Oneshot | Source::Supervisors => {}
+            Source::Notification(_) | Source::Oneshot | Source::Supervisors | Source::Kills => {}
         }
     }
 
@@ -156,7 +156,9 @@ impl Host {
             Source::ScanControl => ".s6-svscan/control".to_owned(),
             Source::Control(number) => of_service("supervise/control", number),
             Source::Notification(number) => of_service("the readiness", number),
-            Source::Oneshot | Source::Supervisors | Source::Policy(_) => "requests".to_owned(),
+            Source::Oneshot | Source::Supervisors | Source::Kills | Source::Policy(_) => {
+                "requests".to_owned()
+            }
         }
     }
 

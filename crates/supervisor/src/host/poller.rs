@@ -21,6 +21,7 @@ pub(super) enum Source {
     Notification(usize),
     Supervisors,
     Policy(u32),
+    Kills,
 }
 
 impl Source {
@@ -33,6 +34,7 @@ impl Source {
             Self::Notification(n) => (4, u32::try_from(n).unwrap_or(u32::MAX)),
             Self::Policy(key) => (5, key),
             Self::Supervisors => (6, 0),
+            Self::Kills => (7, 0),
         };
         (kind << 32) | u64::from(number)
     }
@@ -47,6 +49,7 @@ impl Source {
             4 => Self::Notification(usize::try_from(number).ok()?),
             5 => Self::Policy(number),
             6 => Self::Supervisors,
+            7 => Self::Kills,
             _ => return None,
         })
     }
@@ -67,16 +70,27 @@ impl Poller {
         Ok(Self { epoll, missing: Set::new(), system })
     }
 
-    /// Waits for a descriptor, too, as long as it is open; if that fails, it is missing.
+    /// Waits until a descriptor is readable, too, as long as it is open; if that fails, it is missing.
     pub(super) fn add(&mut self, source: Source, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        let added = self.try_add(source, fd, epoll::EventFlags::IN);
+        if added.is_err() {
+            self.missing.insert(source);
+        }
+        added
+    }
+
+    /// Waits for these events of a descriptor, too, as long as it is open.
+    pub(super) fn try_add(
+        &self,
+        source: Source,
+        fd: BorrowedFd<'_>,
+        flags: epoll::EventFlags,
+    ) -> Result<(), Errno> {
         let data = epoll::EventData::new_u64(source.token());
-        let added = self.system.before(Effect::Watch);
-        match added.and_then(|()| epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(e) => {
-                self.missing.insert(source);
-                Err(e)
-            }
+        self.system.before(Effect::Watch)?;
+        match epoll::add(&self.epoll, fd, data, flags) {
+            Err(Errno::EXIST) => Ok(()),
+            done => done,
         }
     }
 
@@ -125,7 +139,8 @@ mod tests {
     fn tokens_convert_both_ways() {
         let sources =
             [Source::Signals, Source::ScanControl, Source::Oneshot, Source::Supervisors, Source::Control(7)];
-        for source in sources.into_iter().chain([Source::Notification(70_000), Source::Policy(u32::MAX)]) {
+        let others = [Source::Kills, Source::Notification(70_000), Source::Policy(u32::MAX)];
+        for source in sources.into_iter().chain(others) {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }
         assert_eq!(Source::from_token(u64::MAX), None);

@@ -2,20 +2,16 @@
 
 use super::Host;
 use super::policy::Policy;
-use crate::memory::{self, Cause, Seen};
+use crate::memory::Cause;
 use crate::service::crash_loop::Report;
 use crate::service::machine::Event;
 use crate::system::raw;
 use rustix::io::Errno;
 use rustix::process::Pid;
-use std::time::Duration;
 use sys::process::Ended;
 
 /// The number of children that are reaped before other events are served: a flood of orphans delays nothing.
 const REAPED_AT_ONCE: usize = 256;
-
-/// From one report of a process that the kernel has killed, and that is no service's own, to the next one.
-const KILL_REPORT_PAUSE: Duration = Duration::from_mins(1);
 
 /// What is known of a process's end.
 #[derive(Debug, Clone, Copy)]
@@ -64,20 +60,14 @@ impl Host {
                 }
                 self.child.take_if(|(_, child)| *child == pid);
                 let cause = self.cause(how, peak);
-                if let (Cause::Memory(_), Some(name), Some(text)) = (cause, name, cause.text()) {
-                    self.report_kill(&format!("process {name}, which is no service's own, {text}"));
+                if let (Cause::Memory(_), Some(name)) = (cause, name) {
+                    self.report_kill(&format!(
+                        "process {name}, which is no service's own, {}",
+                        cause.text(9)
+                    ));
                 }
                 policy.child(self, pid, how, cause);
             }
-        }
-    }
-
-    /// Reports that the kernel has killed a process, at most once a minute.
-    fn report_kill(&mut self, text: &str) {
-        let now = self.launch.system.now();
-        if self.launch.reports && self.kill_report_at.is_none_or(|at| at <= now) {
-            self.kill_report_at = Some(now.saturating_add(KILL_REPORT_PAUSE));
-            self.warn(text);
         }
     }
 
@@ -96,31 +86,6 @@ impl Host {
                     self.report_crashes(number, &report);
                 }
             }
-        }
-    }
-
-    /// Begins to count the processes that the kernel kills for lack of memory.
-    pub(super) fn count_kills(&self) {
-        memory::begin(self.launch.kills(self.shared_kills()), || self.launch.system.memory_kills());
-    }
-
-    /// What supervisor processes and this one know of such kills.
-    fn shared_kills(&self) -> Option<Seen<'_>> {
-        self.processes.as_ref()?.slots.kills()
-    }
-
-    /// Whether a process that is no service's was killed from outside.
-    fn is_foreign_kill(&self, how: Ended) -> bool {
-        // Once supervisors aren't replaced any more, SIGKILL is sent from here.
-        how == Ended::Killed(9) && self.replaces
-    }
-
-    /// Why a process that is no service's has ended; `peak` is the most memory that it had.
-    fn cause(&self, how: Ended, peak: Option<u64>) -> Cause {
-        if self.is_foreign_kill(how) {
-            self.launch.cause_of_kill(self.shared_kills(), peak)
-        } else {
-            Cause::Own
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod consequences;
 mod hooks;
+mod kills;
 mod processes;
 mod resuming;
 mod scanning;

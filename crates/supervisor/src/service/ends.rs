@@ -25,8 +25,8 @@ impl Service {
             let way = if matches!(self.cause, Cause::Memory(_)) { Way::Memory } else { Way::Ended(how) };
             self.report = self.crashes.ended(way, launch.system.now());
         }
-        if let Some(text) = self.cause.text().filter(|_| launch.reports && !self.crashes.is_reported()) {
-            launch.system.warn(self.dir.label(), &text);
+        if self.cause != Cause::Own && launch.reports && !self.crashes.is_reported() {
+            launch.system.warn(self.dir.label(), &self.cause.text(9));
         }
     }
 

@@ -1,12 +1,14 @@
 //! A system that a test answers for: processes are numbers, and the clock stands still until the test sets it.
 
 use super::System;
+use crate::memory::Watch;
 use crate::part::{Part, Start};
+use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{self, Signal, SignalFd};
@@ -39,6 +41,8 @@ pub(crate) struct Fake {
     pub(crate) session: RefCell<Vec<Pid>>,
     /// How many processes the kernel has killed.
     pub(crate) kills: Cell<u32>,
+    /// What becomes readable when that may have changed, if that is told.
+    pub(crate) watched: RefCell<Option<OwnedFd>>,
     /// Whether memory is short.
     pub(crate) is_short: Cell<bool>,
     done: RefCell<Vec<String>>,
@@ -155,6 +159,11 @@ impl System for Fake {
 
     fn memory_kills(&self) -> Option<u32> {
         Some(self.kills.get())
+    }
+
+    fn watch_kills(&self) -> Option<Watch> {
+        let fd = self.watched.borrow().as_ref().map(|fd| fd.try_clone().unwrap());
+        Some(Watch { kills: self.kills.get(), change: fd.map(|fd| (fd, EventFlags::IN)) })
     }
 
     fn memory_limit(&self) -> Option<u64> {

@@ -55,27 +55,6 @@ impl Policy for Noting {
 }
 
 #[test]
-fn a_process_that_the_kernel_kills_is_reported_once_a_minute() {
-    let mut s = Scandir::new();
-    s.host.count_kills();
-    let warnings = |s: &mut Scandir, ms, how, kills| {
-        s.system.set(ms);
-        s.system.kills.set(kills);
-        s.end(0x3fff_fff0, how)
-    };
-    let text = "s6-svscan: warning: process 1073741808, which is no service's own, was killed by the kernel: the container's \
-                memory limit of 64 MiB was reached (its own peak: 7 MiB)";
-    let killed = Ended::Killed(9);
-    assert!(warnings(&mut s, 2000, killed, 0).is_empty(), "somebody else did");
-    assert!(warnings(&mut s, 3000, Ended::Killed(15), 1).is_empty());
-    assert_eq!(warnings(&mut s, 4000, killed, 1), [text]);
-    assert!(warnings(&mut s, 5000, killed, 2).is_empty());
-    assert_eq!(warnings(&mut s, 64_000, killed, 3), [text]);
-    s.host.stop_replacing();
-    assert!(warnings(&mut s, 164_000, killed, 4).is_empty(), "everything is being killed");
-}
-
-#[test]
 fn a_policy_comes_before_the_usual_effect() {
     let mut s = Scandir::new();
     let mut policy = Noting { handled: vec![signal::TERM], letters: vec![b't'], ..Noting::default() };

@@ -1,6 +1,7 @@
 //! The simulated system: processes and a clock that are made up, and the faults of a plan.
 
 use super::plan::Fault;
+use crate::memory::Watch;
 use crate::part::{Part, Start};
 use crate::system::fake::pid;
 use crate::system::{Effect, System, hook, raw};
@@ -306,6 +307,10 @@ impl System for Seat {
     }
 
     fn memory_kills(&self) -> Option<u32> {
+        None
+    }
+
+    fn watch_kills(&self) -> Option<Watch> {
         None
     }
 
