@@ -22,11 +22,22 @@ const LOGGED: u32 = 5;
 /// How many lines a service writes to the container's output.
 const TALK: u32 = 20;
 
+/// How often a service fails before something is done about it.
+const FAILURES: usize = 2;
+
 /// How often each daemon starts.
-const STARTS: [(&str, usize); 6] =
-    [("ready", 3), ("producer", 1), ("counter", 1), ("logger", 2), ("talk", 1), ("later", 1)];
+const STARTS: [(&str, usize); 7] = [
+    ("ready", 3),
+    ("producer", 1),
+    ("counter", 1),
+    ("logger", 2),
+    ("talk", 1),
+    ("failing", FAILURES),
+    ("later", 1),
+];
 /// What else happens once.
-const ONCE: [&str; 6] = ["up once", "command", "up later-once", "down later-once", "down once", "finish"];
+const ONCE: [&str; 7] =
+    ["up once", "command", "over failing", "up later-once", "down later-once", "down once", "finish"];
 
 /// The start of each daemon's script: looks whether a former one still runs, leaves marks.
 fn daemon(name: &str, rest: &str) -> String {
@@ -73,6 +84,8 @@ ask() {
 }
 exec 4<>/marks/ask 5<>/marks/answer
 say command
+n=0
+until grep -q '^over failing' /marks/events || [ $n = 1200 ]; do usleep 10000; n=$((n+1)); done
 if [ -e /marks/held ]; then exec 6<>/marks/held 7<>/marks/go; echo >&6; read x <&7; fi
 s6-svwait -U -t 12000 $scan/ready || say 'late: ready'
 ask
@@ -121,6 +134,11 @@ pub fn services() -> io::Result<Services> {
     let talk =
         format!("n=0\nwhile [ $n -lt {TALK} ]; do n=$((n+1)); echo talk $n; done\nexec sleep 100000\n");
     s.longrun("talk", &["ready"], &daemon("talk", &talk))?;
+    s.longrun("failing", &["once"], &daemon("failing", "exit 3\n"))?
+        .define("failing", "restart-limit", &format!("{FAILURES}\n"))?
+        .define("failing", "restart-delay", "0\n")?
+        .define("failing", "on-failure", "run /etc/test/over\n")?;
+    s.script("/etc/test/over", "#!/bin/sh\necho over failing >>/marks/events\n")?;
     // Not in the bundle: brought up by the CMD.
     s.define("later-once", "type", "oneshot\n")?
         .define("later-once", "up", &once("later-once", "up"))?

@@ -32,9 +32,10 @@
 //! Every change is first published in the status file, then announced as an event, so a listener that hears the event
 //! reads the new status.
 
+mod judging;
 mod unread;
 
-use super::policy::{self, End};
+use super::policy;
 use rustix::io::Errno;
 use std::time::Duration;
 use supervision::control::signal_number;
@@ -99,7 +100,7 @@ pub(crate) trait Settings {
     /// Whether a stop ends the whole session of `run`.
     fn kills_session(&mut self) -> bool;
     /// The restart policy; `None` for the reference's rules.
-    fn policy(&mut self) -> Option<RestartPolicy>;
+    fn policy(&mut self) -> Result<Option<RestartPolicy>, Errno>;
     /// Whether `run` notifies its readiness.
     fn notifies_readiness(&mut self) -> bool;
     /// A random number.
@@ -241,6 +242,8 @@ pub struct Machine {
     unread: u32,
     /// Whether the limit of `finish` couldn't be read.  Not saved, either.
     is_finish_unread: bool,
+    /// Whether the restart policy couldn't be read when `run` had ended.  Not saved, either.
+    is_unjudged: bool,
 }
 
 impl Machine {
@@ -272,6 +275,7 @@ impl Machine {
             former: None,
             unread: 0,
             is_finish_unread: false,
+            is_unjudged: false,
         }
     }
 
@@ -297,6 +301,7 @@ impl Machine {
             former: None,
             unread: 0,
             is_finish_unread: false,
+            is_unjudged: false,
         }
     }
 
@@ -489,6 +494,7 @@ impl Machine {
 
     fn started(&mut self, pid: u32, now: Now, out: &mut Vec<Action>) {
         self.unread = 0;
+        self.is_unjudged = false;
         self.phase = Phase::Up;
         self.deadline = None;
         self.next_start = None;
@@ -528,6 +534,7 @@ impl Machine {
     fn timeout(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         self.deadline = None;
         match self.phase {
+            Phase::Down if self.status.want_up && self.is_unjudged => self.judge_late(now, settings, out),
             Phase::Down if self.status.want_up => self.start(settings, out),
             Phase::Down => self.look_at_session(settings, out),
             Phase::Up if self.dying => {
@@ -586,32 +593,9 @@ impl Machine {
                 out.push(Action::Finish(how, pid, outlook));
             }
             Phase::Finishing => {
-                let is_permanent = how == Ended::Exited(PERMANENT_FAILURE);
-                if is_permanent && self.restarts.verdict != Verdict::None {
-                    self.restarts.verdict = Verdict::Failed;
-                }
-                self.went_down(false, is_permanent, now, settings, out);
+                self.went_down(false, how == Ended::Exited(PERMANENT_FAILURE), now, settings, out);
             }
         }
-    }
-
-    /// Decides what follows the end of `run`; gives what `finish` is told of that.
-    fn judge(&mut self, how: Ended, now: Now, settings: &mut dyn Settings) -> Option<Outlook> {
-        let restarts = &mut self.restarts;
-        (restarts.verdict, restarts.delay, restarts.is_pending) = (Verdict::None, None, false);
-        let policy = settings.policy()?;
-        if !self.status.want_up || self.leaving {
-            // Nothing follows.
-        } else if policy::is_wanted(restarts, how) {
-            restarts.verdict = Verdict::Again;
-        } else {
-            let lives = self.status.ready || !settings.notifies_readiness();
-            let life = restarts.since.filter(|_| lives).map(|since| now.moment.saturating_sub(since));
-            let end = End { how, life: life.unwrap_or_default(), at: now.moment };
-            policy::judge(restarts, &policy, end, &mut || settings.random());
-        }
-        let is_last = restarts.verdict != Verdict::Again;
-        Some(Outlook { failures: restarts.failures, is_last })
     }
 
     /// The service is down: suddenly, since there is no `finish`, or after it, which may say that the service has failed
@@ -624,10 +608,13 @@ impl Machine {
         settings: &mut dyn Settings,
         out: &mut Vec<Action>,
     ) {
-        let verdict = Some(self.restarts.verdict).filter(|_| self.status.want_up).unwrap_or_default();
-        let is_over = matches!(verdict, Verdict::Failed | Verdict::Ended);
-        let has_failed = is_permanent || verdict == Verdict::Failed;
-        self.status.want_up &= !is_over && !has_failed;
+        if self.is_unjudged {
+            self.judge(Ended::from_wstat(self.status.wstat), now, settings);
+        }
+        if is_permanent && self.restarts.verdict != Verdict::None {
+            self.restarts.verdict = Verdict::Failed;
+        }
+        let (is_over, has_failed) = self.verdict(is_permanent);
         self.phase = Phase::Down;
         self.status.pid = 0;
         self.status.finishing = false;
@@ -635,9 +622,7 @@ impl Machine {
         self.status.ready_stamp = now.wall;
         self.deadline = None;
         if self.status.want_up {
-            let delay = self.restarts.delay.map(|ms| Duration::from_millis(ms.into()));
-            let usual = || self.next_start.unwrap_or_else(|| now.moment.saturating_add(RESTART_PAUSE));
-            self.deadline = Some(delay.map_or_else(usual, |delay| now.moment.saturating_add(delay)));
+            self.deadline = Some(self.next_start(now));
         } else if self.former.is_some() {
             let pause = settings
                 .kill_timeout()

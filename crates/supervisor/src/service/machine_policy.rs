@@ -31,8 +31,8 @@ impl Settings for With {
     fn kills_session(&mut self) -> bool {
         false
     }
-    fn policy(&mut self) -> Option<RestartPolicy> {
-        Some(self.policy.clone())
+    fn policy(&mut self) -> Result<Option<RestartPolicy>, Errno> {
+        Ok(Some(self.policy.clone()))
     }
     fn notifies_readiness(&mut self) -> bool {
         self.notifies

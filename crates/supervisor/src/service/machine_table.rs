@@ -31,8 +31,8 @@ impl Settings for Defined {
     fn kills_session(&mut self) -> bool {
         self.kills_session
     }
-    fn policy(&mut self) -> Option<RestartPolicy> {
-        self.policy.clone()
+    fn policy(&mut self) -> Result<Option<RestartPolicy>, Errno> {
+        Ok(self.policy.clone())
     }
     fn notifies_readiness(&mut self) -> bool {
         false

@@ -45,8 +45,8 @@ impl Settings for Fixed {
     fn kills_session(&mut self) -> bool {
         self.kills_session
     }
-    fn policy(&mut self) -> Option<RestartPolicy> {
-        self.policy.clone()
+    fn policy(&mut self) -> Result<Option<RestartPolicy>, Errno> {
+        self.read(self.policy.clone())
     }
     fn notifies_readiness(&mut self) -> bool {
         self.notifies_readiness
@@ -211,6 +211,50 @@ fn a_restart_that_cannot_be_read_is_tried_again() {
     case.settings.is_short = false;
     assert_eq!(case.step(Event::Timeout, 1100), [Action::Signal(100, signal::TERM)]);
     assert_eq!((case.deadline(), case.machine.status().want_up), (None, true));
+}
+
+#[test]
+fn an_end_whose_policy_cannot_be_read_is_judged_later() {
+    let limit = Some(wire::restart_policy::Limit { count: 1, window: None });
+    for short_until in [100, 300, 99_000] {
+        let mut case = Case::up();
+        case.settings.policy = Some(RestartPolicy { limit, ..RestartPolicy::default() });
+        case.settings.is_short = true;
+        case.step(Event::Ended(EXIT_1), 0);
+        case.step(Event::NoFinish, 0);
+        assert!(case.machine.status().want_up && !case.machine.is_over());
+        let (mut attempts, mut last) = (Vec::new(), Vec::new());
+        while !case.machine.is_over() && !last.contains(&Action::Start) {
+            let at = case.deadline().unwrap();
+            case.settings.is_short = at < short_until;
+            last = case.step(Event::Timeout, at);
+            attempts.push(at);
+        }
+        let all = [0, 100, 300, 700, 1500, 3100, 6300, 7300];
+        let number = if short_until == 100 {
+            2
+        } else if short_until == 300 {
+            3
+        } else {
+            all.len()
+        };
+        assert_eq!(attempts, all[..number]);
+        if number == all.len() {
+            assert!(case.machine.status().want_up, "it is started as without a policy");
+        } else {
+            assert_eq!(last, [Action::Announce(&[ServiceEvent::PermanentFailure]), Action::Over]);
+            assert!(!case.machine.status().want_up);
+        }
+    }
+    // At once, if it can be read when `finish` has ended, and not at all if the service isn't wanted up.
+    let mut case = Case::up();
+    case.settings.policy = Some(RestartPolicy { limit, ..RestartPolicy::default() });
+    case.settings.is_short = true;
+    case.step(Event::Ended(EXIT_1), 0);
+    case.step(Event::FinishStarted(101), 0);
+    case.settings.is_short = false;
+    let last = case.step(Event::Ended(Ended::Exited(0)), 10);
+    assert!(last.contains(&Action::Over), "{last:?}");
 }
 
 #[test]

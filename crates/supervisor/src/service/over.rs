@@ -35,14 +35,15 @@ pub struct Over {
 }
 
 impl Over {
-    /// The end of the service of this directory, of which this is remembered; `None` if another start follows.
+    /// The end of the service of this directory, of which this is remembered; `None` if another start
+    /// follows, or its policy can't be read now.
     pub(crate) fn of(dir: &mut ServiceDir, name: &[u8], restarts: &Restarts, wstat: u16) -> Option<Self> {
         let has_failed = match restarts.verdict {
             Verdict::Failed => true,
             Verdict::Ended => false,
             Verdict::None | Verdict::Again => return None,
         };
-        let policy = dir.policy().unwrap_or_default();
+        let policy = dir.policy().ok()?.unwrap_or_default();
         let how = Ended::from_wstat(wstat);
         let text = explain(restarts, &policy, how);
         let RestartPolicy { on_failure, on_success, .. } = policy;

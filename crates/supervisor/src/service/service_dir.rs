@@ -191,7 +191,7 @@ impl Settings for ServiceDir {
         mode == KILL_SESSION
     }
 
-    fn policy(&mut self) -> Option<RestartPolicy> {
+    fn policy(&mut self) -> Result<Option<RestartPolicy>, Errno> {
         // One byte more than it may have tells that it is too long.
         match read_file(&self.fd, restart_policy::FILE.as_bytes(), restart_policy::SIZE_MAX.saturating_add(1))
         {
@@ -200,13 +200,10 @@ impl Settings for ServiceDir {
                 if policy.is_none() {
                     self.warn("restart-policy is damaged, or of another version: the service is restarted as without it");
                 }
-                policy
+                Ok(policy)
             }
-            Err(Errno::NOENT) => None,
-            Err(e) => {
-                self.warn_unable("read restart-policy", e);
-                None
-            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(e),
         }
     }
 

@@ -11,7 +11,7 @@ use wire::restarts::Restarts;
 const READ_PAUSE: Duration = Duration::from_millis(100);
 
 /// After so many attempts, which is after six seconds, the defaults count.
-const READS_MAX: u32 = 6;
+pub(super) const READS_MAX: u32 = 6;
 
 impl Machine {
     /// The settings of a stop can't be read for lack of descriptors or memory: whether they are read again a little later, before
@@ -29,9 +29,14 @@ impl Machine {
             ));
         }
         self.dying = false;
+        self.read_later(now);
+        true
+    }
+
+    /// Sets the time of the next attempt.
+    pub(super) fn read_later(&mut self, now: Now) {
         self.deadline = Some(now.moment.saturating_add(doubled(READ_PAUSE, self.unread, START_RETRY_LIMIT)));
         self.unread = self.unread.saturating_add(1);
-        true
     }
 
     /// Sends the down signal to a service that is started again when it has ended.
