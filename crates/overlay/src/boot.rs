@@ -31,7 +31,7 @@ pub(crate) mod run_verdict;
 pub(crate) mod saved;
 pub(crate) mod search_path;
 mod services;
-mod sources;
+pub(crate) mod sources;
 pub(crate) mod stage2;
 pub(crate) mod stand_in;
 mod var_run;

@@ -8,8 +8,7 @@ use crate::database::{Body, Database, Service};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::{READABLE, with_umask};
 use crate::resolve::resolve;
-use crate::restart_policy::Overrides;
-use crate::restart_policy::overrides::Subject;
+use crate::restart_policy::overrides::{Elsewhere, Overrides, Subject};
 use crate::source::{Sources, read_sources};
 use crate::source_definition::{ServiceFiles, SourceBody, SourceDefinition};
 use files::{Owners, Permissions, Unfinished, copy_file, copy_tree, create, open_dir};
@@ -69,6 +68,8 @@ pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal>
 pub struct Variables<'a> {
     /// About the ends of daemons.
     pub overrides: &'a Overrides,
+    /// The services that aren't s6-rc's.
+    pub elsewhere: Elsewhere<'a>,
     /// The source directory of the overlay's own services.
     pub own: &'a [u8],
 }
@@ -110,12 +111,14 @@ fn compile_sources(
 }
 
 /// Merges what variables say about the ends of daemons into the definitions.
-fn override_policies(read: &mut Sources, Variables { overrides, own }: Variables<'_>) {
+fn override_policies(read: &mut Sources, Variables { overrides, mut elsewhere, own }: Variables<'_>) {
     if overrides.is_empty() {
         return;
     }
     for definition in &mut read.definitions {
         let own = split(&definition.path).0 == own;
+        // Its script may make services.
+        elsewhere.grows |= !own && definition.type_name() == "oneshot";
         if let SourceBody::Longrun { files, restart, .. } = &mut definition.body {
             let finish = files.files.iter().any(|file| file.name == "finish");
             let of = Subject { name: &definition.name, finish, own };
@@ -127,7 +130,7 @@ fn override_policies(read: &mut Sources, Variables { overrides, own }: Variables
         (definition.name.as_slice(), (kind != "longrun").then_some(kind))
     });
     let broken = read.broken.iter().map(|name| (name.as_slice(), None));
-    overrides.check_names(defined.chain(broken), &mut read.findings);
+    overrides.check_names(defined.chain(broken), elsewhere, &mut read.findings);
 }
 
 /// Prints what a report holds to standard error in the name of a program: errors always, warnings at verbosity 1,

@@ -7,9 +7,11 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::graph::{Graph, NamedSet, as_set};
 use crate::order::walk;
 use crate::pipeline::Pipelines;
+use crate::restart_policy::second_main;
 use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition};
 use std::collections::HashSet;
 use tool::diag::show;
+use tool::path::join;
 use wire::restart_policy::Consequence;
 
 /// The internal services have the first numbers.
@@ -139,9 +141,7 @@ impl<'a> Graph<'a, '_> {
             let Some(definition) = definition else { continue };
             let SourceBody::Longrun { restart: Some(policy), .. } = &definition.body else { continue };
             if let Some(other) = main.filter(|_| policy.main) {
-                let text = format!("{} is the main service already", show(&other.name));
-                let advice = "the container is for one service: remove one of the two files";
-                self.error(definition, "main", 0, text, Some(advice.into()));
+                self.findings.push(second_main(join(&definition.path, b"main"), &other.name));
             }
             main = main.or(Some(definition).filter(|_| policy.main));
             if service.flags & ESSENTIAL != 0 && policy.stops_dependents() {

@@ -25,11 +25,11 @@ use rules::{Given, Said};
 use rustix::fs::CWD;
 use service_policy::ServicePolicy;
 use tool::path::{join, split};
-use tool::{Fatal, OrUnable};
+use tool::{Fatal, OrUnable, diag::show};
 use value::Value;
 use word::{Mistake, Word, words};
 
-pub use overrides::Overrides;
+pub use overrides::{Elsewhere, Overrides};
 
 /// The files.
 pub const FILES: [&str; 12] = [
@@ -120,6 +120,30 @@ pub fn check_directory(path: &[u8], copy: &[u8], overrides: &Overrides) -> Resul
         remove_tree(CWD, &record).and_then(|()| policy.write(CWD, &record)).or_unable_to("write", &record)?;
     }
     Ok(checked)
+}
+
+/// A second service says in this file that the container is for it.
+#[must_use]
+pub fn second_main(file: Vec<u8>, first: &[u8]) -> Diagnostic {
+    let text = format!("{} is the main service already", show(first));
+    Diagnostic::error(file, text).advice("the container is for one service: remove one of the two files")
+}
+
+/// The path of the definition in a source directory that says that the container is for its service, if there is one.
+///
+/// # Errors
+/// A definition can't be read: code 111.
+pub fn main_in(source: &[u8]) -> Result<Option<Vec<u8>>, Fatal> {
+    for name in files::names_at(CWD, source).unwrap_or_default() {
+        let path = join(source, &name);
+        if files::follow(CWD, &join(&path, b"main")) == Kind::File {
+            let folder = Folder::open(CWD, &path, path.clone())?;
+            if read(&folder, &mut Vec::new())?.is_some_and(|policy| policy.main) {
+                return Ok(Some(path));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Reports the files in the definition of a service that isn't a longrun.

@@ -6,7 +6,7 @@ use s6_rc::compile::{Report, Variables, check, compile, compile_with_bundles};
 use s6_rc::database::Body;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::decode;
-use s6_rc::restart_policy::Overrides;
+use s6_rc::restart_policy::{Elsewhere, Overrides};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use wire::restart_policy::{Consequence, Limit, Restart, RestartPolicy};
@@ -522,14 +522,15 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
         ("web/run", RUN),
         ("../own/klogd/type", "longrun"),
         ("../own/klogd/run", RUN),
-        ("task/type", "oneshot"),
-        ("task/up", "true"),
+        ("all/type", "bundle"),
+        ("all/contents.d/web", ""),
     ]);
     let sources = [s.bytes("s"), s.bytes("own")];
     let compile = |restart: &str, on_failure: &str, into: &str| {
-        let overrides =
-            Overrides::parse(restart.as_bytes(), on_failure.as_bytes(), vec![b"old".to_vec()]).unwrap();
-        let variables = Variables { overrides: &overrides, own: &s.bytes("own") };
+        let given = (("S6_RESTART", restart.as_bytes()), ("S6_ON_FAILURE", on_failure.as_bytes()));
+        let overrides = Overrides::parse(given.0, given.1).unwrap();
+        let elsewhere = Elsewhere { names: &[b"old".to_vec()], grows: false };
+        let variables = Variables { overrides: &overrides, elsewhere, own: &s.bytes("own") };
         let report = compile_with_bundles(&s.bytes(into), &sources, &[], Some(variables)).unwrap();
         let errors = report.diagnostics.iter().filter(|d| d.severity == Severity::Error);
         errors.map(ToString::to_string).collect::<Vec<_>>()
@@ -539,11 +540,20 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
     assert_eq!((web.restart, web.on_failure), (Restart::Never, Consequence::Stop(None)));
     assert_eq!(record(&s, "klogd"), None);
     assert_eq!(
-        compile("task=never wep=never", "", "d"),
+        compile("all=never wep=never", "", "d"),
         [
-            "S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun)",
+            "S6_RESTART: all is a bundle, which has no daemon that could end (write the name of a longrun)",
             "S6_RESTART: undefined service name wep (did you mean web?)",
         ]
     );
     assert!(!s.path().join("d").exists());
+    // A script of the image's may make the service.
+    std::fs::create_dir(s.path().join("s/task")).unwrap();
+    for (file, text) in [("type", "oneshot"), ("up", "true")] {
+        std::fs::write(s.path().join("s/task").join(file), text).unwrap();
+    }
+    assert_eq!(
+        compile("task=never wep=never", "", "d"),
+        ["S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun)"]
+    );
 }

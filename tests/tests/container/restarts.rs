@@ -16,6 +16,9 @@ pub const TESTS: &[(&str, Test)] = &[
     ("restarts::what_needs_a_failed_service_is_stopped", what_needs_a_failed_service_is_stopped),
     ("restarts::a_start_ends_when_a_service_has_failed", a_start_ends_when_a_service_has_failed),
     ("restarts::a_person_can_say_try_again", a_person_can_say_try_again),
+    ("restarts::a_clear_of_the_tally_forgets_failures", a_clear_of_the_tally_forgets_failures),
+    ("restarts::a_second_main_service_is_not_started", a_second_main_service_is_not_started),
+    ("restarts::a_script_makes_the_service_that_a_variable_names", a_script_makes_the_service),
     ("restarts::below_a_supervision_of_ones_own", below_a_supervision_of_ones_own),
 ];
 
@@ -256,6 +259,71 @@ fn a_person_can_say_try_again(images: &Images) -> Outcome {
     in_both_layouts(&images.small(&services, &["/look"]), |t| {
         ends_with(t, 0)?;
         has(t, "9")
+    })
+}
+
+fn a_clear_of_the_tally_forgets_failures(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let run = "#!/bin/sh\n\
+               echo starts >>/run/starts\n\
+               [ $(wc -l </run/starts) = 3 ] && read line </run/gate\n\
+               exit 9\n";
+    services.oneshot("gate", &[], "/bin/mkfifo /run/gate", "")?.longrun("app", &["gate"], run)?;
+    services.define("app", "restart-limit", "4\n")?.define("app", "restart-delay", "0\n")?;
+    // The supervisor has read the letter when it answers to another one, which does nothing.
+    let look = "#!/bin/sh\n\
+                until [ $(wc -l </run/starts) = 3 ]; do usleep 1000; done\n\
+                s6-svdt /run/service/app | wc -l\n\
+                s6-svdt-clear /run/service/app\n\
+                s6-svdt /run/service/app | wc -l\n\
+                echo >/run/gate\n\
+                until s6-svstat -o wantedup /run/service/app | grep -q false; do usleep 1000; done\n\
+                echo $(wc -l </run/starts) starts\n";
+    services.script("/look", look)?;
+    in_both_layouts(&images.small(&services, &["/look"]), |t| {
+        ends_with(t, 0)?;
+        // Three more failures than the two before.
+        t.in_order(&["2", "0", "6 starts"])?;
+        Ok(())
+    })
+}
+
+fn a_second_main_service_is_not_started(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("app", &["base"], "#!/bin/sh\nexec sleep 100000\n")?.define("app", "main", "")?;
+    services.script("/etc/services.d/old/run", "#!/bin/sh\necho old starts\nexit 4\n")?;
+    services.file("/etc/services.d/old/main", "")?;
+    let sandbox = images.small(&services, &["true"]);
+    let text = "/etc/services.d/old/main: /etc/s6-overlay/s6-rc.d/app is the main service already (the container is for one \
+                service: remove one of the two files)";
+    in_both_layouts(&sandbox, |t| {
+        ends_with(t, 0)?;
+        has(t, text)?;
+        has(t, "warning: /etc/services.d/old is not started")?;
+        same(times(t, "old starts"), 0, &t.text())
+    })?;
+    in_both_layouts(&sandbox.env("S6_BEHAVIOUR_IF_STAGE2_FAILS", "2"), |t| {
+        ends_with(t, 1)?;
+        has(t, text)
+    })
+}
+
+fn a_script_makes_the_service(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let make = "#!/bin/sh\n\
+                mkdir -p /etc/services.d/made\n\
+                printf '#!/bin/sh\\nexit 7\\n' >/etc/services.d/made/run\n\
+                chmod 755 /etc/services.d/made/run\n";
+    services.script("/etc/cont-init.d/make", make)?;
+    let sandbox = images.small(&services, FOREVER);
+    in_both_layouts(&sandbox.clone().env("S6_ON_FAILURE", "made=stop"), |t| ends_with(t, 7))?;
+    in_both_layouts(&sandbox.clone().env("S6_RESTART", "made=never").env("S6_ON_FAILURE", "*=stop"), |t| {
+        ends_with(t, 7)
+    })?;
+    in_both_layouts(&sandbox.env("S6_RESTART", "mad=never"), |t| {
+        ends_with(t, 1)?;
+        has(t, "s6-rc-compile: fatal: S6_RESTART: undefined service name mad (did you mean made?)")?;
+        has(t, "init: fatal: a variable is invalid, so the container stops")
     })
 }
 

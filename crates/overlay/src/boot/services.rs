@@ -19,10 +19,12 @@ use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
 use s6_rc::compile::{Variables, compile_with_bundles, print_report};
 use s6_rc::database::Database;
+use s6_rc::diagnostic::Diagnostic;
 use s6_rc::direction::Direction;
 use s6_rc::init::{self, Compiled, Initialized};
 use s6_rc::live::Live;
 use s6_rc::reporter::Reporter;
+use s6_rc::restart_policy::{Elsewhere, Overrides};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -66,7 +68,8 @@ impl Services<'_> {
     pub(crate) fn bring_up(&self) -> Result<Started, Fatal> {
         let settings = Settings::new(self.env);
         let verbosity = settings.verbosity();
-        let compiled = compile(&settings, verbosity).map_err(with_space)?;
+        let overrides = overrides(&settings).map_err(|findings| invalid_variable(&findings, verbosity))?;
+        let compiled = compile(&settings, verbosity, &overrides).map_err(with_space)?;
         let Some(mut live) = self.make_live(compiled).map_err(with_space)? else {
             return Ok(Started::Interrupted);
         };
@@ -103,7 +106,7 @@ impl Services<'_> {
         let goes_on =
             || format!("the container goes on without {}: {because}", missing(&changed, live.database()));
         match judge(&changed, limit, settings.behaviour()) {
-            Verdict::Good => {}
+            Verdict::Good => check_again(&overrides, live.database(), &settings)?,
             Verdict::GoOn(what) if verbosity >= 2 => diag::info(NAME, &format!("{what}: {}", goes_on())),
             Verdict::GoOn(_) => {}
             Verdict::Warn(what) => diag::warn(NAME, &format!("{what}: {}", goes_on())),
@@ -135,19 +138,42 @@ impl Services<'_> {
     }
 }
 
+/// Reports what is wrong with variables about the ends of daemons.
+fn invalid_variable(findings: &[Diagnostic], verbosity: u32) -> Fatal {
+    print_report(COMPILER, verbosity, findings);
+    Fatal::new(1, "a variable is invalid, so the container stops")
+}
+
+/// The names of the services that aren't s6-rc's.
+fn legacy_names(settings: &Settings<'_>) -> Vec<Vec<u8>> {
+    scripts::list(&join(&settings.etc(), b"services.d")).unwrap_or_default()
+}
+
+/// Checks the names in those variables once more, now that scripts have made the services that they make.
+fn check_again(overrides: &Overrides, database: &Database, settings: &Settings<'_>) -> Result<(), Fatal> {
+    if overrides.is_empty() {
+        return Ok(());
+    }
+    let mut findings = Vec::new();
+    let names = database.services().iter().map(|service| (service.name.as_slice(), None));
+    let elsewhere = Elsewhere { names: &legacy_names(settings), grows: false };
+    overrides.check_names(names, elsewhere, &mut findings);
+    if findings.is_empty() { Ok(()) } else { Err(invalid_variable(&findings, settings.verbosity())) }
+}
+
 /// Compiles the definitions and reports what they seem to have left out.
-fn compile(settings: &Settings<'_>, verbosity: u32) -> Result<Compiled, Fatal> {
+fn compile(settings: &Settings<'_>, verbosity: u32, overrides: &Overrides) -> Result<Compiled, Fatal> {
     let sources = Sources::find(settings).present(|text| {
         if verbosity >= 1 {
             diag::warn(COMPILER, text);
         }
     });
-    let legacy = || scripts::list(&join(&settings.etc(), b"services.d")).unwrap_or_default();
-    let overrides = overrides(settings, legacy).map_err(|findings| {
-        print_report(COMPILER, verbosity, &findings);
-        Fatal::new(1, "a variable is invalid, so the container stops")
-    })?;
-    let variables = Variables { overrides: &overrides, own: SOURCES.as_bytes() };
+    let has_scripts =
+        || scripts::list(&join(&settings.etc(), b"cont-init.d")).is_ok_and(|list| !list.is_empty());
+    let (names, grows) =
+        if overrides.is_empty() { (Vec::new(), false) } else { (legacy_names(settings), has_scripts()) };
+    let elsewhere = Elsewhere { names: &names, grows };
+    let variables = Variables { overrides, elsewhere, own: SOURCES.as_bytes() };
     let report =
         compile_with_bundles(DATABASE.as_bytes(), &sources.directories, sources.implied, Some(variables))?;
     print_report(COMPILER, verbosity.saturating_sub(1), &report.diagnostics);

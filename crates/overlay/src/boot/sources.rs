@@ -7,7 +7,7 @@ use crate::pid1::NAME;
 use rustix::fs::{AtFlags, CWD, FileType};
 use rustix::io::Errno;
 use tool::diag;
-use tool::path::join;
+use tool::path::{join, split};
 
 /// The bundles that images fill.  They often have no `type`, and `user2` is often missing; they count as bundles anyway.
 const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
@@ -23,11 +23,11 @@ pub(crate) struct Sources {
 impl Sources {
     /// Finds the source directories of the image.
     pub(crate) fn find(settings: &Settings<'_>) -> Self {
-        let image = join(&settings.etc(), b"s6-overlay");
-        let services = join(&image, b"s6-rc.d");
+        let services = services(settings);
+        let image = split(&services).0;
         if is_folder(&join(&services, b"user")) {
             if settings.verbosity() >= 1 {
-                let shown = diag::show(&image);
+                let shown = diag::show(image);
                 diag::warn(
                     NAME,
                     &format!(
@@ -61,6 +61,11 @@ impl Sources {
         });
         self
     }
+}
+
+/// The source directory of the image's services.
+pub(crate) fn services(settings: &Settings<'_>) -> Vec<u8> {
+    join(&settings.etc(), b"s6-overlay/s6-rc.d")
 }
 
 fn is_folder(path: &[u8]) -> bool {

@@ -5,17 +5,14 @@ use super::variables::{S6_ON_FAILURE, S6_RESTART};
 use s6_rc::diagnostic::Diagnostic;
 use s6_rc::restart_policy::Overrides;
 
-/// The overrides in the variables; `elsewhere` gives the names of the services that aren't s6-rc's, if they are wanted.
+/// The overrides in the variables.
 ///
 /// # Errors
 /// Words that can't be understood.
-pub(crate) fn overrides(
-    settings: &Settings<'_>,
-    elsewhere: impl FnOnce() -> Vec<Vec<u8>>,
-) -> Result<Overrides, Vec<Diagnostic>> {
+pub(crate) fn overrides(settings: &Settings<'_>) -> Result<Overrides, Vec<Diagnostic>> {
     let [restart, on_failure] = [S6_RESTART, S6_ON_FAILURE].map(|v| settings.text(v).unwrap_or_default());
     if restart.is_empty() && on_failure.is_empty() {
         return Ok(Overrides::default());
     }
-    Overrides::parse(&restart, &on_failure, elsewhere())
+    Overrides::parse((S6_RESTART.name, &restart), (S6_ON_FAILURE.name, &on_failure))
 }

@@ -3,6 +3,7 @@
 //! The copies are subscribed to before they are supervised, so no event is missed, and there is no race that
 //! S6_SERVICES_READYTIME would have to bridge.
 
+use crate::boot::sources;
 use crate::environment::overrides::overrides;
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
@@ -13,9 +14,8 @@ use files::{Kind, Owners, copy_tree, remove_tree};
 use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
 use s6_rc::compile::print_report;
-use s6_rc::diagnostic::{Diagnostic, Severity};
 use s6_rc::init::await_supervisor;
-use s6_rc::restart_policy::{Overrides, check_directory};
+use s6_rc::restart_policy::{Overrides, check_directory, main_in, second_main};
 use supervision::asking::Asking;
 use supervision::control;
 use supervision::fifodir;
@@ -129,7 +129,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
     let source = join(&settings.etc(), b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
     remove_tree(CWD, target).and_then(|()| make_folder()).or_unable(|| format!("make {LEGACY_SERVICES}"))?;
-    let overrides = overrides(settings, Vec::new).unwrap_or_else(|findings| {
+    let overrides = overrides(settings).unwrap_or_else(|findings| {
         print_report(call.tool.name, settings.verbosity(), &findings);
         Overrides::default()
     });
@@ -166,9 +166,11 @@ fn record_restarts(
 ) -> Result<bool, Fatal> {
     let mut checked = check_directory(from, dir, overrides)?;
     if checked.main {
+        if main.is_none() {
+            *main = main_in(&sources::services(settings))?;
+        }
         if let Some(other) = main {
-            let text = format!("{} is the main service already", diag::show(other));
-            checked.diagnostics.push(Diagnostic::new(Severity::Error, join(from, b"main"), text));
+            checked.diagnostics.push(second_main(join(from, b"main"), other));
         }
         main.get_or_insert_with(|| from.to_vec());
     }

@@ -11,11 +11,8 @@ use crate::graph::similar;
 use tool::diag::show;
 use wire::restart_policy::{Consequence, Limit, Restart};
 
-/// The variable with values such as `on-failure:5/60`.
-const RESTART: &str = "S6_RESTART";
-
-/// The variable with values such as `stop`.
-const ON_FAILURE: &str = "S6_ON_FAILURE";
+/// The name of a variable, and its value.
+pub type Given<'a> = (&'static str, &'a [u8]);
 
 /// In the place of a name: every service.
 const ALL: &[u8] = b"*";
@@ -44,8 +41,17 @@ struct Counted(Option<Limit>);
 pub struct Overrides {
     restarts: Vec<Entry<Restarts>>,
     on_failure: Vec<Entry<Consequence>>,
-    /// Services that exist elsewhere, whose names are no mistakes.
-    elsewhere: Vec<Vec<u8>>,
+    /// The names of the two variables.
+    variables: [&'static str; 2],
+}
+
+/// The services that exist beside the definitions.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere<'a> {
+    /// Their names.
+    pub names: &'a [Vec<u8>],
+    /// Whether there may be more of them later, so that no name is wrong yet because nothing has it.
+    pub grows: bool,
 }
 
 /// A service that variables may be about.
@@ -59,24 +65,21 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Overrides {
-    /// The overrides in the values of S6_RESTART and S6_ON_FAILURE; `elsewhere` has the names of services that exist beside
-    /// the definitions.
+    /// The overrides in two variables: one with values such as `on-failure:5/60`, and one with values such as `stop`.
     ///
     /// # Errors
     /// Words that can't be understood.
-    pub fn parse(
-        restart: &[u8],
-        on_failure: &[u8],
-        elsewhere: Vec<Vec<u8>>,
-    ) -> Result<Self, Vec<Diagnostic>> {
+    pub fn parse(restart: Given<'_>, on_failure: Given<'_>) -> Result<Self, Vec<Diagnostic>> {
         let mut findings = Vec::new();
-        let restarts = entries(RESTART, restart, "on-failure:5/60", restarts, &mut findings);
-        let on_failure = entries(ON_FAILURE, on_failure, "stop", consequence, &mut findings);
-        if findings.is_empty() { Ok(Self { restarts, on_failure, elsewhere }) } else { Err(findings) }
+        let variables = [restart.0, on_failure.0];
+        let restarts = entries(restart, "on-failure:5/60", restarts, &mut findings);
+        let on_failure = entries(on_failure, "stop", consequence, &mut findings);
+        if findings.is_empty() { Ok(Self { restarts, on_failure, variables }) } else { Err(findings) }
     }
 
     /// Whether they say nothing.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.restarts.is_empty() && self.on_failure.is_empty()
     }
 
@@ -119,28 +122,32 @@ impl Overrides {
         }
         let name = show(of.name);
         let text = format!("{name} is restarted after every failure, so none has a consequence");
-        let advice = format!("write {RESTART}={name}=on-failure:5/60 for the fifth failure within a minute");
-        Err(Diagnostic::error(ON_FAILURE.into(), text).advice(advice))
+        let [restart, on_failure] = self.variables;
+        let advice = format!("write {restart}={name}=on-failure:5/60 for the fifth failure within a minute");
+        Err(Diagnostic::error(on_failure.into(), text).advice(advice))
     }
 
     /// Reports the names that aren't those of daemons.  `names` are those of all definitions, each with its type if it isn't a
     /// longrun.
-    pub(crate) fn check_names<'n>(
+    pub fn check_names<'n>(
         &self,
         names: impl Iterator<Item = (&'n [u8], Option<&'static str>)> + Clone,
+        elsewhere: Elsewhere<'_>,
         findings: &mut Vec<Diagnostic>,
     ) {
-        let restarts = self.restarts.iter().map(|entry| (RESTART, &entry.name));
-        let all = restarts.chain(self.on_failure.iter().map(|entry| (ON_FAILURE, &entry.name)));
-        for (variable, name) in all.filter(|(_, name)| *name != ALL && !self.elsewhere.contains(name)) {
+        let [restart, on_failure] = self.variables;
+        let restarts = self.restarts.iter().map(|entry| (restart, &entry.name));
+        let all = restarts.chain(self.on_failure.iter().map(|entry| (on_failure, &entry.name)));
+        for (variable, name) in all.filter(|(_, name)| *name != ALL && !elsewhere.names.contains(name)) {
             let (text, advice) = match names.clone().find(|(other, _)| other == name) {
                 Some((_, None)) => continue,
                 Some((_, Some(kind))) => {
                     let text = format!("{} is a {kind}, which has no daemon that could end", show(name));
                     (text, "write the name of a longrun".to_owned())
                 }
+                None if elsewhere.grows => continue,
                 None => {
-                    let elsewhere = self.elsewhere.iter().map(Vec::as_slice);
+                    let elsewhere = elsewhere.names.iter().map(Vec::as_slice);
                     let advice = match similar(name, names.clone().map(|(name, _)| name).chain(elsewhere)) {
                         Some(name) => format!("did you mean {}?", show(name)),
                         None => "no source directory defines it, and services.d doesn't have it".to_owned(),
@@ -179,8 +186,7 @@ fn words(value: &[u8]) -> Vec<Word<'_>> {
 
 /// The entries in a variable's value; a colon stands for each blank of the file that has the same words.
 fn entries<T>(
-    variable: &'static str,
-    text: &[u8],
+    (variable, text): Given<'_>,
     example: &str,
     parse: fn(&[Word<'_>]) -> Value<T>,
     findings: &mut Vec<Diagnostic>,

@@ -1,8 +1,9 @@
 //! The files of definitions, and what they become.
 
-use super::overrides::{Overrides, Subject};
+use super::overrides::{Elsewhere, Overrides, Subject};
 use super::service_policy::ServicePolicy;
-use super::{FILES, Folder, check_directory, is_program, read, reject};
+use super::{FILES, Folder, check_directory, is_program, main_in, read, reject};
+use crate::diagnostic::Diagnostic;
 use proptest::prelude::*;
 use rustix::fs::CWD;
 use std::os::unix::ffi::OsStrExt;
@@ -236,10 +237,14 @@ fn a_service_without_a_daemon_has_none_of_the_files() {
     assert_eq!(findings.first().unwrap().to_string(), text);
 }
 
+/// What the variables say.
+fn parse(restart: &str, on_failure: &str) -> Result<Overrides, Vec<Diagnostic>> {
+    Overrides::parse(("S6_RESTART", restart.as_bytes()), ("S6_ON_FAILURE", on_failure.as_bytes()))
+}
+
 /// What variables make of a service.
 fn overridden(files: Files<'_>, restart: &str, on_failure: &str, of: Subject<'_>) -> String {
-    let overrides = Overrides::parse(restart.as_bytes(), on_failure.as_bytes(), Vec::new());
-    let overrides = match overrides {
+    let overrides = match parse(restart, on_failure) {
         Ok(overrides) => overrides,
         Err(findings) => return findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "),
     };
@@ -322,16 +327,36 @@ fn a_word_of_a_variable_that_cannot_be_understood_is_an_error() {
 
 #[test]
 fn names_that_nothing_has_are_errors() {
-    let overrides = Overrides::parse(
-        b"ngnix=never *=always old=never",
-        b"all=stop task=stop nginx=stop x=stop",
-        vec![b"old".to_vec()],
-    )
-    .unwrap();
+    let overrides = parse("ngnix=never *=always old=never", "all=stop task=stop nginx=stop x=stop").unwrap();
     let names: [(&[u8], _); 3] = [(b"nginx", None), (b"task", Some("oneshot")), (b"all", Some("bundle"))];
     let mut findings = Vec::new();
-    overrides.check_names(names.into_iter(), &mut findings);
+    let elsewhere = [b"old".to_vec()];
+    let check = |grows, findings: &mut Vec<_>| {
+        overrides.check_names(names.into_iter(), Elsewhere { names: &elsewhere, grows }, findings);
+    };
+    check(true, &mut findings);
+    assert_eq!(findings.len(), 2, "those that are defined, and aren't daemons");
+    findings.clear();
+    check(false, &mut findings);
     insta::assert_snapshot!(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn the_main_service_of_a_source_is_found() {
+    let source = tempfile::tempdir().unwrap();
+    let find = || main_in(path(&source)).unwrap();
+    let write = |file: &str, text: &str| std::fs::write(source.path().join(file), text).unwrap();
+    assert_eq!((find(), main_in(b"/no/such/source").unwrap()), (None, None));
+    for name in ["a", "b", "c"] {
+        std::fs::create_dir(source.path().join(name)).unwrap();
+        write(&format!("{name}/run"), "");
+    }
+    write("README", "");
+    write("a/main", "#!/bin/sh\n");
+    std::fs::create_dir(source.path().join("b/main")).unwrap();
+    assert_eq!(find(), None, "a program and a directory have the name by chance");
+    write("c/main", "");
+    assert_eq!(find(), Some([path(&source), b"/c"].concat()));
 }
 
 #[test]
@@ -347,7 +372,7 @@ fn a_service_directory_gets_the_record_if_its_files_are_sound() {
     let (from, to) = (directory(&[("run", "")]), directory(&[]));
     let checked = check_directory(path(&from), path(&to), &none).unwrap();
     assert!(checked.is_sound() && !checked.main && record(&to).is_none());
-    let all = Overrides::parse(b"", b"*=stop", Vec::new()).unwrap();
+    let all = parse("", "*=stop").unwrap();
     assert!(check_directory(path(&from), path(&to), &all).unwrap().is_sound());
     assert!(record(&to).is_some());
 
