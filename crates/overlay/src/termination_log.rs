@@ -9,6 +9,8 @@ use crate::environment::settings::Settings;
 use crate::environment::variables::S6_TERMINATION_LOG;
 use crate::layout::VERSION;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
 use tool::Fatal;
 
 /// At most so many bytes are shown, and written.
@@ -17,10 +19,14 @@ const SIZE_MAX: usize = 4096;
 /// The value of the variable by which nothing is written.
 const OFF: &[u8] = b"0";
 
+/// The file, unless none is wanted.
+fn path(settings: &Settings<'_>) -> Option<Vec<u8>> {
+    settings.text(S6_TERMINATION_LOG).filter(|path| path.as_slice() != OFF && path.starts_with(b"/"))
+}
+
 /// Writes why the container ends, unless that isn't wanted or was written before.
 pub(crate) fn write(settings: &Settings<'_>, reason: &str) {
-    let Some(path) = settings.text(S6_TERMINATION_LOG) else { return };
-    if path != OFF && path.starts_with(b"/") && !reason.is_empty() {
+    if let Some(path) = path(settings).filter(|_| !reason.is_empty()) {
         // There is nobody to tell that it can't be written: the reason is in the log, too.
         let _ = write_at(&path, &text(reason));
     }
@@ -32,23 +38,55 @@ pub(crate) fn noted(settings: &Settings<'_>, fatal: Fatal) -> Fatal {
     fatal
 }
 
+/// Adds what else helps to a reason that was written: `lines` gives at most so many bytes.
+pub(crate) fn add(settings: &Settings<'_>, lines: impl FnOnce(usize) -> Result<String, Errno>) {
+    if let Some(path) = path(settings) {
+        let _ = add_at(&path, lines);
+    }
+}
+
+/// What stands behind each reason.
+fn end() -> String {
+    format!(". s6-overlay {VERSION}\n")
+}
+
 /// The reason, cut if it is too long, with the version.
 fn text(reason: &str) -> String {
-    let end = format!(". s6-overlay {VERSION}\n");
+    let end = end();
     let cut = reason.floor_char_boundary(SIZE_MAX.saturating_sub(end.len()));
     reason.get(..cut).unwrap_or(reason).to_owned() + &end
 }
 
-fn write_at(path: &[u8], text: &str) -> rustix::io::Result<()> {
-    let is_empty = |st: &rustix::fs::Stat| FileType::from_raw_mode(st.st_mode).is_file() && st.st_size == 0;
+/// Opens the file if it is a regular one, with its size.
+fn open(path: &[u8]) -> rustix::io::Result<(OwnedFd, usize)> {
+    let size = |st: &rustix::fs::Stat| match FileType::from_raw_mode(st.st_mode) {
+        FileType::RegularFile => usize::try_from(st.st_size).map_err(|_| Errno::FBIG),
+        _ => Err(Errno::INVAL),
+    };
     // Opening a device or a FIFO may have effects.
-    if !is_empty(&sys::fs::statat(CWD, path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?) {
-        return Ok(());
-    }
-    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    size(&sys::fs::statat(CWD, path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?)?;
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = sys::fs::openat(CWD, path, flags, Mode::empty())?;
-    if is_empty(&sys::fs::fstat(&file)?) {
-        files::write_all(&file, text.as_bytes())?;
+    let size = size(&sys::fs::fstat(&file)?)?;
+    Ok((file, size))
+}
+
+fn write_at(path: &[u8], text: &str) -> rustix::io::Result<()> {
+    match open(path)? {
+        (file, 0) => files::write_all(&file, text.as_bytes()),
+        _ => Ok(()),
+    }
+}
+
+fn add_at(path: &[u8], lines: impl FnOnce(usize) -> rustix::io::Result<String>) -> rustix::io::Result<()> {
+    let (file, size) = open(path)?;
+    let room = SIZE_MAX.saturating_sub(size.saturating_add(1));
+    // Only a reason from here is added to; where it ends is the place to write.
+    if room > 0 && files::read_at_most(&file, SIZE_MAX)?.ends_with(end().as_bytes()) {
+        let lines = lines(room)?;
+        if !lines.is_empty() {
+            files::write_all(&file, format!("\n{lines}").as_bytes())?;
+        }
     }
     Ok(())
 }
@@ -88,6 +126,34 @@ mod tests {
         std::fs::write(path("own"), "its own").unwrap();
         write_with(&bytes("own"), "reason");
         assert_eq!(read("own"), "its own");
+    }
+
+    #[test]
+    fn lines_are_added_to_a_reason_from_here_once() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join("log");
+        let value = path.as_os_str().as_bytes();
+        let add =
+            |lines: String| add_at(value, |room| Ok(lines[lines.len().saturating_sub(room)..].to_owned()));
+        let read = || std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        add("lines".to_owned()).unwrap();
+        assert_eq!(read(), "", "there is no reason");
+        write_with(value, "php-fpm has failed");
+        add(String::new()).unwrap();
+        let reason = "php-fpm has failed. s6-overlay 3.2.3.2\n";
+        assert_eq!(read(), reason);
+        add("x".repeat(5000)).unwrap();
+        assert_eq!(read(), format!("{reason}\n{}", "x".repeat(4096 - reason.len() - 1)));
+        std::fs::write(&path, "").unwrap();
+        write_with(value, "php-fpm has failed");
+        for _ in 0..2 {
+            add("first\nsecond\n".to_owned()).unwrap();
+            assert_eq!(read(), format!("{reason}\nfirst\nsecond\n"));
+        }
+        std::fs::write(&path, "its own\n").unwrap();
+        add("lines".to_owned()).unwrap();
+        assert_eq!(read(), "its own\n");
     }
 
     #[test]

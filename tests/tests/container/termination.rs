@@ -9,7 +9,10 @@ use tests::transcript::Transcript;
 
 use crate::{Images, Outcome, Test, same};
 
-pub const TESTS: &[(&str, Test)] = &[("termination::a_plain_exit_has_none", a_plain_exit_has_none)];
+pub const TESTS: &[(&str, Test)] = &[
+    ("termination::a_plain_exit_has_none", a_plain_exit_has_none),
+    ("termination::the_last_lines_of_the_service_follow", the_last_lines_follow),
+];
 
 /// Runs the container to its end; its code, and the reason that it has left.
 fn reason(sandbox: Sandbox, layout: &str) -> Result<(u8, String), Failed> {
@@ -65,6 +68,30 @@ pub fn a_bad_end_has_a_reason(images: &Images) -> Outcome {
         ];
         for (sandbox, code, text) in rows {
             same(reason(sandbox, layout)?, (code, text.to_owned()), layout)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those that the service's logger keeps.
+fn the_last_lines_follow(images: &Images) -> Outcome {
+    // What a logger hasn't read when it is told to end is lost.
+    let run = "#!/bin/sh\necho first\necho the configuration is wrong\n\
+               until grep -q wrong /run/app-log/current; do usleep 10000; done 2>/dev/null\nexit 5\n";
+    let log = "#!/bin/sh\nexec s6-log -b n2 s100000 /run/app-log\n";
+    let pipeline = Services::new()?;
+    pipeline.longrun("app", &["base"], run)?.longrun("app-log", &["base"], log)?;
+    pipeline.define("app", "main", "")?.define("app", "producer-for", "app-log\n")?;
+    pipeline.define("app-log", "consumer-for", "app\n")?.define("app-log", "pipeline-name", "logged\n")?;
+    let legacy = Services::new()?;
+    legacy.script("/etc/services.d/app/run", run)?.script("/etc/services.d/app/log/run", log)?;
+    legacy.file("/etc/services.d/app/main", "")?;
+    let text = "app has failed for good: it ended with exit code 5, and restart is never; on-failure: the container stops with \
+                code 5\nfirst\nthe configuration is wrong\n";
+    for layout in ["0", "1"] {
+        for services in [&pipeline, &legacy] {
+            let sandbox = images.small(services, &["sleep", "100000"]);
+            same(reason(sandbox, layout)?, (5, text.to_owned()), layout)?;
         }
     }
     Ok(())

@@ -82,6 +82,8 @@ pub(crate) struct ContainerEffects<'a> {
     pub(crate) keeper: &'a mut Option<Keeper>,
     /// Whether the catch-all logger shows what it logs.
     pub(crate) shows_log: bool,
+    /// The service whose failure for good stops the container.
+    pub(crate) failed: &'a Option<Vec<u8>>,
 }
 
 impl Effects for ContainerEffects<'_> {
@@ -120,7 +122,7 @@ impl Effects for ContainerEffects<'_> {
                     mask: &mask,
                 };
                 let relay = forked.enter().pop().flatten().map(|socket| Rc::new(Relay::from(socket)));
-                let stage3 = Stage3 { env: self.env.clone(), relay };
+                let stage3 = Stage3 { env: self.env.clone(), relay, failed: self.failed.clone() };
                 tool::conclude(super::NAME, stage3.carry_out(), None)
             }
         }

@@ -94,6 +94,8 @@ pub(crate) struct Init {
     shutdownd: Option<Shutdownd>,
     remaining: Remaining,
     keeper: Option<Keeper>,
+    /// The service whose failure for good stops the container.  Not saved: its last lines are missing then.
+    failed: Option<Vec<u8>>,
     /// Whether a malformed request was reported, and what came with it may not be read to its end.
     has_malformed: bool,
 }
@@ -142,6 +144,7 @@ impl Init {
             shutdownd: None,
             remaining: Remaining::default(),
             keeper: None,
+            failed: None,
             has_malformed: false,
         }
     }
@@ -386,9 +389,9 @@ impl Init {
     }
 
     fn with_effects<'a>(&'a mut self, host: &'a mut Host) -> (&'a mut Container, ContainerEffects<'a>) {
-        let Self { container, env, relay, output, keeper, .. } = self;
+        let Self { container, env, relay, output, keeper, failed, .. } = self;
         let (shows_log, relay) = (output.shows_log, relay.as_ref());
-        (container, ContainerEffects { host, env, relay, keeper, shows_log })
+        (container, ContainerEffects { host, env, relay, keeper, shows_log, failed })
     }
 
     fn relay_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -456,6 +459,7 @@ impl Policy for Init {
         }
         let Some(code) = over.code() else { return Handled::No };
         let failure = over.has_failed.then(|| over.text.clone());
+        self.failed = over.has_failed.then(|| over.name.clone());
         let cause = Cause::Service { name: diag::show(&over.name), failure };
         self.step(Event::ServiceOver(code), Some(&cause), host);
         Handled::Yes

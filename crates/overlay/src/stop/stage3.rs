@@ -7,7 +7,8 @@ use crate::layout::{LIVE, SERVICE_SCRIPTS};
 use crate::legacy::idle;
 use crate::legacy::stop_services::stop_services;
 use crate::limits::{MESSAGE_LIMIT, STOP_REMINDER};
-use crate::texts;
+use crate::stop::last_lines;
+use crate::{termination_log, texts};
 use ipc::relay::Relay;
 use rustix::fs::{AtFlags, CWD};
 use s6_rc::change::change;
@@ -32,6 +33,8 @@ pub(crate) struct Stage3 {
     pub(crate) env: Env,
     /// Receives the output of oneshots, if there is a relay.
     pub(crate) relay: Option<Rc<Relay>>,
+    /// The service whose failure for good is the reason.
+    pub(crate) failed: Option<Vec<u8>>,
 }
 
 impl Stage3 {
@@ -40,7 +43,14 @@ impl Stage3 {
         if replaced::has_script(SCRIPT) {
             return replaced::become_script(SCRIPT, Vec::new(), self.env);
         }
-        self.bring_down(LIVE.as_bytes())
+        let log = self.failed.as_deref().and_then(last_lines::directory);
+        let env = self.env.clone();
+        let outcome = self.bring_down(LIVE.as_bytes());
+        // The logger has ended, so that its last lines are there.
+        if let Some(log) = log {
+            termination_log::add(&Settings::new(&env), |room| last_lines::read(&log, room));
+        }
+        outcome
     }
 
     /// Brings down what is up in the live directory `live`.

@@ -12,5 +12,5 @@ pub static TOOL: Tool = Tool {
     operands: "",
     options: &[],
     role: Role::Stay,
-    main: |call| Stage3 { env: call.take_env(), relay: None }.bring_down(LIVE.as_bytes()),
+    main: |call| Stage3 { env: call.take_env(), relay: None, failed: None }.bring_down(LIVE.as_bytes()),
 };
