@@ -8,6 +8,10 @@ pub(crate) const MESSAGE_LIMIT: Duration = Duration::from_secs(1);
 /// How long a start may make no progress before it reports what it waits for.  Preparing data may take long.
 pub(crate) const START_REMINDER: Duration = Duration::from_secs(10);
 
+/// How long a start that has failed waits for the stop that the restart policy of a failed service has: process 1 hears of the
+/// failure a moment after s6-rc.
+pub(crate) const POLICY_LIMIT: Duration = Duration::from_secs(5);
+
 /// How long a stop may make no progress before it reports what it waits for: long before an engine kills the container, by
 /// default after ten seconds.
 pub(crate) const STOP_REMINDER: Duration = Duration::from_secs(2);

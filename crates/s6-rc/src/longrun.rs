@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::standing::{Goal, Progress, Standing, Trouble, View, is_new, is_reached};
 use crate::work::Work;
-use rustix::fs::Access;
+use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use tool::diag;
 use tool::path::join;
 use wire::death_tally::Death;
 use wire::fifodir::ServiceEvent;
-use wire::restart_policy;
+use wire::restart_policy::{self, RestartPolicy};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
@@ -169,11 +169,12 @@ impl Transition {
     /// Why the transition has failed.
     pub(crate) fn failure(&self, trouble: Trouble) -> Failure {
         match trouble {
-            Trouble::Permanent if self.has_policy() => {
-                Failure::Unable(self.with_deaths("it has failed for good"))
-            }
-            Trouble::GivenUp if self.has_policy() => {
+            // Its status may be known before the event that tells these two apart.
+            Trouble::GivenUp if self.has_policy() && self.has_succeeded() => {
                 Failure::Unable(self.with_deaths("it has ended and isn't started again"))
+            }
+            Trouble::Permanent | Trouble::GivenUp if self.has_policy() => {
+                Failure::Unable(self.with_deaths("it has failed for good"))
             }
             _ => Failure::of_trouble(trouble),
         }
@@ -181,6 +182,17 @@ impl Transition {
 
     fn has_policy(&self) -> bool {
         sys::fs::access(join(&self.servicedir, restart_policy::FILE.as_bytes()), Access::EXISTS).is_ok()
+    }
+
+    /// Whether the last end of its daemon is a success by its restart policy.
+    fn has_succeeded(&self) -> bool {
+        let file = join(&self.servicedir, restart_policy::FILE.as_bytes());
+        let record = files::read_file(CWD, &file, restart_policy::SIZE_MAX).unwrap_or_default();
+        let success = RestartPolicy::unpack(&record).unwrap_or_default().success;
+        self.deaths().last().is_none_or(|death| match death.signal {
+            0 => success.has_code(death.exit_code),
+            signal => success.has_signal(signal),
+        })
     }
 
     /// What it waits for, with the process that this depends on.
@@ -276,7 +288,7 @@ impl Transition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{CWD, FileType, Mode};
+    use rustix::fs::{FileType, Mode};
     use std::io::Read;
     use std::os::unix::ffi::OsStrExt;
 
@@ -378,16 +390,17 @@ mod tests {
         assert_eq!(transition.hear(b"udD"), Progress::Failed(Trouble::GivenUp));
         assert_eq!(transition.hear(b"udOD"), Progress::Failed(Trouble::Permanent));
         let death = |exit_code| Death { stamp: clock::wall(), exit_code, signal: 0 };
-        let tally = wire::death_tally::render(&[death(1), death(9)], 9);
-        std::fs::write(s.dir.path().join("supervise/death_tally"), tally).unwrap();
-        assert_eq!(
+        let texts = |last| {
+            let tally = wire::death_tally::render(&[death(1), death(last)], 9);
+            std::fs::write(s.dir.path().join("supervise/death_tally"), tally).unwrap();
             [Trouble::Permanent, Trouble::GivenUp, Trouble::NotSupervised]
-                .map(|t| transition.failure(t).to_string()),
-            [
-                "it has failed for good; meanwhile its daemon has ended 2 times, the last one exited 9",
-                "it has ended and isn't started again; meanwhile its daemon has ended 2 times, the last one exited 9",
-                "no supervisor runs on its service directory",
-            ]
+                .map(|t| transition.failure(t).to_string())
+        };
+        let failed = "it has failed for good; meanwhile its daemon has ended 2 times, the last one exited 9";
+        assert_eq!(texts(9), [failed, failed, "no supervisor runs on its service directory"]);
+        assert_eq!(
+            texts(0)[1],
+            "it has ended and isn't started again; meanwhile its daemon has ended 2 times, the last one exited 0"
         );
         s.status(0, true);
         assert_eq!(transition.hear(b"udD"), Progress::Waiting);

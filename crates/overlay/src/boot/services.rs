@@ -8,12 +8,13 @@ use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{PATH, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
 use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES};
 use crate::legacy::{idle, scripts};
-use crate::limits::START_REMINDER;
+use crate::limits::{POLICY_LIMIT, START_REMINDER};
 use crate::pid1::NAME;
 use crate::stop::stage3::ENGINE;
 use crate::termination_log;
 use ipc::relay::Relay;
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::CWD;
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
@@ -28,8 +29,10 @@ use s6_rc::restart_policy::{Elsewhere, Overrides};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
+use supervision::status::read_status;
 use tool::path::join;
 use tool::{Env, Fatal, clock, diag};
+use wire::restart_policy::{self, Consequence, RestartPolicy};
 
 /// The bundle that holds everything that a container starts.
 pub(crate) const TOP: &[u8] = b"top";
@@ -110,6 +113,13 @@ impl Services<'_> {
             Verdict::GoOn(what) if verbosity >= 2 => diag::info(NAME, &format!("{what}: {}", goes_on())),
             Verdict::GoOn(_) => {}
             Verdict::Warn(what) => diag::warn(NAME, &format!("{what}: {}", goes_on())),
+            // The container's code is the policy's then.
+            Verdict::Stop(..)
+                if changed.failures.iter().any(|(id, _)| is_stopping_container(&live.servicedir(*id)))
+                    && is_interrupted_within(self.interrupt, POLICY_LIMIT) =>
+            {
+                return Ok(Started::Interrupted);
+            }
             Verdict::Stop(code, what) => {
                 let reason = format!("{what}: {}", missing(&changed, live.database()));
                 termination_log::write(&settings, &reason);
@@ -239,10 +249,24 @@ fn missing(changed: &Changed, database: &Database) -> String {
     names.join(", ")
 }
 
+/// Whether a service isn't started again and its restart policy stops the container.
+fn is_stopping_container(servicedir: &[u8]) -> bool {
+    let record =
+        files::read_file(CWD, &join(servicedir, restart_policy::FILE.as_bytes()), restart_policy::SIZE_MAX);
+    let policy = RestartPolicy::unpack(&record.unwrap_or_default()).unwrap_or_default();
+    let stops = [policy.on_failure, policy.on_success].iter().any(|c| matches!(c, Consequence::Stop(_)));
+    stops && read_status(servicedir).is_ok_and(|status| !status.want_up)
+}
+
 /// Whether SIGTERM was received.
 pub(crate) fn is_interrupted(fd: BorrowedFd<'_>) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&now)) == Ok(1)
+    is_interrupted_within(fd, Duration::ZERO)
+}
+
+/// Whether SIGTERM is received within this time.
+fn is_interrupted_within(fd: BorrowedFd<'_>, limit: Duration) -> bool {
+    let until = clock::now().saturating_add(limit);
+    clock::poll_until(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(until)) == Ok(1)
 }
 
 #[cfg(test)]
