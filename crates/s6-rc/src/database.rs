@@ -239,6 +239,15 @@ impl Database {
         })
     }
 
+    /// `: did you mean NAME?` if a service or bundle has a name that resembles this one, otherwise nothing.
+    #[must_use]
+    pub fn did_you_mean(&self, name: &[u8]) -> String {
+        let services = self.services.iter().filter(|service| !service.is_internal()).map(|s| &s.name);
+        let names = services.chain(self.bundles.iter().map(|bundle| &bundle.name));
+        let meant = tool::similar(name, names.map(Vec::as_slice));
+        meant.map_or(String::new(), |meant| format!(": did you mean {}?", tool::diag::show(meant)))
+    }
+
     /// Adds to a selection (one flag for each service) what must go along with it, recursively: upwards all
     /// dependencies, downwards all dependents.
     pub fn close(&self, selection: &mut [bool], direction: Direction) {
@@ -315,6 +324,19 @@ pub(crate) mod tests {
         db.close(&mut down, Direction::Down);
         assert_eq!(down, [false, true, true, false]);
         assert_eq!(db.service(0).unwrap().dependents, [1, 3]);
+    }
+
+    #[test]
+    fn a_misspelt_name_leads_to_the_one_that_was_meant() {
+        let mut services = oneshots(&[&[], &[0]]);
+        services[1].name = b"mailer".to_vec();
+        let bundle = Bundle { name: b"backend".to_vec(), contents: vec![1] };
+        let db = Database::new(services, vec![bundle]).unwrap();
+        for (name, meant) in
+            [("mialer", ": did you mean mailer?"), ("bakend", ": did you mean backend?"), ("cron", "")]
+        {
+            assert_eq!(db.did_you_mean(name.as_bytes()), meant, "{name}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::source_definition::{SourceBody, SourceDefinition};
 use crate::text::Reference;
 use std::collections::{HashMap, HashSet};
 use tool::diag::show;
-use tool::nearest;
 use tool::path::join;
+use tool::similar;
 
 /// Source definitions with numbers, and the names that they know each other by.
 pub(crate) struct Graph<'a, 'f> {
@@ -57,12 +57,6 @@ pub(crate) fn is_stray(name: &[u8]) -> bool {
 /// Whether editors call their copies so.
 fn is_edited(name: &[u8]) -> bool {
     name.ends_with(b"~") || (name.len() > 1 && name.starts_with(b"#") && name.ends_with(b"#"))
-}
-
-/// The one of these names that was probably meant: one that differs in at most two of five bytes.
-pub(crate) fn similar<'n>(name: &[u8], names: impl Iterator<Item = &'n [u8]>) -> Option<&'n [u8]> {
-    let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
-    nearest(name, near).filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
 }
 
 impl<'a, 'f> Graph<'a, 'f> {

@@ -26,7 +26,8 @@ const DATABASE_LIMIT: usize = 1 << 30;
 /// How the lock is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// Shared with other readers.  A reader that may not open the lock does without it.
+    /// Shared with other readers, for which a reader waits if it is asked to.  Without that it takes none: it shows what there
+    /// is at the moment, also while a change goes on.  So does a reader that may not open the lock.
     Shared,
     /// Exclusive.
     Exclusive,
@@ -39,10 +40,15 @@ pub enum Lock {
 /// # Errors
 /// Code 111 if it can't be read, 4 if it is damaged.
 pub(crate) fn load(compiled: &[u8]) -> Result<Database, Fatal> {
-    let path = join(compiled, b"db");
-    let file = read_file(CWD, &path, DATABASE_LIMIT).or_unable_to("read", &path)?;
+    load_at(CWD, compiled, compiled)
+}
+
+/// The same relative to a directory; `shown` stands in messages.
+fn load_at(dir: BorrowedFd<'_>, compiled: &[u8], shown: &[u8]) -> Result<Database, Fatal> {
+    let shown = join(shown, b"db");
+    let file = read_file(dir, &join(compiled, b"db"), DATABASE_LIMIT).or_unable_to("read", &shown)?;
     crate::format::decode(&file)
-        .map_err(|damage| Fatal::new(4, format!("invalid service database {}: {damage}", show(&path))))
+        .map_err(|damage| Fatal::new(4, format!("invalid service database {}: {damage}", show(&shown))))
 }
 
 /// The live state, open.
@@ -97,6 +103,9 @@ impl Live {
     /// # Errors
     /// Code 111 if it isn't there or is locked, 4 if it or its database is damaged.
     pub fn open(path: &[u8], lock: Lock, block: bool) -> Result<Self, Fatal> {
+        if lock == Lock::Shared && !block {
+            return Self::look(path);
+        }
         let lock_path = join(path, b"lock");
         let locked = loop {
             let locked = take_lock(&lock_path, lock, block)?;
@@ -107,6 +116,25 @@ impl Live {
         };
         let database = load(&join(path, b"compiled"))?;
         Self::read(path, lock, locked, Rc::new(database))
+    }
+
+    /// Reads the live state in `path` while other processes may change it.
+    ///
+    /// A change writes a byte of the state for each service.  An update makes another directory, puts it in this one's place,
+    /// and removes this one: what comes from one directory belongs together, and is read again if that was it.
+    fn look(path: &[u8]) -> Result<Self, Fatal> {
+        loop {
+            let dir = files::open_dir(CWD, path).or_unable_to("open", path)?;
+            let read = || {
+                let database = load_at(dir.as_fd(), b"compiled", &join(path, b"compiled"))?;
+                let state = sys::fs::openat(&dir, "state", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+                Self::with_state(path, state, None, Rc::new(database))
+            };
+            match read() {
+                Err(_) if !is_still_at(&dir, path) => {}
+                read => return read,
+            }
+        }
     }
 
     /// Opens the live state of this database in `path`, whose exclusive lock the caller holds.
@@ -122,10 +150,20 @@ impl Live {
     }
 
     fn read(path: &[u8], lock: Lock, locked: Option<OwnedFd>, database: Rc<Database>) -> Result<Self, Fatal> {
-        let state_path = join(path, b"state");
         let flags = if lock == Lock::Shared { OFlags::RDONLY } else { OFlags::RDWR };
-        let file = sys::fs::open(&state_path, flags | OFlags::CLOEXEC, Mode::empty())
-            .or_unable_to("read", &state_path)?;
+        let file = sys::fs::open(join(path, b"state"), flags | OFlags::CLOEXEC, Mode::empty());
+        Self::with_state(path, file, locked, database)
+    }
+
+    /// The live state whose file was opened like this.
+    fn with_state(
+        path: &[u8],
+        file: Result<OwnedFd, Errno>,
+        locked: Option<OwnedFd>,
+        database: Rc<Database>,
+    ) -> Result<Self, Fatal> {
+        let state_path = join(path, b"state");
+        let file = file.or_unable_to("read", &state_path)?;
         let state = read_at_most(&file, database.len() + 1).or_unable_to("read", &state_path)?;
         if state.len() != database.len() {
             let text = format!("{} is not the state of the current database", show(&state_path));
@@ -239,7 +277,8 @@ pub(crate) fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>
     let mut selection = vec![false; database.len()];
     for name in names {
         let ids = database.atomics(name).ok_or_else(|| {
-            Fatal::new(3, format!("{} is not a service or bundle of this database", show(name)))
+            let meant = database.did_you_mean(name);
+            Fatal::new(3, format!("{} is not a service or bundle of this database{meant}", show(name)))
         })?;
         for id in ids {
             if let Some(slot) = selection.get_mut(id as usize) {

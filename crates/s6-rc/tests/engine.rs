@@ -270,7 +270,9 @@ fn a_command_line_may_be_carried_out_without_a_process() {
 fn the_live_state_is_locked_and_made_once() {
     let m = Machine::new(&[("a/type", "oneshot"), ("a/up", "")]);
     let live = m.live();
-    assert_eq!(Live::open(&m.bytes("live"), Lock::Shared, false).unwrap_err().code(), 111);
+    assert_eq!(Live::open(&m.bytes("live"), Lock::Exclusive, false).unwrap_err().code(), 111);
+    // What doesn't change it needs no lock.
+    assert_eq!(Live::open(&m.bytes("live"), Lock::Shared, false).unwrap().up(), [false; 3]);
     drop(live);
     let state = m.dir.path().join("live/state");
     std::fs::write(state, "\0").unwrap();

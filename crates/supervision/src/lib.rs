@@ -10,5 +10,6 @@ pub mod expect;
 pub mod fifodir;
 pub mod link;
 pub mod listen;
+pub mod naming;
 pub mod status;
 pub mod watch;

@@ -16,6 +16,13 @@ pub fn did_you_mean<'a>(name: &[u8], names: impl Iterator<Item = &'a str>, prefi
     }
 }
 
+/// The one of these names that was probably meant by another one: one that differs in at most two of five bytes.
+#[must_use]
+pub fn similar<'n>(name: &[u8], names: impl Iterator<Item = &'n [u8]>) -> Option<&'n [u8]> {
+    let near = names.filter(|n| n.len().abs_diff(name.len()) * 5 <= name.len() * 2 + 5);
+    nearest(name, near).filter(|(d, _)| d * 5 <= name.len() * 2).map(|(_, n)| n)
+}
+
 /// The number of bytes to add, remove or change to make `b` from `a`; letters' cases and separators make no difference.
 fn edit_distance(a: &[u8], b: &[u8]) -> usize {
     let plain = |n: &[u8]| -> Vec<u8> {
@@ -36,7 +43,7 @@ fn edit_distance(a: &[u8], b: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{did_you_mean, edit_distance, nearest};
+    use super::{did_you_mean, edit_distance, nearest, similar};
 
     #[test]
     fn names_are_near_if_little_separates_them() {
@@ -57,5 +64,13 @@ mod tests {
     fn only_a_name_that_resembles_is_suggested() {
         let meant = |name: &str| did_you_mean(name.as_bytes(), ["health", "status"].into_iter(), "");
         assert_eq!((meant("statsu"), meant("stop")), (": did you mean status?".into(), String::new()));
+    }
+
+    #[test]
+    fn a_similar_name_differs_in_two_of_five_bytes() {
+        let of = |name: &str| similar(name.as_bytes(), ["db", "mailer", "web"].iter().map(|n| n.as_bytes()));
+        assert_eq!(of("mialer"), Some(&b"mailer"[..]));
+        assert_eq!(of("wep"), Some(&b"web"[..]));
+        assert_eq!((of("wxy"), of("cron"), of("")), (None, None, None));
     }
 }

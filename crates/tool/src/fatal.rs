@@ -104,6 +104,15 @@ impl Fatal {
         self
     }
 
+    /// The same with more text at the end of the message, if it has one.
+    #[must_use]
+    pub fn and(mut self, more: &str) -> Self {
+        if let What::Message(message) = &mut self.0.what {
+            message.to_mut().push_str(more);
+        }
+        self
+    }
+
     /// The exit code.
     #[must_use]
     pub fn code(&self) -> u8 {

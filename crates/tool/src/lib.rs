@@ -38,7 +38,7 @@ pub use binary::tool_file;
 pub use buffer::Buffer;
 pub use call::Call;
 pub use chain::{DEFAULT_PATH, conclude, lookup, run, set_table};
-pub use edit_distance::{did_you_mean, nearest};
+pub use edit_distance::{did_you_mean, nearest, similar};
 pub use env::Env;
 pub use fatal::{Fatal, OrUnable};
 pub use help::{help, option_form, usage_line};

@@ -7,7 +7,6 @@ use super::service_policy::{IMPLIED_LIMIT, ServicePolicy};
 use super::value::{Value, consequence, limit, restart};
 use super::word::{Mistake, Word};
 use crate::diagnostic::Diagnostic;
-use crate::graph::similar;
 use tool::diag::show;
 use wire::restart_policy::{Consequence, Limit, Restart};
 
@@ -148,10 +147,13 @@ impl Overrides {
                 None if elsewhere.grows => continue,
                 None => {
                     let elsewhere = elsewhere.names.iter().map(Vec::as_slice);
-                    let advice = match similar(name, names.clone().map(|(name, _)| name).chain(elsewhere)) {
-                        Some(name) => format!("did you mean {}?", show(name)),
-                        None => "no source directory defines it, and services.d doesn't have it".to_owned(),
-                    };
+                    let advice =
+                        match tool::similar(name, names.clone().map(|(name, _)| name).chain(elsewhere)) {
+                            Some(name) => format!("did you mean {}?", show(name)),
+                            None => {
+                                "no source directory defines it, and services.d doesn't have it".to_owned()
+                            }
+                        };
                     (format!("undefined service name {}", show(name)), advice)
                 }
             };

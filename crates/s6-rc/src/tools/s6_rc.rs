@@ -70,7 +70,7 @@ fn main(call: &mut Call) -> Outcome {
         }
         b"list" | b"listall" | b"diff" => Lock::Shared,
         b"start" | b"stop" | b"change" | b"reload" => Lock::Exclusive,
-        _ => return Err(Fatal::user(format!("unknown command: {}", show(&command)))),
+        _ => return Err(unknown_command(&command, &names, live_dir(&options))),
     };
     if command == b"start" || command == b"stop" {
         down = command == b"stop";
@@ -78,25 +78,22 @@ fn main(call: &mut Call) -> Outcome {
     }
     let lock = if options.has('\u{1}') { Lock::None } else { lock };
     let mut live = Live::open(live_dir(&options), lock, options.has('b'))?;
-    if command == b"diff" {
-        return diff(&live);
+    let mut selected = live.select(if command == b"diff" { &[] } else { &names })?;
+    if names.is_empty() && (command == b"start" || command == b"stop") && !options.has('a') && verbosity > 0 {
+        call.warn(&without_names(&command));
     }
-    let mut selected = live.select(&names)?;
     if options.has('a') {
         selected.iter_mut().zip(live.up()).for_each(|(s, up)| *s |= up);
     }
     let direction = if down { Direction::Down } else { Direction::Up };
-    match command.as_slice() {
-        b"list" => {
-            selected.iter_mut().for_each(|s| *s ^= down);
-            return print(&live, &selected, force);
-        }
-        b"listall" => {
+    if command == b"diff" || command.starts_with(b"list") {
+        match command.as_slice() {
+            b"diff" => return diff(&live),
+            b"list" => selected.iter_mut().for_each(|s| *s ^= down),
             // With -d everything that needs the selection, else everything that it needs.
-            live.database().close(&mut selected, direction);
-            return print(&live, &selected, force);
+            _ => live.database().close(&mut selected, direction),
         }
-        _ => {}
+        return print(&live, &selected, force);
     }
     let interrupts = Interrupts::trap()?;
     let how = ChangeOptions { force, deadline, dry_run, ..interrupts.change_options(call, verbosity) };
@@ -109,6 +106,55 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::new(2, "timed out"));
     }
     Ok(Next::Exit(changed.code()))
+}
+
+/// The warning of a command that needs names.
+fn without_names(command: &[u8]) -> String {
+    let command = show(command);
+    format!("no service is named, so there is nothing to {command}: write s6-rc {command} NAME")
+}
+
+/// The commands of a tool whose operands begin with all of them.
+fn commands(tool: &Tool) -> impl Iterator<Item = &'static [u8]> + use<> {
+    tool.operands.split(' ').next().unwrap_or_default().split('|').map(str::as_bytes)
+}
+
+/// What people write and s6-rc doesn't know, and what to write instead, before the names.
+const MEANT: [(&str, &str); 4] = [
+    ("restart", "s6-svc -wr -r /run/service/NAME for"),
+    ("up", "s6-rc start"),
+    ("down", "s6-rc stop"),
+    ("ls", "s6-rc list"),
+];
+
+/// The error for a command that a tool doesn't have, with the one that was probably meant.
+pub(super) fn misspelt_command(tool: &Tool, command: &[u8]) -> Fatal {
+    let meant = tool::similar(command, commands(tool));
+    let meant = meant.map_or(String::new(), |near| format!(": did you mean {}?", show(near)));
+    Fatal::user(format!("unknown command: {}{meant}", show(command)))
+}
+
+/// The error for a command that there isn't; with what was probably meant.
+fn unknown_command(command: &[u8], names: &[Vec<u8>], live: &[u8]) -> Fatal {
+    let is_service = || {
+        let live = Live::open(live, Lock::Shared, false).ok()?;
+        live.database().atomics(command)
+    };
+    let words = |first: &str| names.iter().fold(first.to_owned(), |text, name| text + " " + &show(name));
+    let meant = match MEANT.iter().find(|(word, _)| word.as_bytes() == command) {
+        Some((_, instead)) => format!(": write {}", words(instead)),
+        None => match tool::similar(command, commands(&TOOL)) {
+            Some(near) => format!(": did you mean {}?", show(near)),
+            None if is_service().is_some() => {
+                format!(
+                    ": it is the name of a service, so write s6-rc -u change {0} or s6-rc -d change {0}",
+                    show(command)
+                )
+            }
+            None => String::new(),
+        },
+    };
+    Fatal::user(format!("unknown command: {}{meant}", show(command)))
 }
 
 fn print(live: &Live, selected: &[bool], hide: bool) -> Outcome {

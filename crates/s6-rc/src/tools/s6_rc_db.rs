@@ -70,7 +70,7 @@ fn main(call: &mut Call) -> Outcome {
         b"check" => {}
         c if needs_names.contains(&c) && !names.is_empty() => {}
         c if needs_names.contains(&c) => return Err(Fatal::usage()),
-        _ => return Err(Fatal::user(format!("unknown command: {}", show(&command)))),
+        _ => return Err(super::s6_rc::misspelt_command(&TOOL, &command)),
     }
     let kind = names.first().map_or(&[][..], Vec::as_slice);
     let kinds: &[&[u8]] = &[b"all", b"services", b"oneshots", b"longruns", b"bundles"];
@@ -123,7 +123,8 @@ struct Query {
 
 impl Query {
     fn find(&self, name: &[u8]) -> Result<Entity, Fatal> {
-        let unknown = || Fatal::new(3, format!("{} is not in the database", show(name)));
+        let meant = || self.database.did_you_mean(name);
+        let unknown = || Fatal::new(3, format!("{} is not in the database{}", show(name), meant()));
         self.database.find(name).ok_or_else(unknown)
     }
 

@@ -5,6 +5,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use supervision::control::{Undelivered, join, send, signal_number};
 use supervision::listen::{Goal, Listening};
+use supervision::naming::{advice_for, advised};
 use sys::signal;
 use tool::clock::deadline;
 use tool::{Call, Fatal, Next, Options, Outcome, Role, Tool, diag};
@@ -36,7 +37,8 @@ fn main(call: &mut Call) -> Outcome {
         return Ok(Next::Exit(send_all(call, &dirs, &commands)));
     };
     let goal = without_notification(call, first, goal)?;
-    let mut listening = Listening::new(&dirs, goal, false)?;
+    let listening = Listening::new(&dirs, goal, false);
+    let mut listening = listening.map_err(|fatal| advised(fatal, TOOL.name, &dirs))?;
     if !commands.is_empty() {
         let code = send_all(call, &dirs, &commands);
         if code != 0 {
@@ -110,7 +112,8 @@ fn send_all(call: &Call, dirs: &[Vec<u8>], commands: &[Command]) -> u8 {
                 1
             }
             Err(Undelivered::Failed(e)) => {
-                call.warn(&format!("unable to control {name}: {}", sys::strerror(e)));
+                let advice = advice_for(TOOL.name, dir);
+                call.warn(&format!("unable to control {name}: {}{advice}", sys::strerror(e)));
                 111
             }
         };

@@ -1,6 +1,8 @@
 //! `s6-svdt`: prints the death tally of a service.
 
-use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool};
+use logger::stamp::Clock;
+use supervision::naming::advised;
+use tool::{Call, Opt, OrUnable, Out, Outcome, Role, Tool, local_time};
 use wire::death_tally::{Death, RECORDS_MAX};
 
 pub static TOOL: Tool = Tool {
@@ -11,6 +13,7 @@ pub static TOOL: Tool = Tool {
         Opt::flag('S', "print signals by name (default)"),
         Opt::flag('s', "print signals by number"),
         Opt::value('n', "maxentries", "print at most this many, the latest ones"),
+        Opt::flag('H', "print times for people, in local time").long("human"),
     ],
     role: Role::Stay,
     main,
@@ -20,11 +23,17 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let limit = options.number('n')?.unwrap_or(RECORDS_MAX);
     let dir = call.shift()?;
-    let deaths = supervision::status::read_deaths(&dir).or_unable_to("read death tally for service", &dir)?;
+    let deaths = supervision::status::read_deaths(&dir).or_unable_to("read death tally for service", &dir);
+    let deaths = deaths.map_err(|fatal| advised(fatal, TOOL.name, &[dir]))?;
     let numeric = options.last_of("Ss") == Some('s');
+    let mut clock = options.has('H').then(|| Clock::new(local_time::local));
     let mut out = Out::new();
     for death in deaths.iter().skip(deaths.len().saturating_sub(limit)) {
-        out.put(&death.stamp.label())?;
+        match clock.as_mut().and_then(|clock| clock.iso(death.stamp)) {
+            // Seconds are enough for a person.
+            Some(stamp) => out.put(stamp.split(|b| *b == b'.').next().unwrap_or_default())?,
+            None => out.put(&death.stamp.label())?,
+        }
         out.put(b" ")?;
         out.line(cause(death, numeric).as_bytes())?;
     }

@@ -4,6 +4,7 @@ use crate::service_options::STATUS;
 use rustix::fs::Access;
 use rustix::io::Errno;
 use supervision::control::join;
+use supervision::naming::advised;
 use tool::clock;
 use tool::{Call, Fatal, OrUnable, Out, Outcome, Role, Tool, diag};
 use wire::svstatus::Status;
@@ -34,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("too many fields"));
     }
     let dir = call.shift()?;
-    print_state(&dir, &fields, options.has('n'))
+    print_state(&dir, &fields, options.has('n')).map_err(|fatal| advised(fatal, TOOL.name, &[dir]))
 }
 
 /// The fields of a list.  A comma may follow the last one.

@@ -2,6 +2,7 @@
 
 use crate::service_options::WAIT;
 use supervision::listen::{Goal, Listening};
+use supervision::naming::advised;
 use tool::clock::deadline;
 use tool::{Call, Next, Outcome, Role, Tool};
 
@@ -22,7 +23,8 @@ fn main(call: &mut Call) -> Outcome {
     if dirs.is_empty() {
         return Ok(Next::SUCCESS);
     }
-    let listening = Listening::new(&dirs, goal, options.last_of("ao") == Some('o'))?;
+    let listening = Listening::new(&dirs, goal, options.last_of("ao") == Some('o'));
+    let listening = listening.map_err(|fatal| advised(fatal, TOOL.name, &dirs))?;
     listening.past_failed_starts().wait(deadline)?;
     Ok(Next::SUCCESS)
 }
