@@ -96,6 +96,8 @@ impl FromDebian {
             "--cfg=no_unwinder".into(),
             // Functions of the same instructions are one; nothing compares their addresses.
             "-Clink-arg=--icf=all".into(),
+            // Functions that are alike lie side by side: 4 kB less in the tarball.
+            "-Clink-arg=--bp-compression-sort=function".into(),
             format!("-Lnative={}", self.objects.display()),
         ]
     }
