@@ -8,12 +8,12 @@
 //! - Values are not substituted again, and what precedes a match is kept, so a value can't escape its block.
 
 use crate::syntax::MAX_SIZE;
-use std::collections::BTreeMap;
+use tool::sorted::Map;
 
 /// Keys and their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Substitutions {
-    keys: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    keys: Map<Vec<u8>, Vec<Vec<u8>>>,
 }
 
 /// A key that can't be added: it is empty or was added before.
@@ -46,7 +46,7 @@ impl Substitutions {
         if key.is_empty() || self.values(key).is_some() {
             return Err(BadKey);
         }
-        self.keys.insert(key.to_vec(), values);
+        self.keys.set(key.to_vec(), values);
         Ok(())
     }
 

@@ -6,7 +6,6 @@
 
 use crate::parse::{Place, Set, is_word};
 use crate::program::Step;
-use std::collections::HashMap;
 
 /// Not computed yet.
 const UNKNOWN: u32 = 0;
@@ -20,7 +19,7 @@ const FIRST_STATE: u32 = 3;
 const TABLE_LIMIT: usize = 256 * 1024;
 
 /// What conditions need of the byte before a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Before {
     Start,
     Word,
@@ -37,7 +36,7 @@ impl Before {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
     steps: Box<[u32]>,
     before: Before,
@@ -56,7 +55,8 @@ pub(super) struct Automaton {
     /// Whether it can only match from the start of the text.
     anchored: bool,
     states: Vec<State>,
-    numbers: HashMap<State, u32>,
+    /// The numbers of the states, in the order of the states.
+    numbers: Vec<u32>,
     /// For each state a row of one transition for each class, then the one for the end of the text.
     table: Vec<u32>,
     /// The count of numbers in the states, without the table.
@@ -85,7 +85,7 @@ impl Automaton {
             example,
             words,
             states: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: Vec::new(),
             table: Vec::new(),
             held: 0,
             has_dropped_states: false,
@@ -117,13 +117,16 @@ impl Automaton {
 
     /// The number of a state, which gives the place of its row; a new state gets one.
     fn number(&mut self, state: State) -> u32 {
-        if let Some(number) = self.numbers.get(&state) {
-            return *number;
-        }
+        let row = |number: u32| (number - FIRST_STATE) as usize / self.width();
+        let found = self.numbers.binary_search_by(|number| self.states.get(row(*number)).cmp(&Some(&state)));
+        let place = match found {
+            Ok(at) => return self.numbers.get(at).copied().unwrap_or(FIRST_STATE),
+            Err(at) => at,
+        };
         let number = FIRST_STATE + u32::try_from(self.table.len()).unwrap_or(u32::MAX - FIRST_STATE);
         self.held += 2 * state.steps.len();
-        self.states.push(state.clone());
-        self.numbers.insert(state, number);
+        self.states.push(state);
+        self.numbers.insert(place, number);
         self.table.resize(self.table.len() + self.width(), UNKNOWN);
         number
     }

@@ -16,7 +16,6 @@ use crate::families::Families;
 use crate::name::{Name, Suffixes};
 use crate::resolv_conf::read_file;
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tool::{Fatal, diag};
 
@@ -28,6 +27,9 @@ pub const COMPILED: &str = "/etc/hosts.cdb";
 /// The size limit of either file: 256 MiB.
 pub(crate) const MAX_FILE_SIZE: usize = 256 << 20;
 
+/// Keys and their data, in the order of the keys.
+pub type Records = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The content of the hosts file.
 #[derive(Debug)]
 pub enum Hosts {
@@ -36,7 +38,7 @@ pub enum Hosts {
     /// The content of the compiled file.
     Compiled(Vec<u8>),
     /// The records that the compiled file would have.
-    Parsed(BTreeMap<Vec<u8>, Vec<u8>>),
+    Parsed(Records),
 }
 
 impl Hosts {
@@ -69,7 +71,10 @@ impl Hosts {
         let found = match self {
             Self::None => None,
             Self::Compiled(cdb) => wire::cdb::find(cdb, key),
-            Self::Parsed(records) => records.get(key).map(Vec::as_slice),
+            Self::Parsed(records) => {
+                let at = records.binary_search_by(|(known, _)| known.as_slice().cmp(key)).ok();
+                at.and_then(|at| records.get(at)).map(|(_, data)| data.as_slice())
+            }
         };
         found.unwrap_or_default()
     }
@@ -174,8 +179,9 @@ impl Flaw {
 
 /// Parses the text into the records of the compiled form; invalid lines are skipped and reported.
 #[must_use]
-pub fn parse(text: &[u8]) -> (BTreeMap<Vec<u8>, Vec<u8>>, Vec<Flaw>) {
-    let mut records: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+pub fn parse(text: &[u8]) -> (Records, Vec<Flaw>) {
+    // One address or name each at first.
+    let mut found = Records::new();
     let mut flaws = Vec::new();
     for (number, line) in text.split(|b| *b == b'\n').enumerate() {
         let (family, address, names) = match parse_line(line) {
@@ -187,15 +193,23 @@ pub fn parse(text: &[u8]) -> (BTreeMap<Vec<u8>, Vec<u8>>, Vec<Flaw>) {
             }
         };
         for (kind, name) in names {
-            let addresses = records.entry(key(kind, family, &name)).or_default();
-            if !addresses.chunks(address.len()).any(|known| known == address) {
-                addresses.extend_from_slice(&address);
-            }
-            let names = records.entry(key(b'p', family, &address)).or_default();
-            if !names.split(|b| *b == 0).any(|known| known == name) {
-                names.extend(name);
-                names.push(0);
-            }
+            found.push((key(kind, family, &name), address.clone()));
+            found.push((key(b'p', family, &address), [name, vec![0]].concat()));
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut records = Records::new();
+    for (key, item) in found {
+        let Some((_, data)) = records.last_mut().filter(|(last, _)| *last == key) else {
+            records.push((key, item));
+            continue;
+        };
+        let is_known = match key.first() {
+            Some(b'p') => data.split_inclusive(|b| *b == 0).any(|known| known == item),
+            _ => data.chunks(item.len()).any(|known| known == item),
+        };
+        if !is_known {
+            data.extend(item);
         }
     }
     (records, flaws)
@@ -229,8 +243,8 @@ fn parse_line(line: &[u8]) -> Result<Option<Line>, (&[u8], &'static str)> {
 
 /// Builds the compiled form; `None` if it would exceed 4 GiB.
 #[must_use]
-pub fn compile(records: BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Vec<u8>> {
-    wire::cdb::build(&records.into_iter().collect::<Vec<_>>())
+pub fn compile(records: &Records) -> Option<Vec<u8>> {
+    wire::cdb::build(records)
 }
 
 #[cfg(test)]
@@ -246,7 +260,7 @@ mod tests {
     fn both() -> [Hosts; 2] {
         let (records, flaws) = parse(SAMPLE.as_bytes());
         assert_eq!(flaws, []);
-        [Hosts::Compiled(compile(records.clone()).unwrap()), Hosts::Parsed(records)]
+        [Hosts::Compiled(compile(&records).unwrap()), Hosts::Parsed(records)]
     }
 
     fn found(name: &str, suffixes: &[&str]) -> String {
@@ -326,13 +340,13 @@ mod tests {
             assert_eq!(flaws, [(line, word.as_bytes())], "{text}");
         }
         assert_eq!(parse(format!("::1 {}", "x".repeat(64)).as_bytes()).1.len(), 1);
-        assert_eq!(parse(b"10.0.0.1\n"), (BTreeMap::new(), Vec::new()));
+        assert_eq!(parse(b"10.0.0.1\n"), (Records::new(), Vec::new()));
     }
 
     #[test]
     fn invalid_lines_are_skipped_as_a_whole_and_the_others_count() {
         let (records, flaws) = parse(b"10.0.0.1 a\n10.0.0.256 b\n10.0.0.2 c .\n10.0.0.3 d\n");
-        let names: Vec<_> = records.keys().filter(|key| key.starts_with(b"a")).collect();
+        let names: Vec<_> = records.iter().map(|(key, _)| key).filter(|key| key.starts_with(b"a")).collect();
         assert_eq!(names, [b"a4:a.", b"a4:d."]);
         let warnings: Vec<_> = flaws.iter().map(|flaw| flaw.warning(TEXT)).collect();
         assert_eq!(
@@ -359,7 +373,7 @@ mod tests {
         fn any_text_compiles(text in "([0-9a-f.:%]{1,12}|[ \t\n#]|[a-z0-9.\\\\]{1,9}|\\PC){0,60}") {
             let (records, flaws) = parse(text.as_bytes());
             prop_assert!(flaws.len() <= text.lines().count(), "a line has one flaw at most");
-            let hosts = Hosts::Compiled(compile(records.clone()).unwrap());
+            let hosts = Hosts::Compiled(compile(&records).unwrap());
             for (key, data) in &records {
                 prop_assert_eq!(hosts.find(key), data.as_slice(), "the compiled file finds what the text says");
             }

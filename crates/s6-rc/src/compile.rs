@@ -129,7 +129,7 @@ fn override_policies(read: &mut Sources, Variables { overrides, mut elsewhere, o
         let kind = definition.type_name();
         (definition.name.as_slice(), (kind != "longrun").then_some(kind))
     });
-    let broken = read.broken.iter().map(|name| (name.as_slice(), None));
+    let broken = read.broken.keys().map(|name| (name.as_slice(), None));
     overrides.check_names(defined.chain(broken), elsewhere, &mut read.findings);
 }
 

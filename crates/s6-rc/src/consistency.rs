@@ -70,7 +70,7 @@ pub(crate) fn fixes(database: &Database, set: &Set, upwards: bool) -> Vec<(Vec<u
     for level in levels {
         let at: Vec<Vec<u8>> = set.iter().filter(|(_, p)| **p == level).map(|(n, _)| n.clone()).collect();
         for name in companions(database, &set, &at, level, upwards, !upwards) {
-            set.insert(name.clone(), level);
+            set.set(name.clone(), level);
             moves.push((name, level));
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::database::{Database, Entity, Id};
 use crate::direction::Direction;
-use std::collections::HashMap;
+use tool::sorted::Map;
 use tool::{Fatal, diag::show};
 
 /// What a conversion file says about an old service.
@@ -17,7 +17,7 @@ pub(crate) struct Conversion {
 }
 
 /// By old service.
-pub(crate) type Conversions = HashMap<Id, Conversion>;
+pub(crate) type Conversions = Map<Id, Conversion>;
 
 /// Parses a conversion file: lines of words in execline's syntax, `OLD [ -> NEW ] [ restart ]`.
 ///
@@ -52,7 +52,7 @@ pub(crate) fn parse(text: &[u8], old: &Database) -> Result<Conversions, Fatal> {
                 }
             }
         }
-        if found.insert(id, conversion).is_some() {
+        if found.set(id, conversion).is_some() {
             return Err(wrong(6, format!("{} comes more than once", show(name))));
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::direction::Direction;
 use crate::order::walk;
-use std::collections::HashMap;
+use tool::sorted::Map;
 
 /// The number of an atomic service.
 pub type Id = u32;
@@ -128,7 +128,7 @@ pub enum Inconsistent {
 pub struct Database {
     services: Vec<Service>,
     bundles: Vec<Bundle>,
-    names: HashMap<Vec<u8>, Entity>,
+    names: Map<Vec<u8>, Entity>,
 }
 
 /// Whether it can be the name of a service directory: never a way out of the directory that holds them.
@@ -151,18 +151,18 @@ impl Database {
     /// What is inconsistent.
     pub fn new(mut services: Vec<Service>, bundles: Vec<Bundle>) -> Result<Self, Inconsistent> {
         let count = services.len();
-        let mut names = HashMap::with_capacity(count + bundles.len());
+        let mut names = Map::new();
         for (id, service) in (0..).zip(&services) {
             if !is_file_name(&service.name) {
                 return Err(Inconsistent::Name(service.name.clone()));
             }
-            if names.insert(service.name.clone(), Entity::Atomic(id)).is_some() {
+            if names.set(service.name.clone(), Entity::Atomic(id)).is_some() {
                 return Err(Inconsistent::Duplicate(service.name.clone()));
             }
             is_set_below(&service.dependencies, count)?;
         }
         for (at, bundle) in (0..).zip(&bundles) {
-            if names.insert(bundle.name.clone(), Entity::Bundle(at)).is_some() {
+            if names.set(bundle.name.clone(), Entity::Bundle(at)).is_some() {
                 return Err(Inconsistent::Duplicate(bundle.name.clone()));
             }
             is_set_below(&bundle.contents, count)?;

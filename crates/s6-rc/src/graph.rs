@@ -5,18 +5,18 @@ use crate::database::{Entity, Id};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source_definition::{SourceBody, SourceDefinition};
 use crate::text::Reference;
-use std::collections::{HashMap, HashSet};
 use tool::diag::show;
 use tool::path::join;
 use tool::similar;
+use tool::sorted::{Map, Set};
 
 /// Source definitions with numbers, and the names that they know each other by.
 pub(crate) struct Graph<'a, 'f> {
     definitions: &'a [SourceDefinition],
     /// The names of definitions with errors.
-    broken: &'f HashSet<Vec<u8>>,
+    broken: &'f Set<Vec<u8>>,
     pub(crate) findings: &'f mut Vec<Diagnostic>,
-    pub(crate) names: HashMap<&'a [u8], Entity>,
+    pub(crate) names: Map<&'a [u8], Entity>,
     /// The definitions of atomic services by number; the internal services have none.
     pub(crate) atomics: Vec<Option<&'a SourceDefinition>>,
     pub(crate) bundles: Vec<NamedSet<'a>>,
@@ -63,14 +63,14 @@ impl<'a, 'f> Graph<'a, 'f> {
     /// The graph of these definitions, with numbers for services and bundles.
     pub(crate) fn new(
         definitions: &'a [SourceDefinition],
-        broken: &'f HashSet<Vec<u8>>,
+        broken: &'f Set<Vec<u8>>,
         findings: &'f mut Vec<Diagnostic>,
     ) -> Self {
         let mut graph = Self {
             definitions,
             broken,
             findings,
-            names: HashMap::with_capacity(definitions.len() + 2),
+            names: Map::new(),
             atomics: vec![None, None],
             bundles: Vec::new(),
         };
@@ -113,7 +113,7 @@ impl<'a, 'f> Graph<'a, 'f> {
                     self.atomics.push(Some(definition));
                     Entity::Atomic(Id::try_from(self.atomics.len() - 1).unwrap_or(Id::MAX))
                 };
-                self.names.insert(&definition.name, target);
+                self.names.set(&definition.name, target);
             }
         }
         if self.names.len() < self.definitions.len() {
@@ -122,9 +122,9 @@ impl<'a, 'f> Graph<'a, 'f> {
     }
 
     fn report_duplicates(&mut self) {
-        let mut known: HashMap<&[u8], &SourceDefinition> = HashMap::with_capacity(self.definitions.len());
+        let mut known: Map<&[u8], &SourceDefinition> = Map::new();
         for definition in self.definitions {
-            if let Some(other) = known.insert(&definition.name, definition) {
+            if let Some(other) = known.set(&definition.name, definition) {
                 let text = format!("{} is already defined in {}", show(&definition.name), show(&other.path));
                 self.error(definition, "", 0, text, None);
             }
@@ -133,7 +133,7 @@ impl<'a, 'f> Graph<'a, 'f> {
 
     /// The name that was probably meant.
     fn similar(&self, name: &[u8]) -> Option<&[u8]> {
-        similar(name, self.definitions.iter().map(|d| &d.name).chain(self.broken).map(Vec::as_slice))
+        similar(name, self.definitions.iter().map(|d| &d.name).chain(self.broken.keys()).map(Vec::as_slice))
     }
 
     pub(crate) fn look_up(
@@ -183,7 +183,7 @@ mod tests {
     use crate::resolve::resolve;
     use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition};
     use crate::text::Reference;
-    use std::collections::HashSet;
+    use tool::sorted::Set;
 
     fn references(names: &[&str], line: u32) -> Vec<Reference> {
         names.iter().map(|name| Reference { name: name.as_bytes().to_vec(), line }).collect()
@@ -202,7 +202,7 @@ mod tests {
 
     /// What is found in definitions: each finding as its text and advice.
     fn findings(definitions: &[SourceDefinition], broken: &[&str]) -> Vec<String> {
-        let broken: HashSet<_> = broken.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let broken: Set<_> = broken.iter().map(|name| (name.as_bytes().to_vec(), ())).collect();
         let mut found = Vec::new();
         let _ = resolve(definitions, &broken, &mut found);
         found.iter().map(|f| format!("{}: {}", f.text, f.advice.as_deref().unwrap_or_default())).collect()
@@ -269,7 +269,7 @@ mod tests {
             marked("second", &["both"], false, true),
         ];
         let mut found = Vec::new();
-        let (database, _) = resolve(&definitions, &HashSet::new(), &mut found).unwrap();
+        let (database, _) = resolve(&definitions, &Set::new(), &mut found).unwrap();
         let flags = |name: &str| {
             let is = |service: &&Service| service.name == name.as_bytes();
             database.services().iter().find(is).unwrap().flags

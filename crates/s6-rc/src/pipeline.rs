@@ -108,7 +108,7 @@ impl<'a> Graph<'a, '_> {
         for id in self.ids() {
             let Some((definition, Pipe { name: Some(reference), .. })) = self.pipe(id) else { continue };
             let name = &reference.name;
-            if self.names.contains_key(name.as_slice()) || is_reserved(name) || name.contains(&b'/') {
+            if self.names.contains(name.as_slice()) || is_reserved(name) || name.contains(&b'/') {
                 let text =
                     format!("{} can't name this pipeline: the name is taken or not allowed", show(name));
                 self.error(definition, "pipeline-name", reference.line, text, None);
@@ -126,7 +126,7 @@ impl<'a> Graph<'a, '_> {
             }
             let at = u32::try_from(self.bundles.len()).unwrap_or(u32::MAX);
             self.bundles.push(NamedSet { name, definition, members: as_set(members) });
-            self.names.insert(name, Entity::Bundle(at));
+            self.names.set(name, Entity::Bundle(at));
         }
     }
 }

@@ -23,8 +23,8 @@ use files::{
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use tool::path::join;
+use tool::sorted::Map;
 use tool::{Fatal, OrUnable, diag::show};
 
 /// An open repository.
@@ -35,8 +35,8 @@ pub(crate) struct Repo {
 }
 
 /// The services of `stores` and the directory of each; later stores override earlier ones.
-fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Fatal> {
-    let mut found: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<Map<Vec<u8>, Vec<u8>>, Fatal> {
+    let mut found: Map<Vec<u8>, Vec<u8>> = Map::new();
     for store in stores {
         let dir = open_dir(CWD, store).or_unable_to("open", store)?;
         for entry in entries(&dir).or_unable_to("read", store)? {
@@ -44,7 +44,7 @@ fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<BTreeMap<V
                 continue;
             }
             let path = join(store, &entry.name);
-            if let Some(before) = found.insert(entry.name, path.clone())
+            if let Some(before) = found.set(entry.name, path.clone())
                 && verbosity >= 1
             {
                 tool::diag::warn(program, &format!("{} overrides {}", show(&path), show(&before)));
@@ -153,7 +153,7 @@ impl Repo {
         &self,
         program: &str,
         verbosity: u32,
-        services: &BTreeMap<Vec<u8>, Vec<u8>>,
+        services: &Map<Vec<u8>, Vec<u8>>,
         bundle: Option<(&[u8], Vec<&[u8]>)>,
         link_path: &[u8],
     ) -> Result<Option<Vec<u8>>, Fatal> {
@@ -260,7 +260,7 @@ impl Repo {
         });
         let started =
             set.iter().filter(|(_, p)| **p >= Prescription::Active).map(|(s, _)| s.as_slice()).collect();
-        if services.contains_key(default_bundle) {
+        if services.contains(default_bundle) {
             return Err(Fatal::new(1, format!("{} is a service of the set", show(default_bundle))));
         }
         let link = self.at(&[b"compiled", name]);
@@ -273,11 +273,11 @@ impl Repo {
 /// Makes a source directory of links to services, and one bundle.
 fn gather(
     sources: &[u8],
-    services: &BTreeMap<Vec<u8>, Vec<u8>>,
+    services: &Map<Vec<u8>, Vec<u8>>,
     bundle: Option<(&[u8], Vec<&[u8]>)>,
 ) -> Result<(), Fatal> {
     sys::fs::mkdir(sources, Mode::from_raw_mode(0o755)).or_unable_to("make", sources)?;
-    for (name, path) in services {
+    for (name, path) in services.iter() {
         sys::fs::symlink(path, join(sources, name)).or_unable_to("make", sources)?;
     }
     let Some((name, contents)) = bundle else { return Ok(()) };

@@ -9,9 +9,9 @@ use crate::order::walk;
 use crate::pipeline::Pipelines;
 use crate::restart_policy::second_main;
 use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition};
-use std::collections::HashSet;
 use tool::diag::show;
 use tool::path::join;
+use tool::sorted::Set;
 use wire::restart_policy::Consequence;
 
 /// The internal services have the first numbers.
@@ -22,7 +22,7 @@ const RUNNER_ID: Id = 1;
 /// which definition it comes from.
 pub(crate) fn resolve<'a>(
     definitions: &'a [SourceDefinition],
-    broken: &HashSet<Vec<u8>>,
+    broken: &Set<Vec<u8>>,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<(Database, Vec<Option<&'a SourceDefinition>>)> {
     let mut graph = Graph::new(definitions, broken, findings);

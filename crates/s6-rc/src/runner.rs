@@ -22,13 +22,13 @@ use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
-use rustix::process::Pid;
-use std::collections::HashMap;
+use rustix::process::RawPid;
 use supervision::control;
 use supervision::watch::Watch;
 use sys::signal::{self, Set, SignalFd};
 use tool::clock::{self, Moment};
 use tool::path::join;
+use tool::sorted::Map;
 use tool::{Fatal, OrUnable};
 
 /// What can be read, as the poller reports it; connections to the host come with [`HOSTS`] plus the service's number.
@@ -55,11 +55,11 @@ pub(crate) struct Runner<'a> {
     /// Reports that children have ended; the signal mask to restore.
     children: Option<(SignalFd, Set)>,
     poller: OwnedFd,
-    running: HashMap<Id, Running>,
+    running: Map<Id, Running>,
     /// The service whose script each child runs.
-    scripts: HashMap<Pid, Id>,
+    scripts: Map<RawPid, Id>,
     /// The service whose listener has each index in the watch.
-    listeners: HashMap<usize, Id>,
+    listeners: Map<usize, Id>,
     scandir: Option<Vec<u8>>,
     /// How often in a row it could not be waited for events.
     failed_waits: u32,
@@ -85,9 +85,9 @@ impl<'a> Runner<'a> {
             watch,
             children: None,
             poller,
-            running: HashMap::new(),
-            scripts: HashMap::new(),
-            listeners: HashMap::new(),
+            running: Map::new(),
+            scripts: Map::new(),
+            listeners: Map::new(),
             scandir: None,
             failed_waits: 0,
         })
@@ -106,12 +106,12 @@ impl<'a> Runner<'a> {
         match longrun::command(self.live.servicedir(id), self.work, &mut self.watch) {
             Commanded::Done => Begun::Done,
             Commanded::InProgress(transition) => {
-                self.listeners.extend(transition.index.map(|index| (index, id)));
-                self.running.insert(id, Running::Longrun(transition));
+                transition.index.map(|index| self.listeners.set(index, id));
+                self.running.set(id, Running::Longrun(transition));
                 Begun::InProgress
             }
             Commanded::Unheard(transition, reason) => {
-                self.running.insert(id, Running::Longrun(transition));
+                self.running.set(id, Running::Longrun(transition));
                 Begun::Unheard(reason)
             }
             Commanded::Failed(trouble @ Trouble::NoDescriptors) => {
@@ -128,7 +128,7 @@ impl<'a> Runner<'a> {
         }
         match self.start_script(id) {
             Ok(running) => {
-                self.running.insert(id, running);
+                self.running.set(id, running);
                 Begun::InProgress
             }
             Err(e) if is_shortage(e) && self.running.is_empty() && self.manages(id) => Begun::Done,
@@ -162,7 +162,7 @@ impl<'a> Runner<'a> {
         let mut own = self.live.descriptors();
         own.extend(relay.map(AsFd::as_fd));
         let pid = request.spawn(self.options.reporter.name, *path, env, &pipes, &own)?;
-        self.scripts.insert(pid, id);
+        self.scripts.set(pid.as_raw_pid(), id);
         Ok(Running::Child(pid))
     }
 
@@ -238,7 +238,7 @@ impl<'a> Runner<'a> {
                 Ok(None) => return,
                 Ok(Some((pid, ended))) => {
                     // One that was given up may still end, and so may children from before.
-                    if let Some(id) = self.scripts.remove(&pid)
+                    if let Some(id) = self.scripts.remove(&pid.as_raw_pid())
                         && matches!(self.running.get(&id), Some(Running::Child(own)) if *own == pid)
                     {
                         events.push(self.end_script(id, Answer::Ended(ended)));
@@ -247,7 +247,7 @@ impl<'a> Runner<'a> {
                 Err(Errno::INTR) => {}
                 // Something else reaped them: how they ended will never be known.
                 Err(e) => {
-                    for (_, id) in std::mem::take(&mut self.scripts) {
+                    for id in std::mem::take(&mut self.scripts).into_values() {
                         if let Some(Running::Child(_)) = self.running.get(&id) {
                             events.push(self.end_script(id, Answer::NotRun(e)));
                         }

@@ -1,7 +1,7 @@
 //! A set of services with their prescriptions, which decide what happens to them at boot.
 
 use crate::database::{Database, ESSENTIAL, RECOMMENDED};
-use std::collections::BTreeMap;
+use tool::sorted::Map;
 use tool::{Fatal, diag::show};
 
 /// What happens to a service at boot.
@@ -52,7 +52,7 @@ impl Prescription {
 }
 
 /// The services of a set and their prescriptions.
-pub(crate) type Set = BTreeMap<Vec<u8>, Prescription>;
+pub(crate) type Set = Map<Vec<u8>, Prescription>;
 
 /// The text of a set.
 pub(crate) fn print_set(set: &Set) -> Vec<u8> {
@@ -65,7 +65,7 @@ pub(crate) fn parse_set(text: &[u8]) -> Option<Set> {
     for line in text.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
         let slash = line.iter().rposition(|b| *b == b'/')?;
         let (name, word) = line.split_at_checked(slash)?;
-        set.insert(name.to_vec(), Prescription::from_word(word.get(1..)?)?);
+        set.set(name.to_vec(), Prescription::from_word(word.get(1..)?)?);
     }
     Some(set)
 }
@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_set_has_a_line_for_each_service() {
-        let set = Set::from([(b"a".to_vec(), Prescription::Active), (b"b c".to_vec(), Prescription::Masked)]);
+        let set =
+            Set::from_iter([(b"a".to_vec(), Prescription::Active), (b"b c".to_vec(), Prescription::Masked)]);
         assert_eq!(print_set(&set), b"a/active\nb c/masked\n");
         assert_eq!(parse_set(b"a/active\nb c/masked\n"), Some(set));
         assert_eq!(parse_set(b"a\n"), None);

@@ -9,16 +9,16 @@ use crate::source_definition::{SourceBody, SourceDefinition, is_reserved};
 use files::Kind;
 use rustix::fd::AsFd;
 use rustix::fs::CWD;
-use std::collections::HashSet;
 use tool::Fatal;
 use tool::path::join;
+use tool::sorted::Set;
 
 /// What the sources say.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) definitions: Vec<SourceDefinition>,
     /// The names of definitions with errors: a reference to one of them is not another error.
-    pub(crate) broken: HashSet<Vec<u8>>,
+    pub(crate) broken: Set<Vec<u8>>,
     pub(crate) findings: Vec<Diagnostic>,
     /// The source directories without a definition.
     pub(crate) empty: Vec<Vec<u8>>,

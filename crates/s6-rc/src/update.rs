@@ -19,6 +19,7 @@ use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 use supervision::control;
 use tool::path::{join, split};
+use tool::sorted::Map;
 use tool::{Fatal, OrUnable, Out, diag::show};
 use wire::control::{Command, ScanCommand};
 
@@ -305,7 +306,7 @@ fn keep_instances(old: &[u8], to: BorrowedFd<'_>, name: &[u8]) -> Result<(), Err
 pub(crate) fn upgrade_format(live: &Live, compiled: &[u8]) -> Result<(), Fatal> {
     let new = load(compiled)?;
     let old = live.database();
-    let kinds = |d: &Database| -> std::collections::BTreeMap<Vec<u8>, bool> {
+    let kinds = |d: &Database| -> Map<Vec<u8>, bool> {
         d.services().iter().map(|s| (s.name.clone(), s.is_longrun())).collect()
     };
     if kinds(old) != kinds(&new) {

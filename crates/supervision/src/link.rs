@@ -4,10 +4,10 @@ use crate::control::{self, SVSCAN, Undelivered, join};
 use crate::{fifodir, watch::Watch};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::HashSet;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use tool::clock::Moment;
 use tool::diag::show;
+use tool::sorted::Set;
 use tool::{Fatal, Options, OrUnable};
 use wire::control::{Command, ScanCommand};
 use wire::fifodir::ServiceEvent;
@@ -81,7 +81,8 @@ fn wait_for_all(
     event: ServiceEvent,
     deadline: Option<Moment>,
 ) -> Result<bool, Fatal> {
-    let mut missing: HashSet<usize> = (0..count).collect();
+    let mut missing: Set<usize> = Set::new();
+    missing.extend(0..count);
     while !missing.is_empty() {
         match watch.next(deadline).or_unable(|| "wait for supervisors")? {
             None => return Ok(false),

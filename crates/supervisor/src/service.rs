@@ -654,7 +654,11 @@ impl Service {
     /// Prints why a start failed; when to try again.
     fn start_failed(&self, to_do: &str, e: Errno, reason: &str) -> Retry {
         let retry = if is_lasting(e) { Retry::Late } else { Retry::Soon };
-        let pause = self.machine.retry_pause(retry).as_secs_f32();
+        let pause = self.machine.retry_pause(retry);
+        let pause = match (pause.as_secs(), pause.subsec_millis() / 100) {
+            (seconds, 0) => seconds.to_string(),
+            (seconds, tenths) => format!("{seconds}.{tenths}"),
+        };
         self.dir.warn(&format!("unable to {to_do} (waiting {pause} seconds): {reason}"));
         retry
     }

@@ -4,9 +4,9 @@ use super::lines::{LINE_MAX, Lines};
 use ipc::relay::Stream;
 use rustix::event::epoll;
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use tool::clock;
+use tool::sorted::Map;
 
 /// One of the container's streams.
 pub(crate) struct Sink<'a> {
@@ -16,7 +16,7 @@ pub(crate) struct Sink<'a> {
     /// Readable if one of the pipes is.
     pub(crate) poller: OwnedFd,
     /// The pipes by their inode.
-    sources: HashMap<u64, (OwnedFd, Lines)>,
+    sources: Map<u64, (OwnedFd, Lines)>,
     /// Lines to write.
     out: Vec<u8>,
     /// How many bytes of `out` are written already.
@@ -30,7 +30,7 @@ impl<'a> Sink<'a> {
     /// See epoll_create1(2).
     pub(crate) fn new(stream: Stream, target: BorrowedFd<'a>) -> Result<Self, Errno> {
         let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { stream, target, poller, sources: HashMap::new(), out: Vec::new(), written: 0 })
+        Ok(Self { stream, target, poller, sources: Map::new(), out: Vec::new(), written: 0 })
     }
 
     /// Adds a pipe, which doesn't block, with the form of its lines, unless it has the pipe.
@@ -39,11 +39,11 @@ impl<'a> Sink<'a> {
     /// See epoll_ctl(2).
     pub(crate) fn add(&mut self, fd: OwnedFd, lines: Lines) -> Result<(), Errno> {
         let key = sys::fs::fstat(&fd)?.st_ino;
-        if self.sources.contains_key(&key) {
+        if self.sources.contains(&key) {
             return Ok(());
         }
         epoll::add(&self.poller, &fd, epoll::EventData::new_u64(key), epoll::EventFlags::IN)?;
-        self.sources.insert(key, (fd, lines));
+        self.sources.set(key, (fd, lines));
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl<'a> Sink<'a> {
 
     /// Closes all pipes, and ends their last lines.
     pub(crate) fn close_pipes(&mut self) {
-        for (_, (_, mut lines)) in std::mem::take(&mut self.sources) {
+        for (_, mut lines) in std::mem::take(&mut self.sources).into_values() {
             lines.end(clock::wall(), &mut self.out);
         }
     }
@@ -106,7 +106,7 @@ impl<'a> Sink<'a> {
         let mut missing = self.out.len().saturating_sub(self.written);
         (self.out, self.written) = (Vec::new(), 0);
         let now = clock::wall();
-        for (_, (fd, mut lines)) in std::mem::take(&mut self.sources) {
+        for (fd, mut lines) in std::mem::take(&mut self.sources).into_values() {
             // A process may still write to it.
             let mut rest = rustix::io::ioctl_fionread(&fd).unwrap_or(0);
             while rest > 0

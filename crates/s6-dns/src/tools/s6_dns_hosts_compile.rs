@@ -26,7 +26,8 @@ fn main(call: &mut Call) -> Outcome {
     if let Some(flaw) = flaws.first() {
         return Err(flaw.fatal(&diag::show(from)));
     }
-    let cdb = compile(records).ok_or_else(|| Fatal::new(111, format!("{} is too long", diag::show(from))))?;
+    let cdb =
+        compile(&records).ok_or_else(|| Fatal::new(111, format!("{} is too long", diag::show(from))))?;
     rustix::process::umask(rustix::fs::Mode::empty());
     let replacement = Replace { sync: true, ..Replace::with(Permissions::LessUmask(0o644), Writers::Many) };
     replace_at(CWD, to, &cdb, replacement).or_unable_to("write", to)?;

@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::text;
 use super::tty;
-use std::collections::HashMap;
+use tool::sorted::Map;
 use wire::calendar::DateTime;
 use wire::tai::Tai64n;
 
@@ -29,10 +29,10 @@ pub(crate) struct Context {
     pub(crate) memory: u64,
     /// The page size in bytes.
     pub(crate) page: u64,
-    pub(crate) users: HashMap<u32, Vec<u8>>,
-    pub(crate) groups: HashMap<u32, Vec<u8>>,
+    pub(crate) users: Map<u32, Vec<u8>>,
+    pub(crate) groups: Map<u32, Vec<u8>>,
     /// Kernel functions by address; `None` if the kernel provides their names.
-    pub(crate) symbols: Option<HashMap<u64, Vec<u8>>>,
+    pub(crate) symbols: Option<Map<u64, Vec<u8>>>,
 }
 
 /// Shown for a value without permission to read it.
@@ -198,7 +198,7 @@ fn policy(number: u64) -> &'static [u8] {
     }
 }
 
-fn account(names: &HashMap<u32, Vec<u8>>, id: u32) -> Vec<u8> {
+fn account(names: &Map<u32, Vec<u8>>, id: u32) -> Vec<u8> {
     names.get(&id).map_or_else(|| id.to_string().into_bytes(), |name| text::line(name))
 }
 
@@ -271,8 +271,8 @@ mod tests {
             up: 2_000_000,
             memory: 1 << 30,
             page: 4096,
-            users: HashMap::from([(1, b"daemon".to_vec())]),
-            groups: HashMap::new(),
+            users: Map::from_iter([(1, b"daemon".to_vec())]),
+            groups: Map::new(),
             symbols: None,
         };
         let shown =

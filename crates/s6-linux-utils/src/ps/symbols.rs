@@ -1,20 +1,21 @@
 //! Looks up names of kernel functions by address, in lines `ADDRESS TYPE NAME` of /proc/kallsyms or a System.map.
 
-use std::collections::HashMap;
+use tool::sorted::Map;
 use tool::{Fatal, Input, Out};
 
 /// The names of the functions at these addresses.
 ///
 /// # Errors
 /// The file can't be read.
-pub(crate) fn names(path: &[u8], addresses: &[u64], out: &mut Out) -> Result<HashMap<u64, Vec<u8>>, Fatal> {
-    let mut found = HashMap::new();
+pub(crate) fn names(path: &[u8], addresses: &[u64], out: &mut Out) -> Result<Map<u64, Vec<u8>>, Fatal> {
+    let mut found = Map::new();
     let mut input = Input::file(path)?;
     while let Some(line) = input.next(out)? {
         if let Some((address, name)) = symbol(line.text)
             && addresses.contains(&address)
+            && !found.contains(&address)
         {
-            found.entry(address).or_insert_with(|| name.to_vec());
+            found.set(address, name.to_vec());
         }
     }
     Ok(found)

@@ -1,6 +1,6 @@
 //! Orders processes as a tree: each process is followed by its children; kernel threads come first.
 
-use std::collections::HashMap;
+use tool::sorted::Map;
 use wire::proc_stat::Stat;
 
 /// The indexes of the processes in the order of the tree, each with its depth.
@@ -8,12 +8,12 @@ use wire::proc_stat::Stat;
 /// A process whose parent isn't in the list is a root.  Siblings keep the order of the list.  The children of process 1
 /// have its depth, as with `ps f`.
 pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
-    let places: HashMap<u64, usize> = list.iter().enumerate().map(|(at, stat)| (stat.pid, at)).collect();
-    let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
+    let places: Map<u64, usize> = list.iter().enumerate().map(|(at, stat)| (stat.pid, at)).collect();
+    let mut children = vec![Vec::new(); list.len()];
     let mut roots = Vec::new();
     for (at, stat) in list.iter().enumerate() {
-        match places.get(&stat.ppid) {
-            Some(parent) => children.entry(*parent).or_default().push(at),
+        match places.get(&stat.ppid).and_then(|parent| children.get_mut(*parent)) {
+            Some(siblings) => siblings.push(at),
             None => roots.push(at),
         }
     }
@@ -28,7 +28,7 @@ pub(crate) fn order(list: &[&Stat]) -> Vec<(usize, usize)> {
             continue;
         }
         found.push((at, depth));
-        let children = children.remove(&at).unwrap_or_default();
+        let children = children.get_mut(at).map(std::mem::take).unwrap_or_default();
         let below = depth + usize::from(list.get(at).is_none_or(|stat| stat.pid != 1));
         waiting.extend(children.into_iter().rev().map(|child| (child, below)));
     }

@@ -4,7 +4,7 @@ use crate::ps::field::{self, Context, Field};
 use crate::ps::process::{self, Process, Wanted};
 use crate::ps::{symbols, text, tree};
 use rustix::time::ClockId;
-use std::collections::HashMap;
+use tool::sorted::Map;
 use tool::{Call, Fatal, Opt, OrUnable, Out, Outcome, Role, Tool, diag};
 
 pub static TOOL: Tool = Tool {
@@ -60,17 +60,17 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 /// The names of the kernel functions that processes wait in.
-fn functions(call: &Call, path: &[u8], processes: &[Process], out: &mut Out) -> HashMap<u64, Vec<u8>> {
+fn functions(call: &Call, path: &[u8], processes: &[Process], out: &mut Out) -> Map<u64, Vec<u8>> {
     let mut addresses: Vec<u64> = processes.iter().map(|p| p.stat.waits_in).filter(|at| *at != 0).collect();
     addresses.sort_unstable();
     addresses.dedup();
     symbols::names(path, &addresses, out).unwrap_or_else(|e| {
         call.warn(e.message());
-        HashMap::new()
+        Map::new()
     })
 }
 
-fn context(symbols: Option<HashMap<u64, Vec<u8>>>, users: bool, groups: bool) -> Result<Context, Fatal> {
+fn context(symbols: Option<Map<u64, Vec<u8>>>, users: bool, groups: bool) -> Result<Context, Fatal> {
     let nanos = |clock| {
         let time = sys::clock::get(clock);
         i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)

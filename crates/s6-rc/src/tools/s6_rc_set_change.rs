@@ -93,7 +93,7 @@ fn main(call: &mut Call) -> Outcome {
             }
             Some(_) => {}
         }
-        set.insert(service.clone(), to);
+        set.set(service.clone(), to);
     }
     if options.last_of("n\u{1}") != Some('n') {
         repo.write_set(&name, &set)?;

@@ -55,7 +55,7 @@ fn main(call: &mut Call) -> Outcome {
             if verbosity >= 1 {
                 call.warn(&text);
             }
-            set.insert(service, to);
+            set.set(service, to);
         }
         if !options.has('n') {
             repo.write_set(name, &set)?;

@@ -35,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
     let selected = select(&reference, &services)?;
     let hide = options.last_of("Ee") == Some('e');
     let mut out = Out::new();
-    for (service, prescription) in &set {
+    for (service, prescription) in set.iter() {
         let chosen = services.is_empty()
             || reference.services().iter().zip(&selected).any(|(s, chosen)| *chosen && s.name == *service);
         if !chosen || (hide && *prescription == Prescription::Always) {
@@ -49,7 +49,7 @@ fn main(call: &mut Call) -> Outcome {
         out.put(b"\n")?;
     }
     let unknown =
-        reference.services().iter().zip(&selected).find(|(s, chosen)| **chosen && !set.contains_key(&s.name));
+        reference.services().iter().zip(&selected).find(|(s, chosen)| **chosen && !set.contains(&s.name));
     match unknown {
         Some((service, _)) => Err(Fatal::new(3, format!("{} is not in the set", show(&service.name)))),
         None => out.finish(),

@@ -2,9 +2,9 @@
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
+use tool::sorted::Map;
 
 /// Both ends of a pipe.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Pipe {
 
 /// The pipes by their names.
 #[derive(Debug, Default)]
-pub(super) struct NamedPipes(HashMap<Vec<u8>, Weak<Pipe>>);
+pub(super) struct NamedPipes(Map<Vec<u8>, Weak<Pipe>>);
 
 impl NamedPipes {
     /// The pipe of that name, made if there is none; it lives as long as one of the references given out here.
@@ -38,7 +38,7 @@ impl NamedPipes {
 
     /// Gives a pipe its name.
     pub(super) fn put(&mut self, name: &[u8], pipe: &Rc<Pipe>) {
-        self.0.insert(name.to_vec(), Rc::downgrade(pipe));
+        self.0.set(name.to_vec(), Rc::downgrade(pipe));
     }
 }
 

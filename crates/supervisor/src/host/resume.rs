@@ -30,13 +30,12 @@ use crate::system::{Effect, Identity, Linux, System, raw};
 use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
-use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 use sys::process::Ended;
 use tool::clock::Moment;
-use tool::sorted::Set;
+use tool::sorted::{Map, Set};
 use tool::{Env, Fatal, OrUnable};
 use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
 
@@ -82,14 +81,14 @@ pub struct PolicyState {
 pub(super) struct Inherited {
     system: &'static dyn System,
     taken: Set<RawFd>,
-    shared: HashMap<RawFd, Rc<OwnedFd>>,
-    pipes: HashMap<RawFd, Rc<Pipe>>,
+    shared: Map<RawFd, Rc<OwnedFd>>,
+    pipes: Map<RawFd, Rc<Pipe>>,
 }
 
 impl Inherited {
     /// None of them is taken.
     pub(super) fn new(system: &'static dyn System) -> Self {
-        Self { system, taken: Set::new(), shared: HashMap::new(), pipes: HashMap::new() }
+        Self { system, taken: Set::new(), shared: Map::new(), pipes: Map::new() }
     }
 
     /// What a descriptor is; `None` if it is closed.  An error means that it can't be told, and is believed to be right.
@@ -140,7 +139,7 @@ impl Inherited {
             return Some(Rc::clone(shared));
         }
         let shared = Rc::new(self.take_kind(fd, FileType::Fifo)?);
-        self.shared.insert(number, Rc::clone(&shared));
+        self.shared.set(number, Rc::clone(&shared));
         Some(shared)
     }
 
@@ -150,7 +149,7 @@ impl Inherited {
             return Some(Rc::clone(pipe));
         }
         let pipe = Rc::new(Pipe { read: self.share(read)?, write: self.share(write)? });
-        self.pipes.insert(number, Rc::clone(&pipe));
+        self.pipes.set(number, Rc::clone(&pipe));
         Some(pipe)
     }
 

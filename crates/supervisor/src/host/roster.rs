@@ -3,11 +3,11 @@
 use super::pipes::Pipe;
 use crate::service::Service;
 use crate::system::Identity;
-use std::collections::{HashMap, TryReserveError};
+use std::collections::TryReserveError;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tool::clock::Moment;
-use tool::sorted::Set;
+use tool::sorted::{Map, Set};
 
 /// The place of a service in a pair of a service and its logger, with the partner's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +115,8 @@ impl Slot {
 pub(super) struct Roster {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
-    by_identity: HashMap<Identity, usize>,
-    by_pid: HashMap<u32, usize>,
+    by_identity: Map<Identity, usize>,
+    by_pid: Map<u32, usize>,
     timers: Set<(Moment, usize)>,
     /// The numbers of services that may have changed.
     touched: Vec<usize>,
@@ -186,7 +186,7 @@ impl Roster {
         if let Some(place) = self.slots.get_mut(number) {
             *place = Some(slot);
         }
-        self.by_identity.insert(identity, number);
+        self.by_identity.set(identity, number);
         self.touched.push(number);
         number
     }
@@ -194,7 +194,7 @@ impl Roster {
     /// Puts a service, or none, at the next number.
     pub(super) fn put(&mut self, number: usize, slot: Option<Slot>) {
         match &slot {
-            Some(slot) => drop(self.by_identity.insert(slot.identity, number)),
+            Some(slot) => drop(self.by_identity.set(slot.identity, number)),
             None => self.free.push(number),
         }
         self.slots.push(slot);
@@ -259,7 +259,7 @@ impl Roster {
                 self.by_pid.remove(&old);
             }
             if let Some(pid) = pid {
-                self.by_pid.insert(pid, number);
+                self.by_pid.set(pid, number);
             }
         }
         let due = slot.due();

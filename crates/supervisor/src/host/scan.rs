@@ -12,13 +12,14 @@ use crate::service::service_dir::pipe_name;
 use crate::system::{Effect, Identity};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::{HashSet, TryReserveError};
+use std::collections::TryReserveError;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 use supervision::control::CATCH_ALL;
 use tool::Fatal;
 use tool::diag::show;
+use tool::sorted::Set;
 
 /// From a scan that could not read something to the next one.
 const INCOMPLETE_SCAN_PAUSE: Duration = Duration::from_secs(5);
@@ -54,7 +55,7 @@ const ANY: Found = [true; NAMES.len()];
 /// What a scan has found.
 #[derive(Default)]
 struct Seen {
-    numbers: HashSet<usize>,
+    numbers: Set<usize>,
     /// When to scan again, because something could not be read.
     again: Option<Duration>,
     /// New services, in the order in which their supervision begins.
