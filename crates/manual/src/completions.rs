@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(offered("s6-overlay help mig"), "migrate");
         assert_eq!(offered("s6-overlay install --f"), "--force");
         assert_eq!(offered("s6-overlay install --root x --dr"), "--dry-run");
-        assert!(offered("s6-overlay ").starts_with("help install migrate"));
+        assert!(offered("s6-overlay ").starts_with(&subcommands()));
     }
 
     /// Where they are installed, the other shells read their files without a complaint.

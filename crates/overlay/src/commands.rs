@@ -4,10 +4,14 @@
 //! [`Tool`] whose name consists of both words, as in its messages.  Its options stand anywhere among its operands
 //! ([`tool::Call::options_anywhere`]); `-h` and `--help` among them ask for what `s6-overlay help NAME` prints.
 
+mod events;
+mod health;
 mod help;
 mod install;
 mod migrate;
+mod status;
 mod version;
+mod wait;
 
 pub use version::{Build, set_build};
 
@@ -44,7 +48,7 @@ macro_rules! commands {
 }
 
 /// The subcommands, sorted by name.
-pub const COMMANDS: &[Command] = commands![help install migrate version];
+pub const COMMANDS: &[Command] = commands![events health help install migrate status version wait];
 
 /// The subcommand of this name.
 #[must_use]

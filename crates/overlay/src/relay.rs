@@ -14,6 +14,7 @@ mod overlay_lines;
 mod sink;
 
 pub(crate) use format::Format;
+pub(crate) use lines::{escape, time};
 pub(crate) use overlay_lines::set_format;
 
 use crate::limits::MESSAGE_LIMIT;

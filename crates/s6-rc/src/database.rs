@@ -196,7 +196,7 @@ impl Database {
 
     /// All bundles, sorted by name.
     #[must_use]
-    pub(crate) fn bundles(&self) -> &[Bundle] {
+    pub fn bundles(&self) -> &[Bundle] {
         &self.bundles
     }
 

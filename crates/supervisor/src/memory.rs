@@ -125,12 +125,22 @@ pub(crate) fn begin([seen, ..]: Seen<'_>, count: impl FnOnce() -> Option<u32>) {
 }
 
 /// How many processes of this group the kernel has killed; `None` if that can't be read.
-pub(crate) fn kills() -> Option<u32> {
+#[must_use]
+pub fn kills() -> Option<u32> {
     Group::find().map(|group| group.kills)
 }
 
+/// How many bytes of memory this group uses; `None` if that can't be read.
+#[must_use]
+pub fn usage() -> Option<u64> {
+    let group = Group::find()?;
+    let name = if group.version == Version::Two { "memory.current" } else { "memory.usage_in_bytes" };
+    wire::number::decimal(read(&group.path, name)?.trim_ascii())
+}
+
 /// The lowest limit of this group and of those above it that can be seen.
-pub(crate) fn limit() -> Option<u64> {
+#[must_use]
+pub fn limit() -> Option<u64> {
     Group::find()?.limit()
 }
 

@@ -1,6 +1,7 @@
 //! The texts that derive from the definitions of options.
 
-use crate::{Opt, Out, Outcome, Tool};
+use crate::opt::{option_form, with_equals};
+use crate::{Out, Outcome, Tool};
 
 /// The usage line: name, flags in one group, options with values, operands.
 #[must_use]
@@ -26,30 +27,6 @@ pub fn usage_line(tool: &Tool) -> String {
         line.push_str(tool.operands);
     }
     line
-}
-
-/// How an option is written: `-a`, `-t ms`, `-a, --all`, `--root dir`.
-#[must_use]
-pub fn option_form(option: &Opt) -> String {
-    let mut form = if option.short < ' ' { String::new() } else { format!("-{}", option.short) };
-    if let Some(long) = option.long {
-        form.push_str(if form.is_empty() { "--" } else { ", --" });
-        form.push_str(long);
-    }
-    match option.value {
-        Some(value) if value.starts_with('[') => form.push_str(&with_equals(value)),
-        Some(value) => form.extend([" ", value]),
-        None => {}
-    }
-    form
-}
-
-/// The value of a long option with the sign before it: `=dir`, `[=fields]`.
-fn with_equals(value: &str) -> String {
-    match value.strip_prefix('[') {
-        Some(rest) => format!("[={rest}"),
-        None => format!("={value}"),
-    }
 }
 
 /// Usage line, purpose and options: the answer to `--help`, without a newline at its end.
@@ -81,7 +58,7 @@ pub(crate) fn print(tool: &Tool) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Next, Role};
+    use crate::{Next, Opt, Role};
 
     #[test]
     fn usage_comes_from_the_definition() {

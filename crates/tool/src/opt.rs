@@ -160,6 +160,30 @@ impl Options {
     }
 }
 
+/// How an option is written: `-a`, `-t ms`, `-a, --all`, `--root dir`.
+#[must_use]
+pub fn option_form(option: &Opt) -> String {
+    let mut form = if option.short < ' ' { String::new() } else { format!("-{}", option.short) };
+    if let Some(long) = option.long {
+        form.push_str(if form.is_empty() { "--" } else { ", --" });
+        form.push_str(long);
+    }
+    match option.value {
+        Some(value) if value.starts_with('[') => form.push_str(&with_equals(value)),
+        Some(value) => form.extend([" ", value]),
+        None => {}
+    }
+    form
+}
+
+/// The value of a long option with the sign before it: `=dir`, `[=fields]`.
+pub(crate) fn with_equals(value: &str) -> String {
+    match value.strip_prefix('[') {
+        Some(rest) => format!("[={rest}"),
+        None => format!("={value}"),
+    }
+}
+
 /// Takes what one word has: a long option, or letters.
 fn take_word(
     defined: &[Opt],
@@ -187,7 +211,7 @@ fn take_word(
             let dashes = if long.is_some() { "--" } else { "-" };
             return Err(Fatal::user(format!("there is no option {dashes}{}{meant}", diag::show(name))));
         };
-        let wrong = |what: &str| Err(Fatal::user(format!("{}{what}", crate::option_form(option))));
+        let wrong = |what: &str| Err(Fatal::user(format!("{}{what}", option_form(option))));
         let mut value = Vec::new();
         match (option.value, attached) {
             (None, None) => {}

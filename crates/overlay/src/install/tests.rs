@@ -163,7 +163,8 @@ fn optional_parts_are_installed_only_on_request() {
     };
     let (all, core) = (paths(ALL), paths(Extras { symlinks: false, syslogd: false }));
     let has = |paths: &[String], start: &str| paths.iter().any(|path| path.starts_with(start));
-    assert!(has(&all, "usr/bin/s6-overlay") && !has(&core, "usr/"));
+    assert!(has(&all, "usr/bin/s6-svc") && !has(&core, "usr/bin/s6-svc"));
+    assert!(has(&core, "usr/bin/s6-overlay"), "for people");
     assert!(has(&all, "etc/s6-overlay/s6-rc.d/syslogd") && !has(&core, "etc/s6-overlay/s6-rc.d/syslogd"));
     assert!(has(&core, "package/admin/s6-overlay-3.2.3.2/etc/s6-rc/sources/top"));
     assert_eq!(all.last().map(String::as_str), Some("init"), "/init comes last");

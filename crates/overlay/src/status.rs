@@ -1,0 +1,188 @@
+//! What a container is like, for people and for probes: facts, gathered once, and what follows from them.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`place`] | where a container's files are, and how changes there are waited for |
+//! | [`gather`] | reads the facts: the board, the live state, and where there is no board, what the supervisors write |
+//! | [`word`] | pure: the state of a service in one word, what to say about it, and whether it needs somebody |
+//! | [`choice`] | pure: the services that a command names |
+//! | [`health`] | pure: whether a container is ready, alive, started |
+//! | [`table`], [`json`] | pure: the facts as a table and as a document |
+//! | [`details`] | all there is to know about one service |
+//! | [`times`] | pure: spans and moments as text |
+//!
+//! Nothing here takes a lock, needs a privilege or asks process 1.
+
+pub(crate) mod choice;
+pub(crate) mod details;
+pub(crate) mod gather;
+pub(crate) mod health;
+pub(crate) mod json;
+pub(crate) mod place;
+pub(crate) mod table;
+pub(crate) mod times;
+pub(crate) mod word;
+
+use std::time::Duration;
+use wire::board::{Header, Phase, Row};
+
+/// The exit code for a service that isn't running.
+pub(crate) const NOT_RUNNING: u8 = 3;
+/// The exit code for a name that no service has.
+pub(crate) const UNKNOWN: u8 = 4;
+/// The exit code when the time is over.
+pub(crate) const TIMED_OUT: u8 = 99;
+
+/// A container at a moment.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    /// The moment: CLOCK_MONOTONIC, and time since 1970.
+    pub(crate) now: (Duration, Duration),
+    /// What the board says of the container; `None` without a board.
+    pub(crate) header: Option<Header>,
+    /// The services by name.
+    pub(crate) services: Vec<Service>,
+    /// The bundles, each with the places of its members in `services`.
+    pub(crate) bundles: Vec<(Vec<u8>, Vec<usize>)>,
+    /// What couldn't be read, one sentence each.
+    pub(crate) remarks: Vec<String>,
+    /// What is `None` because it couldn't be read.
+    pub(crate) unreadable: Vec<&'static str>,
+    /// The container's memory in use and its limit, in bytes.
+    pub(crate) memory: (Option<u64>, Option<u64>),
+    /// How many processes the kernel has killed for lack of memory.
+    pub(crate) kills: Option<u32>,
+}
+
+impl Snapshot {
+    /// The phase of the container's life.
+    pub(crate) fn phase(&self) -> Phase {
+        self.header.as_ref().map_or(Phase::Unknown, |header| header.phase)
+    }
+
+    /// How long ago a moment was.
+    pub(crate) fn ago(&self, moment: Duration) -> Duration {
+        self.now.0.saturating_sub(moment)
+    }
+
+    /// The names of some services, in the order of their places.
+    pub(crate) fn names<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Service> {
+        places.iter().filter_map(|at| self.services.get(*at))
+    }
+}
+
+/// What a service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Kind {
+    /// A supervised daemon.
+    #[default]
+    Longrun,
+    /// Scripts.
+    Oneshot,
+}
+
+impl Kind {
+    /// The word for it.
+    pub(crate) fn word(self) -> &'static str {
+        if self == Self::Longrun { "longrun" } else { "oneshot" }
+    }
+}
+
+/// A oneshot's last step, or the one that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Whether it is `up`, not `down`.
+    pub(crate) up: bool,
+    /// When it began or, if it is over, ended.
+    pub(crate) at: Duration,
+    /// How it ended, as wait(2) gives it; `None` while it runs.
+    pub(crate) wstat: Option<u16>,
+    /// How long it took.
+    pub(crate) took: Option<Duration>,
+}
+
+/// A service.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Service {
+    /// Its name, `NAME/log` for a logger of services.d.
+    pub(crate) name: Vec<u8>,
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Its record on the board, or what the supervisor's files say; `None` for a oneshot, and for what isn't supervised.
+    pub(crate) row: Option<Row>,
+    /// Whether s6-rc has brought it up; `None` if s6-rc doesn't manage it.
+    pub(crate) up: Option<bool>,
+    /// Whether the start of the container brings it up.
+    pub(crate) in_boot: bool,
+    /// The last step of a oneshot.
+    pub(crate) step: Option<Step>,
+    /// What it needs, directly.
+    pub(crate) needs: Vec<usize>,
+    /// What needs it, directly.
+    pub(crate) needed_by: Vec<usize>,
+    /// What reads its output.
+    pub(crate) logger: Option<usize>,
+    /// The bytes that its processes have in memory.
+    pub(crate) memory: Option<u64>,
+    /// The milliseconds of processor time that they have used.
+    pub(crate) cpu: Option<u64>,
+}
+
+impl Service {
+    /// Whether it is one of those that every container has, which only matter when something is wrong with them.
+    pub(crate) fn is_own(&self) -> bool {
+        const OWN: [&[u8]; 3] = [b"fix-attrs", b"legacy-cont-init", b"legacy-services"];
+        OWN.contains(&self.name.as_slice())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! Containers and services to test with.
+
+    use super::*;
+    use wire::board::{Cause, Flags, State};
+
+    /// A container whose start took 10 s, 100 s after its beginning.
+    pub(crate) fn running() -> Snapshot {
+        let header = Header {
+            pid: 1,
+            phase: Phase::Running,
+            boot_code: 0,
+            begun: Some(Duration::ZERO),
+            started: Some(Duration::from_secs(10)),
+            ..Header::default()
+        };
+        let wall = Duration::from_secs(1_795_974_360);
+        Snapshot { now: (Duration::from_secs(100), wall), header: Some(header), ..Snapshot::default() }
+    }
+
+    /// A container that is starting.
+    pub(crate) fn starting() -> Snapshot {
+        let mut all = running();
+        if let Some(header) = &mut all.header {
+            (header.phase, header.boot_code, header.started) = (Phase::Starting, Header::NONE, None);
+        }
+        all
+    }
+
+    /// A daemon that has been in this state for 40 s.
+    pub(crate) fn longrun(name: &str, state: State) -> Service {
+        let row = Row {
+            name: name.into(),
+            state,
+            cause: Cause::None,
+            flags: Flags(Flags::WANTED),
+            since: Some(Duration::from_secs(60)),
+            ..Row::default()
+        };
+        Service { name: name.into(), row: Some(row), ..Service::default() }
+    }
+
+    /// A oneshot: whether it is up, and its last step: whether that is `up`, and how it ended.
+    pub(crate) fn oneshot(name: &str, up: bool, step: Option<(bool, Option<u16>)>) -> Service {
+        let took = Some(Duration::from_millis(4100));
+        let step = step.map(|(up, wstat)| Step { up, at: Duration::from_secs(5), wstat, took });
+        Service { name: name.into(), kind: Kind::Oneshot, up: Some(up), step, ..Service::default() }
+    }
+}

@@ -1,0 +1,335 @@
+//! Reads the facts about a container.
+
+use super::place::Place;
+use super::{Kind, Service, Snapshot, Step};
+use rustix::io::Errno;
+use s6_rc::database::{Body, Database};
+use s6_rc::live::{Live, Lock};
+use std::time::Duration;
+use supervision::board::{read_board, read_record};
+use supervision::status::read_status;
+use supervisor::memory;
+use tool::path::join;
+use tool::sorted::Map;
+use tool::{Fatal, clock, diag::show, processes};
+use wire::board::{Cause, Flags, Row, State};
+use wire::proc_stat::Stat;
+use wire::record::{Event, Kind as What};
+use wire::svstatus::Status;
+use wire::tai::Tai64n;
+
+/// The bundle that the start of a container brings up.
+const BOOT: &[u8] = b"top";
+
+/// How many processor ticks there are in a second: USER_HZ of the kernel.
+const TICKS: u64 = 100;
+
+/// Names of the scan directory that aren't services for people.
+fn is_internal(name: &[u8]) -> bool {
+    [&b"."[..], b"s6rc-", b"s6-linux-init-", b"s6-svscan-log"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Looks at a container; `with_memory` also at its processes and at what they use.
+///
+/// # Errors
+/// There is no container: code 111.
+pub(crate) fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal> {
+    let mut all = Snapshot { now: (clock::now(), unix(clock::wall())), ..Snapshot::default() };
+    let board = place.board();
+    let mut rows = match read_board(&board) {
+        Ok(board) => {
+            if board.header.is_none() {
+                all.remarks.push("the status board's header is damaged, or of another version".to_owned());
+            }
+            if !board.damaged.is_empty() {
+                let count = board.damaged.len();
+                all.remarks
+                    .push(format!("{count} damaged on the status board: their services are missing here"));
+            }
+            all.header = board.header;
+            board.services
+        }
+        Err(why) => {
+            let (board, why) = (show(&board), sys::strerror(why));
+            all.remarks
+                .push(format!("no status board, read from the supervisors' files instead ({board}: {why})"));
+            from_supervisors(place, all.now).map_err(|_| absent(place))?
+        }
+    };
+    rows.retain(|row| !is_internal(&row.name));
+    match Live::open(&place.live(), Lock::Shared, false) {
+        Ok(live) => from_database(&mut all, live.database(), &live.up()),
+        Err(why) if all.header.is_none() => {
+            let what = "oneshots and dependencies are missing here, without s6-rc's database";
+            all.remarks.push(format!("{what}: {}", why.message()));
+        }
+        // The start has not come so far.
+        Err(_) => {}
+    }
+    sort(&mut all);
+    let mut others = Vec::new();
+    for row in rows {
+        let found = all.services.binary_search_by(|service| service.name.cmp(&row.name));
+        match found.ok().and_then(|at| all.services.get_mut(at)) {
+            Some(service) => service.row = Some(row),
+            None => others.push(Service { name: row.name.clone(), row: Some(row), ..Service::default() }),
+        }
+    }
+    all.services.extend(others);
+    sort(&mut all);
+    if let Ok(record) = read_record(&place.record()) {
+        for (_, _, event) in &record.events {
+            take_event(&mut all, event);
+        }
+    }
+    if with_memory {
+        read_processes(&mut all);
+        all.memory = (memory::usage(), memory::limit());
+        all.kills = memory::kills();
+    }
+    Ok(all)
+}
+
+/// Sorts the services by name, without the internal ones.
+fn sort(all: &mut Snapshot) {
+    let mut order: Vec<usize> = (0..all.services.len()).collect();
+    let name = |at: usize| all.services.get(at).map(|service| service.name.as_slice()).unwrap_or_default();
+    order.retain(|at| !is_internal(name(*at)));
+    order.sort_unstable_by(|a, b| name(*a).cmp(name(*b)));
+    let mut places = vec![None; all.services.len()];
+    for (to, from) in order.iter().enumerate() {
+        places.get_mut(*from).into_iter().for_each(|place| *place = Some(to));
+    }
+    let moved = |list: &mut Vec<usize>| {
+        *list = list.iter().filter_map(|at| places.get(*at).copied().flatten()).collect();
+        list.sort_unstable();
+    };
+    let mut old = std::mem::take(&mut all.services);
+    for at in order {
+        let mut service = old.get_mut(at).map(std::mem::take).unwrap_or_default();
+        moved(&mut service.needs);
+        moved(&mut service.needed_by);
+        service.logger = service.logger.and_then(|at| places.get(at).copied().flatten());
+        all.services.push(service);
+    }
+    all.bundles.iter_mut().for_each(|(_, members)| moved(members));
+}
+
+fn absent(place: &Place) -> Fatal {
+    Fatal::new(111, format!("no container of s6-overlay runs here: nothing in {}", show(place.dir())))
+}
+
+/// Time since 1970.
+pub(crate) fn unix(at: Tai64n) -> Duration {
+    Duration::new(u64::try_from(at.unix_seconds()).unwrap_or_default(), at.nanos)
+}
+
+/// Adds what the database says, and which services are up.
+fn from_database(all: &mut Snapshot, database: &Database, up: &[bool]) {
+    let places = |ids: &[u32]| ids.iter().filter_map(|id| usize::try_from(*id).ok()).collect::<Vec<_>>();
+    let mut in_boot = vec![false; database.len()];
+    for id in database.atomics(BOOT).unwrap_or_default() {
+        in_boot.get_mut(id as usize).into_iter().for_each(|flag| *flag = true);
+    }
+    database.close(&mut in_boot, s6_rc::direction::Direction::Up);
+    all.services = (0..)
+        .zip(database.services())
+        .map(|(at, service)| {
+            let (kind, logger) = match &service.body {
+                Body::Longrun { consumer, .. } => {
+                    (Kind::Longrun, consumer.and_then(|id| usize::try_from(id).ok()))
+                }
+                Body::Oneshot { .. } => (Kind::Oneshot, None),
+            };
+            Service {
+                name: service.name.clone(),
+                kind,
+                up: up.get(at).copied(),
+                in_boot: in_boot.get(at).copied().unwrap_or_default(),
+                needs: places(&service.dependencies),
+                needed_by: places(&service.dependents),
+                logger,
+                ..Service::default()
+            }
+        })
+        .collect();
+    all.bundles =
+        database.bundles().iter().map(|bundle| (bundle.name.clone(), places(&bundle.contents))).collect();
+}
+
+/// What an event says about a oneshot.
+fn take_event(all: &mut Snapshot, event: &Event) {
+    if !matches!(event.kind, What::OneshotBegan | What::OneshotEnded) {
+        return;
+    }
+    // A cheap look before the sum of a name.
+    let is_it = |service: &&mut Service| {
+        service.kind == Kind::Oneshot
+            && service.name.starts_with(&event.name.bytes)
+            && event.name.is(&service.name)
+    };
+    let Some(service) = all.services.iter_mut().find(is_it) else { return };
+    let is_over = event.kind == What::OneshotEnded;
+    service.step = Some(Step {
+        up: event.how == 1,
+        at: event.at,
+        wstat: is_over.then_some(event.code),
+        took: event.value.filter(|_| is_over).map(Duration::from_nanos),
+    });
+}
+
+/// What the supervisors' own files say, as of an image without a board: only who may read `supervise` gets anything.
+fn from_supervisors(place: &Place, now: (Duration, Duration)) -> Result<Vec<Row>, Errno> {
+    let scandir = place.scandir();
+    let mut rows = Vec::new();
+    for name in files::names(files::open_dir(rustix::fs::CWD, &scandir)?)? {
+        let dir = join(&scandir, &name);
+        rows.push(match read_status(&dir) {
+            Ok(status) => of_status(name, &status, now),
+            Err(_) => Row { name, ..Row::default() },
+        });
+    }
+    Ok(rows)
+}
+
+/// The record that the board would have.
+fn of_status(name: Vec<u8>, status: &Status, now: (Duration, Duration)) -> Row {
+    let moment = |at: Tai64n| now.0.saturating_sub(now.1.saturating_sub(unix(at)));
+    let state = match (status.is_up(), status.finishing, status.want_up) {
+        (true, ..) if status.ready => State::Ready,
+        (true, _, false) => State::Stopping,
+        (true, ..) => State::Up,
+        (_, true, _) => State::Finishing,
+        (.., true) => State::Backoff,
+        _ => State::Down,
+    };
+    let has_ended = status.wstat != 0 || !status.is_up();
+    Row {
+        name,
+        state,
+        cause: if has_ended { Cause::Own } else { Cause::None },
+        flags: Flags(
+            if status.want_up { Flags::WANTED } else { 0 } | if status.paused { Flags::PAUSED } else { 0 },
+        ),
+        pid: status.pid,
+        wstat: status.wstat,
+        since: Some(moment(if state == State::Ready { status.ready_stamp } else { status.stamp })),
+        ..Row::default()
+    }
+}
+
+/// The state of process 1, as in `/proc/PID/stat`; 0 if there is no such process.
+pub(crate) fn host_state(all: &Snapshot) -> u8 {
+    let pid = all.header.as_ref().map_or(1, |header| header.pid);
+    let line = files::read_file(rustix::fs::CWD, format!("/proc/{pid}/stat").as_bytes(), 4096);
+    line.ok().and_then(|line| Stat::parse(&line)).map_or(0, |stat| stat.state)
+}
+
+/// What the processes of each service use: all of the session that its daemon leads.
+fn read_processes(all: &mut Snapshot) {
+    let processes = processes::all().unwrap_or_default();
+    let page = u64::try_from(rustix::param::page_size()).unwrap_or_default();
+    let mut of_pid = Map::new();
+    for (at, service) in all.services.iter().enumerate() {
+        if let Some(row) = service.row.as_ref().filter(|row| row.pid != 0) {
+            of_pid.set(u64::from(row.pid), at);
+        }
+    }
+    for stat in &processes {
+        let at = of_pid.get(&stat.pid).or_else(|| of_pid.get(&stat.session));
+        let Some(service) = at.and_then(|at| all.services.get_mut(*at)) else { continue };
+        let ticks = [stat.user, stat.system, stat.user_of_children, stat.system_of_children];
+        let ticks = ticks.iter().fold(0_u64, |sum, ticks| sum.saturating_add(*ticks));
+        let add =
+            |sum: &mut Option<u64>, more: u64| *sum = Some(sum.unwrap_or_default().saturating_add(more));
+        add(&mut service.memory, stat.resident.saturating_mul(page));
+        add(&mut service.cpu, ticks.saturating_mul(1000 / TICKS));
+    }
+    let is_hidden =
+        |service: &Service| service.memory.is_none() && service.row.as_ref().is_some_and(|row| row.pid != 0);
+    if all.services.iter().any(is_hidden) {
+        all.unreadable.extend(["memory", "cpu"]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::word::standing;
+    use s6_rc::database::{Bundle, Service as Defined};
+    use wire::record::Name;
+
+    #[test]
+    fn services_are_by_name_whatever_their_numbers() {
+        let body = Body::Oneshot { up: Vec::new(), down: Vec::new(), reload: Vec::new() };
+        let defined = |name: &str, dependencies: &[u32], dependents: &[u32], body: Body| Defined {
+            name: name.into(),
+            dependencies: dependencies.to_vec(),
+            dependents: dependents.to_vec(),
+            body,
+            ..Defined::default()
+        };
+        let services = vec![
+            defined("s6rc-oneshot-runner", &[], &[2], Body::default()),
+            defined("web", &[2], &[], Body::default()),
+            defined("setup", &[0], &[1], body),
+        ];
+        let bundles = vec![Bundle { name: b"top".to_vec(), contents: vec![1] }];
+        let database = Database::new(services, bundles).unwrap();
+        let mut all = Snapshot::default();
+        from_database(&mut all, &database, &[false, false, true]);
+        sort(&mut all);
+        let shown: Vec<_> = all.services.iter().map(|s| (show(&s.name), s.kind, s.up, s.in_boot)).collect();
+        let expected = [
+            ("setup".to_owned(), Kind::Oneshot, Some(true), true),
+            ("web".to_owned(), Kind::Longrun, Some(false), true),
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!((&all.services[1].needs, &all.services[0].needed_by), (&vec![0], &vec![1]));
+        assert_eq!((all.services[0].needs.len(), &all.bundles[0].1), (0, &vec![1]));
+        let event = |kind, code| Event {
+            kind,
+            how: 1,
+            code,
+            value: Some(7),
+            name: Name::new(b"setup"),
+            ..Event::default()
+        };
+        take_event(&mut all, &event(What::OneshotBegan, 0));
+        assert_eq!(all.services[0].step.unwrap().wstat, None);
+        take_event(&mut all, &event(What::OneshotEnded, 0x100));
+        take_event(&mut all, &event(What::Ended, 9));
+        let step = all.services[0].step.unwrap();
+        assert_eq!((step.up, step.wstat, step.took), (true, Some(0x100), Some(Duration::from_nanos(7))));
+    }
+
+    #[test]
+    fn a_supervisor_s_file_stands_for_the_board() {
+        let now = (Duration::from_secs(100), Duration::from_secs(1_700_000_000));
+        let stamp = Tai64n::from_unix(1_699_999_990, 0);
+        let status = |pid, finishing, want_up, ready| Status {
+            stamp,
+            ready_stamp: stamp,
+            pid,
+            wstat: 0x100,
+            paused: false,
+            finishing,
+            want_up,
+            ready,
+        };
+        for (status, word) in [
+            (status(7, false, true, false), "up"),
+            (status(7, false, true, true), "ready"),
+            (status(7, false, false, true), "ready"),
+            (status(7, false, false, false), "stopping"),
+            (status(7, true, true, false), "stopping"),
+            (status(0, false, true, true), "backoff"),
+            (status(0, false, false, true), "down"),
+        ] {
+            let row = of_status(b"a".to_vec(), &status, now);
+            assert_eq!(row.since, Some(Duration::from_secs(90)));
+            let service = Service { row: Some(row), ..Service::default() };
+            assert_eq!(standing(&Snapshot::default(), &service).word.text(), word, "{status:?}");
+        }
+    }
+}

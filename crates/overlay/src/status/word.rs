@@ -1,0 +1,345 @@
+//! Pure: the state of a service in one word, what to say about it, and whether it needs somebody.
+
+use super::times::span;
+use super::{Kind, Service, Snapshot};
+use std::time::Duration;
+use tool::diag::show;
+use wire::board::{Cause, Flags, Phase, Row, State};
+
+/// The state of a service, in the words that people and programs get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Not started yet: for what it needs.
+    Waiting,
+    /// On its way up.
+    Starting,
+    /// It runs, and doesn't declare its readiness.
+    Up,
+    /// It runs, and has notified its readiness.
+    Ready,
+    /// On its way down.
+    Stopping,
+    /// Not running, and nobody wants it to.
+    Down,
+    /// It has ended by itself, and is started again.
+    Backoff,
+    /// It has failed, and isn't started again.
+    Failed,
+    /// A oneshot that was carried out, or a daemon that has ended with success.
+    Done,
+}
+
+impl Word {
+    /// The word itself.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+            Self::Down => "down",
+            Self::Backoff => "backoff",
+            Self::Failed => "failed",
+            Self::Done => "done",
+        }
+    }
+
+    /// Whether the service does, or has done, what it is for.
+    pub(crate) fn is_good(self) -> bool {
+        matches!(self, Self::Up | Self::Ready | Self::Done)
+    }
+}
+
+/// The state of a service, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The state.
+    pub(crate) word: Word,
+    /// Whether it should be up.
+    pub(crate) wanted: bool,
+    /// Since when.
+    pub(crate) since: Option<Duration>,
+    /// What it waits for: places among the services.
+    pub(crate) waits_for: Vec<usize>,
+}
+
+impl Standing {
+    /// Whether somebody has to look at it: it should be up, and won't be without a change.
+    pub(crate) fn needs_attention(&self) -> bool {
+        match self.word {
+            Word::Backoff | Word::Failed => true,
+            Word::Down => self.wanted,
+            _ => false,
+        }
+    }
+}
+
+/// The state of a service.
+pub(crate) fn standing(all: &Snapshot, service: &Service) -> Standing {
+    let header = all.header.as_ref();
+    let phase = all.phase();
+    let is_starting = phase == Phase::Starting;
+    // The start has left it out, or has given it up.
+    let is_missing = phase == Phase::Running
+        && header.is_some_and(|header| header.boot_code != 0)
+        && service.in_boot
+        && service.up == Some(false)
+        && !was_stopped_later(all, service);
+    let expected = (is_starting && service.in_boot && service.up != Some(true)) || is_missing;
+    let mut waits_for = service.needs.clone();
+    waits_for.retain(|at| all.services.get(*at).is_some_and(|needed| needed.up == Some(false)));
+    let idle = |since: Option<Duration>, has_run: bool| {
+        let word = match () {
+            () if is_missing && has_run => Word::Failed,
+            () if is_starting && expected => Word::Waiting,
+            () => Word::Down,
+        };
+        (word, since)
+    };
+    let (word, since) = match (&service.row, service.kind) {
+        (Some(row), _) => match of_row(row) {
+            Some(word) => (word, row.since),
+            None => idle(row.since, row.starts > 0),
+        },
+        (None, Kind::Longrun) => idle(None, false),
+        (None, Kind::Oneshot) => match service.step {
+            Some(step) if step.wstat.is_none() => {
+                (if step.up { Word::Starting } else { Word::Stopping }, Some(step.at))
+            }
+            step if service.up == Some(true) => (Word::Done, step.map(|step| step.at)),
+            Some(step) if step.up && step.wstat != Some(0) => (Word::Failed, Some(step.at)),
+            step => idle(step.map(|step| step.at), false),
+        },
+    };
+    let wanted = match &service.row {
+        Some(row) => row.flags.has(Flags::WANTED) || expected,
+        None => service.up == Some(true) || expected || word == Word::Failed,
+    };
+    let waits_for = if wanted && matches!(word, Word::Waiting | Word::Down) { waits_for } else { Vec::new() };
+    Standing { word, wanted, since, waits_for }
+}
+
+/// Whether a service was stopped after the start of the container was over.
+fn was_stopped_later(all: &Snapshot, service: &Service) -> bool {
+    let over = all.header.as_ref().and_then(|header| header.started);
+    let since = match (&service.row, service.step) {
+        (Some(row), _) if row.state == State::Down => row.since,
+        (None, Some(step)) if !step.up => Some(step.at),
+        _ => None,
+    };
+    over.zip(since).is_some_and(|(over, since)| since > over)
+}
+
+/// The word for a record of the board; `None` for a service that is down because nobody has started it.
+fn of_row(row: &Row) -> Option<Word> {
+    Some(match row.state {
+        State::Up if row.flags.has(Flags::READINESS) => Word::Starting,
+        State::Up => Word::Up,
+        State::Ready => Word::Ready,
+        State::Waiting => Word::Starting,
+        State::Backoff => Word::Backoff,
+        State::Stopping | State::Finishing => Word::Stopping,
+        State::Failed => Word::Failed,
+        State::Done => Word::Done,
+        State::Down | State::Unsupervised | State::Unknown => return None,
+    })
+}
+
+/// How `run` ended the last time: `1`, `KILL, memory`; `None` if it hasn't.
+pub(crate) fn last_exit(service: &Service) -> Option<String> {
+    let (wstat, cause) = match (&service.row, service.step) {
+        (Some(row), _) if row.cause != Cause::None => (row.wstat, row.cause),
+        (None, Some(step)) => (step.wstat?, Cause::Own),
+        _ => return None,
+    };
+    let why = match cause {
+        Cause::Memory => ", memory",
+        Cause::Timeout => ", too slow",
+        Cause::Unhealthy => ", unhealthy",
+        _ => "",
+    };
+    Some(exit(wstat) + why)
+}
+
+/// An exit status as wait(2) gives it: a code, or a signal's name without `SIG`.
+pub(crate) fn exit(wstat: u16) -> String {
+    match i32::from(wstat & 0x7f) {
+        0 => (wstat >> 8).to_string(),
+        signal => match sys::signal::name(signal) {
+            Some(name) => name.trim_start_matches("SIG").to_owned(),
+            None => signal.to_string(),
+        },
+    }
+}
+
+/// What else there is to say about a service, in a few words; empty for nothing.
+pub(crate) fn note(all: &Snapshot, service: &Service, standing: &Standing) -> String {
+    if !standing.waits_for.is_empty() {
+        let names: Vec<_> = all.names(&standing.waits_for).map(|service| show(&service.name)).collect();
+        let needs = if standing.word == Word::Waiting { "for " } else { "needs " };
+        return needs.to_owned() + &names.join(", ");
+    }
+    let Some(row) = &service.row else {
+        return match (standing.word, service.step.and_then(|step| step.took)) {
+            (Word::Done | Word::Failed, Some(took)) if took >= Duration::from_secs(1) => {
+                format!("took {}", span(took))
+            }
+            _ => String::new(),
+        };
+    };
+    let in_a_row = match row.failures {
+        0 | 1 => String::new(),
+        count => format!(", {count} failures in a row"),
+    };
+    match standing.word {
+        Word::Backoff => match row.next_start {
+            Some(at) => format!("next start in {}{in_a_row}", span(at.saturating_sub(all.now.0))),
+            None => in_a_row.trim_start_matches(", ").to_owned(),
+        },
+        Word::Failed if row.state == State::Failed => format!("isn't started again{in_a_row}"),
+        Word::Failed => "wasn't up in time".to_owned(),
+        Word::Down if row.state == State::Unsupervised && standing.wanted => "isn't supervised".to_owned(),
+        Word::Stopping if row.state == State::Finishing => "finish runs".to_owned(),
+        _ if row.flags.has(Flags::PAUSED) => "paused".to_owned(),
+        Word::Up | Word::Ready if row.cause == Cause::Memory && row.deaths > 0 => {
+            "the memory limit was reached".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::tests::{longrun, oneshot, running, starting};
+
+    fn told(all: &Snapshot) -> String {
+        let line = |service: &Service| {
+            let standing = standing(all, service);
+            let mark = if standing.needs_attention() { '!' } else { ' ' };
+            let (word, note) = (standing.word.text(), note(all, service, &standing));
+            let exit = last_exit(service).unwrap_or_else(|| "-".to_owned());
+            format!("{mark} {} {word} {exit} {note}", show(&service.name)).trim_end().to_owned()
+        };
+        all.services.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_state_of_a_daemon_has_its_word() {
+        let mut all = running();
+        all.services = State::ALL
+            .iter()
+            .flat_map(|(state, name)| {
+                [Flags::WANTED, 0].map(|wanted| {
+                    let mut service = longrun(name, *state);
+                    if let Some(row) = &mut service.row {
+                        row.flags = Flags(wanted);
+                    }
+                    service
+                })
+            })
+            .collect();
+        assert_eq!(
+            told(&all),
+            "! unsupervised down - isn't supervised\n  unsupervised down -\n! down down -\n  down down -\n  waiting starting -\n  \
+             waiting starting -\n! backoff backoff -\n! backoff backoff -\n  up up -\n  up up -\n  ready ready -\n  ready ready -\n  \
+             stopping stopping -\n  stopping stopping -\n  finishing stopping - finish runs\n  finishing stopping - finish runs\n\
+             ! failed failed - isn't started again\n! failed failed - isn't started again\n  done done -\n  done done -"
+        );
+    }
+
+    #[test]
+    fn what_readiness_ends_and_backoff_add() {
+        let mut all = running();
+        let mut slow = longrun("slow", State::Up);
+        let mut loops = longrun("loops", State::Backoff);
+        let mut fat = longrun("fat", State::Ready);
+        for (service, row) in [
+            (
+                &mut slow,
+                Row { cause: Cause::None, flags: Flags(Flags::READINESS | Flags::WANTED), ..Row::default() },
+            ),
+            (
+                &mut loops,
+                Row {
+                    cause: Cause::Own,
+                    wstat: 0x100,
+                    failures: 6,
+                    next_start: Some(all.now.0 + Duration::from_secs(18)),
+                    ..Row::default()
+                },
+            ),
+            (&mut fat, Row { cause: Cause::Memory, wstat: 9, deaths: 1, ..Row::default() }),
+        ] {
+            let state = service.row.as_ref().map(|row| row.state).unwrap_or_default();
+            service.row = Some(Row { state, ..row });
+        }
+        all.services = vec![slow, loops, fat];
+        assert_eq!(
+            told(&all),
+            "  slow starting -\n! loops backoff 1 next start in 18 s, 6 failures in a row\n  \
+             fat ready KILL, memory the memory limit was reached"
+        );
+    }
+
+    #[test]
+    fn a_start_shows_what_waits_for_what() {
+        let mut all = starting();
+        all.services = vec![
+            oneshot("a", true, None),
+            oneshot("b", false, Some((true, None))),
+            longrun("c", State::Down),
+            oneshot("d", false, None),
+            oneshot("other", false, None),
+        ];
+        for at in 0..4 {
+            all.services[at].in_boot = true;
+        }
+        all.services[2].up = Some(false);
+        all.services[2].needs = vec![0, 1];
+        all.services[3].needs = vec![2];
+        let while_starting =
+            "  a done -\n  b starting -\n  c waiting - for b\n  d waiting - for c\n  other down -";
+        assert_eq!(told(&all), while_starting);
+        // The start is over, and has failed.
+        if let Some(header) = &mut all.header {
+            header.phase = Phase::Running;
+            header.boot_code = 1;
+        }
+        all.services[1].step = oneshot("b", false, Some((true, Some(0x700)))).step;
+        assert_eq!(
+            told(&all),
+            "  a done -\n! b failed 7 took 4.1 s\n! c down - needs b\n! d down - needs c\n  other down -"
+        );
+    }
+
+    #[test]
+    fn what_was_stopped_on_purpose_needs_nobody() {
+        let mut all = running();
+        let mut service = longrun("a", State::Down);
+        (service.in_boot, service.up) = (true, Some(false));
+        if let Some(row) = &mut service.row {
+            row.flags = Flags(0);
+            row.starts = 1;
+        }
+        all.services = vec![service];
+        let at = |all: &mut Snapshot, seconds| {
+            all.services[0].row.as_mut().unwrap().since = Some(Duration::from_secs(seconds));
+            all.header.as_mut().unwrap().boot_code = 1;
+            told(all)
+        };
+        assert_eq!(
+            (at(&mut all, 50), at(&mut all, 5)),
+            ("  a down -".into(), "! a failed - wasn't up in time".into())
+        );
+    }
+
+    #[test]
+    fn exits_are_codes_or_signals() {
+        assert_eq!(
+            (exit(0), exit(0x700), exit(9), exit(15)),
+            ("0".into(), "7".into(), "KILL".into(), "TERM".into())
+        );
+    }
+}
