@@ -15,6 +15,7 @@
 //! | [`replaced`] | parts of the boot that an image replaced by programs of its own |
 //! | [`saved`] | what the start saves or makes in /run |
 //! | [`catch_all`] | the logger of S6_LOGGING |
+//! | [`status_board`] | what everybody may know of the container |
 //! | [`stage2`], [`hook`], [`sources`], [`services`], [`command`] | the boot child: brings the services up and becomes the CMD |
 //! | [`omissions`] | what the image's definitions seem to have left out |
 
@@ -34,4 +35,5 @@ mod services;
 pub(crate) mod sources;
 pub(crate) mod stage2;
 pub(crate) mod stand_in;
+pub(crate) mod status_board;
 mod var_run;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`lifecycle`] | pure: an event → the actions that follow |
 //! | [`cause`] | pure: the texts of why a container stops |
+//! | [`told`] | what everybody may know of it |
 //! | [`container`] | the lifecycle with its children: performs the actions |
 //! | [`effects`] | the actions' effects on the system |
 //! | [`forked`] | children that process 1 forks without exec |
@@ -33,6 +34,7 @@ pub(crate) mod processes;
 pub(crate) mod relay_process;
 pub(crate) mod remaining;
 mod shutdownd;
+mod told;
 
 /// The name of process 1 and of its boot and stop children in diagnostics.
 pub(crate) const NAME: &str = "init";

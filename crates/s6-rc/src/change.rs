@@ -27,7 +27,9 @@ pub fn change(
     let database = live.database_handle();
     let plan = Plan::new(&database, direction, live.up(), selected, options.force);
     let mut runner = Runner::new(live, options, Work::of(direction))?;
-    Engine::new(&mut runner, options, &database, plan).run()
+    let changed = Engine::new(&mut runner, options, &database, plan).run();
+    runner.over(code_of(&changed));
+    changed
 }
 
 /// Brings exactly the selected services and what they need up, and everything else down; downwards, stops the selected
@@ -66,5 +68,14 @@ pub fn reload(live: &mut Live, selected: &[bool], options: &ChangeOptions<'_>) -
     }
     let database = live.database_handle();
     let mut runner = Runner::new(live, options, Work::Reload)?;
-    Engine::reload(&mut runner, options, &database, &ids).run()
+    let changed = Engine::reload(&mut runner, options, &database, &ids).run();
+    runner.over(code_of(&changed));
+    changed
+}
+
+fn code_of(changed: &Result<Changed, Fatal>) -> u8 {
+    match changed {
+        Ok(changed) => changed.code(),
+        Err(fatal) => fatal.code(),
+    }
 }

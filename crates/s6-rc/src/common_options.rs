@@ -6,7 +6,7 @@ use tool::clock::{self, Moment};
 use tool::{Fatal, Opt, Options, OrUnable, Out, diag::show};
 
 /// Where the live state is by default.
-const LIVE: &[u8] = b"/run/s6-rc";
+pub(crate) const LIVE: &[u8] = b"/run/s6-rc";
 
 /// The link to the compiled database that a machine boots by default.
 const BOOT_DATABASE: &[u8] = b"/etc/s6-rc/compiled/current";

@@ -34,13 +34,14 @@ pub(crate) const TERMINATE: u8 = b't';
 
 /// What to do with a oneshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Script {
-    /// Start it.
-    Up,
     /// Stop it.
-    Down,
+    Down = 0,
+    /// Start it.
+    Up = 1,
     /// Reload it.
-    Reload,
+    Reload = 2,
 }
 
 impl Script {

@@ -4,6 +4,7 @@
 //! of the scan directory.  One poller waits for all of them and for the caller's interruption.
 
 use crate::change_options::{ChangeOptions, Oneshots, Starter};
+use crate::common_options::LIVE;
 use crate::database::{Id, Service};
 use crate::dry_run;
 use crate::effects::{Begun, Effects, Event, StaleDownFile};
@@ -23,6 +24,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use rustix::process::RawPid;
+use supervision::board::{RECORD, Recorder};
 use supervision::control;
 use supervision::watch::Watch;
 use sys::signal::{self, Set, SignalFd};
@@ -30,6 +32,7 @@ use tool::clock::{self, Moment};
 use tool::path::join;
 use tool::sorted::Map;
 use tool::{Fatal, OrUnable};
+use wire::record::{self, Kind, Ring};
 
 /// What can be read, as the poller reports it; connections to the host come with [`HOSTS`] plus the service's number.
 const SUPERVISORS: u64 = 0;
@@ -63,7 +66,12 @@ pub(crate) struct Runner<'a> {
     scandir: Option<Vec<u8>>,
     /// How often in a row it could not be waited for events.
     failed_waits: u32,
+    /// The container's record of events, if these are the services of a container.
+    record: Recorder,
 }
+
+/// Of an event: what couldn't be run.
+const NOT_RUN: u16 = u16::MAX;
 
 impl<'a> Runner<'a> {
     /// The effects of doing this work.
@@ -78,6 +86,14 @@ impl<'a> Runner<'a> {
         if let Some(fd) = options.interrupt {
             add(&poller, fd, INTERRUPT).or_unable(unable)?;
         }
+        let is_containers = live.path() == LIVE && options.dry_run.is_none();
+        let mut record = match is_containers {
+            true => Recorder::open(RECORD.as_bytes(), Ring::Changes),
+            false => Recorder::none(),
+        };
+        let pid = u32::try_from(rustix::process::getpid().as_raw_nonzero().get()).unwrap_or_default();
+        let how = work.script() as u8;
+        record.note(record::Event { kind: Kind::ChangeBegan, how, pid, ..record::Event::default() });
         Ok(Self {
             live,
             options,
@@ -90,7 +106,18 @@ impl<'a> Runner<'a> {
             listeners: Map::new(),
             scandir: None,
             failed_waits: 0,
+            record,
         })
+    }
+
+    /// Records that the change is over, with this exit code.
+    pub(crate) fn over(&mut self, code: u8) {
+        self.record.tell(Kind::ChangeOver, b"", self.work.script() as u8, code.into());
+    }
+
+    /// Records what happens to a oneshot.
+    fn tell(&mut self, kind: Kind, id: Id, code: u16) {
+        self.record.tell(kind, self.live.database().name(id), self.work.script() as u8, code);
     }
 
     fn is_longrun(&self, id: Id) -> bool {
@@ -126,7 +153,12 @@ impl<'a> Runner<'a> {
         if script.is_empty() || (self.options.oneshots.carry_out)(script) {
             return Begun::Done;
         }
-        match self.start_script(id) {
+        self.tell(Kind::OneshotBegan, id, 0);
+        let started = self.start_script(id);
+        if started.is_err() {
+            self.tell(Kind::OneshotEnded, id, NOT_RUN);
+        }
+        match started {
             Ok(running) => {
                 self.running.set(id, running);
                 Begun::InProgress
@@ -260,6 +292,11 @@ impl<'a> Runner<'a> {
 
     fn end_script(&mut self, id: Id, answer: Answer) -> Event {
         self.forget(id);
+        self.tell(
+            Kind::OneshotEnded,
+            id,
+            if let Answer::Ended(how) = answer { how.wstat() } else { NOT_RUN },
+        );
         match Failure::of_answer(answer, self.script(id)) {
             None => Event::Done(id),
             Some(failure) => match answer {

@@ -7,7 +7,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use wire::board::{self, Header, Place, RECORDS_MAX, Row, SIZE};
-use wire::record::{self, Event, FILE, Ring};
+use wire::record::{self, Event, FILE, Kind, Name, Ring};
 
 /// The folder of both files.
 pub const DIR: &str = "/run/s6-overlay";
@@ -111,6 +111,65 @@ pub fn read_record(path: &[u8]) -> Result<Record, Errno> {
     Ok(found)
 }
 
+/// The number of the newest event of a ring in an open record; `None` if there is none, or that can't be read.
+#[must_use]
+pub fn newest(file: &OwnedFd, ring: Ring) -> Option<u32> {
+    let (mut found, mut chunk) = (None, [0; 64 * record::SIZE]);
+    let (_, count) = ring.places();
+    for first in (0..count).step_by(64) {
+        let read = rustix::io::pread(file, &mut chunk, ring.offset(first)).ok()?;
+        let places = (count - first).min(64) as usize;
+        let bytes = chunk.get(..read.min(places * record::SIZE))?;
+        found = record::newest(bytes.chunks_exact(record::SIZE).map(record::Place::of), found);
+    }
+    found
+}
+
+/// Adds events to a ring that nobody else writes to meanwhile.
+#[derive(Debug)]
+pub struct Recorder {
+    /// The record, and the number of the last event; `None` if there is none.
+    open: Option<(OwnedFd, u32)>,
+    ring: Ring,
+}
+
+impl Recorder {
+    /// Of the record in this file; if it can't be written, nothing is.
+    #[must_use]
+    pub fn open(path: &[u8], ring: Ring) -> Self {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let open = sys::fs::open(path, flags, Mode::empty()).ok().and_then(|file| {
+            let mut head = [0; record::SIZE];
+            let read = rustix::io::pread(&file, &mut head, 0).ok()?;
+            record::clocks(head.get(..read)?)?;
+            let last = newest(&file, ring).unwrap_or_default();
+            Some((file, last))
+        });
+        Self { open, ring }
+    }
+
+    /// One that writes nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { open: None, ring: Ring::Changes }
+    }
+
+    /// Adds an event of now: what has happened to what, how, and its code.
+    pub fn tell(&mut self, kind: Kind, name: &[u8], how: u8, code: u16) {
+        self.note(Event { kind, how, code, name: Name::new(name), ..Event::default() });
+    }
+
+    /// Adds an event of now.
+    pub fn note(&mut self, event: Event) {
+        if let Some((file, last)) = &mut self.open {
+            *last = last.wrapping_add(1);
+            let event = Event { at: tool::clock::now(), ..event };
+            // What there is no room for is missing.
+            let _ = rustix::io::pwrite(&*file, &event.pack(*last), self.ring.offset(*last));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +177,6 @@ mod tests {
     use std::os::unix::fs::FileExt;
     use std::time::Duration;
     use wire::board::State;
-    use wire::record::{Kind, Name};
 
     fn row(name: &[u8]) -> Row {
         Row { name: name.to_vec(), state: State::Up, ..Row::default() }
@@ -169,7 +227,16 @@ mod tests {
         let found = read_record(path.as_os_str().as_bytes()).unwrap();
         let seconds: Vec<u64> = found.events.iter().map(|(_, _, event)| event.at.as_secs()).collect();
         assert_eq!((seconds, found.damaged, found.clocks), (vec![3, 5, 7, 9], 1, clocks));
+        let mut recorder = Recorder::open(path.as_os_str().as_bytes(), Ring::Scripts);
+        recorder.note(Event { kind: Kind::ScriptBegan, ..event(0) });
+        let newest = newest(&std::fs::File::open(&path).unwrap().into(), Ring::Scripts);
+        assert_eq!(newest, Some(5), "it goes on where another one has ended");
+        let events = read_record(path.as_os_str().as_bytes()).unwrap().events;
+        assert!(events.iter().any(|(ring, number, event)| {
+            (*ring, *number, event.kind) == (Ring::Scripts, 5, Kind::ScriptBegan)
+        }));
         std::fs::write(&path, [0; 64]).unwrap();
+        assert!(Recorder::open(path.as_os_str().as_bytes(), Ring::Scripts).open.is_none());
         assert_eq!(read_record(path.as_os_str().as_bytes()), Err(Errno::IO));
     }
 }

@@ -68,7 +68,9 @@ use sys::signal::{self, SignalFd};
 use tool::clock::Moment;
 use tool::sorted::Set;
 use tool::{Fatal, OrUnable};
+use wire::board::Header;
 use wire::host_journal::FAULTS;
+use wire::record;
 
 /// From the beginning of a service's supervision to the next one, if supervision has ended in between.
 const SUPERVISION_PAUSE: Duration = Duration::from_secs(1);
@@ -205,13 +207,14 @@ impl Host {
 
     /// A host of the directory, without services.
     fn assemble(
-        config: Config,
+        mut config: Config,
         mut launch: Launch,
         dir: OwnedFd,
         lock: OwnedFd,
         control: OwnedFd,
     ) -> Result<Self, Fatal> {
         launch.reports = config.reports;
+        launch.board = std::mem::take(&mut config.board);
         let mut caught: Vec<_> = requests::SIGNALS.iter().map(|row| row.signal).collect();
         caught.extend_from_slice(&config.signals);
         let set = signal::Set::of(&caught);
@@ -520,6 +523,17 @@ impl Host {
     #[must_use]
     pub fn launch(&self) -> &Launch {
         &self.launch
+    }
+
+    /// Changes what everybody may know of the container.
+    pub fn show(&self, change: impl FnOnce(&mut Header)) {
+        self.launch.board.show_container(self.launch.system, change);
+    }
+
+    /// Adds an event of now to the record.
+    pub fn record(&self, event: record::Event) {
+        let shared = self.processes.as_ref().and_then(|processes| processes.slots.events());
+        self.launch.record(shared, &[record::Event { at: self.launch.system.now(), ..event }]);
     }
 
     /// Prints a warning.

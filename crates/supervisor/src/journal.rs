@@ -133,6 +133,15 @@ impl Journal {
         }
     }
 
+    /// The number of the service that is being worked on; `None` without a journal.
+    pub(crate) fn current(&self) -> Option<usize> {
+        let open = self.open.as_ref()?;
+        match &open.place {
+            Place::File(_) => usize::try_from(open.current.get()).ok(),
+            Place::Slot(slot) => Some(slot.number()),
+        }
+    }
+
     /// The descriptor of a host's journal; `None` if there is none.
     pub(crate) fn as_raw(&self) -> Option<RawFd> {
         self.file().map(|file| file.fd.as_raw_fd())
@@ -406,6 +415,7 @@ impl Journal {
         let fds = [header.control, header.lock, header.oneshot, header.console];
         fds.into_iter()
             .chain(header.supervisors)
+            .chain(header.board)
             .flatten()
             .chain(header.policy_fds.iter().copied())
             .for_each(fault::keep);

@@ -1,5 +1,6 @@
 //! How the children of a host are started: what they all begin with, and where their output goes.
 
+use crate::board::Board;
 use crate::journal::Journal;
 use crate::memory::{self, Cause, Seen, Shortfall};
 use crate::system::{Linux, System};
@@ -13,6 +14,8 @@ use std::sync::atomic::AtomicU32;
 use sys::signal::{self, Signal};
 use sys::spawn::{Frozen, Spawn, Strings, Window};
 use tool::{Fatal, OrUnable};
+use wire::board::Flags;
+use wire::record::Event;
 
 /// What all children of a host begin with.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ pub struct Launch {
     pub(crate) reports: bool,
     /// Of a host that can be re-executed.
     pub(crate) journal: Journal,
+    /// What everybody may know.
+    pub(crate) board: Board,
+    /// Of a supervisor process: which of [`wire::board::Flags`] its own standard streams mean for its service.
+    pub(crate) given: u16,
     /// What is known of kills, unless supervisor processes share it.
     kills: [AtomicU32; 3],
     pub(crate) system: &'static dyn System,
@@ -71,7 +78,7 @@ impl Launch {
     fn with(env: Strings, open_files: Rlimit) -> Result<Self, Fatal> {
         let null = sys::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| "open /dev/null")?;
-        let (journal, system) = (Journal::default(), &Linux);
+        let (journal, board, system) = (Journal::default(), Board::default(), &Linux);
         let (window, relay, relayed_streams) = (None, None, STREAMS.to_vec());
         let kills = Default::default();
         Ok(Self {
@@ -83,6 +90,8 @@ impl Launch {
             relayed_streams,
             reports: true,
             journal,
+            board,
+            given: 0,
             kills,
             system,
         })
@@ -109,6 +118,12 @@ impl Launch {
             return Cause::Memory(Shortfall { limit: self.system.memory_limit(), peak });
         }
         Cause::Foreign
+    }
+
+    /// Adds events to the record; `shared` is the number of the last one, where supervisor processes share it.
+    pub(crate) fn record(&self, shared: Option<&AtomicU32>, events: &[Event]) {
+        let shared = shared.or_else(|| self.journal.slot()?.events());
+        self.board.add(self.system, shared, events);
     }
 
     /// Makes starts cheap for a process with many descriptors; to be called while it has few.
@@ -172,6 +187,11 @@ impl Launch {
     }
 }
 
+/// Which of [`Flags`] a service has whose input or output is a pipe between it and a logger or producer.
+pub(crate) fn flags_of(has_input: bool, has_output: bool) -> u16 {
+    (if has_input { Flags::LOGGER } else { 0 }) | (if has_output { Flags::LOGGED } else { 0 })
+}
+
 /// Where a service's standard descriptors lead; what isn't given is inherited from the host.
 #[derive(Debug, Default, Clone)]
 pub struct Stdio {
@@ -184,6 +204,11 @@ pub struct Stdio {
 }
 
 impl Stdio {
+    /// What these mean for a service, on the status board.
+    pub(crate) fn flags(&self) -> u16 {
+        flags_of(self.input.is_some(), self.output.is_some())
+    }
+
     /// The descriptors that are given, with their numbers.
     pub(crate) fn descriptors(&self) -> Vec<(BorrowedFd<'_>, RawFd)> {
         let slots = [(&self.input, 0), (&self.output, 1), (&self.error, 2)];

@@ -3,6 +3,7 @@
 //!
 //! Nothing here panics: this crate runs in pid 1.
 
+pub mod board;
 pub mod host;
 mod journal;
 pub mod launch;

@@ -9,7 +9,7 @@ use sys::spawn::Frozen;
 pub(crate) const FIRST: RawFd = 3;
 
 /// At most so many descriptors.
-const MOVES: usize = 8;
+const MOVES: usize = 10;
 
 /// What a supervisor process gets of its host.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Part<'a> {
     pub(crate) relay: Option<BorrowedFd<'a>>,
     /// The notification pipe that a supervisor before this one has left.
     pub(crate) notification: Option<BorrowedFd<'a>>,
+    /// The status board and the record of events.
+    pub(crate) board: [Option<BorrowedFd<'a>>; 2],
     /// The number of the slot.
     pub(crate) number: usize,
     /// The environment of the service.
@@ -53,6 +55,7 @@ pub(crate) struct Start {
     count: usize,
     pub(crate) has_relay: bool,
     pub(crate) has_notification: bool,
+    pub(crate) has_board: [bool; 2],
     pub(crate) number: usize,
     pub(crate) env: Frozen,
     pub(crate) open_files: Rlimit,
@@ -70,6 +73,7 @@ impl Part<'_> {
             count: 0,
             has_relay: self.relay.is_some(),
             has_notification: self.notification.is_some(),
+            has_board: self.board.map(|fd| fd.is_some()),
             number: self.number,
             env: self.env,
             open_files: self.open_files,
@@ -79,7 +83,7 @@ impl Part<'_> {
             reports: self.reports,
         };
         let others = [Some(self.dir), Some(self.slots), Some(self.socket), self.relay, self.notification];
-        let others = others.into_iter().flatten().zip(FIRST..);
+        let others = others.into_iter().chain(self.board).flatten().zip(FIRST..);
         for (place, (fd, to)) in start.moves.iter_mut().zip(self.stdio.iter().copied().chain(others)) {
             *place = (fd.as_raw_fd(), to);
             start.count = start.count.saturating_add(1);

@@ -16,7 +16,9 @@ pub mod over;
 mod owed;
 mod policy;
 pub(crate) mod service_dir;
+mod shown;
 mod tally;
+mod telling;
 
 use crate::launch::{Launch, Stdio};
 use crate::memory::Cause;
@@ -29,6 +31,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use service_dir::ServiceDir;
+use shown::Shown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::process::Ended;
 use sys::signal::{CONT, Signal};
@@ -78,6 +81,8 @@ pub struct Service {
     crashes: CrashLoop,
     /// What is to be reported of them.
     report: Option<Report>,
+    /// What everybody may know.
+    shown: Shown,
 }
 
 /// The time by both clocks.
@@ -124,13 +129,17 @@ impl Service {
             cause: Cause::default(),
             crashes: CrashLoop::default(),
             report: None,
+            shown: Shown::default(),
         })
     }
 
     /// Announces the supervision, and starts the service if it is wanted up.
     pub(crate) fn announce(&mut self, launch: &Launch) {
+        let before = self.before(Event::Timeout, launch);
+        self.tell_of_supervision(launch);
         self.machine.begin(&mut self.actions);
         self.perform(launch);
+        self.tell(Event::Timeout, before, launch);
         launch.journal.save(|| self.save());
     }
 
@@ -176,6 +185,7 @@ impl Service {
             cause: Cause::default(),
             crashes: CrashLoop::default(),
             report: None,
+            shown: Shown::default(),
         };
         if saved.detached {
             service.detach();
@@ -318,16 +328,19 @@ impl Service {
             Event::Ready => launch.journal.handle_readiness(),
             _ => {}
         }
+        let before = self.before(event, launch);
         let is_owed_only = event == Event::Timeout && !self.is_machine_due(launch);
         if !is_owed_only {
             self.machine.step(event, now(launch), &mut self.dir, &mut self.actions);
         }
         self.perform(launch);
+        self.tell(event, before, launch);
         launch.journal.save(|| self.save());
     }
 
     /// Handles the end of the service's process, which had at most so much memory, in bytes.
     pub(crate) fn ended(&mut self, how: Ended, peak: Option<u64>, launch: &Launch) {
+        self.shown.set_peak(peak);
         if self.machine.is_up() {
             self.note_end(how, peak, launch);
         }
@@ -566,6 +579,7 @@ impl Service {
         match self.spawn_run(launch) {
             Ok((pid, notification)) => {
                 self.crashes.started(pid, launch.system.now());
+                self.shown.set_readiness(notification.is_some());
                 self.notification = notification;
                 Event::Started(pid)
             }

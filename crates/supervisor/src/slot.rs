@@ -18,8 +18,8 @@ use sys::process::Ended;
 use sys::signal::Signal;
 use wire::host_journal::{InFlight, Supervised};
 use wire::supervisor_slot::{
-    COPIES, END_PROCESS, END_STATUS, KILLS, LETTER, ROOM, SAID, SEEN, STARTED, SUPERVISOR, State, TOLD,
-    WHICH, place,
+    COPIES, END_PROCESS, END_STATUS, EVENTS, KILLS, LETTER, ROOM, SAID, SEEN, STARTED, SUPERVISOR, State,
+    TOLD, WHICH, place,
 };
 
 /// A message from a supervisor: its number, the number of the start, and what is sent, all big-endian.
@@ -104,6 +104,11 @@ impl Slots {
     /// What all processes know of kills.
     pub(crate) fn kills(&self) -> Option<Seen<'_>> {
         kills(&self.mapping)
+    }
+
+    /// The number of the last event in the record.
+    pub(crate) fn events(&self) -> Option<&AtomicU32> {
+        self.mapping.word(EVENTS)
     }
 
     /// Where the kernel stores a supervisor's process id.
@@ -223,6 +228,16 @@ impl OwnSlot {
     /// What all processes know of kills.
     pub(crate) fn kills(&self) -> Option<Seen<'_>> {
         kills(&self.mapping)
+    }
+
+    /// The number of the last event in the record.
+    pub(crate) fn events(&self) -> Option<&AtomicU32> {
+        self.mapping.word(EVENTS)
+    }
+
+    /// The number of the service.
+    pub(crate) fn number(&self) -> usize {
+        usize::try_from(self.number).unwrap_or(usize::MAX)
     }
 
     fn get(&self, at: usize) -> u32 {

@@ -78,7 +78,8 @@ impl Supervisor {
         let own = [self.signals.as_fd(), self.launch.null.as_fd()].map(|fd| fd.as_raw_fd());
         let slot = self.launch.journal.slot().map(OwnSlot::socket).map(|fd| fd.as_raw_fd());
         let service = saved.into_iter().flat_map(|s| [s.dir, s.control, s.lock, s.notification]);
-        service.flatten().chain(own).chain(slot).collect()
+        let board = self.launch.board.files().into_iter().flatten().map(|fd| fd.as_raw_fd());
+        service.flatten().chain(own).chain(slot).chain(board).collect()
     }
 
     fn run(&mut self) -> Result<(), Fatal> {
@@ -338,7 +339,8 @@ impl Supervisor {
         // The pipe belongs to the start in flight, if there is one.
         let (of_start, of_service) =
             if in_flight.starting != 0 { (notification, None) } else { (None, notification) };
-        let service = Service::succeed(&saved, dir, &name, of_service)?;
+        let mut service = Service::succeed(&saved, dir, &name, of_service)?;
+        service.show_again(&launch);
         lend_control(&service, &launch);
         let mut supervisor = Self::new(service, signals, launch);
         supervisor.complete(in_flight, started, of_start);

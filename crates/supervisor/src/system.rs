@@ -47,6 +47,8 @@ pub(crate) enum Effect {
     Status,
     /// Sending events.
     Notify,
+    /// Writing what everybody may know.
+    Board,
 }
 
 /// The system, as a host and its services see it.

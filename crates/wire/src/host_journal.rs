@@ -26,7 +26,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
-pub const MAGIC: [u8; 8] = *b"s6host\0\x06";
+pub const MAGIC: [u8; 8] = *b"s6host\0\x07";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
@@ -123,6 +123,8 @@ pub struct Header {
     pub console: Fd,
     /// Of supervisor processes: the file of their slots, and both ends of the socket that they send through.
     pub supervisors: [Fd; 3],
+    /// The status board and the record of events.
+    pub board: [Fd; 2],
     /// All services are being stopped.
     pub stopping: bool,
     /// The soft and hard limit on open files for children.
@@ -247,7 +249,11 @@ impl Header {
         let mut out = Out::new(room);
         out.word(self.pid);
         out.word(self.slots);
-        for fd in [self.control, self.lock, self.oneshot, self.console].into_iter().chain(self.supervisors) {
+        for fd in [self.control, self.lock, self.oneshot, self.console]
+            .into_iter()
+            .chain(self.supervisors)
+            .chain(self.board)
+        {
             out.fd(fd);
         }
         out.byte(self.stopping);
@@ -282,6 +288,7 @@ impl Header {
             oneshot: r.fd()?,
             console: r.fd()?,
             supervisors: [r.fd()?, r.fd()?, r.fd()?],
+            board: [r.fd()?, r.fd()?],
             stopping: r.flag()?,
             open_files: (r.limit()?, r.limit()?),
             scan_at: r.moment()?,
@@ -522,6 +529,7 @@ mod tests {
             oneshot: None,
             console: Some(7),
             supervisors: [Some(10), Some(11), None],
+            board: [Some(12), None],
             stopping: true,
             open_files: (Some(1024), None),
             scan_at: Some(Duration::from_secs(1)),
@@ -538,6 +546,7 @@ mod tests {
             ("oneshot", 4),
             ("console", 4),
             ("supervisors", 12),
+            ("board", 8),
             ("stopping", 1),
             ("soft limit on open files", 8),
             ("hard limit on open files", 8),
@@ -602,7 +611,7 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x06", 8, (16, 20), (64, 960), (2048, 672))
+            (b"s6host\0\x07", 8, (16, 20), (64, 960), (2048, 672))
         );
         assert_eq!((STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS), (12, 48, (1024, 1024), 4));
     }

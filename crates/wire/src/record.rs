@@ -144,21 +144,21 @@ words! {
         Killed = 29 "killed",
         /// Its supervisor process was killed, and another one takes it over.
         TakenOver = 30 "taken-over",
-        /// A change by s6-rc begins.  How: 0 down, 1 up; process: of s6-rc.
+        /// A change by s6-rc begins.  How: 0 down, 1 up, 2 a reload; process: of s6-rc.
         ChangeBegan = 40 "change-began",
         /// It is over.  Code: 0 for success, else s6-rc's exit code.
         ChangeOver = 41 "change-over",
-        /// A oneshot begins.  How: 0 its `down`, 1 its `up`.
+        /// A oneshot begins.  How: 0 its `down`, 1 its `up`, 2 its `reload`.
         OneshotBegan = 42 "oneshot-began",
-        /// It has ended.  How: likewise; code: as wait(2) gives it; number: nanoseconds since it began.
+        /// It has ended.  How: likewise; code: as wait(2) gives it, all ones if it couldn't be run.
         OneshotEnded = 43 "oneshot-ended",
-        /// A step of the start begins.  Name: `stage2-hook`, `compile`, `init`.
+        /// A step of the start begins.  Name: `stage2-hook`, if there is one.
         StepBegan = 44 "step-began",
-        /// It is over.  Code: 0 for success; number: nanoseconds since it began.
+        /// It is over.  Code: 0 for success.
         StepOver = 45 "step-over",
-        /// A script begins.  How: 0 of cont-finish.d, 1 of cont-init.d; process: its own.
+        /// A script begins.  How: 0 of cont-finish.d, 1 of cont-init.d; name: that of the file.
         ScriptBegan = 50 "script-began",
-        /// It has ended.  How: likewise; code: as wait(2) gives it; number: nanoseconds since it began.
+        /// It has ended.  How: likewise; code: as wait(2) gives it, all ones if it couldn't be run.
         ScriptEnded = 51 "script-ended",
     }
 }

@@ -5,7 +5,7 @@
 //! numbers are big-endian.
 //!
 //! The file begins with what all share: three words from [`KILLS`] on, about processes that the kernel has killed for lack of
-//! memory.  The slot with number n begins at [`ROOM`] · (n + 1):
+//! memory, and [`EVENTS`].  The slot with number n begins at [`ROOM`] · (n + 1):
 //!
 //! | offset | written by | what |
 //! |---|---|---|
@@ -28,6 +28,9 @@ pub const ROOM: usize = 800;
 /// Offset, in the file, of what is known of kills: 1 more than how many were seen, 0 for unknown; how many of these weren't
 /// told of a process; and the second of the monotonic clock until which they may be.
 pub const KILLS: [usize; 3] = [0, 4, 8];
+
+/// Offset, in the file, of the number of the last event of [`crate::record::Ring::Services`].
+pub const EVENTS: usize = 12;
 
 /// Where the slot with this number begins.
 #[must_use]
@@ -159,7 +162,8 @@ mod tests {
         assert_eq!((SUPERVISOR, STARTED, END_STATUS, END_PROCESS, WHICH, TOLD), (0, 4, 8, 12, 16, 20));
         assert_eq!((LETTER, SEEN, SAID), (24, 28, (32, 64)));
         assert_eq!((COPIES, ROOM), (([128, 464], 336), 800));
-        assert_eq!((KILLS, place(0), place(9), place(usize::MAX)), ([0, 4, 8], Some(800), Some(8000), None));
+        assert_eq!((KILLS, EVENTS), ([0, 4, 8], 12));
+        assert_eq!((place(0), place(9), place(usize::MAX)), (Some(800), Some(8000), None));
     }
 
     proptest! {

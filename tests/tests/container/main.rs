@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
 
 mod bad_input;
+mod board;
 mod catchall;
 mod command;
 mod costs;
@@ -110,6 +111,7 @@ fn run() -> Result<i32, String> {
     let images = Arc::new(if arguments.list { None } else { Some(Images::new()?) });
     let groups = [
         bad_input::TESTS,
+        board::TESTS,
         catchall::TESTS,
         command::TESTS,
         costs::TESTS,

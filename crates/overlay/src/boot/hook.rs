@@ -7,8 +7,13 @@ use crate::program;
 use crate::relay;
 use ipc::relay::{Relay, STREAMS};
 use std::os::fd::AsFd;
+use supervision::board::{RECORD, Recorder};
 use sys::process::Ended;
 use tool::{Env, Fatal, diag, exec_failure};
+use wire::record::{Kind, Ring};
+
+/// Its name in the record of events.
+const STEP: &[u8] = b"stage2-hook";
 
 /// Runs the hook, if there is one.  Its output goes to the relay, if there is one.
 ///
@@ -24,6 +29,8 @@ pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
     let shown = diag::show(&hook);
     let pipes = relay.and_then(|relay| relay.pipes(relay::HOOK, &STREAMS).ok()).unwrap_or_default();
     let fds: Vec<_> = pipes.iter().map(|(fd, number)| (fd.as_fd(), *number)).collect();
+    let mut record = Recorder::open(RECORD.as_bytes(), Ring::Changes);
+    record.tell(Kind::StepBegan, STEP, 0, 0);
     let ended = program::run(&words, env, &fds).unwrap_or_else(|e| {
         let why = exec_failure::explain_word(words.first().map_or(&[], Vec::as_slice), e);
         diag::warn(NAME, &format!("unable to run the hook {shown}: {why}"));
@@ -32,6 +39,7 @@ pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
     drop(pipes);
     // The variables are read again: the hook may have changed them.
     let code = ended.code();
+    record.tell(Kind::StepOver, STEP, 0, code.into());
     let text = format!("the hook {shown} {}", exec_failure::explain_end(ended));
     match judge(code, settings.behaviour(), settings.verbosity()) {
         Meaning::Stop => return Err(Fatal::new(code, format!("{text}, so the container stops"))),

@@ -116,6 +116,8 @@ variables! {
     "Environment and logs":
     S6_UMASK: Umask(0o022),
         "the [file creation mask](environment.md#the-umask) of services, oneshots and the command, in octal";
+    S6_STATUS_MODE: Umask(0o644),
+        "the mode, in octal, of [what everybody may know](environment.md#the-status-board) of services: 600 closes it to other users";
     PATH: SearchPath("/command:/usr/bin:/bin"),
         "what is missing of these is added";
     S6_KEEP_ENV: Switch(false),

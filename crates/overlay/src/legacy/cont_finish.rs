@@ -5,9 +5,11 @@ use crate::environment::variables::S6_KILL_FINISH_MAXTIME;
 use crate::legacy::scripts;
 use crate::limits::MESSAGE_LIMIT;
 use crate::program;
+use supervision::board::{RECORD, Recorder};
 use sys::signal::{KILL, PIPE, set_interrupting};
 use tool::path::join;
 use tool::{Call, Next, OrUnable, Outcome, diag, exec_failure};
+use wire::record::{Kind, Ring};
 
 /// Runs the scripts in byte order; each is killed after S6_KILL_FINISH_MAXTIME.
 ///
@@ -23,7 +25,9 @@ pub(crate) fn run_scripts(call: &Call) -> Outcome {
     let limit = settings.limit(S6_KILL_FINISH_MAXTIME);
     let folder = join(&settings.etc(), b"cont-finish.d");
     let names = scripts::list(&folder).or_unable_to("read", &folder)?;
+    let mut record = Recorder::open(RECORD.as_bytes(), Ring::Scripts);
     for name in names {
+        record.tell(Kind::ScriptBegan, &name, 0, 0);
         let script = join(&folder, &name);
         let shown = diag::show(&script);
         if verbosity >= 2 {
@@ -31,6 +35,7 @@ pub(crate) fn run_scripts(call: &Call) -> Outcome {
         }
         let ended = program::start(std::slice::from_ref(&script), &call.env, &[])
             .and_then(|pid| program::wait_at_most(pid, limit, KILL));
+        record.tell(Kind::ScriptEnded, &name, 0, ended.map_or(u16::MAX, |(ended, _)| ended.wstat()));
         match ended {
             Ok((_, true)) => {
                 call.warn(&format!("{shown} took longer than {S6_KILL_FINISH_MAXTIME} and was killed"))

@@ -3,9 +3,12 @@
 use crate::environment::settings::{Behaviour, Settings};
 use crate::legacy::scripts;
 use crate::program;
+use supervision::board::{RECORD, Recorder};
+use sys::process::Ended;
 use sys::signal::{PIPE, set_interrupting};
 use tool::path::join;
 use tool::{Call, Fatal, Next, OrUnable, Outcome, diag, exec_failure};
+use wire::record::{Kind, Ring};
 
 /// Runs the scripts in byte order.
 ///
@@ -19,13 +22,17 @@ pub(crate) fn run_scripts(call: &Call) -> Outcome {
     let folder = join(&settings.etc(), b"cont-init.d");
     let names = scripts::list(&folder).or_unable_to("read", &folder)?;
     let mut failed = false;
+    let mut record = Recorder::open(RECORD.as_bytes(), Ring::Scripts);
     for name in names {
+        record.tell(Kind::ScriptBegan, &name, 1, 0);
         let script = join(&folder, &name);
         let shown = diag::show(&script);
         if verbosity >= 2 {
             call.info(&format!("running {shown}"));
         }
-        let code = match program::run(std::slice::from_ref(&script), &call.env, &[]) {
+        let ended = program::run(std::slice::from_ref(&script), &call.env, &[]);
+        record.tell(Kind::ScriptEnded, &name, 1, ended.map_or(u16::MAX, Ended::wstat));
+        let code = match ended {
             Ok(ended) => {
                 let text = format!("{shown} {}", exec_failure::explain_end(ended));
                 if ended.code() != 0 && verbosity >= 1 {

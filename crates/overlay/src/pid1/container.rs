@@ -6,6 +6,7 @@ use crate::environment::variables::{S6_KILL_GRACETIME, S6_SERVICES_GRACETIME};
 use crate::pid1::cause::{self, Cause};
 use crate::pid1::effects::Effects;
 use crate::pid1::lifecycle::{Action, Event, Lifecycle, SAVED, Successor};
+use crate::pid1::told::{self, Stage, Step, Turn};
 use rustix::process::Pid;
 use s6_linux_init::request::How;
 use supervisor::memory;
@@ -86,12 +87,25 @@ impl Container {
         now: Moment,
         effects: &mut dyn Effects,
     ) {
+        let was = Stage::of(&self.life);
         let (was_alive, ran_command) = (self.life.is_alive(), self.life.has_command());
         let actions = self.life.step(event, now);
-        if was_alive
-            && !self.life.is_alive()
-            && let Some((text, is_crash)) = cause::of_stop(event, cause, ran_command, self.killed_by)
-        {
+        let why = if was_alive && !self.life.is_alive() {
+            cause::of_stop(event, cause, ran_command, self.killed_by)
+        } else {
+            None
+        };
+        let step = Step {
+            event,
+            cause,
+            boot: self.boot,
+            killed_by: self.killed_by,
+            why: why.as_ref().map_or("", |(text, _)| text),
+        };
+        for turn in told::turns(was, Stage::of(&self.life), &step) {
+            effects.tell(turn);
+        }
+        if let Some((text, is_crash)) = why {
             match (event, cause, self.killed_by) {
                 (Event::BootEnded(_), _, memory::Cause::Memory(_)) => effects.tell_reason(&text),
                 (_, Some(Cause::Service { name, failure: Some(failure) }), _) => {
@@ -198,6 +212,7 @@ impl Container {
             Action::NameKeeper => effects.name_keeper(),
             Action::KillKeeper => effects.kill_keeper(),
             Action::End(how) => {
+                effects.tell_end();
                 self.end = Some(how);
                 effects.leave_host();
             }
@@ -277,6 +292,7 @@ impl Container {
 }
 
 fn keep_code(code: u8, effects: &mut dyn Effects) {
+    effects.tell(Turn::Code(code));
     if let Err(e) = effects.write_code(code) {
         effects.warn(&format!("unable to write the exit code {code}: {}", sys::strerror(e)));
     }

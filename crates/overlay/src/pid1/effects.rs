@@ -10,6 +10,7 @@ use crate::pid1::keeper::{self, Keeper};
 use crate::pid1::lifecycle::Limit;
 use crate::pid1::processes::{describe_below, describe_remaining, signal_all, signal_others};
 use crate::pid1::relay_process::RelayProcess;
+use crate::pid1::told::{self, Turn};
 use crate::stop::stage3::Stage3;
 use crate::termination_log;
 use ipc::relay::Relay;
@@ -64,6 +65,10 @@ pub(crate) trait Effects {
     fn kill_keeper(&mut self);
     /// Tells the engine why the container ends badly.
     fn tell_reason(&mut self, reason: &str);
+    /// Shows everybody a turn in the container's life.
+    fn tell(&mut self, turn: Turn);
+    /// Shows everybody that nothing follows.
+    fn tell_end(&mut self);
     /// Prints an error.
     fn fatal(&mut self, text: &str);
     /// Prints a warning.
@@ -196,6 +201,15 @@ impl Effects for ContainerEffects<'_> {
 
     fn tell_reason(&mut self, reason: &str) {
         termination_log::write(&Settings::new(self.env), reason);
+    }
+
+    fn tell(&mut self, turn: Turn) {
+        told::tell(turn, self.host);
+    }
+
+    fn tell_end(&mut self) {
+        let code = exit_code::parse(&exit_code::read()).unwrap_or(111);
+        told::tell(Turn::Over(code), self.host);
     }
 
     fn fatal(&mut self, text: &str) {

@@ -22,6 +22,7 @@ use crate::pid1::lifecycle::{Event, SAVED, SIGNALS};
 use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::remaining::Remaining;
 use crate::pid1::shutdownd::Shutdownd;
+use crate::pid1::told::{self, Turn};
 use crate::relay::Format;
 use crate::termination_log;
 use ipc::relay::{Relay, Shelf};
@@ -189,6 +190,7 @@ impl Init {
 
     /// Makes what a container has from its start on, besides the boot child.
     pub(crate) fn begin(&mut self, host: &mut Host) {
+        told::tell(Turn::Begins, host);
         self.show_shutdownd();
         self.watch(host);
     }

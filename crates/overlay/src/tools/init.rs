@@ -13,6 +13,7 @@ use crate::boot::saved::{children_env, make_fifo, save, with_space};
 use crate::boot::search_path;
 use crate::boot::stage2::SCRIPT;
 use crate::boot::stand_in::stand_in;
+use crate::boot::status_board;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
     PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
@@ -102,6 +103,7 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     })?;
     let mut host_config = host_config(&env, &settings);
     host_config.console = console.map(Rc::new);
+    host_config.board = status_board::make(&settings)?;
     let mut host = Host::open(SCANDIR.as_bytes(), host_config)?;
     if let Some(number) = boot.terminal {
         // The terminal is for the boot session.

@@ -1,5 +1,6 @@
 //! The configuration of a host.
 
+use crate::board::Board;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Config {
     /// Whether processes that the kernel kills for lack of memory are reported even if others reap them: this host is the
     /// container's.
     pub watches_kills: bool,
+    /// What everybody may know: nothing, unless it was made.
+    pub board: Board,
     /// The environment of all children.
     pub env: Vec<Vec<u8>>,
     /// Signals to catch beyond those of `s6-svscan`, for the policy.
@@ -45,7 +48,7 @@ impl Config {
         let processes = !env.iter().any(|v| v == b"S6_SUPERVISE_PROCESSES=0");
         let (services_max, name_max) = (SERVICES_MAX, NAME_MAX);
         let others = &[];
-        let (reports, watches_kills) = (true, false);
+        let (reports, watches_kills, board) = (true, false, Board::default());
         Self {
             name,
             rescan,
@@ -56,6 +59,7 @@ impl Config {
             processes,
             reports,
             watches_kills,
+            board,
             env,
             signals,
         }

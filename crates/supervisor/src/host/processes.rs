@@ -24,6 +24,7 @@ use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{self, Signal};
 use tool::{Fatal, OrUnable};
+use wire::record::{Event, Kind, Name};
 use wire::supervisor_slot::State;
 
 /// What all supervisor processes share with the host.
@@ -105,6 +106,7 @@ impl Host {
             let _ = rustix::process::set_child_subreaper(Some(own));
         }
         self.processes = Some(processes);
+        self.show(|header| header.has_processes = true);
         Ok(())
     }
 
@@ -150,6 +152,7 @@ impl Host {
             socket: processes.theirs.as_fd(),
             relay: self.launch.relay.as_ref().map(|relay| relay.as_fd()),
             notification: slot.kept.as_ref().map(|(_, fd)| fd.as_fd()),
+            board: self.launch.board.files(),
             number,
             env,
             open_files: self.launch.open_files,
@@ -195,7 +198,9 @@ impl Host {
         };
         let label = format!("s6-supervise {}", tool::diag::show(&slot.name));
         self.launch.system.warn(&label, &format!("{text}: another one takes the service over"));
+        let name = Name::new(&slot.name);
         self.roster.index(number);
+        self.record(Event { kind: Kind::TakenOver, name, ..Event::default() });
         self.note_over(number);
     }
 

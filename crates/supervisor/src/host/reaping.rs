@@ -4,11 +4,12 @@ use super::Host;
 use super::policy::Policy;
 use crate::memory::Cause;
 use crate::service::crash_loop::Report;
-use crate::service::machine::Event;
+use crate::service::machine;
 use crate::system::raw;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use sys::process::Ended;
+use wire::record::{Event, Kind, Name};
 
 /// The number of children that are reaped before other events are served: a flood of orphans delays nothing.
 const REAPED_AT_ONCE: usize = 256;
@@ -61,6 +62,8 @@ impl Host {
                 self.child.take_if(|(_, child)| *child == pid);
                 let cause = self.cause(how, peak);
                 if let (Cause::Memory(_), Some(name)) = (cause, name) {
+                    let event = Event { kind: Kind::MemoryKill, pid: raw(pid), ..Event::default() };
+                    self.record(Event { name: Name::new(name.as_bytes()), ..event });
                     self.report_kill(&format!(
                         "process {name}, which is no service's own, {}",
                         cause.text(9)
@@ -78,7 +81,7 @@ impl Host {
             _ => {
                 self.with(number, |service, launch| match fate {
                     Fate::Known(peak) => service.ended(how, peak, launch),
-                    Fate::Unknown => service.feed(Event::Ended(how), launch),
+                    Fate::Unknown => service.feed(machine::Event::Ended(how), launch),
                 });
                 let report =
                     self.roster.get_mut(number).and_then(|slot| slot.service.as_mut()?.take_report());

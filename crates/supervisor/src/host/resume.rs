@@ -19,6 +19,7 @@ use super::processes::Processes;
 use super::reaping::Fate;
 use super::roster::{Pair, Roster, Slot};
 use super::{Host, open_scandir, take_scandir};
+use crate::board::Board;
 use crate::journal::{self, Journal, record_place};
 use crate::launch::Launch;
 use crate::memory::Cause;
@@ -38,6 +39,7 @@ use tool::clock::Moment;
 use tool::sorted::{Map, Set};
 use tool::{Env, Fatal, OrUnable};
 use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
+use wire::record::{Event, Kind};
 
 /// The variable that holds the number of the journal's descriptor.
 const VARIABLE: &[u8] = b"S6_HOST_MEMO";
@@ -305,6 +307,7 @@ pub(super) struct Predecessor {
     lock: Option<OwnedFd>,
     oneshot: Option<OwnedFd>,
     processes: Option<Processes>,
+    board: Board,
     policy: PolicyState,
 }
 
@@ -334,12 +337,14 @@ impl Predecessor {
             _ if header.supervisors == [None; 3] => None,
             _ => return Err(damaged()),
         };
+        let [board, record] = header.board.map(|fd| inherited.take_kind(fd, FileType::RegularFile));
+        let board = Board::resume(board, record);
         let kind = if in_flight.kind == InFlight::SERVED { FileType::Socket } else { FileType::Fifo };
         let fd = inherited.take_kind(in_flight.notification, kind);
         let left = Left { event: in_flight, fd, connections: Vec::new() };
         let fds = header.policy_fds.iter().map(|fd| inherited.take(Some(*fd))).collect();
         let policy = PolicyState { bytes: std::mem::take(&mut header.policy), fds };
-        Ok(Self { head, left, services, control, lock, oneshot, processes, policy })
+        Ok(Self { head, left, services, control, lock, oneshot, processes, board, policy })
     }
 }
 
@@ -449,7 +454,11 @@ impl Host {
             return;
         }
         for n in &touched {
-            self.launch.journal.write_record(*n, self.roster.get(*n).map(record).as_ref());
+            let slot = self.roster.get(*n);
+            self.launch.journal.write_record(*n, slot.map(record).as_ref());
+            if slot.is_none() {
+                self.launch.board.show_nothing(self.launch.system, *n);
+            }
         }
         self.roster.reuse(touched);
         self.launch.journal.write_count(self.roster.slot_count());
@@ -478,6 +487,7 @@ impl Host {
                 supervisors: self.processes.as_ref().map_or([None; 3], |p| {
                     [p.slots.as_raw_fd(), p.ours.as_raw_fd(), p.theirs.as_raw_fd()].map(Some)
                 }),
+                board: self.launch.board.files().map(|file| file.map(|fd| fd.as_raw_fd())),
                 stopping: self.is_stopping(),
                 open_files: (limits.current, limits.maximum),
                 scan_at: self.scan_at,
@@ -558,6 +568,7 @@ impl Host {
         let Predecessor { head: Head { journal, header, fault }, control, lock, .. } = predecessor;
         let services = predecessor.services;
         config.console = services.console;
+        config.board = predecessor.board;
         launch.open_files = Rlimit { current: header.open_files.0, maximum: header.open_files.1 };
         launch.journal = journal;
         let (lock, control) = match (lock, control) {
@@ -581,6 +592,7 @@ impl Host {
         host.count_kills();
         host.faults = header.faults;
         host.child = Pid::from_raw(header.child.1.cast_signed()).map(|pid| (header.child.0, pid));
+        host.record(Event { kind: Kind::Reexecuted, code: fault.into(), ..Event::default() });
         if fault != 0 {
             host.report_fault(fault);
         }
@@ -615,6 +627,10 @@ impl Host {
                 {
                     self.pipes.put(&name, pipe);
                 }
+            }
+            if let Some(service) = &mut slot.service {
+                self.launch.journal.enter(n);
+                service.show_again(&self.launch);
             }
             if let Some(control) = slot.service.as_ref().and_then(Service::control) {
                 // One that fails is missing, and read once in a while.

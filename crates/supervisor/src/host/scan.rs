@@ -20,6 +20,7 @@ use supervision::control::CATCH_ALL;
 use tool::Fatal;
 use tool::diag::show;
 use tool::sorted::Set;
+use wire::board::{Row, State};
 
 /// From a scan that could not read something to the next one.
 const INCOMPLETE_SCAN_PAUSE: Duration = Duration::from_secs(5);
@@ -354,6 +355,9 @@ impl Host {
                 return self.begin_failed(number, &Fatal::new(111, text));
             }
         }
+        if let Err(e) = self.launch.board.make_room(self.launch.system, number) {
+            self.warn(&format!("no room for more services on the status board: {}", sys::strerror(e)));
+        }
         let Some(slot) = self.roster.get_mut(number) else { return };
         slot.begun = now;
         slot.begin_at = None;
@@ -418,6 +422,11 @@ impl Host {
         // What fails once may pass, as a lock that a former supervisor is about to give up.
         let refused = (slot.failures == 2).then(|| slot.name.clone());
         slot.begin_at = Some(self.launch.system.now().saturating_add(pause));
+        if !slot.resumes {
+            let (name, next_start) = (slot.name.clone(), slot.begin_at);
+            let row = Row { name, state: State::Unsupervised, next_start, ..Row::default() };
+            self.launch.board.show(self.launch.system, number, &row, &mut 0);
+        }
         let label = format!("s6-supervise {}", show(&slot.name));
         self.launch.system.warn(&label, fatal.message());
         self.roster.index(number);

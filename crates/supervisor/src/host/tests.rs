@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
+mod board;
 mod consequences;
 mod hooks;
 mod kills;

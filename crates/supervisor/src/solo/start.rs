@@ -1,7 +1,8 @@
 //! What a supervisor process that a host has forked does first.
 
 use super::{Inheritance, Supervisor};
-use crate::launch::Launch;
+use crate::board::Board;
+use crate::launch::{Launch, flags_of};
 use crate::part::{FIRST, Start};
 use crate::service::hold::refuse;
 use crate::slot::OwnSlot;
@@ -41,8 +42,10 @@ fn begin(start: &Start, name: Vec<u8>) -> Result<Box<Supervisor>, Fatal> {
     let (dir, slots, socket) = (next()?, next()?, next()?);
     let relay = start.has_relay.then(&mut next).transpose()?;
     let notification = start.has_notification.then(&mut next).transpose()?;
+    let [board, record] = start.has_board.map(|has| has.then(&mut next).transpose());
+    let board = Board::of_supervisor(board?, record?);
     rustix::process::fchdir(&dir).or_unable(|| "chdir to the service directory")?;
-    let begun = begin_here(start, name, Given { dir, slots, socket, relay, notification });
+    let begun = begin_here(start, name, Given { dir, slots, socket, relay, notification, board });
     if begun.is_err() && start.may_refuse {
         refuse(rustix::fs::CWD);
     }
@@ -56,15 +59,19 @@ struct Given {
     socket: OwnedFd,
     relay: Option<OwnedFd>,
     notification: Option<OwnedFd>,
+    board: Board,
 }
 
 /// Begins in the service directory, which is the working directory.
 fn begin_here(start: &Start, name: Vec<u8>, given: Given) -> Result<Box<Supervisor>, Fatal> {
-    let Given { dir, slots, socket, relay, notification } = given;
+    let Given { dir, slots, socket, relay, notification, board } = given;
     set_mask(&Set::of(&super::CAUGHT));
     let mut launch = Launch::of_supervisor(start.env, start.open_files)?;
     launch.reports = start.reports;
     launch.relay = relay.map(|socket| Rc::new(Relay::from(socket)));
+    launch.board = board;
+    let has = |number| start.moves().iter().any(|(_, to)| *to == number);
+    launch.given = flags_of(has(0), has(1));
     // A logger's pipe is a standard stream of this process.
     launch.relayed_streams.retain(|stream| !start.moves().iter().any(|(_, to)| *to == stream.number()));
     let slot = OwnSlot::open(slots.as_fd(), start.number, socket, notification.is_some())

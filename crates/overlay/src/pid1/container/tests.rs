@@ -31,6 +31,7 @@ struct Recorder {
     can_fork: bool,
     has_keeper: bool,
     remaining: &'static str,
+    told: Vec<Turn>,
 }
 
 impl Recorder {
@@ -41,6 +42,7 @@ impl Recorder {
             can_fork: true,
             has_keeper: false,
             remaining: "77 (daemon)",
+            told: Vec::new(),
         }
     }
 
@@ -124,6 +126,14 @@ impl Effects for Recorder {
 
     fn name_keeper(&mut self) {
         self.note("name the keeper".to_owned());
+    }
+
+    fn tell(&mut self, turn: Turn) {
+        self.told.push(turn);
+    }
+
+    fn tell_end(&mut self) {
+        self.told.push(Turn::Over(0));
     }
 
     fn kill_keeper(&mut self) {

@@ -3,6 +3,7 @@
 use super::plan::{Fault, Step};
 use super::world::{Begun, HOST, NOTIFICATION, Seat, Struck, World};
 use super::*;
+use crate::board::Board;
 use crate::host::resume::{Head, Inherited, Predecessor};
 use crate::journal::Journal;
 use crate::service::over::Over;
@@ -13,13 +14,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use sys::process::Fork;
+use wire::board::{Flags, Row, State};
 use wire::control::Command;
 use wire::host_journal::FAULT;
 use wire::restart_policy::{Consequence, FILE, Limit, RestartPolicy};
 use wire::svstatus::Status;
+
+/// The folder of the status board, which no scan looks at.
+const BOARD: &str = ".board";
 
 /// A service that comes later.
 const LATE: &str = "late";
@@ -185,7 +191,13 @@ impl Life {
         let world = World::new();
         let dir = open(path);
         let (lock, control) = take_scandir(dir.as_fd()).unwrap();
-        let mut host = Host::assemble(config(by_processes), launch(world, HOST), dir, lock, control).unwrap();
+        let mut config = config(by_processes);
+        let board = path.join(BOARD);
+        std::fs::create_dir(&board).unwrap();
+        let (board, failed) = Board::create(open(&board).as_fd(), 0o644);
+        assert_eq!(failed, None);
+        config.board = board;
+        let mut host = Host::assemble(config, launch(world, HOST), dir, lock, control).unwrap();
         if by_processes {
             host.set_processes(None).unwrap();
         }
@@ -270,7 +282,8 @@ impl Life {
         drop(processes);
         for begun in &*self.world.begun.borrow() {
             kept.extend([&begun.dir, &begun.slots, &begun.socket].map(AsRawFd::as_raw_fd));
-            kept.extend(begun.notification.as_ref().map(AsRawFd::as_raw_fd));
+            let others = begun.board.iter().flatten().chain(&begun.notification);
+            kept.extend(others.map(AsRawFd::as_raw_fd));
         }
         inherited.keep_also(kept);
         inherited.close_others();
@@ -289,11 +302,17 @@ impl Life {
             }
             let world = self.world;
             let began = self.as_supervisor(number, move |_| {
-                let launch = launch(world, number);
+                let mut launch = launch(world, number);
+                let [board, record] = begun.board;
+                launch.board = Board::of_supervisor(board, record);
                 let is_kept = begun.notification.is_some();
                 let slot = OwnSlot::open(begun.slots.as_fd(), begun.number, begun.socket, is_kept).unwrap();
-                let Begun { name, dir, started, notification, .. } =
-                    Begun { slots: begun.slots, socket: open(Path::new("/dev/null")), ..begun };
+                let Begun { name, dir, started, notification, .. } = Begun {
+                    slots: begun.slots,
+                    socket: open(Path::new("/dev/null")),
+                    board: [None, None],
+                    ..begun
+                };
                 let inheritance = Inheritance { name, dir, started, notification };
                 Supervisor::take_over(launch, slot, begun.resumes, inheritance)
             });
@@ -422,6 +441,10 @@ impl Life {
         if self.left != Some(Leave::Stopped) {
             wrong.push(format!("the host hasn't stopped: {:?}", self.left));
         }
+        let rows = self.rows();
+        if !rows.is_empty() {
+            wrong.push(format!("the board has services at the end: {rows:?}"));
+        }
         let children = (self.world.children.take(), self.policy.children);
         if children != (vec![BOOT, STOP], [Child::Ended; 2]) {
             wrong.push(format!("the policy's children: {children:?}"));
@@ -468,6 +491,22 @@ impl Life {
         if !status.is_some_and(is_true) {
             wrong.push(format!("the status of {service} isn't true (ready: {has_notified}): {status:?}"));
         }
+        let rows = self.rows();
+        let row = rows.iter().find(|row| row.name == service.as_bytes());
+        let is_true = |row: &Row| {
+            let is_up = matches!(row.state, State::Up | State::Ready);
+            row.pid == pid && is_up == wanted && row.flags.has(Flags::WANTED) == wanted
+        };
+        if !row.is_some_and(is_true) {
+            wrong.push(format!("the board isn't true about {service} (up: {wanted}, {pid}): {row:?}"));
+        }
+    }
+
+    /// The services that are on the board.
+    fn rows(&self) -> Vec<Row> {
+        let board =
+            supervision::board::read_board(self.path.join(BOARD).join("board").as_os_str().as_bytes());
+        board.unwrap().services
     }
 
     /// The plan is over.

@@ -57,6 +57,7 @@ pub(super) struct Begun {
     pub(super) slots: OwnedFd,
     pub(super) socket: OwnedFd,
     pub(super) notification: Option<OwnedFd>,
+    pub(super) board: [Option<OwnedFd>; 2],
     pub(super) number: usize,
     pub(super) resumes: bool,
     pub(super) started: Option<Pid>,
@@ -228,7 +229,15 @@ fn name(dir: Option<BorrowedFd<'_>>, file: &[u8]) -> (String, String) {
 
 impl System for Seat {
     fn before(&self, effect: Effect) -> Result<(), Errno> {
-        if effect == Effect::Wait { self.world.meet() } else { self.world.hit() }
+        match effect {
+            Effect::Wait => self.world.meet(),
+            // There is room for it, but a fault may strike.
+            Effect::Board => {
+                let _ = self.world.hit();
+                Ok(())
+            }
+            _ => self.world.hit(),
+        }
     }
 
     fn now(&self) -> Moment {
@@ -272,6 +281,7 @@ impl System for Seat {
             slots: copy(part.slots),
             socket: copy(part.socket),
             notification: part.notification.map(copy),
+            board: part.board.map(|fd| fd.map(copy)),
             number: part.number,
             resumes: part.resumes,
             started: part.started,
