@@ -36,6 +36,7 @@ mod restarts;
 mod runtimes;
 mod servers;
 mod shortage;
+mod status;
 mod stop;
 mod streams;
 mod supervisors;
@@ -144,6 +145,7 @@ fn run() -> Result<i32, String> {
         memory::TESTS,
         termination::TESTS,
         shortage::TESTS,
+        status::TESTS,
         stop::TESTS,
         streams::TESTS,
         supervisors::TESTS,

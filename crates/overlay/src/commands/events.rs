@@ -143,6 +143,9 @@ fn details(event: &Event) -> String {
         Kind::Ready => [after, String::new(), String::new()],
         Kind::StepOver => [code(), after, String::new()],
         Kind::BootOver | Kind::StopOver | Kind::ChangeOver => [code(), String::new(), String::new()],
+        Kind::Backoff | Kind::Failed if event.code == 1 => {
+            ["the first failure".to_owned(), String::new(), String::new()]
+        }
         Kind::Backoff | Kind::Failed => {
             [format!("{} failures in a row", event.code), String::new(), String::new()]
         }

@@ -167,7 +167,9 @@ fn daemon(service: &Service, row: &Row, put: &mut dyn FnMut(&str, &str)) {
     };
     put("readiness", &readiness);
     if row.deaths > 0 {
-        put("restarts", &format!("{}, {} failures in a row", row.deaths, row.failures));
+        let in_a_row =
+            if row.failures > 1 { format!(", {} failures in a row", row.failures) } else { String::new() };
+        put("restarts", &format!("{}{in_a_row}", row.deaths));
     }
 }
 

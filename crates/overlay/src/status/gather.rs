@@ -41,13 +41,17 @@ pub(crate) fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal
             if board.header.is_none() {
                 all.remarks.push("the status board's header is damaged, or of another version".to_owned());
             }
-            if !board.damaged.is_empty() {
-                let count = board.damaged.len();
-                all.remarks
-                    .push(format!("{count} damaged on the status board: their services are missing here"));
+            let mut rows = board.services;
+            match board.damaged.len() {
+                0 if board.header.is_some() => {}
+                0 => add_missing(&mut rows, place, all.now),
+                count => {
+                    all.remarks.push(format!("{count} damaged on the status board"));
+                    add_missing(&mut rows, place, all.now);
+                }
             }
             all.header = board.header;
-            board.services
+            rows
         }
         Err(why) => {
             let (board, why) = (show(&board), sys::strerror(why));
@@ -190,6 +194,15 @@ fn from_supervisors(place: &Place, now: (Duration, Duration)) -> Result<Vec<Row>
         });
     }
     Ok(rows)
+}
+
+/// Adds what a damaged board doesn't have, as far as this user can read it.
+fn add_missing(rows: &mut Vec<Row>, place: &Place, now: (Duration, Duration)) {
+    for row in from_supervisors(place, now).unwrap_or_default() {
+        if rows.iter().all(|known| known.name != row.name) {
+            rows.push(row);
+        }
+    }
 }
 
 /// The record that the board would have.

@@ -132,6 +132,7 @@ fn service_problem(all: &Snapshot, service: &Service, standing: &Standing, by_na
         Word::Stopping => format!("{name} stops{since}"),
         Word::Down => format!("{name} is down{since}"),
         Word::Failed => failure(service),
+        Word::Unknown => format!("{name} isn't on the status board"),
         Word::Backoff => {
             let (deaths, wstat) = service.row.as_ref().map_or((0, 0), |row| (row.deaths, row.wstat));
             let often = match deaths {

@@ -1,7 +1,7 @@
 //! Pure: services as a table, for people or for programs that read lines.
 
 use super::times::{moment, span};
-use super::word::{Standing, last_exit, note, standing};
+use super::word::{last_exit, note, standing};
 use super::{Kind, Service, Snapshot};
 use std::time::Duration;
 use tool::diag::show;
@@ -41,7 +41,14 @@ struct Line {
 
 /// The container in one line: since when, how many services are ready, memory.
 pub(crate) fn summary(all: &Snapshot) -> String {
-    let standings: Vec<Standing> = all.services.iter().map(|service| standing(all, service)).collect();
+    let mut standings = Vec::new();
+    for service in &all.services {
+        let standing = standing(all, service);
+        // The table doesn't show them, either.
+        if !service.is_own() || !standing.word.is_good() {
+            standings.push(standing);
+        }
+    }
     let wanted = standings.iter().filter(|s| s.wanted || s.word.is_good()).count();
     let good = standings.iter().filter(|s| s.word.is_good()).count();
     let attention = standings.iter().filter(|s| s.needs_attention()).count();

@@ -27,6 +27,8 @@ pub(crate) enum Word {
     Failed,
     /// A oneshot that was carried out, or a daemon that has ended with success.
     Done,
+    /// It can't be told.
+    Unknown,
 }
 
 impl Word {
@@ -42,6 +44,7 @@ impl Word {
             Self::Backoff => "backoff",
             Self::Failed => "failed",
             Self::Done => "done",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -102,6 +105,7 @@ pub(crate) fn standing(all: &Snapshot, service: &Service) -> Standing {
             Some(word) => (word, row.since),
             None => idle(row.since, row.starts > 0),
         },
+        (None, Kind::Longrun) if service.up == Some(true) => (Word::Unknown, None),
         (None, Kind::Longrun) => idle(None, false),
         (None, Kind::Oneshot) => match service.step {
             Some(step) if step.wstat.is_none() => {
@@ -113,7 +117,7 @@ pub(crate) fn standing(all: &Snapshot, service: &Service) -> Standing {
         },
     };
     let wanted = match &service.row {
-        Some(row) => row.flags.has(Flags::WANTED) || expected,
+        Some(row) => row.flags.has(Flags::WANTED) || expected || word == Word::Failed,
         None => service.up == Some(true) || expected || word == Word::Failed,
     };
     let waits_for = if wanted && matches!(word, Word::Waiting | Word::Down) { waits_for } else { Vec::new() };
@@ -142,14 +146,15 @@ fn of_row(row: &Row) -> Option<Word> {
         State::Stopping | State::Finishing => Word::Stopping,
         State::Failed => Word::Failed,
         State::Done => Word::Done,
-        State::Down | State::Unsupervised | State::Unknown => return None,
+        State::Unknown => Word::Unknown,
+        State::Down | State::Unsupervised => return None,
     })
 }
 
 /// How `run` ended the last time: `1`, `KILL, memory`; `None` if it hasn't.
 pub(crate) fn last_exit(service: &Service) -> Option<String> {
     let (wstat, cause) = match (&service.row, service.step) {
-        (Some(row), _) if row.cause != Cause::None => (row.wstat, row.cause),
+        (Some(row), _) if !matches!(row.cause, Cause::None | Cause::Unknown) => (row.wstat, row.cause),
         (None, Some(step)) => (step.wstat?, Cause::Own),
         _ => return None,
     };
