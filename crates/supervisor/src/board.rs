@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use sys::missing::is_missing;
 use wire::board::{Header, RECORDS_AT_ONCE, Row, SIZE, place};
 use wire::record::{self, Event, Ring};
 
@@ -62,7 +63,7 @@ fn create(dir: BorrowedFd<'_>, name: &str, mode: u32, head: &[u8], room: usize) 
 fn reserve(file: &OwnedFd, bytes: usize) -> Result<(), Errno> {
     let length = u64::try_from(bytes).unwrap_or(u64::MAX);
     match rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, length)) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => rustix::fs::ftruncate(file, length),
+        Err(e) if is_missing(e) || e == Errno::OPNOTSUPP => rustix::fs::ftruncate(file, length),
         done => done,
     }
 }

@@ -114,8 +114,10 @@ fn sources(folder: &Path, names: &mut BTreeSet<String>) -> Result<(), String> {
             sources(&path, names)?;
             continue;
         }
-        // Names that are like those of the table, on purpose; what programs are told.
-        if path.ends_with("variables/misspelt.rs") || path.ends_with("tools/s6_overlay_consequence.rs") {
+        // Names that are like those of the table, on purpose; what programs are told; what only the command `s6-overlay`
+        // looks at, which its own page tells.
+        let others = ["variables/misspelt.rs", "tools/s6_overlay_consequence.rs", "status/place.rs"];
+        if others.iter().any(|other| path.ends_with(other)) {
             continue;
         }
         let text = fs::read_to_string(&path).map_err(|why| why.to_string())?;
