@@ -28,6 +28,8 @@ pub(crate) const ETC: &str = "/etc";
 pub(crate) const RUN: &str = "/run";
 /// The overlay's part of it.
 pub(crate) const RUN_S6: &str = "/run/s6";
+/// The last lines of services, in [`supervision::board::DIR`].
+pub(crate) const KEPT_LOGS: &str = "log";
 /// The container's environment: one file per variable.
 pub(crate) const CONTAINER_ENVIRONMENT: &str = "/run/s6/container_environment";
 /// The working directory that the container started in.

@@ -1,5 +1,5 @@
-//! The relay of S6_LOG_PREFIX and S6_LOG_FORMAT: a process beside the services that passes their output on to the
-//! container's output, line by line, with the service's name.
+//! The relay of S6_LOG_PREFIX, S6_LOG_FORMAT and S6_LOG_KEEP: a process beside the services that passes their output on to
+//! the container's output, with the service's name before each line, or unchanged, and keeps the last of it in files.
 //!
 //! It is a separate process so that neither a slow reader of the container's output nor hostile lines affect process 1; it
 //! exists only if one of the variables is set.  It receives pipes through [`ipc::relay`].  It reads the pipes of a stream
@@ -9,21 +9,26 @@
 //! one then, which finds the pipes on the shelf ([`ipc::relay::Shelf`]), with all that the killed one hasn't read.
 
 mod format;
+mod keep;
 mod lines;
 mod overlay_lines;
 mod sink;
 
-pub(crate) use format::Format;
+pub(crate) use format::Handling;
 pub(crate) use lines::{escape, time};
 pub(crate) use overlay_lines::set_format;
 
 use crate::limits::MESSAGE_LIMIT;
+use format::Format;
 use ipc::relay::{Received, STREAMS, Shelf, Stream, receive};
+use keep::{Keep, Kept};
 use lines::Lines;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use sink::Sink;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use supervision::board::DIR;
 use tool::clock::{self, Moment};
 use tool::{Fatal, Next, OrUnable, Outcome, diag};
 
@@ -50,12 +55,13 @@ const SHELVED_SPARE: usize = 16;
 ///
 /// # Errors
 /// Nothing can be waited for or read: code 111.
-pub(crate) fn run(socket: Option<OwnedFd>, shelf: Option<Shelf>, format: Format) -> Outcome {
+pub(crate) fn run(socket: Option<OwnedFd>, shelf: Option<Shelf>, handling: Handling) -> Outcome {
     let socket = Some(socket.ok_or(Errno::BADF).or_unable(|| "find the socket")?);
     let sinks = STREAMS.map(|stream| Sink::new(stream, own_stream(stream)));
     let sinks = sinks.into_iter().collect::<Result<Vec<_>, _>>().or_unable(|| "make a poller")?;
     let (is_sealed, is_draining, deadline) = (false, false, None);
-    let mut relay = Relay { sinks, socket, shelf, shelved: 0, format, is_sealed, is_draining, deadline };
+    let rule = Rule { format: handling.format, keep: keep(handling.kept) };
+    let mut relay = Relay { sinks, socket, shelf, shelved: 0, rule, is_sealed, is_draining, deadline };
     relay.sweep_shelf().or_unable(|| "take the pipes of the last relay")?;
     let mut buffer = vec![0; READ_SIZE];
     while !relay.is_done() {
@@ -79,16 +85,29 @@ fn own_stream(stream: Stream) -> BorrowedFd<'static> {
     }
 }
 
-/// Adds the pipes of a service.
-fn add(
-    sinks: &mut [Sink<'_>],
+/// Where lines are kept, if they are; `size` is what a service may take in bytes.
+fn keep(size: u32) -> Option<Rc<Keep>> {
+    if size == 0 {
+        return None;
+    }
+    let keep = Keep::open(size).inspect_err(|e| {
+        diag::warn(NAME, &format!("unable to keep services' last lines in {DIR}: {}", sys::strerror(*e)));
+    });
+    keep.ok().map(Rc::new)
+}
+
+/// What is done with lines.
+struct Rule {
     format: Format,
-    name: &[u8],
-    fds: Vec<(OwnedFd, Stream)>,
-) -> Result<(), Errno> {
+    keep: Option<Rc<Keep>>,
+}
+
+/// Adds the pipes of a service.
+fn add(sinks: &mut [Sink<'_>], rule: &Rule, name: &[u8], fds: Vec<(OwnedFd, Stream)>) -> Result<(), Errno> {
     for (fd, stream) in fds {
         if let Some(sink) = sinks.iter_mut().find(|sink| sink.stream == stream) {
-            sink.add(fd, Lines::new(format, name, stream))?;
+            let kept = rule.keep.as_ref().map(|keep| Kept::new(Rc::clone(keep), name, stream));
+            sink.add(fd, Lines::new(rule.format, name, stream), kept)?;
         }
     }
     Ok(())
@@ -110,7 +129,7 @@ struct Relay<'a> {
     shelf: Option<Shelf>,
     /// At most so many messages are there.
     shelved: usize,
-    format: Format,
+    rule: Rule,
     /// No pipes follow.
     is_sealed: bool,
     /// What is in the pipes is passed on, although processes may still write to them.
@@ -151,7 +170,7 @@ impl Relay<'_> {
         }
         match receive(socket)? {
             Received::Pipes(name, fds) => {
-                add(&mut self.sinks, self.format, &name, fds)?;
+                add(&mut self.sinks, &self.rule, &name, fds)?;
                 let pipes = self.sinks.iter().map(Sink::count).fold(SHELVED_SPARE, usize::saturating_add);
                 if self.shelved > pipes.saturating_mul(2) {
                     return self.sweep_shelf();
@@ -170,11 +189,11 @@ impl Relay<'_> {
 
     /// Takes the pipes on the shelf that it doesn't have, and removes those that have ended.
     fn sweep_shelf(&mut self) -> Result<(), Errno> {
-        let Self { sinks, shelf: Some(shelf), format, .. } = self else { return Ok(()) };
+        let Self { sinks, shelf: Some(shelf), rule, .. } = self else { return Ok(()) };
         let mut added = Ok(());
         self.shelved = shelf.sweep(|received| {
             if let Received::Pipes(name, fds) = received
-                && let Err(e) = add(sinks, *format, &name, fds)
+                && let Err(e) = add(sinks, rule, &name, fds)
             {
                 added = Err(e);
             }

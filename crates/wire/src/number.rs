@@ -45,6 +45,17 @@ pub fn milliseconds(text: &[u8]) -> Option<u32> {
     number.parse::<u32>().ok()?.checked_mul(*factor)
 }
 
+/// A number of bytes, also in units of 1024 (`k`) or 1024 × 1024 (`M`).
+#[must_use]
+pub fn bytes(word: &[u8]) -> Option<u32> {
+    let (digits, shift) = match word {
+        [digits @ .., b'k' | b'K'] => (digits, 10),
+        [digits @ .., b'M' | b'm'] => (digits, 20),
+        digits => (digits, 0),
+    };
+    decimal::<u32>(digits)?.checked_mul(1 << shift)
+}
+
 /// A list of items that `item` parses, separated by commas, colons, semicolons, blanks or line ends, which may also
 /// follow the last one.
 pub fn list<T>(text: &[u8], item: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>> {
@@ -55,6 +66,29 @@ pub fn list<T>(text: &[u8], item: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes() {
+        for (word, size) in [
+            ("0", Some(0)),
+            ("300", Some(300)),
+            ("256k", Some(262_144)),
+            ("1K", Some(1024)),
+            ("2M", Some(2_097_152)),
+            ("3m", Some(3_145_728)),
+            ("4095M", Some(4_293_918_720)),
+            ("4096M", None),
+            ("", None),
+            ("k", None),
+            ("1kk", None),
+            ("1kB", None),
+            ("1 k", None),
+            ("-1", None),
+            ("1.5M", None),
+        ] {
+            assert_eq!(bytes(word.as_bytes()), size, "{word}");
+        }
+    }
 
     #[test]
     fn lists() {

@@ -1,4 +1,4 @@
-//! Services' output under their names: S6_LOG_PREFIX, S6_LOG_FORMAT and S6_LOG_CMD.
+//! Services' output under their names, and kept: S6_LOG_PREFIX, S6_LOG_FORMAT, S6_LOG_CMD and S6_LOG_KEEP.
 #![expect(clippy::disallowed_methods, reason = "an ordinary test program")]
 
 use std::io::{BufRead, BufReader};
@@ -14,6 +14,8 @@ use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("output::off_there_is_nothing_between", off_there_is_nothing_between),
+    ("output::what_is_kept_is_bounded_and_private", what_is_kept_is_bounded_and_private),
+    ("output::a_killed_relay_keeps_on", a_killed_relay_keeps_on),
     ("output::off_nothing_is_done_for_it", off_nothing_is_done_for_it),
     ("output::a_flood_comes_through_whole", a_flood_comes_through_whole),
     ("output::a_slow_reader_loses_nothing", a_slow_reader_loses_nothing),
@@ -125,6 +127,72 @@ grep -c '^[0-9]*$' /run/processes
 # The fewest: some are open for a moment only.
 for look in $(seq 20); do ls /proc/1/fd | wc -l; done | sort -n | head -n 1
 ";
+
+/// Prints what is kept, without time stamps.
+const SHOW_KEPT: &str = "cd /run/s6-overlay/log && for f in *; do sed \"s/^@[0-9a-f]*/$f/\" $f; done";
+
+pub fn keep(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    talks(&services)?;
+    let cmd = format!("s6-svwait -D /run/service/talks; {SHOW_KEPT}");
+    let sandbox = images.small(&services, &["sh", "-c", &cmd]);
+    for (value, layout) in [("256k", "0"), ("1M", "1"), ("65536", "0")] {
+        let kept = sandbox.clone().env("S6_LOG_KEEP", value).env("S6_SUPERVISE_PROCESSES", layout);
+        let [out, err] = said(&kept)?;
+        // The container's own output is what was written, without an end to the last line.
+        same(with(&out, "an output")[0], "an output", value)?;
+        same(err.iter().any(|line| line.starts_with("an error")), true, &err.join("\n"))?;
+        let mut kept = with(&out, "talks");
+        kept.sort_unstable();
+        same(kept, vec!["talks an error", "talks an output"], value)?;
+    }
+    let [out, _] = said(&sandbox.clone().env("S6_LOG_KEEP", "64k").env("S6_LOG_PREFIX", "1"))?;
+    same(with(&out, "an output"), vec!["talks: an output", "talks an output"], "")?;
+    for value in ["much", "1k", "65M", "-1"] {
+        let mut t = Transcript::start(&sandbox.clone().env("S6_LOG_KEEP", value))?;
+        same(t.finish()?, 100, &t.text())?;
+        t.in_order(&[&format!("init: fatal: S6_LOG_KEEP is {value}, which is no size")])?;
+    }
+    let [out, err] = said(&images.small(&services, &WAITS).env("S6_LOG_KEEP", "0"))?;
+    same((with(&out, "an output"), with(&err, "s6-overlay-relay").len()), (vec!["an output"], 0), "")
+}
+
+fn what_is_kept_is_bounded_and_private(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let run = "#!/bin/sh\nseq 100000 && head -c 10000000 /dev/zero && echo the end\nexec s6-svc -O .\n";
+    services.longrun("talks", &["base"], run)?;
+    let cmd = "s6-svwait -D /run/service/talks; cd /run/s6-overlay/log; echo bytes: $(cat * | wc -c); \
+               echo kept: $(tail -n 1 talks | tr -d '\\0' | grep -c '+the end$\\|.the end$'); \
+               echo modes: $(stat -c %a . * | sort | uniq -c)";
+    let sandbox = images.small(&services, &["sh", "-c", cmd]);
+    let [out, _] = said(&sandbox.env("S6_LOG_KEEP", "64k"))?;
+    let bytes = with(&out, "bytes: ").join("");
+    let bytes: usize = bytes.trim_start_matches("bytes: ").parse().map_err(|e| format!("{bytes}: {e}"))?;
+    same((1000..=65536).contains(&bytes), true, &bytes.to_string())?;
+    same(with(&out, "kept: "), vec!["kept: 1"], "the end is there")?;
+    same(with(&out, "modes: "), vec!["modes: 2 640 1 750"], "")
+}
+
+fn a_killed_relay_keeps_on(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    services.longrun("plain", &["base"], &format!("#!/bin/sh\n{ECHOES}"))?;
+    services.longrun("stubborn", &["base"], &format!("#!/bin/sh\ntrap '' PIPE\n{ECHOES}"))?;
+    for name in ["stubborn", "plain"] {
+        services.define(name, "notification-fd", "3")?;
+    }
+    services.script("/kills", &format!("{KILLS}\n{SHOW_KEPT} | sed 's/^/kept /'\n"))?;
+    let [out, _] = said(&images.small(&services, &["/kills"]).env("S6_LOG_KEEP", "64k"))?;
+    for name in ["stubborn", "plain"] {
+        let whole = ["before 1", "without 1", "after 1", "before 2", "without 2", "after 2"];
+        let kept: Vec<&str> = with(&out, &format!("kept {name} "));
+        for line in whole {
+            let own = [format!("kept {name} {line}"), format!("kept {name} error {line}")];
+            let found = kept.iter().filter(|k| own.iter().any(|o| o == *k)).count();
+            same(found, 2, &kept.join("\n"))?;
+        }
+    }
+    Ok(())
+}
 
 fn off_there_is_nothing_between(images: &Images) -> Outcome {
     let services = Services::new()?;
@@ -314,7 +382,7 @@ fn what_has_a_logger_stays_as_it_is(images: &Images) -> Outcome {
     let sandbox = images.small(&services, &["sh", "-c", cmd]).env("S6_LOG_PREFIX", "1");
     let [out, err] = said(&sandbox.env("S6_LOGGING", "1"))?;
     same(with(&[out, err.clone()].concat(), "talks: ").len(), 0, "")?;
-    same(with(&err, "S6_LOG_PREFIX and S6_LOG_FORMAT have no effect").len(), 1, &err.join("\n"))
+    same(with(&err, "S6_LOG_KEEP have no effect").len(), 1, &err.join("\n"))
 }
 
 fn survives_a_first_process_executed_anew(images: &Images) -> Outcome {

@@ -118,7 +118,7 @@ impl Row {
 fn services() -> std::io::Result<Services> {
     let s = Services::new()?;
     s.oneshot("once", &["base"], "true", "true")?;
-    s.longrun("ready", &["once"], "#!/bin/sh\necho >&3\nexec sleep 100000 3>&-\n")?
+    s.longrun("ready", &["once"], "#!/bin/sh\necho something\necho >&3\nexec sleep 100000 3>&-\n")?
         .define("ready", "notification-fd", "3\n")?
         .script(&format!("{DEFINITIONS}/ready/finish"), "#!/bin/sh\ntrue\n")?
         .define("ready", "data/file", "text\n")?;
@@ -146,7 +146,7 @@ fn are_those_of_the_table(images: &Images) -> Outcome {
     let (table, services) = (table()?, services()?);
     let mut unused: Vec<Row> = table.clone();
     let mut wrong = BTreeSet::new();
-    for layout in ["0", "1"] {
+    for (layout, logging, keep) in [("0", "1", ""), ("1", "1", ""), ("0", "0", "64k")] {
         for uid in USERS {
             for umask in UMASKS {
                 let script = format!("umask {umask:03o}; exec /init /etc/test/command");
@@ -154,7 +154,8 @@ fn are_those_of_the_table(images: &Images) -> Outcome {
                     .small(&services, &[])
                     .command(["sh", "-c", &script])
                     .env("S6_SUPERVISE_PROCESSES", layout)
-                    .env("S6_LOGGING", "1")
+                    .env("S6_LOGGING", logging)
+                    .env("S6_LOG_KEEP", keep)
                     .env("S6_UMASK", format!("{umask:03o}"))
                     .user(uid, uid);
                 let mut t = Transcript::start(&sandbox)?;

@@ -49,6 +49,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("variables::S6_LOG_PREFIX", crate::output::prefix),
     ("variables::S6_LOG_FORMAT", crate::output::format),
     ("variables::S6_LOG_CMD", crate::output::command),
+    ("variables::S6_LOG_KEEP", crate::output::keep),
     ("variables::fix_attrs_takes_every_form_of_account", fix_attrs_accounts),
     ("variables::places_of_version_2_work", places_of_version_2),
     ("variables::with_retries_tries_again", with_retries),

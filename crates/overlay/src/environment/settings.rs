@@ -6,7 +6,7 @@
 use crate::environment::contenv;
 use crate::environment::variables::{
     Directives, ImagePath, Limit, Milliseconds, Number, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_RUNTIME_PROFILE,
-    S6_VERBOSITY, Switch, Text, Umask, User, Variable, Words,
+    S6_VERBOSITY, Size, Switch, Text, Umask, User, Variable, Words,
 };
 use crate::layout::ETC;
 use rustix::fs::Mode;
@@ -18,6 +18,9 @@ use wire::number;
 
 /// The profiles of S6_RUNTIME_PROFILE.
 const PROFILES: &[u8] = b"/etc/cont-profile.d/";
+
+/// The sizes that [`Settings::size`] takes, in bytes.
+const SIZES: std::ops::RangeInclusive<u32> = 16 << 10..=64 << 20;
 
 /// What a text file of the overlay says of the messages of the program that does its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +139,22 @@ impl<'a> Settings<'a> {
             ))
         })?;
         Ok(Mode::from(mask))
+    }
+
+    /// A number of bytes of [`SIZES`], or 0.
+    ///
+    /// # Errors
+    /// The value is none: code 100.
+    pub(crate) fn size(&self, variable: Variable<Size>) -> Result<u32, Fatal> {
+        let Some(value) = self.given_value(variable.name) else { return Ok(variable.kind.0) };
+        number::bytes(value.trim_ascii_end()).filter(|size| *size == 0 || SIZES.contains(size)).ok_or_else(
+            || {
+                let shown = diag::show(&value);
+                Fatal::user(format!(
+                    "{variable} is {shown}, which is no size from 16k to 64M: write a number, such as 256k"
+                ))
+            },
+        )
     }
 
     /// A time.

@@ -9,7 +9,7 @@ mod value;
 
 pub use kind::Kind;
 pub(crate) use kind::{
-    Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Switch, Text, Umask, User, Words,
+    Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Size, Switch, Text, Umask, User, Words,
 };
 pub use misspelt::meant_by;
 pub use value::meaningless;
@@ -128,8 +128,10 @@ variables! {
         "[the service's name before each line](logging.md#whose-line-is-it) of the container's output, except the command's";
     S6_LOG_FORMAT: Text(""),
         "`json`: [each line of the container's output is an object](logging.md#whose-line-is-it), except the command's";
+    S6_LOG_KEEP: Size(0),
+        "such as `256k`: [the last lines of each service that has no logger](logging.md#the-last-lines-of-each-service) are kept in `/run/s6-overlay/log`, in so many bytes a service; 0: none";
     S6_LOG_CMD: Switch(false),
-        "with one of these two: the command's lines, too";
+        "with one of these three: the command's lines, too";
     S6_LOGGING_SCRIPT: Directives("n20 s1000000 T"),
         "[how loggers log](logging.md#what-the-logger-does-with-lines); the log of `S6_LOGGING` takes time stamps and sizes from it";
     TZ: Text(""),

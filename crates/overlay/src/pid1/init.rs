@@ -23,7 +23,7 @@ use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::remaining::Remaining;
 use crate::pid1::shutdownd::Shutdownd;
 use crate::pid1::told::{self, Turn};
-use crate::relay::Format;
+use crate::relay::Handling;
 use crate::termination_log;
 use ipc::relay::{Relay, Shelf};
 use rustix::fs::OFlags;
@@ -117,8 +117,8 @@ const INHERITED_MAX: usize = 24;
 /// Through which process the container's output goes, besides what the CMD writes itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
-    /// The format of services' lines, if they are relayed.
-    pub(crate) format: Option<Format>,
+    /// What is done with services' lines, if they are relayed.
+    pub(crate) relayed: Option<Handling>,
     /// Whether the catch-all logger shows what it logs.
     pub(crate) shows_log: bool,
 }
@@ -204,12 +204,12 @@ impl Init {
         }
     }
 
-    /// Starts the relay if a format is set; without a relay, services write to the container's output themselves.
+    /// Starts the relay if one is wanted; without a relay, services write to the container's output themselves.
     fn start_relay(&mut self, host: &mut Host, former: Option<RelayProcess>) {
-        let Some(format) = self.output.format else { return };
+        let Some(handling) = self.output.relayed else { return };
         let relay = match former {
-            Some(former) => former.replace(format, host),
-            None => RelayProcess::start(format, host),
+            Some(former) => former.replace(handling, host),
+            None => RelayProcess::start(handling, host),
         };
         match relay {
             Ok(relay) => {

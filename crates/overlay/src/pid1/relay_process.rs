@@ -3,7 +3,7 @@
 use crate::limits::RELAY_LIFE_MIN;
 use crate::pid1::children::Child;
 use crate::pid1::forked::Forked;
-use crate::relay::{self, Format};
+use crate::relay::{self, Handling};
 use ipc::relay::{Relay, Shelf};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -32,29 +32,29 @@ impl RelayProcess {
     ///
     /// # Errors
     /// No child or no socket can be made.
-    pub(crate) fn start(format: Format, host: &mut Host) -> Result<Self, Errno> {
+    pub(crate) fn start(handling: Handling, host: &mut Host) -> Result<Self, Errno> {
         // One that a fault left without a note has no socket that anybody knows.
         if let Some(pid) = host.take_child(Child::Relay.kind()) {
             let _ = sys::process::kill(pid, KILL);
         }
         let (ours, theirs) = Relay::new()?;
         // Without it, the end of the relay costs what services say to their ends.
-        Self::on(Rc::new(ours), theirs, Shelf::new().ok(), format, host)
+        Self::on(Rc::new(ours), theirs, Shelf::new().ok(), handling, host)
     }
 
     /// Starts another relay in the place of this one, which has ended.
     ///
     /// # Errors
     /// As [`RelayProcess::start`].
-    pub(crate) fn replace(self, format: Format, host: &mut Host) -> Result<Self, Errno> {
-        Self::on(self.socket, self.theirs, self.shelf, format, host)
+    pub(crate) fn replace(self, handling: Handling, host: &mut Host) -> Result<Self, Errno> {
+        Self::on(self.socket, self.theirs, self.shelf, handling, host)
     }
 
     fn on(
         ours: Rc<Relay>,
         theirs: OwnedFd,
         shelf: Option<Shelf>,
-        format: Format,
+        handling: Handling,
         host: &mut Host,
     ) -> Result<Self, Errno> {
         match host.start_child(Child::Relay.kind(), fork_noted)? {
@@ -76,7 +76,7 @@ impl RelayProcess {
                 let socket = kept.next().flatten();
                 let shelf = kept.next().flatten().zip(kept.next().flatten());
                 let shelf = shelf.map(|(put, take)| Shelf::from_ends(put, take));
-                tool::conclude(relay::NAME, relay::run(socket, shelf, format), None)
+                tool::conclude(relay::NAME, relay::run(socket, shelf, handling), None)
             }
         }
     }

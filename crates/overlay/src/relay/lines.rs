@@ -1,6 +1,6 @@
-//! Pure: lines of services as the relay passes them on, after the service's name or as JSON objects.
+//! Pure: lines of services as the relay passes them on, after the service's name or as JSON objects, and as it keeps them.
 //!
-//! An output line is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
+//! Unless bytes are passed on as they are, an output line is at most [`LINE_MAX`] bytes long: a longer line is passed on in pieces.  So memory is bounded, and a
 //! pipe takes each piece atomically, even if other processes write to it.  A last line without a newline gets one.
 
 use super::format::Format;
@@ -88,6 +88,7 @@ impl Lines {
     pub(crate) fn new(format: Format, service: &[u8], stream: Stream) -> Self {
         let mut head = Vec::new();
         match format {
+            Format::Plain | Format::Kept => {}
             Format::Prefix => head.extend(tool::diag::show(service).bytes()),
             Format::Json => {
                 head.extend(b"\",\"service\":\"");
@@ -103,7 +104,12 @@ impl Lines {
 
     /// Takes bytes that were read at `now`, and appends the lines that are complete.
     pub(crate) fn feed(&mut self, bytes: &[u8], now: Tai64n, out: &mut Vec<u8>) {
-        let now = if self.format == Format::Json { time(now) } else { String::new() };
+        let now = match self.format {
+            Format::Plain => return out.extend_from_slice(bytes),
+            Format::Prefix => String::new(),
+            Format::Json => time(now),
+            Format::Kept => String::from_utf8_lossy(&now.label()).into_owned(),
+        };
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let (line, more) = rest.split_at_checked(end).unwrap_or_default();
@@ -155,17 +161,24 @@ impl Lines {
         match self.format {
             // Most lines are so short that they needn't be measured.
             Format::Json if text.len() > self.room / ESCAPE_MAX => fitting(text, self.room),
-            Format::Prefix if text.len() > self.room => {
+            Format::Prefix | Format::Kept if text.len() > self.room => {
                 let continues = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
                 let ends = self.room.saturating_sub(3)..=self.room;
                 ends.rev().find(|at| !continues(*at)).unwrap_or(self.room)
             }
-            Format::Json | Format::Prefix => text.len(),
+            Format::Json | Format::Prefix | Format::Kept | Format::Plain => text.len(),
         }
     }
 
     fn piece(&mut self, text: &[u8], now: &str, partial: bool, out: &mut Vec<u8>) {
         match self.format {
+            Format::Plain => {}
+            Format::Kept => {
+                out.extend(now.bytes());
+                out.push(if self.continues_line { b'+' } else { b' ' });
+                out.extend_from_slice(text);
+                out.push(b'\n');
+            }
             Format::Prefix => {
                 out.extend_from_slice(&self.head);
                 out.extend(if self.continues_line { &b"+: "[..] } else { b": " });
@@ -215,6 +228,19 @@ mod tests {
         let (mut lines, mut out) = (Lines::new(Format::Prefix, b"a\nb", Stream::Output), Vec::new());
         lines.feed(b"x\n", NOW, &mut out);
         assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1);
+    }
+
+    #[test]
+    fn kept_lines_have_a_stamp_and_plain_ones_nothing() {
+        let stamp = "@400000006553f12500001388";
+        let after = "@400000006553f12600000000";
+        assert_eq!(passed(Format::Kept, &[b"a\n\xff"]), format!("{stamp} a\n{after} \u{fffd}\n"));
+        let long = passed(Format::Kept, &[&[b'x'; LINE_MAX]]);
+        assert!(
+            long.starts_with(&format!("{stamp} xx")) && long.contains(&format!("x\n{after}+xx")),
+            "{long}"
+        );
+        assert_eq!(passed(Format::Plain, &[b"a\nb", b"\0c"]), "a\nb\0c");
     }
 
     #[test]
@@ -269,7 +295,9 @@ mod tests {
         let name = [1; 255];
         let noise: Vec<u8> = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         for text in [&[0; 50_000][..], &[0xff; 50_000], &[0xc3; 50_000], &[b'"'; 50_000], &noise] {
-            for (format, size) in [(Format::Json, 65536), (Format::Json, 5), (Format::Prefix, 1000)] {
+            for (format, size) in
+                [(Format::Json, 65536), (Format::Json, 5), (Format::Prefix, 1000), (Format::Kept, 1000)]
+            {
                 let (mut lines, mut out) = (Lines::new(format, &name, Stream::Error), Vec::new());
                 text.chunks(size).for_each(|read| lines.feed(read, NOW, &mut out));
                 lines.end(NOW, &mut out);

@@ -2,7 +2,7 @@
 //!
 //! Process 1 and its children write them themselves, so they appear even while the relay is busy or gone.
 
-use super::format::Format;
+use super::format::{Format, Handling};
 use super::lines::Lines;
 use ipc::relay::Stream;
 use tool::{clock, diag};
@@ -11,12 +11,12 @@ use tool::{clock, diag};
 const NAME: &[u8] = b"s6-overlay";
 
 /// Sets the format of this process's diagnostics until it becomes another program; `None` is the plain format.
-pub(crate) fn set_format(format: Option<Format>) {
-    let form: Option<diag::Form> = format.map(|format| match format {
-        Format::Prefix => prefixed as diag::Form,
-        Format::Json => object,
+pub(crate) fn set_format(handling: Option<Handling>) {
+    diag::set_form(match handling.map(|handling| handling.format) {
+        Some(Format::Prefix) => Some(prefixed),
+        Some(Format::Json) => Some(object),
+        Some(Format::Plain | Format::Kept) | None => None,
     });
-    diag::set_form(form);
 }
 
 fn prefixed(text: &str) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! One of the container's streams, with the pipes whose lines are written to it.
 
+use super::keep::Kept;
 use super::lines::{LINE_MAX, Lines};
 use ipc::relay::Stream;
 use rustix::event::epoll;
@@ -16,11 +17,38 @@ pub(crate) struct Sink<'a> {
     /// Readable if one of the pipes is.
     pub(crate) poller: OwnedFd,
     /// The pipes by their inode.
-    sources: Map<u64, (OwnedFd, Lines)>,
+    sources: Map<u64, Source>,
     /// Lines to write.
     out: Vec<u8>,
     /// How many bytes of `out` are written already.
     written: usize,
+}
+
+/// A pipe of a service.
+struct Source {
+    fd: OwnedFd,
+    lines: Lines,
+    kept: Option<Kept>,
+}
+
+impl Source {
+    /// Takes bytes that were read.
+    fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let now = clock::wall();
+        self.lines.feed(bytes, now, out);
+        if let Some(kept) = &mut self.kept {
+            kept.feed(bytes, now);
+        }
+    }
+
+    /// Ends the last line.
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let now = clock::wall();
+        self.lines.end(now, out);
+        if let Some(kept) = &mut self.kept {
+            kept.end(now);
+        }
+    }
 }
 
 impl<'a> Sink<'a> {
@@ -33,17 +61,17 @@ impl<'a> Sink<'a> {
         Ok(Self { stream, target, poller, sources: Map::new(), out: Vec::new(), written: 0 })
     }
 
-    /// Adds a pipe, which doesn't block, with the form of its lines, unless it has the pipe.
+    /// Adds a pipe, which doesn't block, with the form of its lines, and what is kept of it, unless it has the pipe.
     ///
     /// # Errors
     /// See epoll_ctl(2).
-    pub(crate) fn add(&mut self, fd: OwnedFd, lines: Lines) -> Result<(), Errno> {
+    pub(crate) fn add(&mut self, fd: OwnedFd, lines: Lines, kept: Option<Kept>) -> Result<(), Errno> {
         let key = sys::fs::fstat(&fd)?.st_ino;
         if self.sources.contains(&key) {
             return Ok(());
         }
         epoll::add(&self.poller, &fd, epoll::EventData::new_u64(key), epoll::EventFlags::IN)?;
-        self.sources.set(key, (fd, lines));
+        self.sources.set(key, Source { fd, lines, kept });
         Ok(())
     }
 
@@ -79,15 +107,15 @@ impl<'a> Sink<'a> {
 
     /// Reads once; whether there were bytes or the end of the pipe.
     fn read_from(&mut self, key: u64, buffer: &mut [u8]) -> bool {
-        let Some((fd, lines)) = self.sources.get_mut(&key) else { return false };
-        match rustix::io::read(fd, &mut *buffer) {
+        let Some(source) = self.sources.get_mut(&key) else { return false };
+        match rustix::io::read(&source.fd, &mut *buffer) {
             Err(Errno::AGAIN | Errno::INTR) => false,
             Ok(count) if count > 0 => {
-                lines.feed(buffer.get(..count).unwrap_or_default(), clock::wall(), &mut self.out);
+                source.feed(buffer.get(..count).unwrap_or_default(), &mut self.out);
                 true
             }
             Ok(_) | Err(_) => {
-                lines.end(clock::wall(), &mut self.out);
+                source.end(&mut self.out);
                 self.sources.remove(&key);
                 true
             }
@@ -96,8 +124,8 @@ impl<'a> Sink<'a> {
 
     /// Closes all pipes, and ends their last lines.
     pub(crate) fn close_pipes(&mut self) {
-        for (_, mut lines) in std::mem::take(&mut self.sources).into_values() {
-            lines.end(clock::wall(), &mut self.out);
+        for mut source in std::mem::take(&mut self.sources).into_values() {
+            source.end(&mut self.out);
         }
     }
 
@@ -105,19 +133,18 @@ impl<'a> Sink<'a> {
     pub(crate) fn give_up(&mut self, buffer: &mut [u8]) -> usize {
         let mut missing = self.out.len().saturating_sub(self.written);
         (self.out, self.written) = (Vec::new(), 0);
-        let now = clock::wall();
-        for (fd, mut lines) in std::mem::take(&mut self.sources).into_values() {
+        for mut source in std::mem::take(&mut self.sources).into_values() {
             // A process may still write to it.
-            let mut rest = rustix::io::ioctl_fionread(&fd).unwrap_or(0);
+            let mut rest = rustix::io::ioctl_fionread(&source.fd).unwrap_or(0);
             while rest > 0
-                && let Ok(count @ 1..) = rustix::io::read(&fd, &mut *buffer)
+                && let Ok(count @ 1..) = rustix::io::read(&source.fd, &mut *buffer)
             {
                 rest = rest.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
-                lines.feed(buffer.get(..count).unwrap_or_default(), now, &mut self.out);
+                source.feed(buffer.get(..count).unwrap_or_default(), &mut self.out);
                 missing = missing.saturating_add(self.out.len());
                 self.out.clear();
             }
-            lines.end(now, &mut self.out);
+            source.end(&mut self.out);
             missing = missing.saturating_add(self.out.len());
             self.out.clear();
         }

@@ -16,7 +16,7 @@ use crate::boot::stand_in::stand_in;
 use crate::boot::status_board;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{
-    PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_SERVICES_GRACETIME,
+    PATH, S6_CMD_RECEIVE_SIGNALS, S6_KILL_GRACETIME, S6_LOG_CMD, S6_LOG_KEEP, S6_SERVICES_GRACETIME,
     S6_SUPERVISE_PROCESSES, S6_SYNC_DISKS, S6_UMASK, meaningless, meant_by,
 };
 use crate::layout::{PREINIT, SCANDIR, STAGE0, SUEXEC};
@@ -25,7 +25,7 @@ use crate::pid1::container::Container;
 use crate::pid1::finish::finish;
 use crate::pid1::init::{Boot, Init, Output};
 use crate::pid1::lifecycle::{Config, Lifecycle, SIGNALS};
-use crate::relay::{Format, set_format};
+use crate::relay::{Handling, set_format};
 use crate::termination_log;
 use crate::texts::is_replaced;
 use rustix::fs::{Mode, OFlags};
@@ -58,7 +58,7 @@ pub(super) fn main(call: &mut Call, may_ask: bool) -> Outcome {
 
 fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     let first = rustix::process::getpid().is_init();
-    set_format(Format::wanted(&Settings::of_container(&call.env), |_| ()));
+    set_format(Handling::wanted(&Settings::of_container(&call.env), |_| ()));
     if let Some(journal) = take_journal(&mut call.env) {
         return resume(call, journal, first);
     }
@@ -85,6 +85,7 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     let settings = Settings::of_container(&call.env);
     // It counts for what is started; what process 1 and its own children make is for everybody to read.
     sys::spawn::set_umask(settings.umask(S6_UMASK)?);
+    settings.size(S6_LOG_KEEP)?;
     if settings.verbosity() > 0 {
         warn_of_mistakes(&call.env);
         warn_of_set_id();
@@ -215,7 +216,7 @@ fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
 
 /// Through which process the container's output goes; `warn` receives what is wrong with the variables.
 fn output(settings: &Settings<'_>, warn: impl Fn(&str)) -> Output {
-    Output { format: Format::wanted(settings, warn), shows_log: catch_all::shows(settings) }
+    Output { relayed: Handling::wanted(settings, warn), shows_log: catch_all::shows(settings) }
 }
 
 /// Becomes the setuid program, which prepares /run as root and becomes `/init` again as this user.

@@ -2,7 +2,7 @@
 
 use crate::boot::prepare::{Owner, prepare};
 use crate::environment::settings::Settings;
-use crate::relay::{Format, set_format};
+use crate::relay::{Handling, set_format};
 use tool::{Call, Fatal, Next, Outcome, Role, Tool};
 use wire::number;
 
@@ -16,7 +16,7 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    set_format(Format::wanted(&Settings::of_container(&call.env), |_| ()));
+    set_format(Handling::wanted(&Settings::of_container(&call.env), |_| ()));
     let id = |name: &str| {
         let value = call.env.get(name.as_bytes()).and_then(number::decimal::<u32>);
         value.ok_or_else(|| Fatal::user(format!("{name} isn't set: s6-overlay-suexec runs this program")))

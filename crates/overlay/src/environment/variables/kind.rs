@@ -22,6 +22,10 @@ pub(crate) struct Milliseconds(pub(crate) u32);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit(pub(crate) u32);
 
+/// A number of bytes, also in units: `k` or `M`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size(pub(crate) u32);
+
 /// Any text; an empty default is none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text(pub(crate) &'static str);
@@ -59,6 +63,8 @@ pub enum Kind {
     Milliseconds(u32),
     /// A time in milliseconds; 0 means that there is no limit.
     Limit(u32),
+    /// A number of bytes.
+    Size(u32),
     /// Any text.
     Text(&'static str),
     /// A path; the default is below /etc or the folder of S6_RUNTIME_PROFILE.
@@ -79,7 +85,7 @@ impl Kind {
     pub fn default_shown(&self) -> String {
         match self {
             Self::Switch(on) => u8::from(*on).to_string(),
-            Self::Number(n) | Self::Milliseconds(n) | Self::Limit(n) => n.to_string(),
+            Self::Number(n) | Self::Milliseconds(n) | Self::Limit(n) | Self::Size(n) => n.to_string(),
             Self::Umask(mask) => format!("{mask:03o}"),
             Self::User(0) => "`root`".to_owned(),
             Self::User(id) => id.to_string(),

@@ -38,8 +38,8 @@ fn lines_of_several_pipes_stay_whole() {
     let (out, target) = pipe();
     let mut sink = Sink::new(Stream::Output, target.as_fd()).unwrap();
     let ((a, to_a), (b, to_b)) = (pipe(), pipe());
-    sink.add(a, lines("a")).unwrap();
-    sink.add(b, lines("b")).unwrap();
+    sink.add(a, lines("a"), None).unwrap();
+    sink.add(b, lines("b"), None).unwrap();
     write(&to_a, b"one\ntw").unwrap();
     write(&to_b, b"three\n").unwrap();
     serve(&mut sink);
@@ -58,7 +58,7 @@ fn the_end_of_a_pipe_ends_its_last_line() {
     let (out, target) = pipe();
     let mut sink = Sink::new(Stream::Error, target.as_fd()).unwrap();
     let (a, to_a) = pipe();
-    sink.add(a, lines("a")).unwrap();
+    sink.add(a, lines("a"), None).unwrap();
     write(&to_a, b"no newline").unwrap();
     drop(to_a);
     serve(&mut sink);
@@ -110,7 +110,7 @@ fn closed_pipes_end_their_last_lines_although_writers_remain() {
     let (out, target) = pipe();
     let mut sink = Sink::new(Stream::Output, target.as_fd()).unwrap();
     let (a, to_a) = pipe();
-    sink.add(a, lines("a")).unwrap();
+    sink.add(a, lines("a"), None).unwrap();
     write(&to_a, b"one\ntwo\nthr").unwrap();
     while sink.read(&mut [0; 5]).unwrap() {}
     sink.close_pipes();
@@ -128,7 +128,7 @@ fn what_is_given_up_is_counted_to_the_byte() {
     let mut sink = Sink::new(Stream::Output, target.as_fd()).unwrap();
     let ((a, to_a), (b, to_b), (c, _to_c)) = (pipe(), pipe(), pipe());
     for (pipe, name) in [(a, "a"), (b, "b"), (c, "c")] {
-        sink.add(pipe, lines(name)).unwrap();
+        sink.add(pipe, lines(name), None).unwrap();
     }
     write(&to_a, b"one\ntw").unwrap();
     sink.read(&mut [0; 64]).unwrap();
