@@ -11,6 +11,7 @@ mod script;
 pub mod stamp;
 pub mod syslog;
 
+pub use archive::is_archive;
 pub use logger::{DEFAULT_LINE_END_LIMIT, DEFAULT_LINE_LIMIT, Logger, MIN_LINE_LIMIT, Settings};
 pub use script::{Script, parse};
 

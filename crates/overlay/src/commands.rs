@@ -8,6 +8,7 @@ mod events;
 mod health;
 mod help;
 mod install;
+mod logs;
 mod migrate;
 mod status;
 mod version;
@@ -48,7 +49,7 @@ macro_rules! commands {
 }
 
 /// The subcommands, sorted by name.
-pub const COMMANDS: &[Command] = commands![events health help install migrate status version wait];
+pub const COMMANDS: &[Command] = commands![events health help install logs migrate status version wait];
 
 /// The subcommand of this name.
 #[must_use]

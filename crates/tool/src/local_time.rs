@@ -33,8 +33,9 @@ fn of_process() -> &'static Zone {
     ZONE.get_or_init(|| of_tz(std::env::var_os("TZ").map(OsStringExt::into_vec).as_deref()))
 }
 
-/// The zone that a value of TZ names.
-fn of_tz(value: Option<&[u8]>) -> Zone {
+/// The zone that a value of TZ names; without one, that of /etc/localtime.
+#[must_use]
+pub fn of_tz(value: Option<&[u8]>) -> Zone {
     let zone = match value.map_or(Named::File(DEFAULT_FILE), named) {
         Named::Zone(zone) => Some(zone),
         Named::File(path) => of_file(path),

@@ -23,6 +23,46 @@ pub struct DateTime {
 impl DateTime {
     /// The moment at which Unix time begins.
     pub const EPOCH: Self = Self { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
+
+    /// Unix time of this date in UTC.
+    #[must_use]
+    pub fn unix(self) -> i64 {
+        let days = first_day(self.year.into(), self.month.into()) + i64::from(self.day) - 1;
+        days * DAY + i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second)
+    }
+}
+
+/// The date and time at the start of a text, `YYYY-MM-DD HH:MM:SS` with a `T` or a blank between them, its nanoseconds if
+/// there is a fraction, and the rest of the text.
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<(DateTime, u32, &[u8])> {
+    let (date, mut rest) = text.split_at_checked(19)?;
+    let shape = date.iter().zip(b"0000-00-00T00:00:00").all(|(byte, like)| match like {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == like,
+    });
+    let number = |range: std::ops::Range<usize>| crate::number::decimal::<i32>(date.get(range)?);
+    let small = |at: usize, from: u8, to: u8| {
+        u8::try_from(number(at..at + 2)?).ok().filter(|n| (from..=to).contains(n))
+    };
+    let at = DateTime {
+        year: number(0..4).filter(|_| shape)?,
+        month: small(5, 1, 12)?,
+        day: small(8, 1, 31)?,
+        hour: small(11, 0, 23)?,
+        minute: small(14, 0, 59)?,
+        second: small(17, 0, 60)?,
+    };
+    let mut nanos = 0;
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, after) = fraction.split_at_checked(digits)?;
+        let padded = digits.iter().copied().chain(std::iter::repeat(b'0')).take(9);
+        nanos = padded.fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
+        rest = after;
+    }
+    Some((at, nanos, rest))
 }
 
 /// Unix time in UTC; `None` if the C library's calendar doesn't have the year: that counts from 1900, in 32 bits.
@@ -103,6 +143,37 @@ mod tests {
         assert_eq!(utc(first(last_year + 1) - 1).map(|t| (t.year, t.month, t.day)), Some((i32::MAX, 12, 31)));
         assert_eq!(utc(first(last_year + 1)), None);
         assert_eq!([i64::MIN, i64::MAX].map(utc), [None, None]);
+    }
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        let read = |text: &str| {
+            let (date, nanos, rest) = parse(text.as_bytes())?;
+            Some((date.unix(), nanos, String::from_utf8_lossy(rest).into_owned()))
+        };
+        for (text, unix, nanos, rest) in [
+            ("1970-01-01 00:00:00", 0, 0, ""),
+            ("2023-11-14T22:13:20Z", 1_700_000_000, 0, "Z"),
+            ("2023-11-14t22:13:20.5+01:00", 1_700_000_000, 500_000_000, "+01:00"),
+            ("2000-02-29 12:34:56.000000007  text", 951_827_696, 7, "  text"),
+            ("2016-12-31 23:59:60.1234567891", 1_483_228_800, 123_456_789, ""),
+            ("9999-12-31 23:59:59.", 253_402_300_799, 0, ""),
+        ] {
+            assert_eq!(read(text), Some((unix, nanos, rest.to_owned())), "{text}");
+        }
+        for text in [
+            "",
+            "1970-01-01 00:00",
+            "1970-13-01 00:00:00",
+            "1970-01-01 24:00:00",
+            "1970/01/01 00:00:00",
+            "-970-01-01 00:00:00",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        for unix in [0, -1, 951_782_399, 1_709_251_199, 4_107_542_400] {
+            assert_eq!(utc(unix).map(DateTime::unix), Some(unix));
+        }
     }
 
     #[test]

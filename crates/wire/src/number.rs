@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// Units of time that people write behind a number, in milliseconds.
-const UNITS: [(&str, u32); 8] = [
+const UNITS: [(&str, u32); 9] = [
     ("ms", 1),
     ("s", 1000),
     ("sec", 1000),
@@ -12,6 +12,7 @@ const UNITS: [(&str, u32); 8] = [
     ("min", 60_000),
     ("minutes", 60_000),
     ("h", 3_600_000),
+    ("d", 86_400_000),
 ];
 
 /// The number that a word of decimal digits stands for, if it fits; no sign `+`, no blanks.

@@ -16,6 +16,7 @@
 mod rule;
 mod tzif;
 
+use crate::calendar::DateTime;
 use rule::Rule;
 
 /// The folders of zone files.
@@ -80,6 +81,14 @@ impl Zone {
         };
         offset.into()
     }
+
+    /// Unix time of a local date; of a time that exists twice, one of both.
+    #[must_use]
+    pub fn unix(&self, date: DateTime) -> i64 {
+        let as_utc = date.unix();
+        let near = as_utc.saturating_sub(self.offset(as_utc));
+        as_utc.saturating_sub(self.offset(near))
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +105,17 @@ mod tests {
             Named::Zone(zone) => format!("{} s", zone.offset(0)),
             Named::File(name) => format!("file {}", show(name)),
             Named::InFolders(name) => format!("name {}", show(name)),
+        }
+    }
+
+    #[test]
+    fn a_local_date_leads_back_to_its_moment() {
+        for value in ["UTC0", "XYZ-14", "CET-1CEST,M3.5.0,M10.5.0/3"] {
+            let Named::Zone(zone) = named(value.as_bytes()) else { panic!("{value}") };
+            for unix in [0, 1_704_163_930, 1_719_888_730, 1_711_846_800, 1_729_990_799] {
+                let local = crate::calendar::utc(unix + zone.offset(unix)).unwrap();
+                assert_eq!(zone.unix(local), unix, "{value}");
+            }
         }
     }
 

@@ -14,7 +14,86 @@ pub const TESTS: &[(&str, Test)] = &[
     ("logs::syslogd_without_root", syslogd_without_root),
     ("logs::logutil_service_as_another_user", logutil_service_as_another_user),
     ("logs::a_fifo_for_a_logger", a_fifo_for_a_logger),
+    ("logs::are_shown_by_one_command", are_shown_by_one_command),
 ];
+
+/// Shows logs in each way; each block ends with the exit code.
+const SHOWS: &str = r#"#!/bin/sh
+until grep -qs 3$ /var/log/app/current && grep -qs end /var/log/old/current; do usleep 1000; done
+until [ ! -e /run/s6-overlay/log ] || grep -qs ready /run/s6-overlay/log/mailer; do usleep 1000; done
+logs() { echo "== $*"; s6-overlay logs "$@" 2>&1 | sed 's/[0-9-]* [0-9:.]* /TIME /; s/"time":"[^"]*"/"time":"T"/'; }
+logs app
+logs app-log
+logs pipeline -n 1
+logs --json -n 1 app
+logs -g '^[12]$' app old
+logs --since 2000-01-01T00:00:00Z old
+logs --since 2100-01-01T00:00:00Z app
+s6-overlay logs app >/dev/null; echo "code $?"
+logs mailer
+s6-overlay logs mailer app >/dev/null 2>&1; echo "code $?"
+logs maler
+s6-overlay logs maler 2>/dev/null; echo "code $?"
+s6-overlay logs -f -n 1 app >/tmp/followed &
+until grep -q 3$ /tmp/followed; do usleep 1000; done
+echo 4 >/run/app.in
+until grep -q 4$ /tmp/followed; do usleep 1000; done
+s6-svc -a /run/service/app-log
+echo 5 >/run/app.in
+until grep -q 5$ /tmp/followed; do usleep 1000; done
+kill $!
+echo == followed; sed 's/[0-9-]* [0-9:.]* /TIME /' /tmp/followed
+echo == user; s6-setuidgid 1000:1000 s6-overlay logs app 2>&1 | sed 's/has mode.*you/you/'
+s6-overlay logs | grep -c : | sed 's/^/all /'
+"#;
+
+fn are_shown_by_one_command(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let run = "#!/bin/sh\nexec 2>&1\nmkfifo /run/app.in\nexec 5<>/run/app.in\nseq 3\n\
+               while read x <&5; do echo $x; done\n";
+    services.longrun("app", &["base"], run)?;
+    services.define("app", "producer-for", "app-log")?;
+    let logger = "#!/bin/sh\nmkdir -p /var/log/app\nchmod 700 /var/log/app\nexec s6-log t n5 /var/log/app\n";
+    services.longrun("app-log", &["base"], logger)?;
+    services.define("app-log", "consumer-for", "app")?;
+    services.define("app-log", "pipeline-name", "pipeline")?;
+    services.longrun("mailer", &["base"], "#!/bin/sh\necho ready\nexec sleep 100000\n")?;
+    services.script("/etc/services.d/old/run", "#!/bin/sh\nseq 2\necho end\nexec sleep 100000\n")?;
+    services.script("/etc/services.d/old/log/run", "#!/bin/sh\nexec s6-log n5 T /var/log/old\n")?;
+    services.script("/shows", SHOWS)?;
+    let app = "app: TIME 1\napp: TIME 2\napp: TIME 3\n";
+    for (layout, keep) in [("0", ""), ("1", "256k")] {
+        let sandbox = images.small(&services, &["/shows"]).make_directory("/var/log");
+        let sandbox = sandbox.env("S6_VERBOSITY", "1").env("S6_LOG_KEEP", keep);
+        let mut t = Transcript::start(&sandbox.env("S6_SUPERVISE_PROCESSES", layout))?;
+        same(t.finish()?, 0, &t.text())?;
+        let text = t.text().replace('\r', "");
+        let mailer = match keep {
+            "" => {
+                "s6-overlay logs: warning: mailer has no logger, so what it writes goes to the container's output \
+                 without its name: docker logs CONTAINER; S6_LOG_PREFIX=1 would put the name before each line, \
+                 S6_LOG_KEEP=256k would keep its last lines\ncode 1\n"
+            }
+            _ => "mailer: TIME ready\ncode 0\n",
+        };
+        for block in [
+            format!("== app\n{app}== app-log\n{}", app.replace("app:", "app-log:")),
+            format!("== --json -n 1 app\n{}", "{\"time\":\"T\",\"service\":\"app\",\"message\":\"3\"}\n"),
+            "== -g ^[12]$ app old\n".to_owned(),
+            "== --since 2000-01-01T00:00:00Z old\nold: TIME 1\nold: TIME 2\nold: TIME end\n".to_owned(),
+            "== --since 2100-01-01T00:00:00Z app\ncode 0\n".to_owned(),
+            format!("== mailer\n{mailer}"),
+            "== maler\ns6-overlay logs: fatal: no service is named maler: did you mean mailer?\ncode 4\n".to_owned(),
+            "== followed\napp: TIME 3\napp: TIME 4\napp: TIME 5\n".to_owned(),
+            "== user\ns6-overlay logs: warning: unable to read the log of app in /var/log/app: Permission denied: \
+             it belongs to 0:0 and you are 1000: use docker exec -u 0\n"
+                .to_owned(),
+        ] {
+            same(text.contains(&block), true, &format!("{block}\nisn't in\n{text}"))?;
+        }
+    }
+    Ok(())
+}
 
 /// What is sent, and which classes have it; `everything` only where it is named.
 const SENT: &[(&str, &[&str])] = &[

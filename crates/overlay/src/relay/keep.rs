@@ -39,6 +39,12 @@ pub(crate) fn file_name(service: &[u8]) -> Vec<u8> {
     name
 }
 
+/// The name of a file when it was full.
+#[must_use]
+pub(crate) fn old_name(file: &[u8]) -> Vec<u8> {
+    [file, OLD].concat()
+}
+
 /// The directory of the files, and how long they may become.
 #[derive(Debug)]
 pub(crate) struct Keep {
@@ -66,7 +72,7 @@ impl Keep {
         let mut size = rustix::fs::seek(&file, SeekFrom::End(0))?;
         let mut last = [b'\n'];
         if size.saturating_add(lines.len() as u64) >= self.half as u64 && size > 0 {
-            sys::fs::renameat(&self.dir, name, &self.dir, [name, OLD].concat())?;
+            sys::fs::renameat(&self.dir, name, &self.dir, old_name(name))?;
             (file, size) = (open()?, 0);
         } else if size > 0 {
             rustix::io::pread(&file, &mut last, size.saturating_sub(1))?;
