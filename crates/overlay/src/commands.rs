@@ -4,6 +4,7 @@
 //! [`Tool`] whose name consists of both words, as in its messages.  Its options stand anywhere among its operands
 //! ([`tool::Call::options_anywhere`]); `-h` and `--help` among them ask for what `s6-overlay help NAME` prints.
 
+mod env;
 mod events;
 mod health;
 mod help;
@@ -49,7 +50,7 @@ macro_rules! commands {
 }
 
 /// The subcommands, sorted by name.
-pub const COMMANDS: &[Command] = commands![events health help install logs migrate status version wait];
+pub const COMMANDS: &[Command] = commands![env events health help install logs migrate status version wait];
 
 /// The subcommand of this name.
 #[must_use]

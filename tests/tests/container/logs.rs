@@ -15,6 +15,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("logs::logutil_service_as_another_user", logutil_service_as_another_user),
     ("logs::a_fifo_for_a_logger", a_fifo_for_a_logger),
     ("logs::are_shown_by_one_command", are_shown_by_one_command),
+    ("logs::environments_are_shown_with_their_origins", environments_are_shown_with_their_origins),
 ];
 
 /// Shows logs in each way; each block ends with the exit code.
@@ -90,6 +91,64 @@ fn are_shown_by_one_command(images: &Images) -> Outcome {
                 .to_owned(),
         ] {
             same(text.contains(&block), true, &format!("{block}\nisn't in\n{text}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows environments.
+const ENVIRONMENTS: &str = r#"#!/bin/sh
+e() { echo "== $*"; s6-overlay env "$@" 2>&1; echo "code $?"; }
+s6-svwait -U /run/service/app /run/service/plain
+e app COLOUR
+e app LEVEL
+e app DB_PASSWORD
+e app DB_PASSWORD --reveal
+e app --json APIKEY
+e --diff plain COLOUR
+e app NONE
+e appp
+e COLOUR_IS_NO_SERVICE
+s6-overlay env | grep ^COLOUR
+echo "== user"
+s6-setuidgid 1000:1000 s6-overlay env app 2>&1
+s6-svc -wD -d /run/service/plain
+e plain
+"#;
+
+fn environments_are_shown_with_their_origins(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    let run = "#!/command/execlineb -P\nwith-contenv\ns6-envdir ./env\nexport APIKEY k\nimportas -u f DB_PASSWORD_FILE\n\
+               backtick DB_PASSWORD { cat $f }\nsh -c \"echo >&3; exec sleep 100000\"\n";
+    services.longrun("app", &["base"], run)?;
+    services.define("app", "env/LEVEL", "high\n")?;
+    services.file("/secret", "s3cret\n")?;
+    services.longrun("plain", &["base"], "#!/bin/sh\necho >&3\nexec sleep 100000\n")?;
+    for name in ["app", "plain"] {
+        services.define(name, "notification-fd", "3")?;
+    }
+    services.script("/shows", ENVIRONMENTS)?;
+    for layout in ["0", "1"] {
+        let sandbox = images.small(&services, &["/shows"]).env("S6_VERBOSITY", "1").env("COLOUR", "red");
+        let sandbox = sandbox.env("DB_PASSWORD_FILE", "/secret").env("S6_SUPERVISE_PROCESSES", layout);
+        let mut t = Transcript::start(&sandbox)?;
+        same(t.finish()?, 0, &t.text())?;
+        let text = t.text().replace('\r', "");
+        for block in [
+            "== app COLOUR\nCOLOUR=red (container)\ncode 0\n",
+            "== app LEVEL\nLEVEL=high (/run/service/app/env/LEVEL)\ncode 0\n",
+            "== app DB_PASSWORD\nDB_PASSWORD=*** (/secret, by DB_PASSWORD_FILE)\ncode 0\n",
+            "== app DB_PASSWORD --reveal\nDB_PASSWORD=s3cret (/secret, by DB_PASSWORD_FILE)\ncode 0\n",
+            "{\"name\":\"APIKEY\",\"value\":\"***\",\"from\":\"run\",\"masked\":true}\ncode 0\n",
+            "== --diff plain COLOUR\nCOLOUR (only the container has it)\ncode 0\n",
+            "== app NONE\ns6-overlay env: fatal: NONE isn't set\ncode 1\n",
+            "== appp\ns6-overlay env: fatal: no supervised service is named appp: did you mean app?\ncode 4\n",
+            "no supervised service is named COLOUR_IS_NO_SERVICE\ncode 4\nCOLOUR=red (container)\n",
+            "== user\ns6-overlay env: fatal: unable to read the environment of app: Permission denied: only root and \
+             the service's own user may, you are 1000: use docker exec -u 0\n",
+            "== plain\ns6-overlay env: fatal: plain isn't running, so it has no environment\ncode 3",
+        ] {
+            same(text.contains(block), true, &format!("{block}\nisn't in\n{text}"))?;
         }
     }
     Ok(())

@@ -179,6 +179,9 @@ fn decompressed(call: &Call, program: &str, file: &OwnedFd) -> Result<(OwnedFd, 
     Ok((reader, pid))
 }
 
+/// What is done with a line, by the name before it.
+type Each<'a> = &'a mut dyn FnMut(&[u8], &Line, &mut Printer<'_>) -> Result<(), Fatal>;
+
 /// The logs that are merged, and what of them is printed.
 struct Merge<'a> {
     sources: Vec<Source>,
@@ -218,11 +221,7 @@ impl Merge<'_> {
     }
 
     /// Calls `each` with the lines that are asked for, in their order; from the start, unless the logs are followed.
-    fn each(
-        &mut self,
-        follows: bool,
-        each: &mut dyn FnMut(&[u8], &Line, &mut Printer<'_>) -> Result<(), Fatal>,
-    ) -> Result<(), Fatal> {
+    fn each(&mut self, follows: bool, each: Each<'_>) -> Result<(), Fatal> {
         let Self { sources, zone, since, regex, format, decompress, out } = self;
         for source in sources.iter_mut() {
             if !follows {

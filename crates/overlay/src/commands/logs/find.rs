@@ -16,7 +16,7 @@ use supervision::board::DIR;
 use supervision::control::CATCH_ALL;
 use supervision::status::read_status;
 use tool::path::{join, split};
-use tool::{Fatal, diag::show, nearest, processes};
+use tool::{Fatal, diag::show, did_you_mean, processes};
 
 /// The exit code for a name that no service has.
 const NO_SUCH_SERVICE: u8 = 4;
@@ -87,9 +87,8 @@ impl Services {
 
     fn unknown(&self, name: &[u8]) -> Fatal {
         let atomics = self.database().map(Database::services).unwrap_or_default().iter().map(|s| &s.name);
-        let meant =
-            nearest(name, atomics.chain(&self.supervised)).filter(|(far, _)| far * 5 <= name.len() * 2);
-        let meant = meant.map_or(String::new(), |(_, near)| format!(": did you mean {}?", show(near)));
+        let names: Vec<String> = atomics.chain(&self.supervised).map(|name| show(name)).collect();
+        let meant = did_you_mean(name, names.iter().map(String::as_str), "");
         Fatal::new(NO_SUCH_SERVICE, format!("no service is named {}{meant}", show(name)))
     }
 
