@@ -31,7 +31,7 @@ pub(crate) mod replaced;
 pub(crate) mod run_verdict;
 pub(crate) mod saved;
 pub(crate) mod search_path;
-mod services;
+pub(crate) mod services;
 pub(crate) mod sources;
 pub(crate) mod stage2;
 pub(crate) mod stand_in;

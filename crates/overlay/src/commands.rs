@@ -11,7 +11,11 @@ mod help;
 mod install;
 mod logs;
 mod migrate;
+mod reload;
+mod restart;
+mod start;
 mod status;
+mod stop;
 mod version;
 mod wait;
 
@@ -50,7 +54,9 @@ macro_rules! commands {
 }
 
 /// The subcommands, sorted by name.
-pub const COMMANDS: &[Command] = commands![env events health help install logs migrate status version wait];
+pub const COMMANDS: &[Command] = commands![
+    env events health help install logs migrate reload restart start status stop version wait
+];
 
 /// The subcommand of this name.
 #[must_use]

@@ -10,6 +10,7 @@
 //! | [`environment`] | the container's environment, and the overlay's variables in it |
 //! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
 //! | [`status`] | what a container is like: facts, and what follows from them, for people and probes |
+//! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
 //! | [`texts`] | the text files that are scripts in the reference, and what an image did with them |
 //! | [`layout`], [`limits`] | the paths that everybody knows; the times that no variable sets |
 //! | [`service_logger`], [`log_access`] | the usual logger of a service; whether a log directory is open to this process |
@@ -34,6 +35,7 @@ mod program;
 mod relay;
 mod service_logger;
 mod status;
+mod steer;
 mod stop;
 mod termination_log;
 pub mod texts;

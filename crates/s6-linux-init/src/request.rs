@@ -1,6 +1,6 @@
 //! Shutdown requests: what `halt` and its relatives write to the FIFO of process 1.
 //!
-//! A request is one write of fixed length, so that concurrent writes don't mix:
+//! A request is a message ([`by_hand`]) with this head:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -10,22 +10,12 @@
 //! | 10–13 | milliseconds between SIGTERM and SIGKILL at the end, big-endian; 0: as configured |
 //! | 14–255 | the caller, for messages: text, then NUL bytes |
 
-use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::system::RebootCommand;
-use tool::diag;
-
-/// The FIFO of process 1, mode 0600, owned by the container's user.
-pub const FIFO: &str = "/run/s6/shutdown";
+use supervision::by_hand::{self, FIFO, HEAD, MESSAGE, NOTE};
 
 /// The FIFO of s6-linux-init-shutdownd, in a system that s6-linux-init booted.
 const SHUTDOWND_FIFO: &str = "/run/service/s6-linux-init-shutdownd/fifo";
-
-/// The length of a request in bytes, without the caller.
-pub const LENGTH: usize = 14;
-
-/// The length of what is written to the FIFO, in bytes.
-pub const MESSAGE: usize = 256;
 
 /// How the container ends when everything has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +84,8 @@ impl Request {
 
     /// The bytes of the request.
     #[must_use]
-    pub fn pack(self) -> [u8; LENGTH] {
-        let mut out = [0; LENGTH];
+    pub fn pack(self) -> [u8; HEAD] {
+        let mut out = [0; HEAD];
         let (letter, force, delay, grace) = match self {
             Self::Cancel => (b'c', false, 0, 0),
             Self::ServicesDown { delay } => (b'S', false, delay, 0),
@@ -118,7 +108,7 @@ impl Request {
 
     /// From the bytes of one request; `None` if they are malformed.
     #[must_use]
-    pub fn unpack(bytes: &[u8; LENGTH]) -> Option<Self> {
+    pub fn unpack(bytes: &[u8; HEAD]) -> Option<Self> {
         let (&[letter, force], tail) = bytes.split_first_chunk::<2>()?;
         let (delay, grace) = tail.split_first_chunk::<8>()?;
         let delay = u64::from_be_bytes(*delay);
@@ -135,37 +125,24 @@ impl Request {
     }
 }
 
-/// A message from the FIFO: the request, and its caller; `None` if it is malformed.
+/// A message from the FIFO.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// A request, and its caller.
+    Request(Request, String),
+    /// What a command does to services, and who it is: [`by_hand::note`].
+    Note(String),
+}
+
+/// Reads a message from the FIFO; `None` if it is malformed.
 #[must_use]
-pub fn read_message(bytes: &[u8; MESSAGE]) -> Option<(Request, String)> {
-    let (request, by) = bytes.split_first_chunk::<LENGTH>()?;
-    let by = by.split(|byte| *byte == 0).next().unwrap_or_default();
-    Some((Request::unpack(request)?, diag::show(by)))
-}
-
-/// The bytes of a message.
-fn message(request: Request, by: &str) -> [u8; MESSAGE] {
-    let mut bytes = [0; MESSAGE];
-    let text = by.bytes().take(MESSAGE - LENGTH);
-    for (place, byte) in bytes.iter_mut().zip(request.pack().into_iter().chain(text)) {
-        *place = byte;
+pub fn read_message(bytes: &[u8; MESSAGE]) -> Option<Message> {
+    let (head, _) = bytes.split_first_chunk::<HEAD>()?;
+    let text = by_hand::text(bytes);
+    if head.first() == Some(&NOTE) {
+        return Some(Message::Note(text));
     }
-    bytes
-}
-
-/// This process and its parent, for messages: the parent is often a script, which tells more.
-fn by() -> String {
-    let own = diag::process(std::process::id());
-    match rustix::process::getppid() {
-        Some(parent) => {
-            format!(
-                "process {own}, started by {}",
-                diag::process(parent.as_raw_nonzero().get().unsigned_abs())
-            )
-        }
-        // As for `docker exec`.
-        None => format!("process {own}, started from outside of it"),
-    }
+    Some(Message::Request(Request::unpack(head)?, text))
 }
 
 /// Sends a request to process 1, or else to s6-linux-init-shutdownd.
@@ -173,13 +150,12 @@ fn by() -> String {
 /// # Errors
 /// `NOENT` or `NXIO`: no process reads requests; `ACCESS`: the container belongs to another user.
 pub fn send(request: Request) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let open = |path| sys::fs::openat(CWD, path, flags, Mode::empty());
-    let fifo = match open(FIFO) {
-        Err(Errno::NOENT | Errno::NXIO) => open(SHUTDOWND_FIFO)?,
+    let fifo = match by_hand::open(FIFO) {
+        Err(Errno::NOENT | Errno::NXIO) => by_hand::open(SHUTDOWND_FIFO)?,
         opened => opened?,
     };
-    match rustix::io::retry_on_intr(|| rustix::io::write(&fifo, &message(request, &by())))? {
+    let message = by_hand::message(request.pack(), &by_hand::sender());
+    match rustix::io::retry_on_intr(|| rustix::io::write(&fifo, &message))? {
         MESSAGE => Ok(()),
         _ => Err(Errno::IO),
     }
@@ -204,7 +180,6 @@ mod tests {
 
     #[test]
     fn the_layout_of_a_request() {
-        assert_eq!(FIFO, "/run/s6/shutdown");
         assert_eq!(SHUTDOWND_FIFO, "/run/service/s6-linux-init-shutdownd/fifo");
         assert_eq!(Request::Cancel.pack(), *b"c\0\0\0\0\0\0\0\0\0\0\0\0\0");
         assert_eq!(Request::ServicesDown { delay: 0x0102 }.pack(), *b"S\0\0\0\0\0\0\0\x01\x02\0\0\0\0");
@@ -217,17 +192,16 @@ mod tests {
     #[test]
     fn a_message_says_who_asks() {
         let stop = Request::stop(How::PowerOff);
-        let long = "x".repeat(MESSAGE);
-        for (by, read) in [("", ""), ("7 (halt)", "7 (halt)"), ("a\tb", "a\\tb"), (&long, &long[LENGTH..])] {
-            assert_eq!(read_message(&message(stop, by)), Some((stop, read.to_owned())));
-        }
+        let read = read_message(&by_hand::message(stop.pack(), "7 (halt)"));
+        assert_eq!(read, Some(Message::Request(stop, "7 (halt)".to_owned())));
+        let note = read_message(&by_hand::message([NOTE; HEAD], "stop: web"));
+        assert_eq!(note, Some(Message::Note("stop: web".to_owned())));
         assert_eq!(read_message(&[b'x'; MESSAGE]), None);
-        assert!(by().starts_with(&format!("process {} (", std::process::id())), "{}", by());
     }
 
     #[test]
     fn malformed_requests_are_refused() {
-        assert_eq!(Request::unpack(&[0; LENGTH]), None);
-        assert_eq!(Request::unpack(&[b'X'; LENGTH]), None);
+        assert_eq!(Request::unpack(&[0; HEAD]), None);
+        assert_eq!(Request::unpack(&[b'X'; HEAD]), None);
     }
 }

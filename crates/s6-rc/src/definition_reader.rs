@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::folder::Folder;
+use crate::reload::{self, Reload};
 use crate::restart_policy;
 use crate::script::Interpreters;
 use crate::source_definition::{
@@ -332,6 +333,31 @@ impl DefinitionReader<'_> {
         Ok(())
     }
 
+    /// `reload`: a signal becomes the file `reload-signal`, too, which supervisors know.
+    fn reload(&mut self, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
+        let Some(text) = self.text(reload::FILE)? else { return Ok(()) };
+        self.note_carriage_returns(reload::FILE, &text);
+        let read = match reload::parse(&self.path(reload::FILE), &text, self.findings) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                self.add(error);
+                return Ok(());
+            }
+        };
+        if let Reload::Signal(number) = read {
+            if self.folder.has(b"reload-signal") {
+                let text = "says what reload-signal says: remove one of them";
+                self.add(self.error(reload::FILE, text).line(1));
+                return Ok(());
+            }
+            let number = u32::try_from(number).unwrap_or_default();
+            into.push(number_file("reload-signal", number));
+        }
+        into.push(ServiceFile { name: reload::FILE, mode: 0o644, data: Some(text) });
+        Ok(())
+    }
+
     fn kill_mode(&mut self, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
         let Some(text) = self.text("kill-mode")? else { return Ok(()) };
         self.note_carriage_returns("kill-mode", &text);
@@ -348,7 +374,7 @@ impl DefinitionReader<'_> {
     }
 
     fn longrun(&mut self) -> Result<Option<SourceBody>, Fatal> {
-        self.unused("longrun", &["up", "reload", "contents.d", "contents"]);
+        self.unused("longrun", &["up", "contents.d", "contents"]);
         for (file, why) in [
             ("down", "not used: a service is down until something starts it"),
             ("log", "not used: a logger is a service of its own, see producer-for and consumer-for"),
@@ -402,6 +428,7 @@ impl DefinitionReader<'_> {
         }
         self.signal("down-signal", files)?;
         self.signal("reload-signal", files)?;
+        self.reload(files)?;
         self.kill_mode(files)?;
         for file in ["flag-newpidns", "flag-timeout-killpg"] {
             if self.folder.has(file.as_bytes()) {

@@ -13,10 +13,13 @@
 
 use crate::database::{Database, Id};
 use files::{read_at_most, read_file};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, inotify};
 use rustix::io::Errno;
 use std::rc::Rc;
+use supervision::asking::Asking;
+use tool::clock::{self, Moment};
 use tool::path::join;
 use tool::{Fatal, OrUnable, diag::show};
 
@@ -116,6 +119,60 @@ impl Live {
         };
         let database = load(&join(path, b"compiled"))?;
         Self::read(path, lock, locked, Rc::new(database))
+    }
+
+    /// Opens the live state in `path` for changes as soon as no other process has it.
+    ///
+    /// `None` if the deadline has passed, or `interrupt` can be read, before that; `busy` is called when there is something to
+    /// wait for.
+    ///
+    /// # Errors
+    /// As of [`Live::open`].
+    pub fn open_within(
+        path: &[u8],
+        deadline: Option<Moment>,
+        interrupt: BorrowedFd<'_>,
+        busy: impl FnOnce(),
+    ) -> Result<Option<Self>, Fatal> {
+        let lock_path = join(path, b"lock");
+        let mut busy = Some(busy);
+        let mut asking = None;
+        loop {
+            // The process that has the lock closes the file when it is done.  This one opens its own after the watch begins, and
+            // closes it after its end.
+            let events = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).ok();
+            let heard = events.as_ref().is_some_and(|events| {
+                inotify::add_watch(events, lock_path.as_slice(), inotify::WatchFlags::CLOSE_WRITE).is_ok()
+            });
+            let fd = sys::fs::open(&lock_path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+                .or_unable_to("take lock", &lock_path)?;
+            match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if !is_still_at(&fd, &lock_path) => continue,
+                Ok(()) => {
+                    let database = load(&join(path, b"compiled"))?;
+                    return Self::read(path, Lock::Exclusive, Some(fd), Rc::new(database)).map(Some);
+                }
+                Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+                Err(e) => return Err(Fatal::unable_to("take lock", &lock_path, e)),
+            }
+            if let Some(busy) = busy.take() {
+                busy();
+            }
+            let now = clock::now();
+            let turn = asking.map_or_else(|| Asking::new(now, heard), |asking: Asking| asking.next(now));
+            asking = Some(turn);
+            let until = deadline.into_iter().chain([turn.at()]).min();
+            let mut fds: Vec<PollFd<'_>> = [Some(interrupt), events.as_ref().map(AsFd::as_fd)]
+                .into_iter()
+                .flatten()
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+                .collect();
+            clock::poll_until(&mut fds, until).or_unable(|| "wait for another command")?;
+            let is_interrupted = fds.first().is_some_and(|fd| !fd.revents().is_empty());
+            if is_interrupted || deadline.is_some_and(|at| at <= clock::now()) {
+                return Ok(None);
+            }
+        }
     }
 
     /// Reads the live state in `path` while other processes may change it.

@@ -69,7 +69,7 @@ fn base_name(path: &[u8]) -> &[u8] {
 }
 
 /// The line and column of the first word that is `word`; zeros if it isn't found where it is looked for.
-fn place_of(text: &[u8], word: &[u8]) -> (u32, u32) {
+pub(crate) fn place_of(text: &[u8], word: &[u8]) -> (u32, u32) {
     for (number, line) in (1..).zip(text.split(|b| *b == b'\n')) {
         let mut at = 0;
         for found in line.split(u8::is_ascii_whitespace) {
@@ -151,6 +151,12 @@ fn interpreter_trouble(text: &[u8]) -> Option<(String, String)> {
         }
         _ => None,
     }
+}
+
+/// Whether a text is a script for another interpreter than execlineb, or a binary.
+pub(crate) fn is_program(text: &[u8]) -> bool {
+    let is_foreign = |program: &[u8]| base_name(program) != b"execlineb";
+    text.starts_with(b"\x7fELF") || interpreter(text).is_some_and(is_foreign)
 }
 
 /// The command line without a check.

@@ -25,15 +25,15 @@ use wire::control::{Command, ScanCommand};
 
 /// Which live state to switch, and to what.
 #[derive(Debug, Clone)]
-pub(crate) struct UpdateOptions {
+pub struct UpdateOptions {
     /// The live directory's link; absolute.
-    pub(crate) live: Vec<u8>,
+    pub live: Vec<u8>,
     /// The compiled database to switch to; absolute.
-    pub(crate) compiled: Vec<u8>,
+    pub compiled: Vec<u8>,
     /// A conversion file.
-    pub(crate) conversions: Option<Vec<u8>>,
+    pub conversions: Option<Vec<u8>>,
     /// Waits for other commands instead of failing.
-    pub(crate) block: bool,
+    pub block: bool,
 }
 
 /// Switches to another database: stops what must stop, replaces the live directory, starts what must start.
@@ -42,7 +42,7 @@ pub(crate) struct UpdateOptions {
 ///
 /// # Errors
 /// Codes 3, 4, 5, 6 and 100 for the conversion file, 4 for a damaged database, 111 for the system.
-pub(crate) fn update(options: &UpdateOptions, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
+pub fn update(options: &UpdateOptions, how: &ChangeOptions<'_>) -> Result<u8, Fatal> {
     let mut live = Live::open(&options.live, Lock::Exclusive, options.block)?;
     let new = load(&options.compiled)?;
     let old = live.database_handle();
@@ -70,6 +70,18 @@ pub(crate) fn update(options: &UpdateOptions, how: &ChangeOptions<'_>) -> Result
     let mut live = with_umask(|| switch.run(live, how))?;
     let started = change::change(&mut live, Direction::Up, transitions.start, how)?;
     Ok(exit_code(&started))
+}
+
+/// The old services that an update to another database, without conversions, would stop.
+///
+/// # Errors
+/// As of [`update`].
+pub fn stopped_by(live: &Live, new: &Database) -> Result<Vec<Vec<u8>>, Fatal> {
+    let old = live.database();
+    let conversions = Conversions::new();
+    let stop = Mapping::new(old, new, &conversions)?.transitions(&live.up()).stop;
+    let stopped = old.services().iter().zip(stop).filter(|(service, stop)| *stop && !service.is_internal());
+    Ok(stopped.map(|(service, _)| service.name.clone()).collect())
 }
 
 fn exit_code(changed: &Changed) -> u8 {
@@ -231,7 +243,7 @@ impl<'a> Switch<'a> {
 }
 
 /// The files of a compiled service directory; a live one keeps each only if the compiled one has it.
-const PARTS: [&[u8]; 17] = [
+const PARTS: [&[u8]; 18] = [
     b"run",
     b"finish",
     b"notification-fd",
@@ -241,6 +253,7 @@ const PARTS: [&[u8]; 17] = [
     b"max-death-tally",
     b"down-signal",
     b"reload-signal",
+    crate::reload::FILE.as_bytes(),
     b"flag-newpidns",
     b"flag-timeout-killpg",
     b"kill-mode",

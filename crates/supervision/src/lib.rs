@@ -5,6 +5,7 @@
 
 pub mod asking;
 pub mod board;
+pub mod by_hand;
 pub mod control;
 pub mod expect;
 pub mod fifodir;

@@ -6,7 +6,7 @@ use tool::diag::show;
 use tool::{Fatal, similar};
 
 /// The scan directory of a container.
-const SCANDIR: &[u8] = b"/run/service";
+pub(crate) const SCANDIR: &[u8] = b"/run/service";
 
 /// Adds to an error what to write instead, if one of these service directories is the name of a service of the container, or
 /// resembles one.

@@ -240,8 +240,13 @@ pub enum Sender {
     Kernel,
     /// A process outside of this pid namespace.
     Outside,
-    /// The process with this id.
-    Process(u32),
+    /// A process of this pid namespace.
+    Process {
+        /// Its id.
+        pid: u32,
+        /// The user that it has, as the kernel says.
+        uid: u32,
+    },
 }
 
 /// A descriptor from which pending signals are read, signalfd(2).
@@ -295,7 +300,7 @@ pub fn decode(record: &[u8]) -> Option<(Signal, Sender)> {
     let sender = match at(std::mem::offset_of!(libc::signalfd_siginfo, ssi_pid))? {
         _ if code > 0 => Sender::Kernel,
         0 => Sender::Outside,
-        pid => Sender::Process(pid),
+        pid => Sender::Process { pid, uid: at(std::mem::offset_of!(libc::signalfd_siginfo, ssi_uid))? },
     };
     Signal::try_from(signal).ok().filter(|signal| *signal != 0).map(|signal| (signal, sender))
 }
@@ -314,10 +319,10 @@ mod tests {
     fn records_are_read_back() {
         let mut record = [0; RECORD];
         assert_eq!(decode(&record), None);
-        for (at, value) in [(0, TERM.cast_unsigned()), (8, 0), (12, 77)] {
+        for (at, value) in [(0, TERM.cast_unsigned()), (8, 0), (12, 77), (16, 1000)] {
             record[at..at + 4].copy_from_slice(&value.to_ne_bytes());
         }
-        assert_eq!(decode(&record), Some((TERM, Sender::Process(77))));
+        assert_eq!(decode(&record), Some((TERM, Sender::Process { pid: 77, uid: 1000 })));
         assert_eq!(decode(&record[1..]), None);
         record[12..16].fill(0);
         assert_eq!(decode(&record), Some((TERM, Sender::Outside)));

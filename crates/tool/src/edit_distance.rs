@@ -10,8 +10,8 @@ pub fn nearest<N: AsRef<[u8]> + Ord>(name: &[u8], names: impl Iterator<Item = N>
 /// `: did you mean NAME?` if one of these names resembles this one enough, with `prefix` before it; otherwise nothing.
 #[must_use]
 pub fn did_you_mean<'a>(name: &[u8], names: impl Iterator<Item = &'a str>, prefix: &str) -> String {
-    match nearest(name, names).filter(|(differences, _)| differences * 5 <= name.len() * 2) {
-        Some((_, near)) => format!(": did you mean {prefix}{near}?"),
+    match similar(name, names.map(str::as_bytes)) {
+        Some(near) => format!(": did you mean {prefix}{}?", String::from_utf8_lossy(near)),
         None => String::new(),
     }
 }

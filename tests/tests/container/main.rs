@@ -37,6 +37,7 @@ mod runtimes;
 mod servers;
 mod shortage;
 mod status;
+mod steer;
 mod stop;
 mod streams;
 mod supervisors;
@@ -146,6 +147,7 @@ fn run() -> Result<i32, String> {
         termination::TESTS,
         shortage::TESTS,
         status::TESTS,
+        steer::TESTS,
         stop::TESTS,
         streams::TESTS,
         supervisors::TESTS,

@@ -10,8 +10,8 @@ use crate::pid1::exit_code;
 use files::Permissions;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use s6_linux_init::request::FIFO;
 use std::os::fd::OwnedFd;
+use supervision::by_hand::FIFO;
 use tool::{Call, Env, Fatal, OrUnable, diag};
 
 /// The scripts of the stages.

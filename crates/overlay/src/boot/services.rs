@@ -71,8 +71,7 @@ impl Services<'_> {
     pub(crate) fn bring_up(&self) -> Result<Started, Fatal> {
         let settings = Settings::new(self.env);
         let verbosity = settings.verbosity();
-        let overrides = overrides(&settings).map_err(|findings| invalid_variable(&findings, verbosity))?;
-        let compiled = compile(&settings, verbosity, &overrides).map_err(with_space)?;
+        let (overrides, compiled) = definitions(&settings).map_err(stops)?;
         let Some(mut live) = self.make_live(compiled).map_err(with_space)? else {
             return Ok(Started::Interrupted);
         };
@@ -109,7 +108,7 @@ impl Services<'_> {
         let goes_on =
             || format!("the container goes on without {}: {because}", missing(&changed, live.database()));
         match judge(&changed, limit, settings.behaviour()) {
-            Verdict::Good => check_again(&overrides, live.database(), &settings)?,
+            Verdict::Good => check_again(&overrides, live.database(), &settings).map_err(stops)?,
             Verdict::GoOn(what) if verbosity >= 2 => diag::info(NAME, &format!("{what}: {}", goes_on())),
             Verdict::GoOn(_) => {}
             Verdict::Warn(what) => diag::warn(NAME, &format!("{what}: {}", goes_on())),
@@ -148,10 +147,38 @@ impl Services<'_> {
     }
 }
 
-/// Reports what is wrong with variables about the ends of daemons.
+/// The error of a start: what is wrong with definitions and variables stops the container.
+fn stops(why: Fatal) -> Fatal {
+    match why.code() {
+        1 => why.and(", so the container stops"),
+        _ => with_space(why),
+    }
+}
+
+/// Compiles the definitions for a start, and reports what they seem to have left out.
+fn definitions(settings: &Settings<'_>) -> Result<(Overrides, Compiled), Fatal> {
+    let overrides = variables(settings)?;
+    let compiled = compile(DATABASE.as_bytes(), settings, &overrides)?;
+    if settings.verbosity() >= 2 {
+        for line in omissions::find(&compiled.database, TOP, &settings.etc()) {
+            diag::info(COMPILER, &line);
+        }
+    }
+    Ok((overrides, compiled))
+}
+
+/// What variables say of the ends of daemons; what is wrong with them is reported.
+///
+/// # Errors
+/// A variable is invalid: 1.
+pub(crate) fn variables(settings: &Settings<'_>) -> Result<Overrides, Fatal> {
+    overrides(settings).map_err(|findings| invalid_variable(&findings, settings.verbosity()))
+}
+
+/// Reports what is wrong with those variables.
 fn invalid_variable(findings: &[Diagnostic], verbosity: u32) -> Fatal {
     print_report(COMPILER, verbosity, findings);
-    Fatal::new(1, "a variable is invalid, so the container stops")
+    Fatal::new(1, "a variable is invalid")
 }
 
 /// The names of the services that aren't s6-rc's.
@@ -160,7 +187,14 @@ fn legacy_names(settings: &Settings<'_>) -> Vec<Vec<u8>> {
 }
 
 /// Checks the names in those variables once more, now that scripts have made the services that they make.
-fn check_again(overrides: &Overrides, database: &Database, settings: &Settings<'_>) -> Result<(), Fatal> {
+///
+/// # Errors
+/// A variable names no service: 1.
+pub(crate) fn check_again(
+    overrides: &Overrides,
+    database: &Database,
+    settings: &Settings<'_>,
+) -> Result<(), Fatal> {
     if overrides.is_empty() {
         return Ok(());
     }
@@ -171,8 +205,16 @@ fn check_again(overrides: &Overrides, database: &Database, settings: &Settings<'
     if findings.is_empty() { Ok(()) } else { Err(invalid_variable(&findings, settings.verbosity())) }
 }
 
-/// Compiles the definitions and reports what they seem to have left out.
-fn compile(settings: &Settings<'_>, verbosity: u32, overrides: &Overrides) -> Result<Compiled, Fatal> {
+/// Compiles the definitions of a container into `destination`, and reports what is wrong with them.
+///
+/// # Errors
+/// A variable or a definition is invalid: 1.  The system failed: 111.
+pub(crate) fn compile(
+    destination: &[u8],
+    settings: &Settings<'_>,
+    overrides: &Overrides,
+) -> Result<Compiled, Fatal> {
+    let verbosity = settings.verbosity();
     let sources = Sources::find(settings).present(|text| {
         if verbosity >= 1 {
             diag::warn(COMPILER, text);
@@ -184,17 +226,11 @@ fn compile(settings: &Settings<'_>, verbosity: u32, overrides: &Overrides) -> Re
         if overrides.is_empty() { (Vec::new(), false) } else { (legacy_names(settings), has_scripts()) };
     let elsewhere = Elsewhere { names: &names, grows };
     let variables = Variables { overrides, elsewhere, own: SOURCES.as_bytes() };
-    let report =
-        compile_with_bundles(DATABASE.as_bytes(), &sources.directories, sources.implied, Some(variables))?;
+    let report = compile_with_bundles(destination, &sources.directories, sources.implied, Some(variables))?;
     print_report(COMPILER, verbosity.saturating_sub(1), &report.diagnostics);
     let Some(database) = report.database else {
-        return Err(Fatal::new(1, "the service definitions are invalid, so the container stops"));
+        return Err(Fatal::new(1, "the service definitions are invalid"));
     };
-    if verbosity >= 2 {
-        for line in omissions::find(&database, TOP, &settings.etc()) {
-            diag::info(COMPILER, &line);
-        }
-    }
     Ok(Compiled { database: Rc::new(database), servicedirs: report.servicedirs })
 }
 

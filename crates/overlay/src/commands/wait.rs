@@ -9,6 +9,7 @@ use crate::status::health::{Asked, problems};
 use crate::status::place::{Place, RUN};
 use crate::status::word::{Word, standing};
 use crate::status::{Snapshot, TIMED_OUT, UNKNOWN};
+use crate::steer::TIMEOUT;
 use tool::{Call, Fatal, Next, Opt, Options, Outcome, Role, Tool, clock, diag};
 use wire::board::{Header, Phase};
 
@@ -16,13 +17,7 @@ pub static TOOL: Tool = Tool {
     name: "s6-overlay wait",
     summary: "wait until the container, or some services, are ready, started or down",
     operands: "[ name... ]",
-    options: &[
-        READY,
-        STARTED,
-        Opt::flag('d', "until nothing of it runs").long("down"),
-        Opt::value('t', "ms", "give up after this many milliseconds, with code 99").long("timeout"),
-        RUN,
-    ],
+    options: &[READY, STARTED, Opt::flag('d', "until nothing of it runs").long("down"), TIMEOUT, RUN],
     role: Role::Stay,
     main,
 };

@@ -30,7 +30,7 @@ fn sender(sender: Sender) -> String {
     match sender {
         Sender::Kernel => " from the terminal".to_owned(),
         Sender::Outside => " from outside of it".to_owned(),
-        Sender::Process(pid) => format!(" from process {}", diag::process(pid)),
+        Sender::Process { pid, uid } => format!(" from process {}, UID {uid}", diag::process(pid)),
     }
 }
 
@@ -112,7 +112,10 @@ mod tests {
         let stops = |why: &str, is_crash| Some((format!("the container stops: {why}"), is_crash));
         assert_eq!(signal(Sender::Outside), stops("SIGTERM from outside of it", false));
         assert_eq!(signal(Sender::Kernel), stops("SIGTERM from the terminal", false));
-        assert_eq!(signal(Sender::Process(gone)), stops("SIGTERM from process 1073741823", false));
+        assert_eq!(
+            signal(Sender::Process { pid: gone, uid: 1000 }),
+            stops("SIGTERM from process 1073741823, UID 1000", false)
+        );
         let by = Cause::Command("halt, process 7 (halt)".to_owned());
         assert_eq!(text(asked, Some(by), false), stops("halt, process 7 (halt)", false));
         assert_eq!(text(asked, None, false), None);

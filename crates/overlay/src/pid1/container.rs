@@ -54,6 +54,11 @@ impl Container {
         self.verbosity >= 1
     }
 
+    /// Whether what goes on is wanted.
+    pub(crate) fn tells(&self) -> bool {
+        self.verbosity >= 2
+    }
+
     /// Sets the boot child.
     pub(crate) fn set_boot(&mut self, pid: Pid) {
         self.boot = Some(pid);

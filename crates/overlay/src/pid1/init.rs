@@ -29,10 +29,11 @@ use ipc::relay::{Relay, Shelf};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Rlimit};
-use s6_linux_init::request::{How, MESSAGE, Request, read_message};
+use s6_linux_init::request::{How, Message, Request, read_message};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
+use supervision::by_hand::MESSAGE;
 use supervisor::host::{Handled, Host, Input, Policy, PolicyState};
 use supervisor::memory;
 use supervisor::service::over::Over;
@@ -414,9 +415,13 @@ impl Init {
         let mut is_malformed = !rest.is_empty();
         for request in requests {
             match read_message(request) {
-                Some((request, by)) => {
+                Some(Message::Request(request, by)) => {
                     self.step(Event::Asked(request), Some(&Cause::Command(by)), host);
                 }
+                Some(Message::Note(text)) if self.container.tells() => {
+                    diag::info(NAME, &format!("told to {text}"));
+                }
+                Some(Message::Note(_)) => {}
                 None => is_malformed = true,
             }
         }

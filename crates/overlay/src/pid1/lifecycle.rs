@@ -33,8 +33,9 @@ use crate::limits::{
     KILL_GRACE_MAX, KILL_LIMIT, MESSAGE_LIMIT, OUTPUT_LIMIT, OUTPUT_REMINDER, REMAINING_REMINDER,
     STOP_RETRY_PAUSE,
 };
-use s6_linux_init::request::{How, LENGTH, Request};
+use s6_linux_init::request::{How, Request};
 use std::time::Duration;
+use supervision::by_hand::HEAD;
 use sys::process::Ended;
 use sys::signal::{ABRT, HALT, INT, PWR, QUIT, Signal, TERM, USR1, USR2, WINCH};
 use tool::clock::Moment;
@@ -301,7 +302,7 @@ impl Lifecycle {
         let flags = flags.map(|flag| flag != 0);
         let [command, receive_signals, first, running, down_wanted, down_runs, asked, decided] = flags;
         let (times, rest) = rest.split_first_chunk::<64>()?;
-        let (stop, rest) = rest.split_first_chunk::<LENGTH>()?;
+        let (stop, rest) = rest.split_first_chunk::<HEAD>()?;
         let mut times = times.as_chunks::<8>().0.iter().map(|t| {
             let nanos = u64::from_be_bytes(*t);
             (nanos != u64::MAX).then(|| Duration::from_nanos(nanos))
@@ -311,7 +312,7 @@ impl Lifecycle {
         let (kill_grace, deadline, planned) = (times.next()??, times.next()?, times.next()?);
         let (at, pause, until) = (times.next()?, times.next()?, times.next()?);
         let Request::Stop { how, .. } = Request::unpack(stop)? else { return None };
-        let request = Request::unpack(rest.first_chunk::<LENGTH>()?)?;
+        let request = Request::unpack(rest.first_chunk::<HEAD>()?)?;
         Some(Self {
             config,
             phase: *PHASES.get(usize::from(phase))?,

@@ -102,7 +102,7 @@ fn asker(was: Stage, step: &Step<'_>) -> Asker {
     asker.by = match (step.event, step.cause) {
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Signal(signal, sender))) => {
             asker.signal = *signal;
-            asker.pid = if let Sender::Process(pid) = sender { Some(*pid) } else { None };
+            asker.pid = if let Sender::Process { pid, .. } = sender { Some(*pid) } else { None };
             StopBy::Signal
         }
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by))) => {
@@ -221,7 +221,8 @@ mod tests {
                 .into_iter()
                 .find_map(|turn| if let Turn::StopAsked(asker) = turn { Some(asker) } else { None })
         };
-        let asker = by(Event::Signal(TERM), Some(Cause::Signal(TERM, Sender::Process(7)))).unwrap();
+        let asker =
+            by(Event::Signal(TERM), Some(Cause::Signal(TERM, Sender::Process { pid: 7, uid: 0 }))).unwrap();
         assert_eq!((asker.by, asker.signal, asker.pid, &*asker.why), (StopBy::Signal, TERM, Some(7), "why"));
         let service = Cause::Service { name: "web".to_owned(), failure: None };
         let asker = by(Event::ServiceOver(1), Some(service)).unwrap();

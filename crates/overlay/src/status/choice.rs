@@ -2,7 +2,7 @@
 
 use super::{Snapshot, UNKNOWN};
 use posix_regex::glob::{Shell, matches};
-use tool::{Fatal, diag::show};
+use tool::{Fatal, diag::show, similar};
 
 /// The places of the services that these words stand for: names of services and of bundles, and shell patterns; without words,
 /// all of them.
@@ -12,32 +12,18 @@ use tool::{Fatal, diag::show};
 pub(crate) fn choose(all: &Snapshot, words: &[Vec<u8>]) -> Result<Vec<usize>, Fatal> {
     let mut chosen = Vec::new();
     for word in words {
-        let is_pattern = word.iter().any(|b| b"*?[".contains(b));
         let before = chosen.len();
         if let Some((_, members)) = all.bundles.iter().find(|(name, _)| name == word) {
             chosen.extend(members);
         }
         chosen.extend((0..).zip(&all.services).filter_map(|(at, service)| {
             let name = service.name.as_slice();
-            let is_it =
-                name == word || (is_pattern && !service.is_own() && matches(word, name, Shell::default()));
-            is_it.then_some(at)
+            (name == word || (!service.is_own() && is_match(word, name))).then_some(at)
         }));
         if chosen.len() == before && !all.bundles.iter().any(|(name, _)| name == word) {
-            let names = all
-                .services
-                .iter()
-                .map(|service| &service.name)
-                .chain(all.bundles.iter().map(|(name, _)| name));
-            let near = tool::nearest(word, names.map(Vec::as_slice));
-            let meant = match near
-                .filter(|(differences, _)| differences.saturating_mul(5) <= word.len().saturating_mul(2))
-            {
-                Some((_, name)) => format!(": did you mean {}?", show(name)),
-                None => String::new(),
-            };
-            let what = if is_pattern { "no service matches" } else { "there is no service" };
-            return Err(Fatal::new(UNKNOWN, format!("{what} {}{meant}", show(word))));
+            let names = all.services.iter().map(|service| &service.name);
+            let names = names.chain(all.bundles.iter().map(|(name, _)| name));
+            return Err(unknown(word, &mut names.map(Vec::as_slice)));
         }
     }
     if words.is_empty() {
@@ -46,6 +32,23 @@ pub(crate) fn choose(all: &Snapshot, words: &[Vec<u8>]) -> Result<Vec<usize>, Fa
     chosen.sort_unstable();
     chosen.dedup();
     Ok(chosen)
+}
+
+/// Whether a word is a shell pattern.
+fn is_pattern(word: &[u8]) -> bool {
+    word.iter().any(|b| b"*?[".contains(b))
+}
+
+/// Whether a word is a shell pattern that this name matches.
+pub(crate) fn is_match(word: &[u8], name: &[u8]) -> bool {
+    is_pattern(word) && matches(word, name, Shell::default())
+}
+
+/// The error for a word that stands for none of these names: code 4, with the name that was probably meant.
+pub(crate) fn unknown(word: &[u8], names: &mut dyn Iterator<Item = &[u8]>) -> Fatal {
+    let what = if is_pattern(word) { "no service matches" } else { "there is no service" };
+    let meant = similar(word, names).map_or(String::new(), |near| format!(": did you mean {}?", show(near)));
+    Fatal::new(UNKNOWN, format!("{what} {}{meant}", show(word)))
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 //! It reads requests from `fifo` in its working directory, a service directory in a system that s6-linux-init booted.
 
 use crate::image::{End, Ending, SCANDIR, execline_script};
-use crate::request::{How, MESSAGE, Request, read_message};
+use crate::request::{How, Message, Request, read_message};
 use files::{Permissions, Replace, Writers, replace_at};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{OwnedFd, RawFd};
+use supervision::by_hand::MESSAGE;
 use supervision::control::{self, SVSCAN};
 use sys::fs::openat;
 use sys::signal::{CONT, HUP, TERM};
@@ -88,7 +89,8 @@ fn await_stop(call: &Call, fifo: &OwnedFd, basedir: &[u8], grace: u32) -> Result
     loop {
         while let Some(bytes) = next_request(fifo).or_unable(|| "read fifo")? {
             match read_message(&bytes) {
-                Some((request, _)) => scheduled = schedule(request, grace, clock::now()),
+                Some(Message::Request(request, _)) => scheduled = schedule(request, grace, clock::now()),
+                Some(Message::Note(_)) => {}
                 None => call.warn("ignoring malformed data in fifo"),
             }
         }

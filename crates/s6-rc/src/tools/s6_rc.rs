@@ -6,11 +6,14 @@
 use crate::change::{change, prune, reload};
 use crate::change_options::ChangeOptions;
 use crate::changed::End;
-use crate::common_options::{BLOCK, CHANGE_VERBOSITY, LIVE_DIR, TIMEOUT, deadline, live_dir, verbosity};
+use crate::common_options::{
+    BLOCK, CHANGE_VERBOSITY, LIVE, LIVE_DIR, TIMEOUT, deadline, live_dir, verbosity,
+};
 use crate::database::{Id, Service};
 use crate::direction::Direction;
 use crate::interrupts::Interrupts;
 use crate::live::{Live, Lock};
+use supervision::by_hand;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
 
 /// The command.
@@ -95,6 +98,9 @@ fn main(call: &mut Call) -> Outcome {
         }
         return print(&live, &selected, force);
     }
+    if (down || pruning) && command != b"reload" && dry_run.is_none() && live_dir(&options) == LIVE {
+        note_stop(if down { "stop" } else { "stop all but" }, &names);
+    }
     let interrupts = Interrupts::trap()?;
     let how = ChangeOptions { force, deadline, dry_run, ..interrupts.change_options(call, verbosity) };
     let changed = match (command.as_slice(), pruning) {
@@ -114,14 +120,21 @@ fn without_names(command: &[u8]) -> String {
     format!("no service is named, so there is nothing to {command}: write s6-rc {command} NAME")
 }
 
+/// Tells the container's log who stops services.
+fn note_stop(what: &str, names: &[Vec<u8>]) {
+    let shown: Vec<_> = names.iter().map(|name| show(name)).collect();
+    by_hand::note(&format!("{what}: {}", shown.join(" ")));
+}
+
 /// The commands of a tool whose operands begin with all of them.
 fn commands(tool: &Tool) -> impl Iterator<Item = &'static [u8]> + use<> {
     tool.operands.split(' ').next().unwrap_or_default().split('|').map(str::as_bytes)
 }
 
 /// What people write and s6-rc doesn't know, and what to write instead, before the names.
-const MEANT: [(&str, &str); 4] = [
-    ("restart", "s6-svc -wr -r /run/service/NAME for"),
+const MEANT: [(&str, &str); 5] = [
+    ("restart", "s6-overlay restart"),
+    ("status", "s6-overlay status"),
     ("up", "s6-rc start"),
     ("down", "s6-rc stop"),
     ("ls", "s6-rc list"),

@@ -3,6 +3,7 @@
 use crate::service_options::CONTROL;
 use rustix::fs::Access;
 use rustix::io::Errno;
+use supervision::by_hand;
 use supervision::control::{Undelivered, join, send, signal_number};
 use supervision::listen::{Goal, Listening};
 use supervision::naming::{advice_for, advised};
@@ -102,7 +103,10 @@ fn send_all(call: &Call, dirs: &[Vec<u8>], commands: &[Command]) -> u8 {
     for dir in dirs {
         let name = diag::show(dir);
         code = match send(dir, commands) {
-            Ok(()) => continue,
+            Ok(()) => {
+                note_stop(dir, commands);
+                continue;
+            }
             Err(Undelivered::NobodyListens) => {
                 call.warn(&format!("unable to control {name}: no supervisor is listening"));
                 102
@@ -119,6 +123,16 @@ fn send_all(call: &Call, dirs: &[Vec<u8>], commands: &[Command]) -> u8 {
         };
     }
     code
+}
+
+/// Tells the container's log who stops a service of it.
+fn note_stop(dir: &[u8], commands: &[Command]) {
+    let stops = |command: &Command| matches!(command, Command::Down | Command::DownForGood | Command::Exit);
+    if commands.iter().any(stops)
+        && let Some(name) = by_hand::name_in_container(dir)
+    {
+        by_hand::note(&format!("stop: {}", diag::show(&name)));
+    }
 }
 
 #[cfg(test)]
