@@ -132,9 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn no_subcommand_hides_a_tool() {
-        for command in overlay::commands::COMMANDS {
-            assert!(find(command.word().as_bytes()).is_none(), "{}", command.word());
-        }
+    fn one_subcommand_hides_a_tool() {
+        let hides = |command: &&overlay::commands::Command| find(command.word().as_bytes()).is_some();
+        let hidden: Vec<&str> = overlay::commands::COMMANDS.iter().filter(hides).map(|c| c.word()).collect();
+        assert_eq!(hidden, ["wait"], "execline's has its own name, /command/wait");
     }
 }
