@@ -44,6 +44,7 @@ ln -s /run/late late; s6-svscanctl -a . ; until s6-svwait -u -t 1000 late; do :;
 s6-svunlink . late
 s6-svc -wR -r ready
 s6-svscanctl -R .
+until s6-overlay events | grep -q re-executed; do sleep 0.1; done
 until s6-svc -wR -r ready; do sleep 0.1; done
 echo 'all is done'
 exec sleep 100000
