@@ -116,7 +116,12 @@ fn sources(folder: &Path, names: &mut BTreeSet<String>) -> Result<(), String> {
         }
         // Names that are like those of the table, on purpose; what programs are told; what only the command `s6-overlay`
         // looks at, which its own page tells.
-        let others = ["variables/misspelt.rs", "tools/s6_overlay_consequence.rs", "status/place.rs"];
+        let others = [
+            "variables/misspelt.rs",
+            "tools/s6_overlay_consequence.rs",
+            "steer/reload.rs",
+            "status/place.rs",
+        ];
         if others.iter().any(|other| path.ends_with(other)) {
             continue;
         }
