@@ -160,9 +160,7 @@ impl Board {
     pub(crate) fn has_record(&self) -> bool {
         self.record.is_some()
     }
-}
 
-impl Board {
     /// Writes what everybody may know of a service into the place with this number; what is there already isn't written
     /// again: `written` has its checksum.
     pub(crate) fn show(&self, system: &dyn System, number: usize, row: &Row, written: &mut u32) {

@@ -278,11 +278,6 @@ const WHY: usize = 128;
 /// Where the name of a service begins.
 const NAME: usize = 256;
 
-/// Nanoseconds, all ones for none.
-fn nanos(duration: Option<Duration>) -> u64 {
-    duration.and_then(|d| u64::try_from(d.as_nanos()).ok()).unwrap_or(u64::MAX)
-}
-
 /// A record with these fields, and with a text of so many bytes at an offset: its length, and itself.
 fn sealed(fields: &dyn Fn(&mut Out<'_>), at: usize, text: &[u8]) -> [u8; SIZE] {
     let mut record = [0; SIZE];
@@ -322,8 +317,8 @@ impl Header {
             out.word(self.stop_pid);
             out.word(self.stop_uid.unwrap_or(u32::MAX));
             out.word(self.command);
-            out.long(nanos(Some(self.clocks.0)));
-            out.long(nanos(Some(self.clocks.1)));
+            out.moment(Some(self.clocks.0));
+            out.moment(Some(self.clocks.1));
             for at in [self.begun, self.started, self.stop_asked, self.stopped] {
                 out.moment(at);
             }

@@ -11,7 +11,7 @@ use supervision::board::{Record, read_record};
 use tool::sorted::Map;
 use tool::{Call, Fatal, Next, Opt, Out, Outcome, Role, Tool, clock, diag::show};
 use wire::board::{Cause, StopBy};
-use wire::record::{Event, Kind, Name, Ring};
+use wire::record::{Event, Kind, Name, Ring, is_later};
 
 pub static TOOL: Tool = Tool {
     name: "s6-overlay events",
@@ -102,9 +102,7 @@ impl Seen {
         let before = self.0.clone();
         let mut fresh = Vec::new();
         for (ring, number, event) in &record.events {
-            // Numbers wrap around.
-            let is_newer =
-                |than: Option<&u32>| than.is_none_or(|than| number.wrapping_sub(*than).cast_signed() > 0);
+            let is_newer = |than: Option<&u32>| than.is_none_or(|than| is_later(*number, *than));
             if is_newer(before.get(ring)) {
                 fresh.push(event);
             }

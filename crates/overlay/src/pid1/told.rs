@@ -35,7 +35,8 @@ pub(crate) enum Turn {
 pub(crate) struct Asker {
     pub(crate) by: StopBy,
     pub(crate) signal: Signal,
-    pub(crate) pid: Option<u32>,
+    /// The process, and its user.
+    pub(crate) process: Option<(u32, u32)>,
     /// The name of a service; that of a process is looked up.
     pub(crate) name: String,
     /// The line of the log.
@@ -98,11 +99,11 @@ pub(crate) fn turns(was: Stage, is: Stage, step: &Step<'_>) -> Vec<Turn> {
 
 fn asker(was: Stage, step: &Step<'_>) -> Asker {
     let mut asker =
-        Asker { by: StopBy::Other, signal: 0, pid: None, name: String::new(), why: step.why.to_owned() };
+        Asker { by: StopBy::Other, signal: 0, process: None, name: String::new(), why: step.why.to_owned() };
     asker.by = match (step.event, step.cause) {
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Signal(signal, sender))) => {
             asker.signal = *signal;
-            asker.pid = if let Sender::Process { pid, .. } = sender { Some(*pid) } else { None };
+            asker.process = if let Sender::Process { pid, uid } = sender { Some((*pid, *uid)) } else { None };
             StopBy::Signal
         }
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by))) => {
@@ -121,12 +122,11 @@ fn asker(was: Stage, step: &Step<'_>) -> Asker {
     asker
 }
 
-/// The user of a process, and its name.
-fn describe(pid: u32) -> (Option<u32>, Vec<u8>) {
-    let user = sys::fs::stat(format!("/proc/{pid}")).map(|found| found.st_uid).ok();
+/// The name of a process.
+fn name_of(pid: u32) -> Vec<u8> {
     let name =
         files::read_file(rustix::fs::CWD, format!("/proc/{pid}/comm").as_bytes(), 64).unwrap_or_default();
-    (user, name.trim_ascii_end().to_vec())
+    name.trim_ascii_end().to_vec()
 }
 
 fn event(kind: Kind, code: u16) -> record::Event {
@@ -156,11 +156,9 @@ pub(crate) fn tell(turn: Turn, host: &Host) {
             host.show(|header| header.command = 0);
             host.record(record::Event { how: cause as u8, ..event(Kind::CmdEnded, how.wstat()) });
         }
-        Turn::StopAsked(Asker { by, signal, pid, name, why }) => {
-            let (user, name) = match pid {
-                Some(pid) => describe(pid),
-                None => (None, name.into_bytes()),
-            };
+        Turn::StopAsked(Asker { by, signal, process, name, why }) => {
+            let (pid, user) = process.unzip();
+            let name = pid.map_or_else(|| name.into_bytes(), name_of);
             let signal = u8::try_from(signal).unwrap_or_default();
             host.show(|header| {
                 (header.phase, header.stop_asked) = (Phase::Stopping, now);
@@ -223,7 +221,10 @@ mod tests {
         };
         let asker =
             by(Event::Signal(TERM), Some(Cause::Signal(TERM, Sender::Process { pid: 7, uid: 0 }))).unwrap();
-        assert_eq!((asker.by, asker.signal, asker.pid, &*asker.why), (StopBy::Signal, TERM, Some(7), "why"));
+        assert_eq!(
+            (asker.by, asker.signal, asker.process, &*asker.why),
+            (StopBy::Signal, TERM, Some((7, 0)), "why")
+        );
         let service = Cause::Service { name: "web".to_owned(), failure: None };
         let asker = by(Event::ServiceOver(1), Some(service)).unwrap();
         assert_eq!((asker.by, &*asker.name), (StopBy::Service, "web"));

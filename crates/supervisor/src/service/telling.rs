@@ -5,6 +5,7 @@ use super::machine::Event;
 use super::shown::{Before, Facts, event};
 use crate::board::EVENTS_MAX;
 use crate::launch::Launch;
+use tool::clock::Moment;
 use wire::board::State;
 use wire::record::{self, Kind, Name};
 
@@ -29,18 +30,17 @@ impl Service {
             events.truncate(EVENTS_MAX - 1);
             events.push(event(Kind::Unsupervised, 0, 0, None));
         }
-        self.record(&mut events, launch);
+        self.record(&mut events, at, launch);
         self.show(launch);
     }
 
     /// Records that the service is supervised from now on.
     pub(super) fn tell_of_supervision(&mut self, launch: &Launch) {
-        self.record(&mut [event(Kind::Supervised, 0, 0, None)], launch);
+        self.record(&mut [event(Kind::Supervised, 0, 0, None)], launch.system.now(), launch);
     }
 
-    fn record(&self, events: &mut [record::Event], launch: &Launch) {
+    fn record(&self, events: &mut [record::Event], at: Moment, launch: &Launch) {
         if launch.board.has_record() {
-            let at = launch.system.now();
             for event in &mut *events {
                 event.at = at;
                 event.name = Name::new(&self.name);
