@@ -60,6 +60,22 @@ pub fn open_dir_itself(at: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     open(at.as_fd(), name, OFlags::NOFOLLOW)
 }
 
+/// Opens a directory that belongs to this user, and in which nobody else may write; makes it before that, with this mode, if it
+/// isn't there.
+///
+/// # Errors
+/// As mkdir(2) and [`open_dir_itself`]; `PERM` if it is another's, or others may write in it.
+pub fn own_dir(at: impl AsFd, name: &[u8], mode: Mode) -> Result<OwnedFd, Errno> {
+    match sys::fs::mkdirat(&at, name, mode) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        failed => failed?,
+    }
+    let dir = open_dir_itself(at, name)?;
+    let st = sys::fs::fstat(&dir)?;
+    let is_own = st.st_uid == rustix::process::geteuid().as_raw() && st.st_mode & 0o022 == 0;
+    if is_own { Ok(dir) } else { Err(Errno::PERM) }
+}
+
 fn open(at: BorrowedFd<'_>, name: &[u8], extra: OFlags) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | extra;
     retry(|| sys::fs::openat(at, name, flags, Mode::empty()))

@@ -20,7 +20,7 @@ use crate::layout::{LEGACY_SERVICES, LIVE, SCANDIR, SHUTDOWND};
 use crate::legacy::scripts;
 use crate::limits::START_REMINDER;
 use crate::status::TIMED_OUT;
-use daemon::{Daemon, Waiting};
+use daemon::Daemon;
 use names::{Selected, select};
 use outcome::Outcomes;
 use plan::{Plan, Standing};
@@ -273,7 +273,7 @@ impl Work<'_> {
         // Nothing of s6-rc is in progress now, so the signals end this process as usual.
         let trapped = Set::of(&[signal::TERM, signal::INT]);
         let mask = signal::unblock(&trapped);
-        let done = daemon.carry_out(self.wish.deed, Waiting { deadline: self.wish.deadline });
+        let done = daemon.carry_out(self.wish.deed, self.wish.deadline);
         signal::set_mask(&mask);
         outcomes.add(daemon, done?);
         Ok(())

@@ -3,9 +3,8 @@
 use crate::environment::settings::Settings;
 use crate::environment::variables::S6_STATUS_MODE;
 use crate::pid1::NAME;
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use std::os::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, Mode};
+use std::os::fd::AsFd;
 use supervision::board::DIR;
 use supervisor::board::Board;
 use tool::{Fatal, diag};
@@ -16,7 +15,7 @@ use tool::{Fatal, diag};
 /// S6_STATUS_MODE is no mode: code 100.
 pub(crate) fn make(settings: &Settings<'_>) -> Result<Board, Fatal> {
     let mode = settings.umask(S6_STATUS_MODE)?.as_raw_mode();
-    let (board, failed) = match open_folder() {
+    let (board, failed) = match files::own_dir(CWD, DIR.as_bytes(), Mode::from(0o755)) {
         Ok(folder) => Board::create(folder.as_fd(), mode),
         Err(e) => (Board::default(), Some(e)),
     };
@@ -26,17 +25,4 @@ pub(crate) fn make(settings: &Settings<'_>) -> Result<Board, Fatal> {
         diag::warn(NAME, &text);
     }
     Ok(board)
-}
-
-/// The folder, which nobody but this user can write to.
-fn open_folder() -> Result<OwnedFd, Errno> {
-    match sys::fs::mkdir(DIR, Mode::from(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(e) => return Err(e),
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = sys::fs::open(DIR, flags, Mode::empty())?;
-    let found = sys::fs::fstat(&folder)?;
-    let is_own = found.st_uid == rustix::process::geteuid().as_raw() && found.st_mode & 0o022 == 0;
-    if is_own { Ok(folder) } else { Err(Errno::PERM) }
 }

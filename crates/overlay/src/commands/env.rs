@@ -5,6 +5,7 @@ mod origin;
 use crate::environment::contenv;
 use crate::layout::{SCANDIR, STAGE_ENV};
 use crate::relay::escape;
+use crate::status::{NOT_RUNNING, UNKNOWN};
 use origin::{Files, Row, is_secret, masked, rows};
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -24,12 +25,6 @@ pub static TOOL: Tool = Tool {
     role: Role::Stay,
     main,
 };
-
-/// The exit code for a service that doesn't run.
-const NOT_RUNNING: u8 = 3;
-
-/// The exit code for a name that no service has.
-const NO_SUCH_SERVICE: u8 = 4;
 
 /// The limit of an environment in bytes.
 const ENVIRONMENT_MAX: usize = 4 << 20;
@@ -86,7 +81,7 @@ fn of_service(service: &[u8]) -> Result<Env, Fatal> {
         let names = files::names_at(CWD, SCANDIR.as_bytes()).unwrap_or_default();
         let names: Vec<String> = names.iter().map(|name| diag::show(name)).collect();
         let meant = did_you_mean(service, names.iter().map(String::as_str), "");
-        return Err(Fatal::new(NO_SUCH_SERVICE, format!("no supervised service is named {shown}{meant}")));
+        return Err(Fatal::new(UNKNOWN, format!("no supervised service is named {shown}{meant}")));
     }
     let unreadable = |e: Errno| {
         let text = format!("unable to read the environment of {shown}: {}", sys::strerror(e));

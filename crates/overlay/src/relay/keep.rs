@@ -10,7 +10,7 @@ use crate::layout::KEPT_LOGS;
 use ipc::relay::Stream;
 use rustix::fs::{CWD, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use supervision::board::DIR;
 use wire::tai::Tai64n;
@@ -59,8 +59,8 @@ impl Keep {
     /// # Errors
     /// It can't be made, or others may write to it: `PERM`.
     pub(crate) fn open(size: u32) -> Result<Self, Errno> {
-        let top = own_dir(CWD, DIR.as_bytes(), Mode::from_raw_mode(0o755))?;
-        Ok(Self { dir: own_dir(top, KEPT_LOGS.as_bytes(), DIR_MODE)?, half: size as usize / 2 })
+        let top = files::own_dir(CWD, DIR.as_bytes(), Mode::from_raw_mode(0o755))?;
+        Ok(Self { dir: files::own_dir(top, KEPT_LOGS.as_bytes(), DIR_MODE)?, half: size as usize / 2 })
     }
 
     /// Appends lines of a service.
@@ -83,18 +83,6 @@ impl Keep {
             let _ = rustix::fs::ftruncate(&file, size);
         })
     }
-}
-
-/// Opens a directory that only this user may write to, and makes it before that if it isn't there.
-fn own_dir(at: impl AsFd, name: &[u8], mode: Mode) -> Result<OwnedFd, Errno> {
-    match sys::fs::mkdirat(&at, name, mode) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        failed => failed?,
-    }
-    let dir = files::open_dir_itself(at, name)?;
-    let st = sys::fs::fstat(&dir)?;
-    let is_own = st.st_uid == rustix::process::geteuid().as_raw() && st.st_mode & 0o022 == 0;
-    if is_own { Ok(dir) } else { Err(Errno::PERM) }
 }
 
 /// The last lines of a text that take less than `limit` bytes.
@@ -210,7 +198,7 @@ mod tests {
     fn a_directory_where_others_write_is_refused() {
         let tmp = tempfile::tempdir().unwrap();
         let top = files::open_dir(CWD, tmp.path().as_os_str().as_bytes()).unwrap();
-        let open = || own_dir(&top, b"log", DIR_MODE).map(drop);
+        let open = || files::own_dir(&top, b"log", DIR_MODE).map(drop);
         assert_eq!((open(), open()), (Ok(()), Ok(())));
         let set = |mode| {
             std::fs::set_permissions(tmp.path().join("log"), std::fs::Permissions::from_mode(mode)).unwrap();

@@ -33,13 +33,6 @@ pub(crate) struct Daemon {
     pub(crate) limit: Option<u32>,
 }
 
-/// How long a daemon is waited for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Waiting {
-    /// When the whole command gives up.
-    pub(crate) deadline: Option<Moment>,
-}
-
 /// What has become of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Became {
@@ -67,11 +60,11 @@ fn order(deed: Deed, status: &Status) -> Result<Order, &'static str> {
 }
 
 impl Daemon {
-    /// Starts, stops or restarts it, and waits for that.
+    /// Starts, stops or restarts it, and waits for that; at `deadline` the whole command gives up.
     ///
     /// # Errors
     /// It can't be told anything: code 111.
-    pub(super) fn carry_out(&self, deed: Deed, waiting: Waiting) -> Result<Became, Fatal> {
+    pub(super) fn carry_out(&self, deed: Deed, deadline: Option<Moment>) -> Result<Became, Fatal> {
         let name = || show(&self.name);
         let status = read_status(&self.dir).or_unable(|| format!("read the status of {}", name()))?;
         let (command, goal, done) = match order(deed, &status) {
@@ -90,11 +83,11 @@ impl Daemon {
         })?;
         let own = self.limit.filter(|_| deed != Deed::Stop);
         let own = own.map(|ms| clock::now().saturating_add(Duration::from_millis(ms.into())));
-        let until = waiting.deadline.into_iter().chain(own).min();
+        let until = deadline.into_iter().chain(own).min();
         Ok(match listening.wait(until) {
             Ok(()) => Became::Done(done),
             Err(why) if why.code() == TIMED_OUT => {
-                let is_own = until != waiting.deadline;
+                let is_own = until != deadline;
                 let what = match goal {
                     Goal::DownReady => "isn't down yet",
                     Goal::UpReady | Goal::RestartReady => "isn't ready yet",

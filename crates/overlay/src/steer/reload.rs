@@ -6,7 +6,7 @@ use super::outcome::Outcomes;
 use super::{access, daemon_of, look, other_daemon, others, take_turn};
 use crate::environment::contenv;
 use crate::program::{self, wait_at_most};
-use crate::status::TIMED_OUT;
+use crate::status::{NOT_RUNNING, TIMED_OUT};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use s6_rc::change::reload as reload_oneshots;
@@ -26,9 +26,6 @@ use wire::control::{COMMANDS, Command, Target};
 
 /// At most so many bytes of a file are read.
 const TEXT_LIMIT: usize = 65536;
-
-/// The exit code for a service that is down.
-const NOT_RUNNING: u8 = 3;
 
 /// How a daemon is reloaded.
 enum How {

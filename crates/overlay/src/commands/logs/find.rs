@@ -8,6 +8,7 @@ use crate::environment::settings::Settings;
 use crate::environment::variables::{S6_LOG_FORMAT, S6_LOG_KEEP, S6_LOG_PREFIX, S6_LOGGING};
 use crate::layout::{KEPT_LOGS, LIVE, SCANDIR, UNCAUGHT_LOGS};
 use crate::relay::file_name;
+use crate::status::UNKNOWN;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use s6_rc::database::{Body, Database};
@@ -17,9 +18,6 @@ use supervision::control::CATCH_ALL;
 use supervision::status::read_status;
 use tool::path::{join, split};
 use tool::{Fatal, diag::show, did_you_mean, processes};
-
-/// The exit code for a name that no service has.
-const NO_SUCH_SERVICE: u8 = 4;
 
 /// The limit of a command line or `run` file in bytes, as far as it is read.
 const WORDS_MAX: usize = 64 << 10;
@@ -89,7 +87,7 @@ impl Services {
         let atomics = self.database().map(Database::services).unwrap_or_default().iter().map(|s| &s.name);
         let names: Vec<String> = atomics.chain(&self.supervised).map(|name| show(name)).collect();
         let meant = did_you_mean(name, names.iter().map(String::as_str), "");
-        Fatal::new(NO_SUCH_SERVICE, format!("no service is named {}{meant}", show(name)))
+        Fatal::new(UNKNOWN, format!("no service is named {}{meant}", show(name)))
     }
 
     /// The loggers that read the output of a service, itself if it is one; and whether each reads that one's only.
