@@ -13,7 +13,7 @@
 //! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
 //! | [`texts`] | the text files that are scripts in the reference, and what an image did with them |
 //! | [`layout`], [`limits`] | the paths that everybody knows; the times that no variable sets |
-//! | [`service_logger`], [`log_access`] | the usual logger of a service; whether a log directory is open to this process |
+//! | [`service_logger`], [`log_access`], [`log_dirs`] | the usual logger of a service; whether a log directory is open to this process; where a logger writes |
 //! | [`termination_log`] | why a container has ended, for its engine |
 //! | [`program`] | programs that a stage runs and waits for |
 //! | [`tools`], [`commands`] | entry points: one tool or subcommand per file |
@@ -29,6 +29,7 @@ mod layout;
 mod legacy;
 mod limits;
 mod log_access;
+mod log_dirs;
 mod migrate;
 mod pid1;
 mod program;

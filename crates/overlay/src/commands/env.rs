@@ -4,6 +4,7 @@ mod origin;
 
 use crate::environment::contenv;
 use crate::layout::{SCANDIR, STAGE_ENV};
+use crate::log_dirs::{path, run_file, words};
 use crate::relay::escape;
 use crate::status::{NOT_RUNNING, UNKNOWN};
 use origin::{Files, Row, is_secret, masked, rows};
@@ -29,7 +30,7 @@ pub static TOOL: Tool = Tool {
 /// The limit of an environment in bytes.
 const ENVIRONMENT_MAX: usize = 4 << 20;
 
-/// The limit of a file with a value, and of a `run` file, in bytes.
+/// The limit of a file with a value in bytes.
 const FILE_MAX: usize = 128 << 10;
 
 fn main(call: &mut Call) -> Outcome {
@@ -108,15 +109,9 @@ fn of_service(service: &[u8]) -> Result<Env, Fatal> {
 /// Where values of a service may come from: directories with a file for each variable, and files that variables name.
 fn files_of(service: &[u8], container: &Env) -> Files {
     let dir = join(SCANDIR.as_bytes(), service);
-    let run = files::read_no_fifo(CWD, &join(&dir, b"run"), FILE_MAX).unwrap_or_default();
-    let words = run.split(|b| b.is_ascii_whitespace() || b"'\";{}".contains(b));
+    let run = run_file(&dir);
     let mut folders: Vec<Vec<u8>> = vec![join(&dir, b"env")];
-    for word in words {
-        let folder = match word.first() {
-            Some(b'/') => word.to_vec(),
-            Some(b'.') => join(&dir, word),
-            _ => continue,
-        };
+    for folder in words(&run).filter_map(|word| path(word, &dir)) {
         if !folders.contains(&folder) {
             folders.push(folder);
         }
@@ -126,10 +121,10 @@ fn files_of(service: &[u8], container: &Env) -> Files {
     for folder in folders {
         let names = files::names_at(CWD, &folder).unwrap_or_default();
         for name in names.into_iter().take(1000) {
-            let path = join(&folder, &name);
-            if let Ok(value) = files::read_no_fifo(CWD, &path, FILE_MAX) {
+            let file = join(&folder, &name);
+            if let Ok(value) = files::read_no_fifo(CWD, &file, FILE_MAX) {
                 let from =
-                    if folder == STAGE_ENV.as_bytes() { "/init".to_owned() } else { diag::show(&path) };
+                    if folder == STAGE_ENV.as_bytes() { "/init".to_owned() } else { diag::show(&file) };
                 found.push((name, value, from));
             }
         }

@@ -5,7 +5,8 @@ use super::times::span;
 use super::word::{Word, exit, last_exit, note, standing};
 use super::{Kind, Service, Snapshot};
 use crate::layout::SOURCES;
-use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
+use crate::log_dirs::{CURRENT, directories, tail};
+use rustix::fs::Access;
 use std::time::Duration;
 use supervision::board::read_record;
 use tool::diag::show;
@@ -18,8 +19,6 @@ use wire::record::{Event, Kind as What};
 const LINES: usize = 10;
 /// They are looked for in this many bytes at a log's end.
 const TAIL: usize = 16 * 1024;
-/// At most this much is read of the script of a logger.
-const SCRIPT_MAX: usize = 64 * 1024;
 /// So many ends of a daemon are shown.
 const ENDS: usize = 5;
 
@@ -74,23 +73,12 @@ pub(crate) fn besides(place: &Place, etc: &[u8], all: &Snapshot, service: &Servi
     }
 }
 
-/// The log that the logger in this directory writes, and its last lines: the first directory that its script names in which
-/// there is a `current`.
+/// The log that the logger in this directory writes, and its last lines.
 fn read_log(logger: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
-    let script = files::read_regular_file(CWD, &join(logger, b"run"), SCRIPT_MAX).ok()?;
-    let words = script.split(|b| b.is_ascii_whitespace() || b"\"';".contains(b));
-    let mut found = words.filter(|word| word.starts_with(b"/")).map(|dir| join(dir, b"current"));
-    let path = found.find(|path| {
-        sys::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
-    })?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = sys::fs::open(path.as_slice(), flags, Mode::empty()).ok()?;
-    let size = u64::try_from(sys::fs::fstat(&file).ok()?.st_size).ok()?;
-    let mut tail = vec![0; TAIL];
-    let offset = size.saturating_sub(u64::try_from(TAIL).unwrap_or_default());
-    let count = rustix::io::pread(&file, &mut tail, offset).ok()?;
-    Some((path, last_lines(tail.get(..count)?)))
+    directories(logger, false).into_iter().find_map(|dir| {
+        let (text, _) = tail(&dir, TAIL).ok()?;
+        Some((join(&dir, CURRENT), last_lines(&text)))
+    })
 }
 
 /// The last lines of a text.

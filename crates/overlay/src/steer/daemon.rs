@@ -1,8 +1,9 @@
 //! One daemon, told through its control FIFO.
 
 use super::plan::Deed;
+use crate::log_dirs::{directories, tail};
 use crate::status::TIMED_OUT;
-use rustix::fs::{Access, CWD};
+use rustix::fs::Access;
 use std::time::Duration;
 use supervision::control::{Undelivered, send};
 use supervision::listen::{Goal, Listening};
@@ -15,7 +16,7 @@ use wire::control::Command;
 use wire::svstatus::Status;
 
 /// At most so many bytes at the end of a log are looked at.
-const LOG_TAIL: u64 = 2048;
+const LOG_TAIL: usize = 2048;
 
 /// So many of its last lines are shown.
 const LOG_LINES: usize = 5;
@@ -116,35 +117,18 @@ impl Daemon {
 
     /// The last lines that its logger has written.
     pub(super) fn last_lines(&self) -> Vec<String> {
-        let Some(file) = self.logger.as_deref().and_then(current_log) else { return Vec::new() };
-        let read = || {
-            let size = sys::fs::stat(file.as_slice()).ok()?.st_size;
-            let flags =
-                rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC | rustix::fs::OFlags::NONBLOCK;
-            let log = sys::fs::open(file.as_slice(), flags, rustix::fs::Mode::empty()).ok()?;
-            let start = u64::try_from(size).ok()?.saturating_sub(LOG_TAIL);
-            rustix::fs::seek(&log, rustix::fs::SeekFrom::Start(start)).ok()?;
-            let limit = usize::try_from(LOG_TAIL).ok()?;
-            let text = files::read_at_most(&log, limit).ok()?;
-            let mut lines: Vec<&[u8]> = text.split(|b| *b == b'\n').filter(|line| !line.is_empty()).collect();
-            if start > 0 && lines.len() > 1 {
-                // The first one has no beginning.
-                lines.remove(0);
-            }
-            let skipped = lines.len().saturating_sub(LOG_LINES);
-            Some(lines.into_iter().skip(skipped).map(show).collect())
+        let dirs = self.logger.as_deref().map(|logger| directories(logger, false)).unwrap_or_default();
+        let Some((text, is_cut)) = dirs.iter().find_map(|dir| tail(dir, LOG_TAIL).ok()) else {
+            return Vec::new();
         };
-        read().unwrap_or_default()
+        let mut lines: Vec<&[u8]> = text.split(|b| *b == b'\n').filter(|line| !line.is_empty()).collect();
+        if is_cut && lines.len() > 1 {
+            // The first one has no beginning.
+            lines.remove(0);
+        }
+        let skipped = lines.len().saturating_sub(LOG_LINES);
+        lines.into_iter().skip(skipped).map(show).collect()
     }
-}
-
-/// The file that the logger with this service directory writes: it holds it open.
-fn current_log(logger: &[u8]) -> Option<Vec<u8>> {
-    let pid = read_status(logger).ok().filter(Status::is_up)?.pid;
-    let folder = format!("/proc/{pid}/fd").into_bytes();
-    let names = files::names_at(CWD, &folder).ok()?;
-    let targets = names.iter().filter_map(|name| sys::fs::readlink(join(&folder, name), Vec::new()).ok());
-    targets.map(|target| target.into_bytes()).find(|target| target.ends_with(b"/current"))
 }
 
 #[cfg(test)]

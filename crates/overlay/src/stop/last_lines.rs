@@ -1,7 +1,8 @@
 //! The last lines of a service that has failed for good, as far as a logger keeps them, for the termination log.
 
 use crate::layout::SCANDIR;
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use crate::log_dirs::tail;
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use supervision::status::read_status;
 use tool::path::{join, split};
@@ -42,16 +43,8 @@ fn of_command_line(line: &[u8]) -> Option<&[u8]> {
 /// # Errors
 /// As open(2) and read(2); `INVAL`: it has no such file.
 pub(crate) fn read(dir: &[u8], room: usize) -> Result<String, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = sys::fs::open(join(dir, b"current"), flags, Mode::empty())?;
-    let st = sys::fs::fstat(&file)?;
-    if !FileType::from_raw_mode(st.st_mode).is_file() {
-        return Err(Errno::INVAL);
-    }
-    let size = u64::try_from(st.st_size).unwrap_or_default();
-    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(size.saturating_sub(room as u64)))?;
-    let bytes = files::read_at_most(&file, room)?;
-    Ok(last(&bytes, size > room as u64, room))
+    let (bytes, is_cut) = tail(dir, room)?;
+    Ok(last(&bytes, is_cut, room))
 }
 
 /// The last lines of these bytes, of which the beginning may be cut off.
@@ -65,6 +58,7 @@ fn last(bytes: &[u8], is_cut: bool, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::Mode;
     use std::os::unix::ffi::OsStrExt;
 
     #[test]

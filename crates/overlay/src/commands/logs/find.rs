@@ -1,12 +1,9 @@
 //! Where the logs of services are.
-//!
-//! A logger writes where its command line says: of the words of its process, or of its `run` file if it doesn't run, those
-//! count that name a directory with a file `current`.  That holds for `s6-log` and its kin, whatever starts them.
 
-use super::source::CURRENT;
 use crate::environment::settings::Settings;
 use crate::environment::variables::{S6_LOG_FORMAT, S6_LOG_KEEP, S6_LOG_PREFIX, S6_LOGGING};
 use crate::layout::{KEPT_LOGS, LIVE, SCANDIR, UNCAUGHT_LOGS};
+use crate::log_dirs::{CURRENT, directories};
 use crate::relay::file_name;
 use crate::status::UNKNOWN;
 use rustix::fs::CWD;
@@ -15,15 +12,8 @@ use s6_rc::database::{Body, Database};
 use s6_rc::live::{Live, Lock};
 use supervision::board::DIR;
 use supervision::control::CATCH_ALL;
-use supervision::status::read_status;
-use tool::path::{join, split};
-use tool::{Fatal, diag::show, did_you_mean, processes};
-
-/// The limit of a command line or `run` file in bytes, as far as it is read.
-const WORDS_MAX: usize = 64 << 10;
-
-/// Programs that log.
-const LOGGERS: [&[u8]; 5] = [b"s6-log", b"multilog", b"svlogd", b"tinylog", b"cyclog"];
+use tool::path::join;
+use tool::{Fatal, diag::show, did_you_mean};
 
 /// A log: the name before its lines, its directory, and its current file in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,49 +147,6 @@ fn is_kept(service: &[u8]) -> bool {
         && sys::fs::lstat(kept()).is_ok()
 }
 
-/// The log directories of the process of a service directory; with `by_name`, only if it is a program that logs.
-fn directories(servicedir: &[u8], by_name: bool) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    let pid = read_status(servicedir).map_or(0, |status| if status.is_up() { status.pid } else { 0 });
-    if pid != 0 {
-        let all = processes::all().unwrap_or_default();
-        // A script may run the logger as its child.
-        let children = all.iter().filter(|p| p.ppid == u64::from(pid)).map(|p| p.pid);
-        for pid in std::iter::once(u64::from(pid)).chain(children) {
-            let line = format!("/proc/{pid}/cmdline");
-            let line = files::read_file(CWD, line.as_bytes(), WORDS_MAX).unwrap_or_default();
-            let program = split(line.split(|b| *b == 0).next().unwrap_or_default()).1;
-            if !by_name || LOGGERS.contains(&program) {
-                add(line.split(|b| *b == 0).skip(1), servicedir, &mut found);
-            }
-        }
-    }
-    if found.is_empty() && !by_name {
-        let run = files::read_no_fifo(CWD, &join(servicedir, b"run"), WORDS_MAX).unwrap_or_default();
-        add(run.split(|b| b.is_ascii_whitespace() || b"'\";{}".contains(b)), servicedir, &mut found);
-    }
-    found
-}
-
-/// Adds the words that name log directories; relative ones count from `servicedir`.
-fn add<'a>(words: impl Iterator<Item = &'a [u8]>, servicedir: &[u8], found: &mut Vec<Vec<u8>>) {
-    for word in words {
-        let dir = match word.first() {
-            Some(b'/') => word.to_vec(),
-            Some(b'.') => join(servicedir, word),
-            _ => continue,
-        };
-        let has_log = match sys::fs::lstat(join(&dir, CURRENT)) {
-            Ok(_) => true,
-            // Whoever may not look hears so when it is opened.
-            Err(e) => e == Errno::ACCESS,
-        };
-        if has_log && !found.contains(&dir) {
-            found.push(dir);
-        }
-    }
-}
-
 /// Where the lines of a service without a log are.
 pub(super) fn elsewhere(service: &[u8], settings: &Settings<'_>) -> String {
     let name = show(service);
@@ -229,24 +176,7 @@ pub(super) fn elsewhere(service: &[u8], settings: &Settings<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt;
     use tool::Env;
-
-    #[test]
-    fn words_that_name_a_directory_with_a_log_count() {
-        let tmp = tempfile::tempdir().unwrap();
-        let dir = tmp.path().as_os_str().as_bytes();
-        for log in ["a", "b"] {
-            std::fs::create_dir(tmp.path().join(log)).unwrap();
-            std::fs::write(tmp.path().join(log).join("current"), "").unwrap();
-        }
-        std::fs::create_dir(tmp.path().join("empty")).unwrap();
-        let at = |name: &str| join(dir, name.as_bytes());
-        let words = [&b"n20"[..], b"T", &at("empty"), b"./b", &at("a"), &at("a"), b"a", b"/none", b"", b"."];
-        let mut found = Vec::new();
-        add(words.into_iter(), dir, &mut found);
-        assert_eq!(found, [at("./b"), at("a")]);
-    }
 
     #[test]
     fn a_service_without_a_log_is_told_where_its_lines_are() {

@@ -5,9 +5,10 @@
 //! at most [`LINE_MAX`] bytes long.
 
 use super::line::{Line, read};
+use crate::log_dirs::{CURRENT, open};
 use crate::relay::old_name;
 use logger::is_archive;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,9 +20,6 @@ const LINE_MAX: usize = 64 << 10;
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 16 << 10;
-
-/// The current file of a log directory.
-pub(super) const CURRENT: &[u8] = b"current";
 
 /// What compressed files begin with, and what makes texts of them.
 const COMPRESSIONS: [(&[u8], &str); 4] =
@@ -108,16 +106,6 @@ pub(super) struct Source {
     owed: usize,
     /// What couldn't be read; each is reported once.
     skipped: Vec<Vec<u8>>,
-}
-
-/// Opens a regular file that isn't a link.
-fn open(dir: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = sys::fs::openat(dir, name, flags, Mode::empty())?;
-    match FileType::from_raw_mode(sys::fs::fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file),
-        _ => Err(Errno::INVAL),
-    }
 }
 
 fn inode(file: impl AsFd) -> Option<u64> {
