@@ -15,7 +15,7 @@
 //! | [`layout`], [`limits`] | the paths that everybody knows; the times that no variable sets |
 //! | [`service_logger`], [`log_access`], [`log_dirs`] | the usual logger of a service; whether a log directory is open to this process; where a logger writes |
 //! | [`termination_log`] | why a container has ended, for its engine |
-//! | [`program`] | programs that a stage runs and waits for |
+//! | [`program`], [`json`] | programs that a stage runs and waits for; documents for programs |
 //! | [`tools`], [`commands`] | entry points: one tool or subcommand per file |
 //!
 //! Nothing here panics, since some of it is process 1.
@@ -25,6 +25,7 @@ mod boot;
 pub mod commands;
 pub mod environment;
 mod install;
+mod json;
 mod layout;
 mod legacy;
 mod limits;

@@ -3,9 +3,9 @@
 mod origin;
 
 use crate::environment::contenv;
+use crate::json::Json;
 use crate::layout::{SCANDIR, STAGE_ENV};
 use crate::log_dirs::{path, run_file, words};
-use crate::relay::escape;
 use crate::status::{NOT_RUNNING, UNKNOWN};
 use origin::{Files, Row, is_secret, masked, rows};
 use rustix::fs::CWD;
@@ -64,11 +64,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let mut out = Out::new();
     for row in &found {
-        let mut line = Vec::new();
-        match options.has('j') {
-            true => object(row, options.has('r'), &mut line),
-            false => text(row, options.has('r'), &mut line),
-        }
+        let line = if options.has('j') { object(row, options.has('r')) } else { text(row, options.has('r')) };
         out.line(&line)?;
     }
     out.finish()
@@ -151,30 +147,20 @@ fn value(row: &Row, reveals: bool) -> (Vec<u8>, bool) {
 }
 
 /// `NAME=VALUE (where it comes from)`.
-fn text(row: &Row, reveals: bool, out: &mut Vec<u8>) {
-    out.extend(diag::show(&row.name).bytes());
-    if row.value.is_some() {
-        out.push(b'=');
-        out.extend(diag::show(&value(row, reveals).0).bytes());
-    }
-    out.extend(format!(" ({})", row.from).bytes());
+fn text(row: &Row, reveals: bool) -> Vec<u8> {
+    let value = row.value.as_ref().map(|_| format!("={}", diag::show(&value(row, reveals).0)));
+    format!("{}{} ({})", diag::show(&row.name), value.unwrap_or_default(), row.from).into_bytes()
 }
 
 /// An object; `value` is null for a variable that only the container has.
-fn object(row: &Row, reveals: bool, out: &mut Vec<u8>) {
-    out.extend(b"{\"name\":\"");
-    escape(&row.name, out);
-    out.extend(b"\",\"value\":");
+fn object(row: &Row, reveals: bool) -> Vec<u8> {
     let (value, is_masked) = value(row, reveals);
-    match row.value {
-        Some(_) => {
-            out.push(b'"');
-            escape(&value, out);
-            out.push(b'"');
-        }
-        None => out.extend(b"null"),
+    let mut json = Json::new(b'{');
+    json.text("name", Some(&row.name));
+    json.text("value", row.value.as_ref().map(|_| value.as_slice()));
+    json.text("from", Some(row.from.as_bytes()));
+    if is_masked {
+        json.truth("masked", true);
     }
-    out.extend(b",\"from\":\"");
-    escape(row.from.as_bytes(), out);
-    out.extend(if is_masked { &b"\",\"masked\":true}"[..] } else { b"\"}" });
+    json.finish(b'}')
 }

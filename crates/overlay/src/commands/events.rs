@@ -1,7 +1,7 @@
 //! `s6-overlay events`: what has happened in the container, and what happens.
 
+use crate::json::Json;
 use crate::status::gather::{gather, unix};
-use crate::status::json::Json;
 use crate::status::place::{Place, RUN};
 use crate::status::times::{moment, parse_span, span};
 use crate::status::word::exit;

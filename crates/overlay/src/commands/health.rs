@@ -3,11 +3,11 @@
 //! It takes no lock, asks nobody, and needs no privilege.  Its exit codes are 0 and 1 only, whatever happens.
 
 use crate::environment::settings::Settings;
+use crate::json::Json;
 use crate::status::choice::choose;
 use crate::status::details::is_optional;
 use crate::status::gather::{gather, host_state};
 use crate::status::health::{Asked, problems};
-use crate::status::json::Json;
 use crate::status::place::{Place, RUN};
 use std::time::Duration;
 use tool::{Call, Fatal, Next, Opt, Options, Out, Outcome, Role, Tool, clock};

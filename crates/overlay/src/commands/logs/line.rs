@@ -1,6 +1,7 @@
 //! Pure: lines of log files, and how they are printed.
 
-use crate::relay::{escape, time};
+use crate::json::Json;
+use crate::relay::time;
 use std::fmt::Write;
 use tool::local_time::local;
 use wire::calendar::{DateTime, parse};
@@ -52,16 +53,15 @@ pub(super) enum Format {
 /// Appends a line of a service as it is printed.
 pub(super) fn print(format: Format, service: &[u8], line: &Line, out: &mut Vec<u8>) {
     if format == Format::Json {
-        out.extend(b"{\"time\":");
-        match line.time {
-            Some(at) => out.extend(format!("\"{}\"", time(at)).bytes()),
-            None => out.extend(b"null"),
+        let mut json = Json::new(b'{');
+        json.text("time", line.time.map(time).as_ref().map(String::as_bytes));
+        json.text("service", Some(service));
+        json.text("message", Some(&line.text));
+        if line.continues {
+            json.truth("continues", true);
         }
-        out.extend(b",\"service\":\"");
-        escape(service, out);
-        out.extend(b"\",\"message\":\"");
-        escape(&line.text, out);
-        out.extend(if line.continues { &b"\",\"continues\":true}\n"[..] } else { b"\"}\n" });
+        out.extend(json.finish(b'}'));
+        out.push(b'\n');
         return;
     }
     out.extend(tool::diag::show(service).bytes());
