@@ -1,6 +1,6 @@
 //! What shells complete after `s6-overlay`: subcommands, their options and, where a service is meant, the services' names.
 
-use overlay::commands::{COMMANDS, Command};
+use commands::{COMMANDS, Command};
 use tool::Opt;
 
 use crate::files::Files;

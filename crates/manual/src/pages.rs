@@ -38,7 +38,7 @@ const FOR_PEOPLE: &[&str] = &["halt", "init", "poweroff", "reboot", "shutdown", 
 
 /// Every definition of both programs.
 pub fn tables() -> impl Iterator<Item = &'static Tool> {
-    let commands = overlay::commands::COMMANDS.iter().map(|command| command.tool);
+    let commands = commands::COMMANDS.iter().map(|command| command.tool);
     multicall::SUITES.iter().copied().chain([s6_tls::TOOLS]).flatten().copied().chain(commands)
 }
 
@@ -46,7 +46,7 @@ pub fn tables() -> impl Iterator<Item = &'static Tool> {
 pub fn suites() -> Result<Vec<Suite>, String> {
     let names = Names::all()?;
     let mut of_overlay: Vec<&str> = FOR_PEOPLE.to_vec();
-    of_overlay.extend(overlay::commands::COMMANDS.iter().map(|command| command.tool.name));
+    of_overlay.extend(commands::COMMANDS.iter().map(|command| command.tool.name));
     let mut suites = Vec::new();
     for suite in &names.suites {
         let mut commands = suite.commands.clone();

@@ -81,11 +81,11 @@ pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
         argv.remove(0);
     }
     let listing = argv.first().is_some_and(|a| a == LIST.name.as_bytes()).then_some(&LIST);
-    match overlay::commands::take_call(&mut argv).or_else(|| by_name(&argv)).or(listing) {
+    match commands::take_call(&mut argv).or_else(|| by_name(&argv)).or(listing) {
         Some(tool) => tool::run(tool, argv, env),
         None => {
             let named = argv.first().map_or(String::from("no tool named"), |name| {
-                [&diag::show(name), ": no such tool", &overlay::commands::meant_by(name)].concat()
+                [&diag::show(name), ": no such tool", &commands::meant_by(name)].concat()
             });
             diag::fatal(
                 "s6-overlay",
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn one_subcommand_hides_a_tool() {
-        let hides = |command: &&overlay::commands::Command| find(command.word().as_bytes()).is_some();
-        let hidden: Vec<&str> = overlay::commands::COMMANDS.iter().filter(hides).map(|c| c.word()).collect();
+        let hides = |command: &&commands::Command| find(command.word().as_bytes()).is_some();
+        let hidden: Vec<&str> = commands::COMMANDS.iter().filter(hides).map(|c| c.word()).collect();
         assert_eq!(hidden, ["wait"], "execline's has its own name, /command/wait");
     }
 }

@@ -16,7 +16,7 @@ static SETUID_PROGRAM: &[u8] = include_bytes!(env!("S6_OVERLAY_SUEXEC"));
 static SETUID_PROGRAM: &[u8] = &[];
 
 #[cfg(not(test))]
-use overlay::commands::Build;
+use commands::Build;
 #[cfg(not(test))]
 use std::ffi::{c_char, c_int};
 
@@ -49,6 +49,6 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
     }
     // SAFETY: the start-up code hands over `argc` valid strings.
     let argv = unsafe { sys::args::from_raw(argc, argv) };
-    overlay::commands::set_build(Build { setuid: SETUID_PROGRAM, commit: option_env!("S6_OVERLAY_COMMIT") });
+    commands::set_build(Build { setuid: SETUID_PROGRAM, commit: option_env!("S6_OVERLAY_COMMIT") });
     multicall::dispatch(argv)
 }

@@ -19,7 +19,7 @@
 //! | [`stage2`], [`hook`], [`sources`], [`services`], [`command`] | the boot child: brings the services up and becomes the CMD |
 //! | [`omissions`] | what the image's definitions seem to have left out |
 
-pub(crate) mod catch_all;
+pub mod catch_all;
 pub(crate) mod closing_fd;
 pub(crate) mod command;
 pub(crate) mod edits;
@@ -31,7 +31,7 @@ pub(crate) mod replaced;
 pub(crate) mod run_verdict;
 pub(crate) mod saved;
 pub(crate) mod search_path;
-pub(crate) mod services;
+pub mod services;
 pub(crate) mod sources;
 pub(crate) mod stage2;
 pub(crate) mod stand_in;

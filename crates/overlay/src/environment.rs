@@ -7,7 +7,7 @@
 //! | [`settings`] | the values of these variables |
 //! | [`overrides`] | what the variables say about the ends of daemons |
 
-pub(crate) mod contenv;
+pub mod contenv;
 pub(crate) mod overrides;
-pub(crate) mod settings;
+pub mod settings;
 pub mod variables;

@@ -14,7 +14,7 @@ pub(crate) mod cont_finish;
 pub(crate) mod cont_init;
 pub(crate) mod fix_attrs;
 pub(crate) mod idle;
-pub(crate) mod scripts;
+pub mod scripts;
 pub(crate) mod start_services;
 pub(crate) mod stop_services;
 mod trusted;

@@ -8,36 +8,27 @@
 //! | [`relay`] | the process that passes services' output on, with their names |
 //! | [`legacy`] | cont-init.d, services.d, fix-attrs.d |
 //! | [`environment`] | the container's environment, and the overlay's variables in it |
-//! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
-//! | [`status`] | what a container is like: facts, and what follows from them, for people and probes |
-//! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
 //! | [`texts`] | the text files that are scripts in the reference, and what an image did with them |
 //! | [`layout`], [`limits`] | the paths that everybody knows; the times that no variable sets |
 //! | [`service_logger`], [`log_access`], [`log_dirs`] | the usual logger of a service; whether a log directory is open to this process; where a logger writes |
 //! | [`termination_log`] | why a container has ended, for its engine |
-//! | [`program`], [`json`] | programs that a stage runs and waits for; documents for programs |
-//! | [`tools`], [`commands`] | entry points: one tool or subcommand per file |
+//! | [`program`] | programs that a stage runs and waits for |
+//! | [`tools`] | entry points: one tool per file |
 //!
 //! Nothing here panics, since some of it is process 1.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-mod boot;
-pub mod commands;
+pub mod boot;
 pub mod environment;
-mod install;
-mod json;
-mod layout;
-mod legacy;
-mod limits;
+pub mod layout;
+pub mod legacy;
+pub mod limits;
 mod log_access;
-mod log_dirs;
-mod migrate;
+pub mod log_dirs;
 mod pid1;
-mod program;
-mod relay;
+pub mod program;
+pub mod relay;
 mod service_logger;
-mod status;
-mod steer;
 mod stop;
 mod termination_log;
 pub mod texts;

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) const MESSAGE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a start may make no progress before it reports what it waits for.  Preparing data may take long.
-pub(crate) const START_REMINDER: Duration = Duration::from_secs(10);
+pub const START_REMINDER: Duration = Duration::from_secs(10);
 
 /// How long a start that has failed waits for the stop that the restart policy of a failed service has: process 1 hears of the
 /// failure a moment after s6-rc.

@@ -13,7 +13,7 @@ use tool::path::{join, split};
 use tool::processes;
 
 /// The current file of a log directory.
-pub(crate) const CURRENT: &[u8] = b"current";
+pub const CURRENT: &[u8] = b"current";
 
 /// The limit of a command line or `run` file in bytes, as far as it is read.
 const WORDS_MAX: usize = 64 << 10;
@@ -22,17 +22,17 @@ const WORDS_MAX: usize = 64 << 10;
 const LOGGERS: [&[u8]; 5] = [b"s6-log", b"multilog", b"svlogd", b"tinylog", b"cyclog"];
 
 /// The `run` file of a service directory, as far as it can be read.
-pub(crate) fn run_file(servicedir: &[u8]) -> Vec<u8> {
+pub fn run_file(servicedir: &[u8]) -> Vec<u8> {
     files::read_no_fifo(CWD, &join(servicedir, b"run"), WORDS_MAX).unwrap_or_default()
 }
 
 /// The words of a script, roughly.
-pub(crate) fn words(script: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn words(script: &[u8]) -> impl Iterator<Item = &[u8]> {
     script.split(|b| b.is_ascii_whitespace() || b"'\";{}".contains(b))
 }
 
 /// The path that a word of a service's command line names; a relative one counts from `servicedir`.
-pub(crate) fn path(word: &[u8], servicedir: &[u8]) -> Option<Vec<u8>> {
+pub fn path(word: &[u8], servicedir: &[u8]) -> Option<Vec<u8>> {
     match word.first()? {
         b'/' => Some(word.to_vec()),
         b'.' => Some(join(servicedir, word)),
@@ -44,7 +44,7 @@ pub(crate) fn path(word: &[u8], servicedir: &[u8]) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// As open(2); `INVAL`: it is something else.
-pub(crate) fn open(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+pub fn open(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = sys::fs::openat(dir, name, flags, Mode::empty())?;
     match FileType::from_raw_mode(sys::fs::fstat(&file)?.st_mode) {
@@ -57,7 +57,7 @@ pub(crate) fn open(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
 ///
 /// # Errors
 /// As [`open`] and read(2).
-pub(crate) fn tail(dir: &[u8], room: usize) -> Result<(Vec<u8>, bool), Errno> {
+pub fn tail(dir: &[u8], room: usize) -> Result<(Vec<u8>, bool), Errno> {
     let file = open(CWD, &join(dir, CURRENT))?;
     let size = u64::try_from(sys::fs::fstat(&file)?.st_size).unwrap_or_default();
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(size.saturating_sub(room as u64)))?;
@@ -65,7 +65,7 @@ pub(crate) fn tail(dir: &[u8], room: usize) -> Result<(Vec<u8>, bool), Errno> {
 }
 
 /// The log directories of the process of a service directory; with `by_name`, only if it is a program that logs.
-pub(crate) fn directories(servicedir: &[u8], by_name: bool) -> Vec<Vec<u8>> {
+pub fn directories(servicedir: &[u8], by_name: bool) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     let pid = read_status(servicedir).map_or(0, |status| if status.is_up() { status.pid } else { 0 });
     if pid != 0 {

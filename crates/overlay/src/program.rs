@@ -100,7 +100,7 @@ fn is_bare_script(file: &[u8]) -> bool {
 ///
 /// # Errors
 /// It isn't found or can't be executed; [`failure_code`] gives the exit code.
-pub(crate) fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
+pub fn start(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<Pid, Errno> {
     let name = argv.first().ok_or(Errno::NOENT)?;
     if name.contains(&b'/') {
         return start_file(name, argv, env, fds);
@@ -128,11 +128,7 @@ pub(crate) fn run(argv: &[Vec<u8>], env: &Env, fds: Descriptors<'_>) -> Result<E
 }
 
 /// Waits for a child; sends it the signal after `limit` and continues to wait.  The second value says whether it was sent.
-pub(crate) fn wait_at_most(
-    pid: Pid,
-    limit: Option<Duration>,
-    signal: Signal,
-) -> Result<(Ended, bool), Errno> {
+pub fn wait_at_most(pid: Pid, limit: Option<Duration>, signal: Signal) -> Result<(Ended, bool), Errno> {
     let mut late = false;
     if let Some(limit) = limit {
         let deadline = clock::now().saturating_add(limit);

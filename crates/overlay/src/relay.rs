@@ -15,8 +15,8 @@ mod overlay_lines;
 mod sink;
 
 pub(crate) use format::Handling;
-pub(crate) use keep::{file_name, old_name};
-pub(crate) use lines::{escape, time};
+pub use keep::{file_name, old_name};
+pub use lines::{escape, time};
 pub(crate) use overlay_lines::set_format;
 
 use crate::limits::MESSAGE_LIMIT;

@@ -78,13 +78,9 @@ const PURE: &[Pure] = &[
     },
     Pure {
         krate: "overlay",
-        files: &[
-            "boot/run_verdict.rs",
-            "environment/settings.rs",
-            "install/decision.rs",
-            "pid1/lifecycle.rs",
-        ],
+        files: &["boot/run_verdict.rs", "environment/settings.rs", "pid1/lifecycle.rs"],
     },
+    Pure { krate: "commands", files: &["install/decision.rs"] },
     Pure { krate: "execline", files: &["lexer.rs", "substitute.rs", "syntax.rs", "test_expression.rs"] },
     Pure { krate: "s6-dns", files: &["message.rs", "name.rs", "query.rs", "record.rs"] },
 ];

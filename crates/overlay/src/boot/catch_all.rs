@@ -57,7 +57,7 @@ fn rotates(word: &[u8]) -> bool {
 const TOOLS: &str = "/package/admin/s6-overlay/command";
 
 /// The value of TZ for a logger with this script: only a script that was set and that asks for local time stamps gets it.
-pub(crate) fn time_zone(settings: &Settings<'_>, logging_script: &[Vec<u8>]) -> Option<Vec<u8>> {
+pub fn time_zone(settings: &Settings<'_>, logging_script: &[Vec<u8>]) -> Option<Vec<u8>> {
     let is_asked =
         settings.given(S6_LOGGING_SCRIPT).is_some() && logging_script.iter().any(|word| word == b"T");
     settings.text(TZ).filter(|_| is_asked)

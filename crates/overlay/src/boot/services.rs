@@ -171,7 +171,7 @@ fn definitions(settings: &Settings<'_>) -> Result<(Overrides, Compiled), Fatal> 
 ///
 /// # Errors
 /// A variable is invalid: 1.
-pub(crate) fn variables(settings: &Settings<'_>) -> Result<Overrides, Fatal> {
+pub fn variables(settings: &Settings<'_>) -> Result<Overrides, Fatal> {
     overrides(settings).map_err(|findings| invalid_variable(&findings, settings.verbosity()))
 }
 
@@ -190,11 +190,7 @@ fn legacy_names(settings: &Settings<'_>) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 /// A variable names no service: 1.
-pub(crate) fn check_again(
-    overrides: &Overrides,
-    database: &Database,
-    settings: &Settings<'_>,
-) -> Result<(), Fatal> {
+pub fn check_again(overrides: &Overrides, database: &Database, settings: &Settings<'_>) -> Result<(), Fatal> {
     if overrides.is_empty() {
         return Ok(());
     }
@@ -209,7 +205,7 @@ pub(crate) fn check_again(
 ///
 /// # Errors
 /// A variable or a definition is invalid: 1.  The system failed: 111.
-pub(crate) fn compile(
+pub fn compile(
     destination: &[u8],
     settings: &Settings<'_>,
     overrides: &Overrides,

@@ -121,7 +121,7 @@ fn as_value(mut value: Vec<u8>) -> Vec<u8> {
 ///
 /// # Errors
 /// The directory or a file in it can't be read: 111.
-pub(crate) fn load(env: &mut Env) -> Result<(), Fatal> {
+pub fn load(env: &mut Env) -> Result<(), Fatal> {
     let unreadable = |e| Fatal::unable(&format!("read {CONTAINER_ENVIRONMENT}"), e);
     let dir = open_dir().map_err(unreadable)?;
     let mut names = Vec::new();
@@ -151,7 +151,7 @@ pub(crate) fn load(env: &mut Env) -> Result<(), Fatal> {
 
 /// Whether the environment of each process counts as the container's: S6_KEEP_ENV is a number other than 0.
 #[must_use]
-pub(crate) fn is_kept(env: &Env) -> bool {
+pub fn is_kept(env: &Env) -> bool {
     env.get(S6_KEEP_ENV.bytes()).is_some_and(is_nonzero)
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn is_nonzero(value: &[u8]) -> bool {
 
 /// The value of a variable of the container's environment; `env` is the environment of this process.
 #[must_use]
-pub(crate) fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
+pub fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
     if is_kept(env) {
         return env.get(name).map(<[u8]>::to_vec);
     }

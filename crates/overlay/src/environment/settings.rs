@@ -24,19 +24,19 @@ const SIZES: std::ops::RangeInclusive<u32> = 16 << 10..=64 << 20;
 
 /// What a text file of the overlay says of the messages of the program that does its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Messages {
+pub struct Messages {
     /// The verbosity where S6_VERBOSITY isn't set.
-    pub(crate) default: u32,
+    pub default: u32,
     /// Whether there are any.
-    pub(crate) wanted: bool,
+    pub wanted: bool,
 }
 
 impl Messages {
     /// The messages of a program without such a file.
-    pub(crate) const DEFAULT: Self = Self { default: S6_VERBOSITY.kind.0, wanted: true };
+    pub const DEFAULT: Self = Self { default: S6_VERBOSITY.kind.0, wanted: true };
 
     /// Makes them those of this process, unless they were set before.
-    pub(crate) fn set(self) {
+    pub fn set(self) {
         let _ = MESSAGES.set(self);
     }
 }
@@ -46,7 +46,7 @@ static MESSAGES: OnceLock<Messages> = OnceLock::new();
 
 /// A process's view of the overlay's variables.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settings<'a> {
+pub struct Settings<'a> {
     env: &'a Env,
     of_container: bool,
 }
@@ -54,13 +54,13 @@ pub(crate) struct Settings<'a> {
 impl<'a> Settings<'a> {
     /// `env` is the process's own environment, which counts under S6_KEEP_ENV.
     #[must_use]
-    pub(crate) fn new(env: &'a Env) -> Self {
+    pub fn new(env: &'a Env) -> Self {
         Self { env, of_container: false }
     }
 
     /// `env` is the container's environment itself.
     #[must_use]
-    pub(crate) fn of_container(env: &'a Env) -> Self {
+    pub fn of_container(env: &'a Env) -> Self {
         Self { env, of_container: true }
     }
 
@@ -84,45 +84,45 @@ impl<'a> Settings<'a> {
 
     /// The value of a variable of any kind, if it isn't empty.
     #[must_use]
-    pub(crate) fn given<K>(&self, variable: Variable<K>) -> Option<Vec<u8>> {
+    pub fn given<K>(&self, variable: Variable<K>) -> Option<Vec<u8>> {
         self.given_value(variable.name)
     }
 
     /// A text, if it isn't empty.
     #[must_use]
-    pub(crate) fn text(&self, variable: Variable<Text>) -> Option<Vec<u8>> {
+    pub fn text(&self, variable: Variable<Text>) -> Option<Vec<u8>> {
         let text = self.given_value(variable.name).unwrap_or_else(|| variable.kind.0.into());
         (!text.is_empty()).then_some(text)
     }
 
     /// A path.
     #[must_use]
-    pub(crate) fn path(&self, variable: Variable<ImagePath>) -> Vec<u8> {
+    pub fn path(&self, variable: Variable<ImagePath>) -> Vec<u8> {
         self.given_value(variable.name).unwrap_or_else(|| join(&self.etc(), variable.kind.0.as_bytes()))
     }
 
     /// The name of a user; `None` for the default user.
     #[must_use]
-    pub(crate) fn user(&self, variable: Variable<User>) -> Option<Vec<u8>> {
+    pub fn user(&self, variable: Variable<User>) -> Option<Vec<u8>> {
         self.given_value(variable.name)
     }
 
     /// Words, split as a shell splits an unquoted variable.
     #[must_use]
-    pub(crate) fn words(&self, variable: Variable<Words>) -> Vec<Vec<u8>> {
+    pub fn words(&self, variable: Variable<Words>) -> Vec<Vec<u8>> {
         split_words(&self.given_value(variable.name).unwrap_or_else(|| variable.kind.0.into()))
     }
 
     /// The directives of a logger; none if the variable is set and empty.
     #[must_use]
-    pub(crate) fn directives(&self, variable: Variable<Directives>) -> Vec<Vec<u8>> {
+    pub fn directives(&self, variable: Variable<Directives>) -> Vec<Vec<u8>> {
         let script = self.value(variable.name).unwrap_or_else(|| variable.kind.0.into());
         split_at(&script, b" \t\n\r")
     }
 
     /// A number.
     #[must_use]
-    pub(crate) fn number(&self, variable: Variable<Number>) -> u32 {
+    pub fn number(&self, variable: Variable<Number>) -> u32 {
         self.number_or(variable.name, variable.kind.0)
     }
 
@@ -130,7 +130,7 @@ impl<'a> Settings<'a> {
     ///
     /// # Errors
     /// The value is none: code 100.
-    pub(crate) fn umask(&self, variable: Variable<Umask>) -> Result<Mode, Fatal> {
+    pub fn umask(&self, variable: Variable<Umask>) -> Result<Mode, Fatal> {
         let Some(value) = self.given_value(variable.name) else { return Ok(Mode::from(variable.kind.0)) };
         let mask = number::octal(value.trim_ascii_end()).filter(|mask| *mask <= 0o777).ok_or_else(|| {
             let shown = diag::show(&value);
@@ -145,7 +145,7 @@ impl<'a> Settings<'a> {
     ///
     /// # Errors
     /// The value is none: code 100.
-    pub(crate) fn size(&self, variable: Variable<Size>) -> Result<u32, Fatal> {
+    pub fn size(&self, variable: Variable<Size>) -> Result<u32, Fatal> {
         let Some(value) = self.given_value(variable.name) else { return Ok(variable.kind.0) };
         number::bytes(value.trim_ascii_end()).filter(|size| *size == 0 || SIZES.contains(size)).ok_or_else(
             || {
@@ -159,39 +159,39 @@ impl<'a> Settings<'a> {
 
     /// A time.
     #[must_use]
-    pub(crate) fn time(&self, variable: Variable<Milliseconds>) -> Duration {
+    pub fn time(&self, variable: Variable<Milliseconds>) -> Duration {
         Duration::from_millis(self.number_or(variable.name, variable.kind.0).into())
     }
 
     /// A time limit; `None` if there is none.
     #[must_use]
-    pub(crate) fn limit(&self, variable: Variable<Limit>) -> Option<Duration> {
+    pub fn limit(&self, variable: Variable<Limit>) -> Option<Duration> {
         let limit = self.number_or(variable.name, variable.kind.0);
         (limit > 0).then(|| Duration::from_millis(limit.into()))
     }
 
     /// A switch: on with any number except 0.
     #[must_use]
-    pub(crate) fn switch(&self, variable: Variable<Switch>) -> bool {
+    pub fn switch(&self, variable: Variable<Switch>) -> bool {
         self.given_value(variable.name).map_or(variable.kind.0, |v| contenv::is_nonzero(&v))
     }
 
     /// What is printed: 0 errors, 1 also warnings, 2 also what is started and stopped.
     #[must_use]
-    pub(crate) fn verbosity(&self) -> u32 {
+    pub fn verbosity(&self) -> u32 {
         let messages = MESSAGES.get().copied().unwrap_or(Messages::DEFAULT);
         if messages.wanted { self.number_or(S6_VERBOSITY.name, messages.default) } else { 0 }
     }
 
     /// What a failure of the start means.
     #[must_use]
-    pub(crate) fn behaviour(&self) -> Behaviour {
+    pub fn behaviour(&self) -> Behaviour {
         Behaviour::from(self.number(S6_BEHAVIOUR_IF_STAGE2_FAILS))
     }
 
     /// The folder of the image's files: /etc, or the folder of S6_RUNTIME_PROFILE.
     #[must_use]
-    pub(crate) fn etc(&self) -> Vec<u8> {
+    pub fn etc(&self) -> Vec<u8> {
         match self.text(S6_RUNTIME_PROFILE) {
             Some(profile) => [PROFILES, profile.trim_ascii_end()].concat(),
             None => ETC.into(),
@@ -201,7 +201,7 @@ impl<'a> Settings<'a> {
 
 /// What a failure of the start means: S6_BEHAVIOUR_IF_STAGE2_FAILS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Behaviour {
+pub enum Behaviour {
     /// 0: the start goes on.
     GoOn,
     /// 1: the start goes on after a warning.
@@ -222,7 +222,7 @@ impl From<u32> for Behaviour {
 
 /// Splits at blanks and newlines, as a shell splits an unquoted variable.
 #[must_use]
-pub(crate) fn split_words(text: &[u8]) -> Vec<Vec<u8>> {
+pub fn split_words(text: &[u8]) -> Vec<Vec<u8>> {
     split_at(text, b" \t\n")
 }
 

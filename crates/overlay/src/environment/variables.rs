@@ -8,7 +8,7 @@ mod misspelt;
 mod value;
 
 pub use kind::Kind;
-pub(crate) use kind::{
+pub use kind::{
     Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Size, Switch, Text, Umask, User, Words,
 };
 pub use misspelt::meant_by;
@@ -16,16 +16,16 @@ pub use value::meaningless;
 
 /// The name of a variable, and how its value is read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Variable<K> {
+pub struct Variable<K> {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// How its value is read, and its default.
-    pub(crate) kind: K,
+    pub kind: K,
 }
 
 impl<K> Variable<K> {
     /// Its name as bytes.
-    pub(crate) const fn bytes(&self) -> &'static [u8] {
+    pub const fn bytes(&self) -> &'static [u8] {
         self.name.as_bytes()
     }
 }
@@ -56,7 +56,7 @@ macro_rules! variables {
         $($(
             #[doc = $meaning]
             $(#[$attribute])*
-            pub(crate) const $name: Variable<$kind> = Variable { name: stringify!($name), kind: $kind($default) };
+            pub const $name: Variable<$kind> = Variable { name: stringify!($name), kind: $kind($default) };
         )*)*
 
         /// The names of all variables.

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 ///
 /// # Errors
 /// The folder exists and can't be read.
-pub(crate) fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
+pub fn list(folder: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
     let mut names = match files::names_at(CWD, folder) {
         Err(Errno::NOENT) => return Ok(Vec::new()),
         names => names?,

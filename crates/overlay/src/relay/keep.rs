@@ -26,7 +26,7 @@ const DIR_MODE: Mode = Mode::from_raw_mode(0o750);
 
 /// The file of a service: its name, but `%`, `/` and a dot at the start are `%25`, `%2F` and `%2E`.
 #[must_use]
-pub(crate) fn file_name(service: &[u8]) -> Vec<u8> {
+pub fn file_name(service: &[u8]) -> Vec<u8> {
     let mut name = Vec::with_capacity(service.len());
     for byte in service {
         match byte {
@@ -41,7 +41,7 @@ pub(crate) fn file_name(service: &[u8]) -> Vec<u8> {
 
 /// The name of a file when it was full.
 #[must_use]
-pub(crate) fn old_name(file: &[u8]) -> Vec<u8> {
+pub fn old_name(file: &[u8]) -> Vec<u8> {
     [file, OLD].concat()
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Lines {
 }
 
 /// A time stamp as in RFC 3339, in UTC, with microseconds.
-pub(crate) fn time(now: Tai64n) -> String {
+pub fn time(now: Tai64n) -> String {
     let date = utc(now.unix_seconds()).unwrap_or(DateTime::EPOCH);
     let DateTime { year, month, day, hour, minute, second } = date;
     let micros = now.nanos / 1000;
@@ -41,7 +41,7 @@ pub(crate) fn time(now: Tai64n) -> String {
 }
 
 /// Appends a text as the inside of a JSON string; bytes that aren't UTF-8 become U+FFFD.
-pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
+pub fn escape(text: &[u8], out: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(text);
     for byte in text.bytes() {
         match byte {

@@ -30,7 +30,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "overlay",
         &[
-            "execline",
             "files",
             "installation",
             "ipc",
@@ -45,10 +44,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
+    (
+        "commands",
+        &[
+            "execline",
+            "files",
+            "installation",
+            "logger",
+            "overlay",
+            "posix-regex",
+            "s6-linux-init",
+            "s6-rc",
+            "supervision",
+            "supervisor",
+            "sys",
+            "tool",
+            "wire",
+        ],
+    ),
     // The main program carries no cryptography: s6-tls is a program of its own.
     (
         "multicall",
         &[
+            "commands",
             "execline",
             "overlay",
             "s6",

@@ -4,51 +4,51 @@ use crate::layout::ETC;
 
 /// On with any number except 0.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Switch(pub(crate) bool);
+pub struct Switch(pub bool);
 
 /// A decimal number.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Number(pub(crate) u32);
+pub struct Number(pub u32);
 
 /// A file creation mask, in octal.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Umask(pub(crate) u32);
+pub struct Umask(pub u32);
 
 /// A time in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Milliseconds(pub(crate) u32);
+pub struct Milliseconds(pub u32);
 
 /// A time in milliseconds; 0 means that there is no limit.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit(pub(crate) u32);
+pub struct Limit(pub u32);
 
 /// A number of bytes, also in units: `k` or `M`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Size(pub(crate) u32);
+pub struct Size(pub u32);
 
 /// Any text; an empty default is none.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Text(pub(crate) &'static str);
+pub struct Text(pub &'static str);
 
 /// A path; the default is below /etc or the folder of S6_RUNTIME_PROFILE.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ImagePath(pub(crate) &'static str);
+pub struct ImagePath(pub &'static str);
 
 /// The name of a user; the default is the user with this id, who needs no name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct User(pub(crate) u32);
+pub struct User(pub u32);
 
 /// Words, split as a shell splits an unquoted variable.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Words(pub(crate) &'static str);
+pub struct Words(pub &'static str);
 
 /// The directives of a logger, split at blanks and line ends.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Directives(pub(crate) &'static str);
+pub struct Directives(pub &'static str);
 
 /// Directories, separated by colons.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SearchPath(pub(crate) &'static str);
+pub struct SearchPath(pub &'static str);
 
 /// A kind with the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

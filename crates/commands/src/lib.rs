@@ -1,0 +1,21 @@
+//! `s6-overlay` for people: what a container is like, and how it is steered, installed and migrated.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`subcommands`] | entry points: one subcommand per file |
+//! | [`status`] | what a container is like: facts, and what follows from them, for people and probes |
+//! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
+//! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
+//! | [`json`] | documents for programs |
+//!
+//! Process 1 uses none of it.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+mod install;
+mod json;
+mod migrate;
+mod status;
+mod steer;
+mod subcommands;
+
+pub use subcommands::{Build, COMMANDS, Command, PREFIX, find, meant_by, set_build, take_call};

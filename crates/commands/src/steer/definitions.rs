@@ -1,0 +1,277 @@
+//! The definitions of a running container, compiled again: what has changed, and the switch to them.
+
+use super::{access, legacy, listed, look, take_turn};
+use crate::status::{LEGACY_SERVICES, TIMED_OUT};
+use files::{open_dir, remove_tree, replace_link, same_tree, version_name};
+use overlay::boot::services::{check_again, compile, variables};
+use overlay::environment::contenv;
+use overlay::environment::settings::Settings;
+use overlay::layout::{DATABASE, LIVE, RUN_S6};
+use rustix::fs::CWD;
+use s6_rc::change_options::ChangeOptions;
+use s6_rc::database::{Body, Database, Id, Service};
+use s6_rc::interrupts::Interrupts;
+use s6_rc::live::Live;
+use s6_rc::update::{UpdateOptions, stopped_by, update};
+use tool::clock::Moment;
+use tool::diag::{self, show};
+use tool::path::{join, split};
+use tool::{Call, Fatal, Next, OrUnable, Out, Outcome};
+
+/// What is different in other definitions, one line each.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Differences {
+    added: Vec<Vec<u8>>,
+    removed: Vec<Vec<u8>>,
+    /// With what of them has changed.
+    changed: Vec<(Vec<u8>, Vec<String>)>,
+}
+
+/// Compiles the definitions as a boot does, prints what is different, and switches to them unless `is_dry_run`.
+///
+/// # Errors
+/// Code 1: the definitions are invalid, or a service couldn't be stopped or started.  99: the time was over.  111: the system.
+pub(crate) fn renew(call: &Call, is_dry_run: bool, deadline: Option<Moment>) -> Outcome {
+    let live = look()?;
+    access::check_container()?;
+    let folder = open_dir(CWD, RUN_S6.as_bytes()).or_unable_to("open", RUN_S6.as_bytes())?;
+    let mut env = call.env.clone();
+    contenv::load(&mut env)?;
+    let settings = Settings::of_container(&env);
+    let fresh = version_name(split(DATABASE.as_bytes()).1, "reload");
+    let path = join(RUN_S6.as_bytes(), &fresh);
+    let compiled = variables(&settings).and_then(|overrides| {
+        let compiled = compile(&path, &settings, &overrides)?;
+        check_again(&overrides, &compiled.database, &settings)?;
+        Ok(compiled)
+    });
+    let done = match compiled {
+        Ok(compiled) => switch(call, live, &compiled.database, &path, is_dry_run, deadline),
+        Err(why) if why.code() == 1 => Err(why.and(": nothing was changed")),
+        Err(why) => Err(why),
+    };
+    let current = current();
+    if current.as_deref() != Some(&path) {
+        let _ = remove_tree(&folder, &fresh);
+    }
+    done
+}
+
+/// The compiled database of the live state.
+fn current() -> Option<Vec<u8>> {
+    sys::fs::readlink(join(LIVE.as_bytes(), b"compiled"), Vec::new()).ok().map(|path| path.into_bytes())
+}
+
+/// Prints what is different in the database that was compiled to `path`, and switches to it.
+fn switch(
+    call: &Call,
+    live: Live,
+    new: &Database,
+    path: &[u8],
+    is_dry_run: bool,
+    deadline: Option<Moment>,
+) -> Outcome {
+    let old = current().ok_or_else(|| Fatal::new(111, "the live state has no database"))?;
+    let differences = Differences::between(live.database(), new, &|name| changed_files(&old, path, name));
+    let mut out = Out::new();
+    differences.lines().iter().try_for_each(|line| out.line(line.as_bytes()))?;
+    if differences == Differences::default() {
+        out.line(b"no definition has changed")?;
+        return out.finish();
+    }
+    let going_down = stopped_by(&live, new)?;
+    let mut stopped = Vec::new();
+    for name in &going_down {
+        match name.as_slice() {
+            LEGACY_SERVICES => stopped.extend(legacy()),
+            _ => stopped.push(name.clone()),
+        }
+    }
+    if !stopped.is_empty() {
+        let what = if is_dry_run { "would go down for that" } else { "goes down for that" };
+        let more = "and comes back if it is still there";
+        out.line(format!("{what}, {more}: {}", listed(&stopped)).as_bytes())?;
+    }
+    out.flush()?;
+    if is_dry_run {
+        return Ok(Next::SUCCESS);
+    }
+    drop(live);
+    let interrupts = Interrupts::trap()?;
+    drop(take_turn(call, &interrupts, deadline)?);
+    let what = UpdateOptions {
+        live: LIVE.as_bytes().to_vec(),
+        compiled: path.to_vec(),
+        conversions: None,
+        block: false,
+    };
+    let how = ChangeOptions { deadline, ..interrupts.change_options(call, 1) };
+    let code = update(&what, &how)?;
+    if current().as_deref() == Some(path) {
+        release(&old, path);
+        let up = look()?.up();
+        let is_up = |name: &[u8]| {
+            let id = atomic(new, name).and_then(|id| usize::try_from(id).ok());
+            id.is_some_and(|id| up.get(id) == Some(&true))
+        };
+        let ran_before = |name: &[u8]| is_up(name) && !going_down.iter().any(|gone| gone == name);
+        differences.hints(&is_up, &ran_before).iter().for_each(|hint| diag::line(hint));
+    }
+    Ok(Next::Exit(match code {
+        0 => 0,
+        2 | 10 => TIMED_OUT,
+        _ => 1,
+    }))
+}
+
+/// Removes the former database, and makes the path of the boot's one lead to the current one.
+fn release(old: &[u8], path: &[u8]) {
+    let Ok(folder) = open_dir(CWD, RUN_S6.as_bytes()) else { return };
+    if split(old).0 == RUN_S6.as_bytes() {
+        let _ = remove_tree(&folder, split(old).1);
+    }
+    let _ = replace_link(&folder, split(path).1, split(DATABASE.as_bytes()).1);
+}
+
+/// The files of a service directory that differ in two compiled databases.
+fn changed_files(old: &[u8], new: &[u8], name: &[u8]) -> Vec<String> {
+    let dirs = [old, new].map(|database| join(&join(database, b"servicedirs"), name));
+    let mut names: Vec<Vec<u8>> =
+        dirs.iter().flat_map(|dir| files::names_at(CWD, dir).unwrap_or_default()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let [old, new] = dirs;
+    names.retain(|file| !same_tree(CWD, &join(&old, file), &join(&new, file)).unwrap_or(false));
+    names.iter().map(|file| show(file)).collect()
+}
+
+impl Differences {
+    /// What is different between two databases; `files` gives the files of a longrun that differ.
+    fn between(old: &Database, new: &Database, files: &dyn Fn(&[u8]) -> Vec<String>) -> Self {
+        let mut found = Self::default();
+        for (id, service) in (0..).zip(new.services()).filter(|(_, service)| !service.is_internal()) {
+            match atomic(old, &service.name) {
+                None => found.added.push(service.name.clone()),
+                Some(before) => {
+                    let mut what = changed_parts((old, before), (new, id));
+                    if service.is_longrun() {
+                        what.extend(files(&service.name));
+                    }
+                    if !what.is_empty() {
+                        found.changed.push((service.name.clone(), what));
+                    }
+                }
+            }
+        }
+        let gone = old.services().iter().filter(|service| atomic(new, &service.name).is_none());
+        found.removed = gone.map(|service| service.name.clone()).collect();
+        for bundle in new.bundles() {
+            let contents = |database: &Database| -> Option<Vec<Vec<u8>>> {
+                let bundle = database.bundles().iter().find(|other| other.name == bundle.name)?;
+                Some(names(database, &bundle.contents))
+            };
+            if contents(old) != contents(new) {
+                found.changed.push((bundle.name.clone(), vec!["contents".to_owned()]));
+            }
+        }
+        found
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let line = |name: &[u8], what: &str| format!("{}: {what}", show(name));
+        let added = self.added.iter().map(|name| line(name, "added"));
+        let removed = self.removed.iter().map(|name| line(name, "removed"));
+        let changed = self.changed.iter();
+        let changed = changed.map(|(name, what)| line(name, &format!("changed ({})", what.join(", "))));
+        added.chain(removed).chain(changed).collect()
+    }
+
+    /// What to do for the changes to take effect; `ran_before`: a service is up, and has been since before them.
+    fn hints(&self, is_up: &dyn Fn(&[u8]) -> bool, ran_before: &dyn Fn(&[u8]) -> bool) -> Vec<String> {
+        let words = |names: Vec<Vec<u8>>| listed(&names).replace(", ", " ");
+        let down: Vec<_> = self.added.iter().filter(|name| !is_up(name)).cloned().collect();
+        let changed = self.changed.iter().map(|(name, _)| name);
+        let old: Vec<_> = changed.filter(|name| ran_before(name)).cloned().collect();
+        let mut hints = Vec::new();
+        if !down.is_empty() {
+            hints.push(format!("to start what was added: s6-overlay start {}", words(down)));
+        }
+        if !old.is_empty() {
+            hints.push(format!("to restart what has changed: s6-overlay restart {}", words(old)));
+        }
+        hints
+    }
+}
+
+/// The number of an atomic service.
+fn atomic(database: &Database, name: &[u8]) -> Option<Id> {
+    let ids = database.atomics(name)?;
+    ids.first().copied().filter(|id| database.name(*id) == name)
+}
+
+/// The names of services.
+fn names(database: &Database, ids: &[Id]) -> Vec<Vec<u8>> {
+    let mut names: Vec<_> = ids.iter().map(|id| database.name(*id).to_vec()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// What of the database's entry of a service differs.
+fn changed_parts((old, before): (&Database, Id), (new, after): (&Database, Id)) -> Vec<String> {
+    let (Some(one), Some(other)) = (old.service(before), new.service(after)) else { return Vec::new() };
+    let needs = |database: &Database, service: &Service| names(database, &service.dependencies);
+    let scripts = match (&one.body, &other.body) {
+        (
+            Body::Oneshot { up, down, reload },
+            Body::Oneshot { up: new_up, down: new_down, reload: new_reload },
+        ) => [up != new_up, down != new_down, reload != new_reload],
+        _ => [false; 3],
+    };
+    let rows = [
+        ("type", one.is_longrun() != other.is_longrun()),
+        ("dependencies", needs(old, one) != needs(new, other)),
+        ("flags", one.flags != other.flags),
+        ("timeout-up", one.timeout_up != other.timeout_up),
+        ("timeout-down", one.timeout_down != other.timeout_down),
+        ("up", matches!(scripts, [true, ..])),
+        ("down", matches!(scripts, [_, true, _])),
+        ("reload", matches!(scripts, [.., true])),
+    ];
+    rows.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use s6_rc::database::Bundle;
+
+    #[test]
+    fn what_is_different() {
+        let longrun = |name: &str, dependencies: &[Id]| Service {
+            name: name.into(),
+            dependencies: dependencies.to_vec(),
+            ..Service::default()
+        };
+        let oneshot = |name: &str, up: &str| Service {
+            body: Body::Oneshot { up: vec![up.into()], down: Vec::new(), reload: Vec::new() },
+            ..longrun(name, &[])
+        };
+        let bundle = |contents: &[Id]| vec![Bundle { name: b"user".to_vec(), contents: contents.to_vec() }];
+        let old = vec![longrun("db", &[]), longrun("web", &[0]), longrun("x", &[]), oneshot("prepare", "a")];
+        let old = Database::new(old, bundle(&[0, 1])).unwrap();
+        let new = vec![
+            Service { timeout_up: 5, ..longrun("cron", &[]) },
+            Service { timeout_up: 5, ..longrun("db", &[]) },
+            longrun("web", &[1]),
+            oneshot("prepare", "b"),
+            oneshot("x", "a"),
+        ];
+        let new = Database::new(new, bundle(&[0, 1, 2])).unwrap();
+        let run = |name: &[u8]| if name == b"web" { vec!["run".to_owned()] } else { Vec::new() };
+        let differences = Differences::between(&old, &new, &run);
+        let hints = differences.hints(&|_| false, &|name| name == b"web");
+        let lines = [differences.lines(), hints].concat().join("\n");
+        insta::assert_snapshot!(lines);
+        assert_eq!(Differences::between(&old, &old, &|_| Vec::new()), Differences::default());
+    }
+}

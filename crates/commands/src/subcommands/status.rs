@@ -1,0 +1,244 @@
+//! `s6-overlay status`: what the services are doing.
+
+use crate::status::choice::choose;
+use crate::status::details::{besides, is_optional, text as text_of};
+use crate::status::gather::{gather, host_state};
+use crate::status::health::{Asked, problems};
+use crate::status::json::{FIELDS, document};
+use crate::status::place::{Place, RUN};
+use crate::status::table::{Form, summary, table};
+use crate::status::word::standing;
+use crate::status::{NOT_RUNNING, Snapshot};
+use overlay::environment::settings::Settings;
+use rustix::event::{PollFd, PollFlags};
+use rustix::stdio::{stdin, stdout};
+use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use std::time::Duration;
+use tool::{Call, Fatal, Next, Opt, Options, Out, Outcome, Role, Tool, clock, diag::show, did_you_mean};
+
+pub static TOOL: Tool = Tool {
+    name: "s6-overlay status",
+    summary: "show what the services are doing; all there is to know of those that are named",
+    operands: "[ name... ]",
+    options: &[
+        Opt::value(
+            '\x01',
+            "[fields]",
+            "as JSON; only these fields of each service, with commas between them",
+        )
+        .long("json"),
+        Opt::flag('w', "again and again: q ends it; without a terminal, only lines that have changed")
+            .long("watch"),
+        Opt::flag('p', "fields with tabs between them, for programs").long("plain"),
+        Opt::flag('H', "without the names of the columns").long("no-header"),
+        Opt::flag('a', "moments instead of spans").long("abs-time"),
+        Opt::flag('q', "print nothing: only the exit code").long("quiet"),
+        RUN,
+    ],
+    role: Role::Stay,
+    main,
+};
+
+/// How often a terminal is painted again.
+const REPAINT: Duration = Duration::from_secs(1);
+
+fn main(call: &mut Call) -> Outcome {
+    let options = call.options_anywhere()?;
+    let words = call.take_args();
+    let place = Place::of(call, &options);
+    let asked = Asking { call, options: &options, words: &words, fields: fields(&options)? };
+    if !options.has('w') {
+        let all = gather(&place, !options.has('q'))?;
+        return asked.once(&place, &all);
+    }
+    if options.has('\x01') || options.has('q') {
+        return Err(Fatal::user(
+            "--watch goes with neither --json nor --quiet (see s6-overlay events --json)",
+        ));
+    }
+    if isatty(stdout()) && !options.has('p') { asked.repaint(&place) } else { asked.follow(&place) }
+}
+
+/// The fields that `--json` names.
+fn fields(options: &Options) -> Result<Vec<&'static str>, Fatal> {
+    let named = options.get('\x01').unwrap_or_default().split(|b| *b == b',').filter(|word| !word.is_empty());
+    let known = |word: &[u8]| match FIELDS.iter().find(|field| field.as_bytes() == word) {
+        Some(field) => Ok(*field),
+        None => {
+            let meant = did_you_mean(word, FIELDS.iter().copied(), "");
+            Err(Fatal::user(format!("--json: there is no field {}{meant}", show(word))))
+        }
+    };
+    named.map(known).collect()
+}
+
+/// A call.
+struct Asking<'a> {
+    call: &'a Call,
+    options: &'a Options,
+    words: &'a [Vec<u8>],
+    fields: Vec<&'static str>,
+}
+
+impl Asking<'_> {
+    /// Answers, and gives the exit code.
+    fn once(&self, place: &Place, all: &Snapshot) -> Outcome {
+        let chosen = choose(all, self.words)?;
+        let mut out = Out::new();
+        if self.options.has('\x01') {
+            out.line(&self.document(all, &chosen))?;
+        } else if !self.options.has('q') {
+            out.put(self.shown(place, all, &chosen).as_bytes())?;
+        }
+        out.flush()?;
+        let is_good = all.names(&chosen).all(|service| standing(all, service).word.is_good());
+        Ok(Next::Exit(if self.words.is_empty() || is_good { 0 } else { NOT_RUNNING }))
+    }
+
+    fn document(&self, all: &Snapshot, chosen: &[usize]) -> Vec<u8> {
+        let etc = Settings::of_container(&self.call.env).etc();
+        let every: Vec<usize> = (0..all.services.len()).collect();
+        let is = |asked| {
+            problems(all, asked, (&every, false), host_state(all), &|name| is_optional(&etc, name)).is_empty()
+        };
+        document(all, chosen, (is(Asked::Ready), is(Asked::Live)), &self.fields)
+    }
+
+    /// What a person reads.
+    fn shown(&self, place: &Place, all: &Snapshot, chosen: &[usize]) -> String {
+        let form = self.form();
+        if form.width.is_none() {
+            return table(all, chosen, form);
+        }
+        let mut text = String::new();
+        if self.words.is_empty() {
+            text.extend([summary(all).as_str(), "\n"]);
+            let mut chosen = chosen.to_vec();
+            chosen.retain(|at| {
+                let service = all.services.get(*at);
+                service.is_some_and(|s| !s.is_own() || !standing(all, s).word.is_good())
+            });
+            text.push_str(&table(all, &chosen, form));
+        } else {
+            let etc = Settings::of_container(&self.call.env).etc();
+            for service in all.names(chosen) {
+                text.push_str(&text_of(all, service, &besides(place, &etc, all, service)));
+            }
+        }
+        for remark in &all.remarks {
+            text.push_str(&format!("({remark})\n"));
+        }
+        text
+    }
+
+    fn form(&self) -> Form {
+        let env = |name: &[u8]| self.call.env.get(name).filter(|value| !value.is_empty());
+        let is_terminal = isatty(stdout());
+        let size =
+            || tcgetwinsize(stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
+        let width = env(b"COLUMNS").and_then(wire::number::decimal).or_else(size);
+        // Without a terminal, as under `docker exec` without -t, lines may be as long as they like.
+        let width = width.unwrap_or(if is_terminal { 80 } else { usize::MAX });
+        Form {
+            width: (!self.options.has('p')).then_some(width),
+            colour: is_terminal
+                && env(b"NO_COLOR").is_none()
+                && env(b"TERM").is_none_or(|term| term != b"dumb"),
+            abs_time: self.options.has('a'),
+            header: !self.options.has('H'),
+        }
+    }
+
+    /// Paints a terminal each second, until a key ends it.
+    fn repaint(&self, place: &Place) -> Outcome {
+        let saved = Keys::take();
+        let painted = loop {
+            let painted = gather(place, true).and_then(|all| {
+                let chosen = choose(&all, self.words)?;
+                let mut out = Out::new();
+                out.put(b"\x1b[H\x1b[2J")?;
+                out.put(self.shown(place, &all, &chosen).as_bytes())?;
+                out.flush()
+            });
+            if painted.is_err() || saved.wait(REPAINT) {
+                break painted;
+            }
+        };
+        drop(saved);
+        painted.map(|()| Next::SUCCESS)
+    }
+
+    /// Prints each line that has changed but for its times, as long as the container is there.
+    fn follow(&self, place: &Place) -> Outcome {
+        let mut last: Vec<(Vec<u8>, String)> = Vec::new();
+        let form = Form { width: None, colour: false, abs_time: true, header: false };
+        loop {
+            let changes = place.changes();
+            let all = gather(place, false)?;
+            let mut out = Out::new();
+            for at in choose(&all, self.words)? {
+                let line = table(&all, &[at], form);
+                let Some(service) = all.services.get(at) else { continue };
+                // Times to a next start count down.
+                let state = standing(&all, service);
+                let (pid, deaths) = service.row.as_ref().map_or((0, 0), |row| (row.pid, row.deaths));
+                let what = format!("{} {pid} {deaths} {:?}", state.word.text(), state.waits_for);
+                match last.iter_mut().find(|(name, _)| *name == service.name) {
+                    Some((_, before)) if *before == what => continue,
+                    Some((_, before)) => *before = what,
+                    None => last.push((service.name.clone(), what)),
+                }
+                out.put(line.as_bytes())?;
+            }
+            out.flush()?;
+            changes.wait(None, None);
+        }
+    }
+}
+
+/// The terminal's keys, one by one and without an echo; as they were again when this is dropped.
+struct Keys(Option<Termios>);
+
+impl Keys {
+    fn take() -> Self {
+        let Ok(saved) = tcgetattr(stdin()) else { return Self(None) };
+        let mut raw = saved.clone();
+        // Signals, too: ^C would leave the terminal like this.
+        raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &raw);
+        Self(Some(saved))
+    }
+
+    /// Waits this long; whether a key ends it: `q`, ^C, ^D or ^\, or the end of the input.
+    fn wait(&self, span: Duration) -> bool {
+        let deadline = clock::now().saturating_add(span);
+        let (input, mut buffer) = (stdin(), [0; 64]);
+        let watched = self.0.is_some();
+        loop {
+            let mut fds = [PollFd::new(&input, PollFlags::IN)];
+            let fds: &mut [PollFd<'_>] = if watched { &mut fds } else { &mut [] };
+            match clock::poll_until(fds, Some(deadline)) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(_) => return true,
+            }
+            match rustix::io::read(input, &mut buffer) {
+                Ok(0) | Err(_) => return true,
+                Ok(count) => {
+                    let keys = buffer.get(..count).unwrap_or_default();
+                    if keys.iter().any(|key| b"qQ\x03\x04\x1c".contains(key)) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        if let Some(saved) = &self.0 {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, saved);
+        }
+    }
+}
