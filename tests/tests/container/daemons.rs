@@ -60,6 +60,8 @@ new=$(s6-svstat -o pid /run/service/nginx)
 [ \"$old\" != \"$new\" ] && echo 'nginx came back'
 curl -fs http://127.0.0.1:8080/second
 s6-rc -a list | tr '\\n' ' '; echo
+# What a logger hasn't read when it is told to end is lost.
+until grep -qs second /var/log/nginx-test/current && [ -s /var/log/legacy/current ]; do s6-sleep -m 10; done
 echo 'all looked at'
 exec sleep 100000
 ";

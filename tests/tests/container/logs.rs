@@ -245,7 +245,8 @@ fn syslogd_rotates_each_class(images: &Images) -> Outcome {
     let command = format!(
         "cd /var/log/syslogd\n\
          for p in {kinds}; do seq 1 300 | logger -t app -p $p; done\n\
-         until grep -q ' 300$' kernel/current || grep -q ' 300$' everything/current; do usleep 1000; done\n\
+         logger -t app -p kern.info 'the last line'\n\
+         until cat everything/@* everything/current 2>/dev/null | grep -q 'the last line$'; do usleep 1000; done\n\
          s6-svc -wD -d /run/service/syslogd\ns6-svc -wD -d /run/service/syslogd-log\n\
          for c in *; do echo $c $(ls $c | grep -c @); done\n"
     );

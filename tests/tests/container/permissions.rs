@@ -136,7 +136,8 @@ fn services() -> std::io::Result<Services> {
     s.script("/etc/cont-init.d/script", "#!/bin/sh\ntrue\n")?;
     s.script(
         "/etc/test/command",
-        "#!/bin/sh\ncd /run/service\ns6-svwait -U ready logger && s6-svwait -u legacy legacy/log && echo 'all is up'\n\
+        "#!/bin/sh\ncd /run/service\ns6-svwait -U ready logger && s6-svwait -u legacy legacy/log\n\
+         until [ ! -e /run/s6-overlay/log ] || [ -e /run/s6-overlay/log/ready ]; do usleep 1000; done; echo 'all is up'\n\
          exec sleep 100000\n",
     )?;
     Ok(s)
