@@ -69,3 +69,29 @@ impl Json {
         self.0
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! Documents and their schemas, which are in `docs/schema`.
+
+    use serde_json::Value;
+
+    /// The schema in the file of this name.
+    pub(crate) fn schema(name: &str) -> Value {
+        let path = format!("{}/../../docs/schema/{name}", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    /// A document that is as this schema has it.
+    pub(crate) fn valid(name: &str, text: &[u8]) -> Value {
+        let value = serde_json::from_slice(text).unwrap();
+        let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+        compiler.enable_format_assertions();
+        compiler.add_resource(name, schema(name)).unwrap();
+        let compiled = compiler.compile(name, &mut schemas).unwrap();
+        if let Err(why) = schemas.validate(&value, compiled) {
+            panic!("{why:#}");
+        }
+        value
+    }
+}

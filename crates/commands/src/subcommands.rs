@@ -4,6 +4,7 @@
 //! [`Tool`] whose name consists of both words, as in its messages.  Its options stand anywhere among its operands
 //! ([`tool::Call::options_anywhere`]); `-h` and `--help` among them ask for what `s6-overlay help NAME` prints.
 
+mod boot;
 mod env;
 mod events;
 mod health;
@@ -16,6 +17,7 @@ mod restart;
 mod start;
 mod status;
 mod stop;
+mod terminal;
 mod version;
 mod wait;
 
@@ -55,7 +57,7 @@ macro_rules! commands {
 
 /// The subcommands, sorted by name.
 pub const COMMANDS: &[Command] = commands![
-    env events health help install logs migrate reload restart start status stop version wait
+    boot env events health help install logs migrate reload restart start status stop version wait
 ];
 
 /// The subcommand of this name.

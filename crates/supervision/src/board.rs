@@ -43,6 +43,17 @@ pub struct Record {
     pub damaged: usize,
 }
 
+impl Record {
+    /// Whether events that were later than this may have been overwritten.
+    #[must_use]
+    pub fn is_cut_since(&self, moment: std::time::Duration) -> bool {
+        Ring::ALL.iter().any(|ring| {
+            let oldest = self.events.iter().find(|(of, ..)| of == ring);
+            oldest.is_some_and(|(_, number, event)| *number != 1 && event.at > moment)
+        })
+    }
+}
+
 fn open(path: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     sys::fs::open(path, flags, Mode::empty())
@@ -227,6 +238,9 @@ mod tests {
         let found = read_record(path.as_os_str().as_bytes()).unwrap();
         let seconds: Vec<u64> = found.events.iter().map(|(_, _, event)| event.at.as_secs()).collect();
         assert_eq!((seconds, found.damaged, found.clocks), (vec![3, 5, 7, 9], 1, clocks));
+        // The first event of scripts isn't there any more.
+        let is_cut = |seconds| found.is_cut_since(Duration::from_secs(seconds));
+        assert_eq!((is_cut(6), is_cut(7)), (true, false));
         let mut recorder = Recorder::open(path.as_os_str().as_bytes(), Ring::Scripts);
         recorder.note(Event { kind: Kind::ScriptBegan, ..event(0) });
         let newest = newest(&std::fs::File::open(&path).unwrap().into(), Ring::Scripts);

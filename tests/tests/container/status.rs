@@ -64,6 +64,7 @@ fn gated() -> Result<Services, Failed> {
     let run = "#!/bin/sh\necho the gate is closed\nread x </run/gate\necho >&3\nexec sleep 100000\n";
     services.longrun("gated", &["once"], run)?.define("gated", "notification-fd", "3\n")?;
     services.longrun("after", &["gated"], "#!/bin/sh\nexec sleep 100000\n")?;
+    services.longrun("aside", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     Ok(services)
 }
 
@@ -85,6 +86,7 @@ fn probes_follow_a_start(images: &Images) -> Outcome {
         for (name, state) in [("once", "done"), ("gated", "starting"), ("after", "waiting")] {
             same(line_of(&table, name)?.get(1).map(String::as_str), Some(state), &table)?;
         }
+        says(&t, &["boot"], 0, &["the start isn't over after ", "not ready", "waits for gated"])?;
         // Those that wait while the gate opens.
         let waiting = entering(t.container(), &["wait"]).start()?;
         let started = entering(t.container(), &["wait", "--started"]).start()?;
@@ -97,6 +99,25 @@ fn probes_follow_a_start(images: &Images) -> Outcome {
         says(&t, &["health"], 0, &["ready\n"])?;
         says(&t, &["health", "--started", "--json"], 0, &["\"asked\":\"started\",\"ok\":true"])?;
         says(&t, &["status", "-q", "gated", "after", "once"], 0, &[])?;
+        says(
+            &t,
+            &["boot"],
+            0,
+            &["the start took ", "slowest: ", "; without gated the start would have taken "],
+        )?;
+        let (code, chart) = answer(&entering(t.container(), &["boot", "--plain"]).env("COLUMNS", "40"))?;
+        let of_gate =
+            |name: &str| line_of(&chart, name).map(|words| words.get(1).is_some_and(|mark| mark == "*"));
+        let marked = [of_gate("once")?, of_gate("gated")?, of_gate("after")?, of_gate("aside")?];
+        same((code, marked), (0, [true, true, true, false]), &chart)?;
+        same(chart.lines().all(|line| line.is_ascii() && line.len() <= 40), true, &chart)?;
+        let part = "{\"name\":\"gated\",\"kind\":\"longrun\",\"needs\":[\"once\"],\"critical\":true,";
+        says(
+            &t,
+            &["boot", "--json"],
+            0,
+            &["\"schema\":\"s6-overlay.boot/1\"", part, "\"slowest\":\"gated\""],
+        )?;
         // What was stopped on purpose is no fault, unless somebody asks for it.
         t.container().exec(["/command/s6-svc", "-wD", "-d", "/run/service/after"]).start()?.output(LIMIT)?;
         says(&t, &["health"], 0, &["ready\n"])?;
@@ -171,6 +192,7 @@ fn look(t: &mut Transcript, layout: &str) -> Outcome {
         let too_long: Vec<_> = narrow.lines().skip(1).filter(|line| line.chars().count() > 40).collect();
         same(too_long, Vec::new(), &narrow)?;
         same(answer(&as_user(&["health"]))?.0, 1, &context)?;
+        same(answer(&as_user(&["boot"]))?.0, 0, &context)?;
         same(answer(&as_user(&["health", "--live"]))?, (0, "live\n".to_owned()), &context)?;
         let (code, fields) = answer(&as_user(&["status", "--json=name,state", "once"]))?;
         same((code, fields.contains("{\"name\":\"once\",\"state\":\"done\"}")), (0, true), &fields)?;

@@ -175,18 +175,9 @@ mod tests {
     #[test]
     fn the_document_is_what_its_schema_says() {
         let text = document(&sample(), &[0, 1], (false, true), &[]);
-        let value: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        let schema: serde_json::Value =
-            serde_json::from_str(include_str!("../../../../docs/schema/status-1.json")).unwrap();
-        let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
-        compiler.enable_format_assertions();
-        compiler.add_resource("status-1.json", schema.clone()).unwrap();
-        let compiled = compiler.compile("status-1.json", &mut schemas).unwrap();
-        if let Err(why) = schemas.validate(&value, compiled) {
-            panic!("{why:#}");
-        }
+        let value = crate::json::tests::valid("status-1.json", &text);
         // Each field is in the schema, and in the document: null is what isn't known.
-        let of_service = &schema["$defs"]["service"];
+        let of_service = &crate::json::tests::schema("status-1.json")["$defs"]["service"];
         for field in FIELDS {
             assert!(of_service["properties"].get(field).is_some(), "{field}");
             assert!(value["services"][0].get(field).is_some(), "{field}");

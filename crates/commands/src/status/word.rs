@@ -178,6 +178,15 @@ pub(crate) fn exit(wstat: u16) -> String {
     }
 }
 
+/// An exit status as wait(2) gives it, in words: `exit code 1`, `SIGKILL`; all ones for what couldn't be run.
+pub(crate) fn ended(wstat: u16) -> String {
+    match wstat & 0x7f {
+        _ if wstat == u16::MAX => "couldn't be run".to_owned(),
+        0 => format!("exit code {}", exit(wstat)),
+        _ => format!("SIG{}", exit(wstat)),
+    }
+}
+
 /// What else there is to say about a service, in a few words; empty for nothing.
 pub(crate) fn note(all: &Snapshot, service: &Service, standing: &Standing) -> String {
     if !standing.waits_for.is_empty() {
@@ -346,5 +355,6 @@ mod tests {
             (exit(0), exit(0x700), exit(9), exit(15)),
             ("0".into(), "7".into(), "KILL".into(), "TERM".into())
         );
+        assert_eq!([ended(0x700), ended(9), ended(u16::MAX)], ["exit code 7", "SIGKILL", "couldn't be run"]);
     }
 }

@@ -4,12 +4,11 @@ use crate::json::Json;
 use crate::status::gather::{gather, unix};
 use crate::status::place::{Place, RUN};
 use crate::status::times::{moment, parse_span, span};
-use crate::status::word::exit;
-use rustix::io::Errno;
+use crate::status::word::ended;
 use std::time::Duration;
 use supervision::board::{Record, read_record};
 use tool::sorted::Map;
-use tool::{Call, Fatal, Next, Opt, Out, Outcome, Role, Tool, clock, diag::show};
+use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, clock, diag::show};
 use wire::board::{Cause, StopBy};
 use wire::record::{Event, Kind, Name, Ring, is_later};
 
@@ -44,7 +43,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut seen = Seen::default();
     loop {
         let changes = place.changes();
-        let record = read_record(&place.record()).map_err(|why| unreadable(&place, why))?;
+        let record = read(&place)?;
         // The clock of the day may have been set since the record began.
         let now = (clock::now(), unix(clock::wall()));
         let mut names = None;
@@ -70,8 +69,9 @@ fn main(call: &mut Call) -> Outcome {
     }
 }
 
-fn unreadable(place: &Place, why: Errno) -> Fatal {
-    Fatal::unable_to("read the record of events", &place.record(), why)
+/// The record of a container.
+pub(super) fn read(place: &Place) -> Result<Record, Fatal> {
+    read_record(&place.record()).or_unable_to("read the record of events", &place.record())
 }
 
 /// The names of services, for those that are too long for an event.
@@ -120,13 +120,7 @@ fn details(event: &Event) -> String {
     let code = || if event.code == 0 { String::new() } else { format!("code {}", event.code) };
     let after = event.value.map(|ns| format!("after {}", span(Duration::from_nanos(ns)))).unwrap_or_default();
     let direction = || if event.how == 0 { "down" } else { "up" }.to_owned();
-    let ended = || {
-        if event.code & 0x7f == 0 {
-            format!("exit code {}", exit(event.code))
-        } else {
-            format!("SIG{}", exit(event.code))
-        }
-    };
+    let ended = || ended(event.code);
     let words = match event.kind {
         Kind::Ended | Kind::CmdEnded => {
             let cause = match Cause::from_byte(event.how) {

@@ -1,5 +1,6 @@
 //! `s6-overlay status`: what the services are doing.
 
+use super::terminal::{columns, has_colour};
 use crate::status::choice::choose;
 use crate::status::details::{besides, is_optional, text as text_of};
 use crate::status::gather::{gather, host_state};
@@ -12,7 +13,7 @@ use crate::status::{NOT_RUNNING, Snapshot};
 use overlay::environment::settings::Settings;
 use rustix::event::{PollFd, PollFlags};
 use rustix::stdio::{stdin, stdout};
-use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 use std::time::Duration;
 use tool::{Call, Fatal, Next, Opt, Options, Out, Outcome, Role, Tool, clock, diag::show, did_you_mean};
 
@@ -132,18 +133,12 @@ impl Asking<'_> {
     }
 
     fn form(&self) -> Form {
-        let env = |name: &[u8]| self.call.env.get(name).filter(|value| !value.is_empty());
-        let is_terminal = isatty(stdout());
-        let size =
-            || tcgetwinsize(stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
-        let width = env(b"COLUMNS").and_then(wire::number::decimal).or_else(size);
         // Without a terminal, as under `docker exec` without -t, lines may be as long as they like.
-        let width = width.unwrap_or(if is_terminal { 80 } else { usize::MAX });
+        let without = if isatty(stdout()) { 80 } else { usize::MAX };
+        let width = columns(self.call).unwrap_or(without);
         Form {
             width: (!self.options.has('p')).then_some(width),
-            colour: is_terminal
-                && env(b"NO_COLOR").is_none()
-                && env(b"TERM").is_none_or(|term| term != b"dumb"),
+            colour: has_colour(self.call),
             abs_time: self.options.has('a'),
             header: !self.options.has('H'),
         }
