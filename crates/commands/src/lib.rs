@@ -6,7 +6,7 @@
 //! | [`status`] | what a container is like: facts, and what follows from them, for people and probes |
 //! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
 //! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
-//! | [`json`] | documents for programs |
+//! | [`json`], [`stamp`] | documents for programs; times in logs |
 //!
 //! Process 1 uses none of it.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
@@ -14,6 +14,7 @@
 mod install;
 mod json;
 mod migrate;
+mod stamp;
 mod status;
 mod steer;
 mod subcommands;

@@ -127,6 +127,8 @@ pub(crate) struct Service {
     pub(crate) needed_by: Vec<usize>,
     /// What reads its output.
     pub(crate) logger: Option<usize>,
+    /// What it said last, if it needs attention and has a log.
+    pub(crate) message: Option<Vec<u8>>,
     /// The bytes that its processes have in memory.
     pub(crate) memory: Option<u64>,
     /// The milliseconds of processor time that they have used.

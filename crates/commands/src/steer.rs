@@ -121,16 +121,10 @@ pub(crate) fn carry_out(call: &mut Call, wish: Wish) -> Outcome {
         Deed::Restart => "restart",
     };
     by_hand::note(&format!("{deed}: {}", listed(&words)));
-    if wish.in_background {
-        match fork().or_unable(|| "start a process")? {
-            Fork::Parent(pid) => {
-                call.info(&format!("process {} does it", pid.as_raw_nonzero()));
-                // The lock is the other process's now.
-                std::mem::forget(live);
-                return Ok(Next::SUCCESS);
-            }
-            Fork::Child => leave_caller(),
-        }
+    if wish.in_background && is_caller(call)? {
+        // The lock is the other process's now.
+        std::mem::forget(live);
+        return Ok(Next::SUCCESS);
     }
     let work = Work { call, wish, interrupts: &interrupts };
     work.carry_out(&mut live, &plan, &selected, &up)
@@ -164,6 +158,20 @@ pub(crate) fn take_turn(
         Some(at) if at <= clock::now() => Fatal::new(TIMED_OUT, "timed out: nothing was changed"),
         _ => Fatal::new(1, "interrupted: nothing was changed"),
     })
+}
+
+/// Goes on in the background, in a process of its own; whether this is the one that was called, which is done.
+fn is_caller(call: &Call) -> Result<bool, Fatal> {
+    match fork().or_unable(|| "start a process")? {
+        Fork::Parent(pid) => {
+            call.info(&format!("process {} does it", pid.as_raw_nonzero()));
+            Ok(true)
+        }
+        Fork::Child => {
+            leave_caller();
+            Ok(false)
+        }
+    }
 }
 
 /// Leaves the terminal and the streams of the process that called.

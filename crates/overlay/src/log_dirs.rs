@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use supervision::status::read_status;
 use tool::path::{join, split};
 use tool::processes;
+use wire::svstatus::Status;
 
 /// The current file of a log directory.
 pub const CURRENT: &[u8] = b"current";
@@ -53,33 +54,38 @@ pub fn open(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The end of the current file of a log directory, at most so many bytes, and whether there is more before them.
+/// The end of a log file, at most so many bytes, and whether there is more before them.
 ///
 /// # Errors
 /// As [`open`] and read(2).
-pub fn tail(dir: &[u8], room: usize) -> Result<(Vec<u8>, bool), Errno> {
-    let file = open(CWD, &join(dir, CURRENT))?;
+pub fn tail(path: &[u8], room: usize) -> Result<(Vec<u8>, bool), Errno> {
+    let file = open(CWD, path)?;
     let size = u64::try_from(sys::fs::fstat(&file)?.st_size).unwrap_or_default();
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(size.saturating_sub(room as u64)))?;
     Ok((files::read_at_most(&file, room)?, size > room as u64))
 }
 
-/// The log directories of the process of a service directory; with `by_name`, only if it is a program that logs.
-pub fn directories(servicedir: &[u8], by_name: bool) -> Vec<Vec<u8>> {
+/// The log directories of the process of a service directory; with `by_name`, only if it is a program that logs.  `pid` is the
+/// process, 0 for none; unless it is known from the status board, the supervisor's file says it to those who may read that.
+pub fn directories(servicedir: &[u8], pid: Option<u32>, by_name: bool) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    let pid = read_status(servicedir).map_or(0, |status| if status.is_up() { status.pid } else { 0 });
-    if pid != 0 {
-        let all = processes::all().unwrap_or_default();
-        // A script may run the logger as its child.
-        let children = all.iter().filter(|p| p.ppid == u64::from(pid)).map(|p| p.pid);
-        for pid in std::iter::once(u64::from(pid)).chain(children) {
-            let line = format!("/proc/{pid}/cmdline");
-            let line = files::read_file(CWD, line.as_bytes(), WORDS_MAX).unwrap_or_default();
-            let program = split(line.split(|b| *b == 0).next().unwrap_or_default()).1;
-            if !by_name || LOGGERS.contains(&program) {
-                add(line.split(|b| *b == 0).skip(1), servicedir, &mut found);
-            }
+    let from_status = || read_status(servicedir).ok().filter(Status::is_up).map(|status| status.pid);
+    let pid = pid.or_else(from_status).unwrap_or(0);
+    let look = |pid: u64, found: &mut Vec<Vec<u8>>| {
+        let line = format!("/proc/{pid}/cmdline");
+        let line = files::read_file(CWD, line.as_bytes(), WORDS_MAX).unwrap_or_default();
+        let program = split(line.split(|b| *b == 0).next().unwrap_or_default()).1;
+        if !by_name || LOGGERS.contains(&program) {
+            add(line.split(|b| *b == 0).skip(1), servicedir, found);
         }
+    };
+    if pid != 0 {
+        look(pid.into(), &mut found);
+    }
+    if pid != 0 && found.is_empty() {
+        // A script may run the logger as its child.
+        let all = processes::all().unwrap_or_default();
+        all.iter().filter(|p| p.ppid == u64::from(pid)).for_each(|p| look(p.pid, &mut found));
     }
     if found.is_empty() && !by_name {
         let run = run_file(servicedir);

@@ -8,11 +8,11 @@
 //! | 1 | 1: at once, without an orderly stop; else 0 |
 //! | 2–9 | delay in milliseconds, big-endian |
 //! | 10–13 | milliseconds between SIGTERM and SIGKILL at the end, big-endian; 0: as configured |
-//! | 14–255 | the caller, for messages: text, then NUL bytes |
+//! | 14–255 | the caller: a text for messages, and who it is ([`by_hand`]), then NUL bytes |
 
 use rustix::io::Errno;
 use rustix::system::RebootCommand;
-use supervision::by_hand::{self, FIFO, HEAD, MESSAGE, NOTE};
+use supervision::by_hand::{self, FIFO, HEAD, MESSAGE, NOTE, Sender};
 
 /// The FIFO of s6-linux-init-shutdownd, in a system that s6-linux-init booted.
 const SHUTDOWND_FIFO: &str = "/run/service/s6-linux-init-shutdownd/fifo";
@@ -128,8 +128,8 @@ impl Request {
 /// A message from the FIFO.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    /// A request, and its caller.
-    Request(Request, String),
+    /// A request, what its caller says, and who that is.
+    Request(Request, String, Option<Sender>),
     /// What a command does to services, and who it is: [`by_hand::note`].
     Note(String),
 }
@@ -142,7 +142,7 @@ pub fn read_message(bytes: &[u8; MESSAGE]) -> Option<Message> {
     if head.first() == Some(&NOTE) {
         return Some(Message::Note(text));
     }
-    Some(Message::Request(Request::unpack(head)?, text))
+    Some(Message::Request(Request::unpack(head)?, text, Sender::of(bytes)))
 }
 
 /// Sends a request to process 1, or else to s6-linux-init-shutdownd.
@@ -154,7 +154,8 @@ pub fn send(request: Request) -> Result<(), Errno> {
         Err(Errno::NOENT | Errno::NXIO) => by_hand::open(SHUTDOWND_FIFO)?,
         opened => opened?,
     };
-    let message = by_hand::message(request.pack(), &by_hand::sender());
+    let text = by_hand::sender() + &Sender::own().fields();
+    let message = by_hand::message(request.pack(), &text);
     match rustix::io::retry_on_intr(|| rustix::io::write(&fifo, &message))? {
         MESSAGE => Ok(()),
         _ => Err(Errno::IO),
@@ -192,8 +193,10 @@ mod tests {
     #[test]
     fn a_message_says_who_asks() {
         let stop = Request::stop(How::PowerOff);
-        let read = read_message(&by_hand::message(stop.pack(), "7 (halt)"));
-        assert_eq!(read, Some(Message::Request(stop, "7 (halt)".to_owned())));
+        let own = Sender::own();
+        let read = read_message(&by_hand::message(stop.pack(), &("7 (halt)".to_owned() + &own.fields())));
+        assert_eq!(own.pid, std::process::id());
+        assert_eq!(read, Some(Message::Request(stop, "7 (halt)".to_owned(), Some(own))));
         let note = read_message(&by_hand::message([NOTE; HEAD], "stop: web"));
         assert_eq!(note, Some(Message::Note("stop: web".to_owned())));
         assert_eq!(read_message(&[b'x'; MESSAGE]), None);

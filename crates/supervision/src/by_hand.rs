@@ -1,13 +1,16 @@
 //! What process 1 is told by commands, through its FIFO: who they are, and that they stop a service.
 //!
 //! A message is one write of fixed length, so that concurrent writes don't mix: a head, whose layout is the reader's, then
-//! text and NUL bytes.  A head that begins with [`NOTE`] has no other meaning than its text.
+//! text and NUL bytes.  A head that begins with [`NOTE`] has no other meaning than its text.  Other messages have more texts
+//! behind the first one, each after a NUL byte: the process that sends it and its user, as decimal numbers, and the process's
+//! name.
 
 use crate::control::join;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use tool::diag::{self, show};
 use tool::path::split;
+use wire::number::decimal;
 
 /// The FIFO of process 1, mode 0600, owned by the container's user.
 pub const FIFO: &str = "/run/s6/shutdown";
@@ -31,11 +34,51 @@ pub fn message(head: [u8; HEAD], text: &str) -> [u8; MESSAGE] {
     bytes
 }
 
+fn texts(message: &[u8; MESSAGE]) -> impl Iterator<Item = &[u8]> {
+    message.get(HEAD..).unwrap_or_default().split(|byte| *byte == 0)
+}
+
 /// The text of a message, fit to be shown.
 #[must_use]
 pub fn text(message: &[u8; MESSAGE]) -> String {
-    let text = message.get(HEAD..).unwrap_or_default();
-    show(text.split(|byte| *byte == 0).next().unwrap_or_default())
+    show(texts(message).next().unwrap_or_default())
+}
+
+/// Who has sent a message, as it says itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The process.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its name.
+    pub name: Vec<u8>,
+}
+
+impl Sender {
+    /// This process.
+    #[must_use]
+    pub fn own() -> Self {
+        let name = files::read_file(CWD, b"/proc/self/comm", 64).unwrap_or_default();
+        let (pid, uid) = (std::process::id(), rustix::process::geteuid().as_raw());
+        Self { pid, uid, name: name.trim_ascii_end().to_vec() }
+    }
+
+    /// The one of a message; `None` if it doesn't say it, or had no room for that.
+    #[must_use]
+    pub fn of(message: &[u8; MESSAGE]) -> Option<Self> {
+        let mut texts = texts(message).skip(1);
+        let (pid, uid) = (decimal(texts.next()?)?, decimal(texts.next()?)?);
+        let name = texts.next()?.to_vec();
+        // What was cut off has no NUL byte behind it.
+        texts.next().map(|_| Self { pid, uid, name })
+    }
+
+    /// What follows the text of a message.
+    #[must_use]
+    pub fn fields(&self) -> String {
+        ["", &self.pid.to_string(), &self.uid.to_string(), &show(&self.name)].join("\0")
+    }
 }
 
 /// Opens a FIFO for a message.
@@ -95,7 +138,20 @@ mod tests {
         for (given, read) in [("", ""), ("stop: web", "stop: web"), ("a\tb", "a\\tb"), (&long, &long[HEAD..])]
         {
             assert_eq!(text(&message([0; HEAD], given)), read);
+            let sender = Sender { pid: 7, uid: 1000, name: b"halt".to_vec() };
+            let whole = message([0; HEAD], &(given.to_owned() + &sender.fields()));
+            assert_eq!(
+                (text(&whole), Sender::of(&whole)),
+                (read.to_owned(), (given != long).then_some(sender))
+            );
         }
+        let with_nul = |text: &str| text.replace('|', "\0");
+        for cut in ["", "a|7", "a|7|", "a|x|1|halt"] {
+            assert_eq!(Sender::of(&message([b'h'; HEAD], &with_nul(cut))), None, "{cut:?}");
+        }
+        let fields = with_nul("|12|34|halt");
+        let cut = message([0; HEAD], &("x".repeat(MESSAGE - HEAD - fields.len()) + &fields));
+        assert_eq!(Sender::of(&cut), None, "its name may be longer");
         assert_eq!(message([NOTE; HEAD], "")[..HEAD], [b'n'; HEAD]);
         assert_eq!(FIFO, "/run/s6/shutdown");
     }

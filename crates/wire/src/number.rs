@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// Units of time that people write behind a number, in milliseconds.
-const UNITS: [(&str, u32); 9] = [
+const UNITS: [(&str, u64); 9] = [
     ("ms", 1),
     ("s", 1000),
     ("sec", 1000),
@@ -38,12 +38,12 @@ pub fn octal(word: &[u8]) -> Option<u32> {
 
 /// How many milliseconds a time with a unit is, such as `5s` or `2 min`, as people write it where a number is wanted.
 #[must_use]
-pub fn milliseconds(text: &[u8]) -> Option<u32> {
+pub fn milliseconds(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let (number, unit) = text.split_at_checked(text.bytes().take_while(u8::is_ascii_digit).count())?;
     let unit = unit.trim_start().to_ascii_lowercase();
     let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    number.parse::<u32>().ok()?.checked_mul(*factor)
+    number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
 /// A number of bytes, also in units of 1024 (`k`) or 1024 × 1024 (`M`).

@@ -110,7 +110,8 @@ words! {
         CmdStarted = 6 "cmd-started",
         /// The CMD has ended.  Code: as wait(2) gives it; how: [`crate::board::Cause`].
         CmdEnded = 7 "cmd-ended",
-        /// The kernel has killed a process for lack of memory that is no service's own.  Process, and its name.
+        /// The kernel has killed a process for lack of memory.  Process, 0 for some that nobody here knows; code: how many; name:
+        /// the service, or if it is none's own, the process; number: the most memory that it had, in bytes.
         MemoryKill = 8 "memory-kill",
         /// A service is supervised from now on.
         Supervised = 16 "supervised",

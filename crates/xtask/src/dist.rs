@@ -21,7 +21,7 @@ use crate::tree::{Node, Tree};
 use crate::{command, licences, man, reproduce, workspace};
 
 /// What the architecture's tarball may take as `.tar.xz`, in bytes: what it takes today and 2 kB more.  The goal is 720,000.
-const MOST_PACKED: usize = 775_000;
+const MOST_PACKED: usize = 786_000;
 /// The limit of its unpacked files, in bytes.
 const MOST_UNPACKED: usize = 2_000_000;
 

@@ -84,7 +84,7 @@ fn are_shown_by_one_command(images: &Images) -> Outcome {
             "== --since 2000-01-01T00:00:00Z old\nold: TIME 1\nold: TIME 2\nold: TIME end\n".to_owned(),
             "== --since 2100-01-01T00:00:00Z app\ncode 0\n".to_owned(),
             format!("== mailer\n{mailer}"),
-            "== maler\ns6-overlay logs: fatal: no service is named maler: did you mean mailer?\ncode 4\n".to_owned(),
+            "== maler\ns6-overlay logs: fatal: there is no service maler: did you mean mailer?\ncode 4\n".to_owned(),
             "== followed\napp: TIME 3\napp: TIME 4\napp: TIME 5\n".to_owned(),
             "== user\ns6-overlay logs: warning: unable to read the log of app in /var/log/app: Permission denied: \
              it belongs to 0:0 and you are 1000: use docker exec -u 0\n"
@@ -107,6 +107,7 @@ e app DB_PASSWORD --reveal
 e app --json APIKEY
 e --diff plain COLOUR
 e app NONE
+e --cmd COLOUR
 e appp
 e COLOUR_IS_NO_SERVICE
 s6-overlay env | grep ^COLOUR
@@ -129,7 +130,8 @@ fn environments_are_shown_with_their_origins(images: &Images) -> Outcome {
     }
     services.script("/shows", ENVIRONMENTS)?;
     for layout in ["0", "1"] {
-        let sandbox = images.small(&services, &["/shows"]).env("S6_VERBOSITY", "1").env("COLOUR", "red");
+        let command = ["env", "COLOUR=blue", "/shows"];
+        let sandbox = images.small(&services, &command).env("S6_VERBOSITY", "1").env("COLOUR", "red");
         let sandbox = sandbox.env("DB_PASSWORD_FILE", "/secret").env("S6_SUPERVISE_PROCESSES", layout);
         let mut t = Transcript::start(&sandbox)?;
         same(t.finish()?, 0, &t.text())?;
@@ -142,10 +144,11 @@ fn environments_are_shown_with_their_origins(images: &Images) -> Outcome {
             "{\"name\":\"APIKEY\",\"value\":\"***\",\"from\":\"run\",\"masked\":true}\ncode 0\n",
             "== --diff plain COLOUR\nCOLOUR (only the container has it)\ncode 0\n",
             "== app NONE\ns6-overlay env: fatal: NONE isn't set\ncode 1\n",
-            "== appp\ns6-overlay env: fatal: no supervised service is named appp: did you mean app?\ncode 4\n",
-            "no supervised service is named COLOUR_IS_NO_SERVICE\ncode 4\nCOLOUR=red (container)\n",
+            "== --cmd COLOUR\nCOLOUR=blue (run; the container has another value)\ncode 0\n",
+            "== appp\ns6-overlay env: fatal: there is no service appp: did you mean app?\ncode 4\n",
+            "there is no service COLOUR_IS_NO_SERVICE\ncode 4\nCOLOUR=red (container)\n",
             "== user\ns6-overlay env: fatal: unable to read the environment of app: Permission denied: only root and \
-             the service's own user may, you are 1000: use docker exec -u 0\n",
+             its own user may, you are 1000: use docker exec -u 0\n",
             "== plain\ns6-overlay env: fatal: plain isn't running, so it has no environment\ncode 3",
         ] {
             same(text.contains(block), true, &format!("{block}\nisn't in\n{text}"))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use sandbox::Sandbox;
+use sandbox::{Sandbox, Streams};
 use tests::services::Services;
 use tests::transcript::Transcript;
 
@@ -86,7 +86,7 @@ fn who_is_killed_is_named(images: &Images) -> Outcome {
     for layout in ["0", "1"] {
         let services = Services::new()?;
         services.longrun("hog", &["base"], &format!("#!/bin/sh\n{HOG}\n"))?;
-        services.script("/test", &format!("#!/bin/sh\nmkfifo /run/steps; exec 5<>/run/steps\nread step <&5\n(({HOG}) &)\nread step <&5\n"))?;
+        services.script("/test", &format!("#!/bin/sh\nmkfifo /run/steps; exec 5<>/run/steps\nread step <&5\n(({HOG}) &)\nread step <&5\ns6-overlay events | grep memory-kill\n"))?;
         let group = Group::new(&format!("named-{layout}"))?;
         let sandbox =
             images.on(Path::new("/"), services.path(), &["/test"]).env("S6_SUPERVISE_PROCESSES", layout);
@@ -103,7 +103,13 @@ fn who_is_killed_is_named(images: &Images) -> Outcome {
             &format!("s6-supervise hog: warning: {cause}"),
             "s6-supervise hog: warning: has ended 3 times in the last ",
             "(dd), which is no service's own, was killed by the kernel: the container's memory limit of 64 MiB was reached",
+            "Z hog              memory-kill    process ",
+            "Z hog              memory-kill    process ",
         ])?;
+        let told = t.lines().iter().filter(|line| line.contains(" memory-kill "));
+        let is_whole = |line: &String| line.contains(" (its own peak: ") && line.ends_with(" MiB)");
+        same(told.clone().all(is_whole), true, &t.text())?;
+        same(told.filter(|line| line.contains("(dd) ")).count(), 1, &t.text())?;
         same(t.contains("always killed by the kernel for lack of memory"), true, &t.text())?;
     }
     Ok(())
@@ -128,6 +134,11 @@ fn a_kill_that_only_the_parent_sees(images: &Images) -> Outcome {
             "2 processes of the container were killed by the kernel because of the memory limit of 64 MiB; no service \
              itself, maybe children of one",
         ])?;
+        let events =
+            t.container().exec(["/command/s6-overlay", "events"]).streams(Streams::Capture).start()?;
+        let events = events.output(EXEC_LIMIT)?;
+        let told = String::from_utf8_lossy(&events.stdout).into_owned();
+        same(told.contains(" memory-kill    2 processes that aren't known\n"), true, &told)?;
         same(t.contains("not by us"), false, &t.text())?;
     }
     Ok(())

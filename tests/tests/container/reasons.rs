@@ -45,6 +45,7 @@ fn inside(container: &Container, script: &str) -> Outcome {
 fn of_a_stop(images: &Images) -> Outcome {
     let services = Services::new()?;
     services.script("/ask", "#!/bin/sh\n/run/s6/basedir/bin/halt\nexit 0\n")?;
+    services.script("/etc/cont-finish.d/tell", "#!/bin/sh\ns6-overlay events | grep stop-asked >&2\n")?;
     let up = "service legacy-services successfully started";
     // At this verbosity a service with nothing to do says that it is up.
     let sandbox = images.small(&services, &[]).env("S6_VERBOSITY", "3");
@@ -56,6 +57,14 @@ fn of_a_stop(images: &Images) -> Outcome {
     has(&text, "init: info: the container stops: process ")?;
     has(&text, ", started by ")?;
     has(&text, " (/bin/sh /ask)\n")?;
+    let told = text.lines().find(|line| line.contains("stop-asked"));
+    let words: Vec<_> = told.unwrap_or_default().split_whitespace().skip(1).collect();
+    let pid = words.get(5).copied().unwrap_or_default();
+    same(words.join(" "), format!("halt stop-asked by command process {pid} user 0"), &text)?;
+    has(
+        &text,
+        &format!("init: info: the container stops: process {pid} (/run/s6/basedir/bin/halt), UID 0, "),
+    )?;
     let fails = images.small(&services, &["sh", "-c", "exit 3"]);
     let (_, text) = boot(&fails, "the container stops: ", |_| Ok(()))?;
     has(&text, "init: info: the container stops: the command exited 3\n")?;

@@ -146,6 +146,7 @@ fn a_reload_is_what_the_definition_says(images: &Images) -> Outcome {
             "until test -s /tmp/web && test -s /tmp/cron; do usleep 10000; done; s6-overlay reload web cron; echo 0 >/tmp/code
              until grep hup /tmp/web && grep hup /tmp/cron; do usleep 10000; done; grep -c '^[0-9]' /tmp/web
              s6-overlay reload app; echo 3 >/tmp/code; s6-overlay reload app 2>/dev/null; echo $?; cat /tmp/reloads
+             s6-overlay reload --no-wait app 2>/dev/null; echo $?; until grep -c reloaded /tmp/reloads | grep 3; do usleep 10000; done
              s6-overlay reload plain 2>/dev/null; echo $?; s6-svc -wD -d /run/service/plain; s6-overlay reload plain 2>/dev/null; echo $?",
         )?;
         same(code, 0, &text)?;
@@ -164,6 +165,8 @@ fn a_reload_is_what_the_definition_says(images: &Images) -> Outcome {
             "1",
             "reloaded app --now",
             "reloaded app --now",
+            "0",
+            "3",
             none,
             "1",
             "plain: it is down",
@@ -215,6 +218,16 @@ fn definitions_are_read_again(images: &Images) -> Outcome {
         }
         same(text.lines().filter(|l| l.starts_with("db")).count(), 3, &text)?;
         same(text.lines().last(), Some("1"), &text)?;
+        let (code, text) = shell(
+            c,
+            &format!(
+                "cd {DEFINITIONS}; echo longrun >web/type; echo '# again' >>web/run; s6-overlay reload --no-wait 2>/dev/null
+                until grep again /run/service/web/run; do usleep 10000; done
+                until s6-overlay reload --dry-run 2>/dev/null; do usleep 10000; done; s6-overlay reload --dry-run --no-wait 2>/dev/null"
+            ),
+        )?;
+        let expected = "web: changed (run)\n# again\nno definition has changed\n";
+        same((code, text.as_str()), (100, expected), &t.text())?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Pure: the services that a command names.
 
-use super::{Snapshot, UNKNOWN};
+use super::{Service, Snapshot, UNKNOWN};
 use posix_regex::glob::{Shell, matches};
 use tool::{Fatal, diag::show, similar};
 
@@ -21,9 +21,8 @@ pub(crate) fn choose(all: &Snapshot, words: &[Vec<u8>]) -> Result<Vec<usize>, Fa
             (name == word || (!service.is_own() && is_match(word, name))).then_some(at)
         }));
         if chosen.len() == before && !all.bundles.iter().any(|(name, _)| name == word) {
-            let names = all.services.iter().map(|service| &service.name);
-            let names = names.chain(all.bundles.iter().map(|(name, _)| name));
-            return Err(unknown(word, &mut names.map(Vec::as_slice)));
+            let names = all.bundles.iter().map(|(name, _)| name.as_slice());
+            return Err(unknown(word, &mut names_of(all).chain(names)));
         }
     }
     if words.is_empty() {
@@ -32,6 +31,19 @@ pub(crate) fn choose(all: &Snapshot, words: &[Vec<u8>]) -> Result<Vec<usize>, Fa
     chosen.sort_unstable();
     chosen.dedup();
     Ok(chosen)
+}
+
+fn names_of(all: &Snapshot) -> impl Iterator<Item = &[u8]> {
+    all.services.iter().map(|service| service.name.as_slice())
+}
+
+/// The service of this name.
+///
+/// # Errors
+/// There is none: code 4, with the name that was probably meant.
+pub(crate) fn named<'a>(all: &'a Snapshot, name: &[u8]) -> Result<&'a Service, Fatal> {
+    let found = all.services.iter().find(|service| service.name == name);
+    found.ok_or_else(|| unknown(name, &mut names_of(all)))
 }
 
 /// Whether a word is a shell pattern.
@@ -74,6 +86,8 @@ mod tests {
         assert_eq!((chosen("fix-attrs"), chosen("*")), (Ok(vec![0]), Ok(vec![1, 2, 3])));
         assert_eq!(chosen("mialer"), Err("4 there is no service mialer: did you mean mailer?".into()));
         assert_eq!(chosen("x*"), Err("4 no service matches x*".into()));
+        assert_eq!(named(&all, b"mailer").map(|service| service.name.as_slice()).ok(), Some(&b"mailer"[..]));
+        assert_eq!(named(&all, b"user").map(|_| ()).map_err(|why| why.code()), Err(UNKNOWN), "a bundle");
         assert_eq!(chosen("cron"), Err("4 there is no service cron".into()));
     }
 }

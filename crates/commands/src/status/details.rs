@@ -4,9 +4,12 @@ use super::place::Place;
 use super::times::span;
 use super::word::{Word, exit, last_exit, note, standing};
 use super::{Kind, Service, Snapshot};
+use crate::stamp;
 use overlay::layout::SOURCES;
 use overlay::log_dirs::{CURRENT, directories, tail};
+use overlay::relay::file_name;
 use rustix::fs::Access;
+use rustix::io::Errno;
 use std::time::Duration;
 use supervision::board::read_record;
 use tool::diag::show;
@@ -14,6 +17,7 @@ use tool::path::join;
 use wire::board::{Cause, Flags, Row};
 use wire::cgroup::show_size;
 use wire::record::{Event, Kind as What};
+use wire::zone::Zone;
 
 /// So many lines of a log are shown.
 const LINES: usize = 10;
@@ -42,13 +46,15 @@ pub(crate) fn is_optional(etc: &[u8], name: &[u8]) -> bool {
     definition(etc, name).is_some_and(|dir| sys::fs::access(join(&dir, b"optional"), Access::EXISTS).is_ok())
 }
 
+/// A log file, and its last lines.
+type Log = (Vec<u8>, Vec<Vec<u8>>);
+
 /// What isn't in a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Besides {
     definition: Option<Vec<u8>>,
     directory: Option<Vec<u8>>,
-    /// The log, and its last lines.
-    log: Option<(Vec<u8>, Vec<Vec<u8>>)>,
+    log: Option<Log>,
     /// The last ends of the daemon, the newest one first.
     ends: Vec<Event>,
 }
@@ -56,29 +62,60 @@ pub(crate) struct Besides {
 /// Reads what isn't in a snapshot.
 pub(crate) fn besides(place: &Place, etc: &[u8], all: &Snapshot, service: &Service) -> Besides {
     let directory = service.row.as_ref().map(|row| join(&place.scandir(), &row.name));
-    let logger = match service.logger.and_then(|at| all.services.get(at)) {
-        Some(logger) => Some(join(&place.scandir(), &logger.name)),
-        None => directory.as_ref().map(|dir| join(dir, b"log")),
-    };
     let mut ends = Vec::new();
     if let Ok(record) = read_record(&place.record()) {
         let of_service = |event: &Event| event.kind == What::Ended && event.name.is(&service.name);
         ends.extend(record.events.into_iter().rev().map(|(.., event)| event).filter(of_service).take(ENDS));
     }
-    Besides {
-        definition: definition(etc, &service.name),
-        directory,
-        log: logger.and_then(|dir| read_log(&dir)),
-        ends,
-    }
+    let log = log(place, all, service).ok().flatten();
+    Besides { definition: definition(etc, &service.name), directory, log, ends }
 }
 
-/// The log that the logger in this directory writes, and its last lines.
-fn read_log(logger: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
-    directories(logger, false).into_iter().find_map(|dir| {
-        let (text, _) = tail(&dir, TAIL).ok()?;
-        Some((join(&dir, CURRENT), last_lines(&text)))
-    })
+/// The log of a service, as far as it has one, and its last lines: what its logger writes, or what is kept of its output.
+///
+/// # Errors
+/// It can't be read.
+fn log(place: &Place, all: &Snapshot, service: &Service) -> Result<Option<Log>, Errno> {
+    let of_legacy = join(&service.name, b"log");
+    let logger = service.logger.and_then(|at| all.services.get(at));
+    let logger = logger.or_else(|| all.services.iter().find(|other| other.name == of_legacy));
+    let mut files = Vec::new();
+    if let Some(row) = logger.and_then(|logger| logger.row.as_ref()) {
+        let dirs = directories(&join(&place.scandir(), &row.name), Some(row.pid), false);
+        files.extend(dirs.iter().map(|dir| join(dir, CURRENT)));
+    }
+    files.push(join(&place.kept(), &file_name(&service.name)));
+    last_of(files)
+}
+
+/// The first of these files that can be read, and its last lines.
+fn last_of(files: Vec<Vec<u8>>) -> Result<Option<Log>, Errno> {
+    let mut why = None;
+    for path in files {
+        match tail(&path, TAIL) {
+            Ok((text, _)) => return Ok(Some((path, last_lines(&text)))),
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(e) => why = Some(e),
+        }
+    }
+    why.map_or(Ok(None), Err)
+}
+
+/// Adds what those services said last that need attention, as far as they have a log.
+pub(crate) fn add_messages(place: &Place, all: &mut Snapshot) {
+    for at in 0..all.services.len() {
+        let needs_it = |service: &&Service| standing(all, service).needs_attention();
+        let Some(service) = all.services.get(at).filter(needs_it) else { continue };
+        match log(place, all, service) {
+            Ok(found) => {
+                let line = found.and_then(|(_, mut lines)| lines.pop());
+                let text = line.map(|line| stamp::read(&line, &Zone::UTC).2.to_vec());
+                all.services.get_mut(at).into_iter().for_each(|service| service.message.clone_from(&text));
+            }
+            Err(_) if all.unreadable.contains(&"message") => {}
+            Err(_) => all.unreadable.push("message"),
+        }
+    }
 }
 
 /// The last lines of a text.
@@ -218,7 +255,11 @@ mod tests {
         std::fs::write(log.join("current"), lines).unwrap();
         let script = format!("#!/bin/sh\nexec logutil-service /nowhere \"{}\"\n", log.display());
         std::fs::write(dir.path().join("run"), script).unwrap();
-        let (path, lines) = read_log(dir.path().as_os_str().as_bytes()).unwrap();
+        let read = || {
+            let dirs = directories(dir.path().as_os_str().as_bytes(), Some(0), false);
+            last_of(dirs.iter().map(|dir| join(dir, CURRENT)).collect())
+        };
+        let (path, lines) = read().unwrap().unwrap();
         assert_eq!(path, log.join("current").as_os_str().as_bytes());
         assert_eq!(
             (lines.len(), lines.first(), lines.last()),
@@ -226,7 +267,8 @@ mod tests {
         );
         std::fs::remove_file(log.join("current")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", log.join("current")).unwrap();
-        assert!(read_log(dir.path().as_os_str().as_bytes()).is_none(), "a link may be another user's");
+        assert_eq!(read(), Err(Errno::LOOP), "a link may be another user's");
+        assert_eq!(last_of(vec![b"/nowhere/current".to_vec()]), Ok(None));
     }
 
     #[test]

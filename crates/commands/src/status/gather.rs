@@ -88,8 +88,7 @@ pub(crate) fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal
     }
     if with_memory {
         read_processes(&mut all);
-        all.memory = (memory::usage(), memory::limit());
-        all.kills = memory::kills();
+        read_memory(&mut all);
     }
     Ok(all)
 }
@@ -173,12 +172,13 @@ fn take_event(all: &mut Snapshot, event: &Event) {
             && event.name.is(&service.name)
     };
     let Some(service) = all.services.iter_mut().find(is_it) else { return };
-    let is_over = event.kind == What::OneshotEnded;
+    let (up, is_over) = (event.how == 1, event.kind == What::OneshotEnded);
+    let began = service.step.filter(|step| is_over && step.up == up && step.wstat.is_none());
     service.step = Some(Step {
-        up: event.how == 1,
+        up,
         at: event.at,
         wstat: is_over.then_some(event.code),
-        took: event.value.filter(|_| is_over).map(Duration::from_nanos),
+        took: began.and_then(|step| event.at.checked_sub(step.at)),
     });
 }
 
@@ -265,6 +265,18 @@ fn read_processes(all: &mut Snapshot) {
     }
 }
 
+/// What the container uses of memory.
+fn read_memory(all: &mut Snapshot) {
+    all.memory = (memory::usage(), memory::limit());
+    all.kills = memory::kills();
+    if all.memory.0.is_none() && !all.unreadable.contains(&"memory") {
+        all.unreadable.push("memory");
+    }
+    if all.kills.is_none() {
+        all.unreadable.push("oom_kills");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,7 +316,7 @@ mod tests {
             kind,
             how: 1,
             code,
-            value: Some(7),
+            at: Duration::from_secs(if kind == What::OneshotBegan { 2 } else { 9 }),
             name: Name::new(b"setup"),
             ..Event::default()
         };
@@ -313,7 +325,9 @@ mod tests {
         take_event(&mut all, &event(What::OneshotEnded, 0x100));
         take_event(&mut all, &event(What::Ended, 9));
         let step = all.services[0].step.unwrap();
-        assert_eq!((step.up, step.wstat, step.took), (true, Some(0x100), Some(Duration::from_nanos(7))));
+        assert_eq!((step.up, step.wstat, step.took), (true, Some(0x100), Some(Duration::from_secs(7))));
+        take_event(&mut all, &event(What::OneshotEnded, 0));
+        assert_eq!(all.services[0].step.unwrap().took, None, "when it began isn't known any more");
     }
 
     #[test]

@@ -8,13 +8,13 @@ use super::word::{Standing, Word, last_exit, note, standing};
 use super::{Service, Snapshot};
 use crate::json::Json;
 use std::time::Duration;
-use wire::board::{Cause, Phase, Row};
+use wire::board::{Cause, Flags, Phase, Row, State};
 
 /// The name of the document's form.
 pub(crate) const SCHEMA: &str = "s6-overlay.status/1";
 
 /// The fields of a service, for the option that selects some of them.
-pub(crate) const FIELDS: [&str; 20] = [
+pub(crate) const FIELDS: [&str; 23] = [
     "name",
     "kind",
     "wanted",
@@ -35,6 +35,9 @@ pub(crate) const FIELDS: [&str; 20] = [
     "memory_bytes",
     "cpu_ms",
     "note",
+    "message",
+    "readiness",
+    "liveness",
 ];
 
 /// Milliseconds.
@@ -116,6 +119,18 @@ fn put(all: &Snapshot, service: &Service, standing: &Standing, field: &str, json
         "took_ms" => json.number(field, service.step.and_then(|step| step.took).map(ms)),
         "memory_bytes" => json.number(field, service.memory),
         "cpu_ms" => json.number(field, service.cpu),
+        "message" => json.text(field, service.message.as_deref()),
+        "readiness" => {
+            json.open(field, b'[');
+            if let Some(row) = row.filter(|row| row.flags.has(Flags::READINESS)) {
+                json.open("", b'{');
+                json.text("check", Some(b"fd"));
+                json.truth("ok", row.state == State::Ready);
+                json.close(b'}');
+            }
+            json.close(b']');
+        }
+        "liveness" => json.texts(field, std::iter::empty()),
         _ => {
             let note = note(all, service, standing);
             json.text("note", Some(note.as_bytes()).filter(|note| !note.is_empty()));
@@ -156,7 +171,6 @@ fn last(all: &Snapshot, service: &Service, json: &mut Json) {
 mod tests {
     use super::*;
     use crate::status::tests::{longrun, oneshot, running};
-    use wire::board::State;
 
     fn sample() -> Snapshot {
         let mut all = running();
@@ -165,8 +179,9 @@ mod tests {
             (row.cause, row.wstat, row.deaths) = (Cause::Memory, 9, 6);
             (row.ended, row.next_start) = (Some(Duration::from_secs(60)), Some(Duration::from_secs(118)));
             row.peak = Some(7_340_032);
+            row.flags = Flags(Flags::WANTED | Flags::READINESS);
         }
-        web.needs = vec![1];
+        (web.needs, web.message) = (vec![1], Some(b"no memory".to_vec()));
         all.services = vec![web, oneshot("base", true, Some((true, Some(0))))];
         all.unreadable = vec!["memory"];
         all

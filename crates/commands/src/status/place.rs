@@ -1,5 +1,6 @@
 //! Where a container's files are, and how changes there are waited for.
 
+use overlay::layout::KEPT_LOGS;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use std::os::fd::{AsFd, OwnedFd};
@@ -50,6 +51,11 @@ impl Place {
     /// The record of events.
     pub(crate) fn record(&self) -> Vec<u8> {
         join(&self.0, b"s6-overlay/record")
+    }
+
+    /// The directory of kept lines.
+    pub(crate) fn kept(&self) -> Vec<u8> {
+        join(&self.0, &[b"s6-overlay/", KEPT_LOGS.as_bytes()].concat())
     }
 
     /// Begins to notice changes: of the board, the record and the live state.

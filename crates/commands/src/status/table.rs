@@ -154,6 +154,23 @@ pub(crate) fn table(all: &Snapshot, chosen: &[usize], form: Form) -> String {
     text
 }
 
+/// A line for each of these services of which it is known what it said last.
+pub(crate) fn said_last(all: &Snapshot, chosen: &[usize], form: Form) -> String {
+    let line = |service: &Service| {
+        let text = format!("{} said last: {}", show(&service.name), show(service.message.as_deref()?));
+        Some(fit(&text, form.width.unwrap_or(usize::MAX)) + "\n")
+    };
+    all.names(chosen).filter_map(line).collect()
+}
+
+/// A text in at most so many columns.
+pub(crate) fn fit(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// The width of each column; `None` for those that are left out: without contents, or because the terminal is too narrow.
 fn widths(head: &Line, lines: &[Line], limit: usize) -> [Option<usize>; 9] {
     let mut widths = [None; 9];
@@ -242,6 +259,25 @@ mod tests {
                 assert!(line.chars().count() <= width.max(45), "{width}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_said_last_is_a_line() {
+        let mut all = sample();
+        all.services[0].message =
+            Some(b"ECONNREFUSED \x1b[2J 10.0.0.7:25, and more than there is room for".to_vec());
+        let said = |width| {
+            said_last(
+                &all,
+                &[0, 1],
+                Form { width: Some(width), colour: false, abs_time: false, header: true },
+            )
+        };
+        assert_eq!(said(40), "mailer said last: ECONNREFUSED \\u{1b}[2…\n");
+        assert_eq!(
+            said(usize::MAX),
+            "mailer said last: ECONNREFUSED \\u{1b}[2J 10.0.0.7:25, and more than there is room for\n"
+        );
     }
 
     #[test]

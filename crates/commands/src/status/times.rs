@@ -2,6 +2,7 @@
 
 use overlay::relay::time;
 use std::time::Duration;
+use wire::number;
 use wire::tai::Tai64n;
 
 /// A span for people: `40 ms`, `4.1 s`, `3 h 12 min`.
@@ -32,17 +33,8 @@ pub(crate) fn moment(unix: Duration) -> String {
 
 /// The span that a word such as `90`, `10m`, `2h` or `500ms` means: seconds without a unit.
 pub(crate) fn parse_span(word: &[u8]) -> Option<Duration> {
-    let digits = word.iter().take_while(|b| b.is_ascii_digit()).count();
-    let (number, unit) = word.split_at_checked(digits)?;
-    let factor = match unit {
-        b"ms" => 1,
-        b"" | b"s" => 1000,
-        b"m" | b"min" => 60_000,
-        b"h" => 3_600_000,
-        b"d" => 86_400_000,
-        _ => return None,
-    };
-    wire::number::decimal::<u64>(number)?.checked_mul(factor).map(Duration::from_millis)
+    let seconds = || number::decimal::<u64>(word)?.checked_mul(1000);
+    number::milliseconds(word).or_else(seconds).map(Duration::from_millis)
 }
 
 #[cfg(test)]

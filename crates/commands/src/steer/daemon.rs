@@ -2,7 +2,7 @@
 
 use super::plan::Deed;
 use crate::status::TIMED_OUT;
-use overlay::log_dirs::{directories, tail};
+use overlay::log_dirs::{CURRENT, directories, tail};
 use rustix::fs::Access;
 use std::time::Duration;
 use supervision::control::{Undelivered, send};
@@ -117,8 +117,9 @@ impl Daemon {
 
     /// The last lines that its logger has written.
     pub(super) fn last_lines(&self) -> Vec<String> {
-        let dirs = self.logger.as_deref().map(|logger| directories(logger, false)).unwrap_or_default();
-        let Some((text, is_cut)) = dirs.iter().find_map(|dir| tail(dir, LOG_TAIL).ok()) else {
+        let dirs = self.logger.as_deref().map(|logger| directories(logger, None, false)).unwrap_or_default();
+        let Some((text, is_cut)) = dirs.iter().find_map(|dir| tail(&join(dir, CURRENT), LOG_TAIL).ok())
+        else {
             return Vec::new();
         };
         let mut lines: Vec<&[u8]> = text.split(|b| *b == b'\n').filter(|line| !line.is_empty()).collect();

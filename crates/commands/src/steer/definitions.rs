@@ -1,6 +1,6 @@
 //! The definitions of a running container, compiled again: what has changed, and the switch to them.
 
-use super::{access, legacy, listed, look, take_turn};
+use super::{access, is_caller, legacy, listed, look, take_turn};
 use crate::status::{LEGACY_SERVICES, TIMED_OUT};
 use files::{open_dir, remove_tree, replace_link, same_tree, version_name};
 use overlay::boot::services::{check_again, compile, variables};
@@ -27,11 +27,22 @@ struct Differences {
     changed: Vec<(Vec<u8>, Vec<String>)>,
 }
 
-/// Compiles the definitions as a boot does, prints what is different, and switches to them unless `is_dry_run`.
+/// What is done about definitions that are different, once that is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Nothing.
+    Nothing,
+    /// The switch to them, in the background.
+    SwitchInBackground,
+    /// The switch to them.
+    Switch,
+}
+
+/// Compiles the definitions as a boot does, prints what is different, and switches to them, or whatever is to be done `then`.
 ///
 /// # Errors
 /// Code 1: the definitions are invalid, or a service couldn't be stopped or started.  99: the time was over.  111: the system.
-pub(crate) fn renew(call: &Call, is_dry_run: bool, deadline: Option<Moment>) -> Outcome {
+pub(crate) fn renew(call: &Call, then: Then, deadline: Option<Moment>) -> Outcome {
     let live = look()?;
     access::check_container()?;
     let folder = open_dir(CWD, RUN_S6.as_bytes()).or_unable_to("open", RUN_S6.as_bytes())?;
@@ -46,7 +57,11 @@ pub(crate) fn renew(call: &Call, is_dry_run: bool, deadline: Option<Moment>) -> 
         Ok(compiled)
     });
     let done = match compiled {
-        Ok(compiled) => switch(call, live, &compiled.database, &path, is_dry_run, deadline),
+        Ok(compiled) => match switch(call, live, &compiled.database, &path, then, deadline).transpose() {
+            // What was compiled is the other process's now.
+            None => return Ok(Next::SUCCESS),
+            Some(done) => done,
+        },
         Err(why) if why.code() == 1 => Err(why.and(": nothing was changed")),
         Err(why) => Err(why),
     };
@@ -62,41 +77,32 @@ fn current() -> Option<Vec<u8>> {
     sys::fs::readlink(join(LIVE.as_bytes(), b"compiled"), Vec::new()).ok().map(|path| path.into_bytes())
 }
 
-/// Prints what is different in the database that was compiled to `path`, and switches to it.
+/// Prints what is different in the database that was compiled to `path`, and switches to it; `None` if another process does that.
 fn switch(
     call: &Call,
     live: Live,
     new: &Database,
     path: &[u8],
-    is_dry_run: bool,
+    then: Then,
     deadline: Option<Moment>,
-) -> Outcome {
+) -> Result<Option<Next>, Fatal> {
     let old = current().ok_or_else(|| Fatal::new(111, "the live state has no database"))?;
     let differences = Differences::between(live.database(), new, &|name| changed_files(&old, path, name));
     let mut out = Out::new();
     differences.lines().iter().try_for_each(|line| out.line(line.as_bytes()))?;
     if differences == Differences::default() {
         out.line(b"no definition has changed")?;
-        return out.finish();
+        return out.finish().map(Some);
     }
     let going_down = stopped_by(&live, new)?;
-    let mut stopped = Vec::new();
-    for name in &going_down {
-        match name.as_slice() {
-            LEGACY_SERVICES => stopped.extend(legacy()),
-            _ => stopped.push(name.clone()),
-        }
-    }
-    if !stopped.is_empty() {
-        let what = if is_dry_run { "would go down for that" } else { "goes down for that" };
-        let more = "and comes back if it is still there";
-        out.line(format!("{what}, {more}: {}", listed(&stopped)).as_bytes())?;
-    }
+    out.put(downs(&going_down, then).as_bytes())?;
     out.flush()?;
-    if is_dry_run {
-        return Ok(Next::SUCCESS);
-    }
     drop(live);
+    match then {
+        Then::Nothing => return Ok(Some(Next::SUCCESS)),
+        Then::SwitchInBackground if is_caller(call)? => return Ok(None),
+        _ => {}
+    }
     let interrupts = Interrupts::trap()?;
     drop(take_turn(call, &interrupts, deadline)?);
     let what = UpdateOptions {
@@ -117,11 +123,27 @@ fn switch(
         let ran_before = |name: &[u8]| is_up(name) && !going_down.iter().any(|gone| gone == name);
         differences.hints(&is_up, &ran_before).iter().for_each(|hint| diag::line(hint));
     }
-    Ok(Next::Exit(match code {
+    Ok(Some(Next::Exit(match code {
         0 => 0,
         2 | 10 => TIMED_OUT,
         _ => 1,
-    }))
+    })))
+}
+
+/// A line that says what goes down, if anything does.
+fn downs(names: &[Vec<u8>], then: Then) -> String {
+    let mut stopped = Vec::new();
+    for name in names {
+        match name.as_slice() {
+            LEGACY_SERVICES => stopped.extend(legacy()),
+            _ => stopped.push(name.clone()),
+        }
+    }
+    if stopped.is_empty() {
+        return String::new();
+    }
+    let what = if then == Then::Nothing { "would go down for that" } else { "goes down for that" };
+    format!("{what}, and comes back if it is still there: {}\n", listed(&stopped))
 }
 
 /// Removes the former database, and makes the path of the boot's one lead to the current one.

@@ -3,7 +3,7 @@
 use super::daemon::{Became, Daemon};
 use super::names::select;
 use super::outcome::Outcomes;
-use super::{access, daemon_of, look, other_daemon, others, take_turn};
+use super::{access, daemon_of, is_caller, look, other_daemon, others, take_turn};
 use crate::status::{NOT_RUNNING, TIMED_OUT};
 use overlay::environment::contenv;
 use overlay::program::{self, wait_at_most};
@@ -21,7 +21,7 @@ use sys::signal::{self, KILL};
 use tool::clock::{self, Moment};
 use tool::diag::{self, show};
 use tool::path::join;
-use tool::{Call, Outcome};
+use tool::{Call, Next, Outcome};
 use wire::control::{COMMANDS, Command, Target};
 
 /// At most so many bytes of a file are read.
@@ -40,11 +40,14 @@ enum How {
 ///
 /// # Errors
 /// As of [`super::carry_out`].
-pub(crate) fn reload(call: &mut Call, deadline: Option<Moment>) -> Outcome {
+pub(crate) fn reload(call: &mut Call, in_background: bool, deadline: Option<Moment>) -> Outcome {
     let words = call.take_args();
     let live = look()?;
     let selected = select(live.database(), &others(live.database()), &words)?;
     access::check(&live, &selected)?;
+    if in_background && is_caller(call)? {
+        return Ok(Next::SUCCESS);
+    }
     let mut outcomes = Outcomes::default();
     let mut oneshots = vec![false; live.database().len()];
     let ids: Vec<Id> = (0..).zip(&selected.services).filter(|(_, is)| **is).map(|(id, _)| id).collect();

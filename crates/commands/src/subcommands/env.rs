@@ -1,24 +1,29 @@
-//! `s6-overlay env`: prints the environment of a service's process, or the container's, and where each value comes from.
+//! `s6-overlay env`: prints the environment of a service's process, of the CMD's, or the container's, and where each value comes
+//! from.
 
 mod origin;
 
 use crate::json::Json;
-use crate::status::{NOT_RUNNING, UNKNOWN};
+use crate::status::NOT_RUNNING;
+use crate::status::choice::named;
+use crate::status::gather::gather;
+use crate::status::place::Place;
 use origin::{Files, Row, is_secret, masked, rows};
 use overlay::environment::contenv;
 use overlay::layout::{SCANDIR, STAGE_ENV};
 use overlay::log_dirs::{path, run_file, words};
 use rustix::fs::CWD;
 use rustix::io::Errno;
-use supervision::status::read_status;
 use tool::path::join;
-use tool::{Call, Env, Fatal, Opt, Out, Outcome, Role, Tool, diag, did_you_mean};
+use tool::{Call, Env, Fatal, Opt, Out, Outcome, Role, Tool, diag};
+use wire::board::State;
 
 pub static TOOL: Tool = Tool {
     name: "s6-overlay env",
-    summary: "print the environment of a service or of the container, and where it comes from",
-    operands: "[ name [ variable ] ]",
+    summary: "print the environment of a service, the CMD or the container, and where it comes from",
+    operands: "[ name | --cmd ] [ variable ]",
     options: &[
+        Opt::flag('c', "of the CMD's process").long("cmd"),
         Opt::flag('d', "only what differs from the container's variables").long("diff"),
         Opt::flag('j', "an object for each variable, as JSON").long("json"),
         Opt::flag('r', "also values of variables that look like secrets").long("reveal"),
@@ -36,7 +41,8 @@ const FILE_MAX: usize = 128 << 10;
 fn main(call: &mut Call) -> Outcome {
     let options = call.options_anywhere()?;
     let mut words = call.take_args().into_iter();
-    let (service, variable) = (words.next(), words.next());
+    let is_command = options.has('c');
+    let (service, variable) = (if is_command { None } else { words.next() }, words.next());
     if words.next().is_some() {
         return Err(Fatal::usage());
     }
@@ -45,11 +51,12 @@ fn main(call: &mut Call) -> Outcome {
         true => container = call.env.clone(),
         false => contenv::load(&mut container)?,
     }
-    let seen = match &service {
-        Some(service) => of_service(service)?,
-        None => container.clone(),
+    let service = service.as_deref();
+    let (seen, files) = if is_command || service.is_some() {
+        (of_process(process(&Place::of(call, &options), service)?)?, files_of(service, &container))
+    } else {
+        (container.clone(), Files::default())
     };
-    let files = service.as_ref().map_or_else(Files::default, |service| files_of(service, &container));
     let mut found = rows(&seen, &container, &files);
     if options.has('d') {
         found.retain(|row| row.from != origin::CONTAINER);
@@ -70,46 +77,59 @@ fn main(call: &mut Call) -> Outcome {
     out.finish()
 }
 
-/// The environment that the process of a service was started with.
-fn of_service(service: &[u8]) -> Result<Env, Fatal> {
-    let dir = join(SCANDIR.as_bytes(), service);
-    let shown = diag::show(service);
-    if service.starts_with(b".") || sys::fs::stat(dir.as_slice()).is_err() {
-        let names = files::names_at(CWD, SCANDIR.as_bytes()).unwrap_or_default();
-        let names: Vec<String> = names.iter().map(|name| diag::show(name)).collect();
-        let meant = did_you_mean(service, names.iter().map(String::as_str), "");
-        return Err(Fatal::new(UNKNOWN, format!("no supervised service is named {shown}{meant}")));
+/// The process of a service, or without a name the CMD's; and what to call it.
+fn process(place: &Place, service: Option<&[u8]>) -> Result<(u32, String), Fatal> {
+    let all = gather(place, false)?;
+    let (pid, shown) = match service {
+        None => (all.header.as_ref().map(|header| header.command), "the CMD".to_owned()),
+        Some(name) => {
+            let row = named(&all, name)?.row.as_ref();
+            let pid = row.map_or(Some(0), |row| match row.state {
+                State::Unknown => None,
+                State::Finishing => Some(0),
+                _ => Some(row.pid),
+            });
+            (pid, diag::show(name))
+        }
+    };
+    match pid {
+        None => Err(Fatal::new(
+            111,
+            format!("it can't be told which process is {shown}: {}", all.remarks.join(", ")),
+        )),
+        Some(0) => Err(Fatal::new(NOT_RUNNING, format!("{shown} isn't running, so it has no environment"))),
+        Some(pid) => Ok((pid, shown)),
     }
-    let unreadable = |e: Errno| {
+}
+
+/// The environment that a process was started with.
+fn of_process((pid, shown): (u32, String)) -> Result<Env, Fatal> {
+    let path = format!("/proc/{pid}/environ");
+    let bytes = files::read_file(CWD, path.as_bytes(), ENVIRONMENT_MAX).map_err(|e| {
         let text = format!("unable to read the environment of {shown}: {}", sys::strerror(e));
         let uid = rustix::process::geteuid().as_raw();
         match e {
             Errno::ACCESS | Errno::PERM => Fatal::new(
                 111,
-                format!(
-                    "{text}: only root and the service's own user may, you are {uid}: use docker exec -u 0"
-                ),
+                format!("{text}: only root and its own user may, you are {uid}: use docker exec -u 0"),
             ),
             _ => Fatal::new(111, text),
         }
-    };
-    let status = read_status(&dir).map_err(unreadable)?;
-    if !status.is_up() {
-        return Err(Fatal::new(NOT_RUNNING, format!("{shown} isn't running, so it has no environment")));
-    }
-    let path = format!("/proc/{}/environ", status.pid);
-    let bytes = files::read_file(CWD, path.as_bytes(), ENVIRONMENT_MAX).map_err(unreadable)?;
+    })?;
     Ok(Env::from_vars(bytes.split(|b| *b == 0).filter(|v| !v.is_empty()).map(<[u8]>::to_vec).collect()))
 }
 
-/// Where values of a service may come from: directories with a file for each variable, and files that variables name.
-fn files_of(service: &[u8], container: &Env) -> Files {
-    let dir = join(SCANDIR.as_bytes(), service);
-    let run = run_file(&dir);
-    let mut folders: Vec<Vec<u8>> = vec![join(&dir, b"env")];
-    for folder in words(&run).filter_map(|word| path(word, &dir)) {
-        if !folders.contains(&folder) {
-            folders.push(folder);
+/// Where values of a service, or of the CMD, may come from: directories with a file for each variable, and files that variables
+/// name.
+fn files_of(service: Option<&[u8]>, container: &Env) -> Files {
+    let mut folders: Vec<Vec<u8>> = Vec::new();
+    if let Some(service) = service {
+        let dir = join(SCANDIR.as_bytes(), service);
+        folders.push(join(&dir, b"env"));
+        for folder in words(&run_file(&dir)).filter_map(|word| path(word, &dir)) {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
         }
     }
     let mut found = Files::default();

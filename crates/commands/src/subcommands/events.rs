@@ -10,6 +10,7 @@ use supervision::board::{Record, read_record};
 use tool::sorted::Map;
 use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, clock, diag::show};
 use wire::board::{Cause, StopBy};
+use wire::cgroup::show_size;
 use wire::record::{Event, Kind, Name, Ring, is_later};
 
 pub static TOOL: Tool = Tool {
@@ -147,6 +148,15 @@ fn details(event: &Event) -> String {
             let by = StopBy::from_byte(event.how).word();
             [format!("by {by}{}", signal.map(|name| format!(" {name}")).unwrap_or_default()), process(), user]
         }
+        Kind::MemoryKill => {
+            let which = match (event.pid, event.code) {
+                (0, 1) => "a process that isn't known".to_owned(),
+                (0, count) => format!("{count} processes that aren't known"),
+                _ => process(),
+            };
+            let peak = event.value.map(|bytes| format!("(its own peak: {})", show_size(bytes)));
+            [which, peak.unwrap_or_default(), String::new()]
+        }
         Kind::Reexecuted => {
             let why = match event.code {
                 0 => "on command".to_owned(),
@@ -192,10 +202,13 @@ mod tests {
             Kind::StopAsked => event(kind, StopBy::Signal as u8, 15, Some(1000)),
             Kind::Ended | Kind::CmdEnded => event(kind, Cause::Memory as u8, 9, Some(1_500_000_000)),
             Kind::Reexecuted => event(kind, 0, 11, None),
+            Kind::MemoryKill => event(kind, 0, 1, Some(60 << 20)),
             _ => event(kind, 1, 0x100, Some(2_000_000_000)),
         };
         let lines: Vec<_> = Kind::ALL.iter().map(|(kind, _)| line(&of(*kind), "web", at)).collect();
         insta::assert_snapshot!(lines.join("\n"));
+        let unknown = |code| details(&Event { pid: 0, ..event(Kind::MemoryKill, 0, code, None) });
+        assert_eq!([unknown(1), unknown(2)], ["a process that isn't known", "2 processes that aren't known"]);
         let text = json(&of(Kind::Ended), "a \"b\"", at);
         assert_eq!(
             String::from_utf8(text).unwrap(),

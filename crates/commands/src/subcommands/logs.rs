@@ -6,6 +6,7 @@ mod find;
 mod line;
 mod source;
 
+use crate::status::times::parse_span;
 use find::{Log, Services, elsewhere};
 use line::{Format, Line};
 use overlay::boot::catch_all;
@@ -36,8 +37,12 @@ pub static TOOL: Tool = Tool {
     options: &[
         Opt::flag('f', "go on with what is logged from now on").long("follow"),
         Opt::value('n', "lines", "only the last lines; with -f 10 unless given, otherwise all").long("lines"),
-        Opt::value('s', "time", "only from then on: 10m, 2h or 1d ago, or 2026-11-30T12:00:00Z")
-            .long("since"),
+        Opt::value(
+            's',
+            "time",
+            "only from then on: 90 (seconds), 10m, 2h or 1d ago, or 2026-11-30T12:00:00Z",
+        )
+        .long("since"),
         Opt::value('g', "regex", "only lines that match this extended regular expression").long("grep"),
         Opt::flag('j', "an object for each line, as JSON").long("json"),
     ],
@@ -57,7 +62,7 @@ fn main(call: &mut Call) -> Outcome {
     let since = match options.get('s') {
         Some(word) => since(word, clock::wall()).ok_or_else(|| {
             let word = diag::show(word);
-            Fatal::user(format!("--since: {word} is no time: write 10m, 2h, 1d or 2026-11-30T12:00:00Z"))
+            Fatal::user(format!("--since: {word} is no time: write 90, 10m, 2h, 1d or 2026-11-30T12:00:00Z"))
         })?,
         None => Tai64n::default(),
     };
@@ -92,8 +97,9 @@ fn main(call: &mut Call) -> Outcome {
 
 /// The time that a word stands for: so long ago, or RFC 3339, in local time without an offset.
 fn since(word: &[u8], now: Tai64n) -> Option<Tai64n> {
-    if let Some(ago) = number::milliseconds(word) {
-        return Some(Tai64n::from_unix(now.unix_seconds().saturating_sub(i64::from(ago / 1000)), now.nanos));
+    if let Some(ago) = parse_span(word) {
+        let ago = i64::try_from(ago.as_secs()).unwrap_or(i64::MAX);
+        return Some(Tai64n::from_unix(now.unix_seconds().saturating_sub(ago), now.nanos));
     }
     let (date, nanos, rest) = parse(word)?;
     let offset = match rest {

@@ -2,12 +2,12 @@
 
 use super::terminal::{columns, has_colour};
 use crate::status::choice::choose;
-use crate::status::details::{besides, is_optional, text as text_of};
+use crate::status::details::{add_messages, besides, is_optional, text as text_of};
 use crate::status::gather::{gather, host_state};
 use crate::status::health::{Asked, problems};
 use crate::status::json::{FIELDS, document};
 use crate::status::place::{Place, RUN};
-use crate::status::table::{Form, summary, table};
+use crate::status::table::{Form, said_last, summary, table};
 use crate::status::word::standing;
 use crate::status::{NOT_RUNNING, Snapshot};
 use overlay::environment::settings::Settings;
@@ -49,7 +49,7 @@ fn main(call: &mut Call) -> Outcome {
     let place = Place::of(call, &options);
     let asked = Asking { call, options: &options, words: &words, fields: fields(&options)? };
     if !options.has('w') {
-        let all = gather(&place, !options.has('q'))?;
+        let all = if options.has('q') { gather(&place, false)? } else { look(&place)? };
         return asked.once(&place, &all);
     }
     if options.has('\x01') || options.has('q') {
@@ -58,6 +58,13 @@ fn main(call: &mut Call) -> Outcome {
         ));
     }
     if isatty(stdout()) && !options.has('p') { asked.repaint(&place) } else { asked.follow(&place) }
+}
+
+/// Everything about a container.
+fn look(place: &Place) -> Result<Snapshot, Fatal> {
+    let mut all = gather(place, true)?;
+    add_messages(place, &mut all);
+    Ok(all)
 }
 
 /// The fields that `--json` names.
@@ -120,6 +127,7 @@ impl Asking<'_> {
                 service.is_some_and(|s| !s.is_own() || !standing(all, s).word.is_good())
             });
             text.push_str(&table(all, &chosen, form));
+            text.push_str(&said_last(all, &chosen, form));
         } else {
             let etc = Settings::of_container(&self.call.env).etc();
             for service in all.names(chosen) {
@@ -148,7 +156,7 @@ impl Asking<'_> {
     fn repaint(&self, place: &Place) -> Outcome {
         let saved = Keys::take();
         let painted = loop {
-            let painted = gather(place, true).and_then(|all| {
+            let painted = look(place).and_then(|all| {
                 let chosen = choose(&all, self.words)?;
                 let mut out = Out::new();
                 out.put(b"\x1b[H\x1b[2J")?;

@@ -2,6 +2,7 @@
 
 use crate::pid1::lifecycle::{Event, Successor};
 use rustix::io::Errno;
+use supervision::by_hand;
 use supervisor::memory;
 use sys::process::Ended;
 use sys::signal::{self, Sender, Signal};
@@ -12,8 +13,8 @@ use tool::diag;
 pub(crate) enum Cause {
     /// A signal.
     Signal(Signal, Sender),
-    /// A shutdown command, which describes itself and its parent.
-    Command(String),
+    /// A shutdown command, which describes itself and its parent, and says who it is.
+    Command(String, Option<by_hand::Sender>),
     /// The end of a service whose restart policy stops the container.
     Service {
         /// Which, as it is shown.
@@ -46,7 +47,7 @@ pub(crate) fn of_stop(
         (Event::Signal(_) | Event::Asked(_), Some(Cause::Signal(signal, by))) => {
             (format!("{}{}", signal::show(*signal), sender(*by)), false)
         }
-        (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by))) => (by.clone(), false),
+        (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by, _))) => (by.clone(), false),
         (Event::ServiceOver(_), Some(Cause::Service { name, failure })) => {
             let how = if failure.is_some() { "has failed for good" } else { "has ended with success" };
             (format!("{name} {how}"), false)
@@ -116,7 +117,7 @@ mod tests {
             signal(Sender::Process { pid: gone, uid: 1000 }),
             stops("SIGTERM from process 1073741823, UID 1000", false)
         );
-        let by = Cause::Command("halt, process 7 (halt)".to_owned());
+        let by = Cause::Command("halt, process 7 (halt)".to_owned(), None);
         assert_eq!(text(asked, Some(by), false), stops("halt, process 7 (halt)", false));
         assert_eq!(text(asked, None, false), None);
         assert_eq!(text(Event::Time, None, true), stops("the planned time has come", false));

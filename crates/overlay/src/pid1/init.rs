@@ -415,8 +415,8 @@ impl Init {
         let mut is_malformed = !rest.is_empty();
         for request in requests {
             match read_message(request) {
-                Some(Message::Request(request, by)) => {
-                    self.step(Event::Asked(request), Some(&Cause::Command(by)), host);
+                Some(Message::Request(request, text, by)) => {
+                    self.step(Event::Asked(request), Some(&Cause::Command(text, by)), host);
                 }
                 Some(Message::Note(text)) if self.container.tells() => {
                     diag::info(NAME, &format!("told to {text}"));

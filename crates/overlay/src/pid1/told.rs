@@ -7,7 +7,7 @@ use supervisor::host::Host;
 use supervisor::memory;
 use sys::process::Ended;
 use sys::signal::{Sender, Signal};
-use tool::clock;
+use tool::{clock, diag};
 use wire::board::{self, Phase, StopBy};
 use wire::record::{self, Kind, Name};
 
@@ -37,7 +37,7 @@ pub(crate) struct Asker {
     pub(crate) signal: Signal,
     /// The process, and its user.
     pub(crate) process: Option<(u32, u32)>,
-    /// The name of a service; that of a process is looked up.
+    /// The name of a service, or of a command; that of another process is looked up.
     pub(crate) name: String,
     /// The line of the log.
     pub(crate) why: String,
@@ -106,8 +106,9 @@ fn asker(was: Stage, step: &Step<'_>) -> Asker {
             asker.process = if let Sender::Process { pid, uid } = sender { Some((*pid, *uid)) } else { None };
             StopBy::Signal
         }
-        (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(by))) => {
-            asker.name.clone_from(by);
+        (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(_, Some(by)))) => {
+            asker.process = Some((by.pid, by.uid));
+            asker.name = diag::show(&by.name);
             StopBy::Command
         }
         (Event::Asked(_), _) => StopBy::Command,
@@ -158,7 +159,10 @@ pub(crate) fn tell(turn: Turn, host: &Host) {
         }
         Turn::StopAsked(Asker { by, signal, process, name, why }) => {
             let (pid, user) = process.unzip();
-            let name = pid.map_or_else(|| name.into_bytes(), name_of);
+            let name = match pid {
+                Some(pid) if name.is_empty() => name_of(pid),
+                _ => name.into_bytes(),
+            };
             let signal = u8::try_from(signal).unwrap_or_default();
             host.show(|header| {
                 (header.phase, header.stop_asked) = (Phase::Stopping, now);
@@ -185,6 +189,8 @@ pub(crate) fn tell(turn: Turn, host: &Host) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use s6_linux_init::request::{How, Request};
+    use supervision::by_hand;
     use sys::signal::TERM;
 
     const UP: Stage = Stage { is_booting: false, is_alive: true, is_ending: false, has_command: true };
@@ -225,6 +231,12 @@ mod tests {
             (asker.by, asker.signal, asker.process, &*asker.why),
             (StopBy::Signal, TERM, Some((7, 0)), "why")
         );
+        let halt = by_hand::Sender { pid: 8, uid: 1000, name: b"halt".to_vec() };
+        let asked = Event::Asked(Request::stop(How::Halt));
+        let asker = by(asked, Some(Cause::Command("text".to_owned(), Some(halt)))).unwrap();
+        assert_eq!((asker.by, asker.process, &*asker.name), (StopBy::Command, Some((8, 1000)), "halt"));
+        let asker = by(asked, Some(Cause::Command("text".to_owned(), None))).unwrap();
+        assert_eq!((asker.by, asker.process, &*asker.name), (StopBy::Command, None, ""));
         let service = Cause::Service { name: "web".to_owned(), failure: None };
         let asker = by(Event::ServiceOver(1), Some(service)).unwrap();
         assert_eq!((asker.by, &*asker.name), (StopBy::Service, "web"));

@@ -1,7 +1,7 @@
 //! The last lines of a service that has failed for good, as far as a logger keeps them, for the termination log.
 
 use crate::layout::SCANDIR;
-use crate::log_dirs::tail;
+use crate::log_dirs::{CURRENT, tail};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use supervision::status::read_status;
@@ -43,7 +43,7 @@ fn of_command_line(line: &[u8]) -> Option<&[u8]> {
 /// # Errors
 /// As open(2) and read(2); `INVAL`: it has no such file.
 pub(crate) fn read(dir: &[u8], room: usize) -> Result<String, Errno> {
-    let (bytes, is_cut) = tail(dir, room)?;
+    let (bytes, is_cut) = tail(&join(dir, CURRENT), room)?;
     Ok(last(&bytes, is_cut, room))
 }
 

@@ -89,7 +89,7 @@ fn await_stop(call: &Call, fifo: &OwnedFd, basedir: &[u8], grace: u32) -> Result
     loop {
         while let Some(bytes) = next_request(fifo).or_unable(|| "read fifo")? {
             match read_message(&bytes) {
-                Some(Message::Request(request, _)) => scheduled = schedule(request, grace, clock::now()),
+                Some(Message::Request(request, ..)) => scheduled = schedule(request, grace, clock::now()),
                 Some(Message::Note(_)) => {}
                 None => call.warn("ignoring malformed data in fifo"),
             }

@@ -79,7 +79,7 @@ pub(super) fn restart(words: &[Word<'_>]) -> Value<Restart> {
 pub(super) fn time(words: &[Word<'_>]) -> Value<u32> {
     let word = single(words, "a number of milliseconds")?;
     decimal(word.text).filter(|ms| *ms <= DELAY_MAX).ok_or_else(|| {
-        let advice = match milliseconds(word.text) {
+        let advice = match milliseconds(word.text).filter(|ms| *ms <= DELAY_MAX.into()) {
             Some(ms) => format!("write {ms}"),
             None => format!("decimal digits only, from 0 to {DELAY_MAX}"),
         };
@@ -136,7 +136,9 @@ pub(super) fn limit(words: &[Word<'_>]) -> Value<Option<Limit>> {
     };
     let Some(seconds) = decimal::<u32>(window).filter(|seconds| (1..=WINDOW_MAX).contains(seconds)) else {
         let advice = match milliseconds(window).map(|ms| ms / 1000) {
-            Some(seconds) if seconds > 0 => format!("write {count}/{seconds}"),
+            Some(seconds) if seconds > 0 && seconds <= WINDOW_MAX.into() => {
+                format!("write {count}/{seconds}")
+            }
             _ => format!("write a number from 1 to {WINDOW_MAX}"),
         };
         let text = format!("\"{}\" is not a number of seconds", show(window));

@@ -15,6 +15,7 @@ use std::time::Duration;
 use sys::process::Ended;
 use tool::clock::Moment;
 use wire::cgroup::show_size;
+use wire::record::{Event, Kind};
 
 /// From one report of a process that the kernel has killed, and that is no service's own, to the next one; the longest time
 /// for which notifications are not waited for.
@@ -115,7 +116,10 @@ impl Host {
                 Some(limit) => format!("because of the memory limit of {}", show_size(limit)),
                 None => "since the machine has run out of memory".to_owned(),
             };
-            let text = match std::mem::take(&mut self.kills.unknown) {
+            let unknown = std::mem::take(&mut self.kills.unknown);
+            let code = u16::try_from(unknown).unwrap_or(u16::MAX);
+            self.record(Event { kind: Kind::MemoryKill, code, ..Event::default() });
+            let text = match unknown {
                 1 => format!(
                     "a process of the container was killed by the kernel {why}; no service itself, maybe a child of one"
                 ),

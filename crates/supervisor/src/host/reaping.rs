@@ -47,8 +47,7 @@ impl Host {
         let number = self.roster.of_pid(raw(pid));
         let is_other = orphan_of.is_none() && number.is_none();
         let is_policys = is_other && policy.children().contains(&pid);
-        let name =
-            (is_other && !is_policys && self.is_foreign_kill(how)).then(|| tool::diag::process(raw(pid)));
+        let name = (is_other && self.is_foreign_kill(how)).then(|| tool::diag::process(raw(pid)));
         let peak = self.launch.system.reap(pid);
         match (orphan_of, number) {
             (Some(number), _) => self.wake_supervisor(number),
@@ -61,13 +60,15 @@ impl Host {
                 }
                 self.child.take_if(|(_, child)| *child == pid);
                 let cause = self.cause(how, peak);
-                if let (Cause::Memory(_), Some(name)) = (cause, name) {
-                    let event = Event { kind: Kind::MemoryKill, pid: raw(pid), ..Event::default() };
-                    self.record(Event { name: Name::new(name.as_bytes()), ..event });
-                    self.report_kill(&format!(
-                        "process {name}, which is no service's own, {}",
-                        cause.text(9)
-                    ));
+                if let (Cause::Memory(lack), Some(name)) = (cause, name) {
+                    let event = Event { kind: Kind::MemoryKill, pid: raw(pid), code: 1, ..Event::default() };
+                    self.record(Event { value: lack.peak, name: Name::new(name.as_bytes()), ..event });
+                    if !is_policys {
+                        self.report_kill(&format!(
+                            "process {name}, which is no service's own, {}",
+                            cause.text(9)
+                        ));
+                    }
                 }
                 policy.child(self, pid, how, cause);
             }

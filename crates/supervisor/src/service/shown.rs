@@ -66,7 +66,12 @@ impl Shown {
         let (old, new) = (&was.status, &is.status);
         let mut out = Vec::with_capacity(EVENTS_MAX);
         match by {
-            Event::Ended(how) if old.is_up() => out.push(self.ended(how, was, facts)),
+            Event::Ended(how) if old.is_up() => {
+                if let memory::Cause::Memory(lack) = facts.cause {
+                    out.push(event(Kind::MemoryKill, old.pid, 1, lack.peak));
+                }
+                out.push(self.ended(how, was, facts));
+            }
             Event::Ended(how) if old.pid != 0 => {
                 out.push(event(Kind::FinishEnded, old.pid, how.wstat(), None));
             }

@@ -1,9 +1,9 @@
 //! Pure: a start as a chart of text.
 
 use super::start::{Part, Sort, Start};
+use crate::status::table::fit;
 use crate::status::word::{ended, note, standing};
 use crate::status::{OWN, Snapshot};
-use std::time::Duration;
 
 /// How a chart is written.
 #[derive(Debug, Clone, Copy)]
@@ -32,100 +32,82 @@ const TICK: usize = 8;
 const SLOWEST: usize = 3;
 
 /// One of the overlay's own services is shown if it took more than this part of the start.
-const OWN_PART: u32 = 50;
+const OWN_PART: u64 = 50;
 
-/// What is in a cell of a bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cell {
-    Empty,
-    Waits,
-    Runs,
-    NotReady,
-    /// Less than a cell.
-    Short,
-}
+/// What bars consist of: waiting, running, not ready, and less than a column.
+const SIGNS: [char; 4] = ['·', '█', '▒', '▏'];
 
-impl Cell {
-    fn sign(self, is_ascii: bool) -> char {
-        match (self, is_ascii) {
-            (Self::Empty, _) => ' ',
-            (Self::Waits, false) => '·',
-            (Self::Waits, true) => '.',
-            (Self::Runs, false) => '█',
-            (Self::Runs, true) => '#',
-            (Self::NotReady, false) => '▒',
-            (Self::NotReady, true) => '=',
-            (Self::Short, false) => '▏',
-            (Self::Short, true) => '|',
-        }
-    }
-}
+/// The same in ASCII.
+const ASCII: [char; 4] = ['.', '#', '=', '|'];
+
+/// Microseconds of a day.
+const DAY: u64 = 86_400_000_000;
 
 /// A time in a few columns, to be compared with others: `0.4 ms`, `980 ms`, `4.10 s`, `130 s`; its blank ends no line.
-pub(super) fn time(span: Duration) -> String {
-    match span.as_millis() {
-        0..10 => format!("{}.{}\u{a0}ms", span.as_millis(), span.subsec_micros() % 1000 / 100),
-        ms @ 10..1000 => format!("{ms}\u{a0}ms"),
-        1000..100_000 => format!("{}.{:02}\u{a0}s", span.as_secs(), span.subsec_millis() / 10),
-        100_000..86_400_000 => format!("{}\u{a0}s", span.as_secs()),
-        _ => ">\u{a0}1\u{a0}d".to_owned(),
+fn time(micros: u64) -> String {
+    match micros {
+        0..10_000 => format!("{}.{}\u{a0}ms", micros / 1000, micros % 1000 / 100),
+        10_000..1_000_000 => format!("{}\u{a0}ms", micros / 1000),
+        1_000_000..100_000_000 => format!("{}.{:02}\u{a0}s", micros / 1_000_000, micros % 1_000_000 / 10_000),
+        100_000_000..DAY => format!("{}\u{a0}s", micros / 1_000_000),
+        DAY.. => ">\u{a0}1\u{a0}d".to_owned(),
     }
-}
-
-/// Microseconds.
-pub(super) fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A line of the chart.
 struct Line<'a> {
     part: &'a Part,
-    name: &'a str,
-    has_failed: bool,
+    mark: char,
+    /// At its end; if it hasn't begun, instead of a bar.
     words: String,
-    /// Instead of a bar: what it waits for.
-    waits: Option<String>,
+}
+
+impl Line<'_> {
+    fn name(&self) -> &str {
+        match self.part.sort {
+            Sort::Script => self.part.name.rsplit('/').next().unwrap_or_default(),
+            _ => &self.part.name,
+        }
+    }
 }
 
 /// The chart of a start.
 pub(super) fn chart(start: &Start, all: &Snapshot, form: Form) -> String {
     let width = form.width.clamp(WIDTHS.0, WIDTHS.1);
+    let signs = if form.is_ascii { ASCII } else { SIGNS };
     let lines = lines(start, all);
-    let longest = |of: &dyn Fn(&Line<'_>) -> usize| lines.iter().map(of).max().unwrap_or_default();
-    let names = longest(&|line| line.name.chars().count()).min(width / 4);
-    let words = if width < ROOM_FOR_WORDS { 0 } else { longest(&|line| line.words.chars().count()) };
+    let (mut names, mut words) = (0, 0);
+    for line in &lines {
+        names = names.max(line.name().chars().count());
+        if line.part.began.is_some() && width >= ROOM_FOR_WORDS {
+            words = words.max(line.words.chars().count());
+        }
+    }
+    names = names.min(width / 4);
     // Between them: a blank, the mark and another one; a blank; a blank, if there are words.
-    let others = names
-        .saturating_add(words)
-        .saturating_add(TIME)
-        .saturating_add(4)
-        .saturating_add(usize::from(words > 0));
-    let area = width.saturating_sub(others);
+    let area = [names, words, TIME, 4, usize::from(words > 0)]
+        .iter()
+        .fold(width, |left, part| left.saturating_sub(*part));
     let mut text = wrapped(&headline(start), width);
     text.push_str(&format!("{:names$}   {}\n", "", scale(start.took, area)));
     for line in &lines {
-        let Line { part, name, has_failed, words: said, waits } = line;
-        let mark = match (has_failed, part.is_critical) {
-            (true, _) => '!',
-            (false, true) => '*',
-            (false, false) => ' ',
+        let (bar, took, said) = match line.part.began {
+            Some(began) => {
+                let said = if words > 0 { line.words.as_str() } else { "" };
+                (bar(start, line.part, began, area, signs), time(line.part.took), said)
+            }
+            None => (fit(&line.words, area), String::new(), ""),
         };
-        let bar = match waits {
-            Some(waits) => cut(waits, area),
-            None => bar(start, part, area).iter().map(|cell| cell.sign(form.is_ascii)).collect(),
+        let (name, mark) = (fit(line.name(), names), line.mark);
+        let shown = format!("{name:names$} {mark} {bar:area$} {took:>TIME$} {said}");
+        let (before, after) = match mark {
+            '!' if form.colour => ("\x1b[31m", "\x1b[0m"),
+            '*' if form.colour => ("\x1b[1m", "\x1b[0m"),
+            _ => ("", ""),
         };
-        let took = if part.began.is_some() { time(start.took(part)) } else { String::new() };
-        let said = if words > 0 { said.as_str() } else { "" };
-        let shown = format!("{:names$} {mark} {bar:area$} {took:>TIME$} {said}", cut(name, names));
-        let shown = shown.trim_end();
-        match (form.colour, mark) {
-            (true, '!') => text.push_str(&format!("\x1b[31m{shown}\x1b[0m\n")),
-            (true, '*') => text.push_str(&format!("\x1b[1m{shown}\x1b[0m\n")),
-            _ => text.extend([shown, "\n"]),
-        }
+        text.extend([before, shown.trim_end(), after, "\n"]);
     }
-    let sign = |cell: Cell| cell.sign(form.is_ascii);
-    let (waits, runs, not_ready) = (sign(Cell::Waits), sign(Cell::Runs), sign(Cell::NotReady));
+    let [waits, runs, not_ready, _] = signs;
     let legend = format!(
         "{waits}\u{a0}waits {runs}\u{a0}runs {not_ready}\u{a0}not\u{a0}ready\u{a0}yet *\u{a0}critical\u{a0}path !\u{a0}failed"
     );
@@ -156,17 +138,12 @@ fn headline(start: &Start) -> String {
 }
 
 fn slowest(start: &Start) -> String {
-    let name = |at: usize| start.part(at).map(|part| part.name.clone()).unwrap_or_default();
-    let one = |at: &usize| {
-        let took = start.part(*at).map(|part| start.took(part)).unwrap_or_default();
-        format!("{} {}", name(*at), time(took))
-    };
-    let mut text = start.slowest(SLOWEST).iter().map(one).collect::<Vec<_>>().join(", ");
-    if !text.is_empty() {
-        text.insert_str(0, "slowest: ");
+    let mut text = String::new();
+    for part in start.slowest(SLOWEST).into_iter().filter_map(|at| start.part(at)) {
+        text.extend([if text.is_empty() { "slowest: " } else { ", " }, &part.name, " ", &time(part.took)]);
     }
-    if let Some((at, took)) = start.without() {
-        text.push_str(&format!("; without {} the start would have taken {}", name(at), time(took)));
+    if let Some((part, took)) = start.without() {
+        text.extend(["; without ", &part.name, " the start would have taken ", &time(took)]);
     }
     text
 }
@@ -174,26 +151,24 @@ fn slowest(start: &Start) -> String {
 /// The lines: what has begun, in that order, and what it never came to.
 fn lines<'a>(start: &'a Start, all: &Snapshot) -> Vec<Line<'a>> {
     let mut lines = Vec::new();
-    for at in start.in_order() {
-        let Some(part) = start.part(at) else { continue };
+    for part in start.order.iter().filter_map(|at| start.part(*at)) {
         let has_failed = part.has_failed() || (start.code.is_some() && part.over.is_none());
         let is_own = OWN.iter().any(|own| own == &part.name.as_bytes());
-        if has_failed || !is_own || start.took(part).saturating_mul(OWN_PART) > start.took {
-            let name = match part.sort {
-                Sort::Script => part.name.rsplit('/').next().unwrap_or_default(),
-                _ => &part.name,
+        if has_failed || !is_own || part.took.saturating_mul(OWN_PART) > start.took {
+            let mark = match (has_failed, part.is_critical) {
+                (true, _) => '!',
+                (false, true) => '*',
+                (false, false) => ' ',
             };
-            lines.push(Line { part, name, has_failed, words: words(start, part), waits: None });
+            lines.push(Line { part, mark, words: words(start, part) });
         }
     }
-    for (at, service) in (0..).zip(&all.services) {
-        let Some(part) = start.part(at).filter(|part| part.began.is_none()) else { continue };
+    for (service, part) in all.services.iter().zip(&start.parts) {
         let standing = standing(all, service);
-        if service.in_boot && !service.is_own() && !standing.waits_for.is_empty() {
+        if part.began.is_none() && service.in_boot && !service.is_own() && !standing.waits_for.is_empty() {
             let note = note(all, service, &standing);
-            let waits = Some(if note.starts_with("for ") { "waits ".to_owned() + &note } else { note });
-            let (name, has_failed) = (part.name.as_str(), start.code.is_some());
-            lines.push(Line { part, name, has_failed, words: String::new(), waits });
+            let words = if note.starts_with("for ") { "waits ".to_owned() + &note } else { note };
+            lines.push(Line { part, mark: if start.code.is_some() { '!' } else { ' ' }, words });
         }
     }
     lines
@@ -212,14 +187,6 @@ fn words(start: &Start, part: &Part) -> String {
         (None, None, 0) if start.code.is_none() => "goes on".to_owned(),
         (None, None, 0) => "not over".to_owned(),
     }
-}
-
-/// A text in at most so many columns.
-fn cut(text: &str, columns: usize) -> String {
-    if text.chars().count() <= columns {
-        return text.to_owned();
-    }
-    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// Words in lines of at most so many columns; nothing for none.
@@ -245,55 +212,64 @@ fn wrapped(text: &str, width: usize) -> String {
 }
 
 /// The column of a moment in so many that a start takes.
-fn column(at: Duration, took: Duration, area: usize) -> usize {
-    let cell = u128::from(micros(at)).saturating_mul(area as u128).checked_div(u128::from(micros(took)));
-    cell.and_then(|cell| usize::try_from(cell).ok()).unwrap_or_default()
+fn column(at: u64, took: u64, area: usize) -> usize {
+    let cell = at.saturating_mul(area as u64).checked_div(took).unwrap_or_default();
+    usize::try_from(cell).unwrap_or(usize::MAX)
 }
 
 /// The bar of a part.
-fn bar(start: &Start, part: &Part, area: usize) -> Vec<Cell> {
-    let at = |moment: Duration| column(moment, start.took, area);
-    let began = part.began.unwrap_or_default();
-    let over = start.over(part).unwrap_or_default();
+fn bar(
+    start: &Start,
+    part: &Part,
+    began: u64,
+    area: usize,
+    [waits, runs, not_ready, short]: [char; 4],
+) -> String {
+    let at = |moment: u64| column(moment, start.took, area);
     let first = at(began).min(area.saturating_sub(1));
-    let runs_until = if part.sort == Sort::Longrun { part.ran.unwrap_or(over) } else { over };
-    let waits = if part.sort == Sort::Step { first } else { at(start.changed.unwrap_or_default()) };
-    let mut cells = vec![Cell::Empty; at(over).clamp(first, area)];
-    for (column, cell) in cells.iter_mut().enumerate() {
-        *cell = match column {
-            _ if column < waits => Cell::Empty,
-            _ if column < first => Cell::Waits,
-            _ if column < at(runs_until) => Cell::Runs,
-            _ => Cell::NotReady,
-        };
+    let end = at(part.end()).clamp(first, area);
+    let runs_until = if part.sort == Sort::Longrun { at(part.ran.unwrap_or_default()) } else { end };
+    let from = if part.sort == Sort::Step { first } else { at(start.changed.unwrap_or_default()) };
+    let mut bar = String::new();
+    for column in 0..end {
+        bar.push(match () {
+            () if column < first => {
+                if column < from {
+                    ' '
+                } else {
+                    waits
+                }
+            }
+            () if column < runs_until => runs,
+            () => not_ready,
+        });
     }
-    if cells.len() == first {
-        cells.push(Cell::Short);
+    if end == first {
+        bar.push(short);
     }
-    cells
+    bar
 }
 
 /// The scale over the bars.
-fn scale(took: Duration, area: usize) -> String {
+fn scale(took: u64, area: usize) -> String {
     let mut text = String::from("0");
     let Some(step) = step(took, area) else { return text };
     let mut at = step;
     while at < took {
-        let from = column(at, took, area);
-        let label = time(at).replace(".00", "").replace('\u{a0}', " ");
-        if from.saturating_add(label.len()) > area {
+        let label = time(at).replace(".00", "");
+        let (from, before) = (column(at, took, area), text.chars().count());
+        if from.saturating_add(label.chars().count()) > area {
             break;
         }
-        let missing = from.saturating_sub(text.len());
-        text.push_str(&format!("{:missing$}{label}", ""));
+        text.push_str(&format!("{:1$}{label}", "", from.saturating_sub(before)));
         at = at.saturating_add(step);
     }
     text
 }
 
 /// The time from a number at the scale to the next one: 1, 2 or 5 of a power of ten.
-fn step(took: Duration, area: usize) -> Option<Duration> {
-    let mut power = Duration::from_micros(100);
+fn step(took: u64, area: usize) -> Option<u64> {
+    let mut power = 100_u64;
     while power < took {
         for factor in [1, 2, 5] {
             let step = power.saturating_mul(factor);

@@ -2,7 +2,7 @@
 //!
 //! Numbers are microseconds; moments count from the beginning of the container.
 
-use super::chart::{CUT, micros};
+use super::chart::CUT;
 use super::start::{Sort, Start};
 use crate::json::Json;
 use crate::status::Snapshot;
@@ -17,14 +17,14 @@ pub(super) fn document(start: &Start, all: &Snapshot) -> Vec<u8> {
     json.text("schema", Some(SCHEMA.as_bytes()));
     let begun = moment(all.now.1.saturating_sub(all.ago(start.begun)));
     json.text("begun", Some(begun.as_bytes()));
-    json.number("took_us", Some(micros(start.took)));
+    json.number("took_us", Some(start.took));
     json.number("code", start.code.map(u64::from));
-    json.number("critical_us", Some(micros(start.critical())));
+    json.number("critical_us", Some(start.critical()));
     let without = start.without();
-    json.text("slowest", without.and_then(|(at, _)| start.part(at)).map(|part| part.name.as_bytes()));
-    json.number("without_slowest_us", without.map(|(_, took)| micros(took)));
+    json.text("slowest", without.map(|(part, _)| part.name.as_bytes()));
+    json.number("without_slowest_us", without.map(|(_, took)| took));
     json.open("parts", b'[');
-    for part in start.in_order().into_iter().filter_map(|at| start.part(at)) {
+    for part in start.order.iter().filter_map(|at| start.part(*at)) {
         json.open("", b'{');
         json.text("name", Some(part.name.as_bytes()));
         let kind = match part.sort {
@@ -38,9 +38,9 @@ pub(super) fn document(start: &Start, all: &Snapshot) -> Vec<u8> {
         json.texts("needs", needs.map(|need| need.name.as_bytes()));
         json.truth("critical", part.is_critical);
         for (name, at) in [("began_us", part.began), ("ran_us", part.ran), ("over_us", part.over)] {
-            json.number(name, at.map(micros));
+            json.number(name, at);
         }
-        json.number("took_us", Some(micros(start.took(part))));
+        json.number("took_us", Some(part.took));
         json.truth("readiness", part.has_readiness);
         json.number("ends", Some(part.ends.into()));
         json.truth("failed", part.has_failed());

@@ -18,9 +18,10 @@ const CONT_INIT: &[u8] = b"legacy-cont-init";
 const COMPILE: &str = "(compile)";
 
 /// What a part is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Sort {
     /// A daemon.
+    #[default]
     Longrun,
     /// The scripts of a service.
     Oneshot,
@@ -30,8 +31,8 @@ pub(super) enum Sort {
     Step,
 }
 
-/// A part of a start.  Its moments count from the beginning of the container.
-#[derive(Debug, Clone)]
+/// A part of a start.  Its moments are microseconds since the beginning of the container.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Part {
     /// What it is called.
     pub(super) name: String,
@@ -39,11 +40,13 @@ pub(super) struct Part {
     /// What it needs: places among the parts.
     pub(super) needs: Vec<usize>,
     /// When it began.
-    pub(super) began: Option<Duration>,
+    pub(super) began: Option<u64>,
     /// When the daemon's process began.
-    pub(super) ran: Option<Duration>,
+    pub(super) ran: Option<u64>,
     /// When it was over: up, ready where it declares that, carried out.
-    pub(super) over: Option<Duration>,
+    pub(super) over: Option<u64>,
+    /// How long it has taken; so far, if it isn't over.
+    pub(super) took: u64,
     /// How its script has ended, as wait(2) gives it.
     pub(super) wstat: Option<u16>,
     /// How often the daemon has ended.
@@ -59,45 +62,37 @@ pub(super) struct Part {
 pub(super) struct Start {
     /// When the container began.
     pub(super) begun: Duration,
-    /// How long the start has taken; so far, if it isn't over.
-    pub(super) took: Duration,
+    /// How many microseconds the start has taken; so far, if it isn't over.
+    pub(super) took: u64,
     /// How the start has ended: the exit code of what starts the services.
     pub(super) code: Option<u16>,
     /// When s6-rc began with the services.
-    pub(super) changed: Option<Duration>,
+    pub(super) changed: Option<u64>,
     /// Whether events of it were overwritten.
     pub(super) is_cut: bool,
     /// The services are at the places that they have in the snapshot.
     pub(super) parts: Vec<Part>,
+    /// The places of those that have begun, in that order.
+    pub(super) order: Vec<usize>,
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Part {
-    fn new(name: String, sort: Sort) -> Self {
-        Self {
-            name,
-            sort,
-            needs: Vec::new(),
-            began: None,
-            ran: None,
-            over: None,
-            wstat: None,
-            ends: 0,
-            has_readiness: false,
-            is_critical: false,
-        }
-    }
-
     fn of(service: &Service) -> Self {
-        let sort = if service.kind == Kind::Longrun { Sort::Longrun } else { Sort::Oneshot };
         Self {
+            name: show(&service.name),
+            sort: if service.kind == Kind::Longrun { Sort::Longrun } else { Sort::Oneshot },
             needs: service.needs.clone(),
             has_readiness: service.row.as_ref().is_some_and(|row| row.flags.has(Flags::READINESS)),
-            ..Self::new(show(&service.name), sort)
+            ..Self::default()
         }
     }
 
     /// Follows an event of this part.
-    fn take(&mut self, event: &Event, at: Duration) {
+    fn take(&mut self, event: &Event, at: u64) {
         match event.kind {
             Happened::Started => {
                 self.ran.get_or_insert(at);
@@ -119,53 +114,45 @@ impl Part {
         self.began.get_or_insert(at);
     }
 
+    /// When it was over, or until when it goes on.
+    pub(super) fn end(&self) -> u64 {
+        self.began.unwrap_or_default().saturating_add(self.took)
+    }
+
     /// Whether its script has failed.
     pub(super) fn has_failed(&self) -> bool {
         self.wstat.is_some_and(|wstat| wstat != 0)
-    }
-
-    /// What the board knows of a daemon that was started once.
-    fn fill(&mut self, service: &Service, begun: Duration, took: Duration) {
-        let since = |at: Duration| at.checked_sub(begun).filter(|at| *at <= took);
-        let Some(row) = service.row.as_ref().filter(|row| row.starts == 1 && self.began.is_none()) else {
-            return;
-        };
-        self.ran = row.started.and_then(since);
-        self.began = self.ran;
-        self.over = if self.has_readiness { row.ready.and_then(since) } else { self.ran };
     }
 }
 
 impl Start {
     /// The start of a container; `None` if it isn't known when that was.
     pub(super) fn of(all: &Snapshot, record: &Record) -> Option<Self> {
-        let at_first = |kind| {
-            record
-                .events
-                .iter()
-                .find(|(.., event)| event.kind == kind)
-                .map(|(.., event)| (event.at, event.code))
+        let first = |kind| {
+            let mut events = record.events.iter().map(|(.., event)| event);
+            events.find(|event| event.kind == kind)
         };
-        let header = all.header.as_ref();
-        let begun =
-            header.and_then(|header| header.begun).or(at_first(Happened::BootBegan).map(|(at, _)| at))?;
-        let known = header.and_then(|header| Some((header.started?, header.boot_code)));
-        let end = known.or(at_first(Happened::BootOver));
-        let stop = header.and_then(|header: &Header| header.stop_asked);
-        let until = end.map(|(at, _)| at).or(stop).unwrap_or(all.now.0);
+        let unknown = Header { boot_code: Header::NONE, ..Header::default() };
+        let header = all.header.as_ref().unwrap_or(&unknown);
+        let begun = header.begun.or_else(|| Some(first(Happened::BootBegan)?.at))?;
+        let over = first(Happened::BootOver);
+        let end = header.started.or(over.map(|event| event.at));
+        let code =
+            if header.started.is_some() { Some(header.boot_code) } else { over.map(|event| event.code) };
+        let until = end.or(header.stop_asked).unwrap_or(all.now.0);
         let mut start = Self {
             begun,
-            took: until.saturating_sub(begun),
-            code: end.map(|(_, code)| code),
+            took: micros(until.saturating_sub(begun)),
+            code,
             changed: None,
             is_cut: record.is_cut_since(begun),
             parts: all.services.iter().map(Part::of).collect(),
+            order: Vec::new(),
         };
-        for (.., event) in record.events.iter().filter(|(.., event)| event.at >= begun && event.at <= until) {
-            start.take(all, event);
-        }
-        for (part, service) in start.parts.iter_mut().zip(&all.services) {
-            part.fill(service, begun, start.took);
+        for (.., event) in &record.events {
+            if event.at >= begun && event.at <= until {
+                start.take(all, event);
+            }
         }
         start.complete(all);
         Some(start)
@@ -173,16 +160,26 @@ impl Start {
 
     /// Follows an event.
     fn take(&mut self, all: &Snapshot, event: &Event) {
-        let at = event.at.saturating_sub(self.begun);
-        let name = || show(&event.name.bytes) + if event.name.is_whole() { "" } else { "…" };
+        let at = micros(event.at.saturating_sub(self.begun));
+        let of = |sort, before: &str, after: &str| {
+            let cut = if event.name.is_whole() { "" } else { "…" };
+            let name = [before, &show(&event.name.bytes), cut, after].concat();
+            Part { name, sort, ..Part::default() }
+        };
         let is_up = event.how == 1;
-        let part = match event.kind {
+        let place = match event.kind {
             Happened::ChangeBegan if is_up => {
                 self.changed.get_or_insert(at);
                 return;
             }
-            Happened::StepBegan => self.add(format!("({})", name()), Sort::Step),
-            Happened::ScriptBegan if is_up => self.add(format!("cont-init.d/{}", name()), Sort::Script),
+            Happened::StepBegan => {
+                self.parts.push(of(Sort::Step, "(", ")"));
+                self.last(Sort::Step)
+            }
+            Happened::ScriptBegan if is_up => {
+                self.parts.push(of(Sort::Script, "cont-init.d/", ""));
+                self.last(Sort::Script)
+            }
             Happened::StepOver => self.last(Sort::Step),
             Happened::ScriptEnded if is_up => self.last(Sort::Script),
             Happened::OneshotBegan | Happened::OneshotEnded if !is_up => return,
@@ -191,76 +188,88 @@ impl Start {
             | Happened::WantedUp
             | Happened::Started
             | Happened::Ready
-            | Happened::Ended => {
+            | Happened::Ended => all.services.iter().position(|service| {
                 // A cheap look before the sum of a name.
-                let is_it = |service: &Service| {
-                    service.name.starts_with(&event.name.bytes) && event.name.is(&service.name)
-                };
-                let place = all.services.iter().position(is_it);
-                place.and_then(|place| self.parts.get_mut(place))
-            }
+                service.name.starts_with(&event.name.bytes) && event.name.is(&service.name)
+            }),
             _ => return,
         };
-        if let Some(part) = part {
+        if let Some(part) = place.and_then(|place| self.parts.get_mut(place)) {
             part.take(event, at);
         }
     }
 
-    fn add(&mut self, name: String, sort: Sort) -> Option<&mut Part> {
-        self.parts.push(Part::new(name, sort));
-        self.parts.last_mut()
-    }
-
     /// The last part of a sort: of these, one begins after the other.
-    fn last(&mut self, sort: Sort) -> Option<&mut Part> {
-        self.parts.iter_mut().rev().find(|part| part.sort == sort)
+    fn last(&self, sort: Sort) -> Option<usize> {
+        self.parts.iter().rposition(|part| part.sort == sort)
     }
 
     /// Adds what follows from all events.
     fn complete(&mut self, all: &Snapshot) {
-        let place = |name: &[u8]| all.services.iter().position(|service| service.name == name);
-        if let Some(cont_init) = place(CONT_INIT) {
-            let scripts =
-                (0..self.parts.len()).filter(|at| self.part(*at).is_some_and(|p| p.sort == Sort::Script));
-            self.put_before(cont_init, &scripts.collect::<Vec<_>>(), true);
-        }
-        if let Some(legacy) = place(LEGACY_SERVICES) {
-            let others =
-                (0..).zip(&all.services).filter(|(_, service)| service.up.is_none()).map(|(at, _)| at);
-            self.put_before(legacy, &others.collect::<Vec<_>>(), false);
-        }
-        let hook = self.last(Sort::Step).and_then(|step| step.over);
+        self.fill(all);
+        let scripts = self.places(&|at| self.part(at).is_some_and(|part| part.sort == Sort::Script));
+        self.put_before(all, CONT_INIT, &scripts);
+        let others = self.places(&|at| all.services.get(at).is_some_and(|service| service.up.is_none()));
+        self.put_before(all, LEGACY_SERVICES, &others);
         // It goes on, or it was overwritten.
         let changed = self.changed.or((self.code.is_none() && !self.is_cut).then_some(self.took));
-        if let Some(changed) = changed
-            && let Some(step) = self.add(COMPILE.to_owned(), Sort::Step)
-        {
-            (step.began, step.over) = (hook.or(Some(Duration::ZERO)), Some(changed));
+        if changed.is_some() {
+            let hook = self.last(Sort::Step).and_then(|at| self.part(at)?.over);
+            let began = Some(hook.unwrap_or_default());
+            let (name, sort) = (COMPILE.to_owned(), Sort::Step);
+            self.parts.push(Part { name, sort, began, over: changed, ..Part::default() });
         }
-        let needs: Vec<_> = (0..self.parts.len()).map(|at| self.begun_before(at)).collect();
-        self.parts.iter_mut().zip(needs).for_each(|(part, needs)| part.needs = needs);
+        for part in &mut self.parts {
+            let over = part.over.unwrap_or(self.took);
+            part.took = part.began.map_or(0, |began| over.saturating_sub(began));
+            part.is_critical = part.sort == Sort::Step;
+        }
+        for at in self.places(&|_| true) {
+            let needs = self.begun_before(at);
+            self.parts.get_mut(at).into_iter().for_each(|part| part.needs.clone_from(&needs));
+        }
+        self.put_in_order();
         self.mark_critical();
     }
 
-    /// Takes parts out of what a service does: they need what it needs, one after the other if they are `in_order`, and it needs
-    /// them.
-    fn put_before(&mut self, service: usize, parts: &[usize], in_order: bool) {
+    /// Adds what the board knows of daemons that were started once, and that nothing is told of.
+    fn fill(&mut self, all: &Snapshot) {
+        for (part, service) in self.parts.iter_mut().zip(&all.services) {
+            let Some(row) = service.row.as_ref().filter(|row| row.starts == 1 && part.began.is_none()) else {
+                continue;
+            };
+            let since = |at: Option<Duration>| {
+                at.and_then(|at| at.checked_sub(self.begun)).map(micros).filter(|at| *at <= self.took)
+            };
+            part.ran = since(row.started);
+            part.began = part.ran;
+            part.over = since(if part.has_readiness { row.ready } else { row.started });
+        }
+    }
+
+    /// The places of some parts.
+    fn places(&self, which: &dyn Fn(usize) -> bool) -> Vec<usize> {
+        (0..self.parts.len()).filter(|at| which(*at)).collect()
+    }
+
+    /// Takes parts out of what a service does: they need what it needs, scripts one after the other, and it needs them.
+    fn put_before(&mut self, all: &Snapshot, service: &[u8], parts: &[usize]) {
+        let Some(service) = all.services.iter().position(|other| other.name == service) else { return };
         let mut needs = self.part(service).map(|part| part.needs.clone()).unwrap_or_default();
         let mut own = needs.clone();
-        let mut last = None;
+        let mut last = 0;
         for at in parts {
             let Some(part) = self.parts.get_mut(*at).filter(|part| part.began.is_some()) else { continue };
             part.needs.clone_from(&needs);
-            if in_order {
-                (needs, own) = (vec![*at], vec![*at]);
-            } else {
-                own.push(*at);
+            if part.sort == Sort::Script {
+                needs = vec![*at];
             }
-            last = last.max(part.over);
+            own.push(*at);
+            last = last.max(part.over.unwrap_or_default());
         }
         if let Some(part) = self.parts.get_mut(service) {
-            part.began =
-                part.began.map(|began| last.unwrap_or_default().max(began).min(part.over.unwrap_or(began)));
+            let over = part.over.unwrap_or(u64::MAX);
+            part.began = part.began.map(|began| began.max(last.min(over)));
             part.needs = own;
         }
     }
@@ -285,58 +294,60 @@ impl Start {
         found
     }
 
-    /// When a part was over, or the start if it wasn't; `None` if it hasn't begun.
-    pub(super) fn over(&self, part: &Part) -> Option<Duration> {
-        part.began.map(|_| part.over.unwrap_or(self.took))
-    }
-
-    /// How long a part has taken.
-    pub(super) fn took(&self, part: &Part) -> Duration {
-        self.over(part).zip(part.began).map_or(Duration::ZERO, |(over, began)| over.saturating_sub(began))
-    }
-
-    /// The one of these parts that was over last.
-    fn latest(&self, places: impl Iterator<Item = usize>) -> Option<usize> {
-        places.filter_map(|at| Some((self.over(self.part(at)?)?, at))).max().map(|(_, at)| at)
-    }
-
-    fn mark_critical(&mut self) {
-        let is_step = |at: &usize| self.part(*at).is_some_and(|part| part.sort == Sort::Step);
-        let mut next = self.latest((0..self.parts.len()).filter(|at| !is_step(at)));
-        while let Some(part) = next.and_then(|at| self.parts.get_mut(at)).filter(|part| !part.is_critical) {
-            part.is_critical = true;
-            let needs = part.needs.clone();
-            next = self.latest(needs.into_iter());
-        }
-        for part in &mut self.parts {
-            part.is_critical |= part.sort == Sort::Step;
-        }
-    }
-
-    /// How long the parts of the critical path have taken.
-    pub(super) fn critical(&self) -> Duration {
-        let critical = self.parts.iter().filter(|part| part.is_critical);
-        critical.fold(Duration::ZERO, |sum, part| sum.saturating_add(self.took(part)))
-    }
-
-    /// The parts that have begun, in that order.
-    pub(super) fn in_order(&self) -> Vec<usize> {
+    fn put_in_order(&mut self) {
         let began = |at: usize| self.part(at).and_then(|part| part.began);
         let mut order = Vec::new();
-        for at in (0..self.parts.len()).filter(|at| began(*at).is_some()) {
+        for at in self.places(&|at| began(at).is_some()) {
             let after = order.iter().rposition(|before| began(*before) <= began(at));
             order.insert(after.map_or(0, |place| place.saturating_add(1)), at);
         }
-        order
+        self.order = order;
+    }
+
+    /// The one of these parts that has most of something.
+    fn most(&self, places: &[usize], of: fn(&Part) -> u64) -> Option<usize> {
+        let mut found = None;
+        for at in places {
+            if let Some(part) = self.part(*at)
+                && found.is_none_or(|(most, _)| most <= of(part))
+            {
+                found = Some((of(part), *at));
+            }
+        }
+        found.map(|(_, at)| at)
+    }
+
+    fn mark_critical(&mut self) {
+        let mut places = self
+            .places(&|at| self.part(at).is_some_and(|part| part.began.is_some() && part.sort != Sort::Step));
+        while let Some(part) = self.most(&places, Part::end).and_then(|at| self.parts.get_mut(at)) {
+            if std::mem::replace(&mut part.is_critical, true) {
+                break;
+            }
+            places.clone_from(&part.needs);
+        }
+    }
+
+    /// The parts of the critical path.
+    fn critical_parts(&self) -> Vec<usize> {
+        self.places(&|at| self.part(at).is_some_and(|part| part.is_critical))
+    }
+
+    /// How long the parts of the critical path have taken.
+    pub(super) fn critical(&self) -> u64 {
+        let parts = self.critical_parts();
+        parts.iter().filter_map(|at| self.part(*at)).fold(0, |sum, part| sum.saturating_add(part.took))
     }
 
     /// The parts that have taken longest, at most so many.
     pub(super) fn slowest(&self, count: usize) -> Vec<usize> {
-        let mut found: Vec<usize> = Vec::new();
-        let took = |at: usize| self.part(at).map(|part| self.took(part)).unwrap_or_default();
-        while found.len() < count {
-            let others = (0..self.parts.len()).filter(|at| !found.contains(at) && took(*at) > Duration::ZERO);
-            let Some(next) = others.max_by_key(|at| took(*at)) else { break };
+        let mut left = self.order.clone();
+        let mut found = Vec::new();
+        while found.len() < count
+            && let Some(next) = self.most(&left, |part| part.took)
+            && self.part(next).is_some_and(|part| part.took > 0)
+        {
+            left.retain(|at| *at != next);
             found.push(next);
         }
         found
@@ -344,29 +355,32 @@ impl Start {
 
     /// The slowest part of the critical path, and how long the start would have taken if that had taken no time; `None` if that
     /// can't be told, or would have made no difference.
-    pub(super) fn without(&self) -> Option<(usize, Duration)> {
-        if self.code != Some(0) || self.is_cut {
-            return None;
-        }
-        let critical = (0..self.parts.len()).filter(|at| self.part(*at).is_some_and(|part| part.is_critical));
-        let at = critical.max_by_key(|at| self.part(*at).map(|part| self.took(part)))?;
-        let part = self.part(at)?;
+    pub(super) fn without(&self) -> Option<(&Part, u64)> {
+        let at = self.most(&self.critical_parts(), |part| part.took)?;
+        let part = self.part(at).filter(|_| self.code == Some(0) && !self.is_cut)?;
         let saved = match part.sort {
-            Sort::Step => self.took(part),
+            Sort::Step => part.took,
             _ => self.longest(None).saturating_sub(self.longest(Some(at))),
         };
-        (saved > Duration::ZERO).then(|| (at, self.took.saturating_sub(saved)))
+        (saved > 0).then(|| (part, self.took.saturating_sub(saved)))
     }
 
     /// How long the longest path of parts that need each other takes, one of them left out.
-    fn longest(&self, without: Option<usize>) -> Duration {
-        let mut ends = vec![Duration::ZERO; self.parts.len()];
-        for at in self.in_order() {
-            let Some(part) = self.part(at).filter(|part| part.sort != Sort::Step) else { continue };
-            let before = part.needs.iter().filter_map(|at| ends.get(*at)).max().copied().unwrap_or_default();
-            let took = if Some(at) == without { Duration::ZERO } else { self.took(part) };
-            ends.get_mut(at).into_iter().for_each(|end| *end = before.saturating_add(took));
+    fn longest(&self, without: Option<usize>) -> u64 {
+        let mut ends = vec![0; self.parts.len()];
+        let mut longest = 0;
+        for at in &self.order {
+            let Some(part) = self.part(*at).filter(|part| part.sort != Sort::Step) else { continue };
+            let mut end = 0;
+            for need in &part.needs {
+                end = ends.get(*need).copied().unwrap_or_default().max(end);
+            }
+            if Some(*at) != without {
+                end = part.took.saturating_add(end);
+            }
+            ends.get_mut(*at).into_iter().for_each(|place| *place = end);
+            longest = longest.max(end);
         }
-        ends.into_iter().max().unwrap_or_default()
+        longest
     }
 }

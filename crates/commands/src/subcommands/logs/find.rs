@@ -1,6 +1,6 @@
 //! Where the logs of services are.
 
-use crate::status::UNKNOWN;
+use crate::status::choice::unknown;
 use overlay::environment::settings::Settings;
 use overlay::environment::variables::{S6_LOG_FORMAT, S6_LOG_KEEP, S6_LOG_PREFIX, S6_LOGGING};
 use overlay::layout::{KEPT_LOGS, LIVE, SCANDIR, UNCAUGHT_LOGS};
@@ -10,10 +10,11 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 use s6_rc::database::{Body, Database};
 use s6_rc::live::{Live, Lock};
-use supervision::board::DIR;
+use supervision::board::{BOARD, DIR, read_board};
 use supervision::control::CATCH_ALL;
 use tool::path::join;
-use tool::{Fatal, diag::show, did_you_mean};
+use tool::{Fatal, diag::show};
+use wire::board::Row;
 
 /// A log: the name before its lines, its directory, and its current file in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) struct Services {
     live: Option<Live>,
     /// The supervised ones, `NAME/log` among them.
     supervised: Vec<Vec<u8>>,
+    /// Their records on the status board.
+    rows: Vec<Row>,
 }
 
 impl Services {
@@ -43,7 +46,14 @@ impl Services {
             supervised.push(name);
             supervised.extend(has_log.then_some(log));
         }
-        Self { live: Live::open(LIVE.as_bytes(), Lock::Shared, false).ok(), supervised }
+        let rows = read_board(BOARD.as_bytes()).map(|board| board.services).unwrap_or_default();
+        Self { live: Live::open(LIVE.as_bytes(), Lock::Shared, false).ok(), supervised, rows }
+    }
+
+    /// The log directories of a supervised service; with `by_name`, only of a program that logs.
+    fn directories(&self, name: &[u8], by_name: bool) -> Vec<Vec<u8>> {
+        let row = self.rows.iter().find(|row| row.name == name);
+        directories(&path(name), row.map(|row| row.pid), by_name)
     }
 
     fn database(&self) -> Option<&Database> {
@@ -67,17 +77,14 @@ impl Services {
             match ids {
                 Some((db, ids)) => found.extend(ids.into_iter().map(|id| db.name(id).to_vec())),
                 None if self.supervised.contains(name) || is_kept(name) => found.push(name.clone()),
-                None => return Err(self.unknown(name)),
+                None => {
+                    let atomics = self.database().map(Database::services).unwrap_or_default();
+                    let names = atomics.iter().map(|s| &s.name).chain(&self.supervised);
+                    return Err(unknown(name, &mut names.map(Vec::as_slice)));
+                }
             }
         }
         Ok(found)
-    }
-
-    fn unknown(&self, name: &[u8]) -> Fatal {
-        let atomics = self.database().map(Database::services).unwrap_or_default().iter().map(|s| &s.name);
-        let names: Vec<String> = atomics.chain(&self.supervised).map(|name| show(name)).collect();
-        let meant = did_you_mean(name, names.iter().map(String::as_str), "");
-        Fatal::new(UNKNOWN, format!("no service is named {}{meant}", show(name)))
     }
 
     /// The loggers that read the output of a service, itself if it is one; and whether each reads that one's only.
@@ -113,11 +120,11 @@ impl Services {
         loggers.retain(|(logger, _)| self.supervised.contains(logger));
         for (logger, is_only) in loggers {
             let name = if is_only { service } else { &logger };
-            let dirs = directories(&path(&logger), false);
+            let dirs = self.directories(&logger, false);
             logs.extend(dirs.into_iter().map(|dir| Log { name: name.to_vec(), dir, file: CURRENT.to_vec() }));
         }
         if logs.is_empty() && self.supervised.iter().any(|name| name == service) {
-            let dirs = directories(&path(service), true);
+            let dirs = self.directories(service, true);
             logs.extend(dirs.into_iter().map(|dir| Log {
                 name: service.to_vec(),
                 dir,

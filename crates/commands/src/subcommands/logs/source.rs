@@ -4,7 +4,8 @@
 //! What is in such a directory may be another user's work: links aren't followed, only regular files are read, and a line is
 //! at most [`LINE_MAX`] bytes long.
 
-use super::line::{Line, read};
+use super::line::Line;
+use crate::stamp;
 use logger::is_archive;
 use overlay::log_dirs::{CURRENT, open};
 use overlay::relay::old_name;
@@ -245,7 +246,7 @@ impl Source {
             let last = !self.in_current || !follows || self.is_closing;
             if let Some((text, continues)) = self.reader.as_mut().and_then(|reader| reader.line(last)) {
                 let (time, is_piece, text) =
-                    if continues { (None, true, text.as_slice()) } else { read(&text, zone) };
+                    if continues { (None, true, text.as_slice()) } else { stamp::read(&text, zone) };
                 self.key = time.unwrap_or(self.key);
                 let (text, continues) = (text.to_vec(), is_piece);
                 self.next = Some(Line { key: self.key, time, text, continues });

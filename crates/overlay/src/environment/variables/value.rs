@@ -27,8 +27,8 @@ pub fn meaningless(name: &[u8], value: &[u8]) -> Option<String> {
 
 /// How the time is written that was probably meant.
 fn milliseconds(value: &[u8]) -> String {
-    number::milliseconds(value)
-        .map_or_else(|| "a number of milliseconds".to_owned(), |ms| format!("milliseconds, {ms}"))
+    let fits = number::milliseconds(value).filter(|ms| u32::try_from(*ms).is_ok());
+    fits.map_or_else(|| "a number of milliseconds".to_owned(), |ms| format!("milliseconds, {ms}"))
 }
 
 #[cfg(test)]
