@@ -47,7 +47,7 @@ impl Json {
     }
 
     /// An array of texts.
-    pub(crate) fn texts<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a [u8]>) {
+    pub(crate) fn texts(&mut self, name: &str, values: &mut dyn Iterator<Item = &[u8]>) {
         self.member(name).push(b'[');
         values.for_each(|value| self.text("", Some(value)));
         self.0.push(b']');

@@ -155,7 +155,8 @@ words! {
         Service = 4 "service",
         /// The start has failed.
         Boot = 5 "boot",
-        /// The container's own end: a planned time, or a fault that can't be continued from.
+        /// The container's own end: a planned time of which it isn't known any more who has planned it, or a fault that can't be
+        /// continued from.
         Other = 6 "other",
     }
 }

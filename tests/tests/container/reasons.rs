@@ -65,6 +65,12 @@ fn of_a_stop(images: &Images) -> Outcome {
         &text,
         &format!("init: info: the container stops: process {pid} (/run/s6/basedir/bin/halt), UID 0, "),
     )?;
+    let (_, text) = boot(&sandbox, up, |container| {
+        inside(container, "/run/s6/basedir/bin/shutdown -h +10; exit 0")?;
+        Ok(container.stop()?)
+    })?;
+    has(&text, "init: info: told to stop the container later, by process ")?;
+    has(&text, "init: info: the container stops: SIGTERM from outside of it\n")?;
     let fails = images.small(&services, &["sh", "-c", "exit 3"]);
     let (_, text) = boot(&fails, "the container stops: ", |_| Ok(()))?;
     has(&text, "init: info: the container stops: the command exited 3\n")?;

@@ -79,8 +79,8 @@ pub(crate) fn document(
         json.close(b'}');
     }
     json.close(b']');
-    json.texts("unreadable", all.unreadable.iter().map(|name| name.as_bytes()));
-    json.texts("remarks", all.remarks.iter().map(String::as_bytes));
+    json.texts("unreadable", &mut all.unreadable.iter().map(|name| name.as_bytes()));
+    json.texts("remarks", &mut all.remarks.iter().map(String::as_bytes));
     json.finish(b'}')
 }
 
@@ -89,7 +89,7 @@ fn put(all: &Snapshot, service: &Service, standing: &Standing, field: &str, json
     let row = service.row.as_ref();
     let names =
         |places: &'_ [usize]| all.names(places).map(|service| service.name.clone()).collect::<Vec<Vec<u8>>>();
-    let mut list = |places: &[usize]| json.texts(field, names(places).iter().map(Vec::as_slice));
+    let mut list = |places: &[usize]| json.texts(field, &mut names(places).iter().map(Vec::as_slice));
     match field {
         "name" => json.text(field, Some(&service.name)),
         "kind" => json.text(field, Some(service.kind.word().as_bytes())),
@@ -130,7 +130,7 @@ fn put(all: &Snapshot, service: &Service, standing: &Standing, field: &str, json
             }
             json.close(b']');
         }
-        "liveness" => json.texts(field, std::iter::empty()),
+        "liveness" => json.texts(field, &mut std::iter::empty()),
         _ => {
             let note = note(all, service, standing);
             json.text("note", Some(note.as_bytes()).filter(|note| !note.is_empty()));

@@ -124,7 +124,7 @@ fn document(asked: Asked, found: &[String]) -> Vec<u8> {
     };
     let mut sum = 0;
     let shown = found.iter().take_while(|problem| fits(&mut sum, problem));
-    json.texts("problems", shown.map(String::as_bytes));
+    json.texts("problems", &mut shown.map(String::as_bytes));
     json.finish(b'}')
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn of_stop(
             let how = if failure.is_some() { "has failed for good" } else { "has ended with success" };
             (format!("{name} {how}"), false)
         }
+        (Event::Time, Some(Cause::Command(by, _))) => (format!("the planned time has come: {by}"), false),
         (Event::Time, _) => ("the planned time has come".to_owned(), false),
         (Event::BootEnded(Ended::Exited(code)), _) if ran_command => {
             (format!("the command exited {code}"), false)
@@ -119,6 +120,9 @@ mod tests {
         );
         let by = Cause::Command("halt, process 7 (halt)".to_owned(), None);
         assert_eq!(text(asked, Some(by), false), stops("halt, process 7 (halt)", false));
+        let planned = Some(Cause::Command("process 7 (shutdown)".to_owned(), None));
+        let planned = text(Event::Time, planned, true);
+        assert_eq!(planned, stops("the planned time has come: process 7 (shutdown)", false));
         assert_eq!(text(asked, None, false), None);
         assert_eq!(text(Event::Time, None, true), stops("the planned time has come", false));
         let over = |failure| {

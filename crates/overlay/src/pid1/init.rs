@@ -98,6 +98,8 @@ pub(crate) struct Init {
     keeper: Option<Keeper>,
     /// The service whose failure for good stops the container.  Not saved: its last lines are missing then.
     failed: Option<Vec<u8>>,
+    /// Who has planned a stop.  Not saved: it isn't told then.
+    planned_by: Option<Cause>,
     /// Whether a malformed request was reported, and what came with it may not be read to its end.
     has_malformed: bool,
 }
@@ -147,6 +149,7 @@ impl Init {
             remaining: Remaining::default(),
             keeper: None,
             failed: None,
+            planned_by: None,
             has_malformed: false,
         }
     }
@@ -416,7 +419,12 @@ impl Init {
         for request in requests {
             match read_message(request) {
                 Some(Message::Request(request, text, by)) => {
-                    self.step(Event::Asked(request), Some(&Cause::Command(text, by)), host);
+                    if request != request.at_once() && self.container.tells() {
+                        diag::info(NAME, &format!("told to stop the container later, by {text}"));
+                    }
+                    let cause = Cause::Command(text, by);
+                    self.step(Event::Asked(request), Some(&cause), host);
+                    self.planned_by = Some(cause);
                 }
                 Some(Message::Note(text)) if self.container.tells() => {
                     diag::info(NAME, &format!("told to {text}"));
@@ -525,7 +533,9 @@ impl Policy for Init {
 
     fn timeout(&mut self, host: &mut Host) {
         if self.container.deadline().is_some_and(|at| at <= clock::now()) {
-            self.step(Event::Time, None, host);
+            let planned_by = self.planned_by.take();
+            self.step(Event::Time, planned_by.as_ref(), host);
+            self.planned_by = planned_by;
         }
     }
 

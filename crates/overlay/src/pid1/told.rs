@@ -106,7 +106,7 @@ fn asker(was: Stage, step: &Step<'_>) -> Asker {
             asker.process = if let Sender::Process { pid, uid } = sender { Some((*pid, *uid)) } else { None };
             StopBy::Signal
         }
-        (Event::Signal(_) | Event::Asked(_), Some(Cause::Command(_, Some(by)))) => {
+        (Event::Signal(_) | Event::Asked(_) | Event::Time, Some(Cause::Command(_, Some(by)))) => {
             asker.process = Some((by.pid, by.uid));
             asker.name = diag::show(&by.name);
             StopBy::Command
@@ -233,8 +233,10 @@ mod tests {
         );
         let halt = by_hand::Sender { pid: 8, uid: 1000, name: b"halt".to_vec() };
         let asked = Event::Asked(Request::stop(How::Halt));
-        let asker = by(asked, Some(Cause::Command("text".to_owned(), Some(halt)))).unwrap();
-        assert_eq!((asker.by, asker.process, &*asker.name), (StopBy::Command, Some((8, 1000)), "halt"));
+        for event in [asked, Event::Time] {
+            let asker = by(event, Some(Cause::Command("text".to_owned(), Some(halt.clone())))).unwrap();
+            assert_eq!((asker.by, asker.process, &*asker.name), (StopBy::Command, Some((8, 1000)), "halt"));
+        }
         let asker = by(asked, Some(Cause::Command("text".to_owned(), None))).unwrap();
         assert_eq!((asker.by, asker.process, &*asker.name), (StopBy::Command, None, ""));
         let service = Cause::Service { name: "web".to_owned(), failure: None };

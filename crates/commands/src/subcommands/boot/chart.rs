@@ -113,19 +113,18 @@ pub(super) fn chart(start: &Start, all: &Snapshot, form: Form) -> String {
     );
     text.push_str(&wrapped(&legend, width));
     text.push_str(&wrapped(&slowest(start), width));
+    let mut remark = |remark: &str| text.push_str(&wrapped(&format!("({remark})"), width));
     if start.is_cut {
-        text.push_str(&wrapped(CUT, width));
+        remark(CUT);
     }
-    for remark in &all.remarks {
-        text.push_str(&wrapped(&format!("({remark})"), width));
-    }
+    all.remarks.iter().for_each(|text| remark(text));
     let text = text.replace('\u{a0}', " ");
     if form.is_ascii { text.replace('…', "~") } else { text }
 }
 
 /// What is said of a start that isn't all in the record.
 pub(super) const CUT: &str =
-    "(newer events have taken the place of some of this start in the record: parts may be missing here)";
+    "newer events have taken the place of some of this start in the record: parts may be missing here";
 
 fn headline(start: &Start) -> String {
     let took = time(start.took);

@@ -35,7 +35,7 @@ pub(super) fn document(start: &Start, all: &Snapshot) -> Vec<u8> {
         };
         json.text("kind", Some(kind.as_bytes()));
         let needs = part.needs.iter().filter_map(|at| start.part(*at));
-        json.texts("needs", needs.map(|need| need.name.as_bytes()));
+        json.texts("needs", &mut needs.map(|need| need.name.as_bytes()));
         json.truth("critical", part.is_critical);
         for (name, at) in [("began_us", part.began), ("ran_us", part.ran), ("over_us", part.over)] {
             json.number(name, at);
@@ -51,7 +51,11 @@ pub(super) fn document(start: &Start, all: &Snapshot) -> Vec<u8> {
         json.close(b'}');
     }
     json.close(b']');
-    let remarks = start.is_cut.then_some(CUT.trim_matches(['(', ')'])).into_iter();
-    json.texts("remarks", remarks.chain(all.remarks.iter().map(String::as_str)).map(str::as_bytes));
+    json.open("remarks", b'[');
+    if start.is_cut {
+        json.text("", Some(CUT.as_bytes()));
+    }
+    all.remarks.iter().for_each(|remark| json.text("", Some(remark.as_bytes())));
+    json.close(b']');
     json.finish(b'}')
 }
