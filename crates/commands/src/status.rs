@@ -136,6 +136,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// How often its daemon has ended though nobody had asked for that; `None` where nothing tells, and of what has never run.
+    pub(crate) fn deaths(&self) -> Option<u32> {
+        self.row.as_ref().filter(|row| row.starts > 0 || row.deaths > 0).map(|row| row.deaths)
+    }
+
     /// Whether it is one of those that every container has, which only matter when something is wrong with them.
     pub(crate) fn is_own(&self) -> bool {
         OWN.contains(&self.name.as_slice())

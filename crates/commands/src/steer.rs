@@ -32,7 +32,7 @@ use s6_rc::database::{Body, Database, Id};
 use s6_rc::direction::Direction;
 use s6_rc::interrupts::Interrupts;
 use s6_rc::live::{Live, Lock};
-use supervision::by_hand;
+use supervision::{board::BOARD, by_hand};
 use sys::process::{Fork, fork};
 use sys::signal::{self, Set};
 use tool::clock::{self, Moment};
@@ -140,7 +140,14 @@ pub(crate) fn look() -> Result<Live, Fatal> {
             format!("there is no {LIVE}: no container of s6-overlay has begun to start its services here");
         return Err(Fatal::new(111, text));
     }
-    Live::open(LIVE.as_bytes(), Lock::Shared, false)
+    Live::open(LIVE.as_bytes(), Lock::Shared, false).map_err(|why| {
+        // A board is there from the first moment on.
+        let why = match sys::fs::access(BOARD, Access::EXISTS) {
+            Ok(()) => why,
+            Err(_) => why.and("; this container isn't ours, its own s6-svc and s6-rc steer it"),
+        };
+        why.with_code(111)
+    })
 }
 
 /// Opens the live state for changes, when nothing else changes it.

@@ -55,7 +55,7 @@ impl Record {
 }
 
 fn open(path: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     sys::fs::open(path, flags, Mode::empty())
 }
 
@@ -120,6 +120,28 @@ pub fn read_record(path: &[u8]) -> Result<Record, Errno> {
     }
     found.events.sort_unstable_by_key(|(ring, number, event)| (event.at, *ring, *number));
     Ok(found)
+}
+
+/// The events of one ring of the record in this file, the oldest one first: a part of what [`read_record`] reads.
+///
+/// # Errors
+/// As of that.
+pub fn read_ring(path: &[u8], ring: Ring) -> Result<Vec<Event>, Errno> {
+    let file = open(path)?;
+    let mut header = [0; record::SIZE];
+    rustix::io::pread(&file, &mut header, 0)?;
+    record::clocks(&header).ok_or(Errno::IO)?;
+    let (_, count) = ring.places();
+    let mut bytes = vec![0; count as usize * record::SIZE];
+    let read = rustix::io::pread(&file, &mut bytes, ring.offset(0))?;
+    let mut found = Vec::new();
+    for place in bytes.get(..read).unwrap_or_default().chunks_exact(record::SIZE).map(record::Place::of) {
+        if let record::Place::Event(number, event) = place {
+            found.push((event.at, number, event));
+        }
+    }
+    found.sort_unstable_by_key(|(at, number, _)| (*at, *number));
+    Ok(found.into_iter().map(|(.., event)| event).collect())
 }
 
 /// The number of the newest event of a ring in an open record; `None` if there is none, or that can't be read.

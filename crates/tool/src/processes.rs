@@ -1,10 +1,12 @@
 //! The processes in /proc.
 
-use crate::diag;
+use crate::{diag, path};
 use rustix::fs::CWD;
 use rustix::io::Errno;
-use std::path::Path;
 use wire::proc_stat::Stat;
+
+/// More than any line of `/proc/PID/stat` has.
+const STAT_MAX: usize = 4096;
 
 /// All processes, without those that vanish meanwhile.
 ///
@@ -12,9 +14,11 @@ use wire::proc_stat::Stat;
 /// /proc can't be listed.
 pub fn all() -> Result<Vec<Stat>, Errno> {
     let mut found = Vec::new();
-    files::for_each_entry(files::open_dir(CWD, b"/proc")?, &mut |name, _| {
-        if let Some(pid) = wire::number::decimal::<u32>(name.to_bytes()) {
-            let text = std::fs::read(Path::new("/proc").join(pid.to_string()).join("stat"));
+    let dir = files::open_dir(CWD, b"/proc")?;
+    files::for_each_entry(&dir, &mut |name, _| {
+        if name.to_bytes().iter().all(u8::is_ascii_digit) {
+            // One read gives all of it.
+            let text = files::read_regular_file(&dir, &path::join(name.to_bytes(), b"stat"), STAT_MAX);
             found.extend(text.ok().and_then(|text| Stat::parse(&text)));
         }
         Ok(())

@@ -63,6 +63,12 @@ pub struct Stat {
     pub policy: u64,
 }
 
+/// The number of `ppid` in proc_pid_stat(5), the first one that is a number after the name.
+const FIRST_FIELD: usize = 4;
+
+/// The number of the last field there that is read, `policy`.
+const LAST_FIELD: usize = 41;
+
 /// A thread of the kernel, sched.h's PF_KTHREAD.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
@@ -72,16 +78,23 @@ impl Stat {
     pub fn parse(line: &[u8]) -> Option<Self> {
         let open = line.iter().position(|b| *b == b'(')?;
         let close = line.iter().rposition(|b| *b == b')')?;
-        let pid = number(line.get(..open)?.trim_ascii())?;
+        let pid = number(line.get(..open)?.trim_ascii()).and_then(|pid| u64::try_from(pid).ok())?;
         let comm = line.get(open + 1..close)?.to_vec();
         let mut words = line.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty());
         let state = *words.next()?.first()?;
         // Numbers that older kernels don't have are 0.
-        let words: Vec<i128> = words.map(|w| number(w).unwrap_or(0)).collect();
-        // `nth` counts as proc_pid_stat(5) does, where ppid is number 4.
-        let signed = |nth: usize| words.get(nth - 4).and_then(|n| i64::try_from(*n).ok()).unwrap_or_default();
-        let field = |nth: usize| words.get(nth - 4).and_then(|n| u64::try_from(*n).ok()).unwrap_or_default();
-        words.get(22 - 4)?;
+        let mut numbers = [0; LAST_FIELD - FIRST_FIELD + 1];
+        let mut count = 0;
+        for (place, word) in numbers.iter_mut().zip(words) {
+            *place = number(word).unwrap_or(0);
+            count += 1;
+        }
+        let at = |nth: usize| numbers.get(nth - FIRST_FIELD).copied().unwrap_or_default();
+        let signed = |nth: usize| i64::try_from(at(nth)).unwrap_or_default();
+        let field = |nth: usize| u64::try_from(at(nth)).unwrap_or_default();
+        if count <= 22 - FIRST_FIELD {
+            return None;
+        }
         Some(Self {
             pid,
             comm,
@@ -139,8 +152,19 @@ impl Stat {
     }
 }
 
-fn number<T: std::str::FromStr>(word: &[u8]) -> Option<T> {
-    std::str::from_utf8(word).ok()?.parse().ok()
+/// A number of at most 64 bits and a sign.  A list of processes has some fifty of them for each.
+fn number(word: &[u8]) -> Option<i128> {
+    let digits = word.strip_prefix(b"-").unwrap_or(word);
+    let mut sum = 0_u64;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        sum = sum.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    let is_negative = digits.len() < word.len();
+    (!digits.is_empty()).then(|| if is_negative { -i128::from(sum) } else { sum.into() })
 }
 
 #[cfg(test)]

@@ -149,8 +149,12 @@ pub(crate) fn text(all: &Snapshot, service: &Service, besides: &Besides) -> Stri
             text.push_str(&format!("  {name:<11} {value}\n"));
         }
     };
-    let wanted = if state.wanted { "up" } else { "down" };
-    put("kind", &format!("{}, wanted {wanted}", service.kind.word()));
+    let wanted = match state.word {
+        Word::Unknown => "",
+        _ if state.wanted => ", wanted up",
+        _ => ", wanted down",
+    };
+    put("kind", &(service.kind.word().to_owned() + wanted));
     if let Some(row) = &service.row {
         daemon(service, row, &mut put);
     }

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use s6_rc::database::{Body, Database};
 use s6_rc::live::{Live, Lock};
 use std::time::Duration;
-use supervision::board::{read_board, read_record};
+use supervision::board::{read_board, read_ring};
 use supervision::status::read_status;
 use supervisor::memory;
 use tool::path::join;
@@ -14,7 +14,7 @@ use tool::sorted::Map;
 use tool::{Fatal, clock, diag::show, processes};
 use wire::board::{Cause, Flags, Row, State};
 use wire::proc_stat::Stat;
-use wire::record::{Event, Kind as What};
+use wire::record::{Event, Kind as What, Ring};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
@@ -44,20 +44,18 @@ pub(crate) fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal
             let mut rows = board.services;
             match board.damaged.len() {
                 0 if board.header.is_some() => {}
-                0 => add_missing(&mut rows, place, all.now),
+                0 => add_missing(&mut all, &mut rows, place),
                 count => {
-                    all.remarks.push(format!("{count} damaged on the status board"));
-                    add_missing(&mut rows, place, all.now);
+                    all.remarks.push(format!("damaged rows of the status board: {count}"));
+                    add_missing(&mut all, &mut rows, place);
                 }
             }
             all.header = board.header;
             rows
         }
         Err(why) => {
-            let (board, why) = (show(&board), sys::strerror(why));
-            all.remarks
-                .push(format!("no status board, read from the supervisors' files instead ({board}: {why})"));
-            from_supervisors(place, all.now).map_err(|_| absent(place))?
+            all.remarks.push(format!("no status board: {}: {}", show(&board), sys::strerror(why)));
+            from_supervisors(&mut all, place).map_err(|_| absent(place))?
         }
     };
     rows.retain(|row| !is_internal(&row.name));
@@ -81,10 +79,8 @@ pub(crate) fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal
     }
     all.services.extend(others);
     sort(&mut all);
-    if let Ok(record) = read_record(&place.record()) {
-        for (_, _, event) in &record.events {
-            take_event(&mut all, event);
-        }
+    for event in read_ring(&place.record(), Ring::Changes).unwrap_or_default() {
+        take_event(&mut all, &event);
     }
     if with_memory {
         read_processes(&mut all);
@@ -183,22 +179,30 @@ fn take_event(all: &mut Snapshot, event: &Event) {
 }
 
 /// What the supervisors' own files say, as of an image without a board: only who may read `supervise` gets anything.
-fn from_supervisors(place: &Place, now: (Duration, Duration)) -> Result<Vec<Row>, Errno> {
+fn from_supervisors(all: &mut Snapshot, place: &Place) -> Result<Vec<Row>, Errno> {
     let scandir = place.scandir();
-    let mut rows = Vec::new();
+    let (mut rows, mut is_denied) = (Vec::new(), false);
     for name in files::names(files::open_dir(rustix::fs::CWD, &scandir)?)? {
         let dir = join(&scandir, &name);
         rows.push(match read_status(&dir) {
-            Ok(status) => of_status(name, &status, now),
-            Err(_) => Row { name, ..Row::default() },
+            Ok(status) => of_status(name, &status, all.now),
+            Err(why) => {
+                is_denied |= why == Errno::ACCESS;
+                Row { name, ..Row::default() }
+            }
         });
     }
+    all.remarks.push(if is_denied {
+        "the supervisors' files say more, but not to this user: use docker exec -u 0".to_owned()
+    } else {
+        "read from the supervisors' files instead".to_owned()
+    });
     Ok(rows)
 }
 
 /// Adds what a damaged board doesn't have, as far as this user can read it.
-fn add_missing(rows: &mut Vec<Row>, place: &Place, now: (Duration, Duration)) {
-    for row in from_supervisors(place, now).unwrap_or_default() {
+fn add_missing(all: &mut Snapshot, rows: &mut Vec<Row>, place: &Place) {
+    for row in from_supervisors(all, place).unwrap_or_default() {
         if rows.iter().all(|known| known.name != row.name) {
             rows.push(row);
         }

@@ -102,7 +102,7 @@ fn put(all: &Snapshot, service: &Service, standing: &Standing, field: &str, json
             let since = standing.since.map(|at| wall(all, at));
             json.text(field, since.as_deref().map(str::as_bytes));
         }
-        "restarts" => json.number(field, row.map(|row| row.deaths.into())),
+        "restarts" => json.number(field, service.deaths().map(u64::from)),
         "failures_in_a_row" => json.number(field, row.map(|row| row.failures.into())),
         "last_exit" => last(all, service, json),
         "next_start_ms" => {

@@ -1,8 +1,8 @@
 //! Pure: services as a table, for people or for programs that read lines.
 
 use super::times::{moment, span};
-use super::word::{last_exit, note, standing};
-use super::{Kind, Service, Snapshot};
+use super::word::{Standing, Word, last_exit, note, standing};
+use super::{Service, Snapshot};
 use std::time::Duration;
 use tool::diag::show;
 use wire::board::Phase;
@@ -49,7 +49,9 @@ pub(crate) fn summary(all: &Snapshot) -> String {
             standings.push(standing);
         }
     }
-    let wanted = standings.iter().filter(|s| s.wanted || s.word.is_good()).count();
+    // What can't be told may be wanted, too.
+    let counts = |s: &&Standing| s.wanted || s.word.is_good() || s.word == Word::Unknown;
+    let wanted = standings.iter().filter(counts).count();
     let good = standings.iter().filter(|s| s.word.is_good()).count();
     let attention = standings.iter().filter(|s| s.needs_attention()).count();
     let header = all.header.as_ref();
@@ -93,7 +95,6 @@ fn line(all: &Snapshot, service: &Service, form: Form) -> Line {
         true => moment(all.now.1.saturating_sub(all.ago(at))),
         false => span(all.ago(at)),
     };
-    let is_longrun = service.kind == Kind::Longrun;
     // Of the whole life: processor time over time.
     let life = row.and_then(|row| row.started).map(|started| all.ago(started).as_millis());
     let percent = |used: u64| (u128::from(used).saturating_mul(100)).checked_div(life?);
@@ -102,7 +103,7 @@ fn line(all: &Snapshot, service: &Service, form: Form) -> Line {
         state.word.text().to_owned(),
         state.since.map_or_else(none, at),
         row.filter(|row| row.pid != 0).map_or_else(none, |row| row.pid.to_string()),
-        row.filter(|_| is_longrun).map_or_else(none, |row| row.deaths.to_string()),
+        service.deaths().map_or_else(none, |count| count.to_string()),
         last_exit(service).unwrap_or_else(none),
         service.memory.map_or_else(none, size),
         service.cpu.and_then(percent).map_or_else(none, |percent| format!("{percent} %")),
@@ -235,6 +236,7 @@ mod tests {
                 since: old.since,
                 flags: old.flags,
                 started: Some(Duration::from_secs(50)),
+                starts: 1,
                 ..row
             });
         }

@@ -13,7 +13,7 @@ use crate::status::{NOT_RUNNING, Snapshot};
 use overlay::environment::settings::Settings;
 use rustix::event::{PollFd, PollFlags};
 use rustix::stdio::{stdin, stdout};
-use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use std::time::Duration;
 use tool::{Call, Fatal, Next, Opt, Options, Out, Outcome, Role, Tool, clock, diag::show, did_you_mean};
 
@@ -158,9 +158,9 @@ impl Asking<'_> {
         let painted = loop {
             let painted = look(place).and_then(|all| {
                 let chosen = choose(&all, self.words)?;
+                let rows = tcgetwinsize(stdout()).map_or(0, |size| usize::from(size.ws_row));
                 let mut out = Out::new();
-                out.put(b"\x1b[H\x1b[2J")?;
-                out.put(self.shown(place, &all, &chosen).as_bytes())?;
+                out.put(screen(&self.shown(place, &all, &chosen), rows).as_bytes())?;
                 out.flush()
             });
             if painted.is_err() || saved.wait(REPAINT) {
@@ -184,7 +184,8 @@ impl Asking<'_> {
                 let Some(service) = all.services.get(at) else { continue };
                 // Times to a next start count down.
                 let state = standing(&all, service);
-                let (pid, deaths) = service.row.as_ref().map_or((0, 0), |row| (row.pid, row.deaths));
+                let pid = service.row.as_ref().map_or(0, |row| row.pid);
+                let deaths = service.deaths().unwrap_or_default();
                 let what = format!("{} {pid} {deaths} {:?}", state.word.text(), state.waits_for);
                 match last.iter_mut().find(|(name, _)| *name == service.name) {
                     Some((_, before)) if *before == what => continue,
@@ -197,6 +198,21 @@ impl Asking<'_> {
             changes.wait(None, None);
         }
     }
+}
+
+/// What paints a text over a terminal with so many rows, 0 if that isn't known: from its top, as much as fits.
+fn screen(text: &str, rows: usize) -> String {
+    let count = text.lines().count();
+    // The last row is the cursor's.
+    let fits = if rows == 0 || count < rows { count } else { rows.saturating_sub(2) };
+    let mut painted = "\x1b[H".to_owned();
+    for line in text.lines().take(fits) {
+        painted.extend([line, "\x1b[K\n"]);
+    }
+    if fits < count {
+        painted.push_str(&format!("… {} more lines\x1b[K\n", count.saturating_sub(fits)));
+    }
+    painted + "\x1b[J"
 }
 
 /// The terminal's keys, one by one and without an echo; as they were again when this is dropped.
@@ -243,5 +259,19 @@ impl Drop for Keys {
         if let Some(saved) = &self.0 {
             let _ = tcsetattr(stdin(), OptionalActions::Now, saved);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screen_has_what_fits() {
+        let painted = |rows| screen("a\nb\nc\n", rows).replace('\x1b', "^");
+        let all = "^[Ha^[K\nb^[K\nc^[K\n^[J";
+        assert_eq!([0, 4, 50].map(painted), [all; 3]);
+        assert_eq!(painted(3), "^[Ha^[K\n… 2 more lines^[K\n^[J");
+        assert_eq!([1, 2].map(painted), ["^[H… 3 more lines^[K\n^[J"; 2]);
     }
 }
