@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use rustix::termios::Winsize;
 use sandbox::{Container, Sandbox, Streams};
 use tests::services::Services;
 use tests::transcript::Transcript;
@@ -14,6 +15,11 @@ pub const TESTS: &[(&str, Test)] = &[
     ("status::a_failed_service_is_named", a_failed_service_is_named),
     ("status::everybody_sees_every_container", everybody_sees_every_container),
     ("status::a_damaged_board_is_told", a_damaged_board_is_told),
+    (
+        "status::what_others_supervise_is_shown_as_far_as_it_goes",
+        what_others_supervise_is_shown_as_far_as_it_goes,
+    ),
+    ("status::a_terminal_is_painted", a_terminal_is_painted),
     ("status::a_full_run_directory_hides_nothing", a_full_run_directory_hides_nothing),
     ("status::what_happens_is_told_line_by_line", what_happens_is_told_line_by_line),
 ];
@@ -229,15 +235,19 @@ fn a_damaged_board_is_told(images: &Images) -> Outcome {
         let mut t = Transcript::start(&images.small(&services, &[]).env("S6_SUPERVISE_PROCESSES", layout))?;
         says(&t, &["wait", "--started", "--timeout", "60000"], 0, &[])?;
         let shell = |script: &str| t.container().exec(["/bin/sh", "-c", script]).start()?.output(LIMIT);
-        // A record, the header, all of it.
+        // Another owner does no harm.  Then a record is damaged, the header, all of it; and something else is there.
         for (script, remark) in [
-            ("dd if=/dev/urandom of=/run/s6-overlay/board bs=192 seek=1 count=4 conv=notrunc", "damaged"),
-            ("dd if=/dev/urandom of=/run/s6-overlay/board bs=64 count=1 conv=notrunc", "status board"),
-            (": >/run/s6-overlay/board", "status board"),
-            ("rm /run/s6-overlay/board; mkfifo /run/s6-overlay/board", "status board"),
-            ("rm /run/s6-overlay/board", "no status board"),
+            ("chown 4243:4243 board record", ""),
+            ("dd if=/dev/urandom of=board bs=192 seek=1 count=4 conv=notrunc", "damaged"),
+            ("dd if=/dev/urandom of=board bs=64 count=1 conv=notrunc", "status board"),
+            ("dd if=/dev/urandom of=board bs=192 count=500 conv=notrunc", "status board"),
+            (": >board", "status board"),
+            ("rm board; mkfifo board", "status board"),
+            ("rm board; mkdir board", "no status board"),
+            ("rmdir board; ln -s /dev/zero board", "no status board"),
+            ("rm board", "no status board"),
         ] {
-            shell(&format!("{script} 2>/dev/null"))?;
+            shell(&format!("cd /run/s6-overlay; {script} 2>/dev/null"))?;
             let (code, said) = ask(&t, &["status"])?;
             let context = format!("{script}\n{said}");
             same((code, said.contains(remark)), (0, true), &context)?;
@@ -251,9 +261,78 @@ fn a_damaged_board_is_told(images: &Images) -> Outcome {
             same((code, is_told), (0, true), &format!("{script}\n{said}"))?;
         }
         says(&t, &["health"], 1, &["no status board"])?;
+        for script in [
+            "dd if=/dev/urandom of=record bs=64 count=8000",
+            ": >record",
+            "rm record; mkfifo record",
+            "rm record; ln -s /dev/zero record",
+        ] {
+            shell(&format!("cd /run/s6-overlay; {script} 2>/dev/null"))?;
+            says(&t, &["events"], 111, &["unable to read the record of events"])?;
+            let (code, said) = ask(&t, &["status", "once"])?;
+            same((code, said.contains("once: done")), (0, true), &format!("{script}\n{said}"))?;
+        }
         t.container().stop()?;
         t.finish()?;
     }
+    Ok(())
+}
+
+/// Whoever asks a container that something else supervises is told what can't be known, and what to use instead.
+fn what_others_supervise_is_shown_as_far_as_it_goes(images: &Images) -> Outcome {
+    let services = Services::new()?;
+    for (name, run) in [("web", "exec sleep 100000"), ("loops", "exit 1")] {
+        services.script(&format!("/etc/sv/{name}/run"), &format!("#!/bin/sh\n{run}\n"))?;
+    }
+    // A database of another s6-rc, as an image of the other overlay has it.
+    let command = "mkdir -p /run/service /run/s6-rc/compiled /run/s6-rc/servicedirs; cp -r /etc/sv/* /run/service\n\
+                   cd /run/s6-rc; echo other >compiled/db; : >compiled/lock; : >compiled/n; : >lock; : >state; : >prefix\n\
+                   exec /command/s6-svscan /run/service";
+    let mut t = Transcript::start(&images.small(&services, &[]).command(["/bin/sh", "-c", command]))?;
+    let up = "until /command/s6-svwait -u /run/service/web && grep -q . /run/service/loops/supervise/death_tally; do sleep 0.1; done";
+    t.container().exec(["/bin/sh", "-c", up]).start()?.output(LIMIT)?;
+    let (code, said) = ask(&t, &["status"])?;
+    same((code, line_of(&said, "web")?.get(1).map(String::as_str)), (0, Some("up")), &said)?;
+    for remark in
+        ["no status board: ", "read from the supervisors' files", "oneshots and dependencies are missing"]
+    {
+        same((remark, said.contains(remark)), (remark, true), &said)?;
+    }
+    let (code, said) = answer(&entering(t.container(), &["status"]).user(4242, 4242))?;
+    same(
+        (code, said.starts_with("0 of 2 ready\n"), said.contains("docker exec -u 0")),
+        (0, true, true),
+        &said,
+    )?;
+    says(&t, &["health"], 1, &["not ready: no status board: "])?;
+    says(&t, &["restart", "web"], 111, &["its own s6-svc and s6-rc steer it"])?;
+    t.container().stop()?;
+    t.finish()?;
+    Ok(())
+}
+
+/// A terminal is painted as it is wide and high, until `q`; without colours where those aren't wanted.
+fn a_terminal_is_painted(images: &Images) -> Outcome {
+    let services = several()?;
+    let mut t = Transcript::start(&images.small(&services, &[]))?;
+    says(&t, &["wait", "--started", "--timeout", "60000"], 0, &[])?;
+    for (variable, size, colour, shown) in [
+        ("NONE", (80, 24), true, "PID"),
+        ("NO_COLOR", (80, 24), false, "PID"),
+        ("NONE", (80, 4), false, "more lines"),
+    ] {
+        let watch = t.container().exec(["/bin/sh", "-c", "read go; exec s6-overlay status --watch"]);
+        let watch = watch.env("PATH", "/command:/bin").env("TERM", "xterm").env(variable, "1");
+        let mut terminal = Transcript::on_terminal(&watch)?;
+        let (ws_col, ws_row) = size;
+        terminal.resize(Winsize { ws_col, ws_row, ws_xpixel: 0, ws_ypixel: 0 })?;
+        terminal.type_in("\n")?;
+        terminal.wait_for(shown)?;
+        terminal.type_in("q")?;
+        same((terminal.finish()?, terminal.text().contains("[31m")), (0, colour), &terminal.text())?;
+    }
+    t.container().stop()?;
+    t.finish()?;
     Ok(())
 }
 

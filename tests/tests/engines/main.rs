@@ -1,5 +1,5 @@
 //! Boots under the engines that people use: docker, podman (with runc, with crun, and for a user without privileges)
-//! and runc, on images that README.md's Dockerfiles give.
+//! and runc, on images that README.md's Dockerfiles give, with the guide's health checks.
 //!
 //! Nothing of the machine changes: see [`stage`].  Needs root, and from Debian what `.ci/run` installs.
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
@@ -113,7 +113,8 @@ fn run(words: &[String]) -> Result<i32, String> {
         add(lifetime::TESTS, &|_| true);
         add(confined::TESTS, &|_| true);
         add(confined::LIMITED, &Engine::can_limit);
-        add(health::TESTS, &|_| base != Base::Scratch);
+        add(health::TESTS, &|_| true);
+        add(health::WITH_SHELL, &|_| base != Base::Scratch);
         add(lines::TESTS, &|_| base == Base::Busybox);
         add(foreign::TESTS, &|_| base == Base::Busybox);
     }

@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 
 use crate::engine::Engine;
+use crate::health::{FAIL, FAILED, results};
 use crate::images::Base;
 use crate::stage::HOME;
-use crate::{Outcome, UP, same};
+use crate::{Outcome, UP, readme, same};
 
 /// What the pods differ in.
 #[derive(Debug, Clone, Copy)]
@@ -53,17 +54,19 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
+/// The one that plays pods.
+const ENGINE: Engine = Engine::Podman;
+
 /// The tests.
 pub fn trials() -> Vec<Trial> {
-    KINDS.map(|kind| Trial::test(format!("pod::{}", kind.name), move || play(kind))).into()
+    let plays = KINDS.map(|kind| Trial::test(format!("pod::{}", kind.name), move || play(kind)));
+    plays.into_iter().chain([Trial::test("pod::probes", probes)]).collect()
 }
 
-/// Plays a pod, waits for a line, and stops it.
-fn play(kind: Kind) -> Outcome {
-    let Kind { name, pod, security, env, mode, said } = kind;
-    let engine = Engine::Podman;
-    let image = Base::Busybox.image(engine)?;
-    let text = format!(
+/// The pod's definition; `more` are lines of its container.
+fn definition(kind: Kind, image: &str, more: &str) -> String {
+    let Kind { name, pod, security, env, mode, .. } = kind;
+    format!(
         "apiVersion: v1
 kind: Pod
 metadata:
@@ -85,20 +88,65 @@ spec:
     securityContext: {security}
     resources: {{limits: {{memory: 64Mi}}}}
     volumeMounts: [{{name: run-{name}, mountPath: /run}}]
+{more}
   volumes: [{{name: run-{name}, emptyDir: {{}}}}]
 "
-    );
-    let file = format!("{HOME}/pod-{name}.yaml");
+    )
+}
+
+/// Plays a pod; gives the file of its definition.
+fn start(kind: Kind, more: &str) -> Result<String, Failed> {
+    let text = definition(kind, &Base::Busybox.image(ENGINE)?, more);
+    let file = format!("{HOME}/pod-{}.yaml", kind.name);
     fs::write(&file, text)?;
-    engine.succeed(&["play", "kube", "--network", "none", &file])?;
-    let container = format!("{name}-app");
-    let mut log = engine.start(&["logs", "-f", &container])?;
-    log.said.wait_for(said)?;
+    ENGINE.succeed(&["play", "kube", "--network", "none", &file])?;
+    Ok(file)
+}
+
+/// Plays a pod, waits for a line, and stops it.
+fn play(kind: Kind) -> Outcome {
+    let file = start(kind, "")?;
+    let container = format!("{}-app", kind.name);
+    let mut log = ENGINE.start(&["logs", "-f", &container])?;
+    log.said.wait_for(kind.said)?;
     // As in Kubernetes: the container, with the pod's grace period, before the pod itself.
-    engine.succeed(&["stop", &container])?;
+    ENGINE.succeed(&["stop", &container])?;
     log.said.wait_for("the daemon has finished")?;
-    let code = engine.succeed(&["inspect", "-f", "{{.State.ExitCode}}", &container])?;
+    let code = ENGINE.succeed(&["inspect", "-f", "{{.State.ExitCode}}", &container])?;
     same(code.trim(), "0", &log.said.text())?;
-    engine.succeed(&["play", "kube", "--down", &file])?;
+    ENGINE.succeed(&["play", "kube", "--down", &file])?;
+    Ok(())
+}
+
+/// The guide's probes: each has its own answer before and after a service has failed.
+fn probes() -> Outcome {
+    let env = "[{name: S6_RESTART, value: \"daemon=never\"}]";
+    let kind = Kind { name: "probes", env, said: UP, ..KINDS[0] };
+    let lines = readme::health_checks()?.1;
+    let indented: Vec<_> = lines.lines().map(|line| format!("    {line}")).collect();
+    let file = start(kind, &indented.join("\n"))?;
+    let mut log = ENGINE.start(&["logs", "-f", "probes-app"])?;
+    log.said.wait_for(UP)?;
+    let answers = || -> Result<Vec<(i32, String)>, Failed> {
+        let mut answers = Vec::new();
+        for line in lines.lines().filter(|line| line.contains("command: ")) {
+            let command = line.split_once('[').and_then(|(_, rest)| rest.split_once(']')).ok_or("no list")?.0;
+            let words = [&["exec", "probes-app"][..], &command.split(", ").collect::<Vec<_>>()].concat();
+            answers.push(ENGINE.run(&words)?);
+        }
+        Ok(answers)
+    };
+    let answer = |code: i32, text: &str| (code, text.to_owned());
+    same(answers()?, vec![answer(0, "started"), answer(0, "ready"), answer(0, "live")], "")?;
+    // Podman makes a health check of the probe of liveness, and its timers are systemd's, which isn't here.
+    ENGINE.succeed(&["healthcheck", "run", "probes-app"])?;
+    ENGINE.succeed(&[&["exec", "probes-app"], &FAIL[..]].concat())?;
+    let [not_ready, not_live] = ["ready", "live"].map(|what| answer(1, &format!("not {what}: {FAILED}")));
+    same(answers()?, vec![answer(0, "started"), not_ready, not_live.clone()], "")?;
+    same(ENGINE.run(&["healthcheck", "run", "probes-app"])?.0, 1, "a failed service")?;
+    let checks = results(ENGINE, "probes-app")?;
+    same(checks.contains(&not_live.1), true, &checks)?;
+    ENGINE.succeed(&["stop", "probes-app"])?;
+    ENGINE.succeed(&["play", "kube", "--down", &file])?;
     Ok(())
 }

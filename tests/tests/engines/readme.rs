@@ -1,4 +1,5 @@
-//! The code blocks of README.md: what it tells users to do is what is tested.
+//! The code blocks of README.md, and those of the guide that an engine has to play: what they tell users to do is what is
+//! tested.
 
 use std::fs;
 
@@ -17,12 +18,27 @@ pub struct Block {
 
 /// The blocks of the section about images, in their order.
 pub fn blocks() -> Result<Vec<Block>, String> {
-    let path = image::workspace().join("README.md");
+    section("README.md", SECTION)
+}
+
+/// The blocks of a section of a page, in their order.
+fn section(page: &str, title: &str) -> Result<Vec<Block>, String> {
+    let path = image::workspace().join(page);
     let text = fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-    let section = text.split_once(&format!("\n{SECTION}\n")).map(|(_, rest)| rest);
-    let section = section.ok_or_else(|| format!("README.md has no section {SECTION:?}"))?;
+    let section = text.split_once(&format!("\n{title}\n")).map(|(_, rest)| rest);
+    let section = section.ok_or_else(|| format!("{page} has no section {title:?}"))?;
     let end = section.find("\n## ").unwrap_or(section.len());
     Ok(fenced(section.get(..end).unwrap_or(section)))
+}
+
+/// The guide's `HEALTHCHECK`, and its probes of Kubernetes as lines of a container in a pod.
+pub fn health_checks() -> Result<(String, String), String> {
+    let blocks = section("docs/guide/status.md", "## Health checks")?;
+    let check =
+        blocks.iter().flat_map(|block| block.text.lines()).find(|line| line.starts_with("HEALTHCHECK "));
+    let probes = blocks.iter().find(|block| block.language.starts_with("yaml"));
+    let (check, probes) = check.zip(probes).ok_or("the guide has no HEALTHCHECK, or no probes")?;
+    Ok((check.to_owned(), probes.text.clone()))
 }
 
 fn fenced(text: &str) -> Vec<Block> {
