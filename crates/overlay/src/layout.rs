@@ -1,9 +1,16 @@
 //! The paths that images, scripts and people rely on.
 
+use std::ffi::CStr;
+
 /// The version whose layout this is; it is part of the paths.
 pub const VERSION: &str = "3.2.3.2";
-/// The program.
-pub const BINARY: &str = "/package/admin/s6-overlay-3.2.3.2/command/s6-overlay";
+/// The program, for the setuid helper, which becomes it.
+pub const PROGRAM: &CStr = c"/package/admin/s6-overlay-3.2.3.2/command/s6-overlay";
+/// The same.
+pub const BINARY: &str = match PROGRAM.to_str() {
+    Ok(path) => path,
+    Err(_) => "",
+};
 /// The setuid helper for containers that start as another user than root.
 pub const SUEXEC: &str = "/package/admin/s6-overlay-3.2.3.2/command/s6-overlay-suexec";
 /// The program that the setuid helper runs as root.

@@ -34,4 +34,4 @@ mod termination_log;
 pub mod texts;
 mod tools;
 
-pub use tools::{SUEXEC, TOOLS};
+pub use tools::TOOLS;

@@ -53,6 +53,3 @@ pub const TOOLS: &[&Tool] = &[
     &with_contenv::TOOL,
     &with_retries::TOOL,
 ];
-
-/// The setuid program.
-pub const SUEXEC: &Tool = &s6_overlay_suexec::TOOL;

@@ -29,6 +29,37 @@ pub unsafe fn from_raw(argc: c_int, argv: *const *const c_char) -> Vec<Vec<u8>> 
         .collect()
 }
 
+/// Executes `program` with the words `front` and, behind them, the arguments that `main` got without the first; the
+/// environment stays.  Returns the error's number.  It allocates nothing and can't panic, for the setuid program.
+///
+/// # Safety
+/// `front` holds pointers to NUL-terminated strings, and `argv` points to `argc` of them, as `main` gets them.
+#[must_use]
+pub unsafe fn pass_on(
+    program: &CStr,
+    front: &[*const c_char],
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    let count = usize::try_from(argc).unwrap_or(0);
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let room = (front.len() + count + 1) * size_of::<*const c_char>();
+    // SAFETY: a new mapping at an address that the kernel chooses; all writes are within the room that was counted, which
+    // is zero, so the vector ends with a null pointer.
+    unsafe {
+        let words = libc::mmap(std::ptr::null_mut(), room, access, kind, -1, 0);
+        if words != libc::MAP_FAILED {
+            let vector = words.cast::<*const c_char>();
+            vector.copy_from_nonoverlapping(front.as_ptr(), front.len());
+            if count > 1 {
+                vector.add(front.len()).copy_from_nonoverlapping(argv.add(1), count - 1);
+            }
+            libc::execve(program.as_ptr(), vector, environ);
+        }
+        *libc::__errno_location()
+    }
+}
+
 /// Notes where the strings are, as far as they follow each other.
 ///
 /// # Safety

@@ -55,7 +55,7 @@ pub fn remove_file(path: &Path) -> Result<(), Failure> {
 }
 
 fn xz(tar: &[u8]) -> io::Result<Vec<u8>> {
-    // No branch filter, though it would make the tarball smaller: image builders written in Go can't read one.
+    // No branch filter, though it would make the tarball smaller: busybox and image builders written in Go can't read one.
     let mut options = XzOptions::with_preset(9);
     options.lzma_options.dict_size = 4 << 20; // more than there is to compress; what unpacks needs as much memory
     options.lzma_options.nice_len = LzmaOptions::NICE_LEN_MAX;

@@ -1,10 +1,10 @@
 //! `s6-overlay-suexec`: as process 1, runs a block as root and goes on as the container's user.
 //!
-//! It is a small separate program that is installed setuid root.  Except as process 1 it does nothing, so it gives no rights
-//! to processes of a running container; without the setuid bit, or where the kernel ignores it, the block runs as the user.
+//! The setuid program of that name becomes root and then this tool, and tells it by one more word what its ids were.  Except
+//! as process 1 both do nothing, so they give no rights to processes of a running container; without the setuid bit, or where
+//! the kernel ignores it, the block runs as the user.
 
 use crate::program;
-use rustix::thread::CapabilitySet;
 use sys::credential::{set_all_gids, set_all_uids};
 use tool::{Call, Env, Fatal, Next, OrUnable, Outcome, Role, Tool};
 
@@ -18,28 +18,28 @@ pub static TOOL: Tool = Tool {
 };
 
 fn main(call: &mut Call) -> Outcome {
-    let args = call.take_args();
+    let mut args = call.take_args();
+    let former = args.first().and_then(|word| read_ids(word));
+    if former.is_some() {
+        args.remove(0);
+    }
     if args.is_empty() {
         return Err(Fatal::usage());
     }
     if !rustix::process::getpid().is_init() {
         return Err(Fatal::user("can only run as pid 1"));
     }
+    let own = own_ids();
     let (block, rest) = split_block(args)?;
-    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-    let (euid, egid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let become_root = euid == 0 && (uid, gid) != (0, 0) && is_able();
-    if become_root {
-        set_all_gids(0).or_unable(|| "become group 0")?;
-        set_all_uids(0).or_unable(|| "become root")?;
-    } else if (euid, egid) != (uid, gid) {
+    let [uid, gid, euid, egid] = former.unwrap_or(own);
+    // Root with another group needs no setuid bit.
+    let is_root = own[0] == 0 && (uid, gid) != (0, 0) && (former.is_some() || set_all_gids(0).is_ok());
+    if !is_root && (euid, egid) != (uid, gid) {
         call.warn(if euid == 0 {
             "the container's root may not change ids or owners (CAP_SETUID, CAP_SETGID, CAP_CHOWN): setuid root has no effect"
         } else {
             "setuid or setgid, but not to root: it has no effect"
         });
-        set_all_gids(gid).or_unable(|| "drop the effective group")?;
-        set_all_uids(uid).or_unable(|| "drop the effective user")?;
     }
     let ended = program::run(&block, &block_env(&call.env, (uid, gid), (euid, egid)), &[])
         .map_err(|e| Fatal::unable("run the block", e).with_code(program::failure_code(e)))?;
@@ -48,17 +48,30 @@ fn main(call: &mut Call) -> Outcome {
         let program = block.first().map(|word| tool::diag::show(word)).unwrap_or_default();
         return Err(Fatal::new(code, format!("{program} failed with exit code {code}")));
     }
-    if become_root {
+    if is_root {
         set_all_gids(gid).or_unable(|| "become the container's group")?;
         set_all_uids(uid).or_unable(|| "become the container's user")?;
     }
     Next::run(rest, call.take_env())
 }
 
-/// Whether root may prepare /run here and become the user again.
-fn is_able() -> bool {
-    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::CHOWN;
-    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
+/// User and group, and the effective ones.
+type Ids = [u32; 4];
+
+fn own_ids() -> Ids {
+    let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
+    let (effective_user, effective_group) = (rustix::process::geteuid(), rustix::process::getegid());
+    [user.as_raw(), group.as_raw(), effective_user.as_raw(), effective_group.as_raw()]
+}
+
+/// The ids that the setuid program had, from the word that it put in front, in which a colon is behind each.
+fn read_ids(word: &[u8]) -> Option<Ids> {
+    let mut numbers = word.split(|b| *b == b':');
+    let mut ids = [0; 4];
+    for id in &mut ids {
+        *id = wire::number::decimal(numbers.next()?)?;
+    }
+    (numbers.next() == Some(b"") && numbers.next().is_none()).then_some(ids)
 }
 
 type Words = Vec<Vec<u8>>;
@@ -109,6 +122,14 @@ mod tests {
 
     fn words(w: &[&str]) -> Vec<Vec<u8>> {
         w.iter().map(|w| w.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn the_former_ids_have_a_colon_behind_each() {
+        assert_eq!(read_ids(b"1000:100:0:4294967295:"), Some([1000, 100, 0, u32::MAX]));
+        for bad in ["", "1:2:3:4", "1:2:3:4:5:", "1:2:3:", " a", "1:2::4:", "-1:2:3:4:"] {
+            assert_eq!(read_ids(bad.as_bytes()), None, "{bad:?}");
+        }
     }
 
     #[test]
