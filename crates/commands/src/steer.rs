@@ -36,7 +36,7 @@ use supervision::{board::BOARD, by_hand};
 use sys::process::{Fork, fork};
 use sys::signal::{self, Set};
 use tool::clock::{self, Moment};
-use tool::diag::show;
+use tool::diag::shown;
 use tool::path::join;
 use tool::{Call, Fatal, Next, Opt, Options, OrUnable, Outcome};
 
@@ -108,12 +108,12 @@ pub(crate) fn carry_out(call: &mut Call, wish: Wish) -> Outcome {
             let (these, verb) = (listed(&words), if wish.deed == Deed::Stop { "stop" } else { "restart" });
             return Err(Fatal::new(
                 1,
-                format!(
+                format_args!(
                     "{these}: needed by {names}; nothing was changed (with --dependents they {verb}, too)"
                 ),
             ));
         }
-        call.info(&format!("goes down, too, because it needs what is named: {names}"));
+        call.info(format_args!("goes down, too, because it needs what is named: {names}"));
     }
     let deed = match wish.deed {
         Deed::Start => "start",
@@ -171,7 +171,7 @@ pub(crate) fn take_turn(
 fn is_caller(call: &Call) -> Result<bool, Fatal> {
     match fork().or_unable(|| "start a process")? {
         Fork::Parent(pid) => {
-            call.info(&format!("process {} does it", pid.as_raw_nonzero()));
+            call.info(format_args!("process {} does it", pid.as_raw_nonzero()));
             Ok(true)
         }
         Fork::Child => {
@@ -194,7 +194,7 @@ fn leave_caller() {
 
 /// Names, for a message.
 fn listed(names: &[Vec<u8>]) -> String {
-    names.iter().map(|name| show(name)).collect::<Vec<_>>().join(", ")
+    names.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// The services of the scan directory that the database doesn't have.

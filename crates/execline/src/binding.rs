@@ -42,7 +42,7 @@ impl Bindings {
     pub(crate) fn bind(&mut self, key: &[u8], values: Vec<Vec<u8>>) -> Result<(), Fatal> {
         self.keys
             .add(key, values)
-            .map_err(|_| Fatal::new(self.bad_key, format!("bad substitution key: {}", diag::show(key))))
+            .map_err(|_| Fatal::new(self.bad_key, format_args!("bad substitution key: {}", diag::show(key))))
     }
 
     /// Binds a key to a transformed value.

@@ -30,7 +30,7 @@ impl Blocks {
     pub(crate) fn take(&mut self, args: &mut Vec<Vec<u8>>, what: &str) -> Result<Vec<Vec<u8>>, Fatal> {
         self.take_or(args, || {
             let of = if what.is_empty() { String::new() } else { format!("{what} ") };
-            Fatal::user(format!("unterminated {of}block"))
+            Fatal::user(format_args!("unterminated {of}block"))
         })
     }
 
@@ -73,7 +73,7 @@ pub(crate) fn hint_at_block(fatal: Fatal, name: &[u8]) -> Fatal {
     if name.first() == Some(&b' ') && fatal.code() == 111 {
         return Fatal::new(
             111,
-            format!(
+            format_args!(
                 "{} (its name begins with a space: a program is expected here, not a block)",
                 fatal.message()
             ),

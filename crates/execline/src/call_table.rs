@@ -133,7 +133,7 @@ fn words(line: &str) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
 }
 
 fn show_words(words: &[Vec<u8>]) -> String {
-    let show = |word: &Vec<u8>| match diag::show(word) {
+    let show = |word: &Vec<u8>| match diag::shown(word) {
         shown if shown.is_empty() || shown.contains(' ') => format!("'{shown}'"),
         shown => shown,
     };

@@ -42,7 +42,7 @@ pub(crate) fn status(ended: Ended) -> u16 {
 pub(crate) fn succeeded(ended: Ended, crash_is_false: bool) -> Result<bool, Fatal> {
     match ended {
         Ended::Killed(signal) if !crash_is_false => {
-            Err(Fatal::new(approximate(ended), format!("child crashed with signal {signal}")))
+            Err(Fatal::new(approximate(ended), format_args!("child crashed with signal {signal}")))
         }
         _ => Ok(ended == Ended::Exited(0)),
     }

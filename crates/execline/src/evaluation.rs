@@ -13,7 +13,7 @@ pub(crate) fn main(call: &mut Call) -> Outcome {
         return Ok(Next::Exit(1));
     }
     let expression = parse(&call.args)
-        .map_err(|BadWord(at)| Fatal::user(format!("parse error at argument {}", at + 1)))?;
+        .map_err(|BadWord(at)| Fatal::user(format_args!("parse error at argument {}", at + 1)))?;
     Ok(Next::Exit(u8::from(!is_true(&expression, &call.env)?)))
 }
 
@@ -107,13 +107,14 @@ fn binary(name: &str, left: &[u8], right: &[u8]) -> Result<bool, Fatal> {
         "=~" => {
             let mut regex = Regex::extended(right).map_err(|reason| {
                 let pattern = diag::show(right);
-                Fatal::user(format!("unable to compile {pattern} into a regular expression: {reason}"))
+                Fatal::user(format_args!("unable to compile {pattern} into a regular expression: {reason}"))
             })?;
             regex.is_match(left)
         }
         _ => {
             let numbers = integer(left).zip(integer(right));
-            let (l, r) = numbers.ok_or_else(|| Fatal::user(format!("{name} requires integer arguments")))?;
+            let (l, r) =
+                numbers.ok_or_else(|| Fatal::user(format_args!("{name} requires integer arguments")))?;
             match name {
                 "-eq" => l == r,
                 "-ne" => l != r,

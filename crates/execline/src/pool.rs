@@ -93,7 +93,7 @@ impl<'a> Pool<'a> {
         let pid = match self.spawn(call, argv, env) {
             Ok(pid) => pid,
             Err(e) if self.survives_exec_failure => {
-                call.warn(&format!("unable to exec {}: {}", diag::show(&name), sys::strerror(e)));
+                call.warn(format_args!("unable to exec {}: {}", diag::show(&name), sys::strerror(e)));
                 return Ok(self.ended(Ended::Exited(if e == Errno::NOENT { 127 } else { 126 })));
             }
             Err(e) => return Err(tool::unable_to_spawn(&name, e)),

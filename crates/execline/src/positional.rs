@@ -27,7 +27,7 @@ pub(crate) fn name(i: u32) -> Vec<u8> {
 
 /// The error `NAME is not set`, code 100.
 pub(crate) fn not_set(name: &[u8]) -> Fatal {
-    Fatal::user(format!("{} is not set", tool::diag::show(name)))
+    Fatal::user(format_args!("{} is not set", tool::diag::show(name)))
 }
 
 /// Sets the parameters from 1, and unsets those up to `old_count` that are left over.

@@ -92,7 +92,7 @@ impl SyntaxError {
         // A tab is shown as a blank, so that the caret is in the right column.
         let show = |bytes: &[u8]| {
             let blank = |b: &u8| if *b == b'\t' { b' ' } else { *b };
-            diag::show(&bytes.iter().map(blank).collect::<Vec<_>>())
+            diag::shown(&bytes.iter().map(blank).collect::<Vec<_>>())
         };
         let near = format!("{start}{}", show(near));
         let indent = " ".repeat(near.chars().count());

@@ -173,7 +173,7 @@ mod tests {
             Expression::Or(v) => format!("or({})", all(v)),
             Expression::And(v) => format!("and({})", all(v)),
             Expression::Not(e) => format!("not({})", shape(e)),
-            Expression::Word(w) => tool::diag::show(w),
+            Expression::Word(w) => tool::diag::shown(w),
             Expression::Unary(name, w) => format!("{name}:{}", tool::diag::show(w)),
             Expression::Binary(name, a, b) => {
                 format!("{}{name}{}", tool::diag::show(a), tool::diag::show(b))

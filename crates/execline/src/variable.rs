@@ -16,7 +16,7 @@ pub(crate) fn autoimports(options: &Options) -> bool {
 /// Refuses an empty name or one with `=`.
 pub(crate) fn check_name(name: &[u8]) -> Result<(), Fatal> {
     if name.is_empty() || name.contains(&b'=') {
-        return Err(Fatal::user(format!("invalid variable name: {}", diag::show(name))));
+        return Err(Fatal::user(format_args!("invalid variable name: {}", diag::show(name))));
     }
     Ok(())
 }
@@ -24,7 +24,7 @@ pub(crate) fn check_name(name: &[u8]) -> Result<(), Fatal> {
 /// Refuses a name with `=`.
 pub(crate) fn check_no_equals(name: &[u8]) -> Result<(), Fatal> {
     if name.contains(&b'=') {
-        return Err(Fatal::user(format!("invalid variable name: {}", diag::show(name))));
+        return Err(Fatal::user(format_args!("invalid variable name: {}", diag::show(name))));
     }
     Ok(())
 }

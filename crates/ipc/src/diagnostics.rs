@@ -14,14 +14,14 @@ impl Diagnostics<'_> {
     /// Prints what happens.
     pub(crate) fn info(self, text: impl FnOnce() -> String) {
         if self.verbosity >= 2 {
-            self.call.info(&text());
+            self.call.info(text());
         }
     }
 
     /// Prints a warning.
     pub(crate) fn warn(self, text: impl FnOnce() -> String) {
         if self.verbosity >= 1 {
-            self.call.warn(&text());
+            self.call.warn(text());
         }
     }
 }

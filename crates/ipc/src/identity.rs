@@ -66,8 +66,9 @@ pub fn from_env(env: &Env) -> Result<Identity, Fatal> {
 }
 
 fn variable<T>(env: &Env, name: &'static str, parse: fn(&[u8]) -> Option<T>) -> Result<T, Fatal> {
-    let value = env.get(name.as_bytes()).ok_or_else(|| Fatal::user(format!("variable {name} is not set")))?;
-    parse(value).ok_or_else(|| Fatal::user(format!("invalid variable {name}: {}", diag::show(value))))
+    let value =
+        env.get(name.as_bytes()).ok_or_else(|| Fatal::user(format_args!("variable {name} is not set")))?;
+    parse(value).ok_or_else(|| Fatal::user(format_args!("invalid variable {name}: {}", diag::show(value))))
 }
 
 /// The account of that name.
@@ -77,7 +78,7 @@ fn variable<T>(env: &Env, name: &'static str, parse: fn(&[u8]) -> Option<T>) -> 
 pub fn account(name: &[u8]) -> Result<User, Fatal> {
     sys::account::user(name)
         .map_err(unreadable)?
-        .ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(name))))
+        .ok_or_else(|| Fatal::new(1, format_args!("unknown user: {}", diag::show(name))))
 }
 
 /// The account that has that id.
@@ -87,7 +88,7 @@ pub fn account(name: &[u8]) -> Result<User, Fatal> {
 pub fn account_of_id(uid: u32) -> Result<User, Fatal> {
     sys::account::user_of_id(uid)
         .map_err(unreadable)?
-        .ok_or_else(|| Fatal::new(1, format!("no account in /etc/passwd has the user id {uid}")))
+        .ok_or_else(|| Fatal::new(1, format_args!("no account in /etc/passwd has the user id {uid}")))
 }
 
 /// The identity of an account: its uid, its gid, and every group that lists it.
@@ -100,7 +101,7 @@ pub fn of_account(user: &User) -> Result<Identity, Fatal> {
 }
 
 fn unreadable(e: std::io::Error) -> Fatal {
-    Fatal::new(111, format!("unable to read the account files: {e}"))
+    Fatal::new(111, format_args!("unable to read the account files: {e}"))
 }
 
 /// Assumes an identity; see [`credential::assume`].

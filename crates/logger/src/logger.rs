@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdin, stdout};
+use std::fmt::Display;
 use std::os::fd::RawFd;
 use std::time::Duration;
 use sys::signal::{self, Set, SignalFd};
@@ -58,7 +59,7 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn warn(self, text: &str) {
+    fn warn(self, text: impl Display) {
         if !self.is_quiet {
             diag::warn(self.tool, text);
         }
@@ -255,7 +256,7 @@ impl Logger {
             Err(Errno::INTR | Errno::AGAIN) => {}
             Ok(0) => self.end_input(),
             Err(e) => {
-                self.reporter.warn(&format!("unable to read standard input: {}", sys::strerror(e)));
+                self.reporter.warn(format_args!("unable to read standard input: {}", sys::strerror(e)));
                 self.end_input();
             }
             Ok(n) => {
@@ -318,7 +319,7 @@ impl Logger {
             let failed = replace_at(CWD, &status.file, &content, how).err();
             if let Some(e) = failed.filter(|_| !status.failing) {
                 let file = diag::show(&status.file);
-                self.reporter.warn(&format!("unable to write {file}: {}", sys::strerror(e)));
+                self.reporter.warn(format_args!("unable to write {file}: {}", sys::strerror(e)));
             }
             status.failing = failed.is_some();
         }
@@ -345,7 +346,7 @@ impl Logger {
         sys::fd::close(1);
         let replaced = sys::fd::ensure_standard();
         if std::mem::replace(&mut self.stdout_works, replaced.is_ok()) {
-            self.reporter.warn(&format!("unable to write standard output: {}", sys::strerror(e)));
+            self.reporter.warn(format_args!("unable to write standard output: {}", sys::strerror(e)));
         }
     }
 }

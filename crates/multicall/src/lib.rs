@@ -68,7 +68,7 @@ pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
         }
         let file = argv.first().map(|file| diag::show(file)).unwrap_or_default();
         let name = diag::show(&name);
-        diag::fatal("s6-overlay", &format!("{file}: line 1: {name} is no tool of this version"));
+        diag::fatal("s6-overlay", format_args!("{file}: line 1: {name} is no tool of this version"));
         sys::process::exit(100);
     }
     let by_name = |argv: &[Vec<u8>]| {
@@ -85,11 +85,11 @@ pub fn dispatch(mut argv: Vec<Vec<u8>>) -> ! {
         Some(tool) => tool::run(tool, argv, env),
         None => {
             let named = argv.first().map_or(String::from("no tool named"), |name| {
-                [&diag::show(name), ": no such tool", &commands::meant_by(name)].concat()
+                format!("{}: no such tool{}", diag::show(name), commands::meant_by(name))
             });
             diag::fatal(
                 "s6-overlay",
-                &format!(
+                format_args!(
                     "{named}; usage: s6-overlay SUBCOMMAND ARGS... | TOOL ARGS... | --list; s6-overlay help tells more"
                 ),
             );

@@ -15,7 +15,7 @@ pub(crate) fn check(dir: &[u8]) -> Result<(), Fatal> {
         Ok(st) if !FileType::from_raw_mode(st.st_mode).is_dir() => {
             return Err(Fatal::new(
                 111,
-                format!("unable to log into {}: it is no directory", diag::show(dir)),
+                format_args!("unable to log into {}: it is no directory", diag::show(dir)),
             ));
         }
         Ok(st) => (dir.to_vec(), st),
@@ -26,7 +26,7 @@ pub(crate) fn check(dir: &[u8]) -> Result<(), Fatal> {
             })?;
             (parent, st)
         }
-        Err(e) => return Err(Fatal::unable(&format!("log into {}", diag::show(dir)), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("log into {}", diag::show(dir)), e)),
     };
     allowed(&place, need).map_err(|e| refusal(dir, &place, &st, e))?;
     for name in ["lock", "current", "state"] {

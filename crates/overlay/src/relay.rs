@@ -92,7 +92,7 @@ fn keep(size: u32) -> Option<Rc<Keep>> {
         return None;
     }
     let keep = Keep::open(size).inspect_err(|e| {
-        diag::warn(NAME, &format!("unable to keep services' last lines in {DIR}: {}", sys::strerror(*e)));
+        diag::warn(NAME, format_args!("unable to keep services' last lines in {DIR}: {}", sys::strerror(*e)));
     });
     keep.ok().map(Rc::new)
 }
@@ -117,7 +117,10 @@ fn add(sinks: &mut [Sink<'_>], rule: &Rule, name: &[u8], fds: Vec<(OwnedFd, Stre
 fn report_missing(bytes: usize) {
     if bytes > 0 {
         diag::set_reader_limit(Some(MESSAGE_LIMIT));
-        diag::warn(NAME, &format!("{bytes} bytes of the container's output are missing: nothing read them"));
+        diag::warn(
+            NAME,
+            format_args!("{bytes} bytes of the container's output are missing: nothing read them"),
+        );
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn become_logger(call: &Call, dir: Vec<u8>) -> Outcome {
         env.set(TZ.bytes(), &zone);
     }
     script.push(dir.clone());
-    logger::check_script(&script).map_err(|why| Fatal::user(format!("{S6_LOGGING_SCRIPT}: {why}")))?;
+    logger::check_script(&script).map_err(|why| Fatal::user(format_args!("{S6_LOGGING_SCRIPT}: {why}")))?;
     let argv = [&b"s6-log"[..], b"-b", b"--"].map(<[u8]>::to_vec).into_iter().chain(script).collect();
     // Without root's rights it can't change the user.
     if rustix::process::geteuid().is_root() {

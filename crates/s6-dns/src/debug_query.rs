@@ -24,7 +24,7 @@ pub(crate) fn question(call: &mut Call, recursive: bool) -> Result<Question, Fat
     let (rtype, text) = (call.shift()?, call.shift()?);
     let rtype = type_from_text(&rtype).ok_or_else(Fatal::usage)?;
     let name = Name::from_text(&text)
-        .ok_or_else(|| Fatal::user(format!("{} is no domain name", diag::show(&text))))?;
+        .ok_or_else(|| Fatal::user(format_args!("{} is no domain name", diag::show(&text))))?;
     Ok(Question { name, rtype, recursive })
 }
 

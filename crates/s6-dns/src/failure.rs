@@ -86,7 +86,7 @@ impl Failure {
     /// The error `unable to DO: REASON`, with the exit code of [`Failure::code`].
     #[must_use]
     pub fn fatal(self, to_do: &str) -> Fatal {
-        Fatal::new(self.code(), format!("unable to {to_do}: {}", self.text()))
+        Fatal::new(self.code(), format_args!("unable to {to_do}: {}", self.text()))
     }
 }
 

@@ -147,7 +147,7 @@ fn format(options: &Options, letter: char) -> Result<LineFormat, Fatal> {
     let default: &[u8] = if letter == 'f' { b"%s=%d%w%r" } else { b"%s=<%e>%w%r" };
     let text = options.get(letter).unwrap_or(default);
     LineFormat::new(text).ok_or_else(|| {
-        Fatal::new(111, format!("-{letter}: only %s %d %e %w %r and %% may stand in a format"))
+        Fatal::new(111, format_args!("-{letter}: only %s %d %e %w %r and %% may stand in a format"))
     })
 }
 
@@ -203,7 +203,10 @@ impl Lines {
         let unread = self.buf.get(self.start..).unwrap_or_default();
         let end = unread.iter().position(|b| *b == b'\n');
         if end.unwrap_or(unread.len()) > MAX_LINE {
-            return Err(Fatal::new(111, format!("line {} has more than {MAX_LINE} bytes", self.number + 1)));
+            return Err(Fatal::new(
+                111,
+                format_args!("line {} has more than {MAX_LINE} bytes", self.number + 1),
+            ));
         }
         let Some(length) = end.or_else(|| (self.at_end && !unread.is_empty()).then_some(unread.len())) else {
             self.buf.drain(..self.start);

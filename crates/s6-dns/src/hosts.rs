@@ -51,7 +51,7 @@ impl Hosts {
         let changed = |path: &str| match sys::fs::stat(path) {
             Ok(st) => Ok(Some((st.st_mtime, st.st_mtime_nsec))),
             Err(Errno::NOENT) => Ok(None),
-            Err(e) => Err(Fatal::unable(&format!("look at {path}"), e)),
+            Err(e) => Err(Fatal::unable(format_args!("look at {path}"), e)),
         };
         let (text, compiled) = (changed(TEXT)?, changed(COMPILED)?);
         if compiled.is_some() && compiled > text {
@@ -168,7 +168,10 @@ impl Flaw {
     /// The error `FILE:LINE: …`, code 111.
     #[must_use]
     pub fn fatal(&self, file: &str) -> Fatal {
-        Fatal::new(111, format!("{file}:{}: {} is no {}", self.line, diag::show(&self.word), self.wanted))
+        Fatal::new(
+            111,
+            format_args!("{file}:{}: {} is no {}", self.line, diag::show(&self.word), self.wanted),
+        )
     }
 
     fn warning(&self, file: &str) -> String {

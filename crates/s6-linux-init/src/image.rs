@@ -368,7 +368,7 @@ mod tests {
     fn listing(settings: &BootSettings) -> String {
         let mut text = String::new();
         for item in items(settings) {
-            text.push_str(&tool::diag::show(&item.path));
+            text.push_str(&tool::diag::shown(&item.path));
             match item.kind {
                 Kind::Dir { mode, for_logs } => {
                     text.push_str(&format!("/ {mode:o}{}\n", if for_logs { " for logs" } else { "" }));

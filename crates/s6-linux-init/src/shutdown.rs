@@ -44,7 +44,7 @@ pub(crate) fn main(call: &mut Call) -> Outcome {
     if options.has('c') {
         send(Request::Cancel).or_unable(|| "send a shutdown request to process 1")?;
         if let Some(message) = words.next() {
-            utmp::wall(&tool::diag::show(&message));
+            utmp::wall(&tool::diag::shown(&message));
         }
         return Ok(Next::SUCCESS);
     }
@@ -54,7 +54,7 @@ pub(crate) fn main(call: &mut Call) -> Outcome {
         Time::In(ms) => ms,
         Time::At(minutes) => until(minutes)?,
     };
-    let message = words.next().map(|m| tool::diag::show(&m)).unwrap_or_default();
+    let message = words.next().map(|m| tool::diag::shown(&m)).unwrap_or_default();
     let minutes = delay.div_ceil(MINUTE_MS);
     utmp::wall(format!("The system is going down in {minutes} minutes. {message}").trim_end());
     let request = match what {

@@ -31,10 +31,10 @@ pub fn port(word: &[u8]) -> Option<u16> {
 /// # Errors
 /// One of them is invalid: code 100.
 pub(crate) fn operands(ip_word: &[u8], port_word: &[u8]) -> Result<SocketAddr, Fatal> {
-    let address =
-        ip(ip_word).ok_or_else(|| Fatal::user(format!("invalid IP address: {}", diag::show(ip_word))))?;
-    let port =
-        port(port_word).ok_or_else(|| Fatal::user(format!("invalid port: {}", diag::show(port_word))))?;
+    let address = ip(ip_word)
+        .ok_or_else(|| Fatal::user(format_args!("invalid IP address: {}", diag::show(ip_word))))?;
+    let port = port(port_word)
+        .ok_or_else(|| Fatal::user(format_args!("invalid port: {}", diag::show(port_word))))?;
     Ok(SocketAddr::new(address, port))
 }
 
@@ -47,11 +47,11 @@ pub(crate) fn of_side(env: &Env, protocol: &[u8], side: &str) -> Result<SocketAd
         let name = [protocol, side.as_bytes(), suffix.as_bytes()].concat();
         match env.get(&name) {
             Some(value) => Ok((name, value)),
-            None => Err(Fatal::user(format!("variable {} is not set", diag::show(&name)))),
+            None => Err(Fatal::user(format_args!("variable {} is not set", diag::show(&name)))),
         }
     };
     let invalid = |name: &[u8], value: &[u8]| {
-        Fatal::user(format!("invalid variable {}: {}", diag::show(name), diag::show(value)))
+        Fatal::user(format_args!("invalid variable {}: {}", diag::show(name), diag::show(value)))
     };
     let (name, value) = variable("IP")?;
     let address = ip(value).ok_or_else(|| invalid(&name, value))?;

@@ -128,7 +128,7 @@ pub(crate) fn main(call: &mut Call, protocol: &Protocol) -> Outcome {
         return Err(client.failure(Fatal::unable(&to_do, last)));
     }
     if successes < exchanges && verbosity >= 2 {
-        client.call.warn(&format!(
+        client.call.warn(format_args!(
             "only {successes} of {exchanges} exchanges succeeded, which makes the time less certain"
         ));
     }
@@ -159,7 +159,7 @@ struct Client<'a> {
 impl Client<'_> {
     fn info(&self, verbosity: u32, text: impl FnOnce() -> String) {
         if self.verbosity >= verbosity {
-            self.call.info(&text());
+            self.call.info(text());
         }
     }
 
@@ -212,8 +212,9 @@ impl Client<'_> {
             }
         }
         let difference = self.range.middle();
-        let packed = clock::pack(difference)
-            .ok_or_else(|| Fatal::new(111, format!("a difference of {} is too large", show(difference))))?;
+        let packed = clock::pack(difference).ok_or_else(|| {
+            Fatal::new(111, format_args!("a difference of {} is too large", show(difference)))
+        })?;
         let mut out = Out::new();
         out.put(&packed)?;
         out.finish()

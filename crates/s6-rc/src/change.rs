@@ -64,7 +64,7 @@ pub fn reload(live: &mut Live, selected: &[bool], options: &ChangeOptions<'_>) -
     let ids: Vec<Id> = (0..).zip(selected).filter(|(_, s)| **s).map(|(id, _)| id).collect();
     if let Some(down) = ids.iter().find(|id| !live.is_up(**id)) {
         let name = show(live.database().name(*down));
-        return Err(Fatal::new(1, format!("unable to reload service {name}: it is not up")));
+        return Err(Fatal::new(1, format_args!("unable to reload service {name}: it is not up")));
     }
     let database = live.database_handle();
     let mut runner = Runner::new(live, options, Work::Reload)?;

@@ -121,7 +121,7 @@ pub(crate) fn check_absolute(path: &[u8]) -> Result<(), Fatal> {
     if path.starts_with(b"/") {
         return Ok(());
     }
-    Err(Fatal::user(format!("{} is not an absolute path", show(path))))
+    Err(Fatal::user(format_args!("{} is not an absolute path", show(path))))
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ fn compile_sources(
     variables: Option<Variables<'_>>,
 ) -> Result<(Report, Vec<Vec<u8>>), Fatal> {
     if sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-        return Err(Fatal::unable(&format!("mkdir {}", show(destination)), Errno::EXIST));
+        return Err(Fatal::unable(format_args!("mkdir {}", show(destination)), Errno::EXIST));
     }
     let mut read = read_sources(sources, bundles)?;
     if let Some(variables) = variables {
@@ -138,9 +138,9 @@ fn override_policies(read: &mut Sources, Variables { overrides, mut elsewhere, o
 pub fn print_report(program: &str, verbosity: u32, diagnostics: &[Diagnostic]) {
     for finding in diagnostics {
         match finding.severity {
-            Severity::Error => tool::diag::fatal(program, &finding.to_string()),
-            Severity::Warning if verbosity >= 1 => tool::diag::warn(program, &finding.to_string()),
-            Severity::Note if verbosity >= 2 => tool::diag::info(program, &finding.to_string()),
+            Severity::Error => tool::diag::fatal(program, finding),
+            Severity::Warning if verbosity >= 1 => tool::diag::warn(program, finding),
+            Severity::Note if verbosity >= 2 => tool::diag::info(program, finding),
             _ => {}
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &[u8], old: &Database) -> Result<Conversions, Fatal> {
     let mut found = Conversions::new();
     for (number, line) in (1..).zip(text.split(|b| *b == b'\n')) {
         let wrong =
-            |code: u8, what: String| Fatal::new(code, format!("conversion file, line {number}: {what}"));
+            |code: u8, what: String| Fatal::new(code, format_args!("conversion file, line {number}: {what}"));
         let words = execline::parse(line).map_err(|e| wrong(100, e.fault.to_string()))?;
         let Some((name, rest)) = words.split_first() else { continue };
         let id = match old.find(name) {
@@ -129,7 +129,7 @@ impl<'a> Mapping<'a> {
                 Some(Entity::Atomic(to)) => {
                     if let Some(other) = at(&origin, to) {
                         let pair = format!("{} and {}", show(old.name(other)), show(&service.name));
-                        return Err(Fatal::new(6, format!("{pair} both become {}", show(name))));
+                        return Err(Fatal::new(6, format_args!("{pair} both become {}", show(name))));
                     }
                     set(&mut origin, to, Some(id));
                     let same = new.service(to).is_some_and(|s| s.is_longrun() == service.is_longrun());

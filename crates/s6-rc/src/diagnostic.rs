@@ -1,6 +1,6 @@
 //! What is wrong with a service definition: a value that knows the place, the fault and the way out.
 
-use tool::diag::show;
+use tool::diag::shown;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +64,7 @@ impl Diagnostic {
 impl std::fmt::Display for Diagnostic {
     /// `FILE:LINE:COLUMN: TEXT (ADVICE)` on one line.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&show(&self.file))?;
+        f.write_str(&shown(&self.file))?;
         for number in [self.line, self.column].into_iter().flatten() {
             write!(f, ":{number}")?;
         }

@@ -294,7 +294,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             if let Err(e) = written
                 && !self.is_state_stale
             {
-                self.report(&Report::StaleState { reason: &sys::strerror(e) });
+                self.report(&Report::StaleState { reason: sys::strerror(e) });
             }
             self.is_state_stale = written.is_err();
         }

@@ -175,7 +175,7 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
-    use super::{Folder, TEXT_LIMIT, show};
+    use super::{Folder, TEXT_LIMIT};
     use files::Kind;
     use rustix::fs::CWD;
     use std::os::unix::ffi::OsStrExt;
@@ -192,7 +192,7 @@ mod tests {
         symlink("/dev/null", at("finish")).unwrap();
         sys::fs::mknodat(CWD, at("down"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
         let folder = Folder::open(CWD, tmp.path().as_os_str().as_bytes(), b"path".to_vec()).unwrap();
-        let names: Vec<_> = folder.sorted().into_iter().map(|(name, _)| show(name)).collect();
+        let names: Vec<_> = folder.sorted().into_iter().map(|(name, _)| tool::diag::shown(name)).collect();
         assert_eq!(names, ["data", "down", "finish", "run", "type", "up"]);
         for (name, kind, text) in [
             ("type", Some(Kind::File), Ok(Some("longrun\n"))),

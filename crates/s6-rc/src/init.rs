@@ -157,10 +157,11 @@ fn find_existing(
             }
             Ok(Existing::Nothing)
         }
-        Err(Errno::INVAL) => {
-            Err(Fatal::new(111, format!("{} exists and is not a link to a live state", show(&options.live))))
-        }
-        Err(e) => Err(Fatal::unable(&format!("make {}", show(&options.live)), e)),
+        Err(Errno::INVAL) => Err(Fatal::new(
+            111,
+            format_args!("{} exists and is not a link to a live state", show(&options.live)),
+        )),
+        Err(e) => Err(Fatal::unable(format_args!("make {}", show(&options.live)), e)),
     }
 }
 
@@ -175,21 +176,21 @@ fn lock_scandir(scandir: &[u8], block: bool) -> Result<OwnedFd, Fatal> {
         Ok(()) => Ok(fd),
         Err(Errno::WOULDBLOCK) => Err(Fatal::new(
             111,
-            format!("another process is making a live state on {} (-b waits for it)", show(scandir)),
+            format_args!("another process is making a live state on {} (-b waits for it)", show(scandir)),
         )),
-        Err(e) => Err(Fatal::unable(&unable(), e)),
+        Err(e) => Err(Fatal::unable(unable(), e)),
     }
 }
 
 fn check_scandir(scandir: &[u8]) -> Result<(), Fatal> {
     control::send_to_host(scandir, &[]).map_err(|e| match e {
         Undelivered::NobodyListens => {
-            Fatal::new(100, format!("s6-svscan is not running on {}", show(scandir)))
+            Fatal::new(100, format_args!("s6-svscan is not running on {}", show(scandir)))
         }
         Undelivered::NotThere => {
-            Fatal::new(111, format!("{} has no control directory of a scan directory", show(scandir)))
+            Fatal::new(111, format_args!("{} has no control directory of a scan directory", show(scandir)))
         }
-        Undelivered::Failed(e) => Fatal::unable(&format!("check {}", show(scandir)), e),
+        Undelivered::Failed(e) => Fatal::unable(format_args!("check {}", show(scandir)), e),
     })
 }
 
@@ -214,7 +215,7 @@ fn is_alive(existing: &[u8], options: &LiveOptions) -> Result<bool, Fatal> {
     let target = |link: &[u8]| sys::fs::readlink(join(existing, link), Vec::new()).map(|t| t.into_bytes());
     let differs = |what: &str, own: &[u8], wanted: &[u8]| {
         let text = format!("{} has {what} {}, not {}", show(existing), show(own), show(wanted));
-        Err(Fatal::new(102, format!("there is a live state already: {text}")))
+        Err(Fatal::new(102, format_args!("there is a live state already: {text}")))
     };
     let scandir = target(b"scandir").unwrap_or_default();
     if scandir != options.scandir {
@@ -247,7 +248,7 @@ pub(crate) fn make(options: &LiveOptions, purpose: &str, state: &[u8]) -> Result
         .and_then(|()| sys::fs::mkdirat(&dir, "servicedirs", Mode::from_raw_mode(0o755)));
     if let Err(e) = filled {
         let _ = remove_tree(&parent_fd, &directory);
-        return Err(Fatal::unable(&unable(&directory), e));
+        return Err(Fatal::unable(unable(&directory), e));
     }
     Ok(directory)
 }
@@ -344,9 +345,9 @@ pub(crate) fn supervise(
     }
     control::send_to_host(scandir, &[ScanCommand::Scan]).map_err(|e| match e {
         Undelivered::NobodyListens | Undelivered::NotThere => {
-            Fatal::new(100, format!("s6-svscan is not running on {}", show(scandir)))
+            Fatal::new(100, format_args!("s6-svscan is not running on {}", show(scandir)))
         }
-        Undelivered::Failed(e) => Fatal::unable(&format!("control {}", show(scandir)), e),
+        Undelivered::Failed(e) => Fatal::unable(format_args!("control {}", show(scandir)), e),
     })?;
     longruns.iter().try_for_each(|name| await_supervisor(&join(&servicedirs, name), deadline, interrupt))
 }
@@ -380,13 +381,13 @@ pub fn await_supervisor(
         if let Some(fd) = interrupt {
             watch.wait_with(fd, until).or_unable(unable)?;
             if is_readable(fd) {
-                return Err(Fatal::unable(&unable(), Errno::INTR));
+                return Err(Fatal::unable(unable(), Errno::INTR));
             }
         }
         if watch.next(until).or_unable(unable)?.is_none() {
             let now = clock::now();
             if deadline.is_some_and(|at| at <= now) {
-                return Err(Fatal::unable(&unable(), Errno::TIMEDOUT));
+                return Err(Fatal::unable(unable(), Errno::TIMEDOUT));
             }
             asking = asking.next(now);
         }

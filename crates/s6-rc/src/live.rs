@@ -51,7 +51,7 @@ fn load_at(dir: BorrowedFd<'_>, compiled: &[u8], shown: &[u8]) -> Result<Databas
     let shown = join(shown, b"db");
     let file = read_file(dir, &join(compiled, b"db"), DATABASE_LIMIT).or_unable_to("read", &shown)?;
     crate::format::decode(&file)
-        .map_err(|damage| Fatal::new(4, format!("invalid service database {}: {damage}", show(&shown))))
+        .map_err(|damage| Fatal::new(4, format_args!("invalid service database {}: {damage}", show(&shown))))
 }
 
 /// The live state, open.
@@ -85,9 +85,9 @@ pub(crate) fn take_lock(path: &[u8], kind: Lock, block: bool) -> Result<Option<O
     };
     rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, operation)).map_err(|e| match e {
         Errno::WOULDBLOCK => {
-            Fatal::new(111, format!("unable to take lock {}: another command is using it", show(path)))
+            Fatal::new(111, format_args!("unable to take lock {}: another command is using it", show(path)))
         }
-        e => Fatal::unable(&format!("take lock {}", show(path)), e),
+        e => Fatal::unable(format_args!("take lock {}", show(path)), e),
     })?;
     Ok(Some(fd))
 }
@@ -335,7 +335,7 @@ pub(crate) fn select(database: &Database, names: &[Vec<u8>]) -> Result<Vec<bool>
     for name in names {
         let ids = database.atomics(name).ok_or_else(|| {
             let meant = database.did_you_mean(name);
-            Fatal::new(3, format!("{} is not a service or bundle of this database{meant}", show(name)))
+            Fatal::new(3, format_args!("{} is not a service or bundle of this database{meant}", show(name)))
         })?;
         for id in ids {
             if let Some(slot) = selection.get_mut(id as usize) {

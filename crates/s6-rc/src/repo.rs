@@ -47,7 +47,7 @@ fn merge(program: &str, verbosity: u32, stores: &[Vec<u8>]) -> Result<Map<Vec<u8
             if let Some(before) = found.set(entry.name, path.clone())
                 && verbosity >= 1
             {
-                tool::diag::warn(program, &format!("{} overrides {}", show(&path), show(&before)));
+                tool::diag::warn(program, format_args!("{} overrides {}", show(&path), show(&before)));
             }
         }
     }
@@ -122,11 +122,11 @@ impl Repo {
             Err(Errno::NOENT) => {
                 // Without the repository, it is the system that failed.
                 sys::fs::stat(self.at(&[b"sets"])).or_unable_to("read", &path)?;
-                return Err(Fatal::new(3, format!("there is no set {}", show(name))));
+                return Err(Fatal::new(3, format_args!("there is no set {}", show(name))));
             }
             done => done.or_unable_to("read", &path)?,
         };
-        parse_set(&text).ok_or_else(|| Fatal::new(102, format!("damaged set: {}", show(&path))))
+        parse_set(&text).ok_or_else(|| Fatal::new(102, format_args!("damaged set: {}", show(&path))))
     }
 
     pub(crate) fn write_set(&self, name: &[u8], set: &Set) -> Result<(), Fatal> {
@@ -261,7 +261,7 @@ impl Repo {
         let started =
             set.iter().filter(|(_, p)| **p >= Prescription::Active).map(|(s, _)| s.as_slice()).collect();
         if services.contains(default_bundle) {
-            return Err(Fatal::new(1, format!("{} is a service of the set", show(default_bundle))));
+            return Err(Fatal::new(1, format_args!("{} is a service of the set", show(default_bundle))));
         }
         let link = self.at(&[b"compiled", name]);
         let old = self.compile_to(program, verbosity, &services, Some((default_bundle, started)), &link)?;

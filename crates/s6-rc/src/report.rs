@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::shortage::SHORTAGE_LIMIT;
 use crate::work::Work;
 use std::time::Duration;
-use tool::diag::show;
+use tool::diag::{show, shown};
 
 /// How many services one message or one round of reminders names.
 pub(crate) const NAMED: usize = 8;
@@ -180,7 +180,7 @@ impl Report<'_> {
 }
 
 fn kept_back(names: &[&[u8]], work: Work) -> String {
-    let mut shown: Vec<String> = names.iter().take(NAMED).map(|name| show(name)).collect();
+    let mut shown: Vec<String> = names.iter().take(NAMED).map(|name| shown(name)).collect();
     if names.len() > NAMED {
         shown.push(format!("and {} more", names.len() - NAMED));
     }

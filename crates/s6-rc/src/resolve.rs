@@ -9,7 +9,7 @@ use crate::order::walk;
 use crate::pipeline::Pipelines;
 use crate::restart_policy::second_main;
 use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition};
-use tool::diag::show;
+use tool::diag::shown;
 use tool::path::join;
 use tool::sorted::Set;
 use wire::restart_policy::Consequence;
@@ -221,6 +221,6 @@ impl<'a> Graph<'a, '_> {
 
 /// `a -> b -> a`.
 fn path_text(names: &[&[u8]]) -> String {
-    let shown: Vec<_> = names.iter().chain(names.first()).map(|n| show(n)).collect();
+    let shown: Vec<_> = names.iter().chain(names.first()).map(|n| shown(n)).collect();
     shown.join(" -> ")
 }

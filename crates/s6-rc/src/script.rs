@@ -4,7 +4,7 @@
 use crate::diagnostic::{Diagnostic, Severity};
 use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
-use tool::diag::show;
+use tool::diag::{show, shown};
 use tool::exec_failure;
 
 /// Words that are syntax to a shell, and plain arguments here.
@@ -102,7 +102,7 @@ fn substitutes(words: &[&[u8]]) -> bool {
 
 /// Why a program that is named by its path can't be executed, and what to do.
 fn program_trouble(program: &[u8]) -> Option<(String, String)> {
-    let shown = show(program);
+    let shown = shown(program);
     match sys::fs::access(program, Access::EXEC_OK) {
         Ok(()) => {
             let text = files::read_file(CWD, program, FIRST_LINE_LIMIT).ok()?;

@@ -46,11 +46,11 @@ pub(crate) fn connection(
     let name = settings.server_name.map(|word| {
         let text = std::str::from_utf8(word).ok().map(|t| t.strip_suffix('.').unwrap_or(t));
         text.and_then(|text| ServerName::try_from(text.to_owned()).ok())
-            .ok_or_else(|| Fatal::user(format!("invalid server name: {}", diag::show(word))))
+            .ok_or_else(|| Fatal::user(format_args!("invalid server name: {}", diag::show(word))))
     });
     let name = name.transpose()?;
     let verifier = Verifier { anchors, checks_name: name.is_some(), provider: Arc::clone(provider) };
-    let engine = |e: Error| Fatal::new(97, format!("unable to set up the TLS engine: {e}"));
+    let engine = |e: Error| Fatal::new(97, format_args!("unable to set up the TLS engine: {e}"));
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(engine)?

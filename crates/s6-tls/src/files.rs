@@ -44,7 +44,7 @@ fn certificates(content: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
 pub(crate) fn key_pair(env: &Env, suffix: &[u8], provider: &CryptoProvider) -> Result<CertifiedKey, Fatal> {
     let path = |name: &[u8]| {
         let name = [name, suffix].concat();
-        env.get(&name).ok_or_else(|| Fatal::user(format!("variable {} is not set", diag::show(&name))))
+        env.get(&name).ok_or_else(|| Fatal::user(format_args!("variable {} is not set", diag::show(&name))))
     };
     let (chain_path, key_path) = (path(b"CERTFILE")?, path(b"KEYFILE")?);
     let chain = certificates(&read(chain_path)?)

@@ -200,7 +200,7 @@ fn check(call: &Call, options: &Options, side: Side) -> Result<(), Fatal> {
     }
     let (fdr, fdw) = side.descriptors();
     match [fdr, fdw].into_iter().find(|fd| !sys::fd::is_open(*fd)) {
-        Some(fd) => Err(Fatal::user(format!("descriptor {fd} is not open"))),
+        Some(fd) => Err(Fatal::user(format_args!("descriptor {fd} is not open"))),
         None => Ok(()),
     }
 }
@@ -348,7 +348,7 @@ mod tests {
         let command = |side: Side, words: &str, notification| {
             let defined = if matches!(side, Side::Server) { SERVER } else { CLIENT };
             let argv = side.command(&options(words, defined), (10, 11), notification);
-            argv.iter().map(|w| tool::diag::show(w)).collect::<Vec<_>>().join(" ")
+            argv.iter().map(|w| tool::diag::shown(w)).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(command(Side::Client(6, 7), "-Z", None), "s6-tlsc-io -- 6 7");
         assert_eq!(

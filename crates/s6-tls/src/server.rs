@@ -50,7 +50,7 @@ pub(crate) fn connection(
     sni_level: u32,
     provider: &Arc<CryptoProvider>,
 ) -> Result<ServerConnection, Fatal> {
-    let engine = |e: Error| Fatal::new(97, format!("unable to set up the TLS engine: {e}"));
+    let engine = |e: Error| Fatal::new(97, format_args!("unable to set up the TLS engine: {e}"));
     let default = if sni_level >= 2 { None } else { Some(Arc::new(files::key_pair(env, b"", provider)?)) };
     let mut named = Vec::new();
     if sni_level >= 1 {

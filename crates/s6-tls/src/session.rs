@@ -35,7 +35,7 @@ pub(crate) const NOTIFICATION: Opt =
 fn descriptor(word: &[u8]) -> Result<RawFd, Fatal> {
     let fd = number::decimal::<RawFd>(word).filter(|fd| *fd >= 0).ok_or_else(Fatal::usage)?;
     if !sys::fd::is_open(fd) {
-        return Err(Fatal::user(format!("descriptor {fd} is not open")));
+        return Err(Fatal::user(format_args!("descriptor {fd} is not open")));
     }
     Ok(fd)
 }
@@ -152,7 +152,7 @@ fn drop_privileges(env: &Env) -> Result<(), Fatal> {
         return Ok(());
     }
     let id = |name: &[u8]| {
-        let invalid = || Fatal::user(format!("invalid variable {}", tool::diag::show(name)));
+        let invalid = || Fatal::user(format_args!("invalid variable {}", tool::diag::show(name)));
         env.get(name).map(|v| ipc::identity::id(v).ok_or_else(invalid)).transpose()
     };
     let (uid, gid) = (id(b"TLS_UID")?, id(b"TLS_GID")?);

@@ -37,7 +37,7 @@ pub fn live_scandir(service: &[u8]) -> Result<Vec<u8>, Fatal> {
     if link::is_hosted(&scandir)? {
         Ok(scandir)
     } else {
-        Err(Fatal::new(1, format!("instanced service not running on {}", show(service))))
+        Err(Fatal::new(1, format_args!("instanced service not running on {}", show(service))))
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::control::join;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use tool::diag::{self, show};
+use tool::diag::{self, shown};
 use tool::path::split;
 use wire::number::decimal;
 
@@ -41,7 +41,7 @@ fn texts(message: &[u8; MESSAGE]) -> impl Iterator<Item = &[u8]> {
 /// The text of a message, fit to be shown.
 #[must_use]
 pub fn text(message: &[u8; MESSAGE]) -> String {
-    show(texts(message).next().unwrap_or_default())
+    shown(texts(message).next().unwrap_or_default())
 }
 
 /// Who has sent a message, as it says itself.
@@ -77,7 +77,7 @@ impl Sender {
     /// What follows the text of a message.
     #[must_use]
     pub fn fields(&self) -> String {
-        ["", &self.pid.to_string(), &self.uid.to_string(), &show(&self.name)].join("\0")
+        ["", &self.pid.to_string(), &self.uid.to_string(), &shown(&self.name)].join("\0")
     }
 }
 

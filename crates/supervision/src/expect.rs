@@ -19,8 +19,9 @@ struct Expectation {
 
 impl Expectation {
     fn new(pattern: &[u8]) -> Result<Self, Fatal> {
-        let regex = Regex::extended(pattern)
-            .map_err(|why| Fatal::new(111, format!("invalid regular expression {}: {why}", show(pattern))))?;
+        let regex = Regex::extended(pattern).map_err(|why| {
+            Fatal::new(111, format_args!("invalid regular expression {}: {why}", show(pattern)))
+        })?;
         Ok(Self { pattern: regex, heard: Vec::new(), met: false })
     }
 

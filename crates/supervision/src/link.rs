@@ -58,9 +58,9 @@ fn with_logger(dir: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
     let log = join(dir, &[b"log"]);
     match sys::fs::stat(&log) {
         Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => Ok(vec![dir.to_vec(), log]),
-        Ok(_) => Err(Fatal::user(format!("{} is not a directory", show(&log)))),
+        Ok(_) => Err(Fatal::user(format_args!("{} is not a directory", show(&log)))),
         Err(Errno::NOENT) => Ok(vec![dir.to_vec()]),
-        Err(e) => Err(Fatal::unable(&format!("stat {}", show(&log)), e)),
+        Err(e) => Err(Fatal::unable(format_args!("stat {}", show(&log)), e)),
     }
 }
 
@@ -128,7 +128,7 @@ pub fn link(
     match sys::fs::symlink(target.as_slice(), &place) {
         Ok(()) => {}
         Err(Errno::EXIST) if supervised => {}
-        Err(e) => return Err(Fatal::unable(&format!("link {}", show(&place)), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("link {}", show(&place)), e)),
     }
     let begun = tell(scandir, &[ScanCommand::Scan])
         .and_then(|()| wait_for_all(&mut watch, new.len(), ServiceEvent::Supervised, deadline));
@@ -156,8 +156,8 @@ pub fn link(
 fn tell(scandir: &[u8], commands: &[ScanCommand]) -> Result<(), Fatal> {
     let name = show(scandir);
     control::send_to_host(scandir, commands).map_err(|e| match e {
-        Undelivered::Failed(e) => Fatal::unable(&format!("control {name}"), e),
-        _ => Fatal::new(111, format!("unable to control {name}: no s6-svscan is listening")),
+        Undelivered::Failed(e) => Fatal::unable(format_args!("control {name}"), e),
+        _ => Fatal::new(111, format_args!("unable to control {name}: no s6-svscan is listening")),
     })
 }
 
@@ -182,7 +182,7 @@ pub fn unlink(scandir: &[u8], name: &[u8], wait: bool, deadline: Option<Moment>)
     }
     match sys::fs::unlinkat(CWD, &place, rustix::fs::AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
-        Err(e) => return Err(Fatal::unable(&format!("unlink {}", show(&place)), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("unlink {}", show(&place)), e)),
     }
     // Without a host, no supervisor will exit.
     if tell(scandir, &[ScanCommand::Scan, ScanCommand::Prune]).is_ok() {

@@ -51,7 +51,7 @@ mod tests {
         }
         let scandir = dir.path().as_os_str().as_bytes();
         let advice = |name: &str| advice("s6-svstat", name.as_bytes(), scandir).unwrap_or_default();
-        let at = |name: &str| show(&join(scandir, &[name.as_bytes()]));
+        let at = |name: &str| tool::diag::shown(&join(scandir, &[name.as_bytes()]));
         assert_eq!(
             advice("web"),
             format!(" (services are named by their directories: write s6-svstat {})", at("web"))

@@ -59,6 +59,7 @@ use roster::Roster;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
+use std::fmt::Display;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU32;
@@ -184,7 +185,7 @@ impl Host {
         if host.config.processes
             && let Err(fatal) = host.set_processes(None)
         {
-            host.warn(&format!("supervising all services in this process: {}", fatal.message()));
+            host.warn(format_args!("supervising all services in this process: {}", fatal.message()));
         }
         host.count_kills();
         host.remove_dangling_links().or_unable(|| "read the scan directory")?;
@@ -201,7 +202,7 @@ impl Host {
                 self.oneshot = Some(socket);
             }
             // Without the socket s6-rc still works, in the caller's environment.
-            Err(e) => self.warn(&format!("unable to listen for oneshots: {}", sys::strerror(e))),
+            Err(e) => self.warn(format_args!("unable to listen for oneshots: {}", sys::strerror(e))),
         }
     }
 
@@ -339,7 +340,7 @@ impl Host {
             Err(e) => {
                 if !std::mem::replace(&mut self.is_blind, true) {
                     let text = format!("unable to wait for events: {}", sys::strerror(e));
-                    self.warn(&format!("{text}: looking for them each second"));
+                    self.warn(format_args!("{text}: looking for them each second"));
                 }
                 let pause = now.saturating_add(LOOK_PAUSE);
                 let _ = tool::clock::poll_until(&mut [], Some(deadline.map_or(pause, |at| at.min(pause))));
@@ -368,14 +369,14 @@ impl Host {
     fn serve_oneshots(&mut self) {
         let Some(socket) = &self.oneshot else { return };
         if let Err(e) = oneshot::serve(socket, &self.launch) {
-            self.warn(&format!("unable to serve a oneshot: {}", sys::strerror(e)));
+            self.warn(format_args!("unable to serve a oneshot: {}", sys::strerror(e)));
         }
     }
 
     /// Serves a connection that a former host has accepted.
     fn serve(&self, connection: &OwnedFd) {
         if let Err(e) = oneshot::serve_one(connection.as_fd(), &self.launch) {
-            self.warn(&format!("unable to serve a oneshot: {}", sys::strerror(e)));
+            self.warn(format_args!("unable to serve a oneshot: {}", sys::strerror(e)));
         }
     }
 
@@ -414,7 +415,7 @@ impl Host {
             if let Some(fd) = service.notification()
                 && let Err(e) = self.poller.add(Source::Notification(number), fd)
             {
-                self.warn(&format!("unable to wait for readiness: {}", sys::strerror(e)));
+                self.warn(format_args!("unable to wait for readiness: {}", sys::strerror(e)));
             }
         }
         self.roster.index(number);
@@ -537,8 +538,8 @@ impl Host {
     }
 
     /// Prints a warning.
-    fn warn(&self, text: &str) {
-        self.launch.system.warn(self.config.name, text);
+    fn warn(&self, text: impl Display) {
+        self.launch.system.warn(self.config.name, &text);
     }
 }
 

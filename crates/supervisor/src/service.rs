@@ -620,7 +620,7 @@ impl Service {
         let failed = |to_do: &str, e: Errno, reason: &str| self.start_failed(to_do, e, reason);
         let descriptor = |file: &str| {
             let read = self.dir.descriptor(file, limit);
-            read.map_err(|e| failed(&format!("read {file}"), e, &sys::strerror(e)))
+            read.map_err(|e| failed(&format!("read {file}"), e, sys::strerror(e)))
         };
         let (lock, notification) = (descriptor("lock-fd")?, descriptor("notification-fd")?);
         if lock.is_some() && lock == notification {
@@ -635,7 +635,7 @@ impl Service {
             tool::exec_failure::foresee(self.dir.as_fd(), b"run").map_err(|e| {
                 failed("spawn ./run", e, &tool::exec_failure::explain(self.dir.as_fd(), b"run", e))
             })?;
-            self.check_service_lock().map_err(|e| failed("open the service lock", e, &sys::strerror(e)))?;
+            self.check_service_lock().map_err(|e| failed("open the service lock", e, sys::strerror(e)))?;
             file = Launch::own_file("s6-setlock");
             argv.extend([&b"s6-setlock"[..], b"-d", number.as_bytes(), b"--", SERVICE_LOCK.as_bytes()]);
         }
@@ -644,7 +644,7 @@ impl Service {
         let pipe = notification
             .map(|n| notification_pipe().map(|(r, w)| (r, w, n)))
             .transpose()
-            .map_err(|e| failed("make a notification pipe", e, &sys::strerror(e)))?;
+            .map_err(|e| failed("make a notification pipe", e, sys::strerror(e)))?;
         let mut fds = self.descriptors(launch);
         if let Some((_, writer, n)) = &pipe {
             fds.retain(|(_, number)| number != n);
@@ -673,7 +673,7 @@ impl Service {
             (seconds, 0) => seconds.to_string(),
             (seconds, tenths) => format!("{seconds}.{tenths}"),
         };
-        self.dir.warn(&format!("unable to {to_do} (waiting {pause} seconds): {reason}"));
+        self.dir.warn(format_args!("unable to {to_do} (waiting {pause} seconds): {reason}"));
         retry
     }
 
@@ -719,7 +719,7 @@ impl Service {
             Ok(pid) => Event::FinishStarted(raw(pid)),
             Err(e) => {
                 let reason = tool::exec_failure::explain(self.dir.as_fd(), b"finish", e);
-                self.dir.warn(&format!("unable to spawn ./finish: {reason}"));
+                self.dir.warn(format_args!("unable to spawn ./finish: {reason}"));
                 Event::NoFinish
             }
         }

@@ -14,6 +14,7 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::fmt::Debug;
+use std::fmt::Display;
 use std::time::Duration;
 use sys::process::Ended;
 use sys::signal::{Signal, SignalFd};
@@ -94,7 +95,7 @@ pub(crate) trait System: Debug {
     /// Whether there is memory for more than what is being done.
     fn has_memory(&self) -> bool;
     /// Prints a warning of `name`.
-    fn warn(&self, name: &str, text: &str);
+    fn warn(&self, name: &str, text: &dyn Display);
 }
 
 /// The system that this program runs on.
@@ -189,7 +190,7 @@ impl System for Linux {
         sys::reserve::refill()
     }
 
-    fn warn(&self, name: &str, text: &str) {
+    fn warn(&self, name: &str, text: &dyn Display) {
         diag::warn(name, text);
     }
 }

@@ -1,19 +1,21 @@
 //! Error texts of system calls.
 
 use rustix::io::Errno;
-use std::ffi::{CStr, c_char};
+use std::ffi::CStr;
+
+/// No error has a higher number.
+const LAST: i32 = 133;
 
 /// The C library's text for an error number, such as `No such file or directory`.
 #[must_use]
-pub fn strerror(e: Errno) -> String {
-    let mut buf = [0 as c_char; 128];
-    // SAFETY: the buffer is writable for the length that is passed.
-    let rc = unsafe { libc::strerror_r(e.raw_os_error(), buf.as_mut_ptr(), buf.len()) };
-    if rc != 0 {
-        return format!("error {}", e.raw_os_error());
+pub fn strerror(e: Errno) -> &'static str {
+    let number = e.raw_os_error();
+    if !(0..=LAST).contains(&number) {
+        return "unknown error";
     }
-    // SAFETY: on success strerror_r leaves a NUL-terminated string in the buffer.
-    unsafe { CStr::from_ptr(buf.as_ptr()) }.to_string_lossy().into_owned()
+    // SAFETY: the texts of known errors are constants in both C libraries, as no process sets a locale.
+    let text = unsafe { CStr::from_ptr(libc::strerror(number)) };
+    text.to_str().unwrap_or("unknown error")
 }
 
 #[cfg(test)]
@@ -23,5 +25,6 @@ mod tests {
     #[test]
     fn names_the_reason() {
         assert_eq!(strerror(Errno::NOENT), "No such file or directory");
+        assert_eq!(strerror(Errno::from_raw_os_error(4000)), "unknown error");
     }
 }

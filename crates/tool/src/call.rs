@@ -1,5 +1,7 @@
 //! One call of a tool.
 
+use std::fmt::Display;
+
 use crate::{Env, Fatal, Next, Options, Outcome, Program, Tool, diag, help};
 
 /// Name, arguments and environment of a call.
@@ -71,7 +73,7 @@ impl Call {
         match self.args.first() {
             None => Ok(()),
             Some(word) => {
-                Err(Fatal::user(format!("{option} takes no operand, but {} is there", diag::show(word))))
+                Err(Fatal::user(format_args!("{option} takes no operand, but {} is there", diag::show(word))))
             }
         }
     }
@@ -91,18 +93,18 @@ impl Call {
         let tool = suite
             .iter()
             .find(|t| t.name.as_bytes() == name && t.name != self.tool.name)
-            .ok_or_else(|| Fatal::user(format!("no command is named {}", diag::show(name))))?;
+            .ok_or_else(|| Fatal::user(format_args!("no command is named {}", diag::show(name))))?;
         let file = crate::tool_file(tool.name);
         Ok(Next::Run(Program::new(file, self.take_args(), self.take_env())))
     }
 
     /// Prints `TOOL: warning: TEXT`.
-    pub fn warn(&self, text: &str) {
+    pub fn warn(&self, text: impl Display) {
         diag::warn(self.tool.name, text);
     }
 
     /// Prints `TOOL: info: TEXT`.
-    pub fn info(&self, text: &str) {
+    pub fn info(&self, text: impl Display) {
         diag::info(self.tool.name, text);
     }
 }

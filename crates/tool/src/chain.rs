@@ -130,7 +130,7 @@ pub(crate) fn execute(files: &[Vec<u8>], program: &Program) -> Errno {
 pub(crate) fn exec_failure(file: &[u8], e: Errno) -> Fatal {
     let code = if e == Errno::NOENT { NOT_FOUND } else { NOT_RUNNABLE };
     let why = crate::exec_failure::explain_word(file, e);
-    Fatal::new(code, format!("unable to exec {}: {why}", diag::show(file)))
+    Fatal::new(code, format_args!("unable to exec {}: {why}", diag::show(file)))
 }
 
 fn report(name: &str, tool: Option<&Tool>, fatal: &Fatal) -> u8 {
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn where_a_program_is_looked_for() {
         let files = |file: &[u8], path: Option<&[u8]>| {
-            candidates(file, path).iter().map(|f| diag::show(f)).collect::<Vec<_>>().join(" ")
+            candidates(file, path).iter().map(|f| diag::shown(f)).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(files(b"x", Some(b"/a:/b")), "/a/x /b/x");
         assert_eq!(files(b"x", Some(b"/a::b")), "/a/x x b/x", "an empty element is the current directory");
@@ -241,8 +241,8 @@ mod tests {
         let program = Program { file: b"chained".to_vec(), argv, env: Env::new() };
         match find(&program, Some(path.as_bytes())) {
             Ok(Target::Tool(tool)) => format!("tool {}", tool.name),
-            Ok(Target::Files(files)) => files.iter().map(|f| diag::show(f)).collect::<Vec<_>>().join(" "),
-            Err(e) => sys::strerror(e),
+            Ok(Target::Files(files)) => files.iter().map(|f| diag::shown(f)).collect::<Vec<_>>().join(" "),
+            Err(e) => sys::strerror(e).to_owned(),
         }
     }
 

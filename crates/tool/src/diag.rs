@@ -2,6 +2,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -38,19 +39,46 @@ fn set<T>(of: &Mutex<T>, value: T) {
     *of.lock().unwrap_or_else(PoisonError::into_inner) = value;
 }
 
-/// Bytes for a message: UTF-8 as it is, control characters and damage escaped.
-#[must_use]
-pub fn show(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+/// Bytes in a message: UTF-8 as it is, control characters and damage escaped.
+#[derive(Clone, Copy, Default)]
+pub struct Shown<'a>(&'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() {
+                    fmt::Display::fmt(&c.escape_default(), f)?;
+                } else {
+                    f.write_char(c)?;
+                }
+            }
+            for b in chunk.invalid() {
+                fmt::Display::fmt(&std::ascii::escape_default(*b), f)?;
+            }
         }
-        for b in chunk.invalid() {
-            out.extend(std::ascii::escape_default(*b).map(char::from));
-        }
+        Ok(())
     }
-    out
+}
+
+/// As the text would be with `{:?}`.
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&shown(self.0), f)
+    }
+}
+
+/// How bytes are shown in a message.
+#[must_use]
+pub fn show(bytes: &[u8]) -> Shown<'_> {
+    Shown(bytes)
+}
+
+/// The same as a text of its own.
+#[must_use]
+#[inline(never)]
+pub fn shown(bytes: &[u8]) -> String {
+    show(bytes).to_string()
 }
 
 /// Writes a line to standard error; a failure can't be reported.
@@ -104,17 +132,17 @@ fn is_read() -> bool {
 }
 
 /// `NAME: fatal: TEXT`; the caller ends the process.
-pub fn fatal(name: &str, text: &str) {
+pub fn fatal(name: &str, text: impl fmt::Display) {
     line(&format!("{name}: fatal: {text}"));
 }
 
 /// `NAME: warning: TEXT`.
-pub fn warn(name: &str, text: &str) {
+pub fn warn(name: &str, text: impl fmt::Display) {
     line(&format!("{name}: warning: {text}"));
 }
 
 /// `NAME: info: TEXT`.
-pub fn info(name: &str, text: &str) {
+pub fn info(name: &str, text: impl fmt::Display) {
     line(&format!("{name}: info: {text}"));
 }
 
@@ -129,7 +157,7 @@ pub fn process(pid: u32) -> String {
     if text.is_empty() {
         return format!("{pid}");
     }
-    let shown: String = show(&text).chars().take(SHOWN_LIMIT).collect();
+    let shown: String = shown(&text).chars().take(SHOWN_LIMIT).collect();
     format!("{pid} ({shown}{})", if shown.chars().count() == SHOWN_LIMIT { "…" } else { "" })
 }
 
@@ -147,7 +175,7 @@ mod tests {
 
     #[test]
     fn hostile_bytes_stay_on_one_line() {
-        assert_eq!(show(b"a\nb\x1b[2J\xff\xc3\xbc"), "a\\nb\\u{1b}[2J\\xff\u{fc}");
+        assert_eq!(shown(b"a\nb\x1b[2J\xff\xc3\xbc"), "a\\nb\\u{1b}[2J\\xff\u{fc}");
     }
 
     #[test]

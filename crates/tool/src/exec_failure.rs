@@ -100,7 +100,7 @@ fn interpreter(bytes: &[u8]) -> Option<&[u8]> {
 #[must_use]
 pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
     let reason = sys::strerror(e);
-    let Ok(st) = sys::fs::statat(dir, name, AtFlags::empty()) else { return reason };
+    let Ok(st) = sys::fs::statat(dir, name, AtFlags::empty()) else { return reason.to_owned() };
     if !FileType::from_raw_mode(st.st_mode).is_file() {
         return format!("{reason}: it is not a regular file");
     }
@@ -108,7 +108,7 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         return format!("{reason}: the file is not executable ({})", how_to_allow(dir, name, ""));
     }
     let mut bytes = [0; FIRST_LINE_MAX];
-    let Some(bytes) = first_line(dir, name, &mut bytes) else { return reason };
+    let Some(bytes) = first_line(dir, name, &mut bytes) else { return reason.to_owned() };
     match (interpreter_line(bytes), e) {
         (Some(line), _) if line.ends_with(b"\r") => {
             format!(
@@ -124,7 +124,7 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
                     format!("{reason}: its interpreter {} does not exist{instead}", show(file))
                 }
                 Err(Errno::ACCESS) => format!("{reason}: its interpreter {} is not executable", show(file)),
-                _ => reason,
+                _ => reason.to_owned(),
             }
         }
         (None, Errno::NOEXEC) if bytes.is_empty() => format!("{reason}: the file is empty ({DAMAGED})"),
@@ -140,14 +140,14 @@ pub fn explain(dir: BorrowedFd<'_>, name: &[u8], e: Errno) -> String {
         (None, Errno::NOENT) if bytes.starts_with(b"\x7fELF") => {
             format!("{reason}: the program's dynamic loader does not exist")
         }
-        (None, _) => reason,
+        (None, _) => reason.to_owned(),
     }
 }
 
 /// Explains the error that exec of this word gave; one without a slash was looked up in PATH, where the file isn't known.
 #[must_use]
 pub fn explain_word(word: &[u8], e: Errno) -> String {
-    if word.contains(&b'/') { explain(CWD, word, e) } else { sys::strerror(e) }
+    if word.contains(&b'/') { explain(CWD, word, e) } else { sys::strerror(e).to_owned() }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::diag;
 use rustix::io::Errno;
 use std::borrow::Cow;
+use std::fmt;
 
 /// The exit code for wrong usage and wrong input.
 pub(crate) const WRONG_USAGE: u8 = 100;
@@ -56,12 +57,12 @@ impl Fatal {
     }
 
     /// `TOOL: fatal: MESSAGE` with this code.
-    pub fn new(code: u8, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::boxed(code, What::Message(message.into()))
+    pub fn new(code: u8, message: impl Text) -> Self {
+        Self::boxed(code, What::Message(message.into_text()))
     }
 
     /// Wrong input from the user: `TOOL: fatal: MESSAGE`, code 100.
-    pub fn user(message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn user(message: impl Text) -> Self {
         Self::new(WRONG_USAGE, message)
     }
 
@@ -69,8 +70,8 @@ impl Fatal {
     #[must_use]
     #[cold]
     #[inline(never)]
-    pub fn unable(to_do: &str, e: Errno) -> Self {
-        Self::new(SYSTEM_FAILED, format!("unable to {to_do}: {}", sys::strerror(e)))
+    pub fn unable(to_do: impl fmt::Display, e: Errno) -> Self {
+        Self::new(SYSTEM_FAILED, format_args!("unable to {to_do}: {}", sys::strerror(e)))
     }
 
     /// The same for an operation on a file: `unable to DO FILE: REASON`.
@@ -78,7 +79,7 @@ impl Fatal {
     #[cold]
     #[inline(never)]
     pub fn unable_to(to_do: &str, file: &[u8], e: Errno) -> Self {
-        Self::unable(&with_file(to_do, file), e)
+        Self::unable(format_args!("{to_do} {}", diag::show(file)), e)
     }
 
     /// The same with an error of the standard library, which may be none of the system's.
@@ -87,7 +88,7 @@ impl Fatal {
     fn io(to_do: &str, e: &std::io::Error) -> Self {
         match Errno::from_io_error(e) {
             Some(errno) => Self::unable(to_do, errno),
-            None => Self::new(SYSTEM_FAILED, format!("unable to {to_do}: {e}")),
+            None => Self::new(SYSTEM_FAILED, format_args!("unable to {to_do}: {e}")),
         }
     }
 
@@ -126,6 +127,30 @@ impl Fatal {
     }
 }
 
+/// What a message can be made of, by the function that takes it and not by each of its callers.
+pub trait Text {
+    /// The text.
+    fn into_text(self) -> Cow<'static, str>;
+}
+
+impl Text for &'static str {
+    fn into_text(self) -> Cow<'static, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Text for String {
+    fn into_text(self) -> Cow<'static, str> {
+        Cow::Owned(self)
+    }
+}
+
+impl Text for fmt::Arguments<'_> {
+    fn into_text(self) -> Cow<'static, str> {
+        Cow::Owned(fmt::format(self))
+    }
+}
+
 /// Turns the error of a system call into a [`Fatal`].
 pub trait OrUnable<T>: Sized {
     /// `unable to DO: REASON`, code 111; the text is only made if there is an error.
@@ -156,7 +181,7 @@ impl<T> OrUnable<T> for std::io::Result<T> {
 }
 
 fn with_file(to_do: &str, file: &[u8]) -> String {
-    [to_do, " ", &diag::show(file)].concat()
+    [to_do, " ", &diag::shown(file)].concat()
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Input {
         if path == b"-" {
             return Ok(Self::lines());
         }
-        let name = diag::show(path);
+        let name = diag::shown(path);
         let fd = sys::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .or_unable(|| format!("open {name}"))?;
         Ok(Self { file: Some(fd), name, ..Self::lines() })

@@ -40,7 +40,7 @@ pub use call::Call;
 pub use chain::{DEFAULT_PATH, conclude, lookup, run, set_table};
 pub use edit_distance::{did_you_mean, nearest, similar};
 pub use env::Env;
-pub use fatal::{Fatal, OrUnable};
+pub use fatal::{Fatal, OrUnable, Text};
 pub use help::{help, usage_line};
 pub use input::{Input, Line};
 pub use next::{Next, Outcome};

@@ -209,9 +209,9 @@ fn take_word(
             let known = defined.iter().filter_map(|option| option.long);
             let meant = if long.is_some() { did_you_mean(name, known, "--") } else { String::new() };
             let dashes = if long.is_some() { "--" } else { "-" };
-            return Err(Fatal::user(format!("there is no option {dashes}{}{meant}", diag::show(name))));
+            return Err(Fatal::user(format_args!("there is no option {dashes}{}{meant}", diag::show(name))));
         };
-        let wrong = |what: &str| Err(Fatal::user(format!("{}{what}", option_form(option))));
+        let wrong = |what: &str| Err(Fatal::user(format_args!("{}{what}", option_form(option))));
         let mut value = Vec::new();
         match (option.value, attached) {
             (None, None) => {}
@@ -247,7 +247,7 @@ mod tests {
             Err(why) => format!("{}: {}", why.code(), why.message()),
             Ok(options) => {
                 let given = options.iter().map(|(c, v)| format!("{}{}", c.escape_default(), diag::show(v)));
-                let operands = args.iter().map(|word| diag::show(word));
+                let operands = args.iter().map(|word| diag::shown(word));
                 [given.collect::<Vec<_>>().join(" "), operands.collect::<Vec<_>>().join(" ")].join(" | ")
             }
         }

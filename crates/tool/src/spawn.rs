@@ -55,7 +55,7 @@ pub fn spawn(call: &Call, argv: Vec<Vec<u8>>, env: Env) -> Result<Pid, Fatal> {
 #[must_use]
 pub fn unable_to_spawn(name: &[u8], e: Errno) -> Fatal {
     let why = crate::exec_failure::explain_word(name, e);
-    Fatal::new(111, format!("unable to spawn {}: {why}", diag::show(name)))
+    Fatal::new(111, format_args!("unable to spawn {}: {why}", diag::show(name)))
 }
 
 /// As [`spawn`], with a [`Setup`].

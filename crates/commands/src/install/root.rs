@@ -37,10 +37,10 @@ impl Root {
         let dir = open_dir(CWD, path).or_unable_to("open", path)?;
         if sysfs::flock(&dir, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             let path = diag::show(path);
-            return Err(Fatal::new(111, format!("another installation into {path} is under way")));
+            return Err(Fatal::new(111, format_args!("another installation into {path} is under way")));
         }
         rustix::process::umask(Mode::empty());
-        let path = diag::show(path).trim_end_matches('/').to_owned();
+        let path = diag::shown(path).trim_end_matches('/').to_owned();
         Ok(Self { dir, path, privileged: rustix::process::geteuid().is_root() })
     }
 
@@ -60,14 +60,14 @@ impl Root {
             return Ok(match self.walk(path, None).or_unable(unable)? {
                 Walk::Directory(..) => Found::Directory,
                 Walk::Missing => Found::Nothing,
-                Walk::Blocked(at) => Found::Blocked(diag::show(&at)),
+                Walk::Blocked(at) => Found::Blocked(diag::shown(&at)),
             });
         }
         let (parent, name) = split(path);
         let (dir, straight) = match self.walk(parent, None).or_unable(unable)? {
             Walk::Directory(dir, straight) => (dir, straight),
             Walk::Missing => return Ok(Found::Nothing),
-            Walk::Blocked(at) => return Ok(Found::Blocked(diag::show(&at))),
+            Walk::Blocked(at) => return Ok(Found::Blocked(diag::shown(&at))),
         };
         let stat = match sys::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(Found::Nothing),
@@ -104,7 +104,7 @@ impl Root {
         let Walk::Directory(dir, _) = self.walk(parent, None).or_unable(unable)? else { return Ok(None) };
         match sys::fs::readlinkat(&dir, name, Vec::new()) {
             Err(Errno::NOENT | Errno::INVAL) => Ok(None),
-            target => Ok(Some(diag::show(target.or_unable(unable)?.as_bytes()))),
+            target => Ok(Some(diag::shown(target.or_unable(unable)?.as_bytes()))),
         }
     }
 
@@ -123,8 +123,8 @@ impl Root {
         let (parent, name) = if *wanted == Wanted::Directory { (path, "") } else { split(path) };
         let (dir, straight) = match self.walk(parent, Some(undo)).or_unable(unable)? {
             Walk::Directory(dir, straight) => (dir, straight),
-            Walk::Missing => return Err(Fatal::unable(&unable(), Errno::NOENT)),
-            Walk::Blocked(_) => return Err(Fatal::unable(&unable(), Errno::NOTDIR)),
+            Walk::Missing => return Err(Fatal::unable(unable(), Errno::NOENT)),
+            Walk::Blocked(_) => return Err(Fatal::unable(unable(), Errno::NOTDIR)),
         };
         let place = match wanted {
             Wanted::Directory => return Ok(()),
@@ -184,7 +184,7 @@ impl Root {
         let Some(undo) = undo else { return walk_in_root(root, path, None) };
         let make: Make<'_> = &mut |dir, name, walked| {
             self.make_directory(dir, name)?;
-            undo.0.extend(walked.map(|path| (diag::show(path), true)));
+            undo.0.extend(walked.map(|path| (diag::shown(path), true)));
             Ok(())
         };
         walk_in_root(root, path, Some(make))

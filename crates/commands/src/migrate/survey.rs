@@ -9,7 +9,7 @@ use files::{Permissions, Replace, Writers, create, is_temporary, open_dir_itself
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use tool::diag::show;
+use tool::diag::{show, shown};
 use tool::{Call, Fatal, OrUnable, Out};
 
 /// The limit of the size of a file, in bytes.
@@ -227,8 +227,8 @@ impl Survey<'_> {
         for change in &plan.changes {
             let head = format!("/{path}:{}: {}", change.line, change.why.join("; "));
             self.out.line(head.as_bytes())?;
-            self.out.line(&[b"  - ", show(&change.before).as_bytes()].concat())?;
-            self.out.line(&[b"  + ", show(&change.after).as_bytes()].concat())?;
+            self.out.line(&[b"  - ", shown(&change.before).as_bytes()].concat())?;
+            self.out.line(&[b"  + ", shown(&change.after).as_bytes()].concat())?;
         }
         if plan.carriage_returns > 0 {
             let lines = plan.carriage_returns;
@@ -251,7 +251,7 @@ impl Survey<'_> {
     fn fault(&mut self, path: &[u8], to_do: &str, why: Errno) -> Result<(), Fatal> {
         self.failed = true;
         self.out.flush()?;
-        self.call.warn(&format!("unable to {to_do} /{}: {}", show(path), sys::strerror(why)));
+        self.call.warn(format_args!("unable to {to_do} /{}: {}", show(path), sys::strerror(why)));
         Ok(())
     }
 

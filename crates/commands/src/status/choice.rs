@@ -60,7 +60,7 @@ pub(crate) fn is_match(word: &[u8], name: &[u8]) -> bool {
 pub(crate) fn unknown(word: &[u8], names: &mut dyn Iterator<Item = &[u8]>) -> Fatal {
     let what = if is_pattern(word) { "no service matches" } else { "there is no service" };
     let meant = similar(word, names).map_or(String::new(), |near| format!(": did you mean {}?", show(near)));
-    Fatal::new(UNKNOWN, format!("{what} {}{meant}", show(word)))
+    Fatal::new(UNKNOWN, format_args!("{what} {}{meant}", show(word)))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use std::time::Duration;
 use supervision::board::read_record;
-use tool::diag::show;
+use tool::diag::{show, shown};
 use tool::path::join;
 use wire::board::{Cause, Flags, Row};
 use wire::cgroup::show_size;
@@ -166,13 +166,13 @@ pub(crate) fn text(all: &Snapshot, service: &Service, besides: &Besides) -> Stri
     put("needs", &listed(all, &service.needs));
     put("needed by", &listed(all, &service.needed_by));
     put("logger", &listed(all, service.logger.as_slice()));
-    put("definition", &besides.definition.as_deref().map(show).unwrap_or_default());
-    put("directory", &besides.directory.as_deref().map(show).unwrap_or_default());
+    put("definition", &besides.definition.as_deref().map(shown).unwrap_or_default());
+    put("directory", &besides.directory.as_deref().map(shown).unwrap_or_default());
     for event in &besides.ends {
         put("ended", &end(all, event));
     }
     if let Some((path, lines)) = &besides.log {
-        put("log", &show(path));
+        put("log", &shown(path));
         for line in lines {
             text.push_str(&format!("    {}\n", show(line)));
         }

@@ -115,7 +115,7 @@ fn sort(all: &mut Snapshot) {
 }
 
 fn absent(place: &Place) -> Fatal {
-    Fatal::new(111, format!("no container of s6-overlay runs here: nothing in {}", show(place.dir())))
+    Fatal::new(111, format_args!("no container of s6-overlay runs here: nothing in {}", show(place.dir())))
 }
 
 /// Time since 1970.
@@ -308,7 +308,8 @@ mod tests {
         let mut all = Snapshot::default();
         from_database(&mut all, &database, &[false, false, true]);
         sort(&mut all);
-        let shown: Vec<_> = all.services.iter().map(|s| (show(&s.name), s.kind, s.up, s.in_boot)).collect();
+        let shown: Vec<_> =
+            all.services.iter().map(|s| (tool::diag::shown(&s.name), s.kind, s.up, s.in_boot)).collect();
         let expected = [
             ("setup".to_owned(), Kind::Oneshot, Some(true), true),
             ("web".to_owned(), Kind::Longrun, Some(false), true),

@@ -3,7 +3,7 @@
 use super::times::span;
 use super::word::{Standing, Word, exit, standing};
 use super::{Kind, Service, Snapshot};
-use tool::diag::show;
+use tool::diag::{show, shown};
 use wire::board::{Header, Phase, State};
 
 /// What is asked.
@@ -119,7 +119,7 @@ fn how(wstat: u16) -> String {
 fn service_problem(all: &Snapshot, service: &Service, standing: &Standing, by_name: bool) -> Option<String> {
     let name = show(&service.name);
     let since = standing.since.map(|at| format!(" ({})", span(all.ago(at)))).unwrap_or_default();
-    let waits_for: Vec<_> = all.names(&standing.waits_for).map(|needed| show(&needed.name)).collect();
+    let waits_for: Vec<_> = all.names(&standing.waits_for).map(|needed| shown(&needed.name)).collect();
     let needs = waits_for.join(", ");
     Some(match standing.word {
         Word::Up | Word::Ready | Word::Done => return None,

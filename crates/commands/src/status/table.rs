@@ -99,7 +99,7 @@ fn line(all: &Snapshot, service: &Service, form: Form) -> Line {
     let life = row.and_then(|row| row.started).map(|started| all.ago(started).as_millis());
     let percent = |used: u64| (u128::from(used).saturating_mul(100)).checked_div(life?);
     let cells = [
-        show(&service.name),
+        tool::diag::shown(&service.name),
         state.word.text().to_owned(),
         state.since.map_or_else(none, at),
         row.filter(|row| row.pid != 0).map_or_else(none, |row| row.pid.to_string()),

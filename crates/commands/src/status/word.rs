@@ -3,7 +3,7 @@
 use super::times::span;
 use super::{Kind, Service, Snapshot};
 use std::time::Duration;
-use tool::diag::show;
+use tool::diag::shown;
 use wire::board::{Cause, Flags, Phase, Row, State};
 
 /// The state of a service, in the words that people and programs get.
@@ -190,7 +190,7 @@ pub(crate) fn ended(wstat: u16) -> String {
 /// What else there is to say about a service, in a few words; empty for nothing.
 pub(crate) fn note(all: &Snapshot, service: &Service, standing: &Standing) -> String {
     if !standing.waits_for.is_empty() {
-        let names: Vec<_> = all.names(&standing.waits_for).map(|service| show(&service.name)).collect();
+        let names: Vec<_> = all.names(&standing.waits_for).map(|service| shown(&service.name)).collect();
         let needs = if standing.word == Word::Waiting { "for " } else { "needs " };
         return needs.to_owned() + &names.join(", ");
     }
@@ -234,7 +234,7 @@ mod tests {
             let mark = if standing.needs_attention() { '!' } else { ' ' };
             let (word, note) = (standing.word.text(), note(all, service, &standing));
             let exit = last_exit(service).unwrap_or_else(|| "-".to_owned());
-            format!("{mark} {} {word} {exit} {note}", show(&service.name)).trim_end().to_owned()
+            format!("{mark} {} {word} {exit} {note}", tool::diag::show(&service.name)).trim_end().to_owned()
         };
         all.services.iter().map(line).collect::<Vec<_>>().join("\n")
     }

@@ -7,7 +7,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use s6_rc::live::Live;
 use tool::Fatal;
-use tool::diag::show;
+use tool::diag::shown;
 use tool::path::join;
 
 /// Checks that this process may control the selected services.
@@ -49,10 +49,10 @@ fn may_write(name: &[u8], owned: &[u8], file: &[u8], what: &str) -> Result<(), F
     }
     let Ok(stat) = sys::fs::stat(owned) else { return Ok(()) };
     let owner = match sys::account::user_of_id(stat.st_uid) {
-        Ok(Some(user)) => show(&user.name),
+        Ok(Some(user)) => shown(&user.name),
         _ => stat.st_uid.to_string(),
     };
-    let text = refusal(&show(name), what, &owner, stat.st_uid, rustix::process::geteuid().as_raw());
+    let text = refusal(&shown(name), what, &owner, stat.st_uid, rustix::process::geteuid().as_raw());
     Err(Fatal::new(111, text))
 }
 

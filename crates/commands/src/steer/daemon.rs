@@ -9,7 +9,7 @@ use supervision::control::{Undelivered, send};
 use supervision::listen::{Goal, Listening};
 use supervision::status::read_status;
 use tool::clock::{self, Moment};
-use tool::diag::show;
+use tool::diag::{show, shown};
 use tool::path::join;
 use tool::{Fatal, OrUnable};
 use wire::control::Command;
@@ -79,8 +79,8 @@ impl Daemon {
         };
         let mut listening = Listening::new(std::slice::from_ref(&self.dir), goal, false)?;
         send(&self.dir, &[command]).map_err(|why| match why {
-            Undelivered::Failed(e) => Fatal::unable(&format!("control {}", name()), e),
-            _ => Fatal::new(111, format!("unable to control {}: no supervisor is listening", name())),
+            Undelivered::Failed(e) => Fatal::unable(format_args!("control {}", name()), e),
+            _ => Fatal::new(111, format_args!("unable to control {}: no supervisor is listening", name())),
         })?;
         let own = self.limit.filter(|_| deed != Deed::Stop);
         let own = own.map(|ms| clock::now().saturating_add(Duration::from_millis(ms.into())));
@@ -128,7 +128,7 @@ impl Daemon {
             lines.remove(0);
         }
         let skipped = lines.len().saturating_sub(LOG_LINES);
-        lines.into_iter().skip(skipped).map(show).collect()
+        lines.into_iter().skip(skipped).map(shown).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use s6_rc::interrupts::Interrupts;
 use s6_rc::live::Live;
 use s6_rc::update::{UpdateOptions, stopped_by, update};
 use tool::clock::Moment;
-use tool::diag::{self, show};
+use tool::diag::{self, show, shown};
 use tool::path::{join, split};
 use tool::{Call, Fatal, Next, OrUnable, Out, Outcome};
 
@@ -164,7 +164,7 @@ fn changed_files(old: &[u8], new: &[u8], name: &[u8]) -> Vec<String> {
     names.dedup();
     let [old, new] = dirs;
     names.retain(|file| !same_tree(CWD, &join(&old, file), &join(&new, file)).unwrap_or(false));
-    names.iter().map(|file| show(file)).collect()
+    names.iter().map(|file| shown(file)).collect()
 }
 
 impl Differences {

@@ -94,7 +94,7 @@ pub(crate) mod tests {
                 let names = (0..).zip(&s.services).filter(|(_, s)| **s).map(|(id, _)| database.name(id));
                 names
                     .chain(s.others.iter().map(Vec::as_slice))
-                    .map(tool::diag::show)
+                    .map(tool::diag::shown)
                     .collect::<Vec<_>>()
                     .join(" ")
             })

@@ -107,13 +107,13 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::steer::names::tests::database;
-    use tool::diag::show;
 
     /// A deed, `--dependents`, to which services, while these are up, and how many services.d has.
     type Case<'a> = (Deed, bool, &'a [&'a str], &'a [&'a str], usize);
 
     fn shown(database: &Database, list: &[bool]) -> String {
-        let names = (0..).zip(list).filter(|(_, is)| **is).map(|(id, _)| show(database.name(id)));
+        let names =
+            (0..).zip(list).filter(|(_, is)| **is).map(|(id, _)| tool::diag::shown(database.name(id)));
         names.collect::<Vec<_>>().join(" ")
     }
 
@@ -152,8 +152,9 @@ mod tests {
             let up = flags(up);
             let there = Standing { database: &database, up: &up, legacy: &legacy[..*count] };
             let plan = Plan::new(*deed, there, &selected, *with_dependents);
-            let dependents: Vec<_> = plan.dependents.iter().map(|n| show(n)).collect();
-            let daemons: Vec<_> = plan.daemons.iter().map(|id| show(database.name(*id))).collect();
+            let dependents: Vec<_> = plan.dependents.iter().map(|n| tool::diag::shown(n)).collect();
+            let daemons: Vec<_> =
+                plan.daemons.iter().map(|id| tool::diag::shown(database.name(*id))).collect();
             lines.push(format!(
                 "{deed:?} {}{} while up: {}{}",
                 names.join(" "),

@@ -66,7 +66,7 @@ fn main(call: &mut Call) -> Outcome {
     if let Some(variable) = &variable {
         found.retain(|row| row.name == *variable);
         if found.is_empty() && !options.has('d') {
-            return Err(Fatal::new(1, format!("{} isn't set", diag::show(variable))));
+            return Err(Fatal::new(1, format_args!("{} isn't set", diag::show(variable))));
         }
     }
     let mut out = Out::new();
@@ -89,15 +89,17 @@ fn process(place: &Place, service: Option<&[u8]>) -> Result<(u32, String), Fatal
                 State::Finishing => Some(0),
                 _ => Some(row.pid),
             });
-            (pid, diag::show(name))
+            (pid, diag::shown(name))
         }
     };
     match pid {
         None => Err(Fatal::new(
             111,
-            format!("it can't be told which process is {shown}: {}", all.remarks.join(", ")),
+            format_args!("it can't be told which process is {shown}: {}", all.remarks.join(", ")),
         )),
-        Some(0) => Err(Fatal::new(NOT_RUNNING, format!("{shown} isn't running, so it has no environment"))),
+        Some(0) => {
+            Err(Fatal::new(NOT_RUNNING, format_args!("{shown} isn't running, so it has no environment")))
+        }
         Some(pid) => Ok((pid, shown)),
     }
 }
@@ -111,7 +113,7 @@ fn of_process((pid, shown): (u32, String)) -> Result<Env, Fatal> {
         match e {
             Errno::ACCESS | Errno::PERM => Fatal::new(
                 111,
-                format!("{text}: only root and its own user may, you are {uid}: use docker exec -u 0"),
+                format_args!("{text}: only root and its own user may, you are {uid}: use docker exec -u 0"),
             ),
             _ => Fatal::new(111, text),
         }
@@ -140,7 +142,7 @@ fn files_of(service: Option<&[u8]>, container: &Env) -> Files {
             let file = join(&folder, &name);
             if let Ok(value) = files::read_no_fifo(CWD, &file, FILE_MAX) {
                 let from =
-                    if folder == STAGE_ENV.as_bytes() { "/init".to_owned() } else { diag::show(&file) };
+                    if folder == STAGE_ENV.as_bytes() { "/init".to_owned() } else { diag::shown(&file) };
                 found.push((name, value, from));
             }
         }

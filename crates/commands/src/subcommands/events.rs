@@ -8,7 +8,10 @@ use crate::status::word::ended;
 use std::time::Duration;
 use supervision::board::{Record, read_record};
 use tool::sorted::Map;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, clock, diag::show};
+use tool::{
+    Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, clock,
+    diag::{show, shown},
+};
 use wire::board::{Cause, StopBy};
 use wire::cgroup::show_size;
 use wire::record::{Event, Kind, Name, Ring, is_later};
@@ -36,7 +39,7 @@ fn main(call: &mut Call) -> Outcome {
         None => None,
         Some(word) => {
             let wrong =
-                || Fatal::user(format!("--since: {} is no span: write 90, 10m, 2h or 1d", show(word)));
+                || Fatal::user(format_args!("--since: {} is no span: write 90, 10m, 2h or 1d", show(word)));
             Some(clock::now().saturating_sub(parse_span(word).ok_or_else(wrong)?))
         }
     };
@@ -85,11 +88,11 @@ fn all_names(place: &Place) -> Vec<Vec<u8>> {
 /// The name of an event; its beginning and `…` if nothing has it any more.
 fn whole_name(name: &Name, all: &mut dyn FnMut() -> Vec<Vec<u8>>) -> String {
     if name.is_whole() {
-        return show(&name.bytes);
+        return shown(&name.bytes);
     }
     match all().into_iter().find(|known| name.is(known)) {
-        Some(known) => show(&known),
-        None => show(&name.bytes) + "…",
+        Some(known) => shown(&known),
+        None => shown(&name.bytes) + "…",
     }
 }
 
@@ -240,7 +243,7 @@ mod tests {
     fn a_long_name_is_found_or_cut() {
         let long = b"a-name-that-is-much-too-long-for-an-event".to_vec();
         let mut all = || vec![b"web".to_vec(), long.clone()];
-        assert_eq!(whole_name(&Name::new(&long), &mut all), show(&long));
+        assert_eq!(whole_name(&Name::new(&long), &mut all), shown(&long));
         assert_eq!(whole_name(&Name::new(&long), &mut Vec::new), "a-name-that-is-much-too-lon…");
         assert_eq!(whole_name(&Name::new(b"db"), &mut all), "db");
     }

@@ -20,7 +20,7 @@ fn main(call: &mut Call) -> Outcome {
             Some(command) => page(command),
             None => {
                 let (name, meant) = (diag::show(name), meant_by(name));
-                return Err(Fatal::user(format!("no subcommand is named {name}{meant}")));
+                return Err(Fatal::user(format_args!("no subcommand is named {name}{meant}")));
             }
         },
         _ => return Err(Fatal::usage()),

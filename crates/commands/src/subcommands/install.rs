@@ -55,7 +55,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let replaced = plan.steps.iter().filter(|(_, _, step)| *step == Step::Replace).count();
     let made = plan.steps.len().saturating_sub(replaced);
-    call.info(&format!(
+    call.info(format_args!(
         "s6-overlay {VERSION} is in {}: {made} files and links made, {replaced} replaced, {} were there",
         root.shown(""),
         plan.kept
@@ -86,7 +86,7 @@ fn refuse_another_version(root: &Root) -> Result<(), Fatal> {
     if leaf == ours {
         return Ok(());
     }
-    Err(Fatal::user(format!(
+    Err(Fatal::user(format_args!(
         "{} leads to {leaf}: another version is installed; begin with an image without it, or use --force, which \
          turns all links to {ours} and leaves the other's directories",
         root.shown(link)
@@ -110,7 +110,7 @@ fn refuse_obstacles(call: &Call, root: &Root, plan: &Plan<'_>) -> Result<(), Fat
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    Err(Fatal::user(format!("these{more} are in the way, nothing was changed: {fix}")))
+    Err(Fatal::user(format_args!("these{more} are in the way, nothing was changed: {fix}")))
 }
 
 /// Describes an obstacle for a message.

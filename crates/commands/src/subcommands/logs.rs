@@ -62,12 +62,14 @@ fn main(call: &mut Call) -> Outcome {
     let since = match options.get('s') {
         Some(word) => since(word, clock::wall()).ok_or_else(|| {
             let word = diag::show(word);
-            Fatal::user(format!("--since: {word} is no time: write 90, 10m, 2h, 1d or 2026-11-30T12:00:00Z"))
+            Fatal::user(format_args!(
+                "--since: {word} is no time: write 90, 10m, 2h, 1d or 2026-11-30T12:00:00Z"
+            ))
         })?,
         None => Tai64n::default(),
     };
     let regex = options.get('g').map(Regex::extended).transpose();
-    let regex = regex.map_err(|why| Fatal::user(format!("--grep: {why}")))?;
+    let regex = regex.map_err(|why| Fatal::user(format_args!("--grep: {why}")))?;
     let asked = options.number::<u64>('n')?;
     let default = (follows && !options.has('s')).then_some(LINES_BEFORE);
     let format = match options.has('j') {
@@ -143,18 +145,18 @@ fn collect(call: &Call, services: &Services, sources: &mut Vec<Source>) -> Resul
             Ok(source) => sources.push(source),
             Err(e) => {
                 is_complete = false;
-                call.warn(&unreadable(&name, &dir, e));
+                call.warn(unreadable(&name, &dir, e));
             }
         }
     }
     if call.args.is_empty() {
         if sources.is_empty() && is_complete {
-            call.warn(&elsewhere(b"no service", &settings).replace("no service has no", "no service has a"));
+            call.warn(elsewhere(b"no service", &settings).replace("no service has no", "no service has a"));
         }
         return Ok(is_complete);
     }
     for service in &missing {
-        call.warn(&elsewhere(service, &settings));
+        call.warn(elsewhere(service, &settings));
     }
     Ok(is_complete && missing.is_empty())
 }

@@ -74,7 +74,7 @@ fn fields(options: &Options) -> Result<Vec<&'static str>, Fatal> {
         Some(field) => Ok(*field),
         None => {
             let meant = did_you_mean(word, FIELDS.iter().copied(), "");
-            Err(Fatal::user(format!("--json: there is no field {}{meant}", show(word))))
+            Err(Fatal::user(format_args!("--json: there is no field {}{meant}", show(word))))
         }
     };
     named.map(known).collect()

@@ -47,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
             // The container has only begun, or isn't there.
             Err(why) => {
                 if !std::mem::replace(&mut has_said, true) {
-                    call.info(&format!("waits: {}", why.message()));
+                    call.info(format_args!("waits: {}", why.message()));
                 }
                 Look::NotYet(vec![why.message().to_owned()])
             }

@@ -33,11 +33,14 @@ pub(crate) fn bind(args: &mut Vec<Vec<u8>>, _: &Env, bindings: &mut Bindings) ->
     let found = glob(&pattern, rules);
     if has('v') {
         for (directory, e) in &found.unreadable {
-            diag::warn("elglob", &format!("unable to read {}: {}", diag::show(directory), sys::strerror(*e)));
+            diag::warn(
+                "elglob",
+                format_args!("unable to read {}: {}", diag::show(directory), sys::strerror(*e)),
+            );
         }
     }
     if found.aborted {
-        return Err(Fatal::new(111, format!("unable to expand {}", diag::show(&pattern))));
+        return Err(Fatal::new(111, format_args!("unable to expand {}", diag::show(&pattern))));
     }
     let mut names = found.names;
     if names.is_empty() && !has('0') {

@@ -64,7 +64,7 @@ mod tests {
 
     fn assigned(keys: &str, words: &str, all: bool, none: bool) -> String {
         let split = |s: &str| s.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
-        let show = |v: &[Vec<u8>]| v.iter().map(|w| tool::diag::show(w)).collect::<Vec<_>>().join("+");
+        let show = |v: &[Vec<u8>]| v.iter().map(|w| tool::diag::shown(w)).collect::<Vec<_>>().join("+");
         let keys = split(keys);
         let all = assign(&keys, split(words), all, none);
         all.iter().map(|(k, v)| format!("{}={}", tool::diag::show(k), show(v))).collect::<Vec<_>>().join(" ")

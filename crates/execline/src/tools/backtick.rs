@@ -88,7 +88,7 @@ fn value_of(
     match on_failure {
         OnFailure::Exit if ended != Ended::Exited(0) => {
             let what = if matches!(ended, Ended::Killed(_)) { "crashed" } else { "exited non-zero" };
-            return Err(Fatal::new(child::approximate(ended), format!("child process {what}")));
+            return Err(Fatal::new(child::approximate(ended), format_args!("child process {what}")));
         }
         OnFailure::Exit if null.is_some() => {
             return Err(Fatal::new(124, "child process output contained a null character"));

@@ -72,7 +72,7 @@ fn matches(
     let mut regex =
         Regex::new(&[before, pattern, after].concat(), syntax, ignore_case).map_err(|reason| {
             let pattern = diag::show(pattern);
-            Fatal::user(format!("unable to compile the regular expression {pattern}: {reason}"))
+            Fatal::user(format_args!("unable to compile the regular expression {pattern}: {reason}"))
         })?;
     let part = |span: Range<usize>| value.get(span).unwrap_or_default().to_vec();
     // An expression that begins with `*`, which POSIX leaves undefined, repeats the anchor and so cancels it.
@@ -122,7 +122,7 @@ mod tests {
 
     fn groups(pattern: &str, value: &str, extended: bool) -> Option<Vec<String>> {
         let found = matches(pattern.as_bytes(), value.as_bytes(), extended, false).unwrap()?;
-        Some(found.iter().map(|g| diag::show(g)).collect())
+        Some(found.iter().map(|g| diag::shown(g)).collect())
     }
 
     #[test]

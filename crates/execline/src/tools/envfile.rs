@@ -26,13 +26,13 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let file = call.shift()?;
-    let name = if file == b"-" { "standard input".into() } else { diag::show(&file) };
+    let name = if file == b"-" { "standard input".into() } else { diag::shown(&file) };
     let text = match read(&file) {
         Err(Errno::NOENT) if options.last_of("iI") == Some('I') => Vec::new(),
         text => text.or_unable(|| format!("read {name}"))?,
     };
     let assignments =
-        parse(&text).map_err(|BadLine(n)| Fatal::new(1, format!("in {name}: syntax error line {n}")))?;
+        parse(&text).map_err(|BadLine(n)| Fatal::new(1, format_args!("in {name}: syntax error line {n}")))?;
     for (key, value) in assignments {
         call.env.set(&key, &value);
     }

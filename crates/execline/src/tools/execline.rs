@@ -15,7 +15,7 @@ fn main(call: &mut Call) -> Outcome {
     let name = call.args.first().ok_or_else(Fatal::usage)?;
     let tool = super::TOOLS.iter().find(|t| t.name.as_bytes() == name.as_slice());
     let Some(tool) = tool else {
-        return Err(Fatal::user(format!("{}: no such command", diag::show(name))));
+        return Err(Fatal::user(format_args!("{}: no such command", diag::show(name))));
     };
     call.tool = tool;
     call.argv0 = call.shift()?;

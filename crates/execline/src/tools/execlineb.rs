@@ -69,7 +69,7 @@ fn main(call: &mut Call) -> Outcome {
 /// The script's name and its command line; the rest of the call's arguments are the script's.
 fn script(call: &mut Call, options: &Options) -> Result<(Vec<u8>, Vec<Vec<u8>>), Fatal> {
     if let Some(text) = options.get('c') {
-        let argv = parse(text).map_err(|e| Fatal::user(format!("-c: {}", e.explain(text))))?;
+        let argv = parse(text).map_err(|e| Fatal::user(format_args!("-c: {}", e.explain(text))))?;
         return Ok((call.argv0.clone(), argv));
     }
     let name = call.shift()?;
@@ -77,7 +77,7 @@ fn script(call: &mut Call, options: &Options) -> Result<(Vec<u8>, Vec<Vec<u8>>),
     let fd = open(name.as_slice(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .or_unable(|| format!("open {shown}"))?;
     let text = input::read_all(fd.as_fd()).or_unable(|| format!("read {shown}"))?;
-    let argv = parse(&text).map_err(|e| Fatal::user(format!("{shown}: {}", e.explain(&text))))?;
+    let argv = parse(&text).map_err(|e| Fatal::user(format_args!("{shown}: {}", e.explain(&text))))?;
     Ok((name, argv))
 }
 

@@ -15,7 +15,7 @@ fn main(call: &mut Call) -> Outcome {
     let name = call.shift()?;
     let attempt = || format!("get the passwd entry of {}", diag::show(&name));
     let user = sys::account::user(&name).or_unable(attempt)?;
-    let user = user.ok_or_else(|| Fatal::new(111, format!("unable to {}: no such user", attempt())))?;
+    let user = user.ok_or_else(|| Fatal::new(111, format_args!("unable to {}: no such user", attempt())))?;
     let mut out = Out::new();
     out.line(&user.home)?;
     out.finish()

@@ -26,10 +26,10 @@ fn main(call: &mut Call) -> Outcome {
     while !words.is_empty() {
         let name = words.remove(0);
         let bind = directive(&name)
-            .ok_or_else(|| Fatal::user(format!("unrecognized directive: {}", diag::show(&name))))?;
+            .ok_or_else(|| Fatal::user(format_args!("unrecognized directive: {}", diag::show(&name))))?;
         bind(&mut words, &call.env, &mut bindings).map_err(|fatal| {
             let why = if fatal.message().is_empty() { "syntax error" } else { fatal.message() };
-            Fatal::new(fatal.code(), format!("directive {}: {why}", diag::show(&name)))
+            Fatal::new(fatal.code(), format_args!("directive {}: {why}", diag::show(&name)))
         })?;
     }
     bindings.run_rest(call)

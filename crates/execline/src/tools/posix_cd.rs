@@ -29,7 +29,7 @@ fn main(call: &mut Call) -> Outcome {
         let path = canonical(&path, is_directory).map_err(|at| {
             Fatal::new(
                 111,
-                format!(
+                format_args!(
                     "unable to chdir to {}: {} is not a directory",
                     diag::show(&target.path),
                     diag::show(&at)
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn dots_are_resolved_by_name() {
-        let go = |path: &str| canonical(path.as_bytes(), |_| true).map(|p| diag::show(&p)).unwrap();
+        let go = |path: &str| canonical(path.as_bytes(), |_| true).map(|p| diag::shown(&p)).unwrap();
         assert_eq!(go("/a/./b//../c/"), "/a/c");
         assert_eq!(go("/.."), "/");
         assert_eq!(go("/"), "/");

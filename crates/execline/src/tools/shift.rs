@@ -37,7 +37,9 @@ fn main(call: &mut Call) -> Outcome {
     rest.drain(..usize::try_from(n.min(count)).unwrap_or(0));
     let mut taken = Blocks::new(call);
     for i in 1..=blocks.unwrap_or(0) {
-        taken.take_or(&mut rest, || Fatal::user(format!("unable to shift block {i}: too few arguments")))?;
+        taken.take_or(&mut rest, || {
+            Fatal::user(format_args!("unable to shift block {i}: too few arguments"))
+        })?;
     }
     positional::replace(&mut call.env, count, &rest);
     Next::run(call.take_args(), call.take_env())

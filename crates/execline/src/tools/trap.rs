@@ -112,8 +112,8 @@ fn handlers(mut words: Argv, blocks: &mut Blocks) -> Result<Handlers, Fatal> {
         let shown = diag::show(&name);
         let signal = match signal::parse(&name) {
             None if name.eq_ignore_ascii_case(b"default") => None,
-            None => return Err(Fatal::user(format!("unrecognized directive: {shown}"))),
-            Some(n) if !trappable(n) => return Err(Fatal::user(format!("{shown} cannot be trapped"))),
+            None => return Err(Fatal::user(format_args!("unrecognized directive: {shown}"))),
+            Some(n) if !trappable(n) => return Err(Fatal::user(format_args!("{shown} cannot be trapped"))),
             some => some,
         };
         let argv = blocks.take(&mut words, "internal")?;
@@ -122,7 +122,7 @@ fn handlers(mut words: Argv, blocks: &mut Blocks) -> Result<Handlers, Fatal> {
             None => handlers.default.replace(argv),
         };
         if before.is_some() {
-            return Err(Fatal::user(format!("duplicate directive: {shown}")));
+            return Err(Fatal::user(format_args!("duplicate directive: {shown}")));
         }
     }
     Ok(handlers)

@@ -48,7 +48,7 @@ pub fn connect(path: &[u8], timeout: Option<u32>) -> Result<Connection, Fatal> {
 /// The error of a command whose operation failed: code 1.
 #[must_use]
 pub fn refused(to_do: &str, e: Errno) -> Fatal {
-    Fatal::new(1, format!("unable to {to_do}: {}", explain(e)))
+    Fatal::new(1, format_args!("unable to {to_do}: {}", explain(e)))
 }
 
 /// What an error of an operation means in this protocol.
@@ -65,7 +65,7 @@ fn explain(e: Errno) -> String {
         Errno::NAMETOOLONG => "an identifier has at most 255 bytes",
         Errno::INVAL => "an identifier has at least one byte, and no NUL",
         Errno::PROTO => "the server is no fd holder",
-        _ => return text,
+        _ => return text.to_owned(),
     };
     format!("{text} ({meaning})")
 }

@@ -40,8 +40,8 @@ fn level(settings: &Settings<'_>, warn: impl Fn(&str)) -> u32 {
     let level = number.unwrap_or(0).min(2);
     if number != Some(level) {
         warn(&format!(
-            "{S6_LOGGING} is {}, which counts as {level}: set it to 0 (no log of everything), 1 (log and show) or 2 (only log)",
-            diag::show(value.trim_ascii_end())
+            "{S6_LOGGING} is {}, which counts as {level}: set it to 0 (no log of everything), 1 (log and shown) or 2 (only log)",
+            diag::shown(value.trim_ascii_end())
         ));
     }
     level
@@ -101,7 +101,7 @@ fn user(settings: &Settings<'_>, uid: u32, warn: impl Fn(&str)) -> Result<Option
         return Ok(None);
     }
     let user = sys::account::user(&name).or_unable(|| "read /etc/passwd")?.ok_or_else(|| {
-        Fatal::user(format!(
+        Fatal::user(format_args!(
             "{S6_CATCHALL_USER} is {}, but /etc/passwd has no such user: add it to the image, or name another one",
             diag::show(&name)
         ))
@@ -109,7 +109,7 @@ fn user(settings: &Settings<'_>, uid: u32, warn: impl Fn(&str)) -> Result<Option
     // The name comes from /etc/passwd; unless it is a plain word, it is more than one word in the script.
     let word = String::from_utf8_lossy(&name).into_owned();
     if !word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
-        return Err(Fatal::user(format!("{S6_CATCHALL_USER} isn't a plain user name")));
+        return Err(Fatal::user(format_args!("{S6_CATCHALL_USER} isn't a plain user name")));
     }
     Ok(Some((word, user)))
 }

@@ -31,7 +31,7 @@ pub(crate) fn wait_for_closing_fd(env: &Env) {
         }
     };
     if let Err(e) = sys::fd::with(number, closed) {
-        diag::warn(NAME, &format!("unable to wait for descriptor {number}: {}", sys::strerror(e)));
+        diag::warn(NAME, format_args!("unable to wait for descriptor {number}: {}", sys::strerror(e)));
     }
     sys::fd::close(number);
 }

@@ -47,7 +47,7 @@ pub(crate) fn report() {
             _ => continue,
         };
         let path = diag::show(path.as_bytes());
-        diag::warn(NAME, &format!("{path} was {what}, which has no effect: {instead} instead{more}"));
+        diag::warn(NAME, format_args!("{path} was {what}, which has no effect: {instead} instead{more}"));
     }
 }
 

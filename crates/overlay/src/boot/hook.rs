@@ -33,7 +33,7 @@ pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
     record.tell(Kind::StepBegan, STEP, 0, 0);
     let ended = program::run(&words, env, &fds).unwrap_or_else(|e| {
         let why = exec_failure::explain_word(words.first().map_or(&[], Vec::as_slice), e);
-        diag::warn(NAME, &format!("unable to run the hook {shown}: {why}"));
+        diag::warn(NAME, format_args!("unable to run the hook {shown}: {why}"));
         Ended::Exited(program::failure_code(e))
     });
     drop(pipes);
@@ -42,7 +42,7 @@ pub(crate) fn run(env: &Env, relay: Option<&Relay>) -> Result<(), Fatal> {
     record.tell(Kind::StepOver, STEP, 0, code.into());
     let text = format!("the hook {shown} {}", exec_failure::explain_end(ended));
     match judge(code, settings.behaviour(), settings.verbosity()) {
-        Meaning::Stop => return Err(Fatal::new(code, format!("{text}, so the container stops"))),
+        Meaning::Stop => return Err(Fatal::new(code, format_args!("{text}, so the container stops"))),
         Meaning::Warn => diag::warn(NAME, &text),
         Meaning::Report => diag::info(NAME, &text),
         Meaning::Nothing => {}

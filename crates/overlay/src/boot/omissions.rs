@@ -4,7 +4,7 @@ use crate::legacy::idle::OWN;
 use crate::legacy::scripts;
 use s6_rc::database::{Database, Id};
 use s6_rc::direction::Direction;
-use tool::diag::show;
+use tool::diag::{show, shown};
 use tool::path::join;
 
 /// The bundle that a service depends on to start after the container is prepared.
@@ -39,7 +39,7 @@ pub(crate) fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
 }
 
 fn names(database: &Database, ids: &[Id]) -> String {
-    ids.iter().map(|id| show(database.name(*id))).collect::<Vec<_>>().join(", ")
+    ids.iter().map(|id| shown(database.name(*id))).collect::<Vec<_>>().join(", ")
 }
 
 /// The services of a bundle and everything that they depend on, by id.

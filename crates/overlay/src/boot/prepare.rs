@@ -14,6 +14,7 @@ use files::{remove_tree, rename_new, version_name};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Gid, Mode, Stat, StatVfsMountFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
+use std::fmt::Display;
 use tool::path::join;
 use tool::{Call, Env, Fatal, OrUnable, diag};
 
@@ -35,7 +36,7 @@ pub(crate) struct Owner {
 struct Warnings<'a>(&'a Call);
 
 impl Warnings<'_> {
-    fn warn(&self, text: &str) {
+    fn warn(&self, text: impl Display) {
         if Settings::of_container(&self.0.env).verbosity() > 0 {
             self.0.warn(text);
         }
@@ -52,7 +53,7 @@ pub(crate) fn prepare(call: &Call, owner: Owner, helpless: &str) -> Result<(), F
     ensure_writable(&warnings, owner)?;
     match verdict(&call.env, owner)? {
         Verdict::Good => {}
-        Verdict::Warn(concern) => warnings.warn(&concern.to_string()),
+        Verdict::Warn(concern) => warnings.warn(concern),
         Verdict::Take => {
             give(RUN, owner)?;
             sys::fs::chmod(RUN, Mode::from(0o755)).or_unable(|| "change the mode of /run")?;
@@ -97,7 +98,7 @@ fn refusal(owner: Owner, run: Option<&Stat>, why: &str, helpless: &str) -> Fatal
     let run = run.map_or_else(String::new, |s| {
         format!(" ({}:{}, mode {:04o})", s.st_uid, s.st_gid, s.st_mode & 0o7777)
     });
-    Fatal::user(format!(
+    Fatal::user(format_args!(
         "/run{run} can't be used by {uid}:{gid}: {why}, and {helpless}; mount a tmpfs of the user's \
          on it (docker run --tmpfs /run:uid={uid}, podman run --tmpfs /run:U), or make it the user's in the image \
          (RUN chown {uid} /run)"
@@ -167,7 +168,7 @@ fn ensure_writable(warnings: &Warnings<'_>, owner: Owner) -> Result<(), Fatal> {
     let kind = || sys::fs::statat(CWD, RUN, AtFlags::empty()).map(|s| FileType::from_raw_mode(s.st_mode));
     if kind() == Err(Errno::NOENT) && !Settings::of_container(&warnings.0.env).switch(S6_READ_ONLY_ROOT) {
         sys::fs::mkdir(RUN, Mode::from(0o755)).map_err(|e| {
-            Fatal::user(format!(
+            Fatal::user(format_args!(
                 "there is no /run and none can be made: {}; make it in the image, or start the container with one \
                  (docker run --tmpfs /run)",
                 sys::strerror(e)
@@ -180,7 +181,7 @@ fn ensure_writable(warnings: &Warnings<'_>, owner: Owner) -> Result<(), Fatal> {
     if sys::fs::accessat(CWD, RUN, Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ROFS) {
         rustix::mount::mount("tmpfs", RUN, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0755")
             .map_err(|e| {
-                Fatal::user(format!(
+                Fatal::user(format_args!(
                     "/run is read-only and no tmpfs can be mounted on it: {}; start the container with one (docker run --tmpfs /run)",
                     sys::strerror(e)
                 ))
@@ -219,7 +220,7 @@ fn clear(warnings: &Warnings<'_>, owner: Owner) -> Result<(), Fatal> {
     for path in left_over(names, logs_are_a_volume) {
         let removed = match remove_tree(CWD, &path) {
             Err(Errno::ACCESS | Errno::PERM) if !owner.privileged && is_roots(&path) => {
-                move_aside(&path).map(|place| aside.push(diag::show(&place)))
+                move_aside(&path).map(|place| aside.push(diag::shown(&place)))
             }
             done => done,
         };
@@ -228,7 +229,7 @@ fn clear(warnings: &Warnings<'_>, owner: Owner) -> Result<(), Fatal> {
         })?;
     }
     if !aside.is_empty() {
-        warnings.warn(&format!(
+        warnings.warn(format_args!(
             "what root left in /run, in the image or in an earlier container, can't be removed and was moved aside: {}",
             aside.join(", ")
         ));
@@ -308,7 +309,7 @@ mod tests {
         let names = ["lock", "s6", "s6-rc", "s6-rc:s6-rc-init:abc", "service", "x-s6-rc"];
         let paths = |logs_are_a_volume| -> Vec<String> {
             let names = names.iter().map(|name| name.as_bytes().to_vec()).collect();
-            left_over(names, logs_are_a_volume).iter().map(|path| diag::show(path)).collect()
+            left_over(names, logs_are_a_volume).iter().map(|path| diag::shown(path)).collect()
         };
         let live = ["/run/s6-rc", "/run/s6-rc:s6-rc-init:abc"];
         let results = "/run/s6-linux-init-container-results";

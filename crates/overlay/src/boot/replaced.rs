@@ -22,7 +22,7 @@ pub(crate) fn preinit(call: &Call, owner: Owner) -> Result<bool, Fatal> {
     let ended = program::run(&[PREINIT.into()], &env, &[]).or_unable(|| format!("execute {PREINIT}"))?;
     let code = ended.code();
     if code != 0 {
-        return Err(Fatal::new(code, format!("{PREINIT} failed with exit code {code}")));
+        return Err(Fatal::new(code, format_args!("{PREINIT} failed with exit code {code}")));
     }
     make_folders(call, owner)?;
     Ok(true)
@@ -35,7 +35,9 @@ pub(crate) fn stage0(call: &mut Call, first: bool) -> Option<Outcome> {
         return None;
     }
     if !first {
-        call.warn(&format!("{STAGE0}, which isn't the overlay's own, isn't run: it works as process 1 only"));
+        call.warn(format_args!(
+            "{STAGE0}, which isn't the overlay's own, isn't run: it works as process 1 only"
+        ));
         return None;
     }
     let argv = std::iter::once(STAGE0.into()).chain(call.take_args()).collect();

@@ -29,7 +29,7 @@ pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
         }
         for skipped in skipped {
             let (name, reason) = (diag::show(&skipped.name), sys::strerror(skipped.reason));
-            call.warn(&format!(
+            call.warn(format_args!(
                 "the variable {name} can't be a file of the container's environment: {reason}"
             ));
         }

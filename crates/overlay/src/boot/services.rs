@@ -109,9 +109,9 @@ impl Services<'_> {
             || format!("the container goes on without {}: {because}", missing(&changed, live.database()));
         match judge(&changed, limit, settings.behaviour()) {
             Verdict::Good => check_again(&overrides, live.database(), &settings).map_err(stops)?,
-            Verdict::GoOn(what) if verbosity >= 2 => diag::info(NAME, &format!("{what}: {}", goes_on())),
+            Verdict::GoOn(what) if verbosity >= 2 => diag::info(NAME, format_args!("{what}: {}", goes_on())),
             Verdict::GoOn(_) => {}
-            Verdict::Warn(what) => diag::warn(NAME, &format!("{what}: {}", goes_on())),
+            Verdict::Warn(what) => diag::warn(NAME, format_args!("{what}: {}", goes_on())),
             // The container's code is the policy's then.
             Verdict::Stop(..)
                 if changed.failures.iter().any(|(id, _)| is_stopping_container(&live.servicedir(*id)))
@@ -122,7 +122,7 @@ impl Services<'_> {
             Verdict::Stop(code, what) => {
                 let reason = format!("{what}: {}", missing(&changed, live.database()));
                 termination_log::write(&settings, &reason);
-                return Err(Fatal::new(code, format!("{what}, so the container stops: {because}")));
+                return Err(Fatal::new(code, format_args!("{what}, so the container stops: {because}")));
             }
         }
         Ok(Started::Done)
@@ -272,7 +272,7 @@ fn judge(changed: &Changed, limit: Option<Duration>, behaviour: Behaviour) -> Ve
 fn missing(changed: &Changed, database: &Database) -> String {
     let failed = changed.failures.iter().map(|(id, _)| *id);
     let ids = failed.chain(changed.unfinished.iter().map(|(id, _)| *id));
-    let mut names: Vec<String> = ids.map(|id| diag::show(database.name(id))).collect();
+    let mut names: Vec<String> = ids.map(|id| diag::shown(database.name(id))).collect();
     let more = names.len().saturating_sub(NAMED_AT_MOST);
     names.truncate(NAMED_AT_MOST);
     if more > 0 {

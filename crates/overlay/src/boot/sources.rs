@@ -30,7 +30,7 @@ impl Sources {
                 let shown = diag::show(image);
                 diag::warn(
                     NAME,
-                    &format!(
+                    format_args!(
                         "user bundles in {shown}/s6-rc.d are deprecated, put them into {shown}/user-bundles.d"
                     ),
                 );
@@ -84,7 +84,7 @@ mod tests {
             let env = Env::from_vars(variables.iter().map(|v| v.as_bytes().to_vec()).collect());
             let sources = Sources::find(&Settings::of_container(&env));
             assert_eq!(sources.implied, USER_BUNDLES);
-            sources.directories.iter().map(|d| diag::show(d)).collect::<Vec<_>>()
+            sources.directories.iter().map(|d| diag::shown(d)).collect::<Vec<_>>()
         };
         let profile = "S6_RUNTIME_PROFILE=none-such";
         let image = "/etc/cont-profile.d/none-such/s6-overlay";

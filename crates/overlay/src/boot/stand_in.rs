@@ -16,7 +16,7 @@ pub(crate) fn stand_in(call: &Call) -> Result<(), Fatal> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .or_unable(|| "become the reaper of all descendants")?;
     if Settings::of_container(&call.env).verbosity() > 0 {
-        call.warn(&format!(
+        call.warn(format_args!(
             "not process 1, which is {}: at the end, only the processes that began here are stopped",
             first_process()
         ));
@@ -28,7 +28,7 @@ pub(crate) fn stand_in(call: &Call) -> Result<(), Fatal> {
 fn first_process() -> String {
     const INITS: &[&str] = &["docker-init", "tini", "catatonit", "dumb-init", "podman-init", "init"];
     let name = std::fs::read("/proc/1/comm").unwrap_or_default();
-    let name = diag::show(name.trim_ascii_end());
+    let name = diag::shown(name.trim_ascii_end());
     match name.as_str() {
         "" => "of the container engine".to_owned(),
         "pause" => "pause (a pod with a shared pid namespace)".to_owned(),

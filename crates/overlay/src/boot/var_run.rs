@@ -40,14 +40,14 @@ pub(super) fn link() -> Option<String> {
     }
     match sys::fs::mkdir("/var", Mode::from(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
-        Err(e) => return Some(unable(&sys::strerror(e))),
+        Err(e) => return Some(unable(sys::strerror(e))),
     }
     let made = match sys::fs::lstat(VAR_RUN).map(|s| FileType::from_raw_mode(s.st_mode)) {
-        Err(_) => return sys::fs::symlink(RUN, VAR_RUN).err().map(|e| unable(&sys::strerror(e))),
+        Err(_) => return sys::fs::symlink(RUN, VAR_RUN).err().map(|e| unable(sys::strerror(e))),
         Ok(FileType::Directory) => replace_folder(),
-        Ok(_) => sys::fs::unlink(VAR_RUN).map(|()| false).map_err(sys::strerror),
+        Ok(_) => sys::fs::unlink(VAR_RUN).map(|()| false).map_err(reason),
     };
-    match made.and_then(|moved| sys::fs::symlink(RUN, VAR_RUN).map(|()| moved).map_err(sys::strerror)) {
+    match made.and_then(|moved| sys::fs::symlink(RUN, VAR_RUN).map(|()| moved).map_err(reason)) {
         Ok(false) => Some("/var/run wasn't a link to /run, and is one now".to_owned()),
         Ok(true) => {
             Some("/var/run wasn't a link to /run, and is one now; what was in it is in /run".to_owned())
@@ -72,6 +72,10 @@ pub(super) fn link_folders() {
     }
 }
 
+fn reason(e: Errno) -> String {
+    sys::strerror(e).to_owned()
+}
+
 /// Moves what is in /var/run into /run, and removes it; whether anything was moved.
 fn replace_folder() -> Result<bool, String> {
     if let Some(mount) = mount_below(&std::fs::read("/proc/self/mounts").unwrap_or_default()) {
@@ -80,7 +84,7 @@ fn replace_folder() -> Result<bool, String> {
     let moved = open_dir_itself(CWD, VAR_RUN.as_bytes())
         .and_then(|from| Ok((from, files::open_dir(CWD, RUN.as_bytes())?)))
         .and_then(|(from, to)| move_contents(from.as_fd(), to.as_fd(), DEPTH));
-    moved.and_then(|moved| remove_tree(CWD, VAR_RUN.as_bytes()).map(|()| moved)).map_err(sys::strerror)
+    moved.and_then(|moved| remove_tree(CWD, VAR_RUN.as_bytes()).map(|()| moved)).map_err(reason)
 }
 
 /// The first mount on /var/run or below it, among the lines of /proc/self/mounts.
@@ -121,7 +125,7 @@ mod tests {
 
     #[test]
     fn only_mounts_on_or_below_var_run_keep_it() {
-        let of = |text: &str| mount_below(text.as_bytes()).map(|m| show(&m));
+        let of = |text: &str| mount_below(text.as_bytes()).map(|m| tool::diag::shown(&m));
         assert_eq!(
             of("overlay / overlay rw 0 0\ntmpfs /run tmpfs rw 0 0\ntmpfs /var/runner tmpfs rw 0 0\n"),
             None

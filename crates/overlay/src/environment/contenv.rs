@@ -94,7 +94,7 @@ fn as_content(read: Result<Vec<u8>, Errno>, name: &[u8]) -> Result<Option<Vec<u8
         Err(e) => sys::strerror(e).to_string(),
     };
     let name = diag::show(name);
-    Err(Fatal::new(111, format!("unable to read {CONTAINER_ENVIRONMENT}/{name}: {why}")))
+    Err(Fatal::new(111, format_args!("unable to read {CONTAINER_ENVIRONMENT}/{name}: {why}")))
 }
 
 /// The content of the file of a value.
@@ -122,7 +122,7 @@ fn as_value(mut value: Vec<u8>) -> Vec<u8> {
 /// # Errors
 /// The directory or a file in it can't be read: 111.
 pub fn load(env: &mut Env) -> Result<(), Fatal> {
-    let unreadable = |e| Fatal::unable(&format!("read {CONTAINER_ENVIRONMENT}"), e);
+    let unreadable = |e| Fatal::unable(format_args!("read {CONTAINER_ENVIRONMENT}"), e);
     let dir = open_dir().map_err(unreadable)?;
     let mut names = Vec::new();
     files::for_each_entry(&dir, &mut |name, file_type| {
@@ -175,7 +175,7 @@ pub fn lookup(env: &Env, name: &[u8]) -> Option<Vec<u8>> {
     as_content(files::read_no_fifo(CWD, &path, VALUE_MAX + 1), name)
         .unwrap_or_else(|fatal| {
             if !IS_REPORTED.swap(true, Ordering::Relaxed) {
-                diag::warn("s6-overlay", &format!("{}: it counts as not set", fatal.message()));
+                diag::warn("s6-overlay", format_args!("{}: it counts as not set", fatal.message()));
             }
             None
         })

@@ -134,7 +134,7 @@ impl<'a> Settings<'a> {
         let Some(value) = self.given_value(variable.name) else { return Ok(Mode::from(variable.kind.0)) };
         let mask = number::octal(value.trim_ascii_end()).filter(|mask| *mask <= 0o777).ok_or_else(|| {
             let shown = diag::show(&value);
-            Fatal::user(format!(
+            Fatal::user(format_args!(
                 "{variable} is {shown}, which is no mask: write an octal number up to 777, such as 027"
             ))
         })?;
@@ -150,7 +150,7 @@ impl<'a> Settings<'a> {
         number::bytes(value.trim_ascii_end()).filter(|size| *size == 0 || SIZES.contains(size)).ok_or_else(
             || {
                 let shown = diag::show(&value);
-                Fatal::user(format!(
+                Fatal::user(format_args!(
                     "{variable} is {shown}, which is no size from 16k to 64M: write a number, such as 256k"
                 ))
             },

@@ -31,18 +31,18 @@ pub(crate) fn run_scripts(call: &Call) -> Outcome {
         let script = join(&folder, &name);
         let shown = diag::show(&script);
         if verbosity >= 2 {
-            call.info(&format!("running {shown}"));
+            call.info(format_args!("running {shown}"));
         }
         let ended = program::start(std::slice::from_ref(&script), &call.env, &[])
             .and_then(|pid| program::wait_at_most(pid, limit, KILL));
         record.tell(Kind::ScriptEnded, &name, 0, ended.map_or(u16::MAX, |(ended, _)| ended.wstat()));
         match ended {
             Ok((_, true)) => {
-                call.warn(&format!("{shown} took longer than {S6_KILL_FINISH_MAXTIME} and was killed"))
+                call.warn(format_args!("{shown} took longer than {S6_KILL_FINISH_MAXTIME} and was killed"))
             }
             Ok(_) => {}
             Err(e) => {
-                call.warn(&format!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
+                call.warn(format_args!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
             }
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn run_scripts(call: &Call) -> Outcome {
         let script = join(&folder, &name);
         let shown = diag::show(&script);
         if verbosity >= 2 {
-            call.info(&format!("running {shown}"));
+            call.info(format_args!("running {shown}"));
         }
         let ended = program::run(std::slice::from_ref(&script), &call.env, &[]);
         record.tell(Kind::ScriptEnded, &name, 1, ended.map_or(u16::MAX, Ended::wstat));
@@ -43,7 +43,7 @@ pub(crate) fn run_scripts(call: &Call) -> Outcome {
                 ended.code()
             }
             Err(e) => {
-                call.warn(&format!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
+                call.warn(format_args!("unable to run {shown}: {}", exec_failure::explain_word(&script, e)));
                 program::failure_code(e)
             }
         };

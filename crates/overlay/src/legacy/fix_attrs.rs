@@ -38,7 +38,7 @@ pub(crate) fn apply_files(call: &Call) -> Outcome {
     for name in names {
         let file = join(&folder, &name);
         if verbosity >= 2 {
-            call.info(&format!("applying {}", diag::show(&file)));
+            call.info(format_args!("applying {}", diag::show(&file)));
         }
         if others {
             failed |= !apply_by_program(call, &file)?;
@@ -83,7 +83,7 @@ fn open_rules(file: &[u8]) -> Result<OwnedFd, Fatal> {
     if FileType::from_raw_mode(stat.st_mode).is_file() {
         return Ok(fd);
     }
-    Err(Fatal::new(111, format!("unable to read {}: it is not a regular file", diag::show(file))))
+    Err(Fatal::new(111, format_args!("unable to read {}: it is not a regular file", diag::show(file))))
 }
 
 /// Lets the image's own program apply a file; `false` if it failed.
@@ -129,7 +129,7 @@ fn apply_file(call: &Call, file: &[u8], text: &[u8], accounts: &Files, hidden: b
     let mut succeeded = true;
     for (line, rule) in parse(text) {
         let mut report = |text: &str| {
-            call.warn(&format!("{}:{line}: {text}", diag::show(file)));
+            call.warn(format_args!("{}:{line}: {text}", diag::show(file)));
             succeeded = false;
         };
         let rule = match rule {
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_capability_that_is_missing() {
-        let not_permitted = sys::strerror(Errno::PERM);
+        let not_permitted = sys::strerror(Errno::PERM).to_owned();
         for (failure, effective, expected) in [
             (
                 Failure { error: Errno::PERM, needed: Some(CHOWN) },
@@ -246,7 +246,11 @@ mod tests {
             ),
             // As of an immutable file.
             (Failure { error: Errno::PERM, needed: Some(CHOWN) }, Some(1), not_permitted.clone()),
-            (Failure { error: Errno::ROFS, needed: Some(CHOWN) }, Some(0), sys::strerror(Errno::ROFS)),
+            (
+                Failure { error: Errno::ROFS, needed: Some(CHOWN) },
+                Some(0),
+                sys::strerror(Errno::ROFS).to_owned(),
+            ),
             (Failure::from(Errno::PERM), Some(0), not_permitted),
         ] {
             assert_eq!(failure.reason(effective), expected);

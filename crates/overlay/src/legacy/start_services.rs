@@ -84,7 +84,7 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
         link(service)?;
     }
     control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan])
-        .map_err(|_| Fatal::new(111, format!("nobody supervises {SCANDIR}")))?;
+        .map_err(|_| Fatal::new(111, format_args!("nobody supervises {SCANDIR}")))?;
     let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
     let late = if waits_until_up {
         wait_until_up(&copied, &mut watch, &listeners, limit.map(|l| clock::now().saturating_add(l)))?
@@ -93,7 +93,7 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
         Vec::new()
     };
     if !late.is_empty() && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
-        call.warn(&format!("not ready: {}", diag::show(&late.join(&b", "[..]))));
+        call.warn(format_args!("not ready: {}", diag::show(&late.join(&b", "[..]))));
     }
     if !late.is_empty() && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
 }
@@ -148,7 +148,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
         let notifies = sys::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
         if reports {
             let note = if notifies { "" } else { " (no readiness notification)" };
-            call.info(&format!("copying legacy longrun {}{note}", diag::show(&name)));
+            call.info(format_args!("copying legacy longrun {}{note}", diag::show(&name)));
         }
         copies.sound.push(Copied { dir, name, notifies });
     }
@@ -186,7 +186,7 @@ fn record_restarts(
         is_sound &= checked.is_sound();
     }
     if !is_sound {
-        call.warn(&format!("{} is not started", diag::show(from)));
+        call.warn(format_args!("{} is not started", diag::show(from)));
     }
     Ok(is_sound)
 }

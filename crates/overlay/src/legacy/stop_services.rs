@@ -67,7 +67,10 @@ pub(crate) fn stop_services(settings: &Settings<'_>, name: &str) -> Outcome {
     if settings.verbosity() >= 1 {
         for (dir, _) in &services {
             let (dir, grace) = (diag::show(dir), grace.as_millis());
-            diag::warn(name, &format!("{dir} isn't down after {grace} ms, which is {S6_SERVICES_GRACETIME}"));
+            diag::warn(
+                name,
+                format_args!("{dir} isn't down after {grace} ms, which is {S6_SERVICES_GRACETIME}"),
+            );
         }
     }
     Ok(Next::SUCCESS)

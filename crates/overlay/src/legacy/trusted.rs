@@ -32,7 +32,7 @@ impl Refusal {
     /// The reason, and what to write instead.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::System(e) => sys::strerror(*e),
+            Self::System(e) => sys::strerror(*e).to_owned(),
             Self::Link(name, uid) => {
                 let name = diag::show(name);
                 format!("the link {name} is under the control of user {uid}: write the path that it leads to")

@@ -19,7 +19,7 @@ pub(crate) fn finish(how: How, first: bool, sync: bool) -> u8 {
         How::Halt => {
             let text = exit_code::read();
             return exit_code::parse(&text).unwrap_or_else(|| {
-                diag::warn(NAME, &format!("the exit code file holds no number: {}", diag::show(&text)));
+                diag::warn(NAME, format_args!("the exit code file holds no number: {}", diag::show(&text)));
                 100
             });
         }

@@ -222,7 +222,7 @@ impl Init {
             }
             Err(e) => {
                 let text = "unable to start the relay of services' output, which comes as it is";
-                diag::warn(NAME, &format!("{text}: {}", sys::strerror(e)));
+                diag::warn(NAME, format_args!("{text}: {}", sys::strerror(e)));
             }
         }
     }
@@ -266,7 +266,7 @@ impl Init {
             Err(e) => {
                 let text = "unable to start what starts the services, trying again each second";
                 if self.unstarted.as_ref().is_some_and(|unstarted| unstarted.at == Moment::ZERO) {
-                    diag::warn(NAME, &format!("{text}: {}", sys::strerror(e)));
+                    diag::warn(NAME, format_args!("{text}: {}", sys::strerror(e)));
                 }
                 if let Some(unstarted) = &mut self.unstarted {
                     unstarted.at = now.saturating_add(BOOT_RETRY_PAUSE);
@@ -293,7 +293,7 @@ impl Init {
         match Shutdownd::make() {
             Ok(shutdownd) => self.shutdownd = Some(shutdownd),
             Err(e) => {
-                diag::warn(NAME, &format!("unable to make {}: {}", layout::SHUTDOWND, sys::strerror(e)))
+                diag::warn(NAME, format_args!("unable to make {}: {}", layout::SHUTDOWND, sys::strerror(e)))
             }
         }
     }
@@ -420,14 +420,14 @@ impl Init {
             match read_message(request) {
                 Some(Message::Request(request, text, by)) => {
                     if request != request.at_once() && self.container.tells() {
-                        diag::info(NAME, &format!("told to stop the container later, by {text}"));
+                        diag::info(NAME, format_args!("told to stop the container later, by {text}"));
                     }
                     let cause = Cause::Command(text, by);
                     self.step(Event::Asked(request), Some(&cause), host);
                     self.planned_by = Some(cause);
                 }
                 Some(Message::Note(text)) if self.container.tells() => {
-                    diag::info(NAME, &format!("told to {text}"));
+                    diag::info(NAME, format_args!("told to {text}"));
                 }
                 Some(Message::Note(_)) => {}
                 None => is_malformed = true,
@@ -475,7 +475,7 @@ impl Policy for Init {
         let Some(code) = over.code() else { return Handled::No };
         let failure = over.has_failed.then(|| over.text.clone());
         self.failed = over.has_failed.then(|| over.name.clone());
-        let cause = Cause::Service { name: diag::show(&over.name), failure };
+        let cause = Cause::Service { name: diag::shown(&over.name), failure };
         self.step(Event::ServiceOver(code), Some(&cause), host);
         Handled::Yes
     }

@@ -108,7 +108,7 @@ fn asker(was: Stage, step: &Step<'_>) -> Asker {
         }
         (Event::Signal(_) | Event::Asked(_) | Event::Time, Some(Cause::Command(_, Some(by)))) => {
             asker.process = Some((by.pid, by.uid));
-            asker.name = diag::show(&by.name);
+            asker.name = diag::shown(&by.name);
             StopBy::Command
         }
         (Event::Asked(_), _) => StopBy::Command,

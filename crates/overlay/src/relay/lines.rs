@@ -89,7 +89,7 @@ impl Lines {
         let mut head = Vec::new();
         match format {
             Format::Plain | Format::Kept => {}
-            Format::Prefix => head.extend(tool::diag::show(service).bytes()),
+            Format::Prefix => head.extend(tool::diag::shown(service).bytes()),
             Format::Json => {
                 head.extend(b"\",\"service\":\"");
                 escape(service, &mut head);

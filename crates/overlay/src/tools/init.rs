@@ -142,7 +142,7 @@ fn warn_of_mistakes(container: &Env) {
     for (name, value) in container.iter() {
         if let Some(meant) = meant_by(name) {
             let name = diag::show(name);
-            diag::warn(TOOL.name, &format!("the variable {name} has no effect: did you mean {meant}?"));
+            diag::warn(TOOL.name, format_args!("the variable {name} has no effect: did you mean {meant}?"));
         } else if let Some(text) = meaningless(name, value) {
             diag::warn(TOOL.name, &text);
         }
@@ -176,7 +176,7 @@ fn host_config(env: &Env, settings: &Settings<'_>) -> host::Config {
 fn live(call: &Call, host: &mut Host, policy: &mut Init, first: bool, sync: bool) -> ! {
     diag::set_reader_limit(Some(MESSAGE_LIMIT));
     if let Err(e) = host.allow_reexec(&reexec(call), policy) {
-        call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
+        call.warn(format_args!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
     if host.run(policy) == Leave::Faulted {
         // It has faulted again and again, even while it ended.

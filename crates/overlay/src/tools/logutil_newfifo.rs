@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
         None => None,
         Some(name) => {
             let user = sys::account::user(name).or_unable(|| "read /etc/passwd")?;
-            Some(user.ok_or_else(|| Fatal::new(1, format!("unknown user: {}", diag::show(name))))?)
+            Some(user.ok_or_else(|| Fatal::new(1, format_args!("unknown user: {}", diag::show(name))))?)
         }
     };
     files::remove_tree(CWD, &path).or_unable_to("remove", &path)?;

@@ -21,7 +21,7 @@ fn main(call: &mut Call) -> Outcome {
     let options = call.options()?;
     let dir = call.shift().map_err(|e| e.with_code(1))?;
     if !dir.starts_with(b"/") && !dir.starts_with(b".") {
-        return Err(Fatal::user(format!(
+        return Err(Fatal::user(format_args!(
             "the directory has to begin with / or . but is {}",
             diag::show(&dir)
         )));

@@ -19,7 +19,8 @@ fn main(call: &mut Call) -> Outcome {
     set_format(Handling::wanted(&Settings::of_container(&call.env), |_| ()));
     let id = |name: &str| {
         let value = call.env.get(name.as_bytes()).and_then(number::decimal::<u32>);
-        value.ok_or_else(|| Fatal::user(format!("{name} isn't set: s6-overlay-suexec runs this program")))
+        value
+            .ok_or_else(|| Fatal::user(format_args!("{name} isn't set: s6-overlay-suexec runs this program")))
     };
     let owner = Owner { uid: id("UID")?, gid: id("GID")?, privileged: rustix::process::geteuid().is_root() };
     rustix::process::umask(rustix::fs::Mode::from(0o022));

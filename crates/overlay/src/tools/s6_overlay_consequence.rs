@@ -70,6 +70,6 @@ fn run(argv: &[Vec<u8>], env: &Env, whose: &str, call: &Call) -> Outcome {
         Ended::Exited(code) => format!("exited {code}"),
         Ended::Killed(signal) => format!("was killed by signal {signal}"),
     };
-    call.warn(&format!("{whose}: {name} {text}"));
+    call.warn(format_args!("{whose}: {name} {text}"));
     Ok(Next::Exit(ended.code()))
 }

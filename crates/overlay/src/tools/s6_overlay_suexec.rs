@@ -46,7 +46,7 @@ fn main(call: &mut Call) -> Outcome {
     let code = ended.code();
     if code != 0 {
         let program = block.first().map(|word| tool::diag::show(word)).unwrap_or_default();
-        return Err(Fatal::new(code, format!("{program} failed with exit code {code}")));
+        return Err(Fatal::new(code, format_args!("{program} failed with exit code {code}")));
     }
     if is_root {
         set_all_gids(gid).or_unable(|| "become the container's group")?;

@@ -66,7 +66,7 @@ fn check_socket() -> Result<(), Fatal> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     Err(Fatal::new(
         111,
-        format!(
+        format_args!(
             "unable to make /dev/log: {}: /dev belongs to {}:{} and has mode {:04o}, the container runs as {uid}:{gid}; \
              to have a syslog daemon, start the container as root, and let its services change users (s6-setuidgid)",
             sys::strerror(e),

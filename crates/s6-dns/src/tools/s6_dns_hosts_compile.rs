@@ -24,10 +24,10 @@ fn main(call: &mut Call) -> Outcome {
     let text = files::read_path(from, MAX_FILE_SIZE).or_unable_to("read", from)?;
     let (records, flaws) = parse(&text);
     if let Some(flaw) = flaws.first() {
-        return Err(flaw.fatal(&diag::show(from)));
+        return Err(flaw.fatal(&diag::shown(from)));
     }
     let cdb =
-        compile(&records).ok_or_else(|| Fatal::new(111, format!("{} is too long", diag::show(from))))?;
+        compile(&records).ok_or_else(|| Fatal::new(111, format_args!("{} is too long", diag::show(from))))?;
     rustix::process::umask(rustix::fs::Mode::empty());
     let replacement = Replace { sync: true, ..Replace::with(Permissions::LessUmask(0o644), Writers::Many) };
     replace_at(CWD, to, &cdb, replacement).or_unable_to("write", to)?;

@@ -25,7 +25,10 @@ fn main(call: &mut Call) -> Outcome {
     for list in &call.args {
         for word in list.split(|b| is_separator(*b)).filter(|word| !word.is_empty()) {
             servers.push(address(word).ok_or_else(|| {
-                Fatal::user(format!("{} is no IP address: give the servers' addresses", diag::show(word)))
+                Fatal::user(format_args!(
+                    "{} is no IP address: give the servers' addresses",
+                    diag::show(word)
+                ))
             })?);
         }
     }

@@ -17,11 +17,11 @@ fn main(call: &mut Call) -> Outcome {
     call.only_operands()?;
     let text = call.shift()?;
     if Name::from_text(&text).is_none() {
-        return Err(Fatal::user(format!("{} is no domain name", diag::show(&text))));
+        return Err(Fatal::user(format_args!("{} is no domain name", diag::show(&text))));
     }
     let conf = ResolvConf::read(&call.env, &|text| call.warn(text))?;
     let names = Name::qualify(&text, conf.search_list()).ok_or_else(|| {
-        Fatal::new(111, format!("unable to qualify {}: a suffix makes it too long", diag::show(&text)))
+        Fatal::new(111, format_args!("unable to qualify {}: a suffix makes it too long", diag::show(&text)))
     })?;
     let mut out = Out::new();
     for name in names {

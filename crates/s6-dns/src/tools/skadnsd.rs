@@ -43,7 +43,7 @@ fn main(call: &mut Call) -> Outcome {
     if conf.named.is_empty() {
         return Err(Fatal::new(
             111,
-            format!("no DNS server: {FILE} has no nameserver, and DNSCACHEIP isn't set"),
+            format_args!("no DNS server: {FILE} has no nameserver, and DNSCACHEIP isn't set"),
         ));
     }
     let mut inbox = Inbox::default();

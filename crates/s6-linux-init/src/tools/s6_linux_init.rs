@@ -67,7 +67,7 @@ fn main(call: &mut Call) -> Outcome {
         && let Err(e) = rustix::system::reboot(rustix::system::RebootCommand::CadOff)
         && warns
     {
-        call.warn(&format!("unable to trap ctrl-alt-del: {}", sys::strerror(e)));
+        call.warn(format_args!("unable to trap ctrl-alt-del: {}", sys::strerror(e)));
     }
     in_environment(&options, basedir, supervisor(console, is_ready)?)
 }
@@ -92,7 +92,7 @@ fn prepare(call: &Call, options: &Options, is_container: bool, warns: bool) -> R
         None => 0o022,
         Some(word) => number::octal(word)
             .filter(|mask| *mask <= 0o777)
-            .ok_or_else(|| Fatal::user(format!("{} is no umask", diag::show(word))))?,
+            .ok_or_else(|| Fatal::user(format_args!("{} is no umask", diag::show(word))))?,
     };
     rustix::process::umask(Mode::from_raw_mode(umask));
     // Fails if the container runtime has made this process a session leader already.
@@ -112,7 +112,7 @@ fn prepare(call: &Call, options: &Options, is_container: bool, warns: bool) -> R
                 }
                 diag::line("s6-linux-init: booting");
             }
-            Err(e) if warns => call.warn(&format!("unable to open /dev/console: {}", sys::strerror(e))),
+            Err(e) if warns => call.warn(format_args!("unable to open /dev/console: {}", sys::strerror(e))),
             Err(_) => {}
         }
     }
@@ -141,12 +141,12 @@ fn run_tool(call: &Call, argv: &[&[u8]], env: Env, to_do: &str) -> Result<(), Fa
     let name = argv.first().copied().unwrap_or_default();
     let mut words: Vec<Vec<u8>> = argv.iter().map(|word| word.to_vec()).collect();
     if let Some(file) = words.first_mut() {
-        *file = tool::tool_file(&diag::show(name));
+        *file = tool::tool_file(&diag::shown(name));
     }
     let pid = tool::spawn(call, words, env)?;
     match sys::process::wait_for(pid).or_unable(|| to_do.to_owned())?.code() {
         0 => Ok(()),
-        code => Err(Fatal::new(111, format!("unable to {to_do}: exit code {code}"))),
+        code => Err(Fatal::new(111, format_args!("unable to {to_do}: exit code {code}"))),
     }
 }
 

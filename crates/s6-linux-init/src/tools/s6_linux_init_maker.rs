@@ -80,7 +80,7 @@ fn settings(options: &Options) -> Result<BootSettings, Fatal> {
         None => 0o022,
         Some(word) => number::octal(word)
             .filter(|mask| *mask <= 0o777)
-            .ok_or_else(|| Fatal::user(format!("{} is no umask", diag::show(word))))?,
+            .ok_or_else(|| Fatal::user(format_args!("{} is no umask", diag::show(word))))?,
     };
     let stamps = options.number::<u8>('t')?.unwrap_or(1);
     if stamps > 3 {
@@ -128,7 +128,7 @@ fn settings(options: &Options) -> Result<BootSettings, Fatal> {
 fn absolute(options: &Options, letter: char) -> Result<Option<&[u8]>, Fatal> {
     match options.get(letter) {
         Some(path) if !path.starts_with(b"/") => {
-            Err(Fatal::user(format!("-{letter}: {} must be an absolute path", diag::show(path))))
+            Err(Fatal::user(format_args!("-{letter}: {} must be an absolute path", diag::show(path))))
         }
         path => Ok(path),
     }
@@ -139,11 +139,14 @@ fn variable(word: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Fatal> {
     let at = word.iter().position(|b| *b == b'=');
     let name = word.get(..at.unwrap_or(word.len())).unwrap_or_default();
     if name.is_empty() || name.starts_with(b".") || name.contains(&b'/') {
-        return Err(Fatal::user(format!("-e: {} can't be a variable's name", diag::show(name))));
+        return Err(Fatal::user(format_args!("-e: {} can't be a variable's name", diag::show(name))));
     }
     let value = at.map(|at| word.get(at + 1..).unwrap_or_default().to_vec());
     if value.as_ref().is_some_and(|value| value.contains(&b'\n')) {
-        return Err(Fatal::user(format!("-e: the value of {} can't contain a newline", diag::show(name))));
+        return Err(Fatal::user(format_args!(
+            "-e: the value of {} can't contain a newline",
+            diag::show(name)
+        )));
     }
     Ok((name.to_vec(), value))
 }
@@ -152,7 +155,8 @@ fn variable(word: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Fatal> {
 fn limits(list: &[u8]) -> Result<Vec<Vec<u8>>, Fatal> {
     let mut found = Vec::new();
     for word in list.split(|b| *b == b',').filter(|word| !word.is_empty()) {
-        let wrong = || Fatal::user(format!("-R: {} isn't a limit such as o2000 or d=", diag::show(word)));
+        let wrong =
+            || Fatal::user(format_args!("-R: {} isn't a limit such as o2000 or d=", diag::show(word)));
         let (letter, value) = word.split_first().ok_or_else(wrong)?;
         let is_value = value == b"=" || number::decimal::<u64>(value).is_some();
         if !b"acdflmoPprst".contains(letter) || !is_value {
@@ -169,8 +173,8 @@ fn owner(user: &[u8]) -> Result<Option<(u32, u32)>, Fatal> {
         return Ok(None);
     }
     let found = sys::account::user(user).or_unable(|| "read /etc/passwd")?;
-    let account =
-        found.ok_or_else(|| Fatal::user(format!("there is no user {} in /etc/passwd", diag::show(user))))?;
+    let account = found
+        .ok_or_else(|| Fatal::user(format_args!("there is no user {} in /etc/passwd", diag::show(user))))?;
     Ok(Some((account.uid, account.gid)))
 }
 

@@ -153,7 +153,7 @@ fn shut_down(call: &Call, basedir: &[u8], keeps_output: bool) {
     match ended.map(sys::process::Ended::code) {
         Err(fatal) => call.warn(fatal.message()),
         Ok(0) => {}
-        Ok(code) => call.warn(&format!("{} exited {code}", diag::show(&script))),
+        Ok(code) => call.warn(format_args!("{} exited {code}", diag::show(&script))),
     }
 }
 
@@ -188,7 +188,7 @@ fn end_supervision(script: &[u8]) -> Result<(), Fatal> {
     let how = Replace { sync: true, ..Replace::with(Permissions::Exact(0o755), Writers::Many) };
     replace_at(CWD, &finish, script, how).or_unable_to("write", &finish)?;
     control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Abort])
-        .map_err(|why| Fatal::new(111, format!("unable to tell s6-svscan to end: {why:?}")))
+        .map_err(|why| Fatal::new(111, format_args!("unable to tell s6-svscan to end: {why:?}")))
 }
 
 #[cfg(test)]

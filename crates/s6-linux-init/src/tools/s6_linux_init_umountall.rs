@@ -24,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
     for entry in to_unmount(fstab::entries(&text)).iter().rev() {
         if let Err(e) = unmount_or_remount(&entry.dir) {
             failed = failed.saturating_add(1);
-            call.warn(&format!("unable to unmount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
+            call.warn(format_args!("unable to unmount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
         }
     }
     Ok(Next::Exit(failed))
@@ -61,7 +61,7 @@ mod tests {
         let mounts =
             b"/dev/a / ext4 rw\nproc /proc proc rw\nsys /sys sysfs rw\nproc /x/proc proc rw\nt /t tmpfs rw\n";
         let found = to_unmount(fstab::entries(mounts));
-        let dirs: Vec<_> = found.iter().map(|entry| diag::show(&entry.dir)).collect();
+        let dirs: Vec<_> = found.iter().map(|entry| diag::shown(&entry.dir)).collect();
         assert_eq!(dirs, ["/", "/x/proc", "/t"]);
     }
 }

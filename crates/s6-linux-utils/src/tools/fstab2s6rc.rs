@@ -41,7 +41,7 @@ fn main(call: &mut Call) -> Outcome {
         None => 0o755,
         Some(word) => wire::number::octal(word)
             .filter(|mode| *mode <= 0o7777)
-            .ok_or_else(|| Fatal::user(format!("{} is no mode", diag::show(word))))?,
+            .ok_or_else(|| Fatal::user(format_args!("{} is no mode", diag::show(word))))?,
     };
     let settings = ServiceSettings {
         without_noauto: options.last_of("Aa") == Some('a'),
@@ -53,12 +53,13 @@ fn main(call: &mut Call) -> Outcome {
     let path = options.get('F').unwrap_or(b"/etc/fstab");
     let text = std::fs::read(OsStr::from_bytes(path)).or_unable_to("read", path)?;
     let entries = fstab::entries(&text);
-    let invalid =
-        |(line, what): (usize, String)| Fatal::new(INVALID, format!("{}:{line}: {what}", diag::show(path)));
+    let invalid = |(line, what): (usize, String)| {
+        Fatal::new(INVALID, format_args!("{}:{line}: {what}", diag::show(path)))
+    };
     let mut made = services(&entries, settings).map_err(invalid)?;
     for entry in entries.iter().filter(|entry| !settings.with_uuid && names_no_file(&entry.device)) {
         let device = diag::show(&entry.device);
-        call.warn(&format!("{}:{}: {device} needs -u", diag::show(path), entry.line));
+        call.warn(format_args!("{}:{}: {device} needs -u", diag::show(path), entry.line));
     }
     if let Some(base) = base {
         made.iter_mut().for_each(|service| service.dependencies.push(base.to_vec()));
@@ -77,7 +78,7 @@ fn main(call: &mut Call) -> Outcome {
 fn name(word: Option<&[u8]>) -> Result<Option<&[u8]>, Fatal> {
     match word {
         Some(bad) if bad.is_empty() || bad.starts_with(b".") || bad.iter().any(|b| b"/\n".contains(b)) => {
-            Err(Fatal::user(format!("{} can't be a service's name", diag::show(bad))))
+            Err(Fatal::user(format_args!("{} can't be a service's name", diag::show(bad))))
         }
         other => Ok(other),
     }
@@ -106,7 +107,7 @@ fn write_bundles(at: &[u8], bundle: &[u8], made: &[Service]) -> Result<(), Fatal
     let (mounts, swaps) = ([bundle, b"-mounts"].concat(), [bundle, b"-swaps"].concat());
     for name in [bundle, &mounts, &swaps] {
         if made.iter().any(|service| service.name == name) {
-            return Err(Fatal::user(format!("{} is a service already, not a bundle", diag::show(name))));
+            return Err(Fatal::user(format_args!("{} is a service already, not a bundle", diag::show(name))));
         }
     }
     let of = |is_swap: bool| {

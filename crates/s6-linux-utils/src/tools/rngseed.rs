@@ -54,7 +54,7 @@ fn main(call: &mut Call) -> Outcome {
         let unable = || format!("read {}/seed", diag::show(&path));
         let (seed, mode) = take_seed(dir).or_unable(unable)?;
         if seed.is_empty() {
-            return Err(Fatal::new(111, format!("{}/seed is empty", diag::show(&path))));
+            return Err(Fatal::new(111, format_args!("{}/seed is empty", diag::show(&path))));
         }
         let credit = how == 'r' && mode == CREDITABLE;
         if how == 'r' && !credit && verbosity >= 1 {

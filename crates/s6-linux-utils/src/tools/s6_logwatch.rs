@@ -35,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
     loop {
         watch.print()?;
         if fstat(&watch.dir).is_ok_and(|st| st.st_nlink == 0) {
-            return Err(Fatal::new(111, format!("{} was removed", diag::show(&path))));
+            return Err(Fatal::new(111, format_args!("{} was removed", diag::show(&path))));
         }
         // Even without requested events, poll(2) reports that the reader of the output has gone.
         let mut fds =

@@ -44,7 +44,8 @@ fn main(call: &mut Call) -> Outcome {
     let (device, dir) = (call.shift()?, call.shift()?);
     match mount_options.mount(&device, &dir, options.get('t').unwrap_or(b"none")) {
         Err(e) => {
-            let fatal = Fatal::unable(&format!("mount {} on {}", diag::show(&device), diag::show(&dir)), e);
+            let fatal =
+                Fatal::unable(format_args!("mount {} on {}", diag::show(&device), diag::show(&dir)), e);
             Err(if e == Errno::BUSY { fatal.with_code(1) } else { fatal })
         }
         Ok(()) => Ok(Next::SUCCESS),
@@ -68,7 +69,7 @@ fn mount_all(call: &Call, table: &[u8]) -> Outcome {
         mount_options.add(&file_system_options(&entry.options, UserWords::Implied));
         if let Err(e) = mount_options.mount(&entry.device, &entry.dir, &entry.kind) {
             failed = failed.saturating_add(1);
-            call.warn(&format!("unable to mount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
+            call.warn(format_args!("unable to mount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
         }
     }
     Ok(Next::Exit(failed))

@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
     for (letter, value) in options.iter() {
         match letter {
             'l' => LONG_FIELDS.clone_into(&mut list),
-            'o' => list = diag::show(value),
+            'o' => list = diag::shown(value),
             _ => {}
         }
     }
@@ -78,7 +78,7 @@ fn context(symbols: Option<Map<u64, Vec<u8>>>, users: bool, groups: bool) -> Res
     let machine = rustix::system::sysinfo();
     let memory =
         (u128::from(machine.totalram) + u128::from(machine.totalswap)) * u128::from(machine.mem_unit);
-    let unable = |e: std::io::Error| Fatal::new(111, format!("unable to read the account files: {e}"));
+    let unable = |e: std::io::Error| Fatal::new(111, format_args!("unable to read the account files: {e}"));
     let users = if users { sys::account::users().map_err(unable)? } else { Vec::new() };
     let groups = if groups { sys::account::groups().map_err(unable)? } else { Vec::new() };
     Ok(Context {

@@ -24,7 +24,7 @@ fn main(call: &mut Call) -> Outcome {
     for device in devices(&text) {
         if let Err(e) = sys::device::swap_off(device) {
             failed = failed.saturating_add(1);
-            call.warn(&format!("unable to swap off {}: {}", diag::show(device), sys::strerror(e)));
+            call.warn(format_args!("unable to swap off {}: {}", diag::show(device), sys::strerror(e)));
         }
     }
     Ok(Next::Exit(failed))

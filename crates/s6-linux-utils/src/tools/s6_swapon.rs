@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
     for entry in fstab::entries(&text).iter().filter(|e| e.is_swap() && !e.has(b"noauto")) {
         if let Err(e) = sys::device::swap_on(&entry.device) {
             failed = failed.saturating_add(1);
-            call.warn(&format!("unable to swap on {}: {}", diag::show(&entry.device), sys::strerror(e)));
+            call.warn(format_args!("unable to swap on {}: {}", diag::show(&entry.device), sys::strerror(e)));
         }
     }
     Ok(Next::Exit(failed))

@@ -26,7 +26,7 @@ fn main(call: &mut Call) -> Outcome {
     for entry in fstab::entries(&text).iter().rev() {
         if let Err(e) = unmount(entry.dir.as_slice(), UnmountFlags::empty()) {
             failed = failed.saturating_add(1);
-            call.warn(&format!("unable to unmount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
+            call.warn(format_args!("unable to unmount {}: {}", diag::show(&entry.dir), sys::strerror(e)));
         }
     }
     Ok(Next::Exit(failed))

@@ -68,9 +68,11 @@ fn receive(versions: Versions, deadline: Option<Moment>) -> Result<Header, Fatal
         let more = match proxy::step(&got, versions) {
             Ok(Step::Done(header)) => return Ok(header),
             Ok(Step::Read(more)) => more,
-            Err(Wrong::Invalid(why)) => return Err(Fatal::new(1, format!("invalid PROXY header: {why}"))),
+            Err(Wrong::Invalid(why)) => {
+                return Err(Fatal::new(1, format_args!("invalid PROXY header: {why}")));
+            }
             Err(Wrong::Unsupported(what)) => {
-                return Err(Fatal::new(2, format!("unsupported PROXY header: {what}")));
+                return Err(Fatal::new(2, format_args!("unsupported PROXY header: {what}")));
             }
         };
         let to_do = || "read a PROXY header from standard input";
@@ -137,7 +139,7 @@ mod tests {
     use tool::diag;
 
     fn shown(env: &Env) -> String {
-        let mut vars: Vec<_> = env.vars().iter().map(|v| diag::show(v)).collect();
+        let mut vars: Vec<_> = env.vars().iter().map(|v| diag::shown(v)).collect();
         vars.sort();
         vars.join(" ")
     }

@@ -34,7 +34,7 @@ fn main(call: &mut Call) -> Outcome {
         call.warn(&text);
     }
     let time = clock::later(wall(), difference)
-        .ok_or_else(|| Fatal::new(111, format!("a difference of {} is too large", show(difference))))?;
+        .ok_or_else(|| Fatal::new(111, format_args!("a difference of {} is too large", show(difference))))?;
     let time = Timespec { tv_sec: time.unix_seconds(), tv_nsec: time.nanos.into() };
     sys::clock::set(ClockId::Realtime, time).or_unable(|| "set the system clock")?;
     Ok(Next::SUCCESS)

@@ -20,7 +20,7 @@ fn main(call: &mut Call) -> Outcome {
     let difference = clock::read()?;
     let now = wall();
     let after = clock::later(now, difference).ok_or_else(|| {
-        Fatal::new(111, format!("a difference of {} is too large", clock::show(difference)))
+        Fatal::new(111, format_args!("a difference of {} is too large", clock::show(difference)))
     })?;
     let mut out = Out::new();
     out.line(format!("before: {}", local(now)?).as_bytes())?;

@@ -34,10 +34,10 @@ fn main(call: &mut Call) -> Outcome {
             out.line(&name)?;
             out.finish()
         }
-        Ok(Answer::Refusal(refusal)) => Err(Fatal::new(1, format!("the server says: {refusal}"))),
+        Ok(Answer::Refusal(refusal)) => Err(Fatal::new(1, format_args!("the server says: {refusal}"))),
         Err(e) => {
             let code = if e == Errno::TIMEDOUT { 99 } else { 111 };
-            Err(Fatal::unable(&format!("ask {}", wire::ip::text(remote.ip())), e).with_code(code))
+            Err(Fatal::unable(format_args!("ask {}", wire::ip::text(remote.ip())), e).with_code(code))
         }
     }
 }

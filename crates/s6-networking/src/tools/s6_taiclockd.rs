@@ -35,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
     let socket = socket.or_unable(|| format!("listen on UDP port {port}"))?;
     loop {
         if let Err(e) = serve(&socket) {
-            call.warn(&format!("unable to answer: {}", sys::strerror(e)));
+            call.warn(format_args!("unable to answer: {}", sys::strerror(e)));
         }
     }
 }

@@ -58,8 +58,8 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage());
     }
-    let port =
-        address::port(&port).ok_or_else(|| Fatal::user(format!("invalid port: {}", diag::show(&port))))?;
+    let port = address::port(&port)
+        .ok_or_else(|| Fatal::user(format_args!("invalid port: {}", diag::show(&port))))?;
     let resolver = match options.has('H') {
         true => None,
         false => Some(Resolver::new(&call.env, options.has('h'), &|text| call.warn(text))?),
@@ -69,11 +69,12 @@ fn main(call: &mut Call) -> Outcome {
         ips.retain(|ip| ip.is_ipv4() == local.is_ipv4());
     }
     if ips.is_empty() {
-        return Err(Fatal::user(format!("{} has no suitable address", diag::show(&host))));
+        return Err(Fatal::user(format_args!("{} has no suitable address", diag::show(&host))));
     }
     let attempts = attempts(&ips, time_limits);
-    let socket = connect_to_any(call, &attempts, port, local, deadline, verbosity)
-        .ok_or_else(|| Fatal::new(111, format!("unable to connect to {} port {port}", diag::show(&host))))?;
+    let socket = connect_to_any(call, &attempts, port, local, deadline, verbosity).ok_or_else(|| {
+        Fatal::new(111, format_args!("unable to connect to {} port {port}", diag::show(&host)))
+    })?;
     sys::fd::set_blocking(socket.as_raw_fd(), true).or_unable(|| "put the socket into blocking mode")?;
     if options.last_of("dD") == Some('D') {
         sockopt::set_tcp_nodelay(&socket, true).or_unable(|| "set TCP_NODELAY")?;
@@ -108,7 +109,7 @@ fn connect_to_any(
             Ok(socket) => return Some(socket),
             Err(e) if *is_last && verbosity >= 1 => {
                 let (ip, reason) = (wire::ip::text(*ip), sys::strerror(e));
-                call.warn(&format!("unable to connect to {ip} port {port}: {reason}"));
+                call.warn(format_args!("unable to connect to {ip} port {port}: {reason}"));
             }
             Err(_) => {}
         }
@@ -129,7 +130,7 @@ impl Connection {
     fn environment(&self, call: &mut Call, options: &Options, resolver: Option<&Resolver>) -> Env {
         let (local, remote) = (self.local, self.remote);
         if self.verbosity >= 2 {
-            call.info(&format!("connected to {} port {}", wire::ip::text(remote.ip()), remote.port()));
+            call.info(format_args!("connected to {} port {}", wire::ip::text(remote.ip()), remote.port()));
         }
         let mut env = call.take_env();
         env.set(b"PROTO", b"TCP");
@@ -161,7 +162,7 @@ impl Connection {
         peers::names(resolver, wanted, self.deadline).map(|name| match name {
             Err(failure) => {
                 if self.verbosity >= 2 {
-                    call.warn(&format!("unable to look up a name: {}", failure.text()));
+                    call.warn(format_args!("unable to look up a name: {}", failure.text()));
                 }
                 None
             }
@@ -219,7 +220,10 @@ fn addresses(
         return Ok(ips);
     }
     let Some(resolver) = resolver else {
-        return Err(Fatal::user(format!("invalid IP address: {} (-H looks no name up)", diag::show(host))));
+        return Err(Fatal::user(format_args!(
+            "invalid IP address: {} (-H looks no name up)",
+            diag::show(host)
+        )));
     };
     let qualify = options.last_of("nN") == Some('n');
     let mut ips = resolver

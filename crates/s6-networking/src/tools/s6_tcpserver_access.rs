@@ -62,7 +62,7 @@ fn main(call: &mut Call) -> Outcome {
         && let Err(e) = sockopt::set_tcp_nodelay(stdout(), true)
         && verbosity >= 1
     {
-        call.warn(&format!("unable to set TCP_NODELAY: {}", sys::strerror(e)));
+        call.warn(format_args!("unable to set TCP_NODELAY: {}", sys::strerror(e)));
     }
     if let Some(banner) = options.get('B') {
         write_banner(banner, deadline)?;
@@ -80,19 +80,19 @@ fn main(call: &mut Call) -> Outcome {
     match check.run(&options) {
         Ok(Some(admitted)) => {
             if verbosity >= 1 {
-                call.info(&format!("allow pid {} ip {}", pid(), ip::text(remote.ip())));
+                call.info(format_args!("allow pid {} ip {}", pid(), ip::text(remote.ip())));
             }
             admit(call, &protocol, admitted)
         }
         Ok(None) => {
             if verbosity >= 2 {
-                call.info(&format!("deny pid {} ip {}", pid(), ip::text(remote.ip())));
+                call.info(format_args!("deny pid {} ip {}", pid(), ip::text(remote.ip())));
             }
             Ok(Next::Exit(1))
         }
         Err(fatal) => {
             if verbosity >= 2 {
-                call.info(&format!("deny pid {} ip {}", pid(), ip::text(remote.ip())));
+                call.info(format_args!("deny pid {} ip {}", pid(), ip::text(remote.ip())));
             }
             Err(fatal)
         }
@@ -211,7 +211,7 @@ impl Check<'_> {
         match ask(self.remote, self.local, self.deadline) {
             Ok(Answer::User(name)) => return Ok(Some(name)),
             Ok(Answer::Refusal(refusal)) => {
-                self.tolerate(Fatal::new(2, format!("the IDENT server says: {refusal}")))?;
+                self.tolerate(Fatal::new(2, format_args!("the IDENT server says: {refusal}")))?;
             }
             Err(e) => self.tolerate(failure(e, "ask the IDENT server"))?,
         }
@@ -282,11 +282,11 @@ impl Check<'_> {
                     Ok(found) if found.contains(&ips[1]) => remote = Some(name),
                     Ok(_) | Err(Failure::NoSuchName) => {
                         if self.verbosity >= 2 {
-                            self.call.warn(&format!("{} is not {}", ips[1], diag::show(&name)));
+                            self.call.warn(format_args!("{} is not {}", ips[1], diag::show(&name)));
                         }
                         return Ok(None);
                     }
-                    Err(failure) => self.tolerate_unresolved(failure, &diag::show(&name))?,
+                    Err(failure) => self.tolerate_unresolved(failure, &diag::shown(&name))?,
                 }
             }
         }

@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
         done => done.or_unable(|| "look up the address of standard input")?,
     };
     if verbosity >= 2 {
-        call.info(&format!("bound to ip {} port {}", ip::text(local.ip()), local.port()));
+        call.info(format_args!("bound to ip {} port {}", ip::text(local.ip()), local.port()));
     }
     let notification = options.has('1').then(|| format!("{}\n", local.port()).into_bytes());
     super_server::serve(call, Tcp { local }, Settings { argv, verbosity, limit, origin_limit, notification })

@@ -39,6 +39,7 @@ fn id(word: &[u8]) -> Option<u32> {
 }
 
 fn variable(env: &Env, name: &'static str) -> Result<u32, Fatal> {
-    let value = env.get(name.as_bytes()).ok_or_else(|| Fatal::user(format!("variable {name} is not set")))?;
-    id(value).ok_or_else(|| Fatal::user(format!("variable {name} is not an id: {}", diag::show(value))))
+    let value =
+        env.get(name.as_bytes()).ok_or_else(|| Fatal::user(format_args!("variable {name} is not set")))?;
+    id(value).ok_or_else(|| Fatal::user(format_args!("variable {name} is not an id: {}", diag::show(value))))
 }

@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
     let dir = open(&path, mode).or_unable_to("make directory", &path)?;
     for (name, value) in call.env.iter() {
         if !is_file_name(name) {
-            call.warn(&format!("no file can be named {}", diag::show(name)));
+            call.warn(format_args!("no file can be named {}", diag::show(name)));
             continue;
         }
         let mut content = value.to_vec();

@@ -24,7 +24,8 @@ fn main(call: &mut Call) -> Outcome {
     if call.args.is_empty() {
         return Err(Fatal::usage().with_code(2));
     }
-    let value = evaluate(&call.args).map_err(|why| Fatal::new(2, format!("invalid expression: {why}")))?;
+    let value =
+        evaluate(&call.args).map_err(|why| Fatal::new(2, format_args!("invalid expression: {why}")))?;
     let mut out = Out::new();
     out.line(value.to_string().as_bytes())?;
     out.flush()?;

@@ -23,7 +23,8 @@ fn main(call: &mut Call) -> Outcome {
     let format = call.shift()?;
     let mut words = vec![call.argv0.clone()];
     words.extend(call.take_args());
-    let pieces = parse(&format, &words).map_err(|why| Fatal::new(111, format!("invalid format: {why}")))?;
+    let pieces =
+        parse(&format, &words).map_err(|why| Fatal::new(111, format_args!("invalid format: {why}")))?;
     let (mut input, mut out) = (Input::lines(), Out::new());
     while let Some(line) = input.next(&mut out)? {
         for piece in &pieces {

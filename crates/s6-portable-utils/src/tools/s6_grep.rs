@@ -30,7 +30,8 @@ fn main(call: &mut Call) -> Outcome {
         (true, true) => Regex::extended_ignoring_case,
     };
     let expression = if options.has('F') { escaped(&pattern) } else { pattern };
-    let mut regex = compile(&expression).map_err(|why| Fatal::new(111, format!("invalid pattern: {why}")))?;
+    let mut regex =
+        compile(&expression).map_err(|why| Fatal::new(111, format_args!("invalid pattern: {why}")))?;
     let (mut input, mut out) = (Input::lines(), Out::new());
     let (mut number, mut matches) = (0_u64, 0_u64);
     while let Some(line) = input.next(&mut out)? {

@@ -25,7 +25,7 @@ fn main(call: &mut Call) -> Outcome {
     let root = rustix::process::geteuid().is_root();
     let mut copy = Copy { root, origin: None };
     copy.node(&source, &destination)
-        .map_err(|(path, e)| Fatal::unable(&format!("copy {}", diag::show(&path)), e))?;
+        .map_err(|(path, e)| Fatal::unable(format_args!("copy {}", diag::show(&path)), e))?;
     Ok(Next::SUCCESS)
 }
 

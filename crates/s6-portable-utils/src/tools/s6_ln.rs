@@ -53,7 +53,7 @@ fn main(call: &mut Call) -> Outcome {
         if let Err(e) = make(kind, source, &name, options.has('f')) {
             failed = failed.saturating_add(1);
             let (source, name, why) = (diag::show(source), diag::show(&name), sys::strerror(e));
-            call.warn(&format!("unable to make link {name} to {source}: {why}"));
+            call.warn(format_args!("unable to make link {name} to {source}: {why}"));
         }
     }
     Ok(Next::Exit(failed))

@@ -47,7 +47,7 @@ fn main(call: &mut Call) -> Outcome {
         match reap_one(pid).or_unable(|| "wait for the program")? {
             Some(Ended::Exited(code)) => return Ok(Next::Exit(code)),
             Some(Ended::Killed(number)) => {
-                call.warn(&format!("the program was killed by signal {number}"));
+                call.warn(format_args!("the program was killed by signal {number}"));
                 return Ok(Next::Exit(111));
             }
             None => {}
@@ -63,7 +63,7 @@ fn main(call: &mut Call) -> Outcome {
     if let Some(number) = at_limit {
         kill(pid, number).or_unable(|| "signal the program")?;
     }
-    call.warn(&format!("the program took more than {limit} ms"));
+    call.warn(format_args!("the program took more than {limit} ms"));
     Ok(Next::Exit(99))
 }
 

@@ -44,7 +44,7 @@ fn make(call: &Call, dir: &[u8], mode: Option<u32>, verbose: bool, may_exist: bo
         made => made.or_unable_to("make directory", dir)?,
     }
     if verbose {
-        call.info(&format!("made directory {}", diag::show(dir)));
+        call.info(format_args!("made directory {}", diag::show(dir)));
     }
     Ok(())
 }

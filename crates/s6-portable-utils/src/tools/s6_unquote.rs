@@ -20,9 +20,9 @@ fn main(call: &mut Call) -> Outcome {
     let string = call.shift()?;
     let delimiters = options.get('d').unwrap_or(b"\"");
     let (text, used) = quoting::unquote(&string, delimiters)
-        .map_err(|flaw| Fatal::user(format!("unable to unquote the string: {}", flaw.text())))?;
+        .map_err(|flaw| Fatal::user(format_args!("unable to unquote the string: {}", flaw.text())))?;
     if used < string.len() {
-        call.warn(&format!("the string ends at character {used}; what follows is ignored"));
+        call.warn(format_args!("the string ends at character {used}; what follows is ignored"));
     }
     let mut out = Out::new();
     out.put(&text)?;

@@ -37,13 +37,13 @@ fn main(call: &mut Call) -> Outcome {
                 'q' => {}
                 'w' if unquoted.is_err() => {
                     out.flush()?;
-                    return Err(Fatal::user(format!("unable to unquote line {number}: {flaw}")));
+                    return Err(Fatal::user(format_args!("unable to unquote line {number}: {flaw}")));
                 }
                 'v' | 'w' => {
                     let text = diag::show(line.text);
-                    call.warn(&format!("line {number} isn't quoted well: {flaw}: {text}"));
+                    call.warn(format_args!("line {number} isn't quoted well: {flaw}: {text}"));
                 }
-                _ => call.warn(&format!("line {number} isn't quoted well: {flaw}")),
+                _ => call.warn(format_args!("line {number} isn't quoted well: {flaw}")),
             }
         }
         out.put(unquoted.as_ref().map_or(line.text, |(text, _)| text))?;

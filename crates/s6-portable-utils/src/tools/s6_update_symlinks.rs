@@ -75,7 +75,7 @@ fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Resul
     let link = || Node::Link(source.to_vec());
     let Some(node) = node else { return Ok(link()) };
     if depth > MAX_DEPTH {
-        return Err(Fatal::unable(&format!("follow {}", diag::show(source)), Errno::LOOP));
+        return Err(Fatal::unable(format_args!("follow {}", diag::show(source)), Errno::LOOP));
     }
     let new_names = match (list(source), &node) {
         // A dangling link counts as a file.
@@ -83,7 +83,7 @@ fn add(node: Option<Node>, source: &[u8], list: List<'_>, depth: usize) -> Resul
         (Ok(None), Node::Link(old)) if !matches!(list(old), Ok(Some(_))) => return Ok(link()),
         (Ok(None), _) => {
             let text = "is a directory in some sources, and none in this one";
-            return Err(Fatal::user(format!("conflict: {} {text}", diag::show(source))));
+            return Err(Fatal::user(format_args!("conflict: {} {text}", diag::show(source))));
         }
         (Err(e), _) => return Err(e),
         (Ok(Some(names)), _) => names,
@@ -153,7 +153,7 @@ mod tests {
 
     fn show(node: &Node) -> String {
         match node {
-            Node::Link(to) => diag::show(to),
+            Node::Link(to) => diag::shown(to),
             Node::Dir(children) => {
                 let parts: Vec<_> =
                     children.iter().map(|(n, c)| format!("{}={}", diag::show(n), show(c))).collect();

@@ -14,7 +14,10 @@ use crate::direction::Direction;
 use crate::interrupts::Interrupts;
 use crate::live::{Live, Lock};
 use supervision::by_hand;
-use tool::{Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, diag::show};
+use tool::{
+    Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool,
+    diag::{show, shown},
+};
 
 /// The command.
 pub static TOOL: Tool = Tool {
@@ -83,7 +86,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut live = Live::open(live_dir(&options), lock, options.has('b'))?;
     let mut selected = live.select(if command == b"diff" { &[] } else { &names })?;
     if names.is_empty() && (command == b"start" || command == b"stop") && !options.has('a') && verbosity > 0 {
-        call.warn(&without_names(&command));
+        call.warn(without_names(&command));
     }
     if options.has('a') {
         selected.iter_mut().zip(live.up()).for_each(|(s, up)| *s |= up);
@@ -122,7 +125,7 @@ fn without_names(command: &[u8]) -> String {
 
 /// Tells the container's log who stops services.
 fn note_stop(what: &str, names: &[Vec<u8>]) {
-    let shown: Vec<_> = names.iter().map(|name| show(name)).collect();
+    let shown: Vec<_> = names.iter().map(|name| shown(name)).collect();
     by_hand::note(&format!("{what}: {}", shown.join(" ")));
 }
 
@@ -144,7 +147,7 @@ const MEANT: [(&str, &str); 5] = [
 pub(super) fn misspelt_command(tool: &Tool, command: &[u8]) -> Fatal {
     let meant = tool::similar(command, commands(tool));
     let meant = meant.map_or(String::new(), |near| format!(": did you mean {}?", show(near)));
-    Fatal::user(format!("unknown command: {}{meant}", show(command)))
+    Fatal::user(format_args!("unknown command: {}{meant}", show(command)))
 }
 
 /// The error for a command that there isn't; with what was probably meant.
@@ -153,7 +156,7 @@ fn unknown_command(command: &[u8], names: &[Vec<u8>], live: &[u8]) -> Fatal {
         let live = Live::open(live, Lock::Shared, false).ok()?;
         live.database().atomics(command)
     };
-    let words = |first: &str| names.iter().fold(first.to_owned(), |text, name| text + " " + &show(name));
+    let words = |first: &str| names.iter().fold(first.to_owned(), |text, name| text + " " + &shown(name));
     let meant = match MEANT.iter().find(|(word, _)| word.as_bytes() == command) {
         Some((_, instead)) => format!(": write {}", words(instead)),
         None => match tool::similar(command, commands(&TOOL)) {
@@ -167,7 +170,7 @@ fn unknown_command(command: &[u8], names: &[Vec<u8>], live: &[u8]) -> Fatal {
             None => String::new(),
         },
     };
-    Fatal::user(format!("unknown command: {}{meant}", show(command)))
+    Fatal::user(format_args!("unknown command: {}{meant}", show(command)))
 }
 
 fn print(live: &Live, selected: &[bool], hide: bool) -> Outcome {

@@ -4,7 +4,10 @@
 
 use crate::common_options::{FDHOLDER_USER, verbosity};
 use crate::compile::{compile, print_report};
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
+use tool::{
+    Call, Fatal, Next, Opt, Outcome, Role, Tool,
+    diag::{show, shown},
+};
 
 /// The command.
 pub static TOOL: Tool = Tool {
@@ -34,12 +37,12 @@ fn main(call: &mut Call) -> Outcome {
     let Some(database) = report.database else { return Ok(Next::Exit(1)) };
     if verbosity >= 3 {
         for service in database.services() {
-            let on: Vec<_> = service.dependencies.iter().map(|d| show(database.name(*d))).collect();
-            call.info(&format!("{} depends on: {}", show(&service.name), on.join(" ")));
+            let on: Vec<_> = service.dependencies.iter().map(|d| shown(database.name(*d))).collect();
+            call.info(format_args!("{} depends on: {}", show(&service.name), on.join(" ")));
         }
         for bundle in database.bundles() {
-            let of: Vec<_> = bundle.contents.iter().map(|d| show(database.name(*d))).collect();
-            call.info(&format!("{} contains: {}", show(&bundle.name), of.join(" ")));
+            let of: Vec<_> = bundle.contents.iter().map(|d| shown(database.name(*d))).collect();
+            call.info(format_args!("{} contains: {}", show(&bundle.name), of.join(" ")));
         }
     }
     Ok(Next::SUCCESS)

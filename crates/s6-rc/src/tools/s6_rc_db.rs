@@ -75,7 +75,7 @@ fn main(call: &mut Call) -> Outcome {
     let kind = names.first().map_or(&[][..], Vec::as_slice);
     let kinds: &[&[u8]] = &[b"all", b"services", b"oneshots", b"longruns", b"bundles"];
     if command == b"list" && !kinds.contains(&kind) {
-        return Err(Fatal::user(format!("unknown kind of services: {}", show(kind))));
+        return Err(Fatal::user(format_args!("unknown kind of services: {}", show(kind))));
     }
     let compiled = match options.get('c') {
         Some(compiled) => compiled.to_vec(),
@@ -124,12 +124,12 @@ struct Query {
 impl Query {
     fn find(&self, name: &[u8]) -> Result<Entity, Fatal> {
         let meant = || self.database.did_you_mean(name);
-        let unknown = || Fatal::new(3, format!("{} is not in the database{}", show(name), meant()));
+        let unknown = || Fatal::new(3, format_args!("{} is not in the database{}", show(name), meant()));
         self.database.find(name).ok_or_else(unknown)
     }
 
     fn atomic(&self, name: &[u8]) -> Result<&Service, Fatal> {
-        let wrong = || Fatal::new(5, format!("{} is a bundle, not an atomic service", show(name)));
+        let wrong = || Fatal::new(5, format_args!("{} is a bundle, not an atomic service", show(name)));
         match self.find(name)? {
             Entity::Atomic(id) => self.database.service(id).ok_or_else(wrong),
             Entity::Bundle(_) => Err(wrong()),
@@ -170,7 +170,7 @@ impl Query {
     fn contents(&self, out: &mut Out, name: &[u8]) -> Result<(), Fatal> {
         match self.find(name)? {
             Entity::Bundle(_) => self.print(out, &select(&self.database, &[name.to_vec()])?),
-            Entity::Atomic(_) => Err(Fatal::new(5, format!("{} is not a bundle", show(name)))),
+            Entity::Atomic(_) => Err(Fatal::new(5, format_args!("{} is not a bundle", show(name)))),
         }
     }
 
@@ -195,10 +195,10 @@ impl Query {
     /// Prints the whole pipeline: from the last consumer backwards, a line for each producer and its consumer.
     fn pipeline(&self, out: &mut Out, name: &[u8]) -> Result<(), Fatal> {
         let Entity::Atomic(mut last) = self.find(name)? else {
-            return Err(Fatal::new(5, format!("{} is not a longrun", show(name))));
+            return Err(Fatal::new(5, format_args!("{} is not a longrun", show(name))));
         };
         if !self.atomic(name)?.is_longrun() {
-            return Err(Fatal::new(5, format!("{} is not a longrun", show(name))));
+            return Err(Fatal::new(5, format_args!("{} is not a longrun", show(name))));
         }
         let pipe = |id: Id| match self.database.service(id).map(|s| &s.body) {
             Some(Body::Longrun { consumer, producers }) => (*consumer, producers.as_slice()),
@@ -223,7 +223,7 @@ impl Query {
     }
 
     fn script(&self, out: &mut Out, name: &[u8]) -> Result<(), Fatal> {
-        let wrong = || Fatal::new(5, format!("{} is not a oneshot", show(name)));
+        let wrong = || Fatal::new(5, format_args!("{} is not a oneshot", show(name)));
         let Entity::Atomic(_) = self.find(name)? else { return Err(wrong()) };
         let service = self.atomic(name)?;
         if service.is_longrun() {

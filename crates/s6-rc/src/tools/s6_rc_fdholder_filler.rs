@@ -51,7 +51,7 @@ fn main(call: &mut Call) -> Outcome {
 fn identifier(end: &str, name: &[u8]) -> Result<Vec<u8>, Fatal> {
     let id = [b"pipe:s6rc-", end.as_bytes(), b"-", name].concat();
     if id.len() > ID_MAX || name.contains(&0) {
-        return Err(Fatal::new(111, format!("no identifier can be made of {}", diag::show(name))));
+        return Err(Fatal::new(111, format_args!("no identifier can be made of {}", diag::show(name))));
     }
     Ok(id)
 }

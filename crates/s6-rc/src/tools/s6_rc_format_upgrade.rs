@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
     let live = Live::open(live_dir(&options), Lock::Exclusive, options.has('b'))?;
     upgrade_format(&live, &compiled)?;
     if verbosity >= 2 {
-        call.info(&format!("{} now uses {}", show(live.path()), show(&compiled)));
+        call.info(format_args!("{} now uses {}", show(live.path()), show(&compiled)));
     }
     Ok(Next::SUCCESS)
 }

@@ -41,7 +41,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     for (what, path) in [("scandir", &scandir), ("livedir", &live), ("bootdb", &compiled)] {
         if !path.starts_with(b"/") {
-            return Err(Fatal::user(format!("{what} must be an absolute path: {}", show(path))));
+            return Err(Fatal::user(format_args!("{what} must be an absolute path: {}", show(path))));
         }
     }
     if prefix.contains(&b'/') || prefix.contains(&b'\n') {
@@ -50,9 +50,9 @@ fn main(call: &mut Call) -> Outcome {
     let block = options.last_of("b\u{2}") == Some('b');
     match init(&LiveOptions { scandir, compiled, live, prefix, timeout, block }, None, None)? {
         Initialized::New(_) => {}
-        Initialized::Running(path) => call.info(&format!("already running on {}", show(&path))),
+        Initialized::Running(path) => call.info(format_args!("already running on {}", show(&path))),
         Initialized::Recovered(path) => {
-            call.info(&format!("already running on {}, linked again", show(&path)))
+            call.info(format_args!("already running on {}, linked again", show(&path)))
         }
     }
     Ok(Next::SUCCESS)

@@ -45,7 +45,7 @@ fn main(call: &mut Call) -> Outcome {
     let database = load(&tool::path::join(live_dir(&options), b"compiled"))?;
     let service = database.service(id).filter(|s| !s.is_longrun());
     let service =
-        service.ok_or_else(|| Fatal::new(3, format!("no oneshot has the number {}", show(number))))?;
+        service.ok_or_else(|| Fatal::new(3, format_args!("no oneshot has the number {}", show(number))))?;
     let request = Request { script, name: service.name.clone(), argv: script.of(service).to_vec() };
     Next::run_if_any(request.argv.clone(), request.environment(&call.env))
 }

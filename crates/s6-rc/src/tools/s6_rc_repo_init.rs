@@ -79,7 +79,7 @@ fn make(path: &[u8], stores: &[Vec<u8>], verbosity: u32, bare: bool, force: bool
     let dir = open_dir(CWD, parent).or_unable(unable)?;
     let exists = sys::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok();
     if exists && !force {
-        return Err(Fatal::unable(&unable(), Errno::EXIST));
+        return Err(Fatal::unable(unable(), Errno::EXIST));
     }
     let made = Unfinished::make(dir.as_fd(), name).or_unable(unable)?;
     let fresh = join(parent, made.path());

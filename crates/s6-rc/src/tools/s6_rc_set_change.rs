@@ -11,7 +11,10 @@ use crate::consistency::companions;
 use crate::live::{Lock, select};
 use crate::repo::Repo;
 use crate::service_set::{Prescription, check_set_name};
-use tool::{Call, Fatal, Next, Opt, Outcome, Role, Tool, diag::show};
+use tool::{
+    Call, Fatal, Next, Opt, Outcome, Role, Tool,
+    diag::{show, shown},
+};
 
 /// The command.
 pub static TOOL: Tool = Tool {
@@ -45,7 +48,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     check_set_name(&name)?;
     let to = Prescription::from_word(&word).ok_or_else(|| {
-        Fatal::user(format!(
+        Fatal::user(format_args!(
             "{} is not a prescription: write mask, unmask, disable, enable or always",
             show(&word)
         ))
@@ -65,7 +68,7 @@ fn main(call: &mut Call) -> Outcome {
     let more = companions(&reference, &set, &moved, to, true, true);
     let (pull, fail) = (options.last_of("Pp") == Some('p'), options.last_of("Ii") == Some('i'));
     if !more.is_empty() {
-        let list: Vec<String> = more.iter().map(|m| show(m)).collect();
+        let list: Vec<String> = more.iter().map(|m| shown(m)).collect();
         let text =
             format!("to fit together, these services must become {} too: {}", to.name(), list.join(" "));
         if fail {

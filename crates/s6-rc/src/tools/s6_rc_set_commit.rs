@@ -36,13 +36,13 @@ fn main(call: &mut Call) -> Outcome {
     check_set_name(&name)?;
     let bundle = options.get('D').unwrap_or(b"default");
     if bundle.is_empty() || bundle.contains(&b'/') {
-        return Err(Fatal::user(format!("\"{}\" can't be the name of a bundle", show(bundle))));
+        return Err(Fatal::user(format_args!("\"{}\" can't be the name of a bundle", show(bundle))));
     }
     let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     let set = repo.set(&name)?;
     if !options.has('f') && repo.is_committed(&name)? {
         if verbosity >= 2 {
-            call.info(&format!("set {} has not changed", show(&name)));
+            call.info(format_args!("set {} has not changed", show(&name)));
         }
         return Ok(Next::SUCCESS);
     }

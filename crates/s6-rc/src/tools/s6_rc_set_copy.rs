@@ -30,7 +30,7 @@ fn main(call: &mut Call) -> Outcome {
     let repo = Repo::open(repository_dir(&options), Lock::Exclusive)?;
     let set = repo.set(&from)?;
     if !options.has('f') && repo.sets()?.contains(&to) {
-        return Err(Fatal::new(1, format!("set {} exists already", show(&to))));
+        return Err(Fatal::new(1, format_args!("set {} exists already", show(&to))));
     }
     repo.write_set(&to, &set)?;
     Ok(Next::SUCCESS)

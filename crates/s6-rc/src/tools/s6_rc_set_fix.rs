@@ -50,7 +50,7 @@ fn main(call: &mut Call) -> Outcome {
             let text =
                 format!("set {}: {} goes from {} to {}", show(name), show(&service), from.name(), to.name());
             if (from == Prescription::Always || to == Prescription::Always) && !force {
-                return Err(Fatal::new(1, format!("{text}: only with --force-essential")));
+                return Err(Fatal::new(1, format_args!("{text}: only with --force-essential")));
             }
             if verbosity >= 1 {
                 call.warn(&text);

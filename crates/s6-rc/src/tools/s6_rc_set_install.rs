@@ -51,7 +51,7 @@ fn main(call: &mut Call) -> Outcome {
     check_absolute(&live)?;
     let repo = Repo::open(repository_dir(&options), Lock::Shared)?;
     if !repo.is_committed(&name)? {
-        return Err(Fatal::new(7, format!("set {} has changed since it was committed", show(&name))));
+        return Err(Fatal::new(7, format_args!("set {} has changed since it was committed", show(&name))));
     }
     let source = repo.compiled(&name)?;
     let (dir, boot_name) = split(&boot);
@@ -59,7 +59,7 @@ fn main(call: &mut Call) -> Outcome {
     let target = join(dir, file);
     let dir_fd = open_dir(CWD, dir).or_unable_to("open", dir)?;
     if sys::fs::statat(&dir_fd, file, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-        call.info(&format!("set {} is installed already as {}", show(&name), show(&target)));
+        call.info(format_args!("set {} is installed already as {}", show(&name), show(&target)));
         return Ok(Next::SUCCESS);
     }
     let old = std::fs::canonicalize(std::ffi::OsStr::from_bytes(&join(&live, b"compiled"))).ok();

@@ -31,7 +31,7 @@ fn main(call: &mut Call) -> Outcome {
     let existing = repo.sets()?;
     for name in &names {
         if existing.contains(name) {
-            return Err(Fatal::user(format!("set {} exists already", show(name))));
+            return Err(Fatal::user(format_args!("set {} exists already", show(name))));
         }
         repo.write_set(name, &set)?;
     }

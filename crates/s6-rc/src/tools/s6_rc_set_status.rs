@@ -51,7 +51,7 @@ fn main(call: &mut Call) -> Outcome {
     let unknown =
         reference.services().iter().zip(&selected).find(|(s, chosen)| **chosen && !set.contains(&s.name));
     match unknown {
-        Some((service, _)) => Err(Fatal::new(3, format!("{} is not in the set", show(&service.name)))),
+        Some((service, _)) => Err(Fatal::new(3, format_args!("{} is not in the set", show(&service.name)))),
         None => out.finish(),
     }
 }

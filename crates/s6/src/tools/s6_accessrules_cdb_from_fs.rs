@@ -33,7 +33,7 @@ fn main(call: &mut Call) -> Outcome {
             let verdict = rules.look_up(&key)?;
             if verdict != Verdict::Unknown {
                 let data = pack(&verdict)
-                    .ok_or_else(|| Fatal::user(format!("rule {} is too long", diag::show(&key))))?;
+                    .ok_or_else(|| Fatal::user(format_args!("rule {} is too long", diag::show(&key))))?;
                 records.push((key, data));
             }
         }

@@ -20,7 +20,7 @@ fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let (dir, file) = (call.shift()?, call.shift()?);
     let cdb = std::fs::read(OsStr::from_bytes(&file)).or_unable_to("read", &file)?;
-    let damaged = || Fatal::user(format!("{} is no database of access rules", diag::show(&file)));
+    let damaged = || Fatal::user(format_args!("{} is no database of access rules", diag::show(&file)));
     let mut rules = Vec::new();
     for (key, data) in wire::cdb::records(&cdb).ok_or_else(damaged)? {
         let verdict = unpack(data).ok_or_else(damaged)?;

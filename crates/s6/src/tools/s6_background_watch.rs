@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
             return Err(Fatal::user("the notification descriptor can't be 0, 1 or 2"));
         }
         if !sys::fd::is_open(number) {
-            return Err(Fatal::new(111, format!("the notification descriptor {number} isn't open")));
+            return Err(Fatal::new(111, format_args!("the notification descriptor {number} isn't open")));
         }
     }
     let pidfile = call.shift()?;
@@ -70,7 +70,7 @@ fn main(call: &mut Call) -> Outcome {
         Some(Ended::Exited(0)) => {}
         Some(how) => return Ok(Next::Exit(how.code())),
         None => {
-            call.warn(&format!("{} did not exit in time, killing it", diag::show(&name)));
+            call.warn(format_args!("{} did not exit in time, killing it", diag::show(&name)));
             kill(parent, signal::KILL).or_unable(|| "kill the program")?;
             let how = watch.wait_for(parent, None)?;
             return Ok(Next::Exit(how.map_or(111, Ended::code)));
@@ -89,7 +89,8 @@ fn main(call: &mut Call) -> Outcome {
 
 fn read_pid(file: &[u8]) -> Result<Pid, Fatal> {
     let text = std::fs::read(std::ffi::OsStr::from_bytes(file)).or_unable_to("read", file)?;
-    parse_pid(&text).ok_or_else(|| Fatal::new(111, format!("there is no process id in {}", diag::show(file))))
+    parse_pid(&text)
+        .ok_or_else(|| Fatal::new(111, format_args!("there is no process id in {}", diag::show(file))))
 }
 
 /// The number at the start of a pidfile; 1 is never a daemon.

@@ -33,13 +33,13 @@ fn is_below_limit(env: &Env) -> Result<bool, Fatal> {
         let value = env.get(&name);
         value.map(|v| {
             let invalid =
-                || Fatal::user(format!("invalid variable {}: {}", diag::show(&name), diag::show(v)));
+                || Fatal::user(format_args!("invalid variable {}: {}", diag::show(&name), diag::show(v)));
             number::decimal::<u32>(v).ok_or_else(invalid)
         })
     };
     let Some(limit) = number(b"CONNMAX") else { return Ok(true) };
     let count = number(b"CONNNUM")
-        .ok_or_else(|| Fatal::user(format!("variable {}CONNNUM is not set", diag::show(protocol))))?;
+        .ok_or_else(|| Fatal::user(format_args!("variable {}CONNNUM is not set", diag::show(protocol))))?;
     Ok(count? < limit?)
 }
 

@@ -94,7 +94,8 @@ fn look_up(kind: Kind, account: &[u8], default: Option<&Ids>, numbers: bool) -> 
             None => (account, &b""[..]),
         },
     };
-    let unknown = |what: &str, name: &[u8]| Fatal::new(1, format!("unknown {what}: {}", diag::show(name)));
+    let unknown =
+        |what: &str, name: &[u8]| Fatal::new(1, format_args!("unknown {what}: {}", diag::show(name)));
     let mut ids = default.cloned().unwrap_or_default();
     let by_number = |name: &[u8]| id(name).filter(|_| numbers);
     if !group.is_empty() || kind == Kind::Group {
@@ -123,7 +124,7 @@ fn look_up(kind: Kind, account: &[u8], default: Option<&Ids>, numbers: bool) -> 
 }
 
 fn unreadable(e: std::io::Error) -> Fatal {
-    Fatal::new(111, format!("unable to read the account files: {e}"))
+    Fatal::new(111, format_args!("unable to read the account files: {e}"))
 }
 
 #[cfg(test)]
@@ -146,7 +147,7 @@ mod tests {
         let vars = |kind| {
             let mut env = Env::new();
             export(&mut env, kind, &ids);
-            env.vars().iter().map(|v| diag::show(v)).collect::<Vec<_>>().join(" ")
+            env.vars().iter().map(|v| diag::shown(v)).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(vars(Kind::Account), "UID=1 GID=2 GIDLIST=3,4");
         assert_eq!(vars(Kind::User), "UID=1");

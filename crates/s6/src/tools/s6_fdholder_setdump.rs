@@ -37,10 +37,11 @@ fn main(call: &mut Call) -> Outcome {
 /// The descriptors that the environment describes.
 fn described(env: &Env, now: Tai64n) -> Result<Vec<(RawFd, Entry)>, Fatal> {
     let value = |name: &str| {
-        env.get(name.as_bytes()).ok_or_else(|| Fatal::user(format!("variable {name} is not set")))
+        env.get(name.as_bytes()).ok_or_else(|| Fatal::user(format_args!("variable {name} is not set")))
     };
-    let invalid =
-        |name: &str, value: &[u8]| Fatal::user(format!("invalid variable {name}: {}", diag::show(value)));
+    let invalid = |name: &str, value: &[u8]| {
+        Fatal::user(format_args!("invalid variable {name}: {}", diag::show(value)))
+    };
     let total = value("S6_FD#")?;
     let total: u32 = number::decimal(total).ok_or_else(|| invalid("S6_FD#", total))?;
     let mut all = Vec::new();

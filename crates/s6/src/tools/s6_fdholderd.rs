@@ -58,8 +58,8 @@ fn main(call: &mut Call) -> Outcome {
 fn store_limit(wanted: usize, limit: Option<u64>) -> Result<usize, Fatal> {
     let Some(limit) = limit else { return Ok(wanted.max(1)) };
     let possible_fds = limit.checked_sub(RESERVE).filter(|n| *n > 0);
-    let possible_fds =
-        possible_fds.ok_or_else(|| Fatal::new(111, format!("the open file limit is too low: {limit}")))?;
+    let possible_fds = possible_fds
+        .ok_or_else(|| Fatal::new(111, format_args!("the open file limit is too low: {limit}")))?;
     Ok(wanted.clamp(1, usize::try_from(possible_fds).unwrap_or(usize::MAX)))
 }
 

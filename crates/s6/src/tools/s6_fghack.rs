@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
             Err(Errno::INTR) => {}
             Ok(0) => break,
             Ok(_) => {
-                return Err(Fatal::new(102, format!("{} wrote on the pipe", diag::show(&name))));
+                return Err(Fatal::new(102, format_args!("{} wrote on the pipe", diag::show(&name))));
             }
             Err(e) => return Err(Fatal::unable("read the pipe", e)),
         }

@@ -56,7 +56,7 @@ fn main(call: &mut Call) -> Outcome {
     call.options()?;
     let number = call.env.get(EVENTS.as_bytes());
     let number = number.and_then(number::decimal::<RawFd>).filter(|n| *n > 1).ok_or_else(|| {
-        Fatal::user(format!(
+        Fatal::user(format_args!(
             "variable {EVENTS} doesn't name a descriptor: only a client can start this program"
         ))
     })?;
@@ -109,7 +109,8 @@ impl Server {
 
     /// The next message of the client.
     fn message(&mut self) -> Result<Option<Vec<u8>>, Fatal> {
-        let too_long = |_| Fatal::user(format!("the client sent a message of more than {REQUEST_MAX} bytes"));
+        let too_long =
+            |_| Fatal::user(format_args!("the client sent a message of more than {REQUEST_MAX} bytes"));
         let Some((content, length)) = front(&self.input).map_err(too_long)? else { return Ok(None) };
         let content = content.to_vec();
         self.input.drain(..length);
@@ -167,8 +168,9 @@ impl Server {
     }
 
     fn handle_request(&mut self, message: &[u8]) -> Result<(), Fatal> {
-        let request = Request::decode(message)
-            .ok_or_else(|| Fatal::user(format!("invalid request of the client: {}", diag::show(message))))?;
+        let request = Request::decode(message).ok_or_else(|| {
+            Fatal::user(format_args!("invalid request of the client: {}", diag::show(message)))
+        })?;
         let done = match request {
             Request::Unsubscribe(id) => {
                 let before = self.subscriptions.len();

@@ -31,12 +31,12 @@ fn main(call: &mut Call) -> Outcome {
     let scandir = live_scandir(&service)?;
     // The link is relative to the scan directory, so that the service can be moved.
     rustix::process::chdir(&scandir)
-        .map_err(|e| Fatal::unable(&format!("chdir to {}", diag::show(&scandir)), e))?;
+        .map_err(|e| Fatal::unable(format_args!("chdir to {}", diag::show(&scandir)), e))?;
     let copy = join(b"../instances", &[&name]);
     match sys::fs::lstat(&copy) {
-        Ok(_) => return Err(Fatal::user(format!("the instance {} exists already", diag::show(&name)))),
+        Ok(_) => return Err(Fatal::user(format_args!("the instance {} exists already", diag::show(&name)))),
         Err(Errno::NOENT) => {}
-        Err(e) => return Err(Fatal::unable(&format!("stat {}", diag::show(&copy)), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("stat {}", diag::show(&copy)), e)),
     }
     // What failed leaves nothing behind; that this may fail too changes nothing about the reason.
     copy_tree(b"../template", &copy)

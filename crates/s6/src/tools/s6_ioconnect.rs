@@ -145,7 +145,7 @@ impl Way {
             Ok(0) => self.end_input(),
             Ok(n) => self.queue.bytes.extend_from_slice(buf.get(..n).unwrap_or_default()),
             Err(e) => {
-                call.warn(&format!("unable to read: {}", sys::strerror(e)));
+                call.warn(format_args!("unable to read: {}", sys::strerror(e)));
                 self.end_input();
             }
         }
@@ -160,7 +160,7 @@ impl Way {
         }
         match self.queue.write_some(to) {
             Err(e) => {
-                call.warn(&format!("unable to write: {}", sys::strerror(e)));
+                call.warn(format_args!("unable to write: {}", sys::strerror(e)));
                 self.abandon();
             }
             Ok(()) if self.queue.is_empty() && self.from.is_none() => self.end_input(),

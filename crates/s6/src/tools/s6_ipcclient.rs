@@ -34,7 +34,7 @@ fn main(call: &mut Call) -> Outcome {
     let connected = SocketAddrUnix::new(path.as_slice()).and_then(|address| connect(&socket, &address));
     connected.or_unable_to("connect to", &path)?;
     if options.last_of("qQv") == Some('v') {
-        call.info(&format!("connected to {}", diag::show(&path)));
+        call.info(format_args!("connected to {}", diag::show(&path)));
     }
     sys::fd::place(socket, 6)
         .and_then(|()| sys::fd::copy(6, 7))

@@ -42,7 +42,7 @@ fn main(call: &mut Call) -> Outcome {
     let ids = |suffix: &[u8]| {
         let name = named(suffix);
         let value = variable(&call.env, &name)?;
-        id(value).ok_or_else(|| Fatal::user(format!("invalid variable {}", diag::show(&name))))
+        id(value).ok_or_else(|| Fatal::user(format_args!("invalid variable {}", diag::show(&name))))
     };
     let (uid, gid) = (ids(b"REMOTEEUID")?, ids(b"REMOTEEGID")?);
     let mut grant = Grant::default();
@@ -50,13 +50,13 @@ fn main(call: &mut Call) -> Outcome {
         match rules.check_ids(uid, gid)? {
             Verdict::Allow(allowed) => {
                 if verbosity >= 1 {
-                    call.info(&format!("allow uid {uid} gid {gid}"));
+                    call.info(format_args!("allow uid {uid} gid {gid}"));
                 }
                 grant = allowed;
             }
             Verdict::Deny | Verdict::Unknown => {
                 if verbosity >= 2 {
-                    call.info(&format!("deny uid {uid} gid {gid}"));
+                    call.info(format_args!("deny uid {uid} gid {gid}"));
                 }
                 return Ok(Next::Exit(1));
             }
@@ -85,7 +85,7 @@ fn main(call: &mut Call) -> Outcome {
 }
 
 fn variable<'a>(env: &'a Env, name: &[u8]) -> Result<&'a [u8], Fatal> {
-    env.get(name).ok_or_else(|| Fatal::user(format!("variable {} is not set", diag::show(name))))
+    env.get(name).ok_or_else(|| Fatal::user(format_args!("variable {} is not set", diag::show(name))))
 }
 
 /// The path that the socket on standard input is bound to.

@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(described(None, b"").get(b"IPCREMOTEEUID"), None);
         let env = described(Some((7, 8)), b"x");
         let values = ["PROTO", "IPCREMOTEEUID", "IPCREMOTEEGID", "IPCCONNNUM", "IPCREMOTEPATH"];
-        let values = values.map(|n| diag::show(env.get(n.as_bytes()).unwrap_or(b"?")));
+        let values = values.map(|n| diag::shown(env.get(n.as_bytes()).unwrap_or(b"?")));
         assert_eq!(values, ["IPC", "7", "8", "3", "x"]);
     }
 }

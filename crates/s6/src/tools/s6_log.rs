@@ -65,7 +65,7 @@ fn settings(options: &Options) -> Result<Settings, Fatal> {
     if let Some(number) = notification
         && (number < 3 || !sys::fd::is_open(number))
     {
-        return Err(Fatal::user(format!("invalid notification descriptor: {number}")));
+        return Err(Fatal::user(format_args!("invalid notification descriptor: {number}")));
     }
     Ok(Settings {
         is_quiet: verbosity == 0,

@@ -36,7 +36,7 @@ fn main(call: &mut Call) -> Outcome {
     let deadline = deadline(options.number('t')?);
     let number = notification_fd(&options)?;
     if !sys::fd::is_open(number) {
-        return Err(Fatal::new(111, format!("the notification descriptor {number} isn't open")));
+        return Err(Fatal::new(111, format_args!("the notification descriptor {number} isn't open")));
     }
     let (socket, name) = socket().or_unable(|| "make a socket")?;
     let mut daemon = Ends::of([getpid()]);

@@ -38,7 +38,7 @@ fn main(call: &mut Call) -> Outcome {
         return Next::run(call.take_args(), env);
     };
     let address = address(&name)
-        .map_err(|e| Fatal::unable(&format!("use the socket {}", diag::show(&name)), e).with_code(100))?;
+        .map_err(|e| Fatal::unable(format_args!("use the socket {}", diag::show(&name)), e).with_code(100))?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).or_unable(|| "make a pipe")?;
     let daemon = getpid();
     match fork_beside(!options.has('f')).or_unable(|| "fork")? {

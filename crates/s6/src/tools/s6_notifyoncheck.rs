@@ -61,7 +61,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let number = notification_fd(&options)?;
     if !sys::fd::is_open(number) {
-        return Err(Fatal::new(111, format!("the notification descriptor {number} isn't open")));
+        return Err(Fatal::new(111, format_args!("the notification descriptor {number} isn't open")));
     }
     let plan = Plan::new(&options)?;
     if !control::is_supervised(b".").or_unable(|| "look for a supervisor of the current directory")? {
@@ -76,7 +76,7 @@ fn main(call: &mut Call) -> Outcome {
             sys::fd::close(number);
             let code = plan.check_until_ready(call, &daemon, &notification)?;
             match code {
-                GAVE_UP => call.warn(&plan.gave_up()),
+                GAVE_UP => call.warn(plan.gave_up()),
                 OUT_OF_TIME => call.warn("giving up on the readiness of the service: the time of -T is over"),
                 _ => {}
             }

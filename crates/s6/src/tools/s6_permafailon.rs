@@ -21,7 +21,7 @@ fn main(call: &mut Call) -> Outcome {
     let count: usize = wire::number::decimal(&call.shift()?).filter(|n| *n > 0).ok_or_else(Fatal::usage)?;
     let events = Events::parse(&call.shift()?)?;
     let deaths = supervision::status::read_deaths(b".").unwrap_or_else(|e| {
-        call.warn(&format!("unable to read the death tally: {}", sys::strerror(e)));
+        call.warn(format_args!("unable to read the death tally: {}", sys::strerror(e)));
         Vec::new()
     });
     let now = clock::wall();
@@ -35,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
             0 => format!("exit code {}", last.exit_code),
             n => format!("signal {n}"),
         };
-        call.info(&format!(
+        call.info(format_args!(
             "PERMANENT FAILURE triggered after {count} events involving {cause} in the last {seconds} seconds"
         ));
         return Ok(Next::Exit(PERMANENT_FAILURE));

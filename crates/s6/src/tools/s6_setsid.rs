@@ -50,7 +50,7 @@ fn main(call: &mut Call) -> Outcome {
     for (what, done) in carry_out(plan, terminal) {
         match done {
             Err(e) if plan.strict => return Err(Fatal::unable(what, e)),
-            Err(e) if !plan.quiet => call.warn(&format!("unable to {what}: {}", sys::strerror(e))),
+            Err(e) if !plan.quiet => call.warn(format_args!("unable to {what}: {}", sys::strerror(e))),
             _ => {}
         }
     }

@@ -73,12 +73,12 @@ fn main(call: &mut Call) -> Outcome {
     if let Some(number) = notification
         && (number < 3 || !sys::fd::is_open(number))
     {
-        return Err(Fatal::user(format!("invalid notification descriptor: {number}")));
+        return Err(Fatal::user(format_args!("invalid notification descriptor: {number}")));
     }
     // Messages that go to /dev/null would be lost unnoticed.
     for (number, name) in [(1, "output"), (2, "error")] {
         if !sys::fd::is_open(number) {
-            return Err(Fatal::user(format!("standard {name} is closed")));
+            return Err(Fatal::user(format_args!("standard {name} is closed")));
         }
     }
     sys::fd::ensure_standard().or_unable(|| "open /dev/null")?;

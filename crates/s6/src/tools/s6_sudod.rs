@@ -52,7 +52,7 @@ fn main(call: &mut Call) -> Outcome {
     let env = environment(&call.env, &request.env);
     let mut argv = call.take_args();
     argv.extend(request.argv);
-    let name = argv.first().map(|word| diag::show(word)).unwrap_or_default();
+    let name = argv.first().map(|word| diag::shown(word)).unwrap_or_default();
 
     let mask = signal::block(&Set::empty());
     let signals = SignalFd::new(&Set::of(&[signal::CHLD])).or_unable(|| "make a signal descriptor")?;
@@ -75,7 +75,7 @@ fn main(call: &mut Call) -> Outcome {
         Ok(pid) => pid,
         Err(e) => {
             answer(e, deadline);
-            return Err(Fatal::unable(&format!("spawn {name}"), e));
+            return Err(Fatal::unable(format_args!("spawn {name}"), e));
         }
     };
     let mut is_there = write_all(&[0], deadline).is_ok();
@@ -184,7 +184,7 @@ mod tests {
         let server = Env::from_vars(words(&["EMPTY=", "FULL=own", "ALSO="]));
         let client = words(&["EMPTY=1", "FULL=1", "NEW=1", "EMPTY=2"]);
         let env = environment(&server, &client);
-        let get = |name: &str| env.get(name.as_bytes()).map(diag::show);
+        let get = |name: &str| env.get(name.as_bytes()).map(diag::shown);
         assert_eq!(get("EMPTY").as_deref(), Some("1"));
         assert_eq!(get("FULL").as_deref(), Some("own"));
         assert_eq!(get("ALSO").as_deref(), Some(""));

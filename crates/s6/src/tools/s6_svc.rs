@@ -69,10 +69,10 @@ fn commands(options: &Options) -> Result<Vec<Command>, Fatal> {
 /// The command that sends a signal, given by name or number, to the process of `run`.
 fn signal_command(word: &[u8]) -> Result<Command, Fatal> {
     let name = diag::show(word);
-    let number = signal::parse(word).ok_or_else(|| Fatal::user(format!("invalid signal: {name}")))?;
+    let number = signal::parse(word).ok_or_else(|| Fatal::user(format_args!("invalid signal: {name}")))?;
     let sends = |command: Command| matches!(command.sends(), Some((s, Target::Process)) if signal_number(s) == number);
     let command = COMMANDS.iter().map(|row| row.command).find(|command| sends(*command));
-    command.ok_or_else(|| Fatal::user(format!("{name} is not in the list of signals that can be sent")))
+    command.ok_or_else(|| Fatal::user(format_args!("{name} is not in the list of signals that can be sent")))
 }
 
 fn goal(word: &[u8]) -> Option<Goal> {
@@ -90,10 +90,10 @@ fn without_notification(call: &Call, dir: &[u8], goal: Goal) -> Result<Goal, Fat
     match sys::fs::access(&file, Access::EXISTS) {
         Ok(()) => Ok(goal),
         Err(Errno::NOENT) => {
-            call.warn(&format!("{} is not there: not waiting for readiness", diag::show(&file)));
+            call.warn(format_args!("{} is not there: not waiting for readiness", diag::show(&file)));
             Ok(lesser)
         }
-        Err(e) => Err(Fatal::unable(&format!("access {}", diag::show(&file)), e)),
+        Err(e) => Err(Fatal::unable(format_args!("access {}", diag::show(&file)), e)),
     }
 }
 
@@ -108,16 +108,16 @@ fn send_all(call: &Call, dirs: &[Vec<u8>], commands: &[Command]) -> u8 {
                 continue;
             }
             Err(Undelivered::NobodyListens) => {
-                call.warn(&format!("unable to control {name}: no supervisor is listening"));
+                call.warn(format_args!("unable to control {name}: no supervisor is listening"));
                 102
             }
             Err(Undelivered::NotThere) => {
-                call.warn(&format!("something is wrong with the directory {name}/supervise"));
+                call.warn(format_args!("something is wrong with the directory {name}/supervise"));
                 1
             }
             Err(Undelivered::Failed(e)) => {
                 let advice = advice_for(TOOL.name, dir);
-                call.warn(&format!("unable to control {name}: {}{advice}", sys::strerror(e)));
+                call.warn(format_args!("unable to control {name}: {}{advice}", sys::strerror(e)));
                 111
             }
         };

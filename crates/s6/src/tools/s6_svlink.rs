@@ -37,14 +37,14 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::user("invalid name"));
     }
     if !is_hosted(&scandir)? {
-        return Err(Fatal::new(1, format!("s6-svscan not running on {}", diag::show(&scandir))));
+        return Err(Fatal::new(1, format_args!("s6-svscan not running on {}", diag::show(&scandir))));
     }
     check(call, &servicedir)?;
     let log = join(&servicedir, &[b"log"]);
     match sys::fs::stat(&log) {
         Ok(_) => check(call, &log)?,
         Err(Errno::NOENT) => {}
-        Err(e) => return Err(Fatal::unable(&format!("stat {}", diag::show(&log)), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("stat {}", diag::show(&log)), e)),
     }
     link(&scandir, &servicedir, &name, how, deadline)?;
     Ok(Next::SUCCESS)
@@ -55,11 +55,11 @@ fn check(call: &Call, dir: &[u8]) -> Result<(), Fatal> {
     let run = join(dir, &[b"run"]);
     let st = sys::fs::stat(&run).or_unable_to("stat", &run)?;
     if st.st_mode & 0o100 == 0 {
-        return Err(Fatal::user(format!("{} is not executable", diag::show(&run))));
+        return Err(Fatal::user(format_args!("{} is not executable", diag::show(&run))));
     }
     let name = diag::show(dir);
     if supervision::control::is_supervised(dir).or_unable(|| format!("check supervision of {name}"))? {
-        call.warn(&format!("supervisor already running on {name}"));
+        call.warn(format_args!("supervisor already running on {name}"));
     }
     Ok(())
 }

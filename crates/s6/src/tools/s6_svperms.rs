@@ -86,7 +86,7 @@ fn gid(word: &[u8]) -> Result<u32, Fatal> {
     }
     match account::group(word).or_unable(|| "read /etc/group")? {
         Some(group) => Ok(group.gid),
-        None => Err(Fatal::user(format!("unable to find group {}", diag::show(word)))),
+        None => Err(Fatal::user(format_args!("unable to find group {}", diag::show(word)))),
     }
 }
 
@@ -137,7 +137,7 @@ fn permission(path: &[u8], kind: FileType, modes: &[u32]) -> Result<Users, Fatal
     if FileType::from_raw_mode(st.st_mode) != kind {
         return Err(Fatal::new(
             1,
-            format!("{name} is no {}", if kind.is_dir() { "directory" } else { "FIFO" }),
+            format_args!("{name} is no {}", if kind.is_dir() { "directory" } else { "FIFO" }),
         ));
     }
     // A directory under a setgid one has that bit too.
@@ -146,6 +146,6 @@ fn permission(path: &[u8], kind: FileType, modes: &[u32]) -> Result<Users, Fatal
         Some(0) => Ok(Users::Owner),
         Some(1) => Ok(Users::Group(st.st_gid)),
         Some(_) => Ok(Users::Everybody),
-        None => Err(Fatal::new(1, format!("{name} has incorrect permissions: {mode:o}"))),
+        None => Err(Fatal::new(1, format_args!("{name} has incorrect permissions: {mode:o}"))),
     }
 }

@@ -53,7 +53,7 @@ fn main(call: &mut Call) -> Outcome {
     let mut host = ManuallyDrop::new(host);
     let console = host.console();
     if let Err(e) = host.allow_reexec(&reexec, &Plain) {
-        call.warn(&format!("unable to prepare for a fault: {}", sys::strerror(e)));
+        call.warn(format_args!("unable to prepare for a fault: {}", sys::strerror(e)));
     }
     let leave = host.run(&mut Plain);
     let open_files = host.launch().open_files;
@@ -61,7 +61,7 @@ fn main(call: &mut Call) -> Outcome {
         use std::os::fd::AsRawFd;
         for standard in [2, 1] {
             if let Err(e) = sys::fd::copy(console.as_raw_fd(), standard) {
-                call.warn(&format!("unable to restore the console: {}", sys::strerror(e)));
+                call.warn(format_args!("unable to restore the console: {}", sys::strerror(e)));
             }
         }
     }
@@ -96,7 +96,8 @@ fn begin(call: &mut Call, options: &Options, mut config: Config) -> Result<Host,
 
 /// A number in an option's value.
 fn number<T: std::str::FromStr>(options: &Options, letter: char, name: &str) -> Result<Option<T>, Fatal> {
-    let parse = |v| wire::number::decimal(v).ok_or_else(|| Fatal::user(format!("{name} must be a number")));
+    let parse =
+        |v| wire::number::decimal(v).ok_or_else(|| Fatal::user(format_args!("{name} must be a number")));
     options.get(letter).map(parse).transpose()
 }
 
@@ -104,10 +105,10 @@ fn number<T: std::str::FromStr>(options: &Options, letter: char, name: &str) -> 
 fn descriptor(options: &Options, letter: char, name: &str) -> Result<Option<RawFd>, Fatal> {
     let Some(fd) = number::<RawFd>(options, letter, name)? else { return Ok(None) };
     if fd < 3 {
-        return Err(Fatal::user(format!("{name} must be 3 or more")));
+        return Err(Fatal::user(format_args!("{name} must be 3 or more")));
     }
     if !sys::fd::is_open(fd) {
-        return Err(Fatal::user(format!("{name} is not open")));
+        return Err(Fatal::user(format_args!("{name} is not open")));
     }
     Ok(Some(fd))
 }
@@ -124,7 +125,7 @@ fn last_program(call: &mut Call, leave: Leave) -> Outcome {
             return Ok(Next::SUCCESS);
         }
         let why = tool::exec_failure::explain(CWD, FINISH.as_bytes(), e);
-        call.warn(&format!("unable to exec {FINISH}: {why}: {CRASH} is executed instead"));
+        call.warn(format_args!("unable to exec {FINISH}: {why}: {CRASH} is executed instead"));
     }
     Ok(Next::Run(Program::new(CRASH.as_bytes().to_vec(), argv(CRASH), env)))
 }

@@ -77,7 +77,7 @@ fn log_directory(options: &Options, mode: u32) -> Result<Vec<u8>, Fatal> {
     if let Some(user) = options.get('l') {
         let found = account::user(user).or_unable(|| "read /etc/passwd")?;
         let user =
-            found.ok_or_else(|| Fatal::new(111, format!("unable to find user {}", diag::show(user))))?;
+            found.ok_or_else(|| Fatal::new(111, format_args!("unable to find user {}", diag::show(user))))?;
         owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
     }
     make_dirs(dir)?;

@@ -38,12 +38,12 @@ fn main(call: &mut Call) -> Outcome {
     match send_to_host(&dir, &commands) {
         Ok(()) => Ok(Next::SUCCESS),
         Err(Undelivered::NobodyListens) => {
-            Err(Fatal::user(format!("unable to control {name}: no s6-svscan is listening")))
+            Err(Fatal::user(format_args!("unable to control {name}: no s6-svscan is listening")))
         }
         Err(Undelivered::NotThere) => {
-            Err(Fatal::user(format!("something is wrong with the directory {name}/.s6-svscan")))
+            Err(Fatal::user(format_args!("something is wrong with the directory {name}/.s6-svscan")))
         }
-        Err(Undelivered::Failed(e)) => Err(Fatal::unable(&format!("control {name}"), e)),
+        Err(Undelivered::Failed(e)) => Err(Fatal::unable(format_args!("control {name}"), e)),
     }
 }
 

@@ -45,8 +45,8 @@ fn named_fields(list: &[u8]) -> Result<Vec<Field>, Fatal> {
         return Ok(Vec::new());
     }
     let invalid = |name: &[u8]| match name {
-        b"" => Fatal::user(format!("empty field in the list {}", diag::show(list))),
-        name => Fatal::user(format!("invalid field: {}", diag::show(name))),
+        b"" => Fatal::user(format_args!("empty field in the list {}", diag::show(list))),
+        name => Fatal::user(format_args!("invalid field: {}", diag::show(name))),
     };
     list.split(|b| *b == b',').map(|name| Field::named(name).ok_or_else(|| invalid(name))).collect()
 }
@@ -63,7 +63,7 @@ fn print_state(dir: &[u8], fields: &[Field], numeric: bool) -> Outcome {
     let normally_up = match sys::fs::access(&down, Access::EXISTS) {
         Ok(()) => false,
         Err(Errno::NOENT) => true,
-        Err(e) => return Err(Fatal::unable(&format!("access {}", diag::show(&down)), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("access {}", diag::show(&down)), e)),
     };
     let state = State { status, normally_up, now: clock::wall() };
     let mut out = Out::new();

@@ -87,7 +87,7 @@ impl Host {
             Err(e) => {
                 self.launch.journal.started();
                 let name = tool::diag::show(&over.name);
-                self.warn(&format!(
+                self.warn(format_args!(
                     "unable to do what the restart policy of {name} says, trying again: {}",
                     sys::strerror(e)
                 ));

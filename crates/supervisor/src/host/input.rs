@@ -128,7 +128,7 @@ impl Host {
             let _ = sys::fd::with(fd, |fd| self.poller.pause(source, fd));
         }
         if self.troubled.insert(source) {
-            self.warn(&format!("unable to read {}: {}", self.name_of(source), sys::strerror(e)));
+            self.warn(format_args!("unable to read {}: {}", self.name_of(source), sys::strerror(e)));
         }
     }
 
@@ -169,7 +169,7 @@ impl Host {
         let Some((_, size, _)) = self.input(source, policy) else { return self.drop_input() };
         if skips_first && let Some(item) = self.launch.journal.next_item(size) {
             self.launch.journal.item_done(size);
-            self.warn(&format!(
+            self.warn(format_args!(
                 "faulted again and again over {}, which is skipped",
                 self.describe(source, &item)
             ));

@@ -213,7 +213,8 @@ impl Host {
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR | Errno::BADMSG) => {}
                 Err(e) => {
-                    return self.warn(&format!("unable to read supervisors' messages: {}", sys::strerror(e)));
+                    return self
+                        .warn(format_args!("unable to read supervisors' messages: {}", sys::strerror(e)));
                 }
             }
         }

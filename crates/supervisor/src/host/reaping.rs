@@ -34,7 +34,7 @@ impl Host {
                     self.settle(policy);
                 }
                 Ok(None) | Err(Errno::CHILD) => return,
-                Err(e) => return self.warn(&format!("unable to reap: {}", sys::strerror(e))),
+                Err(e) => return self.warn(format_args!("unable to reap: {}", sys::strerror(e))),
             }
         }
         self.has_unreaped = true;

@@ -81,7 +81,7 @@ impl Host {
         match self.launch.spawn(None, file.as_bytes(), &[file.as_bytes()], &[]) {
             Ok(_) => true,
             Err(e) => {
-                self.warn(&format!("unable to spawn {file}: {}", sys::strerror(e)));
+                self.warn(format_args!("unable to spawn {file}: {}", sys::strerror(e)));
                 false
             }
         }
@@ -121,7 +121,7 @@ impl Host {
     fn report_unknown(&mut self, letters: &[u8], may_have_more: bool) {
         if !letters.is_empty() && !self.has_unknown_commands {
             let commands = if letters.len() == 1 { "command" } else { "commands" };
-            self.warn(&format!("received unknown {commands}: {}", show(letters)));
+            self.warn(format_args!("received unknown {commands}: {}", show(letters)));
         }
         self.has_unknown_commands = may_have_more && (self.has_unknown_commands || !letters.is_empty());
     }

@@ -526,7 +526,7 @@ impl Host {
     pub(super) fn reexecute(&mut self, policy: &dyn Policy) {
         self.write_journal(policy);
         let e = sys::fault::reexecute();
-        self.warn(&format!("unable to re-execute the own program: {}", sys::strerror(e)));
+        self.warn(format_args!("unable to re-execute the own program: {}", sys::strerror(e)));
     }
 
     /// Continues as the host that a former host of this process was; `journal` is what [`take_journal`] gave.
@@ -607,10 +607,10 @@ impl Host {
         let reason = sys::signal::name(fault.into()).unwrap_or_else(|| fault.to_string());
         if are_too_many(&self.faults, self.launch.system.now()) {
             let count = self.faults.len();
-            self.warn(&format!("faulted ({reason}) {count} times within a minute: giving up"));
+            self.warn(format_args!("faulted ({reason}) {count} times within a minute: giving up"));
             self.gives_up = true;
         } else {
-            self.warn(&format!("faulted ({reason}); the services are found again and go on"));
+            self.warn(format_args!("faulted ({reason}); the services are found again and go on"));
             // What the fault interrupted may have been a scan.
             self.scan_at = Some(Duration::ZERO);
         }
@@ -649,7 +649,7 @@ impl Host {
             return;
         }
         let count = damaged.len();
-        self.warn(&format!("{count} records of the journal are damaged: their services are looked for"));
+        self.warn(format_args!("{count} records of the journal are damaged: their services are looked for"));
         self.scan_at = Some(Duration::ZERO);
         let Some(processes) = &self.processes else { return };
         for n in damaged {
@@ -730,7 +730,7 @@ impl Host {
         self.find_lost();
         for pid in policy.children() {
             if !self.launch.system.is_child(pid) {
-                self.warn(&format!("process {pid} has ended, nobody knows how"));
+                self.warn(format_args!("process {pid} has ended, nobody knows how"));
                 policy.child(self, pid, Ended::Killed(9), Cause::Own);
             }
         }
@@ -749,7 +749,7 @@ impl Host {
             let pid =
                 self.roster.get(n).and_then(|slot| slot.pid).and_then(|pid| Pid::from_raw(pid.cast_signed()));
             let Some(pid) = pid.filter(|pid| !self.launch.system.is_child(*pid)) else { continue };
-            self.warn(&format!("process {pid} has ended, nobody knows how"));
+            self.warn(format_args!("process {pid} has ended, nobody knows how"));
             self.child_ended(n, Ended::Killed(9), Fate::Unknown);
         }
     }

@@ -156,7 +156,7 @@ impl Host {
         if let Some(e) = failed
             && self.scan_failed != failed
         {
-            self.warn(&format!("unable to read the scan directory: {}", sys::strerror(e)));
+            self.warn(format_args!("unable to read the scan directory: {}", sys::strerror(e)));
         }
         if failed.is_some() {
             seen.incomplete(INCOMPLETE_SCAN_PAUSE);
@@ -184,7 +184,7 @@ impl Host {
 
     fn scan_entry(&mut self, name: &[u8], seen: &mut Seen) {
         if name.len() > self.config.name_max {
-            self.warn(&format!("name too long, not supervised: {}", show(name)));
+            self.warn(format_args!("name too long, not supervised: {}", show(name)));
             if let Ok((dir, _)) = open_service(self.dir.as_fd(), name) {
                 refuse(dir.as_fd());
             }
@@ -195,7 +195,7 @@ impl Host {
             Ok(found) => found,
             Err(Errno::NOENT | Errno::NOTDIR) => return,
             Err(e) => {
-                self.warn(&format!("unable to open {}: {}", show(name), sys::strerror(e)));
+                self.warn(format_args!("unable to open {}: {}", show(name), sys::strerror(e)));
                 seen.incomplete(INCOMPLETE_SCAN_PAUSE);
                 return;
             }
@@ -205,7 +205,7 @@ impl Host {
             Ok(logger) => logger,
             Err(Errno::NOENT | Errno::NOTDIR) => None,
             Err(e) => {
-                self.warn(&format!("unable to open {}/log: {}", show(name), sys::strerror(e)));
+                self.warn(format_args!("unable to open {}/log: {}", show(name), sys::strerror(e)));
                 seen.incomplete(INCOMPLETE_SCAN_PAUSE);
                 return;
             }
@@ -219,7 +219,7 @@ impl Host {
         let producer = self.find_or_add(name, identity, (dir, found), seen);
         let Some((dir, identity, found)) = logger else {
             if let Some(Pair::Producer(_)) = self.roster.get(producer).map(|s| s.pair) {
-                self.warn(&format!("the logger of service {} has been moved", show(name)));
+                self.warn(format_args!("the logger of service {} has been moved", show(name)));
             }
             return;
         };
@@ -227,7 +227,7 @@ impl Host {
             && let Some(Pair::Logger(other)) = self.roster.get(known).map(|s| s.pair)
             && other != producer
         {
-            self.warn(&format!("{}/log is already the logger of another service", show(name)));
+            self.warn(format_args!("{}/log is already the logger of another service", show(name)));
             return;
         }
         // A logger begins before its producer.
@@ -243,7 +243,7 @@ impl Host {
     fn has_room(&mut self, name: &[u8], dir: BorrowedFd<'_>, wanted: usize, seen: &mut Seen) -> bool {
         if wanted.saturating_add(self.roster.len()) > self.config.services_max {
             let max = self.config.services_max;
-            self.warn(&format!("unable to supervise {}: there are {max} services already", show(name)));
+            self.warn(format_args!("unable to supervise {}: there are {max} services already", show(name)));
             refuse(dir);
             seen.incomplete(TOO_MANY_SERVICES_PAUSE);
             return false;
@@ -288,7 +288,7 @@ impl Host {
         }
         let pipe = match self.launch.system.before(Effect::Pipe).and_then(|()| Pipe::new()) {
             Ok(pipe) => pipe,
-            Err(e) => return self.warn(&format!("unable to make a logger's pipe: {}", sys::strerror(e))),
+            Err(e) => return self.warn(format_args!("unable to make a logger's pipe: {}", sys::strerror(e))),
         };
         let ends =
             [(producer, Pair::Producer(logger), pipe.write), (logger, Pair::Logger(producer), pipe.read)];
@@ -356,7 +356,7 @@ impl Host {
             }
         }
         if let Err(e) = self.launch.board.make_room(self.launch.system, number) {
-            self.warn(&format!("no room for more services on the status board: {}", sys::strerror(e)));
+            self.warn(format_args!("no room for more services on the status board: {}", sys::strerror(e)));
         }
         let Some(slot) = self.roster.get_mut(number) else { return };
         slot.begun = now;
@@ -428,7 +428,7 @@ impl Host {
             self.launch.board.show(self.launch.system, number, &row, &mut 0);
         }
         let label = format!("s6-supervise {}", show(&slot.name));
-        self.launch.system.warn(&label, fatal.message());
+        self.launch.system.warn(&label, &fatal.message());
         self.roster.index(number);
         if let Some(name) = refused
             && let Ok((dir, _)) = open_service(self.dir.as_fd(), &name)

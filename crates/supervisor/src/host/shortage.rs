@@ -75,7 +75,7 @@ impl Host {
             && let Some(shortage) = &mut self.shortage
             && !std::mem::replace(&mut shortage.is_marked, true)
         {
-            self.warn(&format!(
+            self.warn(format_args!(
                 "memory stays short: services that wait for it are refused for now: {marked}"
             ));
         }

@@ -55,7 +55,7 @@ impl Host {
             sys::fd::copy(self.config.console.as_ref().map_or(null.as_raw_fd(), |c| c.as_raw_fd()), 2)
         });
         if let Err(e) = replaced {
-            self.warn(&format!("unable to redirect the output: {}", sys::strerror(e)));
+            self.warn(format_args!("unable to redirect the output: {}", sys::strerror(e)));
         }
     }
 }

@@ -54,7 +54,7 @@ impl Service {
         if left.is_empty() {
             return;
         }
-        self.dir.warn(&format!(
+        self.dir.warn(format_args!(
             "stopped, but these processes that run started are still there: {} (start the daemon with exec, or write \
              session into a file kill-mode to end them)",
             describe(left).join(", ")

@@ -60,18 +60,18 @@ fn make_dir(at: BorrowedFd<'_>, name: &str) -> Result<Place, Fatal> {
     match sys::fs::mkdirat(at, name, Mode::RWXU) {
         Ok(()) => return Ok(Place::Made),
         Err(Errno::EXIST) => {}
-        Err(e) => return Err(Fatal::unable(&format!("mkdir {name}"), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("mkdir {name}"), e)),
     }
     match sys::fs::statat(at, name, AtFlags::empty()) {
         Ok(st) if FileType::from_raw_mode(st.st_mode).is_dir() => Ok(Place::Found),
-        Ok(_) => Err(Fatal::user(format!("{name} exists and is not a directory"))),
+        Ok(_) => Err(Fatal::user(format_args!("{name} exists and is not a directory"))),
         Err(Errno::NOENT) => {
             let target =
                 sys::fs::readlinkat(at, name, Vec::new()).or_unable(|| format!("readlink {name}"))?;
             sys::fs::mkdirat(at, target.as_c_str(), Mode::RWXU).or_unable_to("mkdir", target.as_bytes())?;
             Ok(Place::MadeElsewhere)
         }
-        Err(e) => Err(Fatal::unable(&format!("stat {name}"), e)),
+        Err(e) => Err(Fatal::unable(format_args!("stat {name}"), e)),
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal
     let made = match sys::fs::mknodat(at, name, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
-        Err(e) => return Err(Fatal::unable(&format!("mkfifo {name}"), e)),
+        Err(e) => return Err(Fatal::unable(format_args!("mkfifo {name}"), e)),
     };
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = sys::fs::openat(at, name, flags, Mode::empty()).or_unable(|| format!("open {name}"))?;
@@ -88,7 +88,7 @@ pub(crate) fn open_fifo(at: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Fatal
     if !made {
         let st = sys::fs::fstat(&fd).or_unable(|| format!("stat {name}"))?;
         if FileType::from_raw_mode(st.st_mode) != FileType::Fifo {
-            return Err(Fatal::user(format!("{name} is not a FIFO")));
+            return Err(Fatal::user(format_args!("{name} is not a FIFO")));
         }
     }
     Ok(fd)

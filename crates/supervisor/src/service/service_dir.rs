@@ -7,6 +7,7 @@ use super::machine::{DOWN_SIGNAL, FINISH_TIMEOUT, Settings};
 use files::read_file;
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
+use std::fmt::Display;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use sys::signal::{self, Signal};
@@ -48,13 +49,13 @@ impl ServiceDir {
     }
 
     /// Prints a warning about the service.
-    pub(super) fn warn(&self, text: &str) {
+    pub(super) fn warn(&self, text: impl Display) {
         diag::warn(&self.label, text);
     }
 
     /// Prints `unable to DO: REASON` about the service.
     pub(crate) fn warn_unable(&self, to_do: &str, e: Errno) {
-        self.warn(&format!("unable to {to_do}: {}", sys::strerror(e)));
+        self.warn(format_args!("unable to {to_do}: {}", sys::strerror(e)));
     }
 
     /// Whether the directory has an entry of that name.
@@ -76,7 +77,7 @@ impl ServiceDir {
     fn number_in(&self, name: &str, line: &[u8]) -> Option<u32> {
         let number = wire::number::decimal(line);
         if number.is_none() {
-            self.warn(&format!("invalid {name}: {:?} is not a number", diag::show(line)));
+            self.warn(format_args!("invalid {name}: {:?} is not a number", diag::show(line)));
         }
         number
     }
@@ -111,7 +112,7 @@ impl ServiceDir {
         match i32::try_from(number) {
             Ok(n) if n > 0 && u64::from(number) < limit => Ok(Some(n)),
             _ => {
-                self.warn(&format!("invalid {name}: no descriptor can have the number {number}"));
+                self.warn(format_args!("invalid {name}: no descriptor can have the number {number}"));
                 Ok(None)
             }
         }
@@ -125,7 +126,7 @@ impl ServiceDir {
     fn signal(&self, name: &str, default: Signal) -> Result<Signal, Errno> {
         let Some(line) = self.line_unless_short(name)? else { return Ok(default) };
         Ok(signal::parse(&line).unwrap_or_else(|| {
-            self.warn(&format!("invalid {name}: {:?} is not a signal", diag::show(&line)));
+            self.warn(format_args!("invalid {name}: {:?} is not a signal", diag::show(&line)));
             default
         }))
     }
@@ -186,7 +187,10 @@ impl Settings for ServiceDir {
             return false;
         };
         if mode != KILL_SESSION {
-            self.warn(&format!("invalid kill-mode: {:?} is not a mode: write session", diag::show(&mode)));
+            self.warn(format_args!(
+                "invalid kill-mode: {:?} is not a mode: write session",
+                diag::show(&mode)
+            ));
         }
         mode == KILL_SESSION
     }

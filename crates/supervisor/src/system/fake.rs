@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
+use std::fmt::Display;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use sys::process::Ended;
@@ -192,7 +193,7 @@ impl System for Fake {
         !self.is_short.get()
     }
 
-    fn warn(&self, name: &str, text: &str) {
+    fn warn(&self, name: &str, text: &dyn Display) {
         self.note(format!("{name}: warning: {text}"));
     }
 }

@@ -7,7 +7,7 @@
 use crate::status::{Kind, LEGACY_SERVICES, Service, Snapshot};
 use std::time::Duration;
 use supervision::board::Record;
-use tool::diag::show;
+use tool::diag::shown;
 use wire::board::{Flags, Header};
 use wire::record::{Event, Kind as Happened};
 
@@ -83,7 +83,7 @@ fn micros(span: Duration) -> u64 {
 impl Part {
     fn of(service: &Service) -> Self {
         Self {
-            name: show(&service.name),
+            name: shown(&service.name),
             sort: if service.kind == Kind::Longrun { Sort::Longrun } else { Sort::Oneshot },
             needs: service.needs.clone(),
             has_readiness: service.row.as_ref().is_some_and(|row| row.flags.has(Flags::READINESS)),
@@ -163,7 +163,7 @@ impl Start {
         let at = micros(event.at.saturating_sub(self.begun));
         let of = |sort, before: &str, after: &str| {
             let cut = if event.name.is_whole() { "" } else { "…" };
-            let name = [before, &show(&event.name.bytes), cut, after].concat();
+            let name = [before, &shown(&event.name.bytes), cut, after].concat();
             Part { name, sort, ..Part::default() }
         };
         let is_up = event.how == 1;

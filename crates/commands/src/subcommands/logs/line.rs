@@ -45,7 +45,7 @@ pub(super) fn print(format: Format, service: &[u8], line: &Line, out: &mut Vec<u
         out.push(b'\n');
         return;
     }
-    out.extend(tool::diag::show(service).bytes());
+    out.extend(tool::diag::shown(service).bytes());
     out.extend(if line.continues { &b"+: "[..] } else { b": " });
     if let Some(at) = line.time {
         out.extend(shown(at).bytes());

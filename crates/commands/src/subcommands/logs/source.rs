@@ -213,11 +213,13 @@ impl Source {
             Err(_) if self.skipped.iter().any(|skipped| skipped == name) => None,
             Err(e) => {
                 self.skipped.push(name.to_vec());
-                let shown = tool::diag::show(&tool::path::join(&self.path, name));
+                let shown = tool::diag::shown(&tool::path::join(&self.path, name));
                 let why = sys::strerror(e);
                 tool::diag::warn(
                     super::TOOL.name,
-                    &format!("{shown} is left out: it is compressed, and {program} can't be run here: {why}"),
+                    format_args!(
+                        "{shown} is left out: it is compressed, and {program} can't be run here: {why}"
+                    ),
                 );
                 None
             }

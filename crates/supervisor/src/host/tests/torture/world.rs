@@ -360,5 +360,5 @@ impl System for Seat {
         true
     }
 
-    fn warn(&self, _name: &str, _text: &str) {}
+    fn warn(&self, _name: &str, _text: &dyn std::fmt::Display) {}
 }
