@@ -20,8 +20,9 @@ use crate::release_file::{publish, publish_tarball, remove_file, write_digest};
 use crate::tree::{Node, Tree};
 use crate::{command, licences, man, reproduce, workspace};
 
-/// What the architecture's tarball may take as `.tar.xz`, in bytes: what it takes today and 2 kB more.  The goal is 720,000.
-const MOST_PACKED: usize = 786_000;
+/// What the architecture's tarball may take as `.tar.xz`, in bytes: what it takes today and 2 kB more, and never above
+/// 720,000.
+const MOST_PACKED: usize = 708_000;
 /// The limit of its unpacked files, in bytes.
 const MOST_UNPACKED: usize = 2_000_000;
 
