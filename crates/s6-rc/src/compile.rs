@@ -5,7 +5,7 @@
 //! renamed when it is whole: no half-made one is ever seen, and nothing is left behind by a failure.
 
 use crate::database::{Body, Database, Service};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::folder::{READABLE, with_umask};
 use crate::resolve::resolve;
 use crate::restart_policy::overrides::{Elsewhere, Overrides, Subject};
@@ -57,7 +57,7 @@ pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal>
     compile_sources(destination, sources, &[], None).map(|(mut report, empty)| {
         report.diagnostics.extend(empty.into_iter().map(|source| {
             let text = "the source is empty: it holds no definition directory";
-            Diagnostic::new(Severity::Warning, source, text)
+            Diagnostic::new(Code::STRAY, Severity::Warning, source, text)
         }));
         report
     })

@@ -1,6 +1,6 @@
 //! Reading one source definition, with a diagnostic for everything that is wrong in it.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::folder::Folder;
 use crate::reload::{self, Reload};
 use crate::restart_policy;
@@ -26,12 +26,12 @@ impl DefinitionReader<'_> {
         self.findings.push(finding);
     }
 
-    fn finding(&self, severity: Severity, file: &str, text: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(severity, self.path(file), text)
+    fn finding(&self, code: Code, severity: Severity, file: &str, text: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(code, severity, self.path(file), text)
     }
 
-    fn error(&self, file: &str, text: impl Into<String>) -> Diagnostic {
-        self.finding(Severity::Error, file, text)
+    fn error(&self, code: Code, file: &str, text: impl Into<String>) -> Diagnostic {
+        self.finding(code, Severity::Error, file, text)
     }
 
     /// The path of a file of the directory; of the directory itself for an empty name.
@@ -68,7 +68,7 @@ impl DefinitionReader<'_> {
                 "the file must hold one of these words and nothing else"
             };
             let text = format!("\"{found}\" is not a type: write oneshot, longrun or bundle");
-            self.add(self.error("type", text).line(1).advice(advice));
+            self.add(self.error(Code::TYPE, "type", text).line(1).advice(advice));
             return Ok(None);
         };
         let body = match service_type {
@@ -97,7 +97,7 @@ impl DefinitionReader<'_> {
     fn check_length(&mut self, name: &[u8]) {
         if name.len() > NAME_MAX {
             let text = format!("the name of a longrun has at most {NAME_MAX} bytes, not {}", name.len());
-            self.add(self.error("", text));
+            self.add(self.error(Code::NAME, "", text));
         }
     }
 
@@ -110,7 +110,8 @@ impl DefinitionReader<'_> {
             .filter(|(_, meant)| meant.ends_with(".d") || !self.folder.has(meant.as_bytes()))
             .collect();
         for (path, meant) in found {
-            let finding = Diagnostic::new(Severity::Warning, path, "not read: no definition has this");
+            let finding =
+                Diagnostic::new(Code::MISSPELT, Severity::Warning, path, "not read: no definition has this");
             self.add(finding.advice(format!("did you mean {meant}?")));
         }
     }
@@ -119,7 +120,12 @@ impl DefinitionReader<'_> {
     fn unused(&mut self, of: &str, files: &[&'static str]) {
         for file in files {
             if self.folder.has(file.as_bytes()) {
-                self.add(self.finding(Severity::Note, file, format!("not used: the service is a {of}")));
+                self.add(self.finding(
+                    Code::UNUSED,
+                    Severity::Note,
+                    file,
+                    format!("not used: the service is a {of}"),
+                ));
             }
         }
     }
@@ -129,7 +135,7 @@ impl DefinitionReader<'_> {
             return true;
         }
         let text = format!("{} is reserved: no service can refer to it", show(&reference.name));
-        self.add(self.error(file, text).line(reference.line));
+        self.add(self.error(Code::NAME, file, text).line(reference.line));
         false
     }
 
@@ -141,7 +147,9 @@ impl DefinitionReader<'_> {
     fn note_carriage_returns(&mut self, file: &str, text: &[u8]) {
         let line = text::first_cr_line(text);
         if line != 0 {
-            let finding = self.finding(Severity::Warning, file, "lines end in carriage returns").line(line);
+            let finding = self
+                .finding(Code::CARRIAGE_RETURN, Severity::Warning, file, "lines end in carriage returns")
+                .line(line);
             self.add(finding.advice("they are ignored; save the file with Unix line ends"));
         }
     }
@@ -174,7 +182,7 @@ impl DefinitionReader<'_> {
         );
         let Some(contents) = self.list("contents.d", "contents")? else {
             let advice = "make a directory contents.d with one empty file for each service";
-            self.add(self.error("", "a bundle needs its contents").advice(advice));
+            self.add(self.error(Code::BUNDLE, "", "a bundle needs its contents").advice(advice));
             return Ok(None);
         };
         Ok(Some(SourceBody::Bundle(contents)))
@@ -186,7 +194,7 @@ impl DefinitionReader<'_> {
             Some((n, more)) => {
                 if more {
                     let text = "not read: the number is the first line";
-                    self.add(self.finding(Severity::Warning, file, text).line(2));
+                    self.add(self.finding(Code::NUMBER, Severity::Warning, file, text).line(2));
                 }
                 self.note_carriage_returns(file, &text);
                 Ok(Some(n))
@@ -195,7 +203,7 @@ impl DefinitionReader<'_> {
                 let found = show(text.get(..40).unwrap_or(&text).trim_ascii_end());
                 let text = format!("\"{found}\" is not {meaning}");
                 let advice = "decimal digits only, from 0 to 4294967295, no blanks";
-                self.add(self.error(file, text).line(1).advice(advice));
+                self.add(self.error(Code::NUMBER, file, text).line(1).advice(advice));
                 Ok(None)
             }
         }
@@ -239,7 +247,7 @@ impl DefinitionReader<'_> {
             } else {
                 "make a file up that holds one command line; an empty one does nothing"
             };
-            self.add(self.error("", "a oneshot needs an up file").advice(advice));
+            self.add(self.error(Code::PROGRAM, "", "a oneshot needs an up file").advice(advice));
         }
         let up = self.script("up")?;
         let down = self.script("down")?.unwrap_or_default();
@@ -250,7 +258,12 @@ impl DefinitionReader<'_> {
             // Beside an up that does something, it may be left over.
             let idle = up.as_ref().is_some_and(Vec::is_empty);
             let severity = if idle { Severity::Warning } else { Severity::Note };
-            let finding = self.finding(severity, "run", "nothing runs this: the service is a oneshot");
+            let finding = self.finding(
+                Code::UNUSED_RUN,
+                severity,
+                "run",
+                "nothing runs this: the service is a oneshot",
+            );
             self.add(
                 finding.advice("write the path of this script into up, or longrun into type for a daemon"),
             );
@@ -267,10 +280,12 @@ impl DefinitionReader<'_> {
             (Some(only), None) => {
                 return Ok(self.check_reference(file, &only).then_some(only));
             }
-            (None, _) => self.add(self.error(file, format!("no name in it: it must hold {what}"))),
+            (None, _) => {
+                self.add(self.error(Code::PIPELINE, file, format!("no name in it: it must hold {what}")))
+            }
             (Some(second), Some(_)) => {
                 let text = format!("more than one name: it must hold {what}");
-                self.add(self.error(file, text).line(second.line));
+                self.add(self.error(Code::PIPELINE, file, text).line(second.line));
             }
         }
         Ok(None)
@@ -296,7 +311,7 @@ impl DefinitionReader<'_> {
     fn unused_pipeline_name(&mut self) {
         if self.folder.has(b"pipeline-name") {
             let text = "not used: only the last consumer of a pipeline, which has no producer-for, names it";
-            self.add(self.finding(Severity::Warning, "pipeline-name", text));
+            self.add(self.finding(Code::PIPELINE, Severity::Warning, "pipeline-name", text));
         }
     }
 
@@ -328,7 +343,7 @@ impl DefinitionReader<'_> {
         let data = into.get(before).and_then(|f| f.data.as_ref());
         if data.is_some_and(|d| sys::signal::parse(d.trim_ascii()).is_none()) {
             let text = "not the name or number of a signal: the default is sent";
-            self.add(self.finding(Severity::Warning, file, text));
+            self.add(self.finding(Code::SIGNAL, Severity::Warning, file, text));
         }
         Ok(())
     }
@@ -348,7 +363,7 @@ impl DefinitionReader<'_> {
         if let Reload::Signal(number) = read {
             if self.folder.has(b"reload-signal") {
                 let text = "says what reload-signal says: remove one of them";
-                self.add(self.error(reload::FILE, text).line(1));
+                self.add(self.error(Code::RELOAD, reload::FILE, text).line(1));
                 return Ok(());
             }
             let number = u32::try_from(number).unwrap_or_default();
@@ -366,7 +381,7 @@ impl DefinitionReader<'_> {
             into.push(ServiceFile { name: "kill-mode", mode: 0o644, data: Some(b"session\n".to_vec()) });
         } else {
             let text = format!("{} is not a mode: write session", show(line));
-            self.add(self.error("kill-mode", text).line(1).advice(
+            self.add(self.error(Code::KILL_MODE, "kill-mode", text).line(1).advice(
                 "session ends everything that run has started; without the file only run itself is told to end",
             ));
         }
@@ -380,7 +395,7 @@ impl DefinitionReader<'_> {
             ("log", "not used: a logger is a service of its own, see producer-for and consumer-for"),
         ] {
             if self.folder.has(file.as_bytes()) {
-                self.add(self.finding(Severity::Note, file, why));
+                self.add(self.finding(Code::UNUSED, Severity::Note, file, why));
             }
         }
         let common = self.common()?;
@@ -402,7 +417,7 @@ impl DefinitionReader<'_> {
             None => ("", "a longrun needs a run file"),
         };
         let advice = "run is the program that is the service; it must not go to the background";
-        self.add(self.error(file, text).advice(advice));
+        self.add(self.error(Code::PROGRAM, file, text).advice(advice));
         Ok(())
     }
 
@@ -412,7 +427,11 @@ impl DefinitionReader<'_> {
         let ready = self.number("notification-fd", fd)?;
         let lock = self.number("lock-fd", fd)?;
         if ready.is_some() && ready == lock {
-            self.add(self.error("lock-fd", "the same number as in notification-fd: change one of them"));
+            self.add(self.error(
+                Code::DESCRIPTOR,
+                "lock-fd",
+                "the same number as in notification-fd: change one of them",
+            ));
         }
         for (name, n) in [("notification-fd", ready), ("lock-fd", lock)] {
             files.extend(n.map(|n| number_file(name, n)));
@@ -445,7 +464,7 @@ impl DefinitionReader<'_> {
             match self.folder.kind(tree.as_bytes()) {
                 None => {}
                 Some(Kind::Directory) => trees.push(tree),
-                Some(_) => self.add(self.error(tree, "must be a directory")),
+                Some(_) => self.add(self.error(Code::KIND, tree, "must be a directory")),
             }
         }
         let mut empty = Vec::new();
@@ -459,7 +478,7 @@ impl DefinitionReader<'_> {
 /// The error of a definition directory without a type.
 pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {
     let advice = "every definition directory needs a file type with oneshot, longrun or bundle in it";
-    Diagnostic::error(path, "there is no type file").advice(advice)
+    Diagnostic::error(Code::TYPE, path, "there is no type file").advice(advice)
 }
 
 /// The entries of definitions that are read, those about restarts apart.

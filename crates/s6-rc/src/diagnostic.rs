@@ -13,9 +13,83 @@ pub enum Severity {
     Error,
 }
 
+/// What kind of mistake it is: a number for documentation, for programs and for silencing; it never changes its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u16);
+
+impl std::fmt::Display for Code {
+    /// `SO105`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SO{:03}", self.0)
+    }
+}
+
+impl Code {
+    /// `type` is missing or isn't a type.
+    pub const TYPE: Self = Self(101);
+    /// A longrun without `run`, or a oneshot without `up`.
+    pub const PROGRAM: Self = Self(102);
+    /// What is executed has no interpreter line and is no program.
+    pub const NOT_EXECUTABLE: Self = Self(104);
+    /// Shell syntax where no shell reads.
+    pub const SHELL_SYNTAX: Self = Self(105);
+    /// An interpreter line that is only a comment.
+    pub const COMMENT: Self = Self(106);
+    /// A `run` that nothing runs.
+    pub const UNUSED_RUN: Self = Self(107);
+    /// Lines that end in carriage returns.
+    pub const CARRIAGE_RETURN: Self = Self(108);
+    /// An interpreter that can't be executed.
+    pub const INTERPRETER: Self = Self(109);
+    /// A program that can't be executed, named by `up`, `down` or `reload`.
+    pub const COMMAND: Self = Self(112);
+    /// A file that no definition has, with a name like one that is read.
+    pub const MISSPELT: Self = Self(113);
+    /// Not a number.
+    pub const NUMBER: Self = Self(114);
+    /// Another kind of file than the one that is meant.
+    pub const KIND: Self = Self(117);
+    /// A service that is defined twice.
+    pub const DUPLICATE: Self = Self(118);
+    /// A name that no service can have.
+    pub const NAME: Self = Self(119);
+    /// A file that isn't used for a service of its type.
+    pub const UNUSED: Self = Self(120);
+    /// Not a signal.
+    pub const SIGNAL: Self = Self(121);
+    /// `reload` says nothing that can be done.
+    pub const RELOAD: Self = Self(122);
+    /// `kill-mode` names no mode.
+    pub const KILL_MODE: Self = Self(123);
+    /// Two things on one file descriptor.
+    pub const DESCRIPTOR: Self = Self(124);
+    /// Something in a source directory that defines nothing.
+    pub const STRAY: Self = Self(125);
+    /// A syntax error in the language of execline.
+    pub const SYNTAX: Self = Self(126);
+    /// A name that nothing defines.
+    pub const UNDEFINED: Self = Self(201);
+    /// A service that nothing starts.
+    pub const UNREACHED: Self = Self(202);
+    /// Services that need each other.
+    pub const CYCLE: Self = Self(203);
+    /// A bundle without contents, or one that contains itself.
+    pub const BUNDLE: Self = Self(207);
+    /// A pipeline whose ends don't agree.
+    pub const PIPELINE: Self = Self(208);
+    /// What is said about restarts is no value, or makes no sense together.
+    pub const RESTART: Self = Self(315);
+    /// A second service that the container is for.
+    pub const SECOND_MAIN: Self = Self(319);
+    /// S6_RESTART or S6_ON_FAILURE says what can't be done.
+    pub const POLICY_VARIABLE: Self = Self(409);
+}
+
 /// One finding about the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// What kind of mistake it is.
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// The file or directory, as the source directory was given.
@@ -33,13 +107,13 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A finding about a whole file or directory.
     #[must_use]
-    pub fn new(severity: Severity, file: Vec<u8>, text: impl Into<String>) -> Self {
-        Self { severity, file, line: None, column: None, text: text.into(), advice: None }
+    pub fn new(code: Code, severity: Severity, file: Vec<u8>, text: impl Into<String>) -> Self {
+        Self { code, severity, file, line: None, column: None, text: text.into(), advice: None }
     }
 
     /// An error about a whole file or directory.
-    pub(crate) fn error(file: Vec<u8>, text: impl Into<String>) -> Self {
-        Self::new(Severity::Error, file, text)
+    pub(crate) fn error(code: Code, file: Vec<u8>, text: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, file, text)
     }
 
     /// The same at a line; 0 means none in particular.
@@ -62,14 +136,17 @@ impl Diagnostic {
 }
 
 impl std::fmt::Display for Diagnostic {
-    /// `FILE:LINE:COLUMN: TEXT (ADVICE)` on one line.
+    /// `FILE:LINE:COLUMN: TEXT (ADVICE) [CODE]` on one line.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&shown(&self.file))?;
         for number in [self.line, self.column].into_iter().flatten() {
             write!(f, ":{number}")?;
         }
         write!(f, ": {}", self.text)?;
-        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, " ({advice})"))
+        if let Some(advice) = &self.advice {
+            write!(f, " ({advice})")?;
+        }
+        write!(f, " [{}]", self.code)
     }
 }
 
@@ -79,8 +156,11 @@ mod tests {
 
     #[test]
     fn reads_as_one_line() {
-        let d = Diagnostic::error(b"s/a\n/up".to_vec(), "unmatched {").line(2).column(7).advice("close it");
-        assert_eq!(d.to_string(), "s/a\\n/up:2:7: unmatched { (close it)");
-        assert_eq!(Diagnostic::error(b"s".to_vec(), "x").line(0).to_string(), "s: x");
+        let d = Diagnostic::error(Code::SYNTAX, b"s/a\n/up".to_vec(), "unmatched {")
+            .line(2)
+            .column(7)
+            .advice("close it");
+        assert_eq!(d.to_string(), "s/a\\n/up:2:7: unmatched { (close it) [SO126]");
+        assert_eq!(Diagnostic::error(Code::TYPE, b"s".to_vec(), "x").line(0).to_string(), "s: x [SO101]");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::by_name::by_name;
 use crate::database::{Entity, Id};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::source_definition::{SourceBody, SourceDefinition};
 use crate::text::Reference;
 use tool::diag::show;
@@ -81,6 +81,7 @@ impl<'a, 'f> Graph<'a, 'f> {
     /// Adds an error about a definition; an empty `file` means the whole of it.
     pub(crate) fn error(
         &mut self,
+        code: Code,
         definition: &SourceDefinition,
         file: &str,
         line: u32,
@@ -88,7 +89,7 @@ impl<'a, 'f> Graph<'a, 'f> {
         advice: Option<String>,
     ) {
         let path = if file.is_empty() { definition.path.clone() } else { definition.path_of(file) };
-        self.findings.push(Diagnostic { advice, ..Diagnostic::error(path, text).line(line) });
+        self.findings.push(Diagnostic { advice, ..Diagnostic::error(code, path, text).line(line) });
     }
 
     /// Gives numbers to services and bundles.
@@ -126,7 +127,7 @@ impl<'a, 'f> Graph<'a, 'f> {
         for definition in self.definitions {
             if let Some(other) = known.set(&definition.name, definition) {
                 let text = format!("{} is already defined in {}", show(&definition.name), show(&other.path));
-                self.error(definition, "", 0, text, None);
+                self.error(Code::DUPLICATE, definition, "", 0, text, None);
             }
         }
     }
@@ -153,7 +154,7 @@ impl<'a, 'f> Graph<'a, 'f> {
             let text = "ignored: a file system or an editor left this here, it names no service";
             // What a host keeps in every folder can't be removed.
             let severity = if is_edited(&reference.name) { Severity::Warning } else { Severity::Note };
-            self.findings.push(Diagnostic::new(severity, path, text).advice("remove it"));
+            self.findings.push(Diagnostic::new(Code::STRAY, severity, path, text).advice("remove it"));
             return None;
         }
         let advice = match self.similar(&reference.name) {
@@ -166,7 +167,8 @@ impl<'a, 'f> Graph<'a, 'f> {
         if reference.line == 0 {
             path = join(&path, &reference.name);
         }
-        self.findings.push(Diagnostic::error(path, text).line(reference.line).advice(advice));
+        self.findings
+            .push(Diagnostic::error(Code::UNDEFINED, path, text).line(reference.line).advice(advice));
         None
     }
 

@@ -1,6 +1,7 @@
 //! Pipelines of longruns: each producer names its consumer, each consumer its producers, and they must agree.
 
 use crate::database::{Body, Entity, Id, Service};
+use crate::diagnostic::Code;
 use crate::graph::{Graph, NamedSet, as_set};
 use crate::source_definition::{Pipe, SourceBody, SourceDefinition, is_reserved};
 use crate::text::Reference;
@@ -41,7 +42,14 @@ impl Pipelines {
                         show(&definition.name)
                     );
                     let advice = format!("write {} into its producer-for", show(&definition.name));
-                    graph.error(definition, "consumer-for", reference.line, text, Some(advice));
+                    graph.error(
+                        Code::PIPELINE,
+                        definition,
+                        "consumer-for",
+                        reference.line,
+                        text,
+                        Some(advice),
+                    );
                 }
             }
         }
@@ -60,7 +68,14 @@ impl Pipelines {
                         show(&definition.name)
                     );
                     let advice = format!("add a line {} to its consumer-for", show(&definition.name));
-                    graph.error(definition, "producer-for", reference.line, text, Some(advice));
+                    graph.error(
+                        Code::PIPELINE,
+                        definition,
+                        "producer-for",
+                        reference.line,
+                        text,
+                        Some(advice),
+                    );
                 }
             }
         }
@@ -99,7 +114,7 @@ impl<'a> Graph<'a, '_> {
             return Some(id);
         }
         let text = format!("{} is not a longrun: only longruns make pipelines", show(&reference.name));
-        self.error(of, file, reference.line, text, None);
+        self.error(Code::PIPELINE, of, file, reference.line, text, None);
         None
     }
 
@@ -111,7 +126,7 @@ impl<'a> Graph<'a, '_> {
             if self.names.contains(name.as_slice()) || is_reserved(name) || name.contains(&b'/') {
                 let text =
                     format!("{} can't name this pipeline: the name is taken or not allowed", show(name));
-                self.error(definition, "pipeline-name", reference.line, text, None);
+                self.error(Code::PIPELINE, definition, "pipeline-name", reference.line, text, None);
                 continue;
             }
             let mut members = vec![id];

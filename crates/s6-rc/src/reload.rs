@@ -2,7 +2,7 @@
 //!
 //! Either `signal NAME`, or a command line as in a oneshot's `up`.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::script;
 use sys::signal::{self, Signal};
 use tool::diag::show;
@@ -25,9 +25,11 @@ pub enum Reload {
 /// # Errors
 /// What is wrong, where, and what to write instead.
 pub fn parse(path: &[u8], text: &[u8], findings: &mut Vec<Diagnostic>) -> Result<Option<Reload>, Diagnostic> {
-    let error = |what: String, advice: &str| Diagnostic::error(path.to_vec(), what).advice(advice);
+    let error =
+        |what: String, advice: &str| Diagnostic::error(Code::RELOAD, path.to_vec(), what).advice(advice);
     if script::is_program(text) {
-        let finding = Diagnostic::new(Severity::Warning, path.to_vec(), "not read: it is a program");
+        let finding =
+            Diagnostic::new(Code::RELOAD, Severity::Warning, path.to_vec(), "not read: it is a program");
         findings.push(finding.advice("give it another name, and write its path into reload"));
         return Ok(None);
     }
@@ -39,8 +41,12 @@ pub fn parse(path: &[u8], text: &[u8], findings: &mut Vec<Diagnostic>) -> Result
     let example = "write signal and its name, as in: signal SIGHUP";
     match argv.as_slice() {
         [] => {
-            let finding =
-                Diagnostic::new(Severity::Warning, path.to_vec(), "not read: there is nothing in it");
+            let finding = Diagnostic::new(
+                Code::RELOAD,
+                Severity::Warning,
+                path.to_vec(),
+                "not read: there is nothing in it",
+            );
             let advice =
                 "write signal SIGHUP, or the command line that makes the daemon read its configuration";
             findings.push(finding.advice(advice));

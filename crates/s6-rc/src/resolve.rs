@@ -3,7 +3,7 @@
 use crate::database::{
     Body, Bundle, Database, ESSENTIAL, Entity, FDHOLDER, Id, ONESHOT_RUNNER, RECOMMENDED, Service,
 };
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::graph::{Graph, NamedSet, as_set};
 use crate::order::walk;
 use crate::pipeline::Pipelines;
@@ -48,7 +48,8 @@ pub(crate) fn resolve<'a>(
     match Database::new(services, bundles) {
         Ok(database) => Some((database, atomics)),
         Err(why) => {
-            findings.push(Diagnostic::error(Vec::new(), format!("the services are inconsistent: {why:?}")));
+            let text = format!("the services are inconsistent: {why:?}");
+            findings.push(Diagnostic::error(Code::CYCLE, Vec::new(), text));
             None
         }
     }
@@ -83,7 +84,7 @@ impl<'a> Graph<'a, '_> {
                 cycle.first().and_then(|at| self.bundles.get(*at as usize)).map(|b| b.definition)
             {
                 let advice = "remove one of them from the contents of another";
-                self.error(definition, "", 0, text, Some(advice.into()));
+                self.error(Code::BUNDLE, definition, "", 0, text, Some(advice.into()));
             }
         }
         for at in found.order {
@@ -149,7 +150,7 @@ impl<'a> Graph<'a, '_> {
                 let advice = "write stop, which stops the container, or remove flag-essential";
                 let failure = policy.record.on_failure == Consequence::StopDependents;
                 let file = if failure { "on-failure" } else { "on-success" };
-                self.error(definition, file, 0, text, Some(advice.into()));
+                self.error(Code::RESTART, definition, file, 0, text, Some(advice.into()));
             }
         }
     }
@@ -195,7 +196,7 @@ impl<'a> Graph<'a, '_> {
             let advice = "each waits for the next one, so none could start: remove one dependency";
             let atomic = cycle.iter().find_map(|id| self.atomics.get(*id as usize).copied().flatten());
             if let Some(definition) = atomic {
-                self.error(definition, "", 0, text, Some(advice.into()));
+                self.error(Code::CYCLE, definition, "", 0, text, Some(advice.into()));
             }
         }
     }
@@ -213,7 +214,12 @@ impl<'a> Graph<'a, '_> {
         for (definition, reached) in self.atomics.iter().zip(reached) {
             if let Some(definition) = definition.filter(|_| !reached) {
                 let text = "in no bundle, and nothing depends on it: it starts only by its own name";
-                self.findings.push(Diagnostic::new(Severity::Note, definition.path.clone(), text));
+                self.findings.push(Diagnostic::new(
+                    Code::UNREACHED,
+                    Severity::Note,
+                    definition.path.clone(),
+                    text,
+                ));
             }
         }
     }

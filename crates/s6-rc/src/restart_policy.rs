@@ -17,7 +17,7 @@ pub(crate) mod service_policy;
 mod value;
 mod word;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::folder::Folder;
 use files::{Kind, remove_tree};
 use overrides::Subject;
@@ -111,8 +111,10 @@ pub fn check_directory(path: &[u8], copy: &[u8], overrides: &Overrides) -> Resul
     diagnostics.extend(overrides.apply(of, &mut policy).err());
     if policy.as_ref().is_some_and(|policy| policy.stops_dependents()) {
         let text = "stop-dependents brings down what needs a service of s6-rc, and nothing needs this one";
-        diagnostics
-            .push(Diagnostic::error(path.to_vec(), text).advice("write stop, which stops the container"));
+        diagnostics.push(
+            Diagnostic::error(Code::RESTART, path.to_vec(), text)
+                .advice("write stop, which stops the container"),
+        );
     }
     let checked = Checked { diagnostics, main: policy.as_ref().is_some_and(|policy| policy.main) };
     if let Some(policy) = policy.filter(|_| checked.is_sound()) {
@@ -126,7 +128,8 @@ pub fn check_directory(path: &[u8], copy: &[u8], overrides: &Overrides) -> Resul
 #[must_use]
 pub fn second_main(file: Vec<u8>, first: &[u8]) -> Diagnostic {
     let text = format!("{} is the main service already", show(first));
-    Diagnostic::error(file, text).advice("the container is for one service: remove one of the two files")
+    Diagnostic::error(Code::SECOND_MAIN, file, text)
+        .advice("the container is for one service: remove one of the two files")
 }
 
 /// The path of the definition in a source directory that says that the container is for its service, if there is one.
@@ -153,7 +156,7 @@ pub(crate) fn reject(folder: &Folder, of: &str, findings: &mut Vec<Diagnostic>) 
     for file in files {
         if reader.text(file)?.is_some() {
             let text = format!("a {of} has no daemon that could end");
-            let error = Diagnostic::error(folder.path_of(file.as_bytes()), text);
+            let error = Diagnostic::error(Code::RESTART, folder.path_of(file.as_bytes()), text);
             reader.findings.push(error.advice("remove it, or write longrun into type"));
         }
     }
@@ -182,6 +185,7 @@ impl Reader<'_> {
         if text.is_none() {
             let what = if kind == Some(Kind::File) { "it is a program" } else { "it is not a regular file" };
             let finding = Diagnostic::new(
+                Code::RESTART,
                 Severity::Warning,
                 self.folder.path_of(file.as_bytes()),
                 format!("not read: {what}"),
@@ -206,7 +210,8 @@ impl Reader<'_> {
         match found {
             Ok(given) => Ok(Some(given)),
             Err(mistake) => {
-                let error = Diagnostic::error(self.folder.path_of(file.as_bytes()), mistake.text);
+                let error =
+                    Diagnostic::error(Code::RESTART, self.folder.path_of(file.as_bytes()), mistake.text);
                 let error = error.line(mistake.line).column(mistake.column);
                 self.findings.push(error.advice(mistake.advice));
                 Ok(None)

@@ -1,7 +1,7 @@
 //! The scripts of services: command lines in the language of execline (`up`, `down`, `reload`) and programs
 //! (`run`, `finish`), with warnings about what goes wrong only when they run.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use tool::diag::{show, shown};
@@ -162,11 +162,13 @@ pub(crate) fn is_program(text: &[u8]) -> bool {
 /// The command line without a check.
 fn command_line(path: &[u8], text: &[u8]) -> Result<Vec<Vec<u8>>, Diagnostic> {
     if !text.is_empty() && exec_failure::is_damaged(text) {
-        let error = Diagnostic::error(path.to_vec(), "nothing but null characters");
+        let error = Diagnostic::error(Code::NOT_EXECUTABLE, path.to_vec(), "nothing but null characters");
         return Err(error.advice(exec_failure::DAMAGED));
     }
     execline::parse(text).map_err(|e| {
-        Diagnostic::error(path.to_vec(), e.fault.to_string()).line(e.at.line).column(e.at.column)
+        Diagnostic::error(Code::SYNTAX, path.to_vec(), e.fault.to_string())
+            .line(e.at.line)
+            .column(e.at.column)
     })
 }
 
@@ -177,8 +179,8 @@ fn command_line(path: &[u8], text: &[u8]) -> Result<Vec<Vec<u8>>, Diagnostic> {
 pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagnostic>), Diagnostic> {
     let argv = command_line(path, text)?;
     let mut findings = Vec::new();
-    let mut warn = |text: String, (line, column): (u32, u32), advice: &str| {
-        let finding = Diagnostic::new(Severity::Warning, path.to_vec(), text);
+    let mut warn = |code, text: String, (line, column): (u32, u32), advice: &str| {
+        let finding = Diagnostic::new(code, Severity::Warning, path.to_vec(), text);
         findings.push(finding.line(line).column(column).advice(advice));
     };
     // The words of a block begin with a blank.
@@ -199,9 +201,10 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
             show(program)
         );
         let advice = "put the script into a file of its own, chmod +x it, and write only its path here";
-        warn(what, (1, 1), advice);
+        warn(Code::COMMENT, what, (1, 1), advice);
     } else if let Some(word) = shell_word {
         warn(
+            Code::SHELL_SYNTAX,
             format!(
                 "{} is an argument here, passed to {}: no shell reads this file",
                 show(word),
@@ -212,6 +215,7 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
         );
     } else if let Some(word) = variable {
         warn(
+            Code::SHELL_SYNTAX,
             format!("{} stays as it is: no shell reads this file", show(word)),
             place_of(text, word),
             "put importas NAME NAME before the command, or the commands into a script and its path here",
@@ -221,11 +225,12 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
         && let Some((what, advice)) = program_trouble(program)
     {
         let what = format!("{what}: running this file will fail");
-        warn(what, place_of(text, program), &advice);
+        warn(Code::COMMAND, what, place_of(text, program), &advice);
     }
     let line = crate::text::first_cr_line(text);
     if line != 0 {
         warn(
+            Code::CARRIAGE_RETURN,
             "lines end in carriage returns".into(),
             (line, 0),
             "they count as blanks; save the file with Unix line ends",
@@ -260,25 +265,30 @@ impl Interpreters {
         data: Vec<u8>,
         findings: &mut Vec<Diagnostic>,
     ) -> Vec<u8> {
-        let mut warn = |text: &str, advice: &str| {
-            let finding = Diagnostic::new(Severity::Warning, path(), text).line(1);
+        let mut warn = |code, text: &str, advice: &str| {
+            let finding = Diagnostic::new(code, Severity::Warning, path(), text).line(1);
             findings.push(finding.advice(advice));
         };
         let mut data = data;
         if data.starts_with(b"#!") {
             if data.split(|b| *b == b'\n').next().is_some_and(|l| l.ends_with(b"\r")) {
-                warn("lines end in carriage returns", "they are ignored; save the file with Unix line ends");
+                warn(
+                    Code::CARRIAGE_RETURN,
+                    "lines end in carriage returns",
+                    "they are ignored; save the file with Unix line ends",
+                );
                 let lines = data.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
                 data = lines.collect::<Vec<_>>().join(&b'\n');
             }
             if let Some((what, advice)) = self.trouble(&data) {
-                warn(&format!("{what}: it can't be executed"), &advice);
+                warn(Code::INTERPRETER, &format!("{what}: it can't be executed"), &advice);
             }
         } else if exec_failure::is_damaged(&data) {
             let what = if data.is_empty() { "an empty file" } else { "nothing but null characters" };
-            warn(&format!("{what}: it can't be executed"), exec_failure::DAMAGED);
+            warn(Code::NOT_EXECUTABLE, &format!("{what}: it can't be executed"), exec_failure::DAMAGED);
         } else if !data.starts_with(b"\x7fELF") {
             warn(
+                Code::NOT_EXECUTABLE,
                 "neither a script with a #! line nor a program: it can't be executed",
                 "begin it with #!/bin/sh or another interpreter, on the very first line",
             );
@@ -331,7 +341,7 @@ mod tests {
     #[test]
     fn programs_that_cannot_be_executed_are_reported() {
         assert!(one_warning("with-contenv\n/no/such\n").starts_with("up:2:1: there is no /no/such"));
-        assert!(one_warning("/proc/version x").ends_with("(chmod +x /proc/version)"));
+        assert!(one_warning("/proc/version x").ends_with("(chmod +x /proc/version) [SO112]"));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         std::fs::write(&path, "#!/no/such/shell -e\n").unwrap();
@@ -389,7 +399,7 @@ mod tests {
         for (text, what) in [("", "run:1: an empty file"), ("\0\0", "run:1: nothing but null characters")] {
             interpreters.check_executable(&run, text.into(), &mut found);
             let said = found.pop().unwrap().to_string();
-            assert!(said.starts_with(what) && said.ends_with("remove it and pull it again)"), "{said}");
+            assert!(said.starts_with(what) && said.ends_with("remove it and pull it again) [SO104]"), "{said}");
         }
         assert!(parse(b"up", b"\0\0").unwrap_err().to_string().contains("pull it again"));
     }

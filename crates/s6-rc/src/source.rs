@@ -1,7 +1,7 @@
 //! Reading source directories.
 
 use crate::definition_reader::{DefinitionReader, no_type};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::folder::Folder;
 use crate::graph::is_stray;
 use crate::script::Interpreters;
@@ -35,7 +35,7 @@ impl Sources {
             self.broken.insert(name.to_vec());
         } else {
             let text = "ignored: nothing in this folder defines a service, and nothing refers to it";
-            let finding = Diagnostic::new(Severity::Warning, path, text);
+            let finding = Diagnostic::new(Code::STRAY, Severity::Warning, path, text);
             self.findings.push(finding.advice("remove it, or complete it with a file type"));
         }
     }
@@ -81,16 +81,20 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
             if kind != Kind::Directory {
                 if entry_kind == Kind::Link && kind == Kind::Other {
                     let text = "a link that leads nowhere defines no service";
-                    all.findings.push(Diagnostic::new(Severity::Warning, path, text));
+                    all.findings.push(Diagnostic::new(Code::KIND, Severity::Warning, path, text));
                 }
                 continue;
             }
             is_empty = false;
             if name.contains(&b'\n') {
-                all.findings.push(Diagnostic::error(path, "a service name can't contain a newline"));
+                all.findings.push(Diagnostic::error(
+                    Code::NAME,
+                    path,
+                    "a service name can't contain a newline",
+                ));
             } else if is_reserved(name) {
                 let text = "service names can't begin with s6rc- or s6-rc-: these are reserved";
-                all.findings.push(Diagnostic::error(path, text));
+                all.findings.push(Diagnostic::error(Code::NAME, path, text));
             } else {
                 let service = Folder::open(folder.fd.as_fd(), name, path)?;
                 let implied = bundles.contains(&name);

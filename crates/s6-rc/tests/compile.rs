@@ -62,7 +62,7 @@ fn an_empty_source_is_a_warning_to_the_compiler_but_not_at_boot() {
     let sources = [s.bytes("s"), s.bytes("empty")];
     let texts = |report: Report| report.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>();
     let empty =
-        format!("{}/empty: the source is empty: it holds no definition directory", s.path().display());
+        format!("{}/empty: the source is empty: it holds no definition directory [SO125]", s.path().display());
     let found = texts(compile(&s.bytes("c"), &sources).unwrap());
     assert!(found.contains(&empty), "{found:?}");
     for bundles in [&[][..], &[&b"user"[..]]] {
@@ -136,17 +136,17 @@ fn every_error_of_a_run_is_reported_with_its_place() {
         s.errors(),
         [
             "a/type:1: \"oneshot\" is not a type: write oneshot, longrun or bundle (the line ends in a carriage \
-             return: save the file with Unix line ends)",
+             return: save the file with Unix line ends) [SO101]",
             "b/timeout-up:1: \"soon\" is not a number of milliseconds (decimal digits only, from 0 to 4294967295, \
-             no blanks)",
-            "b/up:1:4: unmatched {: expected a } on its own before the end",
+             no blanks) [SO114]",
+            "b/up:1:4: unmatched {: expected a } on its own before the end [SO126]",
             "c: a longrun needs a run file (run is the program that is the service; it must not go to the \
-             background)",
-            "d/contents:3: undefined service name E_ (did you mean e?)",
-            "e/dependencies.d/ghost: undefined service name ghost (no source directory defines it)",
+             background) [SO102]",
+            "d/contents:3: undefined service name E_ (did you mean e?) [SO201]",
+            "e/dependencies.d/ghost: undefined service name ghost (no source directory defines it) [SO201]",
             "f: there is no type file (every definition directory needs a file type with oneshot, longrun or \
-             bundle in it)",
-            "s6rc-x: service names can't begin with s6rc- or s6-rc-: these are reserved",
+             bundle in it) [SO101]",
+            "s6rc-x: service names can't begin with s6rc- or s6-rc-: these are reserved [SO119]",
         ]
     );
     assert!(s.compile().database.is_none());
@@ -162,7 +162,7 @@ fn a_longrun_has_a_name_that_the_scan_directory_takes() {
     assert_eq!(s.errors(), [""; 0]);
     let (long_type, long_run) = (file(&too_long, "type"), file(&too_long, "run"));
     let s = Sources::new(&[(&long_type, "longrun"), (&long_run, RUN)]);
-    assert_eq!(s.errors(), [format!("{too_long}: the name of a longrun has at most 251 bytes, not 252")]);
+    assert_eq!(s.errors(), [format!("{too_long}: the name of a longrun has at most 251 bytes, not 252 [SO119]")]);
     // A oneshot is in no scan directory.
     let long_up = file(&too_long, "up");
     assert_eq!(Sources::new(&[(&long_type, "oneshot"), (&long_up, "")]).errors(), [""; 0]);
@@ -236,8 +236,8 @@ fn pipelines_must_agree() {
     assert_eq!(
         s.errors(),
         [
-            "p/producer-for:1: q does not say that it is a consumer for p (add a line p to its consumer-for)",
-            "q/consumer-for:1: r does not say that it is a producer for q (write q into its producer-for)",
+            "p/producer-for:1: q does not say that it is a consumer for p (add a line p to its consumer-for) [SO208]",
+            "q/consumer-for:1: r does not say that it is a producer for q (write q into its producer-for) [SO208]",
         ]
     );
 }
@@ -504,13 +504,13 @@ fn what_services_say_about_their_ends_has_to_fit_the_others() {
     assert_eq!(
         s.errors(),
         [
-            "all/restart: a bundle has no daemon that could end (remove it, or write longrun into type)",
-            "b/main: a is the main service already (the container is for one service: remove one of the two files)",
+            "all/restart: a bundle has no daemon that could end (remove it, or write longrun into type) [SO315]",
+            "b/main: a is the main service already (the container is for one service: remove one of the two files) [SO319]",
             "c/on-failure: stop-dependents can't bring down an essential service (write stop, which stops the \
-             container, or remove flag-essential)",
+             container, or remove flag-essential) [SO315]",
             "d/on-success: stop-dependents can't bring down an essential service (write stop, which stops the \
-             container, or remove flag-essential)",
-            "task/on-failure: a oneshot has no daemon that could end (remove it, or write longrun into type)",
+             container, or remove flag-essential) [SO315]",
+            "task/on-failure: a oneshot has no daemon that could end (remove it, or write longrun into type) [SO315]",
         ]
     );
 }
@@ -542,8 +542,8 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
     assert_eq!(
         compile("all=never wep=never", "", "d"),
         [
-            "S6_RESTART: all is a bundle, which has no daemon that could end (write the name of a longrun)",
-            "S6_RESTART: undefined service name wep (did you mean web?)",
+            "S6_RESTART: all is a bundle, which has no daemon that could end (write the name of a longrun) [SO409]",
+            "S6_RESTART: undefined service name wep (did you mean web?) [SO409]",
         ]
     );
     assert!(!s.path().join("d").exists());
@@ -554,6 +554,6 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
     }
     assert_eq!(
         compile("task=never wep=never", "", "d"),
-        ["S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun)"]
+        ["S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun) [SO409]"]
     );
 }

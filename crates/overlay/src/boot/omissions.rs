@@ -19,7 +19,7 @@ pub(crate) fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
     if !idle.is_empty() {
         lines.push(format!(
             "not started: {}: in no user bundle, and nothing that is started depends on it (to start it, \
-             touch {etc_shown}/s6-overlay/user-bundles.d/user/contents.d/NAME)",
+             touch {etc_shown}/s6-overlay/user-bundles.d/user/contents.d/NAME) [SO202]",
             names(database, &idle)
         ));
     }
@@ -30,7 +30,7 @@ pub(crate) fn find(database: &Database, top: &[u8], etc: &[u8]) -> Vec<String> {
         if !early.is_empty() {
             lines.push(format!(
                 "no dependency on base: {}: started before {etc_shown}/fix-attrs.d and cont-init.d have been dealt \
-                 with (to start it after them, touch dependencies.d/base in its definition)",
+                 with (to start it after them, touch dependencies.d/base in its definition) [SO204]",
                 names(database, &early)
             ));
         }

@@ -6,7 +6,7 @@
 use super::service_policy::{IMPLIED_LIMIT, ServicePolicy};
 use super::value::{Value, consequence, limit, restart};
 use super::word::{Mistake, Word};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use tool::diag::show;
 use wire::restart_policy::{Consequence, Limit, Restart};
 
@@ -123,7 +123,7 @@ impl Overrides {
         let text = format!("{name} is restarted after every failure, so none has a consequence");
         let [restart, on_failure] = self.variables;
         let advice = format!("write {restart}={name}=on-failure:5/60 for the fifth failure within a minute");
-        Err(Diagnostic::error(on_failure.into(), text).advice(advice))
+        Err(Diagnostic::error(Code::POLICY_VARIABLE, on_failure.into(), text).advice(advice))
     }
 
     /// Reports the names that aren't those of daemons.  `names` are those of all definitions, each with its type if it isn't a
@@ -157,7 +157,7 @@ impl Overrides {
                     (format!("undefined service name {}", show(name)), advice)
                 }
             };
-            findings.push(Diagnostic::error(variable.into(), text).advice(advice));
+            findings.push(Diagnostic::error(Code::POLICY_VARIABLE, variable.into(), text).advice(advice));
         }
     }
 }
@@ -211,7 +211,9 @@ fn entries<T>(
             Ok(value) => found.push(Entry { name: name.to_vec(), value }),
             Err(mistake) => {
                 let text = format!("\"{}\": {}", show(assignment), mistake.text);
-                findings.push(Diagnostic::error(variable.into(), text).advice(mistake.advice));
+                findings.push(
+                    Diagnostic::error(Code::POLICY_VARIABLE, variable.into(), text).advice(mistake.advice),
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What the files of a definition mean together.
 
 use super::service_policy::{IMPLIED_LIMIT, ServicePolicy};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use wire::restart_policy::{Consequence, DELAY, Delay, Ends, Limit, RESET, Restart, RestartPolicy};
 
 /// The value of a file, and where its first word stands.
@@ -40,7 +40,8 @@ struct Conflicts<'a> {
 
 impl Conflicts<'_> {
     fn add<T>(&mut self, file: &str, at: &Given<T>, text: &str, advice: &str) {
-        let error = Diagnostic::error((self.path_of)(file), text).line(at.line).column(at.column);
+        let error =
+            Diagnostic::error(Code::RESTART, (self.path_of)(file), text).line(at.line).column(at.column);
         self.findings.push(error.advice(advice));
     }
 }

@@ -178,7 +178,7 @@ fn every_mistake_has_its_place_and_what_to_write() {
 fn files_are_bounded() {
     let error = |file, text: &str| policy(&[(file, text)]).1.pop().unwrap_or_default();
     assert_eq!(error("success-exit", &"7 ".repeat(400)), "");
-    let long = "Error: web/success-exit:1:801: more than 400 words (write ranges, such as 1-255)";
+    let long = "Error: web/success-exit:1:801: more than 400 words (write ranges, such as 1-255) [SO315]";
     assert_eq!(error("success-exit", &"7 ".repeat(401)), long);
     // With the NUL behind each word, 1024 bytes.
     assert_eq!(error("on-failure", &format!("run /{} y", "x".repeat(1020))), "");
@@ -233,7 +233,7 @@ fn a_service_without_a_daemon_has_none_of_the_files() {
     let mut findings = Vec::new();
     reject(&folder, "oneshot", &mut findings).unwrap();
     assert_eq!(findings.len(), 12);
-    let text = "web/restart: a oneshot has no daemon that could end (remove it, or write longrun into type)";
+    let text = "web/restart: a oneshot has no daemon that could end (remove it, or write longrun into type) [SO315]";
     assert_eq!(findings.first().unwrap().to_string(), text);
 }
 
