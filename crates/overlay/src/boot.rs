@@ -25,7 +25,7 @@ pub(crate) mod command;
 pub(crate) mod edits;
 mod hook;
 pub(crate) mod inherited;
-mod omissions;
+pub mod omissions;
 pub(crate) mod prepare;
 pub(crate) mod replaced;
 pub(crate) mod run_verdict;

@@ -38,12 +38,12 @@ pub struct ServiceDir {
     pub(crate) has_trees: bool,
 }
 
-/// Checks source directories as [`compile`] does, and writes nothing.
+/// Checks source directories as [`compile_with_bundles`] does, and writes nothing.
 ///
 /// # Errors
 /// A source could not be read: code 111.
-pub fn check(sources: &[Vec<u8>]) -> Result<Report, Fatal> {
-    let read = read_sources(sources, &[])?;
+pub fn check(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Report, Fatal> {
+    let read = read_sources(sources, bundles)?;
     let mut diagnostics = read.findings;
     let database = resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
     Ok(Report { diagnostics, database, servicedirs: Vec::new() })

@@ -399,7 +399,10 @@ mod tests {
         for (text, what) in [("", "run:1: an empty file"), ("\0\0", "run:1: nothing but null characters")] {
             interpreters.check_executable(&run, text.into(), &mut found);
             let said = found.pop().unwrap().to_string();
-            assert!(said.starts_with(what) && said.ends_with("remove it and pull it again) [SO104]"), "{said}");
+            assert!(
+                said.starts_with(what) && said.ends_with("remove it and pull it again) [SO104]"),
+                "{said}"
+            );
         }
         assert!(parse(b"up", b"\0\0").unwrap_err().to_string().contains("pull it again"));
     }

@@ -38,7 +38,7 @@ impl Sources {
 
     /// The findings of this severity, without the path of the temporary directory.
     fn findings(&self, severity: Severity) -> Vec<String> {
-        let report = check(&[self.bytes("s")]).unwrap();
+        let report = check(&[self.bytes("s")], &[]).unwrap();
         let top = format!("{}/s/", self.path().display());
         let mut found: Vec<_> = report
             .diagnostics
@@ -61,8 +61,10 @@ fn an_empty_source_is_a_warning_to_the_compiler_but_not_at_boot() {
     std::fs::write(s.path().join("empty/README"), "").unwrap();
     let sources = [s.bytes("s"), s.bytes("empty")];
     let texts = |report: Report| report.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let empty =
-        format!("{}/empty: the source is empty: it holds no definition directory [SO125]", s.path().display());
+    let empty = format!(
+        "{}/empty: the source is empty: it holds no definition directory [SO125]",
+        s.path().display()
+    );
     let found = texts(compile(&s.bytes("c"), &sources).unwrap());
     assert!(found.contains(&empty), "{found:?}");
     for bundles in [&[][..], &[&b"user"[..]]] {
@@ -162,7 +164,10 @@ fn a_longrun_has_a_name_that_the_scan_directory_takes() {
     assert_eq!(s.errors(), [""; 0]);
     let (long_type, long_run) = (file(&too_long, "type"), file(&too_long, "run"));
     let s = Sources::new(&[(&long_type, "longrun"), (&long_run, RUN)]);
-    assert_eq!(s.errors(), [format!("{too_long}: the name of a longrun has at most 251 bytes, not 252 [SO119]")]);
+    assert_eq!(
+        s.errors(),
+        [format!("{too_long}: the name of a longrun has at most 251 bytes, not 252 [SO119]")]
+    );
     // A oneshot is in no scan directory.
     let long_up = file(&too_long, "up");
     assert_eq!(Sources::new(&[(&long_type, "oneshot"), (&long_up, "")]).errors(), [""; 0]);
@@ -424,7 +429,7 @@ fn every_mistake_has_its_text_and_place() {
     }
     // Two definitions of one name, in two sources.
     let other = Sources::new(&[("sound/type", "oneshot"), ("sound/up", "")]);
-    let twice = check(&[other.bytes("s"), other.bytes("s")]).unwrap();
+    let twice = check(&[other.bytes("s"), other.bytes("s")], &[]).unwrap();
     for finding in twice.diagnostics.iter().filter(|d| d.severity == Severity::Error) {
         let shown = finding.to_string().replace(&format!("{}/s", other.path().display()), "SOURCE");
         text.push_str(&format!("two sources\n  {shown}\n"));
@@ -554,6 +559,8 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
     }
     assert_eq!(
         compile("task=never wep=never", "", "d"),
-        ["S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun) [SO409]"]
+        [
+            "S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun) [SO409]"
+        ]
     );
 }

@@ -55,7 +55,7 @@ fn closure(database: &Database, bundle: &[u8]) -> Vec<bool> {
 }
 
 /// The services that aren't started with `top`.
-fn idle(database: &Database, top: &[u8]) -> Vec<Id> {
+pub fn idle(database: &Database, top: &[u8]) -> Vec<Id> {
     let services = (0..).zip(database.services()).zip(closure(database, top));
     // What an image took out of the overlay's own bundles isn't meant to start.
     services
@@ -65,7 +65,7 @@ fn idle(database: &Database, top: &[u8]) -> Vec<Id> {
 }
 
 /// The services of `top` that may start before all of base is up, except those that base depends on.
-fn early(database: &Database, top: &[u8]) -> Vec<Id> {
+pub fn early(database: &Database, top: &[u8]) -> Vec<Id> {
     let base = database.atomics(BASE).unwrap_or_default();
     let of_base = closure(database, BASE);
     let mut late = vec![true; database.len()];

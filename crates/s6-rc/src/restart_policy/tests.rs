@@ -233,7 +233,8 @@ fn a_service_without_a_daemon_has_none_of_the_files() {
     let mut findings = Vec::new();
     reject(&folder, "oneshot", &mut findings).unwrap();
     assert_eq!(findings.len(), 12);
-    let text = "web/restart: a oneshot has no daemon that could end (remove it, or write longrun into type) [SO315]";
+    let text =
+        "web/restart: a oneshot has no daemon that could end (remove it, or write longrun into type) [SO315]";
     assert_eq!(findings.first().unwrap().to_string(), text);
 }
 

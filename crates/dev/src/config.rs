@@ -1,0 +1,192 @@
+//! What an image is started with: what `docker inspect` prints, or a Dockerfile says.
+
+use serde_json::Value;
+
+/// What is known of it; `None` where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Whether anything is known at all.
+    pub is_known: bool,
+    /// The words of ENTRYPOINT.
+    pub entrypoint: Option<Vec<String>>,
+    /// Whether ENTRYPOINT is in the shell form.
+    pub entrypoint_is_shell: bool,
+    /// The words of CMD.
+    pub cmd: Option<Vec<String>>,
+    /// Names and values of ENV.
+    pub env: Vec<(String, String)>,
+    /// USER.
+    pub user: Option<String>,
+    /// The words of HEALTHCHECK's command; an empty list for NONE.
+    pub healthcheck: Option<Vec<String>>,
+    /// STOPSIGNAL.
+    pub stop_signal: Option<String>,
+}
+
+impl Config {
+    /// Reads the output of `docker inspect`, the configuration of an OCI image, or a Dockerfile.
+    ///
+    /// # Errors
+    /// It is JSON, and isn't one of these.
+    pub fn read(text: &str) -> Result<Self, String> {
+        match text.trim_start().chars().next() {
+            Some('{' | '[') => Self::of_json(&serde_json::from_str(text).map_err(|e| e.to_string())?),
+            _ => Ok(Self::of_dockerfile(text)),
+        }
+    }
+
+    fn of_json(value: &Value) -> Result<Self, String> {
+        let value = value.get(0).unwrap_or(value);
+        let config = ["Config", "config"].iter().find_map(|name| value.get(name)).unwrap_or(value);
+        let words = |name: &str| {
+            let list = config.get(name)?.as_array()?;
+            Some(list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect::<Vec<_>>())
+        };
+        let text = |name: &str| config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        if !["Entrypoint", "Cmd", "Env", "User"].iter().any(|name| config.get(name).is_some()) {
+            return Err("no configuration of an image: neither Entrypoint, Cmd, Env nor User is in it".into());
+        }
+        let test = config.get("Healthcheck").and_then(|health| health.get("Test")).and_then(Value::as_array);
+        let healthcheck = test.map(|test| {
+            let words: Vec<String> =
+                test.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
+            match words.split_first() {
+                Some((first, rest)) if first == "CMD" || first == "CMD-SHELL" => rest.to_vec(),
+                _ => Vec::new(),
+            }
+        });
+        let env = words("Env").unwrap_or_default();
+        let env = env.iter().filter_map(|entry| entry.split_once('='));
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok(Self {
+            is_known: true,
+            entrypoint: words("Entrypoint").filter(|words| !words.is_empty()),
+            entrypoint_is_shell: false,
+            cmd: words("Cmd").filter(|words| !words.is_empty()),
+            env: env.collect(),
+            user: text("User").map(str::to_owned),
+            healthcheck,
+            stop_signal: text("StopSignal").map(str::to_owned),
+        })
+    }
+
+    /// What the last stage of a Dockerfile says; what its base says isn't known.
+    fn of_dockerfile(text: &str) -> Self {
+        let mut config = Self { is_known: true, ..Self::default() };
+        for line in joined_lines(text) {
+            let line = line.trim();
+            let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let rest = rest.trim();
+            match word.to_ascii_uppercase().as_str() {
+                "FROM" => config = Self { is_known: true, ..Self::default() },
+                "ENTRYPOINT" => {
+                    config.entrypoint_is_shell = !rest.starts_with('[');
+                    config.entrypoint = Some(exec_form(rest));
+                }
+                "CMD" => config.cmd = Some(exec_form(rest)),
+                "USER" => config.user = Some(rest.to_owned()),
+                "STOPSIGNAL" => config.stop_signal = Some(rest.to_owned()),
+                "HEALTHCHECK" => {
+                    let command = rest.find("CMD").and_then(|at| rest.get(at + 3..)).map(str::trim);
+                    config.healthcheck = Some(command.map(exec_form).unwrap_or_default());
+                }
+                "ENV" => config.env.extend(assignments(rest)),
+                _ => {}
+            }
+        }
+        config
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.env.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The lines of a Dockerfile, continued ones joined, without comments.
+fn joined_lines(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        let (line, goes_on) = match line.trim_end().strip_suffix('\\') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        if let Some(last) = lines.last_mut() {
+            last.push_str(line);
+        }
+        if !goes_on {
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+/// The words of the JSON form, or those of the shell form at its blanks.
+fn exec_form(text: &str) -> Vec<String> {
+    let list: Option<Vec<Value>> = serde_json::from_str(text).ok();
+    match list {
+        Some(list) => list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect(),
+        None => text.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+/// `NAME=value NAME="value"`, or `NAME value` in the old form.
+fn assignments(text: &str) -> Vec<(String, String)> {
+    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    if !first.contains('=') {
+        return vec![(first.to_owned(), rest.trim().to_owned())];
+    }
+    let mut all = Vec::new();
+    let mut rest = text;
+    while let Some((name, after)) = rest.split_once('=') {
+        let (mut value, mut quote, mut end) = (String::new(), None, after.len());
+        let mut escaped = false;
+        for (at, c) in after.char_indices() {
+            match (c, quote) {
+                _ if escaped => {
+                    value.push(c);
+                    escaped = false;
+                }
+                ('\\', _) => escaped = true,
+                (c, Some(open)) if c == open => quote = None,
+                ('"' | '\'', None) => quote = Some(c),
+                (c, None) if c.is_whitespace() => {
+                    end = at;
+                    break;
+                }
+                (c, _) => value.push(c),
+            }
+        }
+        all.push((name.trim().to_owned(), value));
+        rest = after.get(end..).unwrap_or_default();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dockerfile_s_last_stage_counts() {
+        let text = "FROM a AS b\nENV X=1\nUSER nobody\nFROM b\nENV A=1 B=\"two words\" \\\n  C=x\nENV OLD form of it\n\
+                    # comment\nENTRYPOINT [\"/init\"]\nCMD nginx -g 'daemon off;'\nHEALTHCHECK --interval=1s CMD curl -f x\n\
+                    STOPSIGNAL SIGQUIT\n";
+        let config = Config::read(text).unwrap();
+        insta::assert_debug_snapshot!(config);
+    }
+
+    #[test]
+    fn what_docker_inspect_prints() {
+        let text = r#"[{"Id": "x", "Config": {"Entrypoint": ["/init"], "Cmd": null, "Env": ["PATH=/bin", "A=b=c"], "User": "",
+            "Healthcheck": {"Test": ["CMD", "s6-overlay", "health"]}, "StopSignal": "SIGTERM"}}]"#;
+        let config = Config::read(text).unwrap();
+        assert_eq!(config.entrypoint, Some(vec!["/init".to_owned()]));
+        assert_eq!((config.cmd.clone(), config.user.clone()), (None, None));
+        assert_eq!(config.variable("A"), Some("b=c"));
+        assert_eq!(config.healthcheck, Some(vec!["s6-overlay".to_owned(), "health".to_owned()]));
+        assert!(Config::read("{\"x\": 1}").is_err());
+        assert!(Config::read("[").is_err());
+    }
+}

@@ -1,0 +1,344 @@
+//! What an image says about its services: the definitions, the legacy directories, and the scripts of all of them.
+
+use crate::config::Config;
+use crate::lints::compile::{Compiled, compile};
+use crate::shell::{self, Shell};
+use crate::tree::{Kind, Meta, Tree};
+use std::cell::OnceCell;
+use tool::path::join;
+
+/// Longer files are no scripts.
+const SCRIPT_MAX: usize = 1 << 20;
+
+/// The folder of what images say.
+pub const ETC: &[u8] = b"/etc";
+/// The source directory of an image's services.
+pub const SERVICES: &[u8] = b"/etc/s6-overlay/s6-rc.d";
+/// The directory of the bundles that an image fills.
+pub const BUNDLES: &[u8] = b"/etc/s6-overlay/user-bundles.d";
+/// Where every s6-overlay is.
+const PACKAGES: &[u8] = b"/package/admin";
+
+/// Which s6-overlay an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Target {
+    /// This project.
+    #[default]
+    Rs,
+    /// The C overlay.
+    S6Overlay,
+}
+
+/// What reads a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// A shell whose language is that of POSIX, or near enough.
+    Shell,
+    /// execlineb.
+    Execline,
+    /// Another interpreter.
+    Other,
+    /// A program of the machine's.
+    Binary,
+    /// Neither a first line with an interpreter nor a program.
+    None,
+}
+
+/// A file that is executed.
+#[derive(Debug)]
+pub struct Script {
+    /// Its path in the image.
+    pub path: Vec<u8>,
+    /// What is known without reading it.
+    pub meta: Meta,
+    /// Its contents, or their beginning.
+    pub text: Vec<u8>,
+    /// The words of its first line behind `#!`.
+    pub interpreter: Vec<String>,
+    /// What reads it.
+    pub language: Language,
+    shell: OnceCell<Option<Shell>>,
+}
+
+impl Script {
+    /// Reads a script; `None` if there is no regular file.
+    #[must_use]
+    pub fn read(tree: &Tree, path: &[u8]) -> Option<Self> {
+        let meta = tree.stat(path).filter(|meta| meta.kind == Kind::File)?;
+        let text = tree.read(path, SCRIPT_MAX)?;
+        let interpreter = interpreter(&text);
+        let language = language(&text, &interpreter);
+        Some(Self { path: path.to_vec(), meta, text, interpreter, language, shell: OnceCell::new() })
+    }
+
+    /// What the script is made of, if a shell reads it and it is understood.
+    pub fn shell(&self) -> Option<&Shell> {
+        self.shell
+            .get_or_init(|| (self.language == Language::Shell).then(|| shell::read(&self.text)).flatten())
+            .as_ref()
+    }
+
+    /// Its words, if execlineb reads it.
+    #[must_use]
+    pub fn execline(&self) -> Option<Vec<Vec<u8>>> {
+        (self.language == Language::Execline).then(|| execline::parse(&self.text).ok()).flatten()
+    }
+
+    /// Whether with-contenv is in front of the interpreter.
+    #[must_use]
+    pub fn has_contenv(&self) -> bool {
+        self.interpreter.iter().any(|word| shell::base_name(word) == "with-contenv")
+    }
+}
+
+fn interpreter(text: &[u8]) -> Vec<String> {
+    let Some(line) = text.strip_prefix(b"#!").and_then(|rest| rest.split(|byte| *byte == b'\n').next())
+    else {
+        return Vec::new();
+    };
+    let line = String::from_utf8_lossy(line);
+    line.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+/// What reads a script whose first line is this.
+fn language(text: &[u8], interpreter: &[String]) -> Language {
+    if text.starts_with(b"\x7fELF") {
+        return Language::Binary;
+    }
+    let mut words = interpreter.iter().map(|word| shell::base_name(word));
+    let program = words.find(|word| {
+        !matches!(*word, "env" | "with-contenv" | "-S" | "nice" | "busybox") && !word.contains('=')
+    });
+    match program {
+        None if interpreter.is_empty() => Language::None,
+        Some("sh" | "bash" | "ash" | "dash" | "ksh") => Language::Shell,
+        Some("execlineb") => Language::Execline,
+        _ => Language::Other,
+    }
+}
+
+/// What kind of service a definition says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A daemon.
+    Longrun,
+    /// Something that is done once.
+    Oneshot,
+    /// A name for several.
+    Bundle,
+}
+
+/// A definition of a service in a source directory.
+#[derive(Debug)]
+pub struct Definition {
+    /// The service's name.
+    pub name: Vec<u8>,
+    /// Its directory in the image.
+    pub path: Vec<u8>,
+    /// What it says that it is, if that is understood.
+    pub kind: Option<Type>,
+    /// The names of its entries.
+    pub entries: Vec<Vec<u8>>,
+    /// `run`, if there is one.
+    pub run: Option<Script>,
+    /// `finish`, if there is one.
+    pub finish: Option<Script>,
+}
+
+impl Definition {
+    fn read(tree: &Tree, source: &[u8], name: Vec<u8>) -> Self {
+        let path = join(source, &name);
+        let kind = tree.read(&join(&path, b"type"), 64).and_then(|text| match text.trim_ascii() {
+            b"longrun" => Some(Type::Longrun),
+            b"oneshot" => Some(Type::Oneshot),
+            b"bundle" => Some(Type::Bundle),
+            _ => None,
+        });
+        let script = |file: &[u8]| Script::read(tree, &join(&path, file));
+        Self { entries: tree.names(&path), run: script(b"run"), finish: script(b"finish"), kind, name, path }
+    }
+
+    /// Whether there is an entry of this name.
+    #[must_use]
+    pub fn has(&self, entry: &str) -> bool {
+        self.entries.iter().any(|name| name == entry.as_bytes())
+    }
+
+    /// The path of an entry.
+    #[must_use]
+    pub fn path_of(&self, entry: &str) -> Vec<u8> {
+        join(&self.path, entry.as_bytes())
+    }
+
+    /// The names that a directory of names, or else a file with a name on each line, holds.
+    #[must_use]
+    pub fn list(&self, tree: &Tree, entry: &str) -> Vec<Vec<u8>> {
+        let directory = self.path_of(&format!("{entry}.d"));
+        if tree.is_directory(&directory) {
+            return tree.names(&directory);
+        }
+        let text = tree.read(&self.path_of(entry), SCRIPT_MAX).unwrap_or_default();
+        let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).map(<[u8]>::to_vec).collect()
+    }
+
+    /// Whether it is a daemon.
+    #[must_use]
+    pub fn is_longrun(&self) -> bool {
+        self.kind == Some(Type::Longrun)
+    }
+
+    /// Whether it is done once.
+    #[must_use]
+    pub fn is_oneshot(&self) -> bool {
+        self.kind == Some(Type::Oneshot)
+    }
+}
+
+/// A service directory of services.d.
+#[derive(Debug)]
+pub struct LegacyService {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its directory in the image.
+    pub path: Vec<u8>,
+    /// `run`, if there is one.
+    pub run: Option<Script>,
+    /// `finish`, if there is one.
+    pub finish: Option<Script>,
+}
+
+/// What an image says.
+#[derive(Debug)]
+pub struct Image<'t> {
+    /// Its files.
+    pub tree: &'t Tree,
+    /// What it is started with, if that is known.
+    pub config: Config,
+    /// Which s6-overlay it is for.
+    pub target: Target,
+    /// Whether an s6-overlay is in it, so that nothing of it is elsewhere.
+    pub is_whole: bool,
+    /// The definitions of its own services, by name.
+    pub definitions: Vec<Definition>,
+    /// Its services in services.d.
+    pub legacy: Vec<LegacyService>,
+    /// The scripts of cont-init.d and cont-finish.d.
+    pub stages: Vec<Script>,
+    /// The source directories, with those of the overlay.
+    pub sources: Vec<Vec<u8>>,
+    compiled: OnceCell<Result<Compiled, String>>,
+}
+
+/// Adds the overlay's own services below everything else, for an image that doesn't have them.
+pub fn complete(tree: &mut Tree) -> bool {
+    let is_whole = own_sources(tree).is_some();
+    if !is_whole {
+        let entries = installation::Names::all().map(|names| installation::entries(&names, |_| true));
+        tree.add_memory(entries.unwrap_or_default().into_iter().filter_map(|entry| {
+            use crate::tree::Node;
+            let node = match entry.node {
+                installation::Node::Directory => Node::Directory,
+                installation::Node::File { mode, content } => Node::File(mode, content.into()),
+                installation::Node::Link(target) => Node::Link(target.into_owned().into_bytes()),
+                installation::Node::Program => Node::File(0o755, (&b"\x7fELF"[..]).into()),
+                installation::Node::SetuidProgram => Node::File(0o4755, (&b"\x7fELF"[..]).into()),
+                installation::Node::Version => return None,
+            };
+            Some((entry.path.into_bytes(), node))
+        }));
+    }
+    is_whole
+}
+
+/// The source directory of the overlay's own services.
+fn own_sources(tree: &Tree) -> Option<Vec<u8>> {
+    let mut names = tree.names(PACKAGES);
+    names.retain(|name| name.starts_with(b"s6-overlay-3"));
+    let paths = names.iter().map(|name| join(&join(PACKAGES, name), b"etc/s6-rc/sources"));
+    paths.into_iter().find(|path| tree.is_directory(path))
+}
+
+impl<'t> Image<'t> {
+    /// Reads what an image says; `is_whole` is what [`complete`] has given.
+    #[must_use]
+    pub fn read(tree: &'t Tree, config: Config, target: Target, is_whole: bool) -> Self {
+        let folders = |path: &[u8]| -> Vec<Vec<u8>> {
+            let mut names = tree.names(path);
+            names.retain(|name| !name.starts_with(b".") && tree.is_directory(&join(path, name)));
+            names
+        };
+        let mut sources = vec![SERVICES.to_vec(), BUNDLES.to_vec()];
+        let definitions = sources
+            .iter()
+            .flat_map(|source| folders(source).into_iter().map(|name| Definition::read(tree, source, name)))
+            .collect();
+        sources.extend(own_sources(tree));
+        let services = join(ETC, b"services.d");
+        let legacy = folders(&services).into_iter().map(|name| {
+            let path = join(&services, &name);
+            let script = |file: &[u8]| Script::read(tree, &join(&path, file));
+            LegacyService { run: script(b"run"), finish: script(b"finish"), name, path }
+        });
+        let legacy = legacy.collect();
+        let stages = [&b"cont-init.d"[..], b"cont-finish.d"].into_iter().flat_map(|folder| {
+            let folder = join(ETC, folder);
+            let names = tree.names(&folder).into_iter().filter(|name| !name.starts_with(b"."));
+            names.filter_map(move |name| Script::read(tree, &join(&folder, &name))).collect::<Vec<_>>()
+        });
+        let stages = stages.collect();
+        let compiled = OnceCell::new();
+        Self { tree, config, target, is_whole, definitions, legacy, stages, sources, compiled }
+    }
+
+    /// What the compiler makes of the definitions.
+    ///
+    /// # Errors
+    /// No copy can be made of them for it.
+    pub fn compiled(&self) -> Result<&Compiled, &str> {
+        let compiled = self.compiled.get_or_init(|| compile(self).map_err(|e| e.to_string()));
+        compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// Every `run` with the name of its service, daemons of services.d included.
+    pub fn runs(&self) -> impl Iterator<Item = (&[u8], &Script)> {
+        let longruns = self.definitions.iter().filter(|definition| definition.is_longrun());
+        let defined = longruns.filter_map(|d| Some((d.name.as_slice(), d.run.as_ref()?)));
+        defined.chain(self.legacy.iter().filter_map(|s| Some((s.name.as_slice(), s.run.as_ref()?))))
+    }
+
+    /// Every `finish` with the name of its service, daemons of services.d included.
+    pub fn finishes(&self) -> impl Iterator<Item = (&[u8], &Script)> {
+        let defined = self.definitions.iter().filter_map(|d| Some((d.name.as_slice(), d.finish.as_ref()?)));
+        defined.chain(self.legacy.iter().filter_map(|s| Some((s.name.as_slice(), s.finish.as_ref()?))))
+    }
+
+    /// Every script of the image's own that is known to be executed.
+    pub fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let services = self.runs().chain(self.finishes()).map(|(_, script)| script);
+        services.chain(&self.stages)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_of_a_script() {
+        for (text, expected) in [
+            ("#!/bin/sh\n", Language::Shell),
+            ("#!/usr/bin/env -S bash -e\n", Language::Shell),
+            ("#!/command/with-contenv bash\n", Language::Shell),
+            ("#!/usr/bin/with-contenv sh\n", Language::Shell),
+            ("#! /command/execlineb -P\n", Language::Execline),
+            ("#!/command/with-contenv execlineb -P\n", Language::Execline),
+            ("#!/usr/bin/python3\n", Language::Other),
+            ("\u{7f}ELF", Language::Binary),
+            ("echo\n", Language::None),
+            ("", Language::None),
+        ] {
+            assert_eq!(language(text.as_bytes(), &interpreter(text.as_bytes())), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `s6-overlay-dev`: finds mistakes in images before they run, of this project and of the C overlay.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`tree`] | the files of an image: directories one over another |
+//! | [`image`], [`config`] | what an image says about its services, and what it is started with |
+//! | [`shell`] | a small reader of shell scripts |
+//! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
+//! | [`finding`], [`fix`], [`silence`] | what was found, what mends it, what is left out |
+//! | [`format`](mod@format) | how it is printed |
+//! | [`cli`] | the command line |
+//!
+//! It shares the compiler of service definitions with the program that runs in containers, and nothing else needs to be fast or
+//! small here.
+
+pub mod cli;
+pub mod config;
+pub mod example;
+pub mod finding;
+pub mod fix;
+pub mod format;
+pub mod image;
+pub mod lints;
+pub mod registry;
+pub mod shell;
+pub mod silence;
+pub mod tree;

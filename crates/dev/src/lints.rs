@@ -1,0 +1,41 @@
+//! What is looked for.
+
+pub mod compile;
+mod config;
+mod definitions;
+mod finish;
+mod graph;
+mod legacy;
+mod run;
+mod scripts;
+
+use crate::finding::Finding;
+use crate::image::Image;
+
+/// A check of a whole image.
+type Check = fn(&Image<'_>, &mut Vec<Finding>);
+
+const CHECKS: &[Check] = &[
+    compile::check,
+    definitions::check,
+    graph::check,
+    scripts::check,
+    run::check,
+    finish::check,
+    config::check,
+    legacy::check,
+];
+
+/// Everything that is found in an image, by file and place.
+#[must_use]
+pub fn findings(image: &Image<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for check in CHECKS {
+        check(image, &mut found);
+    }
+    // What is below has been checked by who made it.
+    found.retain(|finding| finding.path.is_empty() || image.tree.is_uppermost(&finding.path));
+    found.sort_by(|a, b| a.order().cmp(&b.order()));
+    found.dedup_by(|a, b| (a.code, &a.path, a.span) == (b.code, &b.path, b.span));
+    found
+}

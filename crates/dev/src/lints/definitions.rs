@@ -1,0 +1,150 @@
+//! The files of definitions: their modes, line ends, and values that compile and aren't what is meant.
+
+use crate::finding::{Edit, Finding};
+use crate::image::{Definition, Image, Target};
+use crate::shell::span_of;
+use crate::tree::Kind;
+use tool::path::join;
+
+/// Files that the C overlay doesn't know.
+const OURS: [&str; 14] = [
+    "restart",
+    "restart-delay",
+    "restart-delay-max",
+    "restart-factor",
+    "restart-jitter",
+    "restart-limit",
+    "restart-reset",
+    "success-exit",
+    "restart-never-on",
+    "on-failure",
+    "on-success",
+    "main",
+    "kill-mode",
+    "reload",
+];
+
+/// Files with a time in milliseconds.
+const TIMES: [&str; 4] = ["timeout-up", "timeout-down", "timeout-kill", "timeout-finish"];
+
+/// Files that are read as lines or words.
+const TEXTS: [&str; 16] = [
+    "type",
+    "up",
+    "down",
+    "run",
+    "finish",
+    "contents",
+    "dependencies",
+    "producer-for",
+    "consumer-for",
+    "pipeline-name",
+    "notification-fd",
+    "timeout-up",
+    "timeout-down",
+    "timeout-kill",
+    "timeout-finish",
+    "down-signal",
+];
+
+/// The checks of this module.
+pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
+    for definition in &image.definitions {
+        times(image, definition, found);
+        carriage_returns(image, &definition.path, found);
+        not_executable(image, &definition.path_of("data/check"), found);
+        if image.target == Target::S6Overlay {
+            ours(definition, found);
+        }
+    }
+    for service in &image.legacy {
+        carriage_returns(image, &service.path, found);
+        for file in ["run", "finish"] {
+            not_executable(image, &join(&service.path, file.as_bytes()), found);
+        }
+    }
+    for script in image.scripts() {
+        if script.meta.mode & 0o002 != 0 {
+            let mode = script.meta.mode & !0o022;
+            let text = format!("everybody may write to it: its mode is {:04o}", script.meta.mode);
+            let edit = Edit::Mode(script.path.clone(), mode);
+            let finding = Finding::new(605, &script.path, text).advice(format!("chmod {mode:o} it"));
+            found.push(finding.safe_fix(format!("chmod {mode:o}"), vec![edit]));
+        }
+    }
+}
+
+/// SO103: what is executed where it is has to be executable.
+fn not_executable(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
+    let Some(meta) = image.tree.stat(path).filter(|meta| meta.kind == Kind::File && meta.mode & 0o111 == 0)
+    else {
+        return;
+    };
+    let mode = meta.mode | 0o111;
+    let finding = Finding::new(103, path, format!("it isn't executable: its mode is {:04o}", meta.mode));
+    let edit = Edit::Mode(path.to_vec(), mode);
+    found.push(finding.advice(format!("chmod {mode:o} it")).safe_fix(format!("chmod {mode:o}"), vec![edit]));
+}
+
+/// SO108.
+fn carriage_returns(image: &Image<'_>, directory: &[u8], found: &mut Vec<Finding>) {
+    for file in TEXTS {
+        let path = join(directory, file.as_bytes());
+        let Some(text) = image.tree.read(&path, 1 << 16).filter(|text| !text.starts_with(b"\x7fELF")) else {
+            continue;
+        };
+        let Some(at) = text.windows(2).position(|two| two == b"\r\n") else { continue };
+        let mut finding = Finding::new(108, &path, "lines end in carriage returns")
+            .at(span_of(&text, at..at + 1))
+            .advice("save the file with Unix line ends");
+        if image.target == Target::S6Overlay {
+            finding.severity = s6_rc::diagnostic::Severity::Error;
+        }
+        let mended: Vec<u8> = text.split(|byte| *byte == b'\n').collect::<Vec<_>>().iter().enumerate().fold(
+            Vec::new(),
+            |mut all, (at, line)| {
+                if at > 0 {
+                    all.push(b'\n');
+                }
+                all.extend(line.strip_suffix(b"\r").unwrap_or(line));
+                all
+            },
+        );
+        let edit = Edit::Replace(path.clone(), 0..text.len(), mended);
+        found.push(finding.safe_fix("remove them", vec![edit]));
+    }
+}
+
+/// SO115: a number that looks like seconds.
+fn times(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
+    for file in TIMES.iter().filter(|file| definition.has(file)) {
+        let path = definition.path_of(file);
+        let text = image.tree.read(&path, 64).unwrap_or_default();
+        let digits = text.trim_ascii_end();
+        let Some(value) = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        if value == 0 || value > 300 {
+            continue;
+        }
+        let seconds = u64::from(value) * 1000;
+        let edit = Edit::Replace(path.clone(), 0..digits.len(), seconds.to_string().into_bytes());
+        let finding = Finding::new(115, &path, format!("{value} is {value} milliseconds"))
+            .at(span_of(&text, 0..digits.len()))
+            .advice(format!("write {seconds} for {value} seconds"));
+        found.push(finding.unsafe_fix(format!("write {seconds}"), vec![edit]));
+    }
+}
+
+/// SO790.
+fn ours(definition: &Definition, found: &mut Vec<Finding>) {
+    for file in OURS.iter().filter(|file| definition.has(file)) {
+        // A oneshot's `reload` is the reference's.
+        if *file == "reload" && !definition.is_longrun() {
+            continue;
+        }
+        let text = "the C overlay doesn't know this file, and ignores it";
+        found.push(Finding::new(790, &definition.path_of(file), text));
+    }
+}

@@ -1,0 +1,386 @@
+//! What the `run` of a daemon does.  Of a script that isn't understood nothing is said.
+
+use crate::finding::{Edit, Finding, Span};
+use crate::image::{Definition, Image, Language, Script};
+use crate::shell::{Command, Ending, Shell, Word, base_name, span_of};
+use crate::tree::Tree;
+use tool::path::join;
+
+/// Commands of the shell, and others that end soon: they aren't the daemon.
+const NO_DAEMONS: [&str; 44] = [
+    ".", ":", "[", "[[", "alias", "break", "cat", "cd", "chmod", "chown", "continue", "cp", "echo", "eval",
+    "exit", "export", "false", "install", "kill", "ln", "local", "logger", "mkdir", "mv", "printf", "pwd",
+    "read", "readonly", "return", "rm", "sed", "set", "shift", "source", "test", "touch", "trap", "true",
+    "ulimit", "umask", "unset", "wait", "which", "type",
+];
+
+/// Programs in front of another one, with how many of their words follow their options.
+const IN_FRONT: [(&str, usize); 22] = [
+    ("exec", 0),
+    ("env", 0),
+    ("nice", 0),
+    ("ionice", 0),
+    ("nohup", 0),
+    ("setsid", 0),
+    ("stdbuf", 0),
+    ("command", 0),
+    ("with-contenv", 0),
+    ("s6-setuidgid", 1),
+    ("s6-softlimit", 0),
+    ("s6-notifyoncheck", 0),
+    ("s6-env", 0),
+    ("s6-envdir", 1),
+    ("s6-applyuidgid", 0),
+    ("su-exec", 1),
+    ("gosu", 1),
+    ("setpriv", 0),
+    ("chpst", 0),
+    ("umask", 1),
+    ("cd", 1),
+    ("fdmove", 2),
+];
+
+/// Daemons that go to the background unless a word or a file says that they don't: their names, the words, and a file with
+/// a text in it.
+const BACKGROUND: [(&[&str], &[&str], &[(&str, &str)]); 9] = [
+    (&["nginx"], &["daemon off"], &[("/etc/nginx/nginx.conf", "daemon off")]),
+    (&["crond"], &["-f", "-n", "-d", "-foreground"], &[]),
+    (&["cron"], &["-f", "-n"], &[]),
+    (&["sshd"], &["-D", "-d", "-De", "-eD"], &[]),
+    (
+        &["php-fpm", "php-fpm7", "php-fpm8", "php-fpm81", "php-fpm82", "php-fpm83", "php-fpm84"],
+        &["-F", "--nodaemonize", "-FR", "-RF"],
+        &[],
+    ),
+    (&["httpd", "apache2"], &["-DFOREGROUND", "FOREGROUND", "-X", "-DNO_DETACH"], &[]),
+    (&["rsyslogd"], &["-n"], &[]),
+    (&["avahi-daemon"], &[], &[]),
+    (&["dbus-daemon"], &["--nofork"], &[]),
+];
+
+/// Of these, a word that makes them go to the background; without it they don't.
+const DAEMONIZING: [(&str, &[&str]); 4] = [
+    ("avahi-daemon", &["-D", "--daemonize"]),
+    ("dbus-daemon", &["--fork", "--system"]),
+    ("memcached", &["-d"]),
+    ("redis-server", &["--daemonize"]),
+];
+
+/// Daemons that never write to a descriptor to say that they are ready.
+const SILENT: [&str; 12] = [
+    "nginx",
+    "crond",
+    "cron",
+    "sshd",
+    "php-fpm",
+    "httpd",
+    "apache2",
+    "redis-server",
+    "memcached",
+    "sleep",
+    "rsyslogd",
+    "node",
+];
+
+/// The checks of this module.
+pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
+    for (name, script) in image.runs() {
+        let definition =
+            image.definitions.iter().find(|d| d.name == name && script.path.starts_with(&d.path));
+        if let Some(shell) = script.shell() {
+            ends(image, script, shell, found);
+            users(image, script, shell, found);
+        }
+        if let Some(definition) = definition {
+            readiness(image, definition, script, found);
+            errors_to_logger(definition, script, found);
+        }
+    }
+}
+
+fn at(script: &Script, word: &Word) -> Span {
+    span_of(&script.text, word.start..word.end)
+}
+
+/// The words from the program that a command ends up as.
+pub fn final_program(command: &Command) -> &[Word] {
+    let mut words = command.program();
+    while let Some((first, rest)) = words.split_first() {
+        let Some((_, operands)) = IN_FRONT.iter().find(|(name, _)| *name == base_name(&first.text)) else {
+            break;
+        };
+        let options =
+            rest.iter().take_while(|word| word.text.starts_with('-') || word.text.contains('=')).count();
+        // An option's own word may follow it: then the program isn't known.
+        let Some(next) = rest.get(options + operands..) else { return &[] };
+        words = next;
+    }
+    words
+}
+
+/// SO301 to SO305, SO314: how a shell script ends.
+fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
+    for command in &shell.commands {
+        let words = command.program();
+        let kills = command.name() == "kill" && words.len() > 1;
+        if kills && words.last().is_some_and(|word| word.literal && word.text == "1") {
+            let text = "process 1 is the container's: its end isn't this script's to decide";
+            let advice = "let the service fail, with on-failure: stop in its definition, or exec s6-overlay stop --container";
+            let place = words.first().map_or(Span::line(1), |word| at(script, word));
+            found.push(Finding::new(314, &script.path, text).at(place).advice(advice));
+        }
+    }
+    let Some(last) = shell.commands.last() else { return };
+    let Some(first) = last.program().first() else { return };
+    let place = at(script, first);
+    let waits = shell.commands.iter().any(|command| matches!(command.name(), "wait" | "trap"));
+    if last.depth == 0 && last.ending == Ending::Background && !waits && first.literal {
+        let text = format!("{} goes to the background, and the script ends", base_name(&first.text));
+        let advice = "remove the &, and begin the line with exec";
+        found.push(Finding::new(303, &script.path, text).at(place).advice(advice));
+        return;
+    }
+    let before = shell.commands.iter().rev().nth(1);
+    if last.depth == 0 && before.is_some_and(|command| command.ending == Ending::Pipe && command.depth == 0) {
+        let text = "the daemon stands in a pipe: its signals and its exit code are lost";
+        let advice = "give the service a logger (producer-for), or prefix its lines with S6_LOG_PREFIX=1";
+        let head = shell.commands.iter().rev().skip(1).take_while(|c| c.ending == Ending::Pipe).last();
+        let place = head.and_then(|c| c.program().first()).map_or(place, |word| at(script, word));
+        found.push(Finding::new(302, &script.path, text).at(place).advice(advice));
+        return;
+    }
+    let program = final_program(last);
+    let Some(daemon) = program.first().filter(|word| word.literal) else { return };
+    let name = base_name(&daemon.text);
+    if name == "sleep" && program.get(1).is_some_and(|word| is_for_ever(&word.text)) {
+        let text = "the service does nothing, and counts as up";
+        let advice = "let it exit 125 in finish, or leave it out of the bundle: with only-if, a stage 2 hook, or S6_DISABLE";
+        found.push(Finding::new(304, &script.path, text).at(place).advice(advice));
+        return;
+    }
+    if let Some(finding) = background(image.tree, script, program) {
+        found.push(finding);
+    }
+    if last.depth > 0 || last.ending != Ending::Plain {
+        return;
+    }
+    pause(script, shell, found);
+    let is_plain = first.literal
+        && first.text != "exec"
+        && !NO_DAEMONS.contains(&base_name(&first.text))
+        && !first.text.starts_with("s6-")
+        && !shell.functions.contains(&first.text);
+    if is_plain && !waits {
+        let text = format!("the shell stays in front of {name}: signals reach the shell");
+        let finding = Finding::new(301, &script.path, text).at(place).advice("begin the line with exec");
+        let has_assignments = last.words.len() != last.program().len();
+        let edit = Edit::Replace(script.path.clone(), first.start..first.start, b"exec ".to_vec());
+        found.push(if has_assignments {
+            finding
+        } else {
+            finding.safe_fix("begin the line with exec", vec![edit])
+        });
+    }
+}
+
+/// Whether `sleep` ends in so long that nobody waits for it.
+fn is_for_ever(word: &str) -> bool {
+    matches!(word, "infinity" | "inf")
+        || word.len() >= 5 && word.bytes().all(|b| b.is_ascii_digit())
+        || word.ends_with('d')
+}
+
+/// SO303, of daemons that are known.
+fn background(tree: &Tree, script: &Script, program: &[Word]) -> Option<Finding> {
+    let (first, arguments) = program.split_first()?;
+    let name = base_name(&first.text);
+    // What a variable says isn't known.
+    if arguments.iter().any(|word| !word.literal) {
+        return None;
+    }
+    let has = |words: &[&str]| {
+        arguments
+            .iter()
+            .any(|a| words.iter().any(|word| a.text == *word || a.text.contains(word) && word.contains(' ')))
+    };
+    let goes = match DAEMONIZING.iter().find(|(daemon, _)| *daemon == name) {
+        Some((_, words)) => has(words) && !has(&["--nofork"]) && !has(&["no"]),
+        None => {
+            let (_, words, files) = BACKGROUND.iter().find(|(names, ..)| names.contains(&name))?;
+            let says_so = |(path, text): &(&str, &str)| {
+                let found = tree.read(path.as_bytes(), 1 << 16);
+                // A file that isn't here may say so.
+                found.is_none_or(|found| found.windows(text.len()).any(|part| part == text.as_bytes()))
+            };
+            let shows_version = has(&["-v", "-V", "-t", "--version", "--help"]);
+            !has(words) && !shows_version && !files.iter().any(says_so)
+        }
+    };
+    let text = format!("{name} goes to the background");
+    let advice = "give it the option that keeps it in the foreground";
+    goes.then(|| Finding::new(303, &script.path, text).at(at(script, first)).advice(advice))
+}
+
+/// SO305: `sleep N` as a command of its own.
+fn pause(script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
+    let is_pause = |command: &&Command| {
+        let words = command.program();
+        command.depth == 0
+            && command.name() == "sleep"
+            && words.len() == 2
+            && words.get(1).is_some_and(|word| word.literal && !is_for_ever(&word.text))
+    };
+    let count = shell.commands.len().saturating_sub(1);
+    let Some(command) = shell.commands.iter().take(count).find(is_pause) else { return };
+    let place = command.program().first().map_or(Span::line(1), |word| at(script, word));
+    let advice = "depend on the service that is waited for, and let it say when it is ready";
+    found.push(Finding::new(305, &script.path, "a fixed pause").at(place).advice(advice));
+}
+
+/// SO316, SO318.
+fn users(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
+    for command in &shell.commands {
+        let words: Vec<&Word> = command.program().iter().filter(|word| word.text != "exec").collect();
+        let Some(first) = words.first() else { continue };
+        if matches!(base_name(&first.text), "su" | "sudo") {
+            let text = format!(
+                "{} stays in front of the daemon, or gives it a session of its own",
+                base_name(&first.text)
+            );
+            let advice = "write s6-setuidgid USER PROGRAM";
+            found.push(Finding::new(316, &script.path, text).at(at(script, first)).advice(advice));
+        }
+    }
+    if !image.is_whole {
+        return;
+    }
+    let Some(passwd) = image.tree.read(b"/etc/passwd", 1 << 20) else { return };
+    let makes_users = image.scripts().any(|script| {
+        [&b"useradd"[..], b"adduser", b"/etc/passwd", b"usermod"]
+            .iter()
+            .any(|word| script.text.windows(word.len()).any(|part| part == *word))
+    });
+    for command in shell.commands.iter().filter(|_| !makes_users) {
+        let words = command.program();
+        let Some(before) = words.iter().position(|word| base_name(&word.text) == "s6-setuidgid") else {
+            continue;
+        };
+        let Some(user) = words.get(before + 1).filter(|word| word.literal && !word.text.starts_with('-'))
+        else {
+            continue;
+        };
+        let name = user.text.split(':').next().unwrap_or_default();
+        let is_number = name.bytes().all(|b| b.is_ascii_digit());
+        let known = passwd
+            .split(|byte| *byte == b'\n')
+            .any(|line| line.split(|b| *b == b':').next() == Some(name.as_bytes()));
+        if !is_number && !known {
+            let text = format!("{name} isn't in the image's /etc/passwd");
+            let advice = "add the user in the Dockerfile, or write another one";
+            found.push(Finding::new(318, &script.path, text).at(at(script, user)).advice(advice));
+        }
+    }
+}
+
+/// The words of a script that execlineb reads.
+fn words(script: &Script) -> Vec<String> {
+    let words = script.execline().unwrap_or_default();
+    words.iter().map(|word| String::from_utf8_lossy(word.trim_ascii()).into_owned()).collect()
+}
+
+/// SO307 to SO309.
+fn readiness(image: &Image<'_>, definition: &Definition, script: &Script, found: &mut Vec<Finding>) {
+    let declared = definition.has("notification-fd");
+    let execline = words(script);
+    let shell_words = || script.shell().into_iter().flat_map(|shell| &shell.commands).flat_map(|c| &c.words);
+    let checks = execline.iter().any(|word| base_name(word) == "s6-notifyoncheck")
+        || shell_words().any(|word| base_name(&word.text) == "s6-notifyoncheck");
+    if checks {
+        let start = script.text.windows(16).position(|word| word == b"s6-notifyoncheck").unwrap_or(0);
+        let span = span_of(&script.text, start..start + 16);
+        let options: Vec<String> = execline
+            .iter()
+            .cloned()
+            .chain(shell_words().map(|word| word.text.clone()))
+            .skip_while(|word| base_name(word) != "s6-notifyoncheck")
+            .skip(1)
+            .take_while(|word| word.starts_with('-') || word.bytes().all(|b| b.is_ascii_digit()))
+            .collect();
+        let gives = |letter: char| options.iter().any(|word| word.starts_with('-') && word.contains(letter));
+        if !declared && !gives('3') {
+            let text = "s6-notifyoncheck says by notification-fd that the daemon is ready, and there is none";
+            let path = definition.path_of("notification-fd");
+            let finding =
+                Finding::new(307, &script.path, text).at(span).advice("create notification-fd with 3 in it");
+            found.push(
+                finding.safe_fix("create notification-fd", vec![Edit::Create(path, 0o644, b"3\n".to_vec())]),
+            );
+        }
+        let has_check = image.tree.is_file(&join(&definition.path, b"data/check"));
+        if !gives('c') && !has_check {
+            let text = "there is neither data/check in the definition nor an option -c";
+            let advice = "write an executable data/check that exits with 0 when the daemon is ready";
+            found.push(Finding::new(309, &script.path, text).at(span).advice(advice));
+        }
+        return;
+    }
+    if !declared {
+        return;
+    }
+    let Some(last) = script.shell().and_then(|shell| shell.commands.last()) else { return };
+    let program = final_program(last);
+    let Some(daemon) = program.first().filter(|word| word.literal && SILENT.contains(&base_name(&word.text)))
+    else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&script.text);
+    let speaks = [">&", "notify", "ready", "fdmove", "/dev/fd/"].iter().any(|word| text.contains(word));
+    if speaks || program.iter().any(|word| !word.literal) {
+        return;
+    }
+    let name = base_name(&daemon.text);
+    let text = format!("there is a notification-fd, and {name} never writes to it");
+    let advice =
+        format!("write exec s6-notifyoncheck -d {name} … with a data/check, or remove notification-fd");
+    found.push(Finding::new(308, &script.path, text).at(at(script, daemon)).advice(advice));
+}
+
+/// SO317.
+fn errors_to_logger(definition: &Definition, script: &Script, found: &mut Vec<Finding>) {
+    if !definition.has("producer-for") {
+        return;
+    }
+    let finding = |fix: Option<Edit>| {
+        let text = "its standard error doesn't go to the logger";
+        let finding = Finding::new(317, &script.path, text).at(Span::line(1));
+        match fix {
+            Some(edit) => finding.advice("write exec 2>&1 in front").safe_fix("insert exec 2>&1", vec![edit]),
+            None => finding.advice("write fdmove -c 2 1 in front"),
+        }
+    };
+    match script.language {
+        Language::Shell => {
+            let Some(shell) = script.shell() else { return };
+            let redirects = shell.commands.iter().flat_map(|command| &command.redirections);
+            let mut errors =
+                redirects.filter(|(operator, _)| operator.starts_with('2') || operator.starts_with('&'));
+            let moves =
+                shell.commands.iter().flat_map(|c| &c.words).any(|word| word.text.ends_with("fdmove"));
+            let line = script.text.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+            if errors.next().is_none() && !moves {
+                found.push(finding(
+                    line.map(|end| Edit::Replace(script.path.clone(), end..end, b"exec 2>&1\n".to_vec())),
+                ));
+            }
+        }
+        Language::Execline => {
+            let words = words(script);
+            if !words.is_empty()
+                && !words.iter().any(|word| word.ends_with("fdmove") || word.ends_with("redirfd"))
+            {
+                found.push(finding(None));
+            }
+        }
+        Language::Other | Language::Binary | Language::None => {}
+    }
+}

@@ -1,0 +1,169 @@
+//! What goes for every file that is executed: who reads it, who may, and programs of former versions.
+
+use crate::finding::{Edit, Finding, Span};
+use crate::image::{Image, Language, Script};
+use crate::shell::span_of;
+use crate::tree::{Kind, Tree};
+
+/// Programs that version 2 had in other places.
+const MOVED: [&str; 2] = ["with-contenv", "execlineb"];
+/// Where version 2 had them.
+const OLD_PLACES: [&str; 2] = ["/usr/bin/", "/bin/"];
+
+/// Paths and programs of version 2, and what to write instead.
+const VERSION_2: [(&str, &str); 6] = [
+    ("/var/run/s6/services", "/run/service"),
+    ("/run/s6/services", "/run/service"),
+    ("/var/run/s6/etc", "/etc"),
+    ("/var/run/s6/container_environment", "/run/s6/container_environment"),
+    ("s6-test", "eltest"),
+    ("justc-envdir", "s6-envdir"),
+];
+
+/// The checks of this module.
+pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
+    for script in image.scripts() {
+        interpreter(image, script, found);
+        version_2(script, found);
+    }
+    for script in image.runs().chain(image.finishes()).map(|(_, script)| script) {
+        if script.language == Language::None
+            && !image.definitions.iter().any(|d| script.path.starts_with(&d.path))
+        {
+            // Of a definition, the compiler has said it.
+            let text = "neither a script with a #! line nor a program";
+            let advice = "begin it with #!/bin/sh or another interpreter, on the very first line";
+            found.push(Finding::new(104, &script.path, text).at(Span::line(1)).advice(advice));
+        }
+    }
+    for definition in image.definitions.iter().filter(|definition| definition.is_oneshot()) {
+        for file in ["up", "down"] {
+            command(image, &definition.path_of(file), found);
+        }
+    }
+}
+
+/// SO109, SO110, SO111.
+fn interpreter(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
+    let Some(program) = script.interpreter.first() else { return };
+    let start = script.text.windows(program.len()).position(|word| word == program.as_bytes()).unwrap_or(2);
+    let span = span_of(&script.text, start..start + program.len());
+    for name in MOVED {
+        let is_old = OLD_PLACES.iter().any(|place| *program == format!("{place}{name}"));
+        let is_there = image.is_whole && image.tree.is_file(program.as_bytes());
+        if is_old && !is_there {
+            let new = format!("/command/{name}");
+            let text = format!("{program} is there only with the tarballs of symlinks");
+            let edit =
+                Edit::Replace(script.path.clone(), start..start + program.len(), new.clone().into_bytes());
+            let finding = Finding::new(111, &script.path, text).at(span).advice(format!("write {new}"));
+            found.push(finding.safe_fix(format!("write {new}"), vec![edit]));
+            return;
+        }
+    }
+    let is_env = program.ends_with("/env");
+    if is_env
+        && script.interpreter.len() > 2
+        && script.interpreter.get(1).is_none_or(|word| !word.starts_with('-'))
+    {
+        let rest = script.interpreter.get(1..).unwrap_or_default().join(" ");
+        let text = format!("env looks for a program \"{rest}\": a first line has one argument");
+        let advice = format!("write {program} -S {rest}, or the interpreter's path");
+        found.push(Finding::new(110, &script.path, text).at(Span::line(1)).advice(advice));
+    }
+    if image.is_whole && program.starts_with('/') && !is_executable(image.tree, program.as_bytes()) {
+        let text = format!("{program} isn't in the image, or isn't executable");
+        let advice = "install it, or begin the script with another one";
+        found.push(Finding::new(109, &script.path, text).at(span).advice(advice));
+    }
+}
+
+fn is_executable(tree: &Tree, path: &[u8]) -> bool {
+    tree.stat(path).is_some_and(|meta| meta.kind == Kind::File && meta.mode & 0o111 != 0)
+}
+
+/// SO112: the program that `up` or `down` names.
+fn command(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
+    let Some(text) = image.tree.read(path, 1 << 16) else { return };
+    let Ok(words) = execline::parse(&text) else { return };
+    let mut words = words.iter().map(|word| word.as_slice());
+    let Some(program) = words.find(|word| !word.ends_with(b"with-contenv")) else { return };
+    if !program.starts_with(b"/") {
+        return;
+    }
+    let at = text.windows(program.len()).position(|word| word == program).unwrap_or(0);
+    let span = span_of(&text, at..at + program.len());
+    let shown = String::from_utf8_lossy(program).into_owned();
+    match image.tree.stat(program) {
+        None if image.is_whole || program.starts_with(b"/etc/s6-overlay/") => {
+            // A oneshot before may make it, but hardly there.
+            let finding = Finding::new(112, path, format!("there is no {shown}")).at(span);
+            found.push(finding.advice("create it, or name a program that exists"));
+        }
+        Some(meta) if meta.kind == Kind::File && meta.mode & 0o111 == 0 => {
+            let mode = meta.mode | 0o111;
+            let finding = Finding::new(112, path, format!("{shown} isn't executable")).at(span);
+            let finding = finding.advice(format!("chmod {mode:o} {shown}"));
+            found.push(match image.tree.is_uppermost(program) {
+                true => finding
+                    .safe_fix(format!("chmod {mode:o} {shown}"), vec![Edit::Mode(program.to_vec(), mode)]),
+                false => finding,
+            });
+        }
+        _ => {}
+    }
+}
+
+/// SO704.
+fn version_2(script: &Script, found: &mut Vec<Finding>) {
+    if !matches!(script.language, Language::Shell | Language::Execline) {
+        return;
+    }
+    for (old, new) in VERSION_2 {
+        let Some(at) = find_word(&script.text, old.as_bytes()) else { continue };
+        let edit = Edit::Replace(script.path.clone(), at..at + old.len(), new.as_bytes().to_vec());
+        let finding = Finding::new(704, &script.path, format!("{old} is of version 2"))
+            .at(span_of(&script.text, at..at + old.len()))
+            .advice(format!("write {new}"));
+        found.push(finding.unsafe_fix(format!("write {new}"), vec![edit]));
+    }
+}
+
+/// Where a word stands for itself, not in a comment.
+fn find_word(text: &[u8], word: &[u8]) -> Option<usize> {
+    let is_part = |byte: Option<&u8>| {
+        byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let mut from = 0;
+    while let Some(at) = text.get(from..)?.windows(word.len()).position(|found| found == word) {
+        let at = from + at;
+        let line = text.get(..at)?.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        let is_comment = text.get(line..at)?.trim_ascii_start().starts_with(b"#");
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        let before = before.filter(|byte| **byte != b'/' || !word.starts_with(b"s6-"));
+        if !is_comment && !is_part(before) && !is_part(text.get(at + word.len())) {
+            return Some(at);
+        }
+        from = at + word.len();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_word;
+
+    #[test]
+    fn a_word_is_found_where_it_is_one() {
+        for (text, found) in [
+            ("exec s6-test -f x", true),
+            ("/bin/s6-test x", true),
+            ("# s6-test", false),
+            ("s6-test-2 x", false),
+            ("as6-test", false),
+            ("x\n  # s6-test\n s6-test", true),
+        ] {
+            assert_eq!(find_word(text.as_bytes(), b"s6-test").is_some(), found, "{text}");
+        }
+    }
+}

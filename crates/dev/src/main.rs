@@ -1,0 +1,12 @@
+//! The program `s6-overlay-dev`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = dev::cli::run(std::env::args_os());
+    // Whoever reads may have gone.
+    let _ = std::io::stdout().write_all(outcome.out.as_bytes());
+    let _ = std::io::stderr().write_all(outcome.err.as_bytes());
+    ExitCode::from(outcome.code)
+}
