@@ -1,4 +1,10 @@
 //! The program `s6-overlay-dev`.
+// An entry point: a build without an unwinder defines what a panic's message asks of one.
+#![cfg_attr(no_unwinder, allow(unsafe_code))]
+
+#[cfg(no_unwinder)]
+#[path = "../../multicall/src/unwinder.rs"]
+mod unwinder;
 
 use std::io::Write;
 use std::process::ExitCode;

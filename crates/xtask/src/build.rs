@@ -151,7 +151,12 @@ fn release_flags(std: &Std, arch: &Arch, place: &Place) -> Vec<String> {
 
 /// A release build of a package.
 fn release_cargo(std: &Std, arch: &Arch, place: &Place, package: &str) -> Command {
-    let mut cargo = cargo(&place.top, arch.target, "release", package);
+    profile_cargo(std, arch, place, package, "release")
+}
+
+/// A build of a package for release, with a profile.
+fn profile_cargo(std: &Std, arch: &Arch, place: &Place, package: &str, profile: &str) -> Command {
+    let mut cargo = cargo(&place.top, arch.target, profile, package);
     cargo.arg("--target-dir").arg(&place.target);
     if let Std::Built(debian) = std {
         debian.set_up(&mut cargo);
@@ -181,6 +186,22 @@ pub fn tls() -> Result<PathBuf, Failure> {
     let place = Place { top: workspace::top(), target: workspace::target().join("ship") };
     finish(release_cargo(&std, arch, &place, "s6-tls"), &release_flags(&std, arch, &place))?;
     let path = place.target.join(arch.target).join("release").join(installation::TLS);
+    is_static(&path)?;
+    Ok(path)
+}
+
+/// The name of the checker.
+pub const CHECKER: &str = "s6-overlay-dev";
+
+/// Builds the checker, a program for those who make images.
+pub fn checker(arch: &'static Arch) -> Result<PathBuf, Failure> {
+    let std = musl::find(arch)?;
+    let place = Place { top: workspace::top(), target: workspace::target().join("ship") };
+    let mut flags = release_flags(&std, arch, &place);
+    // The order of the parts is the main program's.
+    flags.retain(|flag| !flag.contains(LINKER_SCRIPT));
+    finish(profile_cargo(&std, arch, &place, "dev", "tool"), &flags)?;
+    let path = place.target.join(arch.target).join("tool").join(CHECKER);
     is_static(&path)?;
     Ok(path)
 }

@@ -82,7 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 /// What runs on a developer's machine only, and may use anything.
-const FOR_DEVELOPMENT: &[&str] = &["manual", "sandbox", "xtask"];
+const FOR_DEVELOPMENT: &[&str] = &["dev", "manual", "sandbox", "xtask"];
 /// What the shipped crates take from others.
 const FOREIGN: &[&str] = &["rustix"];
 /// What one of them takes besides: a library of its field.
