@@ -225,6 +225,8 @@ pub struct Image<'t> {
     pub legacy: Vec<LegacyService>,
     /// The scripts of cont-init.d and cont-finish.d.
     pub stages: Vec<Script>,
+    /// The scripts that the `up` and `down` of oneshots name.
+    pub tasks: Vec<Script>,
     /// The source directories, with those of the overlay.
     pub sources: Vec<Vec<u8>>,
     compiled: OnceCell<Result<Compiled, String>>,
@@ -259,6 +261,19 @@ fn own_sources(tree: &Tree) -> Option<Vec<u8>> {
     paths.into_iter().find(|path| tree.is_directory(path))
 }
 
+/// The scripts that oneshots run, each once.
+fn tasks(tree: &Tree, definitions: &[Definition]) -> Vec<Script> {
+    let mut paths = std::collections::BTreeSet::new();
+    for definition in definitions.iter().filter(|definition| definition.is_oneshot()) {
+        for file in ["up", "down"] {
+            let text = tree.read(&definition.path_of(file), SCRIPT_MAX).unwrap_or_default();
+            let words = execline::parse(&text).unwrap_or_default();
+            paths.extend(words.into_iter().filter(|word| word.starts_with(b"/etc/")));
+        }
+    }
+    paths.iter().filter_map(|path| Script::read(tree, path)).collect()
+}
+
 impl<'t> Image<'t> {
     /// Reads what an image says; `is_whole` is what [`complete`] has given.
     #[must_use]
@@ -269,7 +284,7 @@ impl<'t> Image<'t> {
             names
         };
         let mut sources = vec![SERVICES.to_vec(), BUNDLES.to_vec()];
-        let definitions = sources
+        let definitions: Vec<_> = sources
             .iter()
             .flat_map(|source| folders(source).into_iter().map(|name| Definition::read(tree, source, name)))
             .collect();
@@ -287,8 +302,9 @@ impl<'t> Image<'t> {
             names.filter_map(move |name| Script::read(tree, &join(&folder, &name))).collect::<Vec<_>>()
         });
         let stages = stages.collect();
+        let tasks = tasks(tree, &definitions);
         let compiled = OnceCell::new();
-        Self { tree, config, target, is_whole, definitions, legacy, stages, sources, compiled }
+        Self { tree, config, target, is_whole, definitions, legacy, stages, tasks, sources, compiled }
     }
 
     /// What the compiler makes of the definitions.
@@ -316,7 +332,7 @@ impl<'t> Image<'t> {
     /// Every script of the image's own that is known to be executed.
     pub fn scripts(&self) -> impl Iterator<Item = &Script> {
         let services = self.runs().chain(self.finishes()).map(|(_, script)| script);
-        services.chain(&self.stages)
+        services.chain(&self.stages).chain(&self.tasks)
     }
 }
 

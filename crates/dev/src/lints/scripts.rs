@@ -4,6 +4,7 @@ use crate::finding::{Edit, Finding, Span};
 use crate::image::{Image, Language, Script};
 use crate::shell::span_of;
 use crate::tree::{Kind, Tree};
+use s6_rc::diagnostic::Severity;
 
 /// Programs that version 2 had in other places.
 const MOVED: [&str; 2] = ["with-contenv", "execlineb"];
@@ -56,7 +57,11 @@ fn interpreter(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
             let text = format!("{program} is there only with the tarballs of symlinks");
             let edit =
                 Edit::Replace(script.path.clone(), start..start + program.len(), new.clone().into_bytes());
-            let finding = Finding::new(111, &script.path, text).at(span).advice(format!("write {new}"));
+            let mut finding = Finding::new(111, &script.path, text).at(span).advice(format!("write {new}"));
+            if !image.is_whole {
+                // The image below may have them.
+                finding.severity = Severity::Note;
+            }
             found.push(finding.safe_fix(format!("write {new}"), vec![edit]));
             return;
         }
