@@ -2,9 +2,10 @@
 
 use crate::config::Config;
 use crate::finding::Finding;
-use crate::format::{Format, Report};
+use crate::format::{Format, print};
 use crate::image::{Image, Target, complete};
 use crate::registry;
+use crate::report::Report;
 use crate::silence::{self, Selection};
 use crate::tree::Tree;
 use crate::{fix, lints};
@@ -212,7 +213,7 @@ impl Check {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                     let cannot =
                         |e| Outcome::failed(FAILED, format_args!("unable to write {}: {e}", path.display()));
-                    fs::write(path, self.report(&tree, &findings).print(Format::Json)).map_err(cannot)?;
+                    fs::write(path, print(&self.report(&tree, &findings), Format::Json)).map_err(cannot)?;
                     findings.clear();
                 }
                 Err(e) => {
@@ -223,7 +224,7 @@ impl Check {
                 }
             }
         }
-        outcome.out = self.report(&tree, &findings).print(self.format);
+        outcome.out = print(&self.report(&tree, &findings), self.format);
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
             outcome.code = FOUND;
         }

@@ -3,13 +3,15 @@
 use crate::finding::{Edit, Finding};
 use crate::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-
-/// A longer file isn't changed.
-const FILE_MAX: usize = 1 << 20;
+use std::path::{Path, PathBuf};
+use tool::diag::show;
+use tool::path::split;
 
 /// What was done, and what was left for another run because it concerns the same place.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,130 +22,142 @@ pub struct Fixed {
     pub left: usize,
 }
 
-/// Carries out the fixes of findings, unsafe ones only if they are wanted.
-///
-/// # Errors
-/// A file can't be changed; fixes before it are carried out.
-pub fn apply(tree: &Tree, findings: &[Finding], unsafe_ones: bool) -> io::Result<Fixed> {
-    let mut fixed = Fixed::default();
-    let mut replaced: BTreeMap<Vec<u8>, Vec<(std::ops::Range<usize>, Vec<u8>)>> = BTreeMap::new();
-    let mut renamed = BTreeSet::new();
-    for finding in findings {
-        let Some(fix) = finding.fix.as_ref().filter(|fix| fix.safe || unsafe_ones) else { continue };
-        let overlaps = fix.edits.iter().any(|edit| match edit {
-            Edit::Replace(path, range, _) => replaced.get(path).is_some_and(|all| {
-                all.iter()
-                    .any(|(other, _)| range.start < other.end && other.start < range.end || range == other)
+/// The edits that are carried out together: no two of them concern the same place.
+#[derive(Debug, Default)]
+struct Plan<'f> {
+    edits: Vec<&'f Edit>,
+    replaced: BTreeMap<&'f [u8], Vec<&'f Range<usize>>>,
+    named: BTreeSet<&'f [u8]>,
+}
+
+impl<'f> Plan<'f> {
+    fn collides(&self, tree: &Tree, edit: &Edit) -> bool {
+        match edit {
+            Edit::Replace(path, range, _) => self.replaced.get(path.as_slice()).is_some_and(|others| {
+                others
+                    .iter()
+                    .any(|other| range == *other || range.start < other.end && other.start < range.end)
             }),
-            Edit::Rename(from, to) => renamed.contains(from) || renamed.contains(to),
-            Edit::Create(path, ..) => renamed.contains(path) || tree.lstat(path).is_some(),
+            Edit::Rename(from, to) => {
+                self.named.contains(from.as_slice())
+                    || self.named.contains(to.as_slice())
+                    || tree.lstat(to).is_some()
+            }
+            Edit::Create(path, ..) => self.named.contains(path.as_slice()) || tree.lstat(path).is_some(),
             Edit::Mode(..) => false,
-        });
-        if overlaps {
-            fixed.left += 1;
-            continue;
         }
-        for edit in &fix.edits {
+    }
+
+    fn add(&mut self, edit: &'f Edit) {
+        match edit {
+            Edit::Replace(path, range, _) => self.replaced.entry(path).or_default().push(range),
+            Edit::Rename(from, to) => self.named.extend([from.as_slice(), to.as_slice()]),
+            Edit::Create(path, ..) => {
+                self.named.insert(path);
+            }
+            Edit::Mode(..) => {}
+        }
+        self.edits.push(edit);
+    }
+
+    /// Carries it out: contents and permissions first, then new files, and names last, since what was changed before has its
+    /// old one.
+    fn carry_out(&self, tree: &Tree) -> io::Result<()> {
+        for path in self.replaced.keys() {
+            self.replace_in(tree, path)?;
+        }
+        for edit in &self.edits {
             match edit {
-                Edit::Replace(path, range, text) => {
-                    replaced.entry(path.clone()).or_default().push((range.clone(), text.clone()));
+                Edit::Mode(path, mode) => {
+                    let place = tree.on_disk(path).ok_or_else(|| gone(path))?;
+                    fs::set_permissions(place, fs::Permissions::from_mode(*mode))?;
                 }
-                Edit::Rename(from, to) => {
-                    renamed.insert(from.clone());
-                    renamed.insert(to.clone());
+                Edit::Create(path, mode, text) => {
+                    let place = new_place(tree, path)?;
+                    fs::write(&place, text)?;
+                    fs::set_permissions(&place, fs::Permissions::from_mode(*mode))?;
                 }
-                Edit::Create(path, ..) => {
-                    renamed.insert(path.clone());
-                }
-                Edit::Mode(..) => {}
+                Edit::Replace(..) | Edit::Rename(..) => {}
             }
         }
-        fixed.done.push(format!(
-            "{}: {}: {}",
-            tool::diag::show(&tree.shown(&finding.path)),
-            finding.code,
-            fix.what
-        ));
+        for edit in &self.edits {
+            if let Edit::Rename(from, to) = edit {
+                let place = tree.on_disk(from).ok_or_else(|| gone(from))?;
+                fs::rename(place, new_place(tree, to)?)?;
+            }
+        }
+        Ok(())
     }
-    for (path, mut changes) in replaced {
-        let place = tree.on_disk(&path).ok_or_else(|| gone(&path))?;
+
+    /// Changes the contents of a file, from behind.
+    fn replace_in(&self, tree: &Tree, path: &[u8]) -> io::Result<()> {
+        let place = tree.on_disk(path).ok_or_else(|| gone(path))?;
         let mut text = fs::read(&place)?;
-        if text.len() > FILE_MAX {
-            continue;
+        let mut changes: Vec<(&Range<usize>, &Vec<u8>)> = Vec::new();
+        for edit in &self.edits {
+            if let Edit::Replace(of, range, new) = edit
+                && of == path
+            {
+                changes.push((range, new));
+            }
         }
         changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
         for (range, new) in changes {
             if range.end <= text.len() {
-                text.splice(range, new);
+                text.splice(range.clone(), new.iter().copied());
             }
         }
-        replace(&place, &text)?;
+        write_anew(&place, &text)
     }
-    let carried_out = findings.iter().filter_map(|finding| finding.fix.as_ref());
-    // Names last: what was changed before has its old one.
-    for edit in carried_out.filter(|fix| fix.safe || unsafe_ones).flat_map(|fix| &fix.edits) {
-        match edit {
-            Edit::Mode(path, mode) => {
-                let place = tree.on_disk(path).ok_or_else(|| gone(path))?;
-                fs::set_permissions(place, fs::Permissions::from_mode(*mode))?;
-            }
-            Edit::Create(path, mode, text) if tree.lstat(path).is_none() => {
-                let place = new_place(tree, path)?;
-                if let Some(parent) = place.parent() {
-                    fs::create_dir_all(parent)?;
-                }
-                fs::write(&place, text)?;
-                fs::set_permissions(&place, fs::Permissions::from_mode(*mode))?;
-            }
-            _ => {}
+}
+
+/// Carries out the fixes of findings, unsafe ones only if they are wanted.
+///
+/// # Errors
+/// A file can't be changed; some may have been.
+pub fn apply(tree: &Tree, findings: &[Finding], unsafe_ones: bool) -> io::Result<Fixed> {
+    let mut fixed = Fixed::default();
+    let mut plan = Plan::default();
+    for finding in findings {
+        let Some(fix) = finding.fix.as_ref().filter(|fix| fix.safe || unsafe_ones) else { continue };
+        if fix.edits.iter().any(|edit| plan.collides(tree, edit)) {
+            fixed.left += 1;
+            continue;
         }
+        fix.edits.iter().for_each(|edit| plan.add(edit));
+        fixed.done.push(format!("{}: {}: {}", show(&tree.shown(&finding.path)), finding.code, fix.what));
     }
-    for edit in findings
-        .iter()
-        .filter_map(|f| f.fix.as_ref())
-        .filter(|fix| fix.safe || unsafe_ones)
-        .flat_map(|fix| &fix.edits)
-    {
-        if let Edit::Rename(from, to) = edit
-            && tree.lstat(to).is_none()
-            && let Some(place) = tree.on_disk(from)
-        {
-            let new = new_place(tree, to)?;
-            if let Some(parent) = new.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::rename(place, new)?;
-        }
-    }
+    plan.carry_out(tree)?;
     Ok(fixed)
 }
 
 fn gone(path: &[u8]) -> io::Error {
-    io::Error::other(format!("{} isn't in the directory that is checked", tool::diag::show(path)))
+    io::Error::other(format!("{} isn't in the directory that is checked", show(path)))
 }
 
-/// Where a new file goes: below the deepest directory above it that exists.
+/// Where a new file goes; the directories above it are made.
 fn new_place(tree: &Tree, path: &[u8]) -> io::Result<PathBuf> {
-    let mut above = tool::path::split(path).0;
-    let mut rest = vec![tool::path::split(path).1.to_vec()];
-    loop {
-        if let Some(mut place) = tree.on_disk(above) {
-            for name in rest.iter().rev() {
-                place.push(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
-            }
-            return Ok(place);
+    let (mut above, name) = split(path);
+    let mut rest = vec![name];
+    let place = loop {
+        if let Some(place) = tree.on_disk(above) {
+            break rest.iter().rev().fold(place, |place, name| place.join(OsStr::from_bytes(name)));
         }
         if above == b"/" || above == b"." || above.is_empty() {
             return Err(gone(path));
         }
-        let (next, name) = tool::path::split(above);
-        rest.push(name.to_vec());
+        let (next, name) = split(above);
+        rest.push(name);
         above = next;
+    };
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent)?;
     }
+    Ok(place)
 }
 
 /// Writes a file anew beside its place and renames it, with the mode of the old one.
-fn replace(place: &std::path::Path, text: &[u8]) -> io::Result<()> {
+fn write_anew(place: &Path, text: &[u8]) -> io::Result<()> {
     let mode = fs::metadata(place)?.permissions();
     let parent = place.parent().ok_or_else(|| io::Error::other("no directory"))?;
     let mut new = tempfile::NamedTempFile::new_in(parent)?;

@@ -7,11 +7,8 @@ mod junit;
 mod sarif;
 mod text;
 
-use crate::finding::Finding;
-use crate::image::Target;
-use crate::registry::{self, word};
-use crate::tree::Tree;
-use s6_rc::diagnostic::Severity;
+use crate::registry::word;
+use crate::report::Report;
 
 /// A form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -33,99 +30,27 @@ pub enum Format {
     Junit,
 }
 
-/// What is printed.
-#[derive(Debug)]
-pub struct Report<'a> {
-    /// The files that the findings are about.
-    pub tree: &'a Tree,
-    /// The findings, sorted.
-    pub findings: &'a [Finding],
-    /// Which s6-overlay the effects are told for.
-    pub target: Target,
-    /// Whether colours are wanted.
-    pub color: bool,
+/// A report in a form.
+#[must_use]
+pub fn print(report: &Report<'_>, format: Format) -> String {
+    match format {
+        Format::Text => text::print(report),
+        Format::Concise => concise(report),
+        Format::Json => json::print(report),
+        Format::Sarif => sarif::print(report),
+        Format::Github => github::print(report),
+        Format::Gitlab => gitlab::print(report),
+        Format::Junit => junit::print(report),
+    }
 }
 
-impl Report<'_> {
-    /// The path of a finding, as it is printed; `image` for the whole.
-    fn path(&self, finding: &Finding) -> String {
-        match finding.path.as_slice() {
-            b"" => "image".to_owned(),
-            path => tool::diag::show(&self.tree.shown(path)),
-        }
+/// One line for each finding.
+fn concise(report: &Report<'_>) -> String {
+    let mut out = String::new();
+    for finding in report.findings {
+        let advice = finding.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
+        let (place, severity) = (report.place(finding), word(finding.severity));
+        out.push_str(&format!("{place}: {severity}: {}{advice} [{}]\n", finding.text, finding.code));
     }
-
-    /// `FILE:LINE:COLUMN`.
-    fn place(&self, finding: &Finding) -> String {
-        let mut place = self.path(finding);
-        if let Some(span) = finding.span {
-            place.push_str(&format!(":{}", span.line));
-            if span.column > 0 {
-                place.push_str(&format!(":{}", span.column));
-            }
-        }
-        place
-    }
-
-    /// What happens at run time.
-    fn effect(&self, finding: &Finding) -> &'static str {
-        registry::find(finding.code).map_or("", |lint| match (self.target, lint.effect_c) {
-            (Target::S6Overlay, Some(effect)) => effect,
-            _ => lint.effect,
-        })
-    }
-
-    /// A number that stays the same while the finding does, wherever its line goes.
-    #[must_use]
-    pub fn fingerprint(&self, finding: &Finding) -> String {
-        let text = format!("{}\0{}\0{}", finding.code, self.path(finding), finding.text);
-        // FNV-1a, 64 bits.
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        format!("{hash:016x}")
-    }
-
-    /// The report in a form.
-    #[must_use]
-    pub fn print(&self, format: Format) -> String {
-        match format {
-            Format::Text => text::print(self),
-            Format::Concise => self.concise(),
-            Format::Json => json::print(self),
-            Format::Sarif => sarif::print(self),
-            Format::Github => github::print(self),
-            Format::Gitlab => gitlab::print(self),
-            Format::Junit => junit::print(self),
-        }
-    }
-
-    /// One line for each finding.
-    fn concise(&self) -> String {
-        let mut out = String::new();
-        for finding in self.findings {
-            let advice = finding.advice.as_ref().map(|advice| format!(" ({advice})")).unwrap_or_default();
-            let (place, severity) = (self.place(finding), word(finding.severity));
-            out.push_str(&format!("{place}: {severity}: {}{advice} [{}]\n", finding.text, finding.code));
-        }
-        out
-    }
-
-    /// How many findings of each severity there are, and how many can be mended: `1 error, 2 warnings (1 fixable)`.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        let count = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
-        let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
-            .into_iter()
-            .map(|severity| (count(severity), word(severity)))
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
-            .collect();
-        if parts.is_empty() {
-            return "nothing found".into();
-        }
-        let fixable = self.findings.iter().filter(|finding| finding.fix.is_some()).count();
-        let fixable = if fixable > 0 { format!(" ({fixable} fixable)") } else { String::new() };
-        format!("{}{fixable}", parts.join(", "))
-    }
+    out
 }

@@ -1,7 +1,7 @@
 //! What an image says about its services: the definitions, the legacy directories, and the scripts of all of them.
 
+use crate::compiled::{Compiled, compile};
 use crate::config::Config;
-use crate::lints::compile::{Compiled, compile};
 use crate::shell::{self, Shell};
 use crate::tree::{Kind, Meta, Tree};
 use std::cell::OnceCell;
@@ -312,7 +312,8 @@ impl<'t> Image<'t> {
     /// # Errors
     /// No copy can be made of them for it.
     pub fn compiled(&self) -> Result<&Compiled, &str> {
-        let compiled = self.compiled.get_or_init(|| compile(self).map_err(|e| e.to_string()));
+        let compiled =
+            self.compiled.get_or_init(|| compile(self.tree, &self.sources).map_err(|e| e.to_string()));
         compiled.as_ref().map_err(String::as_str)
     }
 

@@ -4,16 +4,18 @@
 //! |---|---|
 //! | [`tree`] | the files of an image: directories one over another |
 //! | [`image`], [`config`] | what an image says about its services, and what it is started with |
+//! | [`compiled`] | what the compiler makes of the definitions |
 //! | [`shell`] | a small reader of shell scripts |
 //! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
 //! | [`finding`], [`fix`], [`silence`] | what was found, what mends it, what is left out |
-//! | [`format`](mod@format) | how it is printed |
+//! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
 //! | [`cli`] | the command line |
 //!
 //! It shares the compiler of service definitions with the program that runs in containers, and nothing else needs to be fast or
 //! small here.
 
 pub mod cli;
+pub mod compiled;
 pub mod config;
 pub mod example;
 pub mod finding;
@@ -22,6 +24,7 @@ pub mod format;
 pub mod image;
 pub mod lints;
 pub mod registry;
+pub mod report;
 pub mod shell;
 pub mod silence;
 pub mod tree;

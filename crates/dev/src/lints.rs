@@ -1,6 +1,6 @@
 //! What is looked for.
 
-pub mod compile;
+mod compile;
 mod config;
 mod definitions;
 mod finish;

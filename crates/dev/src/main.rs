@@ -9,6 +9,7 @@ mod unwinder;
 use std::io::Write;
 use std::process::ExitCode;
 
+#[expect(clippy::disallowed_methods, reason = "std has the arguments: this is an ordinary main")]
 fn main() -> ExitCode {
     let outcome = dev::cli::run(std::env::args_os());
     // Whoever reads may have gone.

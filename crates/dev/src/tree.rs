@@ -3,6 +3,8 @@
 //! A path is what a container would call the file: absolute, its links followed inside the image.  Nothing that a link says
 //! leads out of the layers, and nothing but regular files is ever opened for reading.
 
+#![expect(clippy::disallowed_methods, reason = "an ordinary program, for machines with a recent kernel")]
+
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::borrow::Cow;

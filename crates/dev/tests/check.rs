@@ -1,5 +1,5 @@
 //! The command line: what is printed, and with which exit code.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "an ordinary test program")]
 
 use dev::cli::{Outcome, run};
 use dev::example;

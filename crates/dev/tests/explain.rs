@@ -4,9 +4,10 @@
 use dev::config::Config;
 use dev::example;
 use dev::finding::Finding;
-use dev::format::{Format, Report};
+use dev::format::{Format, print};
 use dev::image::{Image, Target, complete};
 use dev::registry::LINTS;
+use dev::report::Report;
 use dev::tree::Tree;
 use dev::{fix, lints};
 use s6_rc::diagnostic::Severity;
@@ -35,7 +36,7 @@ fn again<T>(
 }
 
 fn concise(tree: &Tree, target: Target, findings: &[Finding]) -> String {
-    Report { tree, findings, target, color: false }.print(Format::Concise)
+    print(&Report { tree, findings, target, color: false }, Format::Concise)
 }
 
 #[test]

@@ -36,20 +36,8 @@ impl Pipelines {
                         list.push(producer);
                     }
                 } else {
-                    let text = format!(
-                        "{} does not say that it is a producer for {}",
-                        show(&reference.name),
-                        show(&definition.name)
-                    );
                     let advice = format!("write {} into its producer-for", show(&definition.name));
-                    graph.error(
-                        Code::PIPELINE,
-                        definition,
-                        "consumer-for",
-                        reference.line,
-                        text,
-                        Some(advice),
-                    );
+                    graph.disagree(definition, "consumer-for", reference, "producer", advice);
                 }
             }
         }
@@ -62,20 +50,8 @@ impl Pipelines {
                     .pipe(*consumer)
                     .is_some_and(|(_, p)| p.consumer_for.iter().flatten().any(|r| r.name == definition.name));
                 if !listed && !named {
-                    let text = format!(
-                        "{} does not say that it is a consumer for {}",
-                        show(&reference.name),
-                        show(&definition.name)
-                    );
                     let advice = format!("add a line {} to its consumer-for", show(&definition.name));
-                    graph.error(
-                        Code::PIPELINE,
-                        definition,
-                        "producer-for",
-                        reference.line,
-                        text,
-                        Some(advice),
-                    );
+                    graph.disagree(definition, "producer-for", reference, "consumer", advice);
                 }
             }
         }
@@ -97,6 +73,20 @@ impl Pipelines {
 }
 
 impl<'a> Graph<'a, '_> {
+    /// Adds the error that a service doesn't say that it has a part in the pipeline, which `file` says of it.
+    fn disagree(
+        &mut self,
+        of: &SourceDefinition,
+        file: &str,
+        reference: &Reference,
+        part: &str,
+        advice: String,
+    ) {
+        let (name, other) = (show(&reference.name), show(&of.name));
+        let text = format!("{name} does not say that it is a {part} for {other}");
+        self.error(Code::PIPELINE, of, file, reference.line, text, Some(advice));
+    }
+
     fn pipe(&self, id: Id) -> Option<(&'a SourceDefinition, &'a Pipe)> {
         let definition = self.atomics.get(id as usize).copied().flatten()?;
         match &definition.body {

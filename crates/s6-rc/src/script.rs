@@ -203,14 +203,12 @@ pub(crate) fn parse(path: &[u8], text: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<Diagn
         let advice = "put the script into a file of its own, chmod +x it, and write only its path here";
         warn(Code::COMMENT, what, (1, 1), advice);
     } else if let Some(word) = shell_word {
+        let place = place_of(text, word);
+        let (word, program) = (show(word), show(program));
         warn(
             Code::SHELL_SYNTAX,
-            format!(
-                "{} is an argument here, passed to {}: no shell reads this file",
-                show(word),
-                show(program)
-            ),
-            place_of(text, word),
+            format!("{word} is an argument here, passed to {program}: no shell reads this file"),
+            place,
             "put the commands into a script and write its path here, or use execline's if and foreground",
         );
     } else if let Some(word) = variable {

@@ -87,11 +87,8 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
             }
             is_empty = false;
             if name.contains(&b'\n') {
-                all.findings.push(Diagnostic::error(
-                    Code::NAME,
-                    path,
-                    "a service name can't contain a newline",
-                ));
+                let text = "a service name can't contain a newline";
+                all.findings.push(Diagnostic::error(Code::NAME, path, text));
             } else if is_reserved(name) {
                 let text = "service names can't begin with s6rc- or s6-rc-: these are reserved";
                 all.findings.push(Diagnostic::error(Code::NAME, path, text));
@@ -102,9 +99,8 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                     left_over.push((name.to_vec(), service.path));
                     continue;
                 }
-                let findings = &mut all.findings;
-                let mut reader =
-                    DefinitionReader { folder: service, findings, interpreters: &mut interpreters };
+                let (findings, interpreters) = (&mut all.findings, &mut interpreters);
+                let mut reader = DefinitionReader { folder: service, findings, interpreters };
                 match reader.definition(name, implied)? {
                     Some(definition) if implied => all.add_bundle(definition),
                     Some(definition) => all.definitions.push(definition),

@@ -1,6 +1,6 @@
 //! Annotations of GitHub's workflows: commands on standard output.
 
-use super::Report;
+use crate::report::Report;
 use s6_rc::diagnostic::Severity;
 
 /// GitHub shows no more of a kind for a step.

@@ -1,6 +1,6 @@
 //! GitLab's code quality report: an array of issues.
 
-use super::Report;
+use crate::report::Report;
 use s6_rc::diagnostic::Severity;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! One JSON document.
 
-use super::Report;
 use crate::finding::{Edit, Finding};
 use crate::registry::word;
+use crate::report::Report;
 use serde_json::{Value, json};
 
 pub fn print(report: &Report<'_>) -> String {
@@ -27,7 +27,7 @@ fn one(report: &Report<'_>, finding: &Finding) -> Value {
         "fix": finding.fix.as_ref().map(|fix| json!({
             "safe": fix.safe,
             "what": fix.what,
-            "paths": fix.edits.iter().map(Edit::path).map(|path| tool::diag::show(path)).collect::<Vec<_>>(),
+            "paths": fix.edits.iter().map(Edit::path).map(tool::diag::show).collect::<Vec<_>>(),
         })),
     })
 }

@@ -1,6 +1,6 @@
 //! JUnit's XML: a test case for each finding.
 
-use super::Report;
+use crate::report::Report;
 use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestSuite};
 use s6_rc::diagnostic::Severity;
 

@@ -1,8 +1,8 @@
 //! SARIF 2.1.0, which code scanning takes.
 
-use super::Report;
 use crate::finding::{Edit, Finding, Fix};
 use crate::registry::{self, Lint};
+use crate::report::Report;
 use crate::shell::span_of;
 use s6_rc::diagnostic::Severity;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! For people: the place as a picture, what happens at run time, and what to do.
 
-use super::Report;
 use crate::finding::Finding;
 use crate::registry::{self, word};
+use crate::report::Report;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use s6_rc::diagnostic::Severity;
 

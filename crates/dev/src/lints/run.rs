@@ -40,25 +40,39 @@ const IN_FRONT: [(&str, usize); 22] = [
     ("fdmove", 2),
 ];
 
-/// Daemons that go to the background unless a word or a file says that they don't: their names, the words, and a file with
-/// a text in it.
-const BACKGROUND: [(&[&str], &[&str], &[(&str, &str)]); 9] = [
-    (&["nginx"], &["daemon off"], &[("/etc/nginx/nginx.conf", "daemon off")]),
-    (&["crond"], &["-f", "-n", "-d", "-foreground"], &[]),
-    (&["cron"], &["-f", "-n"], &[]),
-    (&["sshd"], &["-D", "-d", "-De", "-eD"], &[]),
-    (
-        &["php-fpm", "php-fpm7", "php-fpm8", "php-fpm81", "php-fpm82", "php-fpm83", "php-fpm84"],
-        &["-F", "--nodaemonize", "-FR", "-RF"],
-        &[],
-    ),
-    (&["httpd", "apache2"], &["-DFOREGROUND", "FOREGROUND", "-X", "-DNO_DETACH"], &[]),
-    (&["rsyslogd"], &["-n"], &[]),
-    (&["avahi-daemon"], &[], &[]),
-    (&["dbus-daemon"], &["--nofork"], &[]),
+/// A daemon that goes to the background unless a word or a file says that it doesn't.
+struct Background {
+    /// What it is called.
+    names: &'static [&'static str],
+    /// The words that keep it in the foreground.
+    words: &'static [&'static str],
+    /// A file with a text in it that does so, too.
+    file: Option<(&'static str, &'static str)>,
+}
+
+const BACKGROUND: [Background; 7] = [
+    Background {
+        names: &["nginx"],
+        words: &["daemon off"],
+        file: Some(("/etc/nginx/nginx.conf", "daemon off")),
+    },
+    Background { names: &["crond"], words: &["-f", "-n", "-d", "-foreground"], file: None },
+    Background { names: &["cron"], words: &["-f", "-n"], file: None },
+    Background { names: &["sshd"], words: &["-D", "-d", "-De", "-eD"], file: None },
+    Background {
+        names: &["php-fpm", "php-fpm7", "php-fpm8", "php-fpm81", "php-fpm82", "php-fpm83", "php-fpm84"],
+        words: &["-F", "--nodaemonize", "-FR", "-RF"],
+        file: None,
+    },
+    Background {
+        names: &["httpd", "apache2"],
+        words: &["-DFOREGROUND", "FOREGROUND", "-X", "-DNO_DETACH"],
+        file: None,
+    },
+    Background { names: &["rsyslogd"], words: &["-n"], file: None },
 ];
 
-/// Of these, a word that makes them go to the background; without it they don't.
+/// Daemons that go to the background if a word says so.
 const DAEMONIZING: [(&str, &[&str]); 4] = [
     ("avahi-daemon", &["-D", "--daemonize"]),
     ("dbus-daemon", &["--fork", "--system"]),
@@ -88,6 +102,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         let definition =
             image.definitions.iter().find(|d| d.name == name && script.path.starts_with(&d.path));
         if let Some(shell) = script.shell() {
+            kills_process_1(script, shell, found);
             ends(image, script, shell, found);
             users(image, script, shell, found);
         }
@@ -118,8 +133,8 @@ pub fn final_program(command: &Command) -> &[Word] {
     words
 }
 
-/// SO301 to SO305, SO314: how a shell script ends.
-fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
+/// SO314.
+fn kills_process_1(script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
     for command in &shell.commands {
         let words = command.program();
         let kills = command.name() == "kill" && words.len() > 1;
@@ -130,6 +145,10 @@ fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Findi
             found.push(Finding::new(314, &script.path, text).at(place).advice(advice));
         }
     }
+}
+
+/// SO301 to SO305: how a shell script ends.
+fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
     let Some(last) = shell.commands.last() else { return };
     let Some(first) = last.program().first() else { return };
     let place = at(script, first);
@@ -206,14 +225,15 @@ fn background(tree: &Tree, script: &Script, program: &[Word]) -> Option<Finding>
     let goes = match DAEMONIZING.iter().find(|(daemon, _)| *daemon == name) {
         Some((_, words)) => has(words) && !has(&["--nofork"]) && !has(&["no"]),
         None => {
-            let (_, words, files) = BACKGROUND.iter().find(|(names, ..)| names.contains(&name))?;
-            let says_so = |(path, text): &(&str, &str)| {
+            let Background { words, file, .. } =
+                BACKGROUND.iter().find(|known| known.names.contains(&name))?;
+            let says_so = |(path, text): (&str, &str)| {
                 let found = tree.read(path.as_bytes(), 1 << 16);
                 // A file that isn't here may say so.
                 found.is_none_or(|found| found.windows(text.len()).any(|part| part == text.as_bytes()))
             };
             let shows_version = has(&["-v", "-V", "-t", "--version", "--help"]);
-            !has(words) && !shows_version && !files.iter().any(says_so)
+            !has(words) && !shows_version && !file.is_some_and(says_so)
         }
     };
     let text = format!("{name} goes to the background");

@@ -54,6 +54,7 @@ const EXEMPT: &[&str] = &[
     "crates/files/",
     "crates/sys/src/fs.rs",
     "crates/installation/build.rs",
+    "crates/dev/",
     "crates/manual/",
     "crates/sandbox/",
     "crates/xtask/",
