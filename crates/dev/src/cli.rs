@@ -201,7 +201,7 @@ impl Check {
             findings = self.findings(&tree, is_whole, options)?;
         }
         if let Some((path, e)) = tree.unread().into_iter().next() {
-            let path = tool::diag::show(&tree.shown(&path));
+            let path = tool::diag::show(&tree.shown(&path)).to_string();
             return Err(Outcome::failed(FAILED, format_args!("unable to read {path}: {e}")));
         }
         if let Some(path) = &self.baseline {

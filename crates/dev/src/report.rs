@@ -25,7 +25,7 @@ impl Report<'_> {
     pub fn path(&self, finding: &Finding) -> String {
         match finding.path.as_slice() {
             b"" => "image".to_owned(),
-            path => tool::diag::show(&self.tree.shown(path)),
+            path => tool::diag::show(&self.tree.shown(path)).to_string(),
         }
     }
 

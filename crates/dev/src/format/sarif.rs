@@ -104,7 +104,7 @@ fn changes(report: &Report<'_>, fix: &Fix) -> Vec<Value> {
             Edit::Mode(..) | Edit::Rename(..) => return None,
         };
         Some(json!({
-            "artifactLocation": location(&tool::diag::show(&report.tree.shown(path))),
+            "artifactLocation": location(&tool::diag::show(&report.tree.shown(path)).to_string()),
             "replacements": [{ "deletedRegion": region, "insertedContent": { "text": String::from_utf8_lossy(text) } }],
         }))
     };
