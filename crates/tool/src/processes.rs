@@ -14,16 +14,24 @@ const STAT_MAX: usize = 4096;
 /// /proc can't be listed.
 pub fn all() -> Result<Vec<Stat>, Errno> {
     let mut found = Vec::new();
+    each(&mut |stat| found.push(stat))?;
+    Ok(found)
+}
+
+/// Calls `each` with each process, without those that vanish meanwhile: a list of many takes more time than the look at them.
+///
+/// # Errors
+/// /proc can't be listed.
+pub fn each(each: &mut dyn FnMut(Stat)) -> Result<(), Errno> {
     let dir = files::open_dir(CWD, b"/proc")?;
     files::for_each_entry(&dir, &mut |name, _| {
         if name.to_bytes().iter().all(u8::is_ascii_digit) {
             // One read gives all of it.
             let text = files::read_regular_file(&dir, &path::join(name.to_bytes(), b"stat"), STAT_MAX);
-            found.extend(text.ok().and_then(|text| Stat::parse(&text)));
+            text.ok().and_then(|text| Stat::parse(&text)).into_iter().for_each(&mut *each);
         }
         Ok(())
-    })?;
-    Ok(found)
+    })
 }
 
 /// How many processes [`describe_with_children`] names.

@@ -29,6 +29,8 @@ grep -c no/such/shell errors | sed 's/^[1-9].*/the others are reported/'
 mkdir sv/zz-new; ln run sv/zz-new/run
 s6-svscanctl -a sv; head -n 1 <&5; s6-svwait -u sv/zz-new && echo 'a new one too'
 s6-svc -wr -r sv/good-500 && head -n 1 <&5 && echo 'and again'
+# A script is heard before it becomes the daemon.
+until [ $(pgrep -x s6-pause | wc -l) = 1001 ]; do sleep 0.1; done
 for name in s6-svscan s6-supervise s6-pause; do echo "$(pgrep -x $name | wc -l) $name"; done
 s6-svscanctl -t sv; wait $host; echo "the end: $?"
 pgrep -x s6-pause | wc -l

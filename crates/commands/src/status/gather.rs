@@ -244,7 +244,6 @@ pub(crate) fn host_state(all: &Snapshot) -> u8 {
 
 /// What the processes of each service use: all of the session that its daemon leads.
 fn read_processes(all: &mut Snapshot) {
-    let processes = processes::all().unwrap_or_default();
     let page = u64::try_from(rustix::param::page_size()).unwrap_or_default();
     let mut of_pid = Map::new();
     for (at, service) in all.services.iter().enumerate() {
@@ -252,16 +251,17 @@ fn read_processes(all: &mut Snapshot) {
             of_pid.set(u64::from(row.pid), at);
         }
     }
-    for stat in &processes {
+    // Without /proc nothing is known of any.
+    let _ = processes::each(&mut |stat| {
         let at = of_pid.get(&stat.pid).or_else(|| of_pid.get(&stat.session));
-        let Some(service) = at.and_then(|at| all.services.get_mut(*at)) else { continue };
+        let Some(service) = at.and_then(|at| all.services.get_mut(*at)) else { return };
         let ticks = [stat.user, stat.system, stat.user_of_children, stat.system_of_children];
         let ticks = ticks.iter().fold(0_u64, |sum, ticks| sum.saturating_add(*ticks));
         let add =
             |sum: &mut Option<u64>, more: u64| *sum = Some(sum.unwrap_or_default().saturating_add(more));
         add(&mut service.memory, stat.resident.saturating_mul(page));
         add(&mut service.cpu, ticks.saturating_mul(1000 / TICKS));
-    }
+    });
     let is_hidden =
         |service: &Service| service.memory.is_none() && service.row.as_ref().is_some_and(|row| row.pid != 0);
     if all.services.iter().any(is_hidden) {
