@@ -8,6 +8,7 @@
 pub mod case;
 pub mod image;
 pub mod lines;
+pub mod openmetrics;
 pub mod ratchet;
 pub mod services;
 pub mod transcript;

@@ -3,14 +3,17 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`subcommands`] | entry points: one subcommand per file |
+//! | [`tools`] | commands that the program calls by itself, one file each |
 //! | [`status`] | what a container is like: facts, and what follows from them, for people and probes |
 //! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
 //! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
+//! | [`attendant`] | the process that answers over HTTP |
 //! | [`json`], [`stamp`] | documents for programs; times in logs |
 //!
 //! Process 1 uses none of it.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub mod attendant;
 mod install;
 mod json;
 mod migrate;
@@ -18,5 +21,7 @@ mod stamp;
 mod status;
 mod steer;
 mod subcommands;
+mod tools;
 
 pub use subcommands::{Build, COMMANDS, Command, PREFIX, find, meant_by, set_build, take_call};
+pub use tools::TOOLS;

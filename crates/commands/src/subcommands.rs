@@ -7,7 +7,7 @@
 mod boot;
 mod env;
 mod events;
-mod health;
+pub(crate) mod health;
 mod help;
 mod install;
 mod logs;
@@ -15,10 +15,10 @@ mod migrate;
 mod reload;
 mod restart;
 mod start;
-mod status;
+pub(crate) mod status;
 mod stop;
 mod terminal;
-mod version;
+pub(crate) mod version;
 mod wait;
 
 pub use version::{Build, set_build};

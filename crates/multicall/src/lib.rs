@@ -16,6 +16,7 @@ pub const SUITES: &[&[&Tool]] = &[
     s6_networking::TOOLS,
     s6_dns::TOOLS,
     overlay::TOOLS,
+    commands::TOOLS,
 ];
 
 /// What the binary itself does besides: prints the names of all tools, one a line, sorted.

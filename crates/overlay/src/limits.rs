@@ -31,6 +31,16 @@ pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// A relay that ends earlier is not started again.
 pub(crate) const RELAY_LIFE_MIN: Duration = Duration::from_secs(1);
 
+/// An attendant that ends earlier is followed by another one only after a pause: [`ATTENDANT_PAUSE`].
+pub(crate) const ATTENDANT_LIFE_MIN: Duration = RELAY_LIFE_MIN;
+
+/// From an attendant that has ended at once, or couldn't be started, to the next one; further ones double it, up to
+/// [`ATTENDANT_PAUSE_MAX`].
+pub(crate) const ATTENDANT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest of these pauses.
+pub(crate) const ATTENDANT_PAUSE_MAX: Duration = Duration::from_secs(60);
+
 /// At the end of a container that was asked to stop, how long its output may take to be read.
 pub(crate) const OUTPUT_LIMIT: Duration = Duration::from_secs(2);
 
@@ -61,6 +71,8 @@ mod tests {
         assert_eq!(seconds(STOP_RETRY_PAUSE), (0, 100_000_000));
         assert_eq!(seconds(KILL_LIMIT), (2, 0));
         assert_eq!(seconds(RELAY_LIFE_MIN), (1, 0));
+        let of_attendant = [ATTENDANT_LIFE_MIN, ATTENDANT_PAUSE, ATTENDANT_PAUSE_MAX];
+        assert_eq!(of_attendant.map(seconds), [(1, 0), (1, 0), (60, 0)]);
         assert_eq!(seconds(OUTPUT_LIMIT), (2, 0));
         assert_eq!(seconds(OUTPUT_REMINDER), (2, 0));
         assert_eq!(seconds(LOOK_PAUSE), (0, 100_000_000));

@@ -9,6 +9,7 @@
 //! | [`effects`] | the actions' effects on the system |
 //! | [`forked`] | children that process 1 forks without exec |
 //! | [`relay_process`] | the child that is the relay |
+//! | [`attendant_process`] | the child that answers over HTTP |
 //! | [`init`] | the policy of the host |
 //! | [`processes`] | the container's processes: which ones get signals, and which ones remain |
 //! | [`children`] | the children that process 1 starts itself |
@@ -19,6 +20,7 @@
 //! | [`finish`] | the end of the first process: reboot(2) or an exit code |
 //! | [`exit_code`] | the file with the container's exit code |
 
+pub(crate) mod attendant_process;
 pub(crate) mod cause;
 pub(crate) mod children;
 pub(crate) mod container;

@@ -133,7 +133,8 @@ impl Launch {
     }
 
     /// The file that runs this binary as the tool `name`.
-    pub(crate) fn own_file(name: &str) -> Vec<u8> {
+    #[must_use]
+    pub fn own_file(name: &str) -> Vec<u8> {
         let file = tool::tool_file(name);
         // Without a link of that name beside the binary, argv[0] alone carries the name.
         if file.contains(&b'/') { file } else { b"/proc/self/exe".to_vec() }

@@ -118,6 +118,25 @@ fn keep_ambient() -> Result<(), Errno> {
     if capabilities(None)?.permitted == ambient { Ok(()) } else { Err(Errno::PERM) }
 }
 
+/// Gives up all privileges for good: capabilities, what a set-id file might give, and, where it is root's, its user and groups
+/// for this number.
+///
+/// The user stays if that isn't possible: in a user namespace without the number, or without the rights to change it, or if its
+/// parent, which has the same capabilities, couldn't send signals to a process of another user's.
+///
+/// # Errors
+/// Something could not be given up: end the process.
+pub fn give_up_all(id: Option<u32>) -> Result<(), Errno> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
+    let now = capabilities(None)?;
+    if rustix::process::geteuid().is_root() && now.effective.contains(CapabilitySet::KILL) {
+        let _ = assume(&Identity { uid: id, gid: id, groups: id.map(|_| Vec::new()) });
+    }
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+    set_no_new_privs(true)
+}
+
 /// The identity that a process assumes; ids that aren't given stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {

@@ -15,6 +15,7 @@ mod descriptors;
 mod edits;
 mod full;
 mod hangs;
+mod http;
 mod inherited;
 mod install;
 mod last_output;
@@ -124,6 +125,7 @@ fn run() -> Result<i32, String> {
         edits::TESTS,
         full::TESTS,
         hangs::TESTS,
+        http::TESTS,
         inherited::TESTS,
         install::TESTS,
         last_output::TESTS,

@@ -157,6 +157,7 @@ fn are_those_of_the_table(images: &Images) -> Outcome {
                     .env("S6_SUPERVISE_PROCESSES", layout)
                     .env("S6_LOGGING", logging)
                     .env("S6_LOG_KEEP", keep)
+                    .env("S6_HTTP", if layout == "0" { "unix:/run/http.sock" } else { "" })
                     .env("S6_UMASK", format!("{umask:03o}"))
                     .user(uid, uid);
                 let mut t = Transcript::start(&sandbox)?;

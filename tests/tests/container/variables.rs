@@ -45,6 +45,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("variables::S6_RESTART", crate::restarts::limited_from_outside),
     ("variables::S6_ON_FAILURE", crate::restarts::stopped_from_outside),
     ("variables::S6_STATUS_MODE", crate::board::is_for_those_who_may_read_it),
+    ("variables::S6_HTTP", crate::http::variable),
     ("variables::S6_TERMINATION_LOG", crate::termination::a_bad_end_has_a_reason),
     ("variables::S6_LOG_PREFIX", crate::output::prefix),
     ("variables::S6_LOG_FORMAT", crate::output::format),

@@ -1,6 +1,6 @@
 //! Where a container's files are, and how changes there are waited for.
 
-use overlay::layout::KEPT_LOGS;
+use overlay::layout::{KEPT_LOGS, RUN as RUN_DIR};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use std::os::fd::{AsFd, OwnedFd};
@@ -25,7 +25,12 @@ impl Place {
     /// The one that a call means.
     pub(crate) fn of(call: &Call, options: &Options) -> Self {
         let from_env = || call.env.get(b"S6_OVERLAY_RUN").filter(|dir| !dir.is_empty());
-        Self(options.get('R').or_else(from_env).unwrap_or(b"/run").to_vec())
+        Self(options.get('R').or_else(from_env).unwrap_or(RUN_DIR.as_bytes()).to_vec())
+    }
+
+    /// That of the container which this process is in.
+    pub(crate) fn here() -> Self {
+        Self(RUN_DIR.into())
     }
 
     /// The directory itself.

@@ -151,13 +151,18 @@ fn of_row(row: &Row) -> Option<Word> {
     })
 }
 
-/// How `run` ended the last time: `1`, `KILL, memory`; `None` if it hasn't.
+/// How `run` ended the last time, as wait(2) gives it, and why; `None` if it hasn't.
+pub(crate) fn last_end(service: &Service) -> Option<(u16, Cause)> {
+    match (&service.row, service.step) {
+        (Some(row), _) if !matches!(row.cause, Cause::None | Cause::Unknown) => Some((row.wstat, row.cause)),
+        (None, Some(step)) => Some((step.wstat?, Cause::Own)),
+        _ => None,
+    }
+}
+
+/// The same in words: `1`, `KILL, memory`.
 pub(crate) fn last_exit(service: &Service) -> Option<String> {
-    let (wstat, cause) = match (&service.row, service.step) {
-        (Some(row), _) if !matches!(row.cause, Cause::None | Cause::Unknown) => (row.wstat, row.cause),
-        (None, Some(step)) => (step.wstat?, Cause::Own),
-        _ => return None,
-    };
+    let (wstat, cause) = last_end(service)?;
     let why = match cause {
         Cause::Memory => ", memory",
         Cause::Timeout => ", too slow",

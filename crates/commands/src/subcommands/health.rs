@@ -3,6 +3,7 @@
 //! It takes no lock, asks nobody, and needs no privilege.  Its exit codes are 0 and 1 only, whatever happens.
 
 use crate::json::Json;
+use crate::status::Snapshot;
 use crate::status::choice::choose;
 use crate::status::details::is_optional;
 use crate::status::gather::{gather, host_state};
@@ -94,8 +95,14 @@ pub(super) fn find(
     Ok(problems(&all, asked, (&chosen, !words.is_empty()), host, &|name| is_optional(&etc, name)))
 }
 
+/// What stands against a yes of the whole container; `etc` is the folder of the image's files, `host` the state of process 1.
+pub(crate) fn of_all(all: &Snapshot, etc: &[u8], asked: Asked, host: u8) -> Vec<String> {
+    let every: Vec<usize> = (0..all.services.len()).collect();
+    problems(all, asked, (&every, false), host, &|name| is_optional(etc, name))
+}
+
 /// The answer: a line a problem, in as many bytes as an engine keeps.
-pub(super) fn lines(asked: Asked, found: &[String]) -> String {
+pub(crate) fn lines(asked: Asked, found: &[String]) -> String {
     if found.is_empty() {
         return asked.word().to_owned() + "\n";
     }

@@ -1,10 +1,11 @@
 //! `s6-overlay status`: what the services are doing.
 
+use super::health::of_all;
 use super::terminal::{columns, has_colour};
 use crate::status::choice::choose;
-use crate::status::details::{add_messages, besides, is_optional, text as text_of};
+use crate::status::details::{add_messages, besides, text as text_of};
 use crate::status::gather::{gather, host_state};
-use crate::status::health::{Asked, problems};
+use crate::status::health::Asked;
 use crate::status::json::{FIELDS, document};
 use crate::status::place::{Place, RUN};
 use crate::status::table::{Form, said_last, summary, table};
@@ -80,6 +81,17 @@ fn fields(options: &Options) -> Result<Vec<&'static str>, Fatal> {
     named.map(known).collect()
 }
 
+/// The document about a container; `etc` is the folder of the image's files.
+pub(crate) fn whole(all: &Snapshot, etc: &[u8]) -> Vec<u8> {
+    of_some(all, &(0..all.services.len()).collect::<Vec<_>>(), etc, &[])
+}
+
+/// The document with these services, and these fields of each, or all.
+fn of_some(all: &Snapshot, chosen: &[usize], etc: &[u8], fields: &[&str]) -> Vec<u8> {
+    let is = |asked| of_all(all, etc, asked, host_state(all)).is_empty();
+    document(all, chosen, (is(Asked::Ready), is(Asked::Live)), fields)
+}
+
 /// A call.
 struct Asking<'a> {
     call: &'a Call,
@@ -94,22 +106,13 @@ impl Asking<'_> {
         let chosen = choose(all, self.words)?;
         let mut out = Out::new();
         if self.options.has('\x01') {
-            out.line(&self.document(all, &chosen))?;
+            out.line(&of_some(all, &chosen, &Settings::of_container(&self.call.env).etc(), &self.fields))?;
         } else if !self.options.has('q') {
             out.put(self.shown(place, all, &chosen).as_bytes())?;
         }
         out.flush()?;
         let is_good = all.names(&chosen).all(|service| standing(all, service).word.is_good());
         Ok(Next::Exit(if self.words.is_empty() || is_good { 0 } else { NOT_RUNNING }))
-    }
-
-    fn document(&self, all: &Snapshot, chosen: &[usize]) -> Vec<u8> {
-        let etc = Settings::of_container(&self.call.env).etc();
-        let every: Vec<usize> = (0..all.services.len()).collect();
-        let is = |asked| {
-            problems(all, asked, (&every, false), host_state(all), &|name| is_optional(&etc, name)).is_empty()
-        };
-        document(all, chosen, (is(Asked::Ready), is(Asked::Live)), &self.fields)
     }
 
     /// What a person reads.

@@ -52,6 +52,13 @@ pub(crate) fn line(commit: Option<&str>) -> String {
     format!("s6-overlay-rs {own} (s6-overlay {VERSION}), {arch}{commit}")
 }
 
+/// The same as labels of a metric.
+pub(crate) fn labels() -> String {
+    let (own, arch, commit) =
+        (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, build().commit.unwrap_or_default());
+    format!(r#"{{version="{own}",s6_overlay="{VERSION}",arch="{arch}",commit="{commit}"}}"#)
+}
+
 fn json(commit: Option<&str>) -> String {
     let commit = commit.map(|commit| ["\"", commit, "\""].concat());
     let commit = commit.as_deref().unwrap_or("null");

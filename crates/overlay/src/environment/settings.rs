@@ -4,9 +4,10 @@
 //! isn't a number counts as not set.
 
 use crate::environment::contenv;
+use crate::environment::listen::{self, Listen};
 use crate::environment::variables::{
-    Directives, ImagePath, Limit, Milliseconds, Number, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_RUNTIME_PROFILE,
-    S6_VERBOSITY, Size, Switch, Text, Umask, User, Variable, Words,
+    Directives, ImagePath, Limit, Milliseconds, Number, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_HTTP,
+    S6_RUNTIME_PROFILE, S6_VERBOSITY, Size, Switch, Text, Umask, User, Variable, Words,
 };
 use crate::layout::ETC;
 use rustix::fs::Mode;
@@ -155,6 +156,21 @@ impl<'a> Settings<'a> {
                 ))
             },
         )
+    }
+
+    /// Where the attendant answers over HTTP: S6_HTTP.
+    ///
+    /// # Errors
+    /// The value is no such place: code 100.
+    pub fn http(&self) -> Result<Option<Listen>, Fatal> {
+        let Some(value) = self.given(S6_HTTP) else { return Ok(None) };
+        listen::parse(value.trim_ascii_end()).map(Some).ok_or_else(|| {
+            let shown = diag::show(&value);
+            Fatal::user(format!(
+                "{S6_HTTP} is {shown}, which is no place to listen at: write an address with a port, such as \
+                 127.0.0.1:9010, [::1]:9010 or :9010, or unix: and a path, such as unix:/run/http.sock"
+            ))
+        })
     }
 
     /// A time.

@@ -11,6 +11,7 @@ pub use kind::Kind;
 pub use kind::{
     Directives, ImagePath, Limit, Milliseconds, Number, SearchPath, Size, Switch, Text, Umask, User, Words,
 };
+pub(crate) use misspelt::PREFIX;
 pub use misspelt::meant_by;
 pub use value::meaningless;
 
@@ -118,6 +119,8 @@ variables! {
         "the [file creation mask](environment.md#the-umask) of services, oneshots and the command, in octal";
     S6_STATUS_MODE: Umask(0o644),
         "the mode, in octal, of [what everybody may know](environment.md#the-status-board) of services: 600 closes it to other users";
+    S6_HTTP: Text(""),
+        "such as `127.0.0.1:9010`, `[::1]:9010`, `:9010` or `unix:/run/http.sock`: [probes, the status and metrics](status.md#over-http) are answered there over HTTP";
     PATH: SearchPath("/command:/usr/bin:/bin"),
         "what is missing of these is added";
     S6_KEEP_ENV: Switch(false),

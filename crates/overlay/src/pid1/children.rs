@@ -9,6 +9,8 @@ pub(crate) enum Child {
     Stop,
     /// The relay.
     Relay,
+    /// The attendant.
+    Attendant,
 }
 
 impl Child {
@@ -18,6 +20,7 @@ impl Child {
             Self::Boot => 0,
             Self::Stop => 1,
             Self::Relay => 2,
+            Self::Attendant => 3,
         }
     }
 }

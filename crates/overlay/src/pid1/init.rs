@@ -10,6 +10,7 @@ use crate::boot::{catch_all, edits};
 use crate::environment::settings::Settings;
 use crate::layout;
 use crate::limits::LOOK_PAUSE;
+use crate::pid1::attendant_process::Attendant;
 use crate::pid1::cause::Cause;
 use crate::pid1::children::Child;
 use crate::pid1::container::Container;
@@ -93,6 +94,7 @@ pub(crate) struct Init {
     relay: Option<RelayProcess>,
     /// The relay was told that no writer follows.  Not saved: it may be told again.
     is_sealed: bool,
+    attendant: Attendant,
     shutdownd: Option<Shutdownd>,
     remaining: Remaining,
     keeper: Option<Keeper>,
@@ -133,6 +135,7 @@ impl Init {
         env: Env,
         requests: OwnedFd,
         output: Output,
+        attendant: Attendant,
         boot: Option<Boot>,
     ) -> Self {
         let unstarted = boot.map(|boot| Unstarted { boot, writer: None, at: Moment::ZERO });
@@ -145,6 +148,7 @@ impl Init {
             output,
             relay: None,
             is_sealed: false,
+            attendant,
             shutdownd: None,
             remaining: Remaining::default(),
             keeper: None,
@@ -160,10 +164,12 @@ impl Init {
         saved: PolicyState,
         env: Env,
         host: &mut Host,
-        output: Output,
+        (output, mut attendant): (Output, Attendant),
         boot: impl FnOnce(OwnedFd, Vec<OwnedFd>) -> Boot,
     ) -> Option<Self> {
         let (has, bytes) = saved.bytes.split_first()?;
+        let (pid, bytes) = bytes.split_first_chunk::<4>()?;
+        attendant.resume(Pid::from_raw(i32::from_be_bytes(*pid)));
         let (container, relay) = Container::restore(bytes)?;
         let mut fds = saved.fds.into_iter();
         // A FIFO can be opened again, by its name.
@@ -177,7 +183,7 @@ impl Init {
         };
         let (notice, writer) = (next(HAS_NOTICE), next(HAS_WRITER));
         let boot = next(HAS_BOOT).map(|stdin| boot(stdin, fds.flatten().collect()));
-        let mut init = Self::new(container, env, requests, output, boot);
+        let mut init = Self::new(container, env, requests, output, attendant, boot);
         if let Some(unstarted) = &mut init.unstarted {
             unstarted.writer = writer;
         }
@@ -351,6 +357,11 @@ impl Init {
         }
         if let Some(relay) = self.relay.take_if(|relay| relay.pid() == pid) {
             self.relay_ended(relay, ended, host);
+        } else if let Some(text) = self.attendant.ended(pid, ended, now)
+            && self.container.warns()
+            && self.container.life().is_alive()
+        {
+            diag::warn(NAME, text);
         }
     }
 
@@ -528,7 +539,9 @@ impl Policy for Init {
         let boot = self.unstarted.as_ref().map(|unstarted| unstarted.at);
         let blind = self.keeper.as_ref().filter(|keeper| keeper.is_blind());
         let look = blind.map(|_| clock::now().saturating_add(LOOK_PAUSE));
-        [self.container.deadline(), boot, self.remaining.deadline(), look].into_iter().flatten().min()
+        let attendant = self.attendant.due().filter(|_| self.container.life().is_alive());
+        let all = [self.container.deadline(), boot, self.remaining.deadline(), look, attendant];
+        all.into_iter().flatten().min()
     }
 
     fn timeout(&mut self, host: &mut Host) {
@@ -539,7 +552,7 @@ impl Policy for Init {
         }
     }
 
-    /// A byte that tells which descriptors there are, and the container.
+    /// A byte that tells which descriptors there are, the process id of the attendant or 0, and the container.
     fn save(&self) -> Vec<u8> {
         let is = |has: bool, bit: u8| if has { bit } else { 0 };
         let writer = self.unstarted.as_ref().and_then(|unstarted| unstarted.writer.as_ref());
@@ -551,6 +564,7 @@ impl Policy for Init {
                 | is(writer.is_some(), HAS_WRITER)
                 | is(self.unstarted.is_some(), HAS_BOOT),
         );
+        bytes.extend(Pid::as_raw(self.attendant.pid()).to_be_bytes());
         bytes.extend(self.container.save(self.relay_pid()));
         bytes
     }
@@ -572,7 +586,7 @@ impl Policy for Init {
     }
 
     fn children(&self) -> Vec<Pid> {
-        self.container.children().chain(self.relay_pid()).collect()
+        self.container.children().chain(self.relay_pid()).chain(self.attendant.pid()).collect()
     }
 
     fn outlives_services(&self) -> bool {
@@ -590,6 +604,9 @@ impl Policy for Init {
     }
 
     fn settled(&mut self, host: &mut Host) {
+        if self.container.life().is_alive() && self.attendant.start(host, self.container.warns()) {
+            host.save(self);
+        }
         if self.unstarted.is_some() {
             if self.container.life().is_booting() {
                 self.start_boot(host);

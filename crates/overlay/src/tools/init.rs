@@ -21,6 +21,7 @@ use crate::environment::variables::{
 };
 use crate::layout::{PREINIT, SCANDIR, STAGE0, SUEXEC};
 use crate::limits::MESSAGE_LIMIT;
+use crate::pid1::attendant_process::Attendant;
 use crate::pid1::container::Container;
 use crate::pid1::finish::finish;
 use crate::pid1::init::{Boot, Init, Output};
@@ -81,22 +82,22 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     let inherited = Inherited::take(&call.env);
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
     let env = save(call, &workdir).map_err(with_space)?;
-    let command = call.args.clone();
     let settings = Settings::of_container(&call.env);
     // It counts for what is started; what process 1 and its own children make is for everybody to read.
     sys::spawn::set_umask(settings.umask(S6_UMASK)?);
     settings.size(S6_LOG_KEEP)?;
+    let attendant = Attendant::wanted(&call.env)?;
     if settings.verbosity() > 0 {
         warn_of_mistakes(&call.env);
         warn_of_set_id();
     }
     let requests = make_fifo()?;
     // A script of the image's own runs the CMD itself.
-    let runs_command = !command.is_empty() && !replaced::has_script(SCRIPT);
+    let runs_command = !call.args.is_empty() && !replaced::has_script(SCRIPT);
     let config = config(&settings, runs_command, first);
     let sync = settings.switch(S6_SYNC_DISKS);
     let output = output(&settings, |text| diag::warn(TOOL.name, text));
-    let boot = take_terminal(command, inherited, settings.switch(S6_LOG_CMD))?;
+    let boot = take_terminal(call.args.clone(), inherited, settings.switch(S6_LOG_CMD))?;
     let console = catch_all::set_up(&settings, uid, |text| {
         if settings.verbosity() > 0 {
             diag::warn(TOOL.name, text);
@@ -112,7 +113,7 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     }
     sys::args::set_title(TITLE);
     let container = Container::new(Lifecycle::new(config), settings.verbosity());
-    let mut policy = Init::new(container, env, requests, output, Some(boot));
+    let mut policy = Init::new(container, env, requests, output, attendant, Some(boot));
     policy.begin(&mut host);
     live(call, &mut host, &mut policy, first, sync)
 }
@@ -208,7 +209,9 @@ fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
         inherited: Inherited::again(inherited, &call.env),
         relays_command: settings.switch(S6_LOG_CMD),
     };
-    let policy = Init::resume(saved, env, &mut host, output, boot);
+    // A value that is no place was refused at the start.
+    let attendant = Attendant::wanted(&call.env).unwrap_or_default();
+    let policy = Init::resume(saved, env, &mut host, (output, attendant), boot);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
     live(call, &mut host, &mut policy, first, sync)

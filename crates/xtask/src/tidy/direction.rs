@@ -50,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "execline",
             "files",
             "installation",
+            "ipc",
             "logger",
             "overlay",
             "posix-regex",

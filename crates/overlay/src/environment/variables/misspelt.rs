@@ -4,7 +4,7 @@ use super::NAMES;
 use tool::nearest;
 
 /// The beginning of the names of the overlay's variables.
-const PREFIX: &[u8] = b"S6_";
+pub(crate) const PREFIX: &[u8] = b"S6_";
 
 /// With more differences, the name is more likely a variable of another program than a misspelt one.
 const DIFFERENCES_MAX: usize = 2;

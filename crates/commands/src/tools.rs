@@ -1,0 +1,8 @@
+//! The commands that the program calls by itself, one file each, named after the command with `-` as `_`.
+
+mod s6_overlay_attendant;
+
+use tool::Tool;
+
+/// The suite's part of the tool table, sorted by name.
+pub const TOOLS: &[&Tool] = &[&s6_overlay_attendant::TOOL];
