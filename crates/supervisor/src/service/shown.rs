@@ -34,6 +34,8 @@ pub(super) struct Before {
     /// Whether an end of `run`, if this is one, was asked for.
     pub(super) is_wanted: bool,
     pub(super) is_supervised: bool,
+    /// When that was: what others do because of the event comes later.
+    pub(super) at: Moment,
 }
 
 /// What is known of an event besides the machine's states.

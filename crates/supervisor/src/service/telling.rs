@@ -16,13 +16,13 @@ impl Service {
             saved: self.machine.save(),
             is_wanted: matches!(event, Event::Ended(how) if self.machine.is_end_wanted(how)),
             is_supervised: self.hold.is_some(),
+            at: launch.system.now(),
         })
     }
 
     /// Writes what an event has changed.
     pub(super) fn tell(&mut self, by: Event, before: Option<Before>, launch: &Launch) {
-        let Some(Before { saved, is_wanted, is_supervised }) = before else { return };
-        let at = launch.system.now();
+        let Some(Before { saved, is_wanted, is_supervised, at }) = before else { return };
         let facts = Facts { is_wanted, cause: self.cause, at };
         let mut events = self.shown.follow(by, &saved, &self.machine.save(), facts);
         if is_supervised && self.hold.is_none() {
