@@ -3,7 +3,9 @@
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::format::{Format, print};
+use crate::graph::{self, Form, Graph};
 use crate::image::{Image, Target, complete};
+use crate::new::{self, Wanted};
 use crate::registry;
 use crate::report::Report;
 use crate::silence::{self, Selection};
@@ -14,7 +16,7 @@ use s6_rc::diagnostic::Severity;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Found at a level that is denied.
 const FOUND: u8 = 1;
@@ -44,6 +46,64 @@ enum Command {
         /// Such as SO105; without one, all codes are listed
         code: Option<String>,
     },
+    /// Show what needs what
+    Graph(Picture),
+    /// Write a definition, with comments
+    New(New),
+}
+
+/// The options of `graph`.
+#[derive(Debug, Args)]
+struct Picture {
+    /// A root directory, or the directory of a repository that is copied to one
+    #[arg(default_value = "/")]
+    path: PathBuf,
+    /// The root directory that the image is built on; several, from above to below
+    #[arg(long, value_name = "DIR")]
+    base: Vec<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Form,
+    /// Only what is around these services or bundles
+    #[arg(long = "of", value_name = "NAME")]
+    names: Vec<String>,
+    /// With --of: what they need
+    #[arg(long)]
+    up: bool,
+    /// With --of: what needs them
+    #[arg(long)]
+    down: bool,
+    /// With --of: at most so many steps away
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+    /// Show edges that follow from others, too, and those to base
+    #[arg(long)]
+    all_edges: bool,
+    /// Fail if this file isn't what would be printed
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+/// The options of `new`.
+#[derive(Debug, Args)]
+struct New {
+    /// The service's name
+    name: String,
+    /// The directory that the image copies to its root
+    #[arg(long, value_name = "DIR", default_value = "rootfs")]
+    root: PathBuf,
+    /// Something that is done once, not a daemon
+    #[arg(long, conflicts_with_all = ["logger", "ready"])]
+    oneshot: bool,
+    /// With a logger
+    #[arg(long)]
+    logger: bool,
+    /// With a check that says when it is ready
+    #[arg(long)]
+    ready: bool,
+    /// Who it runs as
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
 }
 
 /// The options of `check`.
@@ -127,6 +187,14 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> Outcome {
                 format_args!("there is no lint {code}: s6-overlay-dev explain lists all"),
             ),
         },
+        Command::Graph(picture) => picture.run().unwrap_or_else(|outcome| outcome),
+        Command::New(New { name, root, oneshot, logger, ready, user }) => {
+            match new::write(&root, &Wanted { name, oneshot, logger, readiness: ready, user }) {
+                Ok(out) => Outcome { out, ..Outcome::default() },
+                Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => Outcome::failed(USAGE, e),
+                Err(e) => Outcome::failed(FAILED, e),
+            }
+        }
         Command::Check(check) => {
             let matches = matches.subcommand_matches("check").unwrap_or(&matches);
             let options = check.severities(matches);
@@ -149,15 +217,6 @@ impl Check {
         }
         all.sort_by_key(|(at, ..)| *at);
         all.into_iter().map(|(_, selection, severity)| (selection, severity)).collect()
-    }
-
-    fn tree(&self) -> Result<Tree, Outcome> {
-        let mut tree = Tree::default();
-        for path in std::iter::once(&self.path).chain(&self.base) {
-            let cannot = |e| Outcome::failed(FAILED, format_args!("unable to open {}: {e}", path.display()));
-            tree.add_directory(path).map_err(cannot)?;
-        }
-        Ok(tree)
     }
 
     fn config(&self) -> Result<Config, Outcome> {
@@ -190,7 +249,7 @@ impl Check {
     }
 
     fn run(&self, options: &[(Selection, Option<Severity>)]) -> Result<Outcome, Outcome> {
-        let mut tree = self.tree()?;
+        let mut tree = tree(&self.path, &self.base)?;
         let is_whole = complete(&mut tree);
         let mut findings = self.findings(&tree, is_whole, options)?;
         let mut outcome = Outcome::default();
@@ -229,6 +288,48 @@ impl Check {
             outcome.code = FOUND;
         }
         Ok(outcome)
+    }
+}
+
+/// The files of an image: a directory over others.
+fn tree(path: &Path, base: &[PathBuf]) -> Result<Tree, Outcome> {
+    let mut tree = Tree::default();
+    for path in std::iter::once(path).chain(base.iter().map(PathBuf::as_path)) {
+        let cannot = |e| Outcome::failed(FAILED, format_args!("unable to open {}: {e}", path.display()));
+        tree.add_directory(path).map_err(cannot)?;
+    }
+    Ok(tree)
+}
+
+impl Picture {
+    fn run(&self) -> Result<Outcome, Outcome> {
+        let mut tree = tree(&self.path, &self.base)?;
+        let is_whole = complete(&mut tree);
+        let image = Image::read(&tree, Config::default(), Target::Rs, is_whole);
+        let compiled = image.compiled().map_err(|e| Outcome::failed(FAILED, e))?;
+        let Some(database) = &compiled.database else {
+            let path = self.path.display();
+            let text = format_args!("the definitions don't compile: s6-overlay-dev check {path} says why");
+            return Err(Outcome::failed(FOUND, text));
+        };
+        let selection = graph::Selection {
+            names: self.names.clone(),
+            up: self.up,
+            down: self.down,
+            depth: self.depth,
+            all_edges: self.all_edges,
+        };
+        let graph = Graph::of(database).select(&selection).map_err(|e| Outcome::failed(USAGE, e))?;
+        let out = graph.print(self.format);
+        let Some(path) = &self.check else { return Ok(Outcome { out, ..Outcome::default() }) };
+        let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display()));
+        match fs::read_to_string(path).map_err(cannot)? == out {
+            true => Ok(Outcome::default()),
+            false => {
+                let text = format_args!("{} isn't the graph of {}", path.display(), self.path.display());
+                Err(Outcome::failed(FOUND, text))
+            }
+        }
     }
 }
 

@@ -237,7 +237,9 @@ pub fn complete(tree: &mut Tree) -> bool {
     let is_whole = own_sources(tree).is_some();
     if !is_whole {
         let entries = installation::Names::all().map(|names| installation::entries(&names, |_| true));
-        tree.add_memory(entries.unwrap_or_default().into_iter().filter_map(|entry| {
+        let installed = [installation::Part::Noarch, installation::Part::Arch];
+        let entries = entries.unwrap_or_default().into_iter().filter(|entry| installed.contains(&entry.part));
+        tree.add_memory(entries.filter_map(|entry| {
             use crate::tree::Node;
             let node = match entry.node {
                 installation::Node::Directory => Node::Directory,

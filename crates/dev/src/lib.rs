@@ -9,6 +9,7 @@
 //! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
 //! | [`finding`], [`fix`], [`silence`] | what was found, what mends it, what is left out |
 //! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
+//! | [`graph`], [`new`] | pictures of what needs what; new definitions |
 //! | [`cli`] | the command line |
 //!
 //! It shares the compiler of service definitions with the program that runs in containers, and nothing else needs to be fast or
@@ -21,8 +22,10 @@ pub mod example;
 pub mod finding;
 pub mod fix;
 pub mod format;
+pub mod graph;
 pub mod image;
 pub mod lints;
+pub mod new;
 pub mod registry;
 pub mod report;
 pub mod shell;

@@ -1,0 +1,223 @@
+//! What services have to do with each other, as a graph that can be read: its parts, and what is left out of them.
+
+mod dot;
+mod json;
+mod mermaid;
+mod text;
+
+use s6_rc::database::{Body, Database};
+use std::collections::{BTreeMap, BTreeSet};
+use tool::diag::show;
+
+/// The bundle of what prepares a container, which nearly everything needs.
+const BASE: &str = "base";
+/// The overlay's service that starts what is in services.d: it needs everything of the bundle `user`.
+const LEGACY: &str = "legacy-services";
+/// The bundle of everything that starts.
+const TOP: &str = "top";
+
+/// A form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Form {
+    /// A tree, for people
+    #[default]
+    Text,
+    /// For graphviz
+    Dot,
+    /// For Markdown that draws pictures
+    Mermaid,
+    /// For programs
+    Json,
+}
+
+/// A service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Node {
+    /// Its name, as it is shown.
+    pub name: String,
+    /// Whether it is a daemon.
+    pub is_longrun: bool,
+    /// What it needs.
+    pub needs: BTreeSet<usize>,
+    /// What reads its output.
+    pub consumer: Option<usize>,
+}
+
+/// Services by name, and bundles.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// The services, sorted by name.
+    pub nodes: Vec<Node>,
+    /// The bundles with what is in them, sorted by name.
+    pub bundles: BTreeMap<String, BTreeSet<usize>>,
+}
+
+/// What is shown of a graph.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Services and bundles; all, if there are none.
+    pub names: Vec<String>,
+    /// What they need, instead of everything around them.
+    pub up: bool,
+    /// What needs them.
+    pub down: bool,
+    /// How many steps away from them.
+    pub depth: Option<usize>,
+    /// Edges that follow from others, and those to base, too.
+    pub all_edges: bool,
+}
+
+impl Graph {
+    /// The graph of a database, without what the service manager has for itself.
+    #[must_use]
+    pub fn of(database: &Database) -> Self {
+        let mut order: Vec<usize> = (0..database.len()).collect();
+        order.retain(|at| database.services().get(*at).is_some_and(|service| !service.is_internal()));
+        order.sort_by_key(|at| database.services().get(*at).map(|service| &service.name));
+        let place: BTreeMap<usize, usize> = order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let new = |id: &u32| place.get(&usize::try_from(*id).ok()?).copied();
+        let nodes = order.iter().filter_map(|at| database.services().get(*at)).map(|service| {
+            let consumer = match &service.body {
+                Body::Longrun { consumer, .. } => consumer.as_ref().and_then(new),
+                Body::Oneshot { .. } => None,
+            };
+            let needs = service.dependencies.iter().filter_map(new).collect();
+            Node { name: show(&service.name).to_string(), is_longrun: service.is_longrun(), needs, consumer }
+        });
+        let bundles = database
+            .bundles()
+            .iter()
+            .map(|bundle| (show(&bundle.name).to_string(), bundle.contents.iter().filter_map(new).collect()));
+        Self { nodes: nodes.collect(), bundles: bundles.collect() }
+    }
+
+    /// The part that is wanted.
+    ///
+    /// # Errors
+    /// A name is no service's and no bundle's.
+    pub fn select(mut self, selection: &Selection) -> Result<Self, String> {
+        let mut chosen = BTreeSet::new();
+        for name in &selection.names {
+            match (self.nodes.iter().position(|node| node.name == *name), self.bundles.get(name)) {
+                (Some(at), _) => {
+                    chosen.insert(at);
+                }
+                (None, Some(contents)) => chosen.extend(contents),
+                (None, None) => {
+                    let names = self.nodes.iter().map(|node| node.name.as_bytes());
+                    let names = names.chain(self.bundles.keys().map(String::as_bytes));
+                    let meant = tool::similar(name.as_bytes(), names).map(|meant| show(meant).to_string());
+                    let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
+                    return Err(format!("there is no service {name}{meant}"));
+                }
+            }
+        }
+        if !selection.names.is_empty() {
+            let both = selection.up == selection.down;
+            let depth = selection.depth.unwrap_or(usize::MAX);
+            let mut kept = chosen.clone();
+            for (wanted, forwards) in [(selection.up, true), (selection.down, false)] {
+                if wanted || both {
+                    kept.extend(self.around(&chosen, forwards, depth));
+                }
+            }
+            self.keep(&kept);
+        }
+        if !selection.all_edges {
+            self.reduce();
+            if !selection.names.iter().any(|name| name == BASE || name == LEGACY) {
+                self.leave_out_own();
+            }
+        }
+        Ok(self)
+    }
+
+    /// What is reached from some services in so many steps.
+    fn around(&self, from: &BTreeSet<usize>, forwards: bool, depth: usize) -> BTreeSet<usize> {
+        let (mut all, mut edge) = (from.clone(), from.clone());
+        for _ in 0..depth {
+            let next: BTreeSet<usize> = match forwards {
+                true => edge
+                    .iter()
+                    .filter_map(|at| self.nodes.get(*at))
+                    .flat_map(|node| &node.needs)
+                    .copied()
+                    .collect(),
+                false => {
+                    let needs = |node: &Node| node.needs.iter().any(|need| edge.contains(need));
+                    (0..self.nodes.len()).filter(|at| self.nodes.get(*at).is_some_and(needs)).collect()
+                }
+            };
+            edge = next.difference(&all).copied().collect();
+            if edge.is_empty() {
+                break;
+            }
+            all.extend(&edge);
+        }
+        all
+    }
+
+    /// Leaves out all other services.
+    fn keep(&mut self, kept: &BTreeSet<usize>) {
+        let place: BTreeMap<usize, usize> = kept.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let moved = |at: &usize| place.get(at).copied();
+        let nodes = kept.iter().filter_map(|at| self.nodes.get(*at)).map(|node| Node {
+            needs: node.needs.iter().filter_map(moved).collect(),
+            consumer: node.consumer.as_ref().and_then(moved),
+            ..node.clone()
+        });
+        self.nodes = nodes.collect();
+        for contents in self.bundles.values_mut() {
+            *contents = contents.iter().filter_map(moved).collect();
+        }
+        self.bundles.retain(|_, contents| !contents.is_empty());
+    }
+
+    /// Leaves out the overlay's own services.
+    fn leave_out_own(&mut self) {
+        let base = self.bundles.remove(BASE).unwrap_or_default();
+        let is_own =
+            |at: &usize| base.contains(at) || self.nodes.get(*at).is_some_and(|node| node.name == LEGACY);
+        let kept = (0..self.nodes.len()).filter(|at| !is_own(at)).collect();
+        self.keep(&kept);
+    }
+
+    /// Leaves out what follows from other edges, and everything's need of what prepares the container.
+    fn reduce(&mut self) {
+        let base = self.bundles.get(BASE).cloned().unwrap_or_default();
+        let reached: Vec<BTreeSet<usize>> = (0..self.nodes.len())
+            .map(|at| {
+                self.around(&BTreeSet::from([at]), true, usize::MAX)
+                    .into_iter()
+                    .filter(|to| *to != at)
+                    .collect()
+            })
+            .collect();
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            let needs = node.needs.clone();
+            node.needs.retain(|need| {
+                let implied = needs.iter().any(|other| {
+                    other != need && reached.get(*other).is_some_and(|reached| reached.contains(need))
+                });
+                let prepares = base.contains(need) && !base.contains(&at);
+                !implied && !prepares
+            });
+        }
+    }
+
+    /// The bundles that an image fills or makes: not those of the overlay.
+    fn shown_bundles(&self) -> impl Iterator<Item = (&String, &BTreeSet<usize>)> {
+        self.bundles.iter().filter(|(name, contents)| *name != TOP && !contents.is_empty())
+    }
+
+    /// The graph in a form.
+    #[must_use]
+    pub fn print(&self, form: Form) -> String {
+        match form {
+            Form::Text => text::print(self),
+            Form::Dot => dot::print(self),
+            Form::Mermaid => mermaid::print(self),
+            Form::Json => json::print(self),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! For programs.
+
+use super::Graph;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+pub(super) fn print(graph: &Graph) -> String {
+    let names = |list: &BTreeSet<usize>| -> Vec<&str> {
+        list.iter().filter_map(|at| Some(graph.nodes.get(*at)?.name.as_str())).collect()
+    };
+    let services: Vec<Value> = graph
+        .nodes
+        .iter()
+        .map(|node| {
+            let consumer =
+                node.consumer.and_then(|consumer| graph.nodes.get(consumer)).map(|node| &node.name);
+            let kind = if node.is_longrun { "longrun" } else { "oneshot" };
+            json!({ "name": node.name, "kind": kind, "needs": names(&node.needs), "consumer": consumer })
+        })
+        .collect();
+    let bundles: Vec<Value> = graph
+        .bundles
+        .iter()
+        .map(|(name, contents)| json!({ "name": name, "contents": names(contents) }))
+        .collect();
+    let document = json!({ "schema": "s6-overlay-dev.graph/1", "services": services, "bundles": bundles });
+    format!("{document:#}\n")
+}

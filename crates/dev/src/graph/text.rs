@@ -1,0 +1,56 @@
+//! A tree for each bundle: below a service stands what it needs.
+
+use super::Graph;
+use std::collections::BTreeSet;
+
+/// The tree's signs: an entry, the last one, and what is below them.
+const SIGNS: [&str; 4] = ["├─ ", "└─ ", "│  ", "   "];
+
+pub(super) fn print(graph: &Graph) -> String {
+    let mut out = String::new();
+    let mut told = BTreeSet::new();
+    for (name, contents) in graph.shown_bundles() {
+        out.push_str(&format!("{name}\n"));
+        branches(graph, &heads(graph, contents), "", &mut told, &mut out);
+    }
+    let in_bundles: BTreeSet<usize> =
+        graph.shown_bundles().flat_map(|(_, contents)| contents).copied().collect();
+    let rest: BTreeSet<usize> =
+        (0..graph.nodes.len()).filter(|at| !in_bundles.contains(at) && !told.contains(at)).collect();
+    if !rest.is_empty() {
+        out.push_str("(in no bundle)\n");
+        branches(graph, &heads(graph, &rest), "", &mut told, &mut out);
+    }
+    out
+}
+
+/// Those of some services that no other one of them needs: the others stand below them.
+fn heads(graph: &Graph, services: &BTreeSet<usize>) -> Vec<usize> {
+    let nodes = services.iter().filter_map(|at| graph.nodes.get(*at));
+    let needed: BTreeSet<usize> = nodes.flat_map(|node| &node.needs).copied().collect();
+    services.difference(&needed).copied().collect()
+}
+
+fn branches(graph: &Graph, nodes: &[usize], indent: &str, told: &mut BTreeSet<usize>, out: &mut String) {
+    let [entry, last, goes_on, nothing] = SIGNS;
+    for (place, at) in nodes.iter().enumerate() {
+        let Some(node) = graph.nodes.get(*at) else { continue };
+        let is_last = place + 1 == nodes.len();
+        let is_known = !told.insert(*at);
+        let kind = if node.is_longrun { "" } else { " (oneshot)" };
+        let pipe = node.consumer.and_then(|consumer| graph.nodes.get(consumer));
+        let pipe = pipe.map(|consumer| format!(" ⇒ {}", consumer.name)).unwrap_or_default();
+        let again = if is_known && !node.needs.is_empty() { " ↑" } else { "" };
+        out.push_str(&format!(
+            "{indent}{}{}{kind}{pipe}{again}\n",
+            if is_last { last } else { entry },
+            node.name
+        ));
+        if !is_known {
+            let below = format!("{indent}{}", if is_last { nothing } else { goes_on });
+            let needs: Vec<usize> =
+                node.needs.iter().copied().filter(|need| Some(*need) != node.consumer).collect();
+            branches(graph, &needs, &below, told, out);
+        }
+    }
+}

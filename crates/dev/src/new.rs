@@ -1,0 +1,116 @@
+//! Writes a definition of a service, with comments that say what each file is for.
+
+use crate::image::{BUNDLES, SERVICES};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// What is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The service's name.
+    pub name: String,
+    /// Whether it is done once.
+    pub oneshot: bool,
+    /// Whether it has a logger.
+    pub logger: bool,
+    /// Whether it says when it is ready.
+    pub readiness: bool,
+    /// Who it runs as; root, if nobody is said.
+    pub user: Option<String>,
+}
+
+/// A file to write: its path below the root, its permissions and its contents.
+type File = (PathBuf, u32, String);
+
+fn below(directory: &[u8], rest: &str) -> PathBuf {
+    let directory = directory.strip_prefix(b"/").unwrap_or(directory);
+    Path::new(std::ffi::OsStr::from_bytes(directory)).join(rest)
+}
+
+/// Why a name can't be a service's.
+fn fault(name: &str) -> Option<&'static str> {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+');
+    if name.is_empty() || !name.chars().all(is_safe) || name.starts_with(['.', '-']) {
+        return Some("use letters, digits and - _ . @ +, with a letter or a digit first");
+    }
+    (name.starts_with("s6rc-") || name.starts_with("s6-rc-"))
+        .then_some("names of that kind are the service manager's own")
+}
+
+fn files(wanted: &Wanted) -> Vec<File> {
+    let Wanted { name, oneshot, logger, readiness, user } = wanted;
+    let definition = |file: &str| below(SERVICES, &format!("{name}/{file}"));
+    let mut all = vec![
+        (definition("type"), 0o644, if *oneshot { "oneshot\n" } else { "longrun\n" }.to_owned()),
+        (definition("dependencies.d/base"), 0o644, String::new()),
+        (below(BUNDLES, &format!("user/contents.d/{name}")), 0o644, String::new()),
+    ];
+    let drop = user.as_ref().map(|user| format!("s6-setuidgid {user} ")).unwrap_or_default();
+    if *oneshot {
+        let script = format!("/etc/s6-overlay/scripts/{name}");
+        let text = format!(
+            "#!/command/with-contenv sh\n# Done once at the start. A code other than 0 is a failure.\nset -e\n\nexec {drop}true\n"
+        );
+        all.push((definition("up"), 0o644, format!("# One command line, which no shell reads.\n{script}\n")));
+        all.push((PathBuf::from(script.trim_start_matches('/')), 0o755, text));
+        return all;
+    }
+    let errors = if *logger { "exec 2>&1\n" } else { "" };
+    let check = if *readiness { "s6-notifyoncheck -d " } else { "" };
+    let text = format!(
+        "#!/command/with-contenv sh\n# The daemon takes the place of this shell, and stays in the foreground.\n{errors}exec {drop}{check}{name}\n"
+    );
+    all.push((definition("run"), 0o755, text));
+    if *readiness {
+        let text = "#!/bin/sh\n# Asked every second until it exits with 0: then the daemon is ready.\nexec test -S /run/NAME.sock\n";
+        all.push((definition("notification-fd"), 0o644, "3\n".into()));
+        all.push((definition("data/check"), 0o755, text.replace("NAME", name)));
+    }
+    if *logger {
+        let log = |file: &str| below(SERVICES, &format!("{name}-log/{file}"));
+        all.push((definition("producer-for"), 0o644, format!("{name}-log\n")));
+        all.push((log("type"), 0o644, "longrun\n".into()));
+        all.push((log("consumer-for"), 0o644, format!("{name}\n")));
+        all.push((log("run"), 0o755, format!("#!/command/execlineb -P\nlogutil-service /var/log/{name}\n")));
+        let log = below(BUNDLES, &format!("user/contents.d/{name}-log"));
+        all.push((log, 0o644, String::new()));
+    }
+    all
+}
+
+/// Writes a definition below a root directory; gives what to say about it.
+///
+/// # Errors
+/// The name can't be a service's, a file is there already, or can't be written: then nothing is.
+pub fn write(top: &Path, wanted: &Wanted) -> io::Result<String> {
+    if let Some(fault) = fault(&wanted.name) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {fault}", wanted.name)));
+    }
+    let mut files = files(wanted);
+    files.sort();
+    if let Some((path, ..)) = files.iter().find(|(path, ..)| top.join(path).symlink_metadata().is_ok()) {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("{} is there already", top.join(path).display()),
+        ));
+    }
+    let mut out = String::new();
+    for (path, mode, text) in &files {
+        let place = top.join(path);
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&place, text)?;
+        fs::set_permissions(&place, fs::Permissions::from_mode(*mode))?;
+        out.push_str(&format!("{}\n", place.display()));
+    }
+    out.push_str(&format!(
+        "\nin the Dockerfile:\n  COPY {}/ /\nto check it:\n  s6-overlay-dev check {}\n",
+        top.display(),
+        top.display()
+    ));
+    Ok(out)
+}

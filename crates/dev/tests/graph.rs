@@ -1,0 +1,122 @@
+//! Graphs and new definitions: what is printed, and that what is written is sound.
+#![expect(clippy::unwrap_used, reason = "an ordinary test program")]
+
+use dev::cli::{Outcome, run};
+use dev::example;
+use std::fs;
+use std::path::Path;
+
+/// Twelve services: a bundle of the image's, a pipeline, oneshots, and edges that follow from others.
+fn image() -> String {
+    let mut text = String::new();
+    let mut service = |name: &str, kind: &str, needs: &[&str], files: &[(&str, &str)]| {
+        text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/{name}/type --\n{kind}\n"));
+        let program =
+            if kind == "longrun" { "run 755 --\n#!/bin/sh\nexec daemon 2>&1" } else { "up --\ntrue" };
+        text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/{name}/{program}\n"));
+        for need in [&["base"], needs].concat() {
+            text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/{name}/dependencies.d/{need} --\n"));
+        }
+        for (file, content) in files {
+            text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/{name}/{file} --\n{content}\n"));
+        }
+    };
+    service("secrets", "oneshot", &[], &[]);
+    service("postgres", "longrun", &["secrets"], &[]);
+    service("redis", "longrun", &[], &[]);
+    service("migrate", "oneshot", &["postgres", "secrets"], &[]);
+    service("app", "longrun", &["migrate", "redis", "postgres"], &[]);
+    service("worker@1", "longrun", &["app", "redis"], &[]);
+    service("worker@2", "longrun", &["app", "redis"], &[]);
+    service("nginx", "longrun", &["app", "certificates"], &[("producer-for", "nginx-log")]);
+    service("nginx-log", "longrun", &[], &[("consumer-for", "nginx")]);
+    service("certificates", "oneshot", &["secrets"], &[]);
+    service("cron", "longrun", &[], &[]);
+    service("a \"quoted\" <one>#", "longrun", &[], &[]);
+    text.push_str("-- etc/s6-overlay/s6-rc.d/workers/type --\nbundle\n");
+    for name in ["worker@1", "worker@2"] {
+        text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/workers/contents.d/{name} --\n"));
+    }
+    for name in ["workers", "nginx", "nginx-log", "cron"] {
+        text.push_str(&format!("-- etc/s6-overlay/user-bundles.d/user/contents.d/{name} --\n"));
+    }
+    text
+}
+
+fn graph(top: &Path, options: &[&str]) -> Outcome {
+    let mut args = vec!["s6-overlay-dev", "graph", top.to_str().unwrap()];
+    args.extend(options);
+    run(args.into_iter().map(Into::into))
+}
+
+/// Writes the image; names with blanks can't stand in an example's heads.
+fn written() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let services = dir.path().join("etc/s6-overlay/s6-rc.d");
+    example::write(&image().replace("a \"quoted\" <one>#", "odd"), dir.path()).unwrap();
+    fs::rename(services.join("odd"), services.join("a \"quoted\" <one>#")).unwrap();
+    dir
+}
+
+#[test]
+fn every_form_of_a_graph() {
+    let dir = written();
+    for format in ["text", "dot", "mermaid", "json"] {
+        let outcome = graph(dir.path(), &["--format", format]);
+        assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{format}");
+        insta::assert_snapshot!(format!("graph_{format}"), outcome.out);
+    }
+}
+
+#[test]
+fn parts_of_a_graph() {
+    let dir = written();
+    let out = |options: &[&str]| graph(dir.path(), options).out;
+    let parts = [
+        out(&["--of", "app", "--up"]),
+        out(&["--of", "postgres", "--down", "--depth", "1"]),
+        out(&["--of", "workers", "--up", "--depth", "1", "--all-edges"]),
+    ];
+    insta::assert_snapshot!(parts.join("-----\n"));
+    let outcome = graph(dir.path(), &["--of", "postgrse"]);
+    assert_eq!(
+        (outcome.code, outcome.err.contains("did you mean postgres?")),
+        (100, true),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
+fn a_picture_that_is_old_fails() {
+    let dir = written();
+    let file = dir.path().join("services.mmd");
+    let options = ["--format", "mermaid", "--check", file.to_str().unwrap()];
+    assert_eq!(graph(dir.path(), &options).code, 111, "there is none");
+    fs::write(&file, graph(dir.path(), &options[..2]).out).unwrap();
+    assert_eq!(graph(dir.path(), &options).code, 0);
+    fs::write(dir.path().join("etc/s6-overlay/s6-rc.d/cron/dependencies.d/redis"), "").unwrap();
+    assert_eq!(graph(dir.path(), &options).code, 1);
+}
+
+#[test]
+fn what_is_new_is_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("rootfs");
+    let new = |words: &[&str]| {
+        let words = [&["s6-overlay-dev", "new", "--root", root.to_str().unwrap()], words].concat();
+        run(words.into_iter().map(Into::into))
+    };
+    let outcome = new(&["web", "--logger", "--ready", "--user", "nobody"]);
+    insta::assert_snapshot!(outcome.out.replace(dir.path().to_str().unwrap(), ""));
+    assert_eq!(new(&["prepare", "--oneshot"]).code, 0);
+    assert_eq!(new(&["plain"]).code, 0);
+    let check = ["s6-overlay-dev", "check", root.to_str().unwrap(), "--deny", "warnings", "--deny", "notes"];
+    let checked = run(check.map(Into::into));
+    assert_eq!((checked.code, checked.out.as_str()), (0, "nothing found\n"));
+    // Nothing is written over, and nothing is half there.
+    assert_eq!(new(&["web"]).code, 111);
+    assert_eq!(new(&["../evil"]).code, 100);
+    assert_eq!(new(&["s6rc-x"]).code, 100);
+    assert!(!dir.path().join("evil").exists());
+}
