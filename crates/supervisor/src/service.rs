@@ -140,6 +140,7 @@ impl Service {
         self.machine.begin(&mut self.actions);
         self.perform(launch);
         self.tell(Event::Timeout, before, launch);
+        self.publish(launch);
         launch.journal.save(|| self.save());
     }
 
@@ -334,7 +335,9 @@ impl Service {
             self.machine.step(event, now(launch), &mut self.dir, &mut self.actions);
         }
         self.perform(launch);
+        // Whoever hears of it finds it on the board.
         self.tell(event, before, launch);
+        self.publish(launch);
         launch.journal.save(|| self.save());
     }
 
@@ -427,7 +430,6 @@ impl Service {
             }
         }
         self.actions.clear();
-        self.publish(launch);
     }
 
     fn act(&mut self, action: Action, launch: &Launch) {

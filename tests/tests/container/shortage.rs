@@ -131,7 +131,7 @@ read step <&5
 over
 ln -s /run/new /run/service/new; s6-svscanctl -a /run/service
 until s6-svok /run/new; do s6-sleep -m 20; done
-s6-svwait -u /run/new && echo 'the new one is up'
+until s6-svwait -u /run/new 2>/dev/null; do s6-sleep -m 20; done; echo 'the new one is up'
 until s6-svok /run/service/steady; do s6-sleep -m 20; done
 # Its status is that of before the shortage until it is started again.
 while [ $(s6-svstat -o pid /run/service/steady) = $victim ]; do s6-sleep -m 20; done
