@@ -135,8 +135,8 @@ impl Service {
 
     /// Announces the supervision, and starts the service if it is wanted up.
     pub(crate) fn announce(&mut self, launch: &Launch) {
-        let before = self.before(Event::Timeout, launch);
         self.tell_of_supervision(launch);
+        let before = self.before(Event::Timeout, launch);
         self.machine.begin(&mut self.actions);
         self.perform(launch);
         self.tell(Event::Timeout, before, launch);
