@@ -1,7 +1,7 @@
 //! The processes in /proc.
 
 use crate::{diag, path};
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use wire::proc_stat::Stat;
 
@@ -14,21 +14,25 @@ const STAT_MAX: usize = 4096;
 /// /proc can't be listed.
 pub fn all() -> Result<Vec<Stat>, Errno> {
     let mut found = Vec::new();
-    each(&mut |stat| found.push(stat))?;
+    each(&|_| true, &mut |stat| found.push(stat))?;
     Ok(found)
 }
 
-/// Calls `each` with each process, without those that vanish meanwhile: a list of many takes more time than the look at them.
+/// Calls `each` with each process whose number is wanted, without those that vanish meanwhile: a list of many takes more time
+/// than the look at them.
 ///
 /// # Errors
 /// /proc can't be listed.
-pub fn each(each: &mut dyn FnMut(Stat)) -> Result<(), Errno> {
+pub fn each(is_wanted: &dyn Fn(u64) -> bool, each: &mut dyn FnMut(Stat)) -> Result<(), Errno> {
     let dir = files::open_dir(CWD, b"/proc")?;
+    let mut line = [0; STAT_MAX];
     files::for_each_entry(&dir, &mut |name, _| {
-        if name.to_bytes().iter().all(u8::is_ascii_digit) {
+        if wire::number::decimal(name.to_bytes()).is_some_and(is_wanted) {
+            let file = path::join(name.to_bytes(), b"stat");
+            let file = sys::fs::openat(&dir, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
             // One read gives all of it.
-            let text = files::read_regular_file(&dir, &path::join(name.to_bytes(), b"stat"), STAT_MAX);
-            text.ok().and_then(|text| Stat::parse(&text)).into_iter().for_each(&mut *each);
+            let read = file.and_then(|file| rustix::io::read(file, &mut line)).unwrap_or(0);
+            line.get(..read).and_then(Stat::parse).into_iter().for_each(&mut *each);
         }
         Ok(())
     })

@@ -10,7 +10,7 @@ use supervision::board::{read_board, read_ring};
 use supervision::status::read_status;
 use supervisor::memory;
 use tool::path::join;
-use tool::sorted::Map;
+use tool::sorted::{Map, Set};
 use tool::{Fatal, clock, diag::show, processes};
 use wire::board::{Cause, Flags, Row, State};
 use wire::proc_stat::Stat;
@@ -245,14 +245,17 @@ pub(crate) fn host_state(all: &Snapshot) -> u8 {
 /// What the processes of each service use: all of the session that its daemon leads.
 fn read_processes(all: &mut Snapshot) {
     let page = u64::try_from(rustix::param::page_size()).unwrap_or_default();
-    let mut of_pid = Map::new();
+    let (mut of_pid, mut supervisors) = (Map::new(), Set::new());
     for (at, service) in all.services.iter().enumerate() {
         if let Some(row) = service.row.as_ref().filter(|row| row.pid != 0) {
             of_pid.set(u64::from(row.pid), at);
         }
+        service.row.iter().for_each(|row| {
+            supervisors.insert(u64::from(row.supervisor));
+        });
     }
     // Without /proc nothing is known of any.
-    let _ = processes::each(&mut |stat| {
+    let _ = processes::each(&|pid| !supervisors.contains(&pid), &mut |stat| {
         let at = of_pid.get(&stat.pid).or_else(|| of_pid.get(&stat.session));
         let Some(service) = at.and_then(|at| all.services.get_mut(*at)) else { return };
         let ticks = [stat.user, stat.system, stat.user_of_children, stat.system_of_children];
