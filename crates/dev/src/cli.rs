@@ -1,9 +1,10 @@
 //! The command line.
 
 use crate::config::Config;
+use crate::drawing::{self, Form};
 use crate::finding::Finding;
 use crate::format::{Format, print};
-use crate::graph::{self, Form, Graph};
+use crate::graph::{self, Graph};
 use crate::image::{Image, Target, complete};
 use crate::new::{self, Wanted};
 use crate::registry;
@@ -320,7 +321,7 @@ impl Picture {
             all_edges: self.all_edges,
         };
         let graph = Graph::of(database).select(&selection).map_err(|e| Outcome::failed(USAGE, e))?;
-        let out = graph.print(self.format);
+        let out = drawing::print(&graph, self.format);
         let Some(path) = &self.check else { return Ok(Outcome { out, ..Outcome::default() }) };
         let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display()));
         match fs::read_to_string(path).map_err(cannot)? == out {

@@ -1,10 +1,5 @@
 //! What services have to do with each other, as a graph that can be read: its parts, and what is left out of them.
 
-mod dot;
-mod json;
-mod mermaid;
-mod text;
-
 use s6_rc::database::{Body, Database};
 use std::collections::{BTreeMap, BTreeSet};
 use tool::diag::show;
@@ -15,20 +10,6 @@ const BASE: &str = "base";
 const LEGACY: &str = "legacy-services";
 /// The bundle of everything that starts.
 const TOP: &str = "top";
-
-/// A form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Form {
-    /// A tree, for people
-    #[default]
-    Text,
-    /// For graphviz
-    Dot,
-    /// For Markdown that draws pictures
-    Mermaid,
-    /// For programs
-    Json,
-}
 
 /// A service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -206,18 +187,7 @@ impl Graph {
     }
 
     /// The bundles that an image fills or makes: not those of the overlay.
-    fn shown_bundles(&self) -> impl Iterator<Item = (&String, &BTreeSet<usize>)> {
+    pub fn shown_bundles(&self) -> impl Iterator<Item = (&String, &BTreeSet<usize>)> {
         self.bundles.iter().filter(|(name, contents)| *name != TOP && !contents.is_empty())
-    }
-
-    /// The graph in a form.
-    #[must_use]
-    pub fn print(&self, form: Form) -> String {
-        match form {
-            Form::Text => text::print(self),
-            Form::Dot => dot::print(self),
-            Form::Mermaid => mermaid::print(self),
-            Form::Json => json::print(self),
-        }
     }
 }

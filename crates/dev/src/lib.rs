@@ -9,7 +9,7 @@
 //! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
 //! | [`finding`], [`fix`], [`silence`] | what was found, what mends it, what is left out |
 //! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
-//! | [`graph`], [`new`] | pictures of what needs what; new definitions |
+//! | [`graph`], [`drawing`], [`new`] | what needs what, and how it is drawn; new definitions |
 //! | [`cli`] | the command line |
 //!
 //! It shares the compiler of service definitions with the program that runs in containers, and nothing else needs to be fast or
@@ -18,6 +18,7 @@
 pub mod cli;
 pub mod compiled;
 pub mod config;
+pub mod drawing;
 pub mod example;
 pub mod finding;
 pub mod fix;

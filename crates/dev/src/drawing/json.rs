@@ -1,6 +1,6 @@
 //! For programs.
 
-use super::Graph;
+use crate::graph::Graph;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! For Markdown that draws pictures.
 
-use super::Graph;
+use crate::graph::Graph;
 
 fn label(text: &str) -> String {
     text.replace('#', "#35;").replace('"', "#quot;").replace(['<', '>'], "_")

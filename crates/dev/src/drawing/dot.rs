@@ -1,6 +1,6 @@
 //! For graphviz.
 
-use super::Graph;
+use crate::graph::Graph;
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))

@@ -1,6 +1,6 @@
 //! A tree for each bundle: below a service stands what it needs.
 
-use super::Graph;
+use crate::graph::Graph;
 use std::collections::BTreeSet;
 
 /// The tree's signs: an entry, the last one, and what is below them.
