@@ -258,6 +258,8 @@ impl Check {
             let cannot = |e| Outcome::failed(FAILED, format_args!("unable to mend: {e}"));
             let fixed = fix::apply(&tree, &findings, self.unsafe_fixes).map_err(cannot)?;
             outcome.err = fixed.done.iter().map(|line| format!("mended: {line}\n")).collect();
+            tree = self::tree(&self.path, &self.base)?;
+            complete(&mut tree);
             findings = self.findings(&tree, is_whole, options)?;
         }
         if let Some((path, e)) = tree.unread().into_iter().next() {

@@ -8,6 +8,8 @@ use tool::diag::show;
 const BASE: &str = "base";
 /// The overlay's service that starts what is in services.d: it needs everything of the bundle `user`.
 const LEGACY: &str = "legacy-services";
+/// Of more services, no edges are left out: nobody reads that many, and it would take memory as the square of their number.
+const REDUCED_MAX: usize = 10_000;
 /// The bundle of everything that starts.
 const TOP: &str = "top";
 
@@ -154,6 +156,40 @@ impl Graph {
         self.bundles.retain(|_, contents| !contents.is_empty());
     }
 
+    /// What each service needs, itself or by others, as a set of bits; no services need each other.
+    fn reached(&self) -> Vec<Vec<u64>> {
+        let mut all: Vec<Vec<u64>> = vec![Vec::new(); self.nodes.len()];
+        for start in 0..self.nodes.len() {
+            // Not by recursion: a chain may be long.
+            let mut left = vec![start];
+            while let Some(at) = left.last().copied() {
+                let Some(node) = self.nodes.get(at).filter(|_| all.get(at).is_some_and(Vec::is_empty)) else {
+                    left.pop();
+                    continue;
+                };
+                let before = left.len();
+                left.extend(node.needs.iter().filter(|need| all.get(**need).is_some_and(Vec::is_empty)));
+                if left.len() == before {
+                    let bits = self.bits(node, &all);
+                    all.get_mut(at).into_iter().for_each(|slot| slot.clone_from(&bits));
+                    left.pop();
+                }
+            }
+        }
+        all
+    }
+
+    /// What a service needs, if that is known of all that it needs itself.
+    fn bits(&self, node: &Node, all: &[Vec<u64>]) -> Vec<u64> {
+        let mut bits = vec![0_u64; self.nodes.len().div_ceil(64)];
+        for need in &node.needs {
+            let below = all.get(*need).map(Vec::as_slice).unwrap_or_default();
+            bits.iter_mut().zip(below).for_each(|(bits, below)| *bits |= below);
+            bits.get_mut(need / 64).into_iter().for_each(|word| *word |= 1 << (need % 64));
+        }
+        bits
+    }
+
     /// Leaves out the overlay's own services.
     fn leave_out_own(&mut self) {
         let base = self.bundles.remove(BASE).unwrap_or_default();
@@ -165,20 +201,16 @@ impl Graph {
 
     /// Leaves out what follows from other edges, and everything's need of what prepares the container.
     fn reduce(&mut self) {
+        if self.nodes.len() > REDUCED_MAX {
+            return;
+        }
         let base = self.bundles.get(BASE).cloned().unwrap_or_default();
-        let reached: Vec<BTreeSet<usize>> = (0..self.nodes.len())
-            .map(|at| {
-                self.around(&BTreeSet::from([at]), true, usize::MAX)
-                    .into_iter()
-                    .filter(|to| *to != at)
-                    .collect()
-            })
-            .collect();
+        let reached = self.reached();
         for (at, node) in self.nodes.iter_mut().enumerate() {
             let needs = node.needs.clone();
             node.needs.retain(|need| {
                 let implied = needs.iter().any(|other| {
-                    other != need && reached.get(*other).is_some_and(|reached| reached.contains(need))
+                    other != need && reached.get(*other).is_some_and(|reached| has(reached, *need))
                 });
                 let prepares = base.contains(need) && !base.contains(&at);
                 !implied && !prepares
@@ -190,4 +222,9 @@ impl Graph {
     pub fn shown_bundles(&self) -> impl Iterator<Item = (&String, &BTreeSet<usize>)> {
         self.bundles.iter().filter(|(name, contents)| *name != TOP && !contents.is_empty())
     }
+}
+
+/// Whether a number is in a set of bits.
+fn has(bits: &[u64], number: usize) -> bool {
+    bits.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
 }

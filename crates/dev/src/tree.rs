@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -64,10 +64,15 @@ enum Layer {
     Memory(BTreeMap<Vec<u8>, Node>),
 }
 
-/// The files of an image, the uppermost layer first.
+/// The number of the layer that has an entry, and what it is.
+type Found = Option<(usize, Meta)>;
+
+/// The files of an image, the uppermost layer first.  What is changed while it exists may not be noticed.
 #[derive(Debug, Default)]
 pub struct Tree {
     layers: Vec<Layer>,
+    /// What was found at the paths that were looked at: a file's own look-up goes by all directories above it.
+    found: RefCell<HashMap<Vec<u8>, Found>>,
     /// What couldn't be read, and why.
     unread: RefCell<BTreeMap<Vec<u8>, Errno>>,
 }
@@ -81,6 +86,7 @@ impl Tree {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
         self.layers.push(Layer::Disk { fd, path: path.to_owned() });
+        self.found.borrow_mut().clear();
         Ok(())
     }
 
@@ -97,6 +103,7 @@ impl Tree {
         }
         all.insert(Vec::new(), Node::Directory);
         self.layers.push(Layer::Memory(all));
+        self.found.borrow_mut().clear();
     }
 
     /// What couldn't be read, by path.
@@ -105,7 +112,16 @@ impl Tree {
     }
 
     /// The entry of this path, which has no links in it but perhaps its end, and the number of its layer.
-    fn find(&self, path: &[u8]) -> Option<(usize, Meta)> {
+    fn find(&self, path: &[u8]) -> Found {
+        if let Some(found) = self.found.borrow().get(path) {
+            return *found;
+        }
+        let found = self.look(path);
+        self.found.borrow_mut().insert(path.to_vec(), found);
+        found
+    }
+
+    fn look(&self, path: &[u8]) -> Found {
         self.layers.iter().enumerate().find_map(|(at, layer)| match layer.meta(path) {
             Ok(meta) => Some((at, meta)),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => None,

@@ -88,6 +88,24 @@ fn parts_of_a_graph() {
 }
 
 #[test]
+fn a_long_chain_is_survived() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for at in 0..3000 {
+        text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/s{at}/type --\noneshot\n"));
+        text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/s{at}/up --\ntrue\n"));
+        text.push_str(&format!("-- etc/s6-overlay/s6-rc.d/s{at}/dependencies.d/s{} --\n", at + 1));
+    }
+    text.push_str(
+        "-- etc/s6-overlay/s6-rc.d/s3000/type --\noneshot\n-- etc/s6-overlay/s6-rc.d/s3000/up --\ntrue\n",
+    );
+    example::write(&text, dir.path()).unwrap();
+    let outcome = graph(dir.path(), &[]);
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    assert!(outcome.out.contains("…\n") && outcome.out.len() < 100_000, "{}", outcome.out.len());
+}
+
+#[test]
 fn a_picture_that_is_old_fails() {
     let dir = written();
     let file = dir.path().join("services.mmd");

@@ -3,6 +3,9 @@
 use crate::graph::Graph;
 use std::collections::BTreeSet;
 
+/// Deeper parts of a tree aren't shown: `…` stands for them.
+const DEPTH_MAX: usize = 64;
+
 /// The tree's signs: an entry, the last one, and what is below them.
 const SIGNS: [&str; 4] = ["├─ ", "└─ ", "│  ", "   "];
 
@@ -46,7 +49,9 @@ fn branches(graph: &Graph, nodes: &[usize], indent: &str, told: &mut BTreeSet<us
             if is_last { last } else { entry },
             node.name
         ));
-        if !is_known {
+        if !is_known && indent.chars().count() / 3 >= DEPTH_MAX && !node.needs.is_empty() {
+            out.push_str(&format!("{indent}{}…\n", if is_last { nothing } else { goes_on }));
+        } else if !is_known {
             let below = format!("{indent}{}", if is_last { nothing } else { goes_on });
             let needs: Vec<usize> =
                 node.needs.iter().copied().filter(|need| Some(*need) != node.consumer).collect();

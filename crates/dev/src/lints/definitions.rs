@@ -51,14 +51,14 @@ const TEXTS: [&str; 16] = [
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     for definition in &image.definitions {
         times(image, definition, found);
-        carriage_returns(image, &definition.path, found);
+        carriage_returns(image, &definition.path, &definition.entries, found);
         not_executable(image, &definition.path_of("data/check"), found);
         if image.target == Target::S6Overlay {
             ours(definition, found);
         }
     }
     for service in &image.legacy {
-        carriage_returns(image, &service.path, found);
+        carriage_returns(image, &service.path, &image.tree.names(&service.path), found);
         for file in ["run", "finish"] {
             not_executable(image, &join(&service.path, file.as_bytes()), found);
         }
@@ -87,8 +87,8 @@ fn not_executable(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
 }
 
 /// SO108.
-fn carriage_returns(image: &Image<'_>, directory: &[u8], found: &mut Vec<Finding>) {
-    for file in TEXTS {
+fn carriage_returns(image: &Image<'_>, directory: &[u8], entries: &[Vec<u8>], found: &mut Vec<Finding>) {
+    for file in TEXTS.iter().filter(|file| entries.iter().any(|entry| entry == file.as_bytes())) {
         let path = join(directory, file.as_bytes());
         let Some(text) = image.tree.read(&path, 1 << 16).filter(|text| !text.starts_with(b"\x7fELF")) else {
             continue;

@@ -27,10 +27,11 @@ fn definition<'i>(image: &'i Image<'_>, database: &Database, id: Id) -> Option<&
 
 /// SO202: a service that doesn't start with the container, and that nobody else names.
 fn idle(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
+    let starts = lines_about_s6_rc(image);
     for id in overlay::boot::omissions::idle(database, b"top") {
         let Some(definition) = definition(image, database, id) else { continue };
         // Somebody may start it by its name.
-        if is_started_by_a_script(image, &definition.name) {
+        if starts.iter().any(|line| line.windows(definition.name.len()).any(|word| word == definition.name)) {
             continue;
         }
         let contents = [BUNDLES, b"/user/contents.d"].concat();
@@ -43,20 +44,20 @@ fn idle(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a script of the image says the name of a service beside `s6-rc`.
-fn is_started_by_a_script(image: &Image<'_>, name: &[u8]) -> bool {
-    let starts = |text: &[u8]| {
+/// The lines of the image's scripts that have `s6-rc` in them, and so may start a service by its name.
+fn lines_about_s6_rc(image: &Image<'_>) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    let mut take = |text: &[u8]| {
         let lines = text.split(|byte| *byte == b'\n');
-        lines.into_iter().any(|line| {
-            line.windows(5).any(|five| five == b"s6-rc") && line.windows(name.len()).any(|word| word == name)
-        })
+        all.extend(lines.filter(|line| line.windows(5).any(|five| five == b"s6-rc")).map(<[u8]>::to_vec));
     };
-    image.scripts().any(|script| starts(&script.text))
-        || image.definitions.iter().any(|definition| {
-            ["up", "down"].iter().any(|file| {
-                image.tree.read(&definition.path_of(file), 1 << 16).is_some_and(|text| starts(&text))
-            })
-        })
+    image.scripts().for_each(|script| take(&script.text));
+    for definition in image.definitions.iter().filter(|definition| definition.is_oneshot()) {
+        for file in ["up", "down"] {
+            take(&image.tree.read(&definition.path_of(file), 1 << 16).unwrap_or_default());
+        }
+    }
+    all
 }
 
 /// SO204, if there is anything to be prepared.
