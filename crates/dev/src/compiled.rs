@@ -36,7 +36,8 @@ pub struct Compiled {
 /// # Errors
 /// No copy can be made of them.
 pub fn compile(tree: &Tree, directories: &[Vec<u8>]) -> io::Result<Compiled> {
-    let top = tempfile::tempdir()?;
+    // In memory, if that can be had: thousands of small files are made and removed again.
+    let top = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
     let mut copies = Vec::new();
     let mut sources = Vec::new();
     for source in directories.iter().filter(|source| tree.is_directory(source)) {
