@@ -33,11 +33,6 @@ pub(crate) const UNKNOWN: u8 = 4;
 /// The exit code when the time is over.
 pub(crate) const TIMED_OUT: u8 = 99;
 
-/// The overlay's service that starts and stops those of services.d.
-pub(crate) const LEGACY_SERVICES: &[u8] = b"legacy-services";
-/// The overlay's own services, which patterns don't stand for.
-pub(crate) const OWN: [&[u8]; 3] = [b"fix-attrs", b"legacy-cont-init", LEGACY_SERVICES];
-
 /// A container at a moment.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
@@ -143,7 +138,7 @@ impl Service {
 
     /// Whether it is one of those that every container has, which only matter when something is wrong with them.
     pub(crate) fn is_own(&self) -> bool {
-        OWN.contains(&self.name.as_slice())
+        overlay::legacy::idle::OWN.contains(&self.name.as_slice())
     }
 }
 

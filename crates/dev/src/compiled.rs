@@ -1,7 +1,9 @@
 //! The compiler's view of an image: it reads a copy of the definitions, in a directory of this program's own.
 
 use crate::finding::{Finding, Span};
-use crate::tree::{Kind, Tree};
+use crate::tree::Tree;
+use files::Kind;
+use overlay::boot::sources::USER_BUNDLES;
 use s6_rc::database::Database;
 use s6_rc::diagnostic::Diagnostic;
 use std::ffi::OsStr;
@@ -15,9 +17,6 @@ use tool::path::join;
 pub const FILE_MAX: usize = 1 << 16;
 /// How deep the directories of a definition may be.
 const DEPTH_MAX: u32 = 3;
-
-/// The bundles that exist whatever the image says.
-const IMPLIED: [&[u8]; 2] = [b"user", b"user2"];
 
 /// The definitions of an image as the compiler reads them.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ pub fn compile(tree: &Tree, directories: &[Vec<u8>]) -> io::Result<Compiled> {
     }
     let paths: Vec<Vec<u8>> = copies.iter().map(|copy| copy.as_os_str().as_bytes().to_vec()).collect();
     let report =
-        s6_rc::compile::check(&paths, &IMPLIED).map_err(|e| io::Error::other(e.message().to_owned()))?;
+        s6_rc::compile::check(&paths, USER_BUNDLES).map_err(|e| io::Error::other(e.message().to_owned()))?;
     Ok(Compiled { database: report.database, diagnostics: report.diagnostics, copies, sources })
 }
 

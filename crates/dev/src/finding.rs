@@ -112,6 +112,13 @@ impl Finding {
         Self { fix: Some(Fix { safe: true, what: what.into(), edits }), ..self }
     }
 
+    /// The same with other permissions for its file as the way out.
+    #[must_use]
+    pub fn chmod(self, mode: u32) -> Self {
+        let edit = Edit::Mode(self.path.clone(), mode);
+        self.advice(format!("chmod {mode:o} it")).safe_fix(format!("chmod {mode:o}"), vec![edit])
+    }
+
     /// The same with a fix that needs one.
     #[must_use]
     pub fn unsafe_fix(self, what: impl Into<String>, edits: Vec<Edit>) -> Self {

@@ -1,13 +1,12 @@
 //! What services have to do with each other, as a graph that can be read: its parts, and what is left out of them.
 
+use overlay::legacy::idle;
 use s6_rc::database::{Body, Database};
 use std::collections::{BTreeMap, BTreeSet};
 use tool::diag::show;
 
 /// The bundle of what prepares a container, which nearly everything needs.
 const BASE: &str = "base";
-/// The overlay's service that starts what is in services.d: it needs everything of the bundle `user`.
-const LEGACY: &str = "legacy-services";
 /// Of more services, no edges are left out: nobody reads that many, and it would take memory as the square of their number.
 const REDUCED_MAX: usize = 10_000;
 /// The bundle of everything that starts.
@@ -108,7 +107,7 @@ impl Graph {
         }
         if !selection.all_edges {
             self.reduce();
-            if !selection.names.iter().any(|name| name == BASE || name == LEGACY) {
+            if !selection.names.iter().any(|name| name == BASE || name.as_bytes() == idle::SERVICES) {
                 self.leave_out_own();
             }
         }
@@ -193,8 +192,10 @@ impl Graph {
     /// Leaves out the overlay's own services.
     fn leave_out_own(&mut self) {
         let base = self.bundles.remove(BASE).unwrap_or_default();
-        let is_own =
-            |at: &usize| base.contains(at) || self.nodes.get(*at).is_some_and(|node| node.name == LEGACY);
+        let is_own = |at: &usize| {
+            base.contains(at)
+                || self.nodes.get(*at).is_some_and(|node| node.name.as_bytes() == idle::SERVICES)
+        };
         let kept = (0..self.nodes.len()).filter(|at| !is_own(at)).collect();
         self.keep(&kept);
     }

@@ -3,7 +3,8 @@
 use crate::compiled::{Compiled, compile};
 use crate::config::Config;
 use crate::shell::{self, Shell};
-use crate::tree::{Kind, Meta, Tree};
+use crate::tree::{Meta, Tree};
+use files::Kind;
 use std::cell::OnceCell;
 use tool::path::join;
 

@@ -5,31 +5,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "an ordinary program, for machines with a recent kernel")]
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
+use files::Kind;
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// A longer chain of links leads nowhere, as in the kernel.
 const LINKS_MAX: usize = 40;
-
-/// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Link,
-    /// A device, a FIFO or a socket.
-    Other,
-}
 
 /// What is known of an entry without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,12 +268,7 @@ impl Layer {
         match self {
             Self::Disk { fd, .. } => {
                 let st = rustix::fs::fstat(Self::open(fd, path, OFlags::PATH)?)?;
-                let kind = match FileType::from_raw_mode(st.st_mode) {
-                    FileType::RegularFile => Kind::File,
-                    FileType::Directory => Kind::Directory,
-                    FileType::Symlink => Kind::Link,
-                    _ => Kind::Other,
-                };
+                let kind = FileType::from_raw_mode(st.st_mode).into();
                 let size = u64::try_from(st.st_size).unwrap_or(0);
                 Ok(Meta { kind, mode: st.st_mode & 0o7777, uid: st.st_uid, gid: st.st_gid, size })
             }
@@ -317,11 +299,7 @@ impl Layer {
     fn read(&self, path: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
         match self {
             Self::Disk { fd, .. } => {
-                let file = Self::open(fd, path, OFlags::RDONLY | OFlags::NONBLOCK)?;
-                let mut bytes = Vec::new();
-                let mut file = std::fs::File::from(file).take(limit as u64);
-                file.read_to_end(&mut bytes).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
-                Ok(bytes)
+                files::read_at_most(Self::open(fd, path, OFlags::RDONLY | OFlags::NONBLOCK)?, limit)
             }
             Self::Memory(entries) => match entries.get(path) {
                 Some(Node::File(_, data)) => Ok(data.iter().copied().take(limit).collect()),
@@ -332,18 +310,7 @@ impl Layer {
 
     fn names(&self, path: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
         match self {
-            Self::Disk { fd, .. } => {
-                let mut dir = Dir::new(Self::open(fd, path, OFlags::RDONLY | OFlags::DIRECTORY)?)?;
-                let mut names = Vec::new();
-                while let Some(entry) = dir.read() {
-                    let entry = entry?;
-                    let name = entry.file_name().to_bytes();
-                    if name != b"." && name != b".." {
-                        names.push(name.to_vec());
-                    }
-                }
-                Ok(names)
-            }
+            Self::Disk { fd, .. } => files::names(Self::open(fd, path, OFlags::RDONLY | OFlags::DIRECTORY)?),
             Self::Memory(entries) => {
                 let mut prefix = path.to_vec();
                 if !prefix.is_empty() {

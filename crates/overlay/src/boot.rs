@@ -32,7 +32,7 @@ pub(crate) mod run_verdict;
 pub(crate) mod saved;
 pub(crate) mod search_path;
 pub mod services;
-pub(crate) mod sources;
+pub mod sources;
 pub(crate) mod stage2;
 pub(crate) mod stand_in;
 pub(crate) mod status_board;

@@ -13,7 +13,7 @@ mod attributes;
 pub(crate) mod cont_finish;
 pub(crate) mod cont_init;
 pub(crate) mod fix_attrs;
-pub(crate) mod idle;
+pub mod idle;
 pub mod scripts;
 pub(crate) mod start_services;
 pub(crate) mod stop_services;

@@ -1,12 +1,13 @@
 //! The definitions of a running container, compiled again: what has changed, and the switch to them.
 
 use super::{access, is_caller, legacy, listed, look, take_turn};
-use crate::status::{LEGACY_SERVICES, TIMED_OUT};
+use crate::status::TIMED_OUT;
 use files::{open_dir, remove_tree, replace_link, same_tree, version_name};
 use overlay::boot::services::{check_again, compile, variables};
 use overlay::environment::contenv;
 use overlay::environment::settings::Settings;
 use overlay::layout::{DATABASE, LIVE, RUN_S6};
+use overlay::legacy::idle;
 use rustix::fs::CWD;
 use s6_rc::change_options::ChangeOptions;
 use s6_rc::database::{Body, Database, Id, Service};
@@ -135,7 +136,7 @@ fn downs(names: &[Vec<u8>], then: Then) -> String {
     let mut stopped = Vec::new();
     for name in names {
         match name.as_slice() {
-            LEGACY_SERVICES => stopped.extend(legacy()),
+            idle::SERVICES => stopped.extend(legacy()),
             _ => stopped.push(name.clone()),
         }
     }

@@ -1,7 +1,7 @@
 //! Pure: which services the words of a command stand for.
 
-use crate::status::OWN;
 use crate::status::choice::{is_match, unknown};
+use overlay::legacy::idle::OWN;
 use s6_rc::database::{Database, Service};
 use tool::Fatal;
 
@@ -60,7 +60,7 @@ pub(super) fn set(list: &mut [bool], id: u32) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::status::LEGACY_SERVICES;
+    use overlay::legacy::idle::SERVICES;
     use s6_rc::database::{Body, Bundle, Id};
 
     /// `web` needs `db` and the oneshot `migrate`, which needs `db`; `legacy-services` needs all of them, `lone` nothing.
@@ -76,7 +76,7 @@ pub(crate) mod tests {
             service(b"s6rc-fdholder", Body::default(), &[]),
             service(b"db", Body::default(), &[]),
             service(b"web", Body::default(), &[1, 4]),
-            service(LEGACY_SERVICES, oneshot(), &[1, 2, 4]),
+            service(SERVICES, oneshot(), &[1, 2, 4]),
             service(b"migrate", oneshot(), &[1]),
         ];
         let bundle =

@@ -4,7 +4,7 @@ use super::daemon::{Became, Daemon};
 use super::names::Selected;
 use super::plan::Plan;
 use super::{daemon_of, has_legacy, listed};
-use crate::status::LEGACY_SERVICES;
+use overlay::legacy::idle;
 use s6_rc::database::Service;
 use s6_rc::direction::Direction;
 use s6_rc::live::Live;
@@ -60,7 +60,7 @@ impl Outcomes {
             let Some((how, is_failure)) = became(*down && *was, *up, *selected, *was, live.is_up(id)) else {
                 continue;
             };
-            if service.name == LEGACY_SERVICES && !selected && !is_failure && !has_legacy() {
+            if service.name == idle::SERVICES && !selected && !is_failure && !has_legacy() {
                 continue;
             }
             self.lines.push(format!("{}: {how}", show(&service.name)));

@@ -1,7 +1,7 @@
 //! Pure: what is done to which services, and what goes along with it.
 
 use super::names::{Selected, set};
-use crate::status::LEGACY_SERVICES;
+use overlay::legacy::idle;
 use s6_rc::database::{Database, Id};
 use s6_rc::direction::Direction;
 
@@ -71,7 +71,7 @@ impl Plan {
             if is(&selected.services, id) {
                 continue;
             }
-            if database.name(id) == LEGACY_SERVICES {
+            if database.name(id) == idle::SERVICES {
                 plan.dependents.extend(there.legacy.iter().cloned());
             } else {
                 plan.dependents.push(database.name(id).to_vec());
@@ -86,7 +86,7 @@ impl Plan {
         if !self.up.contains(&true) {
             return;
         }
-        let Some(&[own]) = database.atomics(LEGACY_SERVICES).as_deref() else { return };
+        let Some(&[own]) = database.atomics(idle::SERVICES).as_deref() else { return };
         if up.get(own as usize) == Some(&true) {
             return;
         }

@@ -3,49 +3,15 @@
 use crate::finding::{Edit, Finding};
 use crate::image::{Definition, Image, Target};
 use crate::shell::span_of;
-use crate::tree::Kind;
+use files::Kind;
+use s6_rc::restart_policy;
 use tool::path::join;
 
-/// Files that the C overlay doesn't know.
-const OURS: [&str; 14] = [
-    "restart",
-    "restart-delay",
-    "restart-delay-max",
-    "restart-factor",
-    "restart-jitter",
-    "restart-limit",
-    "restart-reset",
-    "success-exit",
-    "restart-never-on",
-    "on-failure",
-    "on-success",
-    "main",
-    "kill-mode",
-    "reload",
-];
+/// Files that the C overlay doesn't know, beside those about restarts.
+const OURS: [&str; 2] = ["kill-mode", "reload"];
 
 /// Files with a time in milliseconds.
 const TIMES: [&str; 4] = ["timeout-up", "timeout-down", "timeout-kill", "timeout-finish"];
-
-/// Files that are read as lines or words.
-const TEXTS: [&str; 16] = [
-    "type",
-    "up",
-    "down",
-    "run",
-    "finish",
-    "contents",
-    "dependencies",
-    "producer-for",
-    "consumer-for",
-    "pipeline-name",
-    "notification-fd",
-    "timeout-up",
-    "timeout-down",
-    "timeout-kill",
-    "timeout-finish",
-    "down-signal",
-];
 
 /// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
@@ -67,9 +33,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         if script.meta.mode & 0o002 != 0 {
             let mode = script.meta.mode & !0o022;
             let text = format!("everybody may write to it: its mode is {:04o}", script.meta.mode);
-            let edit = Edit::Mode(script.path.clone(), mode);
-            let finding = Finding::new(605, &script.path, text).advice(format!("chmod {mode:o} it"));
-            found.push(finding.safe_fix(format!("chmod {mode:o}"), vec![edit]));
+            found.push(Finding::new(605, &script.path, text).chmod(mode));
         }
     }
 }
@@ -80,15 +44,16 @@ fn not_executable(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
     else {
         return;
     };
-    let mode = meta.mode | 0o111;
-    let finding = Finding::new(103, path, format!("it isn't executable: its mode is {:04o}", meta.mode));
-    let edit = Edit::Mode(path.to_vec(), mode);
-    found.push(finding.advice(format!("chmod {mode:o} it")).safe_fix(format!("chmod {mode:o}"), vec![edit]));
+    let text = format!("it isn't executable: its mode is {:04o}", meta.mode);
+    found.push(Finding::new(103, path, text).chmod(meta.mode | 0o111));
 }
 
 /// SO108.
 fn carriage_returns(image: &Image<'_>, directory: &[u8], entries: &[Vec<u8>], found: &mut Vec<Finding>) {
-    for file in TEXTS.iter().filter(|file| entries.iter().any(|entry| entry == file.as_bytes())) {
+    // What is a directory has no text.
+    for file in
+        s6_rc::definition_reader::entries().filter(|file| entries.iter().any(|e| e == file.as_bytes()))
+    {
         let path = join(directory, file.as_bytes());
         let Some(text) = image.tree.read(&path, 1 << 16).filter(|text| !text.starts_with(b"\x7fELF")) else {
             continue;
@@ -100,16 +65,8 @@ fn carriage_returns(image: &Image<'_>, directory: &[u8], entries: &[Vec<u8>], fo
         if image.target == Target::S6Overlay {
             finding.severity = s6_rc::diagnostic::Severity::Error;
         }
-        let mended: Vec<u8> = text.split(|byte| *byte == b'\n').collect::<Vec<_>>().iter().enumerate().fold(
-            Vec::new(),
-            |mut all, (at, line)| {
-                if at > 0 {
-                    all.push(b'\n');
-                }
-                all.extend(line.strip_suffix(b"\r").unwrap_or(line));
-                all
-            },
-        );
+        let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let mended = lines.collect::<Vec<_>>().join(&b'\n');
         let edit = Edit::Replace(path.clone(), 0..text.len(), mended);
         found.push(finding.safe_fix("remove them", vec![edit]));
     }
@@ -139,9 +96,9 @@ fn times(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
 
 /// SO790.
 fn ours(definition: &Definition, found: &mut Vec<Finding>) {
-    for file in OURS.iter().filter(|file| definition.has(file)) {
+    for file in restart_policy::FILES.into_iter().chain(OURS).filter(|file| definition.has(file)) {
         // A oneshot's `reload` is the reference's.
-        if *file == "reload" && !definition.is_longrun() {
+        if file == "reload" && !definition.is_longrun() {
             continue;
         }
         let text = "the C overlay doesn't know this file, and ignores it";

@@ -2,11 +2,11 @@
 
 use crate::finding::{Edit, Finding};
 use crate::image::{BUNDLES, Definition, Image, SERVICES};
+use overlay::boot::omissions::{self, BASE};
+use overlay::boot::services::TOP;
+use overlay::legacy::idle;
 use s6_rc::database::{Database, Id};
 use tool::path::join;
-
-/// The bundle of what prepares the container.
-const BASE: &str = "base";
 
 /// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
@@ -28,7 +28,7 @@ fn definition<'i>(image: &'i Image<'_>, database: &Database, id: Id) -> Option<&
 /// SO202: a service that doesn't start with the container, and that nobody else names.
 fn idle(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
     let starts = lines_about_s6_rc(image);
-    for id in overlay::boot::omissions::idle(database, b"top") {
+    for id in omissions::idle(database, TOP) {
         let Some(definition) = definition(image, database, id) else { continue };
         // Somebody may start it by its name.
         if starts.iter().any(|line| line.windows(definition.name.len()).any(|word| word == definition.name)) {
@@ -68,7 +68,7 @@ fn early(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
     if !prepares {
         return;
     }
-    for id in overlay::boot::omissions::early(database, b"top") {
+    for id in omissions::early(database, TOP) {
         let Some(definition) = definition(image, database, id) else { continue };
         let text = "it doesn't need base: it may start before cont-init.d and fix-attrs.d are done";
         let advice = "touch dependencies.d/base in its definition";
@@ -83,8 +83,7 @@ fn early(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
 
 /// SO205.
 fn legacy_services(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
-    const LEGACY: &[u8] = b"legacy-services";
-    if !definition.list(image.tree, "dependencies").iter().any(|name| name == LEGACY) {
+    if !definition.list(image.tree, "dependencies").iter().any(|name| name == idle::SERVICES) {
         return;
     }
     for source in [BUNDLES, SERVICES] {
@@ -112,7 +111,7 @@ fn readiness(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding
         let says_so = ["notification-fd", "ready"].iter().any(|file| needed.has(file));
         // A logger is there as soon as its pipe is.
         let is_logger = needed.has("consumer-for");
-        if says_so || is_logger || name.as_slice() == BASE.as_bytes() {
+        if says_so || is_logger || name.as_slice() == BASE {
             continue;
         }
         let name = String::from_utf8_lossy(&name).into_owned();

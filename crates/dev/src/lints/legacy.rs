@@ -2,12 +2,13 @@
 
 use crate::finding::{Edit, Finding, Span};
 use crate::image::{BUNDLES, Image, SERVICES};
-use crate::tree::Kind;
+use files::Kind;
+use overlay::boot::sources::USER_BUNDLES;
 use tool::path::join;
 
 /// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
-    for bundle in [&b"user"[..], b"user2"] {
+    for bundle in USER_BUNDLES {
         let old = join(SERVICES, bundle);
         if !image.tree.is_directory(&old) {
             continue;
@@ -30,16 +31,9 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     for script in &image.stages {
         let meta = script.meta;
         if meta.kind == Kind::File && meta.mode & 0o111 == 0 {
-            let mode = meta.mode | 0o111;
-            let edit = Edit::Mode(script.path.clone(), mode);
-            let finding = Finding::new(
-                703,
-                &script.path,
-                format!("it isn't executable: its mode is {:04o}", meta.mode),
-            )
-            .at(Span::line(1))
-            .advice(format!("chmod {mode:o} it"));
-            found.push(finding.safe_fix(format!("chmod {mode:o}"), vec![edit]));
+            let text = format!("it isn't executable: its mode is {:04o}", meta.mode);
+            let finding = Finding::new(703, &script.path, text).at(Span::line(1));
+            found.push(finding.chmod(meta.mode | 0o111));
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::finding::{Edit, Finding, Span};
 use crate::image::{Image, Language, Script};
 use crate::shell::span_of;
-use crate::tree::{Kind, Tree};
+use crate::tree::Tree;
+use files::Kind;
 use s6_rc::diagnostic::Severity;
 
 /// Programs that version 2 had in other places.

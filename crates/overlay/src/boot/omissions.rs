@@ -8,7 +8,7 @@ use tool::diag::{show, shown};
 use tool::path::join;
 
 /// The bundle that a service depends on to start after the container is prepared.
-const BASE: &[u8] = b"base";
+pub const BASE: &[u8] = b"base";
 
 /// One line for each kind of omission, with the services concerned.  `top` is the bundle that is started, `etc` the folder
 /// of cont-init.d and fix-attrs.d.

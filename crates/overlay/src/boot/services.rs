@@ -35,7 +35,7 @@ use tool::{Env, Fatal, clock, diag};
 use wire::restart_policy::{self, Consequence, RestartPolicy};
 
 /// The bundle that holds everything that a container starts.
-pub(crate) const TOP: &[u8] = b"top";
+pub const TOP: &[u8] = b"top";
 
 /// The name in messages about definitions.
 const COMPILER: &str = "s6-rc-compile";

@@ -10,7 +10,7 @@ use tool::diag;
 use tool::path::{join, split};
 
 /// The bundles that images fill.  They often have no `type`, and `user2` is often missing; they count as bundles anyway.
-const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
+pub const USER_BUNDLES: &[&[u8]] = &[b"user", b"user2"];
 
 /// The source directories of s6-rc.
 pub(crate) struct Sources {

@@ -8,7 +8,10 @@ use crate::texts;
 use tool::path::join;
 
 /// The overlay's own services.
-pub(crate) const OWN: [&[u8]; 3] = [b"fix-attrs", b"legacy-cont-init", b"legacy-services"];
+pub const OWN: [&[u8]; 3] = [b"fix-attrs", b"legacy-cont-init", SERVICES];
+
+/// The one of them that starts and stops the services of services.d.
+pub const SERVICES: &[u8] = b"legacy-services";
 
 /// Those that have nothing to do at the start: their folders in the image are empty, or aren't there.
 pub(crate) fn at_start(settings: &Settings<'_>) -> Vec<&'static [u8]> {

@@ -1,9 +1,10 @@
 //! Pure: a start as a chart of text.
 
 use super::start::{Part, Sort, Start};
+use crate::status::Snapshot;
 use crate::status::table::fit;
 use crate::status::word::{ended, note, standing};
-use crate::status::{OWN, Snapshot};
+use overlay::legacy::idle::OWN;
 
 /// How a chart is written.
 #[derive(Debug, Clone, Copy)]

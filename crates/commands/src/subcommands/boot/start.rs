@@ -4,7 +4,8 @@
 //! first service.  What is needed is over before its dependent begins.  So the start has waited for the part that was over last,
 //! that one for what was over last of what it needs, and so on: the critical path.
 
-use crate::status::{Kind, LEGACY_SERVICES, Service, Snapshot};
+use crate::status::{Kind, Service, Snapshot};
+use overlay::legacy::idle;
 use std::time::Duration;
 use supervision::board::Record;
 use tool::diag::shown;
@@ -210,7 +211,7 @@ impl Start {
         let scripts = self.places(&|at| self.part(at).is_some_and(|part| part.sort == Sort::Script));
         self.put_before(all, CONT_INIT, &scripts);
         let others = self.places(&|at| all.services.get(at).is_some_and(|service| service.up.is_none()));
-        self.put_before(all, LEGACY_SERVICES, &others);
+        self.put_before(all, idle::SERVICES, &others);
         // It goes on, or it was overwritten.
         let changed = self.changed.or((self.code.is_none() && !self.is_cut).then_some(self.took));
         if changed.is_some() {
