@@ -2,7 +2,7 @@
 //!
 //! A line `-- PATH [MODE] --` begins a file, which goes up to the next such line; `-- PATH -> TARGET --` is a link.  A path
 //! that ends in a slash is a directory.  The mode is octal, 644 if it isn't said.  The file `Dockerfile` at the top is no file
-//! of the image: it says what the image is started with.
+//! of the image: it says what the image is started with.  `\r` at the end of a line is a carriage return.
 
 use std::fs;
 use std::io;
@@ -24,41 +24,42 @@ pub fn of_page<'p>(page: &'p str, heading: &str) -> Option<&'p str> {
 /// A file can't be written.
 pub fn write(text: &str, top: &Path) -> io::Result<Option<String>> {
     let mut dockerfile = None;
-    let mut rest = text;
-    while let Some(after) = rest.strip_prefix("-- ") {
-        let (head, after) = after
-            .split_once(" --\n")
-            .or_else(|| after.strip_suffix(" --").map(|head| (head, "")))
-            .unwrap_or((after, ""));
-        let end =
-            after.find("\n-- ").map_or(if after.starts_with("-- ") { 0 } else { after.len() }, |at| at + 1);
-        let (content, next) = after.split_at(if after.starts_with("-- ") { 0 } else { end });
-        rest = next;
-        let mut content = content.to_owned();
-        if !content.is_empty() && !content.ends_with('\n') {
-            content.push('\n');
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(head) = head(line) else { continue };
+        let mut content = String::new();
+        while let Some(line) = lines.next_if(|line| self::head(line).is_none()) {
+            content.extend([line, "\n"]);
         }
-        if head == "Dockerfile" {
-            dockerfile = Some(content);
-            continue;
-        }
-        let mut words = head.split(' ');
-        let path = top.join(words.next().unwrap_or_default());
-        if head.ends_with('/') {
-            fs::create_dir_all(path)?;
-            continue;
-        }
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        match words.next() {
-            Some("->") => std::os::unix::fs::symlink(words.next().unwrap_or_default(), path)?,
-            mode => {
-                fs::write(&path, content.replace("\\r\n", "\r\n"))?;
-                let mode = mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or(0o644);
-                fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
-            }
+        match head {
+            "Dockerfile" => dockerfile = Some(content),
+            _ => write_one(top, head, &content)?,
         }
     }
     Ok(dockerfile)
+}
+
+/// What stands between the dashes of a line that begins a file.
+fn head(line: &str) -> Option<&str> {
+    line.strip_prefix("-- ")?.strip_suffix(" --")
+}
+
+/// Writes a file, a link or a directory.
+fn write_one(top: &Path, head: &str, content: &str) -> io::Result<()> {
+    let mut words = head.split(' ');
+    let path = top.join(words.next().unwrap_or_default());
+    if head.ends_with('/') {
+        return fs::create_dir_all(path);
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match words.next() {
+        Some("->") => std::os::unix::fs::symlink(words.next().unwrap_or_default(), path),
+        mode => {
+            fs::write(&path, content.replace("\\r\n", "\r\n"))?;
+            let mode = mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or(0o644);
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+        }
+    }
 }

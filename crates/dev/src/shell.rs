@@ -53,7 +53,7 @@ impl Command {
         self.words.get(assigned..).unwrap_or_default()
     }
 
-    /// The name of what it runs, without its directory: of `exec PROGRAM` and other words in front of a program, the program's.
+    /// Its first word behind assignments, without a directory.
     #[must_use]
     pub fn name(&self) -> &str {
         base_name(self.program().first().map_or("", |word| word.text.as_str()))

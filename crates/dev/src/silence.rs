@@ -70,7 +70,8 @@ pub fn by_options(findings: &mut Vec<Finding>, options: &[(Selection, Option<Sev
     });
 }
 
-/// Leaves out what comments in the files allow; an allowance without a reason, or for nothing, is a finding of its own.
+/// Leaves out what comments in the files allow; an allowance without a reason is a
+/// finding of its own.
 pub fn by_comments(tree: &Tree, findings: &mut Vec<Finding>) {
     let paths: BTreeSet<Vec<u8>> = findings.iter().map(|finding| finding.path.clone()).collect();
     let mut allowances: BTreeMap<Vec<u8>, Vec<Allowance>> = BTreeMap::new();
@@ -79,29 +80,18 @@ pub fn by_comments(tree: &Tree, findings: &mut Vec<Finding>) {
         allowances.insert(path, read(&text));
     }
     findings.retain(|finding| {
-        let Some(all) = allowances.get_mut(&finding.path) else { return true };
         let line = finding.span.map_or(0, |span| span.line);
-        for allowance in
-            all.iter_mut().filter(|allowance| allowance.code == finding.code && allowance.has_reason)
-        {
-            let near = allowance.line == line || allowance.line + 1 == line;
-            if near || line == 0 || allowance.line <= HEAD {
-                allowance.used = true;
-                return false;
-            }
-        }
-        true
+        let allows = |allowance: &Allowance| {
+            let near = allowance.line == line || allowance.line + 1 == line || line == 0;
+            allowance.code == finding.code && allowance.has_reason && (near || allowance.line <= HEAD)
+        };
+        !allowances.get(&finding.path).is_some_and(|all| all.iter().any(allows))
     });
     for (path, all) in allowances {
         for allowance in all.iter().filter(|allowance| !allowance.has_reason) {
-            let mut finding = Finding::new(
-                0,
-                &path,
-                format!("{} is allowed without a reason, so it isn't", allowance.code),
-            );
-            finding.severity = Severity::Warning;
+            let text = format!("{} is allowed without a reason, so it isn't", allowance.code);
             let advice = format!("write # {WORD}{}): why it is right here", allowance.code);
-            findings.push(finding.at(Span::line(allowance.line)).advice(advice));
+            findings.push(Finding::new(0, &path, text).at(Span::line(allowance.line)).advice(advice));
         }
     }
     findings.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -113,7 +103,6 @@ struct Allowance {
     code: Code,
     line: u32,
     has_reason: bool,
-    used: bool,
 }
 
 fn read(text: &[u8]) -> Vec<Allowance> {
@@ -126,7 +115,7 @@ fn read(text: &[u8]) -> Vec<Allowance> {
         };
         let has_reason = rest.trim_start().strip_prefix(':').is_some_and(|reason| !reason.trim().is_empty());
         let codes = code.split(',').filter_map(|code| registry::code(code.trim()));
-        all.extend(codes.map(|code| Allowance { code, line, has_reason, used: false }));
+        all.extend(codes.map(|code| Allowance { code, line, has_reason }));
     }
     all
 }

@@ -9,7 +9,7 @@ use dev::image::{Image, Target, complete};
 use dev::registry::LINTS;
 use dev::report::Report;
 use dev::tree::Tree;
-use dev::{fix, lints};
+use dev::{fix, lints, silence};
 use s6_rc::diagnostic::Severity;
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,8 @@ fn again<T>(
     let mut tree = Tree::default();
     tree.add_directory(top).unwrap();
     let is_whole = complete(&mut tree);
-    let findings = lints::findings(&Image::read(&tree, config, target, is_whole));
+    let mut findings = lints::findings(&Image::read(&tree, config, target, is_whole));
+    silence::by_comments(&tree, &mut findings);
     look(&tree, target, findings)
 }
 

@@ -15,7 +15,7 @@ const NO_DAEMONS: [&str; 44] = [
 ];
 
 /// Programs in front of another one, with how many of their words follow their options.
-const IN_FRONT: [(&str, usize); 22] = [
+const IN_FRONT: [(&str, usize); 19] = [
     ("exec", 0),
     ("env", 0),
     ("nice", 0),
@@ -35,9 +35,6 @@ const IN_FRONT: [(&str, usize); 22] = [
     ("gosu", 1),
     ("setpriv", 0),
     ("chpst", 0),
-    ("umask", 1),
-    ("cd", 1),
-    ("fdmove", 2),
 ];
 
 /// A daemon that goes to the background unless a word or a file says that it doesn't.
@@ -118,7 +115,7 @@ fn at(script: &Script, word: &Word) -> Span {
 }
 
 /// The words from the program that a command ends up as.
-pub fn final_program(command: &Command) -> &[Word] {
+fn final_program(command: &Command) -> &[Word] {
     let mut words = command.program();
     while let Some((first, rest)) = words.split_first() {
         let Some((_, operands)) = IN_FRONT.iter().find(|(name, _)| *name == base_name(&first.text)) else {
