@@ -697,21 +697,21 @@ fn hostile_lines_of_oneshots_are_objects(images: &Images) -> Outcome {
 /// When the output is read again, process 1 reports how much it left out.
 fn what_nobody_read_is_counted(images: &Images) -> Outcome {
     let services = Services::new()?;
-    let run = "#!/bin/sh\nyes | head -c 300000 >&2\n: >/run/done\nexec sleep 100000\n";
-    services.longrun("floods", &["base"], run)?;
-    // It can't be started, time and again.
-    let complain = "n=0; until [ -e /run/told ]; do\n\
-                      n=$((n+1)); mkdir /run/service/broken$n; echo '#!/no/such/interpreter' >/run/service/broken$n/run\n\
-                      chmod +x /run/service/broken$n/run; s6-svscanctl -an /run/service; usleep 10000\n\
-                      [ $n = 200 ] && : >/run/enough\n\
-                    done; exit 0";
+    services.longrun("floods", &["base"], "#!/bin/sh\nyes | head -c 300000 >&2\nexec sleep 100000\n")?;
+    // A message for each of these, which have no run: more bytes than the output's pipe, the relay's buffer and the pipe to
+    // the relay hold together. When the last service is up, some of them were left out.
+    let complain = "cd /run/service; mkdir $(seq 1000 2999)\n\
+                    s6-svscanctl -a .; until [ -e 2999/supervise/status ]; do usleep 1000; done\n\
+                    mkdir last; printf '#!/bin/sh\\n: >/run/enough\\nexec sleep 100000\\n' >last/run; chmod +x last/run\n\
+                    s6-svscanctl -a .; until [ -e /run/read ]; do usleep 1000; done\n\
+                    until [ -e /run/told ]; do s6-svc -u 1000; usleep 1000; done";
     for (name, value) in [("S6_LOG_FORMAT", "json"), ("S6_LOG_PREFIX", "0")] {
         let sandbox = images.small(&services, &["sh", "-c", complain]).env(name, value);
         // Each supervisor process would count for itself.
         let sandbox = sandbox.env("S6_SUPERVISE_PROCESSES", "0");
         let mut container = sandbox.env("S6_VERBOSITY", "1").streams(Streams::Capture).start()?;
         let stderr = container.take_stderr();
-        let waits = ["/bin/sh", "-c", "until [ -e /run/enough ]; do usleep 1000; done"];
+        let waits = ["/bin/sh", "-c", "until [ -e /run/enough ]; do usleep 1000; done; : >/run/read"];
         same(
             container.exec(waits).start()?.output(Duration::from_secs(90))?.code,
             Some(0),
