@@ -1,0 +1,39 @@
+//! `new`.
+
+use super::outcome::{FAILED, Outcome, USAGE};
+use crate::new::{self, Wanted};
+use std::path::PathBuf;
+
+/// The options of `new`.
+#[derive(Debug, clap::Args)]
+pub struct New {
+    /// The service's name
+    name: String,
+    /// The directory that the image copies to its root
+    #[arg(long, value_name = "DIR", default_value = "rootfs")]
+    root: PathBuf,
+    /// Something that is done once, not a daemon
+    #[arg(long, conflicts_with_all = ["logger", "ready"])]
+    oneshot: bool,
+    /// With a logger
+    #[arg(long)]
+    logger: bool,
+    /// With a check that says when it is ready
+    #[arg(long)]
+    ready: bool,
+    /// Who it runs as
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+}
+
+impl New {
+    /// Writes the definition.
+    pub fn run(self) -> Outcome {
+        let Self { name, root, oneshot, logger, ready, user } = self;
+        match new::write(&root, &Wanted { name, oneshot, logger, readiness: ready, user }) {
+            Ok(out) => Outcome { out, ..Outcome::default() },
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => Outcome::failed(USAGE, e),
+            Err(e) => Outcome::failed(FAILED, e),
+        }
+    }
+}
