@@ -21,6 +21,48 @@ pub struct Config {
     pub healthcheck: Option<Vec<String>>,
     /// STOPSIGNAL.
     pub stop_signal: Option<String>,
+    /// Whether nothing of it can be said elsewhere, such as by the image that a Dockerfile begins with.
+    pub is_complete: bool,
+    /// What the steps of a Dockerfile do.
+    pub steps: Steps,
+}
+
+/// What the steps of a Dockerfile do to files, as far as that can be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Whether an s6-overlay is installed by them.
+    pub install_overlay: bool,
+    /// Whether its tarballs of symlinks are.
+    pub install_symlinks: bool,
+    /// The numbers of its version.
+    pub overlay_version: Option<Vec<u32>>,
+    /// Whether they change files' modes.
+    pub change_modes: bool,
+}
+
+impl Steps {
+    /// What the lines of a Dockerfile do, continued ones joined.
+    fn of_lines(lines: &[String]) -> Self {
+        let has = |line: &String, words: &[&str]| words.iter().any(|word| line.contains(word));
+        Self {
+            install_overlay: lines.iter().any(|line| {
+                has(line, &["s6-overlay-noarch", "s6-overlay/releases/", "install-s6", "install_s6"])
+            }),
+            install_symlinks: lines.iter().any(|line| has(line, &["overlay-symlinks", "overlay-${"])),
+            overlay_version: lines.iter().find_map(|line| overlay_version(line)),
+            change_modes: lines.iter().any(|line| has(line, &["chmod"])),
+        }
+    }
+}
+
+/// The version of the overlay that a line of a Dockerfile sets or loads.
+fn overlay_version(line: &str) -> Option<Vec<u32>> {
+    let before = ["S6_OVERLAY_VERSION=", "S6_VERSION=", "s6-overlay/releases/download/"];
+    let rest = before.iter().find_map(|word| line.split_once(word).map(|(_, rest)| rest))?;
+    let rest = rest.trim_start_matches(['"', '\'', 'v']);
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    let numbers: Option<Vec<u32>> = rest.get(..end)?.split('.').map(|number| number.parse().ok()).collect();
+    numbers.filter(|numbers| numbers.len() > 1)
 }
 
 impl Config {
@@ -67,34 +109,58 @@ impl Config {
             user: text("User").map(str::to_owned),
             healthcheck,
             stop_signal: text("StopSignal").map(str::to_owned),
+            is_complete: true,
+            steps: Steps::default(),
         })
     }
 
-    /// What the last stage of a Dockerfile says; what its base says isn't known.
+    /// What the last stage of a Dockerfile says, and those that it begins with; what its base says isn't known.
     fn of_dockerfile(text: &str) -> Self {
-        let mut config = Self { is_known: true, ..Self::default() };
-        for line in joined_lines(text) {
+        let lines = joined_lines(text);
+        let steps = Steps::of_lines(&lines);
+        let mut config = Self::default();
+        let mut current = String::new();
+        let mut stages: Vec<(String, Self)> = Vec::new();
+        for line in &lines {
             let line = line.trim();
             let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-            let rest = rest.trim();
-            match word.to_ascii_uppercase().as_str() {
-                "FROM" => config = Self { is_known: true, ..Self::default() },
-                "ENTRYPOINT" => {
-                    config.entrypoint_is_shell = !rest.starts_with('[');
-                    config.entrypoint = Some(exec_form(rest));
-                }
-                "CMD" => config.cmd = Some(exec_form(rest)),
-                "USER" => config.user = Some(rest.to_owned()),
-                "STOPSIGNAL" => config.stop_signal = Some(rest.to_owned()),
-                "HEALTHCHECK" => {
-                    let command = rest.find("CMD").and_then(|at| rest.get(at + 3..)).map(str::trim);
-                    config.healthcheck = Some(command.map(exec_form).unwrap_or_default());
-                }
-                "ENV" => config.env.extend(assignments(rest)),
-                _ => {}
+            if word.eq_ignore_ascii_case("FROM") {
+                let mut words = rest.split_whitespace().filter(|word| !word.starts_with("--"));
+                let base = words.next().unwrap_or_default();
+                let name = words.nth(1).unwrap_or_default();
+                stages.push((std::mem::take(&mut current), std::mem::take(&mut config)));
+                let stage = stages.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(base));
+                config = match stage {
+                    Some((_, stage)) => stage.clone(),
+                    None => Self { is_complete: base == "scratch", ..Self::default() },
+                };
+                current = name.to_owned();
+            } else {
+                config.instruction(word, rest.trim());
             }
         }
-        config
+        // An image without the overlay says nothing about it.
+        config.is_complete |= steps.install_overlay;
+        Self { is_known: true, steps, ..config }
+    }
+
+    /// Takes an instruction of a Dockerfile.
+    fn instruction(&mut self, word: &str, rest: &str) {
+        match word.to_ascii_uppercase().as_str() {
+            "ENTRYPOINT" => {
+                self.entrypoint_is_shell = !rest.starts_with('[');
+                self.entrypoint = Some(exec_form(rest));
+            }
+            "CMD" => self.cmd = Some(exec_form(rest)),
+            "USER" => self.user = Some(rest.to_owned()),
+            "STOPSIGNAL" => self.stop_signal = Some(rest.to_owned()),
+            "HEALTHCHECK" => {
+                let command = rest.find("CMD").and_then(|at| rest.get(at + 3..)).map(str::trim);
+                self.healthcheck = Some(command.map(exec_form).unwrap_or_default());
+            }
+            "ENV" => self.env.extend(assignments(rest)),
+            _ => {}
+        }
     }
 
     /// The value of a variable.
@@ -175,6 +241,20 @@ mod tests {
                     STOPSIGNAL SIGQUIT\n";
         let config = Config::read(text).unwrap();
         insta::assert_debug_snapshot!(config);
+    }
+
+    #[test]
+    fn a_stage_begins_with_another_one() {
+        let text = "FROM --platform=x debian AS base\nARG S6_OVERLAY_VERSION=\"v3.1.6.2\"\nENV A=1\nFROM alpine AS other\n\
+                    ENV B=1\nRUN curl https://x/s6-overlay-noarch.tar.xz | tar x\nFROM Base\nENV C=1\n";
+        let config = Config::read(text).unwrap();
+        let names: Vec<&str> = config.env.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["A", "C"]);
+        assert!(config.is_complete);
+        assert_eq!(config.steps.overlay_version, Some(vec![3, 1, 6, 2]));
+        assert!(Config::read("FROM scratch\nCOPY . /\n").unwrap().is_complete);
+        let unknown = Config::read("FROM base\nCOPY --chmod=755 . /\n").unwrap();
+        assert!(!unknown.is_complete && unknown.steps.change_modes && !unknown.steps.install_overlay);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub const SERVICES: &[u8] = b"/etc/s6-overlay/s6-rc.d";
 pub const BUNDLES: &[u8] = b"/etc/s6-overlay/user-bundles.d";
 /// Where every s6-overlay is.
 const PACKAGES: &[u8] = b"/package/admin";
+/// The first version that has user bundles at a place of their own.
+const USER_BUNDLES_SINCE: [u32; 3] = [3, 2, 3];
 
 /// Which s6-overlay an image is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -112,7 +114,8 @@ fn language(text: &[u8], interpreter: &[String]) -> Language {
     });
     match program {
         None if interpreter.is_empty() => Language::None,
-        Some("sh" | "bash" | "ash" | "dash" | "ksh") => Language::Shell,
+        // bashio is bash with functions.
+        Some("sh" | "bash" | "ash" | "dash" | "ksh" | "bashio") => Language::Shell,
         Some("execlineb") => Language::Execline,
         _ => Language::Other,
     }
@@ -318,6 +321,22 @@ impl<'t> Image<'t> {
         let compiled =
             self.compiled.get_or_init(|| compile(self.tree, &self.sources).map_err(|e| e.to_string()));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// Whether the image's overlay looks for user bundles at a place of their own; where its version isn't known, it does.
+    #[must_use]
+    pub fn knows_user_bundles(&self) -> bool {
+        let is_old = |version: &[u32]| version < USER_BUNDLES_SINCE.as_slice();
+        let in_tree = self.sources.iter().find_map(|source| {
+            let rest = source.strip_prefix(PACKAGES)?.strip_prefix(b"/s6-overlay-")?;
+            let version = rest.split(|byte| *byte == b'/').next()?;
+            let numbers = std::str::from_utf8(version).ok()?.split('.').map(|number| number.parse().ok());
+            numbers.collect::<Option<Vec<u32>>>()
+        });
+        // Below a part of an image, there is what this program knows.
+        let in_tree = in_tree.filter(|_| self.is_whole);
+        let built = self.config.steps.overlay_version.as_deref();
+        !built.or(in_tree.as_deref()).is_some_and(is_old)
     }
 
     /// Every `run` with the name of its service, daemons of services.d included.

@@ -58,7 +58,9 @@ fn variables(image: &Image<'_>, found: &mut Vec<Finding>) {
     }
     let oneshots =
         image.definitions.iter().any(|definition| definition.is_oneshot()) || !image.stages.is_empty();
-    if oneshots && image.config.variable("S6_BEHAVIOUR_IF_STAGE2_FAILS").is_none() {
+    // The image below may have set it.
+    if oneshots && image.config.is_complete && image.config.variable("S6_BEHAVIOUR_IF_STAGE2_FAILS").is_none()
+    {
         let text = "S6_BEHAVIOUR_IF_STAGE2_FAILS isn't set: a failed oneshot or script doesn't end the start";
         found.push(Finding::new(405, b"", text).advice("write ENV S6_BEHAVIOUR_IF_STAGE2_FAILS=2"));
     }
@@ -93,6 +95,8 @@ fn healthcheck(image: &Image<'_>, found: &mut Vec<Finding>) {
         Target::S6Overlay => "check what the container is for, such as by a request",
     };
     match &image.config.healthcheck {
+        // The image below may have one.
+        None if !image.config.is_complete => {}
         None => found.push(Finding::new(606, b"", "there is no HEALTHCHECK").advice(advice)),
         Some(words) => {
             let text = words.join(" ");

@@ -40,6 +40,9 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
 
 /// SO103: what is executed where it is has to be executable.
 fn not_executable(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
+    if image.config.steps.change_modes {
+        return;
+    }
     let Some(meta) = image.tree.stat(path).filter(|meta| meta.kind == Kind::File && meta.mode & 0o111 == 0)
     else {
         return;

@@ -1,7 +1,7 @@
 //! What services have to do with each other, and what the compiler can't know of that.
 
 use crate::finding::{Edit, Finding};
-use crate::image::{BUNDLES, Definition, Image, SERVICES};
+use crate::image::{BUNDLES, Definition, Image, SERVICES, Script};
 use overlay::boot::omissions::{self, BASE};
 use overlay::boot::services::TOP;
 use overlay::legacy::idle;
@@ -25,15 +25,33 @@ fn definition<'i>(image: &'i Image<'_>, database: &Database, id: Id) -> Option<&
     image.definitions.iter().find(|definition| definition.name == name)
 }
 
+/// Where programs are that may start a service by its name, beside the scripts of services.
+const PROGRAMS: [&[u8]; 7] = [
+    b"/etc/s6-overlay/scripts",
+    b"/etc/s6-overlay",
+    b"/usr/local/bin",
+    b"/usr/local/sbin",
+    b"/usr/bin",
+    b"/usr/sbin",
+    b"/",
+];
+
 /// SO202: a service that doesn't start with the container, and that nobody else names.
 fn idle(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
-    let starts = lines_about_s6_rc(image);
-    for id in omissions::idle(database, TOP) {
-        let Some(definition) = definition(image, database, id) else { continue };
-        // Somebody may start it by its name.
-        if starts.iter().any(|line| line.windows(definition.name.len()).any(|word| word == definition.name)) {
-            continue;
-        }
+    let mut idle: Vec<_> =
+        omissions::idle(database, TOP).into_iter().filter_map(|id| definition(image, database, id)).collect();
+    if idle.is_empty() {
+        return;
+    }
+    let lines = lines_about_s6_rc(image);
+    let mut started =
+        take(&mut idle, |d| lines.iter().any(|line| line.windows(d.name.len()).any(|word| word == d.name)));
+    // What is started by its name starts what it needs, too.
+    while let Some(definition) = started.pop() {
+        let needed = definition.list(image.tree, "dependencies");
+        started.extend(take(&mut idle, |d| needed.contains(&d.name)));
+    }
+    for definition in idle {
         let contents = [BUNDLES, b"/user/contents.d"].concat();
         let name = String::from_utf8_lossy(&definition.name).into_owned();
         let shown = String::from_utf8_lossy(&contents).into_owned();
@@ -44,7 +62,16 @@ fn idle(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
     }
 }
 
-/// The lines of the image's scripts that have `s6-rc` in them, and so may start a service by its name.
+/// Takes out what `is_taken`.
+fn take<'d>(
+    all: &mut Vec<&'d Definition>,
+    mut is_taken: impl FnMut(&Definition) -> bool,
+) -> Vec<&'d Definition> {
+    all.extract_if(.., |definition| is_taken(definition)).collect()
+}
+
+/// The lines of the image's scripts that have `s6-rc` in them, and so may start a service by its name, or add it to a bundle
+/// before the start.
 fn lines_about_s6_rc(image: &Image<'_>) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut take = |text: &[u8]| {
@@ -55,6 +82,16 @@ fn lines_about_s6_rc(image: &Image<'_>) -> Vec<Vec<u8>> {
     for definition in image.definitions.iter().filter(|definition| definition.is_oneshot()) {
         for file in ["up", "down"] {
             take(&image.tree.read(&definition.path_of(file), 1 << 16).unwrap_or_default());
+        }
+    }
+    let hook = image.config.variable("S6_STAGE2_HOOK").map(|hook| hook.as_bytes().to_vec());
+    let programs = PROGRAMS.iter().flat_map(|folder| {
+        image.tree.names(folder).into_iter().map(|name| join(folder, &name)).collect::<Vec<_>>()
+    });
+    for path in programs.chain(hook).filter(|path| image.tree.is_file(path)) {
+        let text = image.tree.read(&path, 1 << 16).unwrap_or_default();
+        if text.starts_with(b"#!") {
+            take(&text);
         }
     }
     all
@@ -101,7 +138,7 @@ fn legacy_services(image: &Image<'_>, definition: &Definition, found: &mut Vec<F
 
 /// SO206.
 fn readiness(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
-    if !definition.is_oneshot() {
+    if !definition.is_oneshot() || waits_itself(image, definition) {
         return;
     }
     for name in definition.list(image.tree, "dependencies") {
@@ -124,4 +161,17 @@ fn readiness(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding
             if image.tree.lstat(&entry).is_some() { entry } else { definition.path_of("dependencies") };
         found.push(Finding::new(206, &path, text).advice(advice));
     }
+}
+
+/// Whether a oneshot tries again until what it needs is there: a loop with a pause in it.
+fn waits_itself(image: &Image<'_>, definition: &Definition) -> bool {
+    let up = image.tree.read(&definition.path_of("up"), 1 << 16).unwrap_or_default();
+    let words = execline::parse(&up).unwrap_or_default();
+    let scripts = words.iter().filter(|word| word.starts_with(b"/"));
+    let mut texts = scripts.filter_map(|path| Script::read(image.tree, path)).map(|script| script.text);
+    let loops = |text: &[u8]| {
+        let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+        has(b"sleep") && [&b"while"[..], b"until", b"for ", b"loopwhile"].iter().any(|word| has(word))
+    };
+    loops(&up) || texts.any(|text| loops(&text))
 }

@@ -10,7 +10,7 @@ use tool::path::join;
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     for bundle in USER_BUNDLES {
         let old = join(SERVICES, bundle);
-        if !image.tree.is_directory(&old) {
+        if !image.tree.is_directory(&old) || !image.knows_user_bundles() {
             continue;
         }
         let text = "user bundles have had a place of their own since version 3.2.3.0";
@@ -30,7 +30,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     }
     for script in &image.stages {
         let meta = script.meta;
-        if meta.kind == Kind::File && meta.mode & 0o111 == 0 {
+        if meta.kind == Kind::File && meta.mode & 0o111 == 0 && !image.config.steps.change_modes {
             let text = format!("it isn't executable: its mode is {:04o}", meta.mode);
             let finding = Finding::new(703, &script.path, text).at(Span::line(1));
             found.push(finding.chmod(meta.mode | 0o111));

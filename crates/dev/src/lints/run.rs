@@ -158,9 +158,13 @@ fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Findi
     }
     let before = shell.commands.iter().rev().nth(1);
     if last.depth == 0 && before.is_some_and(|command| command.ending == Ending::Pipe && command.depth == 0) {
+        let head = shell.commands.iter().rev().skip(1).take_while(|c| c.ending == Ending::Pipe).last();
+        if head.is_some_and(|command| NO_DAEMONS.contains(&command.name())) {
+            // It says something to the daemon, which is the last one.
+            return;
+        }
         let text = "the daemon stands in a pipe: its signals and its exit code are lost";
         let advice = "give the service a logger (producer-for), or prefix its lines with S6_LOG_PREFIX=1";
-        let head = shell.commands.iter().rev().skip(1).take_while(|c| c.ending == Ending::Pipe).last();
         let place = head.and_then(|c| c.program().first()).map_or(place, |word| at(script, word));
         found.push(Finding::new(302, &script.path, text).at(place).advice(advice));
         return;
@@ -168,13 +172,13 @@ fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Findi
     let program = final_program(last);
     let Some(daemon) = program.first().filter(|word| word.literal) else { return };
     let name = base_name(&daemon.text);
-    if name == "sleep" && program.get(1).is_some_and(|word| is_for_ever(&word.text)) {
+    if name == "sleep" && program.get(1).is_some_and(|word| seconds(&word.text) > Some(FOR_EVER)) {
         let text = "the service does nothing, and counts as up";
         let advice = "let it exit 125 in finish, or leave it out of the bundle: with only-if, a stage 2 hook, or S6_DISABLE";
         found.push(Finding::new(304, &script.path, text).at(place).advice(advice));
         return;
     }
-    if let Some(finding) = background(image.tree, script, program) {
+    if let Some(finding) = background(image, script, program) {
         found.push(finding);
     }
     if last.depth > 0 || last.ending != Ending::Plain {
@@ -199,15 +203,32 @@ fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Findi
     }
 }
 
-/// Whether `sleep` ends in so long that nobody waits for it.
-fn is_for_ever(word: &str) -> bool {
-    matches!(word, "infinity" | "inf")
-        || word.len() >= 5 && word.bytes().all(|b| b.is_ascii_digit())
-        || word.ends_with('d')
+/// The seconds that `sleep` takes for a word; `None` if they aren't known.
+fn seconds(word: &str) -> Option<u64> {
+    if matches!(word, "infinity" | "inf") {
+        return Some(u64::MAX);
+    }
+    let (digits, unit) = match word.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(digits) => (digits, word.get(digits.len()..)?),
+        None => (word, "s"),
+    };
+    let factor = match unit {
+        "m" => 60,
+        "h" => 3600,
+        "d" => DAY,
+        _ => 1,
+    };
+    Some(digits.parse::<u64>().ok()?.saturating_mul(factor))
 }
 
+const DAY: u64 = 24 * 3600;
+/// Nobody waits for the end of a pause of this many seconds: what is longer than a month isn't a period either.
+const FOR_EVER: u64 = 31 * DAY;
+/// A pause of so many seconds before a daemon is a wait for something.
+const PAUSE_MAX: u64 = 600;
+
 /// SO303, of daemons that are known.
-fn background(tree: &Tree, script: &Script, program: &[Word]) -> Option<Finding> {
+fn background(image: &Image<'_>, script: &Script, program: &[Word]) -> Option<Finding> {
     let (first, arguments) = program.split_first()?;
     let name = base_name(&first.text);
     // What a variable says isn't known.
@@ -225,9 +246,9 @@ fn background(tree: &Tree, script: &Script, program: &[Word]) -> Option<Finding>
             let Background { words, file, .. } =
                 BACKGROUND.iter().find(|known| known.names.contains(&name))?;
             let says_so = |(path, text): (&str, &str)| {
-                let found = tree.read(path.as_bytes(), 1 << 16);
-                // A file that isn't here may say so.
-                found.is_none_or(|found| found.windows(text.len()).any(|part| part == text.as_bytes()))
+                // A script may write it into the file.
+                file_says(image.tree, path.as_bytes(), text.as_bytes(), 0)
+                    || image.scripts().any(|script| has_text(&script.text, text.as_bytes()))
             };
             let shows_version = has(&["-v", "-V", "-t", "--version", "--help"]);
             !has(words) && !shows_version && !file.is_some_and(says_so)
@@ -238,6 +259,36 @@ fn background(tree: &Tree, script: &Script, program: &[Word]) -> Option<Finding>
     goes.then(|| Finding::new(303, &script.path, text).at(at(script, first)).advice(advice))
 }
 
+fn has_text(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|found| found == part)
+}
+
+/// Whether a file of settings, or one that it includes at its top level, may have a text in it: what isn't here may.
+fn file_says(tree: &Tree, path: &[u8], text: &[u8], depth: u32) -> bool {
+    let Some(found) = tree.read(path, 1 << 16).filter(|_| depth < 3) else { return true };
+    if has_text(&found, text) {
+        return true;
+    }
+    let mut braces = 0_i32;
+    found.split(|byte| *byte == b'\n').any(|line| {
+        let line = line.split(|byte| *byte == b'#').next().unwrap_or_default().trim_ascii();
+        let is_top = braces == 0;
+        braces += line.iter().map(|byte| i32::from(*byte == b'{') - i32::from(*byte == b'}')).sum::<i32>();
+        let Some(included) = line.strip_prefix(b"include ").filter(|_| is_top) else { return false };
+        let included = included.strip_suffix(b";").unwrap_or(included).trim_ascii();
+        let included = match included.starts_with(b"/") {
+            true => included.to_vec(),
+            false => join(tool::path::split(path).0, included),
+        };
+        let (folder, name) = tool::path::split(&included);
+        if !name.contains(&b'*') {
+            return file_says(tree, &included, text, depth + 1);
+        }
+        !tree.is_directory(folder)
+            || tree.names(folder).iter().any(|name| file_says(tree, &join(folder, name), text, depth + 1))
+    })
+}
+
 /// SO305: `sleep N` as a command of its own.
 fn pause(script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
     let is_pause = |command: &&Command| {
@@ -245,7 +296,9 @@ fn pause(script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
         command.depth == 0
             && command.name() == "sleep"
             && words.len() == 2
-            && words.get(1).is_some_and(|word| word.literal && !is_for_ever(&word.text))
+            && words
+                .get(1)
+                .is_some_and(|word| word.literal && seconds(&word.text).is_none_or(|s| s <= PAUSE_MAX))
     };
     let count = shell.commands.len().saturating_sub(1);
     let Some(command) = shell.commands.iter().take(count).find(is_pause) else { return };

@@ -13,11 +13,10 @@ const MOVED: [&str; 2] = ["with-contenv", "execlineb"];
 const OLD_PLACES: [&str; 2] = ["/usr/bin/", "/bin/"];
 
 /// Paths and programs of version 2, and what to write instead.
-const VERSION_2: [(&str, &str); 6] = [
+const VERSION_2: [(&str, &str); 5] = [
     ("/var/run/s6/services", "/run/service"),
     ("/run/s6/services", "/run/service"),
     ("/var/run/s6/etc", "/etc"),
-    ("/var/run/s6/container_environment", "/run/s6/container_environment"),
     ("s6-test", "eltest"),
     ("justc-envdir", "s6-envdir"),
 ];
@@ -53,13 +52,18 @@ fn interpreter(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
     for name in MOVED {
         let is_old = OLD_PLACES.iter().any(|place| *program == format!("{place}{name}"));
         let is_there = image.is_whole && image.tree.is_file(program.as_bytes());
-        if is_old && !is_there {
+        // The image below may have them, if it has the overlay; or the Dockerfile adds them.
+        let may_be = match &image.config {
+            config if !config.is_known => false,
+            config => !config.steps.install_overlay || config.steps.install_symlinks,
+        };
+        if is_old && !is_there && (image.is_whole || !may_be) {
             let new = format!("/command/{name}");
             let text = format!("{program} is there only with the tarballs of symlinks");
             let edit =
                 Edit::Replace(script.path.clone(), start..start + program.len(), new.clone().into_bytes());
             let mut finding = Finding::new(111, &script.path, text).at(span).advice(format!("write {new}"));
-            if !image.is_whole {
+            if !image.is_whole && !image.config.is_known {
                 // The image below may have them.
                 finding.severity = Severity::Note;
             }
@@ -106,7 +110,9 @@ fn command(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
             let finding = Finding::new(112, path, format!("there is no {shown}")).at(span);
             found.push(finding.advice("create it, or name a program that exists"));
         }
-        Some(meta) if meta.kind == Kind::File && meta.mode & 0o111 == 0 => {
+        Some(meta)
+            if meta.kind == Kind::File && meta.mode & 0o111 == 0 && !image.config.steps.change_modes =>
+        {
             let mode = meta.mode | 0o111;
             let finding = Finding::new(112, path, format!("{shown} isn't executable")).at(span);
             let finding = finding.advice(format!("chmod {mode:o} {shown}"));
@@ -144,7 +150,12 @@ fn find_word(text: &[u8], word: &[u8]) -> Option<usize> {
     while let Some(at) = text.get(from..)?.windows(word.len()).position(|found| found == word) {
         let at = from + at;
         let line = text.get(..at)?.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        let is_comment = text.get(line..at)?.trim_ascii_start().starts_with(b"#");
+        let before_it = text.get(line..at)?.trim_ascii_start();
+        // What is looked for in another text is no path of this script's.
+        let is_comment = before_it.starts_with(b"#")
+            || [&b"sed "[..], b"grep "]
+                .iter()
+                .any(|word| before_it.windows(word.len()).any(|part| part == *word));
         let before = at.checked_sub(1).and_then(|before| text.get(before));
         let before = before.filter(|byte| **byte != b'/' || !word.starts_with(b"s6-"));
         if !is_comment && !is_part(before) && !is_part(text.get(at + word.len())) {
@@ -168,6 +179,7 @@ mod tests {
             ("s6-test-2 x", false),
             ("as6-test", false),
             ("x\n  # s6-test\n s6-test", true),
+            ("find . -exec sed -i 's|s6-test|eltest|' {} +", false),
         ] {
             assert_eq!(find_word(text.as_bytes(), b"s6-test").is_some(), found, "{text}");
         }
