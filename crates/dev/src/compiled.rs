@@ -1,101 +1,79 @@
-//! The compiler's view of an image: it reads a copy of the definitions, in a directory of this program's own.
+//! What the compiler makes of the definitions of an image.
 
 use crate::finding::{Finding, Span};
 use crate::tree::Tree;
-use files::Kind;
+use files::{Each, Kind};
 use overlay::boot::sources::USER_BUNDLES;
+use rustix::io::Errno;
 use s6_rc::database::Database;
 use s6_rc::diagnostic::Diagnostic;
-use std::ffi::OsStr;
-use std::fs;
-use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use s6_rc::directory::Directory;
 use tool::path::join;
 
-/// Longer files are cut: the compiler looks only at their beginning.
-pub const FILE_MAX: usize = 1 << 16;
-/// How deep the directories of a definition may be.
-const DEPTH_MAX: u32 = 3;
-
-/// The definitions of an image as the compiler reads them.
+/// The definitions of an image, compiled.
 #[derive(Debug)]
 pub struct Compiled {
     /// The database, if there is no error.
     pub database: Option<Database>,
     /// What was found.
     pub diagnostics: Vec<Diagnostic>,
-    /// Where the copies of the source directories are.
-    copies: Vec<PathBuf>,
-    sources: Vec<Vec<u8>>,
 }
 
-/// Compiles the definitions in source directories.
+/// A directory of an image, as the compiler reads it.
+#[derive(Debug)]
+struct Inside<'t> {
+    tree: &'t Tree,
+    path: Vec<u8>,
+}
+
+impl<'t> Inside<'t> {
+    fn open(tree: &'t Tree, path: Vec<u8>) -> Result<Self, Errno> {
+        if tree.is_directory(&path) { Ok(Self { tree, path }) } else { Err(Errno::NOTDIR) }
+    }
+}
+
+impl Directory for Inside<'_> {
+    fn open(&self, name: &[u8]) -> Result<Self, Errno> {
+        Self::open(self.tree, join(&self.path, name))
+    }
+
+    fn list(&self, each: Each<'_>) -> Result<(), Errno> {
+        self.tree.entries(&self.path).into_iter().try_for_each(|(name, kind)| {
+            // What is neither a file nor a directory is nothing, as a link to nowhere.
+            each(&name, if kind == Kind::Other { Kind::Link } else { kind })
+        })
+    }
+
+    fn follow(&self, name: &[u8]) -> Kind {
+        self.tree.kind(&join(&self.path, name)).unwrap_or(Kind::Other)
+    }
+
+    fn read(&self, name: &[u8], _is_regular: bool, limit: usize) -> Result<Vec<u8>, Errno> {
+        // The tree tells what it couldn't read.
+        Ok(self.tree.read(&join(&self.path, name), limit).unwrap_or_default())
+    }
+}
+
+/// Compiles the definitions in source directories, those that there are.
 ///
 /// # Errors
-/// No copy can be made of them.
-pub fn compile(tree: &Tree, directories: &[Vec<u8>]) -> io::Result<Compiled> {
-    // In memory, if that can be had: thousands of small files are made and removed again.
-    let top = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
-    let mut copies = Vec::new();
-    let mut sources = Vec::new();
-    for source in directories.iter().filter(|source| tree.is_directory(source)) {
-        let copy = top.path().join(copies.len().to_string());
-        copy_directory(tree, source, &copy, 0)?;
-        copies.push(copy);
-        sources.push(source.clone());
-    }
-    let paths: Vec<Vec<u8>> = copies.iter().map(|copy| copy.as_os_str().as_bytes().to_vec()).collect();
-    let report =
-        s6_rc::compile::check(&paths, USER_BUNDLES).map_err(|e| io::Error::other(e.message().to_owned()))?;
-    Ok(Compiled { database: report.database, diagnostics: report.diagnostics, copies, sources })
+/// They can't be read.
+pub fn compile(tree: &Tree, directories: &[Vec<u8>]) -> Result<Compiled, String> {
+    let sources: Vec<_> = directories.iter().filter(|source| tree.is_directory(source)).cloned().collect();
+    let open = |path: &[u8]| Inside::open(tree, path.to_vec());
+    let report = s6_rc::compile::check(&sources, USER_BUNDLES, open).map_err(|e| e.message().to_owned())?;
+    Ok(Compiled { database: report.database, diagnostics: report.diagnostics })
 }
 
-/// Copies what the compiler may read: names and small files.  What is no file or directory becomes a link to nowhere.
-fn copy_directory(tree: &Tree, from: &[u8], to: &Path, depth: u32) -> io::Result<()> {
-    fs::create_dir(to)?;
-    for name in tree.names(from) {
-        let (path, copy) = (join(from, &name), to.join(OsStr::from_bytes(&name)));
-        match tree.stat(&path).map(|meta| meta.kind) {
-            Some(Kind::Directory) if depth < DEPTH_MAX => copy_directory(tree, &path, &copy, depth + 1)?,
-            Some(Kind::File) => fs::write(copy, tree.read(&path, FILE_MAX).unwrap_or_default())?,
-            _ => std::os::unix::fs::symlink("nowhere", copy)?,
-        }
-    }
-    Ok(())
-}
-
-impl Compiled {
-    /// The path in the image of a file of the copies.
-    fn original(&self, path: &[u8]) -> Vec<u8> {
-        let pairs = self.copies.iter().zip(&self.sources);
-        let mut found = pairs.filter_map(|(copy, source)| {
-            let rest = path.strip_prefix(copy.as_os_str().as_bytes())?;
-            Some([source, rest].concat())
-        });
-        found.next().unwrap_or_else(|| path.to_vec())
-    }
-
-    /// What it says, of the image's files.
-    #[must_use]
-    pub fn finding(&self, diagnostic: &Diagnostic) -> Finding {
-        let mut finding =
-            Finding::new(diagnostic.code.0, &self.original(&diagnostic.file), self.text(&diagnostic.text));
-        finding.severity = diagnostic.severity;
-        finding.advice = diagnostic.advice.as_deref().map(|advice| self.text(advice));
-        finding.span = diagnostic.line.map(|line| match diagnostic.column {
-            Some(column) => Span { line, column, end: column },
-            None => Span::line(line),
-        });
-        finding
-    }
-
-    /// A text with the image's paths in it.
-    fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (copy, source) in self.copies.iter().zip(&self.sources) {
-            text = text.replace(&copy.to_string_lossy().into_owned(), &String::from_utf8_lossy(source));
-        }
-        text
-    }
+/// What a diagnostic says, as a finding.
+#[must_use]
+pub fn finding(diagnostic: &Diagnostic) -> Finding {
+    let mut finding = Finding::new(diagnostic.code.0, &diagnostic.file, &*diagnostic.text);
+    finding.severity = diagnostic.severity;
+    finding.advice = diagnostic.advice.as_deref().map(str::to_owned);
+    finding.span = diagnostic.line.map(|line| match diagnostic.column {
+        Some(column) => Span { line, column, end: column },
+        None => Span::line(line),
+    });
+    finding
 }

@@ -3,7 +3,7 @@
 use crate::compiled::{Compiled, compile};
 use crate::config::Config;
 use crate::shell::{self, Shell};
-use crate::tree::{Meta, Tree};
+use crate::tree::{Memory, Meta, Node, Tree};
 use files::Kind;
 use std::cell::OnceCell;
 use tool::path::join;
@@ -243,18 +243,23 @@ pub fn complete(tree: &mut Tree) -> bool {
         let entries = installation::Names::all().map(|names| installation::entries(&names, |_| true));
         let installed = [installation::Part::Noarch, installation::Part::Arch];
         let entries = entries.unwrap_or_default().into_iter().filter(|entry| installed.contains(&entry.part));
-        tree.add_memory(entries.filter_map(|entry| {
-            use crate::tree::Node;
-            let node = match entry.node {
-                installation::Node::Directory => Node::Directory,
-                installation::Node::File { mode, content } => Node::File(mode, content.into()),
-                installation::Node::Link(target) => Node::Link(target.into_owned().into_bytes()),
-                installation::Node::Program => Node::File(0o755, (&b"\x7fELF"[..]).into()),
-                installation::Node::SetuidProgram => Node::File(0o4755, (&b"\x7fELF"[..]).into()),
-                installation::Node::Version => return None,
+        let mut files = Memory::default();
+        for entry in entries {
+            let (kind, mode, node) = match entry.node {
+                installation::Node::Directory => (Kind::Directory, 0o755, Node::Directory),
+                installation::Node::File { mode, content } => (Kind::File, mode, Node::File(content.into())),
+                installation::Node::Link(target) => {
+                    (Kind::Link, 0o777, Node::Link(target.into_owned().into_bytes()))
+                }
+                installation::Node::Program => (Kind::File, 0o755, Node::File(b"\x7fELF".into())),
+                installation::Node::SetuidProgram => (Kind::File, 0o4755, Node::File(b"\x7fELF".into())),
+                installation::Node::Version => continue,
             };
-            Some((entry.path.into_bytes(), node))
-        }));
+            let meta = Meta { kind, mode, uid: 0, gid: 0, size: 0 };
+            // No link of ours leads in a circle.
+            let _ = files.put(0, entry.path.as_bytes(), meta, node);
+        }
+        tree.add_memory(files);
     }
     is_whole
 }
@@ -318,8 +323,7 @@ impl<'t> Image<'t> {
     /// # Errors
     /// No copy can be made of them for it.
     pub fn compiled(&self) -> Result<&Compiled, &str> {
-        let compiled =
-            self.compiled.get_or_init(|| compile(self.tree, &self.sources).map_err(|e| e.to_string()));
+        let compiled = self.compiled.get_or_init(|| compile(self.tree, &self.sources));
         compiled.as_ref().map_err(String::as_str)
     }
 

@@ -5,63 +5,67 @@
 
 #![expect(clippy::disallowed_methods, reason = "an ordinary program, for machines with a recent kernel")]
 
+mod disk;
+mod memory;
+mod meta;
+
+use disk::Disk;
 use files::Kind;
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use memory::LINKS_MAX;
+pub use memory::{Memory, Node};
+pub use meta::Meta;
 use rustix::io::Errno;
-use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::os::fd::OwnedFd;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-/// A longer chain of links leads nowhere, as in the kernel.
-const LINKS_MAX: usize = 40;
+/// Longer files are read each time.
+const KEPT_MAX: usize = 1 << 14;
+/// As much of files is kept in all, in bytes.
+const ALL_KEPT_MAX: usize = 1 << 25;
 
-/// What is known of an entry without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Meta {
-    /// What it is.
-    pub kind: Kind,
-    /// Its permissions, twelve bits.
-    pub mode: u32,
-    /// Its owner.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
-/// An entry of a layer in memory.
-#[derive(Debug, Clone)]
-pub enum Node {
-    /// A directory.
-    Directory,
-    /// A regular file with its permissions and contents.
-    File(u32, Cow<'static, [u8]>),
-    /// A symbolic link to this.
-    Link(Vec<u8>),
-}
-
-/// One of the directories that make an image.
+/// One of the trees that make an image.
 #[derive(Debug)]
 enum Layer {
-    Disk { fd: OwnedFd, path: PathBuf },
-    Memory(BTreeMap<Vec<u8>, Node>),
+    Disk(Disk),
+    Memory(Memory),
 }
 
 /// The number of the layer that has an entry, and what it is.
-type Found = Option<(usize, Meta)>;
+type Found = (usize, Kind);
+
+/// The entries of a directory, of all layers.
+type Listing = Rc<BTreeMap<Vec<u8>, Found>>;
+
+/// What a path leads to: a path without links, and what is there.
+#[derive(Debug, Clone)]
+struct Place {
+    path: Vec<u8>,
+    layer: usize,
+    kind: Kind,
+}
+
+/// What was found out: a whole image is looked at many times, and doesn't change meanwhile.
+#[derive(Debug, Default)]
+struct Known {
+    /// By path without links.
+    listings: HashMap<Vec<u8>, Listing>,
+    /// What directories are without links, by any path; nothing for what is no directory.
+    directories: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    metas: HashMap<Vec<u8>, Meta>,
+    files: HashMap<Vec<u8>, Rc<[u8]>>,
+    kept: usize,
+    /// What couldn't be read, and why.
+    unread: BTreeMap<Vec<u8>, Errno>,
+}
 
 /// The files of an image, the uppermost layer first.  What is changed while it exists may not be noticed.
 #[derive(Debug, Default)]
 pub struct Tree {
     layers: Vec<Layer>,
-    /// What was found at the paths that were looked at: a file's own look-up goes by all directories above it.
-    found: RefCell<HashMap<Vec<u8>, Found>>,
-    /// What couldn't be read, and why.
-    unread: RefCell<BTreeMap<Vec<u8>, Errno>>,
+    known: RefCell<Known>,
 }
 
 impl Tree {
@@ -70,57 +74,91 @@ impl Tree {
     /// # Errors
     /// It isn't a directory, or can't be opened.
     pub fn add_directory(&mut self, path: &Path) -> Result<(), Errno> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
-        self.layers.push(Layer::Disk { fd, path: path.to_owned() });
-        self.found.borrow_mut().clear();
+        self.add(Layer::Disk(Disk::open(path)?));
         Ok(())
     }
 
-    /// Puts entries in memory below the others; the directories above them are there, too.
-    pub fn add_memory(&mut self, entries: impl IntoIterator<Item = (Vec<u8>, Node)>) {
-        let mut all = BTreeMap::new();
-        for (path, node) in entries {
-            let mut above = path.as_slice();
-            while let Some(slash) = above.iter().rposition(|byte| *byte == b'/') {
-                above = above.get(..slash).unwrap_or_default();
-                all.entry(above.to_vec()).or_insert(Node::Directory);
-            }
-            all.insert(path, node);
-        }
-        all.insert(Vec::new(), Node::Directory);
-        self.layers.push(Layer::Memory(all));
-        self.found.borrow_mut().clear();
+    /// Puts files in memory below the others.
+    pub fn add_memory(&mut self, files: Memory) {
+        self.add(Layer::Memory(files));
+    }
+
+    fn add(&mut self, layer: Layer) {
+        self.layers.push(layer);
+        self.known = RefCell::default();
     }
 
     /// What couldn't be read, by path.
     pub fn unread(&self) -> BTreeMap<Vec<u8>, Errno> {
-        self.unread.borrow().clone()
+        self.known.borrow().unread.clone()
     }
 
-    /// The entry of this path, which has no links in it but perhaps its end, and the number of its layer.
-    fn find(&self, path: &[u8]) -> Found {
-        if let Some(found) = self.found.borrow().get(path) {
-            return *found;
+    fn add_unread(&self, path: &[u8], e: Errno) {
+        self.known.borrow_mut().unread.insert(absolute(path), e);
+    }
+
+    /// What is in a directory, whose path has no links in it.
+    fn listing(&self, path: &[u8]) -> Listing {
+        if let Some(known) = self.known.borrow().listings.get(path) {
+            return Rc::clone(known);
         }
-        let found = self.look(path);
-        self.found.borrow_mut().insert(path.to_vec(), found);
+        let mut all = BTreeMap::new();
+        for (at, layer) in self.layers.iter().enumerate() {
+            let list = layer.list(path, &mut |name, kind| {
+                all.entry(name.to_vec()).or_insert((at, kind));
+            });
+            match list {
+                Ok(()) | Err(Errno::NOENT) => {}
+                // Something else is here, and hides the directories below.
+                Err(Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => break,
+                Err(e) => self.add_unread(path, e),
+            }
+        }
+        let listing = Rc::new(all);
+        self.known.borrow_mut().listings.insert(path.to_vec(), Rc::clone(&listing));
+        listing
+    }
+
+    /// The entry of this path, which has no links in it but perhaps its end.
+    fn find(&self, path: &[u8]) -> Option<Found> {
+        match path.iter().rposition(|byte| *byte == b'/') {
+            _ if path.is_empty() => (!self.layers.is_empty()).then_some((0, Kind::Directory)),
+            None => self.listing(b"").get(path).copied(),
+            Some(slash) => {
+                let (above, name) = path.split_at(slash);
+                self.listing(above).get(name.strip_prefix(b"/")?).copied()
+            }
+        }
+    }
+
+    /// What a path leads to.
+    fn walk(&self, path: &[u8], follow_last: bool) -> Option<Place> {
+        let slash = path.iter().rposition(|byte| *byte == b'/');
+        let (above, name) = path.split_at(slash.map_or(0, |slash| slash + 1));
+        if matches!(name, b"" | b"." | b"..") {
+            return self.walk_all(path, follow_last);
+        }
+        let directory = self.directory(above)?;
+        let found = *self.listing(&directory).get(name)?;
+        match found.1 {
+            Kind::Link if follow_last => self.walk_all(path, true),
+            kind => Some(Place { path: inside(&directory, name), layer: found.0, kind }),
+        }
+    }
+
+    /// A directory's path without links.
+    fn directory(&self, path: &[u8]) -> Option<Vec<u8>> {
+        if let Some(known) = self.known.borrow().directories.get(path) {
+            return known.clone();
+        }
+        let place = self.walk_all(path, true).filter(|place| place.kind == Kind::Directory);
+        let found = place.map(|place| place.path);
+        self.known.borrow_mut().directories.insert(path.to_vec(), found.clone());
         found
     }
 
-    fn look(&self, path: &[u8]) -> Found {
-        self.layers.iter().enumerate().find_map(|(at, layer)| match layer.meta(path) {
-            Ok(meta) => Some((at, meta)),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => None,
-            Err(e) => {
-                self.unread.borrow_mut().insert(absolute(path), e);
-                None
-            }
-        })
-    }
-
-    /// The path without links that `path` leads to, and what is there.
-    fn walk(&self, path: &[u8], follow_last: bool) -> Option<(Vec<u8>, usize, Meta)> {
+    /// What a path leads to, found by going from the root.
+    fn walk_all(&self, path: &[u8], follow_last: bool) -> Option<Place> {
         let mut rest: Vec<Vec<u8>> = path.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec).collect();
         let (mut here, mut links) = (Vec::new(), 0);
         let mut found = self.find(b"")?;
@@ -134,14 +172,10 @@ impl Tree {
                 }
                 _ => {}
             }
-            let mut next = here.clone();
-            if !next.is_empty() {
-                next.push(b'/');
-            }
-            next.extend(&name);
+            let next = inside(&here, &name);
             found = self.find(&next)?;
             let is_last = rest.iter().all(|name| name.is_empty() || name == b".");
-            if found.1.kind == Kind::Link && (follow_last || !is_last) {
+            if found.1 == Kind::Link && (follow_last || !is_last) {
                 links += 1;
                 if links > LINKS_MAX {
                     return None;
@@ -156,80 +190,105 @@ impl Tree {
                 here = next;
             }
         }
-        Some((here, found.0, found.1))
+        Some(Place { path: here, layer: found.0, kind: found.1 })
     }
 
-    /// What is at a path, its last link followed.
-    #[must_use]
-    pub fn stat(&self, path: &[u8]) -> Option<Meta> {
-        self.walk(path, true).map(|(.., meta)| meta)
-    }
-
-    /// What is at a path, a link at its end not followed.
-    #[must_use]
-    pub fn lstat(&self, path: &[u8]) -> Option<Meta> {
-        self.walk(path, false).map(|(.., meta)| meta)
-    }
-
-    /// Whether there is a regular file at a path, links followed.
-    #[must_use]
-    pub fn is_file(&self, path: &[u8]) -> bool {
-        self.stat(path).is_some_and(|meta| meta.kind == Kind::File)
-    }
-
-    /// Whether there is a directory at a path, links followed.
-    #[must_use]
-    pub fn is_directory(&self, path: &[u8]) -> bool {
-        self.stat(path).is_some_and(|meta| meta.kind == Kind::Directory)
-    }
-
-    /// Whether an entry is of the uppermost layer, which is what is being checked.
-    #[must_use]
-    pub fn is_uppermost(&self, path: &[u8]) -> bool {
-        self.walk(path, false).is_some_and(|(_, layer, _)| layer == 0)
-    }
-
-    /// The first bytes of a regular file, `limit` at most.
-    #[must_use]
-    pub fn read(&self, path: &[u8], limit: usize) -> Option<Vec<u8>> {
-        let (real, layer, meta) = self.walk(path, true)?;
-        if meta.kind != Kind::File {
-            return None;
+    fn meta(&self, place: Place) -> Option<Meta> {
+        if let Some(known) = self.known.borrow().metas.get(&place.path) {
+            return Some(*known);
         }
-        match self.layers.get(layer)?.read(&real, limit) {
-            Ok(bytes) => Some(bytes),
+        match self.layers.get(place.layer)?.meta(&place.path) {
+            Ok(meta) => {
+                self.known.borrow_mut().metas.insert(place.path, meta);
+                Some(meta)
+            }
             Err(e) => {
-                self.unread.borrow_mut().insert(absolute(&real), e);
+                self.add_unread(&place.path, e);
                 None
             }
         }
     }
 
+    /// What is at a path, its last link followed.
+    #[must_use]
+    pub fn stat(&self, path: &[u8]) -> Option<Meta> {
+        self.meta(self.walk(path, true)?)
+    }
+
+    /// What is at a path, a link at its end not followed.
+    #[must_use]
+    pub fn lstat(&self, path: &[u8]) -> Option<Meta> {
+        self.meta(self.walk(path, false)?)
+    }
+
+    /// What kind of file is at a path, links followed.
+    #[must_use]
+    pub fn kind(&self, path: &[u8]) -> Option<Kind> {
+        self.walk(path, true).map(|place| place.kind)
+    }
+
+    /// Whether there is a regular file at a path, links followed.
+    #[must_use]
+    pub fn is_file(&self, path: &[u8]) -> bool {
+        self.kind(path) == Some(Kind::File)
+    }
+
+    /// Whether there is a directory at a path, links followed.
+    #[must_use]
+    pub fn is_directory(&self, path: &[u8]) -> bool {
+        self.kind(path) == Some(Kind::Directory)
+    }
+
+    /// Whether an entry is of the uppermost layer, which is what is being checked.
+    #[must_use]
+    pub fn is_uppermost(&self, path: &[u8]) -> bool {
+        self.walk(path, false).is_some_and(|place| place.layer == 0)
+    }
+
+    /// The first bytes of a regular file, `limit` at most; of big files in archives, there are only a few.
+    #[must_use]
+    pub fn read(&self, path: &[u8], limit: usize) -> Option<Vec<u8>> {
+        let place = self.walk(path, true).filter(|place| place.kind == Kind::File)?;
+        if let Some(known) = self.known.borrow().files.get(&place.path) {
+            return Some(known.get(..limit).unwrap_or(known).to_vec());
+        }
+        match self.layers.get(place.layer)?.read(&place.path, limit.max(KEPT_MAX)) {
+            Ok(mut bytes) => {
+                let mut known = self.known.borrow_mut();
+                if bytes.len() < KEPT_MAX && known.kept < ALL_KEPT_MAX {
+                    known.kept += bytes.len();
+                    known.files.insert(place.path, bytes.as_slice().into());
+                }
+                bytes.truncate(limit);
+                Some(bytes)
+            }
+            Err(e) => {
+                self.add_unread(&place.path, e);
+                None
+            }
+        }
+    }
+
+    /// The names in a directory with what they are, links not followed, sorted; none if there is no such directory.
+    #[must_use]
+    pub fn entries(&self, path: &[u8]) -> Vec<(Vec<u8>, Kind)> {
+        let Some(directory) = self.directory(path) else { return Vec::new() };
+        self.listing(&directory).iter().map(|(name, (_, kind))| (name.clone(), *kind)).collect()
+    }
+
     /// The names in a directory, sorted; none if there is no such directory.
     #[must_use]
     pub fn names(&self, path: &[u8]) -> Vec<Vec<u8>> {
-        let Some((real, ..)) = self.walk(path, true).filter(|(.., meta)| meta.kind == Kind::Directory) else {
-            return Vec::new();
-        };
-        let mut all = BTreeSet::new();
-        for layer in &self.layers {
-            match layer.names(&real) {
-                Ok(names) => all.extend(names),
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {}
-                Err(e) => {
-                    self.unread.borrow_mut().insert(absolute(&real), e);
-                }
-            }
-        }
-        all.into_iter().collect()
+        let Some(directory) = self.directory(path) else { return Vec::new() };
+        self.listing(&directory).keys().cloned().collect()
     }
 
     /// How a path is called in messages: below the directory that is checked, or as the container has it.
     #[must_use]
     pub fn shown(&self, path: &[u8]) -> Vec<u8> {
         match self.layers.first() {
-            Some(Layer::Disk { path: top, .. }) if top != Path::new("/") => {
-                let below = top.as_os_str().as_bytes();
+            Some(Layer::Disk(disk)) if disk.path() != Path::new("/") => {
+                let below = disk.path().as_os_str().as_bytes();
                 let below = below.strip_suffix(b"/").unwrap_or(below);
                 let inside = path.strip_prefix(b"/").unwrap_or(path);
                 if below == b"." { inside.to_vec() } else { [below, b"/", inside].concat() }
@@ -241,10 +300,10 @@ impl Tree {
     /// Where a file of the uppermost layer is on this machine; `None` for others.
     #[must_use]
     pub fn on_disk(&self, path: &[u8]) -> Option<PathBuf> {
-        let (real, layer, _) = self.walk(path, false)?;
-        match self.layers.get(layer)? {
-            Layer::Disk { path: top, .. } if layer == 0 => {
-                Some(top.join(Path::new(std::ffi::OsStr::from_bytes(&real))))
+        let place = self.walk(path, false)?;
+        match self.layers.get(place.layer)? {
+            Layer::Disk(disk) if place.layer == 0 => {
+                Some(disk.path().join(Path::new(std::ffi::OsStr::from_bytes(&place.path))))
             }
             _ => None,
         }
@@ -255,73 +314,37 @@ fn absolute(path: &[u8]) -> Vec<u8> {
     [b"/", path].concat()
 }
 
+/// The path of a name in a directory, whose own path is empty for the root.
+fn inside(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() }
+}
+
 impl Layer {
-    /// Opens an entry without following any link.
-    fn open(fd: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        let path = if path.is_empty() { b"." } else { path };
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::openat2(fd, path, flags, Mode::empty(), resolve)
+    fn list(&self, path: &[u8], each: &mut dyn FnMut(&[u8], Kind)) -> Result<(), Errno> {
+        match self {
+            Self::Disk(disk) => disk.list(path, each),
+            Self::Memory(memory) => memory.list(path, each),
+        }
     }
 
     fn meta(&self, path: &[u8]) -> Result<Meta, Errno> {
         match self {
-            Self::Disk { fd, .. } => {
-                let st = rustix::fs::fstat(Self::open(fd, path, OFlags::PATH)?)?;
-                let kind = FileType::from_raw_mode(st.st_mode).into();
-                let size = u64::try_from(st.st_size).unwrap_or(0);
-                Ok(Meta { kind, mode: st.st_mode & 0o7777, uid: st.st_uid, gid: st.st_gid, size })
-            }
-            Self::Memory(entries) => {
-                let (kind, mode, size) = match entries.get(path).ok_or(Errno::NOENT)? {
-                    Node::Directory => (Kind::Directory, 0o755, 0),
-                    Node::File(mode, data) => (Kind::File, *mode, data.len()),
-                    Node::Link(target) => (Kind::Link, 0o777, target.len()),
-                };
-                Ok(Meta { kind, mode, uid: 0, gid: 0, size: size as u64 })
-            }
+            Self::Disk(disk) => disk.meta(path),
+            Self::Memory(memory) => memory.meta(path),
         }
     }
 
     fn link(&self, path: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Disk { fd, .. } => {
-                let link = Self::open(fd, path, OFlags::PATH).ok()?;
-                Some(rustix::fs::readlinkat(link, "", Vec::new()).ok()?.into_bytes())
-            }
-            Self::Memory(entries) => match entries.get(path)? {
-                Node::Link(target) => Some(target.clone()),
-                _ => None,
-            },
+            Self::Disk(disk) => disk.link(path),
+            Self::Memory(memory) => memory.link(path),
         }
     }
 
     fn read(&self, path: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
         match self {
-            Self::Disk { fd, .. } => {
-                files::read_at_most(Self::open(fd, path, OFlags::RDONLY | OFlags::NONBLOCK)?, limit)
-            }
-            Self::Memory(entries) => match entries.get(path) {
-                Some(Node::File(_, data)) => Ok(data.iter().copied().take(limit).collect()),
-                _ => Err(Errno::NOENT),
-            },
-        }
-    }
-
-    fn names(&self, path: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
-        match self {
-            Self::Disk { fd, .. } => files::names(Self::open(fd, path, OFlags::RDONLY | OFlags::DIRECTORY)?),
-            Self::Memory(entries) => {
-                let mut prefix = path.to_vec();
-                if !prefix.is_empty() {
-                    prefix.push(b'/');
-                }
-                let inside = entries.keys().filter_map(|key| key.strip_prefix(prefix.as_slice()));
-                Ok(inside
-                    .filter(|name| !name.is_empty() && !name.contains(&b'/'))
-                    .map(<[u8]>::to_vec)
-                    .collect())
-            }
+            Self::Disk(disk) => disk.read(path, limit),
+            Self::Memory(memory) => memory.read(path, limit),
         }
     }
 }
@@ -329,6 +352,7 @@ impl Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{CWD, FileType, Mode};
 
     fn tree(top: &Path) -> Tree {
         let mut tree = Tree::default();
@@ -373,12 +397,14 @@ mod tests {
         std::fs::create_dir(dir.path().join("etc")).unwrap();
         std::fs::write(dir.path().join("etc/a"), "above").unwrap();
         let mut tree = tree(dir.path());
-        let file = |text: &'static str| Node::File(0o755, Cow::Borrowed(text.as_bytes()));
-        tree.add_memory([
-            (b"etc/a".to_vec(), file("below")),
-            (b"etc/b".to_vec(), file("below")),
-            (b"usr/c".to_vec(), Node::Link(b"../etc/b".to_vec())),
-        ]);
+        let mut below = Memory::default();
+        let meta = Meta { kind: Kind::File, mode: 0o755, uid: 0, gid: 0, size: 5 };
+        let file = Node::File(b"below".into());
+        below.put(0, b"etc/a", meta, file.clone()).unwrap();
+        below.put(0, b"etc/b", meta, file).unwrap();
+        let link = Meta { kind: Kind::Link, ..meta };
+        below.put(0, b"usr/c", link, Node::Link(b"../etc/b".to_vec())).unwrap();
+        tree.add_memory(below);
         assert_eq!(tree.read(b"/etc/a", 9).unwrap(), b"above");
         assert_eq!(tree.read(b"/usr/c", 9).unwrap(), b"below");
         assert_eq!(tree.names(b"/etc"), [b"a", b"b"]);

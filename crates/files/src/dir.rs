@@ -130,7 +130,8 @@ fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
 }
 
 /// What is done with an entry, by its name and its kind.
-type Each<'a> = &'a mut dyn FnMut(&[u8], Kind) -> Result<(), Errno>;
+/// What is called for each entry of a directory, with its name and what it is.
+pub type Each<'a> = &'a mut dyn FnMut(&[u8], Kind) -> Result<(), Errno>;
 
 /// Calls `each` with the name and the kind of every entry but `.` and `..` of a directory that was opened for that, in
 /// the file system's order; links are not followed.

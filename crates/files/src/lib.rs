@@ -20,8 +20,8 @@ mod write;
 
 pub use copy::{Owners, copy_content, copy_file, copy_tree, move_tree};
 pub use dir::{
-    Entry, Kind, entries, follow, for_each_entry, for_each_kind, names, names_at, open_dir, open_dir_itself,
-    own_dir,
+    Each, Entry, Kind, entries, follow, for_each_entry, for_each_kind, names, names_at, open_dir,
+    open_dir_itself, own_dir,
 };
 pub use link::{exchange, rename_new, replace_link, replace_link_of};
 pub use make::{Permissions, create, make_dir, write_file};

@@ -6,6 +6,7 @@
 
 use crate::database::{Body, Database, Service};
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::directory::Directory;
 use crate::folder::{READABLE, with_umask};
 use crate::resolve::resolve;
 use crate::restart_policy::overrides::{Elsewhere, Overrides, Subject};
@@ -38,12 +39,16 @@ pub struct ServiceDir {
     pub(crate) has_trees: bool,
 }
 
-/// Checks source directories as [`compile_with_bundles`] does, and writes nothing.
+/// Checks source directories as [`compile_with_bundles`] does, and writes nothing; `open` opens one by its path.
 ///
 /// # Errors
 /// A source could not be read: code 111.
-pub fn check(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Report, Fatal> {
-    let read = read_sources(sources, bundles)?;
+pub fn check<D: Directory>(
+    sources: &[Vec<u8>],
+    bundles: &[&[u8]],
+    open: impl Fn(&[u8]) -> Result<D, Errno>,
+) -> Result<Report, Fatal> {
+    let read = read_sources(sources, bundles, open)?;
     let mut diagnostics = read.findings;
     let database = resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
     Ok(Report { diagnostics, database, servicedirs: Vec::new() })
@@ -98,7 +103,7 @@ fn compile_sources(
     if sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
         return Err(Fatal::unable(format_args!("mkdir {}", show(destination)), Errno::EXIST));
     }
-    let mut read = read_sources(sources, bundles)?;
+    let mut read = read_sources(sources, bundles, |path| open_dir(CWD, path))?;
     if let Some(variables) = variables {
         override_policies(&mut read, variables);
     }

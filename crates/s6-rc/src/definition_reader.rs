@@ -1,6 +1,7 @@
 //! Reading one source definition, with a diagnostic for everything that is wrong in it.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::directory::Directory;
 use crate::folder::Folder;
 use crate::reload::{self, Reload};
 use crate::restart_policy;
@@ -15,13 +16,13 @@ use supervision::control::NAME_MAX;
 use tool::{Fatal, diag::show, exec_failure, nearest};
 
 /// Reads one definition directory.
-pub(crate) struct DefinitionReader<'a> {
-    pub(crate) folder: Folder,
+pub(crate) struct DefinitionReader<'a, D> {
+    pub(crate) folder: Folder<D>,
     pub(crate) findings: &'a mut Vec<Diagnostic>,
     pub(crate) interpreters: &'a mut Interpreters,
 }
 
-impl DefinitionReader<'_> {
+impl<D: Directory> DefinitionReader<'_, D> {
     fn add(&mut self, finding: Diagnostic) {
         self.findings.push(finding);
     }

@@ -4,8 +4,9 @@
 //! optional files of a service definition exist, so that no missing file is opened.
 
 use crate::by_name::by_name;
-use files::{Kind, Permissions, follow, for_each_kind, open_dir, read_file, read_regular_file};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use crate::directory::Directory;
+use files::{Kind, Permissions, open_dir};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
 use tool::{Fatal, OrUnable, diag::show};
 
@@ -28,8 +29,8 @@ pub(crate) fn with_umask<T>(work: impl FnOnce() -> T) -> T {
 
 /// An open directory and what is in it.
 #[derive(Debug)]
-pub(crate) struct Folder {
-    pub(crate) fd: OwnedFd,
+pub(crate) struct Folder<D = OwnedFd> {
+    directory: D,
     pub(crate) path: Vec<u8>,
     names: Names,
 }
@@ -62,17 +63,31 @@ impl Folder {
     /// Opens and lists the directory `name` in `at`; messages call it `path`.
     pub(crate) fn open(at: BorrowedFd<'_>, name: &[u8], path: Vec<u8>) -> Result<Self, Fatal> {
         let fd = open_dir(at, name).or_unable_to("open", &path)?;
+        Self::of(fd, path)
+    }
+}
+
+impl<D: Directory> Folder<D> {
+    /// Lists a directory; messages call it `path`.
+    pub(crate) fn of(directory: D, path: Vec<u8>) -> Result<Self, Fatal> {
         // Enough for most definitions.
         let mut names = Names { bytes: Vec::with_capacity(128), list: Vec::with_capacity(8), marks: 0 };
-        for_each_kind(fd.as_fd(), &mut |name, kind| {
-            names.bytes.extend_from_slice(name);
-            let mark = mark(name);
-            names.list.push(Place { end: names.bytes.len(), mark, kind });
-            names.marks |= mark;
-            Ok(())
-        })
-        .or_unable_to("read", &path)?;
-        Ok(Self { fd, path, names })
+        directory
+            .list(&mut |name, kind| {
+                names.bytes.extend_from_slice(name);
+                let mark = mark(name);
+                names.list.push(Place { end: names.bytes.len(), mark, kind });
+                names.marks |= mark;
+                Ok(())
+            })
+            .or_unable_to("read", &path)?;
+        Ok(Self { directory, path, names })
+    }
+
+    /// Opens and lists the directory `name` in this one; messages call it `path`.
+    pub(crate) fn open_in(&self, name: &[u8], path: Vec<u8>) -> Result<Self, Fatal> {
+        let directory = self.directory.open(name).or_unable_to("open", &path)?;
+        Self::of(directory, path)
     }
 
     /// The names of the entries and their kinds, in the file system's order; links are not followed.
@@ -94,7 +109,7 @@ impl Folder {
 
     /// What an entry of this kind is, links followed.
     pub(crate) fn followed(&self, name: &[u8], kind: Kind) -> Kind {
-        if kind == Kind::Link { follow(&self.fd, name) } else { kind }
+        if kind == Kind::Link { self.directory.follow(name) } else { kind }
     }
 
     /// The kind of this entry itself; `None` if there is no such entry.
@@ -121,7 +136,7 @@ impl Folder {
     /// Whether there is such an entry, and it isn't a link to nowhere.
     pub(crate) fn has(&self, name: &[u8]) -> bool {
         match self.entry(name) {
-            Some(Kind::Link) => follow(&self.fd, name) != Kind::Other,
+            Some(Kind::Link) => self.directory.follow(name) != Kind::Other,
             kind => kind.is_some(),
         }
     }
@@ -146,8 +161,9 @@ impl Folder {
     /// The contents of a file of this directory, at most `limit` bytes.
     pub(crate) fn read(&self, name: &[u8], limit: usize) -> Result<Vec<u8>, Fatal> {
         let is_regular = self.entry(name) == Some(Kind::File);
-        let read = if is_regular { read_regular_file } else { read_file };
-        read(self.fd.as_fd(), name, limit).or_unable(|| format!("read {}", show(&self.path_of(name))))
+        self.directory
+            .read(name, is_regular, limit)
+            .or_unable(|| format!("read {}", show(&self.path_of(name))))
     }
 
     /// The names in the subdirectory `name`, sorted and without the hidden ones; `None` if there is none.
@@ -155,15 +171,17 @@ impl Folder {
         if !self.has(name) {
             return Ok(None);
         }
-        let fd = open_dir(&self.fd, name).or_unable(|| format!("open {}", show(&self.path_of(name))))?;
+        let directory =
+            self.directory.open(name).or_unable(|| format!("open {}", show(&self.path_of(name))))?;
         let mut found = Vec::new();
-        for_each_kind(fd.as_fd(), &mut |name, _| {
-            if !name.starts_with(b".") {
-                found.push(name.to_vec());
-            }
-            Ok(())
-        })
-        .or_unable(|| format!("read {}", show(&self.path_of(name))))?;
+        directory
+            .list(&mut |name, _| {
+                if !name.starts_with(b".") {
+                    found.push(name.to_vec());
+                }
+                Ok(())
+            })
+            .or_unable(|| format!("read {}", show(&self.path_of(name))))?;
         if found.len() < SHORT {
             found.sort_unstable();
             return Ok(Some(found));

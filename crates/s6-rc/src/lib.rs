@@ -16,6 +16,7 @@ pub mod database;
 pub mod definition_reader;
 pub mod diagnostic;
 pub mod direction;
+pub mod directory;
 mod dry_run;
 mod effects;
 mod engine;

@@ -18,6 +18,7 @@ mod value;
 mod word;
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::directory::Directory;
 use crate::folder::Folder;
 use files::{Kind, remove_tree};
 use overrides::Subject;
@@ -48,8 +49,8 @@ pub const FILES: [&str; 12] = [
 ];
 
 /// Reads one definition's files.
-struct Reader<'a> {
-    folder: &'a Folder,
+struct Reader<'a, D> {
+    folder: &'a Folder<D>,
     findings: &'a mut Vec<Diagnostic>,
 }
 
@@ -58,7 +59,10 @@ struct Reader<'a> {
 ///
 /// # Errors
 /// A file can't be read: code 111.
-pub(crate) fn read(folder: &Folder, findings: &mut Vec<Diagnostic>) -> Result<Option<ServicePolicy>, Fatal> {
+pub(crate) fn read<D: Directory>(
+    folder: &Folder<D>,
+    findings: &mut Vec<Diagnostic>,
+) -> Result<Option<ServicePolicy>, Fatal> {
     if !has_any(folder) {
         return Ok(None);
     }
@@ -150,7 +154,11 @@ pub fn main_in(source: &[u8]) -> Result<Option<Vec<u8>>, Fatal> {
 }
 
 /// Reports the files in the definition of a service that isn't a longrun.
-pub(crate) fn reject(folder: &Folder, of: &str, findings: &mut Vec<Diagnostic>) -> Result<(), Fatal> {
+pub(crate) fn reject<D: Directory>(
+    folder: &Folder<D>,
+    of: &str,
+    findings: &mut Vec<Diagnostic>,
+) -> Result<(), Fatal> {
     let files = if has_any(folder) { &FILES[..] } else { &[] };
     let mut reader = Reader { folder, findings };
     for file in files {
@@ -164,7 +172,7 @@ pub(crate) fn reject(folder: &Folder, of: &str, findings: &mut Vec<Diagnostic>) 
 }
 
 /// Whether one of the files is there.
-fn has_any(folder: &Folder) -> bool {
+fn has_any<D: Directory>(folder: &Folder<D>) -> bool {
     folder.entries().any(|(name, _)| FILES.iter().any(|file| file.as_bytes() == name))
 }
 
@@ -173,7 +181,7 @@ fn nothing(words: &[Word<'_>]) -> Value<()> {
     words.first().map_or(Ok(()), |word| Err(Mistake::at(word, "not an empty file", "remove what is in it")))
 }
 
-impl Reader<'_> {
+impl<D: Directory> Reader<'_, D> {
     /// The text of a file; `None` if there is none, or a file that has the name by chance.
     fn text(&mut self, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
         let kind = self.folder.kind(file.as_bytes());

@@ -2,16 +2,16 @@
 
 use crate::definition_reader::{DefinitionReader, no_type};
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::directory::Directory;
 use crate::folder::Folder;
 use crate::graph::is_stray;
 use crate::script::Interpreters;
 use crate::source_definition::{SourceBody, SourceDefinition, is_reserved};
 use files::Kind;
-use rustix::fd::AsFd;
-use rustix::fs::CWD;
-use tool::Fatal;
+use rustix::io::Errno;
 use tool::path::join;
 use tool::sorted::Set;
+use tool::{Fatal, OrUnable};
 
 /// What the sources say.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ impl Sources {
 }
 
 /// Whether a folder can only be left over: without a file in it, hidden ones apart, nor the contents of a bundle.
-fn defines_nothing(folder: &Folder, name: &[u8]) -> bool {
+fn defines_nothing<D: Directory>(folder: &Folder<D>, name: &[u8]) -> bool {
     if is_stray(name) {
         return !folder.has(b"type");
     }
@@ -59,18 +59,30 @@ fn defines_nothing(folder: &Folder, name: &[u8]) -> bool {
     visible.all(|(name, kind)| folder.followed(name, kind) == Kind::Directory && name != b"contents.d")
 }
 
+/// Why no service can have this name.
+fn wrong_name(name: &[u8]) -> Option<&'static str> {
+    if name.contains(&b'\n') {
+        return Some("a service name can't contain a newline");
+    }
+    is_reserved(name).then_some("service names can't begin with s6rc- or s6-rc-: these are reserved")
+}
+
 /// Reads all source directories, in the order that they are given; the services of each sorted by name.
 /// `bundles` names services that are bundles whatever their directories lack, and empty ones if they have none; of
-/// several directories for one of them, the contents are united.
+/// several directories for one of them, the contents are united.  `open` opens a source directory by its path.
 ///
 /// # Errors
 /// A directory or file could not be read: code 111.  What is wrong inside them is in the findings.
-pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sources, Fatal> {
+pub(crate) fn read_sources<D: Directory>(
+    sources: &[Vec<u8>],
+    bundles: &[&[u8]],
+    open: impl Fn(&[u8]) -> Result<D, Errno>,
+) -> Result<Sources, Fatal> {
     let mut all = Sources::default();
     let mut left_over = Vec::new();
     let mut interpreters = Interpreters::default();
     for source in sources {
-        let folder = Folder::open(CWD, source, source.clone())?;
+        let folder = Folder::of(open(source).or_unable_to("open", source)?, source.clone())?;
         let mut is_empty = true;
         for (name, entry_kind) in folder.sorted() {
             if name.starts_with(b".") {
@@ -86,14 +98,10 @@ pub(crate) fn read_sources(sources: &[Vec<u8>], bundles: &[&[u8]]) -> Result<Sou
                 continue;
             }
             is_empty = false;
-            if name.contains(&b'\n') {
-                let text = "a service name can't contain a newline";
-                all.findings.push(Diagnostic::error(Code::NAME, path, text));
-            } else if is_reserved(name) {
-                let text = "service names can't begin with s6rc- or s6-rc-: these are reserved";
+            if let Some(text) = wrong_name(name) {
                 all.findings.push(Diagnostic::error(Code::NAME, path, text));
             } else {
-                let service = Folder::open(folder.fd.as_fd(), name, path)?;
+                let service = folder.open_in(name, path)?;
                 let implied = bundles.contains(&name);
                 if !implied && defines_nothing(&service, name) {
                     left_over.push((name.to_vec(), service.path));

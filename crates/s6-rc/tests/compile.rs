@@ -2,14 +2,21 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+use rustix::fs::CWD;
+use rustix::io::Errno;
 use s6_rc::compile::{Report, Variables, check, compile, compile_with_bundles};
 use s6_rc::database::Body;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::decode;
 use s6_rc::restart_policy::{Elsewhere, Overrides};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use wire::restart_policy::{Consequence, Limit, Restart, RestartPolicy};
+
+fn open(path: &[u8]) -> Result<OwnedFd, Errno> {
+    files::open_dir(CWD, path)
+}
 
 struct Sources(tempfile::TempDir);
 
@@ -38,7 +45,7 @@ impl Sources {
 
     /// The findings of this severity, without the path of the temporary directory.
     fn findings(&self, severity: Severity) -> Vec<String> {
-        let report = check(&[self.bytes("s")], &[]).unwrap();
+        let report = check(&[self.bytes("s")], &[], open).unwrap();
         let top = format!("{}/s/", self.path().display());
         let mut found: Vec<_> = report
             .diagnostics
@@ -429,7 +436,7 @@ fn every_mistake_has_its_text_and_place() {
     }
     // Two definitions of one name, in two sources.
     let other = Sources::new(&[("sound/type", "oneshot"), ("sound/up", "")]);
-    let twice = check(&[other.bytes("s"), other.bytes("s")], &[]).unwrap();
+    let twice = check(&[other.bytes("s"), other.bytes("s")], &[], open).unwrap();
     for finding in twice.diagnostics.iter().filter(|d| d.severity == Severity::Error) {
         let shown = finding.to_string().replace(&format!("{}/s", other.path().display()), "SOURCE");
         text.push_str(&format!("two sources\n  {shown}\n"));

@@ -1,12 +1,14 @@
 //! What the compiler says of the definitions.
 
-use crate::compiled::FILE_MAX;
+use crate::compiled;
 use crate::finding::{Edit, Finding};
 use crate::image::Image;
 use crate::tree::Tree;
 use s6_rc::diagnostic::Code;
 use tool::path::join;
 
+/// A longer file is cut.
+const FILE_MAX: usize = 1 << 16;
 /// What the compiler finds for itself, and finds out about this machine, not about the image.
 const LEFT_TO_OTHERS: [Code; 4] = [Code::INTERPRETER, Code::COMMAND, Code::CARRIAGE_RETURN, Code::UNREACHED];
 
@@ -28,7 +30,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         {
             continue;
         }
-        let mut finding = compiled.finding(diagnostic);
+        let mut finding = compiled::finding(diagnostic);
         if let Some(word) = word_at(image.tree, &finding)
             && let Some(span) = &mut finding.span
         {
