@@ -1,5 +1,6 @@
 //! What an image is started with: what `docker inspect` prints, or a Dockerfile says.
 
+use crate::dockerfile::{Instruction, Places, Steps, instructions};
 use serde_json::Value;
 
 /// What is known of it; `None` where nothing is said.
@@ -25,44 +26,10 @@ pub struct Config {
     pub is_complete: bool,
     /// What the steps of a Dockerfile do.
     pub steps: Steps,
-}
-
-/// What the steps of a Dockerfile do to files, as far as that can be seen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Steps {
-    /// Whether an s6-overlay is installed by them.
-    pub install_overlay: bool,
-    /// Whether its tarballs of symlinks are.
-    pub install_symlinks: bool,
-    /// The numbers of its version.
-    pub overlay_version: Option<Vec<u32>>,
-    /// Whether they change files' modes.
-    pub change_modes: bool,
-}
-
-impl Steps {
-    /// What the lines of a Dockerfile do, continued ones joined.
-    fn of_lines(lines: &[String]) -> Self {
-        let has = |line: &String, words: &[&str]| words.iter().any(|word| line.contains(word));
-        Self {
-            install_overlay: lines.iter().any(|line| {
-                has(line, &["s6-overlay-noarch", "s6-overlay/releases/", "install-s6", "install_s6"])
-            }),
-            install_symlinks: lines.iter().any(|line| has(line, &["overlay-symlinks", "overlay-${"])),
-            overlay_version: lines.iter().find_map(|line| overlay_version(line)),
-            change_modes: lines.iter().any(|line| has(line, &["chmod"])),
-        }
-    }
-}
-
-/// The version of the overlay that a line of a Dockerfile sets or loads.
-fn overlay_version(line: &str) -> Option<Vec<u32>> {
-    let before = ["S6_OVERLAY_VERSION=", "S6_VERSION=", "s6-overlay/releases/download/"];
-    let rest = before.iter().find_map(|word| line.split_once(word).map(|(_, rest)| rest))?;
-    let rest = rest.trim_start_matches(['"', '\'', 'v']);
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-    let numbers: Option<Vec<u32>> = rest.get(..end)?.split('.').map(|number| number.parse().ok()).collect();
-    numbers.filter(|numbers| numbers.len() > 1)
+    /// After how many seconds the engine kills a container that it has told to stop.
+    pub stop_timeout: Option<u64>,
+    /// Where a Dockerfile says it.
+    pub places: Option<Places>,
 }
 
 impl Config {
@@ -111,19 +78,19 @@ impl Config {
             stop_signal: text("StopSignal").map(str::to_owned),
             is_complete: true,
             steps: Steps::default(),
+            stop_timeout: config.get("StopTimeout").and_then(Value::as_u64),
+            places: None,
         })
     }
 
     /// What the last stage of a Dockerfile says, and those that it begins with; what its base says isn't known.
     fn of_dockerfile(text: &str) -> Self {
-        let lines = joined_lines(text);
-        let steps = Steps::of_lines(&lines);
-        let mut config = Self::default();
+        let steps = Steps::of(text);
+        let mut config = Self { places: Some(Places::default()), ..Self::default() };
         let mut current = String::new();
         let mut stages: Vec<(String, Self)> = Vec::new();
-        for line in &lines {
-            let line = line.trim();
-            let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        for line in instructions(text) {
+            let (word, rest) = line.words();
             if word.eq_ignore_ascii_case("FROM") {
                 let mut words = rest.split_whitespace().filter(|word| !word.starts_with("--"));
                 let base = words.next().unwrap_or_default();
@@ -132,35 +99,62 @@ impl Config {
                 let stage = stages.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(base));
                 config = match stage {
                     Some((_, stage)) => stage.clone(),
-                    None => Self { is_complete: base == "scratch", ..Self::default() },
+                    None => Self {
+                        is_complete: base == "scratch",
+                        places: Some(Places::default()),
+                        ..Self::default()
+                    },
                 };
                 current = name.to_owned();
             } else {
-                config.instruction(word, rest.trim());
+                config.instruction(&line);
             }
         }
         // An image without the overlay says nothing about it.
         config.is_complete |= steps.install_overlay;
+        if let Some(places) = &mut config.places {
+            places.end = text.len();
+        }
         Self { is_known: true, steps, ..config }
     }
 
     /// Takes an instruction of a Dockerfile.
-    fn instruction(&mut self, word: &str, rest: &str) {
+    fn instruction(&mut self, line: &Instruction) {
+        let (word, rest) = line.words();
+        let mut places = self.places.take().unwrap_or_default();
+        let place = Some(line.place());
         match word.to_ascii_uppercase().as_str() {
             "ENTRYPOINT" => {
                 self.entrypoint_is_shell = !rest.starts_with('[');
                 self.entrypoint = Some(exec_form(rest));
+                places.entrypoint = place;
             }
-            "CMD" => self.cmd = Some(exec_form(rest)),
-            "USER" => self.user = Some(rest.to_owned()),
-            "STOPSIGNAL" => self.stop_signal = Some(rest.to_owned()),
+            "CMD" => {
+                self.cmd = Some(exec_form(rest));
+                places.cmd = place;
+            }
+            "USER" => {
+                self.user = Some(rest.to_owned());
+                places.user = place;
+            }
+            "STOPSIGNAL" => {
+                self.stop_signal = Some(rest.to_owned());
+                places.stop_signal = place;
+            }
             "HEALTHCHECK" => {
                 let command = rest.find("CMD").and_then(|at| rest.get(at + 3..)).map(str::trim);
                 self.healthcheck = Some(command.map(exec_form).unwrap_or_default());
+                places.healthcheck = place;
             }
-            "ENV" => self.env.extend(assignments(rest)),
+            "ENV" => {
+                for (pair, place) in line.assignments() {
+                    self.env.push(pair);
+                    places.env.push(place);
+                }
+            }
             _ => {}
         }
+        self.places = Some(places);
     }
 
     /// The value of a variable.
@@ -170,24 +164,6 @@ impl Config {
     }
 }
 
-/// The lines of a Dockerfile, continued ones joined, without comments.
-fn joined_lines(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
-        let (line, goes_on) = match line.trim_end().strip_suffix('\\') {
-            Some(line) => (line, true),
-            None => (line, false),
-        };
-        if let Some(last) = lines.last_mut() {
-            last.push_str(line);
-        }
-        if !goes_on {
-            lines.push(String::new());
-        }
-    }
-    lines
-}
-
 /// The words of the JSON form, or those of the shell form at its blanks.
 fn exec_form(text: &str) -> Vec<String> {
     let list: Option<Vec<Value>> = serde_json::from_str(text).ok();
@@ -195,39 +171,6 @@ fn exec_form(text: &str) -> Vec<String> {
         Some(list) => list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect(),
         None => text.split_whitespace().map(str::to_owned).collect(),
     }
-}
-
-/// `NAME=value NAME="value"`, or `NAME value` in the old form.
-fn assignments(text: &str) -> Vec<(String, String)> {
-    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    if !first.contains('=') {
-        return vec![(first.to_owned(), rest.trim().to_owned())];
-    }
-    let mut all = Vec::new();
-    let mut rest = text;
-    while let Some((name, after)) = rest.split_once('=') {
-        let (mut value, mut quote, mut end) = (String::new(), None, after.len());
-        let mut escaped = false;
-        for (at, c) in after.char_indices() {
-            match (c, quote) {
-                _ if escaped => {
-                    value.push(c);
-                    escaped = false;
-                }
-                ('\\', _) => escaped = true,
-                (c, Some(open)) if c == open => quote = None,
-                ('"' | '\'', None) => quote = Some(c),
-                (c, None) if c.is_whitespace() => {
-                    end = at;
-                    break;
-                }
-                (c, _) => value.push(c),
-            }
-        }
-        all.push((name.trim().to_owned(), value));
-        rest = after.get(end..).unwrap_or_default();
-    }
-    all
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! A line `-- PATH [MODE] --` begins a file, which goes up to the next such line; `-- PATH -> TARGET --` is a link.  A path
 //! that ends in a slash is a directory.  The mode is octal, 644 if it isn't said.  The file `Dockerfile` at the top is no file
-//! of the image: it says what the image is started with.  `\r` at the end of a line is a carriage return.
+//! of the image: it says what the image is started with.  Nor is `options`, which has options of `check` without their dashes,
+//! one on each line.  `\r` at the end of a line is a carriage return, and a file that begins with `\x` is one of bytes.
 
 use std::fs;
 use std::io;
@@ -44,6 +45,20 @@ fn head(line: &str) -> Option<&str> {
     line.strip_prefix("-- ")?.strip_suffix(" --")
 }
 
+/// What a file of an example holds.
+fn bytes(content: &str) -> Vec<u8> {
+    if !content.starts_with("\\x") {
+        return content.replace("\\r\n", "\r\n").into_bytes();
+    }
+    let parts = content.trim_end().split("\\x").skip(1);
+    parts
+        .flat_map(|part| {
+            let (number, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+            u8::from_str_radix(number, 16).into_iter().chain(rest.bytes())
+        })
+        .collect()
+}
+
 /// Writes a file, a link or a directory.
 fn write_one(top: &Path, head: &str, content: &str) -> io::Result<()> {
     let mut words = head.split(' ');
@@ -57,7 +72,7 @@ fn write_one(top: &Path, head: &str, content: &str) -> io::Result<()> {
     match words.next() {
         Some("->") => std::os::unix::fs::symlink(words.next().unwrap_or_default(), path),
         mode => {
-            fs::write(&path, content.replace("\\r\n", "\r\n"))?;
+            fs::write(&path, bytes(content))?;
             let mode = mode.and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or(0o644);
             fs::set_permissions(&path, fs::Permissions::from_mode(mode))
         }

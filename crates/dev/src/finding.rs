@@ -32,6 +32,8 @@ pub enum Edit {
     Rename(Vec<u8>, Vec<u8>),
     /// A new file with these permissions and contents, and the directories above it.
     Create(Vec<u8>, u32, Vec<u8>),
+    /// No file any more.
+    Remove(Vec<u8>),
 }
 
 impl Edit {
@@ -42,7 +44,8 @@ impl Edit {
             Self::Mode(path, _)
             | Self::Replace(path, ..)
             | Self::Rename(path, _)
-            | Self::Create(path, ..) => path,
+            | Self::Create(path, ..)
+            | Self::Remove(path) => path,
         }
     }
 }
@@ -65,7 +68,8 @@ pub struct Finding {
     pub code: Code,
     /// How bad it is.
     pub severity: Severity,
-    /// The file or directory, as the container has it; empty for a finding about the whole.
+    /// The file or directory, as the container has it, or a name as [`crate::tree::DOCKERFILE`]; empty for a finding about the
+    /// whole.
     pub path: Vec<u8>,
     /// Where in the file.
     pub span: Option<Span>,

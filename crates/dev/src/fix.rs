@@ -1,7 +1,7 @@
 //! Carries out what mends findings.
 
 use crate::finding::{Edit, Finding};
-use crate::tree::Tree;
+use crate::tree::{DOCKERFILE, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -41,9 +41,10 @@ impl<'f> Plan<'f> {
             Edit::Rename(from, to) => {
                 self.named.contains(from.as_slice())
                     || self.named.contains(to.as_slice())
-                    || tree.lstat(to).is_some()
+                    || tree.is_uppermost(to)
             }
             Edit::Create(path, ..) => self.named.contains(path.as_slice()) || tree.lstat(path).is_some(),
+            Edit::Remove(path) => self.named.contains(path.as_slice()),
             Edit::Mode(..) => false,
         }
     }
@@ -52,7 +53,7 @@ impl<'f> Plan<'f> {
         match edit {
             Edit::Replace(path, range, _) => self.replaced.entry(path).or_default().push(range),
             Edit::Rename(from, to) => self.named.extend([from.as_slice(), to.as_slice()]),
-            Edit::Create(path, ..) => {
+            Edit::Create(path, ..) | Edit::Remove(path) => {
                 self.named.insert(path);
             }
             Edit::Mode(..) => {}
@@ -77,6 +78,7 @@ impl<'f> Plan<'f> {
                     fs::write(&place, text)?;
                     fs::set_permissions(&place, fs::Permissions::from_mode(*mode))?;
                 }
+                Edit::Remove(path) => fs::remove_file(tree.on_disk(path).ok_or_else(|| gone(path))?)?,
                 Edit::Replace(..) | Edit::Rename(..) => {}
             }
         }
@@ -120,6 +122,10 @@ pub fn apply(tree: &Tree, findings: &[Finding], unsafe_ones: bool) -> io::Result
     let mut plan = Plan::default();
     for finding in findings {
         let Some(fix) = finding.fix.as_ref().filter(|fix| fix.safe || unsafe_ones) else { continue };
+        // What came from standard input can't be changed.
+        if fix.edits.iter().any(|edit| edit.path() == DOCKERFILE && tree.on_disk(DOCKERFILE).is_none()) {
+            continue;
+        }
         if fix.edits.iter().any(|edit| plan.collides(tree, edit)) {
             fixed.left += 1;
             continue;

@@ -3,7 +3,7 @@
 use crate::compiled::{Compiled, compile};
 use crate::config::Config;
 use crate::shell::{self, Shell};
-use crate::tree::{Memory, Meta, Node, Tree};
+use crate::tree::{DOCKERFILE, Memory, Meta, Node, Tree};
 use files::Kind;
 use std::cell::OnceCell;
 use tool::path::join;
@@ -17,6 +17,9 @@ pub const ETC: &[u8] = b"/etc";
 pub const SERVICES: &[u8] = b"/etc/s6-overlay/s6-rc.d";
 /// The directory of the bundles that an image fills.
 pub const BUNDLES: &[u8] = b"/etc/s6-overlay/user-bundles.d";
+/// Where services find programs, whatever PATH says.
+const PATH: [&str; 7] =
+    ["/command", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /// Where every s6-overlay is.
 const PACKAGES: &[u8] = b"/package/admin";
 /// The first version that has user bundles at a place of their own.
@@ -212,6 +215,15 @@ pub struct LegacyService {
     pub finish: Option<Script>,
 }
 
+/// What is looked for only if it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extra {
+    /// What is right in many images, too: `--strict`.
+    pub strict: bool,
+    /// Rights that a service may not need: `--security`.
+    pub security: bool,
+}
+
 /// What an image says.
 #[derive(Debug)]
 pub struct Image<'t> {
@@ -221,6 +233,8 @@ pub struct Image<'t> {
     pub config: Config,
     /// Which s6-overlay it is for.
     pub target: Target,
+    /// What else is looked for.
+    pub extra: Extra,
     /// Whether an s6-overlay is in it, so that nothing of it is elsewhere.
     pub is_whole: bool,
     /// The definitions of its own services, by name.
@@ -315,7 +329,8 @@ impl<'t> Image<'t> {
         let stages = stages.collect();
         let tasks = tasks(tree, &definitions);
         let compiled = OnceCell::new();
-        Self { tree, config, target, is_whole, definitions, legacy, stages, tasks, sources, compiled }
+        let extra = Extra::default();
+        Self { tree, config, target, extra, is_whole, definitions, legacy, stages, tasks, sources, compiled }
     }
 
     /// What the compiler makes of the definitions.
@@ -343,6 +358,35 @@ impl<'t> Image<'t> {
         !built.or(in_tree.as_deref()).is_some_and(is_old)
     }
 
+    /// The definition that a script is `run` or `finish` of.
+    #[must_use]
+    pub fn definition_of(&self, script: &Script) -> Option<&Definition> {
+        let directory = tool::path::split(&script.path).0;
+        self.definitions.iter().find(|definition| definition.path == directory)
+    }
+
+    /// The program that a word of a command line means: with a slash its path, otherwise the first in PATH.
+    #[must_use]
+    pub fn program(&self, word: &str) -> Option<Vec<u8>> {
+        let is_there = |path: &Vec<u8>| self.tree.is_file(path);
+        if word.contains('/') {
+            return Some(word.as_bytes().to_vec()).filter(is_there);
+        }
+        let directories = self.config.variable("PATH").unwrap_or_default().split(':');
+        let directories = directories.chain(PATH).filter(|directory| directory.starts_with('/'));
+        directories.map(|directory| join(directory.as_bytes(), word.as_bytes())).find(is_there)
+    }
+
+    /// The number of a user of the image's `/etc/passwd`.
+    #[must_use]
+    pub fn user_id(&self, name: &str) -> Option<u32> {
+        let passwd = self.tree.read(b"/etc/passwd", SCRIPT_MAX)?;
+        let mut lines = passwd.split(|byte| *byte == b'\n').map(|line| line.split(|byte| *byte == b':'));
+        let mut fields =
+            lines.find_map(|mut fields| (fields.next() == Some(name.as_bytes())).then_some(fields))?;
+        std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+    }
+
     /// Every `run` with the name of its service, daemons of services.d included.
     pub fn runs(&self) -> impl Iterator<Item = (&[u8], &Script)> {
         let longruns = self.definitions.iter().filter(|definition| definition.is_longrun());
@@ -354,6 +398,19 @@ impl<'t> Image<'t> {
     pub fn finishes(&self) -> impl Iterator<Item = (&[u8], &Script)> {
         let defined = self.definitions.iter().filter_map(|d| Some((d.name.as_slice(), d.finish.as_ref()?)));
         defined.chain(self.legacy.iter().filter_map(|s| Some((s.name.as_slice(), s.finish.as_ref()?))))
+    }
+
+    /// The paths of all texts that a comment may stand in, the Dockerfile among them.
+    #[must_use]
+    pub fn texts(&self) -> std::collections::BTreeSet<Vec<u8>> {
+        let mut all: std::collections::BTreeSet<Vec<u8>> =
+            self.scripts().map(|script| script.path.clone()).collect();
+        for definition in &self.definitions {
+            all.extend(definition.entries.iter().map(|entry| join(&definition.path, entry)));
+        }
+        all.insert(DOCKERFILE.to_vec());
+        all.retain(|path| self.tree.is_uppermost(path));
+        all
     }
 
     /// Every script of the image's own that is known to be executed.

@@ -3,11 +3,12 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`tree`] | the files of an image: directories one over another |
-//! | [`image`], [`config`] | what an image says about its services, and what it is started with |
+//! | [`image`], [`config`], [`dockerfile`] | what an image says about its services, and what it is started with |
 //! | [`compiled`] | what the compiler makes of the definitions |
-//! | [`shell`] | a small reader of shell scripts |
+//! | [`shell`], [`variables`] | a small reader of shell scripts, and of what they read |
 //! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
-//! | [`finding`], [`fix`], [`silence`] | what was found, what mends it, what is left out |
+//! | [`finding`], [`fix`] | what was found, and what mends it |
+//! | [`silence`], [`settings`] | what is left out |
 //! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
 //! | [`graph`], [`drawing`], [`new`] | what needs what, and how it is drawn; new definitions |
 //! | [`cli`] | the command line |
@@ -18,6 +19,7 @@
 pub mod cli;
 pub mod compiled;
 pub mod config;
+pub mod dockerfile;
 pub mod drawing;
 pub mod example;
 pub mod finding;
@@ -29,6 +31,8 @@ pub mod lints;
 pub mod new;
 pub mod registry;
 pub mod report;
+pub mod settings;
 pub mod shell;
 pub mod silence;
 pub mod tree;
+pub mod variables;

@@ -1,13 +1,22 @@
 //! What is looked for.
 
+mod account;
 mod compile;
 mod config;
+mod contenv;
 mod definitions;
+mod dockerfile;
 mod finish;
 mod graph;
+mod health;
 mod legacy;
+mod logging;
+mod machine;
+mod ports;
 mod run;
 mod scripts;
+mod stop;
+mod waiting;
 
 use crate::finding::Finding;
 use crate::image::Image;
@@ -22,6 +31,12 @@ const CHECKS: &[Check] = &[
     scripts::check,
     run::check,
     finish::check,
+    waiting::check,
+    logging::check,
+    account::check,
+    machine::check,
+    ports::check,
+    stop::check,
     config::check,
     legacy::check,
 ];

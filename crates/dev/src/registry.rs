@@ -22,6 +22,7 @@ pub struct Lint {
 macro_rules! lints {
     ($($code:literal $severity:ident $title:literal $effect:literal $(/ $effect_c:literal)?;)*) => {
         /// All lints, by code.
+        #[expect(clippy::zero_prefixed_literal, reason = "a code has three digits")]
         pub const LINTS: &[Lint] = &[$(Lint {
             code: Code($code),
             severity: Severity::$severity,

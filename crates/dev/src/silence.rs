@@ -1,10 +1,13 @@
-//! What is left out of a report: by comments, by options, and by a list of what was known before.
+//! What is left out of a report: by comments, by settings and by options.
 
 use crate::finding::{Finding, Span};
+use crate::image::{Image, Target};
 use crate::registry;
-use crate::tree::Tree;
+use crate::report::WHOLE;
+use crate::settings::Settings;
+use crate::shell::span_of;
+use crate::tree::{SETTINGS, Tree};
 use s6_rc::diagnostic::{Code, Severity};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// In how many lines at the beginning of a file a comment counts for all of it.
 const HEAD: u32 = 5;
@@ -70,52 +73,117 @@ pub fn by_options(findings: &mut Vec<Finding>, options: &[(Selection, Option<Sev
     });
 }
 
-/// Leaves out what comments in the files allow; an allowance without a reason is a
-/// finding of its own.
-pub fn by_comments(tree: &Tree, findings: &mut Vec<Finding>) {
-    let paths: BTreeSet<Vec<u8>> = findings.iter().map(|finding| finding.path.clone()).collect();
-    let mut allowances: BTreeMap<Vec<u8>, Vec<Allowance>> = BTreeMap::new();
-    for path in paths.into_iter().filter(|path| !path.is_empty()) {
-        let text = tree.read(&path, FILE_MAX).unwrap_or_default();
-        allowances.insert(path, read(&text));
-    }
+/// Leaves out what comments in the files and settings allow; what allows nothing, or without a reason, is a finding of its own.
+pub fn by_allowances(image: &Image<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    let mut comments: Vec<Allowance> = image.texts().iter().flat_map(|path| read(image.tree, path)).collect();
+    let mut used = vec![false; settings.rules.len()];
     findings.retain(|finding| {
-        let line = finding.span.map_or(0, |span| span.line);
-        let allows = |allowance: &Allowance| {
-            let near = allowance.line == line || allowance.line + 1 == line || line == 0;
-            allowance.code == finding.code && allowance.has_reason && (near || allowance.line <= HEAD)
-        };
-        !allowances.get(&finding.path).is_some_and(|all| all.iter().any(allows))
-    });
-    for (path, all) in allowances {
-        for allowance in all.iter().filter(|allowance| !allowance.has_reason) {
-            let text = format!("{} is allowed without a reason, so it isn't", allowance.code);
-            let advice = format!("write # {WORD}{}): why it is right here", allowance.code);
-            findings.push(Finding::new(0, &path, text).at(Span::line(allowance.line)).advice(advice));
+        let mut left = true;
+        for comment in comments.iter_mut().filter(|comment| comment.allows(finding)) {
+            (comment.is_used, left) = (true, false);
         }
-    }
+        let path = by_settings(finding);
+        for (rule, used) in settings.rules.iter().zip(&mut used) {
+            if rule.code == finding.code && rule.matches(&path) {
+                (*used, left) = (true, false);
+            }
+        }
+        left
+    });
+    findings.extend(comments.iter().filter_map(|comment| comment.finding(image)));
+    let text = image.tree.read(SETTINGS, FILE_MAX).unwrap_or_default();
+    let unused =
+        settings.rules.iter().zip(used).filter(|(rule, used)| !used && is_looked_for(image, rule.code));
+    findings.extend(unused.map(|(rule, _)| {
+        let text_ = format!("nothing is {} here", rule.code);
+        Finding::new(0, SETTINGS, text_).at(span_of(&text, rule.place.clone())).advice("remove it")
+    }));
     findings.sort_by(|a, b| a.order().cmp(&b.order()));
+}
+
+/// What the globs of settings match: the path in the image, or the word for the whole.
+fn by_settings(finding: &Finding) -> String {
+    match finding.path.as_slice() {
+        b"" => WHOLE.to_owned(),
+        path => String::from_utf8_lossy(path.strip_prefix(b"\0").unwrap_or(path)).into_owned(),
+    }
+}
+
+/// Whether a lint would have found something if there were anything: some need more than the files of one directory.
+fn is_looked_for(image: &Image<'_>, code: Code) -> bool {
+    match code.0 {
+        102 | 101 | 109 | 111 | 112 | 125 | 201 | 207 | 318 | 501 | 602..=604 => image.is_whole,
+        607 | 790 => image.target == Target::S6Overlay,
+        608 => image.config.stop_timeout.is_some(),
+        609 => image.extra.strict,
+        901 => image.extra.security,
+        405 | 408 => image.config.is_complete,
+        400..=499 | 502 | 601 | 606 => image.config.is_known,
+        _ => true,
+    }
 }
 
 /// A comment that allows something.
 #[derive(Debug)]
 struct Allowance {
-    code: Code,
+    path: Vec<u8>,
+    /// `None`: there is no such lint.
+    code: Option<Code>,
+    /// How it is written.
+    word: String,
     line: u32,
     has_reason: bool,
+    is_used: bool,
 }
 
-fn read(text: &[u8]) -> Vec<Allowance> {
-    let text = String::from_utf8_lossy(text);
+impl Allowance {
+    fn allows(&self, finding: &Finding) -> bool {
+        let line = finding.span.map_or(0, |span| span.line);
+        let near = self.line == line || self.line + 1 == line || line == 0;
+        let here = self.path == finding.path && self.code == Some(finding.code);
+        here && self.has_reason && (near || self.line <= HEAD)
+    }
+
+    /// What is wrong with it.
+    fn finding(&self, image: &Image<'_>) -> Option<Finding> {
+        let word = &self.word;
+        let (lint, text, advice) = match self.code {
+            None => (0, format!("there is no lint {word}"), "s6-overlay-dev explain lists all".to_owned()),
+            Some(_) if !self.has_reason => {
+                let advice = format!("write # {WORD}{word}): why it is right here");
+                (1, format!("{word} is allowed without a reason, so it isn't"), advice)
+            }
+            Some(code) if !self.is_used && is_looked_for(image, code) => {
+                (0, format!("nothing is {word} here"), "remove it".to_owned())
+            }
+            Some(_) => return None,
+        };
+        Some(Finding::new(lint, &self.path, text).at(Span::line(self.line)).advice(advice))
+    }
+}
+
+/// The comments of a file that allow something.
+fn read(tree: &Tree, path: &[u8]) -> Vec<Allowance> {
+    let text = tree.read(path, FILE_MAX).unwrap_or_default();
+    if !text.windows(WORD.len()).any(|part| part == WORD.as_bytes()) {
+        return Vec::new();
+    }
+    let text = String::from_utf8_lossy(&text);
     let mut all = Vec::new();
     for (line, text) in (1..).zip(text.lines()) {
         let comment = text.split_once('#').map_or("", |(_, comment)| comment.trim_start());
-        let Some((code, rest)) = comment.strip_prefix(WORD).and_then(|rest| rest.split_once(')')) else {
+        let Some((codes, rest)) = comment.strip_prefix(WORD).and_then(|rest| rest.split_once(')')) else {
             continue;
         };
         let has_reason = rest.trim_start().strip_prefix(':').is_some_and(|reason| !reason.trim().is_empty());
-        let codes = code.split(',').filter_map(|code| registry::code(code.trim()));
-        all.extend(codes.map(|code| Allowance { code, line, has_reason }));
+        all.extend(codes.split(',').map(str::trim).map(|word| Allowance {
+            path: path.to_vec(),
+            code: registry::code(word).filter(|code| registry::find(*code).is_some()),
+            word: word.to_owned(),
+            line,
+            has_reason,
+            is_used: false,
+        }));
     }
     all
 }
@@ -141,15 +209,34 @@ mod tests {
     #[test]
     fn a_comment_allows_with_a_reason() {
         let dir = tempfile::tempdir().unwrap();
-        let text =
-            "#!/bin/sh\n\n\n\n\n\n# s6-overlay: allow(SO301): it traps\na\n# s6-overlay: allow(SO302)\nb\n";
-        std::fs::write(dir.path().join("run"), text).unwrap();
+        let text = "#!/bin/sh\n\n\n\n\n\n# s6-overlay: allow(SO301): it traps\na\n# s6-overlay: allow(SO302)\nb\n\
+                    # s6-overlay: allow(SO303, SO390): why\nc\n";
+        let service = dir.path().join("etc/services.d/web");
+        std::fs::create_dir_all(&service).unwrap();
+        std::fs::write(service.join("run"), text).unwrap();
         let mut tree = Tree::default();
         tree.add_directory(dir.path()).unwrap();
-        let finding = |code, line| Finding::new(code, b"/run", "x").at(Span::line(line));
+        let image = Image::read(&tree, crate::config::Config::default(), Target::Rs, false);
+        let path = b"/etc/services.d/web/run";
+        let finding = |code, line| Finding::new(code, path, "x").at(Span::line(line));
         let mut findings = vec![finding(301, 8), finding(301, 10), finding(302, 10)];
-        by_comments(&tree, &mut findings);
+        by_allowances(&image, &Settings::default(), &mut findings);
         let left: Vec<_> = findings.iter().map(|f| (f.code.0, f.span.map(|s| s.line))).collect();
-        assert_eq!(left, [(0, Some(9)), (301, Some(10)), (302, Some(10))]);
+        assert_eq!(left, [(1, Some(9)), (301, Some(10)), (302, Some(10)), (0, Some(11)), (0, Some(11))]);
+    }
+
+    #[test]
+    fn settings_allow_and_what_they_allow_for_nothing_is_reported() {
+        let mut tree = Tree::default();
+        let text =
+            "[allow]\n\"SO301\" = [\"etc/*\", \"opt/*\"]\n\"SO606\" = [\"image\"]\n\"SO609\" = [\"**\"]\n";
+        tree.add_memory(crate::tree::Memory::default());
+        tree.add_beside(SETTINGS, None, text.into());
+        let image = Image::read(&tree, crate::config::Config::default(), Target::Rs, false);
+        let mut findings = vec![Finding::new(301, b"/etc/run", "x"), Finding::new(606, b"", "x")];
+        by_allowances(&image, &Settings::read(text).unwrap(), &mut findings);
+        let left: Vec<_> =
+            findings.iter().map(|f| (f.code.0, f.text.as_str(), f.span.map(|s| s.line))).collect();
+        assert_eq!(left, [(0, "nothing is SO301 here", Some(2))]);
     }
 }

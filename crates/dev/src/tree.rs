@@ -33,6 +33,19 @@ enum Layer {
     Memory(Memory),
 }
 
+/// What a Dockerfile is called here: a path that no image has.
+pub const DOCKERFILE: &[u8] = b"\0Dockerfile";
+/// What the file of settings is called here.
+pub const SETTINGS: &[u8] = b"\0check.toml";
+
+/// A file that isn't the image's, but that findings are about.
+#[derive(Debug)]
+struct Beside {
+    /// Where it is, if it is a file.
+    path: Option<PathBuf>,
+    text: Vec<u8>,
+}
+
 /// The number of the layer that has an entry, and what it is.
 type Found = (usize, Kind);
 
@@ -65,6 +78,8 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Tree {
     layers: Vec<Layer>,
+    /// Files beside the image, by the names that they have here.
+    beside: BTreeMap<&'static [u8], Beside>,
     known: RefCell<Known>,
 }
 
@@ -86,6 +101,11 @@ impl Tree {
     fn add(&mut self, layer: Layer) {
         self.layers.push(layer);
         self.known = RefCell::default();
+    }
+
+    /// Adds a file that isn't the image's, [`DOCKERFILE`] or [`SETTINGS`]; without a path it can't be changed.
+    pub fn add_beside(&mut self, name: &'static [u8], path: Option<PathBuf>, text: Vec<u8>) {
+        self.beside.insert(name, Beside { path, text });
     }
 
     /// What couldn't be read, by path.
@@ -242,12 +262,18 @@ impl Tree {
     /// Whether an entry is of the uppermost layer, which is what is being checked.
     #[must_use]
     pub fn is_uppermost(&self, path: &[u8]) -> bool {
+        if is_beside(path) {
+            return true;
+        }
         self.walk(path, false).is_some_and(|place| place.layer == 0)
     }
 
     /// The first bytes of a regular file, `limit` at most; of big files in archives, there are only a few.
     #[must_use]
     pub fn read(&self, path: &[u8], limit: usize) -> Option<Vec<u8>> {
+        if is_beside(path) {
+            return self.beside.get(path).map(|file| file.text.iter().copied().take(limit).collect());
+        }
         let place = self.walk(path, true).filter(|place| place.kind == Kind::File)?;
         if let Some(known) = self.known.borrow().files.get(&place.path) {
             return Some(known.get(..limit).unwrap_or(known).to_vec());
@@ -286,6 +312,10 @@ impl Tree {
     /// How a path is called in messages: below the directory that is checked, or as the container has it.
     #[must_use]
     pub fn shown(&self, path: &[u8]) -> Vec<u8> {
+        if let Some(name) = path.strip_prefix(b"\0") {
+            let place = self.beside.get(path).and_then(|file| file.path.as_ref());
+            return place.map_or(name, |place| place.as_os_str().as_bytes()).to_vec();
+        }
         match self.layers.first() {
             Some(Layer::Disk(disk)) if disk.path() != Path::new("/") => {
                 let below = disk.path().as_os_str().as_bytes();
@@ -297,9 +327,12 @@ impl Tree {
         }
     }
 
-    /// Where a file of the uppermost layer is on this machine; `None` for others.
+    /// Where a file of the uppermost layer, or one beside the image, is on this machine; `None` for others.
     #[must_use]
     pub fn on_disk(&self, path: &[u8]) -> Option<PathBuf> {
+        if is_beside(path) {
+            return self.beside.get(path)?.path.clone();
+        }
         let place = self.walk(path, false)?;
         match self.layers.get(place.layer)? {
             Layer::Disk(disk) if place.layer == 0 => {
@@ -308,6 +341,11 @@ impl Tree {
             _ => None,
         }
     }
+}
+
+/// Whether a path is that of a file beside the image.
+fn is_beside(path: &[u8]) -> bool {
+    path.starts_with(b"\0")
 }
 
 fn absolute(path: &[u8]) -> Vec<u8> {

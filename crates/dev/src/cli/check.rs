@@ -5,17 +5,19 @@ use super::outcome::{FAILED, FOUND, Outcome, USAGE};
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::format::{Format, print};
-use crate::image::{Image, Target, complete};
-use crate::report::Report;
+use crate::image::{Extra, Image, Target, complete};
+use crate::report::{Map, Report};
+use crate::settings::{self, Settings};
+use crate::shell::span_of;
 use crate::silence::{self, Selection};
-use crate::tree::Tree;
+use crate::tree::{DOCKERFILE, SETTINGS, Tree};
 use crate::{fix, lints};
 use clap::ArgMatches;
 use s6_rc::diagnostic::Severity;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options of `check`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,24 @@ pub struct Check {
     /// How findings are printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Print how often each code was found instead
+    #[arg(long, conflicts_with = "format")]
+    stats: bool,
+    /// Look for what is right in many images, too
+    #[arg(long)]
+    strict: bool,
+    /// Look for rights that services may not need, too
+    #[arg(long)]
+    security: bool,
+    /// After how many seconds the engine kills a container that it has told to stop
+    #[arg(long, value_name = "SECONDS")]
+    stop_timeout: Option<u64>,
+    /// What is right here; without it, check.toml in PATH or at the root of its repository
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Where a part of the image is in the repository, as etc=docker/rootfs/etc
+    #[arg(long, value_name = "FROM=TO", value_parser = Map::parse)]
+    map: Vec<Map>,
     /// Make these errors: a code, the beginning of codes, or warnings or notes
     #[arg(long, value_name = "CODES", value_parser = Selection::parse)]
     deny: Vec<Selection>,
@@ -67,79 +87,111 @@ impl Check {
         all.into_iter().map(|(_, selection, severity)| (selection, severity)).collect()
     }
 
-    fn config(&self) -> Result<Config, Outcome> {
+    /// What the image is started with; a Dockerfile becomes a file beside the image.
+    fn config(&self, input: &str, tree: &mut Tree) -> Result<Config, Outcome> {
         let Some(path) = &self.config else { return Ok(Config::default()) };
-        let mut text = String::new();
-        let read = match path.as_os_str() == "-" {
-            true => std::io::stdin().read_to_string(&mut text).map(|_| text),
-            false => fs::read_to_string(path),
-        };
-        let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display()));
-        let text = read.map_err(cannot)?;
-        Config::read(&text).map_err(|e| Outcome::failed(USAGE, format_args!("{}: {e}", path.display())))
+        let is_input = path.as_os_str() == "-";
+        let text = if is_input { input.to_owned() } else { read(path)? };
+        let config = Config::read(&text);
+        let config = config.map_err(|e| Outcome::failed(USAGE, format_args!("{}: {e}", path.display())))?;
+        if config.places.is_some() {
+            tree.add_beside(DOCKERFILE, (!is_input).then(|| path.clone()), text.into_bytes());
+        }
+        Ok(config)
     }
 
+    /// What is right here.
+    fn settings(&self, tree: &mut Tree) -> Result<Settings, Outcome> {
+        let Some(path) = self.settings.clone().or_else(|| settings::find(&self.input.path)) else {
+            return Ok(Settings::default());
+        };
+        let text = read(&path)?;
+        let settings = Settings::read(&text).map_err(|mistake| {
+            let at = span_of(text.as_bytes(), mistake.place);
+            let place = format!("{}:{}:{}", path.display(), at.line, at.column);
+            Outcome::failed(USAGE, format_args!("{place}: {}", mistake.text))
+        })?;
+        tree.add_beside(SETTINGS, Some(path), text.into_bytes());
+        Ok(settings)
+    }
+
+    /// The files, and what is found in them; `input` is what standard input holds.
     fn findings(
         &self,
-        tree: &Tree,
-        is_whole: bool,
         options: &[(Selection, Option<Severity>)],
-    ) -> Result<Vec<Finding>, Outcome> {
-        let image = Image::read(tree, self.config()?, self.target, is_whole);
+        input: &str,
+    ) -> Result<(Tree, Vec<Finding>), Outcome> {
+        let mut tree = self.input.tree()?;
+        let is_whole = complete(&mut tree);
+        let mut config = self.config(input, &mut tree)?;
+        config.stop_timeout = self.stop_timeout.or(config.stop_timeout);
+        let settings = self.settings(&mut tree)?;
+        let mut image = Image::read(&tree, config, self.target, is_whole);
+        image.extra = Extra { strict: self.strict, security: self.security };
         let mut findings = lints::findings(&image);
-        silence::by_comments(tree, &mut findings);
+        silence::by_allowances(&image, &settings, &mut findings);
         silence::by_options(&mut findings, options);
-        Ok(findings)
+        drop(image);
+        Ok((tree, findings))
     }
 
-    fn report<'a>(&self, tree: &'a Tree, findings: &'a [Finding]) -> Report<'a> {
-        Report { tree, findings, target: self.target, color: colors() }
+    fn report<'a>(&'a self, tree: &'a Tree, findings: &'a [Finding]) -> Report<'a> {
+        Report { tree, findings, target: self.target, color: colors(), maps: &self.map }
     }
 
     /// Checks the image, and mends it if that is wanted; the severities are what [`Self::severities`] gives.
     pub fn run(&self, options: &[(Selection, Option<Severity>)]) -> Result<Outcome, Outcome> {
-        let mut tree = self.input.tree()?;
-        let is_whole = complete(&mut tree);
-        let mut findings = self.findings(&tree, is_whole, options)?;
+        let mut input = String::new();
+        if self.config.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+            let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read standard input: {e}"));
+            std::io::stdin().read_to_string(&mut input).map_err(cannot)?;
+        }
+        let (mut tree, mut findings) = self.findings(options, &input)?;
         let mut outcome = Outcome::default();
         if self.fix {
             let cannot = |e| Outcome::failed(FAILED, format_args!("unable to mend: {e}"));
             let fixed = fix::apply(&tree, &findings, self.unsafe_fixes).map_err(cannot)?;
             outcome.err = fixed.done.iter().map(|line| format!("mended: {line}\n")).collect();
-            tree = self.input.tree()?;
-            complete(&mut tree);
-            findings = self.findings(&tree, is_whole, options)?;
+            (tree, findings) = self.findings(options, &input)?;
         }
         if let Some((path, e)) = tree.unread().into_iter().next() {
             let path = tool::diag::show(&tree.shown(&path)).to_string();
             return Err(Outcome::failed(FAILED, format_args!("unable to read {path}: {e}")));
         }
-        if let Some(path) = &self.baseline {
-            match fs::read_to_string(path) {
-                Ok(text) => {
-                    let known = fingerprints(&text);
-                    findings.retain(|finding| !known.contains(&self.report(&tree, &[]).fingerprint(finding)));
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                    let cannot =
-                        |e| Outcome::failed(FAILED, format_args!("unable to write {}: {e}", path.display()));
-                    fs::write(path, print(&self.report(&tree, &findings), Format::Json)).map_err(cannot)?;
-                    findings.clear();
-                }
-                Err(e) => {
-                    return Err(Outcome::failed(
-                        FAILED,
-                        format_args!("unable to read {}: {e}", path.display()),
-                    ));
-                }
-            }
-        }
-        outcome.out = print(&self.report(&tree, &findings), self.format);
+        self.leave_out_known(&tree, &mut findings)?;
+        let report = self.report(&tree, &findings);
+        outcome.out = if self.stats { report.statistics() } else { print(&report, self.format) };
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
             outcome.code = FOUND;
         }
         Ok(outcome)
     }
+
+    /// Leaves out what the baseline has; makes it if it isn't there.
+    fn leave_out_known(&self, tree: &Tree, findings: &mut Vec<Finding>) -> Result<(), Outcome> {
+        let Some(path) = &self.baseline else { return Ok(()) };
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                let known = fingerprints(&text);
+                findings.retain(|finding| !known.contains(&self.report(tree, &[]).fingerprint(finding)));
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let cannot =
+                    |e| Outcome::failed(FAILED, format_args!("unable to write {}: {e}", path.display()));
+                fs::write(path, print(&self.report(tree, findings), Format::Json)).map_err(cannot)?;
+                findings.clear();
+            }
+            Err(e) => {
+                return Err(Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display())));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String, Outcome> {
+    let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display()));
+    fs::read_to_string(path).map_err(cannot)
 }
 
 /// The fingerprints in a report in JSON.

@@ -27,7 +27,7 @@ fn one(report: &Report<'_>, finding: &Finding) -> Value {
         "fix": finding.fix.as_ref().map(|fix| json!({
             "safe": fix.safe,
             "what": fix.what,
-            "paths": fix.edits.iter().map(Edit::path).map(|path| tool::diag::show(path).to_string()).collect::<Vec<_>>(),
+            "paths": fix.edits.iter().map(Edit::path).map(|path| report.shown(path)).collect::<Vec<_>>(),
         })),
     })
 }

@@ -1,6 +1,6 @@
 //! SARIF 2.1.0, which code scanning takes.
 
-use crate::finding::{Edit, Finding, Fix};
+use crate::finding::{Edit, Finding, Fix, Span};
 use crate::registry::{self, Lint};
 use crate::report::Report;
 use crate::shell::span_of;
@@ -61,7 +61,10 @@ fn location(path: &str) -> Value {
 
 fn result(report: &Report<'_>, finding: &Finding) -> Value {
     let mut physical = json!({ "artifactLocation": location(&report.path(finding)) });
-    if let (Some(span), Some(object)) = (finding.span, physical.as_object_mut()) {
+    let text = finding.span.and_then(|_| report.tree.read(&finding.path, FILE_MAX)).unwrap_or_default();
+    if let (Some(span), Some(object)) =
+        (finding.span.map(|span| in_utf16(&text, span)), physical.as_object_mut())
+    {
         let mut region = json!({ "startLine": span.line });
         if let (true, Some(region)) = (span.column > 0, region.as_object_mut()) {
             region.insert("startColumn".into(), span.column.into());
@@ -77,6 +80,10 @@ fn result(report: &Report<'_>, finding: &Finding) -> Value {
         "locations": [{ "physicalLocation": physical }],
         "partialFingerprints": { "s6OverlayDev/v1": report.fingerprint(finding) },
     });
+    if let (Some(fix), Some(object)) = (&finding.fix, result.as_object_mut()) {
+        // Of files' modes and names, SARIF knows nothing.
+        object.insert("properties".into(), json!({ "fix": { "what": fix.what, "safe": fix.safe } }));
+    }
     let changes = finding.fix.as_ref().map(|fix| changes(report, fix)).unwrap_or_default();
     if let (Some(fix), false, Some(object)) = (&finding.fix, changes.is_empty(), result.as_object_mut()) {
         let fixes = json!([{ "description": { "text": fix.what }, "artifactChanges": changes }]);
@@ -85,14 +92,30 @@ fn result(report: &Report<'_>, finding: &Finding) -> Value {
     result
 }
 
+/// A place whose columns count what SARIF counts, not bytes.
+fn in_utf16(text: &[u8], span: Span) -> Span {
+    let index = usize::try_from(span.line).unwrap_or(1).saturating_sub(1);
+    let line = text.split(|byte| *byte == b'\n').nth(index).unwrap_or_default();
+    let column = |column: u32| {
+        let bytes = usize::try_from(column).unwrap_or(0).saturating_sub(1);
+        let before = String::from_utf8_lossy(line.get(..bytes.min(line.len())).unwrap_or_default());
+        let beyond = bytes.saturating_sub(line.len());
+        u32::try_from(before.encode_utf16().count() + beyond + 1).unwrap_or(u32::MAX)
+    };
+    match span.column {
+        0 => span,
+        _ => Span { column: column(span.column), end: column(span.end), ..span },
+    }
+}
+
 /// The changes of a fix that SARIF can say: those of a file's contents.
 fn changes(report: &Report<'_>, fix: &Fix) -> Vec<Value> {
     let one = |edit: &Edit| {
         let (path, region, text) = match edit {
             Edit::Replace(path, range, text) => {
                 let old = report.tree.read(path, FILE_MAX)?;
-                let (start, end) =
-                    (span_of(&old, range.start..range.start), span_of(&old, range.end..range.end));
+                let place = |at: usize| in_utf16(&old, span_of(&old, at..at));
+                let (start, end) = (place(range.start), place(range.end));
                 let region = json!({
                     "startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column
                 });
@@ -101,10 +124,10 @@ fn changes(report: &Report<'_>, fix: &Fix) -> Vec<Value> {
             Edit::Create(path, _, text) => {
                 (path, json!({ "startLine": 1, "startColumn": 1, "endColumn": 1 }), text)
             }
-            Edit::Mode(..) | Edit::Rename(..) => return None,
+            Edit::Mode(..) | Edit::Rename(..) | Edit::Remove(..) => return None,
         };
         Some(json!({
-            "artifactLocation": location(&tool::diag::show(&report.tree.shown(path)).to_string()),
+            "artifactLocation": location(&report.shown(path)),
             "replacements": [{ "deletedRegion": region, "insertedContent": { "text": String::from_utf8_lossy(text) } }],
         }))
     };

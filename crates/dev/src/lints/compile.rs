@@ -4,8 +4,9 @@ use crate::compiled;
 use crate::finding::{Edit, Finding};
 use crate::image::Image;
 use crate::tree::Tree;
-use s6_rc::diagnostic::Code;
-use tool::path::join;
+use s6_rc::diagnostic::{Code, Severity};
+use std::collections::BTreeSet;
+use tool::path::{join, split};
 
 /// A longer file is cut.
 const FILE_MAX: usize = 1 << 16;
@@ -36,15 +37,194 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         {
             span.end = span.column + word;
         }
-        if diagnostic.code == Code::MISSPELT
-            && let Some(meant) = meant(finding.advice.as_deref()).map(str::to_owned)
-        {
-            let to = join(tool::path::split(&finding.path).0, meant.as_bytes());
-            let edit = Edit::Rename(finding.path.clone(), to);
-            finding = finding.unsafe_fix(format!("rename it to {meant}"), vec![edit]);
-        }
-        found.push(finding);
+        found.push(mended(image, as_bad(image, finding)));
     }
+}
+
+/// What compiles and can't work is an error here, where nobody waits for a start.
+fn as_bad(image: &Image<'_>, mut finding: Finding) -> Finding {
+    let text = image.tree.read(&finding.path, FILE_MAX).unwrap_or_default();
+    let is_error = match finding.code {
+        Code::NOT_EXECUTABLE => true,
+        // What a shell would do with these, no program does with its arguments; but some print them.
+        Code::SHELL_SYNTAX => {
+            let words = execline::parse(&text).unwrap_or_default();
+            let prints = words.iter().any(|word| matches!(word.as_slice(), b"echo" | b"s6-echo" | b"printf"));
+            !prints && words.iter().any(|word| matches!(word.as_slice(), b"&&" | b"||"))
+        }
+        _ => false,
+    };
+    if is_error {
+        finding.severity = Severity::Error;
+    }
+    finding
+}
+
+/// The same with what mends it.
+fn mended(image: &Image<'_>, finding: Finding) -> Finding {
+    match finding.code {
+        Code::MISSPELT => renamed(finding),
+        Code::UNDEFINED => meant_service(image, finding),
+        Code::TYPE => with_type(image, finding),
+        Code::NOT_EXECUTABLE => with_interpreter(image, finding),
+        Code::SHELL_SYNTAX | Code::COMMENT => own_script(image, finding),
+        Code::UNUSED_RUN => run_in_up(image, finding),
+        Code::NUMBER => in_milliseconds(image, finding),
+        Code::PIPELINE => both_ends(image, finding),
+        _ => finding,
+    }
+}
+
+fn renamed(finding: Finding) -> Finding {
+    let Some(meant) = meant(finding.advice.as_deref()).map(str::to_owned) else { return finding };
+    let to = join(split(&finding.path).0, meant.as_bytes());
+    let edit = Edit::Rename(finding.path.clone(), to);
+    finding.unsafe_fix(format!("rename it to {meant}"), vec![edit])
+}
+
+/// SO201: the name that was probably meant, in a list or as an entry.
+fn meant_service(image: &Image<'_>, finding: Finding) -> Finding {
+    let Some(meant) = meant(finding.advice.as_deref()).map(str::to_owned) else { return finding };
+    if finding.span.is_none() {
+        return renamed(finding);
+    }
+    let wrong = finding.text.rsplit(' ').next().unwrap_or_default().to_owned();
+    let text = image.tree.read(&finding.path, FILE_MAX).unwrap_or_default();
+    let Some(at) = find(&text, wrong.as_bytes()).filter(|_| !wrong.is_empty()) else { return finding };
+    let edit = Edit::Replace(finding.path.clone(), at..at + wrong.len(), meant.clone().into_bytes());
+    finding.unsafe_fix(format!("write {meant}"), vec![edit])
+}
+
+/// SO101: the type that the other files are those of.
+fn with_type(image: &Image<'_>, finding: Finding) -> Finding {
+    let is_file = finding.path.ends_with(b"/type");
+    let directory = if is_file { split(&finding.path).0.to_vec() } else { finding.path.clone() };
+    let has = |name: &str| image.tree.lstat(&join(&directory, name.as_bytes())).is_some();
+    let kinds = [("run", "longrun"), ("up", "oneshot"), ("contents.d", "bundle"), ("contents", "bundle")];
+    let fitting: BTreeSet<&str> = kinds.iter().filter(|(file, _)| has(file)).map(|(_, kind)| *kind).collect();
+    // A oneshot may have a script that is called run.
+    let Some(kind) = fitting.first().filter(|_| fitting.len() == 1) else { return finding };
+    let path = join(&directory, b"type");
+    let text = format!("{kind}\n").into_bytes();
+    let edit = match image.tree.read(&path, FILE_MAX) {
+        Some(old) => Edit::Replace(path, 0..old.len(), text),
+        None => Edit::Create(path, 0o644, text),
+    };
+    finding.unsafe_fix(format!("write {kind} into type"), vec![edit])
+}
+
+/// SO104, of a text: a file without one may be anything.
+fn with_interpreter(image: &Image<'_>, finding: Finding) -> Finding {
+    let text = image.tree.read(&finding.path, FILE_MAX).unwrap_or_default();
+    let is_text =
+        std::str::from_utf8(&text).is_ok_and(|text| !text.contains('\0') && !text.trim().is_empty());
+    // A first line that isn't quite at the beginning.
+    let has_one = find(&text, b"#!").is_some();
+    if !is_text || has_one {
+        return finding;
+    }
+    let edit = Edit::Replace(finding.path.clone(), 0..0, b"#!/bin/sh\n".to_vec());
+    finding.safe_fix("begin it with #!/bin/sh", vec![edit])
+}
+
+/// SO105, SO106: what is a shell's becomes a script of its own.
+fn own_script(image: &Image<'_>, finding: Finding) -> Finding {
+    let (directory, file) = split(&finding.path);
+    let Some(text) = image.tree.read(&finding.path, FILE_MAX) else { return finding };
+    let words = execline::parse(&text).unwrap_or_default();
+    // In blocks it is execline's, after all.
+    if words.iter().any(|word| word.starts_with(b" ")) || !matches!(file, b"up" | b"down") {
+        return finding;
+    }
+    let name = [split(directory).1, if file == b"down" { b"-down" } else { &b""[..] }].concat();
+    let script = join(SCRIPTS, &name);
+    let takes_variables = words.first().is_some_and(|word| word.ends_with(b"with-contenv"));
+    let mut content = text.clone();
+    if !text.starts_with(b"#!") {
+        let at = find(&text, b"with-contenv")
+            .filter(|_| takes_variables)
+            .map_or(0, |at| at + b"with-contenv".len());
+        let head = if takes_variables { &b"#!/command/with-contenv sh\n"[..] } else { b"#!/bin/sh -e\n" };
+        content = [head, text.get(at..).unwrap_or_default().trim_ascii_start()].concat();
+    } else if takes_variables {
+        return finding;
+    }
+    let shown = String::from_utf8_lossy(&script).into_owned();
+    let edits = vec![
+        Edit::Replace(finding.path.clone(), 0..text.len(), format!("{shown}\n").into_bytes()),
+        Edit::Create(script, 0o755, content),
+    ];
+    finding.safe_fix(format!("move it to {shown}"), edits)
+}
+
+/// Where scripts of oneshots usually are.
+const SCRIPTS: &[u8] = b"/etc/s6-overlay/scripts";
+
+/// SO107: the path of `run` in an `up` that does nothing.
+fn run_in_up(image: &Image<'_>, finding: Finding) -> Finding {
+    let (directory, _) = split(&finding.path);
+    let up = join(directory, b"up");
+    let line = format!("{}\n", String::from_utf8_lossy(&finding.path)).into_bytes();
+    let mut edits = match image.tree.read(&up, FILE_MAX) {
+        None => vec![Edit::Create(up, 0o644, line)],
+        Some(text) if execline::parse(&text).is_ok_and(|words| words.is_empty()) => {
+            vec![Edit::Replace(up, 0..text.len(), line)]
+        }
+        Some(_) => return finding,
+    };
+    let mode = image.tree.stat(&finding.path).map_or(0, |meta| meta.mode);
+    if mode & 0o111 == 0 {
+        edits.push(Edit::Mode(finding.path.clone(), mode | 0o111));
+    }
+    finding.unsafe_fix("write its path into up", edits)
+}
+
+/// SO114: `30s`, where milliseconds are wanted.
+fn in_milliseconds(image: &Image<'_>, finding: Finding) -> Finding {
+    if !split(&finding.path).1.starts_with(b"timeout-") {
+        return finding;
+    }
+    let Some(text) = image.tree.read(&finding.path, FILE_MAX) else { return finding };
+    let Some(ms) = wire::number::milliseconds(&text).filter(|ms| u32::try_from(*ms).is_ok()) else {
+        return finding;
+    };
+    let edit = Edit::Replace(finding.path.clone(), 0..text.len(), format!("{ms}\n").into_bytes());
+    finding.advice(format!("write {ms}, in milliseconds")).safe_fix(format!("write {ms}"), vec![edit])
+}
+
+/// SO208: the other end of a pipeline says that it is one, too.
+fn both_ends(image: &Image<'_>, finding: Finding) -> Finding {
+    let (directory, file) = split(&finding.path);
+    let here = split(directory).1.to_vec();
+    let other_file = match file {
+        b"producer-for" => "consumer-for",
+        b"consumer-for" => "producer-for",
+        _ => return finding,
+    };
+    let Some(other) = finding.text.split_once(" does not say that it is a ").map(|(name, _)| name.to_owned())
+    else {
+        return finding;
+    };
+    let Some(other) = image.definitions.iter().find(|definition| definition.name == other.as_bytes()) else {
+        return finding;
+    };
+    let path = other.path_of(other_file);
+    let line = [here.as_slice(), b"\n"].concat();
+    let edit = match image.tree.read(&path, FILE_MAX) {
+        None => Edit::Create(path, 0o644, line),
+        // A consumer may have several producers, but a producer has one consumer.
+        Some(text) if other_file == "consumer-for" => {
+            let before = if text.is_empty() || text.ends_with(b"\n") { &b""[..] } else { b"\n" };
+            Edit::Replace(path, text.len()..text.len(), [before, &line].concat())
+        }
+        Some(_) => return finding,
+    };
+    let shown = String::from_utf8_lossy(&other.name).into_owned();
+    finding.unsafe_fix(format!("write it into {other_file} of {shown}"), vec![edit])
+}
+
+fn find(text: &[u8], word: &[u8]) -> Option<usize> {
+    text.windows(word.len().max(1)).position(|part| part == word)
 }
 
 /// The name in `did you mean NAME?`.

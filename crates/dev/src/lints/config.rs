@@ -2,8 +2,10 @@
 
 use crate::finding::Finding;
 use crate::image::{Image, Target};
+use crate::lints::dockerfile::{Place, finding, remove, replace};
 use crate::shell::base_name;
-use overlay::environment::variables::{TABLE, meaningless, meant_by};
+use overlay::environment::variables::{Kind, TABLE, meaningless, meant_by};
+use s6_rc::restart_policy::Overrides;
 
 /// Programs that want to be process 1 themselves.
 const OTHER_INITS: [&str; 4] = ["tini", "dumb-init", "docker-init", "catatonit"];
@@ -14,55 +16,121 @@ const SECRETS: [&str; 4] = ["_PASSWORD", "_TOKEN", "_SECRET", "_API_KEY"];
 /// Signals that the C overlay doesn't take as an order to stop.
 const IGNORED_SIGNALS: [&str; 4] = ["QUIT", "WINCH", "RTMIN+3", "PWR"];
 
-/// The checks of this module; the findings are about the whole image.
+/// Words that mean yes to people.
+const YES: [&str; 4] = ["true", "yes", "on", "enabled"];
+
+/// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     if !image.config.is_known {
         return;
     }
-    variables(image, found);
+    for at in 0..image.config.env.len() {
+        variable(image, at, found);
+    }
+    policies(image, found);
+    stage_2(image, found);
     entrypoint(image, found);
-    healthcheck(image, found);
-    contenv(image, found);
+    super::health::check(image, found);
+    super::contenv::check(image, found);
     if let Some(signal) = &image.config.stop_signal {
         let name = signal.trim_start_matches("SIG");
         if image.target == Target::S6Overlay && IGNORED_SIGNALS.contains(&name) {
             let text = format!("STOPSIGNAL is {signal}, which the C overlay ignores");
-            found.push(
-                Finding::new(607, b"", text).advice("remove it: the default, SIGTERM, stops the container"),
-            );
+            let finding = finding(image, 607, Place::StopSignal, text);
+            found.push(finding.advice("remove it: the default, SIGTERM, stops the container"));
         }
     }
 }
 
-/// SO402 to SO405, SO407.
-fn variables(image: &Image<'_>, found: &mut Vec<Finding>) {
-    for (name, value) in &image.config.env {
-        if let Some(meant) = meant_by(name.as_bytes()) {
-            let text = format!("{name} is no variable of s6-overlay");
-            found.push(Finding::new(402, b"", text).advice(format!("did you mean {meant}?")));
-        }
-        if let Some(text) = meaningless(name.as_bytes(), value.as_bytes()) {
-            found.push(Finding::new(403, b"", text));
-        }
-        // The C overlay bridges a race with it.
-        if image.target == Target::Rs && name == "S6_SERVICES_READYTIME" {
-            found.push(Finding::new(404, b"", format!("{name} has no effect")).advice("remove it"));
-        }
-        let is_secret = SECRETS.iter().any(|end| name.ends_with(end)) && !name.ends_with("_FILE");
-        if is_secret && !value.is_empty() && !TABLE.iter().any(|row| row.name == name) {
-            let text = format!("{name} has a value in the image");
-            found.push(
-                Finding::new(407, b"", text).advice("give it at run time, or as a file in /run/secrets"),
-            );
+/// SO402 to SO404, SO407, SO502.
+fn variable(image: &Image<'_>, at: usize, found: &mut Vec<Finding>) {
+    let Some((name, value)) = image.config.env.get(at) else { return };
+    if let Some(meant) = meant_by(name.as_bytes()) {
+        let text = format!("{name} is no variable of s6-overlay");
+        let finding = finding(image, 402, Place::Name(at), text).advice(format!("did you mean {meant}?"));
+        found.push(match replace(image, Place::Name(at), meant) {
+            Some(edit) => finding.unsafe_fix(format!("write {meant}"), vec![edit]),
+            None => finding,
+        });
+    }
+    // The C overlay bridges a race with it.
+    if image.target == Target::Rs && name == "S6_SERVICES_READYTIME" {
+        let finding =
+            finding(image, 404, Place::Name(at), format!("{name} has no effect")).advice("remove it");
+        found.push(match remove(image, at) {
+            Some(edit) => finding.safe_fix("remove it", vec![edit]),
+            None => finding,
+        });
+    }
+    // What a variable of the build holds isn't known.
+    if value.contains('$') {
+        return;
+    }
+    if let Some(text) = meaningless(name.as_bytes(), value.as_bytes()) {
+        let finding = finding(image, 403, Place::Value(at), text);
+        let meant = meant_value(name, value);
+        found.push(match meant.as_ref().and_then(|meant| replace(image, Place::Value(at), meant)) {
+            Some(edit) => finding.unsafe_fix(format!("write {}", meant.unwrap_or_default()), vec![edit]),
+            None => finding,
+        });
+    }
+    let is_secret = SECRETS.iter().any(|end| name.ends_with(end)) && !name.ends_with("_FILE");
+    if is_secret && !value.is_empty() && !TABLE.iter().any(|row| row.name == name) {
+        let text = format!("{name} has a value in the image");
+        let advice = "give it at run time, or as a file in /run/secrets";
+        found.push(finding(image, 407, Place::Name(at), text).advice(advice));
+    }
+    if name == "S6_LOGGING_SCRIPT" {
+        let mut words: Vec<Vec<u8>> =
+            value.split_ascii_whitespace().map(|word| word.as_bytes().to_vec()).collect();
+        words.push(b"/log".to_vec());
+        if let Err(why) = logger::check_script(&words) {
+            let finding = finding(image, 502, Place::Value(at), why);
+            found.push(finding.advice("write directives of s6-log, such as n20 s1000000 T"));
         }
     }
+}
+
+/// The value that stands for what was meant.
+fn meant_value(name: &str, value: &str) -> Option<String> {
+    match TABLE.iter().find(|row| row.name == name)?.kind {
+        Kind::Milliseconds(_) | Kind::Limit(_) => {
+            wire::number::milliseconds(value.as_bytes()).map(|ms| ms.to_string())
+        }
+        Kind::Switch(_) => YES.contains(&value.to_ascii_lowercase().as_str()).then(|| "1".to_owned()),
+        _ => None,
+    }
+}
+
+/// SO409.
+fn policies(image: &Image<'_>, found: &mut Vec<Finding>) {
+    let given = |name: &'static str| {
+        let value = image.config.variable(name).filter(|value| !value.contains('$'));
+        (name, value.unwrap_or_default().as_bytes())
+    };
+    let diagnostics = match Overrides::parse(given("S6_RESTART"), given("S6_ON_FAILURE")) {
+        Ok(_) => return,
+        Err(diagnostics) => diagnostics,
+    };
+    for diagnostic in diagnostics {
+        let name = String::from_utf8_lossy(&diagnostic.file).into_owned();
+        let at = image.config.env.iter().rposition(|(known, _)| *known == name).unwrap_or(0);
+        let finding =
+            finding(image, diagnostic.code.0, Place::Value(at), format!("{name}: {}", diagnostic.text));
+        found.push(finding.advice(diagnostic.advice.unwrap_or_default()));
+    }
+}
+
+/// SO405.
+fn stage_2(image: &Image<'_>, found: &mut Vec<Finding>) {
     let oneshots =
         image.definitions.iter().any(|definition| definition.is_oneshot()) || !image.stages.is_empty();
     // The image below may have set it.
     if oneshots && image.config.is_complete && image.config.variable("S6_BEHAVIOUR_IF_STAGE2_FAILS").is_none()
     {
         let text = "S6_BEHAVIOUR_IF_STAGE2_FAILS isn't set: a failed oneshot or script doesn't end the start";
-        found.push(Finding::new(405, b"", text).advice("write ENV S6_BEHAVIOUR_IF_STAGE2_FAILS=2"));
+        let finding = Finding::new(405, b"", text);
+        found.push(finding.advice("write ENV S6_BEHAVIOUR_IF_STAGE2_FAILS=2"));
     }
 }
 
@@ -73,83 +141,41 @@ fn entrypoint(image: &Image<'_>, found: &mut Vec<Finding>) {
     let entrypoint = config.entrypoint.as_deref().unwrap_or_default();
     let cmd = config.cmd.as_deref().unwrap_or_default();
     let first = entrypoint.first().map_or("", |word| base_name(word));
-    let (text, advice) = if config.entrypoint_is_shell && entrypoint.iter().any(is_init) {
-        ("ENTRYPOINT is in the shell form: the shell is process 1, not /init", "write ENTRYPOINT [\"/init\"]")
+    // What stands behind /init goes to the command.
+    let behind = entrypoint.iter().position(is_init).and_then(|at| entrypoint.get(at..));
+    let list = |words: &[String]| format!("ENTRYPOINT {}", serde_json::json!(words));
+    let (place, text, advice, mended) = if config.entrypoint_is_shell && behind.is_some() {
+        let text = "ENTRYPOINT is in the shell form: the shell is process 1, not /init";
+        (Place::Entrypoint, text, "write ENTRYPOINT [\"/init\"]", behind.map(list))
     } else if OTHER_INITS.contains(&first) {
-        ("another init is process 1, not /init", "write ENTRYPOINT [\"/init\"], and start without --init")
+        let advice = "write ENTRYPOINT [\"/init\"], and start without --init";
+        (Place::Entrypoint, "another init is process 1, not /init", advice, behind.map(list))
     } else if entrypoint.first().is_some_and(is_init) && cmd.first().is_some_and(is_init) {
-        (
-            "/init is ENTRYPOINT and CMD: it is started in itself",
-            "remove the CMD, or write the program of the container",
-        )
+        let text = "/init is ENTRYPOINT and CMD: it is started in itself";
+        let advice = "remove the CMD, or write the program of the container";
+        (Place::Cmd, text, advice, (cmd.len() == 1).then(String::new))
+    } else if starts_nothing(image) {
+        let text = "there is neither an ENTRYPOINT nor a CMD: nothing starts the services";
+        (Place::Entrypoint, text, "write ENTRYPOINT [\"/init\"]", None)
     } else {
         return;
     };
-    found.push(Finding::new(601, b"", text).advice(advice));
+    let finding = finding(image, 601, place, text).advice(advice);
+    let edit = mended.as_ref().and_then(|text| replace(image, place, text));
+    found.push(match (edit, mended) {
+        (Some(edit), Some(text)) if text.is_empty() => finding.safe_fix("remove it", vec![edit]),
+        (Some(edit), Some(text)) => finding.safe_fix(format!("write {text}"), vec![edit]),
+        _ => finding,
+    });
 }
 
-/// SO606.
-fn healthcheck(image: &Image<'_>, found: &mut Vec<Finding>) {
-    let advice = match image.target {
-        Target::Rs => "write HEALTHCHECK CMD [\"/command/s6-overlay\", \"health\"]",
-        Target::S6Overlay => "check what the container is for, such as by a request",
-    };
-    match &image.config.healthcheck {
-        // The image below may have one.
-        None if !image.config.is_complete => {}
-        None => found.push(Finding::new(606, b"", "there is no HEALTHCHECK").advice(advice)),
-        Some(words) => {
-            let text = words.join(" ");
-            if text.contains("pgrep") && text.contains("s6-")
-                || text.contains("pidof") && text.contains("s6-")
-            {
-                let mut finding =
-                    Finding::new(606, b"", "HEALTHCHECK looks for a process of s6, which is always there");
-                finding.severity = s6_rc::diagnostic::Severity::Warning;
-                found.push(finding.advice(advice));
-            }
-        }
-    }
-}
-
-/// SO401: a variable of the image in a script that doesn't get it.
-fn contenv(image: &Image<'_>, found: &mut Vec<Finding>) {
-    let keeps = image.config.variable("S6_KEEP_ENV").is_some_and(|value| !matches!(value, "" | "0"));
-    if keeps {
-        return;
-    }
-    const EVERYWHERE: [&str; 8] = ["PATH", "HOME", "USER", "PWD", "SHELL", "TERM", "LANG", "HOSTNAME"];
-    let services = image.runs().chain(image.finishes()).map(|(_, script)| script);
-    for script in services.filter(|script| !script.has_contenv()) {
-        if script.shell().is_none() {
-            continue;
-        }
-        let text = String::from_utf8_lossy(&script.text);
-        if text.contains("with-contenv")
-            || text.contains("container_environment")
-            || text.contains("s6-envdir")
-        {
-            continue;
-        }
-        for (name, _) in image.config.env.iter().filter(|(name, _)| !EVERYWHERE.contains(&name.as_str())) {
-            let used = [format!("${name}"), format!("${{{name}")].iter().find_map(|word| {
-                let at = text.find(word.as_str())?;
-                let next = text.get(at + word.len()..)?.chars().next();
-                next.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_').then_some(at..at + word.len())
-            });
-            let Some(range) = used.filter(|_| !text.contains(&format!("{name}="))) else { continue };
-            let finding = Finding::new(
-                401,
-                &script.path,
-                format!("{name} is empty here: services don't get the container's variables"),
-            );
-            let place = crate::shell::span_of(&script.text, range);
-            found.push(
-                finding
-                    .at(place)
-                    .advice("begin the script with #!/command/with-contenv and the shell's name"),
-            );
-            break;
-        }
-    }
+/// Whether all that is known of an image with services is that it starts nothing; a Dockerfile's base may say more.
+fn starts_nothing(image: &Image<'_>) -> bool {
+    let config = &image.config;
+    let has_services = !image.definitions.is_empty() || !image.legacy.is_empty() || !image.stages.is_empty();
+    config.is_complete
+        && !config.steps.install_overlay
+        && config.entrypoint.is_none()
+        && config.cmd.is_none()
+        && has_services
 }

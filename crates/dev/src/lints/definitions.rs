@@ -11,7 +11,15 @@ use tool::path::join;
 const OURS: [&str; 2] = ["kill-mode", "reload"];
 
 /// Files with a time in milliseconds.
-const TIMES: [&str; 4] = ["timeout-up", "timeout-down", "timeout-kill", "timeout-finish"];
+const TIMES: [&str; 7] = [
+    "timeout-up",
+    "timeout-down",
+    "timeout-kill",
+    "timeout-finish",
+    "restart-delay",
+    "restart-delay-max",
+    "restart-reset",
+];
 
 /// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
@@ -85,7 +93,9 @@ fn times(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
         else {
             continue;
         };
-        if value == 0 || value > 300 {
+        // A short pause before another start is nothing strange.
+        let most = if file.starts_with("timeout-") { 300 } else { 60 };
+        if value == 0 || value > most {
             continue;
         }
         let seconds = u64::from(value) * 1000;

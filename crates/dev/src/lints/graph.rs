@@ -1,11 +1,13 @@
 //! What services have to do with each other, and what the compiler can't know of that.
 
 use crate::finding::{Edit, Finding};
-use crate::image::{BUNDLES, Definition, Image, SERVICES, Script};
+use crate::image::{BUNDLES, Definition, Image, SERVICES, Script, Target, Type};
 use overlay::boot::omissions::{self, BASE};
 use overlay::boot::services::TOP;
+use overlay::boot::sources::USER_BUNDLES;
 use overlay::legacy::idle;
 use s6_rc::database::{Database, Id};
+use s6_rc::diagnostic::Severity;
 use tool::path::join;
 
 /// The checks of this module.
@@ -17,6 +19,9 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     for definition in &image.definitions {
         legacy_services(image, definition, found);
         readiness(image, definition, found);
+        empty(image, definition, found);
+        twice(image, definition, found);
+        essential(image, definition, found);
     }
 }
 
@@ -131,8 +136,75 @@ fn legacy_services(image: &Image<'_>, definition: &Definition, found: &mut Vec<F
         let to = join(&join(source, b"user2/contents.d"), &definition.name);
         let name = String::from_utf8_lossy(&definition.name).into_owned();
         let text = format!("{name} needs legacy-services, which comes after the bundle user");
-        let finding = Finding::new(205, &entry, text).advice("move it to user2/contents.d");
+        let mut finding = Finding::new(205, &entry, text).advice("move it to user2/contents.d");
+        if image.target == Target::Rs {
+            finding.severity = Severity::Warning;
+        }
         found.push(finding.safe_fix("move it to user2", vec![Edit::Rename(entry, to)]));
+    }
+}
+
+/// Where a definition says that it needs a service.
+fn dependency(image: &Image<'_>, definition: &Definition, name: &str) -> Vec<u8> {
+    let entry = definition.path_of(&format!("dependencies.d/{name}"));
+    if image.tree.lstat(&entry).is_some() { entry } else { definition.path_of("dependencies") }
+}
+
+/// SO207: a bundle of the image's own with nothing in it.
+fn empty(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
+    let is_users = USER_BUNDLES.contains(&definition.name.as_slice());
+    let may_be_filled = !image.is_whole || image.config.variable("S6_STAGE2_HOOK").is_some();
+    if definition.kind != Some(Type::Bundle)
+        || is_users
+        || may_be_filled
+        || !definition.list(image.tree, "contents").is_empty()
+    {
+        return;
+    }
+    if !definition.has("contents.d") && !definition.has("contents") {
+        return;
+    }
+    let mut finding = Finding::new(207, &definition.path, "the bundle is empty: to start it starts nothing");
+    finding.severity = Severity::Warning;
+    found.push(finding.advice("touch contents.d/NAME in it for each of its services, or remove it"));
+}
+
+/// SO209: a pipeline is a dependency already.
+fn twice(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
+    let Some(consumer) = definition.list(image.tree, "producer-for").into_iter().next() else { return };
+    if !definition.list(image.tree, "dependencies").contains(&consumer) {
+        return;
+    }
+    let name = String::from_utf8_lossy(&consumer).into_owned();
+    let entry = dependency(image, definition, &name);
+    let text = format!("it is a producer for {name}, and so needs it already");
+    let finding = Finding::new(209, &entry, text).advice("remove it");
+    found.push(match image.tree.lstat(&definition.path_of(&format!("dependencies.d/{name}"))) {
+        Some(_) => finding.safe_fix("remove it", vec![Edit::Remove(entry)]),
+        None => finding,
+    });
+}
+
+/// SO210.
+fn essential(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
+    if !definition.has("flag-essential") {
+        return;
+    }
+    for name in definition.list(image.tree, "dependencies") {
+        let needed = image.definitions.iter().find(|d| d.name == name && (d.is_longrun() || d.is_oneshot()));
+        if needed.is_none_or(|needed| needed.has("flag-essential")) {
+            continue;
+        }
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let text = format!(
+            "the service is essential, and {name}, which it needs, isn't: it can't be stopped either"
+        );
+        let finding = Finding::new(210, &dependency(image, definition, &name), text);
+        found.push(
+            finding.advice(format!(
+                "create flag-essential in {name}'s definition, too, so that it is said there"
+            )),
+        );
     }
 }
 
@@ -156,10 +228,7 @@ fn readiness(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding
         let advice = format!(
             "create notification-fd in {name}'s definition, and let it write there, or check with s6-notifyoncheck"
         );
-        let entry = definition.path_of(&format!("dependencies.d/{name}"));
-        let path =
-            if image.tree.lstat(&entry).is_some() { entry } else { definition.path_of("dependencies") };
-        found.push(Finding::new(206, &path, text).advice(advice));
+        found.push(Finding::new(206, &dependency(image, definition, &name), text).advice(advice));
     }
 }
 

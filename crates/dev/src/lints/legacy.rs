@@ -1,7 +1,7 @@
 //! What is done as in former versions.
 
 use crate::finding::{Edit, Finding, Span};
-use crate::image::{BUNDLES, Image, SERVICES};
+use crate::image::{BUNDLES, Image, LegacyService, SERVICES};
 use files::Kind;
 use overlay::boot::sources::USER_BUNDLES;
 use tool::path::join;
@@ -17,16 +17,20 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         let new = join(BUNDLES, bundle);
         let shown = String::from_utf8_lossy(&new).into_owned();
         let finding = Finding::new(701, &old, text).advice(format!("git mv it to {shown}"));
-        found.push(match image.tree.lstat(&new) {
-            None => finding.safe_fix(format!("move it to {shown}"), vec![Edit::Rename(old, new)]),
-            Some(_) => finding,
+        // The one of the image below is merged with it.
+        found.push(match image.tree.is_uppermost(&new) {
+            false => finding.safe_fix(format!("move it to {shown}"), vec![Edit::Rename(old, new)]),
+            true => finding,
         });
     }
     for service in &image.legacy {
         let text = "a service of services.d is restarted and stopped, but has neither dependencies nor a logger of its own kind";
-        found.push(
-            Finding::new(702, &service.path, text).advice("make it a longrun in /etc/s6-overlay/s6-rc.d"),
-        );
+        let finding =
+            Finding::new(702, &service.path, text).advice("make it a longrun in /etc/s6-overlay/s6-rc.d");
+        found.push(match as_longrun(image, service) {
+            Some(edits) => finding.unsafe_fix("make it a longrun", edits),
+            None => finding,
+        });
     }
     for script in &image.stages {
         let meta = script.meta;
@@ -36,4 +40,27 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
             found.push(finding.chmod(meta.mode | 0o111));
         }
     }
+}
+
+/// What makes a definition of a service of services.d; it no longer comes after all that is in the bundle user.
+fn as_longrun(image: &Image<'_>, service: &LegacyService) -> Option<Vec<Edit>> {
+    let new = join(SERVICES, &service.name);
+    let member = join(&join(BUNDLES, b"user/contents.d"), &service.name);
+    // A logger becomes a definition of its own, and what down says isn't said there.
+    let has_more =
+        [&b"log"[..], b"down"].iter().any(|file| image.tree.lstat(&join(&service.path, file)).is_some());
+    if has_more
+        || image.tree.lstat(&new).is_some()
+        || !image.tree.is_uppermost(&service.path)
+        || service.run.is_none()
+    {
+        return None;
+    }
+    let file = |name: &[u8]| join(&service.path, name);
+    Some(vec![
+        Edit::Create(file(b"type"), 0o644, b"longrun\n".to_vec()),
+        Edit::Create(file(b"dependencies.d/base"), 0o644, Vec::new()),
+        Edit::Create(member, 0o644, Vec::new()),
+        Edit::Rename(service.path.clone(), new),
+    ])
 }

@@ -14,27 +14,41 @@ const NO_DAEMONS: [&str; 44] = [
     "ulimit", "umask", "unset", "wait", "which", "type",
 ];
 
-/// Programs in front of another one, with how many of their words follow their options.
-const IN_FRONT: [(&str, usize); 19] = [
-    ("exec", 0),
-    ("env", 0),
-    ("nice", 0),
-    ("ionice", 0),
-    ("nohup", 0),
-    ("setsid", 0),
-    ("stdbuf", 0),
-    ("command", 0),
-    ("with-contenv", 0),
-    ("s6-setuidgid", 1),
-    ("s6-softlimit", 0),
-    ("s6-notifyoncheck", 0),
-    ("s6-env", 0),
-    ("s6-envdir", 1),
-    ("s6-applyuidgid", 0),
-    ("su-exec", 1),
-    ("gosu", 1),
-    ("setpriv", 0),
-    ("chpst", 0),
+/// A program in front of another one.
+struct Front {
+    name: &'static str,
+    /// The letters of its options that a word of their own follows.
+    with_value: &'static str,
+    /// How many words follow its options.
+    operands: usize,
+}
+
+const fn front(name: &'static str, with_value: &'static str, operands: usize) -> Front {
+    Front { name, with_value, operands }
+}
+
+/// Programs that become another one, or start it.
+const IN_FRONT: [Front; 20] = [
+    front("exec", "a", 0),
+    front("env", "uCS", 0),
+    front("nice", "n", 0),
+    front("ionice", "cn", 0),
+    front("nohup", "", 0),
+    front("setsid", "", 0),
+    front("stdbuf", "ioe", 0),
+    front("command", "", 0),
+    front("with-contenv", "", 0),
+    front("s6-setuidgid", "", 1),
+    front("s6-softlimit", "acdflmoprst", 0),
+    front("s6-notifyoncheck", "3sTtwnc", 0),
+    front("s6-env", "i", 0),
+    front("s6-envdir", "", 1),
+    front("s6-applyuidgid", "ugG", 0),
+    front("su-exec", "", 1),
+    front("gosu", "", 1),
+    front("setpriv", "", 0),
+    front("chpst", "uUbe/nlLmdopfcrt", 0),
+    front("fdmove", "", 2),
 ];
 
 /// A daemon that goes to the background unless a word or a file says that it doesn't.
@@ -115,16 +129,22 @@ fn at(script: &Script, word: &Word) -> Span {
 }
 
 /// The words from the program that a command ends up as.
-fn final_program(command: &Command) -> &[Word] {
+pub(super) fn final_program(command: &Command) -> &[Word] {
     let mut words = command.program();
     while let Some((first, rest)) = words.split_first() {
-        let Some((_, operands)) = IN_FRONT.iter().find(|(name, _)| *name == base_name(&first.text)) else {
-            break;
-        };
-        let options =
-            rest.iter().take_while(|word| word.text.starts_with('-') || word.text.contains('=')).count();
-        // An option's own word may follow it: then the program isn't known.
-        let Some(next) = rest.get(options + operands..) else { return &[] };
+        let Some(front) = IN_FRONT.iter().find(|front| front.name == base_name(&first.text)) else { break };
+        let mut at = 0;
+        while let Some(word) =
+            rest.get(at).filter(|word| word.text.starts_with('-') || word.text.contains('='))
+        {
+            // The value of the last letter is the next word, unless it is in the same one.
+            let value = word.text.strip_prefix('-').is_some_and(|letters| {
+                letters.find(|letter| front.with_value.contains(letter)) == letters.len().checked_sub(1)
+                    && !letters.is_empty()
+            });
+            at += 1 + usize::from(value);
+        }
+        let Some(next) = rest.get(at + front.operands..) else { return &[] };
         words = next;
     }
     words
@@ -153,7 +173,11 @@ fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Findi
     if last.depth == 0 && last.ending == Ending::Background && !waits && first.literal {
         let text = format!("{} goes to the background, and the script ends", base_name(&first.text));
         let advice = "remove the &, and begin the line with exec";
-        found.push(Finding::new(303, &script.path, text).at(place).advice(advice));
+        let finding = Finding::new(303, &script.path, text).at(place).advice(advice);
+        found.push(match in_front(script, shell, last) {
+            Some(edits) => finding.safe_fix("let it take the shell's place", edits),
+            None => finding,
+        });
         return;
     }
     let before = shell.commands.iter().rev().nth(1);
@@ -185,14 +209,23 @@ fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Findi
         return;
     }
     pause(script, shell, found);
+    if !waits {
+        in_front_of(script, shell, last, name, found);
+    }
+}
+
+/// SO301.
+fn in_front_of(script: &Script, shell: &Shell, last: &Command, name: &str, found: &mut Vec<Finding>) {
+    let Some(first) = last.program().first() else { return };
     let is_plain = first.literal
         && first.text != "exec"
         && !NO_DAEMONS.contains(&base_name(&first.text))
         && !first.text.starts_with("s6-")
         && !shell.functions.contains(&first.text);
-    if is_plain && !waits {
+    if is_plain {
         let text = format!("the shell stays in front of {name}: signals reach the shell");
-        let finding = Finding::new(301, &script.path, text).at(place).advice("begin the line with exec");
+        let finding =
+            Finding::new(301, &script.path, text).at(at(script, first)).advice("begin the line with exec");
         let has_assignments = last.words.len() != last.program().len();
         let edit = Edit::Replace(script.path.clone(), first.start..first.start, b"exec ".to_vec());
         found.push(if has_assignments {
@@ -201,6 +234,21 @@ fn ends(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Findi
             finding.safe_fix("begin the line with exec", vec![edit])
         });
     }
+}
+
+/// The last command without its `&`, in the place of the shell; only if it is alone in the background.
+fn in_front(script: &Script, shell: &Shell, last: &Command) -> Option<Vec<Edit>> {
+    let others = shell.commands.iter().filter(|command| command.ending == Ending::Background).count() > 1;
+    let first = last.program().first().filter(|_| last.words.len() == last.program().len())?;
+    let end = last.words.last()?.end;
+    let rest = script.text.get(end..)?;
+    let mark = rest.iter().position(|byte| *byte == b'&')?;
+    if others || !rest.get(..mark)?.trim_ascii().is_empty() || shell.functions.contains(&first.text) {
+        return None;
+    }
+    let path = &script.path;
+    let exec = Edit::Replace(path.clone(), first.start..first.start, b"exec ".to_vec());
+    Some(vec![exec, Edit::Replace(path.clone(), end..end + mark + 1, Vec::new())])
 }
 
 /// The seconds that `sleep` takes for a word; `None` if they aren't known.
@@ -240,23 +288,51 @@ fn background(image: &Image<'_>, script: &Script, program: &[Word]) -> Option<Fi
             .iter()
             .any(|a| words.iter().any(|word| a.text == *word || a.text.contains(word) && word.contains(' ')))
     };
-    let goes = match DAEMONIZING.iter().find(|(daemon, _)| *daemon == name) {
-        Some((_, words)) => has(words) && !has(&["--nofork"]) && !has(&["no"]),
-        None => {
-            let Background { words, file, .. } =
-                BACKGROUND.iter().find(|known| known.names.contains(&name))?;
-            let says_so = |(path, text): (&str, &str)| {
-                // A script may write it into the file.
-                file_says(image.tree, path.as_bytes(), text.as_bytes(), 0)
-                    || image.scripts().any(|script| has_text(&script.text, text.as_bytes()))
-            };
-            let shows_version = has(&["-v", "-V", "-t", "--version", "--help"]);
-            !has(words) && !shows_version && !file.is_some_and(says_so)
-        }
-    };
     let text = format!("{name} goes to the background");
     let advice = "give it the option that keeps it in the foreground";
-    goes.then(|| Finding::new(303, &script.path, text).at(at(script, first)).advice(advice))
+    let finding = Finding::new(303, &script.path, text).at(at(script, first)).advice(advice);
+    if let Some((_, words)) = DAEMONIZING.iter().find(|(daemon, _)| *daemon == name) {
+        let goes = has(words) && !has(&["--nofork"]) && !has(&["no"]);
+        return goes.then(|| without(script, name, arguments, words, finding));
+    }
+    let Background { words, file, .. } = BACKGROUND.iter().find(|known| known.names.contains(&name))?;
+    let says_so = |(path, text): (&str, &str)| {
+        // A script may write it into the file.
+        file_says(image.tree, path.as_bytes(), text.as_bytes(), 0)
+            || image.scripts().any(|script| has_text(&script.text, text.as_bytes()))
+    };
+    let shows_version = has(&["-v", "-V", "-t", "--version", "--help"]);
+    if has(words) || shows_version || file.is_some_and(says_so) {
+        return None;
+    }
+    let option = if name == "nginx" { "-g 'daemon off;'" } else { *words.first()? };
+    let edit = Edit::Replace(script.path.clone(), first.end..first.end, format!(" {option}").into_bytes());
+    let what = format!("write {name} {option}");
+    // There is more than one crond.
+    let is_sure = name != "crond" || image.tree.stat(b"/bin/busybox").is_some();
+    Some(if is_sure { finding.safe_fix(what, vec![edit]) } else { finding.unsafe_fix(what, vec![edit]) })
+}
+
+/// The same without the option that sends a daemon to the background.
+fn without(script: &Script, name: &str, arguments: &[Word], words: &[&str], finding: Finding) -> Finding {
+    let Some(at) = arguments.iter().position(|word| words.contains(&word.text.as_str())) else {
+        return finding;
+    };
+    let Some(word) = arguments.get(at) else { return finding };
+    let edit = |range, new: &str| vec![Edit::Replace(script.path.clone(), range, new.as_bytes().to_vec())];
+    match word.text.as_str() {
+        "--system" => finding.safe_fix("write --nofork", edit(word.end..word.end, " --nofork")),
+        // A value of its own follows.
+        "--daemonize" if name == "redis-server" => match arguments.get(at + 1) {
+            Some(value) => finding.safe_fix("write --daemonize no", edit(value.start..value.end, "no")),
+            None => finding,
+        },
+        option => {
+            let before = script.text.get(..word.start).unwrap_or_default();
+            let blanks = before.iter().rev().take_while(|byte| **byte == b' ').count();
+            finding.safe_fix(format!("remove {option}"), edit(word.start - blanks..word.end, ""))
+        }
+    }
 }
 
 fn has_text(text: &[u8], part: &[u8]) -> bool {
@@ -318,7 +394,11 @@ fn users(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Find
                 base_name(&first.text)
             );
             let advice = "write s6-setuidgid USER PROGRAM";
-            found.push(Finding::new(316, &script.path, text).at(at(script, first)).advice(advice));
+            let finding = Finding::new(316, &script.path, text).at(at(script, first)).advice(advice);
+            found.push(match as_user(script, &words) {
+                Some((what, edit)) => finding.unsafe_fix(what, vec![edit]),
+                None => finding,
+            });
         }
     }
     if !image.is_whole {
@@ -349,6 +429,39 @@ fn users(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Find
             let advice = "add the user in the Dockerfile, or write another one";
             found.push(Finding::new(318, &script.path, text).at(at(script, user)).advice(advice));
         }
+    }
+}
+
+/// `s6-setuidgid USER` in the place of `sudo -u USER` or `su USER -c "PROGRAM"`.
+fn as_user(script: &Script, words: &[&Word]) -> Option<(String, Edit)> {
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    let replace = |end: usize, user: &str, program: &str| {
+        let new = format!("s6-setuidgid {user} {program}");
+        let what = format!("write {}", new.trim_end());
+        let start = words.first().map_or(end, |word| word.start);
+        Some((what, Edit::Replace(script.path.clone(), start..end, new.into_bytes())))
+    };
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b" /._=:,@%+-".contains(&b));
+    let command = |text: &str| text.strip_prefix("exec ").unwrap_or(text).to_owned();
+    match texts.as_slice() {
+        [sudo, "-u", user, rest @ ..] if base_name(sudo) == "sudo" && plain(user) => {
+            let skipped = rest.iter().take_while(|word| matches!(**word, "-E" | "-H" | "--" | "-n")).count();
+            let next = words
+                .get(3 + skipped)
+                .filter(|word| !word.text.starts_with('-') && !word.text.contains('='))?;
+            replace(next.start, user, "")
+        }
+        [su, user, "-c", line] | [su, "-c", line, user]
+            if base_name(su) == "su" && plain(user) && plain(line) =>
+        {
+            replace(words.last()?.end, user, &command(line))
+        }
+        [su, "-s", _, user, "-c", line] | [su, "-s", _, "-c", line, user]
+            if base_name(su) == "su" && plain(user) && plain(line) && !user.starts_with('-') =>
+        {
+            replace(words.last()?.end, user, &command(line))
+        }
+        _ => None,
     }
 }
 
@@ -420,13 +533,18 @@ fn errors_to_logger(definition: &Definition, script: &Script, found: &mut Vec<Fi
     if !definition.has("producer-for") {
         return;
     }
-    let finding = |fix: Option<Edit>| {
+    let line = script.text.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+    let mut lacks = |inserted: &str| {
         let text = "its standard error doesn't go to the logger";
         let finding = Finding::new(317, &script.path, text).at(Span::line(1));
-        match fix {
-            Some(edit) => finding.advice("write exec 2>&1 in front").safe_fix("insert exec 2>&1", vec![edit]),
-            None => finding.advice("write fdmove -c 2 1 in front"),
-        }
+        let finding = finding.advice(format!("write {inserted} in front"));
+        found.push(match line {
+            Some(at) => {
+                let edit = Edit::Replace(script.path.clone(), at..at, format!("{inserted}\n").into_bytes());
+                finding.safe_fix(format!("insert {inserted}"), vec![edit])
+            }
+            None => finding,
+        });
     };
     match script.language {
         Language::Shell => {
@@ -436,11 +554,8 @@ fn errors_to_logger(definition: &Definition, script: &Script, found: &mut Vec<Fi
                 redirects.filter(|(operator, _)| operator.starts_with('2') || operator.starts_with('&'));
             let moves =
                 shell.commands.iter().flat_map(|c| &c.words).any(|word| word.text.ends_with("fdmove"));
-            let line = script.text.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
             if errors.next().is_none() && !moves {
-                found.push(finding(
-                    line.map(|end| Edit::Replace(script.path.clone(), end..end, b"exec 2>&1\n".to_vec())),
-                ));
+                lacks("exec 2>&1");
             }
         }
         Language::Execline => {
@@ -448,7 +563,7 @@ fn errors_to_logger(definition: &Definition, script: &Script, found: &mut Vec<Fi
             if !words.is_empty()
                 && !words.iter().any(|word| word.ends_with("fdmove") || word.ends_with("redirfd"))
             {
-                found.push(finding(None));
+                lacks("fdmove -c 2 1");
             }
         }
         Language::Other | Language::Binary | Language::None => {}

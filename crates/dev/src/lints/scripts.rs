@@ -2,7 +2,7 @@
 
 use crate::finding::{Edit, Finding, Span};
 use crate::image::{Image, Language, Script};
-use crate::shell::span_of;
+use crate::shell::{base_name, span_of};
 use crate::tree::Tree;
 use files::Kind;
 use s6_rc::diagnostic::Severity;
@@ -20,6 +20,9 @@ const VERSION_2: [(&str, &str); 5] = [
     ("s6-test", "eltest"),
     ("justc-envdir", "s6-envdir"),
 ];
+
+/// As much of a script's first line is read by the kernel.
+const FIRST_LINE_MAX: usize = 255;
 
 /// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
@@ -71,21 +74,62 @@ fn interpreter(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
             return;
         }
     }
-    let is_env = program.ends_with("/env");
-    if is_env
-        && script.interpreter.len() > 2
-        && script.interpreter.get(1).is_none_or(|word| !word.starts_with('-'))
-    {
-        let rest = script.interpreter.get(1..).unwrap_or_default().join(" ");
-        let text = format!("env looks for a program \"{rest}\": a first line has one argument");
-        let advice = format!("write {program} -S {rest}, or the interpreter's path");
-        found.push(Finding::new(110, &script.path, text).at(Span::line(1)).advice(advice));
-    }
-    if image.is_whole && program.starts_with('/') && !is_executable(image.tree, program.as_bytes()) {
-        let text = format!("{program} isn't in the image, or isn't executable");
+    first_line(script, program, span, found);
+    let missing = if program.starts_with('/') && !is_executable(image.tree, program.as_bytes()) {
+        Some((program.as_str(), span))
+    } else {
+        behind(image, script)
+    };
+    if let Some((name, span)) = missing.filter(|_| image.is_whole) {
+        let text = format!("{name} isn't in the image, or isn't executable");
         let advice = "install it, or begin the script with another one";
         found.push(Finding::new(109, &script.path, text).at(span).advice(advice));
     }
+}
+
+/// The interpreter that env or with-contenv looks for, if it isn't in the image.
+fn behind<'s>(image: &Image<'_>, script: &'s Script) -> Option<(&'s str, Span)> {
+    let (first, rest) = script.interpreter.split_first()?;
+    if !matches!(base_name(first), "env" | "with-contenv") {
+        return None;
+    }
+    let name = rest.iter().find(|word| *word != "-S" && !word.contains('='))?;
+    // Others may be where an unknown PATH leads.
+    let is_usual = ["sh", "bash", "ash", "dash", "bashio"].contains(&name.as_str());
+    if name.starts_with('-') || image.program(name).is_some() || !is_usual && !image.config.is_complete {
+        return None;
+    }
+    let line = script.text.split(|byte| *byte == b'\n').next()?;
+    let at = line.windows(name.len()).rposition(|part| part == name.as_bytes())?;
+    Some((name, span_of(&script.text, at..at + name.len())))
+}
+
+/// SO110.
+fn first_line(script: &Script, program: &str, span: Span, found: &mut Vec<Finding>) {
+    let rest = script.interpreter.get(1..).unwrap_or_default();
+    let all = rest.join(" ");
+    let (text, advice) = match base_name(program) {
+        "env" if rest.len() > 1 && !all.starts_with('-') => (
+            format!("env looks for a program \"{all}\": a first line has one argument"),
+            format!("write {program} -S {all}, or the interpreter's path"),
+        ),
+        "sh" | "bash" | "ash" | "dash" | "ksh" | "execlineb" if rest.len() > 1 && all.starts_with('-') => (
+            format!("{} gets \"{all}\" as one option, which it doesn't know", base_name(program)),
+            "write one word: short options can stand together, and a script can set others".to_owned(),
+        ),
+        _ => {
+            let line = script.text.iter().take_while(|byte| **byte != b'\n').count();
+            if line > FIRST_LINE_MAX {
+                let text = format!("the first line has {line} bytes, and the kernel reads {FIRST_LINE_MAX}");
+                let finding = Finding::new(110, &script.path, text).at(span);
+                found.push(finding.advice("write a shorter one, and the rest into the script"));
+            }
+            return;
+        }
+    };
+    let mut finding = Finding::new(110, &script.path, text).at(Span::line(1)).advice(advice);
+    finding.severity = Severity::Error;
+    found.push(finding);
 }
 
 fn is_executable(tree: &Tree, path: &[u8]) -> bool {
@@ -137,7 +181,13 @@ fn version_2(script: &Script, found: &mut Vec<Finding>) {
         let finding = Finding::new(704, &script.path, format!("{old} is of version 2"))
             .at(span_of(&script.text, at..at + old.len()))
             .advice(format!("write {new}"));
-        found.push(finding.unsafe_fix(format!("write {new}"), vec![edit]));
+        // The others take other options, or are something else.
+        let is_same = !matches!(old, "justc-envdir" | "/var/run/s6/etc");
+        let what = format!("write {new}");
+        found.push(match is_same {
+            true => finding.safe_fix(what, vec![edit]),
+            false => finding.unsafe_fix(what, vec![edit]),
+        });
     }
 }
 
