@@ -5,6 +5,7 @@
 //! | [`subcommands`] | entry points: one subcommand per file |
 //! | [`tools`] | commands that the program calls by itself, one file each |
 //! | [`status`] | what a container is like: facts, and what follows from them, for people and probes |
+//! | [`boot`] | what the start of a container has taken its time for |
 //! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
 //! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
 //! | [`attendant`] | the process that answers over HTTP |
@@ -14,11 +15,12 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 pub mod attendant;
+pub mod boot;
 mod install;
 mod json;
 mod migrate;
 mod stamp;
-mod status;
+pub mod status;
 mod steer;
 mod subcommands;
 mod tools;

@@ -15,13 +15,13 @@
 
 pub(crate) mod choice;
 pub(crate) mod details;
-pub(crate) mod gather;
+pub mod gather;
 pub(crate) mod health;
 pub(crate) mod json;
-pub(crate) mod place;
+pub mod place;
 pub(crate) mod table;
-pub(crate) mod times;
-pub(crate) mod word;
+pub mod times;
+pub mod word;
 
 use std::time::Duration;
 use wire::board::{Header, Phase, Row};
@@ -35,45 +35,45 @@ pub(crate) const TIMED_OUT: u8 = 99;
 
 /// A container at a moment.
 #[derive(Debug, Default)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     /// The moment: CLOCK_MONOTONIC, and time since 1970.
-    pub(crate) now: (Duration, Duration),
+    pub now: (Duration, Duration),
     /// What the board says of the container; `None` without a board.
-    pub(crate) header: Option<Header>,
+    pub header: Option<Header>,
     /// The services by name.
-    pub(crate) services: Vec<Service>,
+    pub services: Vec<Service>,
     /// The bundles, each with the places of its members in `services`.
-    pub(crate) bundles: Vec<(Vec<u8>, Vec<usize>)>,
+    pub bundles: Vec<(Vec<u8>, Vec<usize>)>,
     /// What couldn't be read, one sentence each.
-    pub(crate) remarks: Vec<String>,
+    pub remarks: Vec<String>,
     /// What is `None` because it couldn't be read.
-    pub(crate) unreadable: Vec<&'static str>,
+    pub unreadable: Vec<&'static str>,
     /// The container's memory in use and its limit, in bytes.
-    pub(crate) memory: (Option<u64>, Option<u64>),
+    pub memory: (Option<u64>, Option<u64>),
     /// How many processes the kernel has killed for lack of memory.
-    pub(crate) kills: Option<u32>,
+    pub kills: Option<u32>,
 }
 
 impl Snapshot {
     /// The phase of the container's life.
-    pub(crate) fn phase(&self) -> Phase {
+    pub fn phase(&self) -> Phase {
         self.header.as_ref().map_or(Phase::Unknown, |header| header.phase)
     }
 
     /// How long ago a moment was.
-    pub(crate) fn ago(&self, moment: Duration) -> Duration {
+    pub fn ago(&self, moment: Duration) -> Duration {
         self.now.0.saturating_sub(moment)
     }
 
     /// The names of some services, in the order of their places.
-    pub(crate) fn names<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Service> {
+    pub fn names<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Service> {
         places.iter().filter_map(|at| self.services.get(*at))
     }
 }
 
 /// What a service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A supervised daemon.
     #[default]
     Longrun,
@@ -83,61 +83,61 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The word for it.
-    pub(crate) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         if self == Self::Longrun { "longrun" } else { "oneshot" }
     }
 }
 
 /// A oneshot's last step, or the one that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Step {
+pub struct Step {
     /// Whether it is `up`, not `down`.
-    pub(crate) up: bool,
+    pub up: bool,
     /// When it began or, if it is over, ended.
-    pub(crate) at: Duration,
+    pub at: Duration,
     /// How it ended, as wait(2) gives it; `None` while it runs.
-    pub(crate) wstat: Option<u16>,
+    pub wstat: Option<u16>,
     /// How long it took.
-    pub(crate) took: Option<Duration>,
+    pub took: Option<Duration>,
 }
 
 /// A service.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Service {
+pub struct Service {
     /// Its name, `NAME/log` for a logger of services.d.
-    pub(crate) name: Vec<u8>,
+    pub name: Vec<u8>,
     /// What it is.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// Its record on the board, or what the supervisor's files say; `None` for a oneshot, and for what isn't supervised.
-    pub(crate) row: Option<Row>,
+    pub row: Option<Row>,
     /// Whether s6-rc has brought it up; `None` if s6-rc doesn't manage it.
-    pub(crate) up: Option<bool>,
+    pub up: Option<bool>,
     /// Whether the start of the container brings it up.
-    pub(crate) in_boot: bool,
+    pub in_boot: bool,
     /// The last step of a oneshot.
-    pub(crate) step: Option<Step>,
+    pub step: Option<Step>,
     /// What it needs, directly.
-    pub(crate) needs: Vec<usize>,
+    pub needs: Vec<usize>,
     /// What needs it, directly.
-    pub(crate) needed_by: Vec<usize>,
+    pub needed_by: Vec<usize>,
     /// What reads its output.
-    pub(crate) logger: Option<usize>,
+    pub logger: Option<usize>,
     /// What it said last, if it needs attention and has a log.
-    pub(crate) message: Option<Vec<u8>>,
+    pub message: Option<Vec<u8>>,
     /// The bytes that its processes have in memory.
-    pub(crate) memory: Option<u64>,
+    pub memory: Option<u64>,
     /// The milliseconds of processor time that they have used.
-    pub(crate) cpu: Option<u64>,
+    pub cpu: Option<u64>,
 }
 
 impl Service {
     /// How often its daemon has ended though nobody had asked for that; `None` where nothing tells, and of what has never run.
-    pub(crate) fn deaths(&self) -> Option<u32> {
+    pub fn deaths(&self) -> Option<u32> {
         self.row.as_ref().filter(|row| row.starts > 0 || row.deaths > 0).map(|row| row.deaths)
     }
 
     /// Whether it is one of those that every container has, which only matter when something is wrong with them.
-    pub(crate) fn is_own(&self) -> bool {
+    pub fn is_own(&self) -> bool {
         overlay::legacy::idle::OWN.contains(&self.name.as_slice())
     }
 }

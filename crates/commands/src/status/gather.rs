@@ -33,7 +33,7 @@ fn is_internal(name: &[u8]) -> bool {
 ///
 /// # Errors
 /// There is no container: code 111.
-pub(crate) fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal> {
+pub fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal> {
     let mut all = Snapshot { now: (clock::now(), unix(clock::wall())), ..Snapshot::default() };
     let board = place.board();
     let mut rows = match read_board(&board) {

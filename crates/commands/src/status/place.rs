@@ -19,7 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The directory of a container's volatile files, `/run` most often.
 #[derive(Debug)]
-pub(crate) struct Place(Vec<u8>);
+pub struct Place(Vec<u8>);
 
 impl Place {
     /// The one that a call means.
@@ -30,11 +30,17 @@ impl Place {
 
     /// That of the container which this process is in.
     pub(crate) fn here() -> Self {
-        Self(RUN_DIR.into())
+        Self::at(RUN_DIR.as_bytes())
+    }
+
+    /// The one in this directory.
+    #[must_use]
+    pub fn at(dir: &[u8]) -> Self {
+        Self(dir.to_vec())
     }
 
     /// The directory itself.
-    pub(crate) fn dir(&self) -> &[u8] {
+    pub fn dir(&self) -> &[u8] {
         &self.0
     }
 
@@ -49,12 +55,12 @@ impl Place {
     }
 
     /// The status board.
-    pub(crate) fn board(&self) -> Vec<u8> {
+    pub fn board(&self) -> Vec<u8> {
         join(&self.0, b"s6-overlay/board")
     }
 
     /// The record of events.
-    pub(crate) fn record(&self) -> Vec<u8> {
+    pub fn record(&self) -> Vec<u8> {
         join(&self.0, b"s6-overlay/record")
     }
 

@@ -6,7 +6,7 @@ use wire::number;
 use wire::tai::Tai64n;
 
 /// A span for people: `40 ms`, `4.1 s`, `3 h 12 min`.
-pub(crate) fn span(span: Duration) -> String {
+pub fn span(span: Duration) -> String {
     /// Two units, the second one being `size` of `s`; the second isn't said if it is zero.
     fn two(s: u64, [big, small]: [u64; 2], names: [&str; 2]) -> String {
         let count = s.checked_div(big).unwrap_or_default();
@@ -26,7 +26,7 @@ pub(crate) fn span(span: Duration) -> String {
 }
 
 /// A moment by RFC 3339, in UTC.
-pub(crate) fn moment(unix: Duration) -> String {
+pub fn moment(unix: Duration) -> String {
     let seconds = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
     time(Tai64n::from_unix(seconds, unix.subsec_nanos()))
 }

@@ -8,7 +8,7 @@ use wire::board::{Cause, Flags, Phase, Row, State};
 
 /// The state of a service, in the words that people and programs get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
+pub enum Word {
     /// Not started yet: for what it needs.
     Waiting,
     /// On its way up.
@@ -33,7 +33,7 @@ pub(crate) enum Word {
 
 impl Word {
     /// The word itself.
-    pub(crate) fn text(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Starting => "starting",
@@ -49,27 +49,27 @@ impl Word {
     }
 
     /// Whether the service does, or has done, what it is for.
-    pub(crate) fn is_good(self) -> bool {
+    pub fn is_good(self) -> bool {
         matches!(self, Self::Up | Self::Ready | Self::Done)
     }
 }
 
 /// The state of a service, and what follows from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub struct Standing {
     /// The state.
-    pub(crate) word: Word,
+    pub word: Word,
     /// Whether it should be up.
-    pub(crate) wanted: bool,
+    pub wanted: bool,
     /// Since when.
-    pub(crate) since: Option<Duration>,
+    pub since: Option<Duration>,
     /// What it waits for: places among the services.
-    pub(crate) waits_for: Vec<usize>,
+    pub waits_for: Vec<usize>,
 }
 
 impl Standing {
     /// Whether somebody has to look at it: it should be up, and won't be without a change.
-    pub(crate) fn needs_attention(&self) -> bool {
+    pub fn needs_attention(&self) -> bool {
         match self.word {
             Word::Backoff | Word::Failed => true,
             Word::Down => self.wanted,
@@ -79,7 +79,7 @@ impl Standing {
 }
 
 /// The state of a service.
-pub(crate) fn standing(all: &Snapshot, service: &Service) -> Standing {
+pub fn standing(all: &Snapshot, service: &Service) -> Standing {
     let header = all.header.as_ref();
     let phase = all.phase();
     let is_starting = phase == Phase::Starting;
@@ -184,7 +184,7 @@ pub(crate) fn exit(wstat: u16) -> String {
 }
 
 /// An exit status as wait(2) gives it, in words: `exit code 1`, `SIGKILL`; all ones for what couldn't be run.
-pub(crate) fn ended(wstat: u16) -> String {
+pub fn ended(wstat: u16) -> String {
     match wstat & 0x7f {
         _ if wstat == u16::MAX => "couldn't be run".to_owned(),
         0 => format!("exit code {}", exit(wstat)),

@@ -1,16 +1,12 @@
 //! `s6-overlay boot`: what the start of the container has taken its time for, as a chart.
 
-mod chart;
-mod document;
-mod start;
-
 use super::events::read;
 use super::terminal::{columns, has_colour};
+use crate::boot::chart::{Form, chart};
+use crate::boot::document::document;
+use crate::boot::start::Start;
 use crate::status::gather::gather;
 use crate::status::place::{Place, RUN};
-use chart::{Form, chart};
-use document::document;
-use start::Start;
 use tool::{Call, Fatal, Opt, Out, Outcome, Role, Tool};
 
 pub static TOOL: Tool = Tool {
@@ -54,6 +50,3 @@ fn main(call: &mut Call) -> Outcome {
     }
     out.finish()
 }
-
-#[cfg(test)]
-mod tests;

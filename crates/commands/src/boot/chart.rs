@@ -1,20 +1,19 @@
 //! Pure: a start as a chart of text.
 
+use super::said::{CUT, headline, lines, slowest, step, time};
 use super::start::{Part, Sort, Start};
 use crate::status::Snapshot;
 use crate::status::table::fit;
-use crate::status::word::{ended, note, standing};
-use overlay::legacy::idle::OWN;
 
 /// How a chart is written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Form {
+pub struct Form {
     /// The width in columns.
-    pub(super) width: usize,
+    pub width: usize,
     /// Whether the critical path and failures are in colour.
-    pub(super) colour: bool,
+    pub colour: bool,
     /// Whether there is nothing but ASCII.
-    pub(super) is_ascii: bool,
+    pub is_ascii: bool,
 }
 
 /// The narrowest chart, and the widest one.
@@ -27,13 +26,7 @@ const ROOM_FOR_WORDS: usize = 64;
 const TIME: usize = 7;
 
 /// Columns from a number at the scale to the next one, at least.
-const TICK: usize = 8;
-
-/// How many of the slowest are named.
-const SLOWEST: usize = 3;
-
-/// One of the overlay's own services is shown if it took more than this part of the start.
-const OWN_PART: u64 = 50;
+const TICK: u64 = 8;
 
 /// What bars consist of: waiting, running, not ready, and less than a column.
 const SIGNS: [char; 4] = ['·', '█', '▒', '▏'];
@@ -41,39 +34,8 @@ const SIGNS: [char; 4] = ['·', '█', '▒', '▏'];
 /// The same in ASCII.
 const ASCII: [char; 4] = ['.', '#', '=', '|'];
 
-/// Microseconds of a day.
-const DAY: u64 = 86_400_000_000;
-
-/// A time in a few columns, to be compared with others: `0.4 ms`, `980 ms`, `4.10 s`, `130 s`; its blank ends no line.
-fn time(micros: u64) -> String {
-    match micros {
-        0..10_000 => format!("{}.{}\u{a0}ms", micros / 1000, micros % 1000 / 100),
-        10_000..1_000_000 => format!("{}\u{a0}ms", micros / 1000),
-        1_000_000..100_000_000 => format!("{}.{:02}\u{a0}s", micros / 1_000_000, micros % 1_000_000 / 10_000),
-        100_000_000..DAY => format!("{}\u{a0}s", micros / 1_000_000),
-        DAY.. => ">\u{a0}1\u{a0}d".to_owned(),
-    }
-}
-
-/// A line of the chart.
-struct Line<'a> {
-    part: &'a Part,
-    mark: char,
-    /// At its end; if it hasn't begun, instead of a bar.
-    words: String,
-}
-
-impl Line<'_> {
-    fn name(&self) -> &str {
-        match self.part.sort {
-            Sort::Script => self.part.name.rsplit('/').next().unwrap_or_default(),
-            _ => &self.part.name,
-        }
-    }
-}
-
 /// The chart of a start.
-pub(super) fn chart(start: &Start, all: &Snapshot, form: Form) -> String {
+pub fn chart(start: &Start, all: &Snapshot, form: Form) -> String {
     let width = form.width.clamp(WIDTHS.0, WIDTHS.1);
     let signs = if form.is_ascii { ASCII } else { SIGNS };
     let lines = lines(start, all);
@@ -99,7 +61,12 @@ pub(super) fn chart(start: &Start, all: &Snapshot, form: Form) -> String {
             }
             None => (fit(&line.words, area), String::new(), ""),
         };
-        let (name, mark) = (fit(line.name(), names), line.mark);
+        let mark = match (line.has_failed, line.part.is_critical) {
+            (true, _) => '!',
+            (false, true) => '*',
+            (false, false) => ' ',
+        };
+        let name = fit(line.name(), names);
         let shown = format!("{name:names$} {mark} {bar:area$} {took:>TIME$} {said}");
         let (before, after) = match mark {
             '!' if form.colour => ("\x1b[31m", "\x1b[0m"),
@@ -121,72 +88,6 @@ pub(super) fn chart(start: &Start, all: &Snapshot, form: Form) -> String {
     all.remarks.iter().for_each(|text| remark(text));
     let text = text.replace('\u{a0}', " ");
     if form.is_ascii { text.replace('…', "~") } else { text }
-}
-
-/// What is said of a start that isn't all in the record.
-pub(super) const CUT: &str =
-    "newer events have taken the place of some of this start in the record: parts may be missing here";
-
-fn headline(start: &Start) -> String {
-    let took = time(start.took);
-    let what = match start.code {
-        Some(0) => format!("the start took {took}"),
-        Some(code) => format!("the start has failed with code {code} after {took}"),
-        None => format!("the start isn't over after {took}"),
-    };
-    format!("{what}, {} of it on the critical path", time(start.critical()))
-}
-
-fn slowest(start: &Start) -> String {
-    let mut text = String::new();
-    for part in start.slowest(SLOWEST).into_iter().filter_map(|at| start.part(at)) {
-        text.extend([if text.is_empty() { "slowest: " } else { ", " }, &part.name, " ", &time(part.took)]);
-    }
-    if let Some((part, took)) = start.without() {
-        text.extend(["; without ", &part.name, " the start would have taken ", &time(took)]);
-    }
-    text
-}
-
-/// The lines: what has begun, in that order, and what it never came to.
-fn lines<'a>(start: &'a Start, all: &Snapshot) -> Vec<Line<'a>> {
-    let mut lines = Vec::new();
-    for part in start.order.iter().filter_map(|at| start.part(*at)) {
-        let has_failed = part.has_failed() || (start.code.is_some() && part.over.is_none());
-        let is_own = OWN.iter().any(|own| own == &part.name.as_bytes());
-        if has_failed || !is_own || part.took.saturating_mul(OWN_PART) > start.took {
-            let mark = match (has_failed, part.is_critical) {
-                (true, _) => '!',
-                (false, true) => '*',
-                (false, false) => ' ',
-            };
-            lines.push(Line { part, mark, words: words(start, part) });
-        }
-    }
-    for (service, part) in all.services.iter().zip(&start.parts) {
-        let standing = standing(all, service);
-        if part.began.is_none() && service.in_boot && !service.is_own() && !standing.waits_for.is_empty() {
-            let note = note(all, service, &standing);
-            let words = if note.starts_with("for ") { "waits ".to_owned() + &note } else { note };
-            lines.push(Line { part, mark: if start.code.is_some() { '!' } else { ' ' }, words });
-        }
-    }
-    lines
-}
-
-/// What there is to say at the end of a line.
-fn words(start: &Start, part: &Part) -> String {
-    match (part.wstat, part.over, part.ends) {
-        (Some(0), ..) | (None, Some(_), 0) if part.has_readiness => "ready".to_owned(),
-        (Some(0), ..) if part.sort == Sort::Script => "cont-init.d".to_owned(),
-        (Some(0), ..) | (None, Some(_), 0) => String::new(),
-        (Some(wstat), ..) => ended(wstat),
-        (None, _, 1) => "ended once".to_owned(),
-        (None, _, 2..) => format!("ended {} times", part.ends),
-        (None, None, 0) if part.sort == Sort::Longrun && part.ran.is_some() => "not ready".to_owned(),
-        (None, None, 0) if start.code.is_none() => "goes on".to_owned(),
-        (None, None, 0) => "not over".to_owned(),
-    }
 }
 
 /// Words in lines of at most so many columns; nothing for none.
@@ -253,7 +154,10 @@ fn bar(
 /// The scale over the bars.
 fn scale(took: u64, area: usize) -> String {
     let mut text = String::from("0");
-    let Some(step) = step(took, area) else { return text };
+    // Nothing has a place in a time that is no time.
+    let is_measurable = took.checked_mul(area as u64).is_some();
+    let least = took.saturating_mul(TICK).div_ceil(area.max(1) as u64);
+    let Some(step) = step(took, least).filter(|_| is_measurable) else { return text };
     let mut at = step;
     while at < took {
         let label = time(at).replace(".00", "");
@@ -265,19 +169,4 @@ fn scale(took: u64, area: usize) -> String {
         at = at.saturating_add(step);
     }
     text
-}
-
-/// The time from a number at the scale to the next one: 1, 2 or 5 of a power of ten.
-fn step(took: u64, area: usize) -> Option<u64> {
-    let mut power = 100_u64;
-    while power < took {
-        for factor in [1, 2, 5] {
-            let step = power.saturating_mul(factor);
-            if column(step, took, area) >= TICK {
-                return Some(step);
-            }
-        }
-        power = power.saturating_mul(10);
-    }
-    None
 }

@@ -2,7 +2,7 @@
 //!
 //! Numbers are microseconds; moments count from the beginning of the container.
 
-use super::chart::CUT;
+use super::said::CUT;
 use super::start::{Sort, Start};
 use crate::json::Json;
 use crate::status::Snapshot;
@@ -12,7 +12,7 @@ use crate::status::times::moment;
 const SCHEMA: &str = "s6-overlay.boot/1";
 
 /// The document of a start.
-pub(super) fn document(start: &Start, all: &Snapshot) -> Vec<u8> {
+pub fn document(start: &Start, all: &Snapshot) -> Vec<u8> {
     let mut json = Json::new(b'{');
     json.text("schema", Some(SCHEMA.as_bytes()));
     let begun = moment(all.now.1.saturating_sub(all.ago(start.begun)));

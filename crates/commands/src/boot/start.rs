@@ -20,7 +20,7 @@ const COMPILE: &str = "(compile)";
 
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Sort {
+pub enum Sort {
     /// A daemon.
     #[default]
     Longrun,
@@ -34,47 +34,48 @@ pub(super) enum Sort {
 
 /// A part of a start.  Its moments are microseconds since the beginning of the container.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Part {
+pub struct Part {
     /// What it is called.
-    pub(super) name: String,
-    pub(super) sort: Sort,
+    pub name: String,
+    /// What it is.
+    pub sort: Sort,
     /// What it needs: places among the parts.
-    pub(super) needs: Vec<usize>,
+    pub needs: Vec<usize>,
     /// When it began.
-    pub(super) began: Option<u64>,
+    pub began: Option<u64>,
     /// When the daemon's process began.
-    pub(super) ran: Option<u64>,
+    pub ran: Option<u64>,
     /// When it was over: up, ready where it declares that, carried out.
-    pub(super) over: Option<u64>,
+    pub over: Option<u64>,
     /// How long it has taken; so far, if it isn't over.
-    pub(super) took: u64,
+    pub took: u64,
     /// How its script has ended, as wait(2) gives it.
-    pub(super) wstat: Option<u16>,
+    pub wstat: Option<u16>,
     /// How often the daemon has ended.
-    pub(super) ends: u32,
+    pub ends: u32,
     /// Whether it declares its readiness.
-    pub(super) has_readiness: bool,
+    pub has_readiness: bool,
     /// Whether the start has waited for it.
-    pub(super) is_critical: bool,
+    pub is_critical: bool,
 }
 
 /// A start.
 #[derive(Debug)]
-pub(super) struct Start {
+pub struct Start {
     /// When the container began.
-    pub(super) begun: Duration,
+    pub begun: Duration,
     /// How many microseconds the start has taken; so far, if it isn't over.
-    pub(super) took: u64,
+    pub took: u64,
     /// How the start has ended: the exit code of what starts the services.
-    pub(super) code: Option<u16>,
+    pub code: Option<u16>,
     /// When s6-rc began with the services.
-    pub(super) changed: Option<u64>,
+    pub changed: Option<u64>,
     /// Whether events of it were overwritten.
-    pub(super) is_cut: bool,
+    pub is_cut: bool,
     /// The services are at the places that they have in the snapshot.
-    pub(super) parts: Vec<Part>,
+    pub parts: Vec<Part>,
     /// The places of those that have begun, in that order.
-    pub(super) order: Vec<usize>,
+    pub order: Vec<usize>,
 }
 
 fn micros(span: Duration) -> u64 {
@@ -116,19 +117,19 @@ impl Part {
     }
 
     /// When it was over, or until when it goes on.
-    pub(super) fn end(&self) -> u64 {
+    pub fn end(&self) -> u64 {
         self.began.unwrap_or_default().saturating_add(self.took)
     }
 
     /// Whether its script has failed.
-    pub(super) fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.wstat.is_some_and(|wstat| wstat != 0)
     }
 }
 
 impl Start {
     /// The start of a container; `None` if it isn't known when that was.
-    pub(super) fn of(all: &Snapshot, record: &Record) -> Option<Self> {
+    pub fn of(all: &Snapshot, record: &Record) -> Option<Self> {
         let first = |kind| {
             let mut events = record.events.iter().map(|(.., event)| event);
             events.find(|event| event.kind == kind)
@@ -275,7 +276,9 @@ impl Start {
         }
     }
 
-    pub(super) fn part(&self, at: usize) -> Option<&Part> {
+    /// The part at a place.
+    #[must_use]
+    pub fn part(&self, at: usize) -> Option<&Part> {
         self.parts.get(at)
     }
 
@@ -335,13 +338,13 @@ impl Start {
     }
 
     /// How long the parts of the critical path have taken.
-    pub(super) fn critical(&self) -> u64 {
+    pub fn critical(&self) -> u64 {
         let parts = self.critical_parts();
         parts.iter().filter_map(|at| self.part(*at)).fold(0, |sum, part| sum.saturating_add(part.took))
     }
 
     /// The parts that have taken longest, at most so many.
-    pub(super) fn slowest(&self, count: usize) -> Vec<usize> {
+    pub fn slowest(&self, count: usize) -> Vec<usize> {
         let mut left = self.order.clone();
         let mut found = Vec::new();
         while found.len() < count
@@ -356,7 +359,7 @@ impl Start {
 
     /// The slowest part of the critical path, and how long the start would have taken if that had taken no time; `None` if that
     /// can't be told, or would have made no difference.
-    pub(super) fn without(&self) -> Option<(&Part, u64)> {
+    pub fn without(&self) -> Option<(&Part, u64)> {
         let at = self.most(&self.critical_parts(), |part| part.took)?;
         let part = self.part(at).filter(|_| self.code == Some(0) && !self.is_cut)?;
         let saved = match part.sort {
