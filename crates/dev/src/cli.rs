@@ -1,5 +1,6 @@
 //! The command line: a module for each command.
 
+mod boot;
 mod check;
 mod explain;
 mod graph;
@@ -7,6 +8,7 @@ mod input;
 mod new;
 mod outcome;
 
+use boot::Boot;
 use check::Check;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use explain::Explain;
@@ -29,6 +31,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Draw what the start of a container has taken its time for
+    Boot(Boot),
     /// Check the services of an image
     Check(Check),
     /// Explain a code, with an example that fails and one that works
@@ -52,6 +56,7 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> Outcome {
         Err(e) => return Outcome { err: e.to_string(), code: USAGE, ..Outcome::default() },
     };
     match cli.command {
+        Command::Boot(boot) => boot.run().unwrap_or_else(|outcome| outcome),
         Command::Explain(explain) => explain.run(),
         Command::Graph(picture) => picture.run().unwrap_or_else(|outcome| outcome),
         Command::New(new) => new.run(),

@@ -3,6 +3,7 @@
 mod dot;
 mod json;
 mod mermaid;
+mod svg;
 mod text;
 
 use crate::graph::Graph;
@@ -15,6 +16,8 @@ pub enum Form {
     Text,
     /// For graphviz
     Dot,
+    /// A picture
+    Svg,
     /// For Markdown that draws pictures
     Mermaid,
     /// For programs
@@ -22,12 +25,15 @@ pub enum Form {
 }
 
 /// A graph in a form.
-#[must_use]
-pub fn print(graph: &Graph, form: Form) -> String {
+///
+/// # Errors
+/// There is too much for that form, and what to do about it.
+pub fn print(graph: &Graph, form: Form) -> Result<String, String> {
     match form {
-        Form::Text => text::print(graph),
-        Form::Dot => dot::print(graph),
-        Form::Mermaid => mermaid::print(graph),
-        Form::Json => json::print(graph),
+        Form::Text => Ok(text::print(graph)),
+        Form::Dot => Ok(dot::print(graph)),
+        Form::Mermaid => Ok(mermaid::print(graph)),
+        Form::Svg => svg::print(graph),
+        Form::Json => Ok(json::print(graph)),
     }
 }

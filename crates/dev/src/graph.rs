@@ -1,5 +1,7 @@
 //! What services have to do with each other, as a graph that can be read: its parts, and what is left out of them.
 
+use commands::status::word::{Word, standing};
+use commands::status::{Kind, Service, Snapshot};
 use overlay::legacy::idle;
 use s6_rc::database::{Body, Database};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,63 @@ pub struct Node {
     pub needs: BTreeSet<usize>,
     /// What reads its output.
     pub consumer: Option<usize>,
+    /// How it is, in a container that runs.
+    pub state: Option<State>,
+}
+
+impl Node {
+    /// A service of a container that runs.
+    fn live(all: &Snapshot, service: &Service) -> Self {
+        let standing = standing(all, service);
+        let look = match standing.word {
+            _ if standing.needs_attention() => Look::Bad,
+            Word::Waiting | Word::Starting | Word::Stopping => Look::Moving,
+            word if word.is_good() => Look::Good,
+            _ => Look::Down,
+        };
+        Self {
+            name: show(&service.name).to_string(),
+            is_longrun: service.kind == Kind::Longrun,
+            needs: service.needs.iter().copied().collect(),
+            consumer: service.logger,
+            state: Some(State { word: standing.word.text(), look }),
+        }
+    }
+}
+
+/// How a service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// In a word.
+    pub word: &'static str,
+    /// What to think of that.
+    pub look: Look,
+}
+
+/// What to think of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// It is as it should be.
+    Good,
+    /// It is on its way.
+    Moving,
+    /// It is down, as it should be.
+    Down,
+    /// It should be up, and won't be without a change.
+    Bad,
+}
+
+impl Look {
+    /// What it is called in pictures.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Moving => "moving",
+            Self::Down => "down",
+            Self::Bad => "bad",
+        }
+    }
 }
 
 /// Services by name, and bundles.
@@ -64,13 +123,32 @@ impl Graph {
                 Body::Oneshot { .. } => None,
             };
             let needs = service.dependencies.iter().filter_map(new).collect();
-            Node { name: show(&service.name).to_string(), is_longrun: service.is_longrun(), needs, consumer }
+            Node {
+                name: show(&service.name).to_string(),
+                is_longrun: service.is_longrun(),
+                needs,
+                consumer,
+                state: None,
+            }
         });
         let bundles = database
             .bundles()
             .iter()
             .map(|bundle| (show(&bundle.name).to_string(), bundle.contents.iter().filter_map(new).collect()));
         Self { nodes: nodes.collect(), bundles: bundles.collect() }
+    }
+
+    /// The graph of a container that runs, with how everything is.
+    #[must_use]
+    pub fn live(all: &Snapshot) -> Self {
+        let bundles = all
+            .bundles
+            .iter()
+            .map(|(name, members)| (show(name).to_string(), members.iter().copied().collect()));
+        Self {
+            nodes: all.services.iter().map(|service| Node::live(all, service)).collect(),
+            bundles: bundles.collect(),
+        }
     }
 
     /// The part that is wanted.

@@ -10,7 +10,9 @@
 //! | [`finding`], [`fix`] | what was found, and what mends it |
 //! | [`silence`], [`settings`] | what is left out |
 //! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
-//! | [`graph`], [`drawing`], [`new`] | what needs what, and how it is drawn; new definitions |
+//! | [`graph`], [`drawing`], [`layout`], [`svg`] | what needs what, and how it is drawn |
+//! | [`container`], [`timeline`] | what a container says of itself, and its start as a picture |
+//! | [`new`] | new definitions |
 //! | [`cli`] | the command line |
 //!
 //! It shares the compiler of service definitions with the program that runs in containers, and nothing else needs to be fast or
@@ -19,6 +21,7 @@
 pub mod cli;
 pub mod compiled;
 pub mod config;
+pub mod container;
 pub mod dockerfile;
 pub mod drawing;
 pub mod example;
@@ -27,6 +30,7 @@ pub mod fix;
 pub mod format;
 pub mod graph;
 pub mod image;
+pub mod layout;
 pub mod lints;
 pub mod new;
 pub mod registry;
@@ -34,5 +38,7 @@ pub mod report;
 pub mod settings;
 pub mod shell;
 pub mod silence;
+pub mod svg;
+pub mod timeline;
 pub mod tree;
 pub mod variables;

@@ -1,8 +1,12 @@
 //! Graphs and new definitions: what is printed, and that what is written is sound.
 #![expect(clippy::unwrap_used, reason = "an ordinary test program")]
 
+#[path = "container/fixture.rs"]
+mod fixture;
+
 use dev::cli::{Outcome, run};
 use dev::example;
+use fixture::Is;
 use std::fs;
 use std::path::Path;
 
@@ -61,7 +65,7 @@ fn written() -> tempfile::TempDir {
 #[test]
 fn every_form_of_a_graph() {
     let dir = written();
-    for format in ["text", "dot", "mermaid", "json"] {
+    for format in ["text", "dot", "mermaid", "svg", "json"] {
         let outcome = graph(dir.path(), &["--format", format]);
         assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{format}");
         insta::assert_snapshot!(format!("graph_{format}"), outcome.out);
@@ -103,6 +107,52 @@ fn a_long_chain_is_survived() {
     let outcome = graph(dir.path(), &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.err);
     assert!(outcome.out.contains("…\n") && outcome.out.len() < 100_000, "{}", outcome.out.len());
+}
+
+#[test]
+fn what_runs_is_shown_with_its_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let live = |format: &str| {
+        let words = ["s6-overlay-dev", "graph", "--live", dir.path().to_str().unwrap(), "--format", format];
+        run(words.map(Into::into))
+    };
+    let outcome = live("text");
+    assert_eq!((outcome.code, outcome.out.as_str()), (111, ""));
+    assert!(outcome.err.contains("unable to read the status board"), "{}", outcome.err);
+    fixture::write(dir.path(), Is::Starting);
+    insta::assert_snapshot!("live_starting", live("text").out);
+    let dir_of = dir.path().join("s6-overlay");
+    fs::remove_file(dir_of.join("board")).unwrap();
+    assert_eq!(live("svg").code, 111, "the record alone doesn't say how anything is");
+    fs::remove_dir_all(dir.path()).unwrap();
+    fixture::write(dir.path(), Is::Running);
+    for format in ["text", "svg", "json"] {
+        let outcome = live(format);
+        assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{format}");
+        insta::assert_snapshot!(format!("live_{format}"), outcome.out);
+    }
+    for format in ["dot", "mermaid"] {
+        let outcome = live(format);
+        assert_eq!((outcome.code, outcome.out.as_str()), (100, ""), "{format}");
+    }
+}
+
+#[test]
+fn too_many_for_a_picture_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for at in 0..501 {
+        let name = format!("etc/s6-overlay/s6-rc.d/s{at}");
+        text.push_str(&format!("-- {name}/type --\noneshot\n-- {name}/up --\ntrue\n"));
+        text.push_str(&format!("-- {name}/dependencies.d/s500 --\n").repeat(usize::from(at != 500)));
+    }
+    example::write(&text, dir.path()).unwrap();
+    let outcome = graph(dir.path(), &["--format", "svg"]);
+    assert_eq!((outcome.code, outcome.out.as_str()), (100, ""));
+    assert!(outcome.err.contains("501 services are too many for a picture"), "{}", outcome.err);
+    assert!(outcome.err.contains("--of, and --depth"), "{}", outcome.err);
+    let outcome = graph(dir.path(), &["--format", "svg", "--of", "s0", "--depth", "1"]);
+    assert_eq!((outcome.code, outcome.out.matches("<ellipse").count()), (0, 3), "two, and the legend's");
 }
 
 #[test]

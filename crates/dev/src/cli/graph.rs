@@ -3,17 +3,21 @@
 use super::input::Input;
 use super::outcome::{FAILED, FOUND, Outcome, USAGE};
 use crate::config::Config;
+use crate::container::{Container, OWN_RUN};
 use crate::drawing::{self, Form};
 use crate::graph::{self, Graph};
 use crate::image::{Image, Target, complete};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The options of `graph`.
 #[derive(Debug, clap::Args)]
 pub struct Picture {
     #[command(flatten)]
     input: Input,
+    /// Of a container that runs, with how everything is: the one that this runs in, or the one whose /run this is
+    #[arg(long, value_name = "RUN-DIR", num_args = 0..=1, default_missing_value = OWN_RUN, conflicts_with_all = ["path", "base", "check"])]
+    live: Option<PathBuf>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     format: Form,
@@ -40,14 +44,9 @@ pub struct Picture {
 impl Picture {
     /// Draws it, or compares it with a file.
     pub fn run(&self) -> Result<Outcome, Outcome> {
-        let mut tree = self.input.tree()?;
-        let is_whole = complete(&mut tree);
-        let image = Image::read(&tree, Config::default(), Target::Rs, is_whole);
-        let compiled = image.compiled().map_err(|e| Outcome::failed(FAILED, e))?;
-        let Some(database) = &compiled.database else {
-            let path = self.input.path.display();
-            let text = format_args!("the definitions don't compile: s6-overlay-dev check {path} says why");
-            return Err(Outcome::failed(FOUND, text));
+        let graph = match &self.live {
+            Some(dir) => self.live(dir)?,
+            None => self.defined()?,
         };
         let selection = graph::Selection {
             names: self.names.clone(),
@@ -56,8 +55,8 @@ impl Picture {
             depth: self.depth,
             all_edges: self.all_edges,
         };
-        let graph = Graph::of(database).select(&selection).map_err(|e| Outcome::failed(USAGE, e))?;
-        let out = drawing::print(&graph, self.format);
+        let wrong = |e| Outcome::failed(USAGE, e);
+        let out = drawing::print(&graph.select(&selection).map_err(wrong)?, self.format).map_err(wrong)?;
         let Some(path) = &self.check else { return Ok(Outcome { out, ..Outcome::default() }) };
         let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display()));
         match fs::read_to_string(path).map_err(cannot)? == out {
@@ -68,5 +67,33 @@ impl Picture {
                 Err(Outcome::failed(FOUND, text))
             }
         }
+    }
+
+    /// What an image defines.
+    fn defined(&self) -> Result<Graph, Outcome> {
+        let mut tree = self.input.tree()?;
+        let is_whole = complete(&mut tree);
+        let image = Image::read(&tree, Config::default(), Target::Rs, is_whole);
+        let compiled = image.compiled().map_err(|e| Outcome::failed(FAILED, e))?;
+        match &compiled.database {
+            Some(database) => Ok(Graph::of(database)),
+            None => {
+                let path = self.input.path.display();
+                let text =
+                    format_args!("the definitions don't compile: s6-overlay-dev check {path} says why");
+                Err(Outcome::failed(FOUND, text))
+            }
+        }
+    }
+
+    /// What runs in a container.
+    fn live(&self, dir: &Path) -> Result<Graph, Outcome> {
+        if matches!(self.format, Form::Dot | Form::Mermaid) {
+            let text = "--live is for --format text, svg and json: what changes from moment to moment isn't kept in a file";
+            return Err(Outcome::failed(USAGE, text));
+        }
+        let failed = |e| Outcome::failed(FAILED, e);
+        let (all, _) = Container::live(dir).map_err(failed)?.look().map_err(failed)?;
+        Ok(Graph::live(&all))
     }
 }

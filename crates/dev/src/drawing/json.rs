@@ -1,6 +1,6 @@
 //! For programs.
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Look};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -15,7 +15,13 @@ pub(super) fn print(graph: &Graph) -> String {
             let consumer =
                 node.consumer.and_then(|consumer| graph.nodes.get(consumer)).map(|node| &node.name);
             let kind = if node.is_longrun { "longrun" } else { "oneshot" };
-            json!({ "name": node.name, "kind": kind, "needs": names(&node.needs), "consumer": consumer })
+            let needs = names(&node.needs);
+            let mut about = json!({ "name": node.name, "kind": kind, "needs": needs, "consumer": consumer });
+            if let (Some(state), Some(about)) = (&node.state, about.as_object_mut()) {
+                about.insert("state".to_owned(), state.word.into());
+                about.insert("attention".to_owned(), (state.look == Look::Bad).into());
+            }
+            about
         })
         .collect();
     let bundles: Vec<Value> = graph

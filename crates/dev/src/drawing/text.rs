@@ -1,6 +1,6 @@
 //! A tree for each bundle: below a service stands what it needs.
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Look};
 use std::collections::BTreeSet;
 
 /// Deeper parts of a tree aren't shown: `…` stands for them.
@@ -44,8 +44,13 @@ fn branches(graph: &Graph, nodes: &[usize], indent: &str, told: &mut BTreeSet<us
         let pipe = node.consumer.and_then(|consumer| graph.nodes.get(consumer));
         let pipe = pipe.map(|consumer| format!(" ⇒ {}", consumer.name)).unwrap_or_default();
         let again = if is_known && !node.needs.is_empty() { " ↑" } else { "" };
+        let state = match &node.state {
+            Some(state) if state.look == Look::Bad => format!(" · {} !", state.word),
+            Some(state) => format!(" · {}", state.word),
+            None => String::new(),
+        };
         out.push_str(&format!(
-            "{indent}{}{}{kind}{pipe}{again}\n",
+            "{indent}{}{}{kind}{pipe}{state}{again}\n",
             if is_last { last } else { entry },
             node.name
         ));
