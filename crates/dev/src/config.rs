@@ -44,17 +44,30 @@ impl Config {
         }
     }
 
+    /// Reads the configuration of an image in an archive, which may say nothing at all.
+    ///
+    /// # Errors
+    /// It isn't JSON.
+    pub fn of_image(text: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        Ok(Self::of_settings(value.get("config").unwrap_or(&Value::Null)))
+    }
+
     fn of_json(value: &Value) -> Result<Self, String> {
         let value = value.get(0).unwrap_or(value);
         let config = ["Config", "config"].iter().find_map(|name| value.get(name)).unwrap_or(value);
+        if !["Entrypoint", "Cmd", "Env", "User"].iter().any(|name| config.get(name).is_some()) {
+            return Err("no configuration of an image: neither Entrypoint, Cmd, Env nor User is in it".into());
+        }
+        Ok(Self::of_settings(config))
+    }
+
+    fn of_settings(config: &Value) -> Self {
         let words = |name: &str| {
             let list = config.get(name)?.as_array()?;
             Some(list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect::<Vec<_>>())
         };
         let text = |name: &str| config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        if !["Entrypoint", "Cmd", "Env", "User"].iter().any(|name| config.get(name).is_some()) {
-            return Err("no configuration of an image: neither Entrypoint, Cmd, Env nor User is in it".into());
-        }
         let test = config.get("Healthcheck").and_then(|health| health.get("Test")).and_then(Value::as_array);
         let healthcheck = test.map(|test| {
             let words: Vec<String> =
@@ -67,7 +80,7 @@ impl Config {
         let env = words("Env").unwrap_or_default();
         let env = env.iter().filter_map(|entry| entry.split_once('='));
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok(Self {
+        Self {
             is_known: true,
             entrypoint: words("Entrypoint").filter(|words| !words.is_empty()),
             entrypoint_is_shell: false,
@@ -80,7 +93,7 @@ impl Config {
             steps: Steps::default(),
             stop_timeout: config.get("StopTimeout").and_then(Value::as_u64),
             places: None,
-        })
+        }
     }
 
     /// What the last stage of a Dockerfile says, and those that it begins with; what its base says isn't known.

@@ -13,14 +13,8 @@ use std::path::{Path, PathBuf};
 use tool::diag::show;
 use tool::path::split;
 
-/// What was done, and what was left for another run because it concerns the same place.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Fixed {
-    /// One line for each fix.
-    pub done: Vec<String>,
-    /// How many are left for another run.
-    pub left: usize,
-}
+/// Bigger files aren't changed.
+const FILE_MAX: usize = 1 << 24;
 
 /// The edits that are carried out together: no two of them concern the same place.
 #[derive(Debug, Default)]
@@ -61,40 +55,30 @@ impl<'f> Plan<'f> {
         self.edits.push(edit);
     }
 
-    /// Carries it out: contents and permissions first, then new files, and names last, since what was changed before has its
-    /// old one.
-    fn carry_out(&self, tree: &Tree) -> io::Result<()> {
+    /// What becomes of each file.
+    fn changes(&self, tree: &Tree) -> io::Result<BTreeMap<Vec<u8>, Change>> {
+        let mut changes: BTreeMap<Vec<u8>, Change> = BTreeMap::new();
         for path in self.replaced.keys() {
-            self.replace_in(tree, path)?;
+            changes.entry(path.to_vec()).or_default().text = Some(self.replaced_in(tree, path)?);
         }
         for edit in &self.edits {
+            let change = changes.entry(edit.path().to_vec()).or_default();
             match edit {
-                Edit::Mode(path, mode) => {
-                    let place = tree.on_disk(path).ok_or_else(|| gone(path))?;
-                    fs::set_permissions(place, fs::Permissions::from_mode(*mode))?;
+                Edit::Mode(_, mode) => change.mode = Some(*mode),
+                Edit::Create(_, mode, text) => {
+                    (change.is_new, change.mode, change.text) = (true, Some(*mode), Some(text.clone()));
                 }
-                Edit::Create(path, mode, text) => {
-                    let place = new_place(tree, path)?;
-                    fs::write(&place, text)?;
-                    fs::set_permissions(&place, fs::Permissions::from_mode(*mode))?;
-                }
-                Edit::Remove(path) => fs::remove_file(tree.on_disk(path).ok_or_else(|| gone(path))?)?,
-                Edit::Replace(..) | Edit::Rename(..) => {}
+                Edit::Rename(_, to) => change.name = Some(to.clone()),
+                Edit::Remove(_) => change.is_removed = true,
+                Edit::Replace(..) => {}
             }
         }
-        for edit in &self.edits {
-            if let Edit::Rename(from, to) = edit {
-                let place = tree.on_disk(from).ok_or_else(|| gone(from))?;
-                fs::rename(place, new_place(tree, to)?)?;
-            }
-        }
-        Ok(())
+        Ok(changes)
     }
 
-    /// Changes the contents of a file, from behind.
-    fn replace_in(&self, tree: &Tree, path: &[u8]) -> io::Result<()> {
-        let place = tree.on_disk(path).ok_or_else(|| gone(path))?;
-        let mut text = fs::read(&place)?;
+    /// What a file holds afterwards: it is changed from behind.
+    fn replaced_in(&self, tree: &Tree, path: &[u8]) -> io::Result<Vec<u8>> {
+        let mut text = contents(tree, path)?;
         let mut changes: Vec<(&Range<usize>, &Vec<u8>)> = Vec::new();
         for edit in &self.edits {
             if let Edit::Replace(of, range, new) = edit
@@ -109,32 +93,96 @@ impl<'f> Plan<'f> {
                 text.splice(range.clone(), new.iter().copied());
             }
         }
-        write_anew(&place, &text)
+        Ok(text)
     }
 }
 
-/// Carries out the fixes of findings, unsafe ones only if they are wanted.
+/// What becomes of a file.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Whether it isn't there yet.
+    pub is_new: bool,
+    /// Whether it is removed.
+    pub is_removed: bool,
+    /// Its permissions.
+    pub mode: Option<u32>,
+    /// Its contents.
+    pub text: Option<Vec<u8>>,
+    /// Its name.
+    pub name: Option<Vec<u8>>,
+}
+
+/// What a file holds.
+fn contents(tree: &Tree, path: &[u8]) -> io::Result<Vec<u8>> {
+    let text = tree.read(path, FILE_MAX + 1).ok_or_else(|| gone(path))?;
+    match text.len() > FILE_MAX {
+        true => Err(io::Error::other(format!("{} is too big", show(path)))),
+        false => Ok(text),
+    }
+}
+
+/// Carries changes out: contents and permissions first, and names last, since what was changed before has its old one.
+fn carry_out(tree: &Tree, changes: &BTreeMap<Vec<u8>, Change>) -> io::Result<()> {
+    for (path, change) in changes {
+        let place = match change.is_new {
+            true => new_place(tree, path)?,
+            false => tree.on_disk(path).ok_or_else(|| gone(path))?,
+        };
+        if change.is_removed {
+            fs::remove_file(&place)?;
+            continue;
+        }
+        if let Some(text) = &change.text {
+            if change.is_new { fs::write(&place, text)? } else { write_anew(&place, text)? }
+        }
+        if let Some(mode) = change.mode {
+            fs::set_permissions(&place, fs::Permissions::from_mode(mode))?;
+        }
+    }
+    for (path, change) in changes {
+        if let Some(name) = &change.name {
+            let place = tree.on_disk(path).ok_or_else(|| gone(path))?;
+            fs::rename(place, new_place(tree, name)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Carries out the fixes of findings, unsafe ones only if they are wanted; gives a line for each.
 ///
 /// # Errors
 /// A file can't be changed; some may have been.
-pub fn apply(tree: &Tree, findings: &[Finding], unsafe_ones: bool) -> io::Result<Fixed> {
-    let mut fixed = Fixed::default();
-    let mut plan = Plan::default();
+pub fn apply(tree: &Tree, findings: &[Finding], unsafe_ones: bool) -> io::Result<Vec<String>> {
+    let (plan, done) = plan(tree, findings, unsafe_ones);
+    carry_out(tree, &plan.changes(tree)?)?;
+    Ok(done)
+}
+
+/// What the fixes of findings would change, by path.
+///
+/// # Errors
+/// A file can't be read.
+pub fn changes(
+    tree: &Tree,
+    findings: &[Finding],
+    unsafe_ones: bool,
+) -> io::Result<BTreeMap<Vec<u8>, Change>> {
+    plan(tree, findings, unsafe_ones).0.changes(tree)
+}
+
+/// The fixes that are carried out together, with a line for each: what concerns the same place is left for another run.
+fn plan<'f>(tree: &Tree, findings: &'f [Finding], unsafe_ones: bool) -> (Plan<'f>, Vec<String>) {
+    let (mut plan, mut done) = (Plan::default(), Vec::new());
     for finding in findings {
         let Some(fix) = finding.fix.as_ref().filter(|fix| fix.safe || unsafe_ones) else { continue };
         // What came from standard input can't be changed.
-        if fix.edits.iter().any(|edit| edit.path() == DOCKERFILE && tree.on_disk(DOCKERFILE).is_none()) {
-            continue;
+        let from_input = |edit: &Edit| edit.path() == DOCKERFILE && tree.on_disk(DOCKERFILE).is_none();
+        if !fix.edits.iter().any(|edit| from_input(edit) || plan.collides(tree, edit)) {
+            fix.edits.iter().for_each(|edit| plan.add(edit));
+            done.push(format!("{}: {}: {}", show(&tree.shown(&finding.path)), finding.code, fix.what));
         }
-        if fix.edits.iter().any(|edit| plan.collides(tree, edit)) {
-            fixed.left += 1;
-            continue;
-        }
-        fix.edits.iter().for_each(|edit| plan.add(edit));
-        fixed.done.push(format!("{}: {}: {}", show(&tree.shown(&finding.path)), finding.code, fix.what));
     }
-    plan.carry_out(tree)?;
-    Ok(fixed)
+    (plan, done)
 }
 
 fn gone(path: &[u8]) -> io::Error {

@@ -2,12 +2,12 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`tree`] | the files of an image: directories one over another |
+//! | [`tree`], [`archive`] | the files of an image: directories one over another, and what archives hold |
 //! | [`image`], [`config`], [`dockerfile`] | what an image says about its services, and what it is started with |
 //! | [`compiled`] | what the compiler makes of the definitions |
 //! | [`shell`], [`variables`] | a small reader of shell scripts, and of what they read |
 //! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
-//! | [`finding`], [`fix`] | what was found, and what mends it |
+//! | [`finding`], [`fix`], [`diff`] | what was found, what mends it, and what that would change |
 //! | [`silence`], [`settings`] | what is left out |
 //! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
 //! | [`graph`], [`drawing`], [`layout`], [`svg`] | what needs what, and how it is drawn |
@@ -18,10 +18,12 @@
 //! It shares the compiler of service definitions with the program that runs in containers, and nothing else needs to be fast or
 //! small here.
 
+pub mod archive;
 pub mod cli;
 pub mod compiled;
 pub mod config;
 pub mod container;
+pub mod diff;
 pub mod dockerfile;
 pub mod drawing;
 pub mod example;

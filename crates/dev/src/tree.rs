@@ -9,7 +9,7 @@ mod disk;
 mod memory;
 mod meta;
 
-use disk::Disk;
+pub use disk::Disk;
 use files::Kind;
 use memory::LINKS_MAX;
 pub use memory::{Memory, Node};
@@ -89,8 +89,13 @@ impl Tree {
     /// # Errors
     /// It isn't a directory, or can't be opened.
     pub fn add_directory(&mut self, path: &Path) -> Result<(), Errno> {
-        self.add(Layer::Disk(Disk::open(path)?));
+        self.add_disk(Disk::open(path)?);
         Ok(())
+    }
+
+    /// Puts a directory that was opened below the others.
+    pub fn add_disk(&mut self, disk: Disk) {
+        self.add(Layer::Disk(disk));
     }
 
     /// Puts files in memory below the others.

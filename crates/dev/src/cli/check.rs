@@ -1,6 +1,6 @@
 //! `check`.
 
-use super::input::Input;
+use super::input::{Input, Opened, is_stdin};
 use super::outcome::{FAILED, FOUND, Outcome, USAGE};
 use crate::config::Config;
 use crate::finding::Finding;
@@ -11,13 +11,16 @@ use crate::settings::{self, Settings};
 use crate::shell::span_of;
 use crate::silence::{self, Selection};
 use crate::tree::{DOCKERFILE, SETTINGS, Tree};
-use crate::{fix, lints};
+use crate::{diff, fix, lints};
 use clap::ArgMatches;
 use s6_rc::diagnostic::Severity;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+
+/// No configuration of an image is longer, in bytes.
+const TEXT_MAX: u64 = 1 << 24;
 
 /// The options of `check`.
 #[derive(Debug, clap::Args)]
@@ -66,8 +69,11 @@ pub struct Check {
     /// Mend what can be mended without a second look
     #[arg(long)]
     fix: bool,
-    /// With --fix: mend what needs a second look, too
-    #[arg(long = "unsafe", requires = "fix")]
+    /// Show what --fix would change, as a patch, and change nothing
+    #[arg(long, conflicts_with = "stats")]
+    diff: bool,
+    /// With --fix and --diff: mend what needs a second look, too
+    #[arg(long = "unsafe")]
     unsafe_fixes: bool,
 }
 
@@ -87,15 +93,17 @@ impl Check {
         all.into_iter().map(|(_, selection, severity)| (selection, severity)).collect()
     }
 
-    /// What the image is started with; a Dockerfile becomes a file beside the image.
-    fn config(&self, input: &str, tree: &mut Tree) -> Result<Config, Outcome> {
-        let Some(path) = &self.config else { return Ok(Config::default()) };
-        let is_input = path.as_os_str() == "-";
+    /// What the image is started with: what is said of it, or else what the image itself says.  A Dockerfile becomes a file
+    /// beside the image.
+    fn config(&self, input: &str, opened: &mut Opened) -> Result<Config, Outcome> {
+        let own = opened.config.take();
+        let Some(path) = &self.config else { return Ok(own.unwrap_or_default()) };
+        let is_input = is_stdin(path);
         let text = if is_input { input.to_owned() } else { read(path)? };
         let config = Config::read(&text);
         let config = config.map_err(|e| Outcome::failed(USAGE, format_args!("{}: {e}", path.display())))?;
         if config.places.is_some() {
-            tree.add_beside(DOCKERFILE, (!is_input).then(|| path.clone()), text.into_bytes());
+            opened.tree.add_beside(DOCKERFILE, (!is_input).then(|| path.clone()), text.into_bytes());
         }
         Ok(config)
     }
@@ -120,47 +128,79 @@ impl Check {
         &self,
         options: &[(Selection, Option<Severity>)],
         input: &str,
-    ) -> Result<(Tree, Vec<Finding>), Outcome> {
-        let mut tree = self.input.tree()?;
-        let is_whole = complete(&mut tree);
-        let mut config = self.config(input, &mut tree)?;
+    ) -> Result<(Opened, Vec<Finding>), Outcome> {
+        let mut opened = self.input.open()?;
+        let is_whole = complete(&mut opened.tree);
+        let mut config = self.config(input, &mut opened)?;
         config.stop_timeout = self.stop_timeout.or(config.stop_timeout);
-        let settings = self.settings(&mut tree)?;
-        let mut image = Image::read(&tree, config, self.target, is_whole);
+        let settings = self.settings(&mut opened.tree)?;
+        let mut image = Image::read(&opened.tree, config, self.target, is_whole);
         image.extra = Extra { strict: self.strict, security: self.security };
         let mut findings = lints::findings(&image);
         silence::by_allowances(&image, &settings, &mut findings);
         silence::by_options(&mut findings, options);
         drop(image);
-        Ok((tree, findings))
+        Ok((opened, findings))
     }
 
     fn report<'a>(&'a self, tree: &'a Tree, findings: &'a [Finding]) -> Report<'a> {
         Report { tree, findings, target: self.target, color: colors(), maps: &self.map }
     }
 
+    /// Whether the options make sense together.
+    fn check_options(&self) -> Result<(), Outcome> {
+        if self.unsafe_fixes && !self.fix && !self.diff {
+            return Err(Outcome::failed(USAGE, "--unsafe is for --fix and --diff"));
+        }
+        if self.config.as_deref().is_some_and(is_stdin) && self.input.has_stdin() {
+            return Err(Outcome::failed(USAGE, "standard input can be read once"));
+        }
+        Ok(())
+    }
+
+    /// Mends what is found in a directory; gives a line for each.
+    fn mend(&self, opened: &Opened, findings: &[Finding]) -> Result<String, Outcome> {
+        if !opened.is_directory {
+            let path = self.input.path.display();
+            let text = format_args!(
+                "{path} isn't a directory, so nothing in it is mended; --diff shows what would be"
+            );
+            return Err(Outcome::failed(USAGE, text));
+        }
+        let done = fix::apply(&opened.tree, findings, self.unsafe_fixes).map_err(cannot_mend)?;
+        Ok(done.iter().map(|line| format!("mended: {line}\n")).collect())
+    }
+
     /// Checks the image, and mends it if that is wanted; the severities are what [`Self::severities`] gives.
     pub fn run(&self, options: &[(Selection, Option<Severity>)]) -> Result<Outcome, Outcome> {
+        self.check_options()?;
         let mut input = String::new();
-        if self.config.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        if self.config.as_deref().is_some_and(is_stdin) {
             let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read standard input: {e}"));
-            std::io::stdin().read_to_string(&mut input).map_err(cannot)?;
+            std::io::stdin().take(TEXT_MAX).read_to_string(&mut input).map_err(cannot)?;
         }
-        let (mut tree, mut findings) = self.findings(options, &input)?;
-        let mut outcome = Outcome::default();
-        if self.fix {
-            let cannot = |e| Outcome::failed(FAILED, format_args!("unable to mend: {e}"));
-            let fixed = fix::apply(&tree, &findings, self.unsafe_fixes).map_err(cannot)?;
-            outcome.err = fixed.done.iter().map(|line| format!("mended: {line}\n")).collect();
-            (tree, findings) = self.findings(options, &input)?;
+        let (mut opened, mut findings) = self.findings(options, &input)?;
+        let mut outcome = Outcome { err: opened.notes.clone(), ..Outcome::default() };
+        if self.fix && !self.diff {
+            outcome.err.push_str(&self.mend(&opened, &findings)?);
+            (opened, findings) = self.findings(options, &input)?;
         }
+        let tree = &opened.tree;
         if let Some((path, e)) = tree.unread().into_iter().next() {
             let path = tool::diag::show(&tree.shown(&path)).to_string();
             return Err(Outcome::failed(FAILED, format_args!("unable to read {path}: {e}")));
         }
-        self.leave_out_known(&tree, &mut findings)?;
-        let report = self.report(&tree, &findings);
-        outcome.out = if self.stats { report.statistics() } else { print(&report, self.format) };
+        let changes = self.diff.then(|| fix::changes(tree, &findings, self.unsafe_fixes));
+        self.leave_out_known(tree, &mut findings)?;
+        let report = self.report(tree, &findings);
+        match changes {
+            Some(changes) => {
+                outcome.out = diff::print(tree, &changes.map_err(cannot_mend)?);
+                outcome.err.push_str(&format!("{}\n", report.summary()));
+            }
+            None if self.stats => outcome.out = report.statistics(),
+            None => outcome.out = print(&report, self.format),
+        }
         if findings.iter().any(|finding| finding.severity == Severity::Error) {
             outcome.code = FOUND;
         }
@@ -191,7 +231,15 @@ impl Check {
 
 fn read(path: &Path) -> Result<String, Outcome> {
     let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display()));
-    fs::read_to_string(path).map_err(cannot)
+    let read = |file: fs::File| {
+        let mut text = String::new();
+        file.take(TEXT_MAX).read_to_string(&mut text).map(|_| text)
+    };
+    fs::File::open(path).and_then(read).map_err(cannot)
+}
+
+fn cannot_mend(e: std::io::Error) -> Outcome {
+    Outcome::failed(FAILED, format_args!("unable to mend: {e}"))
 }
 
 /// The fingerprints in a report in JSON.

@@ -1,6 +1,6 @@
 //! `graph`.
 
-use super::input::Input;
+use super::input::{Input, Opened};
 use super::outcome::{FAILED, FOUND, Outcome, USAGE};
 use crate::config::Config;
 use crate::container::{Container, OWN_RUN};
@@ -44,8 +44,8 @@ pub struct Picture {
 impl Picture {
     /// Draws it, or compares it with a file.
     pub fn run(&self) -> Result<Outcome, Outcome> {
-        let graph = match &self.live {
-            Some(dir) => self.live(dir)?,
+        let (graph, err) = match &self.live {
+            Some(dir) => (self.live(dir)?, String::new()),
             None => self.defined()?,
         };
         let selection = graph::Selection {
@@ -57,7 +57,7 @@ impl Picture {
         };
         let wrong = |e| Outcome::failed(USAGE, e);
         let out = drawing::print(&graph.select(&selection).map_err(wrong)?, self.format).map_err(wrong)?;
-        let Some(path) = &self.check else { return Ok(Outcome { out, ..Outcome::default() }) };
+        let Some(path) = &self.check else { return Ok(Outcome { out, err, ..Outcome::default() }) };
         let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read {}: {e}", path.display()));
         match fs::read_to_string(path).map_err(cannot)? == out {
             true => Ok(Outcome::default()),
@@ -69,14 +69,14 @@ impl Picture {
         }
     }
 
-    /// What an image defines.
-    fn defined(&self) -> Result<Graph, Outcome> {
-        let mut tree = self.input.tree()?;
+    /// What an image defines, and what there is to say of the choice of it.
+    fn defined(&self) -> Result<(Graph, String), Outcome> {
+        let Opened { mut tree, notes, .. } = self.input.open()?;
         let is_whole = complete(&mut tree);
         let image = Image::read(&tree, Config::default(), Target::Rs, is_whole);
         let compiled = image.compiled().map_err(|e| Outcome::failed(FAILED, e))?;
         match &compiled.database {
-            Some(database) => Ok(Graph::of(database)),
+            Some(database) => Ok((Graph::of(database), notes)),
             None => {
                 let path = self.input.path.display();
                 let text =

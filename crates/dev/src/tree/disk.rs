@@ -5,6 +5,7 @@ use files::Kind;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, SeekFrom};
 use rustix::io::Errno;
 use std::cell::RefCell;
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -24,6 +25,9 @@ pub struct Disk {
 
 impl Disk {
     /// Opens it.
+    ///
+    /// # Errors
+    /// It isn't a directory, or can't be opened.
     pub fn open(path: &Path) -> Result<Self, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let top = Rc::new(rustix::fs::openat(CWD, path, flags, Mode::empty())?);
@@ -31,6 +35,7 @@ impl Disk {
     }
 
     /// Where it is.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -88,5 +93,30 @@ impl Disk {
         let (directory, name) = self.place(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         files::read_at_most(rustix::fs::openat(directory, name, flags, Mode::empty())?, limit)
+    }
+
+    /// Opens a regular file, no link followed.
+    ///
+    /// # Errors
+    /// There is none, or it can't be opened.
+    pub fn open_regular(&self, path: &[u8]) -> Result<File, Errno> {
+        if self.meta(path)?.kind != Kind::File {
+            return Err(Errno::NOENT);
+        }
+        let (directory, name) = self.place(path)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        rustix::fs::openat(directory, name, flags, Mode::empty()).map(File::from)
+    }
+
+    /// The beginning of a regular file, no link followed; `None` if there is none.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn read_if_regular(&self, path: &[u8], limit: usize) -> Result<Option<Vec<u8>>, Errno> {
+        match self.open_regular(path) {
+            Ok(file) => files::read_at_most(file, limit).map(Some),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 }
