@@ -5,7 +5,7 @@
 mod fixture;
 
 use dev::cli::{Outcome, run};
-use fixture::{Is, ODD, write};
+use fixture::{Is, ODD, write, write_with};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
@@ -62,6 +62,18 @@ fn every_form_of_a_start() {
     }
     let narrow = boot(dir.path(), &["--width", "40"]).out;
     assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+}
+
+#[test]
+fn the_guide_shows_what_is_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    write_with(dir.path(), Is::Running, "cron");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/pictures/boot.svg");
+    let drawn = form(dir.path(), "svg");
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(path, &drawn).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), drawn, "INSTA_UPDATE=always writes it");
 }
 
 #[test]

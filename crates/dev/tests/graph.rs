@@ -73,6 +73,20 @@ fn every_form_of_a_graph() {
 }
 
 #[test]
+fn the_guide_shows_what_is_drawn() {
+    let dir = written();
+    let services = dir.path().join("etc/s6-overlay/s6-rc.d");
+    fs::rename(services.join("a \"quoted\" <one>#"), services.join("backup")).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/pictures/graph.svg");
+    let drawn = graph(dir.path(), &["--format", "svg"]).out;
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(path, &drawn).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), drawn, "INSTA_UPDATE=always writes it");
+    assert_eq!(graph(dir.path(), &["--format", "svg", "--check", path]).code, 0);
+}
+
+#[test]
 fn parts_of_a_graph() {
     let dir = written();
     let out = |options: &[&str]| graph(dir.path(), options).out;

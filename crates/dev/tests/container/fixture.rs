@@ -68,13 +68,18 @@ pub enum Is {
 
 /// Writes the files; links are absolute, as in a container.
 pub fn write(run: &Path, is: Is) {
+    write_with(run, is, ODD);
+}
+
+/// The same, with another name in the place of the odd one.
+pub fn write_with(run: &Path, is: Is, odd: &str) {
     let until = if is == Is::Running { u64::MAX } else { 2000 };
     for dir in ["s6-overlay", "s6/db", "s6-rc:1", "service"] {
         fs::create_dir_all(run.join(dir)).unwrap();
     }
     symlink("s6-rc:1", run.join("s6-rc")).unwrap();
     symlink("/run/s6/db", run.join("s6-rc:1/compiled")).unwrap();
-    let database = database();
+    let database = database(odd);
     fs::write(run.join("s6/db/db"), s6_rc::format::encode(&database)).unwrap();
     let is_up = |service: &Service| {
         let waits: &[&[u8]] = &[b"migrate", b"nginx", b"php-fpm"];
@@ -82,11 +87,15 @@ pub fn write(run: &Path, is: Is) {
     };
     let state: Vec<u8> = database.services().iter().map(is_up).collect();
     fs::write(run.join("s6-rc:1/state"), state).unwrap();
-    fs::write(run.join("s6-overlay/board"), board(is)).unwrap();
-    record(&run.join("s6-overlay/record"), until);
+    fs::write(run.join("s6-overlay/board"), board(is, odd)).unwrap();
+    record(&run.join("s6-overlay/record"), until, odd);
 }
 
-fn database() -> Database {
+fn named(name: &str, odd: &str) -> Vec<u8> {
+    if name == ODD { odd.into() } else { name.into() }
+}
+
+fn database(odd: &str) -> Database {
     let place = |name: &str| {
         let at = SERVICES.iter().position(|(other, _)| *other == name).unwrap();
         u32::try_from(at).unwrap()
@@ -102,7 +111,7 @@ fn database() -> Database {
             },
         };
         Service {
-            name: name.as_bytes().to_vec(),
+            name: named(name, odd),
             dependencies: needs.iter().map(|need| place(need)).collect(),
             dependents: needed_by.map(|(name, _)| place(name)).collect(),
             body,
@@ -115,7 +124,7 @@ fn database() -> Database {
     Database::new(services.collect(), bundles).unwrap()
 }
 
-fn board(is: Is) -> Vec<u8> {
+fn board(is: Is, odd: &str) -> Vec<u8> {
     let at = |ms| Some(BEGUN + Duration::from_millis(ms));
     let names = ["nginx", "nginx-log", ODD, "php-fpm", "postgres"];
     let rows = names.iter().map(|name| {
@@ -125,7 +134,7 @@ fn board(is: Is) -> Vec<u8> {
             ("nginx" | "php-fpm", Is::Starting) => (State::Down, Flags::READINESS),
             _ => (State::Up, Flags::WANTED),
         };
-        let name = name.as_bytes().to_vec();
+        let name = named(name, odd);
         Row { name, state, flags: Flags(flags), starts: 2, since: at(60), ..Row::default() }.pack()
     });
     let rows: Vec<_> = rows.collect();
@@ -143,7 +152,7 @@ fn board(is: Is) -> Vec<u8> {
     [header.pack().as_slice(), &rows.concat()].concat()
 }
 
-fn record(path: &Path, until: u64) {
+fn record(path: &Path, until: u64, odd: &str) {
     let file = fs::File::create(path).unwrap();
     file.set_len(FILE as u64).unwrap();
     file.write_all_at(&header((BEGUN, Duration::from_secs(1_795_974_360))), 0).unwrap();
@@ -152,7 +161,7 @@ fn record(path: &Path, until: u64) {
         let number = &mut numbers[ring as usize];
         *number += 1;
         let at = BEGUN + Duration::from_millis(ms);
-        let event = Event { kind, at, how: 1, code, name: Name::new(name.as_bytes()), ..Event::default() };
+        let event = Event { kind, at, how: 1, code, name: Name::new(&named(name, odd)), ..Event::default() };
         file.write_all_at(&event.pack(*number), ring.offset(*number)).unwrap();
     }
 }
