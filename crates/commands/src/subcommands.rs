@@ -5,6 +5,7 @@
 //! ([`tool::Call::options_anywhere`]); `-h` and `--help` among them ask for what `s6-overlay help NAME` prints.
 
 mod boot;
+mod check;
 mod env;
 mod events;
 pub(crate) mod health;
@@ -57,7 +58,7 @@ macro_rules! commands {
 
 /// The subcommands, sorted by name.
 pub const COMMANDS: &[Command] = commands![
-    boot env events health help install logs migrate reload restart start status stop version wait
+    boot check env events health help install logs migrate reload restart start status stop version wait
 ];
 
 /// The subcommand of this name.

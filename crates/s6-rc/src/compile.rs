@@ -59,7 +59,7 @@ pub fn check<D: Directory>(
 /// # Errors
 /// A system call failed, or `destination` exists: code 111.  What is wrong with the definitions is in the report.
 pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal> {
-    compile_sources(destination, sources, &[], None).map(|(mut report, empty)| {
+    compile_sources(Some(destination), sources, &[], None).map(|(mut report, empty)| {
         report.diagnostics.extend(empty.into_iter().map(|source| {
             let text = "the source is empty: it holds no definition directory";
             Diagnostic::new(Code::STRAY, Severity::Warning, source, text)
@@ -79,13 +79,13 @@ pub struct Variables<'a> {
     pub own: &'a [u8],
 }
 
-/// As [`compile`]; a service that `bundles` names is a bundle even without its `type` and contents, an empty
+/// As [`compile`], or without a `destination` writes nothing; a service that `bundles` names is a bundle even without its `type` and contents, an empty
 /// one if no source defines it, and has the contents of all sources that do.  A source may be empty.
 ///
 /// # Errors
 /// As [`compile`].
 pub fn compile_with_bundles(
-    destination: &[u8],
+    destination: Option<&[u8]>,
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
     variables: Option<Variables<'_>>,
@@ -93,14 +93,16 @@ pub fn compile_with_bundles(
     compile_sources(destination, sources, bundles, variables).map(|(report, _)| report)
 }
 
-/// Compiles sources; gives also the empty ones.
+/// Compiles sources, and writes the result if there is a `destination`; gives also the empty ones.
 fn compile_sources(
-    destination: &[u8],
+    destination: Option<&[u8]>,
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
     variables: Option<Variables<'_>>,
 ) -> Result<(Report, Vec<Vec<u8>>), Fatal> {
-    if sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    if let Some(destination) = destination
+        && sys::fs::statat(CWD, destination, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    {
         return Err(Fatal::unable(format_args!("mkdir {}", show(destination)), Errno::EXIST));
     }
     let mut read = read_sources(sources, bundles, |path| open_dir(CWD, path))?;
@@ -111,7 +113,10 @@ fn compile_sources(
     let Some((database, definitions)) = resolve(&read.definitions, &read.broken, &mut diagnostics) else {
         return Ok((Report { diagnostics, database: None, servicedirs: Vec::new() }, read.empty));
     };
-    let servicedirs = with_umask(|| write(destination, &database, &definitions))?;
+    let servicedirs = match destination {
+        Some(destination) => with_umask(|| write(destination, &database, &definitions))?,
+        None => Vec::new(),
+    };
     Ok((Report { diagnostics, database: Some(database), servicedirs }, read.empty))
 }
 

@@ -76,7 +76,8 @@ fn an_empty_source_is_a_warning_to_the_compiler_but_not_at_boot() {
     assert!(found.contains(&empty), "{found:?}");
     for bundles in [&[][..], &[&b"user"[..]]] {
         let found = texts(
-            compile_with_bundles(&s.bytes(&format!("c{}", bundles.len())), &sources, bundles, None).unwrap(),
+            compile_with_bundles(Some(&s.bytes(&format!("c{}", bundles.len()))), &sources, bundles, None)
+                .unwrap(),
         );
         assert!(!found.contains(&empty), "{found:?}");
     }
@@ -88,7 +89,8 @@ const RUN: &str = "#!/bin/sh\nexec sleep 9\n";
 fn implied_bundles_need_no_type_and_no_directory() {
     let s = Sources::new(&[("one/type", "oneshot"), ("one/up", "true"), ("user/contents.d/one", "")]);
     assert!(s.compile().database.is_none());
-    let report = compile_with_bundles(&s.bytes("c"), &[s.bytes("s")], &[b"user", b"user2"], None).unwrap();
+    let report =
+        compile_with_bundles(Some(&s.bytes("c")), &[s.bytes("s")], &[b"user", b"user2"], None).unwrap();
     let database = report.database.unwrap();
     let contents = |name: &[u8]| database.atomics(name).map(|ids| ids.len());
     assert_eq!((contents(b"user"), contents(b"user2")), (Some(1), Some(0)));
@@ -543,7 +545,7 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
         let overrides = Overrides::parse(given.0, given.1).unwrap();
         let elsewhere = Elsewhere { names: &[b"old".to_vec()], grows: false };
         let variables = Variables { overrides: &overrides, elsewhere, own: &s.bytes("own") };
-        let report = compile_with_bundles(&s.bytes(into), &sources, &[], Some(variables)).unwrap();
+        let report = compile_with_bundles(Some(&s.bytes(into)), &sources, &[], Some(variables)).unwrap();
         let errors = report.diagnostics.iter().filter(|d| d.severity == Severity::Error);
         errors.map(ToString::to_string).collect::<Vec<_>>()
     };

@@ -18,9 +18,9 @@ use rustix::fs::CWD;
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
-use s6_rc::compile::{Variables, compile_with_bundles, print_report};
+use s6_rc::compile::{Report, Variables, compile_with_bundles, print_report};
 use s6_rc::database::Database;
-use s6_rc::diagnostic::Diagnostic;
+use s6_rc::diagnostic::{Code, Diagnostic};
 use s6_rc::direction::Direction;
 use s6_rc::init::{self, Compiled, Initialized};
 use s6_rc::live::Live;
@@ -211,23 +211,52 @@ pub fn compile(
     overrides: &Overrides,
 ) -> Result<Compiled, Fatal> {
     let verbosity = settings.verbosity();
-    let sources = Sources::find(settings).present(|text| {
+    let report = report(settings, overrides, Some(destination), &mut |text| {
         if verbosity >= 1 {
             diag::warn(COMPILER, text);
         }
-    });
-    let has_scripts =
-        || scripts::list(&join(&settings.etc(), b"cont-init.d")).is_ok_and(|list| !list.is_empty());
-    let (names, grows) =
-        if overrides.is_empty() { (Vec::new(), false) } else { (legacy_names(settings), has_scripts()) };
-    let elsewhere = Elsewhere { names: &names, grows };
-    let variables = Variables { overrides, elsewhere, own: SOURCES.as_bytes() };
-    let report = compile_with_bundles(destination, &sources.directories, sources.implied, Some(variables))?;
+    })?;
     print_report(COMPILER, verbosity.saturating_sub(1), &report.diagnostics);
     let Some(database) = report.database else {
         return Err(Fatal::new(1, "the service definitions are invalid"));
     };
     Ok(Compiled { database: Rc::new(database), servicedirs: report.servicedirs })
+}
+
+/// What the compiler says of the definitions of a container, which go to `destination` if there is one.
+fn report(
+    settings: &Settings<'_>,
+    overrides: &Overrides,
+    destination: Option<&[u8]>,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Report, Fatal> {
+    let Sources { directories, implied } = Sources::find(settings, warn).present(warn);
+    let has_scripts =
+        || scripts::list(&join(&settings.etc(), b"cont-init.d")).is_ok_and(|list| !list.is_empty());
+    let (names, grows) =
+        if overrides.is_empty() { (Vec::new(), false) } else { (legacy_names(settings), has_scripts()) };
+    let elsewhere = Elsewhere { names: &names, grows };
+    let variables = Some(Variables { overrides, elsewhere, own: SOURCES.as_bytes() });
+    compile_with_bundles(destination, &directories, implied, variables)
+}
+
+/// Checks the definitions as a start does, and compiles nothing.  What is said of no single place goes to `warn`.
+///
+/// # Errors
+/// The system failed: 111.
+pub fn check(settings: &Settings<'_>, warn: &mut dyn FnMut(&str)) -> Result<Vec<Diagnostic>, Fatal> {
+    let (overrides, mut diagnostics) = match overrides(settings) {
+        Ok(overrides) => (overrides, Vec::new()),
+        Err(findings) => (Overrides::default(), findings),
+    };
+    let mut report = report(settings, &overrides, None, warn)?;
+    if let Some(database) = &report.database {
+        omissions::find(database, TOP, &settings.etc()).iter().for_each(|line| warn(line));
+        // Said of all of them, and without those that are meant so.
+        report.diagnostics.retain(|finding| finding.code != Code::UNREACHED);
+    }
+    diagnostics.extend(report.diagnostics);
+    Ok(diagnostics)
 }
 
 /// What the result of the start means to the container.

@@ -3,7 +3,6 @@
 use crate::environment::settings::Settings;
 use crate::environment::variables::S6_RUNTIME_BUNDLEDIR;
 use crate::layout::SOURCES;
-use crate::pid1::NAME;
 use rustix::fs::{AtFlags, CWD, FileType};
 use rustix::io::Errno;
 use tool::diag;
@@ -21,20 +20,15 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Finds the source directories of the image.
-    pub(crate) fn find(settings: &Settings<'_>) -> Self {
+    /// Finds the source directories of the image, and warns of a deprecated one.
+    pub(crate) fn find(settings: &Settings<'_>, warn: &mut dyn FnMut(&str)) -> Self {
         let services = services(settings);
         let image = split(&services).0;
         if is_folder(&join(&services, b"user")) {
-            if settings.verbosity() >= 1 {
-                let shown = diag::show(image);
-                diag::warn(
-                    NAME,
-                    format_args!(
-                        "user bundles in {shown}/s6-rc.d are deprecated, put them into {shown}/user-bundles.d"
-                    ),
-                );
-            }
+            let shown = diag::show(image);
+            warn(&format!(
+                "user bundles in {shown}/s6-rc.d are deprecated, put them into {shown}/user-bundles.d [SO701]"
+            ));
             let mut directories = vec![services, SOURCES.as_bytes().to_vec()];
             // A package may have added its services to the new place.
             let bundles = join(&settings.etc(), S6_RUNTIME_BUNDLEDIR.kind.0.as_bytes());
@@ -49,7 +43,7 @@ impl Sources {
 
     /// Without the image's directories that aren't there, each of which is warned of: a mount on /etc/s6-overlay may hide
     /// them.  The overlay's own has to be there.
-    pub(crate) fn present(mut self, mut warn: impl FnMut(&str)) -> Self {
+    pub(crate) fn present(mut self, warn: &mut dyn FnMut(&str)) -> Self {
         self.directories.retain(|directory| {
             let is_missing = matches!(sys::fs::stat(directory.as_slice()), Err(Errno::NOENT));
             if is_missing && directory != SOURCES.as_bytes() {
@@ -82,7 +76,7 @@ mod tests {
     fn bundles_are_beside_the_services_or_where_the_variable_says() {
         let found = |variables: &[&str]| {
             let env = Env::from_vars(variables.iter().map(|v| v.as_bytes().to_vec()).collect());
-            let sources = Sources::find(&Settings::of_container(&env));
+            let sources = Sources::find(&Settings::of_container(&env), &mut |_| ());
             assert_eq!(sources.implied, USER_BUNDLES);
             sources.directories.iter().map(|d| diag::shown(d)).collect::<Vec<_>>()
         };
