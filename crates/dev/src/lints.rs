@@ -1,9 +1,11 @@
 //! What is looked for.
 
 mod account;
+mod background;
 mod compile;
 mod config;
 mod contenv;
+mod daemon_user;
 mod definitions;
 mod dockerfile;
 mod finish;
@@ -13,6 +15,8 @@ mod legacy;
 mod logging;
 mod machine;
 mod ports;
+mod program;
+mod readiness;
 mod run;
 mod scripts;
 mod stop;

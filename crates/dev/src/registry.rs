@@ -84,6 +84,40 @@ mod tests {
     }
 
     #[test]
+    fn what_the_compiler_finds_is_explained() {
+        assert!(Code::ALL.is_sorted());
+        for code in Code::ALL {
+            assert!(find(*code).is_some(), "{code}");
+        }
+    }
+
+    /// The texts of the program that name a code.
+    #[test]
+    fn what_a_start_says_is_explained() {
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut folders: Vec<_> =
+            ["s6-rc/src", "overlay/src", "commands/src"].map(|name| crates.join(name)).into();
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+                for named in text.split("[SO").skip(1).filter_map(|rest| rest.get(..3)) {
+                    if let Some(code) = code(named) {
+                        assert!(find(code).is_some(), "{}: {code}", path.display());
+                        count += 1;
+                    }
+                }
+            }
+        }
+        assert!(count > 2);
+    }
+
+    #[test]
     fn a_code_is_written_in_three_ways() {
         assert_eq!(["SO105", "so105", "105"].map(code), [Some(Code(105)); 3]);
         assert_eq!(["SO1", "x", "SO1050", ""].map(code), [None; 4]);

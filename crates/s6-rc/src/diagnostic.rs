@@ -24,65 +24,77 @@ impl std::fmt::Display for Code {
     }
 }
 
-impl Code {
+/// Defines a constant for each code, and the list of all.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
+        impl Code {
+            $($(#[$doc])* pub const $name: Self = Self($number);)*
+
+            /// All that the compiler finds.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
     /// `type` is missing or isn't a type.
-    pub const TYPE: Self = Self(101);
+    TYPE = 101;
     /// A longrun without `run`, or a oneshot without `up`.
-    pub const PROGRAM: Self = Self(102);
+    PROGRAM = 102;
     /// What is executed has no interpreter line and is no program.
-    pub const NOT_EXECUTABLE: Self = Self(104);
+    NOT_EXECUTABLE = 104;
     /// Shell syntax where no shell reads.
-    pub const SHELL_SYNTAX: Self = Self(105);
+    SHELL_SYNTAX = 105;
     /// An interpreter line that is only a comment.
-    pub const COMMENT: Self = Self(106);
+    COMMENT = 106;
     /// A `run` that nothing runs.
-    pub const UNUSED_RUN: Self = Self(107);
+    UNUSED_RUN = 107;
     /// Lines that end in carriage returns.
-    pub const CARRIAGE_RETURN: Self = Self(108);
+    CARRIAGE_RETURN = 108;
     /// An interpreter that can't be executed.
-    pub const INTERPRETER: Self = Self(109);
+    INTERPRETER = 109;
     /// A program that can't be executed, named by `up`, `down` or `reload`.
-    pub const COMMAND: Self = Self(112);
+    COMMAND = 112;
     /// A file that no definition has, with a name like one that is read.
-    pub const MISSPELT: Self = Self(113);
+    MISSPELT = 113;
     /// Not a number.
-    pub const NUMBER: Self = Self(114);
+    NUMBER = 114;
     /// Another kind of file than the one that is meant.
-    pub const KIND: Self = Self(117);
+    KIND = 117;
     /// A service that is defined twice.
-    pub const DUPLICATE: Self = Self(118);
+    DUPLICATE = 118;
     /// A name that no service can have.
-    pub const NAME: Self = Self(119);
+    NAME = 119;
     /// A file that isn't used for a service of its type.
-    pub const UNUSED: Self = Self(120);
+    UNUSED = 120;
     /// Not a signal.
-    pub const SIGNAL: Self = Self(121);
+    SIGNAL = 121;
     /// `reload` says nothing that can be done.
-    pub const RELOAD: Self = Self(122);
+    RELOAD = 122;
     /// `kill-mode` names no mode.
-    pub const KILL_MODE: Self = Self(123);
+    KILL_MODE = 123;
     /// Two things on one file descriptor.
-    pub const DESCRIPTOR: Self = Self(124);
+    DESCRIPTOR = 124;
     /// Something in a source directory that defines nothing.
-    pub const STRAY: Self = Self(125);
+    STRAY = 125;
     /// A syntax error in the language of execline.
-    pub const SYNTAX: Self = Self(126);
+    SYNTAX = 126;
     /// A name that nothing defines.
-    pub const UNDEFINED: Self = Self(201);
+    UNDEFINED = 201;
     /// A service that nothing starts.
-    pub const UNREACHED: Self = Self(202);
+    UNREACHED = 202;
     /// Services that need each other.
-    pub const CYCLE: Self = Self(203);
+    CYCLE = 203;
     /// A bundle without contents, or one that contains itself.
-    pub const BUNDLE: Self = Self(207);
+    BUNDLE = 207;
     /// A pipeline whose ends don't agree.
-    pub const PIPELINE: Self = Self(208);
+    PIPELINE = 208;
     /// What is said about restarts is no value, or makes no sense together.
-    pub const RESTART: Self = Self(315);
+    RESTART = 315;
     /// A second service that the container is for.
-    pub const SECOND_MAIN: Self = Self(319);
+    SECOND_MAIN = 319;
     /// S6_RESTART or S6_ON_FAILURE says what can't be done.
-    pub const POLICY_VARIABLE: Self = Self(409);
+    POLICY_VARIABLE = 409;
 }
 
 /// One finding about the sources.

@@ -1,9 +1,10 @@
 //! Annotations of GitHub's workflows: commands on standard output.
 
+use crate::registry::word;
 use crate::report::Report;
 use s6_rc::diagnostic::Severity;
 
-/// GitHub shows no more of a kind for a step.
+/// GitHub shows no more annotations of a kind for a step; how many more there are is a line of the log.
 const SHOWN_MAX: usize = 10;
 
 pub fn print(report: &Report<'_>) -> String {
@@ -35,7 +36,9 @@ pub fn print(report: &Report<'_>) -> String {
             ));
         }
         if all.len() > SHOWN_MAX {
-            out.push_str(&format!("::{kind} title=s6-overlay-dev::{} more\n", all.len() - SHOWN_MAX));
+            let more = all.len() - SHOWN_MAX;
+            let plural = if more == 1 { "" } else { "s" };
+            out.push_str(&format!("s6-overlay-dev: {more} more {}{plural}\n", word(severity)));
         }
     }
     out

@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Span};
 use crate::image::{Image, Script};
 use crate::lints::dockerfile::{Place, finding};
-use crate::lints::run::final_program;
+use crate::lints::program::final_program;
 use crate::shell::{base_name, span_of};
 
 /// The setuid program that prepares `/run` for other users than root.

@@ -68,10 +68,15 @@ fn variable(image: &Image<'_>, at: usize, found: &mut Vec<Finding>) {
     }
     if let Some(text) = meaningless(name.as_bytes(), value.as_bytes()) {
         let finding = finding(image, 403, Place::Value(at), text);
-        let meant = meant_value(name, value);
-        found.push(match meant.as_ref().and_then(|meant| replace(image, Place::Value(at), meant)) {
-            Some(edit) => finding.unsafe_fix(format!("write {}", meant.unwrap_or_default()), vec![edit]),
+        found.push(match meant_value(name, value) {
             None => finding,
+            Some(meant) => {
+                let finding = finding.advice(format!("write {meant}"));
+                match replace(image, Place::Value(at), &meant) {
+                    Some(edit) => finding.unsafe_fix(format!("write {meant}"), vec![edit]),
+                    None => finding,
+                }
+            }
         });
     }
     let is_secret = SECRETS.iter().any(|end| name.ends_with(end)) && !name.ends_with("_FILE");

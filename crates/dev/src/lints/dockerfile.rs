@@ -74,9 +74,8 @@ pub(super) fn remove(image: &Image<'_>, at: usize) -> Option<Edit> {
             if line.trim_ascii().is_empty() {
                 return None;
             }
-            let blanks =
-                file.get(env.value.end..)?.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            env.name.start..env.value.end + blanks
+            let blanks = line.len() - line.trim_ascii_end().len();
+            env.name.start - blanks..env.value.end
         }
     };
     Some(Edit::Replace(DOCKERFILE.to_vec(), range, Vec::new()))

@@ -57,7 +57,10 @@ fn find(script: &Script, word: &str) -> Option<Found> {
 fn consequences(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
     if let Some(place) = find(script, "s6-svscanctl -t") {
         let text = "this ends the scanner: services aren't stopped in their order, and the exit code is lost";
-        let advice = "let on-failure: stop do it, or exec /run/s6/basedir/bin/halt";
+        let advice = match image.target {
+            Target::Rs => "let on-failure: stop do it, or exec /run/s6/basedir/bin/halt",
+            Target::S6Overlay => "exec /run/s6/basedir/bin/halt",
+        };
         let finding = Finding::new(312, &script.path, text).at(place.span).advice(advice);
         found.push(match scanner(script, place.start) {
             Some(range) => {
@@ -87,7 +90,10 @@ fn consequences(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
     let first = ["$1", "${1"].iter().find_map(|word| find(script, word));
     if let Some(place) = first.filter(|_| says_code && !handles_signals) {
         let text = "after a signal the first argument is 256, which is no exit code";
-        let advice = "write 128 + $2 if $1 is 256, or use a file on-failure instead";
+        let advice = match image.target {
+            Target::Rs => "write 128 + $2 if $1 is 256, or use a file on-failure instead",
+            Target::S6Overlay => "write 128 + $2 if $1 is 256",
+        };
         let finding = Finding::new(311, &script.path, text).at(place.span).advice(advice);
         found.push(match signals_first(script) {
             Some(edit) => finding.safe_fix("count a signal as 128 and its number", vec![edit]),

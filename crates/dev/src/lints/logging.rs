@@ -2,7 +2,7 @@
 
 use crate::finding::{Edit, Finding};
 use crate::image::{Definition, Image, Language, Script};
-use crate::lints::run::final_program;
+use crate::lints::program::final_program;
 use crate::shell::{base_name, span_of};
 use files::Kind;
 use std::ops::Range;

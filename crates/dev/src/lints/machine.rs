@@ -2,7 +2,7 @@
 
 use crate::finding::Finding;
 use crate::image::Image;
-use crate::lints::run::final_program;
+use crate::lints::program::final_program;
 use crate::shell::span_of;
 
 /// Programs of the image that tell which machine it is for.

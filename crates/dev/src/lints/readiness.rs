@@ -1,0 +1,135 @@
+//! How a daemon says that it is ready, and where its errors go.
+
+use crate::finding::{Edit, Finding, Span};
+use crate::image::{Definition, Image, Language, Script};
+use crate::lints::program::final_program;
+use crate::lints::run::at;
+use crate::shell::{base_name, span_of};
+use tool::path::join;
+
+/// Daemons that never write to a descriptor to say that they are ready.
+const SILENT: [&str; 12] = [
+    "nginx",
+    "crond",
+    "cron",
+    "sshd",
+    "php-fpm",
+    "httpd",
+    "apache2",
+    "redis-server",
+    "memcached",
+    "sleep",
+    "rsyslogd",
+    "node",
+];
+
+/// The checks of this module.
+pub(super) fn check(image: &Image<'_>, definition: &Definition, script: &Script, found: &mut Vec<Finding>) {
+    readiness(image, definition, script, found);
+    errors_to_logger(definition, script, found);
+}
+
+/// The words of a script that execlineb reads.
+fn words(script: &Script) -> Vec<String> {
+    let words = script.execline().unwrap_or_default();
+    words.iter().map(|word| String::from_utf8_lossy(word.trim_ascii()).into_owned()).collect()
+}
+
+/// SO307 to SO309.
+fn readiness(image: &Image<'_>, definition: &Definition, script: &Script, found: &mut Vec<Finding>) {
+    let declared = definition.has("notification-fd");
+    let execline = words(script);
+    let shell_words = || script.shell().into_iter().flat_map(|shell| &shell.commands).flat_map(|c| &c.words);
+    let checks = execline.iter().any(|word| base_name(word) == "s6-notifyoncheck")
+        || shell_words().any(|word| base_name(&word.text) == "s6-notifyoncheck");
+    if checks {
+        let start = script.text.windows(16).position(|word| word == b"s6-notifyoncheck").unwrap_or(0);
+        let span = span_of(&script.text, start..start + 16);
+        let options: Vec<String> = execline
+            .iter()
+            .cloned()
+            .chain(shell_words().map(|word| word.text.clone()))
+            .skip_while(|word| base_name(word) != "s6-notifyoncheck")
+            .skip(1)
+            .take_while(|word| word.starts_with('-') || word.bytes().all(|b| b.is_ascii_digit()))
+            .collect();
+        let gives = |letter: char| options.iter().any(|word| word.starts_with('-') && word.contains(letter));
+        if !declared && !gives('3') {
+            let text = "s6-notifyoncheck says by notification-fd that the daemon is ready, and there is none";
+            let path = definition.path_of("notification-fd");
+            let finding =
+                Finding::new(307, &script.path, text).at(span).advice("create notification-fd with 3 in it");
+            found.push(
+                finding.safe_fix("create notification-fd", vec![Edit::Create(path, 0o644, b"3\n".to_vec())]),
+            );
+        }
+        let has_check = image.tree.is_file(&join(&definition.path, b"data/check"));
+        if !gives('c') && !has_check {
+            let text = "there is neither data/check in the definition nor an option -c";
+            let advice = "write an executable data/check that exits with 0 when the daemon is ready";
+            found.push(Finding::new(309, &script.path, text).at(span).advice(advice));
+        }
+        return;
+    }
+    if !declared {
+        return;
+    }
+    let Some(last) = script.shell().and_then(|shell| shell.commands.last()) else { return };
+    let program = final_program(last);
+    let Some(daemon) = program.first().filter(|word| word.literal && SILENT.contains(&base_name(&word.text)))
+    else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&script.text);
+    let speaks = [">&", "notify", "ready", "fdmove", "/dev/fd/"].iter().any(|word| text.contains(word));
+    if speaks || program.iter().any(|word| !word.literal) {
+        return;
+    }
+    let name = base_name(&daemon.text);
+    let text = format!("there is a notification-fd, and {name} never writes to it");
+    let advice =
+        format!("write exec s6-notifyoncheck -d {name} … with a data/check, or remove notification-fd");
+    found.push(Finding::new(308, &script.path, text).at(at(script, daemon)).advice(advice));
+}
+
+/// SO317.
+fn errors_to_logger(definition: &Definition, script: &Script, found: &mut Vec<Finding>) {
+    if !definition.has("producer-for") {
+        return;
+    }
+    let line = script.text.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+    let mut lacks = |inserted: &str| {
+        let text = "its standard error doesn't go to the logger";
+        let finding = Finding::new(317, &script.path, text).at(Span::line(1));
+        let finding = finding.advice(format!("write {inserted} in front"));
+        found.push(match line {
+            Some(at) => {
+                let edit = Edit::Replace(script.path.clone(), at..at, format!("{inserted}\n").into_bytes());
+                finding.safe_fix(format!("insert {inserted}"), vec![edit])
+            }
+            None => finding,
+        });
+    };
+    match script.language {
+        Language::Shell => {
+            let Some(shell) = script.shell() else { return };
+            let redirects = shell.commands.iter().flat_map(|command| &command.redirections);
+            let mut errors =
+                redirects.filter(|(operator, _)| operator.starts_with('2') || operator.starts_with('&'));
+            let moves =
+                shell.commands.iter().flat_map(|c| &c.words).any(|word| word.text.ends_with("fdmove"));
+            if errors.next().is_none() && !moves {
+                lacks("exec 2>&1");
+            }
+        }
+        Language::Execline => {
+            let words = words(script);
+            if !words.is_empty()
+                && !words.iter().any(|word| word.ends_with("fdmove") || word.ends_with("redirfd"))
+            {
+                lacks("fdmove -c 2 1");
+            }
+        }
+        Language::Other | Language::Binary | Language::None => {}
+    }
+}
