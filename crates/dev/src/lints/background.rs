@@ -2,7 +2,7 @@
 
 use crate::finding::{Edit, Finding};
 use crate::image::{Image, Script};
-use crate::lints::run::at;
+use crate::lints::program::at;
 use crate::shell::{Word, base_name};
 use crate::tree::Tree;
 use tool::path::join;

@@ -1,6 +1,13 @@
-//! Which program a command ends up as.
+//! Which program a command ends up as, and where its words stand.
 
-use crate::shell::{Command, Word, base_name};
+use crate::finding::Span;
+use crate::image::Script;
+use crate::shell::{Command, Word, base_name, span_of};
+
+/// Where a word of a script stands.
+pub(super) fn at(script: &Script, word: &Word) -> Span {
+    span_of(&script.text, word.start..word.end)
+}
 
 /// A program in front of another one.
 struct Front {

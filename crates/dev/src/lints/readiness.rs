@@ -2,8 +2,7 @@
 
 use crate::finding::{Edit, Finding, Span};
 use crate::image::{Definition, Image, Language, Script};
-use crate::lints::program::final_program;
-use crate::lints::run::at;
+use crate::lints::program::{at, final_program};
 use crate::shell::{base_name, span_of};
 use tool::path::join;
 

@@ -3,9 +3,9 @@
 use crate::finding::{Edit, Finding, Span};
 use crate::image::{Image, Script, Target};
 use crate::lints::background;
-use crate::lints::program::final_program;
+use crate::lints::program::{at, final_program};
 use crate::lints::{daemon_user, readiness};
-use crate::shell::{Command, Ending, Shell, Word, base_name, span_of};
+use crate::shell::{Command, Ending, Shell, base_name};
 
 /// Commands of the shell, and others that end soon: they aren't the daemon.
 const NO_DAEMONS: [&str; 44] = [
@@ -27,10 +27,6 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
             readiness::check(image, definition, script, found);
         }
     }
-}
-
-pub(super) fn at(script: &Script, word: &Word) -> Span {
-    span_of(&script.text, word.start..word.end)
 }
 
 /// SO314.
