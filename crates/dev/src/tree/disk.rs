@@ -2,7 +2,7 @@
 
 use super::meta::Meta;
 use files::Kind;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, SeekFrom};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::fs::File;
@@ -42,14 +42,18 @@ impl Disk {
 
     /// A directory in it, which no link is on the way to.
     fn directory(&self, path: &[u8]) -> Result<Rc<OwnedFd>, Errno> {
-        let mut open = self.open.borrow_mut();
-        if let Some((_, fd)) = open.iter().find(|(known, _)| known == path) {
-            return Ok(Rc::clone(fd));
-        }
+        let open = self.open.borrow().iter().find(|(known, _)| known == path).map(|(_, fd)| Rc::clone(fd));
+        open.map_or_else(|| self.open_directory(path), Ok)
+    }
+
+    /// Opens a directory, to list it from its beginning.
+    fn open_directory(&self, path: &[u8]) -> Result<Rc<OwnedFd>, Errno> {
         let name = if path.is_empty() { b"." } else { path };
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = Rc::new(rustix::fs::openat2(self.top.as_fd(), name, flags, Mode::empty(), resolve)?);
+        let mut open = self.open.borrow_mut();
+        open.retain(|(known, _)| known != path);
         if open.len() == OPEN_MAX {
             open.remove(0);
         }
@@ -67,8 +71,7 @@ impl Disk {
     }
 
     pub(super) fn list(&self, path: &[u8], each: &mut dyn FnMut(&[u8], Kind)) -> Result<(), Errno> {
-        let directory = self.directory(path)?;
-        rustix::fs::seek(&directory, SeekFrom::Start(0))?;
+        let directory = self.open_directory(path)?;
         files::for_each_kind(directory.as_fd(), &mut |name, kind| {
             each(name, kind);
             Ok(())

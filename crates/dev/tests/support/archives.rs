@@ -16,16 +16,24 @@ impl Archive {
     }
 
     /// Adds an entry whose name is written as it is: the library would refuse some.
-    pub fn raw(mut self, kind: EntryType, name: &[u8], mode: u32, target: &[u8], data: &[u8]) -> Self {
+    pub fn raw(self, kind: EntryType, name: &[u8], mode: u32, target: &[u8], data: &[u8]) -> Self {
+        self.odd(kind, data, |header| {
+            let gnu = header.as_gnu_mut().unwrap();
+            gnu.name[..name.len()].copy_from_slice(name);
+            gnu.linkname[..target.len()].copy_from_slice(target);
+            header.set_mode(mode);
+        })
+    }
+
+    /// Adds an entry with a header that is changed at will.
+    pub fn odd(mut self, kind: EntryType, data: &[u8], change: impl FnOnce(&mut Header)) -> Self {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
-        header.set_mode(mode);
         header.set_uid(0);
         header.set_gid(0);
+        header.set_mode(0o644);
         header.set_size(data.len() as u64);
-        let gnu = header.as_gnu_mut().unwrap();
-        gnu.name[..name.len()].copy_from_slice(name);
-        gnu.linkname[..target.len()].copy_from_slice(target);
+        change(&mut header);
         header.set_cksum();
         self.0.append(&header, data).unwrap();
         self
