@@ -1,5 +1,5 @@
 //! Images that were made to do harm: they are refused with a reason, or survived.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "an ordinary test program")]
+#![expect(clippy::disallowed_methods, reason = "an ordinary test program")]
 
 #[path = "support/archives.rs"]
 mod support;
