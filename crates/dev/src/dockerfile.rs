@@ -54,11 +54,25 @@ impl Steps {
 /// The version of the overlay that a line of a Dockerfile sets or loads.
 fn overlay_version(line: &str) -> Option<Vec<u32>> {
     let before = ["S6_OVERLAY_VERSION=", "S6_VERSION=", "s6-overlay/releases/download/"];
+    if let Some(version) = version_2(line) {
+        return Some(version);
+    }
     let rest = before.iter().find_map(|word| line.split_once(word).map(|(_, rest)| rest))?;
     let rest = rest.trim_start_matches(['"', '\'', 'v']);
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
     let numbers: Option<Vec<u32>> = rest.get(..end)?.split('.').map(|number| number.parse().ok()).collect();
     numbers.filter(|numbers| numbers.len() > 1)
+}
+
+/// The four numbers of a version 2 in a line about s6, such as the tag of an image that has it.
+fn version_2(line: &str) -> Option<Vec<u32>> {
+    if !line.to_ascii_lowercase().contains("s6") {
+        return None;
+    }
+    let words = line.split(|c: char| !c.is_ascii_digit() && c != '.');
+    let mut versions =
+        words.map(|word| word.split('.').map(|number| number.parse().ok()).collect::<Option<Vec<u32>>>());
+    versions.find_map(|version| version.filter(|numbers| numbers.len() == 4 && numbers.first() == Some(&2)))
 }
 
 /// Where a variable is set.

@@ -342,6 +342,12 @@ impl<'t> Image<'t> {
         compiled.as_ref().map_err(String::as_str)
     }
 
+    /// Whether the image is built with version 2, for which much of version 3 isn't wrong.
+    #[must_use]
+    pub fn is_version_2(&self) -> bool {
+        self.config.steps.overlay_version.as_ref().is_some_and(|version| version.first() == Some(&2))
+    }
+
     /// Whether the image's overlay looks for user bundles at a place of their own; where its version isn't known, it does.
     #[must_use]
     pub fn knows_user_bundles(&self) -> bool {

@@ -112,3 +112,15 @@ fn pauses_and_pipes_that_are_work() {
     only_the_first(704, &script("ls /var/run/s6/services"), &script("ls /var/run/s6/container_environment"));
     only_the_first(704, &script("ls /var/run/s6/services"), &script("sed -i 's|/var/run/s6/services|x|' f"));
 }
+
+#[test]
+fn what_is_right_in_version_2() {
+    let files = "-- etc/cont-init.d/a 644 --\n#!/usr/bin/with-contenv sh\ns6-test -e /x\n-- etc/services.d/web/run 755 --\n#!/bin/sh\n\
+                 exec web\n-- etc/services.d/web/finish 755 --\n#!/bin/sh\ns6-svscanctl -t /var/run/s6/services\n-- Dockerfile --\n";
+    for code in [312, 702, 703, 704] {
+        let with = |base: &str| {
+            format!("{files}ARG ALPINE_S6_VERSION=3.20-{base}\nFROM some/alpine-s6:${{ALPINE_S6_VERSION}}\n")
+        };
+        only_the_first(code, &with("3.1.6.2"), &with("2.2.0.3"));
+    }
+}

@@ -56,7 +56,12 @@ fn not_executable(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
         return;
     };
     let text = format!("it isn't executable: its mode is {:04o}", meta.mode);
-    found.push(Finding::new(103, path, text).chmod(meta.mode | 0o111));
+    let mut finding = Finding::new(103, path, text).chmod(meta.mode | 0o111);
+    if !image.is_whole && !image.config.is_known {
+        // What copies it to the image may change that.
+        finding.severity = s6_rc::diagnostic::Severity::Warning;
+    }
+    found.push(finding);
 }
 
 /// SO108.

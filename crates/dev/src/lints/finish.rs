@@ -26,7 +26,7 @@ struct Found {
 /// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     for (_, script) in image.finishes() {
-        if matches!(script.language, Language::Shell | Language::Execline) {
+        if matches!(script.language, Language::Shell | Language::Execline) && !image.is_version_2() {
             consequences(image, script, found);
         }
         if let Some(definition) = image.definition_of(script) {

@@ -4,6 +4,7 @@ use crate::finding::{Edit, Finding, Span};
 use crate::image::{BUNDLES, Image, LegacyService, SERVICES};
 use files::Kind;
 use overlay::boot::sources::USER_BUNDLES;
+use s6_rc::diagnostic::Severity;
 use tool::path::join;
 
 /// The checks of this module.
@@ -23,6 +24,10 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
             true => finding,
         });
     }
+    // There is nothing else in version 2.
+    if image.is_version_2() {
+        return;
+    }
     for service in &image.legacy {
         let text = "a service of services.d is restarted and stopped, but has neither dependencies nor a logger of its own kind";
         let finding =
@@ -37,7 +42,12 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         if meta.kind == Kind::File && meta.mode & 0o111 == 0 && !image.config.steps.change_modes {
             let text = format!("it isn't executable: its mode is {:04o}", meta.mode);
             let finding = Finding::new(703, &script.path, text).at(Span::line(1));
-            found.push(finding.chmod(meta.mode | 0o111));
+            let mut finding = finding.chmod(meta.mode | 0o111);
+            if !image.is_whole && !image.config.is_known {
+                // What copies it to the image may change that.
+                finding.severity = Severity::Warning;
+            }
+            found.push(finding);
         }
     }
 }

@@ -28,7 +28,9 @@ const FIRST_LINE_MAX: usize = 255;
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     for script in image.scripts() {
         interpreter(image, script, found);
-        version_2(script, found);
+        if !image.is_version_2() {
+            version_2(script, found);
+        }
     }
     for script in image.runs().chain(image.finishes()).map(|(_, script)| script) {
         if script.language == Language::None
@@ -60,7 +62,7 @@ fn interpreter(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
             config if !config.is_known => false,
             config => !config.steps.install_overlay || config.steps.install_symlinks,
         };
-        if is_old && !is_there && (image.is_whole || !may_be) {
+        if is_old && !is_there && !image.is_version_2() && (image.is_whole || !may_be) {
             let new = format!("/command/{name}");
             let text = format!("{program} is there only with the tarballs of symlinks");
             let edit =
