@@ -8,6 +8,7 @@ pub mod command_line;
 mod diagnostics;
 pub mod fdholder;
 pub mod identity;
+pub mod notify_socket;
 pub mod relay;
 pub mod server_options;
 pub mod super_server;

@@ -5,6 +5,7 @@
 //! | [`lifecycle`] | pure: an event → the actions that follow |
 //! | [`cause`] | pure: the texts of why a container stops |
 //! | [`told`] | what everybody may know of it |
+//! | [`manager`] | what the manager that started the container is told |
 //! | [`container`] | the lifecycle with its children: performs the actions |
 //! | [`effects`] | the actions' effects on the system |
 //! | [`forked`] | children that process 1 forks without exec |
@@ -32,6 +33,7 @@ pub(crate) mod init;
 pub(crate) mod keeper;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;
+pub(crate) mod manager;
 pub(crate) mod processes;
 pub(crate) mod relay_process;
 pub(crate) mod remaining;

@@ -1,9 +1,10 @@
 //! Re-executing this process, on demand and when it faults.
 //!
 //! [`arm`] builds everything that execve(2) needs beforehand.  From then on [`reexecute`] executes the new
-//! program, and so does a fault: a handler on a stack of its own notes the signal's number in a descriptor, lets the
-//! descriptors be inherited, and executes.  It computes nothing and touches no memory but what [`arm`] built.
-//! A panic ends there too, by a hook, and so does [`abort`], with which the standard library ends a process that has no memory.
+//! program, and so does a fault: a handler on a stack of its own notes the signal's number and the fault's address in a
+//! descriptor, lets the descriptors be inherited, and executes.  It computes nothing and touches no memory but what [`arm`] built.
+//! A panic ends there too: in a release it is an invalid instruction, whose address says where, and elsewhere a hook; and so does
+//! [`abort`], with which the standard library ends a process that has no memory.
 //!
 //! Process id, children, working directory and pending signals stay; the new program restores the rest from the content
 //! of the descriptor.
@@ -16,8 +17,9 @@ use std::ffi::{CString, c_char, c_int};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-/// The signals that a fault raises.  SIGABRT is not among them, since other processes may send it.
-const FAULTS: [Signal; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+/// The signals that a fault raises: an invalid instruction is SIGTRAP on some processors.  SIGABRT is not among them, since
+/// other processes may send it.
+const FAULTS: [Signal; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
 
 /// The signal number that stands for a panic and for [`abort`].
 const PANIC: Signal = libc::SIGABRT;
@@ -33,6 +35,7 @@ struct Armed {
     env: Strings,
     note: RawFd,
     at: libc::off_t,
+    address_at: libc::off_t,
 }
 
 static ARMED: AtomicPtr<Armed> = AtomicPtr::new(std::ptr::null_mut());
@@ -61,11 +64,18 @@ pub fn keep(fd: RawFd) {
 }
 
 /// Prepares for [`reexecute`] and for faults.  A fault's signal number is written as one byte at offset `at` of
-/// `note`.
+/// `note`, and the address that the kernel has for it at `address_at`, as 64 bits in the machine's byte order: that of an
+/// invalid instruction, or of the memory that wasn't there.  What another process has sent has no address.
 ///
 /// # Errors
 /// The strings can't be passed on (`INVAL`), or a handler can't be installed.
-pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32) -> Result<(), Errno> {
+pub fn arm(
+    file: &[u8],
+    argv: &[Vec<u8>],
+    env: &[Vec<u8>],
+    note: RawFd,
+    (at, address_at): (u32, u32),
+) -> Result<(), Errno> {
     let armed = Armed {
         pid: rustix::process::getpid().as_raw_nonzero().get(),
         file: CString::new(file).map_err(|_| Errno::INVAL)?,
@@ -73,6 +83,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
         env: Strings::new(env)?,
         note,
         at: i32::try_from(at).map_err(|_| Errno::INVAL)?.into(),
+        address_at: i32::try_from(address_at).map_err(|_| Errno::INVAL)?.into(),
     };
     keep(note);
     // Never freed: a handler may run at any moment.
@@ -80,7 +91,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
     std::panic::set_hook(Box::new(|panic| {
         let text = format!("s6: fatal: {panic}\n");
         let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
-        let _ = go(PANIC);
+        let _ = go(PANIC, None);
     }));
     let stack = libc::stack_t { ss_sp: HANDLER_STACK.0.get().cast(), ss_flags: 0, ss_size: STACK };
     // SAFETY: the memory is static, and is used for nothing else.
@@ -91,7 +102,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
         // SAFETY: all-zero bytes are a valid `sigaction` with an empty mask.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = on_fault as *const () as usize;
-        action.sa_flags = libc::SA_ONSTACK;
+        action.sa_flags = libc::SA_ONSTACK | libc::SA_SIGINFO;
         // SAFETY: the handler only makes system calls, with data that is never freed.
         if unsafe { libc::sigaction(fault, &action, std::ptr::null_mut()) } == -1 {
             return Err(crate::errno::last());
@@ -105,7 +116,7 @@ pub fn arm(file: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>], note: RawFd, at: u32)
 /// Executes the new program; returns only if that fails, with the error.
 #[must_use]
 pub fn reexecute() -> Errno {
-    let error = go(0);
+    let error = go(0, None);
     crate::fd::close_on_exec_from(3);
     error
 }
@@ -119,7 +130,7 @@ pub fn disarm() {
 }
 
 /// Async-signal-safe.
-fn go(fault: Signal) -> Errno {
+fn go(fault: Signal, address: Option<u64>) -> Errno {
     // SAFETY: once stored it is never freed or changed.
     let Some(armed) = (unsafe { ARMED.load(Ordering::Acquire).as_ref() }) else { return Errno::INVAL };
     // SAFETY: system calls on descriptors, and execve with strings that `arm` built.
@@ -129,6 +140,8 @@ fn go(fault: Signal) -> Errno {
         }
         if let Ok(number @ 1..) = u8::try_from(fault) {
             libc::pwrite(armed.note, std::ptr::from_ref(&number).cast(), 1, armed.at);
+            let address = address.unwrap_or_default();
+            libc::pwrite(armed.note, std::ptr::from_ref(&address).cast(), size_of::<u64>(), armed.address_at);
         }
         for fd in 3..=HIGHEST.load(Ordering::Relaxed) {
             libc::fcntl(fd, libc::F_SETFD, 0);
@@ -144,7 +157,7 @@ fn go(fault: Signal) -> Errno {
 /// What abort(3) has to be in a program that uses this module: a fault like any other, where the C library's would end
 /// process 1.  Without [`arm`], and in forked children, it ends the process as usual.
 pub fn abort() -> ! {
-    let _ = go(PANIC);
+    let _ = go(PANIC, None);
     signal::unblock(&Set::of(&[libc::SIGABRT]));
     // SAFETY: all are async-signal-safe.
     unsafe {
@@ -155,8 +168,11 @@ pub fn abort() -> ! {
     }
 }
 
-extern "C" fn on_fault(fault: c_int) {
-    let _ = go(fault);
+extern "C" fn on_fault(fault: c_int, info: *const libc::siginfo_t, _: *const libc::c_void) {
+    // SAFETY: the kernel passes it to a handler with SA_SIGINFO; a code above 0 is a fault's own, which has an address.
+    let address =
+        unsafe { info.as_ref().filter(|info| info.si_code > 0).map(|info| info.si_addr().addr() as u64) };
+    let _ = go(fault, address);
     // The execution failed, or this is a child that shares the handler: the fault has its usual effect after the return.
     // SAFETY: both are async-signal-safe.
     unsafe {

@@ -10,6 +10,7 @@
 //! | 8 | the signal of the fault that ended the host, 0 if it ended in order; [`FAULT`] |
 //! | 12–15 | the process that is being started, in the machine's byte order, since the kernel stores it; [`STARTED`] |
 //! | 16–35 | the in-flight event: [`InFlight`] |
+//! | 40–47 | the address of that fault, in the machine's byte order, 0 for none; [`FAULT_ADDRESS`] |
 //! | 48–55 | where the input comes from that was read and isn't handled; [`INPUT_SOURCE`] |
 //! | 64–1023 | the host: [`Header`] |
 //! | 1024–2047 | that input: items of the source's own length, zeroed as they are handled; [`INPUT`] |
@@ -26,10 +27,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// The first bytes of a journal of this version.
-pub const MAGIC: [u8; 8] = *b"s6host\0\x07";
+pub const MAGIC: [u8; 8] = *b"s6host\0\x08";
 
 /// Offset of the fault's signal.
 pub const FAULT: u32 = 8;
+
+/// Offset of the fault's address: 64 bits.
+pub const FAULT_ADDRESS: u32 = 40;
 
 /// Offset of the process id that the kernel stores when a process is started: 32 bits, 0 for none.
 pub const STARTED: u32 = 12;
@@ -611,9 +615,12 @@ mod tests {
     fn places_in_the_file() {
         assert_eq!(
             (&MAGIC, FAULT, IN_FLIGHT, HEADER, RECORDS),
-            (b"s6host\0\x07", 8, (16, 20), (64, 960), (2048, 672))
+            (b"s6host\0\x08", 8, (16, 20), (64, 960), (2048, 672))
         );
-        assert_eq!((STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS), (12, 48, (1024, 1024), 4));
+        assert_eq!(
+            (FAULT_ADDRESS, STARTED, INPUT_SOURCE, INPUT, HEADER_SLOTS),
+            (40, 12, 48, (1024, 1024), 4)
+        );
     }
 
     proptest! {

@@ -26,6 +26,9 @@ pub struct Args {
     /// Build for this architecture, by any of its names, instead of this machine's; always with musl.
     #[arg(long, value_name = "NAME", value_parser = arch::named, conflicts_with = "dev")]
     arch: Option<&'static Arch>,
+    /// Write, too, at which address each function is: where a reported fault of a release was.  The program is the same.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev")]
+    map: Option<PathBuf>,
 }
 
 /// What to build.
@@ -54,7 +57,7 @@ pub struct Program {
 
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
-    let program = build(flavour(args.dev, args.strict), args.arch)?;
+    let program = build_with(flavour(args.dev, args.strict), args.arch, args.map)?;
     let size = fs::metadata(&program.path).map_or(0, |m| m.len());
     let remark = if program.releasable { "" } else { ", not for release" };
     println!("{}: {size} bytes, static{remark}", workspace::shown(&program.path));
@@ -72,6 +75,14 @@ pub fn flavour(dev: bool, strict: bool) -> Flavour {
 
 /// Builds the program and makes sure that it is what it should be.
 pub fn build(flavour: Flavour, arch: Option<&'static Arch>) -> Result<Program, Failure> {
+    build_with(flavour, arch, None)
+}
+
+fn build_with(
+    flavour: Flavour,
+    arch: Option<&'static Arch>,
+    map: Option<PathBuf>,
+) -> Result<Program, Failure> {
     let host = Arch::host()?;
     let arch = arch.unwrap_or(host);
     if flavour == Flavour::Dev {
@@ -87,7 +98,8 @@ pub fn build(flavour: Flavour, arch: Option<&'static Arch>) -> Result<Program, F
         Err(why) => return Err(why),
     };
     let target = workspace::target();
-    let program = with_musl(&std, arch, &Place { top: workspace::top(), target: target.join("ship") })?;
+    let map = map.map(std::path::absolute).transpose().map_err(|e| Failure(format!("--map: {e}")))?;
+    let program = with_musl(&std, arch, &Place { top: workspace::top(), target: target.join("ship"), map })?;
     for path in [&program.path, &program.setuid] {
         is_static(path)?;
     }
@@ -100,6 +112,8 @@ pub struct Place {
     pub top: PathBuf,
     /// Its own target directory: another compiler in the same one would throw away what daily work compiled.
     pub target: PathBuf,
+    /// Where the linker writes the functions' addresses.
+    pub map: Option<PathBuf>,
 }
 
 /// The order of the program's parts, for lld.
@@ -145,6 +159,7 @@ fn release_flags(std: &Std, arch: &Arch, place: &Place) -> Vec<String> {
         );
         flags.extend(debian.flags());
         flags.push(format!("-Clink-arg=--script={}", place.top.join(LINKER_SCRIPT).display()));
+        flags.extend(place.map.iter().map(|map| format!("-Clink-arg=-Map={}", map.display())));
     }
     flags
 }
@@ -183,7 +198,7 @@ pub fn tls() -> Result<PathBuf, Failure> {
     if !is_there {
         return Err(Failure(format!("no {C_COMPILER} for the TLS program: install Debian's musl-tools")));
     }
-    let place = Place { top: workspace::top(), target: workspace::target().join("ship") };
+    let place = Place { top: workspace::top(), target: workspace::target().join("ship"), map: None };
     finish(release_cargo(&std, arch, &place, "s6-tls"), &release_flags(&std, arch, &place))?;
     let path = place.target.join(arch.target).join("release").join(installation::TLS);
     is_static(&path)?;
@@ -196,7 +211,7 @@ pub const CHECKER: &str = "s6-overlay-dev";
 /// Builds the checker, a program for those who make images.
 pub fn checker(arch: &'static Arch) -> Result<PathBuf, Failure> {
     let std = musl::find(arch)?;
-    let place = Place { top: workspace::top(), target: workspace::target().join("ship") };
+    let place = Place { top: workspace::top(), target: workspace::target().join("ship"), map: None };
     let mut flags = release_flags(&std, arch, &place);
     // The order of the parts is the main program's.
     flags.retain(|flag| !flag.contains(LINKER_SCRIPT));

@@ -19,7 +19,8 @@ const LEFT_OUT: &[&str] = &[".git", "target"];
 pub fn check(program: &Program) -> Result<(), Failure> {
     let top = tempfile::Builder::new().prefix("elsewhere-").tempdir();
     let top = top.map_err(|e| Failure(format!("unable to make a temporary directory: {e}")))?;
-    let place = Place { top: top.path().join("a-copy/of/the-sources"), target: top.path().join("built") };
+    let place =
+        Place { top: top.path().join("a-copy/of/the-sources"), target: top.path().join("built"), map: None };
     copy(&workspace::top(), &place.top, LEFT_OUT)?;
     let again = with_musl(&musl::find(program.arch)?, program.arch, &place)?;
     for (here, there) in [(&program.path, &again.path), (&program.setuid, &again.setuid)] {

@@ -25,6 +25,7 @@ mod manager;
 mod many;
 mod memory;
 mod network;
+mod notified;
 mod odd_files;
 mod output;
 mod permissions;
@@ -144,6 +145,7 @@ fn run() -> Result<i32, String> {
         restarts::TESTS,
         runtimes::TESTS,
         network::TESTS,
+        notified::TESTS,
         servers::TESTS,
         memory::TESTS,
         termination::TESTS,

@@ -6,13 +6,13 @@ use crate::environment::variables::PATH;
 use crate::layout::{
     BASEDIR, BINARY, OLD_SCANDIR, RUN, SCANDIR, SKELETON, STAGE_ENV, STAGE_SCRIPTS, WORKDIR,
 };
-use crate::pid1::exit_code;
+use crate::pid1::{NAME, exit_code};
 use files::Permissions;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use supervision::by_hand::FIFO;
-use tool::{Call, Env, Fatal, OrUnable, diag};
+use tool::{Env, Fatal, OrUnable, diag};
 
 /// The scripts of the stages.
 const STAGES: [&str; 3] = ["rc.init", "rc.shutdown", "rc.shutdown.final"];
@@ -21,20 +21,19 @@ const STAGES: [&str; 3] = ["rc.init", "rc.shutdown", "rc.shutdown.final"];
 const SCRIPT_MAX: usize = 1024 * 1024;
 
 /// Saves what the container was started with; returns the environment of everything in it.
-pub(crate) fn save(call: &Call, workdir: &[u8]) -> Result<Env, Fatal> {
-    if !contenv::is_kept(&call.env) {
-        let skipped = contenv::store(&call.env).or_unable(|| "save the container's environment")?;
+pub(crate) fn save(container: &Env, workdir: &[u8]) -> Result<Env, Fatal> {
+    if !contenv::is_kept(container) {
+        let skipped = contenv::store(container).or_unable(|| "save the container's environment")?;
         if let Some(full) = skipped.iter().find(|s| matches!(s.reason, Errno::NOSPC | Errno::DQUOT)) {
             return Err(Fatal::unable("save the container's environment", full.reason));
         }
         for skipped in skipped {
             let (name, reason) = (diag::show(&skipped.name), sys::strerror(skipped.reason));
-            call.warn(format_args!(
-                "the variable {name} can't be a file of the container's environment: {reason}"
-            ));
+            let text = "can't be a file of the container's environment";
+            diag::warn(NAME, format_args!("the variable {name} {text}: {reason}"));
         }
     }
-    let env = children_env(&call.env);
+    let env = children_env(container);
     exit_code::reset().or_unable(|| "make the file for the exit code")?;
     let text = [workdir, b"\n"].concat();
     files::write_file(CWD, WORKDIR.as_bytes(), &text, Permissions::LessUmask(0o644))

@@ -93,6 +93,8 @@ variables! {
         "[`fix-attrs.d`](legacy.md#fix-attrsd) changes hidden files, too";
     S6_WAIT_FOR_CLOSING_FD: Number(0),
         "3 or more: wait until the engine closes that descriptor before anything is started";
+    S6_NOTIFY: Switch(false),
+        "[the manager of the container](start-and-stop.md#a-manager-that-waits-for-the-start), such as systemd with podman, is told at `NOTIFY_SOCKET` when the start is over; services don't get that variable";
     S6_READ_ONLY_ROOT: Switch(false),
         "not needed any more: a [read-only root](users.md#read-only-root) is noticed. With 1, `/run` is never made";
     S6_YES_I_WANT_A_WORLD_WRITABLE_RUN_BECAUSE_KUBERNETES: Switch(false),

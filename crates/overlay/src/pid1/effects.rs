@@ -8,6 +8,7 @@ use crate::pid1::exit_code;
 use crate::pid1::forked::Forked;
 use crate::pid1::keeper::{self, Keeper};
 use crate::pid1::lifecycle::Limit;
+use crate::pid1::manager::Manager;
 use crate::pid1::processes::{describe_below, describe_remaining, signal_all, signal_others};
 use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::told::{self, Turn};
@@ -89,6 +90,7 @@ pub(crate) struct ContainerEffects<'a> {
     pub(crate) shows_log: bool,
     /// The service whose failure for good stops the container.
     pub(crate) failed: &'a Option<Vec<u8>>,
+    pub(crate) manager: &'a Manager,
 }
 
 impl Effects for ContainerEffects<'_> {
@@ -204,12 +206,13 @@ impl Effects for ContainerEffects<'_> {
     }
 
     fn tell(&mut self, turn: Turn) {
+        self.manager.tell(&turn);
         told::tell(turn, self.host);
     }
 
     fn tell_end(&mut self) {
         let code = exit_code::parse(&exit_code::read()).unwrap_or(111);
-        told::tell(Turn::Over(code), self.host);
+        self.tell(Turn::Over(code));
     }
 
     fn fatal(&mut self, text: &str) {

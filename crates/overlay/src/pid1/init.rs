@@ -20,10 +20,11 @@ use crate::pid1::forked::Forked;
 use crate::pid1::keeper::{self, Keeper};
 use crate::pid1::keys::{KEEPER, NOTICE, REQUESTS, SHUTDOWND};
 use crate::pid1::lifecycle::{Event, SAVED, SIGNALS};
+use crate::pid1::manager::Manager;
 use crate::pid1::relay_process::RelayProcess;
 use crate::pid1::remaining::Remaining;
 use crate::pid1::shutdownd::Shutdownd;
-use crate::pid1::told::{self, Turn};
+use crate::pid1::told::Turn;
 use crate::relay::Handling;
 use crate::termination_log;
 use ipc::relay::{Relay, Shelf};
@@ -95,6 +96,7 @@ pub(crate) struct Init {
     /// The relay was told that no writer follows.  Not saved: it may be told again.
     is_sealed: bool,
     attendant: Attendant,
+    manager: Manager,
     shutdownd: Option<Shutdownd>,
     remaining: Remaining,
     keeper: Option<Keeper>,
@@ -135,7 +137,7 @@ impl Init {
         env: Env,
         requests: OwnedFd,
         output: Output,
-        attendant: Attendant,
+        (attendant, manager): (Attendant, Manager),
         boot: Option<Boot>,
     ) -> Self {
         let unstarted = boot.map(|boot| Unstarted { boot, writer: None, at: Moment::ZERO });
@@ -149,6 +151,7 @@ impl Init {
             relay: None,
             is_sealed: false,
             attendant,
+            manager,
             shutdownd: None,
             remaining: Remaining::default(),
             keeper: None,
@@ -164,7 +167,7 @@ impl Init {
         saved: PolicyState,
         env: Env,
         host: &mut Host,
-        (output, mut attendant): (Output, Attendant),
+        (output, mut attendant, manager): (Output, Attendant, Manager),
         boot: impl FnOnce(OwnedFd, Vec<OwnedFd>) -> Boot,
     ) -> Option<Self> {
         let (has, bytes) = saved.bytes.split_first()?;
@@ -183,7 +186,7 @@ impl Init {
         };
         let (notice, writer) = (next(HAS_NOTICE), next(HAS_WRITER));
         let boot = next(HAS_BOOT).map(|stdin| boot(stdin, fds.flatten().collect()));
-        let mut init = Self::new(container, env, requests, output, attendant, boot);
+        let mut init = Self::new(container, env, requests, output, (attendant, manager), boot);
         if let Some(unstarted) = &mut init.unstarted {
             unstarted.writer = writer;
         }
@@ -200,7 +203,7 @@ impl Init {
 
     /// Makes what a container has from its start on, besides the boot child.
     pub(crate) fn begin(&mut self, host: &mut Host) {
-        told::tell(Turn::Begins, host);
+        self.with_effects(host).1.tell(Turn::Begins);
         self.show_shutdownd();
         self.watch(host);
     }
@@ -406,9 +409,9 @@ impl Init {
     }
 
     fn with_effects<'a>(&'a mut self, host: &'a mut Host) -> (&'a mut Container, ContainerEffects<'a>) {
-        let Self { container, env, relay, output, keeper, failed, .. } = self;
+        let Self { container, env, relay, output, keeper, failed, manager, .. } = self;
         let (shows_log, relay) = (output.shows_log, relay.as_ref());
-        (container, ContainerEffects { host, env, relay, keeper, shows_log, failed })
+        (container, ContainerEffects { host, env, relay, keeper, shows_log, failed, manager })
     }
 
     fn relay_fd(&self) -> Option<BorrowedFd<'_>> {

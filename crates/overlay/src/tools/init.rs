@@ -26,6 +26,7 @@ use crate::pid1::container::Container;
 use crate::pid1::finish::finish;
 use crate::pid1::init::{Boot, Init, Output};
 use crate::pid1::lifecycle::{Config, Lifecycle, SIGNALS};
+use crate::pid1::manager::{self, Manager};
 use crate::relay::{Handling, set_format};
 use crate::termination_log;
 use crate::texts::is_replaced;
@@ -81,7 +82,7 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     }
     let inherited = Inherited::take(&call.env);
     let workdir = rustix::process::getcwd(Vec::new()).map_or_else(|_| b"/".to_vec(), |d| d.into_bytes());
-    let env = save(call, &workdir).map_err(with_space)?;
+    let env = save(&manager::without_socket(&call.env), &workdir).map_err(with_space)?;
     let settings = Settings::of_container(&call.env);
     // It counts for what is started; what process 1 and its own children make is for everybody to read.
     sys::spawn::set_umask(settings.umask(S6_UMASK)?);
@@ -113,7 +114,8 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     }
     sys::args::set_title(TITLE);
     let container = Container::new(Lifecycle::new(config), settings.verbosity());
-    let mut policy = Init::new(container, env, requests, output, attendant, Some(boot));
+    let mut policy =
+        Init::new(container, env, requests, output, (attendant, Manager::of(&call.env)), Some(boot));
     policy.begin(&mut host);
     live(call, &mut host, &mut policy, first, sync)
 }
@@ -196,7 +198,7 @@ fn reexec(call: &Call) -> Reexec {
 
 /// Continues after a re-execution, with the state that the journal holds.
 fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
-    let env = children_env(&call.env);
+    let env = children_env(&manager::without_socket(&call.env));
     let settings = Settings::of_container(&call.env);
     sys::spawn::set_umask(settings.umask(S6_UMASK)?);
     let (sync, output) = (settings.switch(S6_SYNC_DISKS), output(&settings, |_| ()));
@@ -211,7 +213,7 @@ fn resume(call: &mut Call, journal: i32, first: bool) -> Outcome {
     };
     // A value that is no place was refused at the start.
     let attendant = Attendant::wanted(&call.env).unwrap_or_default();
-    let policy = Init::resume(saved, env, &mut host, (output, attendant), boot);
+    let policy = Init::resume(saved, env, &mut host, (output, attendant, Manager::of(&call.env)), boot);
     let mut policy =
         policy.ok_or_else(|| Fatal::new(111, "the journal of the former host is damaged".to_owned()))?;
     live(call, &mut host, &mut policy, first, sync)

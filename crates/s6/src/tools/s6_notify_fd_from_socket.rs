@@ -52,7 +52,7 @@ fn main(call: &mut Call) -> Outcome {
             drop(socket);
             sys::fd::close(number);
             let mut env = call.take_env();
-            env.set(b"NOTIFY_SOCKET", &name);
+            env.set(ipc::notify_socket::NOTIFY_SOCKET, &name);
             Next::run(call.take_args(), env)
         }
     }

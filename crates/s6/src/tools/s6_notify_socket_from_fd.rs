@@ -2,9 +2,10 @@
 //! NOTIFY_SOCKET.
 
 use crate::beside::fork_beside;
+use ipc::notify_socket::{NOTIFY_SOCKET, address, connect};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::SocketAddrUnix;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, getpid};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -34,7 +35,7 @@ fn main(call: &mut Call) -> Outcome {
         return Err(Fatal::usage());
     }
     let mut env = call.take_env();
-    let Some(name) = env.get(b"NOTIFY_SOCKET").map(<[u8]>::to_vec) else {
+    let Some(name) = env.get(NOTIFY_SOCKET).map(<[u8]>::to_vec) else {
         return Next::run(call.take_args(), env);
     };
     let address = address(&name)
@@ -54,7 +55,7 @@ fn main(call: &mut Call) -> Outcome {
             drop(reader);
             sys::fd::place(writer, number).or_unable(|| "place the notification descriptor")?;
             if !options.has('k') {
-                env.unset(b"NOTIFY_SOCKET");
+                env.unset(NOTIFY_SOCKET);
             }
             Next::run(call.take_args(), env)
         }
@@ -65,14 +66,6 @@ fn main(call: &mut Call) -> Outcome {
 const READY: u8 = 0;
 const ENDED: u8 = 1;
 const LATE: u8 = 99;
-
-/// The address of a socket: a path, or `@` and an abstract name.
-fn address(name: &[u8]) -> Result<SocketAddrUnix, Errno> {
-    match name.strip_prefix(b"@") {
-        Some(name) => SocketAddrUnix::new_abstract_name(name),
-        None => SocketAddrUnix::new(name),
-    }
-}
 
 /// Waits for a newline.
 fn wait(reader: &OwnedFd, deadline: Option<Moment>) -> Result<u8, Errno> {
@@ -93,9 +86,7 @@ fn wait(reader: &OwnedFd, deadline: Option<Moment>) -> Result<u8, Errno> {
 /// Notifies the manager, and waits until it has read that: it finds out which service the message is about by its
 /// sender, so that has to exist until then.  The protocol's means for it is a descriptor that the manager closes.
 fn notify(address: &SocketAddrUnix, daemon: Pid, deadline: Option<Moment>) -> Result<u8, Errno> {
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    rustix::net::connect(&socket, address)?;
+    let socket = connect(address)?;
     send_with(&socket, message(daemon).as_bytes(), &[], deadline)?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     send_with(&socket, b"BARRIER=1\n", &[writer.as_fd()], deadline)?;

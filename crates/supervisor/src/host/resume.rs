@@ -38,7 +38,9 @@ use sys::process::Ended;
 use tool::clock::Moment;
 use tool::sorted::{Map, Set};
 use tool::{Env, Fatal, OrUnable};
-use wire::host_journal::{FAULT, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised};
+use wire::host_journal::{
+    FAULT, FAULT_ADDRESS, HEADER, Header, IN_FLIGHT, InFlight, MAGIC, RECORDS, Record, Supervised,
+};
 use wire::record::{Event, Kind};
 
 /// The variable that holds the number of the journal's descriptor.
@@ -265,8 +267,8 @@ pub(super) struct Left {
 pub(super) struct Head {
     journal: Journal,
     header: Header,
-    /// The signal of the fault that ended it, 0 if it ended in order.
-    fault: u8,
+    /// The signal of the fault that ended it, 0 if it ended in order, and its address, 0 for none.
+    fault: (u8, u64),
 }
 
 /// Whether so many hosts have faulted within a minute that the next one gives up.
@@ -286,6 +288,7 @@ impl Head {
             return Err(damaged());
         }
         let fault = read(FAULT.into(), 1)?.first().copied().unwrap_or(0);
+        let address = read(FAULT_ADDRESS.into(), size_of::<u64>())?;
         if fault != 0 {
             header.faults.rotate_right(1);
             if let Some(latest) = header.faults.first_mut() {
@@ -294,7 +297,8 @@ impl Head {
             journal.write_header(&header);
             journal.clear_fault();
         }
-        Ok(Self { journal, header, fault })
+        let address = address.try_into().map(u64::from_ne_bytes).unwrap_or_default();
+        Ok(Self { journal, header, fault: (fault, address) })
     }
 }
 
@@ -442,7 +446,7 @@ fn arm(what: &Reexec, journal: RawFd) -> Result<(), Errno> {
     let file = Launch::own_file(&String::from_utf8_lossy(name));
     let mut env = Env::from_vars(what.env.clone());
     env.set(VARIABLE, journal.to_string().as_bytes());
-    sys::fault::arm(&file, &what.argv, env.vars(), journal, FAULT)
+    sys::fault::arm(&file, &what.argv, env.vars(), journal, (FAULT, FAULT_ADDRESS))
 }
 
 impl Host {
@@ -565,7 +569,8 @@ impl Host {
         mut launch: Launch,
         dir: OwnedFd,
     ) -> Result<(Self, PolicyState), Fatal> {
-        let Predecessor { head: Head { journal, header, fault }, control, lock, .. } = predecessor;
+        let Predecessor { head: Head { journal, header, fault: (fault, address) }, control, lock, .. } =
+            predecessor;
         let services = predecessor.services;
         config.console = services.console;
         config.board = predecessor.board;
@@ -594,7 +599,7 @@ impl Host {
         host.child = Pid::from_raw(header.child.1.cast_signed()).map(|pid| (header.child.0, pid));
         host.record(Event { kind: Kind::Reexecuted, code: fault.into(), ..Event::default() });
         if fault != 0 {
-            host.report_fault(fault);
+            host.report_fault(fault, address);
         }
         host.finds_by_status = !services.is_whole;
         host.watch_services();
@@ -603,8 +608,12 @@ impl Host {
         Ok((host, predecessor.policy))
     }
 
-    fn report_fault(&mut self, fault: u8) {
-        let reason = sys::signal::name(fault.into()).unwrap_or_else(|| fault.to_string());
+    /// The address tells where a release failed, since it is built to the same bytes again.
+    fn report_fault(&mut self, fault: u8, address: u64) {
+        let mut reason = sys::signal::name(fault.into()).unwrap_or_else(|| fault.to_string());
+        if address != 0 {
+            reason += &format!(" at {address:#x}");
+        }
         if are_too_many(&self.faults, self.launch.system.now()) {
             let count = self.faults.len();
             self.warn(format_args!("faulted ({reason}) {count} times within a minute: giving up"));

@@ -5,7 +5,7 @@ use crate::host::resume::{Head, Inherited, PolicyState, Predecessor};
 use crate::journal::{Journal, record_place};
 use crate::system::System;
 use std::sync::atomic::Ordering;
-use wire::host_journal::{FAULT, HEADER};
+use wire::host_journal::{FAULT, FAULT_ADDRESS, HEADER};
 
 /// A policy with a state to save.
 struct Saving(OwnedFd);
@@ -255,8 +255,12 @@ fn a_fault_is_noted_and_the_directory_scanned() {
     s.host.scan_at = None;
     s.host.write_journal(&Plain);
     s.patch(FAULT.into(), &[11]);
+    s.patch(FAULT_ADDRESS.into(), &0x40_1234_u64.to_ne_bytes());
     let s = s.reexecute().unwrap().0;
-    assert_eq!(s.done(), ["s6-svscan: warning: faulted (SIGSEGV); the services are found again and go on"]);
+    assert_eq!(
+        s.done(),
+        ["s6-svscan: warning: faulted (SIGSEGV at 0x401234); the services are found again and go on"]
+    );
     assert_eq!((s.host.scan_at, s.host.faults[0]), (Some(Moment::ZERO), Some(Duration::from_secs(1))));
     assert_eq!(s.host.launch.journal.read(FAULT.into(), 1), Ok(vec![0]));
 }
