@@ -87,7 +87,7 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     // It counts for what is started; what process 1 and its own children make is for everybody to read.
     sys::spawn::set_umask(settings.umask(S6_UMASK)?);
     settings.size(S6_LOG_KEEP)?;
-    let attendant = Attendant::wanted(&call.env)?;
+    let outside = (Attendant::wanted(&call.env)?, Manager::of(&call.env));
     if settings.verbosity() > 0 {
         warn_of_mistakes(&call.env);
         warn_of_set_id();
@@ -114,8 +114,7 @@ fn boot(call: &mut Call, may_ask: bool) -> Outcome {
     }
     sys::args::set_title(TITLE);
     let container = Container::new(Lifecycle::new(config), settings.verbosity());
-    let mut policy =
-        Init::new(container, env, requests, output, (attendant, Manager::of(&call.env)), Some(boot));
+    let mut policy = Init::new(container, env, requests, output, outside, Some(boot));
     policy.begin(&mut host);
     live(call, &mut host, &mut policy, first, sync)
 }
