@@ -23,6 +23,10 @@ pub struct Arch {
     qemu: &'static str,
     /// Class and machine in the header of its programs, elf(5).
     pub elf: (u8, u16),
+    /// The platforms of a wheel with a static program, as pip names them.
+    pub wheel: &'static str,
+    /// What npm calls it.
+    pub npm: &'static str,
 }
 
 /// Where the C library comes from.
@@ -56,6 +60,8 @@ pub const ALL: &[Arch] = &[
         musl: Musl::Package { debian: "amd64", folder: "x86_64-linux-musl" },
         qemu: "x86_64",
         elf: (2, 62),
+        wheel: "manylinux2014_x86_64.manylinux_2_17_x86_64.musllinux_1_1_x86_64",
+        npm: "x64",
     },
     Arch {
         name: "aarch64",
@@ -65,6 +71,8 @@ pub const ALL: &[Arch] = &[
         musl: Musl::Package { debian: "arm64", folder: "aarch64-linux-musl" },
         qemu: "aarch64",
         elf: (2, 183),
+        wheel: "manylinux2014_aarch64.manylinux_2_17_aarch64.musllinux_1_1_aarch64",
+        npm: "arm64",
     },
     Arch {
         name: "armhf",
@@ -80,6 +88,8 @@ pub const ALL: &[Arch] = &[
         },
         qemu: "arm",
         elf: (1, 40),
+        wheel: "linux_armv6l.manylinux2014_armv7l.manylinux_2_17_armv7l.musllinux_1_1_armv7l",
+        npm: "arm",
     },
     Arch {
         name: "i686",
@@ -89,6 +99,8 @@ pub const ALL: &[Arch] = &[
         musl: Musl::Package { debian: "i386", folder: "i386-linux-musl" },
         qemu: "i386",
         elf: (1, 3),
+        wheel: "manylinux2014_i686.manylinux_2_17_i686.musllinux_1_1_i686",
+        npm: "ia32",
     },
     Arch {
         name: "riscv64",
@@ -98,6 +110,8 @@ pub const ALL: &[Arch] = &[
         musl: Musl::Source { compiler: "riscv64-linux-gnu-gcc", package: "gcc-riscv64-linux-gnu", flags: "" },
         qemu: "riscv64",
         elf: (2, 243),
+        wheel: "manylinux_2_31_riscv64.musllinux_1_2_riscv64",
+        npm: "riscv64",
     },
 ];
 

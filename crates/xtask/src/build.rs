@@ -208,6 +208,11 @@ pub fn tls() -> Result<PathBuf, Failure> {
 /// The name of the checker.
 pub const CHECKER: &str = "s6-overlay-dev";
 
+/// The name of the checker's release file for an architecture.
+pub fn checker_file(arch: &Arch) -> String {
+    format!("{CHECKER}-{}", arch.name)
+}
+
 /// Builds the checker, a program for those who make images.
 pub fn checker(arch: &'static Arch) -> Result<PathBuf, Failure> {
     let std = musl::find(arch)?;

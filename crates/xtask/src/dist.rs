@@ -18,7 +18,7 @@ use crate::build::{self, Flavour, Program};
 use crate::failure::{Failure, Outcome};
 use crate::release_file::{publish, publish_tarball, remove_file, write_digest};
 use crate::tree::{Node, Tree};
-use crate::{command, licences, man, reproduce, workspace};
+use crate::{command, licences, man, packages, reproduce, workspace};
 
 /// What the architecture's tarball may take as `.tar.xz`, in bytes: what it takes today and 2 kB more, and never above
 /// 720,000.
@@ -304,14 +304,17 @@ fn publish_tls(arch: &Arch, out: &Path) -> Result<(), Failure> {
 fn publish_checker(arch: &'static Arch, out: &Path) -> Result<(), Failure> {
     let path = build::checker(arch)?;
     let content = fs::read(&path).map_err(Failure::unable("read", &path))?;
-    let alone = publish(out, &format!("{}-{}", build::CHECKER, arch.name), "", &content)?;
+    let alone = publish(out, &build::checker_file(arch), "", &content)?;
     fs::set_permissions(&alone, fs::Permissions::from_mode(0o755))
         .map_err(Failure::unable("chmod", &alone))?;
     let mut tree = Tree::default();
+    let program = content.clone();
     tree.add(format!("usr/bin/{}", build::CHECKER), Node::File { content, mode: 0o755 });
-    let content = licences::of("dev", std::slice::from_ref(arch))?.into_bytes();
+    let licences = licences::of("dev", std::slice::from_ref(arch))?;
+    packages::publish(arch, &program, &licences, out)?;
+    let content = licences.into_bytes();
     tree.add(format!("usr/share/doc/{}/LICENSES", build::CHECKER), Node::File { content, mode: 0o644 });
-    let packed = publish_tarball(out, &format!("{}-{}", build::CHECKER, arch.name), &tree)?;
+    let packed = publish_tarball(out, &build::checker_file(arch), &tree)?;
     match packed.first() {
         Some((_, packed)) if packed.len() > MOST_PACKED_CHECKER => Err(Failure(format!(
             "the checker takes {} bytes packed, {MOST_PACKED_CHECKER} at most",

@@ -22,6 +22,7 @@ mod licences;
 mod man;
 mod musl;
 mod mutants;
+mod packages;
 mod ratchet;
 mod relay;
 mod release_file;
@@ -51,6 +52,8 @@ enum Command {
     Build(build::Args),
     /// Make the release tarballs and one tree of them all.
     Dist(dist::Args),
+    /// Make the packages of the checker for pip and npm from the released program.
+    Packages(packages::Args),
     /// Write docs/tools from the tools' definitions.
     Docs(docs::Args),
     /// Write the licences of all that the program is linked from.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build(args) => build::run(args),
         Command::Dist(args) => dist::run(args),
+        Command::Packages(args) => packages::run(args),
         Command::Docs(args) => docs::run(args),
         Command::Licences(args) => licences::run(args),
         Command::Man(args) => man::run(args),

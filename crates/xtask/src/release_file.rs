@@ -71,7 +71,8 @@ fn xz(tar: &[u8]) -> io::Result<Vec<u8>> {
     Ok(tried.into_iter().min_by_key(Vec::len).unwrap_or_default())
 }
 
-fn gz(tar: &[u8]) -> io::Result<Vec<u8>> {
+/// Compresses a tar archive, the same bytes each time.
+pub fn gz(tar: &[u8]) -> io::Result<Vec<u8>> {
     let mut writer = GzEncoder::new(Vec::new(), flate2::Compression::best());
     writer.write_all(tar)?;
     writer.finish()

@@ -12,6 +12,8 @@ use crate::failure::Failure;
 
 /// The time of everything in an archive: the first second of 2020, UTC.
 const TIME: u64 = 1_577_836_800;
+/// The year of that time.
+pub const YEAR: u16 = 2020;
 
 /// Something in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
