@@ -5,13 +5,16 @@
 mod fixture;
 
 use dev::cli::{Outcome, run};
-use fixture::{Is, ODD, write, write_with};
+use fixture::{Is, ODD, write, write_events, write_with};
+use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
+use wire::record::{Event as Happened, Kind, Name, Ring};
 
 fn boot(path: &Path, options: &[&str]) -> Outcome {
     let mut args = vec!["s6-overlay-dev", "boot", path.to_str().unwrap()];
@@ -231,4 +234,43 @@ fn links_out_of_a_copy_lead_nowhere() {
     std::os::unix::fs::symlink("../../../../deep/s6-overlay", dir.path().join("s6-overlay")).unwrap();
     fs::copy(outside.path().join("s6-overlay/record"), dir.path().join("deep/s6-overlay/record")).unwrap();
     assert_eq!(boot(dir.path(), &[]).code, 0);
+}
+
+/// A moment: within the start, or of the worst kind.
+fn moment() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        5 => 1_000_000_000_000..1_004_000_000_000_u64,
+        1 => any::<u64>(),
+        1 => Just(0),
+        1 => Just(u64::MAX),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn whatever_a_record_says_is_drawn(
+        events in proptest::collection::vec((0..3_usize, 0..60_u8, moment(), 0..3_u8, any::<u16>(), 0..5_usize), 0..30),
+        has_board in any::<bool>(),
+    ) {
+        let dir = container(Is::Starting);
+        let names = ["", "php-fpm", "migrate", ODD, "\u{1}a-name-of-more-than-27-bytes-that-no-service-has\n"];
+        let begun = Happened { kind: Kind::BootBegan, at: Duration::from_secs(1000), ..Happened::default() };
+        let told = events.iter().map(|(ring, kind, at, how, code, name)| {
+            let (kind, name) = (Kind::from_byte(*kind), Name::new(names[*name].as_bytes()));
+            let at = Duration::from_nanos(*at);
+            (Ring::ALL[*ring], Happened { kind, at, how: *how, code: *code, name, ..Happened::default() })
+        });
+        write_events(&dir.path().join("s6-overlay/record"), std::iter::once((Ring::Services, begun)).chain(told));
+        if !has_board {
+            fs::remove_file(dir.path().join("s6-overlay/board")).unwrap();
+        }
+        elements(&form(dir.path(), "svg"));
+        for name in ["text", "html"] {
+            form(dir.path(), name);
+        }
+        for name in ["chrome", "json"] {
+            let _: Value = serde_json::from_str(&form(dir.path(), name)).unwrap();
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measures.  Figures for people; no test depends on a time.
 
 mod boot;
+mod checker;
 mod execline;
 mod figures;
 mod log;
@@ -21,6 +22,8 @@ pub struct Args {
 enum What {
     /// Boot and end of a container, processes and memory, beside a pid 1 that only starts the daemons.
     Boot(boot::Args),
+    /// The checker: checking and drawing many services.
+    Checker(checker::Args),
     /// Chains of execline commands, beside Debian's.
     Execline(execline::Args),
     /// s6-log: CPU time for a flood and for a trickle of lines, beside Debian's.
@@ -37,6 +40,7 @@ enum What {
 pub fn run(args: Args) -> Outcome {
     match args.what {
         What::Boot(args) => boot::run(args),
+        What::Checker(args) => checker::run(args),
         What::Supervision(args) => supervision::run(args),
         What::Execline(args) => execline::run(args),
         What::Log(args) => log::run(args),

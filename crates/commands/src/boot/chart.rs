@@ -26,7 +26,7 @@ const ROOM_FOR_WORDS: usize = 64;
 const TIME: usize = 7;
 
 /// Columns from a number at the scale to the next one, at least.
-const TICK: u64 = 8;
+const TICK: usize = 8;
 
 /// What bars consist of: waiting, running, not ready, and less than a column.
 const SIGNS: [char; 4] = ['·', '█', '▒', '▏'];
@@ -154,10 +154,7 @@ fn bar(
 /// The scale over the bars.
 fn scale(took: u64, area: usize) -> String {
     let mut text = String::from("0");
-    // Nothing has a place in a time that is no time.
-    let is_measurable = took.checked_mul(area as u64).is_some();
-    let least = took.saturating_mul(TICK).div_ceil(area.max(1) as u64);
-    let Some(step) = step(took, least).filter(|_| is_measurable) else { return text };
+    let Some(step) = step(took, &|step| column(step, took, area) >= TICK) else { return text };
     let mut at = step;
     while at < took {
         let label = time(at).replace(".00", "");

@@ -117,15 +117,14 @@ fn words(start: &Start, part: &Part) -> String {
     }
 }
 
-/// The time from a number at a scale to the next one, at least so long: 1, 2 or 5 of a power of ten; `None` if a start of this
-/// length has no room for one.
+/// The time from a number at a scale to the next one: the first 1, 2 or 5 of a power of ten that has room; `None` if none has.
 #[must_use]
-pub fn step(took: u64, least: u64) -> Option<u64> {
+pub fn step(took: u64, has_room: &dyn Fn(u64) -> bool) -> Option<u64> {
     let mut power = 100_u64;
     while power < took {
         for factor in [1, 2, 5] {
             let step = power.saturating_mul(factor);
-            if step >= least {
+            if has_room(step) {
                 return Some(step);
             }
         }

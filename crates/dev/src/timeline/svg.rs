@@ -21,7 +21,7 @@ const MARK: i32 = 18;
 /// For a time.
 const TIME: i32 = 64;
 /// From a number at the scale to the next one, at least.
-const TICK: u64 = 72;
+const TICK: i32 = 72;
 /// Columns of a line of text.
 const TEXT: usize = ((WIDTH - 2 * MARGIN) / SMALL_LETTER) as usize;
 /// The width of a sign in the legend.
@@ -120,10 +120,7 @@ impl<'a> Chart<'a> {
 
     fn scale(&self, svg: &mut Svg, bottom: i32) {
         let took = self.timeline.start.took;
-        let area = u64::try_from(self.area).unwrap_or(1).max(1);
-        let least = took.saturating_mul(TICK) / area;
-        // Nothing has a place in a time that is no time.
-        let step = step(took, least.max(1)).filter(|step| took / step < area);
+        let step = step(took, &|step| self.x(step) - self.left >= TICK);
         let mut at = 0;
         while at <= took {
             let x = self.x(at);
@@ -132,8 +129,8 @@ impl<'a> Chart<'a> {
             if at == 0 || x + SMALL_LETTER * columns(&label) / 2 <= WIDTH - MARGIN {
                 svg.label("small middle", (x, self.top - 12), &label);
             }
-            let Some(step) = step else { break };
-            at += step;
+            let Some(next) = step.and_then(|step| at.checked_add(step)) else { break };
+            at = next;
         }
     }
 

@@ -153,15 +153,22 @@ fn board(is: Is, odd: &str) -> Vec<u8> {
 }
 
 fn record(path: &Path, until: u64, odd: &str) {
+    let told = EVENTS.iter().filter(|(ms, ..)| *ms <= until).map(|(ms, ring, kind, name, code)| {
+        let (at, name) = (BEGUN + Duration::from_millis(*ms), Name::new(&named(name, odd)));
+        (*ring, Event { kind: *kind, at, how: 1, code: *code, name, ..Event::default() })
+    });
+    write_events(path, told);
+}
+
+/// Writes a record with these events.
+pub fn write_events(path: &Path, events: impl Iterator<Item = (Ring, Event)>) {
     let file = fs::File::create(path).unwrap();
     file.set_len(FILE as u64).unwrap();
     file.write_all_at(&header((BEGUN, Duration::from_secs(1_795_974_360))), 0).unwrap();
     let mut numbers = [0_u32; 3];
-    for (ms, ring, kind, name, code) in EVENTS.iter().copied().filter(|(ms, ..)| *ms <= until) {
+    for (ring, event) in events {
         let number = &mut numbers[ring as usize];
         *number += 1;
-        let at = BEGUN + Duration::from_millis(ms);
-        let event = Event { kind, at, how: 1, code, name: Name::new(&named(name, odd)), ..Event::default() };
         file.write_all_at(&event.pack(*number), ring.offset(*number)).unwrap();
     }
 }
