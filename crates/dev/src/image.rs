@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::shell::{self, Shell};
 use crate::tree::{DOCKERFILE, Memory, Meta, Node, Tree};
 use files::Kind;
+use s6_rc::diagnostic::Severity;
 use std::cell::OnceCell;
 use tool::path::join;
 
@@ -235,6 +236,9 @@ pub struct Image<'t> {
     pub target: Target,
     /// What else is looked for.
     pub extra: Extra,
+    /// Whether its Dockerfile begins with nothing and adds no overlay: what it holds is copied to another image, by something
+    /// that may change it.
+    pub is_part: bool,
     /// Whether an s6-overlay is in it, so that nothing of it is elsewhere.
     pub is_whole: bool,
     /// The definitions of its own services, by name.
@@ -302,7 +306,10 @@ fn tasks(tree: &Tree, definitions: &[Definition]) -> Vec<Script> {
 impl<'t> Image<'t> {
     /// Reads what an image says; `is_whole` is what [`complete`] has given.
     #[must_use]
-    pub fn read(tree: &'t Tree, config: Config, target: Target, is_whole: bool) -> Self {
+    pub fn read(tree: &'t Tree, mut config: Config, target: Target, is_whole: bool) -> Self {
+        let has_no_overlay = config.places.is_some() && !is_whole && !config.steps.install_overlay;
+        let is_part = has_no_overlay && config.is_complete;
+        config.is_complete &= !has_no_overlay;
         let folders = |path: &[u8]| -> Vec<Vec<u8>> {
             let mut names = tree.names(path);
             names.retain(|name| !name.starts_with(b".") && tree.is_directory(&join(path, name)));
@@ -330,7 +337,20 @@ impl<'t> Image<'t> {
         let tasks = tasks(tree, &definitions);
         let compiled = OnceCell::new();
         let extra = Extra::default();
-        Self { tree, config, target, extra, is_whole, definitions, legacy, stages, tasks, sources, compiled }
+        Self {
+            tree,
+            config,
+            target,
+            extra,
+            is_part,
+            is_whole,
+            definitions,
+            legacy,
+            stages,
+            tasks,
+            sources,
+            compiled,
+        }
     }
 
     /// What the compiler makes of the definitions.
@@ -340,6 +360,15 @@ impl<'t> Image<'t> {
     pub fn compiled(&self) -> Result<&Compiled, &str> {
         let compiled = self.compiled.get_or_init(|| compile(self.tree, &self.sources));
         compiled.as_ref().map_err(String::as_str)
+    }
+
+    /// How bad it is that a file isn't executable; `None` if the build, or what the files are copied by, may change that.
+    #[must_use]
+    pub fn bad_mode(&self) -> Option<Severity> {
+        let changes = self.config.steps.change_modes || self.is_part;
+        // Some images below set the bits when they start.
+        let is_sure = self.is_whole || self.config.steps.install_overlay;
+        (!changes).then_some(if is_sure { Severity::Error } else { Severity::Warning })
     }
 
     /// Whether the image is built with version 2, for which much of version 3 isn't wrong.

@@ -38,7 +38,8 @@ fn what_the_image_below_may_say() {
     for code in [405, 606] {
         let with = |file: &str| format!("{oneshot}-- Dockerfile --\n{file}");
         only_the_first(code, &with(installs), &with("FROM alpine\n"));
-        only_the_first(code, &with("FROM scratch\n"), &with("FROM x AS scratch\nFROM scratch\n"));
+        // What has no overlay is copied to another image.
+        only_the_first(code, &with(installs), &with("FROM scratch\nCOPY rootfs /\n"));
     }
     let old = daemon("#!/usr/bin/with-contenv sh\nexec web\n") + "-- Dockerfile --\n";
     only_the_first(111, &(old.clone() + installs), &(old + "FROM base\n"));
@@ -53,6 +54,7 @@ fn what_the_build_may_change() {
         let with = |copy: &str| format!("{file}FROM base\n{copy}\n");
         only_the_first(code, &with("COPY rootfs /"), &with("COPY --chmod=755 rootfs /"));
         only_the_first(code, &with("COPY rootfs /"), &with("COPY rootfs /\nRUN chmod +x /etc/*/*"));
+        only_the_first(code, &with("COPY rootfs /"), &with("FROM scratch\nCOPY rootfs /"));
     }
     let bundle = "-- etc/s6-overlay/s6-rc.d/user/contents.d/web --\n-- Dockerfile --\nFROM base\nARG S6_OVERLAY_VERSION=";
     only_the_first(701, &format!("{bundle}3.2.3.0\n"), &format!("{bundle}3.1.6.2\n"));

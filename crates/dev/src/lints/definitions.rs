@@ -48,19 +48,14 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
 
 /// SO103: what is executed where it is has to be executable.
 fn not_executable(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
-    if image.config.steps.change_modes {
-        return;
-    }
+    let Some(severity) = image.bad_mode() else { return };
     let Some(meta) = image.tree.stat(path).filter(|meta| meta.kind == Kind::File && meta.mode & 0o111 == 0)
     else {
         return;
     };
     let text = format!("it isn't executable: its mode is {:04o}", meta.mode);
     let mut finding = Finding::new(103, path, text).chmod(meta.mode | 0o111);
-    if !image.is_whole && !image.config.is_known {
-        // What copies it to the image may change that.
-        finding.severity = s6_rc::diagnostic::Severity::Warning;
-    }
+    finding.severity = severity;
     found.push(finding);
 }
 

@@ -4,7 +4,6 @@ use crate::finding::{Edit, Finding, Span};
 use crate::image::{BUNDLES, Image, LegacyService, SERVICES};
 use files::Kind;
 use overlay::boot::sources::USER_BUNDLES;
-use s6_rc::diagnostic::Severity;
 use tool::path::join;
 
 /// The checks of this module.
@@ -37,16 +36,14 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
             None => finding,
         });
     }
+    let Some(severity) = image.bad_mode() else { return };
     for script in &image.stages {
         let meta = script.meta;
-        if meta.kind == Kind::File && meta.mode & 0o111 == 0 && !image.config.steps.change_modes {
+        if meta.kind == Kind::File && meta.mode & 0o111 == 0 {
             let text = format!("it isn't executable: its mode is {:04o}", meta.mode);
             let finding = Finding::new(703, &script.path, text).at(Span::line(1));
             let mut finding = finding.chmod(meta.mode | 0o111);
-            if !image.is_whole && !image.config.is_known {
-                // What copies it to the image may change that.
-                finding.severity = Severity::Warning;
-            }
+            finding.severity = severity;
             found.push(finding);
         }
     }

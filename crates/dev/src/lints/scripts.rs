@@ -156,11 +156,11 @@ fn command(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
             let finding = Finding::new(112, path, format!("there is no {shown}")).at(span);
             found.push(finding.advice("create it, or name a program that exists"));
         }
-        Some(meta)
-            if meta.kind == Kind::File && meta.mode & 0o111 == 0 && !image.config.steps.change_modes =>
-        {
+        Some(meta) if meta.kind == Kind::File && meta.mode & 0o111 == 0 => {
+            let Some(severity) = image.bad_mode() else { return };
             let mode = meta.mode | 0o111;
-            let finding = Finding::new(112, path, format!("{shown} isn't executable")).at(span);
+            let mut finding = Finding::new(112, path, format!("{shown} isn't executable")).at(span);
+            finding.severity = severity;
             let finding = finding.advice(format!("chmod {mode:o} {shown}"));
             found.push(match image.tree.is_uppermost(program) {
                 true => finding
