@@ -22,6 +22,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("status::a_terminal_is_painted", a_terminal_is_painted),
     ("status::a_full_run_directory_hides_nothing", a_full_run_directory_hides_nothing),
     ("status::what_happens_is_told_line_by_line", what_happens_is_told_line_by_line),
+    ("status::the_checker_draws_what_runs", the_checker_draws_what_runs),
 ];
 
 /// The layouts of supervision.
@@ -72,6 +73,45 @@ fn gated() -> Result<Services, Failed> {
     services.longrun("after", &["gated"], "#!/bin/sh\nexec sleep 100000\n")?;
     services.longrun("aside", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     Ok(services)
+}
+
+/// What `s6-overlay-dev` prints, without a mistake.
+fn drawn(words: &[&str]) -> Result<String, Failed> {
+    let words = std::iter::once("s6-overlay-dev").chain(words.iter().copied());
+    let outcome = dev::cli::run(words.map(Into::into));
+    same((outcome.code, outcome.err.as_str()), (0, ""), &outcome.out)?;
+    Ok(outcome.out)
+}
+
+fn the_checker_draws_what_runs(images: &Images) -> Outcome {
+    let services = gated()?;
+    for layout in LAYOUTS {
+        let mut t = Transcript::start(&images.small(&services, &[]).env("S6_SUPERVISE_PROCESSES", layout))?;
+        t.wait_for("the gate is closed")?;
+        let run = format!("/proc/{}/root/run", t.container().pid());
+        let live = drawn(&["graph", "--live", &run])?;
+        for part in ["after · waiting\n", "gated · starting\n", "once (oneshot) · done\n", "aside · up\n"]
+        {
+            same(live.contains(part), true, &live)?;
+        }
+        let starting = drawn(&["boot", &run])?;
+        same(
+            starting.contains("the start isn't over") && starting.contains("waits for gated"),
+            true,
+            &starting,
+        )?;
+        t.container().exec(["/bin/sh", "-c", "echo >/run/gate"]).start()?.output(LIMIT)?;
+        says(&t, &["wait"], 0, &[])?;
+        let live = drawn(&["graph", "--live", &run, "--format", "svg"])?;
+        same(live.matches(">ready</text>").count(), 1, &live)?;
+        // The same as in the container, but for how the moment of its beginning is reckoned.
+        let (_, own) = ask(&t, &["boot", "--json"])?;
+        let copy = drawn(&["boot", &run, "--format", "json"])?;
+        let after = |text: &str| text.split_once("\"took_us\"").map(|(_, rest)| rest.trim_end().to_owned());
+        same(after(&copy), after(&own), &own)?;
+        same(drawn(&["boot", &run, "--format", "svg"])?.contains("class=\"outline\""), true, &copy)?;
+    }
+    Ok(())
 }
 
 fn probes_follow_a_start(images: &Images) -> Outcome {
