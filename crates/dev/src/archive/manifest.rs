@@ -62,12 +62,16 @@ pub fn parts(texts: &dyn Texts, platform: Option<&str>) -> Result<Option<Parts>,
         && let Some(index) = json(texts, "index.json")?
     {
         of_index(texts, &index, "", 0, &mut found)?;
-    } else if let Some(Value::Array(list)) = json(texts, "manifest.json")? {
-        for image in list.iter().take(MANIFESTS_MAX) {
-            found.extend(of_saved(texts, image)?);
-        }
     } else {
-        return Ok(None);
+        match json(texts, "manifest.json")? {
+            Some(Value::Array(list)) => {
+                for image in list.iter().take(MANIFESTS_MAX) {
+                    found.extend(of_saved(texts, image)?);
+                }
+            }
+            Some(manifest) if manifest.get("layers").is_some() => found.push(of_directory(texts, &manifest)?),
+            _ => return Ok(None),
+        }
     }
     let parts = choose(found, platform)?;
     if parts.layers.len() > LAYERS_MAX {
@@ -94,6 +98,19 @@ fn blob(descriptor: &Value) -> Result<String, String> {
         Some((kind, sum)) if is_plain(kind) && is_plain(sum) => Ok(format!("blobs/{kind}/{sum}")),
         _ => Err("a digest in it isn't one".into()),
     }
+}
+
+/// The image of a directory in which files are called by their sums alone, as skopeo and `podman save` write it.
+fn of_directory(texts: &dyn Texts, manifest: &Value) -> Result<Candidate, String> {
+    let file = |descriptor: &Value| {
+        let path = blob(descriptor)?;
+        Ok::<_, String>(path.rsplit('/').next().unwrap_or_default().to_owned())
+    };
+    let config = file(manifest.get("config").unwrap_or(&Value::Null))?;
+    let layers = manifest.get("layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let layers = layers.iter().map(file).collect::<Result<_, _>>()?;
+    let platform = platform_of(texts, &config)?;
+    Ok(Candidate { digest: config.clone(), config, layers, platform, name: String::new() })
 }
 
 /// The manifests that an index of an OCI layout leads to, and that are there; those that only say where an image is from are
@@ -291,6 +308,16 @@ mod tests {
             format!("[{one}, {}]", one.replace("a:1", "b:1").replace("c.json", "d.json")),
         );
         assert_eq!(parts(&texts, None), Err("2 images are in it: a:1, b:1".into()));
+    }
+
+    #[test]
+    fn a_directory_of_sums() {
+        let mut texts = BTreeMap::new();
+        let manifest =
+            format!("{{\"config\": {}, \"layers\": [{}]}}", descriptor("c", ""), descriptor("l", ""));
+        texts.insert("manifest.json", manifest);
+        let found = parts(&texts, None).unwrap().unwrap();
+        assert_eq!((found.config.as_str(), found.layers[0].as_str()), ("c", "l"));
     }
 
     #[test]

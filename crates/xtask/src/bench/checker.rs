@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 const HELP: &str = "\
 Times are those of the whole program, from start to end: the median over the rounds and, behind a slash, the minimum. The
 definitions are in /dev/shm: every fourth one is a oneshot, most need one or two that are up to forty before them, and two of
-three are in the bundle user.";
+three are in the bundle user. Beside each stands how many times what find and cat take that read the same files.";
 
 /// The options of `cargo xtask bench checker`.
 #[derive(clap::Args)]
@@ -47,16 +47,26 @@ fn measure(program: &Path, args: &Args) -> std::io::Result<()> {
     for (name, count, words) in cases {
         let dir = tempfile::tempdir_in("/dev/shm")?;
         define(dir.path(), count)?;
-        let mut times = Vec::new();
-        for _ in 0..args.rounds {
-            let start = Instant::now();
-            Command::new(program).args(words).arg(dir.path()).stdout(Stdio::null()).status()?;
-            times.push(start.elapsed().as_secs_f64());
-        }
-        let least = times.iter().copied().fold(f64::INFINITY, f64::min);
-        println!("{name:<20} {count:>5} {:>10} / {}", milliseconds(median(times)), milliseconds(least));
+        let mut reading = Command::new("find");
+        reading.arg(dir.path()).args(["-type", "f", "-exec", "cat", "{}", "+"]);
+        let (_, reading) = time(&mut reading, args.rounds)?;
+        let (middle, least) = time(Command::new(program).args(words).arg(dir.path()), args.rounds)?;
+        let ratio = format!("{:.1} times reading", least / reading);
+        println!("{name:<20} {count:>5} {:>10} / {:<9} {ratio}", milliseconds(middle), milliseconds(least));
     }
     Ok(())
+}
+
+/// The median and the minimum of what a command takes, in seconds.
+fn time(command: &mut Command, rounds: u32) -> std::io::Result<(f64, f64)> {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let start = Instant::now();
+        command.stdout(Stdio::null()).status()?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    let least = times.iter().copied().fold(f64::INFINITY, f64::min);
+    Ok((median(times), least))
 }
 
 /// Writes the definitions of so many services.
