@@ -108,7 +108,8 @@ fn act(directory: &Path, inputs: &[(&str, &str)]) -> Done {
 fn repository() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     example::write(IMAGE, &dir.path().join("rootfs")).unwrap();
-    fs::write(dir.path().join("Dockerfile"), "FROM scratch\nCOPY rootfs /\n").unwrap();
+    fs::write(dir.path().join("Dockerfile"), "FROM scratch\nADD s6-overlay-noarch.tar.xz /\nCOPY rootfs /\n")
+        .unwrap();
     dir
 }
 
