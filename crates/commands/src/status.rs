@@ -23,6 +23,7 @@ pub(crate) mod table;
 pub mod times;
 pub mod word;
 
+use s6_rc::condition::Examined;
 use std::time::Duration;
 use wire::board::{Header, Phase, Row};
 
@@ -122,6 +123,8 @@ pub struct Service {
     pub needed_by: Vec<usize>,
     /// What reads its output.
     pub logger: Option<usize>,
+    /// What was found out about its conditions, and why it isn't in this container, if it isn't.
+    pub examined: Option<Examined>,
     /// What it said last, if it needs attention and has a log.
     pub message: Option<Vec<u8>>,
     /// The bytes that its processes have in memory.
@@ -131,6 +134,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Why it isn't in this container, if it isn't.
+    pub(crate) fn absent(&self) -> Option<&str> {
+        self.examined.as_ref()?.absent.as_deref()
+    }
+
     /// How often its daemon has ended though nobody had asked for that; `None` where nothing tells, and of what has never run.
     pub fn deaths(&self) -> Option<u32> {
         self.row.as_ref().filter(|row| row.starts > 0 || row.deaths > 0).map(|row| row.deaths)

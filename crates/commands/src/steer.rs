@@ -20,7 +20,7 @@ use crate::status::TIMED_OUT;
 use daemon::Daemon;
 use names::{Selected, select};
 use outcome::Outcomes;
-use overlay::layout::{LEGACY_SERVICES, LIVE, SCANDIR, SHUTDOWND};
+use overlay::layout::{EXAMINED, LEGACY_SERVICES, LIVE, SCANDIR, SHUTDOWND};
 use overlay::legacy::scripts;
 use overlay::limits::START_REMINDER;
 use plan::{Plan, Standing};
@@ -28,6 +28,7 @@ use rustix::fs::{Access, CWD};
 use s6_rc::change::change;
 use s6_rc::change_options::ChangeOptions;
 use s6_rc::changed::End;
+use s6_rc::condition::Examined;
 use s6_rc::database::{Body, Database, Id};
 use s6_rc::direction::Direction;
 use s6_rc::interrupts::Interrupts;
@@ -91,14 +92,14 @@ pub(crate) fn carry_out(call: &mut Call, wish: Wish) -> Outcome {
     }
     // Whoever may not do it is told before anything is waited for.
     let seen = look()?;
-    let selected = select(seen.database(), &others(seen.database()), &words)?;
+    let selected = select(seen.database(), &others(seen.database()), &absent, &words)?;
     access::check(&seen, &selected)?;
     drop(seen);
 
     let interrupts = Interrupts::trap()?;
     let mut live = take_turn(call, &interrupts, wish.deadline)?;
     // What was waited for may have been an update.
-    let selected = select(live.database(), &others(live.database()), &words)?;
+    let selected = select(live.database(), &others(live.database()), &absent, &words)?;
     let up = live.up();
     let there = Standing { database: live.database(), up: &up, legacy: &legacy() };
     let plan = Plan::new(wish.deed, there, &selected, wish.with_dependents);
@@ -195,6 +196,11 @@ fn leave_caller() {
 /// Names, for a message.
 fn listed(names: &[Vec<u8>]) -> String {
     names.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// What was found out about the services that aren't in the container.
+fn absent() -> Vec<Examined> {
+    overlay::boot::conditions::read(EXAMINED.as_bytes())
 }
 
 /// The services of the scan directory that the database doesn't have.

@@ -26,8 +26,9 @@ pub fn effective() -> Option<u64> {
     in_effect(&files::read_path(b"/proc/self/status", STATUS_LIMIT).unwrap_or_default())
 }
 
-/// The same by the text of /proc/self/status.
-fn in_effect(status: &[u8]) -> Option<u64> {
+/// The same of a process by the text of its /proc/PID/status.
+#[must_use]
+pub fn in_effect(status: &[u8]) -> Option<u64> {
     let line = status.split(|b| *b == b'\n').find_map(|l| l.strip_prefix(b"CapEff:"))?;
     u64::from_str_radix(std::str::from_utf8(line.trim_ascii()).ok()?, 16).ok()
 }

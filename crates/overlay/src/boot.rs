@@ -17,12 +17,17 @@
 //! | [`catch_all`] | the logger of S6_LOGGING |
 //! | [`status_board`] | what everybody may know of the container |
 //! | [`stage2`], [`hook`], [`sources`], [`services`], [`command`] | the boot child: brings the services up and becomes the CMD |
+//! | [`definitions`] | compiles the definitions, without what isn't to be in the container |
+//! | [`facts`], [`conditions`] | what conditions ask of a container; what was found out by them |
 //! | [`omissions`] | what the image's definitions seem to have left out |
 
 pub mod catch_all;
 pub(crate) mod closing_fd;
 pub(crate) mod command;
+pub mod conditions;
+pub mod definitions;
 pub(crate) mod edits;
+pub mod facts;
 mod hook;
 pub(crate) mod inherited;
 pub mod omissions;

@@ -59,6 +59,8 @@ pub const SHUTDOWND: &str = "/run/service/s6-linux-init-shutdownd";
 pub const OLD_SCANDIR: &str = "/run/s6/services";
 /// The compiled s6-rc database.
 pub const DATABASE: &str = "/run/s6/db";
+/// What was found out about services that have conditions or aren't in the container.
+pub const EXAMINED: &str = "/run/s6/examined";
 /// The live directory of s6-rc.
 pub const LIVE: &str = "/run/s6-rc";
 /// The folder of the container's exit code.

@@ -56,6 +56,9 @@ pub(crate) const SUPERVISION_LIMIT: Duration = Duration::from_secs(5);
 /// How long a program may take that a service's restart policy has for its end.
 pub(crate) const CONSEQUENCE_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a program may take that a condition asks.
+pub(crate) const CONDITION_LIMIT: Duration = Duration::from_secs(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +80,6 @@ mod tests {
         assert_eq!(seconds(OUTPUT_REMINDER), (2, 0));
         assert_eq!(seconds(LOOK_PAUSE), (0, 100_000_000));
         assert_eq!(seconds(SUPERVISION_LIMIT), (5, 0));
+        assert_eq!(seconds(CONDITION_LIMIT), (5, 0));
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn with_interpreter(argv: Vec<Vec<u8>>, env: &Env) -> Vec<Vec<u8>> {
 }
 
 /// The file that is executed for a name.
-fn find(name: &[u8], env: &Env) -> Option<Vec<u8>> {
+pub(crate) fn find(name: &[u8], env: &Env) -> Option<Vec<u8>> {
     if name.contains(&b'/') {
         return Some(name.to_vec());
     }

@@ -44,6 +44,8 @@ pub(crate) const COMMAND: &[u8] = b"cmd";
 
 /// The name before lines of the hook of S6_STAGE2_HOOK.
 pub(crate) const HOOK: &[u8] = b"stage2-hook";
+/// The name before lines of programs that conditions ask.
+pub(crate) const CONDITION: &[u8] = b"only-if";
 
 /// How many bytes are read at once.
 const READ_SIZE: usize = 64 << 10;

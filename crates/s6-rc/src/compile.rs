@@ -4,6 +4,8 @@
 //! longrun.  It never changes, so readers take no lock.  It is made under another name beside its place and
 //! renamed when it is whole: no half-made one is ever seen, and nothing is left behind by a failure.
 
+use crate::condition::prune::{By, Pruned, pipeline, prune};
+use crate::condition::{Examined, Facts, Switches};
 use crate::database::{Body, Database, Service};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
@@ -28,6 +30,16 @@ pub struct Report {
     pub database: Option<Database>,
     /// The service directories, by number of the service; empty if nothing was written.
     pub servicedirs: Vec<ServiceDir>,
+    /// What isn't in the container, and what has conditions.
+    pub examined: Vec<Examined>,
+    /// Why the container isn't to start, if that is so, and then nothing was written.
+    pub refusal: Option<String>,
+}
+
+impl Report {
+    fn new(diagnostics: Vec<Diagnostic>, database: Option<Database>) -> Self {
+        Self { diagnostics, database, servicedirs: Vec::new(), examined: Vec::new(), refusal: None }
+    }
 }
 
 /// A service directory of a compiled database.
@@ -51,7 +63,7 @@ pub fn check<D: Directory>(
     let read = read_sources(sources, bundles, open)?;
     let mut diagnostics = read.findings;
     let database = resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
-    Ok(Report { diagnostics, database, servicedirs: Vec::new() })
+    Ok(Report::new(diagnostics, database))
 }
 
 /// Compiles source directories into `destination`, which must not exist.
@@ -68,8 +80,8 @@ pub fn compile(destination: &[u8], sources: &[Vec<u8>]) -> Result<Report, Fatal>
     })
 }
 
-/// What a container's variables, and the overlay, say about the definitions of an image.
-#[derive(Debug, Clone, Copy)]
+/// What a container, its variables, and the overlay say about the definitions of an image.
+#[derive(Clone, Copy)]
 pub struct Variables<'a> {
     /// About the ends of daemons.
     pub overrides: &'a Overrides,
@@ -77,6 +89,12 @@ pub struct Variables<'a> {
     pub elsewhere: Elsewhere<'a>,
     /// The source directory of the overlay's own services.
     pub own: &'a [u8],
+    /// What to leave out, add and require.
+    pub switches: &'a Switches,
+    /// What conditions ask; `None`: they aren't asked, and nothing is left out.
+    pub facts: Option<&'a dyn Facts>,
+    /// The names of the services and bundles that every container has.
+    pub fixed: &'a [&'a [u8]],
 }
 
 /// As [`compile`], or without a `destination` writes nothing; a service that `bundles` names is a bundle even without its `type` and contents, an empty
@@ -106,29 +124,62 @@ fn compile_sources(
         return Err(Fatal::unable(format_args!("mkdir {}", show(destination)), Errno::EXIST));
     }
     let mut read = read_sources(sources, bundles, |path| open_dir(CWD, path))?;
-    if let Some(variables) = variables {
-        override_policies(&mut read, variables);
-    }
+    let Pruned { examined, refusal } = match variables {
+        Some(variables) => {
+            override_policies(&mut read, variables);
+            select(&mut read, variables, bundles)?
+        }
+        None => Pruned::default(),
+    };
     let mut diagnostics = read.findings;
-    let Some((database, definitions)) = resolve(&read.definitions, &read.broken, &mut diagnostics) else {
-        return Ok((Report { diagnostics, database: None, servicedirs: Vec::new() }, read.empty));
+    let resolved = resolve(&read.definitions, &read.broken, &mut diagnostics);
+    let Some((database, definitions)) = resolved.filter(|_| refusal.is_none()) else {
+        return Ok((Report { refusal, ..Report::new(diagnostics, None) }, read.empty));
     };
     let servicedirs = match destination {
         Some(destination) => with_umask(|| write(destination, &database, &definitions))?,
         None => Vec::new(),
     };
-    Ok((Report { diagnostics, database: Some(database), servicedirs }, read.empty))
+    Ok((Report { servicedirs, examined, ..Report::new(diagnostics, Some(database)) }, read.empty))
+}
+
+/// Takes out of the definitions what the container is without.
+fn select(read: &mut Sources, variables: Variables<'_>, bundles: &[&[u8]]) -> Result<Pruned, Fatal> {
+    let Variables { switches, facts, fixed, mut elsewhere, own, .. } = variables;
+    if !switches.is_empty() {
+        elsewhere.grows |= has_scripts(read, own);
+        let mut names: Vec<&[u8]> = Vec::new();
+        for definition in &read.definitions {
+            names.push(&definition.name);
+            names.extend(pipeline(definition));
+        }
+        for broken in read.broken.keys() {
+            names.push(broken);
+        }
+        switches.check_names(&names, elsewhere, &mut read.findings);
+        switches.check_sense(fixed, &mut read.findings);
+    }
+    match facts {
+        Some(facts) => prune(read, By { switches, facts, bundles, fixed }),
+        None => Ok(Pruned::default()),
+    }
+}
+
+/// Whether there are scripts of the image's own that may make services.
+fn has_scripts(read: &Sources, own: &[u8]) -> bool {
+    let mut definitions = read.definitions.iter();
+    definitions.any(|definition| definition.type_name() == "oneshot" && split(&definition.path).0 != own)
 }
 
 /// Merges what variables say about the ends of daemons into the definitions.
-fn override_policies(read: &mut Sources, Variables { overrides, mut elsewhere, own }: Variables<'_>) {
+fn override_policies(read: &mut Sources, variables: Variables<'_>) {
+    let Variables { overrides, mut elsewhere, own, .. } = variables;
     if overrides.is_empty() {
         return;
     }
+    elsewhere.grows |= has_scripts(read, own);
     for definition in &mut read.definitions {
         let own = split(&definition.path).0 == own;
-        // Its script may make services.
-        elsewhere.grows |= !own && definition.type_name() == "oneshot";
         if let SourceBody::Longrun { files, restart, .. } = &mut definition.body {
             let finish = files.files.iter().any(|file| file.name == "finish");
             let of = Subject { name: &definition.name, finish, own };

@@ -1,5 +1,6 @@
 //! Reading one source definition, with a diagnostic for everything that is wrong in it.
 
+use crate::condition::{self, Condition};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
 use crate::folder::Folder;
@@ -51,9 +52,10 @@ impl<D: Directory> DefinitionReader<'_, D> {
         implied: bool,
     ) -> Result<Option<SourceDefinition>, Fatal> {
         self.misspelt();
+        let conditions = condition::parse::read(&self.folder, self.findings)?;
         if implied {
             let contents = self.list("contents.d", "contents")?.unwrap_or_default();
-            return Ok(Some(self.whole(name, SourceBody::Bundle(contents))));
+            return Ok(Some(self.whole(name, conditions, SourceBody::Bundle(contents))));
         }
         let Some(text) = self.text("type")? else {
             self.add(no_type(self.folder.path.clone()));
@@ -80,16 +82,17 @@ impl<D: Directory> DefinitionReader<'_, D> {
                 self.longrun()?
             }
         };
-        Ok(body.map(|body| self.whole(name, body)))
+        Ok(body.map(|body| self.whole(name, conditions, body)))
     }
 
     /// What all of it makes; nothing is read after this.
-    fn whole(&mut self, name: &[u8], body: SourceBody) -> SourceDefinition {
+    fn whole(&mut self, name: &[u8], conditions: Vec<Condition>, body: SourceBody) -> SourceDefinition {
         SourceDefinition {
             name: name.to_vec(),
             path: std::mem::take(&mut self.folder.path),
             essential: self.folder.has(b"flag-essential"),
             recommended: self.folder.has(b"flag-recommended"),
+            conditions,
             body,
         }
     }
@@ -483,7 +486,7 @@ pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {
 }
 
 /// The entries of definitions that are read, those about restarts apart.
-const ENTRIES: [&str; 32] = [
+const ENTRIES: [&str; 33] = [
     "type",
     "up",
     "down",
@@ -510,6 +513,7 @@ const ENTRIES: [&str; 32] = [
     "flag-recommended",
     "flag-newpidns",
     "flag-timeout-killpg",
+    condition::FILE,
     "data",
     "env",
     "instance",

@@ -93,8 +93,12 @@ codes! {
     RESTART = 315;
     /// A second service that the container is for.
     SECOND_MAIN = 319;
+    /// `only-if` has a line that is no condition.
+    CONDITION = 320;
     /// S6_RESTART or S6_ON_FAILURE says what can't be done.
     POLICY_VARIABLE = 409;
+    /// S6_DISABLE, S6_ENABLE or S6_REQUIRE has a name that makes no sense there.
+    SWITCH = 410;
 }
 
 /// One finding about the sources.

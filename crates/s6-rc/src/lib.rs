@@ -10,6 +10,7 @@ pub mod change_options;
 pub mod changed;
 mod common_options;
 pub mod compile;
+pub mod condition;
 mod consistency;
 mod conversion;
 pub mod database;

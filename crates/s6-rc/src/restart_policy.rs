@@ -15,8 +15,9 @@ pub(crate) mod overrides;
 mod rules;
 pub(crate) mod service_policy;
 mod value;
-mod word;
+pub(crate) mod word;
 
+use crate::condition::{self, Condition};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
 use crate::folder::Folder;
@@ -92,6 +93,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// Whether the container is for this service.
     pub main: bool,
+    /// What has to hold for it to be started.
+    pub conditions: Vec<Condition>,
 }
 
 impl Checked {
@@ -120,7 +123,9 @@ pub fn check_directory(path: &[u8], copy: &[u8], overrides: &Overrides) -> Resul
                 .advice("write stop, which stops the container"),
         );
     }
-    let checked = Checked { diagnostics, main: policy.as_ref().is_some_and(|policy| policy.main) };
+    let conditions = condition::parse::read(&folder, &mut diagnostics)?;
+    let main = policy.as_ref().is_some_and(|policy| policy.main);
+    let checked = Checked { diagnostics, main, conditions };
     if let Some(policy) = policy.filter(|_| checked.is_sound()) {
         let record = join(copy, wire::restart_policy::FILE.as_bytes());
         remove_tree(CWD, &record).and_then(|()| policy.write(CWD, &record)).or_unable_to("write", &record)?;
@@ -218,10 +223,8 @@ impl<D: Directory> Reader<'_, D> {
         match found {
             Ok(given) => Ok(Some(given)),
             Err(mistake) => {
-                let error =
-                    Diagnostic::error(Code::RESTART, self.folder.path_of(file.as_bytes()), mistake.text);
-                let error = error.line(mistake.line).column(mistake.column);
-                self.findings.push(error.advice(mistake.advice));
+                let path = self.folder.path_of(file.as_bytes());
+                self.findings.push(mistake.diagnostic(Code::RESTART, path));
                 Ok(None)
             }
         }

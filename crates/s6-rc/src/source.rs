@@ -43,8 +43,14 @@ impl Sources {
     /// Adds an implied bundle; if another source has defined it already, only its contents.
     fn add_bundle(&mut self, definition: SourceDefinition) {
         let other = self.definitions.iter_mut().find(|d| d.name == definition.name);
-        match (other.map(|d| &mut d.body), definition.body) {
-            (Some(SourceBody::Bundle(contents)), SourceBody::Bundle(more)) => contents.list.extend(more.list),
+        match (other, definition.body) {
+            (
+                Some(SourceDefinition { body: SourceBody::Bundle(contents), conditions, .. }),
+                SourceBody::Bundle(more),
+            ) => {
+                contents.list.extend(more.list);
+                conditions.extend(definition.conditions);
+            }
             (_, body) => self.definitions.push(SourceDefinition { body, ..definition }),
         }
     }

@@ -1,5 +1,6 @@
 //! A source definition: what a service definition directory says, before any name in it is looked up.
 
+use crate::condition::Condition;
 use crate::restart_policy::service_policy::ServicePolicy;
 use crate::text::Reference;
 use tool::path::join;
@@ -16,6 +17,8 @@ pub(crate) struct SourceDefinition {
     pub(crate) path: Vec<u8>,
     pub(crate) essential: bool,
     pub(crate) recommended: bool,
+    /// What has to hold for it to be in a container.
+    pub(crate) conditions: Vec<Condition>,
     pub(crate) body: SourceBody,
 }
 
@@ -27,6 +30,7 @@ impl SourceDefinition {
             path,
             essential: false,
             recommended: false,
+            conditions: Vec::new(),
             body: SourceBody::Bundle(ServiceList::default()),
         }
     }

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, FileType};
 use rustix::io::Errno;
 use s6_rc::compile::{Report, Variables, check, compile, compile_with_bundles};
+use s6_rc::condition::{Facts, Switches};
 use s6_rc::database::Body;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::decode;
@@ -12,10 +13,56 @@ use s6_rc::restart_policy::{Elsewhere, Overrides};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use tool::Fatal;
 use wire::restart_policy::{Consequence, Limit, Restart, RestartPolicy};
 
 fn open(path: &[u8]) -> Result<OwnedFd, Errno> {
     files::open_dir(CWD, path)
+}
+
+/// A container that has nothing.
+struct Empty;
+
+impl Facts for Empty {
+    fn variable(&self, _: &[u8]) -> Result<Option<Vec<u8>>, Fatal> {
+        Ok(None)
+    }
+
+    fn file(&self, _: &[u8]) -> Option<FileType> {
+        None
+    }
+
+    fn has_program(&self, _: &[u8]) -> Result<bool, Fatal> {
+        Ok(false)
+    }
+
+    fn uid(&self) -> Option<u32> {
+        None
+    }
+
+    fn capabilities(&self) -> u64 {
+        0
+    }
+
+    fn is_first(&self) -> bool {
+        false
+    }
+
+    fn has_terminal(&self) -> bool {
+        false
+    }
+
+    fn memory(&self) -> Option<u64> {
+        None
+    }
+
+    fn kernel(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn run(&self, _: &[Vec<u8>]) -> Result<bool, Fatal> {
+        Err(Fatal::new(1, "nobody answers"))
+    }
 }
 
 struct Sources(tempfile::TempDir);
@@ -544,7 +591,14 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
         let given = (("S6_RESTART", restart.as_bytes()), ("S6_ON_FAILURE", on_failure.as_bytes()));
         let overrides = Overrides::parse(given.0, given.1).unwrap();
         let elsewhere = Elsewhere { names: &[b"old".to_vec()], grows: false };
-        let variables = Variables { overrides: &overrides, elsewhere, own: &s.bytes("own") };
+        let variables = Variables {
+            overrides: &overrides,
+            elsewhere,
+            own: &s.bytes("own"),
+            switches: &Switches::default(),
+            facts: Some(&Empty),
+            fixed: &[],
+        };
         let report = compile_with_bundles(Some(&s.bytes(into)), &sources, &[], Some(variables)).unwrap();
         let errors = report.diagnostics.iter().filter(|d| d.severity == Severity::Error);
         errors.map(ToString::to_string).collect::<Vec<_>>()
@@ -572,4 +626,52 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
             "S6_RESTART: task is a oneshot, which has no daemon that could end (write the name of a longrun) [SO409]"
         ]
     );
+}
+
+#[test]
+fn conditions_are_checked_by_the_compiler_and_asked_at_boot() {
+    let s = Sources::new(&[
+        ("web/type", "longrun"),
+        ("web/run", RUN),
+        ("web/only-if", "env PORT\n"),
+        ("ui/type", "longrun"),
+        ("ui/run", RUN),
+        ("ui/dependencies.d/web", ""),
+        ("all/type", "bundle"),
+        ("all/contents.d/ui", ""),
+    ]);
+    // By hand: everything is there.
+    assert_eq!(s.compile().database.unwrap().atomics(b"all").map(|list| list.len()), Some(1));
+    assert!(!s.path().join("c/servicedirs/web/only-if").exists());
+    let compile = |require: &str, into: &str| {
+        let variables = Variables {
+            overrides: &Overrides::default(),
+            elsewhere: Elsewhere { names: &[], grows: false },
+            own: b"own",
+            switches: &Switches::new(("", b""), ("", b""), ("S6_REQUIRE", require.as_bytes())),
+            facts: Some(&Empty),
+            fixed: &[],
+        };
+        compile_with_bundles(Some(&s.bytes(into)), &[s.bytes("s")], &[], Some(variables)).unwrap()
+    };
+    let report = compile("", "d");
+    let names: Vec<_> = report.examined.iter().map(|one| one.name.clone()).collect();
+    assert_eq!(names, [b"web".to_vec(), b"ui".to_vec()]);
+    assert_eq!(report.database.unwrap().atomics(b"all"), Some(Vec::new()));
+    assert!(!s.path().join("d/servicedirs/web").exists());
+    let report = compile("ui", "e");
+    assert_eq!(
+        report.refusal.as_deref(),
+        Some("ui has to be in this container (S6_REQUIRE), and isn't: needs web: PORT isn't set")
+    );
+    assert!(report.database.is_none() && !s.path().join("e").exists());
+    // What is wrong is an error to everybody.
+    std::fs::write(s.path().join("s/web/only-if"), "env PORT\n  environment HOME\n").unwrap();
+    let wrong = "web/only-if:2:3: \"environment\" is no condition";
+    let errors = s.errors();
+    assert!(
+        matches!(errors.as_slice(), [one] if one.starts_with(wrong) && one.ends_with("[SO320]")),
+        "{errors:?}"
+    );
+    assert!(compile("", "f").database.is_none());
 }

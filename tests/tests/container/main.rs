@@ -7,6 +7,7 @@ mod bad_input;
 mod board;
 mod catchall;
 mod command;
+mod conditions;
 mod costs;
 mod daemons;
 mod debian;
@@ -118,6 +119,7 @@ fn run() -> Result<i32, String> {
         board::TESTS,
         catchall::TESTS,
         command::TESTS,
+        conditions::TESTS,
         costs::TESTS,
         daemons::TESTS,
         debian::TESTS,

@@ -49,7 +49,7 @@ fn ask(t: &Transcript, words: &[&str]) -> Result<(u8, String), Failed> {
 }
 
 /// Fails unless the command has this exit code, and says all of this.
-fn says(t: &Transcript, words: &[&str], code: u8, texts: &[&str]) -> Outcome {
+pub(crate) fn says(t: &Transcript, words: &[&str], code: u8, texts: &[&str]) -> Outcome {
     let (got, said) = ask(t, words)?;
     let missing: Vec<_> = texts.iter().filter(|text| !said.contains(**text)).collect();
     let all = format!("{words:?} said:\n{said}\nthe container:\n{}", t.text());

@@ -150,7 +150,7 @@ pub(crate) fn text(all: &Snapshot, service: &Service, besides: &Besides) -> Stri
         }
     };
     let wanted = match state.word {
-        Word::Unknown => "",
+        Word::Unknown | Word::Skipped => "",
         _ if state.wanted => ", wanted up",
         _ => ", wanted down",
     };
@@ -162,6 +162,12 @@ pub(crate) fn text(all: &Snapshot, service: &Service, besides: &Besides) -> Stri
         let ended = service.row.as_ref().and_then(|row| row.ended).or(service.step.map(|step| step.at));
         let ago = ended.map(|at| format!(", {} ago", span(all.ago(at)))).unwrap_or_default();
         put("last exit", &(exit + &ago));
+    }
+    if let Some(one) = &service.examined {
+        one.each(&mut |condition, holds| {
+            let not = if holds { "" } else { ": it doesn't hold" };
+            put("only if", &(shown(condition) + not));
+        });
     }
     put("needs", &listed(all, &service.needs));
     put("needed by", &listed(all, &service.needed_by));

@@ -2,7 +2,9 @@
 
 use super::place::Place;
 use super::{Kind, Service, Snapshot, Step};
+use overlay::boot::conditions;
 use rustix::io::Errno;
+use s6_rc::condition::Examined;
 use s6_rc::database::{Body, Database};
 use s6_rc::live::{Live, Lock};
 use std::time::Duration;
@@ -59,8 +61,12 @@ pub fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal> {
         }
     };
     rows.retain(|row| !is_internal(&row.name));
+    let mut examined = Vec::new();
     match Live::open(&place.live(), Lock::Shared, false) {
-        Ok(live) => from_database(&mut all, live.database(), &live.up()),
+        Ok(live) => {
+            from_database(&mut all, live.database(), &live.up());
+            examined = conditions::read(&place.examined());
+        }
         Err(why) if all.header.is_none() => {
             let what = "oneshots and dependencies are missing here, without s6-rc's database";
             all.remarks.push(format!("{what}: {}", why.message()));
@@ -78,6 +84,7 @@ pub fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal> {
         }
     }
     all.services.extend(others);
+    add_examined(&mut all, examined);
     sort(&mut all);
     for event in read_ring(&place.record(), Ring::Changes).unwrap_or_default() {
         take_event(&mut all, &event);
@@ -154,6 +161,22 @@ fn from_database(all: &mut Snapshot, database: &Database, up: &[bool]) {
         .collect();
     all.bundles =
         database.bundles().iter().map(|bundle| (bundle.name.clone(), places(&bundle.contents))).collect();
+}
+
+/// Adds what was found out about services that have conditions, and the services that aren't in this container.
+fn add_examined(all: &mut Snapshot, examined: Vec<Examined>) {
+    for one in examined {
+        match all.services.iter_mut().find(|service| service.name == one.name) {
+            // What is there is there, whatever is said of it.
+            Some(service) => service.examined = Some(Examined { absent: None, ..one }),
+            None if one.kind == b'b' => all.bundles.push((one.name, Vec::new())),
+            None => {
+                let kind = if one.kind == b'o' { Kind::Oneshot } else { Kind::Longrun };
+                let name = one.name.clone();
+                all.services.push(Service { name, kind, examined: Some(one), ..Service::default() });
+            }
+        }
+    }
 }
 
 /// What an event says about a oneshot.

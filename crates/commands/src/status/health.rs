@@ -122,7 +122,7 @@ fn service_problem(all: &Snapshot, service: &Service, standing: &Standing, by_na
     let waits_for: Vec<_> = all.names(&standing.waits_for).map(|needed| shown(&needed.name)).collect();
     let needs = waits_for.join(", ");
     Some(match standing.word {
-        Word::Up | Word::Ready | Word::Done => return None,
+        Word::Up | Word::Ready | Word::Done | Word::Skipped => return None,
         Word::Down | Word::Stopping if !standing.wanted && !by_name => return None,
         Word::Waiting if needs.is_empty() => format!("{name} waits for its turn"),
         Word::Waiting => format!("{name} waits for {needs}"),

@@ -14,7 +14,7 @@ use wire::board::{Cause, Flags, Phase, Row, State};
 pub(crate) const SCHEMA: &str = "s6-overlay.status/1";
 
 /// The fields of a service, for the option that selects some of them.
-pub(crate) const FIELDS: [&str; 23] = [
+pub(crate) const FIELDS: [&str; 24] = [
     "name",
     "kind",
     "wanted",
@@ -38,6 +38,7 @@ pub(crate) const FIELDS: [&str; 23] = [
     "message",
     "readiness",
     "liveness",
+    "conditions",
 ];
 
 /// Milliseconds.
@@ -131,11 +132,26 @@ fn put(all: &Snapshot, service: &Service, standing: &Standing, field: &str, json
             json.close(b']');
         }
         "liveness" => json.texts(field, &mut std::iter::empty()),
+        "conditions" => conditions(service, json),
         _ => {
             let note = note(all, service, standing);
             json.text("note", Some(note.as_bytes()).filter(|note| !note.is_empty()));
         }
     }
+}
+
+/// What has to hold for a service to be in the container.
+fn conditions(service: &Service, json: &mut Json) {
+    json.open("conditions", b'[');
+    if let Some(one) = &service.examined {
+        one.each(&mut |text, holds| {
+            json.open("", b'{');
+            json.text("text", Some(text));
+            json.truth("holds", holds);
+            json.close(b'}');
+        });
+    }
+    json.close(b']');
 }
 
 fn wall(all: &Snapshot, at: Duration) -> String {

@@ -1,6 +1,6 @@
 //! Where a container's files are, and how changes there are waited for.
 
-use overlay::layout::{KEPT_LOGS, RUN as RUN_DIR};
+use overlay::layout::{EXAMINED, KEPT_LOGS, RUN as RUN_DIR};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use std::os::fd::{AsFd, OwnedFd};
@@ -62,6 +62,12 @@ impl Place {
     /// The record of events.
     pub fn record(&self) -> Vec<u8> {
         join(&self.0, b"s6-overlay/record")
+    }
+
+    /// What was found out about services that have conditions or aren't in the container.
+    pub(crate) fn examined(&self) -> Vec<u8> {
+        let below = EXAMINED.strip_prefix(RUN_DIR).unwrap_or_default().trim_start_matches('/');
+        join(&self.0, below.as_bytes())
     }
 
     /// The directory of kept lines.

@@ -27,6 +27,8 @@ pub enum Word {
     Failed,
     /// A oneshot that was carried out, or a daemon that has ended with success.
     Done,
+    /// It isn't in this container: a condition doesn't hold, a variable names it, or it needs what isn't there.
+    Skipped,
     /// It can't be told.
     Unknown,
 }
@@ -44,6 +46,7 @@ impl Word {
             Self::Backoff => "backoff",
             Self::Failed => "failed",
             Self::Done => "done",
+            Self::Skipped => "skipped",
             Self::Unknown => "unknown",
         }
     }
@@ -101,6 +104,7 @@ pub fn standing(all: &Snapshot, service: &Service) -> Standing {
         (word, since)
     };
     let (word, since) = match (&service.row, service.kind) {
+        (None, _) if service.absent().is_some() => (Word::Skipped, None),
         (Some(row), _) => match of_row(row) {
             Some(word) => (word, row.since),
             None => idle(row.since, row.starts > 0),
@@ -194,6 +198,9 @@ pub fn ended(wstat: u16) -> String {
 
 /// What else there is to say about a service, in a few words; empty for nothing.
 pub(crate) fn note(all: &Snapshot, service: &Service, standing: &Standing) -> String {
+    if let Some(reason) = service.absent() {
+        return reason.to_owned();
+    }
     if !standing.waits_for.is_empty() {
         let names: Vec<_> = all.names(&standing.waits_for).map(|service| shown(&service.name)).collect();
         let needs = if standing.word == Word::Waiting { "for " } else { "needs " };
@@ -232,6 +239,7 @@ pub(crate) fn note(all: &Snapshot, service: &Service, standing: &Standing) -> St
 mod tests {
     use super::*;
     use crate::status::tests::{longrun, oneshot, running, starting};
+    use s6_rc::condition::Examined;
 
     fn told(all: &Snapshot) -> String {
         let line = |service: &Service| {
@@ -331,6 +339,17 @@ mod tests {
             told(&all),
             "  a done -\n! b failed 7 took 4.1 s\n! c down - needs b\n! d down - needs c\n  other down -"
         );
+    }
+
+    #[test]
+    fn what_is_not_in_the_container_says_why() {
+        let mut all = starting();
+        let absent = Examined { absent: Some("A isn't set".to_owned()), ..Examined::default() };
+        let absent = Service { name: b"a".to_vec(), examined: Some(absent), ..Service::default() };
+        all.services = vec![absent];
+        assert_eq!(told(&all), "  a skipped - A isn't set");
+        let Standing { wanted, waits_for, .. } = standing(&all, &all.services[0]);
+        assert_eq!((wanted, waits_for), (false, Vec::new()));
     }
 
     #[test]

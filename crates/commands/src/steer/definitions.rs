@@ -3,8 +3,9 @@
 use super::{access, is_caller, legacy, listed, look, take_turn};
 use crate::status::TIMED_OUT;
 use files::{open_dir, remove_tree, replace_link, same_tree, version_name};
-use overlay::boot::services::{check_again, compile, variables};
-use overlay::environment::contenv;
+use overlay::boot::conditions;
+use overlay::boot::definitions::Wishes;
+use overlay::boot::facts::Container;
 use overlay::environment::settings::Settings;
 use overlay::layout::{DATABASE, LIVE, RUN_S6};
 use overlay::legacy::idle;
@@ -47,22 +48,29 @@ pub(crate) fn renew(call: &Call, then: Then, deadline: Option<Moment>) -> Outcom
     let live = look()?;
     access::check_container()?;
     let folder = open_dir(CWD, RUN_S6.as_bytes()).or_unable_to("open", RUN_S6.as_bytes())?;
-    let mut env = call.env.clone();
-    contenv::load(&mut env)?;
+    let env = Settings::new(&call.env).all()?;
     let settings = Settings::of_container(&env);
     let fresh = version_name(split(DATABASE.as_bytes()).1, "reload");
     let path = join(RUN_S6.as_bytes(), &fresh);
-    let compiled = variables(&settings).and_then(|overrides| {
-        let compiled = compile(&path, &settings, &overrides)?;
-        check_again(&overrides, &compiled.database, &settings)?;
-        Ok(compiled)
+    let found = Wishes::read(&settings).and_then(|wishes| {
+        let how = (settings.etc(), settings.verbosity());
+        let found = wishes.compile(&path, &settings, (&how.0, how.1), &Container::new(settings, None))?;
+        wishes.check_again(&found.compiled.database, &found.examined, &settings)?;
+        Ok(found)
     });
-    let done = match compiled {
-        Ok(compiled) => match switch(call, live, &compiled.database, &path, then, deadline).transpose() {
-            // What was compiled is the other process's now.
-            None => return Ok(Next::SUCCESS),
-            Some(done) => done,
-        },
+    let done = match found {
+        Ok(found) => {
+            match switch(call, live, &found.compiled.database, &path, then, deadline).transpose() {
+                // What was compiled is the other process's now.
+                None => return Ok(Next::SUCCESS),
+                Some(done) => {
+                    if current().as_deref() == Some(&path) {
+                        conditions::write(&found.examined, false, &settings);
+                    }
+                    done
+                }
+            }
+        }
         Err(why) if why.code() == 1 => Err(why.and(": nothing was changed")),
         Err(why) => Err(why),
     };

@@ -3,7 +3,7 @@
 use super::daemon::{Became, Daemon};
 use super::names::select;
 use super::outcome::Outcomes;
-use super::{access, daemon_of, is_caller, look, other_daemon, others, take_turn};
+use super::{absent, access, daemon_of, is_caller, look, other_daemon, others, take_turn};
 use crate::status::{NOT_RUNNING, TIMED_OUT};
 use overlay::environment::contenv;
 use overlay::program::{self, wait_at_most};
@@ -43,7 +43,7 @@ enum How {
 pub(crate) fn reload(call: &mut Call, in_background: bool, deadline: Option<Moment>) -> Outcome {
     let words = call.take_args();
     let live = look()?;
-    let selected = select(live.database(), &others(live.database()), &words)?;
+    let selected = select(live.database(), &others(live.database()), &absent, &words)?;
     access::check(&live, &selected)?;
     if in_background && is_caller(call)? {
         return Ok(Next::SUCCESS);

@@ -2,7 +2,7 @@
 //!
 //! The compiler's checks, on what a start would compile.  Everything else is `s6-overlay-dev`'s.
 
-use overlay::boot::services;
+use overlay::boot::definitions;
 use overlay::environment::settings::Settings;
 use s6_rc::compile::print_report;
 use s6_rc::diagnostic::Severity;
@@ -32,7 +32,7 @@ fn main(call: &mut Call) -> Outcome {
     }
     let mut warned = false;
     let settings = Settings::of_container(&call.env);
-    let found = services::check(&settings, &mut |text| {
+    let found = definitions::check(&settings, &mut |text| {
         tool::diag::warn(TOOL.name, text);
         warned = true;
     })?;

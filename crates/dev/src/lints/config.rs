@@ -5,7 +5,9 @@ use crate::image::{Image, Target};
 use crate::lints::dockerfile::{Place, finding, remove, replace};
 use crate::shell::base_name;
 use overlay::environment::variables::{Kind, TABLE, meaningless, meant_by};
-use s6_rc::restart_policy::Overrides;
+use s6_rc::condition::Switches;
+use s6_rc::diagnostic::Diagnostic;
+use s6_rc::restart_policy::{Elsewhere, Overrides};
 
 /// Programs that want to be process 1 themselves.
 const OTHER_INITS: [&str; 4] = ["tini", "dumb-init", "docker-init", "catatonit"];
@@ -28,6 +30,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         variable(image, at, found);
     }
     policies(image, found);
+    switches(image, found);
     stage_2(image, found);
     entrypoint(image, found);
     super::health::check(image, found);
@@ -107,16 +110,40 @@ fn meant_value(name: &str, value: &str) -> Option<String> {
     }
 }
 
+/// A variable and its value, if that isn't made of other variables.
+fn given<'i>(image: &'i Image<'_>, name: &'static str) -> (&'static str, &'i [u8]) {
+    let value = image.config.variable(name).filter(|value| !value.contains('$'));
+    (name, value.unwrap_or_default().as_bytes())
+}
+
 /// SO409.
 fn policies(image: &Image<'_>, found: &mut Vec<Finding>) {
-    let given = |name: &'static str| {
-        let value = image.config.variable(name).filter(|value| !value.contains('$'));
-        (name, value.unwrap_or_default().as_bytes())
+    if let Err(diagnostics) = Overrides::parse(given(image, "S6_RESTART"), given(image, "S6_ON_FAILURE")) {
+        report(image, diagnostics, found);
+    }
+}
+
+/// SO410.
+fn switches(image: &Image<'_>, found: &mut Vec<Finding>) {
+    let [disable, enable, require] = ["S6_DISABLE", "S6_ENABLE", "S6_REQUIRE"].map(|name| given(image, name));
+    let switches = Switches::new(disable, enable, require);
+    let Some(database) = image.compiled().ok().and_then(|compiled| compiled.database.as_ref()) else {
+        return;
     };
-    let diagnostics = match Overrides::parse(given("S6_RESTART"), given("S6_ON_FAILURE")) {
-        Ok(_) => return,
-        Err(diagnostics) => diagnostics,
-    };
+    let services = database.services().iter().map(|service| service.name.as_slice());
+    let names: Vec<&[u8]> =
+        services.chain(database.bundles().iter().map(|bundle| bundle.name.as_slice())).collect();
+    let legacy: Vec<Vec<u8>> = image.legacy.iter().map(|service| service.name.clone()).collect();
+    // What isn't here may be in the image below, or be made by a script.
+    let oneshot = image.definitions.iter().any(|definition| definition.is_oneshot());
+    let grows = !image.is_whole || !image.stages.is_empty() || oneshot;
+    let mut diagnostics = Vec::new();
+    switches.check_names(&names, Elsewhere { names: &legacy, grows }, &mut diagnostics);
+    report(image, diagnostics, found);
+}
+
+/// Adds what was found in values of variables.
+fn report(image: &Image<'_>, diagnostics: Vec<Diagnostic>, found: &mut Vec<Finding>) {
     for diagnostic in diagnostics {
         let name = String::from_utf8_lossy(&diagnostic.file).into_owned();
         let at = image.config.env.iter().rposition(|(known, _)| *known == name).unwrap_or(0);

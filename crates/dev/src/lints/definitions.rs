@@ -8,7 +8,7 @@ use s6_rc::restart_policy;
 use tool::path::join;
 
 /// Files that the C overlay doesn't know, beside those about restarts.
-const OURS: [&str; 2] = ["kill-mode", "reload"];
+const OURS: [&str; 3] = ["kill-mode", "only-if", "reload"];
 
 /// Files with a time in milliseconds.
 const TIMES: [&str; 7] = [

@@ -2,8 +2,7 @@
 
 use crate::finding::{Edit, Finding};
 use crate::image::{BUNDLES, Definition, Image, SERVICES, Script, Target, Type};
-use overlay::boot::omissions::{self, BASE};
-use overlay::boot::services::TOP;
+use overlay::boot::omissions::{self, BASE, TOP};
 use overlay::boot::sources::USER_BUNDLES;
 use overlay::legacy::idle;
 use s6_rc::database::{Database, Id};

@@ -7,6 +7,9 @@ use s6_rc::direction::Direction;
 use tool::diag::{show, shown};
 use tool::path::join;
 
+/// The bundle that holds everything that a container starts.
+pub const TOP: &[u8] = b"top";
+
 /// The bundle that a service depends on to start after the container is prepared.
 pub const BASE: &[u8] = b"base";
 

@@ -1,13 +1,14 @@
-//! Starts all services: compiles the definitions and brings up the bundle `top`.
+//! Starts all services: brings up the bundle `top` of the compiled definitions.
 
-use crate::boot::omissions;
+use crate::boot::definitions::{Definitions, definitions};
+use crate::boot::facts::Container;
+use crate::boot::omissions::TOP;
 use crate::boot::saved::with_space;
-use crate::boot::sources::Sources;
-use crate::environment::overrides::overrides;
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{PATH, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
-use crate::layout::{DATABASE, LIVE, SCANDIR, SOURCES};
-use crate::legacy::{idle, scripts};
+use crate::layout::{DATABASE, LIVE, SCANDIR};
+use crate::legacy::idle;
+use crate::legacy::start_services::REFUSED;
 use crate::limits::{POLICY_LIMIT, START_REMINDER};
 use crate::pid1::NAME;
 use crate::stop::stage3::ENGINE;
@@ -18,14 +19,11 @@ use rustix::fs::CWD;
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
-use s6_rc::compile::{Report, Variables, compile_with_bundles, print_report};
 use s6_rc::database::Database;
-use s6_rc::diagnostic::{Code, Diagnostic};
 use s6_rc::direction::Direction;
 use s6_rc::init::{self, Compiled, Initialized};
 use s6_rc::live::Live;
 use s6_rc::reporter::Reporter;
-use s6_rc::restart_policy::{Elsewhere, Overrides};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -33,12 +31,6 @@ use supervision::status::read_status;
 use tool::path::join;
 use tool::{Env, Fatal, clock, diag};
 use wire::restart_policy::{self, Consequence, RestartPolicy};
-
-/// The bundle that holds everything that a container starts.
-pub const TOP: &[u8] = b"top";
-
-/// The name in messages about definitions.
-const COMPILER: &str = "s6-rc-compile";
 
 /// How many services a message names.
 const NAMED_AT_MOST: usize = 8;
@@ -71,44 +63,24 @@ impl Services<'_> {
     pub(crate) fn bring_up(&self) -> Result<Started, Fatal> {
         let settings = Settings::new(self.env);
         let verbosity = settings.verbosity();
-        let (overrides, compiled) = definitions(&settings).map_err(stops)?;
+        let facts = Container::new(settings, self.relay.as_deref());
+        let (wishes, Definitions { compiled, examined }) =
+            definitions(&settings, verbosity, &facts).map_err(stops)?;
         let Some(mut live) = self.make_live(compiled).map_err(with_space)? else {
             return Ok(Started::Interrupted);
         };
         let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
-        let selected = live.select(&[TOP.to_vec()])?;
-        let idle = idle::at_start(&settings);
-        let changed = change(
-            &mut live,
-            Direction::Up,
-            selected,
-            &ChangeOptions {
-                reporter: Reporter { name: ENGINE, verbosity, idle: &idle },
-                force: false,
-                deadline: limit.map(|l| clock::now().saturating_add(l)),
-                dry_run: None,
-                oneshots: Oneshots {
-                    carry_out: &|argv: &[Vec<u8>]| idle::carry_out(argv, &settings),
-                    ..Oneshots::by_processes(
-                        Starter::ThisProcess(self.relay.clone()),
-                        self.env,
-                        self.env.get(PATH.bytes()),
-                    )
-                },
-                interrupt: Some(self.interrupt),
-                on_interrupt: OnInterrupt::FinishOneshots,
-                remind: Some(START_REMINDER),
-            },
-        )?;
+        let changed = self.change(&mut live, &settings, (verbosity, limit))?;
         if changed.end == End::Interrupted {
             return Ok(Started::Interrupted);
         }
+        refused(&changed, live.database()).map_err(stops)?;
         let value = settings.number(S6_BEHAVIOUR_IF_STAGE2_FAILS);
         let because = format!("{S6_BEHAVIOUR_IF_STAGE2_FAILS} is {value}");
         let goes_on =
             || format!("the container goes on without {}: {because}", missing(&changed, live.database()));
         match judge(&changed, limit, settings.behaviour()) {
-            Verdict::Good => check_again(&overrides, live.database(), &settings).map_err(stops)?,
+            Verdict::Good => wishes.check_again(live.database(), &examined, &settings).map_err(stops)?,
             Verdict::GoOn(what) if verbosity >= 2 => diag::info(NAME, format_args!("{what}: {}", goes_on())),
             Verdict::GoOn(_) => {}
             Verdict::Warn(what) => diag::warn(NAME, format_args!("{what}: {}", goes_on())),
@@ -126,6 +98,39 @@ impl Services<'_> {
             }
         }
         Ok(Started::Done)
+    }
+
+    /// Brings up all that the container starts.
+    fn change(
+        &self,
+        live: &mut Live,
+        settings: &Settings<'_>,
+        (verbosity, limit): (u32, Option<Duration>),
+    ) -> Result<Changed, Fatal> {
+        let selected = live.select(&[TOP.to_vec()])?;
+        let idle = idle::at_start(settings);
+        change(
+            live,
+            Direction::Up,
+            selected,
+            &ChangeOptions {
+                reporter: Reporter { name: ENGINE, verbosity, idle: &idle },
+                force: false,
+                deadline: limit.map(|l| clock::now().saturating_add(l)),
+                dry_run: None,
+                oneshots: Oneshots {
+                    carry_out: &|argv: &[Vec<u8>]| idle::carry_out(argv, settings),
+                    ..Oneshots::by_processes(
+                        Starter::ThisProcess(self.relay.clone()),
+                        self.env,
+                        self.env.get(PATH.bytes()),
+                    )
+                },
+                interrupt: Some(self.interrupt),
+                on_interrupt: OnInterrupt::FinishOneshots,
+                remind: Some(START_REMINDER),
+            },
+        )
     }
 
     /// Makes the live directory; `None` if a stop was requested meanwhile.
@@ -147,116 +152,23 @@ impl Services<'_> {
     }
 }
 
+/// Checks that no service of services.d is missing that has to be in the container.
+fn refused(changed: &Changed, database: &Database) -> Result<(), Fatal> {
+    for (id, failure) in &changed.failures {
+        if database.name(*id) == idle::SERVICES && failure.script_code() == Some(REFUSED) {
+            let text = "a service of services.d that has to be in this container isn't";
+            return Err(Fatal::new(1, text));
+        }
+    }
+    Ok(())
+}
+
 /// The error of a start: what is wrong with definitions and variables stops the container.
 fn stops(why: Fatal) -> Fatal {
     match why.code() {
         1 => why.and(", so the container stops"),
         _ => with_space(why),
     }
-}
-
-/// Compiles the definitions for a start, and reports what they seem to have left out.
-fn definitions(settings: &Settings<'_>) -> Result<(Overrides, Compiled), Fatal> {
-    let overrides = variables(settings)?;
-    let compiled = compile(DATABASE.as_bytes(), settings, &overrides)?;
-    if settings.verbosity() >= 2 {
-        for line in omissions::find(&compiled.database, TOP, &settings.etc()) {
-            diag::info(COMPILER, &line);
-        }
-    }
-    Ok((overrides, compiled))
-}
-
-/// What variables say of the ends of daemons; what is wrong with them is reported.
-///
-/// # Errors
-/// A variable is invalid: 1.
-pub fn variables(settings: &Settings<'_>) -> Result<Overrides, Fatal> {
-    overrides(settings).map_err(|findings| invalid_variable(&findings, settings.verbosity()))
-}
-
-/// Reports what is wrong with those variables.
-fn invalid_variable(findings: &[Diagnostic], verbosity: u32) -> Fatal {
-    print_report(COMPILER, verbosity, findings);
-    Fatal::new(1, "a variable is invalid")
-}
-
-/// The names of the services that aren't s6-rc's.
-fn legacy_names(settings: &Settings<'_>) -> Vec<Vec<u8>> {
-    scripts::list(&join(&settings.etc(), b"services.d")).unwrap_or_default()
-}
-
-/// Checks the names in those variables once more, now that scripts have made the services that they make.
-///
-/// # Errors
-/// A variable names no service: 1.
-pub fn check_again(overrides: &Overrides, database: &Database, settings: &Settings<'_>) -> Result<(), Fatal> {
-    if overrides.is_empty() {
-        return Ok(());
-    }
-    let mut findings = Vec::new();
-    let names = database.services().iter().map(|service| (service.name.as_slice(), None));
-    let elsewhere = Elsewhere { names: &legacy_names(settings), grows: false };
-    overrides.check_names(names, elsewhere, &mut findings);
-    if findings.is_empty() { Ok(()) } else { Err(invalid_variable(&findings, settings.verbosity())) }
-}
-
-/// Compiles the definitions of a container into `destination`, and reports what is wrong with them.
-///
-/// # Errors
-/// A variable or a definition is invalid: 1.  The system failed: 111.
-pub fn compile(
-    destination: &[u8],
-    settings: &Settings<'_>,
-    overrides: &Overrides,
-) -> Result<Compiled, Fatal> {
-    let verbosity = settings.verbosity();
-    let report = report(settings, overrides, Some(destination), &mut |text| {
-        if verbosity >= 1 {
-            diag::warn(COMPILER, text);
-        }
-    })?;
-    print_report(COMPILER, verbosity.saturating_sub(1), &report.diagnostics);
-    let Some(database) = report.database else {
-        return Err(Fatal::new(1, "the service definitions are invalid"));
-    };
-    Ok(Compiled { database: Rc::new(database), servicedirs: report.servicedirs })
-}
-
-/// What the compiler says of the definitions of a container, which go to `destination` if there is one.
-fn report(
-    settings: &Settings<'_>,
-    overrides: &Overrides,
-    destination: Option<&[u8]>,
-    warn: &mut dyn FnMut(&str),
-) -> Result<Report, Fatal> {
-    let Sources { directories, implied } = Sources::find(settings, warn).present(warn);
-    let has_scripts =
-        || scripts::list(&join(&settings.etc(), b"cont-init.d")).is_ok_and(|list| !list.is_empty());
-    let (names, grows) =
-        if overrides.is_empty() { (Vec::new(), false) } else { (legacy_names(settings), has_scripts()) };
-    let elsewhere = Elsewhere { names: &names, grows };
-    let variables = Some(Variables { overrides, elsewhere, own: SOURCES.as_bytes() });
-    compile_with_bundles(destination, &directories, implied, variables)
-}
-
-/// Checks the definitions as a start does, and compiles nothing.  What is said of no single place goes to `warn`.
-///
-/// # Errors
-/// The system failed: 111.
-pub fn check(settings: &Settings<'_>, warn: &mut dyn FnMut(&str)) -> Result<Vec<Diagnostic>, Fatal> {
-    let (overrides, mut diagnostics) = match overrides(settings) {
-        Ok(overrides) => (overrides, Vec::new()),
-        Err(findings) => (Overrides::default(), findings),
-    };
-    let mut report = report(settings, &overrides, None, warn)?;
-    if let Some(database) = &report.database {
-        omissions::find(database, TOP, &settings.etc()).iter().for_each(|line| warn(line));
-        // Said of all of them, and without those that are meant so.
-        report.diagnostics.retain(|finding| finding.code != Code::UNREACHED);
-    }
-    diagnostics.extend(report.diagnostics);
-    Ok(diagnostics)
 }
 
 /// What the result of the start means to the container.

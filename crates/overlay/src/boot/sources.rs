@@ -20,9 +20,9 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Finds the source directories of the image, and warns of a deprecated one.
-    pub(crate) fn find(settings: &Settings<'_>, warn: &mut dyn FnMut(&str)) -> Self {
-        let services = services(settings);
+    /// Finds the source directories of the image, whose files are in the folder `etc`, and warns of a deprecated one.
+    pub(crate) fn find(settings: &Settings<'_>, etc: &[u8], warn: &mut dyn FnMut(&str)) -> Self {
+        let services = services(etc);
         let image = split(&services).0;
         if is_folder(&join(&services, b"user")) {
             let shown = diag::show(image);
@@ -31,13 +31,13 @@ impl Sources {
             ));
             let mut directories = vec![services, SOURCES.as_bytes().to_vec()];
             // A package may have added its services to the new place.
-            let bundles = join(&settings.etc(), S6_RUNTIME_BUNDLEDIR.kind.0.as_bytes());
+            let bundles = join(etc, S6_RUNTIME_BUNDLEDIR.kind.0.as_bytes());
             if is_folder(&bundles) {
                 directories.push(bundles);
             }
             return Self { directories, implied: USER_BUNDLES };
         }
-        let bundles = settings.path(S6_RUNTIME_BUNDLEDIR);
+        let bundles = settings.path(S6_RUNTIME_BUNDLEDIR, etc);
         Self { directories: vec![services, bundles, SOURCES.as_bytes().to_vec()], implied: USER_BUNDLES }
     }
 
@@ -57,9 +57,9 @@ impl Sources {
     }
 }
 
-/// The source directory of the image's services.
-pub(crate) fn services(settings: &Settings<'_>) -> Vec<u8> {
-    join(&settings.etc(), b"s6-overlay/s6-rc.d")
+/// The source directory of the image's services; `etc` is the folder of its files.
+pub(crate) fn services(etc: &[u8]) -> Vec<u8> {
+    join(etc, b"s6-overlay/s6-rc.d")
 }
 
 fn is_folder(path: &[u8]) -> bool {
@@ -76,7 +76,8 @@ mod tests {
     fn bundles_are_beside_the_services_or_where_the_variable_says() {
         let found = |variables: &[&str]| {
             let env = Env::from_vars(variables.iter().map(|v| v.as_bytes().to_vec()).collect());
-            let sources = Sources::find(&Settings::of_container(&env), &mut |_| ());
+            let settings = Settings::of_container(&env);
+            let sources = Sources::find(&settings, &settings.etc(), &mut |_| ());
             assert_eq!(sources.implied, USER_BUNDLES);
             sources.directories.iter().map(|d| diag::shown(d)).collect::<Vec<_>>()
         };

@@ -4,7 +4,8 @@
 
 use crate::boot::command::Command;
 use crate::boot::inherited::Inherited;
-use crate::boot::services::{Services, Started, TOP, is_interrupted};
+use crate::boot::omissions::TOP;
+use crate::boot::services::{Services, Started, is_interrupted};
 use crate::boot::{hook, replaced};
 use crate::texts;
 use ipc::relay::Relay;

@@ -65,6 +65,19 @@ impl<'a> Settings<'a> {
         Self { env, of_container: true }
     }
 
+    /// All variables of the container.
+    ///
+    /// # Errors
+    /// They can't be read: 111.
+    pub fn all(&self) -> Result<Env, Fatal> {
+        if self.of_container || contenv::is_kept(self.env) {
+            return Ok(self.env.clone());
+        }
+        let mut env = Env::new();
+        contenv::load(&mut env)?;
+        Ok(env)
+    }
+
     /// A value unchanged, even if it is empty.
     fn value(&self, name: &str) -> Option<Vec<u8>> {
         let name = name.as_bytes();
@@ -96,10 +109,10 @@ impl<'a> Settings<'a> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// A path.
+    /// A path; `etc` is the folder of the image's files.
     #[must_use]
-    pub fn path(&self, variable: Variable<ImagePath>) -> Vec<u8> {
-        self.given_value(variable.name).unwrap_or_else(|| join(&self.etc(), variable.kind.0.as_bytes()))
+    pub fn path(&self, variable: Variable<ImagePath>, etc: &[u8]) -> Vec<u8> {
+        self.given_value(variable.name).unwrap_or_else(|| join(etc, variable.kind.0.as_bytes()))
     }
 
     /// The name of a user; `None` for the default user.

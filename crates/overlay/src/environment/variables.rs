@@ -85,6 +85,14 @@ variables! {
         "the command and `user2` wait until daemons of [`services.d`](legacy.md#servicesd) are up, or ready";
     S6_STAGE2_HOOK: Text(""),
         "a command line, split at blanks, that runs [before the definitions are compiled](start-and-stop.md#a-service-only-if)";
+    S6_DISABLE: Text(""),
+        "names of services and bundles that [aren't to be in this container](conditions.md#from-outside); a `?` before one that may be unknown";
+    S6_ENABLE: Text(""),
+        "names of services and bundles to [start though no bundle has them](conditions.md#from-outside)";
+    S6_REQUIRE: Text(""),
+        "names of services and bundles [without which the container doesn't start](conditions.md#what-has-to-be-there)";
+    S6_PROFILES: Text(""),
+        "names of [profiles](conditions.md#profiles), for conditions such as `profile debug`";
     S6_RUNTIME_BUNDLEDIR: ImagePath("s6-overlay/user-bundles.d"),
         "where the bundles `user` and `user2` are";
     S6_RUNTIME_PROFILE: Text(""),

@@ -3,10 +3,11 @@
 //! The copies are subscribed to before they are supervised, so no event is missed, and there is no race that
 //! S6_SERVICES_READYTIME would have to bridge.
 
-use crate::boot::sources;
-use crate::environment::overrides::overrides;
+use crate::boot::facts::Container;
+use crate::boot::{conditions, sources};
+use crate::environment::overrides::{overrides, switches};
 use crate::environment::settings::{Behaviour, Settings};
-use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
+use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SERVICES_MAXTIME, S6_DISABLE};
 use crate::layout::{LEGACY_SERVICES, SCANDIR};
 use crate::legacy::scripts;
 use crate::limits::SUPERVISION_LIMIT;
@@ -14,8 +15,9 @@ use files::{Kind, Owners, copy_tree, remove_tree};
 use rustix::fs::{AtFlags, CWD, Mode};
 use rustix::io::Errno;
 use s6_rc::compile::print_report;
+use s6_rc::condition::{Examined, Switches, examine, refusal, told};
 use s6_rc::init::await_supervisor;
-use s6_rc::restart_policy::{Overrides, check_directory, main_in, second_main};
+use s6_rc::restart_policy::{Checked, Overrides, check_directory, main_in, second_main};
 use supervision::asking::Asking;
 use supervision::control;
 use supervision::fifodir;
@@ -46,16 +48,20 @@ impl Copied {
 struct Copies {
     /// Those to be supervised.
     sound: Vec<Copied>,
-    /// The names of those whose files about restarts are wrong, which aren't started.
+    /// The names of those whose files about restarts or conditions are wrong, which aren't started.
     broken: Vec<Vec<u8>>,
 }
+
+/// The exit code if a service isn't in the container that has to be.
+pub(crate) const REFUSED: u8 = 98;
 
 /// Starts the services and waits until they are supervised. With S6_CMD_WAIT_FOR_SERVICES it waits until each is ready, or
 /// up if it doesn't notify readiness.
 ///
 /// # Errors
 /// Something can't be copied, linked or waited for: 111. A service is late, or its files are wrong, and
-/// S6_BEHAVIOUR_IF_STAGE2_FAILS says that the container stops then: 1.
+/// S6_BEHAVIOUR_IF_STAGE2_FAILS says that the container stops then: 1.  A service isn't in the container that has to be:
+/// [`REFUSED`].
 pub(crate) fn start_services(call: &Call) -> Outcome {
     // The copies are for everybody to read, whatever S6_UMASK is.
     rustix::process::umask(Mode::from(0o022));
@@ -85,8 +91,8 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
     }
     control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Scan])
         .map_err(|_| Fatal::new(111, format_args!("nobody supervises {SCANDIR}")))?;
-    let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
     let late = if waits_until_up {
+        let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
         wait_until_up(&copied, &mut watch, &listeners, limit.map(|l| clock::now().saturating_add(l)))?
     } else {
         await_supervisors(call, &copied);
@@ -123,16 +129,26 @@ pub(crate) fn make_folder() -> Result<(), Errno> {
     sys::fs::mkdir(LEGACY_SERVICES.as_bytes(), Mode::from(0o755))
 }
 
-/// Copies the service directories from scratch, each with the record of what its files say about restarts.
+/// Copies the service directories from scratch, each with the record of what its files say about restarts, without those that
+/// aren't to be in the container.
 fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
-    let reports = settings.verbosity() >= 2;
-    let source = join(&settings.etc(), b"services.d");
+    let verbosity = settings.verbosity();
+    let etc = settings.etc();
+    let source = join(&etc, b"services.d");
     let target = LEGACY_SERVICES.as_bytes();
     remove_tree(CWD, target).and_then(|()| make_folder()).or_unable(|| format!("make {LEGACY_SERVICES}"))?;
     let overrides = overrides(settings).unwrap_or_else(|findings| {
-        print_report(call.tool.name, settings.verbosity(), &findings);
+        print_report(call.tool.name, verbosity, &findings);
         Overrides::default()
     });
+    let disabled = settings.text(S6_DISABLE).unwrap_or_default();
+    let mut presence = Presence {
+        settings,
+        disabled: Switches::new((S6_DISABLE.name, &disabled), ("", b""), ("", b"")),
+        facts: Container::new(*settings, None),
+        examined: Vec::new(),
+        refusal: None,
+    };
     let mut copies = Copies { sound: Vec::new(), broken: Vec::new() };
     let mut main = None;
     for name in scripts::list(&source).or_unable_to("read", &source)? {
@@ -141,33 +157,80 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
             continue;
         }
         copy_tree(CWD, &from, CWD, &dir, Owners::Kept).or_unable_to("copy", &from)?;
-        if !record_restarts(call, settings, &overrides, (&from, &dir), &mut main)? {
+        let Some(checked) = record_restarts(call, (&etc, verbosity), &overrides, (&from, &dir), &mut main)?
+        else {
             copies.broken.push(name);
+            continue;
+        };
+        if !presence.decide(&name, &checked)? {
+            remove_tree(CWD, &dir).or_unable_to("remove", &dir)?;
             continue;
         }
         let notifies = sys::fs::statat(CWD, join(&dir, b"notification-fd"), AtFlags::empty()).is_ok();
-        if reports {
+        if verbosity >= 2 {
             let note = if notifies { "" } else { " (no readiness notification)" };
             call.info(format_args!("copying legacy longrun {}{note}", diag::show(&name)));
         }
         copies.sound.push(Copied { dir, name, notifies });
     }
+    presence.tell(call, verbosity)?;
     Ok(copies)
 }
 
-/// Checks what a service's files, and its logger's, say about restarts, and puts the records into the copies.  Gives `false`
-/// if they are wrong.  `main` is the path of the service that the container is for.
+/// Which services are in the container.
+struct Presence<'a> {
+    settings: &'a Settings<'a>,
+    disabled: Switches,
+    facts: Container<'a>,
+    examined: Vec<Examined>,
+    /// Why the container isn't to start, if it isn't.
+    refusal: Option<String>,
+}
+
+impl Presence<'_> {
+    /// Whether a service is to be in the container.
+    fn decide(&mut self, name: &[u8], checked: &Checked) -> Result<bool, Fatal> {
+        let (answers, absent) = match self.disabled.disables(name) {
+            Some(reason) => (Vec::new(), Some(reason)),
+            None => examine(&checked.conditions, &self.facts)?,
+        };
+        if let Some(reason) = &absent
+            && let Some(why) = switches(self.settings).requires(name, checked.main)
+        {
+            self.refusal.get_or_insert_with(|| refusal(name, why, reason));
+        }
+        let is_there = absent.is_none();
+        if !is_there || !answers.is_empty() {
+            self.examined.push(Examined::legacy(name.to_vec(), absent, answers));
+        }
+        Ok(is_there)
+    }
+
+    /// Tells what was decided.
+    fn tell(&self, call: &Call, verbosity: u32) -> Result<(), Fatal> {
+        if !self.examined.is_empty() {
+            conditions::write(&self.examined, true, self.settings);
+        }
+        if let Some(text) = told(&self.examined).filter(|_| verbosity >= 2) {
+            call.info(text);
+        }
+        self.refusal.as_ref().map_or(Ok(()), |why| Err(Fatal::new(REFUSED, format_args!("{why}"))))
+    }
+}
+
+/// Checks what a service's files, and its logger's, say about restarts, and puts the records into the copies.  Gives nothing
+/// if they are wrong.  `main` is the path of the service that the container is for, `etc` the folder of the image's files.
 fn record_restarts(
     call: &Call,
-    settings: &Settings<'_>,
+    (etc, verbosity): (&[u8], u32),
     overrides: &Overrides,
     (from, dir): (&[u8], &[u8]),
     main: &mut Option<Vec<u8>>,
-) -> Result<bool, Fatal> {
+) -> Result<Option<Checked>, Fatal> {
     let mut checked = check_directory(from, dir, overrides)?;
     if checked.main {
         if main.is_none() {
-            *main = main_in(&sources::services(settings))?;
+            *main = main_in(&sources::services(etc))?;
         }
         if let Some(other) = main {
             checked.diagnostics.push(second_main(join(from, b"main"), other));
@@ -181,14 +244,14 @@ fn record_restarts(
         None
     };
     let mut is_sound = true;
-    for checked in [Some(checked), of_log].into_iter().flatten() {
-        print_report(call.tool.name, settings.verbosity().saturating_sub(1), &checked.diagnostics);
+    for checked in [Some(&checked), of_log.as_ref()].into_iter().flatten() {
+        print_report(call.tool.name, verbosity.saturating_sub(1), &checked.diagnostics);
         is_sound &= checked.is_sound();
     }
     if !is_sound {
         call.warn(format_args!("{} is not started", diag::show(from)));
     }
-    Ok(is_sound)
+    Ok(is_sound.then_some(checked))
 }
 
 /// Links the service into the scandir; replaces a link of that name.

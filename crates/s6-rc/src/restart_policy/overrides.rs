@@ -147,19 +147,29 @@ impl Overrides {
                 None if elsewhere.grows => continue,
                 None => {
                     let elsewhere = elsewhere.names.iter().map(Vec::as_slice);
-                    let advice =
-                        match tool::similar(name, names.clone().map(|(name, _)| name).chain(elsewhere)) {
-                            Some(name) => format!("did you mean {}?", show(name)),
-                            None => {
-                                "no source directory defines it, and services.d doesn't have it".to_owned()
-                            }
-                        };
-                    (format!("undefined service name {}", show(name)), advice)
+                    let mut names = names.clone().map(|(name, _)| name).chain(elsewhere);
+                    findings.push(undefined(Code::POLICY_VARIABLE, variable, name, &mut names));
+                    continue;
                 }
             };
             findings.push(Diagnostic::error(Code::POLICY_VARIABLE, variable.into(), text).advice(advice));
         }
     }
+}
+
+/// The error that a variable has a name which is none of these.
+pub(crate) fn undefined(
+    code: Code,
+    variable: &str,
+    name: &[u8],
+    names: &mut dyn Iterator<Item = &[u8]>,
+) -> Diagnostic {
+    let advice = match tool::similar(name, names) {
+        Some(name) => format!("did you mean {}?", show(name)),
+        None => "no source directory defines it, and services.d doesn't have it".to_owned(),
+    };
+    let text = format!("undefined service name {}", show(name));
+    Diagnostic::error(code, variable.into(), text).advice(advice)
 }
 
 /// The entry for a name, or else the one for all if that means it.

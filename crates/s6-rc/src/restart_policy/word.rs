@@ -1,34 +1,41 @@
 //! Words of a file with their places, and what is wrong with one.
 
+use crate::diagnostic::{Code, Diagnostic};
+
 /// The most words that a file holds.
-pub(super) const WORDS_MAX: usize = 400;
+pub(crate) const WORDS_MAX: usize = 400;
 
 /// A word and where it stands, both numbers from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Word<'a> {
-    pub(super) line: u32,
+pub(crate) struct Word<'a> {
+    pub(crate) line: u32,
     /// In bytes.
-    pub(super) column: u32,
-    pub(super) text: &'a [u8],
+    pub(crate) column: u32,
+    pub(crate) text: &'a [u8],
 }
 
 /// What is wrong in a file, at a line and a column (0 for none), and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mistake {
-    pub(super) line: u32,
-    pub(super) column: u32,
-    pub(super) text: String,
-    pub(super) advice: String,
+pub(crate) struct Mistake {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) text: String,
+    pub(crate) advice: String,
 }
 
 impl Mistake {
     /// A mistake at a word.
-    pub(super) fn at(word: &Word<'_>, text: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn at(word: &Word<'_>, text: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { line: word.line, column: word.column, text: text.into(), advice: advice.into() }
     }
 
+    /// The same as a finding about a file.
+    pub(crate) fn diagnostic(self, code: Code, file: Vec<u8>) -> Diagnostic {
+        Diagnostic::error(code, file, self.text).line(self.line).column(self.column).advice(self.advice)
+    }
+
     /// A mistake of a whole file.
-    pub(super) fn whole(text: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn whole(text: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { line: 0, column: 0, text: text.into(), advice: advice.into() }
     }
 }
@@ -37,7 +44,7 @@ impl Mistake {
 ///
 /// # Errors
 /// There are more than 400.
-pub(super) fn words(text: &[u8]) -> Result<Vec<Word<'_>>, Mistake> {
+pub(crate) fn words(text: &[u8]) -> Result<Vec<Word<'_>>, Mistake> {
     let mut found = Vec::new();
     for (line, content) in (1..).zip(text.split(|b| *b == b'\n')) {
         if content.trim_ascii_start().starts_with(b"#") {

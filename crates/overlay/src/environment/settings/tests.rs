@@ -30,7 +30,7 @@ fn without_a_value_the_default_of_the_page_counts() {
         assert_eq!((s.number(S6_LOGGING), s.number(S6_WAIT_FOR_CLOSING_FD)), (0, 0));
         assert!(!s.switch(S6_SYNC_DISKS));
         assert_eq!((s.text(S6_STAGE2_HOOK), s.user(S6_CATCHALL_USER)), (None, None));
-        assert_eq!(s.path(S6_RUNTIME_BUNDLEDIR), b"/etc/s6-overlay/user-bundles.d");
+        assert_eq!(s.path(S6_RUNTIME_BUNDLEDIR, &s.etc()), b"/etc/s6-overlay/user-bundles.d");
         assert_eq!(s.words(S6_CMD_ARG0), words(""));
         assert_eq!(s.directives(S6_LOGGING_SCRIPT), words("n20 s1000000 T"));
     }
