@@ -72,11 +72,6 @@ impl Container {
         self.engine.start(&["start", "--attach", &self.name])
     }
 
-    /// The same, for a manager that wants to hear at this socket.
-    pub fn start_notifying(&self, socket: &str) -> Result<Client, String> {
-        self.engine.start_notifying(socket, &["start", "--attach", &self.name])
-    }
-
     /// What users do to stop it; the time-out is one that no test reaches.
     pub fn stop(&self) -> Result<(), String> {
         self.engine.succeed(&["stop", "-t", "150", &self.name]).map(|_| ())

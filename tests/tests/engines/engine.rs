@@ -123,14 +123,6 @@ impl Engine {
         Client::start(&self.command(arguments))
     }
 
-    /// Starts a command of podman, as a manager does that wants to hear at this socket.
-    pub fn start_notifying(self, socket: &str, arguments: &[&str]) -> Result<Client, String> {
-        let mut words = self.command(arguments);
-        let first = words.iter().position(|word| word.starts_with("CONTAINERS_CONF="));
-        words.insert(first.ok_or("not podman")?, format!("NOTIFY_SOCKET={socket}"));
-        Client::start(&words)
-    }
-
     /// Runs a command of the engine; gives its exit code and its output.
     pub fn run(self, arguments: &[&str]) -> Result<(i32, String), String> {
         client::run(&self.command(arguments))
