@@ -11,9 +11,7 @@ use crate::{Images, Outcome, Test, same};
 pub const TESTS: &[(&str, Test)] = &[
     ("conditions::what_does_not_hold_is_not_there", what_does_not_hold_is_not_there),
     ("conditions::a_hook_may_set_the_variable", a_hook_may_set_the_variable),
-    ("conditions::what_has_to_be_there_ends_the_boot", what_has_to_be_there_ends_the_boot),
     ("conditions::names_that_nothing_has_are_errors", names_that_nothing_has_are_errors),
-    ("conditions::switches_from_outside", switches_from_outside),
     ("conditions::a_program_answers_or_the_boot_ends", a_program_answers_or_the_boot_ends),
     ("conditions::services_of_version_2_have_conditions", services_of_version_2_have_conditions),
     ("conditions::a_new_compile_asks_the_same", a_new_compile_asks_the_same),
@@ -113,7 +111,7 @@ fn a_hook_may_set_the_variable(images: &Images) -> Outcome {
     ends(&sandbox.env("S6_KEEP_ENV", "1").env("MAILBOX", "1"), 0, "service ui successfully started")
 }
 
-fn what_has_to_be_there_ends_the_boot(images: &Images) -> Outcome {
+pub fn what_has_to_be_there_ends_the_boot(images: &Images) -> Outcome {
     let services = mail()?;
     let sandbox = images.small(&services, &["/bin/true"]);
     for (required, why) in [
@@ -147,17 +145,29 @@ fn names_that_nothing_has_are_errors(images: &Images) -> Outcome {
     ends(&sandbox.env("S6_DISABLE", "corn"), 1, "S6_DISABLE: undefined service name corn (")
 }
 
-fn switches_from_outside(images: &Images) -> Outcome {
+pub fn left_out_from_outside(images: &Images) -> Outcome {
     let services = mail()?;
-    services.define("debug", "type", "oneshot\n")?.define("debug", "up", "echo debugging\n")?;
-    services.define("profiled", "type", "oneshot\n")?.define("profiled", "up", "echo profiled\n")?;
-    services.define("profiled", "only-if", "profile metrics | profile debug\n")?.wanted("profiled")?;
     services.define("all-mail", "type", "bundle\n")?.define("all-mail", "contents.d/mailbox", "")?;
     services.wanted("all-mail")?;
     let sandbox = images.small(&services, &["/bin/true"]).env("MAILBOX", "1");
     let absent = "all-mail (S6_DISABLE has it), and what is in it or needs it: mailbox, ui";
-    ends(&sandbox.clone().env("S6_DISABLE", "all-mail"), 0, absent)?;
-    ends(&sandbox.clone().env("S6_ENABLE", "debug"), 0, "debugging")?;
+    ends(&sandbox.env("S6_DISABLE", "all-mail"), 0, absent)
+}
+
+pub fn added_from_outside(images: &Images) -> Outcome {
+    let services = mail()?;
+    services.define("debug", "type", "oneshot\n")?.define("debug", "up", "echo debugging\n")?;
+    let sandbox = images.small(&services, &["/bin/true"]);
+    let mut t = Transcript::start(&sandbox)?;
+    same((t.finish()?, t.contains("debugging")), (0, false), &t.text())?;
+    ends(&sandbox.env("S6_ENABLE", "debug"), 0, "debugging")
+}
+
+pub fn profiles_from_outside(images: &Images) -> Outcome {
+    let services = mail()?;
+    services.define("profiled", "type", "oneshot\n")?.define("profiled", "up", "echo profiled\n")?;
+    services.define("profiled", "only-if", "profile metrics | profile debug\n")?.wanted("profiled")?;
+    let sandbox = images.small(&services, &["/bin/true"]);
     ends(&sandbox.clone().env("S6_PROFILES", "x debug"), 0, "profiled")?;
     ends(&sandbox, 0, "profiled (S6_PROFILES has no metrics, and S6_PROFILES has no debug)")
 }
