@@ -24,12 +24,25 @@ impl Place {
 
     /// The same of another image.
     fn create_of(self, image: &str, options: &[&str], command: &[&str]) -> Result<Container, String> {
+        let container = self.unmade();
+        self.engine.succeed(&container.making(image, options, command))?;
+        Ok(container)
+    }
+
+    /// A container that isn't made yet.
+    fn unmade(self) -> Container {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let words = ["create", "--network", "none", "--name", name.as_str()];
-        let words = [&words, self.engine.run_options(), options, &[image], command].concat();
-        self.engine.succeed(&words)?;
-        Ok(Container { engine: self.engine, name })
+        Container { engine: self.engine, name }
+    }
+
+    /// Makes a container with podman and starts it, for a manager that wants to hear at this socket.
+    pub fn start_notifying(self, socket: &str, options: &[&str]) -> Result<(Container, Client), String> {
+        let image = self.base.image(self.engine)?;
+        let container = self.unmade();
+        client::succeed(&self.engine.notifying(socket, &container.making(&image, options, &[])))?;
+        let client = Client::start(&self.engine.notifying(socket, &["start", "--attach", &container.name]))?;
+        Ok((container, client))
     }
 
     /// Makes a container and starts it.
@@ -67,6 +80,12 @@ pub struct Container {
 }
 
 impl Container {
+    /// The command that makes it.
+    fn making<'a>(&'a self, image: &'a str, options: &[&'a str], command: &[&'a str]) -> Vec<&'a str> {
+        let words = ["create", "--network", "none", "--name", self.name.as_str()];
+        [&words, self.engine.run_options(), options, &[image], command].concat()
+    }
+
     /// Starts it; the client prints its output, and ends with its exit code.
     pub fn start(&self) -> Result<Client, String> {
         self.engine.start(&["start", "--attach", &self.name])

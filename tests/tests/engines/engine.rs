@@ -123,6 +123,14 @@ impl Engine {
         Client::start(&self.command(arguments))
     }
 
+    /// The words of a command of podman, as a manager runs it that wants to hear at this socket.
+    pub fn notifying(self, socket: &str, arguments: &[&str]) -> Vec<String> {
+        let mut words = self.command(arguments);
+        let environment = words.iter().position(|word| word.starts_with("CONTAINERS_CONF=")).unwrap_or(0);
+        words.insert(environment, format!("NOTIFY_SOCKET={socket}"));
+        words
+    }
+
     /// Runs a command of the engine; gives its exit code and its output.
     pub fn run(self, arguments: &[&str]) -> Result<(i32, String), String> {
         client::run(&self.command(arguments))

@@ -1,6 +1,12 @@
 //! A container from its start to its end, and again.
 
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
 use crate::container::Place;
+use crate::engine::Engine;
+use crate::stage::HOME;
 use crate::{NO_COMMAND, Outcome, Test, UP, same};
 
 pub const TESTS: &[(&str, Test)] = &[
@@ -10,6 +16,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("exec", exec),
     ("terminal", terminal),
     ("again", again),
+    ("notified", notified),
 ];
 
 fn command(place: Place) -> Outcome {
@@ -37,6 +44,35 @@ fn stop(place: Place) -> Outcome {
     same(client.finish()?, 5, &client.said.text())?;
     client.said.in_order(&["going down", "the daemon has finished"])?;
     Ok(())
+}
+
+/// A manager hears that the container is ready when its start is over.
+fn notified(place: Place) -> Outcome {
+    let variable = ["-e", "S6_NOTIFY=1"];
+    let words = ["/test/busybox", "sh", "-c", "echo \"socket: [$NOTIFY_SOCKET]\"; exit 7"];
+    if place.engine == Engine::Docker {
+        // It has no managers.
+        let (code, text) = place.run(&variable, &words)?;
+        return same((code, text.contains("socket: []")), (7, true), &text);
+    }
+    let path = format!("{HOME}/notified.{}", place.engine.name());
+    let _ = std::fs::remove_file(&path);
+    let socket = UnixDatagram::bind(&path)?;
+    socket.set_read_timeout(Some(Duration::from_secs(120)))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777))?;
+    let options = [&variable[..], &["--sdnotify=container"], &NO_COMMAND].concat();
+    let (container, mut client) = place.start_notifying(&path, &options)?;
+    let mut message = [0; 4096];
+    loop {
+        let n = socket.recv(&mut message)?;
+        if String::from_utf8_lossy(message.get(..n).unwrap_or_default()).lines().any(|line| line == "READY=1")
+        {
+            break;
+        }
+    }
+    client.said.wait_for(UP)?;
+    container.stop()?;
+    same(client.finish()?, 0, &client.said.text())
 }
 
 /// The engine gets the code of a daemon that failed, without a change to the image.
