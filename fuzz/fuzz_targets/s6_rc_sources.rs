@@ -59,6 +59,7 @@ fn write(root: &Path, file: &File) -> std::io::Result<()> {
             let known = [
                 "if", "{", "}", "true\n", "\"", "\\", "&&", "/bin/sh", "#!/bin/sh\n", "\r\n", "#", "$a", "never",
                 "on-failure", "5/60", "1.5", "0-7", "SIGTERM", "stop", "stop-dependents", "run", "none",
+                "env", "file", "memory", ">=", "1G", "|", "!", "profile",
             ];
             let words: Vec<_> = list.iter().take(99).map(|n| pick(&known, *n)).collect();
             fs::write(path, words.join(" "))
