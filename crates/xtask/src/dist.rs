@@ -22,7 +22,7 @@ use crate::{command, licences, man, packages, reproduce, workspace};
 
 /// What the architecture's tarball may take as `.tar.xz`, in bytes: what it takes today and 2 kB more, and never above
 /// 720,000.
-const MOST_PACKED: usize = 717_500;
+const MOST_PACKED: usize = 715_000;
 /// The limit of the checker's tarball, in bytes.
 const MOST_PACKED_CHECKER: usize = 1_500_000;
 /// The limit of its unpacked files, in bytes.
