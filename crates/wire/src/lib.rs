@@ -3,6 +3,7 @@
 //! Each module documents the byte layout that it reads and writes, and is tested against bytes that the
 //! reference wrote.  Input is hostile: a damaged record is `None` or an error, never a panic.
 
+pub mod attended;
 pub mod board;
 pub mod calendar;
 pub mod cdb;
@@ -19,6 +20,7 @@ pub mod ip;
 pub mod netstring;
 pub mod number;
 mod packing;
+pub mod probes;
 pub mod proc_stat;
 pub mod quoting;
 pub mod record;
