@@ -65,13 +65,12 @@ impl Config {
     fn of_settings(config: &Value) -> Self {
         let words = |name: &str| {
             let list = config.get(name)?.as_array()?;
-            Some(list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect::<Vec<_>>())
+            Some(texts(list))
         };
         let text = |name: &str| config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let test = config.get("Healthcheck").and_then(|health| health.get("Test")).and_then(Value::as_array);
         let healthcheck = test.map(|test| {
-            let words: Vec<String> =
-                test.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
+            let words = texts(test);
             match words.split_first() {
                 Some((first, rest)) if first == "CMD" || first == "CMD-SHELL" => rest.to_vec(),
                 _ => Vec::new(),
@@ -177,11 +176,16 @@ impl Config {
     }
 }
 
+/// The texts in a list.
+fn texts(list: &[Value]) -> Vec<String> {
+    list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
 /// The words of the JSON form, or those of the shell form at its blanks.
 fn exec_form(text: &str) -> Vec<String> {
     let list: Option<Vec<Value>> = serde_json::from_str(text).ok();
     match list {
-        Some(list) => list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect(),
+        Some(list) => texts(&list),
         None => text.split_whitespace().map(str::to_owned).collect(),
     }
 }

@@ -41,6 +41,7 @@ pub mod settings;
 pub mod shell;
 pub mod silence;
 pub mod svg;
+mod text;
 pub mod timeline;
 pub mod tree;
 pub mod variables;

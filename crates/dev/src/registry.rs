@@ -67,6 +67,12 @@ pub fn code(text: &str) -> Option<Code> {
     digits.parse().ok().filter(|_| digits.len() == 3).map(Code)
 }
 
+/// The lint that a text names, as [`code`] reads it.
+#[must_use]
+pub fn named(text: &str) -> Option<&'static Lint> {
+    find(code(text)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -89,7 +89,7 @@ fn entry(
     globs: &Spanned<DeValue<'_>>,
     rules: &mut Vec<Rule>,
 ) -> Result<(), Mistake> {
-    let Some(known) = registry::code(code).filter(|code| registry::find(*code).is_some()) else {
+    let Some(known) = registry::named(code).map(|lint| lint.code) else {
         let text = format!("there is no lint {code}: {ENTRY}; s6-overlay-dev explain lists all codes");
         return Err(Mistake { place: place.clone(), text });
     };

@@ -3,6 +3,7 @@
 //! It is no parser of the whole language.  What it doesn't understand it refuses to read, so that nothing is said of it.
 
 use crate::finding::Span;
+use crate::text;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -440,7 +441,7 @@ impl Reader<'_> {
     /// Goes over `[[ … ]]`.
     fn skip_test(&mut self) -> Option<()> {
         let rest = self.text.get(self.at..)?;
-        let end = rest.windows(2).position(|two| two == b"]]")?;
+        let end = text::find(rest, b"]]")?;
         if rest.get(..end)?.contains(&b'\n') {
             return None;
         }

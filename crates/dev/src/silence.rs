@@ -6,6 +6,7 @@ use crate::registry;
 use crate::report::WHOLE;
 use crate::settings::Settings;
 use crate::shell::span_of;
+use crate::text::has;
 use crate::tree::{SETTINGS, Tree};
 use s6_rc::diagnostic::{Code, Severity};
 
@@ -95,8 +96,8 @@ pub fn by_allowances(image: &Image<'_>, settings: &Settings, findings: &mut Vec<
     let unused =
         settings.rules.iter().zip(used).filter(|(rule, used)| !used && is_looked_for(image, rule.code));
     findings.extend(unused.map(|(rule, _)| {
-        let text_ = format!("nothing is {} here", rule.code);
-        Finding::new(0, SETTINGS, text_).at(span_of(&text, rule.place.clone())).advice("remove it")
+        let words = format!("nothing is {} here", rule.code);
+        Finding::new(0, SETTINGS, words).at(span_of(&text, rule.place.clone())).advice("remove it")
     }));
     findings.sort_by(|a, b| a.order().cmp(&b.order()));
 }
@@ -165,7 +166,7 @@ impl Allowance {
 /// The comments of a file that allow something.
 fn read(tree: &Tree, path: &[u8]) -> Vec<Allowance> {
     let text = tree.read(path, FILE_MAX).unwrap_or_default();
-    if !text.windows(WORD.len()).any(|part| part == WORD.as_bytes()) {
+    if !has(&text, WORD.as_bytes()) {
         return Vec::new();
     }
     let text = String::from_utf8_lossy(&text);
@@ -178,7 +179,7 @@ fn read(tree: &Tree, path: &[u8]) -> Vec<Allowance> {
         let has_reason = rest.trim_start().strip_prefix(':').is_some_and(|reason| !reason.trim().is_empty());
         all.extend(codes.split(',').map(str::trim).map(|word| Allowance {
             path: path.to_vec(),
-            code: registry::code(word).filter(|code| registry::find(*code).is_some()),
+            code: registry::named(word).map(|lint| lint.code),
             word: word.to_owned(),
             line,
             has_reason,

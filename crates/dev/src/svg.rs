@@ -35,6 +35,31 @@ fn legal(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Places for what stands side by side, in as many rows as that takes.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    /// The next place.
+    pub(crate) at: (i32, i32),
+    /// Where rows begin.
+    pub(crate) left: i32,
+    /// Where they end.
+    pub(crate) right: i32,
+    /// How high they are.
+    pub(crate) height: i32,
+}
+
+impl Rows {
+    /// The place of something so wide, after which so much stays free.
+    pub(crate) fn place(&mut self, width: i32, gap: i32) -> (i32, i32) {
+        if self.at.0 + width > self.right && self.at.0 > self.left {
+            self.at = (self.left, self.at.1 + self.height);
+        }
+        let place = self.at;
+        self.at.0 += width + gap;
+        place
+    }
+}
+
 impl Svg {
     /// A picture of this size, with what it shows and how it looks; `style` is CSS of ours.
     #[must_use]

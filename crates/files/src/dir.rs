@@ -129,7 +129,6 @@ fn list(dir: BorrowedFd<'_>) -> Result<Vec<Entry>, Errno> {
     Ok(found)
 }
 
-/// What is done with an entry, by its name and its kind.
 /// What is called for each entry of a directory, with its name and what it is.
 pub type Each<'a> = &'a mut dyn FnMut(&[u8], Kind) -> Result<(), Errno>;
 

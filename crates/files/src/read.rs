@@ -18,6 +18,14 @@ pub fn read_at_most(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
     read(file.as_fd(), limit, What::Any)
 }
 
+/// The same for a file that is known to be regular, which saves a call.
+///
+/// # Errors
+/// As read(2).
+pub fn read_regular(file: impl AsFd, limit: usize) -> Result<Vec<u8>, Errno> {
+    read(file.as_fd(), limit, What::Regular)
+}
+
 /// What is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {

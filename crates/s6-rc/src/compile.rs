@@ -97,8 +97,9 @@ pub struct Variables<'a> {
     pub fixed: &'a [&'a [u8]],
 }
 
-/// As [`compile`], or without a `destination` writes nothing; a service that `bundles` names is a bundle even without its `type` and contents, an empty
-/// one if no source defines it, and has the contents of all sources that do.  A source may be empty.
+/// As [`compile`], or without a `destination` writes nothing; a service that `bundles` names is a bundle even without its
+/// `type` and contents, an empty one if no source defines it, and has the contents of all sources that do.  A source may be
+/// empty.
 ///
 /// # Errors
 /// As [`compile`].

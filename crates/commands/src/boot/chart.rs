@@ -61,11 +61,7 @@ pub fn chart(start: &Start, all: &Snapshot, form: Form) -> String {
             }
             None => (fit(&line.words, area), String::new(), ""),
         };
-        let mark = match (line.has_failed, line.part.is_critical) {
-            (true, _) => '!',
-            (false, true) => '*',
-            (false, false) => ' ',
-        };
+        let mark = line.mark().unwrap_or(' ');
         let name = fit(line.name(), names);
         let shown = format!("{name:names$} {mark} {bar:area$} {took:>TIME$} {said}");
         let (before, after) = match mark {

@@ -38,6 +38,12 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// The sign before it: `!` if it has failed, `*` if the start took as long as it did because of this part.
+    #[must_use]
+    pub fn mark(&self) -> Option<char> {
+        if self.has_failed { Some('!') } else { self.part.is_critical.then_some('*') }
+    }
+
     /// What it is called in a line.
     #[must_use]
     pub fn name(&self) -> &str {

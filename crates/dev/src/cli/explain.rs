@@ -19,7 +19,7 @@ impl Explain {
             };
             return Outcome { out: registry::LINTS.iter().map(line).collect(), ..Outcome::default() };
         };
-        match registry::code(&code).and_then(registry::find) {
+        match registry::named(&code) {
             Some(lint) => Outcome { out: lint.page.to_owned(), ..Outcome::default() },
             None => {
                 let text = format_args!("there is no lint {code}: s6-overlay-dev explain lists all");

@@ -3,7 +3,7 @@
 use crate::graph::{Graph, Look, Node};
 use crate::layout::layout;
 use crate::layout::plan::{self, Edge, Layout, Line, Plan};
-use crate::svg::{LETTER, SMALL_LETTER, Svg, columns, fit};
+use crate::svg::{LETTER, Rows, SMALL_LETTER, Svg, columns, fit};
 use std::collections::BTreeSet;
 
 /// More services than this can't be told apart in a picture.
@@ -309,16 +309,14 @@ impl<'a> Drawing<'a> {
             (has(Look::Down), Sign::State(Look::Down), "down"),
             (has(Look::Bad), Sign::State(Look::Bad), "needs somebody"),
         ];
-        let (mut x, mut y, mut out) = (MARGIN, 12, Vec::new());
-        for (_, sign, text) in all.into_iter().filter(|(is_there, ..)| *is_there) {
-            let own = Sign::WIDTH + SMALL_LETTER * columns(text) + 20;
-            if x + own > width && x > MARGIN {
-                (x, y) = (MARGIN, y + LINE);
-            }
-            out.push((x, y, sign, text));
-            x += own;
-        }
-        out
+        let mut rows = Rows { at: (MARGIN, 12), left: MARGIN, right: width, height: LINE };
+        let signs = all.into_iter().filter(|(is_there, ..)| *is_there);
+        signs
+            .map(|(_, sign, text)| {
+                let (x, y) = rows.place(Sign::WIDTH + SMALL_LETTER * columns(text) + 20, 0);
+                (x, y, sign, text)
+            })
+            .collect()
     }
 
     /// The bundles that have no box.

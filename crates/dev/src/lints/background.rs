@@ -4,6 +4,7 @@ use crate::finding::{Edit, Finding};
 use crate::image::{Image, Script};
 use crate::lints::program::at;
 use crate::shell::{Word, base_name};
+use crate::text::has;
 use crate::tree::Tree;
 use tool::path::join;
 
@@ -55,7 +56,7 @@ pub(super) fn finding(image: &Image<'_>, script: &Script, program: &[Word]) -> O
     if arguments.iter().any(|word| !word.literal) {
         return None;
     }
-    let has = |words: &[&str]| {
+    let holds = |words: &[&str]| {
         arguments
             .iter()
             .any(|a| words.iter().any(|word| a.text == *word || a.text.contains(word) && word.contains(' ')))
@@ -64,17 +65,17 @@ pub(super) fn finding(image: &Image<'_>, script: &Script, program: &[Word]) -> O
     let advice = "give it the option that keeps it in the foreground";
     let finding = Finding::new(303, &script.path, text).at(at(script, first)).advice(advice);
     if let Some((_, words)) = DAEMONIZING.iter().find(|(daemon, _)| *daemon == name) {
-        let goes = has(words) && !has(&["--nofork"]) && !has(&["no"]);
+        let goes = holds(words) && !holds(&["--nofork"]) && !holds(&["no"]);
         return goes.then(|| without(script, name, arguments, words, finding));
     }
     let Background { words, file, .. } = BACKGROUND.iter().find(|known| known.names.contains(&name))?;
     let says_so = |(path, text): (&str, &str)| {
         // A script may write it into the file.
         file_says(image.tree, path.as_bytes(), text.as_bytes(), 0)
-            || image.scripts().any(|script| has_text(&script.text, text.as_bytes()))
+            || image.scripts().any(|script| has(&script.text, text.as_bytes()))
     };
-    let shows_version = has(&["-v", "-V", "-t", "--version", "--help"]);
-    if has(words) || shows_version || file.is_some_and(says_so) {
+    let shows_version = holds(&["-v", "-V", "-t", "--version", "--help"]);
+    if holds(words) || shows_version || file.is_some_and(says_so) {
         return None;
     }
     let option = if name == "nginx" { "-g 'daemon off;'" } else { *words.first()? };
@@ -107,14 +108,10 @@ fn without(script: &Script, name: &str, arguments: &[Word], words: &[&str], find
     }
 }
 
-fn has_text(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|found| found == part)
-}
-
 /// Whether a file of settings, or one that it includes at its top level, may have a text in it: what isn't here may.
 fn file_says(tree: &Tree, path: &[u8], text: &[u8], depth: u32) -> bool {
     let Some(found) = tree.read(path, 1 << 16).filter(|_| depth < 3) else { return true };
-    if has_text(&found, text) {
+    if has(&found, text) {
         return true;
     }
     let mut braces = 0_i32;

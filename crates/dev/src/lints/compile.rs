@@ -3,6 +3,7 @@
 use crate::compiled;
 use crate::finding::{Edit, Finding};
 use crate::image::Image;
+use crate::text::find;
 use crate::tree::Tree;
 use s6_rc::diagnostic::{Code, Severity};
 use std::collections::BTreeSet;
@@ -221,10 +222,6 @@ fn both_ends(image: &Image<'_>, finding: Finding) -> Finding {
     };
     let shown = String::from_utf8_lossy(&other.name).into_owned();
     finding.unsafe_fix(format!("write it into {other_file} of {shown}"), vec![edit])
-}
-
-fn find(text: &[u8], word: &[u8]) -> Option<usize> {
-    text.windows(word.len().max(1)).position(|part| part == word)
 }
 
 /// The name in `did you mean NAME?`.

@@ -3,6 +3,7 @@
 use crate::finding::{Edit, Finding};
 use crate::image::{Image, Language, Script};
 use crate::shell::{base_name, span_of};
+use crate::text::has;
 use crate::variables::{self, Use};
 
 /// Variables that are there, or are the shell's own.
@@ -111,7 +112,7 @@ fn takes_for_granted(image: &Image<'_>, script: &Script, found: &mut Vec<Finding
             || name.starts_with("S6_")
             || image.config.variable(name).is_some()
     };
-    let stops = script.text.windows(5).any(|five| five == b"set -")
+    let stops = has(&script.text, b"set -")
         && script.shell().is_some_and(|shell| {
             let sets = shell.commands.iter().filter(|command| command.name() == "set");
             sets.flat_map(|command| &command.words)

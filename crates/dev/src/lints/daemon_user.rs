@@ -4,6 +4,7 @@ use crate::finding::{Edit, Finding};
 use crate::image::{Image, Script};
 use crate::lints::program::at;
 use crate::shell::{Shell, Word, base_name};
+use crate::text::has;
 
 /// SO316, SO318.
 pub(super) fn check(image: &Image<'_>, script: &Script, shell: &Shell, found: &mut Vec<Finding>) {
@@ -28,9 +29,7 @@ pub(super) fn check(image: &Image<'_>, script: &Script, shell: &Shell, found: &m
     }
     let Some(passwd) = image.tree.read(b"/etc/passwd", 1 << 20) else { return };
     let makes_users = image.scripts().any(|script| {
-        [&b"useradd"[..], b"adduser", b"/etc/passwd", b"usermod"]
-            .iter()
-            .any(|word| script.text.windows(word.len()).any(|part| part == *word))
+        [&b"useradd"[..], b"adduser", b"/etc/passwd", b"usermod"].iter().any(|word| has(&script.text, word))
     });
     for command in shell.commands.iter().filter(|_| !makes_users) {
         let words = command.program();

@@ -3,6 +3,7 @@
 use crate::finding::{Edit, Finding};
 use crate::image::{Definition, Image, Target};
 use crate::shell::span_of;
+use crate::text::find;
 use files::Kind;
 use s6_rc::restart_policy;
 use tool::path::join;
@@ -69,7 +70,7 @@ fn carriage_returns(image: &Image<'_>, directory: &[u8], entries: &[Vec<u8>], fo
         let Some(text) = image.tree.read(&path, 1 << 16).filter(|text| !text.starts_with(b"\x7fELF")) else {
             continue;
         };
-        let Some(at) = text.windows(2).position(|two| two == b"\r\n") else { continue };
+        let Some(at) = find(&text, b"\r\n") else { continue };
         let mut finding = Finding::new(108, &path, "lines end in carriage returns")
             .at(span_of(&text, at..at + 1))
             .advice("save the file with Unix line ends");

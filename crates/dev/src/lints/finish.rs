@@ -3,6 +3,7 @@
 use crate::finding::{Edit, Finding, Span};
 use crate::image::{Definition, Image, Language, Script, Target};
 use crate::shell::{Ending, span_of};
+use crate::text;
 use s6_rc::diagnostic::Severity;
 use std::ops::Range;
 
@@ -47,7 +48,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 fn find(script: &Script, word: &str) -> Option<Found> {
     lines(&script.text).find_map(|(start, line)| {
-        let at = line.windows(word.len()).position(|part| part == word.as_bytes())?;
+        let at = text::find(line, word.as_bytes())?;
         let start = start + at;
         Some(Found { start, span: span_of(&script.text, start..start + word.len()) })
     })
@@ -107,7 +108,7 @@ fn scanner(script: &Script, at: usize) -> Option<Range<usize>> {
     let line = script.text.get(at..)?.split(|byte| *byte == b'\n').next()?;
     let words: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
     let directory = words.get(2).filter(|word| word.starts_with(b"/"))?;
-    let end = line.windows(directory.len()).position(|part| part == *directory)? + directory.len();
+    let end = text::find(line, directory)? + directory.len();
     let before = script.text.get(..at)?.iter().rev().take_while(|b| !b.is_ascii_whitespace()).count();
     (directory.iter().all(|b| b.is_ascii_alphanumeric() || b"/-_.".contains(b)))
         .then(|| at - before..at + end)

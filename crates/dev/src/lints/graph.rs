@@ -2,6 +2,7 @@
 
 use crate::finding::{Edit, Finding};
 use crate::image::{BUNDLES, Definition, Image, SERVICES, Script, Target, Type};
+use crate::text::has;
 use overlay::boot::omissions::{self, BASE, TOP};
 use overlay::boot::sources::USER_BUNDLES;
 use overlay::legacy::idle;
@@ -48,8 +49,7 @@ fn idle(image: &Image<'_>, database: &Database, found: &mut Vec<Finding>) {
         return;
     }
     let lines = lines_about_s6_rc(image);
-    let mut started =
-        take(&mut idle, |d| lines.iter().any(|line| line.windows(d.name.len()).any(|word| word == d.name)));
+    let mut started = take(&mut idle, |d| lines.iter().any(|line| has(line, &d.name)));
     // What is started by its name starts what it needs, too.
     while let Some(definition) = started.pop() {
         let needed = definition.list(image.tree, "dependencies");
@@ -80,7 +80,7 @@ fn lines_about_s6_rc(image: &Image<'_>) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut take = |text: &[u8]| {
         let lines = text.split(|byte| *byte == b'\n');
-        all.extend(lines.filter(|line| line.windows(5).any(|five| five == b"s6-rc")).map(<[u8]>::to_vec));
+        all.extend(lines.filter(|line| has(line, b"s6-rc")).map(<[u8]>::to_vec));
     };
     image.scripts().for_each(|script| take(&script.text));
     for definition in image.definitions.iter().filter(|definition| definition.is_oneshot()) {
@@ -238,8 +238,8 @@ fn waits_itself(image: &Image<'_>, definition: &Definition) -> bool {
     let scripts = words.iter().filter(|word| word.starts_with(b"/"));
     let mut texts = scripts.filter_map(|path| Script::read(image.tree, path)).map(|script| script.text);
     let loops = |text: &[u8]| {
-        let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
-        has(b"sleep") && [&b"while"[..], b"until", b"for ", b"loopwhile"].iter().any(|word| has(word))
+        has(text, b"sleep")
+            && [&b"while"[..], b"until", b"for ", b"loopwhile"].iter().any(|word| has(text, word))
     };
     loops(&up) || texts.any(|text| loops(&text))
 }

@@ -4,6 +4,7 @@ use crate::finding::{Edit, Finding};
 use crate::image::{Definition, Image, Language, Script};
 use crate::lints::program::final_program;
 use crate::shell::{base_name, span_of};
+use crate::text::{has, rfind};
 use files::Kind;
 use std::ops::Range;
 use tool::path::split;
@@ -46,7 +47,7 @@ fn words(script: &Script) -> Vec<Word> {
             let one = |word: &Vec<u8>| {
                 let text = String::from_utf8_lossy(word.trim_ascii()).into_owned();
                 let literal = !text.contains('$');
-                let at = script.text.windows(text.len().max(1)).rposition(|part| part == text.as_bytes());
+                let at = rfind(&script.text, text.as_bytes());
                 Word { place: at.map(|at| at..at + text.len()), text, literal }
             };
             all.iter().map(one).collect()
@@ -179,9 +180,7 @@ fn is_prepared(image: &Image<'_>, path: &str) -> bool {
     let ups = image.definitions.iter().filter(|definition| definition.is_oneshot());
     image.scripts().any(|script| script.language != Language::Shell && script.language != Language::Execline)
         || image.stages.iter().chain(&image.tasks).any(|script| mentions(&script.text))
-        || image
-            .runs()
-            .any(|(_, script)| mentions(&script.text) && script.text.windows(5).any(|five| five == b"chown"))
+        || image.runs().any(|(_, script)| mentions(&script.text) && has(&script.text, b"chown"))
         || ups.filter_map(|d| image.tree.read(&d.path_of("up"), 1 << 16)).any(|text| mentions(&text))
         || image.tree.names(b"/etc/fix-attrs.d").iter().any(|name| {
             let path = tool::path::join(b"/etc/fix-attrs.d", name);
@@ -240,6 +239,6 @@ fn rotates(image: &Image<'_>, folder: &[u8]) -> bool {
     image.tree.names(b"/etc/logrotate.d").iter().any(|name| {
         let path = tool::path::join(b"/etc/logrotate.d", name);
         let text = image.tree.read(&path, 1 << 16).unwrap_or_default();
-        text.windows(folder.len()).any(|part| part == folder)
+        has(&text, folder)
     })
 }

@@ -3,6 +3,7 @@
 use crate::finding::Finding;
 use crate::image::{Image, Script};
 use crate::shell::span_of;
+use crate::text::has;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tool::path::{join, split};
@@ -14,7 +15,7 @@ const HERE: [&str; 3] = ["localhost", "127.0.0.1", "0.0.0.0"];
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     let mut known: BTreeMap<u16, Vec<u8>> = BTreeMap::new();
     for (name, script) in image.runs() {
-        if !script.text.windows(16).any(|part| part == b"s6-notifyoncheck") {
+        if !has(&script.text, b"s6-notifyoncheck") {
             continue;
         }
         let file = join(split(&script.path).0, b"data/check");

@@ -4,6 +4,7 @@ use crate::finding::{Edit, Finding, Span};
 use crate::image::{Definition, Image, Language, Script};
 use crate::lints::program::{at, final_program};
 use crate::shell::{base_name, span_of};
+use crate::text::find;
 use tool::path::join;
 
 /// Daemons that never write to a descriptor to say that they are ready.
@@ -42,7 +43,7 @@ fn readiness(image: &Image<'_>, definition: &Definition, script: &Script, found:
     let checks = execline.iter().any(|word| base_name(word) == "s6-notifyoncheck")
         || shell_words().any(|word| base_name(&word.text) == "s6-notifyoncheck");
     if checks {
-        let start = script.text.windows(16).position(|word| word == b"s6-notifyoncheck").unwrap_or(0);
+        let start = find(&script.text, b"s6-notifyoncheck").unwrap_or(0);
         let span = span_of(&script.text, start..start + 16);
         let options: Vec<String> = execline
             .iter()

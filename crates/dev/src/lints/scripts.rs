@@ -3,6 +3,7 @@
 use crate::finding::{Edit, Finding, Span};
 use crate::image::{Image, Language, Script};
 use crate::shell::{base_name, span_of};
+use crate::text::{find, has, rfind};
 use crate::tree::Tree;
 use files::Kind;
 use s6_rc::diagnostic::Severity;
@@ -52,7 +53,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
 /// SO109, SO110, SO111.
 fn interpreter(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
     let Some(program) = script.interpreter.first() else { return };
-    let start = script.text.windows(program.len()).position(|word| word == program.as_bytes()).unwrap_or(2);
+    let start = find(&script.text, program.as_bytes()).unwrap_or(2);
     let span = span_of(&script.text, start..start + program.len());
     for name in MOVED {
         let is_old = OLD_PLACES.iter().any(|place| *program == format!("{place}{name}"));
@@ -102,7 +103,7 @@ fn behind<'s>(image: &Image<'_>, script: &'s Script) -> Option<(&'s str, Span)> 
         return None;
     }
     let line = script.text.split(|byte| *byte == b'\n').next()?;
-    let at = line.windows(name.len()).rposition(|part| part == name.as_bytes())?;
+    let at = rfind(line, name.as_bytes())?;
     Some((name, span_of(&script.text, at..at + name.len())))
 }
 
@@ -147,7 +148,7 @@ fn command(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
     if !program.starts_with(b"/") {
         return;
     }
-    let at = text.windows(program.len()).position(|word| word == program).unwrap_or(0);
+    let at = find(&text, program).unwrap_or(0);
     let span = span_of(&text, at..at + program.len());
     let shown = String::from_utf8_lossy(program).into_owned();
     match image.tree.stat(program) {
@@ -199,15 +200,13 @@ fn find_word(text: &[u8], word: &[u8]) -> Option<usize> {
         byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let mut from = 0;
-    while let Some(at) = text.get(from..)?.windows(word.len()).position(|found| found == word) {
+    while let Some(at) = find(text.get(from..)?, word) {
         let at = from + at;
         let line = text.get(..at)?.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
         let before_it = text.get(line..at)?.trim_ascii_start();
         // What is looked for in another text is no path of this script's.
-        let is_comment = before_it.starts_with(b"#")
-            || [&b"sed "[..], b"grep "]
-                .iter()
-                .any(|word| before_it.windows(word.len()).any(|part| part == *word));
+        let is_comment =
+            before_it.starts_with(b"#") || [&b"sed "[..], b"grep "].iter().any(|word| has(before_it, word));
         let before = at.checked_sub(1).and_then(|before| text.get(before));
         let before = before.filter(|byte| **byte != b'/' || !word.starts_with(b"s6-"));
         if !is_comment && !is_part(before) && !is_part(text.get(at + word.len())) {

@@ -17,14 +17,10 @@ pub(super) fn print(timeline: &Timeline<'_>) -> String {
         let needs = part.needs.iter().filter_map(|at| timeline.start.part(*at));
         let needs: Vec<&str> = needs.map(|need| need.name.as_str()).collect();
         let took = part.began.map(|_| part.took);
-        let mark = match (line.has_failed, part.is_critical) {
-            (true, _) => "!",
-            (false, true) => "*",
-            (false, false) => "",
-        };
+        let mark = line.mark().map(String::from).unwrap_or_default();
         let (needs, began) = (needs.join(", "), moment(part.began));
         let (took, over) = (moment(took), moment(part.over));
-        let cells = [mark, &part.name, kind(part.sort), &needs, &began, &over, &took, &line.words];
+        let cells = [mark.as_str(), &part.name, kind(part.sort), &needs, &began, &over, &took, &line.words];
         let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escape(*cell))).collect();
         rows.push_str(&format!("<tr>{cells}</tr>\n"));
     }

@@ -1,7 +1,7 @@
 //! As a picture: a row for each part, with its three phases.
 
 use super::parts::{Timeline, kind, plain};
-use crate::svg::{LETTER, SMALL_LETTER, Svg, columns, fit};
+use crate::svg::{LETTER, Rows, SMALL_LETTER, Svg, columns, fit};
 use commands::boot::said::{Line, headline, slowest, step, time};
 use commands::boot::start::{Part, Sort};
 use std::collections::BTreeMap;
@@ -153,13 +153,8 @@ impl<'a> Chart<'a> {
         let (part, middle) = (line.part, self.y(row) + ROW / 2);
         svg.open("g", &[]);
         svg.title(&self.about(line));
-        let mark = match (line.has_failed, part.is_critical) {
-            (true, _) => "!",
-            (false, true) => "*",
-            (false, false) => "",
-        };
-        if !mark.is_empty() {
-            svg.label("mark", (MARGIN + 6, middle + 5), mark);
+        if let Some(mark) = line.mark() {
+            svg.label("mark", (MARGIN + 6, middle + 5), mark.encode_utf8(&mut [0; 4]));
         }
         let name = fit(line.name(), NAME);
         let class = if part.is_critical { "name strong" } else { "name" };
@@ -254,16 +249,14 @@ impl<'a> Chart<'a> {
             (has(&|line| !self.timeline.ends_of(line).is_empty()), "ended", "daemon ended"),
             (has(&|line| line.has_failed), "failed", "! failed"),
         ];
-        let (mut x, mut y, mut out) = (MARGIN, 0, Vec::new());
-        for (_, sign, text) in all.into_iter().filter(|(is_there, ..)| *is_there) {
-            let own = SIGN + 6 + SMALL_LETTER * columns(text);
-            if x + own > WIDTH - MARGIN {
-                (x, y) = (MARGIN, y + ROW);
-            }
-            out.push((x, y, sign, text));
-            x += own + 14;
-        }
-        out
+        let mut rows = Rows { at: (MARGIN, 0), left: MARGIN, right: WIDTH - MARGIN, height: ROW };
+        let signs = all.into_iter().filter(|(is_there, ..)| *is_there);
+        signs
+            .map(|(_, sign, text)| {
+                let (x, y) = rows.place(SIGN + 6 + SMALL_LETTER * columns(text), 14);
+                (x, y, sign, text)
+            })
+            .collect()
     }
 }
 

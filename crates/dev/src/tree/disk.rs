@@ -95,7 +95,7 @@ impl Disk {
     pub(super) fn read(&self, path: &[u8], limit: usize) -> Result<Vec<u8>, Errno> {
         let (directory, name) = self.place(path)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        files::read_at_most(rustix::fs::openat(directory, name, flags, Mode::empty())?, limit)
+        files::read_regular(rustix::fs::openat(directory, name, flags, Mode::empty())?, limit)
     }
 
     /// Opens a regular file, no link followed.
@@ -117,7 +117,7 @@ impl Disk {
     /// It can't be read.
     pub fn read_if_regular(&self, path: &[u8], limit: usize) -> Result<Option<Vec<u8>>, Errno> {
         match self.open_regular(path) {
-            Ok(file) => files::read_at_most(file, limit).map(Some),
+            Ok(file) => files::read_regular(file, limit).map(Some),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(None),
             Err(e) => Err(e),
         }
