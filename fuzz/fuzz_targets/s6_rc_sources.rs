@@ -60,6 +60,8 @@ fn write(root: &Path, file: &File) -> std::io::Result<()> {
                 "if", "{", "}", "true\n", "\"", "\\", "&&", "/bin/sh", "#!/bin/sh\n", "\r\n", "#", "$a", "never",
                 "on-failure", "5/60", "1.5", "0-7", "SIGTERM", "stop", "stop-dependents", "run", "none",
                 "env", "file", "memory", ">=", "1G", "|", "!", "profile",
+                "\n", "listen", "tcp", "127.0.0.1:80", "http", "http://[::1]:80/a", "200-299", "header", "\"a: b\"",
+                "log", "fd", "3", "watchdog", "signal",
             ];
             let words: Vec<_> = list.iter().take(99).map(|n| pick(&known, *n)).collect();
             fs::write(path, words.join(" "))

@@ -13,7 +13,7 @@ use crate::folder::{READABLE, with_umask};
 use crate::resolve::resolve;
 use crate::restart_policy::overrides::{Elsewhere, Overrides, Subject};
 use crate::source::{Sources, read_sources};
-use crate::source_definition::{ServiceFiles, SourceBody, SourceDefinition};
+use crate::source_definition::{Data, ServiceFiles, SourceBody, SourceDefinition};
 use files::{Owners, Permissions, Unfinished, copy_file, copy_tree, create, open_dir};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, Mode};
@@ -282,9 +282,9 @@ fn service_directory<'a>(
         let target = join(name, file.name.as_bytes());
         let mode = Permissions::LessUmask(file.mode);
         match &file.data {
-            Some(data) => create(servicedirs, &target, data, mode),
-            None => {
-                let from = join(source, file.name.as_bytes());
+            Data::Kept(data) => create(servicedirs, &target, data, mode),
+            Data::Of(origin) => {
+                let from = join(source, origin.as_bytes());
                 copy_file(CWD, &from, servicedirs, &target, mode)
             }
         }
@@ -341,6 +341,7 @@ mod tests {
         ] {
             write(&format!("s/b/{file}"), text);
         }
+        write("s/a/ready", "listen 80");
         write("s/tree/type", "longrun\n");
         write("s/tree/run", "#!/proc/self/exe\n");
         write("s/tree/env/NAME", "value");
@@ -365,6 +366,6 @@ mod tests {
             assert_eq!(made.has_trees, !trees.is_empty(), "{name}");
             checked.push((name, found.len()));
         }
-        assert_eq!(checked, [("a".into(), 3), ("b".into(), 14), ("tree".into(), 1)]);
+        assert_eq!(checked, [("a".into(), 6), ("b".into(), 14), ("tree".into(), 1)]);
     }
 }

@@ -4,12 +4,13 @@ use crate::condition::{self, Condition};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
 use crate::folder::Folder;
+use crate::probes;
 use crate::reload::{self, Reload};
 use crate::restart_policy;
 use crate::script::Interpreters;
 use crate::source_definition::{
-    AtomicSource, KEPT_LIMIT, Pipe, ServiceFile, ServiceFiles, ServiceList, SourceBody, SourceDefinition,
-    is_reserved,
+    AtomicSource, Data, KEPT_LIMIT, Pipe, ServiceFile, ServiceFiles, ServiceList, SourceBody,
+    SourceDefinition, is_reserved,
 };
 use crate::text::{self, Reference, Type};
 use files::Kind;
@@ -171,6 +172,7 @@ impl<D: Directory> DefinitionReader<'_, D> {
 
     fn bundle(&mut self) -> Result<Option<SourceBody>, Fatal> {
         restart_policy::reject(&self.folder, "bundle", self.findings)?;
+        probes::reject(&self.folder, "bundle", self.findings)?;
         self.unused(
             "bundle",
             &[
@@ -240,6 +242,7 @@ impl<D: Directory> DefinitionReader<'_, D> {
 
     fn oneshot(&mut self) -> Result<Option<SourceBody>, Fatal> {
         restart_policy::reject(&self.folder, "oneshot", self.findings)?;
+        probes::reject(&self.folder, "oneshot", self.findings)?;
         self.unused(
             "oneshot",
             &["finish", "notification-fd", "producer-for", "consumer-for", "contents.d", "contents"],
@@ -326,7 +329,7 @@ impl<D: Directory> DefinitionReader<'_, D> {
         }
         let data = self.folder.read(file.as_bytes(), KEPT_LIMIT + 1)?;
         if data.len() > KEPT_LIMIT {
-            into.push(ServiceFile { name: file, mode, data: None });
+            into.push(ServiceFile { name: file, mode, data: Data::Of(file) });
             return Ok(());
         }
         let data = match mode {
@@ -337,15 +340,16 @@ impl<D: Directory> DefinitionReader<'_, D> {
             }
             _ => data,
         };
-        into.push(ServiceFile { name: file, mode, data: Some(data) });
+        into.push(ServiceFile { name: file, mode, data: Data::Kept(data) });
         Ok(())
     }
 
     fn signal(&mut self, file: &'static str, into: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
         let before = into.len();
         self.keep(file, 0o644, into)?;
-        let data = into.get(before).and_then(|f| f.data.as_ref());
-        if data.is_some_and(|d| sys::signal::parse(d.trim_ascii()).is_none()) {
+        if let Some(ServiceFile { data: Data::Kept(data), .. }) = into.get(before)
+            && sys::signal::parse(data.trim_ascii()).is_none()
+        {
             let text = "not the name or number of a signal: the default is sent";
             self.add(self.finding(Code::SIGNAL, Severity::Warning, file, text));
         }
@@ -373,7 +377,7 @@ impl<D: Directory> DefinitionReader<'_, D> {
             let number = u32::try_from(number).unwrap_or_default();
             into.push(number_file("reload-signal", number));
         }
-        into.push(ServiceFile { name: reload::FILE, mode: 0o644, data: Some(text) });
+        into.push(ServiceFile { name: reload::FILE, mode: 0o644, data: Data::Kept(text) });
         Ok(())
     }
 
@@ -382,7 +386,11 @@ impl<D: Directory> DefinitionReader<'_, D> {
         self.note_carriage_returns("kill-mode", &text);
         let line = text.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_end();
         if line == b"session" {
-            into.push(ServiceFile { name: "kill-mode", mode: 0o644, data: Some(b"session\n".to_vec()) });
+            into.push(ServiceFile {
+                name: "kill-mode",
+                mode: 0o644,
+                data: Data::Kept(b"session\n".to_vec()),
+            });
         } else {
             let text = format!("{} is not a mode: write session", show(line));
             self.add(self.error(Code::KILL_MODE, "kill-mode", text).line(1).advice(
@@ -428,8 +436,20 @@ impl<D: Directory> DefinitionReader<'_, D> {
     /// The files that tell the supervisor how to treat the service.
     fn parameters(&mut self, files: &mut Vec<ServiceFile>) -> Result<(), Fatal> {
         let fd = "the number of a file descriptor";
-        let ready = self.number("notification-fd", fd)?;
+        let mut ready = self.number("notification-fd", fd)?;
         let lock = self.number("lock-fd", fd)?;
+        if let Some(probes) = probes::read(&self.folder, self.findings)? {
+            match probes::settle(probes, ready, lock) {
+                Ok(settled) => {
+                    ready = settled.notification;
+                    probes::add_files(settled.record, files);
+                }
+                Err((file, mistake)) => {
+                    self.add(mistake.diagnostic(Code::PROBES, self.path(file)));
+                    return Ok(());
+                }
+            }
+        }
         if ready.is_some() && ready == lock {
             self.add(self.error(
                 Code::DESCRIPTOR,
@@ -455,7 +475,7 @@ impl<D: Directory> DefinitionReader<'_, D> {
         self.kill_mode(files)?;
         for file in ["flag-newpidns", "flag-timeout-killpg"] {
             if self.folder.has(file.as_bytes()) {
-                files.push(ServiceFile { name: file, mode: 0o644, data: Some(Vec::new()) });
+                files.push(ServiceFile { name: file, mode: 0o644, data: Data::Kept(Vec::new()) });
             }
         }
         Ok(())
@@ -485,7 +505,7 @@ pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {
     Diagnostic::error(Code::TYPE, path, "there is no type file").advice(advice)
 }
 
-/// The entries of definitions that are read, those about restarts apart.
+/// The entries of definitions that are read, those about restarts and probes apart.
 const ENTRIES: [&str; 33] = [
     "type",
     "up",
@@ -534,7 +554,7 @@ const MEANT: [(&str, &str); 6] = [
 
 /// All entries of definitions that are read.
 pub fn entries() -> impl Iterator<Item = &'static str> {
-    ENTRIES.into_iter().chain(restart_policy::FILES)
+    ENTRIES.into_iter().chain(restart_policy::FILES).chain(probes::FILES)
 }
 
 /// The entry that a name was probably meant to be; `None` for one that is read, and for one that resembles none.
@@ -547,13 +567,13 @@ fn meant_by(name: &[u8]) -> Option<&'static str> {
     }
     // Short names are near to each other, and to those of scripts that people keep here.
     let near = entries().filter(|entry| entry.len() >= 4 && name.len() >= 4);
-    // Folders are the form to recommend; `main` is near to words that mean something else.
-    let near = near.filter(|entry| !["contents", "dependencies", "main"].contains(entry));
+    // Folders are the form to recommend; `main` and `live` are near to words that mean something else.
+    let near = near.filter(|entry| !["contents", "dependencies", "main", "live"].contains(entry));
     nearest(name, near).filter(|(differences, entry)| differences * 4 <= entry.len()).map(|(_, entry)| entry)
 }
 
 fn number_file(name: &'static str, n: u32) -> ServiceFile {
-    ServiceFile { name, mode: 0o644, data: Some(format!("{n}\n").into()) }
+    ServiceFile { name, mode: 0o644, data: Data::Kept(format!("{n}\n").into()) }
 }
 
 #[cfg(test)]

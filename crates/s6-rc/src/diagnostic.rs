@@ -95,6 +95,8 @@ codes! {
     SECOND_MAIN = 319;
     /// `only-if` has a line that is no condition.
     CONDITION = 320;
+    /// What is said about readiness or liveness asks nothing, or contradicts something.
+    PROBES = 321;
     /// S6_RESTART or S6_ON_FAILURE says what can't be done.
     POLICY_VARIABLE = 409;
     /// S6_DISABLE, S6_ENABLE or S6_REQUIRE has a name that makes no sense there.

@@ -33,6 +33,7 @@ mod oneshot;
 mod order;
 mod pipeline;
 pub mod plan;
+pub mod probes;
 pub mod reload;
 mod reminder;
 mod repo;
@@ -51,6 +52,7 @@ mod standing;
 mod text;
 mod tools;
 pub mod update;
+mod word_files;
 mod work;
 
 pub use tools::TOOLS;

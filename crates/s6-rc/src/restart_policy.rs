@@ -14,22 +14,24 @@
 pub(crate) mod overrides;
 mod rules;
 pub(crate) mod service_policy;
-mod value;
+pub(crate) mod value;
 pub(crate) mod word;
 
 use crate::condition::{self, Condition};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
 use crate::folder::Folder;
+use crate::probes;
+use crate::word_files::{Reader, Topic};
 use files::{Kind, remove_tree};
 use overrides::Subject;
-use rules::{Given, Said};
+use rules::Said;
 use rustix::fs::CWD;
 use service_policy::ServicePolicy;
 use tool::path::{join, split};
 use tool::{Fatal, OrUnable, diag::show};
 use value::Value;
-use word::{Mistake, Word, words};
+use word::{Mistake, Word};
 
 pub use overrides::{Elsewhere, Overrides};
 
@@ -49,11 +51,8 @@ pub const FILES: [&str; 12] = [
     "main",
 ];
 
-/// Reads one definition's files.
-struct Reader<'a, D> {
-    folder: &'a Folder<D>,
-    findings: &'a mut Vec<Diagnostic>,
-}
+static TOPIC: Topic =
+    Topic { files: &FILES, code: Code::RESTART, about: "restarts", needless: "has no daemon that could end" };
 
 /// What the files of a longrun's definition say; `None` if there are none of them, or none that is meant so.
 /// Errors are added to the findings.
@@ -64,10 +63,10 @@ pub(crate) fn read<D: Directory>(
     folder: &Folder<D>,
     findings: &mut Vec<Diagnostic>,
 ) -> Result<Option<ServicePolicy>, Fatal> {
-    if !has_any(folder) {
+    let mut reader = Reader { topic: &TOPIC, folder, findings };
+    if !reader.has_any() {
         return Ok(None);
     }
-    let mut reader = Reader { folder, findings };
     let said = Said {
         restart: reader.value("restart", value::restart)?,
         delay: reader.value("restart-delay", value::time)?,
@@ -105,17 +104,24 @@ impl Checked {
     }
 }
 
-/// Checks the files of the service directory `path`, and the overrides for the service, and writes the record into the
-/// directory `copy`, if there is one to write.
+/// Checks the files of the service directory `path`, and the overrides for the service, which a logger hasn't, and writes the
+/// records into the directory `copy`, if there are some to write.
 ///
 /// # Errors
 /// A file can't be read or written: code 111.
-pub fn check_directory(path: &[u8], copy: &[u8], overrides: &Overrides) -> Result<Checked, Fatal> {
+pub fn check_directory(path: &[u8], copy: &[u8], overrides: Option<&Overrides>) -> Result<Checked, Fatal> {
     let folder = Folder::open(CWD, path, path.to_vec())?;
     let mut diagnostics = Vec::new();
     let mut policy = read(&folder, &mut diagnostics)?.map(Box::new);
-    let of = Subject { name: split(path).1, finish: folder.has(b"finish"), own: false };
-    diagnostics.extend(overrides.apply(of, &mut policy).err());
+    let mut settled = None;
+    match overrides {
+        Some(overrides) => {
+            let of = Subject { name: split(path).1, finish: folder.has(b"finish"), own: false };
+            diagnostics.extend(overrides.apply(of, &mut policy).err());
+            settled = probes::of_directory(&folder, &mut diagnostics)?;
+        }
+        None => probes::reject(&folder, "logger of services.d", &mut diagnostics)?,
+    }
     if policy.as_ref().is_some_and(|policy| policy.stops_dependents()) {
         let text = "stop-dependents brings down what needs a service of s6-rc, and nothing needs this one";
         diagnostics.push(
@@ -129,6 +135,9 @@ pub fn check_directory(path: &[u8], copy: &[u8], overrides: &Overrides) -> Resul
     if let Some(policy) = policy.filter(|_| checked.is_sound()) {
         let record = join(copy, wire::restart_policy::FILE.as_bytes());
         remove_tree(CWD, &record).and_then(|()| policy.write(CWD, &record)).or_unable_to("write", &record)?;
+    }
+    if let Some(settled) = settled.filter(|_| checked.is_sound()) {
+        settled.write(copy).or_unable_to("write to", copy)?;
     }
     Ok(checked)
 }
@@ -164,76 +173,12 @@ pub(crate) fn reject<D: Directory>(
     of: &str,
     findings: &mut Vec<Diagnostic>,
 ) -> Result<(), Fatal> {
-    let files = if has_any(folder) { &FILES[..] } else { &[] };
-    let mut reader = Reader { folder, findings };
-    for file in files {
-        if reader.text(file)?.is_some() {
-            let text = format!("a {of} has no daemon that could end");
-            let error = Diagnostic::error(Code::RESTART, folder.path_of(file.as_bytes()), text);
-            reader.findings.push(error.advice("remove it, or write longrun into type"));
-        }
-    }
-    Ok(())
-}
-
-/// Whether one of the files is there.
-fn has_any<D: Directory>(folder: &Folder<D>) -> bool {
-    folder.entries().any(|(name, _)| FILES.iter().any(|file| file.as_bytes() == name))
+    Reader { topic: &TOPIC, folder, findings }.reject(of)
 }
 
 /// `main`, which is empty.
 fn nothing(words: &[Word<'_>]) -> Value<()> {
     words.first().map_or(Ok(()), |word| Err(Mistake::at(word, "not an empty file", "remove what is in it")))
-}
-
-impl<D: Directory> Reader<'_, D> {
-    /// The text of a file; `None` if there is none, or a file that has the name by chance.
-    fn text(&mut self, file: &str) -> Result<Option<Vec<u8>>, Fatal> {
-        let kind = self.folder.kind(file.as_bytes());
-        let text = match kind {
-            None => return Ok(None),
-            Some(Kind::File) => self.folder.text(file.as_bytes())?.filter(|text| !is_program(text)),
-            Some(_) => None,
-        };
-        if text.is_none() {
-            let what = if kind == Some(Kind::File) { "it is a program" } else { "it is not a regular file" };
-            let finding = Diagnostic::new(
-                Code::RESTART,
-                Severity::Warning,
-                self.folder.path_of(file.as_bytes()),
-                format!("not read: {what}"),
-            );
-            let advice = format!("give it another name: {file} is a file about restarts");
-            self.findings.push(finding.advice(advice));
-        }
-        Ok(text)
-    }
-
-    /// The value of a file; a mistake is added to the findings.
-    fn value<T>(
-        &mut self,
-        file: &str,
-        parse: fn(&[Word<'_>]) -> Value<T>,
-    ) -> Result<Option<Given<T>>, Fatal> {
-        let Some(text) = self.text(file)? else { return Ok(None) };
-        let found = words(&text).and_then(|words| {
-            let (line, column) = words.first().map_or((0, 0), |word| (word.line, word.column));
-            parse(&words).map(|value| Given { value, line, column })
-        });
-        match found {
-            Ok(given) => Ok(Some(given)),
-            Err(mistake) => {
-                let path = self.folder.path_of(file.as_bytes());
-                self.findings.push(mistake.diagnostic(Code::RESTART, path));
-                Ok(None)
-            }
-        }
-    }
-}
-
-/// Whether a text is a script or a binary, which images keep beside `run`.
-fn is_program(text: &[u8]) -> bool {
-    text.starts_with(b"#!") || text.starts_with(b"\x7fELF")
 }
 
 #[cfg(test)]

@@ -119,8 +119,15 @@ pub(crate) struct Pipe {
 pub(crate) struct ServiceFile {
     pub(crate) name: &'static str,
     pub(crate) mode: u32,
-    /// The contents; `None`: copy them from the definition directory.
-    pub(crate) data: Option<Vec<u8>>,
+    pub(crate) data: Data,
+}
+
+/// The contents of such a file.
+#[derive(Debug)]
+pub(crate) enum Data {
+    Kept(Vec<u8>),
+    /// Those of this file of the definition directory.
+    Of(&'static str),
 }
 
 /// What the service directory is made of.

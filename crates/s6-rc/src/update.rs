@@ -243,8 +243,10 @@ impl<'a> Switch<'a> {
 }
 
 /// The files of a compiled service directory; a live one keeps each only if the compiled one has it.
-const PARTS: [&[u8]; 18] = [
+const PARTS: [&[u8]; 20] = [
     b"run",
+    crate::probes::USERS_RUN.as_bytes(),
+    wire::probes::FILE.as_bytes(),
     b"finish",
     b"notification-fd",
     b"lock-fd",

@@ -5,14 +5,14 @@ use crate::image::{Definition, Image, Target};
 use crate::shell::span_of;
 use crate::text::find;
 use files::Kind;
-use s6_rc::restart_policy;
+use s6_rc::{probes, restart_policy};
 use tool::path::join;
 
-/// Files that the C overlay doesn't know, beside those about restarts.
+/// Files that the C overlay doesn't know, beside those about restarts and about readiness and liveness.
 const OURS: [&str; 3] = ["kill-mode", "only-if", "reload"];
 
 /// Files with a time in milliseconds.
-const TIMES: [&str; 7] = [
+const TIMES: [&str; 10] = [
     "timeout-up",
     "timeout-down",
     "timeout-kill",
@@ -20,6 +20,9 @@ const TIMES: [&str; 7] = [
     "restart-delay",
     "restart-delay-max",
     "restart-reset",
+    "ready-check-timeout",
+    "live-period",
+    "live-timeout",
 ];
 
 /// The checks of this module.
@@ -110,7 +113,8 @@ fn times(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
 
 /// SO790.
 fn ours(definition: &Definition, found: &mut Vec<Finding>) {
-    for file in restart_policy::FILES.into_iter().chain(OURS).filter(|file| definition.has(file)) {
+    let files = restart_policy::FILES.into_iter().chain(probes::FILES).chain(OURS);
+    for file in files.filter(|file| definition.has(file)) {
         // A oneshot's `reload` is the reference's.
         if file == "reload" && !definition.is_longrun() {
             continue;

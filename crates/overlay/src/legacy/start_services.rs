@@ -48,7 +48,7 @@ impl Copied {
 struct Copies {
     /// Those to be supervised.
     sound: Vec<Copied>,
-    /// The names of those whose files about restarts or conditions are wrong, which aren't started.
+    /// The names of those whose files are wrong, which aren't started.
     broken: Vec<Vec<u8>>,
 }
 
@@ -129,8 +129,8 @@ pub(crate) fn make_folder() -> Result<(), Errno> {
     sys::fs::mkdir(LEGACY_SERVICES.as_bytes(), Mode::from(0o755))
 }
 
-/// Copies the service directories from scratch, each with the record of what its files say about restarts, without those that
-/// aren't to be in the container.
+/// Copies the service directories from scratch, each with the records of what its files say, without those that aren't to be in
+/// the container.
 fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
     let verbosity = settings.verbosity();
     let etc = settings.etc();
@@ -157,7 +157,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
             continue;
         }
         copy_tree(CWD, &from, CWD, &dir, Owners::Kept).or_unable_to("copy", &from)?;
-        let Some(checked) = record_restarts(call, (&etc, verbosity), &overrides, (&from, &dir), &mut main)?
+        let Some(checked) = write_records(call, (&etc, verbosity), &overrides, (&from, &dir), &mut main)?
         else {
             copies.broken.push(name);
             continue;
@@ -218,16 +218,16 @@ impl Presence<'_> {
     }
 }
 
-/// Checks what a service's files, and its logger's, say about restarts, and puts the records into the copies.  Gives nothing
-/// if they are wrong.  `main` is the path of the service that the container is for, `etc` the folder of the image's files.
-fn record_restarts(
+/// Checks what a service's files, and its logger's, say about restarts and readiness, and puts the records into the copies.  Gives
+/// nothing if they are wrong.  `main` is the path of the service that the container is for, `etc` the folder of the image's files.
+fn write_records(
     call: &Call,
     (etc, verbosity): (&[u8], u32),
     overrides: &Overrides,
     (from, dir): (&[u8], &[u8]),
     main: &mut Option<Vec<u8>>,
 ) -> Result<Option<Checked>, Fatal> {
-    let mut checked = check_directory(from, dir, overrides)?;
+    let mut checked = check_directory(from, dir, Some(overrides))?;
     if checked.main {
         if main.is_none() {
             *main = main_in(&sources::services(etc))?;
@@ -238,11 +238,8 @@ fn record_restarts(
         main.get_or_insert_with(|| from.to_vec());
     }
     let log = join(from, b"log");
-    let of_log = if is_directory(&log) {
-        Some(check_directory(&log, &join(dir, b"log"), &Overrides::default())?)
-    } else {
-        None
-    };
+    let of_log =
+        if is_directory(&log) { Some(check_directory(&log, &join(dir, b"log"), None)?) } else { None };
     let mut is_sound = true;
     for checked in [Some(&checked), of_log.as_ref()].into_iter().flatten() {
         print_report(call.tool.name, verbosity.saturating_sub(1), &checked.diagnostics);

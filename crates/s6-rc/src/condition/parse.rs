@@ -5,7 +5,7 @@ use super::{Condition, FILE, Test};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::directory::Directory;
 use crate::folder::Folder;
-use crate::restart_policy::word::{Mistake, Word, words};
+use crate::restart_policy::word::{Mistake, Word, check_count, words, wrong};
 use tool::Fatal;
 use tool::diag::show;
 
@@ -84,15 +84,7 @@ fn test(place: &Word<'_>, words: &[Word<'_>]) -> Result<Test, Mistake> {
     let Some(row) = ROWS.iter().find(|row| row.name.as_bytes() == word.text) else {
         return Err(unknown(&word));
     };
-    let (least, most) = row.counts;
-    if rest.len() < least {
-        let text = format!("something is missing after {}", row.name);
-        return Err(Mistake::at(&word, text, format!("write {}", row.usage)));
-    }
-    if let Some(more) = rest.get(most) {
-        let text = format!("\"{}\" is one word too many", show(more.text));
-        return Err(Mistake::at(more, text, format!("write {}", row.usage)));
-    }
+    check_count(&word, rest, row.counts, &format!("write {}", row.usage))?;
     let mut arguments = Vec::new();
     for word in rest {
         check(row, arguments.len(), word)?;
@@ -143,7 +135,7 @@ fn check(row: &Row, place: usize, word: &Word<'_>) -> Result<(), Mistake> {
         Some(name) => format!("did you mean {}?", show(name)),
         None => format!("write {}", row.usage),
     };
-    Err(Mistake::at(word, format!("\"{}\" can't follow {}", show(text), row.name), advice))
+    Err(wrong(word, row.name, advice))
 }
 
 /// The name of a variable, and the values that it may have, if these are given.

@@ -2,15 +2,8 @@
 
 use super::service_policy::{IMPLIED_LIMIT, ServicePolicy};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::word_files::Given;
 use wire::restart_policy::{Consequence, DELAY, Delay, Ends, Limit, RESET, Restart, RestartPolicy};
-
-/// The value of a file, and where its first word stands.
-#[derive(Debug, Clone)]
-pub(super) struct Given<T> {
-    pub(super) value: T,
-    pub(super) line: u32,
-    pub(super) column: u32,
-}
 
 /// The files of a definition that are there and could be read.
 #[derive(Debug, Default)]

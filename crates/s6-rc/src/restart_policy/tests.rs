@@ -2,8 +2,9 @@
 
 use super::overrides::{Elsewhere, Overrides, Subject};
 use super::service_policy::ServicePolicy;
-use super::{FILES, Folder, check_directory, is_program, main_in, read, reject};
+use super::{FILES, Folder, check_directory, main_in, read, reject};
 use crate::diagnostic::Diagnostic;
+use crate::word_files::is_program;
 use proptest::prelude::*;
 use rustix::fs::CWD;
 use std::os::unix::ffi::OsStrExt;
@@ -366,25 +367,25 @@ fn a_service_directory_gets_the_record_if_its_files_are_sound() {
     let none = Overrides::default();
     let (from, to) =
         (directory(&[("run", ""), ("restart-limit", "3")]), directory(&[("restart-policy", "old")]));
-    assert!(check_directory(path(&from), path(&to), &none).unwrap().is_sound());
+    assert!(check_directory(path(&from), path(&to), Some(&none)).unwrap().is_sound());
     let packed = RestartPolicy::unpack(&record(&to).unwrap()).unwrap();
     assert_eq!(shown(&packed), "limit 3 in None");
 
     let (from, to) = (directory(&[("run", "")]), directory(&[]));
-    let checked = check_directory(path(&from), path(&to), &none).unwrap();
+    let checked = check_directory(path(&from), path(&to), Some(&none)).unwrap();
     assert!(checked.is_sound() && !checked.main && record(&to).is_none());
     let all = parse("", "*=stop").unwrap();
-    assert!(check_directory(path(&from), path(&to), &all).unwrap().is_sound());
+    assert!(check_directory(path(&from), path(&to), Some(&all)).unwrap().is_sound());
     assert!(record(&to).is_some());
 
     for (text, main) in [("stop-dependents", false), ("hold", false)] {
         let (from, to) = (directory(&[("on-failure", text)]), directory(&[]));
-        let checked = check_directory(path(&from), path(&to), &none).unwrap();
+        let checked = check_directory(path(&from), path(&to), Some(&none)).unwrap();
         assert_eq!((checked.is_sound(), checked.main, checked.diagnostics.len()), (false, main, 1), "{text}");
         assert!(record(&to).is_none());
     }
     let (from, to) = (directory(&[("main", "")]), directory(&[]));
-    assert!(check_directory(path(&from), path(&to), &none).unwrap().main);
+    assert!(check_directory(path(&from), path(&to), Some(&none)).unwrap().main);
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use wire::restart_policy::{
 };
 
 /// What a file gives, or what is wrong in it.
-pub(super) type Value<T> = Result<T, Mistake>;
+pub(crate) type Value<T> = Result<T, Mistake>;
 
 /// Bytes that quote or substitute in a shell, and would be handed on as they are here.
 const SHELL_BYTES: &[u8] = b"\"'\\`$";
@@ -36,7 +36,7 @@ enum Kind {
 }
 
 /// The one word of a file.
-fn single<'a>(words: &[Word<'a>], wanted: &str) -> Value<Word<'a>> {
+pub(crate) fn single<'a>(words: &[Word<'a>], wanted: &str) -> Value<Word<'a>> {
     match words {
         [word] => Ok(*word),
         [] => Err(Mistake::whole("there is nothing in it", format!("write {wanted}"))),
@@ -49,7 +49,7 @@ fn single<'a>(words: &[Word<'a>], wanted: &str) -> Value<Word<'a>> {
 }
 
 /// One of these words.
-fn chosen<T: Copy>(word: &Word<'_>, choices: &[(&str, T)]) -> Value<T> {
+pub(crate) fn chosen<T: Copy>(word: &Word<'_>, choices: &[(&str, T)]) -> Value<T> {
     if let Some((_, value)) = choices.iter().find(|(name, _)| name.as_bytes() == word.text) {
         return Ok(*value);
     }
@@ -76,7 +76,7 @@ pub(super) fn restart(words: &[Word<'_>]) -> Value<Restart> {
 }
 
 /// `restart-delay`, `restart-delay-max`, `restart-reset`.
-pub(super) fn time(words: &[Word<'_>]) -> Value<u32> {
+pub(crate) fn time(words: &[Word<'_>]) -> Value<u32> {
     let word = single(words, "a number of milliseconds")?;
     decimal(word.text).filter(|ms| *ms <= DELAY_MAX).ok_or_else(|| {
         let advice = match milliseconds(word.text).filter(|ms| *ms <= DELAY_MAX.into()) {
@@ -185,6 +185,17 @@ fn codes(text: &[u8]) -> Option<RangeInclusive<u8>> {
     (first <= last).then_some(first..=last)
 }
 
+/// The number of the signal that a word names.
+pub(crate) fn signal(word: &Word<'_>) -> Value<u8> {
+    signal_named(word.text).ok_or_else(|| {
+        let advice = match near_signal(word.text) {
+            Some(name) => format!("did you mean SIG{name}?"),
+            None => "write its name, such as SIGABRT".into(),
+        };
+        Mistake::at(word, format!("\"{}\" is no signal", show(word.text)), advice)
+    })
+}
+
 /// The number of a signal that is given by its name.
 fn signal_named(text: &[u8]) -> Option<u8> {
     let starts_as_name = text.first().is_some_and(u8::is_ascii_alphabetic);
@@ -197,9 +208,7 @@ fn not_an_end(word: &Word<'_>) -> Mistake {
         let advice = "codes are 0 to 255, and a signal is written by its name, such as SIGKILL";
         return Mistake::at(word, format!("{shown} is not an exit code"), advice);
     }
-    let bare = word.text.strip_prefix(b"SIG").unwrap_or(word.text);
-    let names: Vec<&str> = signal::NAMES.iter().map(|(name, _)| *name).collect();
-    let advice = match nearest_signal(bare, &names) {
+    let advice = match near_signal(word.text) {
         Some(name) => format!("did you mean SIG{name}?"),
         None => {
             "write codes (78), ranges of codes (1-255) and names of signals (SIGTERM), with blanks between"
@@ -209,11 +218,12 @@ fn not_an_end(word: &Word<'_>) -> Mistake {
     Mistake::at(word, format!("\"{shown}\" is neither an exit code nor a signal"), advice)
 }
 
-/// Names of signals are short, and two letters are easily interchanged.
-fn nearest_signal<'n>(word: &[u8], names: &[&'n str]) -> Option<&'n str> {
-    tool::nearest(word, names.iter().copied())
+/// The signal that was probably meant.  Names of signals are short, and two letters are easily interchanged.
+fn near_signal(word: &[u8]) -> Option<&'static str> {
+    let bare = word.strip_prefix(b"SIG").unwrap_or(word);
+    tool::nearest(bare, signal::NAMES.iter().map(|(name, _)| *name))
         .filter(|(differences, name)| *differences <= 2 && *differences < name.len() / 2 + 1)
-        .map(|(_, n)| n)
+        .map(|(_, name)| name)
 }
 
 /// `on-failure` and `on-success`.
@@ -243,6 +253,15 @@ fn alone(first: &Word<'_>, rest: &[Word<'_>]) -> Value<()> {
     Err(Mistake::at(more, text, format!("write {}, and nothing else", show(first.text))))
 }
 
+/// Checks that no word of a command line is a shell's.
+pub(crate) fn no_shell(argv: &[Word<'_>]) -> Value<()> {
+    let Some(word) = argv.iter().find(|word| word.text.iter().any(|b| SHELL_BYTES.contains(b))) else {
+        return Ok(());
+    };
+    let text = format!("{} would be handed on as it is: no shell reads this", show(word.text));
+    Err(Mistake::at(word, text, "put the command into a script, and write its path"))
+}
+
 fn program(run: &Word<'_>, argv: &[Word<'_>]) -> Value<Consequence> {
     let Some(path) = argv.first() else {
         return Err(Mistake::at(run, "run what?", "write the path of a program behind it"));
@@ -251,10 +270,7 @@ fn program(run: &Word<'_>, argv: &[Word<'_>]) -> Value<Consequence> {
         let text = format!("\"{}\" is not a whole path", show(path.text));
         return Err(Mistake::at(path, text, "write it from / on"));
     }
-    if let Some(word) = argv.iter().find(|word| word.text.iter().any(|b| SHELL_BYTES.contains(b))) {
-        let text = format!("{} would be handed on as it is: no shell reads this", show(word.text));
-        return Err(Mistake::at(word, text, "put the command into a script, and write its path"));
-    }
+    no_shell(argv)?;
     let argv: Vec<Vec<u8>> = argv.iter().map(|word| word.text.to_vec()).collect();
     if argv.iter().map(|word| word.len() + 1).sum::<usize>() > SIZE_MAX / 4 || argv.concat().contains(&0) {
         let text = format!("the command line is longer than {} bytes, or has a NUL", SIZE_MAX / 4);

@@ -1,6 +1,7 @@
 //! Words of a file with their places, and what is wrong with one.
 
 use crate::diagnostic::{Code, Diagnostic};
+use tool::diag::show;
 
 /// The most words that a file holds.
 pub(crate) const WORDS_MAX: usize = 400;
@@ -50,24 +51,62 @@ pub(crate) fn words(text: &[u8]) -> Result<Vec<Word<'_>>, Mistake> {
         if content.trim_ascii_start().starts_with(b"#") {
             continue;
         }
-        let mut column = 1_u32;
-        for text in content.split(u8::is_ascii_whitespace) {
-            if !text.is_empty() {
-                let word = Word { line, column, text };
-                if found.len() == WORDS_MAX {
-                    return Err(Mistake::at(
-                        &word,
-                        format!("more than {WORDS_MAX} words"),
-                        "write ranges, such as 1-255",
-                    ));
-                }
-                found.push(word);
-            }
-            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            column = column.saturating_add(length).saturating_add(1);
-        }
+        add_words(line, content, &mut found)?;
     }
     Ok(found)
+}
+
+/// Adds the words of a line.
+///
+/// # Errors
+/// There are more than 400 then.
+pub(crate) fn add_words<'a>(line: u32, content: &'a [u8], found: &mut Vec<Word<'a>>) -> Result<(), Mistake> {
+    let mut column = 1_u32;
+    for text in content.split(u8::is_ascii_whitespace) {
+        if !text.is_empty() {
+            let word = Word { line, column, text };
+            if found.len() == WORDS_MAX {
+                return Err(Mistake::at(
+                    &word,
+                    format!("more than {WORDS_MAX} words"),
+                    "write ranges, such as 1-255",
+                ));
+            }
+            found.push(word);
+        }
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        column = column.saturating_add(length).saturating_add(1);
+    }
+    Ok(())
+}
+
+/// The rest of the line `content` from a word on, without blanks at its end.
+pub(crate) fn rest_of_line<'a>(word: &Word<'_>, content: &'a [u8]) -> &'a [u8] {
+    let start = usize::try_from(word.column).ok().and_then(|column| column.checked_sub(1));
+    start.and_then(|start| content.get(start..)).unwrap_or_default().trim_ascii_end()
+}
+
+/// A word that can't follow the one of this name.
+pub(crate) fn wrong(word: &Word<'_>, name: &str, advice: impl Into<String>) -> Mistake {
+    Mistake::at(word, format!("\"{}\" can't follow {name}", show(word.text)), advice)
+}
+
+/// Checks how many words follow one: at least, and at most.
+///
+/// # Errors
+/// They are too few or too many.
+pub(crate) fn check_count(
+    first: &Word<'_>,
+    rest: &[Word<'_>],
+    (least, most): (usize, usize),
+    usage: &str,
+) -> Result<(), Mistake> {
+    if rest.len() < least {
+        let text = format!("something is missing after {}", show(first.text));
+        return Err(Mistake::at(first, text, usage));
+    }
+    let Some(more) = rest.get(most) else { return Ok(()) };
+    Err(Mistake::at(more, format!("\"{}\" is one word too many", show(more.text)), usage))
 }
 
 #[cfg(test)]

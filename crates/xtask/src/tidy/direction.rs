@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The suites.
     ("execline", &["files", "posix-regex", "sys", "tool", "wire"]),
     ("s6", &["files", "ipc", "logger", "posix-regex", "supervision", "supervisor", "sys", "tool", "wire"]),
-    ("s6-rc", &["execline", "files", "ipc", "supervision", "sys", "tool", "wire"]),
+    ("s6-rc", &["execline", "files", "ipc", "posix-regex", "supervision", "sys", "tool", "wire"]),
     ("s6-linux-init", &["files", "supervision", "sys", "tool", "wire"]),
     ("s6-portable-utils", &["files", "posix-regex", "sys", "tool", "wire"]),
     ("s6-linux-utils", &["files", "sys", "tool", "wire"]),
