@@ -36,6 +36,8 @@ pub enum Cause {
     Foreign,
     /// The kernel killed it for lack of memory.
     Memory(Shortfall),
+    /// It was found unhealthy.
+    Unhealthy,
 }
 
 /// A lack of memory, as far as it is known.
@@ -63,7 +65,7 @@ impl std::fmt::Display for Shortfall {
 }
 
 impl Cause {
-    /// How a process was killed that has ended by this signal.
+    /// Why a process has ended, or how it was killed by this signal.
     #[must_use]
     pub fn text(&self, signal: u8) -> String {
         let by = || format!("was killed by {}", sys::signal::show(signal.into()));
@@ -71,6 +73,7 @@ impl Cause {
             Self::Own => by(),
             Self::Foreign => by() + ", not by us",
             Self::Memory(shortfall) => format!("was killed by the kernel: {shortfall}"),
+            Self::Unhealthy => "ended because it was unhealthy".to_owned(),
         }
     }
 }

@@ -203,7 +203,7 @@ words! {
         Memory = 4 "memory",
         /// It took longer to stop than it may (`timeout-kill`).
         Timeout = 5 "timeout",
-        /// It was found unhealthy.  Nothing writes this yet.
+        /// It was found unhealthy.
         Unhealthy = 6 "unhealthy",
     }
 }

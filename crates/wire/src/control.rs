@@ -41,6 +41,12 @@ pub enum Command {
     Exit,
     /// Forget the failures that its restart policy counts.
     Forget,
+    /// It was found unhealthy: end it, which is a failure, and let it restart.
+    Unhealthy,
+    /// It was found unhealthy: its next end is a failure.
+    UnhealthyMark,
+    /// It was found unhealthy: end it, and then the container.
+    UnhealthyStop,
 }
 
 /// The signals that a letter stands for.
@@ -132,6 +138,9 @@ pub const COMMANDS: &[Letter] = &[
     plain(b'Q', Command::OnceForGood),
     plain(b'x', Command::Exit),
     plain(b'f', Command::Forget),
+    plain(b'!', Command::Unhealthy),
+    plain(b'?', Command::UnhealthyMark),
+    plain(b'Z', Command::UnhealthyStop),
 ];
 
 impl Command {

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 0–1 | failures in a row |
 //! | 2 | what the process of `run` was told: 0 nothing, a signal, [`Restarts::TO_END`] |
-//! | 3 | bits 0 and 1: [`Verdict`]; bit 2: its consequence is pending; bit 3: the kernel has killed `run` for lack of memory |
+//! | 3 | bits 0 and 1: [`Verdict`]; bit 2: its consequence is pending; bit 3: the kernel has killed `run` for lack of memory; bits 4 and 5: [`Mark`] |
 //! | 4–7 | the delay before the next start in milliseconds, all ones for the reference's rule |
 //! | 8–15 | the moment from which on the life of `run` counts |
 //! | 16–23 | the state of the random numbers, 0 for none so far |
@@ -37,6 +37,18 @@ pub enum Verdict {
     Ended,
 }
 
+/// Whether the process of `run`, or the last one, was found unhealthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
+pub enum Mark {
+    /// It wasn't, or its end was asked for.
+    #[default]
+    None,
+    /// Its end is a failure.
+    Unhealthy,
+    /// The container stops when it has ended.
+    Stop,
+}
+
 /// What is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Restarts {
@@ -50,6 +62,8 @@ pub struct Restarts {
     pub is_pending: bool,
     /// The kernel has killed `run` for lack of memory.
     pub is_memory: bool,
+    /// Whether `run` was found unhealthy.
+    pub mark: Mark,
     /// Before the next start, in milliseconds; `None`: the reference's rule.
     pub delay: Option<u32>,
     /// From here on, the life of `run` counts.
@@ -75,7 +89,12 @@ impl Restarts {
             Verdict::Failed => 2,
             Verdict::Ended => 3,
         };
-        out.byte(verdict | u8::from(self.is_pending) << 2 | u8::from(self.is_memory) << 3);
+        let mark = match self.mark {
+            Mark::None => 0,
+            Mark::Unhealthy => 1,
+            Mark::Stop => 2,
+        };
+        out.byte(verdict | u8::from(self.is_pending) << 2 | u8::from(self.is_memory) << 3 | mark << 4);
         out.word(self.delay.unwrap_or(NO_DELAY));
         out.moment(self.since);
         out.long(self.random);
@@ -100,13 +119,19 @@ impl Restarts {
             },
             is_pending: flags & 4 != 0,
             is_memory: flags & 8 != 0,
+            mark: match flags >> 4 {
+                0 => Mark::None,
+                1 => Mark::Unhealthy,
+                2 => Mark::Stop,
+                _ => return None,
+            },
             delay: Some(r.word()?).filter(|ms| *ms != NO_DELAY),
             since: r.moment()?,
             random: r.long()?,
             ..Self::default()
         };
         let count = r.byte()?;
-        if flags > 15 || u16::from(count) > LIMIT_IN_WINDOW_MAX {
+        if u16::from(count) > LIMIT_IN_WINDOW_MAX {
             return None;
         }
         if count > 0 {
@@ -138,6 +163,7 @@ mod tests {
             verdict: Verdict::Failed,
             is_pending: true,
             is_memory: true,
+            mark: Mark::Stop,
             delay: Some(0x0304_0506),
             since: Some(Duration::from_nanos(7)),
             random: 8,
@@ -149,7 +175,7 @@ mod tests {
     #[test]
     fn layout() {
         let hex: String = packed(&full()).iter().take(37).map(|byte| format!("{byte:02x}")).collect();
-        let start = "0102ff0e03040506".to_owned() + "0000000000000007" + "0000000000000008";
+        let start = "0102ff2e03040506".to_owned() + "0000000000000007" + "0000000000000008";
         assert_eq!(hex, start + "20" + "0000000000000009" + "00000000");
         assert_eq!((packed(&full()).len(), SIZE_MAX), (161, 161));
         assert_eq!(packed(&Restarts::default()).len(), 25, "without a window there are no failures");
@@ -158,8 +184,10 @@ mod tests {
     #[test]
     fn what_is_packed_comes_back() {
         for verdict in [Verdict::None, Verdict::Again, Verdict::Failed, Verdict::Ended] {
-            for restarts in [full(), Restarts::default()] {
-                let restarts = Restarts { verdict, ..restarts };
+            for (restarts, mark) in
+                [(full(), Mark::Unhealthy), (full(), Mark::Stop), (Restarts::default(), Mark::None)]
+            {
+                let restarts = Restarts { verdict, mark, ..restarts };
                 assert_eq!(Restarts::take(&mut In(&packed(&restarts))), Some(restarts));
             }
         }

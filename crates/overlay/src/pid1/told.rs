@@ -79,7 +79,7 @@ pub(crate) fn turns(was: Stage, is: Stage, step: &Step<'_>) -> Vec<Turn> {
         Event::CommandStarts => turns.push(Turn::Started(0, step.boot)),
         Event::BootEnded(how) if was.has_command => {
             let cause = match step.killed_by {
-                memory::Cause::Own => board::Cause::Own,
+                memory::Cause::Own | memory::Cause::Unhealthy => board::Cause::Own,
                 memory::Cause::Foreign => board::Cause::Foreign,
                 memory::Cause::Memory(_) => board::Cause::Memory,
             };

@@ -141,8 +141,10 @@ mod tests {
 
     #[test]
     fn every_letter_has_an_option_that_says_what_it_sends() {
-        // What s6-svdt-clear sends has none.
-        for row in COMMANDS.iter().filter(|row| row.command != Command::Forget) {
+        // What s6-svdt-clear and the attendant send has none.
+        use Command::{Forget, Unhealthy, UnhealthyMark, UnhealthyStop};
+        let hidden = [Forget, Unhealthy, UnhealthyMark, UnhealthyStop];
+        for row in COMMANDS.iter().filter(|row| !hidden.contains(&row.command)) {
             let option = TOOL.options.iter().find(|o| o.short == char::from(row.letter)).unwrap();
             let help = row.sends.map(|(which, target)| {
                 let to = if target == Target::Group { " to the process group" } else { "" };

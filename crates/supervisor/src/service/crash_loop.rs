@@ -28,6 +28,8 @@ pub(super) enum Way {
     Ended(Ended),
     /// The kernel killed it for lack of memory.
     Memory,
+    /// It was found unhealthy.
+    Unhealthy,
 }
 
 impl std::fmt::Display for Way {
@@ -36,6 +38,7 @@ impl std::fmt::Display for Way {
             Self::Ended(Ended::Exited(code)) => write!(f, "with exit code {code}"),
             Self::Ended(Ended::Killed(number)) => write!(f, "killed by {}", signal::show((*number).into())),
             Self::Memory => f.write_str("killed by the kernel for lack of memory"),
+            Self::Unhealthy => f.write_str("because it was unhealthy"),
         }
     }
 }

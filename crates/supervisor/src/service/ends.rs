@@ -17,12 +17,22 @@ impl Service {
     pub(super) fn note_end(&mut self, how: Ended, peak: Option<u64>, launch: &Launch) {
         let is_wanted = self.machine.is_end_wanted(how);
         let is_kill = how == Ended::Killed(9) && !is_wanted;
-        self.cause = if is_kill { launch.cause_of_kill(None, peak) } else { Cause::Own };
+        let is_unhealthy = !is_wanted && self.machine.is_unhealthy();
+        let own = if is_unhealthy { Cause::Unhealthy } else { Cause::Own };
+        self.cause = match is_kill.then(|| launch.cause_of_kill(None, peak)) {
+            Some(cause @ Cause::Memory(_)) => cause,
+            Some(cause) if !is_unhealthy => cause,
+            _ => own,
+        };
         self.machine.note_cause(matches!(self.cause, Cause::Memory(_)));
         if is_wanted || !self.machine.is_wanted_up() {
             self.crashes.forget();
         } else {
-            let way = if matches!(self.cause, Cause::Memory(_)) { Way::Memory } else { Way::Ended(how) };
+            let way = match self.cause {
+                Cause::Memory(_) => Way::Memory,
+                Cause::Unhealthy => Way::Unhealthy,
+                Cause::Own | Cause::Foreign => Way::Ended(how),
+            };
             self.report = self.crashes.ended(way, launch.system.now());
         }
         if self.cause != Cause::Own && launch.reports && !self.crashes.is_reported() {

@@ -18,7 +18,8 @@
 //!   may pass is tried again after 0.1, 0.2, 0.4 … seconds, at most a minute.  If the reason stays until somebody changes
 //!   something, the event `O` announces a failure, and the next attempt comes after a minute.
 //! - **Up.**  `run` is alive.  A stop sends the down signal and SIGCONT; if `timeout-kill` is set, SIGKILL follows when
-//!   that time has passed, and again every five seconds.
+//!   that time has passed, and again every five seconds.  A service that was found unhealthy is ended likewise, and its
+//!   end is a failure.
 //! - **Finishing.**  `finish` is alive, for at most `timeout-finish`.  If it exits 125, the service has failed
 //!   permanently: it is not wanted up any more, and the event `O` announces that.
 //!
@@ -33,6 +34,7 @@
 //! reads the new status.
 
 mod judging;
+mod unhealthy;
 mod unread;
 
 use super::policy;
@@ -46,7 +48,7 @@ use wire::control::{Command, Target};
 use wire::death_tally::Death;
 use wire::fifodir::ServiceEvent;
 use wire::restart_policy::RestartPolicy;
-use wire::restarts::{Restarts, Verdict};
+use wire::restarts::{Mark, Restarts, Verdict};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
@@ -55,6 +57,9 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// From one SIGKILL to the next for a process that is still there.
 const KILL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// From the down signal to SIGKILL for what was found unhealthy, where no `timeout-kill` says it: it may not hear the signal.
+const UNHEALTHY_KILL: Duration = Duration::from_secs(10);
 
 /// From the first start that failed to the next attempt; further ones double it.
 const START_RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -474,11 +479,15 @@ impl Machine {
         self.publish(out);
     }
 
-    /// Sends the down signal and lets a stopped process see it; sets the deadline for SIGKILL.
     fn stop(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
         self.status.want_up = false;
-        self.is_told = true;
         self.restarts.told = Restarts::TO_END;
+        self.end(now, settings, out);
+    }
+
+    /// Sends the down signal and lets a stopped process see it; sets the deadline for SIGKILL.
+    fn end(&mut self, now: Now, settings: &mut dyn Settings, out: &mut Vec<Action>) {
+        self.is_told = true;
         let (signal, timeout) = match (settings.down_signal(), settings.kill_timeout()) {
             (Ok(signal), Ok(timeout)) => (signal, timeout),
             _ if self.reads_again(now, out) => return self.publish(out),
@@ -488,6 +497,7 @@ impl Machine {
         self.signal(signal, out);
         self.signal(signal::CONT, out);
         self.set_paused(false, out);
+        let timeout = timeout.or((self.restarts.told != Restarts::TO_END).then_some(UNHEALTHY_KILL));
         self.dying = timeout.is_some();
         self.deadline = timeout.map(|t| now.moment.saturating_add(t));
     }
@@ -500,7 +510,7 @@ impl Machine {
         self.next_start = None;
         self.failed_starts = 0;
         self.is_told = false;
-        self.restarts.told = 0;
+        (self.restarts.told, self.restarts.mark) = (0, Mark::None);
         self.restarts.is_pending = false;
         self.restarts.since = Some(now.moment);
         self.status.pid = pid;
@@ -548,7 +558,10 @@ impl Machine {
                 self.set_paused(false, out);
                 self.deadline = Some(now.moment.saturating_add(KILL_INTERVAL));
             }
-            // Only what a stop or a restart couldn't read sets such a deadline.
+            // Only what a stop, a restart or the end of what is unhealthy couldn't read sets such a deadline.
+            Phase::Up if self.is_unhealthy() && self.restarts.told != Restarts::TO_END => {
+                self.end(now, settings, out);
+            }
             Phase::Up if self.status.want_up => self.restart(now, settings, out),
             Phase::Up => self.stop(now, settings, out),
             Phase::Finishing if self.is_finish_unread => {
@@ -698,6 +711,9 @@ impl Machine {
             _ if !up => {}
             Command::Restart => self.restart(now, settings, out),
             Command::Reload => self.reload(settings, out),
+            Command::Unhealthy | Command::UnhealthyMark | Command::UnhealthyStop => {
+                self.found_unhealthy(command, now, settings, out);
+            }
             Command::Signal(_) | Command::KillGroup => self.send(command, out),
             Command::Pause | Command::PauseGroup => {
                 self.send(command, out);
@@ -749,6 +765,10 @@ impl Machine {
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "machine_unhealthy.rs"]
+mod unhealthy_histories;
 
 #[cfg(test)]
 #[path = "machine_table.rs"]

@@ -63,6 +63,7 @@ const STATES: &[(&str, bool, &[Event])] = &[
     ("up, ready", true, &[UP[0], Event::Ready]),
     ("up, paused", true, &[UP[0], Event::Command(Command::Pause)]),
     ("up, stopping", true, &[UP[0], Event::Command(Command::Down)]),
+    ("up, unhealthy, ending", true, &[UP[0], Event::Command(Command::Unhealthy)]),
     ("up, exiting when down", true, &[UP[0], Event::Command(Command::Exit)]),
     ("dead, finish not started yet", true, &[UP[0], DIED]),
     ("finishing, wanted up", true, &[UP[0], DIED, Event::FinishStarted(101)]),
@@ -157,6 +158,11 @@ fn waits(machine: &Machine) -> String {
     }
     text.push_str(if dying { ", SIGKILL is due" } else { "" });
     text.push_str(if leaving { ", exits when down" } else { "" });
+    text.push_str(match restarts.mark {
+        Mark::None => "",
+        Mark::Unhealthy => ", unhealthy",
+        Mark::Stop => ", unhealthy, the container stops",
+    });
     if restarts.failures > 0 {
         text.push_str(&format!(", failures {}", restarts.failures));
     }
@@ -210,6 +216,8 @@ fn every_state_with_every_event() {
 const FAILING: &[(&str, bool, &[Event])] = &[
     ("up", true, UP),
     ("up, told to end", true, &[UP[0], Event::Command(Command::Restart)]),
+    ("up, found unhealthy", true, &[UP[0], Event::Command(Command::UnhealthyMark)]),
+    ("up, found unhealthy, to stop the container", true, &[UP[0], Event::Command(Command::UnhealthyStop)]),
     ("down, waiting after its first failure", true, &[UP[0], DIED, Event::NoFinish]),
     ("finishing after its first failure", true, &[UP[0], DIED, Event::FinishStarted(101)]),
     ("up again", true, &[UP[0], DIED, Event::NoFinish, UP[0]]),
@@ -256,6 +264,7 @@ fn the_end_of_a_stop_can_kill_the_group() {
 fn constants() {
     assert_eq!(RESTART_PAUSE, Duration::from_secs(1));
     assert_eq!(KILL_INTERVAL, Duration::from_secs(5));
+    assert_eq!(UNHEALTHY_KILL, Duration::from_secs(10));
     assert_eq!(START_RETRY_PAUSE, Duration::from_millis(100));
     assert_eq!(START_RETRY_LIMIT, Duration::from_secs(60));
     assert_eq!(PERMANENT_FAILURE, 125);

@@ -8,14 +8,14 @@ use wire::control::COMMANDS;
 
 /// A service directory with fixed answers.
 #[derive(Default)]
-struct Fixed {
-    kill_timeout: Option<Duration>,
+pub(super) struct Fixed {
+    pub(super) kill_timeout: Option<Duration>,
     kills_group: bool,
     kills_session: bool,
-    policy: Option<RestartPolicy>,
+    pub(super) policy: Option<RestartPolicy>,
     notifies_readiness: bool,
     /// Nothing can be read for lack of descriptors.
-    is_short: bool,
+    pub(super) is_short: bool,
     finish_timeout: Option<Duration>,
     down_signal: Option<Signal>,
 }
@@ -62,9 +62,9 @@ fn at(ms: u64) -> Now {
 }
 
 /// A machine with a service directory; `step` gives the actions without the status files.
-struct Case {
-    machine: Machine,
-    settings: Fixed,
+pub(super) struct Case {
+    pub(super) machine: Machine,
+    pub(super) settings: Fixed,
 }
 
 impl Case {
@@ -72,20 +72,20 @@ impl Case {
         Self { machine: Machine::new(want_up, at(0)), settings: Fixed::default() }
     }
 
-    fn up() -> Self {
+    pub(super) fn up() -> Self {
         let mut case = Self::new(true);
         case.step(Event::Started(100), 0);
         case
     }
 
-    fn step(&mut self, event: Event, ms: u64) -> Vec<Action> {
+    pub(super) fn step(&mut self, event: Event, ms: u64) -> Vec<Action> {
         let mut out = Vec::new();
         self.machine.step(event, at(ms), &mut self.settings, &mut out);
         out.retain(|a| !matches!(a, Action::Publish(_)));
         out
     }
 
-    fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self) -> Option<u64> {
         self.machine.deadline().map(|d| u64::try_from(d.as_millis()).unwrap())
     }
 }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use sys::process::Ended;
 use wire::restart_policy::{Consequence, RestartPolicy};
-use wire::restarts::{Restarts, Verdict};
+use wire::restarts::{Mark, Restarts, Verdict};
 
 /// The tool that does what a policy has for the end of a service.
 const RUNNER: &str = "s6-overlay-consequence";
@@ -24,8 +24,8 @@ pub struct Over {
     pub how: Ended,
     /// Whether the service has failed for good, or else has ended with success.
     pub has_failed: bool,
-    /// Whether the kernel has killed `run` for lack of memory.
-    pub is_memory: bool,
+    /// Why `run` has ended, in a word.
+    pub cause: &'static str,
     /// Failures in a row.
     pub failures: u16,
     /// What follows.
@@ -43,13 +43,22 @@ impl Over {
             Verdict::Ended => false,
             Verdict::None | Verdict::Again => return None,
         };
-        let policy = dir.policy().ok()?.unwrap_or_default();
+        let mut policy = dir.policy().ok()?.unwrap_or_default();
+        if restarts.mark == Mark::Stop && !matches!(policy.on_failure, Consequence::Stop(_)) {
+            policy.on_failure = Consequence::Stop(None);
+        }
         let how = Ended::from_wstat(wstat);
         let text = explain(restarts, &policy, how);
         let RestartPolicy { on_failure, on_success, .. } = policy;
         let consequence = if has_failed { on_failure } else { on_success };
-        let Restarts { failures, is_memory, .. } = *restarts;
-        Some(Self { name: name.to_vec(), how, has_failed, is_memory, failures, consequence, text })
+        let cause = match how {
+            _ if restarts.is_memory => "memory",
+            _ if restarts.mark != Mark::None => "unhealthy",
+            Ended::Exited(_) => "exit",
+            Ended::Killed(_) => "signal",
+        };
+        let failures = restarts.failures;
+        Some(Self { name: name.to_vec(), how, has_failed, cause, failures, consequence, text })
     }
 
     /// The exit code of the container, if it is to stop.
@@ -76,14 +85,9 @@ impl Over {
             Ended::Exited(code) => (code.to_string(), "0".to_owned()),
             Ended::Killed(signal) => (String::new(), signal.to_string()),
         };
-        let cause: &[u8] = match self.how {
-            _ if self.is_memory => b"memory",
-            Ended::Exited(_) => b"exit",
-            Ended::Killed(_) => b"signal",
-        };
         let failures = self.failures.to_string();
         let which = if self.has_failed { &b"on-failure"[..] } else { b"on-success" };
-        let facts = [exit_code.as_bytes(), signal.as_bytes(), cause, failures.as_bytes()];
+        let facts = [exit_code.as_bytes(), signal.as_bytes(), self.cause.as_bytes(), failures.as_bytes()];
         let mut argv: Vec<&[u8]> = vec![RUNNER.as_bytes(), b"--", &self.name, which];
         argv.extend(facts);
         argv.append(&mut words);

@@ -6,7 +6,7 @@
 //! 2. One that `success-exit` names is a success.  It ends the row of failures, and is followed by another start, after the
 //!    first delay, only if `restart` is `always`.
 //! 3. Any other is a failure.  It is the first one of a row if the life before was as long as `restart-reset`.  With
-//!    `restart` `never` or at the limit it is final.
+//!    `restart` `never` or at the limit it is final.  What was found unhealthy has failed, whatever its end.
 //! 4. The delay grows with the row, up to its bound, and is then made longer or shorter at random.
 //!
 //! Wanted ends change nothing and are followed by another start as the reference has it.
@@ -16,7 +16,7 @@ use sys::process::Ended;
 use tool::clock::Moment;
 use wire::control::{Command, ProcessSignal};
 use wire::restart_policy::{Consequence, Delay, Ends, LIMIT_IN_WINDOW_MAX, Limit, Restart, RestartPolicy};
-use wire::restarts::{Restarts, Verdict};
+use wire::restarts::{Mark, Restarts, Verdict};
 
 /// The parts of a millisecond that delays are reckoned in: small ones must grow, too.
 const PARTS: u64 = 1 << 20;
@@ -38,7 +38,7 @@ pub(crate) fn forgive(restarts: &mut Restarts) {
     restarts.ages.clear();
 }
 
-/// Remembers what the process of `run` was told.
+/// Remembers what the process of `run` was told.  A signal to one that was found unhealthy is a part of that.
 pub(crate) fn tell(restarts: &mut Restarts, command: Command, signal: u8) {
     use ProcessSignal::{Abort, Interrupt, Kill, Quit, Terminate};
     let told = match command {
@@ -46,7 +46,7 @@ pub(crate) fn tell(restarts: &mut Restarts, command: Command, signal: u8) {
         Command::Signal(_) | Command::Reload => signal,
         _ => return,
     };
-    if restarts.told != Restarts::TO_END {
+    if restarts.told != Restarts::TO_END && restarts.mark == Mark::None {
         restarts.told = told;
     }
 }
@@ -57,7 +57,7 @@ pub(crate) fn is_wanted(restarts: &Restarts, how: Ended) -> bool {
     match (restarts.told, how) {
         (0, _) => false,
         (Restarts::TO_END, _) => true,
-        (told, Ended::Killed(signal)) => told == signal,
+        (told, Ended::Killed(signal)) => told == signal && restarts.mark == Mark::None,
         (_, Ended::Exited(_)) => false,
     }
 }
@@ -76,7 +76,8 @@ pub(crate) fn judge(
     end: End,
     seed: &mut dyn FnMut() -> u64,
 ) {
-    if !has(&policy.never_on, end.how) && has(&policy.success, end.how) {
+    let is_healthy = restarts.mark == Mark::None;
+    if is_healthy && !has(&policy.never_on, end.how) && has(&policy.success, end.how) {
         restarts.failures = 0;
         restarts.verdict = match policy.restart {
             Restart::Always => Verdict::Again,
@@ -90,7 +91,8 @@ pub(crate) fn judge(
         } else {
             restarts.ages.clear();
         }
-        let is_final = has(&policy.never_on, end.how)
+        let is_final = (is_healthy && has(&policy.never_on, end.how))
+            || restarts.mark == Mark::Stop
             || policy.restart == Restart::Never
             || policy.limit.is_some_and(|limit| is_reached(restarts, limit));
         restarts.verdict = if is_final { Verdict::Failed } else { Verdict::Again };
@@ -169,19 +171,28 @@ fn describe(how: Ended) -> String {
 
 /// Why a service has failed for good, and what that leads to, for a message.
 pub(crate) fn explain(restarts: &Restarts, policy: &RestartPolicy, how: Ended) -> String {
-    let last = if restarts.is_memory { "a kill for lack of memory".to_owned() } else { describe(how) };
+    let (link, last) = match how {
+        _ if restarts.is_memory => ("with", "a kill for lack of memory".to_owned()),
+        _ if restarts.mark != Mark::None => ("because", "it was unhealthy".to_owned()),
+        _ => ("with", describe(how)),
+    };
     let failures = |count: usize, of: String| match count {
-        1 => format!("it ended with {last}"),
-        _ => format!("{count} failures {of}, the last with {last}"),
+        1 => format!("it ended {link} {last}"),
+        _ => format!("{count} failures {of}, the last {link} {last}"),
     };
     let why = match policy.limit {
-        _ if has(&policy.never_on, how) => format!("restart-never-on names {last}"),
+        _ if restarts.mark == Mark::Stop => failures(1, String::new()),
+        _ if restarts.mark == Mark::None && has(&policy.never_on, how) => {
+            format!("restart-never-on names {last}")
+        }
         Some(limit) if is_reached(restarts, limit) => match limit.window {
             Some(window) => failures(restarts.ages.len(), format!("within {window} s")),
             None => failures(restarts.failures.into(), "in a row".to_owned()),
         },
-        _ if policy.restart == Restart::Never && !has(&policy.success, how) => {
-            format!("it ended with {last}, and restart is never")
+        _ if policy.restart == Restart::Never
+            && (restarts.mark != Mark::None || !has(&policy.success, how)) =>
+        {
+            format!("it ended {link} {last}, and restart is never")
         }
         _ => format!("finish exited 125, after {last}"),
     };
@@ -195,7 +206,8 @@ pub(crate) fn explain(restarts: &Restarts, policy: &RestartPolicy, how: Ended) -
             format!("runs {}", tool::diag::show(words.first().map(Vec::as_slice).unwrap_or_default()))
         }
     };
-    format!("has failed for good: {why}; on-failure: {consequence}")
+    let by = if restarts.mark == Mark::Stop { "on-unhealthy" } else { "on-failure" };
+    format!("has failed for good: {why}; {by}: {consequence}")
 }
 
 /// The exit code of a container that stops since a service has come to such an end: the one that is asked for, or else the

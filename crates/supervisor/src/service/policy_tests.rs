@@ -136,7 +136,11 @@ fn what_a_process_was_told_makes_its_end_a_wanted_one() {
     };
     assert_eq!(letters((true, true, true)), "bqktiK");
     assert_eq!(letters((false, true, false)), "ah12yl");
-    assert_eq!(letters((false, false, false)), "pcPCroOuUdDQxf", "those with effects of their own, or none");
+    assert_eq!(
+        letters((false, false, false)),
+        "pcPCroOuUdDQxf!?Z",
+        "those with effects of their own, or none"
+    );
     let mut restarts = Restarts::default();
     tell(&mut restarts, Command::Signal(ProcessSignal::Terminate), 15);
     tell(&mut restarts, Command::Reload, 1);
@@ -167,6 +171,15 @@ fn messages() {
     let run = Consequence::Run(vec![b"/bin/tell\n".to_vec(), b"x".to_vec()]);
     say(&with(RestartPolicy { restart: Restart::Never, ..policy() }, run), &restarts, Ended::Killed(63));
     say(&with(policy(), Consequence::Stop(None)), &restarts, Ended::Exited(0));
+    let unhealthy = |failures, mark| Restarts { failures, mark, ..restarts.clone() };
+    for failures in [1, 5] {
+        let mark = unhealthy(failures, Mark::Unhealthy);
+        say(&with(limit(failures, None), Consequence::Stop(None)), &mark, Ended::Exited(0));
+    }
+    let never = RestartPolicy { restart: Restart::Never, never_on: ends(&[0], &[]), ..policy() };
+    say(&never, &unhealthy(1, Mark::Unhealthy), Ended::Exited(0));
+    say(&policy(), &unhealthy(5, Mark::Unhealthy), Ended::Exited(0));
+    say(&with(policy(), Consequence::Stop(None)), &unhealthy(5, Mark::Stop), Ended::Killed(15));
     insta::assert_snapshot!(text);
 }
 

@@ -126,6 +126,7 @@ impl Shown {
         let cause = match facts.cause {
             memory::Cause::Memory(_) => Cause::Memory,
             memory::Cause::Foreign => Cause::Foreign,
+            memory::Cause::Unhealthy => Cause::Unhealthy,
             memory::Cause::Own if self.is_killed && how == Ended::Killed(9) => Cause::Timeout,
             memory::Cause::Own if facts.is_wanted => Cause::Asked,
             memory::Cause::Own => Cause::Own,

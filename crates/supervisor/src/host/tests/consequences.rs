@@ -102,8 +102,25 @@ fn the_policy_may_see_to_it() {
         s.turn(&mut policy);
         let [over] = &policy.seen[..] else { panic!("{:?}", policy.seen) };
         assert_eq!((over.name.as_slice(), over.how, over.code()), (&b"a"[..], Ended::Killed(9), Some(137)));
-        assert_eq!((over.has_failed, over.failures, over.is_memory), (true, 1, false));
+        assert_eq!((over.has_failed, over.failures, over.cause), (true, 1, "signal"));
     }
+}
+
+#[test]
+fn what_is_unhealthy_has_a_consequence_whatever_its_end() {
+    let mut s = Scandir::with_over(run(), Consequence::Nothing);
+    s.command("a", b"!");
+    s.end(1001, Ended::Exited(0));
+    let done = s.turn(&mut Plain);
+    assert_eq!(done, [STARTED]);
+    // The container stops whatever the policy has for a failure.
+    let mut s = Scandir::with_over(run(), Consequence::Nothing);
+    s.command("a", b"Z");
+    s.end(1001, Ended::Exited(0));
+    let mut policy = Seeing { handled: Handled::Yes, seen: Vec::new() };
+    s.turn(&mut policy);
+    let [over] = &policy.seen[..] else { panic!("{:?}", policy.seen) };
+    assert_eq!((over.code(), over.cause, over.has_failed), (Some(1), "unhealthy", true));
 }
 
 #[test]

@@ -141,7 +141,14 @@ fn a_failure_has_its_consequence_wherever_faults_strike() {
     if std::env::var_os("S6_TORTURE_ALONE").is_some() {
         return faults_around(&std::env::var(PLAN).unwrap().parse().unwrap());
     }
-    let plans = ["one die:4", "one die:5", "processes die:4 up:4", "processes die:5"];
+    let plans = [
+        "one die:4",
+        "one die:5",
+        "processes die:4 up:4",
+        "processes die:5",
+        "one unhealthy:4",
+        "processes unhealthy:5",
+    ];
     for pair in plans.chunks(2) {
         let children = pair.iter().map(|plan| (plan, start(test, &[(PLAN, (*plan).to_owned())])));
         for (plan, child) in children.collect::<Vec<_>>() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use sys::process::Ended;
 use tool::clock::Moment;
 use wire::fifodir::ServiceEvent;
-use wire::restarts::Verdict;
+use wire::restart_policy::RestartPolicy;
+use wire::restarts::{Mark, Verdict};
 
 impl Machine {
     /// Decides what follows the end of `run`; gives what `finish` is told of that.
@@ -16,10 +17,15 @@ impl Machine {
         (restarts.verdict, restarts.delay, restarts.is_pending) = (Verdict::None, None, false);
         let policy = settings.policy();
         self.is_unjudged = policy.is_err();
-        let policy = policy.ok().flatten()?;
+        let policy = policy.ok()?;
+        let is_asked = policy::is_wanted(restarts, how);
+        if !self.status.want_up || self.leaving || is_asked {
+            restarts.mark = Mark::None;
+        }
+        let policy = policy.or_else(|| (restarts.mark == Mark::Stop).then(RestartPolicy::default))?;
         if !self.status.want_up || self.leaving {
             // Nothing follows.
-        } else if policy::is_wanted(restarts, how) {
+        } else if is_asked {
             restarts.verdict = Verdict::Again;
         } else {
             let lives = self.status.ready || !settings.notifies_readiness();

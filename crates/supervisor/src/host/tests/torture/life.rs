@@ -11,7 +11,7 @@ use crate::slot::OwnSlot;
 use crate::solo::{Inheritance, Supervisor};
 use crate::system::fake::pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -153,6 +153,8 @@ pub(super) struct Life {
     wanted: BTreeMap<&'static str, bool>,
     /// How many consequences there had been when it came.
     before: usize,
+    /// The services with a restart policy that were found unhealthy while they were up, and got no letter since.
+    unhealthy: BTreeSet<&'static str>,
     left: Option<Leave>,
 }
 
@@ -184,7 +186,9 @@ impl Life {
             [(FAILS, Consequence::Run(vec![b"/x".to_vec()])), (DECIDES, Consequence::Stop(None))]
         {
             let limit = Some(Limit { count: 1, window: Some(60) });
-            let policy = RestartPolicy { limit, on_failure, ..RestartPolicy::default() };
+            let mut policy = RestartPolicy { limit, on_failure, ..RestartPolicy::default() };
+            // An end by the down signal is a failure only of what is unhealthy.
+            policy.success.insert_signal(15);
             std::fs::write(path.join(service).join(FILE), policy.pack().unwrap()).unwrap();
         }
         let others = sys::fd::open_numbers().unwrap();
@@ -214,6 +218,7 @@ impl Life {
             others,
             wanted: SERVICES.map(|service| (service, true)).into_iter().collect(),
             before: 0,
+            unhealthy: BTreeSet::new(),
             left: None,
         }
     }
@@ -370,6 +375,8 @@ impl Life {
                 // Nobody reads it before the supervision has begun.
                 if let Some(control) = self.control(service) {
                     rustix::io::write(control, &[letter]).unwrap();
+                    self.unhealthy.remove(service);
+                    let is_up = !self.world.living(&format!("{service}:run")).is_empty();
                     match Command::from_letter(letter) {
                         Some(Command::Up) => {
                             self.wanted.insert(service, true);
@@ -378,6 +385,9 @@ impl Life {
                             self.policy.has_decided &= service != DECIDES;
                         }
                         Some(Command::Down) => drop(self.wanted.insert(service, false)),
+                        Some(Command::Unhealthy) if is_up && [FAILS, DECIDES].contains(&service) => {
+                            self.unhealthy.insert(service);
+                        }
                         _ => {}
                     }
                 }
@@ -467,6 +477,9 @@ impl Life {
             DECIDES => self.policy.has_decided,
             _ => return false,
         };
+        if self.unhealthy.contains(service) && !has_failed {
+            wrong.push(format!("{service} was found unhealthy, and has not failed"));
+        }
         if has_failed && !is_done {
             wrong.push(format!("{service} has failed for good, and nothing follows"));
         }

@@ -47,7 +47,7 @@ pub(super) struct Plan {
 }
 
 /// The names of the letters.
-const LETTERS: [(&str, u8); 3] = [("up", b'u'), ("down", b'd'), ("term", b't')];
+const LETTERS: [(&str, u8); 4] = [("up", b'u'), ("down", b'd'), ("term", b't'), ("unhealthy", b'!')];
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
