@@ -439,7 +439,7 @@ impl<D: Directory> DefinitionReader<'_, D> {
         let mut ready = self.number("notification-fd", fd)?;
         let lock = self.number("lock-fd", fd)?;
         if let Some(probes) = probes::read(&self.folder, self.findings)? {
-            match probes::settle(probes, ready, lock) {
+            match probes::settle(&probes, ready, lock) {
                 Ok(settled) => {
                     ready = settled.notification;
                     probes::add_files(settled.record, files);

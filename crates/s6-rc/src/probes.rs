@@ -25,6 +25,7 @@ use rustix::io::Errno;
 use tool::Fatal;
 use tool::diag::show;
 use tool::path::join;
+use tool::script::INTERPRETER;
 use wire::number::decimal;
 use wire::probes::{
     FILE, Kind, LIVE_PERIOD, LIVE_THRESHOLD, LIVE_TIMEOUT, Live, OnUnhealthy, PROBES_MAX, Probe, Probes,
@@ -46,8 +47,8 @@ pub const FILES: [&str; 8] = [
 /// The image's `run` in the service directory of a service with probes.
 pub(crate) const USERS_RUN: &str = "run.user";
 
-/// The `run` of such a service.
-pub(crate) const RUN: &[u8] = b"#!/command/execlineb -S0\n/command/s6-overlay-attended ./run.user $@\n";
+/// The tool that becomes the image's `run`.
+const TOOL: &str = "s6-overlay-attended";
 
 /// The daemon's descriptor for readiness where the definition names none, and another one if that is the lock's.
 const DESCRIPTORS: [u32; 2] = [3, 4];
@@ -77,6 +78,11 @@ impl Lines {
                 return Err("the watchdog has its time already".into());
             }
             Line::Watchdog(time) => self.watchdog = Some(time),
+            Line::Probe(Probe { kind: Kind::Fd(_), .. })
+                if self.probes.iter().any(|probe| matches!(probe.kind, Kind::Fd(_))) =>
+            {
+                return Err("the daemon writes to one descriptor only".into());
+            }
             Line::Probe(_) if self.probes.len() == PROBES_MAX => {
                 return Err(format!("more than {PROBES_MAX} lines"));
             }
@@ -246,13 +252,12 @@ pub(crate) struct Settled {
     pub(crate) notification: Option<u32>,
 }
 
-/// What these probes become, by the numbers in `notification-fd` and `lock-fd`.  A service that says itself when it is ready,
-/// and has `live`, says it to the process that checks it.
+/// What these probes become, by the numbers in `notification-fd` and `lock-fd`.
 ///
 /// # Errors
 /// The name of the file that contradicts the others, and what is wrong with it.
 pub(crate) fn settle(
-    mut probes: Probes,
+    probes: &Probes,
     notification: Option<u32>,
     lock: Option<u32>,
 ) -> Result<Settled, (&'static str, Mistake)> {
@@ -260,14 +265,7 @@ pub(crate) fn settle(
         Some(ready) => Some(descriptor(ready, notification, lock)?),
         None => notification,
     };
-    if let Some(number) = notification {
-        probes.ready.get_or_insert_with(|| Ready {
-            period: READY_PERIOD,
-            timeout: READY_CHECK_TIMEOUT,
-            probes: vec![Probe { text: format!("fd {number}").into(), kind: Kind::Fd(number) }],
-        });
-    }
-    match encode(&probes) {
+    match encode(probes) {
         Some(record) => Ok(Settled { record, notification }),
         None => {
             let text = format!("all lines take more than {SIZE_MAX} bytes");
@@ -298,12 +296,17 @@ fn descriptor(
     }
 }
 
+/// The `run` of a service with probes.
+fn run() -> Vec<u8> {
+    format!("#!{INTERPRETER} {TOOL}\n").into()
+}
+
 /// Adds the record to the files of a service directory, and `run` in place of the image's.
 pub(crate) fn add_files(record: Vec<u8>, files: &mut Vec<ServiceFile>) {
     if let Some(run) = files.iter_mut().find(|file| file.name == "run") {
         run.name = USERS_RUN;
     }
-    files.push(ServiceFile { name: "run", mode: 0o755, data: Data::Kept(RUN.to_vec()) });
+    files.push(ServiceFile { name: "run", mode: 0o755, data: Data::Kept(run()) });
     files.push(ServiceFile { name: FILE, mode: 0o644, data: Data::Kept(record) });
 }
 
@@ -326,7 +329,7 @@ pub(crate) fn of_directory(
     }
     let [notification, lock] = numbers;
     let taken = [USERS_RUN, FILE].into_iter().find(|file| folder.has(file.as_bytes()));
-    let mistake = match settle(probes, notification, lock) {
+    let mistake = match settle(&probes, notification, lock) {
         _ if !folder.has(b"run") => {
             ("", Mistake::whole("there is no run", "write the program that is the service"))
         }
@@ -350,7 +353,7 @@ impl Settled {
     pub(crate) fn write(&self, copy: &[u8]) -> Result<(), Errno> {
         let at = |file: &str| join(copy, file.as_bytes());
         rename_new(CWD, &at("run"), &at(USERS_RUN))?;
-        create(CWD, &at("run"), RUN, Permissions::LessUmask(0o755))?;
+        create(CWD, &at("run"), &run(), Permissions::LessUmask(0o755))?;
         create(CWD, &at(FILE), &self.record, READABLE)?;
         let Some(number) = self.notification else { return Ok(()) };
         remove_tree(CWD, &at("notification-fd"))?;

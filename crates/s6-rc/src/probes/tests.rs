@@ -1,6 +1,6 @@
 //! The files of definitions, and what they become.
 
-use super::{FILES, Folder, RUN, Settled, read, reject, settle};
+use super::{FILES, Folder, read, reject, run, settle};
 use crate::restart_policy::{Overrides, check_directory};
 use proptest::prelude::*;
 use rustix::fs::CWD;
@@ -92,7 +92,7 @@ fn each_word_asks_what_the_page_says() {
             "# the web server\n\n  listen 8080\nlisten 127.0.0.1:80\nlisten [::1]:443\r\nlisten 0.0.0.0:81\n",
         )],
         &[("ready", "tcp 127.0.0.1:5432\ntcp localhost:1\ntcp [fd00::1]:65535")],
-        &[("ready", "unix /run/php.sock\nfile /run/app.up\nnotify\nfd 3\nfd 999")],
+        &[("ready", "unix /run/php.sock\nfile /run/app.up\nnotify\nfd 999")],
         &[("ready", "http http://127.0.0.1:8080/healthz")],
         &[("ready", "http http://localhost\nhttp http://[::1]?a=b 204\nhttp http://[::1]:81/x?y 200-299")],
         &[("ready", "http http://127.0.0.1/ 200-399 header \"Host:  a b\"  header \"X-A: 1\"\n")],
@@ -151,6 +151,7 @@ fn what_is_wrong_is_named_with_its_place() {
         )],
         &[("ready", "log (\nlog [a\nlog *")],
         &[("ready", "exec curl \"http://127.0.0.1/\"\nexec sh -c 'test -e /a'\nexec echo $HOME")],
+        &[("ready", "fd 3\nfd 4")],
         &[("ready", "fd 2\nfd 1000\nfd x")],
         &[("ready", "unix /a\0b")],
         &[("ready", "watchdog 30000")],
@@ -177,7 +178,7 @@ fn what_is_wrong_is_named_with_its_place() {
 /// The number in `notification-fd`, or what contradicts what.
 fn number(files: Files<'_>, notification: Option<u32>, lock: Option<u32>) -> Result<Option<u32>, String> {
     let probes = asked(files).0.unwrap();
-    let settled = settle(probes, notification, lock);
+    let settled = settle(&probes, notification, lock);
     settled.map(|settled| settled.notification).map_err(|(file, mistake)| format!("{file}: {}", mistake.text))
 }
 
@@ -200,21 +201,10 @@ fn the_descriptor_is_one_that_is_free() {
 }
 
 #[test]
-fn a_service_that_says_itself_when_it_is_ready_says_it_to_who_checks_it() {
-    let probes = asked(&[("live", "listen 1")]).0.unwrap();
-    let Settled { record, .. } = settle(probes.clone(), Some(7), None).unwrap();
-    let told = decode(&record).unwrap();
-    let text = shown(&told).join("\n");
-    assert!(text.starts_with("ready, each 100 ms, for 3000 ms\n  \"fd 7\": Fd(7)\nlive,"), "{text}");
-    let Settled { record, .. } = settle(probes.clone(), None, None).unwrap();
-    assert_eq!(decode(&record), Some(probes));
-}
-
-#[test]
 fn what_is_too_long_is_refused() {
     let line = format!("log {}", "x".repeat(2000));
     let probes = asked(&[("ready", &[line.as_str(); 5].join("\n"))]).0.unwrap();
-    assert_eq!(settle(probes, None, None).unwrap_err().1.text, "all lines take more than 8192 bytes");
+    assert_eq!(settle(&probes, None, None).unwrap_err().1.text, "all lines take more than 8192 bytes");
 }
 
 #[test]
@@ -242,7 +232,7 @@ fn the_copy_of_a_service_directory_gets_what_is_asked() {
     let text = |file: &str| std::fs::read(to.path().join(file)).unwrap();
     assert_eq!(
         (text("run"), text("run.user"), text("notification-fd")),
-        (RUN.to_vec(), b"#!/bin/sh\n".to_vec(), b"4\n".to_vec())
+        (run(), b"#!/bin/sh\n".to_vec(), b"4\n".to_vec())
     );
     let probes = decode(&text("probes")).unwrap();
     assert_eq!(Some(probes), asked(&files).0);
@@ -282,7 +272,7 @@ proptest! {
         let mut findings = Vec::new();
         let probes = read(&folder, &mut findings).unwrap();
         prop_assert!(probes.is_some() || !findings.is_empty(), "nothing is ignored in silence");
-        if let Some(settled) = probes.and_then(|probes| settle(probes, None, None).ok()) {
+        if let Some(settled) = probes.and_then(|probes| settle(&probes, None, None).ok()) {
             prop_assert!(decode(&settled.record).is_some(), "what is written can be read");
         }
     }
