@@ -12,3 +12,12 @@ pub mod openmetrics;
 pub mod ratchet;
 pub mod services;
 pub mod transcript;
+
+/// How many tests of containers run at once for each processor: they mostly wait for what they have started.
+const FOR_EACH_PROCESSOR: usize = 2;
+
+/// How many tests of containers run at once, unless the command line says.
+#[must_use]
+pub fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) * FOR_EACH_PROCESSOR
+}

@@ -36,7 +36,8 @@ fn main() {
 }
 
 fn run() -> Result<i32, String> {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert_with(tests::at_once);
     let cases = cases()?;
     let folder = image::workspace().join("tests/conformance");
     let ratchet = Arc::new(Ratchet::read(folder.join("known-failures.txt"))?);

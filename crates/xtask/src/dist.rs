@@ -18,7 +18,7 @@ use crate::build::{self, Flavour, Program};
 use crate::failure::{Failure, Outcome};
 use crate::release_file::{publish, publish_tarball, remove_file, write_digest};
 use crate::tree::{Node, Tree};
-use crate::{command, licences, man, packages, reproduce, workspace};
+use crate::{command, licences, man, musl, packages, reproduce, workspace};
 
 /// What the architecture's tarball may take as `.tar.xz`, in bytes: what it takes today and 2 kB more, and never above
 /// 720,000.
@@ -59,7 +59,14 @@ pub struct Args {
 pub fn run(args: Args) -> Outcome {
     let out = args.out.unwrap_or_else(|| workspace::target().join("dist"));
     let flavour = build::flavour(args.dev, args.strict);
-    let (program, parts, root) = lay_root(flavour, args.arch, &out)?;
+    let wanted = args.arch.map_or_else(Arch::host, Ok)?;
+    if args.reproduce {
+        // What both builds need is installed once.
+        musl::find(wanted)?;
+    }
+    let again = || args.reproduce.then(|| reproduce::build(wanted)).transpose();
+    let (laid, again) = both(|| lay_root(flavour, args.arch, &out), again);
+    let ((program, parts, root), again) = (laid?, again?);
     if args.strict {
         licences::check()?;
     }
@@ -79,22 +86,21 @@ pub fn run(args: Args) -> Outcome {
         }
     }
     publish_program(&program, &out)?;
-    if !args.without_tls && arch.is_host() {
-        match publish_tls(arch, &out) {
-            Err(why) if !args.strict => eprintln!("xtask: warning: no TLS program: {why}"),
+    let has_tls = !args.without_tls && arch.is_host();
+    let tls = || if has_tls { publish_tls(arch, &out) } else { Ok(()) };
+    let (tls, checker) = both(tls, || publish_checker(arch, &out));
+    for (name, done) in [("TLS program", tls), (build::CHECKER, checker)] {
+        match done {
+            Err(why) if !args.strict => eprintln!("xtask: warning: no {name}: {why}"),
             done => done?,
         }
-    }
-    match publish_checker(arch, &out) {
-        Err(why) if !args.strict => eprintln!("xtask: warning: no {}: {why}", build::CHECKER),
-        done => done?,
     }
     if arch.is_host() {
         man::publish(&out)?;
     }
     let verdict = within_budget(arch, packed_arch, parts.arch.size());
-    if args.reproduce {
-        reproduce::check(&program)?;
+    if let Some(again) = again {
+        reproduce::check(&program, &again)?;
     }
     match verdict {
         Err(why) if args.strict && program.releasable => return Err(why),
@@ -102,6 +108,15 @@ pub fn run(args: Args) -> Outcome {
         Ok(text) => println!("{text}"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Does two things side by side: each build of a program ends with minutes of one thread.
+fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|threads| {
+        let one = threads.spawn(one);
+        let other = other();
+        (one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), other)
+    })
 }
 
 /// Builds the program and gives the tree that boots, `target/dist/root`, without packing anything.

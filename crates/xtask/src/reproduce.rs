@@ -8,6 +8,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use tempfile::TempDir;
+
+use crate::arch::Arch;
 use crate::build::{Place, Program, with_musl};
 use crate::failure::Failure;
 use crate::{musl, workspace};
@@ -15,14 +18,27 @@ use crate::{musl, workspace};
 /// What isn't a source, at the top of the workspace.
 const LEFT_OUT: &[&str] = &[".git", "target"];
 
-/// Builds `program` again elsewhere.
-pub fn check(program: &Program) -> Result<(), Failure> {
+/// What was built elsewhere.
+pub struct Again {
+    program: Program,
+    /// Where.
+    _top: TempDir,
+}
+
+/// Builds the program elsewhere.
+pub fn build(arch: &'static Arch) -> Result<Again, Failure> {
     let top = tempfile::Builder::new().prefix("elsewhere-").tempdir();
     let top = top.map_err(|e| Failure(format!("unable to make a temporary directory: {e}")))?;
     let place =
         Place { top: top.path().join("a-copy/of/the-sources"), target: top.path().join("built"), map: None };
     copy(&workspace::top(), &place.top, LEFT_OUT)?;
-    let again = with_musl(&musl::find(program.arch)?, program.arch, &place)?;
+    let program = with_musl(&musl::find(arch)?, arch, &place)?;
+    Ok(Again { program, _top: top })
+}
+
+/// Compares `program` with what was built elsewhere.
+pub fn check(program: &Program, again: &Again) -> Result<(), Failure> {
+    let again = &again.program;
     for (here, there) in [(&program.path, &again.path), (&program.setuid, &again.setuid)] {
         let read = |path: &Path| fs::read(path).map_err(Failure::unable("read", path));
         if let Some(at) = difference(&read(here)?, &read(there)?) {

@@ -112,7 +112,8 @@ fn main() {
 }
 
 fn run() -> Result<i32, String> {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert_with(tests::at_once);
     let images = Arc::new(if arguments.list { None } else { Some(Images::new()?) });
     let groups = [
         bad_input::TESTS,

@@ -93,8 +93,7 @@ fn prepare(words: &[String]) -> Result<i32, String> {
 fn run(words: &[String]) -> Result<i32, String> {
     let words = words.iter().filter(|word| *word != stage::INSIDE).cloned();
     let mut arguments = Arguments::from_iter(["engines".to_owned()].into_iter().chain(words));
-    // They mostly wait for engines.
-    arguments.test_threads = arguments.test_threads.or(Some(4));
+    arguments.test_threads.get_or_insert_with(tests::at_once);
     if !arguments.list {
         stage::set_up()?;
         images::lay_out(&image::tarballs()?)?;
