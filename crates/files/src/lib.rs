@@ -26,7 +26,9 @@ pub use dir::{
 pub use link::{exchange, rename_new, replace_link, replace_link_of};
 pub use make::{Permissions, create, make_dir, write_file};
 pub use queue::Queue;
-pub use read::{read_at_most, read_file, read_no_fifo, read_path, read_regular, read_regular_file};
+pub use read::{
+    open_file_itself, read_at_most, read_file, read_no_fifo, read_path, read_regular, read_regular_file,
+};
 pub use remove::remove_tree;
 pub use replace::{Replace, Writers, Written, overwrite_at, replace_at, replace_or_overwrite};
 pub use same::same_tree;

@@ -1,10 +1,10 @@
 //! Reading whole files, up to a limit.
 
 use crate::dir::retry;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How much is read at once.
 const CHUNK: usize = 4096;
@@ -88,6 +88,19 @@ fn read_named(dir: BorrowedFd<'_>, name: &[u8], limit: usize, what: What) -> Res
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = retry(|| sys::fs::openat(dir, name, flags, Mode::empty()))?;
     read(file.as_fd(), limit, what)
+}
+
+/// Opens a regular file that isn't a link: where other users can put something else.
+///
+/// # Errors
+/// As open(2); `INVAL`: it is something else.
+pub fn open_file_itself(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = retry(|| sys::fs::openat(&dir, name, flags, Mode::empty()))?;
+    match FileType::from_raw_mode(sys::fs::fstat(&file)?.st_mode) {
+        FileType::RegularFile => Ok(file),
+        _ => Err(Errno::INVAL),
+    }
 }
 
 /// Reads what a user names: a file, or a pipe, whose writer is waited for; at most `limit` bytes.

@@ -5,9 +5,8 @@
 //!
 //! What is in such a directory may be another user's work: links aren't followed, and only regular files are read.
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::CWD;
 use rustix::io::Errno;
-use std::os::fd::{AsFd, OwnedFd};
 use supervision::status::read_status;
 use tool::path::{join, split};
 use tool::processes;
@@ -41,25 +40,12 @@ pub fn path(word: &[u8], servicedir: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Opens a regular file that isn't a link.
-///
-/// # Errors
-/// As open(2); `INVAL`: it is something else.
-pub fn open(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = sys::fs::openat(dir, name, flags, Mode::empty())?;
-    match FileType::from_raw_mode(sys::fs::fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file),
-        _ => Err(Errno::INVAL),
-    }
-}
-
 /// The end of a log file, at most so many bytes, and whether there is more before them.
 ///
 /// # Errors
-/// As [`open`] and read(2).
+/// As [`files::open_file_itself`] and read(2).
 pub fn tail(path: &[u8], room: usize) -> Result<(Vec<u8>, bool), Errno> {
-    let file = open(CWD, path)?;
+    let file = files::open_file_itself(CWD, path)?;
     let size = u64::try_from(sys::fs::fstat(&file)?.st_size).unwrap_or_default();
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(size.saturating_sub(room as u64)))?;
     Ok((files::read_at_most(&file, room)?, size > room as u64))

@@ -82,6 +82,9 @@ pub(crate) trait Effects {
     /// Waits for events, at most until this moment; may return none earlier.
     fn wait(&mut self, until: Option<Moment>) -> Result<Vec<Event>, Fatal>;
 
+    /// How far the service of a transition in progress, whose time is over, has put off its end.
+    fn put_off(&self, id: Id) -> Option<Moment>;
+
     /// What a transition in progress waits for.
     fn waits_for(&self, id: Id) -> String;
 

@@ -383,9 +383,15 @@ impl<'a, E: Effects> Engine<'a, E> {
     /// Ends the transitions whose time is over.
     fn expire(&mut self) {
         let now = self.effects.now();
-        while let Some((_, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((due, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             if self.is_dry_run() {
                 self.succeed(id);
+                continue;
+            }
+            if let Some(at) = self.effects.put_off(id).filter(|at| *at > now) {
+                self.deadlines.remove(&(due, id));
+                self.deadlines.extend([(at, id)]);
+                self.running.set(id, Some(at));
                 continue;
             }
             let waited_for = self.waits_for(id);

@@ -9,6 +9,7 @@ use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use supervision::attended;
 use supervision::control::{self, REFUSED, Undelivered};
 use supervision::status::{read_deaths, read_status};
 use supervision::watch::Watch;
@@ -140,9 +141,10 @@ fn is_room_short(e: Errno) -> bool {
 }
 
 impl Transition {
-    /// What it waits for, and how often its daemon has ended meanwhile.
+    /// What it waits for, how often its daemon has ended meanwhile, and why it isn't ready, if that is known.
     pub(crate) fn waits_for(&self) -> String {
-        self.with_deaths(self.goal.text())
+        let text = self.with_deaths(self.goal.text());
+        if self.goal == Goal::Ready { attended::with_reason(text, &self.servicedir) } else { text }
     }
 
     /// The ends of its daemon since the transition began.

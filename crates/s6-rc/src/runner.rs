@@ -24,6 +24,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, CWD};
 use rustix::io::Errno;
 use rustix::process::RawPid;
+use std::time::Duration;
+use supervision::attended;
 use supervision::board::{RECORD, Recorder};
 use supervision::control;
 use supervision::watch::Watch;
@@ -412,6 +414,11 @@ impl Effects for Runner<'_> {
             }
         }
         Ok(events)
+    }
+
+    fn put_off(&self, id: Id) -> Option<Moment> {
+        let Some(Running::Longrun(_)) = self.running.get(&id) else { return None };
+        attended::of_servicedir(&self.live.servicedir(id))?.until.map(Duration::from_millis)
     }
 
     fn waits_for(&self, id: Id) -> String {

@@ -4,6 +4,7 @@
 //! Works on the directories of any supervisor that keeps the reference's files.
 
 pub mod asking;
+pub mod attended;
 pub mod board;
 pub mod by_hand;
 pub mod control;

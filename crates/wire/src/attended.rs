@@ -16,6 +16,9 @@
 /// The folder, of mode 0755; its files have the mode 0644.
 pub const FOLDER: &str = "/run/s6-overlay/attended";
 
+/// The longest file that is read: more than all that is known takes.
+pub const SIZE_MAX: usize = 8192;
+
 /// The longest value, in bytes.
 pub const VALUE_MAX: usize = 512;
 
@@ -166,6 +169,7 @@ mod tests {
         let status = [&b"a\nunhealthy yes\x1b"[..], &[b'x'; 999]].concat();
         let report = Report { pid: 7, unready: Some(vec![b'y'; 999]), status, ..Report::default() };
         let text = encode(&report);
+        assert!(text.len() < SIZE_MAX);
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 3);
         let read = decode(&text).unwrap();
         assert_eq!((read.status.len(), read.unready.unwrap().len()), (STATUS_MAX, VALUE_MAX));

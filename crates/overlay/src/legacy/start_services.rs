@@ -19,6 +19,7 @@ use s6_rc::condition::{Examined, Switches, examine, refusal, told};
 use s6_rc::init::await_supervisor;
 use s6_rc::restart_policy::{Checked, Overrides, check_directory, main_in, second_main};
 use supervision::asking::Asking;
+use supervision::attended;
 use supervision::control;
 use supervision::fifodir;
 use supervision::status::read_status;
@@ -99,7 +100,7 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
         Vec::new()
     };
     if !late.is_empty() && behaviour != Behaviour::GoOn && settings.verbosity() >= 1 {
-        call.warn(format_args!("not ready: {}", diag::show(&late.join(&b", "[..]))));
+        call.warn(format_args!("not ready: {}", late.join(", ")));
     }
     if !late.is_empty() && behaviour == Behaviour::Stop { Err(Fatal::silent(1)) } else { Ok(Next::SUCCESS) }
 }
@@ -271,8 +272,8 @@ enum Awaited {
     Failed,
 }
 
-/// Waits until every service is up, or ready if it notifies readiness; returns the names of those that miss the deadline
-/// or fail permanently.
+/// Waits until every service is up, or ready if it notifies readiness; names those that miss the deadline or fail
+/// permanently, with what is known of why.
 ///
 /// `listeners` has the index of each service's listener in the watch.
 fn wait_until_up(
@@ -280,7 +281,7 @@ fn wait_until_up(
     watch: &mut Watch,
     listeners: &[Option<usize>],
     deadline: Option<Moment>,
-) -> Result<Vec<Vec<u8>>, Fatal> {
+) -> Result<Vec<String>, Fatal> {
     let mut states: Vec<_> = copied.iter().map(|_| Awaited::Missing).collect();
     let mut asking = Asking::new(clock::now(), listeners.iter().all(Option::is_some));
     while states.contains(&Awaited::Missing) {
@@ -309,5 +310,5 @@ fn wait_until_up(
         }
     }
     let not_up = copied.iter().zip(states).filter(|(_, state)| *state != Awaited::Up);
-    Ok(not_up.map(|(service, _)| service.name.clone()).collect())
+    Ok(not_up.map(|(service, _)| attended::with_reason(diag::shown(&service.name), &service.dir)).collect())
 }

@@ -44,6 +44,8 @@ enum Course {
     Unheard(u64),
     /// It never ends, and when it is asked at this second or later, it has failed.
     FoundFailed(u64),
+    /// It never ends, and has put off the end of its time to so many seconds from the start.
+    PutsOff(u64),
 }
 
 /// A service and its course.
@@ -181,7 +183,7 @@ impl Effects for Paper<'_> {
             Course::FoundFailed(second) => {
                 self.silent.insert(id, (second * 1000, false));
             }
-            Course::Hangs => {}
+            Course::Hangs | Course::PutsOff(_) => {}
         }
         self.note(&format!("# {script} {name}"));
         Begun::InProgress
@@ -255,6 +257,12 @@ impl Effects for Paper<'_> {
             events.push(Event::Interrupted);
         }
         Ok(events)
+    }
+
+    fn put_off(&self, id: Id) -> Option<Moment> {
+        let Some(Course::PutsOff(seconds)) = self.courses.get(&id) else { return None };
+        self.note(&format!("{} has asked for time until {seconds} s", self.name(id)));
+        Some(Moment::from_secs(1000 + seconds))
     }
 
     fn waits_for(&self, id: Id) -> String {
@@ -530,6 +538,15 @@ fn a_stop_times_out_after_timeout_down() {
         oneshot("script").course(Course::Hangs).timeouts(3000, 8000),
     ];
     assert_snapshot!(change(Work::Stop, services).transcript());
+}
+
+#[test]
+fn a_service_can_put_off_the_end_of_its_time() {
+    let services = vec![
+        longrun("daemon").course(Course::PutsOff(5)).timeouts(2000, 7000),
+        longrun("too-late").course(Course::PutsOff(1)).timeouts(2000, 7000),
+    ];
+    assert_snapshot!(change(Work::Start, services).transcript());
 }
 
 #[test]

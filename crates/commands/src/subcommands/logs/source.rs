@@ -6,8 +6,9 @@
 
 use super::line::Line;
 use crate::stamp;
+use files::open_file_itself;
 use logger::is_archive;
-use overlay::log_dirs::{CURRENT, open};
+use overlay::log_dirs::CURRENT;
 use overlay::relay::old_name;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
@@ -120,7 +121,7 @@ impl Source {
     /// As open(2).
     pub(super) fn open(name: &[u8], path: &[u8], file: &[u8]) -> Result<Self, Errno> {
         let dir = files::open_dir(CWD, path)?;
-        let current = match open(&dir, file) {
+        let current = match open_file_itself(&dir, file) {
             Ok(current) => Some(current),
             Err(Errno::NOENT) => None,
             Err(e) => return Err(e),
@@ -201,7 +202,7 @@ impl Source {
     }
 
     fn open_older(&mut self, name: &[u8], decompress: Decompress<'_>) -> Option<Reader> {
-        let file = open(&self.dir, name).ok()?;
+        let file = open_file_itself(&self.dir, name).ok()?;
         let mut start = [0; 6];
         let count = rustix::io::pread(&file, &mut start, 0).unwrap_or(0);
         let start = start.get(..count).unwrap_or_default();
@@ -278,7 +279,7 @@ impl Source {
 
     /// Goes on with the file that has taken the place of the current one, if there is one; whether there is more to read.
     fn replace_current(&mut self) -> bool {
-        let Ok(file) = open(&self.dir, &self.file) else { return false };
+        let Ok(file) = open_file_itself(&self.dir, &self.file) else { return false };
         let old = self.current.as_ref().and_then(inode);
         if inode(&file) == old {
             return false;
