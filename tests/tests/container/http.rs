@@ -156,6 +156,8 @@ fn says_what_the_commands_say(images: &Images) -> Outcome {
             images.small(&services, &[]).env("S6_HTTP", PLACE).env("S6_SUPERVISE_PROCESSES", layout);
         let mut t = Transcript::start(&sandbox)?;
         t.wait_for("the gate is closed")?;
+        // It speaks before its supervisor has written down that it is up.
+        printed(&t, &["s6-svwait", "-u", "/run/service/gated"])?;
         same(get(&t, "/livez")?, (200, "live\n".into()), &t.text())?;
         for (path, option) in [("/readyz", "--ready"), ("/startupz", "--started")] {
             let (status, said) = get(&t, path)?;
