@@ -14,6 +14,7 @@ use tests::openmetrics;
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
+use crate::status::{gate, gate_is_closed};
 use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
@@ -124,15 +125,6 @@ fn attendant(t: &Transcript) -> Result<u32, Failed> {
     until(t, || attendants(t).first().copied())
 }
 
-/// A daemon that is ready when somebody writes to `/run/gate`.
-fn gated() -> Result<Services, Failed> {
-    let services = Services::new()?;
-    services.oneshot("once", &["base"], "mkfifo /run/gate", "rm /run/gate")?;
-    let run = "#!/bin/sh\necho the gate is closed\nread x </run/gate\necho >&3\nexec sleep 100000\n";
-    services.longrun("gated", &["once"], run)?.define("gated", "notification-fd", "3\n")?;
-    Ok(services)
-}
-
 /// A document without its numbers and moments.
 fn timeless(document: &str) -> Result<Value, Failed> {
     fn strip(value: &mut Value) {
@@ -150,14 +142,12 @@ fn timeless(document: &str) -> Result<Value, Failed> {
 }
 
 fn says_what_the_commands_say(images: &Images) -> Outcome {
-    let services = gated()?;
+    let services = gate()?;
     for layout in LAYOUTS {
         let sandbox =
             images.small(&services, &[]).env("S6_HTTP", PLACE).env("S6_SUPERVISE_PROCESSES", layout);
         let mut t = Transcript::start(&sandbox)?;
-        t.wait_for("the gate is closed")?;
-        // It speaks before its supervisor has written down that it is up.
-        printed(&t, &["s6-svwait", "-u", "/run/service/gated"])?;
+        gate_is_closed(&mut t)?;
         same(get(&t, "/livez")?, (200, "live\n".into()), &t.text())?;
         for (path, option) in [("/readyz", "--ready"), ("/startupz", "--started")] {
             let (status, said) = get(&t, path)?;

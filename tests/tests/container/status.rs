@@ -65,11 +65,25 @@ fn line_of(table: &str, name: &str) -> Result<Vec<String>, Failed> {
 }
 
 /// A daemon that is ready when somebody writes to `/run/gate`.
-fn gated() -> Result<Services, Failed> {
+pub fn gate() -> Result<Services, Failed> {
     let services = Services::new()?;
     services.oneshot("once", &["base"], "mkfifo /run/gate", "rm /run/gate")?;
     let run = "#!/bin/sh\necho the gate is closed\nread x </run/gate\necho >&3\nexec sleep 100000\n";
     services.longrun("gated", &["once"], run)?.define("gated", "notification-fd", "3\n")?;
+    Ok(services)
+}
+
+/// Waits for that daemon, and until its supervisor has told of it: the daemon speaks first.
+pub fn gate_is_closed(t: &mut Transcript) -> Outcome {
+    t.wait_for("the gate is closed")?;
+    let waiting = t.container().exec(["/command/s6-svwait", "-u", "/run/service/gated"]);
+    waiting.start()?.output(LIMIT)?;
+    Ok(())
+}
+
+/// It, what waits for it, and what doesn't.
+fn gated() -> Result<Services, Failed> {
+    let services = gate()?;
     services.longrun("after", &["gated"], "#!/bin/sh\nexec sleep 100000\n")?;
     services.longrun("aside", &["base"], "#!/bin/sh\nexec sleep 100000\n")?;
     Ok(services)
@@ -87,7 +101,7 @@ fn the_checker_draws_what_runs(images: &Images) -> Outcome {
     let services = gated()?;
     for layout in LAYOUTS {
         let mut t = Transcript::start(&images.small(&services, &[]).env("S6_SUPERVISE_PROCESSES", layout))?;
-        t.wait_for("the gate is closed")?;
+        gate_is_closed(&mut t)?;
         let run = format!("/proc/{}/root/run", t.container().pid());
         let live = drawn(&["graph", "--live", &run])?;
         for part in ["after · waiting\n", "gated · starting\n", "once (oneshot) · done\n", "aside · up\n"]
@@ -119,7 +133,7 @@ fn probes_follow_a_start(images: &Images) -> Outcome {
     for layout in LAYOUTS {
         let sandbox = images.small(&services, &[]).env("S6_SUPERVISE_PROCESSES", layout);
         let mut t = Transcript::start(&sandbox)?;
-        t.wait_for("the gate is closed")?;
+        gate_is_closed(&mut t)?;
         says(&t, &["health"], 1, &["not ready: the start isn't over", "not ready: gated isn't ready yet"])?;
         says(&t, &["health"], 1, &["not ready: after waits for gated\n"])?;
         says(&t, &["health", "--live"], 0, &["live\n"])?;
