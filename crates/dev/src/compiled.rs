@@ -65,6 +65,13 @@ pub fn compile(tree: &Tree, directories: &[Vec<u8>]) -> Result<Compiled, String>
     Ok(Compiled { database: report.database, diagnostics: report.diagnostics })
 }
 
+/// What is wrong with the files of a service directory of services.d, or of its logger.
+#[must_use]
+pub fn look_at(tree: &Tree, path: &[u8], is_logger: bool) -> Vec<Diagnostic> {
+    let directory = Inside { tree, path: path.to_vec() };
+    s6_rc::restart_policy::look_at(directory, path, is_logger).unwrap_or_default()
+}
+
 /// What a diagnostic says, as a finding.
 #[must_use]
 pub fn finding(diagnostic: &Diagnostic) -> Finding {

@@ -15,6 +15,7 @@ mod legacy;
 mod logging;
 mod machine;
 mod ports;
+mod probes;
 mod program;
 mod readiness;
 mod run;
@@ -40,6 +41,7 @@ const CHECKS: &[Check] = &[
     account::check,
     machine::check,
     ports::check,
+    probes::check,
     stop::check,
     config::check,
     legacy::check,

@@ -1,11 +1,24 @@
 //! Writes a definition of a service, with comments that say what each file is for.
 
 use crate::image::{BUNDLES, SERVICES};
+use s6_rc::probes::{Place, look_at};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+/// How it is found out when a daemon is ready.
+#[derive(Debug, Clone, Default)]
+pub enum Readiness {
+    /// It isn't.
+    #[default]
+    None,
+    /// By a script, with s6-notifyoncheck.
+    Script,
+    /// By these lines of the file `ready`.
+    Lines(Vec<String>),
+}
 
 /// What is wanted.
 #[derive(Debug, Clone, Default)]
@@ -16,8 +29,8 @@ pub struct Wanted {
     pub oneshot: bool,
     /// Whether it has a logger.
     pub logger: bool,
-    /// Whether it says when it is ready.
-    pub readiness: bool,
+    /// How it is found out when it is ready.
+    pub readiness: Readiness,
     /// Who it runs as; root, if nobody is said.
     pub user: Option<String>,
 }
@@ -59,12 +72,17 @@ fn files(wanted: &Wanted) -> Vec<File> {
         return all;
     }
     let errors = if *logger { "exec 2>&1\n" } else { "" };
-    let check = if *readiness { "s6-notifyoncheck -d " } else { "" };
+    let has_script = matches!(readiness, Readiness::Script);
+    let check = if has_script { "s6-notifyoncheck -d " } else { "" };
     let text = format!(
         "#!/command/with-contenv sh\n# The daemon takes the place of this shell, and stays in the foreground.\n{errors}exec {drop}{check}{name}\n"
     );
     all.push((definition("run"), 0o755, text));
-    if *readiness {
+    if let Readiness::Lines(lines) = readiness {
+        let text = format!("# All of these must hold: then the daemon is ready.\n{}\n", lines.join("\n"));
+        all.push((definition("ready"), 0o644, text));
+    }
+    if has_script {
         let text = "#!/bin/sh\n# Asked every second until it exits with 0: then the daemon is ready.\nexec test -S /run/NAME.sock\n";
         all.push((definition("notification-fd"), 0o644, "3\n".into()));
         all.push((definition("data/check"), 0o755, text.replace("NAME", name)));
@@ -88,6 +106,17 @@ fn files(wanted: &Wanted) -> Vec<File> {
 pub fn write(top: &Path, wanted: &Wanted) -> io::Result<String> {
     if let Some(fault) = fault(&wanted.name) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {fault}", wanted.name)));
+    }
+    if let Readiness::Lines(lines) = &wanted.readiness {
+        for line in lines {
+            let fault = match look_at(line.as_bytes(), Place::Ready) {
+                Ok(Some(_)) if !line.contains('\n') => continue,
+                Ok(_) => "it asks nothing (write such as listen 8080)".to_owned(),
+                Err(fault) => fault,
+            };
+            let text = format!("--ready \"{}\": {fault}", line.escape_debug());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
     }
     let mut files = files(wanted);
     files.sort();

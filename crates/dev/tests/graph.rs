@@ -193,6 +193,13 @@ fn what_is_new_is_sound() {
     insta::assert_snapshot!(outcome.out.replace(dir.path().to_str().unwrap(), ""));
     assert_eq!(new(&["prepare", "--oneshot"]).code, 0);
     assert_eq!(new(&["plain"]).code, 0);
+    assert_eq!(new(&["db", "--ready=listen 5432", "--ready=unix /run/db.sock"]).code, 0);
+    let ready = fs::read_to_string(root.join("etc/s6-overlay/s6-rc.d/db/ready")).unwrap();
+    assert!(ready.ends_with("\nlisten 5432\nunix /run/db.sock\n"), "{ready}");
+    for wrong in ["--ready=port 80", "--ready=# listen 80", "--ready=listen 80\nlisten 81"] {
+        let outcome = new(&["other", wrong]);
+        assert!(outcome.code == 100 && outcome.err.contains("listen"), "{wrong}: {outcome:?}");
+    }
     let check = ["s6-overlay-dev", "check", root.to_str().unwrap(), "--deny", "warnings", "--deny", "notes"];
     let checked = run(check.map(Into::into));
     assert_eq!((checked.code, checked.out.as_str()), (0, "nothing found\n"));

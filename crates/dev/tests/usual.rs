@@ -182,3 +182,61 @@ fn what_is_the_matter_in_them() {
     ));
     assert!(idle.len() == 1 && idle[0].starts_with("SO304 "), "{idle:?}");
 }
+
+#[test]
+fn what_ready_and_live_ask() {
+    let web = |files: &[(&str, &str)]| daemon("web", "#!/bin/sh\nexec s6-setuidgid abc web", files);
+    let check = ("data/check", "#!/bin/sh\nexec true");
+    nothing(&[
+        web(&[("ready", "listen 8080"), ("live", "http http://127.0.0.1:8080/\nwatchdog 30000")]),
+        web(&[("ready", "exec ./data/check\nexec bash -c true\nlog ^up$"), check]),
+        web(&[("ready", "tcp 127.0.0.1:80\nhttp http://10.0.0.1:81/\nfd 3"), ("notification-fd", "3")]),
+        daemon(
+            "web-log",
+            "#!/bin/sh\nexec s6-setuidgid abc s6-log -d3 /run/x",
+            &[("ready", "fd 3\nfile /run/x/current")],
+        ),
+    ]);
+    let legacy = |file: &str, text: &str| {
+        format!(
+            "-- etc/services.d/web/run 755 --\n#!/bin/sh\nexec web\n-- etc/services.d/web/{file} --\n{text}\n"
+        )
+    };
+    for (files, code, text) in [
+        (
+            web(&[("ready", "exec ./data/check")]),
+            "SO112",
+            "there is no ./data/check in the service directory",
+        ),
+        (
+            web(&[("ready", "exec ./check"), ("check", "#!/bin/sh\n")]),
+            "SO112",
+            "isn't in the service directory",
+        ),
+        (web(&[("ready", "exec /usr/bin/curl x")]), "SO112", "there is no /usr/bin/curl"),
+        (web(&[("live", "exec curl x")]), "SO112", "there is no curl in the image"),
+        (web(&[("ready", "listen 80"), ("notification-fd", "3")]), "SO321", "ready says when"),
+        (legacy("ready", "port 80"), "SO321", "\"port\" asks nothing"),
+        (legacy("log/ready", "listen 80"), "SO321", "a logger of services.d has no daemon to ask"),
+        (legacy("restart", "sometimes"), "SO315", "unknown word \"sometimes\""),
+        (legacy("only-if", "env"), "SO320", "something is missing after env"),
+        (
+            daemon(
+                "web-log",
+                "#!/bin/sh\nexec s6-setuidgid abc s6-log -d 3 /run/x",
+                &[("ready", "file /run/x/current")],
+            ),
+            "SO322",
+            "s6-log says at descriptor 3",
+        ),
+        (
+            web(&[("ready", "listen 80")])
+                + &daemon("db", "#!/bin/sh\nexec db", &[("ready", "tcp [::1]:80")]),
+            "SO801",
+            "it is ready when port 80 answers, and so is db",
+        ),
+    ] {
+        let all = found(&files);
+        assert!(all.iter().any(|one| one.starts_with(code) && one.contains(text)), "{text}: {all:#?}");
+    }
+}

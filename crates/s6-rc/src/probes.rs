@@ -19,7 +19,6 @@ use crate::restart_policy::word::{Mistake, Word};
 use crate::source_definition::{Data, ServiceFile};
 use crate::word_files::{Reader, Topic};
 use files::{Permissions, create, remove_tree, rename_new};
-use line::{Line, Place};
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use tool::Fatal;
@@ -31,6 +30,8 @@ use wire::probes::{
     FILE, Kind, LIVE_PERIOD, LIVE_THRESHOLD, LIVE_TIMEOUT, Live, OnUnhealthy, PROBES_MAX, Probe, Probes,
     READY_CHECK_TIMEOUT, READY_PERIOD, Ready, SIZE_MAX, encode,
 };
+
+pub use line::{Line, Place};
 
 /// The files.
 pub const FILES: [&str; 8] = [
@@ -190,6 +191,14 @@ fn lines<D: Directory>(reader: &mut Reader<'_, D>, place: Place) -> Result<Optio
     Ok((!is_empty).then_some(found))
 }
 
+/// What a line of a file asks, for programs that write or check such files; `None` for an empty one and a comment.
+///
+/// # Errors
+/// What is wrong with it, and what to write instead.
+pub fn look_at(content: &[u8], place: Place) -> Result<Option<Line>, String> {
+    line::parse(1, content, place).map_err(|mistake| format!("{} ({})", mistake.text, mistake.advice))
+}
+
 /// `ready-period`, `ready-check-timeout`, `live-period` and `live-timeout`.
 fn time(words: &[Word<'_>]) -> Value<u32> {
     not_zero(words, value::time(words)?)
@@ -314,8 +323,8 @@ pub(crate) fn add_files(record: Vec<u8>, files: &mut Vec<ServiceFile>) {
 ///
 /// # Errors
 /// As of [`read`].
-pub(crate) fn of_directory(
-    folder: &Folder,
+pub(crate) fn of_directory<D: Directory>(
+    folder: &Folder<D>,
     findings: &mut Vec<Diagnostic>,
 ) -> Result<Option<Settled>, Fatal> {
     let Some(probes) = read(folder, findings)? else { return Ok(None) };

@@ -21,7 +21,7 @@ use crate::condition::{self, Condition};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
 use crate::folder::Folder;
-use crate::probes;
+use crate::probes::{self, Settled};
 use crate::word_files::{Reader, Topic};
 use files::{Kind, remove_tree};
 use overrides::Subject;
@@ -111,27 +111,7 @@ impl Checked {
 /// A file can't be read or written: code 111.
 pub fn check_directory(path: &[u8], copy: &[u8], overrides: Option<&Overrides>) -> Result<Checked, Fatal> {
     let folder = Folder::open(CWD, path, path.to_vec())?;
-    let mut diagnostics = Vec::new();
-    let mut policy = read(&folder, &mut diagnostics)?.map(Box::new);
-    let mut settled = None;
-    match overrides {
-        Some(overrides) => {
-            let of = Subject { name: split(path).1, finish: folder.has(b"finish"), own: false };
-            diagnostics.extend(overrides.apply(of, &mut policy).err());
-            settled = probes::of_directory(&folder, &mut diagnostics)?;
-        }
-        None => probes::reject(&folder, "logger of services.d", &mut diagnostics)?,
-    }
-    if policy.as_ref().is_some_and(|policy| policy.stops_dependents()) {
-        let text = "stop-dependents brings down what needs a service of s6-rc, and nothing needs this one";
-        diagnostics.push(
-            Diagnostic::error(Code::RESTART, path.to_vec(), text)
-                .advice("write stop, which stops the container"),
-        );
-    }
-    let conditions = condition::parse::read(&folder, &mut diagnostics)?;
-    let main = policy.as_ref().is_some_and(|policy| policy.main);
-    let checked = Checked { diagnostics, main, conditions };
+    let (checked, policy, settled) = examine(&folder, overrides)?;
     if let Some(policy) = policy.filter(|_| checked.is_sound()) {
         let record = join(copy, wire::restart_policy::FILE.as_bytes());
         remove_tree(CWD, &record).and_then(|()| policy.write(CWD, &record)).or_unable_to("write", &record)?;
@@ -140,6 +120,43 @@ pub fn check_directory(path: &[u8], copy: &[u8], overrides: Option<&Overrides>) 
         settled.write(copy).or_unable_to("write to", copy)?;
     }
     Ok(checked)
+}
+
+/// What is wrong with such a directory, of which messages call the path `path`.
+///
+/// # Errors
+/// A file can't be read: code 111.
+pub fn look_at<D: Directory>(directory: D, path: &[u8], is_logger: bool) -> Result<Vec<Diagnostic>, Fatal> {
+    let overrides = (!is_logger).then(Overrides::default);
+    let folder = Folder::of(directory, path.to_vec())?;
+    examine(&folder, overrides.as_ref()).map(|(checked, ..)| checked.diagnostics)
+}
+
+/// What the files of a service directory say, and what they become.
+type Examined = (Checked, Option<Box<ServicePolicy>>, Option<Settled>);
+
+fn examine<D: Directory>(folder: &Folder<D>, overrides: Option<&Overrides>) -> Result<Examined, Fatal> {
+    let mut diagnostics = Vec::new();
+    let mut policy = read(folder, &mut diagnostics)?.map(Box::new);
+    let mut settled = None;
+    match overrides {
+        Some(overrides) => {
+            let of = Subject { name: split(&folder.path).1, finish: folder.has(b"finish"), own: false };
+            diagnostics.extend(overrides.apply(of, &mut policy).err());
+            settled = probes::of_directory(folder, &mut diagnostics)?;
+        }
+        None => probes::reject(folder, "logger of services.d", &mut diagnostics)?,
+    }
+    if policy.as_ref().is_some_and(|policy| policy.stops_dependents()) {
+        let text = "stop-dependents brings down what needs a service of s6-rc, and nothing needs this one";
+        diagnostics.push(
+            Diagnostic::error(Code::RESTART, folder.path.clone(), text)
+                .advice("write stop, which stops the container"),
+        );
+    }
+    let conditions = condition::parse::read(folder, &mut diagnostics)?;
+    let main = policy.as_ref().is_some_and(|policy| policy.main);
+    Ok((Checked { diagnostics, main, conditions }, policy, settled))
 }
 
 /// A second service says in this file that the container is for it.

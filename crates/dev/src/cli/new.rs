@@ -1,7 +1,7 @@
 //! `new`.
 
 use super::outcome::{FAILED, Outcome, USAGE};
-use crate::new::{self, Wanted};
+use crate::new::{self, Readiness, Wanted};
 use std::path::PathBuf;
 
 /// The options of `new`.
@@ -18,9 +18,10 @@ pub struct New {
     /// With a logger
     #[arg(long)]
     logger: bool,
-    /// With a check that says when it is ready
-    #[arg(long)]
-    ready: bool,
+    /// With a check that says when it is ready: a line of its file ready, as --ready="listen 8080", any number of times; without
+    /// a line, a script that s6-notifyoncheck runs
+    #[arg(long, value_name = "LINE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    ready: Vec<String>,
     /// Who it runs as
     #[arg(long, value_name = "USER")]
     user: Option<String>,
@@ -30,7 +31,12 @@ impl New {
     /// Writes the definition.
     pub fn run(self) -> Outcome {
         let Self { name, root, oneshot, logger, ready, user } = self;
-        match new::write(&root, &Wanted { name, oneshot, logger, readiness: ready, user }) {
+        let readiness = match ready.as_slice() {
+            [] => Readiness::None,
+            [line] if line.is_empty() => Readiness::Script,
+            _ => Readiness::Lines(ready),
+        };
+        match new::write(&root, &Wanted { name, oneshot, logger, readiness, user }) {
             Ok(out) => Outcome { out, ..Outcome::default() },
             Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => Outcome::failed(USAGE, e),
             Err(e) => Outcome::failed(FAILED, e),

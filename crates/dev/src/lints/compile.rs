@@ -1,7 +1,7 @@
 //! What the compiler says of the definitions.
 
 use crate::compiled;
-use crate::finding::{Edit, Finding};
+use crate::finding::{Edit, Finding, Span};
 use crate::image::Image;
 use crate::text::find;
 use crate::tree::Tree;
@@ -23,7 +23,15 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
             return;
         }
     };
-    for diagnostic in compiled.diagnostics.iter().filter(|d| !LEFT_TO_OTHERS.contains(&d.code)) {
+    let legacy = image.legacy.iter().flat_map(|service| {
+        let log = join(&service.path, b"log");
+        let of_log = image.tree.is_directory(&log).then(|| compiled::look_at(image.tree, &log, true));
+        let own = compiled::look_at(image.tree, &service.path, false);
+        own.into_iter().chain(of_log.into_iter().flatten())
+    });
+    let legacy: Vec<_> = legacy.collect();
+    let all = compiled.diagnostics.iter().chain(&legacy);
+    for diagnostic in all.filter(|d| !LEFT_TO_OTHERS.contains(&d.code)) {
         // What isn't here may be in the image below.
         let elsewhere = [Code::UNDEFINED, Code::TYPE, Code::BUNDLE, Code::STRAY, Code::PROGRAM];
         if !image.is_whole
@@ -72,6 +80,7 @@ fn mended(image: &Image<'_>, finding: Finding) -> Finding {
         Code::UNUSED_RUN => run_in_up(image, finding),
         Code::NUMBER => in_milliseconds(image, finding),
         Code::PIPELINE => both_ends(image, finding),
+        Code::PROBES => probe(image, finding),
         _ => finding,
     }
 }
@@ -191,6 +200,31 @@ fn in_milliseconds(image: &Image<'_>, finding: Finding) -> Finding {
     };
     let edit = Edit::Replace(finding.path.clone(), 0..text.len(), format!("{ms}\n").into_bytes());
     finding.advice(format!("write {ms}, in milliseconds")).safe_fix(format!("write {ms}"), vec![edit])
+}
+
+/// SO321: the word that was meant, or a file that another one makes useless.
+fn probe(image: &Image<'_>, finding: Finding) -> Finding {
+    if split(&finding.path).1 == b"notification-fd" {
+        let edit = Edit::Remove(finding.path.clone());
+        return finding.unsafe_fix("remove it", vec![edit]);
+    }
+    let meant = meant(finding.advice.as_deref()).map(str::to_owned);
+    let Some((meant, text)) = meant.zip(image.tree.read(&finding.path, FILE_MAX)) else { return finding };
+    let wrong = finding.text.split('"').nth(1).unwrap_or_default().as_bytes();
+    let Some(start) = finding.span.and_then(|span| place_of(&text, span)) else { return finding };
+    let end = start + wrong.len();
+    if text.get(start..end) != Some(wrong) {
+        return finding;
+    }
+    let edit = Edit::Replace(finding.path.clone(), start..end, meant.clone().into_bytes());
+    finding.unsafe_fix(format!("write {meant}"), vec![edit])
+}
+
+/// Where a place is in a text.
+fn place_of(text: &[u8], span: Span) -> Option<usize> {
+    let before = usize::try_from(span.line).ok()?.checked_sub(1)?;
+    let lines = text.split_inclusive(|byte| *byte == b'\n').take(before);
+    Some(lines.map(<[u8]>::len).sum::<usize>() + usize::try_from(span.column).ok()?.checked_sub(1)?)
 }
 
 /// SO208: the other end of a pipeline says that it is one, too.

@@ -32,11 +32,15 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         carriage_returns(image, &definition.path, &definition.entries, found);
         not_executable(image, &definition.path_of("data/check"), found);
         if image.target == Target::S6Overlay {
-            ours(definition, found);
+            ours(&definition.path, &definition.entries, definition.is_longrun(), found);
         }
     }
     for service in &image.legacy {
-        carriage_returns(image, &service.path, &image.tree.names(&service.path), found);
+        let entries = image.tree.names(&service.path);
+        carriage_returns(image, &service.path, &entries, found);
+        if image.target == Target::S6Overlay {
+            ours(&service.path, &entries, true, found);
+        }
         for file in ["run", "finish"] {
             not_executable(image, &join(&service.path, file.as_bytes()), found);
         }
@@ -112,14 +116,14 @@ fn times(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
 }
 
 /// SO790.
-fn ours(definition: &Definition, found: &mut Vec<Finding>) {
+fn ours(directory: &[u8], entries: &[Vec<u8>], is_longrun: bool, found: &mut Vec<Finding>) {
     let files = restart_policy::FILES.into_iter().chain(probes::FILES).chain(OURS);
-    for file in files.filter(|file| definition.has(file)) {
+    for file in files.filter(|file| entries.iter().any(|entry| entry == file.as_bytes())) {
         // A oneshot's `reload` is the reference's.
-        if file == "reload" && !definition.is_longrun() {
+        if file == "reload" && !is_longrun {
             continue;
         }
         let text = "the C overlay doesn't know this file, and ignores it";
-        found.push(Finding::new(790, &definition.path_of(file), text));
+        found.push(Finding::new(790, &join(directory, file.as_bytes()), text));
     }
 }

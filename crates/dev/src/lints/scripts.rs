@@ -149,7 +149,11 @@ fn command(image: &Image<'_>, path: &[u8], found: &mut Vec<Finding>) {
         return;
     }
     let at = find(&text, program).unwrap_or(0);
-    let span = span_of(&text, at..at + program.len());
+    named(image, path, span_of(&text, at..at + program.len()), program, found);
+}
+
+/// SO112: a program that is named in a file.
+pub(super) fn named(image: &Image<'_>, path: &[u8], span: Span, program: &[u8], found: &mut Vec<Finding>) {
     let shown = String::from_utf8_lossy(program).into_owned();
     match image.tree.stat(program) {
         None if image.is_whole || program.starts_with(b"/etc/s6-overlay/") => {

@@ -1,7 +1,7 @@
 //! Scripts that wait: for another service, or in a `finish` that has only so much time.
 
 use crate::finding::{Finding, Span};
-use crate::image::{Image, Script};
+use crate::image::{Image, Script, Target};
 use crate::shell::{Command, base_name, span_of};
 use tool::path::{join, split};
 
@@ -31,7 +31,7 @@ const FINISH: u64 = 5000;
 /// The checks of this module.
 pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     for script in image.scripts() {
-        polls(script, found);
+        polls(image, script, found);
     }
     for (_, script) in image.finishes() {
         finish(image, script, found);
@@ -39,7 +39,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
 }
 
 /// SO306: a loop that asks another service of this container until it answers.
-fn polls(script: &Script, found: &mut Vec<Finding>) {
+fn polls(image: &Image<'_>, script: &Script, found: &mut Vec<Finding>) {
     if script.shell().is_none() {
         return;
     }
@@ -53,9 +53,12 @@ fn polls(script: &Script, found: &mut Vec<Finding>) {
         let text = format!("a loop asks with {program} until another service answers");
         let finding =
             Finding::new(306, &script.path, text).at(span_of(&script.text, from..from + program.len()));
-        found.push(finding.advice(
-            "depend on that service, and let it say when it is ready: by notification-fd, or with s6-notifyoncheck",
-        ));
+        found.push(finding.advice(match image.target {
+            Target::Rs => "depend on that service, and write into its file ready when it is ready, such as listen 5432",
+            Target::S6Overlay => {
+                "depend on that service, and let it say when it is ready: by notification-fd, or with s6-notifyoncheck"
+            }
+        }));
         return;
     }
 }

@@ -16,14 +16,17 @@ const SOCKET_PATH_MAX: usize = 107;
 
 /// Which file a line stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub enum Place {
+    /// `ready`.
     Ready,
+    /// `live`.
     Live,
 }
 
 impl Place {
     /// The file's name.
-    pub(super) fn file(self) -> &'static str {
+    #[must_use]
+    pub fn file(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Live => "live",
@@ -33,7 +36,8 @@ impl Place {
 
 /// What a line gives.
 #[derive(Debug)]
-pub(super) enum Line {
+pub enum Line {
+    /// A probe.
     Probe(Probe),
     /// The longest time between two signs of life, in milliseconds.
     Watchdog(u32),
