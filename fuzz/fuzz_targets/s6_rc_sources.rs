@@ -89,7 +89,7 @@ fuzz_target!(|files: Vec<File>| -> Corpus {
     }
     let source = root.path().as_os_str().as_bytes().to_vec();
     // Only an error of the system makes the check itself fail, such as a link to a directory in place of a file.
-    let Ok(report) = s6_rc::compile::check(&[source], &[]) else { return Corpus::Keep };
+    let Ok(report) = s6_rc::compile::check(&[source], &[], None, |path| files::open_dir(std::io::stdin(), path)) else { return Corpus::Keep };
     let errors = report.diagnostics.iter().any(|d| d.severity == Severity::Error);
     assert_eq!(report.database.is_none(), errors);
     for finding in &report.diagnostics {

@@ -5,9 +5,11 @@ use crate::tree::Tree;
 use files::{Each, Kind};
 use overlay::boot::sources::USER_BUNDLES;
 use rustix::io::Errno;
+use s6_rc::compile::{Report, Variables};
 use s6_rc::database::Database;
 use s6_rc::diagnostic::Diagnostic;
 use s6_rc::directory::Directory;
+use s6_rc::restart_policy::Checked;
 use tool::path::join;
 
 /// The definitions of an image, compiled.
@@ -61,15 +63,26 @@ impl Directory for Inside<'_> {
 pub fn compile(tree: &Tree, directories: &[Vec<u8>]) -> Result<Compiled, String> {
     let sources: Vec<_> = directories.iter().filter(|source| tree.is_directory(source)).cloned().collect();
     let open = |path: &[u8]| Inside::open(tree, path.to_vec());
-    let report = s6_rc::compile::check(&sources, USER_BUNDLES, open).map_err(|e| e.message().to_owned())?;
+    let report = s6_rc::compile::check(&sources, USER_BUNDLES, None, open);
+    let report = report.map_err(|e| e.message().to_owned())?;
     Ok(Compiled { database: report.database, diagnostics: report.diagnostics })
 }
 
-/// What is wrong with the files of a service directory of services.d, or of its logger.
+/// The same, and what isn't in a container with these variables.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_for(tree: &Tree, directories: &[Vec<u8>], variables: Variables<'_>) -> Result<Report, String> {
+    let sources: Vec<_> = directories.iter().filter(|source| tree.is_directory(source)).cloned().collect();
+    let open = |path: &[u8]| Inside::open(tree, path.to_vec());
+    s6_rc::compile::check(&sources, USER_BUNDLES, Some(variables), open).map_err(|e| e.message().to_owned())
+}
+
+/// What the files of a service directory of services.d, or of its logger, say; `None` if they can't be read.
 #[must_use]
-pub fn look_at(tree: &Tree, path: &[u8], is_logger: bool) -> Vec<Diagnostic> {
+pub fn look_at(tree: &Tree, path: &[u8], is_logger: bool) -> Option<Checked> {
     let directory = Inside { tree, path: path.to_vec() };
-    s6_rc::restart_policy::look_at(directory, path, is_logger).unwrap_or_default()
+    s6_rc::restart_policy::look_at(directory, path, is_logger).ok()
 }
 
 /// What a diagnostic says, as a finding.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`tree`], [`archive`] | the files of an image: directories one over another, and what archives hold |
 //! | [`image`], [`config`], [`dockerfile`] | what an image says about its services, and what it is started with |
-//! | [`compiled`] | what the compiler makes of the definitions |
+//! | [`compiled`], [`presence`] | what the compiler makes of the definitions, and which services a container would have |
 //! | [`shell`], [`variables`] | a small reader of shell scripts, and of what they read |
 //! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
 //! | [`finding`], [`fix`], [`diff`] | what was found, what mends it, and what that would change |
@@ -35,6 +35,7 @@ pub mod image;
 pub mod layout;
 pub mod lints;
 pub mod new;
+pub mod presence;
 pub mod registry;
 pub mod report;
 pub mod settings;

@@ -54,16 +54,18 @@ pub struct ServiceDir {
 /// Checks source directories as [`compile_with_bundles`] does, and writes nothing; `open` opens one by its path.
 ///
 /// # Errors
-/// A source could not be read: code 111.
+/// A source could not be read, or a condition couldn't be evaluated.
 pub fn check<D: Directory>(
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
+    variables: Option<Variables<'_>>,
     open: impl Fn(&[u8]) -> Result<D, Errno>,
 ) -> Result<Report, Fatal> {
-    let read = read_sources(sources, bundles, open)?;
+    let mut read = read_sources(sources, bundles, open)?;
+    let Pruned { examined, refusal } = apply(&mut read, variables, bundles)?;
     let mut diagnostics = read.findings;
     let database = resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
-    Ok(Report::new(diagnostics, database))
+    Ok(Report { examined, refusal, ..Report::new(diagnostics, database) })
 }
 
 /// Compiles source directories into `destination`, which must not exist.
@@ -125,13 +127,7 @@ fn compile_sources(
         return Err(Fatal::unable(format_args!("mkdir {}", show(destination)), Errno::EXIST));
     }
     let mut read = read_sources(sources, bundles, |path| open_dir(CWD, path))?;
-    let Pruned { examined, refusal } = match variables {
-        Some(variables) => {
-            override_policies(&mut read, variables);
-            select(&mut read, variables, bundles)?
-        }
-        None => Pruned::default(),
-    };
+    let Pruned { examined, refusal } = apply(&mut read, variables, bundles)?;
     let mut diagnostics = read.findings;
     let resolved = resolve(&read.definitions, &read.broken, &mut diagnostics);
     let Some((database, definitions)) = resolved.filter(|_| refusal.is_none()) else {
@@ -142,6 +138,13 @@ fn compile_sources(
         None => Vec::new(),
     };
     Ok((Report { servicedirs, examined, ..Report::new(diagnostics, Some(database)) }, read.empty))
+}
+
+/// Makes the definitions what a container and its variables say.
+fn apply(read: &mut Sources, variables: Option<Variables<'_>>, bundles: &[&[u8]]) -> Result<Pruned, Fatal> {
+    let Some(variables) = variables else { return Ok(Pruned::default()) };
+    override_policies(read, variables);
+    select(read, variables, bundles)
 }
 
 /// Takes out of the definitions what the container is without.

@@ -49,6 +49,10 @@ pub(crate) struct Test {
 
 /// What conditions ask of a container.
 pub trait Facts {
+    /// Whether a test holds, such as `memory` with `>=` and `1G`, if that is known without what follows.
+    fn decided(&self, _name: &str, _arguments: &[Vec<u8>]) -> Option<bool> {
+        None
+    }
     /// The value of a variable of the container.
     ///
     /// # Errors

@@ -122,14 +122,14 @@ pub fn check_directory(path: &[u8], copy: &[u8], overrides: Option<&Overrides>) 
     Ok(checked)
 }
 
-/// What is wrong with such a directory, of which messages call the path `path`.
+/// What the files of such a directory say, which messages call `path`.
 ///
 /// # Errors
 /// A file can't be read: code 111.
-pub fn look_at<D: Directory>(directory: D, path: &[u8], is_logger: bool) -> Result<Vec<Diagnostic>, Fatal> {
+pub fn look_at<D: Directory>(directory: D, path: &[u8], is_logger: bool) -> Result<Checked, Fatal> {
     let overrides = (!is_logger).then(Overrides::default);
     let folder = Folder::of(directory, path.to_vec())?;
-    examine(&folder, overrides.as_ref()).map(|(checked, ..)| checked.diagnostics)
+    examine(&folder, overrides.as_ref()).map(|(checked, ..)| checked)
 }
 
 /// What the files of a service directory say, and what they become.

@@ -92,7 +92,7 @@ impl Sources {
 
     /// The findings of this severity, without the path of the temporary directory.
     fn findings(&self, severity: Severity) -> Vec<String> {
-        let report = check(&[self.bytes("s")], &[], open).unwrap();
+        let report = check(&[self.bytes("s")], &[], None, open).unwrap();
         let top = format!("{}/s/", self.path().display());
         let mut found: Vec<_> = report
             .diagnostics
@@ -485,7 +485,7 @@ fn every_mistake_has_its_text_and_place() {
     }
     // Two definitions of one name, in two sources.
     let other = Sources::new(&[("sound/type", "oneshot"), ("sound/up", "")]);
-    let twice = check(&[other.bytes("s"), other.bytes("s")], &[], open).unwrap();
+    let twice = check(&[other.bytes("s"), other.bytes("s")], &[], None, open).unwrap();
     for finding in twice.diagnostics.iter().filter(|d| d.severity == Severity::Error) {
         let shown = finding.to_string().replace(&format!("{}/s", other.path().display()), "SOURCE");
         text.push_str(&format!("two sources\n  {shown}\n"));

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::finding::Finding;
 use crate::format::{Format, print};
 use crate::image::{Extra, Image, Target, complete};
+use crate::presence::{Fact, foresee, read_env};
 use crate::report::{Map, Report};
 use crate::settings::{self, Settings};
 use crate::shell::span_of;
@@ -36,6 +37,16 @@ pub struct Check {
     /// How findings are printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Show instead which services would be in a container with these variables, beside the image's own: a file as
+    /// docker run --env-file takes it; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "format", "stats", "strict", "security", "stop_timeout", "settings", "deny", "warn", "allow", "baseline", "fix",
+        "diff", "unsafe_fixes",
+    ])]
+    env: Option<PathBuf>,
+    /// With --env: what is so in the container, as only-if has it, such as "memory >= 1G" or "! tty"
+    #[arg(long, value_name = "TEST", requires = "env")]
+    fact: Vec<String>,
     /// Print how often each code was found instead
     #[arg(long, conflicts_with = "format")]
     stats: bool,
@@ -143,6 +154,24 @@ impl Check {
         Ok((opened, findings))
     }
 
+    /// Says which services would be in a container with the variables of a file; `input` is what standard input holds.
+    fn foresee(&self, path: &Path, input: &str) -> Result<Outcome, Outcome> {
+        let text = if is_stdin(path) { input.to_owned() } else { read(path)? };
+        let env = read_env(&text, |name| std::env::var(name).ok());
+        let mut opened = self.input.open()?;
+        let is_whole = complete(&mut opened.tree);
+        let config = self.config(input, &mut opened)?;
+        let image = Image::read(&opened.tree, config, self.target, is_whole);
+        let facts: Vec<_> = self.fact.iter().map(|text| Fact::read(text)).collect();
+        let found = foresee(&image, &env, &facts).map_err(|e| Outcome::failed(FAILED, e))?;
+        let mut out = found.text;
+        if !found.findings.is_empty() {
+            out = print(&self.report(&opened.tree, &found.findings), self.format);
+        }
+        let code = if found.is_refused || !found.findings.is_empty() { FOUND } else { 0 };
+        Ok(Outcome { out, err: opened.notes.clone(), code })
+    }
+
     fn report<'a>(&'a self, tree: &'a Tree, findings: &'a [Finding]) -> Report<'a> {
         Report { tree, findings, target: self.target, color: colors(), maps: &self.map }
     }
@@ -152,7 +181,9 @@ impl Check {
         if self.unsafe_fixes && !self.fix && !self.diff {
             return Err(Outcome::failed(USAGE, "--unsafe is for --fix and --diff"));
         }
-        if self.config.as_deref().is_some_and(is_stdin) && self.input.has_stdin() {
+        let readers = [self.config.as_deref(), self.env.as_deref()];
+        let readers = readers.into_iter().flatten().filter(|path| is_stdin(path)).count();
+        if readers + usize::from(self.input.has_stdin()) > 1 {
             return Err(Outcome::failed(USAGE, "standard input can be read once"));
         }
         Ok(())
@@ -175,9 +206,12 @@ impl Check {
     pub fn run(&self, options: &[(Selection, Option<Severity>)]) -> Result<Outcome, Outcome> {
         self.check_options()?;
         let mut input = String::new();
-        if self.config.as_deref().is_some_and(is_stdin) {
+        if [&self.config, &self.env].into_iter().flatten().any(|path| is_stdin(path)) {
             let cannot = |e| Outcome::failed(FAILED, format_args!("unable to read standard input: {e}"));
             std::io::stdin().take(TEXT_MAX).read_to_string(&mut input).map_err(cannot)?;
+        }
+        if let Some(path) = &self.env {
+            return self.foresee(path, &input);
         }
         let (mut opened, mut findings) = self.findings(options, &input)?;
         let mut outcome = Outcome { err: opened.notes.clone(), ..Outcome::default() };

@@ -27,7 +27,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         let log = join(&service.path, b"log");
         let of_log = image.tree.is_directory(&log).then(|| compiled::look_at(image.tree, &log, true));
         let own = compiled::look_at(image.tree, &service.path, false);
-        own.into_iter().chain(of_log.into_iter().flatten())
+        [own, of_log.flatten()].into_iter().flatten().flat_map(|checked| checked.diagnostics)
     });
     let legacy: Vec<_> = legacy.collect();
     let all = compiled.diagnostics.iter().chain(&legacy);

@@ -23,7 +23,7 @@ use tool::{Fatal, diag};
 const COMPILER: &str = "s6-rc-compile";
 
 /// What every container has.
-const FIXED: [&[u8]; 5] = {
+pub const FIXED: [&[u8]; 5] = {
     let [one, two, three] = idle::OWN;
     [one, two, three, BASE, TOP]
 };

@@ -52,6 +52,9 @@ fn is_one_of(word: &[u8], list: &[u8], separators: &[u8]) -> bool {
 
 /// Whether it is as a test says, before what negates it.
 fn is_so(test: &Test, facts: &dyn Facts) -> Result<bool, Fatal> {
+    if let Some(answer) = facts.decided(test.row.name, &test.arguments) {
+        return Ok(answer);
+    }
     let argument = |at: usize| test.arguments.get(at).map(Vec::as_slice).unwrap_or_default();
     let is_file = |kind| facts.file(argument(0)) == Some(kind);
     let any = |is: &dyn Fn(&[u8]) -> bool| test.arguments.iter().any(|argument| is(argument));
