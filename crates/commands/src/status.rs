@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`place`] | where a container's files are, and how changes there are waited for |
 //! | [`gather`] | reads the facts: the board, the live state, and where there is no board, what the supervisors write |
+//! | [`probed`] | pure: what the attendant has found out about a service |
 //! | [`word`] | pure: the state of a service in one word, what to say about it, and whether it needs somebody |
 //! | [`choice`] | pure: the services that a command names |
 //! | [`health`] | pure: whether a container is ready, alive, started |
 //! | [`table`], [`json`] | pure: the facts as a table and as a document |
 //! | [`details`] | all there is to know about one service |
+//! | [`why`] | pure: why services are as they are |
 //! | [`times`] | pure: spans and moments as text |
 //!
 //! Nothing here takes a lock, needs a privilege or asks process 1.
@@ -19,13 +21,18 @@ pub mod gather;
 pub(crate) mod health;
 pub(crate) mod json;
 pub mod place;
+pub(crate) mod probed;
 pub(crate) mod table;
 pub mod times;
+pub(crate) mod why;
 pub mod word;
 
 use s6_rc::condition::Examined;
 use std::time::Duration;
+use wire::attended::Report;
 use wire::board::{Header, Phase, Row};
+use wire::probes::Probes;
+use wire::restart_policy::RestartPolicy;
 
 /// The exit code for a service that isn't running.
 pub(crate) const NOT_RUNNING: u8 = 3;
@@ -125,6 +132,12 @@ pub struct Service {
     pub logger: Option<usize>,
     /// What was found out about its conditions, and why it isn't in this container, if it isn't.
     pub examined: Option<Examined>,
+    /// What the attendant has found out about its process.
+    pub report: Option<Report>,
+    /// What it is asked to find out, if that was read.
+    pub probes: Option<Probes>,
+    /// Its restart policy, if that was read and it has one.
+    pub policy: Option<RestartPolicy>,
     /// What it said last, if it needs attention and has a log.
     pub message: Option<Vec<u8>>,
     /// The bytes that its processes have in memory.
@@ -156,6 +169,7 @@ pub(crate) mod tests {
 
     use super::*;
     use wire::board::{Cause, Flags, State};
+    use wire::probes::{self, Live, Probe, Ready};
 
     /// A container whose start took 10 s, 100 s after its beginning.
     pub(crate) fn running() -> Snapshot {
@@ -191,6 +205,29 @@ pub(crate) mod tests {
             ..Row::default()
         };
         Service { name: name.into(), row: Some(row), ..Service::default() }
+    }
+
+    /// A daemon with lines `listen 80` and `unix /run/x`, and with `listen 80` and a watchdog for liveness.
+    pub(crate) fn probed(name: &str, state: State, report: Report) -> Service {
+        let mut service = longrun(name, state);
+        if let Some(row) = &mut service.row {
+            row.flags = Flags(Flags::WANTED | Flags::READINESS);
+        }
+        let probe = |text: &str, kind| Probe { text: text.into(), kind };
+        let listen = probe("listen 80", probes::Kind::Listen(None, 80));
+        let unix = probe("unix /run/x", probes::Kind::Unix(b"/run/x".to_vec()));
+        let ready = Ready { period: 100, timeout: 3000, probes: vec![listen.clone(), unix] };
+        let live = Live {
+            period: 1,
+            timeout: 1,
+            threshold: 3,
+            watchdog: Some(3000),
+            on_unhealthy: probes::OnUnhealthy::Restart,
+            probes: vec![listen],
+        };
+        service.probes = Some(Probes { ready: Some(ready), live: Some(live) });
+        service.report = Some(report);
+        service
     }
 
     /// A oneshot: whether it is up, and its last step: whether that is `up`, and how it ended.

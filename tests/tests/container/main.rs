@@ -3,6 +3,7 @@
 //! Needs root, and from Debian what `.ci/run` installs.
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
 
+mod attended;
 mod bad_input;
 mod board;
 mod catchall;
@@ -116,6 +117,7 @@ fn run() -> Result<i32, String> {
     arguments.test_threads.get_or_insert_with(tests::at_once);
     let images = Arc::new(if arguments.list { None } else { Some(Images::new()?) });
     let groups = [
+        attended::TESTS,
         bad_input::TESTS,
         board::TESTS,
         catchall::TESTS,

@@ -29,7 +29,7 @@ pub const TESTS: &[(&str, Test)] = &[
 const LAYOUTS: [&str; 2] = ["1", "0"];
 
 /// How long a command may take.  None does.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The command in a container, at first with this user.
 fn entering(container: &Container, words: &[&str]) -> Sandbox {

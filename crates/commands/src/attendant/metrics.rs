@@ -9,6 +9,7 @@ use crate::status::{Service, Snapshot};
 use std::fmt::Write;
 use std::time::Duration;
 use sys::process::Ended;
+use wire::attended::Liveness;
 use wire::board::{Row, State};
 
 /// The media type.
@@ -19,7 +20,7 @@ pub(crate) const TYPE: &str = "application/openmetrics-text; version=1.0.0; char
 type OfService =
     (&'static str, &'static str, &'static str, fn(&Snapshot, &Service, &Standing) -> Option<u64>);
 
-const OF_SERVICES: [OfService; 10] = [
+const OF_SERVICES: [OfService; 11] = [
     ("up", "gauge", "Whether its process runs; of a oneshot: whether it is up.", |_, service, _| {
         let runs = |row: &Row| matches!(row.state, State::Up | State::Ready | State::Stopping);
         Some(service.row.as_ref().map_or(service.up == Some(true), runs).into())
@@ -30,6 +31,9 @@ const OF_SERVICES: [OfService; 10] = [
         "Whether it does what it is for: up, and ready where it notifies readiness.",
         |_, _, standing| Some(standing.word.is_good().into()),
     ),
+    ("live", "gauge", "Whether its last check of liveness held.", |_, service, _| {
+        Some((*service.report.as_ref()?.live.as_ref()? == Liveness::Yes).into())
+    }),
     ("wanted", "gauge", "Whether it should be up.", |_, _, standing| Some(standing.wanted.into())),
     ("attention", "gauge", "Whether it should be up and won't be by itself.", |_, _, standing| {
         Some(standing.needs_attention().into())
@@ -129,6 +133,13 @@ pub(crate) fn metrics(all: &Snapshot, [ready, live, started]: [bool; 3], version
     for (service, standing, label) in &services {
         let (kind, word) = (service.kind.word(), standing.word.text());
         document.value("service_state", "gauge", &format!("{{{label},kind=\"{kind}\",state=\"{word}\"}}"), 1);
+    }
+    document.family("service_last_exit_cause", "gauge", "Why it ended the last time.");
+    for (service, _, label) in &services {
+        if let Some((_, cause)) = last_end(service) {
+            let labels = format!("{{{label},cause=\"{}\"}}", cause.word());
+            document.value("service_last_exit_cause", "gauge", &labels, 1);
+        }
     }
     for (name, kind, help, value) in OF_SERVICES {
         let name = ["service_", name].concat();

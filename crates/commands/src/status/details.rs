@@ -1,8 +1,9 @@
 //! All there is to know about one service.
 
 use super::place::Place;
+use super::probed::{self, Check};
 use super::times::span;
-use super::word::{Word, exit, last_exit, note, standing};
+use super::word::{Standing, Word, exit, last_exit, note, standing};
 use super::{Kind, Service, Snapshot};
 use crate::stamp;
 use overlay::layout::SOURCES;
@@ -136,14 +137,7 @@ fn listed(all: &Snapshot, places: &[usize]) -> String {
 /// The service as text, a fact a line.
 pub(crate) fn text(all: &Snapshot, service: &Service, besides: &Besides) -> String {
     let state = standing(all, service);
-    let mark = if state.needs_attention() { "! " } else { "" };
-    let since = state.since.map(|at| format!(" for {}", span(all.ago(at)))).unwrap_or_default();
-    let since = if state.word == Word::Done && service.kind == Kind::Oneshot { String::new() } else { since };
-    let note = match note(all, service, &state) {
-        note if note.is_empty() => note,
-        note => format!(": {note}"),
-    };
-    let mut text = format!("{mark}{}: {}{since}{note}\n", show(&service.name), state.word.text());
+    let mut text = head(all, service, &state) + "\n";
     let mut put = |name: &str, value: &str| {
         if !value.is_empty() {
             text.push_str(&format!("  {name:<11} {value}\n"));
@@ -158,17 +152,7 @@ pub(crate) fn text(all: &Snapshot, service: &Service, besides: &Besides) -> Stri
     if let Some(row) = &service.row {
         daemon(service, row, &mut put);
     }
-    if let Some(exit) = last_exit(service) {
-        let ended = service.row.as_ref().and_then(|row| row.ended).or(service.step.map(|step| step.at));
-        let ago = ended.map(|at| format!(", {} ago", span(all.ago(at)))).unwrap_or_default();
-        put("last exit", &(exit + &ago));
-    }
-    if let Some(one) = &service.examined {
-        one.each(&mut |condition, holds| {
-            let not = if holds { "" } else { ": it doesn't hold" };
-            put("only if", &(shown(condition) + not));
-        });
-    }
+    reasons(all, service, &mut put);
     put("needs", &listed(all, &service.needs));
     put("needed by", &listed(all, &service.needed_by));
     put("logger", &listed(all, service.logger.as_slice()));
@@ -201,10 +185,55 @@ fn daemon(service: &Service, row: &Row, put: &mut dyn FnMut(&str, &str)) {
         (false, None) => String::new(),
     };
     put("readiness", &readiness);
-    if row.deaths > 0 {
+    let main = service.report.as_ref().and_then(|report| report.main_pid);
+    put("main", &main.map(|pid| format!("process {pid}")).unwrap_or_default());
+}
+
+/// The first line about a service: its state, since when, and a note.
+pub(crate) fn head(all: &Snapshot, service: &Service, state: &Standing) -> String {
+    let mark = if state.needs_attention() { "! " } else { "" };
+    let since = state.since.map(|at| format!(" for {}", span(all.ago(at)))).unwrap_or_default();
+    let since = if state.word == Word::Done && service.kind == Kind::Oneshot { String::new() } else { since };
+    let note = match note(all, service, state) {
+        note if note.is_empty() => note,
+        note => format!(": {note}"),
+    };
+    format!("{mark}{}: {}{since}{note}", show(&service.name), state.word.text())
+}
+
+/// Why a service is as it is: how it ended, what must hold, and what was found out of that.
+pub(crate) fn reasons(all: &Snapshot, service: &Service, put: &mut dyn FnMut(&str, &str)) {
+    if let Some(row) = service.row.as_ref().filter(|row| row.deaths > 0) {
         let in_a_row =
             if row.failures > 1 { format!(", {} failures in a row", row.failures) } else { String::new() };
         put("restarts", &format!("{}{in_a_row}", row.deaths));
+    }
+    if let Some(exit) = last_exit(service) {
+        let ended = service.row.as_ref().and_then(|row| row.ended).or(service.step.map(|step| step.at));
+        let ago = ended.map(|at| format!(", {} ago", span(all.ago(at)))).unwrap_or_default();
+        put("last exit", &(exit + &ago));
+    }
+    if let Some(one) = &service.examined {
+        one.each(&mut |condition, holds| {
+            let not = if holds { "" } else { ": it doesn't hold" };
+            put("only if", &(shown(condition) + not));
+        });
+    }
+    let mut put_checks = |key: &str, checks: &[Check]| {
+        for check in checks {
+            let answer = check.answer.as_deref().map(shown).filter(|answer| !answer.is_empty());
+            let rest = match (check.holds, answer) {
+                (Some(true), _) => String::new(),
+                (Some(false), Some(answer)) => format!(": it doesn't hold ({answer})"),
+                (Some(false), None) => ": it doesn't hold".to_owned(),
+                (None, _) => ": not known".to_owned(),
+            };
+            put(key, &(shown(&check.text) + &rest));
+        }
+    };
+    if service.probes.is_some() {
+        put_checks("ready if", &probed::readiness(service));
+        put_checks("alive if", &probed::liveness(service));
     }
 }
 
@@ -221,7 +250,7 @@ fn end(all: &Snapshot, event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::tests::{longrun, oneshot, running};
+    use crate::status::tests::{longrun, oneshot, probed, running};
     use std::os::unix::ffi::OsStrExt;
     use wire::board::State;
 
@@ -251,8 +280,19 @@ mod tests {
             log: Some((b"/var/log/web/current".to_vec(), vec![b"a \x1b[31mline".to_vec()])),
             ends: vec![end],
         };
-        let shown =
-            [text(&all, &all.services[1], &besides), text(&all, &all.services[0], &Besides::default())];
+        let report = wire::attended::Report {
+            unready: Some(b"unix /run/x nobody listens".to_vec()),
+            main_pid: Some(9),
+            status: b"loads".to_vec(),
+            ..wire::attended::Report::default()
+        };
+        all.services.push(probed("late", State::Up, report));
+        let none = Besides::default();
+        let shown = [
+            text(&all, &all.services[1], &besides),
+            text(&all, &all.services[0], &none),
+            text(&all, &all.services[3], &none),
+        ];
         insta::assert_snapshot!(shown.join("\n"));
     }
 

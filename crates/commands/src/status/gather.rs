@@ -8,6 +8,7 @@ use s6_rc::condition::Examined;
 use s6_rc::database::{Body, Database};
 use s6_rc::live::{Live, Lock};
 use std::time::Duration;
+use supervision::attended;
 use supervision::board::{read_board, read_ring};
 use supervision::status::read_status;
 use supervisor::memory;
@@ -15,8 +16,10 @@ use tool::path::join;
 use tool::sorted::{Map, Set};
 use tool::{Fatal, clock, diag::show, processes};
 use wire::board::{Cause, Flags, Row, State};
+use wire::probes;
 use wire::proc_stat::Stat;
 use wire::record::{Event, Kind as What, Ring};
+use wire::restart_policy::{self, RestartPolicy};
 use wire::svstatus::Status;
 use wire::tai::Tai64n;
 
@@ -31,7 +34,7 @@ fn is_internal(name: &[u8]) -> bool {
     [&b"."[..], b"s6rc-", b"s6-linux-init-", b"s6-svscan-log"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Looks at a container; `with_memory` also at its processes and at what they use.
+/// Looks at a container; `with_memory` also at its processes, at what they use, and at what the attendant is asked.
 ///
 /// # Errors
 /// There is no container: code 111.
@@ -74,18 +77,10 @@ pub fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal> {
         // The start has not come so far.
         Err(_) => {}
     }
-    sort(&mut all);
-    let mut others = Vec::new();
-    for row in rows {
-        let found = all.services.binary_search_by(|service| service.name.cmp(&row.name));
-        match found.ok().and_then(|at| all.services.get_mut(at)) {
-            Some(service) => service.row = Some(row),
-            None => others.push(Service { name: row.name.clone(), row: Some(row), ..Service::default() }),
-        }
-    }
-    all.services.extend(others);
+    add_rows(&mut all, rows);
     add_examined(&mut all, examined);
     sort(&mut all);
+    add_reports(&mut all, place, with_memory);
     for event in read_ring(&place.record(), Ring::Changes).unwrap_or_default() {
         take_event(&mut all, &event);
     }
@@ -94,6 +89,25 @@ pub fn gather(place: &Place, with_memory: bool) -> Result<Snapshot, Fatal> {
         read_memory(&mut all);
     }
     Ok(all)
+}
+
+/// Adds what the board says of services, and those that it alone knows.
+fn add_rows(all: &mut Snapshot, rows: Vec<Row>) {
+    sort(all);
+    let mut others = Vec::new();
+    for row in rows {
+        match by_name(all, &row.name) {
+            Some(service) => service.row = Some(row),
+            None => others.push(Service { name: row.name.clone(), row: Some(row), ..Service::default() }),
+        }
+    }
+    all.services.extend(others);
+}
+
+/// The service of this name, of services that are sorted.
+fn by_name<'a>(all: &'a mut Snapshot, name: &[u8]) -> Option<&'a mut Service> {
+    let found = all.services.binary_search_by(|service| service.name.as_slice().cmp(name));
+    found.ok().and_then(|at| all.services.get_mut(at))
 }
 
 /// Sorts the services by name, without the internal ones.
@@ -176,6 +190,33 @@ fn add_examined(all: &mut Snapshot, examined: Vec<Examined>) {
                 all.services.push(Service { name, kind, examined: Some(one), ..Service::default() });
             }
         }
+    }
+}
+
+/// Adds what the attendant has found out about services' processes, and perhaps what it is asked to.
+fn add_reports(all: &mut Snapshot, place: &Place, with_probes: bool) {
+    let Ok(folder) = attended::open(&place.attended()) else { return };
+    for name in files::names(&folder).unwrap_or_default() {
+        let Some(service) = by_name(all, &name) else { continue };
+        let Some(row) = &service.row else { continue };
+        service.report = attended::report(&folder, &name, row.pid);
+        if with_probes && service.report.is_some() {
+            let file = join(&join(&place.scandir(), &name), probes::FILE.as_bytes());
+            let record = files::read_no_fifo(rustix::fs::CWD, &file, probes::SIZE_MAX);
+            service.probes = record.ok().and_then(|record| probes::decode(&record));
+        }
+    }
+}
+
+/// Adds the restart policies of these services, each with how deep it is.
+pub(crate) fn add_policies(all: &mut Snapshot, place: &Place, asked: &[(usize, usize)]) {
+    for (at, _) in asked {
+        let Some(service) = all.services.get_mut(*at).filter(|service| service.row.is_some()) else {
+            continue;
+        };
+        let file = join(&join(&place.scandir(), &service.name), restart_policy::FILE.as_bytes());
+        let record = files::read_no_fifo(rustix::fs::CWD, &file, restart_policy::SIZE_MAX);
+        service.policy = record.ok().and_then(|record| RestartPolicy::unpack(&record));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::times::span;
 use super::word::{Standing, Word, exit, standing};
-use super::{Kind, Service, Snapshot};
+use super::{Kind, Service, Snapshot, probed};
 use tool::diag::{show, shown};
 use wire::board::{Header, Phase, State};
 
@@ -55,7 +55,8 @@ pub(crate) fn problems(
     for service in all.names(chosen) {
         let standing = standing(all, service);
         let problem = match asked {
-            Asked::Live => has_failed(service).then(|| failure(service)),
+            Asked::Live if has_failed(service) => Some(failure(service)),
+            Asked::Live => problem(service).filter(|_| standing.is_unhealthy),
             _ => service_problem(all, service, &standing, by_name),
         };
         if let Some(problem) = problem
@@ -115,6 +116,11 @@ fn how(wstat: u16) -> String {
     format!("{what} {}", exit(wstat))
 }
 
+/// That a service doesn't do its work, if so.
+fn problem(service: &Service) -> Option<String> {
+    Some(format!("{} {}", show(&service.name), probed::problem(service)?))
+}
+
 /// Why a service isn't ready.
 fn service_problem(all: &Snapshot, service: &Service, standing: &Standing, by_name: bool) -> Option<String> {
     let name = show(&service.name);
@@ -122,13 +128,17 @@ fn service_problem(all: &Snapshot, service: &Service, standing: &Standing, by_na
     let waits_for: Vec<_> = all.names(&standing.waits_for).map(|needed| shown(&needed.name)).collect();
     let needs = waits_for.join(", ");
     Some(match standing.word {
-        Word::Up | Word::Ready | Word::Done | Word::Skipped => return None,
+        Word::Done | Word::Skipped => return None,
+        Word::Up | Word::Ready | Word::Reloading => return problem(service),
         Word::Down | Word::Stopping if !standing.wanted && !by_name => return None,
         Word::Waiting if needs.is_empty() => format!("{name} waits for its turn"),
         Word::Waiting => format!("{name} waits for {needs}"),
         Word::Down if !needs.is_empty() => format!("{name} is down: it needs {needs}"),
         Word::Starting if service.kind == Kind::Oneshot => format!("{name} isn't done yet{since}"),
-        Word::Starting => format!("{name} isn't ready yet{since}"),
+        Word::Starting => {
+            let why = probed::unready(service).map(|why| format!(": {why}")).unwrap_or_default();
+            format!("{name} isn't ready yet{since}{why}")
+        }
         Word::Stopping => format!("{name} stops{since}"),
         Word::Down => format!("{name} is down{since}"),
         Word::Failed => failure(service),
@@ -208,6 +218,29 @@ mod tests {
         );
         assert_eq!(told(&all, Asked::Started, false, b'S'), "the start isn't over (1 min)");
         assert_eq!(told(&all, Asked::Live, false, b'S'), "");
+    }
+
+    #[test]
+    fn what_does_not_do_its_work_is_not_ready_and_not_alive_if_unhealthy() {
+        use crate::status::tests::probed;
+        use wire::attended::{Liveness, Report};
+        let why = || b"tcp ::1:80 timed out".to_vec();
+        let live = |live| Report { live: Some(live), ..Report::default() };
+        let mut all = running();
+        all.services = vec![
+            probed("late", State::Up, Report { unready: Some(why()), ..Report::default() }),
+            probed("well", State::Ready, live(Liveness::Yes)),
+            probed("fails", State::Ready, live(Liveness::Failing(why()))),
+            probed("sick", State::Ready, live(Liveness::Unhealthy(why()))),
+            probed("optional", State::Ready, live(Liveness::Unhealthy(why()))),
+        ];
+        assert_eq!(
+            told(&all, Asked::Ready, false, b'S'),
+            "late isn't ready yet (40 s): tcp ::1:80 timed out; fails fails a check: tcp ::1:80 timed out; \
+             sick is unhealthy: tcp ::1:80 timed out"
+        );
+        assert_eq!(told(&all, Asked::Live, false, b'S'), "sick is unhealthy: tcp ::1:80 timed out");
+        assert_eq!(told(&all, Asked::Started, false, b'S'), "");
     }
 
     #[test]

@@ -3,18 +3,20 @@
 //! Within a version, fields are only added, and words of enumerations, which readers have to tolerate.  Numbers are
 //! milliseconds or bytes; null is what isn't known, or what there is none of.
 
+use super::probed::{self, Check};
 use super::times::moment;
+use super::why::put_policy;
 use super::word::{Standing, Word, last_exit, note, standing};
 use super::{Service, Snapshot};
 use crate::json::Json;
 use std::time::Duration;
-use wire::board::{Cause, Flags, Phase, Row, State};
+use wire::board::{Cause, Phase, Row};
 
 /// The name of the document's form.
 pub(crate) const SCHEMA: &str = "s6-overlay.status/1";
 
 /// The fields of a service, for the option that selects some of them.
-pub(crate) const FIELDS: [&str; 24] = [
+pub(crate) const FIELDS: [&str; 27] = [
     "name",
     "kind",
     "wanted",
@@ -39,6 +41,9 @@ pub(crate) const FIELDS: [&str; 24] = [
     "readiness",
     "liveness",
     "conditions",
+    "says",
+    "main_pid",
+    "policy",
 ];
 
 /// Milliseconds.
@@ -121,23 +126,39 @@ fn put(all: &Snapshot, service: &Service, standing: &Standing, field: &str, json
         "memory_bytes" => json.number(field, service.memory),
         "cpu_ms" => json.number(field, service.cpu),
         "message" => json.text(field, service.message.as_deref()),
-        "readiness" => {
-            json.open(field, b'[');
-            if let Some(row) = row.filter(|row| row.flags.has(Flags::READINESS)) {
-                json.open("", b'{');
-                json.text("check", Some(b"fd"));
-                json.truth("ok", row.state == State::Ready);
-                json.close(b'}');
-            }
-            json.close(b']');
-        }
-        "liveness" => json.texts(field, &mut std::iter::empty()),
+        "readiness" => checks(field, &probed::readiness(service), json),
+        "liveness" => checks(field, &probed::liveness(service), json),
         "conditions" => conditions(service, json),
+        "says" => {
+            let status = service.report.as_ref().map(|report| report.status.as_slice());
+            json.text(field, status.filter(|status| !status.is_empty()));
+        }
+        "policy" => put_policy(field, service.policy.as_ref(), json),
+        "main_pid" => {
+            let pid = service.report.as_ref().and_then(|report| report.main_pid);
+            json.number(field, pid.map(u64::from));
+        }
         _ => {
             let note = note(all, service, standing);
             json.text("note", Some(note.as_bytes()).filter(|note| !note.is_empty()));
         }
     }
+}
+
+/// What a service has to be ready or alive.
+fn checks(field: &str, checks: &[Check], json: &mut Json) {
+    json.open(field, b'[');
+    for check in checks {
+        json.open("", b'{');
+        json.text("check", Some(&check.text));
+        match check.holds {
+            Some(holds) => json.truth("ok", holds),
+            None => json.number("ok", None),
+        }
+        json.text("answer", check.answer.as_deref());
+        json.close(b'}');
+    }
+    json.close(b']');
 }
 
 /// What has to hold for a service to be in the container.
@@ -186,7 +207,9 @@ fn last(all: &Snapshot, service: &Service, json: &mut Json) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::tests::{longrun, oneshot, running};
+    use crate::status::tests::{longrun, oneshot, probed, running};
+    use wire::attended::Report;
+    use wire::board::{Flags, State};
 
     fn sample() -> Snapshot {
         let mut all = running();
@@ -197,15 +220,20 @@ mod tests {
             row.peak = Some(7_340_032);
             row.flags = Flags(Flags::WANTED | Flags::READINESS);
         }
+        web.policy = Some(wire::restart_policy::RestartPolicy::default());
         (web.needs, web.message) = (vec![1], Some(b"no memory".to_vec()));
-        all.services = vec![web, oneshot("base", true, Some((true, Some(0))))];
+        let unready = Some(b"unix /run/x answered \"no\"".to_vec());
+        let report =
+            Report { pid: 7, unready, status: b"loads".to_vec(), main_pid: Some(9), ..Report::default() };
+        let late = probed("late", State::Up, report);
+        all.services = vec![web, oneshot("base", true, Some((true, Some(0)))), late];
         all.unreadable = vec!["memory"];
         all
     }
 
     #[test]
     fn the_document_is_what_its_schema_says() {
-        let text = document(&sample(), &[0, 1], (false, true), &[]);
+        let text = document(&sample(), &[0, 1, 2], (false, true), &[]);
         let value = crate::json::tests::valid("status-1.json", &text);
         // Each field is in the schema, and in the document: null is what isn't known.
         let of_service = &crate::json::tests::schema("status-1.json")["$defs"]["service"];

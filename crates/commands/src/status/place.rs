@@ -8,6 +8,7 @@ use std::time::Duration;
 use tool::clock::{self, Moment};
 use tool::path::join;
 use tool::{Call, Opt, Options};
+use wire::attended::FOLDER;
 
 /// The option that says where a container's files are.
 pub(crate) const RUN: Opt =
@@ -66,8 +67,18 @@ impl Place {
 
     /// What was found out about services that have conditions or aren't in the container.
     pub(crate) fn examined(&self) -> Vec<u8> {
-        let below = EXAMINED.strip_prefix(RUN_DIR).unwrap_or_default().trim_start_matches('/');
+        self.below(EXAMINED)
+    }
+
+    /// The place of what is at this path in a container.
+    fn below(&self, path: &str) -> Vec<u8> {
+        let below = path.strip_prefix(RUN_DIR).unwrap_or_default().trim_start_matches('/');
         join(&self.0, below.as_bytes())
+    }
+
+    /// The folder of what the attendant has found out.
+    pub(crate) fn attended(&self) -> Vec<u8> {
+        self.below(FOLDER)
     }
 
     /// The directory of kept lines.
@@ -75,7 +86,7 @@ impl Place {
         join(&self.0, &[b"s6-overlay/", KEPT_LOGS.as_bytes()].concat())
     }
 
-    /// Begins to notice changes: of the board, the record and the live state.
+    /// Begins to notice changes: of the board, the record, the live state and of what the attendant finds out.
     pub(crate) fn changes(&self) -> Changes {
         let notify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
         let files = [self.board(), self.record(), join(&self.live(), b"state")];
@@ -85,6 +96,10 @@ impl Place {
         });
         // Without one of them the container has only begun, or is of an image that has none.
         let is_whole = watched.count() == files.len();
+        if let Some(notify) = &notify {
+            let how = WatchFlags::MOVED_TO | WatchFlags::DELETE | WatchFlags::ONLYDIR;
+            let _ = inotify::add_watch(notify, self.attended(), how);
+        }
         Changes { notify, is_whole }
     }
 }

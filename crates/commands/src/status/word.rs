@@ -1,9 +1,10 @@
 //! Pure: the state of a service in one word, what to say about it, and whether it needs somebody.
 
 use super::times::span;
-use super::{Kind, Service, Snapshot};
+use super::{Kind, Service, Snapshot, probed};
 use std::time::Duration;
 use tool::diag::shown;
+use wire::attended;
 use wire::board::{Cause, Flags, Phase, Row, State};
 
 /// The state of a service, in the words that people and programs get.
@@ -17,6 +18,8 @@ pub enum Word {
     Up,
     /// It runs, and has notified its readiness.
     Ready,
+    /// It was ready, and says that it reads its configuration again.
+    Reloading,
     /// On its way down.
     Stopping,
     /// Not running, and nobody wants it to.
@@ -41,6 +44,7 @@ impl Word {
             Self::Starting => "starting",
             Self::Up => "up",
             Self::Ready => "ready",
+            Self::Reloading => "reloading",
             Self::Stopping => "stopping",
             Self::Down => "down",
             Self::Backoff => "backoff",
@@ -53,7 +57,7 @@ impl Word {
 
     /// Whether the service does, or has done, what it is for.
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Up | Self::Ready | Self::Done)
+        matches!(self, Self::Up | Self::Ready | Self::Reloading | Self::Done)
     }
 }
 
@@ -68,15 +72,17 @@ pub struct Standing {
     pub since: Option<Duration>,
     /// What it waits for: places among the services.
     pub waits_for: Vec<usize>,
+    /// Whether so many of its checks have failed that something follows.
+    pub is_unhealthy: bool,
 }
 
 impl Standing {
-    /// Whether somebody has to look at it: it should be up, and won't be without a change.
+    /// Whether somebody has to look at it: it should be up, and won't be without a change, or doesn't do its work.
     pub fn needs_attention(&self) -> bool {
         match self.word {
             Word::Backoff | Word::Failed => true,
             Word::Down => self.wanted,
-            _ => false,
+            _ => self.is_unhealthy,
         }
     }
 }
@@ -106,7 +112,7 @@ pub fn standing(all: &Snapshot, service: &Service) -> Standing {
     let (word, since) = match (&service.row, service.kind) {
         (None, _) if service.absent().is_some() => (Word::Skipped, None),
         (Some(row), _) => match of_row(row) {
-            Some(word) => (word, row.since),
+            Some(word) => (said(service, word), row.since),
             None => idle(row.since, row.starts > 0),
         },
         (None, Kind::Longrun) if service.up == Some(true) => (Word::Unknown, None),
@@ -125,7 +131,7 @@ pub fn standing(all: &Snapshot, service: &Service) -> Standing {
         None => service.up == Some(true) || expected || word == Word::Failed,
     };
     let waits_for = if wanted && matches!(word, Word::Waiting | Word::Down) { waits_for } else { Vec::new() };
-    Standing { word, wanted, since, waits_for }
+    Standing { word, wanted, since, waits_for, is_unhealthy: probed::is_unhealthy(service) }
 }
 
 /// Whether a service was stopped after the start of the container was over.
@@ -153,6 +159,16 @@ fn of_row(row: &Row) -> Option<Word> {
         State::Unknown => Word::Unknown,
         State::Down | State::Unsupervised => return None,
     })
+}
+
+/// The word for a service that may say itself what it does.
+fn said(service: &Service, word: Word) -> Word {
+    let phase = service.report.as_ref().and_then(|report| report.phase);
+    match (word, phase) {
+        (Word::Up | Word::Ready, Some(attended::Phase::Reloading)) => Word::Reloading,
+        (Word::Up | Word::Ready | Word::Starting, Some(attended::Phase::Stopping)) => Word::Stopping,
+        _ => word,
+    }
 }
 
 /// How `run` ended the last time, as wait(2) gives it, and why; `None` if it hasn't.
@@ -228,6 +244,11 @@ pub(crate) fn note(all: &Snapshot, service: &Service, standing: &Standing) -> St
         Word::Down if row.state == State::Unsupervised && standing.wanted => "isn't supervised".to_owned(),
         Word::Stopping if row.state == State::Finishing => "finish runs".to_owned(),
         _ if row.flags.has(Flags::PAUSED) => "paused".to_owned(),
+        Word::Up | Word::Ready | Word::Reloading | Word::Starting | Word::Stopping
+            if service.report.is_some() =>
+        {
+            probed::note(service)
+        }
         Word::Up | Word::Ready if row.cause == Cause::Memory && row.deaths > 0 => {
             "the memory limit was reached".to_owned()
         }
@@ -238,7 +259,7 @@ pub(crate) fn note(all: &Snapshot, service: &Service, standing: &Standing) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::tests::{longrun, oneshot, running, starting};
+    use crate::status::tests::{longrun, oneshot, probed, running, starting};
     use s6_rc::condition::Examined;
 
     fn told(all: &Snapshot) -> String {
@@ -307,6 +328,31 @@ mod tests {
             told(&all),
             "  slow starting -\n! loops backoff 1 next start in 18 s, 6 failures in a row\n  \
              fat ready KILL, memory the memory limit was reached"
+        );
+    }
+
+    #[test]
+    fn what_the_attendant_has_found_out_is_told() {
+        use wire::attended::{Liveness, Report};
+        let why = || b"listen 80: nobody listens".to_vec();
+        let live = |live| Report { live: Some(live), ..Report::default() };
+        let says = |phase| Report { phase, status: b"3 of 4".to_vec(), ..Report::default() };
+        let mut all = running();
+        all.services = vec![
+            probed("late", State::Up, Report { unready: Some(why()), ..Report::default() }),
+            probed("fails", State::Ready, live(Liveness::Failing(why()))),
+            probed("sick", State::Ready, live(Liveness::Unhealthy(why()))),
+            probed("well", State::Ready, live(Liveness::Yes)),
+            probed("reloads", State::Ready, says(Some(attended::Phase::Reloading))),
+            probed("stops", State::Ready, says(Some(attended::Phase::Stopping))),
+            probed("works", State::Ready, says(None)),
+            probed("ended", State::Backoff, live(Liveness::Failing(why()))),
+        ];
+        assert_eq!(
+            told(&all),
+            "  late starting - listen 80: nobody listens\n  fails ready - fails a check: listen 80: nobody listens\n\
+             ! sick ready - is unhealthy: listen 80: nobody listens\n  well ready -\n  reloads reloading - 3 of 4\n  \
+             stops stopping - 3 of 4\n  works ready - 3 of 4\n! ended backoff -"
         );
     }
 

@@ -4,13 +4,14 @@ use super::health::of_all;
 use super::terminal::{columns, has_colour};
 use crate::status::choice::choose;
 use crate::status::details::{add_messages, besides, text as text_of};
-use crate::status::gather::{gather, host_state};
+use crate::status::gather::{add_policies, gather, host_state};
 use crate::status::health::Asked;
 use crate::status::json::{FIELDS, document};
 use crate::status::place::{Place, RUN};
 use crate::status::table::{Form, said_last, summary, table};
+use crate::status::why::{self, asked, troubled};
 use crate::status::word::standing;
-use crate::status::{NOT_RUNNING, Snapshot};
+use crate::status::{NOT_RUNNING, Snapshot, probed};
 use overlay::environment::settings::Settings;
 use rustix::event::{PollFd, PollFlags};
 use rustix::stdio::{stdin, stdout};
@@ -35,6 +36,11 @@ pub static TOOL: Tool = Tool {
         Opt::flag('H', "without the names of the columns").long("no-header"),
         Opt::flag('a', "moments instead of spans").long("abs-time"),
         Opt::flag('q', "print nothing: only the exit code").long("quiet"),
+        Opt::flag(
+            'y',
+            "why they are as they are, and what they wait for; without a name, those that aren't well",
+        )
+        .long("why"),
         RUN,
     ],
     role: Role::Stay,
@@ -50,12 +56,12 @@ fn main(call: &mut Call) -> Outcome {
     let place = Place::of(call, &options);
     let asked = Asking { call, options: &options, words: &words, fields: fields(&options)? };
     if !options.has('w') {
-        let all = if options.has('q') { gather(&place, false)? } else { look(&place)? };
-        return asked.once(&place, &all);
+        let mut all = if options.has('q') { gather(&place, false)? } else { look(&place)? };
+        return asked.once(&place, &mut all);
     }
-    if options.has('\x01') || options.has('q') {
+    if options.has('\x01') || options.has('q') || options.has('y') {
         return Err(Fatal::user(
-            "--watch goes with neither --json nor --quiet (see s6-overlay events --json)",
+            "--watch goes with none of --json, --quiet and --why (see s6-overlay events --json)",
         ));
     }
     if isatty(stdout()) && !options.has('p') { asked.repaint(&place) } else { asked.follow(&place) }
@@ -102,13 +108,22 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     /// Answers, and gives the exit code.
-    fn once(&self, place: &Place, all: &Snapshot) -> Outcome {
-        let chosen = choose(all, self.words)?;
+    fn once(&self, place: &Place, all: &mut Snapshot) -> Outcome {
+        let mut chosen = choose(all, self.words)?;
+        let mut reasons = None;
+        if self.options.has('y') {
+            let asked = asked(all, &if self.words.is_empty() { troubled(all) } else { chosen.clone() });
+            add_policies(all, place, &asked);
+            reasons = Some(why::text(all, &asked));
+            chosen = asked.into_iter().map(|(at, _)| at).collect();
+        }
+        let all = &*all;
         let mut out = Out::new();
         if self.options.has('\x01') {
             out.line(&of_some(all, &chosen, &Settings::of_container(&self.call.env).etc(), &self.fields))?;
         } else if !self.options.has('q') {
-            out.put(self.shown(place, all, &chosen).as_bytes())?;
+            let text = reasons.unwrap_or_else(|| self.shown(place, all, &chosen));
+            out.put(text.as_bytes())?;
         }
         out.flush()?;
         let is_good = all.names(&chosen).all(|service| standing(all, service).word.is_good());
@@ -189,7 +204,8 @@ impl Asking<'_> {
                 let state = standing(&all, service);
                 let pid = service.row.as_ref().map_or(0, |row| row.pid);
                 let deaths = service.deaths().unwrap_or_default();
-                let what = format!("{} {pid} {deaths} {:?}", state.word.text(), state.waits_for);
+                let told = probed::note(service);
+                let what = format!("{} {pid} {deaths} {:?} {told}", state.word.text(), state.waits_for);
                 match last.iter_mut().find(|(name, _)| *name == service.name) {
                     Some((_, before)) if *before == what => continue,
                     Some((_, before)) => *before = what,

@@ -1,7 +1,8 @@
 //! Documents of containers with services of any name.
 
 use super::*;
-use crate::status::tests::{longrun, oneshot, running};
+use crate::status::tests::{longrun, oneshot, probed, running};
+use wire::attended::Report;
 use wire::board::{Cause, State};
 
 #[test]
@@ -12,7 +13,9 @@ fn a_container_as_metrics() {
         (row.cause, row.wstat, row.deaths, row.starts, row.failures) = (Cause::Memory, 9, 6, 7, 6);
     }
     web.memory = Some(7_340_032);
-    all.services = vec![oneshot("base", true, Some((true, Some(0)))), longrun("db", State::Ready), web];
+    let live = Some(Liveness::Failing(b"listen 80".to_vec()));
+    let db = probed("db", State::Ready, Report { live, ..Report::default() });
+    all.services = vec![oneshot("base", true, Some((true, Some(0)))), db, web];
     (all.memory, all.kills) = ((Some(420_478_976), None), Some(1));
     insta::assert_snapshot!(metrics(&all, [false, true, true], "{version=\"0\"}"));
 }
