@@ -1,4 +1,4 @@
-//! `s6-overlay` for people: what a container is like, and how it is steered, installed and migrated.
+//! `s6-overlay` for people: what a container is like, and how it is steered and installed.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | [`status`] | what a container is like: facts, and what follows from them, for people and probes |
 //! | [`boot`] | what the start of a container has taken its time for |
 //! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
-//! | [`install`], [`migrate`] | what `s6-overlay install` and `s6-overlay migrate` do |
+//! | [`install`] | what `s6-overlay install` does |
 //! | [`attendant`] | the process that answers over HTTP |
 //! | [`json`], [`stamp`] | documents for programs; times in logs |
 //!
@@ -18,7 +18,6 @@ pub mod attendant;
 pub mod boot;
 mod install;
 mod json;
-mod migrate;
 mod stamp;
 pub mod status;
 mod steer;

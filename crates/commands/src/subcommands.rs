@@ -12,7 +12,6 @@ pub(crate) mod health;
 mod help;
 mod install;
 mod logs;
-mod migrate;
 mod reload;
 mod restart;
 mod start;
@@ -58,7 +57,7 @@ macro_rules! commands {
 
 /// The subcommands, sorted by name.
 pub const COMMANDS: &[Command] = commands![
-    boot check env events health help install logs migrate reload restart start status stop version wait
+    boot check env events health help install logs reload restart start status stop version wait
 ];
 
 /// The subcommand of this name.
@@ -116,8 +115,8 @@ mod tests {
             ("--help install", "s6-overlay help: help install"),
             ("install -n", "s6-overlay install: install -n"),
             ("install -n --help", "s6-overlay help: help install"),
-            ("migrate x -h", "s6-overlay help: help migrate"),
-            ("migrate -- -h", "s6-overlay migrate: migrate -- -h"),
+            ("install x -h", "s6-overlay help: help install"),
+            ("install -- -h", "s6-overlay install: install -- -h"),
             ("-V", "s6-overlay version: version"),
             ("--version --json", "s6-overlay version: version --json"),
             ("hel", "none"),

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod graph;
 mod input;
+mod migrate;
 mod new;
 mod outcome;
 
@@ -13,6 +14,7 @@ use check::Check;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use explain::Explain;
 use graph::Picture;
+use migrate::Migrate;
 use new::New;
 pub use outcome::Outcome;
 use outcome::USAGE;
@@ -39,6 +41,8 @@ enum Command {
     Explain(Explain),
     /// Show what needs what
     Graph(Picture),
+    /// Move an image's scripts and definitions to version 3
+    Migrate(Migrate),
     /// Write a definition, with comments
     New(New),
 }
@@ -59,6 +63,7 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> Outcome {
         Command::Boot(boot) => boot.run().unwrap_or_else(|outcome| outcome),
         Command::Explain(explain) => explain.run(),
         Command::Graph(picture) => picture.run().unwrap_or_else(|outcome| outcome),
+        Command::Migrate(migrate) => migrate.run(),
         Command::New(new) => new.run(),
         Command::Check(check) => {
             let matches = matches.subcommand_matches("check").unwrap_or(&matches);

@@ -12,7 +12,7 @@
 //! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
 //! | [`graph`], [`drawing`], [`layout`], [`svg`] | what needs what, and how it is drawn |
 //! | [`container`], [`timeline`] | what a container says of itself, and its start as a picture |
-//! | [`new`] | new definitions |
+//! | [`new`], [`migrate`] | new definitions, and those of version 2 in their new form |
 //! | [`cli`] | the command line |
 //!
 //! It shares the compiler of service definitions with the program that runs in containers, and nothing else needs to be fast or
@@ -34,6 +34,7 @@ pub mod graph;
 pub mod image;
 pub mod layout;
 pub mod lints;
+pub mod migrate;
 pub mod new;
 pub mod presence;
 pub mod registry;

@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn bash_offers_subcommands_and_options() {
         assert_eq!(offered("s6-overlay ins"), "install");
-        assert_eq!(offered("s6-overlay help mig"), "migrate");
+        assert_eq!(offered("s6-overlay help ins"), "install");
         assert_eq!(offered("s6-overlay install --f"), "--force");
         assert_eq!(offered("s6-overlay install --root x --dr"), "--dry-run");
         assert!(offered("s6-overlay ").starts_with(&subcommands()));

@@ -26,6 +26,7 @@ mod logs;
 mod manager;
 mod many;
 mod memory;
+mod migrated;
 mod network;
 mod notified;
 mod odd_files;
@@ -153,6 +154,7 @@ fn run() -> Result<i32, String> {
         notified::TESTS,
         servers::TESTS,
         memory::TESTS,
+        migrated::TESTS,
         termination::TESTS,
         shortage::TESTS,
         status::TESTS,

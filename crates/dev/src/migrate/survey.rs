@@ -9,8 +9,7 @@ use files::{Permissions, Replace, Writers, create, is_temporary, open_dir_itself
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use tool::diag::{show, shown};
-use tool::{Call, Fatal, OrUnable, Out};
+use tool::diag::show;
 
 /// The limit of the size of a file, in bytes.
 const FILE_SIZE_MAX: usize = 1 << 20;
@@ -21,20 +20,18 @@ const DEPTH_MAX: usize = 64;
 
 /// A run: what it may do, and what it has done.
 pub(crate) struct Survey<'a> {
-    /// The call that warnings belong to.
-    pub(crate) call: &'a Call,
     /// Whether it writes the changes.
     pub(crate) write: bool,
     /// Whether a name is that of a command that only we provide.
     pub(crate) is_ours: &'a dyn Fn(&[u8]) -> bool,
     /// The report.
-    pub(crate) out: Out,
+    pub(crate) out: String,
+    /// What can't be read or written, a line each.
+    pub(crate) err: String,
     /// How many files change or folders move.
     pub(crate) changed: usize,
     /// How many remarks are left to a human.
     pub(crate) remarks: usize,
-    /// Whether something can't be read or written.
-    pub(crate) failed: bool,
     /// The files that were named, which aren't reported twice.
     pub(crate) seen: Vec<Vec<u8>>,
 }
@@ -70,23 +67,19 @@ fn kind(stat: &Stat) -> FileType {
 
 impl Survey<'_> {
     /// Searches everything below the root.
-    ///
-    /// # Errors
-    /// The report can't be written, or the root can't be examined.
-    pub(crate) fn root(&mut self, root: BorrowedFd<'_>) -> Result<(), Fatal> {
-        let stat = sys::fs::fstat(root).or_unable(|| "look at the root")?;
-        self.folder(&Folder { fd: root, path: b"" }, stat.st_dev, 0)
+    pub(crate) fn root(&mut self, root: BorrowedFd<'_>) {
+        match sys::fs::fstat(root) {
+            Ok(stat) => self.folder(&Folder { fd: root, path: b"" }, stat.st_dev, 0),
+            Err(e) => self.fault(b"", "look at", e),
+        }
     }
 
     /// Applies all rules for scripts to one file, which is named by its path below the root.
-    ///
-    /// # Errors
-    /// The report can't be written.
-    pub(crate) fn named(&mut self, root: BorrowedFd<'_>, path: &[u8]) -> Result<(), Fatal> {
+    pub(crate) fn named(&mut self, root: BorrowedFd<'_>, path: &[u8]) {
         let mut folder: Option<OwnedFd> = None;
         let mut parts: Vec<&[u8]> =
             path.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".").collect();
-        let Some(name) = parts.pop() else { return Ok(()) };
+        let Some(name) = parts.pop() else { return };
         if name == b".." || parts.contains(&&b".."[..]) {
             return self.fault(path, "open", Errno::XDEV);
         }
@@ -110,7 +103,7 @@ impl Survey<'_> {
         }
     }
 
-    fn folder(&mut self, folder: &Folder<'_>, device: u64, depth: usize) -> Result<(), Fatal> {
+    fn folder(&mut self, folder: &Folder<'_>, device: u64, depth: usize) {
         let found = match names(folder.fd) {
             Ok(found) => found,
             Err(e) => return self.fault(folder.path, "read", e),
@@ -123,7 +116,7 @@ impl Survey<'_> {
                 Ok(stat) => stat,
                 Err(Errno::NOENT) => continue,
                 Err(e) => {
-                    self.fault(&folder.join(&name), "look at", e)?;
+                    self.fault(&folder.join(&name), "look at", e);
                     continue;
                 }
             };
@@ -133,27 +126,26 @@ impl Survey<'_> {
                     match open_dir_itself(folder.fd, &name) {
                         Ok(fd) => {
                             let below = Folder { fd: fd.as_fd(), path: &path };
-                            self.folder(&below, device, depth.saturating_add(1))?;
+                            self.folder(&below, device, depth.saturating_add(1));
                         }
-                        Err(e) => self.fault(&path, "open", e)?,
+                        Err(e) => self.fault(&path, "open", e),
                     }
                 }
-                FileType::RegularFile => self.file(folder, &name, &stat)?,
+                FileType::RegularFile => self.file(folder, &name, &stat),
                 _ => {}
             }
         }
         if folder.path == b"etc/s6-overlay"
             || folder.path.starts_with(b"etc/cont-profile.d/") && folder.path.ends_with(b"/s6-overlay")
         {
-            self.bundles(folder)?;
+            self.bundles(folder);
         }
-        Ok(())
     }
 
-    fn file(&mut self, folder: &Folder<'_>, name: &[u8], stat: &Stat) -> Result<(), Fatal> {
+    fn file(&mut self, folder: &Folder<'_>, name: &[u8], stat: &Stat) {
         let path = folder.join(name);
         if self.seen.contains(&path) {
-            return Ok(());
+            return;
         }
         let place = place(&path);
         match place {
@@ -162,10 +154,10 @@ impl Survey<'_> {
                 0,
                 "is version 2's inside, nothing reads it: use S6_STAGE2_HOOK, or services in /etc/s6-overlay",
             ),
-            Place::Elsewhere if stat.st_mode & 0o111 == 0 => Ok(()),
+            Place::Elsewhere if stat.st_mode & 0o111 == 0 => {}
             Place::Elsewhere => match read(folder.fd, name, FIRST_LINE_MAX) {
                 Ok(head) if self.names_ours(&head) => self.script(folder, name, stat, place),
-                Ok(_) | Err(Errno::ACCESS | Errno::TXTBSY) => Ok(()),
+                Ok(_) | Err(Errno::ACCESS | Errno::TXTBSY) => {}
                 Err(e) => self.fault(&path, "read", e),
             },
             _ => self.script(folder, name, stat, place),
@@ -181,7 +173,7 @@ impl Survey<'_> {
                 || text::plan(line, text).is_some_and(|plan| !plan.changes.is_empty()))
     }
 
-    fn script(&mut self, folder: &Folder<'_>, name: &[u8], stat: &Stat, place: Place) -> Result<(), Fatal> {
+    fn script(&mut self, folder: &Folder<'_>, name: &[u8], stat: &Stat, place: Place) {
         let path = folder.join(name);
         if usize::try_from(stat.st_size).unwrap_or(usize::MAX) > FILE_SIZE_MAX {
             return self.remark(&path, 0, "is larger than 1 MiB, so it wasn't looked at");
@@ -196,118 +188,112 @@ impl Survey<'_> {
         let execline = is_up || is_script && first.windows(9).any(|w| w == b"execlineb");
         let unix_ends = matches!(place, Place::Program | Place::Definition);
         let Some(plan) = text::plan(&content, Text { execline, unix_ends, is_ours: self.is_ours }) else {
-            return Ok(());
+            return;
         };
         let executable = stat.st_mode & 0o111 != 0;
         let wants_permission = place == Place::Program && is_script && !executable;
         if place == Place::Program && !is_script && !executable && !name.starts_with(b".") {
-            self.remark(&path, 0, "has no execute permission and no interpreter line: is it a script?")?;
+            self.remark(&path, 0, "has no execute permission and no interpreter line: is it a script?");
         }
-        self.report(&path, &plan, wants_permission)?;
+        self.report(&path, &plan, wants_permission);
         for remark in &plan.remarks {
-            self.remark(&path, remark.line, remark.what)?;
+            self.remark(&path, remark.line, remark.what);
         }
         if plan.changes.is_empty() && plan.carriage_returns == 0 && !wants_permission {
-            return Ok(());
+            return;
         }
         self.changed = self.changed.saturating_add(1);
         if !self.write {
-            return Ok(());
+            return;
         }
         let readable = stat.st_mode & 0o444;
         let mode = stat.st_mode & 0o7777 | if wants_permission { readable >> 2 } else { 0 };
         match replace(folder.fd, name, &plan.content, mode, stat) {
-            Ok(()) => Ok(()),
+            Ok(()) => {}
             Err(e) => self.fault(&path, "write", e),
         }
     }
 
-    fn report(&mut self, path: &[u8], plan: &Plan, wants_permission: bool) -> Result<(), Fatal> {
+    fn report(&mut self, path: &[u8], plan: &Plan, wants_permission: bool) {
         let path = show(path);
         for change in &plan.changes {
             let head = format!("/{path}:{}: {}", change.line, change.why.join("; "));
-            self.out.line(head.as_bytes())?;
-            self.out.line(&[b"  - ", shown(&change.before).as_bytes()].concat())?;
-            self.out.line(&[b"  + ", shown(&change.after).as_bytes()].concat())?;
+            self.line(&head);
+            self.line(&format!("  - {}", show(&change.before)));
+            self.line(&format!("  + {}", show(&change.after)));
         }
         if plan.carriage_returns > 0 {
             let lines = plan.carriage_returns;
-            self.out.line(
-                format!("/{path}: carriage returns at line ends, {lines} in all: removed").as_bytes(),
-            )?;
+            self.line(&format!("/{path}: carriage returns at line ends, {lines} in all: removed"));
         }
         if wants_permission {
-            self.out.line(format!("/{path}: scripts are executed: execute permission").as_bytes())?;
+            self.line(&format!("/{path}: scripts are executed: execute permission"));
         }
-        Ok(())
     }
 
-    fn remark(&mut self, path: &[u8], line: usize, what: &str) -> Result<(), Fatal> {
+    fn line(&mut self, line: &str) {
+        self.out.extend([line, "\n"]);
+    }
+
+    fn remark(&mut self, path: &[u8], line: usize, what: &str) {
         self.remarks = self.remarks.saturating_add(1);
         let number = if line == 0 { String::new() } else { format!(":{line}") };
-        self.out.line(format!("/{}{number}: for you: {what}", show(path)).as_bytes())
+        self.line(&format!("/{}{number}: for you: {what}", show(path)))
     }
 
-    fn fault(&mut self, path: &[u8], to_do: &str, why: Errno) -> Result<(), Fatal> {
-        self.failed = true;
-        self.out.flush()?;
-        self.call.warn(format_args!("unable to {to_do} /{}: {}", show(path), sys::strerror(why)));
-        Ok(())
+    fn fault(&mut self, path: &[u8], to_do: &str, why: Errno) {
+        let text =
+            format!("s6-overlay-dev: warning: unable to {to_do} /{}: {}\n", show(path), sys::strerror(why));
+        self.err.push_str(&text);
     }
 
     /// Moves the user bundles of a folder named s6-overlay.
-    fn bundles(&mut self, folder: &Folder<'_>) -> Result<(), Fatal> {
-        let Ok(services) = open_dir_itself(folder.fd, b"s6-rc.d") else { return Ok(()) };
+    fn bundles(&mut self, folder: &Folder<'_>) {
+        let Ok(services) = open_dir_itself(folder.fd, b"s6-rc.d") else { return };
         for name in bundle::NAMES {
             let path = folder.join(&[b"s6-rc.d/", *name].concat());
             let former = match open_dir_itself(services.as_fd(), name) {
                 Ok(fd) => fd,
                 Err(Errno::NOENT) => continue,
                 Err(Errno::LOOP | Errno::NOTDIR) => {
-                    self.remark(&path, 0, "is a link or a file: the bundle's place is user-bundles.d")?;
+                    self.remark(&path, 0, "is a link or a file: the bundle's place is user-bundles.d");
                     continue;
                 }
                 Err(e) => {
-                    self.fault(&path, "open", e)?;
+                    self.fault(&path, "open", e);
                     continue;
                 }
             };
             let steps = match survey_bundle(former.as_fd()) {
                 Ok(found) => bundle::plan(&found),
                 Err(e) => {
-                    self.fault(&path, "read", e)?;
+                    self.fault(&path, "read", e);
                     continue;
                 }
             };
             let steps = match steps {
                 Ok(steps) => steps,
                 Err(why) => {
-                    self.remark(&path, 0, why)?;
+                    self.remark(&path, 0, why);
                     continue;
                 }
             };
             self.changed = self.changed.saturating_add(1);
             let to = folder.join(&[b"user-bundles.d/", *name].concat());
-            self.out.line(
-                format!("/{}: user bundles have a place of their own: /{}", show(&path), show(&to))
-                    .as_bytes(),
-            )?;
+            self.line(&format!("/{}: user bundles have a place of their own: /{}", show(&path), show(&to)));
             for step in &steps {
                 match step {
-                    Step::Add(service) => {
-                        self.out.line(format!("  + contents.d/{}", show(service)).as_bytes())?
-                    }
-                    Step::Move(file) => self.out.line(format!("  + {}", show(file)).as_bytes())?,
+                    Step::Add(service) => self.line(&format!("  + contents.d/{}", show(service))),
+                    Step::Move(file) => self.line(&format!("  + {}", show(file))),
                     Step::Prepare | Step::Remove => {}
                 }
             }
             if self.write
                 && let Err(e) = move_bundle(folder.fd, services.as_fd(), former.as_fd(), name, &steps)
             {
-                self.fault(&path, "move", e)?;
+                self.fault(&path, "move", e);
             }
         }
-        Ok(())
     }
 }
 
@@ -393,37 +379,25 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
-    use tool::{Env, Next, Role, Tool};
-
-    static TOOL: Tool = Tool {
-        name: "t",
-        summary: "",
-        operands: "",
-        options: &[],
-        role: Role::Stay,
-        main: |_| Ok(Next::SUCCESS),
-    };
 
     /// The number of changes, the number of remarks, and whether something failed.
     fn survey(root: &Path, named: &[&str], write: bool) -> (usize, usize, bool) {
-        let call = Call { tool: &TOOL, argv0: Vec::new(), args: Vec::new(), env: Env::default(), path: None };
         let is_ours = |name: &[u8]| name.starts_with(b"s6-") || name == b"with-contenv";
         let mut survey = Survey {
-            call: &call,
             write,
             is_ours: &is_ours,
-            out: Out::new(),
+            out: String::new(),
+            err: String::new(),
             changed: 0,
             remarks: 0,
-            failed: false,
             seen: Vec::new(),
         };
         let fd = sys::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
         for file in named {
-            survey.named(fd.as_fd(), file.as_bytes()).unwrap();
+            survey.named(fd.as_fd(), file.as_bytes());
         }
-        survey.root(fd.as_fd()).unwrap();
-        (survey.changed, survey.remarks, survey.failed)
+        survey.root(fd.as_fd());
+        (survey.changed, survey.remarks, !survey.err.is_empty())
     }
 
     fn file(root: &Path, path: &str, content: &str, mode: u32) {
