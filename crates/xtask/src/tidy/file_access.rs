@@ -33,7 +33,6 @@ const TEMPORARY_NAME: &str = "a temporary name";
 const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("crates/logger/src/logdir/system.rs", &["fs::renameat", "fs::renameat_with", "RenameFlags"], LOG),
     ("crates/logger/src/logger.rs", &[WRITE_LOOP], "an alert that nobody takes is dropped, not waited for"),
-    ("crates/dev/src/migrate/survey.rs", &["fs::renameat"], "moves a file to another directory"),
     ("crates/overlay/src/relay/keep.rs", &["fs::renameat"], "a full file gives its place to a new one"),
     ("crates/s6-networking/src/tools/s6_tcpserver_access.rs", &[WRITE_LOOP], "has a deadline"),
     ("crates/s6-portable-utils/src/tools/s6_ln.rs", &["fs::rename"], "hard links as well"),
