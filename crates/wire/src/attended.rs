@@ -143,6 +143,7 @@ fn number<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn what_is_written_is_read() {
@@ -174,6 +175,17 @@ mod tests {
         let read = decode(&text).unwrap();
         assert_eq!((read.status.len(), read.unready.unwrap().len()), (STATUS_MAX, VALUE_MAX));
         assert!(read.status.starts_with(b"a unhealthy yes x"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_is_written(bytes in "(pid [1-9]\n)?(([a-z]{0,9}|ready|live|unhealthy|phase|status|mainpid|until) ?.{0,20}\n){0,9}", junk in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = decode(&junk);
+            if let Some(report) = decode(bytes.as_bytes()) {
+                let text = encode(&report);
+                prop_assert_eq!(decode(&text).as_ref().map(encode), Some(text), "{:?}", bytes);
+            }
+        }
     }
 
     #[test]

@@ -50,14 +50,23 @@ pub(crate) fn note(service: &Service) -> String {
     parts.join("; ")
 }
 
-/// The checks whose lines these are, of which the one is false that a reason begins with, if there is a reason.
-fn checks<'a>(lines: impl Iterator<Item = &'a [u8]>, all_hold: bool, reason: Option<&[u8]>) -> Vec<Check> {
-    let check = |line: &[u8]| {
-        let answer = reason.and_then(|reason| reason.strip_prefix(line)).map(<[u8]>::trim_ascii);
+/// What a reason says of the line that it begins with.
+fn answer<'a>(reason: &'a [u8], line: &[u8]) -> Option<&'a [u8]> {
+    let rest = reason.strip_prefix(line)?;
+    rest.strip_prefix(b": ").or_else(|| rest.strip_prefix(b" "))
+}
+
+/// The checks whose lines these are, of which the one is false that a reason is about, if there is a reason: the longest line
+/// that it begins with.
+fn checks(lines: &[&[u8]], all_hold: bool, reason: Option<&[u8]>) -> Vec<Check> {
+    let told = |line: &&&[u8]| reason.is_some_and(|reason| answer(reason, line).is_some());
+    let about = lines.iter().filter(told).max_by_key(|line| line.len());
+    let check = |line: &&[u8]| {
+        let answer = reason.filter(|_| about == Some(line)).and_then(|reason| answer(reason, line));
         let holds = if answer.is_some() { Some(false) } else { Some(true).filter(|_| all_hold) };
         Check { text: line.to_vec(), holds, answer: answer.map(<[u8]>::to_vec) }
     };
-    lines.map(check).collect()
+    lines.iter().map(check).collect()
 }
 
 /// What a service has to be ready.
@@ -69,11 +78,8 @@ pub(crate) fn readiness(service: &Service) -> Vec<Check> {
     match service.probes.as_ref().and_then(|probes| probes.ready.as_ref()) {
         Some(ready) => {
             let reason = service.report.as_ref().and_then(|report| report.unready.as_deref());
-            checks(
-                ready.probes.iter().map(|probe| probe.text.as_slice()),
-                is_ready,
-                reason.filter(|_| !is_ready),
-            )
+            let lines: Vec<_> = ready.probes.iter().map(|probe| probe.text.as_slice()).collect();
+            checks(&lines, is_ready, reason.filter(|_| !is_ready))
         }
         None => vec![Check { text: b"fd".to_vec(), holds: Some(is_ready), answer: None }],
     }
@@ -85,9 +91,9 @@ pub(crate) fn liveness(service: &Service) -> Vec<Check> {
         return Vec::new();
     };
     let watchdog = live.watchdog.map(|_| &b"watchdog"[..]);
-    let lines = live.probes.iter().map(|probe| probe.text.as_slice()).chain(watchdog);
+    let lines: Vec<_> = live.probes.iter().map(|probe| probe.text.as_slice()).chain(watchdog).collect();
     let is_alive = service.report.as_ref().is_some_and(|report| report.live == Some(Liveness::Yes));
-    checks(lines, is_alive, failing(service).map(|(why, _)| why))
+    checks(&lines, is_alive, failing(service).map(|(why, _)| why))
 }
 
 #[cfg(test)]
@@ -135,10 +141,20 @@ mod tests {
         let says = Report { live, status: b"3 of 4".to_vec(), ..Report::default() };
         let (ready, alive, note) = of(State::Ready, says);
         assert_eq!(ready, ["+listen 80", "+unix /run/x"]);
-        assert_eq!(alive, ["?listen 80", "-watchdog (: nothing for 3000 ms)"]);
+        assert_eq!(alive, ["?listen 80", "-watchdog (nothing for 3000 ms)"]);
         assert_eq!(note, "fails a check: watchdog: nothing for 3000 ms; 3 of 4");
         let (_, alive, note) = of(State::Ready, Report { live: Some(Liveness::Yes), ..Report::default() });
         assert_eq!((alive, note), (vec!["+listen 80".into(), "+watchdog".into()], String::new()));
+    }
+
+    #[test]
+    fn a_reason_is_about_the_longest_line_that_fits() {
+        let lines = [&b"listen 80"[..], b"listen 8080", b"exec /x", b"exec /x -q"];
+        let of = |reason: &str| shown(&checks(&lines, false, Some(reason.as_bytes())));
+        assert_eq!(of("listen 8080: no"), ["?listen 80", "-listen 8080 (no)", "?exec /x", "?exec /x -q"]);
+        assert_eq!(of("exec /x -q exited 1")[2..], ["?exec /x", "-exec /x -q (exited 1)"]);
+        assert_eq!(of("exec /x exited 1")[2..], ["-exec /x (exited 1)", "?exec /x -q"]);
+        assert_eq!(of("listen 808")[..2], ["?listen 80", "?listen 8080"]);
     }
 
     #[test]
