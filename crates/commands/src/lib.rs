@@ -9,6 +9,7 @@
 //! | [`steer`] | what `s6-overlay start`, `stop`, `restart` and `reload` do |
 //! | [`install`] | what `s6-overlay install` does |
 //! | [`attendant`] | the process that answers over HTTP |
+//! | [`probing`] | the process that finds out whether services are ready and do their work |
 //! | [`json`], [`stamp`] | documents for programs; times in logs |
 //!
 //! Process 1 uses none of it.
@@ -18,6 +19,7 @@ pub mod attendant;
 pub mod boot;
 mod install;
 mod json;
+pub mod probing;
 mod stamp;
 pub mod status;
 mod steer;

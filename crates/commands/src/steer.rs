@@ -205,7 +205,8 @@ fn absent() -> Vec<Examined> {
 
 /// The services of the scan directory that the database doesn't have.
 pub(crate) fn others(database: &Database) -> Vec<Vec<u8>> {
-    let own = [SHUTDOWND.rsplit('/').next().unwrap_or_default(), supervision::control::CATCH_ALL];
+    let shutdownd = SHUTDOWND.rsplit('/').next().unwrap_or_default();
+    let own = [shutdownd, supervision::control::CATCH_ALL, supervision::control::PROBES];
     let mut names = files::names_at(CWD, SCANDIR.as_bytes()).unwrap_or_default();
     names.retain(|name| {
         !name.starts_with(b".")

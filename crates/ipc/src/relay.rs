@@ -22,28 +22,20 @@
 //! | 1 | exit after the last writer: no pipes follow |
 //! | 2 | as nothing, within so many milliseconds (four bytes, big-endian) |
 
-use crate::unix_message::send_with;
+use crate::shelf::{self, Messages, Packet, send_all};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::{Errno, IoSliceMut};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
-};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Resource, Rlimit};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
-use tool::sorted::Set;
 
 /// An order: no pipes follow.
 const LAST: u8 = 1;
 
 /// An order: drain the pipes within a time.
 const WITHIN: u8 = 2;
-
-/// The first byte of a message that says how far a relay has been through its shelf; its process id follows.
-const MARK: u8 = u8::MAX;
 
 /// The limit of a name in bytes: a service's name and `/log`.
 const NAME_MAX: usize = 260;
@@ -159,27 +151,17 @@ impl Relay {
     }
 }
 
-/// Sends descriptors, of which the user may have more on their way than this process may have open.
-fn send_all(socket: BorrowedFd<'_>, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-    match send_with(socket, message, fds) {
-        Err(Errno::TOOMANYREFS) => {}
-        done => return done.map(drop),
-    }
-    // It is the soft limit that counts, which may be that of the programs to come.
-    let limit = sys::limit::get(Resource::Nofile);
-    sys::limit::set(Resource::Nofile, &Rlimit { current: limit.maximum, ..limit })?;
-    let sent = send_with(socket, message, fds);
-    sys::limit::set(Resource::Nofile, &limit)?;
-    sent.map(drop)
-}
-
-/// The pipes that a relay has, for another one, if it is killed: in the messages that it got them in, on their way from one
-/// end of a pair of sockets to the other.  There they take no descriptors of any process.  What doesn't fit isn't kept.
+/// The pipes that a relay has, for another one, if it is killed: in the messages that it got them in.
 #[derive(Debug)]
-pub struct Shelf {
-    put: OwnedFd,
-    take: OwnedFd,
-}
+pub struct Shelf(shelf::Shelf);
+
+/// The messages of a relay.
+static MESSAGES: Messages = Messages {
+    size_max: 1 + NAME_MAX,
+    is_whole: has_pipes,
+    has_ended: |_, fds| fds.iter().all(has_ended),
+    key: |_, fds| fds.first().and_then(|fd| sys::fs::fstat(fd).ok()).map_or(0, |st| st.st_ino),
+};
 
 impl Shelf {
     /// An empty one.
@@ -188,78 +170,35 @@ impl Shelf {
     /// See socketpair(2).
     pub fn new() -> Result<Self, Errno> {
         let (put, take) = Relay::new()?;
-        Ok(Self { put: put.0, take })
+        Ok(Self::from_ends(put.0, take))
     }
 
     /// The one that another process has had, by its ends.
     #[must_use]
     pub fn from_ends(put: OwnedFd, take: OwnedFd) -> Self {
-        Self { put, take }
+        Self(shelf::Shelf::from_ends(put, take, &MESSAGES))
     }
 
     /// Both ends.
     #[must_use]
     pub fn ends(&self) -> [BorrowedFd<'_>; 2] {
-        [self.put.as_fd(), self.take.as_fd()]
+        self.0.ends()
     }
 
     /// Puts the pipes of the next message of a relay's socket there, too, before that is received; whether there are any.
     pub fn keep_next(&self, socket: impl AsFd) -> bool {
-        let Ok(Some((bytes, fds))) = message(socket, RecvFlags::PEEK) else { return false };
-        has_pipes(&bytes, &fds) && self.put(&bytes, &fds).is_ok()
-    }
-
-    fn put(&self, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), Errno> {
-        send_all(self.put.as_fd(), bytes, &fds.iter().map(AsFd::as_fd).collect::<Vec<_>>())
+        let Ok(Some((bytes, fds))) = message(socket, true) else { return false };
+        has_pipes(&bytes, &fds) && self.0.put(&bytes, &fds).is_ok()
     }
 
     /// Calls `each` with the pipes of each message, and removes those that have no writer any more; gives how many messages
     /// are left.
-    ///
-    /// A message is removed after its copy was put there: a relay that is killed meanwhile leaves two, of which the next call
-    /// takes one.
     pub fn sweep(&self, mut each: impl FnMut(Received)) -> usize {
-        let (mut kept, mut seen) = (0_usize, Set::new());
-        let mut mark = vec![MARK];
-        mark.extend(rustix::process::getpid().as_raw_nonzero().get().to_be_bytes());
-        let mut first = None;
-        if self.put(&mark, &[]).is_err() {
-            // It is full: the first message makes room.
-            first = message(&self.take, RecvFlags::empty()).ok().flatten();
-            if first.is_none() || self.put(&mark, &[]).is_err() {
-                return kept;
+        self.0.sweep(&mut |bytes, fds| {
+            if let Ok(pipes) = parse(&bytes, fds) {
+                each(pipes);
             }
-        }
-        loop {
-            let mut is_taken = first.is_some();
-            let next = match first.take() {
-                Some(first) => Some(first),
-                None => message(&self.take, RecvFlags::PEEK).ok().flatten(),
-            };
-            let Some((bytes, fds)) = next.filter(|(bytes, _)| !bytes.is_empty()) else { return kept };
-            if bytes.first() != Some(&MARK) && !has_pipes(&bytes, &fds) {
-                // There are no descriptors for them.
-                return kept;
-            }
-            let inode = fds.first().and_then(|fd| sys::fs::fstat(fd).ok()).map(|st| st.st_ino);
-            if has_pipes(&bytes, &fds) && seen.insert(inode) && !fds.iter().all(has_ended) {
-                if self.put(&bytes, &fds).is_ok() {
-                    kept = kept.saturating_add(1);
-                } else if !std::mem::replace(&mut is_taken, true) {
-                    let _ = message(&self.take, RecvFlags::empty());
-                    kept = kept.saturating_add(usize::from(self.put(&bytes, &fds).is_ok()));
-                }
-                if let Ok(pipes) = parse(&bytes, fds) {
-                    each(pipes);
-                }
-            }
-            if !is_taken {
-                let _ = message(&self.take, RecvFlags::empty());
-            }
-            if bytes == mark {
-                return kept;
-            }
-        }
+        })
     }
 }
 
@@ -296,33 +235,15 @@ pub enum Received {
 /// # Errors
 /// See recvmsg(2).
 pub fn receive(socket: impl AsFd) -> Result<Received, Errno> {
-    match message(socket, RecvFlags::empty())? {
+    match message(socket, false)? {
         Some((bytes, fds)) => parse(&bytes, fds),
         None => Ok(Received::Nothing),
     }
 }
 
-/// The bytes of a message and its descriptors.
-type Packet = (Vec<u8>, Vec<OwnedFd>);
-
 /// The next message with its descriptors; `None` if there is none at the moment.
-fn message(socket: impl AsFd, flags: RecvFlags) -> Result<Option<Packet>, Errno> {
-    let mut bytes = vec![0; 1 + NAME_MAX];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let flags = flags | RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-    let got = match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
-        Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
-        done => done?,
-    };
-    let mut fds = Vec::new();
-    for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(passed) = message {
-            fds.extend(passed);
-        }
-    }
-    bytes.truncate(got.bytes);
-    Ok(Some((bytes, fds)))
+fn message(socket: impl AsFd, peek: bool) -> Result<Option<Packet>, Errno> {
+    shelf::message(socket.as_fd(), 1 + NAME_MAX, peek)
 }
 
 /// What a message means.
@@ -428,9 +349,9 @@ mod tests {
             receive(&socket).unwrap();
         }
         // The first one was copied and is still there, behind the mark of another process.
-        shelf.put(&[MARK, 0, 0, 0, 0], &[]).unwrap();
-        let (bytes, fds) = message(&shelf.take, RecvFlags::PEEK).unwrap().unwrap();
-        shelf.put(&bytes, &fds).unwrap();
+        shelf.0.put(&[shelf::MARK, 0, 0, 0, 0], &[]).unwrap();
+        let (bytes, fds) = message(shelf.ends()[1], true).unwrap().unwrap();
+        shelf.0.put(&bytes, &fds).unwrap();
         let all = ["a 2", "b 2", "c 2"].map(str::to_owned).to_vec();
         assert_eq!((swept(&shelf), swept(&shelf)), ((all.clone(), 3), (all, 3)));
     }

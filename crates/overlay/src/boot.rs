@@ -32,6 +32,7 @@ mod hook;
 pub(crate) mod inherited;
 pub mod omissions;
 pub(crate) mod prepare;
+pub mod probes;
 pub(crate) mod replaced;
 pub(crate) mod run_verdict;
 pub(crate) mod saved;

@@ -51,6 +51,14 @@ pub struct ServiceDir {
     pub(crate) has_trees: bool,
 }
 
+impl ServiceDir {
+    /// Whether it has a record of what is to be found out about the service.
+    #[must_use]
+    pub fn is_probed(&self) -> bool {
+        self.files.contains(&wire::probes::FILE)
+    }
+}
+
 /// Checks source directories as [`compile_with_bundles`] does, and writes nothing; `open` opens one by its path.
 ///
 /// # Errors

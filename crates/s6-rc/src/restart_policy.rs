@@ -94,6 +94,8 @@ pub struct Checked {
     pub main: bool,
     /// What has to hold for it to be started.
     pub conditions: Vec<Condition>,
+    /// Whether there is a record of what is to be found out about it.
+    pub is_probed: bool,
 }
 
 impl Checked {
@@ -156,7 +158,8 @@ fn examine<D: Directory>(folder: &Folder<D>, overrides: Option<&Overrides>) -> R
     }
     let conditions = condition::parse::read(folder, &mut diagnostics)?;
     let main = policy.as_ref().is_some_and(|policy| policy.main);
-    Ok((Checked { diagnostics, main, conditions }, policy, settled))
+    let is_probed = settled.is_some();
+    Ok((Checked { diagnostics, main, conditions, is_probed }, policy, settled))
 }
 
 /// A second service says in this file that the container is for it.

@@ -33,6 +33,10 @@ pub enum Undelivered {
     Failed(Errno),
 }
 
+/// The service of a scan directory that finds out what definitions ask with `ready` and `live`, and the name of the pair of sockets
+/// that its host keeps for it: what it may not lose.
+pub const PROBES: &str = "s6-overlay-probes";
+
 /// `dir` and the path components `rest`, joined by slashes.
 #[must_use]
 pub fn join(dir: &[u8], rest: &[&[u8]]) -> Vec<u8> {

@@ -8,6 +8,7 @@ pub mod host;
 mod journal;
 pub mod launch;
 pub mod memory;
+pub mod noexec;
 mod part;
 pub mod service;
 mod slot;

@@ -11,7 +11,6 @@ pub(crate) mod crash_loop;
 mod ends;
 pub(crate) mod hold;
 pub mod machine;
-mod noexec;
 pub mod over;
 mod owed;
 mod policy;
@@ -22,6 +21,7 @@ mod telling;
 
 use crate::launch::{Launch, Stdio};
 use crate::memory::Cause;
+use crate::noexec;
 use crate::system::{Effect, raw};
 use crash_loop::{CrashLoop, Report};
 use hold::Hold;

@@ -24,6 +24,7 @@ pub mod heap;
 pub mod limit;
 pub mod lock;
 pub mod mapping;
+pub mod message;
 pub mod missing;
 pub mod namespace;
 pub mod pattern;

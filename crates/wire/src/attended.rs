@@ -11,6 +11,7 @@
 //! | `phase` | `reloading` or `stopping`, if the service says so |
 //! | `status` | what the service says of itself |
 //! | `mainpid` | the process that it says to be the main one |
+//! | `held` | the lines of `ready` that hold, a bit each: what the next attendant goes on with |
 //! | `until` | how far it has put off the end of `timeout-up` or `timeout-down`: milliseconds of the monotonic clock |
 
 /// The folder, of mode 0755; its files have the mode 0644.
@@ -40,6 +41,8 @@ pub struct Report {
     pub status: Vec<u8>,
     /// The process that it says to be the main one.
     pub main_pid: Option<u32>,
+    /// The lines of `ready` that hold, a bit each.
+    pub held: u32,
     /// How far it has put off the end of a time: milliseconds of the monotonic clock.
     pub until: Option<u64>,
 }
@@ -98,6 +101,9 @@ pub fn encode(report: &Report) -> Vec<u8> {
     if let Some(pid) = report.main_pid {
         put("mainpid", pid.to_string().as_bytes());
     }
+    if report.held > 0 {
+        put("held", report.held.to_string().as_bytes());
+    }
     if let Some(until) = report.until {
         put("until", until.to_string().as_bytes());
     }
@@ -123,6 +129,7 @@ pub fn decode(text: &[u8]) -> Option<Report> {
             b"phase" if value == b"stopping" => report.phase = Some(Phase::Stopping),
             b"status" => report.status = value.to_vec(),
             b"mainpid" => report.main_pid = number(value),
+            b"held" => report.held = number(value).unwrap_or(0),
             b"until" => report.until = number(value),
             _ => {}
         }
@@ -159,6 +166,7 @@ mod tests {
                 phase: Some(Phase::Reloading),
                 status: b"3 of 4 workers".to_vec(),
                 main_pid: Some(9),
+                held: 5,
                 until: Some(u64::MAX),
             };
             assert_eq!(decode(&encode(&all)), Some(all));

@@ -34,6 +34,7 @@ mod output;
 mod permissions;
 mod places;
 mod privileges;
+mod probes;
 mod reasons;
 mod reexec;
 mod reliability;
@@ -145,6 +146,7 @@ fn run() -> Result<i32, String> {
         permissions::TESTS,
         places::TESTS,
         privileges::TESTS,
+        probes::TESTS,
         reasons::TESTS,
         reexec::TESTS,
         reliability::TESTS,

@@ -10,6 +10,7 @@ use s6_rc::live::{Live, Lock};
 use std::time::Duration;
 use supervision::attended;
 use supervision::board::{read_board, read_ring};
+use supervision::control::{CATCH_ALL, PROBES};
 use supervision::status::read_status;
 use supervisor::memory;
 use tool::path::join;
@@ -31,7 +32,8 @@ const TICKS: u64 = 100;
 
 /// Names of the scan directory that aren't services for people.
 fn is_internal(name: &[u8]) -> bool {
-    [&b"."[..], b"s6rc-", b"s6-linux-init-", b"s6-svscan-log"].iter().any(|prefix| name.starts_with(prefix))
+    let prefixes = [&b"."[..], b"s6rc-", b"s6-linux-init-", CATCH_ALL.as_bytes(), PROBES.as_bytes()];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Looks at a container; `with_memory` also at its processes, at what they use, and at what the attendant is asked.

@@ -3,15 +3,17 @@
 use super::{access, is_caller, legacy, listed, look, take_turn};
 use crate::status::TIMED_OUT;
 use files::{open_dir, remove_tree, replace_link, same_tree, version_name};
-use overlay::boot::conditions;
 use overlay::boot::definitions::Wishes;
 use overlay::boot::facts::Container;
+use overlay::boot::{conditions, probes};
 use overlay::environment::settings::Settings;
 use overlay::layout::{DATABASE, LIVE, RUN_S6};
 use overlay::legacy::idle;
 use rustix::fs::CWD;
 use s6_rc::change_options::ChangeOptions;
+use s6_rc::compile::ServiceDir;
 use s6_rc::database::{Body, Database, Id, Service};
+use s6_rc::init::Compiled;
 use s6_rc::interrupts::Interrupts;
 use s6_rc::live::Live;
 use s6_rc::update::{UpdateOptions, stopped_by, update};
@@ -60,7 +62,7 @@ pub(crate) fn renew(call: &Call, then: Then, deadline: Option<Moment>) -> Outcom
     });
     let done = match found {
         Ok(found) => {
-            match switch(call, live, &found.compiled.database, &path, then, deadline).transpose() {
+            match switch(call, live, &found.compiled, &path, then, deadline).transpose() {
                 // What was compiled is the other process's now.
                 None => return Ok(Next::SUCCESS),
                 Some(done) => {
@@ -90,11 +92,13 @@ fn current() -> Option<Vec<u8>> {
 fn switch(
     call: &Call,
     live: Live,
-    new: &Database,
+    compiled: &Compiled,
     path: &[u8],
     then: Then,
     deadline: Option<Moment>,
 ) -> Result<Option<Next>, Fatal> {
+    let new = &*compiled.database;
+    let is_probed = compiled.servicedirs.iter().any(ServiceDir::is_probed);
     let old = current().ok_or_else(|| Fatal::new(111, "the live state has no database"))?;
     let differences = Differences::between(live.database(), new, &|name| changed_files(&old, path, name));
     let mut out = Out::new();
@@ -121,6 +125,9 @@ fn switch(
         block: false,
     };
     let how = ChangeOptions { deadline, ..interrupts.change_options(call, 1) };
+    if is_probed && let Err(why) = probes::ensure(None) {
+        call.warn(why.message());
+    }
     let code = update(&what, &how)?;
     if current().as_deref() == Some(path) {
         release(&old, path);

@@ -3,6 +3,7 @@
 use crate::boot::definitions::{Definitions, definitions};
 use crate::boot::facts::Container;
 use crate::boot::omissions::TOP;
+use crate::boot::probes;
 use crate::boot::saved::with_space;
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{PATH, S6_BEHAVIOUR_IF_STAGE2_FAILS, S6_CMD_WAIT_FOR_SERVICES_MAXTIME};
@@ -19,6 +20,7 @@ use rustix::fs::CWD;
 use s6_rc::change::change;
 use s6_rc::change_options::{ChangeOptions, OnInterrupt, Oneshots, Starter};
 use s6_rc::changed::{Changed, End};
+use s6_rc::compile::ServiceDir;
 use s6_rc::database::Database;
 use s6_rc::direction::Direction;
 use s6_rc::init::{self, Compiled, Initialized};
@@ -66,9 +68,13 @@ impl Services<'_> {
         let facts = Container::new(settings, self.relay.as_deref());
         let (wishes, Definitions { compiled, examined }) =
             definitions(&settings, verbosity, &facts).map_err(stops)?;
+        let is_probed = compiled.servicedirs.iter().any(ServiceDir::is_probed);
         let Some(mut live) = self.make_live(compiled).map_err(with_space)? else {
             return Ok(Started::Interrupted);
         };
+        if is_probed && let Err(why) = probes::ensure(Some(self.interrupt)) {
+            diag::warn(NAME, why.message());
+        }
         let limit = settings.limit(S6_CMD_WAIT_FOR_SERVICES_MAXTIME);
         let changed = self.change(&mut live, &settings, (verbosity, limit))?;
         if changed.end == End::Interrupted {

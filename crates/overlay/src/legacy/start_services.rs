@@ -4,7 +4,7 @@
 //! S6_SERVICES_READYTIME would have to bridge.
 
 use crate::boot::facts::Container;
-use crate::boot::{conditions, sources};
+use crate::boot::{conditions, probes, sources};
 use crate::environment::overrides::{overrides, switches};
 use crate::environment::settings::{Behaviour, Settings};
 use crate::environment::variables::{S6_CMD_WAIT_FOR_SERVICES, S6_CMD_WAIT_FOR_SERVICES_MAXTIME, S6_DISABLE};
@@ -36,6 +36,8 @@ struct Copied {
     name: Vec<u8>,
     /// Whether it notifies readiness.
     notifies: bool,
+    /// Whether there is something to find out about it.
+    is_probed: bool,
 }
 
 impl Copied {
@@ -74,6 +76,11 @@ pub(crate) fn start_services(call: &Call) -> Outcome {
     }
     if copied.is_empty() {
         return Ok(Next::SUCCESS);
+    }
+    if copied.iter().any(|service| service.is_probed)
+        && let Err(why) = probes::ensure(None)
+    {
+        call.warn(why.message());
     }
     let waits_until_up = settings.switch(S6_CMD_WAIT_FOR_SERVICES);
     let mut watch = Watch::new().or_unable(|| "make a poller")?;
@@ -172,7 +179,7 @@ fn copy_all(call: &Call, settings: &Settings<'_>) -> Result<Copies, Fatal> {
             let note = if notifies { "" } else { " (no readiness notification)" };
             call.info(format_args!("copying legacy longrun {}{note}", diag::show(&name)));
         }
-        copies.sound.push(Copied { dir, name, notifies });
+        copies.sound.push(Copied { dir, name, notifies, is_probed: checked.is_probed });
     }
     presence.tell(call, verbosity)?;
     Ok(copies)

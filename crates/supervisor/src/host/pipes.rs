@@ -1,9 +1,14 @@
 //! Pipes between services that name them; a pipe exists as long as a service that names it is loaded.
+//!
+//! Of one name it is a pair of sockets: what the service of that name puts into the one end, it finds at the other one, should it be
+//! killed.
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
+use supervision::control::PROBES;
 use tool::sorted::Map;
 
 /// Both ends of a pipe.
@@ -14,8 +19,13 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    pub(super) fn new() -> Result<Self, Errno> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    pub(super) fn new(name: &[u8]) -> Result<Self, Errno> {
+        let (read, write) = if name == PROBES.as_bytes() {
+            let (kind, flags) = (SocketType::SEQPACKET, SocketFlags::CLOEXEC);
+            socketpair(AddressFamily::UNIX, kind, flags, None)?
+        } else {
+            pipe_with(PipeFlags::CLOEXEC)?
+        };
         Ok(Self { read: Rc::new(read), write: Rc::new(write) })
     }
 }
@@ -30,7 +40,7 @@ impl NamedPipes {
         if let Some(pipe) = self.0.get(name).and_then(Weak::upgrade) {
             return Ok(pipe);
         }
-        let pipe = Rc::new(Pipe::new()?);
+        let pipe = Rc::new(Pipe::new(name)?);
         self.0.retain(|_, p| p.strong_count() > 0);
         self.put(name, &pipe);
         Ok(pipe)
@@ -55,5 +65,13 @@ mod tests {
         drop((a, b));
         pipes.get(b"z").unwrap();
         assert_eq!(pipes.0.len(), 1);
+    }
+
+    #[test]
+    fn the_attendant_has_a_pair_of_sockets() {
+        let pair = NamedPipes::default().get(PROBES.as_bytes()).unwrap();
+        rustix::io::write(&pair.write, b"kept").unwrap();
+        let mut bytes = [0; 8];
+        assert_eq!(rustix::net::recv(&pair.read, &mut bytes, rustix::net::RecvFlags::PEEK).unwrap().0, 4);
     }
 }

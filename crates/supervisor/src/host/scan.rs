@@ -286,7 +286,7 @@ impl Host {
         if self.roster.get(producer).map(|s| s.pair) == Some(Pair::Producer(logger)) {
             return;
         }
-        let pipe = match self.launch.system.before(Effect::Pipe).and_then(|()| Pipe::new()) {
+        let pipe = match self.launch.system.before(Effect::Pipe).and_then(|()| Pipe::new(b"")) {
             Ok(pipe) => pipe,
             Err(e) => return self.warn(format_args!("unable to make a logger's pipe: {}", sys::strerror(e))),
         };

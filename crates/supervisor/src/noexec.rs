@@ -21,7 +21,8 @@ fn interpreter(bytes: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
 
 /// The command line that runs the executable script `./NAME` in `dir` without executing the file; `None` if the file
 /// system allows to execute it, or it isn't an executable script.
-pub(super) fn around(dir: BorrowedFd<'_>, name: &str, arguments: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+#[must_use]
+pub fn around(dir: BorrowedFd<'_>, name: &str, arguments: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
     let mount = rustix::fs::fstatvfs(dir).ok()?;
     if !mount.f_flag.contains(StatVfsMountFlags::NOEXEC) {
         return None;
