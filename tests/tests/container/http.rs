@@ -102,7 +102,7 @@ fn get(t: &Transcript, path: &str) -> Result<(u16, String), Failed> {
 }
 
 /// What a command prints in the container.
-fn printed(t: &Transcript, words: &[&str]) -> Result<String, Failed> {
+pub(crate) fn printed(t: &Transcript, words: &[&str]) -> Result<String, Failed> {
     let command = t.container().exec(words.iter().copied()).env("PATH", "/command:/bin");
     let output = command.streams(Streams::Together).start()?.output(LIMIT)?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())

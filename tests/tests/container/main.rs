@@ -35,6 +35,7 @@ mod permissions;
 mod places;
 mod privileges;
 mod probes;
+mod readiness;
 mod reasons;
 mod reexec;
 mod reliability;
@@ -147,6 +148,7 @@ fn run() -> Result<i32, String> {
         places::TESTS,
         privileges::TESTS,
         probes::TESTS,
+        readiness::TESTS,
         reasons::TESTS,
         reexec::TESTS,
         reliability::TESTS,

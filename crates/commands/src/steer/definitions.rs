@@ -180,7 +180,11 @@ fn changed_files(old: &[u8], new: &[u8], name: &[u8]) -> Vec<String> {
     names.dedup();
     let [old, new] = dirs;
     names.retain(|file| !same_tree(CWD, &join(&old, file), &join(&new, file)).unwrap_or(false));
-    names.iter().map(|file| shown(file)).collect()
+    // Where probes are asked for, the definition's `run` has another name.
+    let mut files: Vec<_> =
+        names.iter().map(|file| shown(file).trim_end_matches(".user").to_owned()).collect();
+    files.dedup();
+    files
 }
 
 impl Differences {
