@@ -16,6 +16,9 @@ pub(crate) struct Check {
     pub(crate) answer: Option<Vec<u8>>,
 }
 
+/// All lines hold.
+const ALL: u32 = u32::MAX;
+
 /// Why a service doesn't do its work, and whether so many checks have failed that something follows.
 pub(crate) fn failing(service: &Service) -> Option<(&[u8], bool)> {
     match service.report.as_ref()?.live.as_ref()? {
@@ -57,16 +60,20 @@ fn answer<'a>(reason: &'a [u8], line: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// The checks whose lines these are, of which the one is false that a reason is about, if there is a reason: the longest line
-/// that it begins with.
-fn checks(lines: &[&[u8]], all_hold: bool, reason: Option<&[u8]>) -> Vec<Check> {
+/// that it begins with.  Those hold that have a bit.
+fn checks(lines: &[&[u8]], holding: u32, reason: Option<&[u8]>) -> Vec<Check> {
     let told = |line: &&&[u8]| reason.is_some_and(|reason| answer(reason, line).is_some());
     let about = lines.iter().filter(told).max_by_key(|line| line.len());
-    let check = |line: &&[u8]| {
+    let check = |(at, line): (u32, &&[u8])| {
         let answer = reason.filter(|_| about == Some(line)).and_then(|reason| answer(reason, line));
-        let holds = if answer.is_some() { Some(false) } else { Some(true).filter(|_| all_hold) };
+        let holds = if answer.is_some() {
+            Some(false)
+        } else {
+            Some(true).filter(|_| holding.checked_shr(at).unwrap_or(0) & 1 == 1)
+        };
         Check { text: line.to_vec(), holds, answer: answer.map(<[u8]>::to_vec) }
     };
-    lines.iter().map(check).collect()
+    (0..).zip(lines).map(check).collect()
 }
 
 /// What a service has to be ready.
@@ -79,7 +86,8 @@ pub(crate) fn readiness(service: &Service) -> Vec<Check> {
         Some(ready) => {
             let reason = service.report.as_ref().and_then(|report| report.unready.as_deref());
             let lines: Vec<_> = ready.probes.iter().map(|probe| probe.text.as_slice()).collect();
-            checks(&lines, is_ready, reason.filter(|_| !is_ready))
+            let held = service.report.as_ref().map_or(0, |report| report.held);
+            checks(&lines, if is_ready { ALL } else { held }, reason.filter(|_| !is_ready))
         }
         None => vec![Check { text: b"fd".to_vec(), holds: Some(is_ready), answer: None }],
     }
@@ -93,7 +101,7 @@ pub(crate) fn liveness(service: &Service) -> Vec<Check> {
     let watchdog = live.watchdog.map(|_| &b"watchdog"[..]);
     let lines: Vec<_> = live.probes.iter().map(|probe| probe.text.as_slice()).chain(watchdog).collect();
     let is_alive = service.report.as_ref().is_some_and(|report| report.live == Some(Liveness::Yes));
-    checks(&lines, is_alive, failing(service).map(|(why, _)| why))
+    checks(&lines, if is_alive { ALL } else { 0 }, failing(service).map(|(why, _)| why))
 }
 
 #[cfg(test)]
@@ -127,12 +135,15 @@ mod tests {
             let service = probed("web", state, report);
             (shown(&readiness(&service)), shown(&liveness(&service)), note(&service))
         };
-        let unready =
-            Report { unready: Some(b"unix /run/x answered: nobody listens".to_vec()), ..Report::default() };
+        let unready = Report {
+            held: 1,
+            unready: Some(b"unix /run/x answered: nobody listens".to_vec()),
+            ..Report::default()
+        };
         assert_eq!(
             of(State::Up, unready),
             (
-                vec!["?listen 80".into(), "-unix /run/x (answered: nobody listens)".into()],
+                vec!["+listen 80".into(), "-unix /run/x (answered: nobody listens)".into()],
                 vec!["?listen 80".into(), "?watchdog".into()],
                 "unix /run/x answered: nobody listens".to_owned()
             )
@@ -150,7 +161,7 @@ mod tests {
     #[test]
     fn a_reason_is_about_the_longest_line_that_fits() {
         let lines = [&b"listen 80"[..], b"listen 8080", b"exec /x", b"exec /x -q"];
-        let of = |reason: &str| shown(&checks(&lines, false, Some(reason.as_bytes())));
+        let of = |reason: &str| shown(&checks(&lines, 0, Some(reason.as_bytes())));
         assert_eq!(of("listen 8080: no"), ["?listen 80", "-listen 8080 (no)", "?exec /x", "?exec /x -q"]);
         assert_eq!(of("exec /x -q exited 1")[2..], ["?exec /x", "-exec /x -q (exited 1)"]);
         assert_eq!(of("exec /x exited 1")[2..], ["-exec /x (exited 1)", "?exec /x -q"]);
