@@ -10,12 +10,14 @@ use s6_rc::plan::{Plan, Step};
 fuzz_target!(|data: &[u8]| {
     let _ = decode(data);
     // With a valid checksum the fuzzer reaches the rest of the decoder.
-    let sealed = seal(data);
-    if let Ok(database) = decode(&sealed) {
-        assert_eq!(encode(&database), sealed, "one file a database");
-        let bottom = vec![false; database.len()];
-        let top = walk(&database, Direction::Up, bottom.clone());
-        assert_eq!(walk(&database, Direction::Down, top), bottom);
+    for version in [1, 2] {
+        let sealed = seal(version, data);
+        if let Ok(database) = decode(&sealed) {
+            assert_eq!(encode(&database), sealed, "one file a database");
+            let bottom = vec![false; database.len()];
+            let top = walk(&database, Direction::Up, bottom.clone());
+            assert_eq!(walk(&database, Direction::Down, top), bottom);
+        }
     }
 });
 

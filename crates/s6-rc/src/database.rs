@@ -1,7 +1,7 @@
 //! The service database: atomic services, bundles, and the graph between them.
 //!
 //! Services have numbers: first the longruns, the two internal ones ahead of the others, then the oneshots, each
-//! group sorted by name.  The dependencies form no cycle; whoever has a [`Database`] may rely on that.
+//! group sorted by name.  What services depend on and want forms no cycle; whoever has a [`Database`] may rely on that.
 
 use crate::direction::Direction;
 use crate::order::walk;
@@ -37,6 +37,10 @@ pub struct Service {
     pub dependencies: Vec<Id>,
     /// What depends on it directly; sorted.
     pub dependents: Vec<Id>,
+    /// What it starts after and stops before, if that is to start or stop, too; sorted, without its dependencies.
+    pub wants: Vec<Id>,
+    /// What wants it; sorted.
+    pub wanted_by: Vec<Id>,
     /// What depends on the kind.
     pub body: Body,
 }
@@ -117,7 +121,7 @@ pub enum Inconsistent {
     Duplicate(Vec<u8>),
     /// A list of services that isn't sorted, or a oneshot before a longrun.
     NotSorted,
-    /// Services that depend on each other, as a path; the first one depends on the second, the last on the first.
+    /// Services that wait for each other, as a path; the first one depends on the second or wants it, the last the first.
     Cycle(Vec<Id>),
     /// Producers and consumer that disagree.
     Pipeline(Id),
@@ -145,7 +149,7 @@ fn is_set_below(list: &[Id], count: usize) -> Result<(), Inconsistent> {
 }
 
 impl Database {
-    /// Checks and joins services and bundles; [`Service::dependents`] are computed here.
+    /// Checks and joins services and bundles; [`Service::dependents`] and [`Service::wanted_by`] are computed here.
     ///
     /// # Errors
     /// What is inconsistent.
@@ -160,6 +164,7 @@ impl Database {
                 return Err(Inconsistent::Duplicate(service.name.clone()));
             }
             is_set_below(&service.dependencies, count)?;
+            is_set_below(&service.wants, count)?;
         }
         for (at, bundle) in (0..).zip(&bundles) {
             if names.set(bundle.name.clone(), Entity::Bundle(at)).is_some() {
@@ -171,18 +176,13 @@ impl Database {
             return Err(Inconsistent::NotSorted);
         }
         check_pipelines(&services)?;
-        let mut dependents = vec![Vec::new(); count];
-        for (id, service) in (0..).zip(&services) {
-            for dependency in &service.dependencies {
-                dependents.get_mut(*dependency as usize).ok_or(Inconsistent::NoSuchService)?.push(id);
-            }
+        let dependents = reversed(&services, |service| &service.dependencies)?;
+        let wanted_by = reversed(&services, |service| &service.wants)?;
+        for ((service, dependents), wanted_by) in services.iter_mut().zip(dependents).zip(wanted_by) {
+            service.dependents = dependents;
+            service.wanted_by = wanted_by;
         }
-        for (service, list) in services.iter_mut().zip(dependents) {
-            service.dependents = list;
-        }
-        let size = Id::try_from(count).map_err(|_| Inconsistent::NoSuchService)?;
-        let found = walk(size, |id| services.get(id as usize).map_or(&[], |s| s.dependencies.as_slice()));
-        match found.cycles.into_iter().next() {
+        match cycles(&services).into_iter().next() {
             Some(cycle) => Err(Inconsistent::Cycle(cycle)),
             None => Ok(Self { services, bundles, names }),
         }
@@ -267,6 +267,25 @@ impl Database {
     }
 }
 
+/// For each service those that have it in their list.
+fn reversed(services: &[Service], list: fn(&Service) -> &Vec<Id>) -> Result<Vec<Vec<Id>>, Inconsistent> {
+    let mut found = vec![Vec::new(); services.len()];
+    for (id, service) in (0..).zip(services) {
+        for other in list(service) {
+            found.get_mut(*other as usize).ok_or(Inconsistent::NoSuchService)?.push(id);
+        }
+    }
+    Ok(found)
+}
+
+/// The first cycles of services that wait for each other, as [`Walk`](crate::order::Walk) has them.
+pub(crate) fn cycles(services: &[Service]) -> Vec<Vec<Id>> {
+    let before: Vec<Vec<Id>> =
+        services.iter().map(|service| [&*service.dependencies, &*service.wants].concat()).collect();
+    let count = Id::try_from(services.len()).unwrap_or(Id::MAX);
+    walk(count, |id| before.get(id as usize).map_or(&[], Vec::as_slice)).cycles
+}
+
 /// Each consumer lists each of its producers, and nobody else.
 fn check_pipelines(services: &[Service]) -> Result<(), Inconsistent> {
     for (id, service) in (0..).zip(services) {
@@ -327,6 +346,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_wanted_is_known_from_both_ends_and_pulls_nothing() {
+        let mut services = oneshots(&[&[], &[], &[0]]);
+        services[2].wants = vec![1];
+        let db = Database::new(services, Vec::new()).unwrap();
+        assert_eq!(db.service(1).unwrap().wanted_by, [2]);
+        for (direction, selected) in [(Direction::Up, 2), (Direction::Down, 1)] {
+            let mut closed = vec![false; 3];
+            closed[selected] = true;
+            db.close(&mut closed, direction);
+            assert_eq!(closed[1], selected == 1);
+        }
+    }
+
+    #[test]
     fn a_misspelt_name_leads_to_the_one_that_was_meant() {
         let mut services = oneshots(&[&[], &[0]]);
         services[1].name = b"mailer".to_vec();
@@ -345,6 +378,12 @@ pub(crate) mod tests {
         assert_eq!(make(&[&[1]]), Inconsistent::NoSuchService);
         assert_eq!(make(&[&[], &[], &[1, 0]]), Inconsistent::NotSorted);
         assert_eq!(make(&[&[1], &[0]]), Inconsistent::Cycle(vec![0, 1]));
+        let mut wants = oneshots(&[&[], &[0]]);
+        wants[0].wants = vec![1];
+        let cycle = Database::new(wants.clone(), Vec::new()).unwrap_err();
+        assert_eq!(cycle, Inconsistent::Cycle(vec![0, 1]));
+        wants[0].wants = vec![2];
+        assert_eq!(Database::new(wants, Vec::new()).unwrap_err(), Inconsistent::NoSuchService);
         let bundle = Bundle { name: b"0".to_vec(), contents: vec![0] };
         let twice = Database::new(oneshots(&[&[]]), vec![bundle]).unwrap_err();
         assert_eq!(twice, Inconsistent::Duplicate(b"0".to_vec()));

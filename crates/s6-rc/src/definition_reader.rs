@@ -10,7 +10,7 @@ use crate::restart_policy;
 use crate::script::Interpreters;
 use crate::source_definition::{
     AtomicSource, Data, KEPT_LIMIT, Pipe, ServiceFile, ServiceFiles, ServiceList, SourceBody,
-    SourceDefinition, is_reserved,
+    SourceDefinition, WANTS, is_reserved,
 };
 use crate::text::{self, Reference, Type};
 use files::Kind;
@@ -159,11 +159,17 @@ impl<D: Directory> DefinitionReader<'_, D> {
         }
     }
 
+    /// The services that the entries of a directory name; `None` without it.
+    fn references(&mut self, directory: &'static str) -> Result<Option<Vec<Reference>>, Fatal> {
+        let Some(names) = self.folder.names_in(directory.as_bytes())? else { return Ok(None) };
+        let list = names.into_iter().map(|name| Reference { name, line: 0 }).collect();
+        Ok(Some(self.checked(directory, list).list))
+    }
+
     /// A list of services: the entries of `DIRECTORY`, or else the lines of `FILE`.
     fn list(&mut self, directory: &'static str, file: &'static str) -> Result<Option<ServiceList>, Fatal> {
-        if let Some(names) = self.folder.names_in(directory.as_bytes())? {
-            let list = names.into_iter().map(|name| Reference { name, line: 0 }).collect();
-            return Ok(Some(self.checked(directory, list)));
+        if let Some(list) = self.references(directory)? {
+            return Ok(Some(ServiceList { file: directory, list }));
         }
         let Some(text) = self.text(file)? else { return Ok(None) };
         self.note_carriage_returns(file, &text);
@@ -182,6 +188,7 @@ impl<D: Directory> DefinitionReader<'_, D> {
                 "finish",
                 "dependencies",
                 "dependencies.d",
+                WANTS,
                 "producer-for",
                 "consumer-for",
             ],
@@ -217,9 +224,11 @@ impl<D: Directory> DefinitionReader<'_, D> {
 
     fn common(&mut self) -> Result<AtomicSource, Fatal> {
         let dependencies = self.list("dependencies.d", "dependencies")?.unwrap_or_default();
+        let wants = self.references(WANTS)?.unwrap_or_default();
         let ms = "a number of milliseconds";
         Ok(AtomicSource {
             dependencies,
+            wants,
             timeout_up: self.number("timeout-up", ms)?.unwrap_or(0),
             timeout_down: self.number("timeout-down", ms)?.unwrap_or(0),
         })
@@ -506,7 +515,7 @@ pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {
 }
 
 /// The entries of definitions that are read, those about restarts and probes apart.
-const ENTRIES: [&str; 33] = [
+const ENTRIES: [&str; 34] = [
     "type",
     "up",
     "down",
@@ -517,6 +526,7 @@ const ENTRIES: [&str; 33] = [
     "contents.d",
     "dependencies",
     "dependencies.d",
+    WANTS,
     "producer-for",
     "consumer-for",
     "pipeline-name",
@@ -543,11 +553,13 @@ const ENTRIES: [&str; 33] = [
 ];
 
 /// Names that resemble none of these, but mean one of them.
-const MEANT: [(&str, &str); 6] = [
+const MEANT: [(&str, &str); 8] = [
     ("depends", "dependencies.d"),
     ("depends.d", "dependencies.d"),
     ("dependency", "dependencies.d"),
     ("requires.d", "dependencies.d"),
+    ("wants", WANTS),
+    ("after.d", WANTS),
     ("content", "contents.d"),
     ("finish.sh", "finish"),
 ];

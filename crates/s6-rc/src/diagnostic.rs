@@ -89,6 +89,8 @@ codes! {
     BUNDLE = 207;
     /// A pipeline whose ends don't agree.
     PIPELINE = 208;
+    /// A name in `wants.d` that nothing defines.
+    WANTED = 211;
     /// What is said about restarts is no value, or makes no sense together.
     RESTART = 315;
     /// A second service that the container is for.

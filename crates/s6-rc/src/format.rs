@@ -4,21 +4,26 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0–7 | `s6rc-rs` and the version of the format, 1 |
+//! | 0–7 | `s6rc-rs` and the version of the format: 1, or 2 if a service wants another one |
 //! | 8–15 | FNV-1a, 64 bits, of everything after it, in words of 8 bytes (the last one filled up with zeros) |
-//! | 16– | list of services, list of bundles, nothing after them |
+//! | 16– | list of services, list of bundles; in version 2 the list of what services want; nothing after them |
 //!
 //! A service: its name (string), flags (32 bits), time-outs up and down (32 bits each, ms), list of dependencies
 //! (service numbers, 32 bits), kind (one byte).  Kind 0, a longrun, is followed by the number of its consumer plus
 //! one (32 bits, 0 for none) and the list of its producers; kind 1, a oneshot, by the command lines up, down and
-//! reload, each a list of strings.  A bundle: its name and the list of its services.
+//! reload, each a list of strings.  A bundle: its name and the list of its services.  What a service wants: its number, and a
+//! list of numbers, which isn't empty; sorted by the service.
 //!
 //! A file that is damaged in any way is an error: the checksum, then every length, number and rule of
 //! [`Database::new`] are checked.
 
 use crate::database::{Body, Bundle, Database, Inconsistent, Service};
 
-const MAGIC: &[u8; 8] = b"s6rc-rs\x01";
+const MAGIC: &[u8; 7] = b"s6rc-rs";
+
+/// The versions, without and with a list of what services want.
+const PLAIN: u8 = 1;
+const WANTS: u8 = 2;
 
 /// Why a file is no database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,13 +118,23 @@ pub fn encode(database: &Database) -> Vec<u8> {
         out.string(&bundle.name);
         out.numbers(&bundle.contents);
     }
-    seal(&out.0)
+    let wanting = || (0..).zip(database.services()).filter(|(_, service)| !service.wants.is_empty());
+    let count = wanting().count();
+    if count == 0 {
+        return seal(PLAIN, &out.0);
+    }
+    out.count(count);
+    for (id, service) in wanting() {
+        out.number(id);
+        out.numbers(&service.wants);
+    }
+    seal(WANTS, &out.0)
 }
 
-/// The file with this content: its first 16 bytes and what follows them.
+/// The file of this version with this content: its first 16 bytes and what follows them.
 #[must_use]
-pub fn seal(content: &[u8]) -> Vec<u8> {
-    [MAGIC, &checksum(content).to_le_bytes(), content].concat()
+pub fn seal(version: u8, content: &[u8]) -> Vec<u8> {
+    [MAGIC, &[version][..], &checksum(content).to_le_bytes(), content].concat()
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -173,6 +188,8 @@ impl<'a> Reader<'a> {
             timeout_down: self.number()?,
             dependencies: self.numbers()?,
             dependents: Vec::new(),
+            wants: Vec::new(),
+            wanted_by: Vec::new(),
             body: match self.byte()? {
                 0 => Body::Longrun { consumer: self.number()?.checked_sub(1), producers: self.numbers()? },
                 1 => Body::Oneshot { up: self.strings()?, down: self.strings()?, reload: self.strings()? },
@@ -191,14 +208,30 @@ impl<'a> Reader<'a> {
 /// # Errors
 /// What is wrong with the file.
 pub fn decode(file: &[u8]) -> Result<Database, Damage> {
-    let rest = file.strip_prefix(MAGIC).ok_or(Damage::Foreign)?;
+    let (version, rest) = file.strip_prefix(MAGIC).and_then(<[u8]>::split_first).ok_or(Damage::Foreign)?;
+    if ![PLAIN, WANTS].contains(version) {
+        return Err(Damage::Foreign);
+    }
     let (sum, body) = rest.split_at_checked(8).ok_or(Damage::Malformed)?;
     if sum != checksum(body).to_le_bytes() {
         return Err(Damage::Checksum);
     }
     let mut reader = Reader(body);
-    let services = reader.list(25, Reader::service)?;
+    let mut services = reader.list(25, Reader::service)?;
     let bundles = reader.list(8, Reader::bundle)?;
+    if *version == WANTS {
+        let mut next = 0;
+        let found = reader.list(12, |reader| {
+            let (id, wants) = (reader.number()?, reader.numbers()?);
+            let service = services.get_mut(id as usize).filter(|_| id >= next && !wants.is_empty());
+            service.ok_or(Damage::Malformed)?.wants = wants;
+            next = id.saturating_add(1);
+            Ok(())
+        })?;
+        if found.is_empty() {
+            return Err(Damage::Malformed);
+        }
+    }
     if !reader.0.is_empty() {
         return Err(Damage::Malformed);
     }
@@ -215,6 +248,7 @@ mod tests {
         services[0].body = Body::Longrun { consumer: None, producers: vec![1] };
         services[1].body = Body::Longrun { consumer: Some(0), producers: vec![] };
         services[3].timeout_down = 7;
+        services[3].wants = vec![0];
         if let Body::Oneshot { up, .. } = &mut services[3].body {
             *up = vec![b"echo".to_vec(), Vec::new()];
         }
@@ -260,6 +294,32 @@ mod tests {
     }
 
     #[test]
+    fn what_services_want_makes_version_2() {
+        let mut services = crate::database::tests::oneshots(&[&[], &[], &[0]]);
+        let plain = encode(&Database::new(services.clone(), Vec::new()).unwrap());
+        services[2].wants = vec![1];
+        let database = Database::new(services, Vec::new()).unwrap();
+        let file = encode(&database);
+        assert_eq!(decode(&file), Ok(database));
+        assert_eq!(&file[..8], b"s6rc-rs\x02");
+        let list = [1, 2, 1, 1].map(u32::to_le_bytes).concat();
+        assert_eq!(file[16..], [&plain[16..], &list].concat());
+        let with = |list: &[u32]| {
+            let list = list.iter().copied().flat_map(u32::to_le_bytes).collect();
+            decode(&seal(WANTS, &[plain[16..].to_vec(), list].concat()))
+        };
+        for list in
+            [&[0][..], &[1, 9, 1, 1], &[1, 2, 0], &[2, 2, 1, 1, 2, 1, 0], &[1, 2, 1, 1, 7], &[9, 2, 1, 1]]
+        {
+            assert_eq!(with(list), Err(Damage::Malformed), "{list:?}");
+        }
+        assert!(matches!(with(&[1, 0, 1, 2]), Err(Damage::Inconsistent(_))), "a cycle");
+        let mut newer = file;
+        newer[7] = 3;
+        assert_eq!(decode(&newer), Err(Damage::Foreign));
+    }
+
+    #[test]
     fn the_checksum_is_the_one_of_version_1() {
         assert_eq!(checksum(b""), 0xcbf2_9ce4_8422_2325);
         let word: u64 = (0xcbf2_9ce4_8422_2325_u64 ^ 0x61).wrapping_mul(0x0000_0100_0000_01b3);
@@ -284,7 +344,9 @@ mod tests {
             let keep = 16 + good.min(file.len() - 16);
             file.truncate(keep);
             file.extend(body);
-            let _ = decode(&seal(&file[16..]));
+            for version in [PLAIN, WANTS] {
+                let _ = decode(&seal(version, &file[16..]));
+            }
         }
     }
 }

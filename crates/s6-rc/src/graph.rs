@@ -3,7 +3,7 @@
 use crate::by_name::by_name;
 use crate::database::{Entity, Id};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::source_definition::{SourceBody, SourceDefinition};
+use crate::source_definition::{SourceBody, SourceDefinition, WANTS};
 use crate::text::Reference;
 use tool::diag::show;
 use tool::path::join;
@@ -146,8 +146,33 @@ impl<'a, 'f> Graph<'a, 'f> {
         if let Some(target) = self.names.get(reference.name.as_slice()) {
             return Some(*target);
         }
+        self.miss(of, file, reference, Code::UNDEFINED, Severity::Error);
+        None
+    }
+
+    /// What a service wants, if it is there.
+    pub(crate) fn look_for(&mut self, of: &SourceDefinition, reference: &Reference) -> Option<Entity> {
+        if let Some(target) = self.names.get(reference.name.as_slice()) {
+            return Some(*target);
+        }
+        // What is meant to come with another image resembles nothing here.
+        let meant = self.similar(&reference.name).is_some();
+        let severity = if meant { Severity::Warning } else { Severity::Note };
+        self.miss(of, WANTS, reference, Code::WANTED, severity);
+        None
+    }
+
+    /// Reports a name that nothing defines.
+    fn miss(
+        &mut self,
+        of: &SourceDefinition,
+        file: &str,
+        reference: &Reference,
+        code: Code,
+        severity: Severity,
+    ) {
         if self.broken.contains(&reference.name) {
-            return None;
+            return;
         }
         if reference.line == 0 && is_stray(&reference.name) {
             let path = join(&of.path_of(file), &reference.name);
@@ -155,7 +180,7 @@ impl<'a, 'f> Graph<'a, 'f> {
             // What a host keeps in every folder can't be removed.
             let severity = if is_edited(&reference.name) { Severity::Warning } else { Severity::Note };
             self.findings.push(Diagnostic::new(Code::STRAY, severity, path, text).advice("remove it"));
-            return None;
+            return;
         }
         let advice = match self.similar(&reference.name) {
             Some(name) => format!("did you mean {}?", show(name)),
@@ -167,9 +192,8 @@ impl<'a, 'f> Graph<'a, 'f> {
         if reference.line == 0 {
             path = join(&path, &reference.name);
         }
-        self.findings
-            .push(Diagnostic::error(Code::UNDEFINED, path, text).line(reference.line).advice(advice));
-        None
+        let finding = Diagnostic::new(code, severity, path, text).line(reference.line);
+        self.findings.push(finding.advice(advice));
     }
 
     /// The numbers of all atomic services.

@@ -1,14 +1,14 @@
 //! From source definitions to a [`Database`]: bundles are flattened, pipelines joined, cycles found.
 
 use crate::database::{
-    Body, Bundle, Database, ESSENTIAL, Entity, FDHOLDER, Id, ONESHOT_RUNNER, RECOMMENDED, Service,
+    Body, Bundle, Database, ESSENTIAL, Entity, FDHOLDER, Id, ONESHOT_RUNNER, RECOMMENDED, Service, cycles,
 };
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::graph::{Graph, NamedSet, as_set};
 use crate::order::walk;
 use crate::pipeline::Pipelines;
 use crate::restart_policy::second_main;
-use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition};
+use crate::source_definition::{AtomicSource, ServiceList, SourceBody, SourceDefinition, WANTS};
 use tool::diag::shown;
 use tool::path::join;
 use tool::sorted::Set;
@@ -179,24 +179,49 @@ impl<'a> Graph<'a, '_> {
             if matches!(definition.body, SourceBody::Oneshot { .. }) {
                 list.push(RUNNER_ID);
             }
+            let mut wants = Vec::new();
+            for reference in &common.wants {
+                match self.look_for(definition, reference) {
+                    Some(Entity::Atomic(other)) => wants.push(other),
+                    Some(Entity::Bundle(at)) => wants.extend(contents.get(at as usize).into_iter().flatten()),
+                    None => {}
+                }
+            }
             if let Some(service) = services.get_mut(id as usize) {
                 list.append(&mut service.dependencies);
                 service.dependencies = as_set(list);
+                wants.retain(|other| *other != id && !service.dependencies.contains(other));
+                service.wants = as_set(wants);
             }
         }
     }
 
     fn report_cycles(&mut self, services: &[Service]) {
-        let count = Id::try_from(services.len()).unwrap_or(Id::MAX);
-        let found = walk(count, |id| services.get(id as usize).map_or(&[], |s| s.dependencies.as_slice()));
-        for cycle in found.cycles {
-            let names: Vec<_> =
-                cycle.iter().filter_map(|id| services.get(*id as usize)).map(|s| s.name.as_slice()).collect();
-            let text = format!("services need each other: {}", path_text(&names));
-            let advice = "each waits for the next one, so none could start: remove one dependency";
+        for cycle in cycles(services) {
+            let members: Vec<_> =
+                cycle.iter().filter_map(|id| Some((*id, services.get(*id as usize)?))).collect();
+            let names: Vec<_> = members.iter().map(|(_, service)| service.name.as_slice()).collect();
+            let next = members.iter().cycle().skip(1);
+            let mut places = String::new();
+            let mut is_weak = false;
+            for ((id, service), (next, _)) in members.iter().zip(next) {
+                let wants = service.wants.contains(next);
+                is_weak |= wants;
+                let Some((definition, common)) = self.common(*id) else { continue };
+                let file = if wants { WANTS } else { common.dependencies.file };
+                places.push_str(if places.is_empty() { "" } else { ", " });
+                places.push_str(&shown(&definition.path_of(file)));
+            }
+            let (how, advice) = if is_weak {
+                ("wait for", format!("so none could start first: remove an entry of one of {places}"))
+            } else {
+                let advice = "each waits for the next one, so none could start: remove one dependency";
+                ("need", advice.to_owned())
+            };
+            let text = format!("services {how} each other: {}", path_text(&names));
             let atomic = cycle.iter().find_map(|id| self.atomics.get(*id as usize).copied().flatten());
             if let Some(definition) = atomic {
-                self.error(Code::CYCLE, definition, "", 0, text, Some(advice.into()));
+                self.error(Code::CYCLE, definition, "", 0, text, Some(advice));
             }
         }
     }

@@ -96,10 +96,15 @@ pub(crate) struct ServiceList {
     pub(crate) list: Vec<Reference>,
 }
 
+/// The directory of the names of what a service wants.
+pub(crate) const WANTS: &str = "wants.d";
+
 /// What all atomic services have.
 #[derive(Debug, Default)]
 pub(crate) struct AtomicSource {
     pub(crate) dependencies: ServiceList,
+    /// What it starts after, if that is there: the entries of [`WANTS`].
+    pub(crate) wants: Vec<Reference>,
     /// Milliseconds, 0 for no limit.
     pub(crate) timeout_up: u32,
     /// Milliseconds, 0 for no limit.

@@ -675,3 +675,49 @@ fn conditions_are_checked_by_the_compiler_and_asked_at_boot() {
     );
     assert!(compile("", "f").database.is_none());
 }
+
+#[test]
+fn what_a_service_wants_orders_it_and_nothing_else() {
+    let s = Sources::new(&[
+        ("database/type", "oneshot"),
+        ("database/up", "true"),
+        ("web/type", "oneshot"),
+        ("web/up", "true"),
+        ("web/wants.d/database", ""),
+        ("web/wants.d/databse", ""),
+        ("web/wants.d/cache-of-another-image", ""),
+        ("web/wants.d/all", ""),
+        ("all/type", "bundle"),
+        ("all/contents.d/database", ""),
+        ("all/contents.d/web", ""),
+    ]);
+    let database = s.compile().database.unwrap();
+    let id = |name: &str| database.atomics(name.as_bytes()).unwrap()[0];
+    let web = database.service(id("web")).unwrap();
+    assert_eq!(web.wants, [id("database")], "what is in a bundle, but not itself");
+    assert!(!web.dependencies.contains(&id("database")));
+    assert_eq!(
+        s.findings(Severity::Warning),
+        ["web/wants.d/databse: undefined service name databse (did you mean database?) [SO211]"]
+    );
+    let unknown = "web/wants.d/cache-of-another-image: undefined service name cache-of-another-image \
+                   (no source directory defines it) [SO211]";
+    assert!(s.findings(Severity::Note).contains(&unknown.to_owned()));
+}
+
+#[test]
+fn services_that_wait_for_each_other_are_an_error_with_both_places() {
+    let s = Sources::new(&[
+        ("db/type", "oneshot"),
+        ("db/up", "true"),
+        ("db/wants.d/web", ""),
+        ("web/type", "oneshot"),
+        ("web/up", "true"),
+        ("web/dependencies.d/db", ""),
+    ]);
+    let errors = s.errors();
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    for part in ["db -> web -> db", "db/wants.d", "web/dependencies.d", "[SO203]"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}

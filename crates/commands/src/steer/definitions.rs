@@ -262,6 +262,7 @@ fn names(database: &Database, ids: &[Id]) -> Vec<Vec<u8>> {
 fn changed_parts((old, before): (&Database, Id), (new, after): (&Database, Id)) -> Vec<String> {
     let (Some(one), Some(other)) = (old.service(before), new.service(after)) else { return Vec::new() };
     let needs = |database: &Database, service: &Service| names(database, &service.dependencies);
+    let wants = |database: &Database, service: &Service| names(database, &service.wants);
     let scripts = match (&one.body, &other.body) {
         (
             Body::Oneshot { up, down, reload },
@@ -272,6 +273,7 @@ fn changed_parts((old, before): (&Database, Id), (new, after): (&Database, Id)) 
     let rows = [
         ("type", one.is_longrun() != other.is_longrun()),
         ("dependencies", needs(old, one) != needs(new, other)),
+        ("wants", wants(old, one) != wants(new, other)),
         ("flags", one.flags != other.flags),
         ("timeout-up", one.timeout_up != other.timeout_up),
         ("timeout-down", one.timeout_down != other.timeout_down),

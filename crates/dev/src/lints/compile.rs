@@ -33,7 +33,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
     let all = compiled.diagnostics.iter().chain(&legacy);
     for diagnostic in all.filter(|d| !LEFT_TO_OTHERS.contains(&d.code)) {
         // What isn't here may be in the image below.
-        let elsewhere = [Code::UNDEFINED, Code::TYPE, Code::BUNDLE, Code::STRAY, Code::PROGRAM];
+        let elsewhere = [Code::UNDEFINED, Code::WANTED, Code::TYPE, Code::BUNDLE, Code::STRAY, Code::PROGRAM];
         if !image.is_whole
             && elsewhere.contains(&diagnostic.code)
             && !["is not a type", "contain each other"].iter().any(|text| diagnostic.text.contains(text))

@@ -9,7 +9,7 @@ use s6_rc::{probes, restart_policy};
 use tool::path::join;
 
 /// Files that the C overlay doesn't know, beside those about restarts and about readiness and liveness.
-const OURS: [&str; 3] = ["kill-mode", "only-if", "reload"];
+const OURS: [&str; 4] = ["kill-mode", "only-if", "reload", "wants.d"];
 
 /// Files with a time in milliseconds.
 const TIMES: [&str; 10] = [

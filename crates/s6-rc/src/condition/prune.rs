@@ -2,12 +2,12 @@
 //! one of them.
 //!
 //! A bundle that isn't there takes its members with it.  A bundle whose member isn't there goes on without that, and so does a
-//! consumer as long as it has a producer.  What every container has stays, whatever it needs.
+//! consumer as long as it has a producer; what a service only wants may be missing.  What every container has stays, whatever it needs.
 
 use super::{Examined, Facts, Switches, examine};
 use crate::diagnostic::Severity;
 use crate::source::Sources;
-use crate::source_definition::{Pipe, SourceBody, SourceDefinition};
+use crate::source_definition::{AtomicSource, Pipe, SourceBody, SourceDefinition};
 use crate::text::Reference;
 use tool::Fatal;
 use tool::diag::{show, shown};
@@ -66,9 +66,9 @@ pub(crate) fn prune(read: &mut Sources, by: By<'_>) -> Result<Pruned, Fatal> {
     for definition in &mut read.definitions {
         match &mut definition.body {
             SourceBody::Bundle(contents) => known.forget(&mut contents.list),
-            SourceBody::Oneshot { common, .. } => known.forget(&mut common.dependencies.list),
+            SourceBody::Oneshot { common, .. } => known.forget_of(common),
             SourceBody::Longrun { common, pipe, .. } => {
-                known.forget(&mut common.dependencies.list);
+                known.forget_of(common);
                 if let Some(producers) = &mut pipe.consumer_for {
                     known.forget(producers);
                 }
@@ -128,6 +128,12 @@ impl Known<'_> {
     /// Takes out the names that are gone.
     fn forget(&self, list: &mut Vec<Reference>) {
         list.retain(|reference| !self.is_gone(&reference.name));
+    }
+
+    /// Takes them out of what a service depends on and wants.
+    fn forget_of(&self, common: &mut AtomicSource) {
+        self.forget(&mut common.dependencies.list);
+        self.forget(&mut common.wants);
     }
 
     /// Adds what follows from what isn't there; whether there was anything.

@@ -435,7 +435,12 @@ fn graph(services: &[Random]) -> Vec<SourceDefinition> {
         // Bundle 0 has the first service only, so nothing goes round in a circle.
         names.extend((*by_bundle && at > 0).then(|| "b0".to_owned()));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let one = service(&name(at), &names);
+        let mut one = service(&name(at), &names);
+        if let SourceBody::Longrun { common, .. } = &mut one.body
+            && at > 0
+        {
+            common.wants = references(&[&name(at / 2), "nowhere"]);
+        }
         definitions.push(if *holds { one } else { only_if("env ABSENT", one) });
     }
     for number in 1..4_u8 {
@@ -476,9 +481,11 @@ proptest! {
                 prop_assert!(!(is_there && lacks), "{:?}", definition.name);
             }
         }
-        // No name is undefined.
+        // No name is undefined, but the one that nothing has ever defined, which is only wanted.
         let resolved = resolve(&read.definitions, &read.broken, &mut read.findings);
         prop_assert!(resolved.is_some(), "{:?}", read.findings);
+        let undefined = read.findings.iter().filter(|finding| finding.text.starts_with("undefined"));
+        prop_assert!(undefined.clone().all(|finding| finding.text.ends_with("nowhere")), "{:?}", read.findings);
         // The same again.
         let again = pruned(graph(&services), [disable, "", ""]).1;
         prop_assert_eq!(again.examined, done.examined);

@@ -134,3 +134,32 @@ fn what_a_failure_keeps_back_is_what_needs_it_and_would_change() {
     assert_eq!(kept(Direction::Down, &all, &all, "app"), ["db", "cache", "migrate"]);
     assert_eq!(kept(Direction::Down, &["app", "db", "migrate"], &all, "app"), ["db", "migrate"]);
 }
+
+#[test]
+fn what_is_wanted_comes_first_and_its_failure_is_no_obstacle() {
+    let named = [("net", &[][..]), ("cache", &[0]), ("web", &[])];
+    let mut services = oneshots(&named.map(|(_, needs)| needs));
+    services[2].wants = vec![1];
+    let database = Database::new(services, Vec::new()).unwrap();
+    let begun = |plan: &mut Plan<'_>| std::iter::from_fn(|| plan.next_step()).collect::<Vec<_>>();
+    let plan = |direction, up: [bool; 3], selected: [bool; 3]| {
+        Plan::new(&database, direction, up.to_vec(), selected.to_vec(), false)
+    };
+    let (all, none) = ([true; 3], [false; 3]);
+    let mut up = plan(Direction::Up, none, all);
+    assert_eq!(begun(&mut up), [Step::Begin(0)]);
+    // `cache` can't begin any more.
+    up.finished(0, false);
+    assert_eq!(begun(&mut up), [Step::Begin(2)]);
+    let mut up = plan(Direction::Up, [true, false, false], all);
+    assert_eq!(begun(&mut up), [Step::Already(0), Step::Begin(1)]);
+    up.finished(1, true);
+    assert_eq!(begun(&mut up), [Step::Begin(2)]);
+    // It isn't selected, so nobody waits for it.
+    let mut up = plan(Direction::Up, none, [false, false, true]);
+    assert_eq!(begun(&mut up), [Step::Begin(2)]);
+    let mut down = plan(Direction::Down, all, all);
+    assert_eq!(begun(&mut down), [Step::Begin(2)]);
+    down.finished(2, false);
+    assert_eq!(begun(&mut down), [Step::Begin(1)]);
+}
