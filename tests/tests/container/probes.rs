@@ -18,6 +18,7 @@ pub const TESTS: &[(&str, Test)] = &[
     ("probes::an_unhealthy_service_gets_its_signal", an_unhealthy_service_gets_its_signal),
     ("probes::an_image_that_asks_for_nothing_has_none", an_image_that_asks_for_nothing_has_none),
     ("probes::what_sd_notify_says_counts", what_sd_notify_says_counts),
+    ("probes::hostile_peers_cost_time_and_memory_within_bounds", hostile_peers_cost_within_bounds),
 ];
 
 /// The layouts of supervision.
@@ -236,6 +237,75 @@ fn what_sd_notify_says_counts(images: &Images) -> Outcome {
         t.wait_for("notes is ready")?;
         let shown = printed(t, &["cat", "/run/s6-overlay/attended/notes"])?;
         same(shown.contains("\nready yes\nstatus 3 of 4 workers\n"), true, &shown)?;
+        stop(t)
+    })
+}
+
+/// A line of 1 MB, and then one that counts.
+const LONG: &str = "#!/usr/bin/python3
+import sys, time
+sys.stdout.write('x' * 1_000_000 + '\\nReady\\n')
+sys.stdout.flush()
+time.sleep(100000)
+";
+
+/// A server that answers the first connection a byte at a time without end, and the next ones well.
+const SLOW: &str = "#!/usr/bin/python3
+import socket, threading, time
+server = socket.create_server(('127.0.0.1', 7020))
+def drip(peer):
+    try:
+        while True:
+            peer.send(b'H')
+            time.sleep(0.05)
+    except OSError:
+        pass
+peer, _ = server.accept()
+threading.Thread(target=drip, args=(peer,), daemon=True).start()
+while True:
+    peer, _ = server.accept()
+    peer.recv(9999)
+    peer.send(b'HTTP/1.1 200 OK\\r\\n\\r\\n')
+    peer.close()
+";
+
+/// Ten thousand messages of nobody, at each of the attendant's sockets.
+const FLOOD: &str = "#!/usr/bin/python3
+import glob, os, socket
+os.setuid(65534)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.setblocking(False)
+for path in glob.glob('/run/s6-overlay/notify/*') + ['/run/s6-overlay/probes']:
+    for n in range(10000):
+        try:
+            s.sendto(b'READY=1\\nSTATUS=' + b'y' * 5000, path)
+        except OSError:
+            pass
+";
+
+fn hostile_peers_cost_within_bounds(images: &Images) -> Outcome {
+    let services = services(&[
+        ("long", "log ^Ready$", "#!/bin/sh\nexec /long\n"),
+        ("slow", "http http://127.0.0.1:7020/", "#!/bin/sh\nexec /slow\n"),
+        ("noted", "notify", "#!/bin/sh\nmkfifo /run/gate\ncat /run/gate\n/say READY=1\nexec sleep 100000\n"),
+    ])?;
+    services.define("slow", "ready-check-timeout", "300\n")?;
+    for (name, text) in [("/long", LONG), ("/slow", SLOW), ("/flood", FLOOD), ("/say", NOTIFY)] {
+        services.script(name, text)?;
+    }
+    let sandbox = images.on(std::path::Path::new("/"), services.path(), &[]);
+    in_both_layouts(&sandbox, |t| {
+        let script = "until test -p /run/gate; do sleep 0.01; done; /flood; cat /run/s6-overlay/attended/noted\n\
+            echo >/run/gate";
+        let before = printed(t, &["/bin/sh", "-c", script])?;
+        same(before.contains("ready notify: READY=1 hasn't come yet\n"), true, &before)?;
+        for name in ["noted", "slow", "long"] {
+            t.wait_for(&format!("{name} is ready"))?;
+        }
+        let script = "grep VmHWM /proc/$(s6-svstat -o pid /run/service/s6-overlay-probes)/status";
+        let peak = printed(t, &["/bin/sh", "-c", script])?;
+        let kilobytes: Option<u32> = peak.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+        same(kilobytes.is_some_and(|count| count < 8192), true, &peak)?;
         stop(t)
     })
 }

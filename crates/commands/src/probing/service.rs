@@ -227,12 +227,8 @@ impl Service {
                 (_, Some(ready)) => ready.timeout,
                 _ => return,
             };
-            let (probe, text) = (probe.clone(), at);
-            match begin(&probe, &whose, limit, now, all) {
-                Begun::Answered(answered) => {
-                    self.check = None;
-                    self.judge(text, answered, now);
-                }
+            match begin(probe, &whose, limit, now, all) {
+                Begun::Answered(answered) => self.judge(at, answered, now),
                 Begun::Waits(check) => self.check = Some((at, check)),
             }
         }
