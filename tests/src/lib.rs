@@ -6,6 +6,7 @@
 //! `S6_OVERLAY_ROOT` names.
 
 pub mod case;
+pub mod daemons;
 pub mod image;
 pub mod lines;
 pub mod openmetrics;

@@ -36,6 +36,7 @@ mod places;
 mod privileges;
 mod probes;
 mod readiness;
+mod probed;
 mod reasons;
 mod reexec;
 mod reliability;
@@ -149,6 +150,7 @@ fn run() -> Result<i32, String> {
         privileges::TESTS,
         probes::TESTS,
         readiness::TESTS,
+        probed::TESTS,
         reasons::TESTS,
         reexec::TESTS,
         reliability::TESTS,

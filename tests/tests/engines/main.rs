@@ -8,6 +8,7 @@ mod bundles;
 mod client;
 mod confined;
 mod container;
+mod daemons;
 mod edits;
 mod engine;
 mod foreign;
@@ -115,6 +116,7 @@ fn run(words: &[String]) -> Result<i32, String> {
         add(health::TESTS, &|_| true);
         add(health::WITH_SHELL, &|_| base != Base::Scratch);
         add(lines::TESTS, &|_| base == Base::Busybox);
+        add(daemons::TESTS, &|_| base == Base::Debian);
         add(foreign::TESTS, &|_| base == Base::Busybox);
     }
     for engine in Engine::ALL {
