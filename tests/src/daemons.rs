@@ -93,8 +93,10 @@ pub fn probed() -> io::Result<Services> {
         // What needs it finds it serving, and says so.
         s.oneshot(&format!("after-{name}"), &[name], &format!("/etc/test/after {name}"), "")?;
     }
-    // Workers outlive a master that was killed, and hold its port.
-    s.script(&format!("{DEFINITIONS}/nginx/finish"), "#!/bin/sh\nkill -KILL -- \"-$4\"\n")?;
+    // Workers outlive a master that was killed, and hold its port or socket.
+    for name in ["nginx", "php"] {
+        s.script(&format!("{DEFINITIONS}/{name}/finish"), "#!/bin/sh\nkill -KILL \"-$4\"\n")?;
+    }
     s.script("/etc/test/after", AFTER)?;
     s.script("/etc/test/command", COMMAND)?;
     Ok(s)
@@ -125,12 +127,12 @@ pub fn are_there() -> Result<(), String> {
 /// # Errors
 /// What is missing.
 pub fn judge(text: &str) -> Result<(), String> {
-    let mut wanted = vec![("served\n".to_owned(), 2), ("PONG\n".to_owned(), 4), ("socket\n".to_owned(), 2)];
-    wanted.extend(DAEMONS.map(|(name, ..)| (format!("after {name}: ready true\n"), 2)));
-    wanted.extend(["healthy\n", "serving 3 tables\n", "all looked at\n"].map(|line| (line.to_owned(), 1)));
-    let text = text.replace('\r', "");
-    match wanted.iter().find(|(line, count)| text.matches(line.as_str()).count() != *count) {
+    let mut wanted = vec![("served".to_owned(), 2), ("PONG".to_owned(), 4), ("socket".to_owned(), 2)];
+    wanted.extend(DAEMONS.map(|(name, ..)| (format!("after {name}: ready true"), 2)));
+    wanted.extend(["healthy", "serving 3 tables", "all looked at"].map(|line| (line.to_owned(), 1)));
+    let count = |wanted: &str| text.lines().filter(|line| line.trim_end() == wanted).count();
+    match wanted.iter().find(|(line, times)| count(line) != *times) {
         None => Ok(()),
-        Some((line, count)) => Err(format!("{line:?} isn't said {count} times:\n{text}")),
+        Some((line, times)) => Err(format!("{line:?} isn't said {times} times:\n{text}")),
     }
 }
