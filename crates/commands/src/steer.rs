@@ -13,6 +13,7 @@ mod names;
 mod outcome;
 mod plan;
 pub(crate) mod reload;
+pub(crate) mod scale;
 
 pub(crate) use plan::Deed;
 

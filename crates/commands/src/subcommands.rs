@@ -14,6 +14,7 @@ mod install;
 mod logs;
 mod reload;
 mod restart;
+mod scale;
 mod start;
 pub(crate) mod status;
 mod stop;
@@ -57,7 +58,7 @@ macro_rules! commands {
 
 /// The subcommands, sorted by name.
 pub const COMMANDS: &[Command] = commands![
-    boot check env events health help install logs reload restart start status stop version wait
+    boot check env events health help install logs reload restart scale start status stop version wait
 ];
 
 /// The subcommand of this name.

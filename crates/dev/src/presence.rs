@@ -220,6 +220,7 @@ fn container(known: &Known<'_>) -> Result<Result<Container, Vec<Finding>>, Strin
         own: image.sources.last().map(Vec::as_slice).unwrap_or_default(),
         switches: &switches,
         facts: Some(known),
+        counts: Some(known),
         fixed: &FIXED,
     };
     let report = compiled::compile_for(image.tree, &image.sources, variables)?;

@@ -61,6 +61,8 @@ pub const OLD_SCANDIR: &str = "/run/s6/services";
 pub const DATABASE: &str = "/run/s6/db";
 /// What was found out about services that have conditions or aren't in the container.
 pub const EXAMINED: &str = "/run/s6/examined";
+/// The numbers of instances that were asked for by hand.
+pub const SCALED: &str = "/run/s6/scaled";
 /// The live directory of s6-rc.
 pub const LIVE: &str = "/run/s6-rc";
 /// The folder of the container's exit code.

@@ -69,7 +69,8 @@ pub fn check<D: Directory>(
     variables: Option<Variables<'_>>,
     open: impl Fn(&[u8]) -> Result<D, Errno>,
 ) -> Result<Report, Fatal> {
-    let mut read = read_sources(sources, bundles, open)?;
+    let counts = variables.and_then(|variables| variables.counts);
+    let mut read = read_sources(sources, bundles, counts, open)?;
     let Pruned { examined, refusal } = apply(&mut read, variables, bundles)?;
     let mut diagnostics = read.findings;
     let database = resolve(&read.definitions, &read.broken, &mut diagnostics).map(|(database, _)| database);
@@ -103,6 +104,8 @@ pub struct Variables<'a> {
     pub switches: &'a Switches,
     /// What conditions ask; `None`: they aren't asked, and nothing is left out.
     pub facts: Option<&'a dyn Facts>,
+    /// What the numbers of instances depend on; `None`: on nothing, each variable is unset.
+    pub counts: Option<&'a dyn Facts>,
     /// The names of the services and bundles that every container has.
     pub fixed: &'a [&'a [u8]],
 }
@@ -134,7 +137,8 @@ fn compile_sources(
     {
         return Err(Fatal::unable(format_args!("mkdir {}", show(destination)), Errno::EXIST));
     }
-    let mut read = read_sources(sources, bundles, |path| open_dir(CWD, path))?;
+    let counts = variables.and_then(|variables| variables.counts);
+    let mut read = read_sources(sources, bundles, counts, |path| open_dir(CWD, path))?;
     let Pruned { examined, refusal } = apply(&mut read, variables, bundles)?;
     let mut diagnostics = read.findings;
     let resolved = resolve(&read.definitions, &read.broken, &mut diagnostics);

@@ -58,6 +58,14 @@ pub trait Facts {
     /// # Errors
     /// The variables can't be read.
     fn variable(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Fatal>;
+    /// How many processors the container may use, at least one.
+    fn cpus(&self) -> u32 {
+        1
+    }
+    /// How many instances of a service were asked for by hand, as in its file.
+    fn scaled(&self, _name: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     /// What there is at a path, links followed.
     fn file(&self, path: &[u8]) -> Option<FileType>;
     /// Whether there is a program of this name.

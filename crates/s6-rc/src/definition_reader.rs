@@ -4,6 +4,7 @@ use crate::condition::{self, Condition};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
 use crate::folder::Folder;
+use crate::instances;
 use crate::probes;
 use crate::reload::{self, Reload};
 use crate::restart_policy;
@@ -497,6 +498,14 @@ impl<D: Directory> DefinitionReader<'_, D> {
             match self.folder.kind(tree.as_bytes()) {
                 None => {}
                 Some(Kind::Directory) => trees.push(tree),
+                Some(_) if tree == instances::FILE => {
+                    // It says how many instances there are.
+                    if self.folder.instance.is_none() {
+                        let finding = self.error(Code::KIND, tree, "must be a directory");
+                        let advice = "a file of this name says how many instances there are of a service whose name ends in @";
+                        self.add(finding.advice(advice));
+                    }
+                }
                 Some(_) => self.add(self.error(Code::KIND, tree, "must be a directory")),
             }
         }

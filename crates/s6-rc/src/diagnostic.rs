@@ -91,6 +91,10 @@ codes! {
     PIPELINE = 208;
     /// A name in `wants.d` that nothing defines.
     WANTED = 211;
+    /// `instances` doesn't say how many there are.
+    INSTANCES = 212;
+    /// `instances` has a variable that may not be set.
+    INSTANCES_UNSET = 213;
     /// What is said about restarts is no value, or makes no sense together.
     RESTART = 315;
     /// A second service that the container is for.

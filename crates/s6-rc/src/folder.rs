@@ -5,6 +5,7 @@
 
 use crate::by_name::by_name;
 use crate::directory::Directory;
+use crate::instances::fill;
 use files::{Kind, Permissions, open_dir};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
@@ -33,6 +34,8 @@ pub(crate) struct Folder<D = OwnedFd> {
     directory: D,
     pub(crate) path: Vec<u8>,
     names: Names,
+    /// The instance whose definition is read from it: its texts and the names in its subdirectories have it for `%i`.
+    pub(crate) instance: Option<Vec<u8>>,
 }
 
 /// The names of a directory, one behind the other, and what they are.
@@ -81,7 +84,7 @@ impl<D: Directory> Folder<D> {
                 Ok(())
             })
             .or_unable_to("read", &path)?;
-        Ok(Self { directory, path, names })
+        Ok(Self { directory, path, names, instance: None })
     }
 
     /// Opens and lists the directory `name` in this one; messages call it `path`.
@@ -155,7 +158,15 @@ impl<D: Directory> Folder<D> {
             let text = format!("unable to read {}: it is not a regular file", show(&self.path_of(name)));
             return Err(Fatal::new(1, text));
         }
-        self.read(name, TEXT_LIMIT).map(Some)
+        self.read(name, TEXT_LIMIT).map(|text| Some(self.filled(text)))
+    }
+
+    /// A text or a name with the instance in it.
+    fn filled(&self, text: Vec<u8>) -> Vec<u8> {
+        match &self.instance {
+            Some(instance) => fill(&text, instance),
+            None => text,
+        }
     }
 
     /// The contents of a file of this directory, at most `limit` bytes.
@@ -177,7 +188,7 @@ impl<D: Directory> Folder<D> {
         directory
             .list(&mut |name, _| {
                 if !name.starts_with(b".") {
-                    found.push(name.to_vec());
+                    found.push(self.filled(name.to_vec()));
                 }
                 Ok(())
             })

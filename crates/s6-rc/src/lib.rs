@@ -26,6 +26,7 @@ mod folder;
 pub mod format;
 mod graph;
 pub mod init;
+pub mod instances;
 pub mod interrupts;
 pub mod live;
 mod longrun;

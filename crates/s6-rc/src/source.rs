@@ -1,5 +1,8 @@
 //! Reading source directories.
 
+mod expand;
+
+use crate::condition::Facts;
 use crate::definition_reader::{DefinitionReader, no_type};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::directory::Directory;
@@ -7,6 +10,7 @@ use crate::folder::Folder;
 use crate::graph::is_stray;
 use crate::script::Interpreters;
 use crate::source_definition::{SourceBody, SourceDefinition, is_reserved};
+use expand::{Expanded, several};
 use files::Kind;
 use rustix::io::Errno;
 use tool::path::join;
@@ -22,6 +26,8 @@ pub(crate) struct Sources {
     pub(crate) findings: Vec<Diagnostic>,
     /// The source directories without a definition.
     pub(crate) empty: Vec<Vec<u8>>,
+    /// The services that there are several of.
+    pub(crate) expanded: Vec<Expanded>,
 }
 
 impl Sources {
@@ -75,13 +81,15 @@ fn wrong_name(name: &[u8]) -> Option<&'static str> {
 
 /// Reads all source directories, in the order that they are given; the services of each sorted by name.
 /// `bundles` names services that are bundles whatever their directories lack, and empty ones if they have none; of
-/// several directories for one of them, the contents are united.  `open` opens a source directory by its path.
+/// several directories for one of them, the contents are united.  `facts` say how many instances there are.  `open` opens a source
+/// directory by its path.
 ///
 /// # Errors
 /// A directory or file could not be read: code 111.  What is wrong inside them is in the findings.
 pub(crate) fn read_sources<D: Directory>(
     sources: &[Vec<u8>],
     bundles: &[&[u8]],
+    facts: Option<&dyn Facts>,
     open: impl Fn(&[u8]) -> Result<D, Errno>,
 ) -> Result<Sources, Fatal> {
     let mut all = Sources::default();
@@ -108,6 +116,10 @@ pub(crate) fn read_sources<D: Directory>(
                 all.findings.push(Diagnostic::error(Code::NAME, path, text));
             } else {
                 let service = folder.open_in(name, path)?;
+                if let Some(base) = several(name, &service) {
+                    all.expand(&folder, (base, &service), facts, &mut interpreters)?;
+                    continue;
+                }
                 let implied = bundles.contains(&name);
                 if !implied && defines_nothing(&service, name) {
                     left_over.push((name.to_vec(), service.path));
@@ -128,6 +140,7 @@ pub(crate) fn read_sources<D: Directory>(
             all.empty.push(source.clone());
         }
     }
+    all.join_consumers();
     left_over.into_iter().for_each(|(name, path)| all.add_left_over(&name, path));
     for name in bundles {
         if !all.broken.contains(*name) && all.definitions.iter().all(|d| d.name != *name) {

@@ -597,6 +597,7 @@ fn variables_reach_the_records_of_all_services_but_the_overlays_own() {
             own: &s.bytes("own"),
             switches: &Switches::default(),
             facts: Some(&Empty),
+            counts: Some(&Empty),
             fixed: &[],
         };
         let report = compile_with_bundles(Some(&s.bytes(into)), &sources, &[], Some(variables)).unwrap();
@@ -650,6 +651,7 @@ fn conditions_are_checked_by_the_compiler_and_asked_at_boot() {
             own: b"own",
             switches: &Switches::new(("", b""), ("", b""), ("S6_REQUIRE", require.as_bytes())),
             facts: Some(&Empty),
+            counts: Some(&Empty),
             fixed: &[],
         };
         compile_with_bundles(Some(&s.bytes(into)), &[s.bytes("s")], &[], Some(variables)).unwrap()

@@ -207,7 +207,7 @@ impl Group {
         }
         let own = files::read_file(CWD, b"/proc/self/cgroup", FILE_MAX).ok()?;
         let of_one = [ROOT, b"/memory"].concat();
-        let below = |root: &[u8], version| Some([root, cgroup::path(&own, version)?].concat());
+        let below = |root: &[u8], version| Some([root, cgroup::path(&own, "memory", version)?].concat());
         below(&of_one, Version::One)
             .and_then(|path| at(Version::One, path))
             .or_else(|| at(Version::One, of_one))

@@ -1,4 +1,5 @@
-//! What files of control groups say about memory, in both versions (Linux, admin-guide/cgroup-v2 and cgroup-v1/memory).
+//! What files of control groups say about memory and processors, in both versions (Linux, admin-guide/cgroup-v2,
+//! cgroup-v1/memory and scheduler/sched-bwc).
 //!
 //! | file | version | what is read |
 //! |---|---|---|
@@ -7,6 +8,8 @@
 //! | `memory.max` | 2 | bytes, or `max` |
 //! | `memory.oom_control` | 1 | a line `oom_kill N` |
 //! | `memory.stat` | 1 | a line `hierarchical_memory_limit N` |
+//! | `cpu.max` | 2 | `QUOTA PERIOD`, or `max PERIOD` |
+//! | `cpu.cfs_quota_us`, `cpu.cfs_period_us` | 1 | a number each; -1 for no quota |
 
 use crate::number::decimal;
 
@@ -22,14 +25,14 @@ pub enum Version {
     Two,
 }
 
-/// The path of a process's group for memory in this version, from the text of its `/proc/PID/cgroup`.
+/// The path of a process's group for a controller such as `memory` in this version, from the text of its `/proc/PID/cgroup`.
 #[must_use]
-pub fn path(text: &[u8], version: Version) -> Option<&[u8]> {
+pub fn path<'t>(text: &'t [u8], controller: &str, version: Version) -> Option<&'t [u8]> {
     text.split(|b| *b == b'\n').find_map(|line| {
         let mut parts = line.splitn(3, |b| *b == b':');
         let (hierarchy, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
         let is_it = match version {
-            Version::One => controllers.split(|b| *b == b',').any(|name| name == b"memory"),
+            Version::One => controllers.split(|b| *b == b',').any(|name| name == controller.as_bytes()),
             Version::Two => hierarchy == b"0" && controllers.is_empty(),
         };
         (is_it && path.starts_with(b"/")).then_some(path)
@@ -52,6 +55,20 @@ pub fn limit(text: &[u8], version: Version) -> Option<u64> {
         Version::Two => decimal(text.trim_ascii()),
     };
     limit.filter(|bytes| *bytes < NO_LIMIT)
+}
+
+/// How many processors a process may keep busy, at least one: those that it may run on, or fewer if a quota is less.  A quota is the
+/// text of a `cpu.max`, or of both files of version 1 in one line.
+#[must_use]
+pub fn processors(allowed: u32, quotas: &[Vec<u8>]) -> u32 {
+    let mut count = u64::from(allowed);
+    for text in quotas {
+        let mut numbers = text.split(u8::is_ascii_whitespace).map(decimal::<u64>);
+        if let (Some(Some(quota)), Some(Some(period @ 1..))) = (numbers.next(), numbers.next()) {
+            count = count.min(quota.div_ceil(period));
+        }
+    }
+    u32::try_from(count).unwrap_or(u32::MAX).max(1)
 }
 
 fn field(text: &[u8], name: &[u8]) -> Option<u64> {
@@ -82,11 +99,12 @@ mod tests {
     #[test]
     fn the_group_of_a_process() {
         let hybrid = b"9:name=systemd:/\n4:cpu,memory:/docker/ab:c\n3:memory2:/no\n0::/unified\n";
-        assert_eq!(path(hybrid, Version::One), Some(&b"/docker/ab:c"[..]));
-        assert_eq!(path(hybrid, Version::Two), Some(&b"/unified"[..]));
-        assert_eq!(path(b"0::/\n", Version::Two), Some(&b"/"[..]));
+        assert_eq!(path(hybrid, "memory", Version::One), Some(&b"/docker/ab:c"[..]));
+        assert_eq!(path(hybrid, "memory", Version::Two), Some(&b"/unified"[..]));
+        assert_eq!(path(hybrid, "cpu", Version::One), Some(&b"/docker/ab:c"[..]));
+        assert_eq!(path(b"0::/\n", "memory", Version::Two), Some(&b"/"[..]));
         for text in ["", "0::/\n", "4:memory", "4:memory:relative", "x"] {
-            assert_eq!(path(text.as_bytes(), Version::One), None, "{text}");
+            assert_eq!(path(text.as_bytes(), "memory", Version::One), None, "{text}");
         }
     }
 
@@ -109,6 +127,25 @@ mod tests {
         let stat = b"cache 5\nhierarchical_memory_limit 1048576\ntotal_cache 5\n";
         assert_eq!(limit(stat, Version::One), Some(1 << 20));
         assert_eq!(limit(b"hierarchical_memory_limit 9223372036854771712\n", Version::One), None);
+    }
+
+    #[test]
+    fn processors_are_those_allowed_or_as_many_as_the_quota_fills() {
+        for (allowed, quotas, expected) in [
+            (8, &["max 100000\n"][..], 8),
+            (8, &["150000 100000\n"], 2),
+            (8, &["50000 100000\n"], 1),
+            (8, &["-1 100000"], 8),
+            (8, &["400000 100000\n", "max 100000", "300000 100000"], 3),
+            (2, &["400000 100000\n"], 2),
+            (8, &["0 100000"], 1),
+            (8, &["100000 0"], 8),
+            (8, &["", "x", "5"], 8),
+            (0, &[], 1),
+        ] {
+            let texts: Vec<Vec<u8>> = quotas.iter().map(|text| text.as_bytes().to_vec()).collect();
+            assert_eq!(processors(allowed, &texts), expected, "{allowed} {quotas:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod hangs;
 mod http;
 mod inherited;
 mod install;
+mod instances;
 mod last_output;
 mod linux_init;
 mod logs;
@@ -139,6 +140,7 @@ fn run() -> Result<i32, String> {
         http::TESTS,
         inherited::TESTS,
         install::TESTS,
+        instances::TESTS,
         last_output::TESTS,
         linux_init::TESTS,
         logs::TESTS,

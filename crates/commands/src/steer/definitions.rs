@@ -1,5 +1,6 @@
 //! The definitions of a running container, compiled again: what has changed, and the switch to them.
 
+use super::scale::Scale;
 use super::{access, is_caller, legacy, listed, look, take_turn};
 use crate::status::TIMED_OUT;
 use files::{open_dir, remove_tree, replace_link, same_tree, version_name};
@@ -47,6 +48,14 @@ pub(crate) enum Then {
 /// # Errors
 /// Code 1: the definitions are invalid, or a service couldn't be stopped or started.  99: the time was over.  111: the system.
 pub(crate) fn renew(call: &Call, then: Then, deadline: Option<Moment>) -> Outcome {
+    replace(call, then, None, deadline)
+}
+
+/// The same with other numbers of instances, if they are given.
+///
+/// # Errors
+/// As of [`renew`].
+pub(super) fn replace(call: &Call, then: Then, scale: Option<&Scale>, deadline: Option<Moment>) -> Outcome {
     let live = look()?;
     access::check_container()?;
     let folder = open_dir(CWD, RUN_S6.as_bytes()).or_unable_to("open", RUN_S6.as_bytes())?;
@@ -56,13 +65,22 @@ pub(crate) fn renew(call: &Call, then: Then, deadline: Option<Moment>) -> Outcom
     let path = join(RUN_S6.as_bytes(), &fresh);
     let found = Wishes::read(&settings).and_then(|wishes| {
         let how = (settings.etc(), settings.verbosity());
-        let found = wishes.compile(&path, &settings, (&how.0, how.1), &Container::new(settings, None))?;
+        let container = Container::new(settings, None);
+        let container = match scale {
+            Some(scale) => container.scaled_to(scale.all.clone()),
+            None => container,
+        };
+        let found = wishes.compile(&path, &settings, (&how.0, how.1), &container)?;
+        if let Some(scale) = scale {
+            scale.check(&container, live.database(), &found.compiled.database)?;
+        }
         wishes.check_again(&found.compiled.database, &found.examined, &settings)?;
         Ok(found)
     });
     let done = match found {
         Ok(found) => {
-            match switch(call, live, &found.compiled, &path, then, deadline).transpose() {
+            let how = (then, scale);
+            match switch(call, live, &found.compiled, &path, how, deadline).transpose() {
                 // What was compiled is the other process's now.
                 None => return Ok(Next::SUCCESS),
                 Some(done) => {
@@ -73,7 +91,7 @@ pub(crate) fn renew(call: &Call, then: Then, deadline: Option<Moment>) -> Outcom
                 }
             }
         }
-        Err(why) if why.code() == 1 => Err(why.and(": nothing was changed")),
+        Err(why) if why.code() == 1 || scale.is_some() => Err(why.and(": nothing was changed")),
         Err(why) => Err(why),
     };
     let current = current();
@@ -94,16 +112,21 @@ fn switch(
     live: Live,
     compiled: &Compiled,
     path: &[u8],
-    then: Then,
+    (then, scale): (Then, Option<&Scale>),
     deadline: Option<Moment>,
 ) -> Result<Option<Next>, Fatal> {
     let new = &*compiled.database;
     let is_probed = compiled.servicedirs.iter().any(ServiceDir::is_probed);
     let old = current().ok_or_else(|| Fatal::new(111, "the live state has no database"))?;
-    let differences = Differences::between(live.database(), new, &|name| changed_files(&old, path, name));
+    let mut differences = Differences::between(live.database(), new, &|name| changed_files(&old, path, name));
+    if let Some(scale) = scale {
+        // What follows from the number isn't told.
+        let follows = |what: &String| what == "contents" || what == "dependencies";
+        differences.changed.retain(|(name, what)| !scale.is_instance(name) && !what.iter().all(follows));
+    }
     let mut out = Out::new();
     differences.lines().iter().try_for_each(|line| out.line(line.as_bytes()))?;
-    if differences == Differences::default() {
+    if differences == Differences::default() && scale.is_none() {
         out.line(b"no definition has changed")?;
         return out.finish().map(Some);
     }
@@ -128,9 +151,15 @@ fn switch(
     if is_probed && let Err(why) = probes::ensure(None) {
         call.warn(why.message());
     }
-    let code = update(&what, &how)?;
+    let mut code = update(&what, &how)?;
     if current().as_deref() == Some(path) {
         release(&old, path);
+        if let Some(scale) = scale {
+            scale.keep()?;
+            if code == 0 {
+                code = scale.start(&mut take_turn(call, &interrupts, deadline)?, &how)?;
+            }
+        }
         let up = look()?.up();
         let is_up = |name: &[u8]| {
             let id = atomic(new, name).and_then(|id| usize::try_from(id).ok());

@@ -5,7 +5,8 @@ use crate::image::{Definition, Image, Target};
 use crate::shell::span_of;
 use crate::text::find;
 use files::Kind;
-use s6_rc::{probes, restart_policy};
+use s6_rc::diagnostic::Severity;
+use s6_rc::{instances, probes, restart_policy};
 use tool::path::join;
 
 /// Files that the C overlay doesn't know, beside those about restarts and about readiness and liveness.
@@ -33,6 +34,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         not_executable(image, &definition.path_of("data/check"), found);
         if image.target == Target::S6Overlay {
             ours(&definition.path, &definition.entries, definition.is_longrun(), found);
+            several(image, &definition.path, found);
         }
     }
     for service in &image.legacy {
@@ -112,6 +114,15 @@ fn times(image: &Image<'_>, definition: &Definition, found: &mut Vec<Finding>) {
             .at(span_of(&text, 0..digits.len()))
             .advice(format!("write {seconds} for {value} seconds"));
         found.push(finding.unsafe_fix(format!("write {seconds}"), vec![edit]));
+    }
+}
+
+/// SO790 for what the C overlay would make something else of.
+fn several(image: &Image<'_>, directory: &[u8], found: &mut Vec<Finding>) {
+    let path = join(directory, instances::FILE.as_bytes());
+    if directory.ends_with(b"@") && image.tree.kind(&path) == Some(Kind::File) {
+        let text = "the C overlay ignores this file: it makes one service of that name, and no bundle";
+        found.push(Finding { severity: Severity::Error, ..Finding::new(790, &path, text) });
     }
 }
 

@@ -170,12 +170,15 @@ impl Wishes {
         let has_scripts = || scripts::list(&join(etc, b"cont-init.d")).is_ok_and(|list| !list.is_empty());
         let (names, grows) =
             if self.is_empty() { (Vec::new(), false) } else { (legacy_names(etc), has_scripts()) };
+        let here = Container::new(*settings, None);
+        let counts = into.map_or(&here, |(_, facts)| facts);
         let variables = Variables {
             overrides: &self.overrides,
             elsewhere: Elsewhere { names: &names, grows },
             own: SOURCES.as_bytes(),
             switches: &self.switches,
             facts: into.map(|(_, facts)| facts as &dyn Facts),
+            counts: Some(counts),
             fixed: &FIXED,
         };
         compile_with_bundles(into.map(|(destination, _)| destination), &directories, implied, Some(variables))

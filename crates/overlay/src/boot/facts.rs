@@ -3,6 +3,8 @@
 //! What belongs to a process is read of the one that supervises, so that a command in a running container finds what the start
 //! has found.
 
+use crate::boot::cpus;
+use crate::boot::scaled::Scaled;
 use crate::environment::settings::Settings;
 use crate::limits::CONDITION_LIMIT;
 use crate::program::{find, start, wait_at_most};
@@ -13,7 +15,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::system::{sysinfo, uname};
 use rustix::termios::isatty;
 use s6_rc::condition::Facts;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::os::fd::AsFd;
 use supervision::board::{BOARD, read_board};
 use sys::process::Ended;
@@ -31,13 +33,35 @@ pub struct Container<'a> {
     relay: Option<&'a Relay>,
     /// Its variables, once one of them was asked for.
     variables: OnceCell<Env>,
+    /// The numbers of instances that were asked for by hand, once one of them was asked for.
+    scaled: OnceCell<Scaled>,
+    /// The services for which one was.
+    asked: RefCell<Vec<Vec<u8>>>,
 }
 
 impl<'a> Container<'a> {
     /// The container with these variables.
     #[must_use]
     pub fn new(settings: Settings<'a>, relay: Option<&'a Relay>) -> Self {
-        Self { settings, relay, variables: OnceCell::new() }
+        Self {
+            settings,
+            relay,
+            variables: OnceCell::new(),
+            scaled: OnceCell::new(),
+            asked: RefCell::default(),
+        }
+    }
+
+    /// The same container with these numbers of instances.
+    #[must_use]
+    pub fn scaled_to(self, scaled: Scaled) -> Self {
+        Self { scaled: scaled.into(), ..self }
+    }
+
+    /// Whether a number that was asked for by hand has been of use: there is a service of this name with instances.
+    #[must_use]
+    pub fn has_instances(&self, name: &[u8]) -> bool {
+        self.asked.borrow().iter().any(|other| other == name)
     }
 
     fn variables(&self) -> Result<&Env, Fatal> {
@@ -74,6 +98,18 @@ fn answer(ended: Ended, late: bool) -> Result<bool, String> {
 impl Facts for Container<'_> {
     fn variable(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Fatal> {
         self.variables().map(|variables| variables.copy_of(name))
+    }
+
+    fn cpus(&self) -> u32 {
+        cpus::cpus()
+    }
+
+    fn scaled(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let found = self.scaled.get_or_init(Scaled::read).get(name);
+        if found.is_some() {
+            self.asked.borrow_mut().push(name.to_vec());
+        }
+        found
     }
 
     fn file(&self, path: &[u8]) -> Option<FileType> {
