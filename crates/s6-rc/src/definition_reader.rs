@@ -498,15 +498,15 @@ impl<D: Directory> DefinitionReader<'_, D> {
             match self.folder.kind(tree.as_bytes()) {
                 None => {}
                 Some(Kind::Directory) => trees.push(tree),
-                Some(_) if tree == instances::FILE => {
-                    // It says how many instances there are.
-                    if self.folder.instance.is_none() {
-                        let finding = self.error(Code::KIND, tree, "must be a directory");
-                        let advice = "a file of this name says how many instances there are of a service whose name ends in @";
-                        self.add(finding.advice(advice));
+                // It says how many instances there are.
+                Some(_) if tree == instances::FILE && self.folder.instance.is_some() => {}
+                Some(_) => {
+                    let mut finding = self.error(Code::KIND, tree, "must be a directory");
+                    if tree == instances::FILE {
+                        finding = finding.advice(ONLY_OF_SEVERAL);
                     }
+                    self.add(finding);
                 }
-                Some(_) => self.add(self.error(Code::KIND, tree, "must be a directory")),
             }
         }
         let mut empty = Vec::new();
@@ -516,6 +516,10 @@ impl<D: Directory> DefinitionReader<'_, D> {
         (trees, empty)
     }
 }
+
+/// Where a file `instances` has its place.
+const ONLY_OF_SEVERAL: &str =
+    "a file of this name says how many instances there are of a service whose name ends in @";
 
 /// The error of a definition directory without a type.
 pub(crate) fn no_type(path: Vec<u8>) -> Diagnostic {

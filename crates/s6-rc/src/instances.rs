@@ -60,8 +60,16 @@ pub(crate) fn other(text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The variable that a text names, and what counts without it.
-fn variable(text: &[u8]) -> Option<Result<(Vec<u8>, Option<Vec<u8>>), Mistake>> {
+/// A variable that says how many there are.
+#[derive(Debug, PartialEq, Eq)]
+struct Variable {
+    name: Vec<u8>,
+    /// What counts without it.
+    default: Option<Vec<u8>>,
+}
+
+/// The variable that a text names.
+fn variable(text: &[u8]) -> Option<Result<Variable, Mistake>> {
     let whole = words(text).join(&b' ');
     let inner = whole.strip_prefix(b"$")?;
     let (name, default) = match inner.strip_prefix(b"{").map(|inner| inner.strip_suffix(b"}")) {
@@ -75,7 +83,7 @@ fn variable(text: &[u8]) -> Option<Result<(Vec<u8>, Option<Vec<u8>>), Mistake>> 
     let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit())
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     Some(if is_name {
-        Ok((name.to_vec(), default.map(<[u8]>::to_vec)))
+        Ok(Variable { name: name.to_vec(), default: default.map(<[u8]>::to_vec) })
     } else {
         Err(Mistake::at(&whole, "names no variable"))
     })
@@ -149,7 +157,7 @@ pub(crate) fn instances(
     if let Some(asked) = facts.and_then(|facts| facts.scaled(name)) {
         return Ok(plain(&asked, cpus).map_err(|mistake| Mistake { word: word(), ..mistake }));
     }
-    let (variable, default) = match variable(text) {
+    let Variable { name: variable, default } = match variable(text) {
         None => return Ok(plain(text, cpus)),
         Some(Err(mistake)) => return Ok(Err(mistake)),
         Some(Ok(found)) => found,
@@ -235,7 +243,9 @@ mod tests {
     #[test]
     fn a_variable_has_a_default_or_must_be_set() {
         let parsed = |text: &str| variable(text.as_bytes()).map(|found| found.map_err(|m| m.text));
-        let is = |name: &str, default: Option<&str>| Some(Ok((name.into(), default.map(Into::into))));
+        let is = |name: &str, default: Option<&str>| {
+            Some(Ok(Variable { name: name.into(), default: default.map(Into::into) }))
+        };
         for (text, expected) in [
             ("$WORKERS\n", is("WORKERS", None)),
             ("${WORKERS}", is("WORKERS", None)),

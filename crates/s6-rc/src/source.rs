@@ -1,4 +1,6 @@
 //! Reading source directories.
+//!
+//! Circle: `expand` is the part of [`Sources`] about services that there are several of.
 
 mod expand;
 
@@ -43,6 +45,16 @@ impl Sources {
             let text = "ignored: nothing in this folder defines a service, and nothing refers to it";
             let finding = Diagnostic::new(Code::STRAY, Severity::Warning, path, text);
             self.findings.push(finding.advice("remove it, or complete it with a file type"));
+        }
+    }
+
+    /// Adds the implied bundles that no source defines.
+    fn add_missing(&mut self, bundles: &[&[u8]], sources: &[Vec<u8>]) {
+        for name in bundles {
+            if !self.broken.contains(*name) && self.definitions.iter().all(|d| d.name != *name) {
+                let path = sources.first().map_or_else(|| name.to_vec(), |source| join(source, name));
+                self.definitions.push(SourceDefinition::empty_bundle(name, path));
+            }
         }
     }
 
@@ -142,11 +154,6 @@ pub(crate) fn read_sources<D: Directory>(
     }
     all.join_consumers();
     left_over.into_iter().for_each(|(name, path)| all.add_left_over(&name, path));
-    for name in bundles {
-        if !all.broken.contains(*name) && all.definitions.iter().all(|d| d.name != *name) {
-            let path = sources.first().map_or_else(|| name.to_vec(), |source| join(source, name));
-            all.definitions.push(SourceDefinition::empty_bundle(name, path));
-        }
-    }
+    all.add_missing(bundles, sources);
     Ok(all)
 }

@@ -113,7 +113,7 @@ impl Sources {
     /// The database for these variables.
     fn database(&self, variables: &[(&'static str, &str)]) -> Database {
         let report = self.compile(&with(variables));
-        report.database.unwrap_or_else(|| panic!("{:?}", report.diagnostics))
+        report.database.ok_or(report.diagnostics).unwrap()
     }
 
     /// What is wrong, without the path of the temporary directory.

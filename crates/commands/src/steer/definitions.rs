@@ -1,4 +1,6 @@
 //! The definitions of a running container, compiled again: what has changed, and the switch to them.
+//!
+//! Circle: `scale` calls for new definitions, and has a word at each step of the switch to them.
 
 use super::scale::Scale;
 use super::{access, is_caller, legacy, listed, look, take_turn};
@@ -120,9 +122,7 @@ fn switch(
     let old = current().ok_or_else(|| Fatal::new(111, "the live state has no database"))?;
     let mut differences = Differences::between(live.database(), new, &|name| changed_files(&old, path, name));
     if let Some(scale) = scale {
-        // What follows from the number isn't told.
-        let follows = |what: &String| what == "contents" || what == "dependencies";
-        differences.changed.retain(|(name, what)| !scale.is_instance(name) && !what.iter().all(follows));
+        differences.changed.retain(|(name, what)| !scale.follows(name, what));
     }
     let mut out = Out::new();
     differences.lines().iter().try_for_each(|line| out.line(line.as_bytes()))?;
@@ -160,13 +160,7 @@ fn switch(
                 code = scale.start(&mut take_turn(call, &interrupts, deadline)?, &how)?;
             }
         }
-        let up = look()?.up();
-        let is_up = |name: &[u8]| {
-            let id = atomic(new, name).and_then(|id| usize::try_from(id).ok());
-            id.is_some_and(|id| up.get(id) == Some(&true))
-        };
-        let ran_before = |name: &[u8]| is_up(name) && !going_down.iter().any(|gone| gone == name);
-        differences.hints(&is_up, &ran_before).iter().for_each(|hint| diag::line(hint));
+        differences.print_hints(new, &going_down)?;
     }
     Ok(Some(Next::Exit(match code {
         0 => 0,
@@ -246,6 +240,18 @@ impl Differences {
             }
         }
         found
+    }
+
+    /// Prints what to do for the changes to take effect, now that `new` is the database.
+    fn print_hints(&self, new: &Database, went_down: &[Vec<u8>]) -> Result<(), Fatal> {
+        let up = look()?.up();
+        let is_up = |name: &[u8]| {
+            let id = atomic(new, name).and_then(|id| usize::try_from(id).ok());
+            id.is_some_and(|id| up.get(id) == Some(&true))
+        };
+        let ran_before = |name: &[u8]| is_up(name) && !went_down.iter().any(|gone| gone == name);
+        self.hints(&is_up, &ran_before).iter().for_each(|hint| diag::line(hint));
+        Ok(())
     }
 
     fn lines(&self) -> Vec<String> {

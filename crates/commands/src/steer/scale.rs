@@ -3,7 +3,7 @@
 use super::definitions::{Then, replace};
 use super::names::set;
 use crate::status::UNKNOWN;
-use files::{Permissions, create, remove_tree};
+use files::{Permissions, Replace, Writers, replace_at};
 use overlay::boot::facts::Container;
 use overlay::boot::scaled::Scaled;
 use overlay::layout::{RUN_S6, SCALED};
@@ -19,9 +19,6 @@ use supervision::by_hand;
 use tool::clock::Moment;
 use tool::diag::show;
 use tool::{Call, Fatal, OrUnable, Outcome};
-
-/// What takes the place of [`SCALED`].
-const FRESH: &str = "/run/s6/scaled.new";
 
 /// Blocks and files of /run that are left alone.
 const SPARE: u64 = 64;
@@ -55,11 +52,7 @@ pub(crate) fn scale(call: &mut Call, deadline: Option<Moment>) -> Outcome {
     if scale.names.is_empty() {
         return Err(Fatal::usage());
     }
-    let done = replace(call, Then::Switch, Some(&scale), deadline);
-    if sys::fs::access(FRESH, rustix::fs::Access::EXISTS).is_ok() {
-        let _ = remove_tree(CWD, FRESH.as_bytes());
-    }
-    done
+    replace(call, Then::Switch, Some(&scale), deadline)
 }
 
 /// The name and the number of an operand.
@@ -117,22 +110,23 @@ impl Scale {
                 return Err(Fatal::new(111, "there isn't enough room in /run"));
             }
         }
-        create(CWD, FRESH.as_bytes(), &self.all.encode(), Permissions::Exact(0o644))
-            .or_unable_to("write", FRESH.as_bytes())
+        Ok(())
     }
 
-    /// Whether a service is one of the instances whose number was asked for.
-    pub(super) fn is_instance(&self, name: &[u8]) -> bool {
+    /// Whether what has changed of a service only follows from a number that was asked for.
+    pub(super) fn follows(&self, name: &[u8], what: &[String]) -> bool {
         self.names.iter().any(|of| name.strip_prefix(&**of).is_some_and(|rest| rest.starts_with(b"@")))
+            || what.iter().all(|what| what == "contents" || what == "dependencies")
     }
 
     /// Makes the numbers count for whatever compiles the definitions from now on.
     ///
     /// # Errors
-    /// As rename(2): code 111.
+    /// The file can't be written: code 111.
     pub(super) fn keep(&self) -> Result<(), Fatal> {
-        sys::fs::rename(FRESH, SCALED).or_unable_to("write", SCALED.as_bytes())?;
         let lines = self.all.encode();
+        let how = Replace::with(Permissions::Exact(0o644), Writers::One);
+        replace_at(CWD, SCALED.as_bytes(), &lines, how).or_unable_to("write", SCALED.as_bytes())?;
         for line in lines.split(|byte| *byte == b'\n') {
             if self
                 .names

@@ -84,7 +84,7 @@ fn carriage_returns(image: &Image<'_>, directory: &[u8], entries: &[Vec<u8>], fo
             .at(span_of(&text, at..at + 1))
             .advice("save the file with Unix line ends");
         if image.target == Target::S6Overlay {
-            finding.severity = s6_rc::diagnostic::Severity::Error;
+            finding.severity = Severity::Error;
         }
         let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         let mended = lines.collect::<Vec<_>>().join(&b'\n');
