@@ -37,7 +37,6 @@ mod places;
 mod privileges;
 mod probed;
 mod probes;
-mod probes;
 mod readiness;
 mod reasons;
 mod reexec;
