@@ -64,7 +64,11 @@ echo after $1: ready $(s6-svstat -o ready /run/service/$1)
 
 /// Each daemon, what it is ready by, and what it needs to run.
 pub const DAEMONS: [(&str, &str, &str); 5] = [
-    ("nginx", "listen 8080\nhttp http://127.0.0.1:8080/ 200\n", "exec nginx -c /etc/test/nginx.conf 2>&1"),
+    (
+        "nginx",
+        "listen 8080\nhttp http://127.0.0.1:8080/ 200\n",
+        "mkdir -p /var/lib/nginx /var/log/nginx\nexec nginx -c /etc/test/nginx.conf 2>&1",
+    ),
     (
         "redis",
         "tcp 127.0.0.1:6380\nexec redis-cli -p 6380 ping\n",
@@ -89,7 +93,11 @@ pub fn probed() -> io::Result<Services> {
         .file("/etc/test/php.conf", PHP)?
         .script("/etc/test/talker", TALKER)?;
     for (name, ready, run) in DAEMONS {
-        s.longrun(name, &["base"], &format!("#!/bin/sh\n{run}\n"))?.define(name, "ready", ready)?;
+        s.longrun(name, &["base"], &format!("#!/bin/sh\n{run}\n"))?.define(name, "ready", ready)?.define(
+            name,
+            "timeout-up",
+            "60000\n",
+        )?;
         // What needs it finds it serving, and says so.
         s.oneshot(&format!("after-{name}"), &[name], &format!("/etc/test/after {name}"), "")?;
     }

@@ -190,6 +190,9 @@ const SCRIPTS: &[(&str, &[&str])] = &[
     ("s6-ipcserver-socketbinder", &["s6-ipcserver-socketbinder /tmp/socket PROBE"]),
     ("s6-linux-utils", &["s6-linux-utils"]),
     ("s6-nice", &["s6-nice -n 5 PROBE", "s6-nice"]),
+    // Neither goes on anywhere but in a service directory; the container tests have such.
+    ("s6-overlay-attended", &["s6-overlay-attended PROBE"]),
+    ("s6-overlay-instance", &["s6-overlay-instance PROBE"]),
     ("s6-overlay-stat", &["s6-overlay-stat", "s6-overlay-stat /etc/passwd"]),
     ("s6-permafailon", &["s6-permafailon 60 3 1 PROBE", "s6-permafailon 60 3 x PROBE"]),
     ("s6-pivotchroot", &["s6-pivotchroot PROBE"]),
