@@ -2,7 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`line`] | pure: a line of `ready` or `live` |
+//! | [`line`](mod@line) | pure: a line of `ready` or `live` |
 //! | [`address`] | pure: where to connect to, and what to ask there |
 //!
 //! All of it becomes one record, [`wire::probes`], in the service directory, beside the image's `run` under another name and a
