@@ -5,18 +5,23 @@ use std::path::Path;
 
 use crate::services::{DEFINITIONS, Services};
 
-/// A configuration of nginx that answers with a word.
-pub const NGINX: &str = "\
+/// A configuration of nginx that answers with a word; `log`: where its accesses are written.
+#[must_use]
+pub fn nginx(log: &str) -> String {
+    format!(
+        "\
 daemon off;
 pid /run/nginx.pid;
 user www-data;
 error_log stderr;
-events {}
-http {
-  access_log off;
-  server { listen 127.0.0.1:8080; location / { return 200 'served\\n'; } location /broken { return 503; } }
+events {{}}
+http {{
+  access_log {log};
+  server {{ listen 127.0.0.1:8080; location / {{ return 200 'served\\n'; }} }}
+}}
+"
+    )
 }
-";
 
 const PHP: &str = "\
 [global]
@@ -89,7 +94,7 @@ pub const DAEMONS: [(&str, &str, &str); 5] = [
 /// They can't be written.
 pub fn probed() -> io::Result<Services> {
     let s = Services::new()?;
-    s.file("/etc/test/nginx.conf", NGINX)?
+    s.file("/etc/test/nginx.conf", &nginx("off"))?
         .file("/etc/test/php.conf", PHP)?
         .script("/etc/test/talker", TALKER)?;
     for (name, ready, run) in DAEMONS {

@@ -8,7 +8,6 @@ use crate::finding::Finding;
 use crate::image::Image;
 use files::Kind;
 use overlay::boot::definitions::FIXED;
-use rustix::fs::FileType;
 use s6_rc::compile::Variables;
 use s6_rc::condition::{Facts, Switches, examine, refusal};
 use s6_rc::database::{Database, Id};
@@ -117,39 +116,7 @@ impl Facts for Known<'_> {
         Ok(self.env.get(name).cloned())
     }
 
-    // Nothing of this is asked: everything else is decided.
-
-    fn file(&self, _: &[u8]) -> Option<FileType> {
-        None
-    }
-
-    fn has_program(&self, _: &[u8]) -> Result<bool, Fatal> {
-        Ok(false)
-    }
-
-    fn uid(&self) -> Option<u32> {
-        None
-    }
-
-    fn capabilities(&self) -> u64 {
-        0
-    }
-
-    fn is_first(&self) -> bool {
-        false
-    }
-
-    fn has_terminal(&self) -> bool {
-        false
-    }
-
-    fn memory(&self) -> Option<u64> {
-        None
-    }
-
-    fn kernel(&self) -> Vec<u8> {
-        Vec::new()
-    }
+    // Nothing else is asked: it is decided.
 
     fn run(&self, _: &[Vec<u8>]) -> Result<bool, Fatal> {
         Ok(false)

@@ -11,8 +11,8 @@
 //! | 13 | the length of the name |
 //! | 14… | the service's name; the record of its probes, [`wire::probes`] |
 
-use crate::shelf::{Messages, Shelf, send_all};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::shelf::{Messages, Shelf, events, send_all};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, sockopt};
 use rustix::process::{Pid, test_kill_process};
@@ -73,13 +73,6 @@ fn has_ended(bytes: &[u8], fds: &[OwnedFd]) -> bool {
         is_gone(one.pid, one.pidfd)
             && one.streams.iter().flatten().all(|(from, _)| events(*from) == PollFlags::HUP)
     })
-}
-
-/// What has happened to a descriptor.
-fn events(fd: BorrowedFd<'_>) -> PollFlags {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
-    let _ = poll(&mut fds, Some(&Timespec::default()));
-    fds.iter().map(PollFd::revents).fold(PollFlags::empty(), |all, one| all | one)
 }
 
 /// A registration; its descriptors are borrowed or its own.

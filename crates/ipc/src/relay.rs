@@ -22,8 +22,8 @@
 //! | 1 | exit after the last writer: no pipes follow |
 //! | 2 | as nothing, within so many milliseconds (four bytes, big-endian) |
 
-use crate::shelf::{self, Messages, Packet, send_all};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::shelf::{self, Messages, Packet, events, send_all};
+use rustix::event::PollFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -210,9 +210,7 @@ fn has_pipes(bytes: &[u8], fds: &[OwnedFd]) -> bool {
 
 /// Whether a pipe is empty and has no writer.
 fn has_ended(pipe: &OwnedFd) -> bool {
-    let mut fds = [PollFd::new(pipe, PollFlags::IN)];
-    let found = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    found.is_ok() && fds.iter().all(|fd| fd.revents() == PollFlags::HUP)
+    events(pipe.as_fd()) == PollFlags::HUP
 }
 
 /// A message that a relay has received.

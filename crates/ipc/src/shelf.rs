@@ -4,6 +4,7 @@
 //! There they take no descriptors of any process.  What doesn't fit isn't kept.  Whoever starts such processes keeps both ends.
 
 use crate::unix_message::send_with;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -109,6 +110,13 @@ impl Shelf {
             }
         }
     }
+}
+
+/// What has happened to a descriptor.
+pub(crate) fn events(fd: BorrowedFd<'_>) -> PollFlags {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    let _ = poll(&mut fds, Some(&Timespec::default()));
+    fds.iter().map(PollFd::revents).fold(PollFlags::empty(), |all, one| all | one)
 }
 
 /// The next message, with its descriptors; `None` if there is none at the moment.

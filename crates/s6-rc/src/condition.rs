@@ -47,7 +47,7 @@ pub(crate) struct Test {
     arguments: Vec<Vec<u8>>,
 }
 
-/// What conditions ask of a container.
+/// What conditions ask of a container; it has nothing of what isn't answered.
 pub trait Facts {
     /// Whether a test holds, such as `memory` with `>=` and `1G`, if that is known without what follows.
     fn decided(&self, _name: &str, _arguments: &[Vec<u8>]) -> Option<bool> {
@@ -67,24 +67,40 @@ pub trait Facts {
         None
     }
     /// What there is at a path, links followed.
-    fn file(&self, path: &[u8]) -> Option<FileType>;
+    fn file(&self, _path: &[u8]) -> Option<FileType> {
+        None
+    }
     /// Whether there is a program of this name.
     ///
     /// # Errors
     /// As [`Facts::variable`].
-    fn has_program(&self, name: &[u8]) -> Result<bool, Fatal>;
+    fn has_program(&self, _name: &[u8]) -> Result<bool, Fatal> {
+        Ok(false)
+    }
     /// The user that the container belongs to.
-    fn uid(&self) -> Option<u32>;
+    fn uid(&self) -> Option<u32> {
+        None
+    }
     /// The capabilities that process 1 has, a bit each.
-    fn capabilities(&self) -> u64;
+    fn capabilities(&self) -> u64 {
+        0
+    }
     /// Whether what supervises is process 1.
-    fn is_first(&self) -> bool;
+    fn is_first(&self) -> bool {
+        false
+    }
     /// Whether what the container says goes to a terminal.
-    fn has_terminal(&self) -> bool;
+    fn has_terminal(&self) -> bool {
+        false
+    }
     /// The bytes of memory that the container may use.
-    fn memory(&self) -> Option<u64>;
+    fn memory(&self) -> Option<u64> {
+        None
+    }
     /// The kernel's version, as in `6.1.0-13-amd64`.
-    fn kernel(&self) -> Vec<u8>;
+    fn kernel(&self) -> Vec<u8> {
+        Vec::new()
+    }
     /// The answer of a program.
     ///
     /// # Errors

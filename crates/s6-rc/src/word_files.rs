@@ -105,3 +105,6 @@ impl<D: Directory> Reader<'_, D> {
 pub(crate) fn is_program(text: &[u8]) -> bool {
     text.starts_with(b"#!") || text.starts_with(b"\x7fELF")
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

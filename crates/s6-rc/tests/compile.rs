@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use rustix::fs::{CWD, FileType};
+#[path = "support/sources.rs"]
+mod sources;
+
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use s6_rc::compile::{Report, Variables, check, compile, compile_with_bundles};
 use s6_rc::condition::{Facts, Switches};
@@ -10,9 +13,8 @@ use s6_rc::database::Body;
 use s6_rc::diagnostic::Severity;
 use s6_rc::format::decode;
 use s6_rc::restart_policy::{Elsewhere, Overrides};
+use sources::Sources;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use tool::Fatal;
 use wire::restart_policy::{Consequence, Limit, Restart, RestartPolicy};
 
@@ -28,64 +30,12 @@ impl Facts for Empty {
         Ok(None)
     }
 
-    fn file(&self, _: &[u8]) -> Option<FileType> {
-        None
-    }
-
-    fn has_program(&self, _: &[u8]) -> Result<bool, Fatal> {
-        Ok(false)
-    }
-
-    fn uid(&self) -> Option<u32> {
-        None
-    }
-
-    fn capabilities(&self) -> u64 {
-        0
-    }
-
-    fn is_first(&self) -> bool {
-        false
-    }
-
-    fn has_terminal(&self) -> bool {
-        false
-    }
-
-    fn memory(&self) -> Option<u64> {
-        None
-    }
-
-    fn kernel(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
     fn run(&self, _: &[Vec<u8>]) -> Result<bool, Fatal> {
         Err(Fatal::new(1, "nobody answers"))
     }
 }
 
-struct Sources(tempfile::TempDir);
-
 impl Sources {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join("s").join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        Self(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        self.path().join(name).as_os_str().as_bytes().to_vec()
-    }
-
     fn compile(&self) -> Report {
         compile(&self.bytes("c"), &[self.bytes("s")]).unwrap()
     }
@@ -93,15 +43,7 @@ impl Sources {
     /// The findings of this severity, without the path of the temporary directory.
     fn findings(&self, severity: Severity) -> Vec<String> {
         let report = check(&[self.bytes("s")], &[], None, open).unwrap();
-        let top = format!("{}/s/", self.path().display());
-        let mut found: Vec<_> = report
-            .diagnostics
-            .iter()
-            .filter(|d| d.severity == severity)
-            .map(|d| d.to_string().replace(&top, ""))
-            .collect();
-        found.sort();
-        found
+        self.said(&report, |found| found == severity)
     }
 
     fn errors(&self) -> Vec<String> {

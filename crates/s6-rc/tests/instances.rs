@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+#[path = "support/sources.rs"]
+mod sources;
+
 use proptest::prelude::*;
-use rustix::fs::{CWD, FileType};
+use rustix::fs::CWD;
 use s6_rc::compile::{Report, Variables, check, compile_with_bundles};
 use s6_rc::condition::{Facts, Switches};
 use s6_rc::database::{Body, Database};
 use s6_rc::diagnostic::Severity;
 use s6_rc::restart_policy::{Elsewhere, Overrides};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use sources::Sources;
 use tool::Fatal;
 
 /// A container with variables, three processors, and numbers that were asked for by hand.
@@ -34,64 +36,12 @@ impl Facts for Container {
         self.scaled.iter().find(|(other, _)| other.as_bytes() == name).map(|(_, said)| (*said).into())
     }
 
-    fn file(&self, _: &[u8]) -> Option<FileType> {
-        None
-    }
-
-    fn has_program(&self, _: &[u8]) -> Result<bool, Fatal> {
-        Ok(false)
-    }
-
-    fn uid(&self) -> Option<u32> {
-        None
-    }
-
-    fn capabilities(&self) -> u64 {
-        0
-    }
-
-    fn is_first(&self) -> bool {
-        false
-    }
-
-    fn has_terminal(&self) -> bool {
-        false
-    }
-
-    fn memory(&self) -> Option<u64> {
-        None
-    }
-
-    fn kernel(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
     fn run(&self, _: &[Vec<u8>]) -> Result<bool, Fatal> {
         Err(Fatal::new(1, "nobody answers"))
     }
 }
 
-struct Sources(tempfile::TempDir);
-
 impl Sources {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join("s").join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        Self(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        self.path().join(name).as_os_str().as_bytes().to_vec()
-    }
-
     /// Compiles them as a start does, into `c`.
     fn compile(&self, container: &Container) -> Report {
         let _ = std::fs::remove_dir_all(self.path().join("c"));
@@ -116,17 +66,8 @@ impl Sources {
         report.database.ok_or(report.diagnostics).unwrap()
     }
 
-    /// What is wrong, without the path of the temporary directory.
-    fn said(&self, report: Report, least: Severity) -> Vec<String> {
-        let top = format!("{}/s/", self.path().display());
-        let found = report.diagnostics.iter().filter(|finding| finding.severity >= least);
-        let mut found: Vec<_> = found.map(|finding| finding.to_string().replace(&top, "")).collect();
-        found.sort();
-        found
-    }
-
     fn errors(&self, variables: &[(&'static str, &str)]) -> Vec<String> {
-        self.said(self.compile(&with(variables)), Severity::Error)
+        self.said(&self.compile(&with(variables)), |found| found >= Severity::Error)
     }
 
     fn read(&self, file: &str) -> String {
@@ -226,7 +167,7 @@ fn a_variable_the_processors_and_a_hand_say_how_many() {
     // Where no container is known, the variable may be set in all of them.
     let report = check(&[s.bytes("s")], &[b"user"], None, |path| files::open_dir(CWD, path)).unwrap();
     assert_eq!(members(report.database.as_ref().unwrap(), "worker"), "worker@1");
-    let said = s.said(report, Severity::Warning);
+    let said = s.said(&report, |found| found >= Severity::Warning);
     assert_eq!(said.len(), 1);
     assert!(said[0].ends_with("[SO213]"), "{said:?}");
 }

@@ -3,10 +3,10 @@
 use tests::services::Services;
 use tests::transcript::Transcript;
 
+use crate::restarts::in_both_layouts;
 use crate::status::{LIMIT, says};
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, Outcome, Test, has, same};
 use libtest_mimic::Failed;
-use sandbox::Sandbox;
 
 pub const TESTS: &[(&str, Test)] = &[
     ("attended::a_time_out_says_what_did_not_hold", a_time_out_says_what_did_not_hold),
@@ -24,19 +24,6 @@ fn run(lines: &str, then: &str) -> String {
         "#!/bin/sh\nmkdir -p {folder}\nread up rest </proc/uptime\n\
          printf 'pid %s\\n{lines}' $$ >{folder}/.it\nmv {folder}/.it {folder}/app\n{then}\nexec sleep 100000\n"
     )
-}
-
-fn in_both_layouts(sandbox: &Sandbox, look: impl Fn(&mut Transcript) -> Outcome) -> Outcome {
-    for processes in ["1", "0"] {
-        let sandbox =
-            sandbox.clone().env("S6_SUPERVISE_PROCESSES", processes).env("S6_KILL_GRACETIME", "100");
-        look(&mut Transcript::start(&sandbox)?)?;
-    }
-    Ok(())
-}
-
-fn has(t: &Transcript, wanted: &str) -> Outcome {
-    same(t.contains(wanted), true, &format!("{wanted:?} is missing:\n{}", t.text()))
 }
 
 fn app(run: &str, files: &[(&str, &str)]) -> Result<Services, Failed> {

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use tests::services::Services;
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, LAYOUTS, Outcome, Test, same};
 use supervision::board::{read_board, read_record};
 use wire::board::{Cause, Phase, Row, State, StopBy};
 use wire::record::Kind;
@@ -15,9 +15,6 @@ pub const TESTS: &[(&str, Test)] = &[
     ("board::is_missing_where_there_is_no_room", is_missing_where_there_is_no_room),
     ("board::of_a_user_that_is_cut_or_removed_hurts_nobody", of_a_user_that_is_cut_or_removed_hurts_nobody),
 ];
-
-/// The layouts of supervision.
-const LAYOUTS: [&str; 2] = ["1", "0"];
 
 fn services() -> Result<Services, libtest_mimic::Failed> {
     let services = Services::new()?;

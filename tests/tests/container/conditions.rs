@@ -6,7 +6,7 @@ use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
 use crate::status::says;
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, Outcome, Test, has, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("conditions::what_does_not_hold_is_not_there", what_does_not_hold_is_not_there),
@@ -48,10 +48,6 @@ fn ends(sandbox: &Sandbox, code: u8, wanted: &str) -> Outcome {
         has(&t, wanted)?;
     }
     Ok(())
-}
-
-fn has(t: &Transcript, wanted: &str) -> Outcome {
-    same(t.contains(wanted), true, &format!("{wanted:?} is missing:\n{}", t.text()))
 }
 
 const ABSENT: &str = "not in this container: mailbox (MAILBOX isn't set), and what needs it: ui";

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tests::daemons::nginx;
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
@@ -9,18 +10,6 @@ use crate::{Images, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] =
     &[("daemons::real_daemons_live_and_go_in_order", real_daemons_live_and_go_in_order)];
-
-const NGINX: &str = "\
-daemon off;
-pid /run/nginx.pid;
-user www-data;
-error_log stderr;
-events {}
-http {
-  access_log /dev/stdout;
-  server { listen 127.0.0.1:8080; location / { return 200 'served\\n'; } }
-}
-";
 
 /// Its access log is a pipe that root made: the workers can't open it by name, the master can.
 const NGINX_RUN: &str = "\
@@ -79,7 +68,7 @@ exit 0
 
 fn services() -> std::io::Result<Services> {
     let s = Services::new()?;
-    s.file("/etc/test/nginx.conf", NGINX)?;
+    s.file("/etc/test/nginx.conf", &nginx("/dev/stdout"))?;
 
     s.oneshot("redis-dir", &["base"], "/etc/test/redis-dir up", "/etc/test/redis-dir down")?;
     s.script(

@@ -3,7 +3,7 @@
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, LAYOUTS, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("full::a_stop_without_room_for_content", a_stop_without_room_for_content),
@@ -19,9 +19,6 @@ const FILL_BLOCKS: &str = "dd if=/dev/zero of=/run/fill bs=4096 2>/dev/null";
 
 /// Leaves no inode: no file, directory or FIFO can be made.
 const FILL_INODES: &str = "mkdir /run/fill; i=0; while mkfifo /run/fill/$i 2>/dev/null; do i=$((i+1)); done";
-
-/// The layouts of supervision.
-const LAYOUTS: [&str; 2] = ["1", "0"];
 
 /// A daemon that needs a oneshot, and a script for the end.
 fn services() -> Result<Services, libtest_mimic::Failed> {

@@ -15,7 +15,7 @@ use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
 use crate::status::{gate, gate_is_closed};
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, LAYOUTS, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("http::says_what_the_commands_say", says_what_the_commands_say),
@@ -28,9 +28,6 @@ pub const TESTS: &[(&str, Test)] = &[
     ("http::a_socket_is_for_those_who_may_read_the_board", a_socket_is_for_readers_of_the_board),
     ("http::metrics_bear_any_name", metrics_bear_any_name),
 ];
-
-/// The layouts of supervision.
-const LAYOUTS: [&str; 2] = ["1", "0"];
 
 /// How long a step may take.  None does.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -61,9 +61,26 @@ use sandbox::Sandbox;
 use tempfile::TempDir;
 use tests::image;
 use tests::services::Services;
+use tests::transcript::Transcript;
 
 type Outcome = Result<(), Failed>;
 type Test = fn(&Images) -> Outcome;
+
+/// The values of S6_SUPERVISE_PROCESSES: the layouts of supervision.
+const LAYOUTS: [&str; 2] = ["1", "0"];
+
+/// Boots in both layouts of supervision.
+fn in_both_layouts(sandbox: &Sandbox, look: impl Fn(&mut Transcript) -> Outcome) -> Outcome {
+    for layout in LAYOUTS {
+        look(&mut Transcript::start(&sandbox.clone().env("S6_SUPERVISE_PROCESSES", layout))?)?;
+    }
+    Ok(())
+}
+
+/// Fails with all that was said if something is missing in it.
+fn has(t: &Transcript, wanted: &str) -> Outcome {
+    same(t.contains(wanted), true, &format!("{wanted:?} is missing:\n{}", t.text()))
+}
 
 /// What the containers are made of.
 struct Images {

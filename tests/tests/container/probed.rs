@@ -6,7 +6,7 @@ use tests::daemons;
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, LAYOUTS, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("probed::real_daemons_are_ready_when_they_serve", real_daemons_are_ready_when_they_serve),
@@ -15,9 +15,6 @@ pub const TESTS: &[(&str, Test)] = &[
         a_deaf_daemon_is_replaced_and_a_taken_port_is_told,
     ),
 ];
-
-/// Both ways of supervision.
-const LAYOUTS: [&str; 2] = ["1", "0"];
 
 fn real_daemons_are_ready_when_they_serve(images: &Images) -> Outcome {
     daemons::are_there()?;
@@ -38,7 +35,7 @@ fn real_daemons_are_ready_when_they_serve(images: &Images) -> Outcome {
 fn a_deaf_daemon_is_replaced_and_a_taken_port_is_told(images: &Images) -> Outcome {
     daemons::are_there()?;
     let s = Services::new()?;
-    s.file("/etc/test/nginx.conf", daemons::NGINX)?;
+    s.file("/etc/test/nginx.conf", &daemons::nginx("off"))?;
     s.longrun("nginx", &["base"], "#!/bin/sh\nexec nginx -c /etc/test/nginx.conf 2>&1\n")?
         .define("nginx", "ready", "listen 8080\n")?
         .define("nginx", "live", "http http://127.0.0.1:8080/\n")?

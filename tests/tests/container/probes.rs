@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use sandbox::{Sandbox, Streams};
+use sandbox::Streams;
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, Outcome, Test, in_both_layouts, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("probes::each_word_makes_a_service_ready", each_word_makes_a_service_ready),
@@ -20,9 +20,6 @@ pub const TESTS: &[(&str, Test)] = &[
     ("probes::what_sd_notify_says_counts", what_sd_notify_says_counts),
     ("probes::hostile_peers_cost_time_and_memory_within_bounds", hostile_peers_cost_within_bounds),
 ];
-
-/// The layouts of supervision.
-const LAYOUTS: [&str; 2] = ["1", "0"];
 
 /// How long a step may take.  None does.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -37,14 +34,6 @@ fn services(all: &[(&str, &str, &str)]) -> Result<Services, Failed> {
         services.oneshot(&user, &[name], &format!("echo {name} is ready"), "")?;
     }
     Ok(services)
-}
-
-/// Boots in both layouts of supervision.
-fn in_both_layouts(sandbox: &Sandbox, look: impl Fn(&mut Transcript) -> Outcome) -> Outcome {
-    for layout in LAYOUTS {
-        look(&mut Transcript::start(&sandbox.clone().env("S6_SUPERVISE_PROCESSES", layout))?)?;
-    }
-    Ok(())
 }
 
 /// What a command prints in the container.

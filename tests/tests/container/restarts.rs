@@ -3,7 +3,7 @@
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, Outcome, Test, has, same};
 use libtest_mimic::Failed;
 use sandbox::Sandbox;
 
@@ -23,21 +23,12 @@ pub const TESTS: &[(&str, Test)] = &[
 ];
 
 /// Boots in both layouts of supervision, and looks at the code and at what was said.
-fn in_both_layouts(sandbox: &Sandbox, look: impl Fn(&mut Transcript) -> Outcome) -> Outcome {
-    for processes in ["1", "0"] {
-        let sandbox =
-            sandbox.clone().env("S6_SUPERVISE_PROCESSES", processes).env("S6_KILL_GRACETIME", "100");
-        look(&mut Transcript::start(&sandbox)?)?;
-    }
-    Ok(())
+pub fn in_both_layouts(sandbox: &Sandbox, look: impl Fn(&mut Transcript) -> Outcome) -> Outcome {
+    crate::in_both_layouts(&sandbox.clone().env("S6_KILL_GRACETIME", "100"), look)
 }
 
 fn ends_with(t: &mut Transcript, code: u8) -> Outcome {
     same(t.finish()?, code, &t.text())
-}
-
-fn has(t: &Transcript, wanted: &str) -> Outcome {
-    same(t.contains(wanted), true, &format!("{wanted:?} is missing:\n{}", t.text()))
 }
 
 fn times(t: &Transcript, line: &str) -> usize {

@@ -8,7 +8,7 @@ use sandbox::{Container, Sandbox, Streams};
 use tests::services::Services;
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, LAYOUTS, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     ("status::probes_follow_a_start", probes_follow_a_start),
@@ -24,9 +24,6 @@ pub const TESTS: &[(&str, Test)] = &[
     ("status::what_happens_is_told_line_by_line", what_happens_is_told_line_by_line),
     ("status::the_checker_draws_what_runs", the_checker_draws_what_runs),
 ];
-
-/// The layouts of supervision.
-const LAYOUTS: [&str; 2] = ["1", "0"];
 
 /// How long a command may take.  None does.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

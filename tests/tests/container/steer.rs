@@ -7,7 +7,7 @@ use sandbox::{Container, Streams};
 use tests::services::{DEFINITIONS, Services};
 use tests::transcript::Transcript;
 
-use crate::{Images, Outcome, Test, same};
+use crate::{Images, LAYOUTS, Outcome, Test, same};
 
 pub const TESTS: &[(&str, Test)] = &[
     (
@@ -21,9 +21,6 @@ pub const TESTS: &[(&str, Test)] = &[
         who_may_not_is_told_and_a_start_or_stop_is_waited_for,
     ),
 ];
-
-/// Both layouts of supervision.
-const LAYOUTS: [&str; 2] = ["0", "1"];
 
 /// The script's exit code and what it wrote; it runs as `docker exec` would run it.
 fn shell(container: &Container, script: &str) -> Result<(u8, String), Failed> {

@@ -2,7 +2,8 @@
 //! one of them.
 //!
 //! A bundle that isn't there takes its members with it.  A bundle whose member isn't there goes on without that, and so does a
-//! consumer as long as it has a producer; what a service only wants may be missing.  What every container has stays, whatever it needs.
+//! consumer as long as it has a producer; what a service only wants may be missing.  What every container has stays, whatever
+//! it needs.
 
 use super::{Examined, Facts, Switches, examine};
 use crate::diagnostic::Severity;

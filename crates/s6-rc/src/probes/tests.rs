@@ -2,27 +2,10 @@
 
 use super::{FILES, Folder, read, reject, run, settle};
 use crate::restart_policy::{Overrides, check_directory};
+use crate::word_files::tests::{Files, directory, path};
 use proptest::prelude::*;
 use rustix::fs::CWD;
-use std::os::unix::ffi::OsStrExt;
-use tempfile::TempDir;
 use wire::probes::{Probes, decode};
-
-/// Names and contents.
-type Files<'a> = &'a [(&'a str, &'a str)];
-
-/// A directory with these files.
-fn directory(files: Files<'_>) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        std::fs::write(dir.path().join(name), text).unwrap();
-    }
-    dir
-}
-
-fn path(dir: &TempDir) -> &[u8] {
-    dir.path().as_os_str().as_bytes()
-}
 
 /// What a definition with these files asks for, and what is wrong with it.
 fn asked(files: Files<'_>) -> (Option<Probes>, Vec<String>) {

@@ -5,27 +5,10 @@ use super::service_policy::ServicePolicy;
 use super::{FILES, Folder, check_directory, main_in, read, reject};
 use crate::diagnostic::Diagnostic;
 use crate::word_files::is_program;
+use crate::word_files::tests::{Files, directory, path};
 use proptest::prelude::*;
 use rustix::fs::CWD;
-use std::os::unix::ffi::OsStrExt;
-use tempfile::TempDir;
 use wire::restart_policy::{Consequence, Ends, RestartPolicy};
-
-/// Names and contents.
-type Files<'a> = &'a [(&'a str, &'a str)];
-
-/// A directory with these files.
-fn directory(files: Files<'_>) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        std::fs::write(dir.path().join(name), text).unwrap();
-    }
-    dir
-}
-
-fn path(dir: &TempDir) -> &[u8] {
-    dir.path().as_os_str().as_bytes()
-}
 
 /// What a definition with these files means, and what is wrong with it.
 fn policy(files: Files<'_>) -> (Option<ServicePolicy>, Vec<String>) {
@@ -363,7 +346,7 @@ fn the_main_service_of_a_source_is_found() {
 
 #[test]
 fn a_service_directory_gets_the_record_if_its_files_are_sound() {
-    let record = |dir: &TempDir| std::fs::read(dir.path().join("restart-policy")).ok();
+    let record = |dir: &tempfile::TempDir| std::fs::read(dir.path().join("restart-policy")).ok();
     let none = Overrides::default();
     let (from, to) =
         (directory(&[("run", ""), ("restart-limit", "3")]), directory(&[("restart-policy", "old")]));
