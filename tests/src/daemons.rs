@@ -131,7 +131,7 @@ const PROGRAMS: [&str; 5] = [
 pub fn are_there() -> Result<(), String> {
     match PROGRAMS.iter().find(|program| !Path::new(program).exists()) {
         None => Ok(()),
-        Some(program) => Err(format!("{program} is missing: install what .ci/run names")),
+        Some(program) => Err(format!("{program} is missing: cargo xtask test installs it")),
     }
 }
 

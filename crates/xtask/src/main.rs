@@ -10,7 +10,9 @@
 mod arch;
 mod bench;
 mod build;
+mod ci;
 mod command;
+mod debian;
 mod dist;
 mod docs;
 mod elf;
@@ -29,10 +31,12 @@ mod release_file;
 mod reproduce;
 mod run;
 mod smoke;
+mod test;
 mod test_filters;
 mod tidy;
 mod torture;
 mod tree;
+mod workflows;
 mod workspace;
 
 use std::process::ExitCode;
@@ -60,6 +64,10 @@ enum Command {
     Licences(licences::Args),
     /// Make the man pages of all tools.
     Man(man::Args),
+    /// Install what the tests need, and run them all.
+    Test(test::Args),
+    /// Check everything, or some of its tiers.
+    Ci(ci::Args),
     /// Check the layout rules of the source tree.
     Tidy(tidy::Args),
     /// Boot the overlay as pid 1 of a container on any root file system.
@@ -91,6 +99,8 @@ fn main() -> ExitCode {
         Command::Docs(args) => docs::run(args),
         Command::Licences(args) => licences::run(args),
         Command::Man(args) => man::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Ci(args) => ci::run(args),
         Command::Tidy(args) => tidy::run(args),
         Command::Run(args) => run::run(args),
         Command::Smoke(args) => smoke::run(args),

@@ -12,10 +12,8 @@ use std::process::Command;
 use crate::arch::{Arch, Musl};
 use crate::command::{capture, run};
 use crate::failure::Failure;
-use crate::workspace;
+use crate::{debian, workspace};
 
-/// The packages that the standard library is built from.
-const PACKAGES: &[&str] = &["rustc-web", "rust-web-src", "musl-dev"];
 /// Debian's compiler.
 const RUSTC: &str = "/usr/bin/rustc";
 /// The oldest compiler that takes our sources: the workspace's `rust-version`.
@@ -47,9 +45,7 @@ pub struct FromDebian {
 
 /// Finds the standard library, or gets what it is built from, and prints what it installs.
 pub fn find(arch: &Arch) -> Result<Std, Failure> {
-    let libraries =
-        capture(Command::new("rustc").args(["--print", "target-libdir", "--target", arch.target]))?;
-    if Path::new(&libraries).is_dir() {
+    if is_installed(arch)? {
         return Ok(Std::Installed);
     }
     let (version, library) = match sources() {
@@ -128,29 +124,24 @@ fn is_new_enough(version: &str) -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= OLDEST
 }
 
-/// Installs [`PACKAGES`].
+/// Whether rustup's target is installed.
+fn is_installed(arch: &Arch) -> Result<bool, Failure> {
+    let words = ["--print", "target-libdir", "--target", arch.target];
+    Ok(Path::new(&capture(Command::new("rustc").args(words))?).is_dir())
+}
+
+/// Debian's packages that a build for this machine needs.
+pub fn packages() -> &'static [&'static str] {
+    let is_installed = Arch::host().and_then(is_installed).unwrap_or_default();
+    if is_installed { &[] } else { debian::STD }
+}
+
+/// Installs what the standard library is built from.
 fn install(arch: &Arch) -> Result<(), Failure> {
-    let wanted = PACKAGES.join(" ");
-    if !Path::new("/usr/bin/apt-get").exists() {
-        return Err(Failure(format!(
-            "no musl standard library: run `rustup target add {}` (without rustup: on Debian, install {wanted})",
-            arch.target
-        )));
-    }
-    if !rustix::process::geteuid().is_root() {
-        return Err(Failure(format!(
-            "no musl standard library: run `rustup target add {}`, or as root `apt-get install {wanted}`",
-            arch.target
-        )));
-    }
-    eprintln!("xtask: the musl target is not installed; installing Debian's {wanted} to build it from");
-    let apt = || {
-        let mut apt = Command::new("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "DPkg::Lock::Timeout=300"]);
-        apt
-    };
-    run(apt().arg("update"))?;
-    run(apt().args(["install", "-y", "--no-install-recommends"]).args(PACKAGES))
+    eprintln!("xtask: rustup's target {} is not installed: building from Debian's packages", arch.target);
+    debian::install(debian::STD).map_err(|why| {
+        Failure(format!("no musl standard library: run `rustup target add {}`, or: {why}", arch.target))
+    })
 }
 
 /// The folder with what the linker wants besides the standard library, made if it isn't there.

@@ -1,6 +1,6 @@
 //! Boots of whole containers: real daemons on the machine's own root, bad definitions, stops, the demo.
 //!
-//! Needs root, and from Debian what `.ci/run` installs.
+//! Needs root, and from Debian what `cargo xtask test` installs.
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
 
 mod attended;

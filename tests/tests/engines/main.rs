@@ -1,7 +1,7 @@
 //! Boots under the engines that people use: docker, podman (with runc, with crun, and for a user without privileges)
 //! and runc, on images that README.md's Dockerfiles give, with the guide's health checks.
 //!
-//! Nothing of the machine changes: see [`stage`].  Needs root, and from Debian what `.ci/run` installs.
+//! Nothing of the machine changes: see [`stage`].  Needs root, and from Debian what `cargo xtask test` installs.
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
 
 mod bundles;
