@@ -16,6 +16,7 @@ use installation::{Entry, Names, Part};
 use crate::arch::{self, Arch};
 use crate::build::{self, Flavour, Program};
 use crate::failure::{Failure, Outcome};
+use crate::figures::{self, Sizes};
 use crate::release_file::{publish, publish_tarball, remove_file, write_digest};
 use crate::tree::{Node, Tree};
 use crate::{command, licences, man, musl, packages, reproduce, workspace};
@@ -40,8 +41,8 @@ pub struct Args {
     /// Make only the tree, with the program as it is released
     #[arg(long)]
     tree: bool,
-    /// Fail where no musl standard library can be had, instead of a build with glibc, and where a tarball is above its
-    /// ceiling
+    /// Fail where no musl standard library can be had, instead of a build with glibc, where a tarball is above its
+    /// ceiling, and where docs/figures.toml states another size
     #[arg(long, conflicts_with = "dev")]
     strict: bool,
     /// Make the release for this architecture, by any of its names, instead of this machine's; its tree is `root-NAME`
@@ -50,6 +51,9 @@ pub struct Args {
     /// Build once more in another folder, and fail if the programs aren't the same byte for byte
     #[arg(long, conflicts_with_all = ["dev", "tree"])]
     reproduce: bool,
+    /// Write the sizes into docs/figures.toml, from which `docs` fills the pages
+    #[arg(long, conflicts_with_all = ["dev", "tree"])]
+    figures: bool,
     /// Leave the TLS program out, which takes a while to build
     #[arg(long)]
     without_tls: bool,
@@ -98,7 +102,12 @@ pub fn run(args: Args) -> Outcome {
     if arch.is_host() {
         man::publish(&out)?;
     }
-    let verdict = within_budget(arch, packed_arch, parts.arch.size());
+    let sizes = Sizes { packed: packed_arch, unpacked: parts.arch.size() };
+    if args.figures {
+        figures::record(arch.name, sizes)?;
+    }
+    let budget = within_budget(arch, sizes);
+    let verdict = budget.and_then(|text| figures::check(arch.name, sizes).map(|()| text));
     if let Some(again) = again {
         reproduce::check(&program, &again)?;
     }
@@ -351,7 +360,7 @@ fn publish_program(program: &Program, out: &Path) -> Result<(), Failure> {
 ///
 /// # Errors
 /// It is above.
-fn within_budget(arch: &Arch, packed: usize, unpacked: usize) -> Result<String, Failure> {
+fn within_budget(arch: &Arch, Sizes { packed, unpacked }: Sizes) -> Result<String, Failure> {
     let verdict = format!(
         "{}: {packed} bytes packed (budget {MOST_PACKED}), {unpacked} unpacked (budget {MOST_UNPACKED})",
         arch_file(arch.name)
@@ -428,7 +437,7 @@ mod tests {
     #[test]
     fn the_budget_has_both_sizes() {
         let arch = arch::named("amd64").unwrap();
-        let verdict = |packed, unpacked| within_budget(arch, packed, unpacked);
+        let verdict = |packed, unpacked| within_budget(arch, Sizes { packed, unpacked });
         assert!(verdict(MOST_PACKED, MOST_UNPACKED).unwrap().starts_with("s6-overlay-x86_64: "));
         for (packed, unpacked) in [(MOST_PACKED + 1, 0), (0, MOST_UNPACKED + 1)] {
             let why = verdict(packed, unpacked).unwrap_err().0;

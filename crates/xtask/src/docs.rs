@@ -1,10 +1,12 @@
-//! `cargo xtask docs`: writes `docs/tools/` from the tools' definitions, and the tables of `docs/guide/variables.md`.
+//! `cargo xtask docs`: writes `docs/tools/` from the tools' definitions, the tables of `docs/guide/variables.md`, and the sizes that
+//! pages state.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::command::{cargo, run as run_command};
 use crate::failure::{Failure, Outcome};
+use crate::figures;
 
 /// The options of `cargo xtask docs`.
 #[derive(clap::Args)]
@@ -13,7 +15,8 @@ pub struct Args {}
 /// Runs the subcommand.
 pub fn run(_args: Args) -> Outcome {
     manual("docs", None)?;
-    println!("docs/tools docs/guide/variables.md");
+    figures::fill()?;
+    println!("docs/tools docs/guide/variables.md, and the figures of docs/figures.toml");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -19,6 +19,7 @@ mod elf;
 mod emulate;
 mod emulation;
 mod failure;
+mod figures;
 mod fuzz;
 mod licences;
 mod man;

@@ -34,7 +34,7 @@ pub fn follow(engine: Engine) -> Outcome {
     let script = format!("PATH={place}/bin:$PATH\ncd {place}\n{}", steps(engine)?);
     let (code, said) = client::run(&["sh", "-ec", &script].map(str::to_owned))?;
     same(code, 0, &said)?;
-    let wanted = ["good day, it is ", "it ended with 3", "clock", "up (pid ", "good day, it is "];
+    let wanted = ["good day, it is ", "it ended with 3", "1 of 1 ready", "clock", "good day, it is "];
     let mut lines = said.lines();
     for text in wanted {
         same(lines.any(|line| line.contains(text)), true, &format!("{text:?} is missing in\n{said}"))?;

@@ -1,24 +1,25 @@
-//! The code blocks of README.md, and those of the guide that an engine has to play: what they tell users to do is what is
-//! tested.
+//! The code blocks of README.md and of the guide that an engine has to play: users do what is tested.
 
 use std::fs;
 
 use tests::image;
 
-/// The section about images.
-const SECTION: &str = "## Put it in an image";
+/// README.md's section about images.
+const SECTION: (&str, &str) = ("README.md", "## Put it in an image");
+/// The section with Dockerfiles of other images, whose blocks only engines play.
+const OTHERS: (&str, &str) = ("docs/guide/install.md", "## Whole Dockerfiles");
 
 /// A fenced block.
 pub struct Block {
-    /// The word behind the fence.
+    /// What follows the fence in its line.
     pub language: String,
     /// What is in it.
     pub text: String,
 }
 
-/// The blocks of the section about images, in their order.
+/// The blocks of README.md's section about images, in their order.
 pub fn blocks() -> Result<Vec<Block>, String> {
-    section("README.md", SECTION)
+    section(SECTION.0, SECTION.1)
 }
 
 /// The blocks of a section of a page, in their order.
@@ -55,8 +56,9 @@ fn fenced(text: &str) -> Vec<Block> {
 /// The Dockerfile on this base.
 pub fn dockerfile(base: &str) -> Result<String, String> {
     let first = format!("FROM {base}");
-    let found = blocks()?
-        .into_iter()
-        .find(|block| block.language == "Dockerfile" && block.text.lines().next() == Some(first.as_str()));
-    found.map(|block| block.text).ok_or_else(|| format!("README.md has no Dockerfile with {first:?}"))
+    let others = section(OTHERS.0, OTHERS.1)?;
+    let found = blocks()?.into_iter().chain(others).find(|block| {
+        block.language.starts_with("Dockerfile") && block.text.lines().next() == Some(first.as_str())
+    });
+    found.map(|block| block.text).ok_or_else(|| format!("no page has a Dockerfile with {first:?}"))
 }

@@ -144,6 +144,17 @@ pub fn check(page: &str, text: &str) -> Vec<(usize, String)> {
     wrong
 }
 
+/// The blocks that are quoted from another page, whose session prints them: that page's path, and their lines.
+///
+/// They say so by `untested="played in PAGE"`.
+pub fn quotes(text: &str) -> Vec<(String, Vec<Line>)> {
+    let quoted = |block: &Block| {
+        let page = block.reason()?.strip_prefix("played in ")?.to_owned();
+        Some((page, block.lines().collect()))
+    };
+    blocks(text).iter().filter_map(quoted).collect()
+}
+
 /// The examples of a page.
 pub fn examples(text: &str) -> Vec<Example> {
     let mut all: Vec<Example> = Vec::new();

@@ -8,14 +8,16 @@ use libtest_mimic::Trial;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use tests::image::workspace;
 
-use crate::page::markdown;
+use crate::page::{markdown, quotes};
+use crate::pattern;
 
 /// The page with the table of variables.
 const VARIABLES: &str = "docs/guide/variables.md";
 
-/// README.md, the guide, and the page about moving.
+/// The pages in the project's own folder, the guide, and the page about moving.
 pub fn pages() -> Result<Vec<PathBuf>, String> {
-    let mut pages = vec![workspace().join("README.md"), workspace().join("docs/moving.md")];
+    let others = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/moving.md"];
+    let mut pages: Vec<PathBuf> = others.iter().map(|page| workspace().join(page)).collect();
     let folder = workspace().join("docs/guide");
     let entries = fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     pages.extend(
@@ -36,7 +38,31 @@ pub fn trials(pages: &[PathBuf]) -> Vec<Trial> {
     vec![
         Trial::test("links", move || links(&pages).map_err(Into::into)),
         Trial::test("variables", || variables().map_err(Into::into)),
+        Trial::test("quotes", || quoted("README.md").map_err(Into::into)),
     ]
+}
+
+/// What a page quotes from another one is what that one's sessions print.
+fn quoted(page: &str) -> Result<(), String> {
+    let read =
+        |page: &str| fs::read_to_string(workspace().join(page)).map_err(|why| format!("{page}: {why}"));
+    let quotes = quotes(&read(page)?);
+    if quotes.is_empty() {
+        return Err(format!("{page} quotes nothing: this test has nothing to look at"));
+    }
+    for (source, lines) in quotes {
+        let printed: Vec<String> = read(&source)?.lines().map(str::to_owned).collect();
+        for line in lines {
+            let same = |shown: &String| {
+                shown != "..."
+                    && pattern::matches(std::slice::from_ref(shown), std::slice::from_ref(&line.text))
+            };
+            if !printed.iter().any(same) {
+                return Err(crate::at(page, line.number, format_args!("{source} doesn't have this line")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every link within the project leads to a file, and to a heading in it.
