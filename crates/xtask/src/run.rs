@@ -41,7 +41,7 @@ pub struct Args {
     /// Lay this directory over the root file system and the overlay; the last one is on top
     #[arg(long, value_name = "DIR")]
     layer: Vec<PathBuf>,
-    /// Lay the demo over it: a web server with all that belongs to it, see examples/demo
+    /// Lay the demo over it: a small web server, what it needs, and its logger, see examples/demo
     #[arg(long)]
     demo: bool,
     /// Set a variable of the container's environment

@@ -29,6 +29,8 @@ fn story(distribution: &Path, demo: &Path) -> Outcome {
         "web     | starting",
         "demo    | Everything is up",
         "demo    | The web server answers",
+        "HTTP/1.0 200 OK",
+        "Hello from a container",
         "web     | ended with signal 9",
         "web     | starting",
         "demo    | Its supervisor",
@@ -36,6 +38,7 @@ fn story(distribution: &Path, demo: &Path) -> Outcome {
         "web     | ended",
         "prepare | down",
     ])?;
+    same(t.contains("web-log | GET /: 200"), true, &t.text())?;
     same(t.contains("did not come back"), false, &t.text())
 }
 
