@@ -1,4 +1,4 @@
-//! What a check has found: the place, the fault, the way out, and how a program may mend it.
+//! What a check has found: the place, the fault, the way out, and how a program may fix it.
 
 use s6_rc::diagnostic::{Code, Severity};
 
@@ -50,7 +50,7 @@ impl Edit {
     }
 }
 
-/// What mends a finding.
+/// What fixes a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
     /// Whether the result is what the author meant in all likelihood.
@@ -77,7 +77,7 @@ pub struct Finding {
     pub text: String,
     /// What to do about it.
     pub advice: Option<String>,
-    /// How a program mends it.
+    /// How a program fixes it.
     pub fix: Option<Fix>,
 }
 

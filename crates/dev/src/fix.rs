@@ -1,4 +1,4 @@
-//! Carries out what mends findings.
+//! Carries out what fixes findings.
 
 use crate::finding::{Edit, Finding};
 use crate::tree::{DOCKERFILE, Tree};

@@ -7,7 +7,7 @@
 //! | [`compiled`], [`presence`] | what the compiler makes of the definitions, and which services a container would have |
 //! | [`shell`], [`variables`] | a small reader of shell scripts, and of what they read |
 //! | [`lints`], [`registry`] | what is looked for, and what there is to know about it |
-//! | [`finding`], [`fix`], [`diff`] | what was found, what mends it, and what that would change |
+//! | [`finding`], [`fix`], [`diff`] | what was found, what fixes it, and what that would change |
 //! | [`silence`], [`settings`] | what is left out |
 //! | [`report`], [`format`](mod@format) | what is said of it, and how it is printed |
 //! | [`graph`], [`drawing`], [`layout`], [`svg`] | what needs what, and how it is drawn |

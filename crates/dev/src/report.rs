@@ -128,7 +128,7 @@ impl Report<'_> {
         counts.into_iter().map(line).collect::<String>() + &self.summary() + "\n"
     }
 
-    /// How many findings of each severity there are, and how many can be mended: `1 error, 2 warnings (1 fixable)`.
+    /// How many findings of each severity there are, and how many can be fixed: `1 error, 2 warnings (1 fixable)`.
     #[must_use]
     pub fn summary(&self) -> String {
         let count = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();

@@ -137,7 +137,7 @@ fn fixes_are_carried_out_and_said() {
     let dir = image(IMAGE);
     let outcome = check(dir.path(), &["--fix", "--format", "concise"]);
     assert!(
-        outcome.err.contains("mended: rootfs/etc/services.d/old/run: SO103: chmod 755\n"),
+        outcome.err.contains("fixed: rootfs/etc/services.d/old/run: SO103: chmod 755\n"),
         "{}",
         outcome.err
     );

@@ -90,8 +90,8 @@ fn what_fails_has_the_finding_and_what_works_has_none_worse() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Mends the example that fails, and tells of what kinds the fixes were; what is left has none.
-fn mended(lint: &Lint, unsafe_ones: bool) -> Option<bool> {
+/// Fixes the example that fails, and tells of what kinds the fixes were; what is left has none.
+fn fixed(lint: &Lint, unsafe_ones: bool) -> Option<bool> {
     let example = fails(lint);
     let fix = example.check(|report| {
         let mut findings = report.findings.to_vec();
@@ -114,13 +114,13 @@ fn mended(lint: &Lint, unsafe_ones: bool) -> Option<bool> {
 
 #[test]
 fn a_fix_leaves_nothing_of_its_finding() {
-    let kinds = LINTS.iter().filter_map(|lint| Some((lint.code.0, mended(lint, true)?)));
+    let kinds = LINTS.iter().filter_map(|lint| Some((lint.code.0, fixed(lint, true)?)));
     let (safe, unsafe_ones): (Vec<_>, Vec<_>) = kinds.partition(|(_, safe)| *safe);
     let codes = |list: Vec<(u16, bool)>| list.into_iter().map(|(code, _)| code).collect::<Vec<_>>();
     assert_eq!((codes(safe).as_slice(), codes(unsafe_ones).as_slice()), (SAFE, UNSAFE));
     for code in UNSAFE {
         let lint = find(Code(*code)).unwrap();
-        assert_eq!(mended(lint, false), Some(false));
+        assert_eq!(fixed(lint, false), Some(false));
     }
 }
 

@@ -159,7 +159,7 @@ fn what_cannot_be_done_is_said() {
     let archive = Archive::new().example(&service("web", "")).bytes();
     let (code, out, err) = check(&archive, &["--fix"]);
     assert_eq!((code, out.as_str()), (100, ""));
-    assert!(err.contains("- isn't a directory, so nothing in it is mended"), "{err}");
+    assert!(err.contains("- isn't a directory, so nothing in it is fixed"), "{err}");
     for options in [&["--base", "-"][..], &["--config", "-"]] {
         let (code, _, err) = check(&archive, options);
         assert_eq!((code, err.as_str()), (100, "s6-overlay-dev: fatal: standard input can be read once\n"));

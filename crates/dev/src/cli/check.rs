@@ -77,13 +77,13 @@ pub struct Check {
     /// Leave out what this report in JSON has already; it is made if it isn't there
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Mend what can be mended without a second look
+    /// Fix what can be fixed without a second look
     #[arg(long)]
     fix: bool,
     /// Show what --fix would change, as a patch, and change nothing
     #[arg(long, conflicts_with = "stats")]
     diff: bool,
-    /// With --fix and --diff: mend what needs a second look, too
+    /// With --fix and --diff: fix what needs a second look, too
     #[arg(long = "unsafe")]
     unsafe_fixes: bool,
 }
@@ -189,20 +189,20 @@ impl Check {
         Ok(())
     }
 
-    /// Mends what is found in a directory; gives a line for each.
-    fn mend(&self, opened: &Opened, findings: &[Finding]) -> Result<String, Outcome> {
+    /// Fixes what is found in a directory; gives a line for each.
+    fn fix(&self, opened: &Opened, findings: &[Finding]) -> Result<String, Outcome> {
         if !opened.is_directory {
             let path = self.input.path.display();
             let text = format_args!(
-                "{path} isn't a directory, so nothing in it is mended; --diff shows what would be"
+                "{path} isn't a directory, so nothing in it is fixed; --diff shows what would be"
             );
             return Err(Outcome::failed(USAGE, text));
         }
         let done = fix::apply(&opened.tree, findings, self.unsafe_fixes).map_err(cannot_mend)?;
-        Ok(done.iter().map(|line| format!("mended: {line}\n")).collect())
+        Ok(done.iter().map(|line| format!("fixed: {line}\n")).collect())
     }
 
-    /// Checks the image, and mends it if that is wanted; the severities are what [`Self::severities`] gives.
+    /// Checks the image, and fixes it if that is wanted; the severities are what [`Self::severities`] gives.
     pub fn run(&self, options: &[(Selection, Option<Severity>)]) -> Result<Outcome, Outcome> {
         self.check_options()?;
         let mut input = String::new();
@@ -216,7 +216,7 @@ impl Check {
         let (mut opened, mut findings) = self.findings(options, &input)?;
         let mut outcome = Outcome { err: opened.notes.clone(), ..Outcome::default() };
         if self.fix && !self.diff {
-            outcome.err.push_str(&self.mend(&opened, &findings)?);
+            outcome.err.push_str(&self.fix(&opened, &findings)?);
             (opened, findings) = self.findings(options, &input)?;
         }
         let tree = &opened.tree;
@@ -273,7 +273,7 @@ fn read(path: &Path) -> Result<String, Outcome> {
 }
 
 fn cannot_mend(e: std::io::Error) -> Outcome {
-    Outcome::failed(FAILED, format_args!("unable to mend: {e}"))
+    Outcome::failed(FAILED, format_args!("unable to fix: {e}"))
 }
 
 /// The fingerprints in a report in JSON.

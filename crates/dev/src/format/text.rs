@@ -37,12 +37,12 @@ pub fn print(report: &Report<'_>) -> String {
         };
         let effect = report.effect(finding);
         group = group.element(Level::NOTE.with_name(Some("at run time")).message(effect));
-        let mends = finding
+        let fixes = finding
             .fix
             .as_ref()
             .map_or("", |fix| if fix.safe { " [--fix does that]" } else { " [--fix --unsafe does that]" });
         if let Some(advice) = &finding.advice {
-            group = group.element(Level::HELP.with_name(Some("mend")).message(format!("{advice}{mends}")));
+            group = group.element(Level::HELP.with_name(Some("fix")).message(format!("{advice}{fixes}")));
         }
         out.push_str(&renderer.render(&[group]).to_string());
         out.push_str("\n\n");

@@ -46,7 +46,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         {
             span.end = span.column + word;
         }
-        found.push(mended(image, as_bad(image, finding)));
+        found.push(fixed(image, as_bad(image, finding)));
     }
 }
 
@@ -69,8 +69,8 @@ fn as_bad(image: &Image<'_>, mut finding: Finding) -> Finding {
     finding
 }
 
-/// The same with what mends it.
-fn mended(image: &Image<'_>, finding: Finding) -> Finding {
+/// The same with what fixes it.
+fn fixed(image: &Image<'_>, finding: Finding) -> Finding {
     match finding.code {
         Code::MISSPELT => renamed(finding),
         Code::UNDEFINED => meant_service(image, finding),

@@ -176,7 +176,7 @@ fn entrypoint(image: &Image<'_>, found: &mut Vec<Finding>) {
     // What stands behind /init goes to the command.
     let behind = entrypoint.iter().position(is_init).and_then(|at| entrypoint.get(at..));
     let list = |words: &[String]| format!("ENTRYPOINT {}", serde_json::json!(words));
-    let (place, text, advice, mended) = if config.entrypoint_is_shell && behind.is_some() {
+    let (place, text, advice, fixed) = if config.entrypoint_is_shell && behind.is_some() {
         let text = "ENTRYPOINT is in the shell form: the shell is process 1, not /init";
         (Place::Entrypoint, text, "write ENTRYPOINT [\"/init\"]", behind.map(list))
     } else if OTHER_INITS.contains(&first) {
@@ -193,8 +193,8 @@ fn entrypoint(image: &Image<'_>, found: &mut Vec<Finding>) {
         return;
     };
     let finding = finding(image, 601, place, text).advice(advice);
-    let edit = mended.as_ref().and_then(|text| replace(image, place, text));
-    found.push(match (edit, mended) {
+    let edit = fixed.as_ref().and_then(|text| replace(image, place, text));
+    found.push(match (edit, fixed) {
         (Some(edit), Some(text)) if text.is_empty() => finding.safe_fix("remove it", vec![edit]),
         (Some(edit), Some(text)) => finding.safe_fix(format!("write {text}"), vec![edit]),
         _ => finding,

@@ -87,8 +87,8 @@ fn carriage_returns(image: &Image<'_>, directory: &[u8], entries: &[Vec<u8>], fo
             finding.severity = Severity::Error;
         }
         let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let mended = lines.collect::<Vec<_>>().join(&b'\n');
-        let edit = Edit::Replace(path.clone(), 0..text.len(), mended);
+        let fixed = lines.collect::<Vec<_>>().join(&b'\n');
+        let edit = Edit::Replace(path.clone(), 0..text.len(), fixed);
         found.push(finding.safe_fix("remove them", vec![edit]));
     }
 }

@@ -134,7 +134,7 @@ variables! {
     PATH: SearchPath("/command:/usr/bin:/bin"),
         "what is missing of these is added";
     S6_KEEP_ENV: Switch(false),
-        "every process gets [the container's variables](environment.md#everything-for-everybody)";
+        "every process gets [the container's variables](environment.md#all-variables-for-all-processes)";
     S6_LOGGING: Number(0),
         "[one log for all](logging.md#everything-into-one-log): 0 none; 1 logged, and shown on standard error; 2 logged, not shown";
     S6_LOG_PREFIX: Switch(false),
