@@ -112,9 +112,9 @@ variables! {
 
     "When a service fails":
     S6_RESTART: Text(""),
-        "[which ends of daemons are followed by another start](failures.md#an-image-of-somebody-else): `NAME=POLICY` or `NAME=POLICY:LIMIT`, several with blanks between, `*` for all names";
+        "[which ends of daemons are followed by another start](failures.md#an-image-that-you-dont-build): `NAME=POLICY` or `NAME=POLICY:LIMIT`, several with blanks between, `*` for all names";
     S6_ON_FAILURE: Text(""),
-        "[what the failure of a daemon leads to](failures.md#an-image-of-somebody-else): `NAME=stop` and other words of the file `on-failure`, with colons for the blanks in them";
+        "[what the failure of a daemon leads to](failures.md#an-image-that-you-dont-build): `NAME=stop` and other words of the file `on-failure`, with colons for the blanks in them";
 
     "The command":
     S6_CMD_ARG0: Words(""),
