@@ -27,6 +27,10 @@ pub struct Arch {
     pub wheel: &'static str,
     /// What npm calls it.
     pub npm: &'static str,
+    /// What Debian calls it.
+    pub debian: &'static str,
+    /// What Alpine calls it.
+    pub alpine: &'static str,
 }
 
 /// Where the C library comes from.
@@ -34,8 +38,6 @@ pub struct Arch {
 pub enum Musl {
     /// Debian's musl-dev.
     Package {
-        /// Debian's name for the architecture.
-        debian: &'static str,
         /// The folder of the package below /usr/lib.
         folder: &'static str,
     },
@@ -57,22 +59,26 @@ pub const ALL: &[Arch] = &[
         aliases: &["amd64"],
         target: "x86_64-unknown-linux-musl",
         machine: "x86_64",
-        musl: Musl::Package { debian: "amd64", folder: "x86_64-linux-musl" },
+        musl: Musl::Package { folder: "x86_64-linux-musl" },
         qemu: "x86_64",
         elf: (2, 62),
         wheel: "manylinux2014_x86_64.manylinux_2_17_x86_64.musllinux_1_1_x86_64",
         npm: "x64",
+        debian: "amd64",
+        alpine: "x86_64",
     },
     Arch {
         name: "aarch64",
         aliases: &["arm64"],
         target: "aarch64-unknown-linux-musl",
         machine: "aarch64",
-        musl: Musl::Package { debian: "arm64", folder: "aarch64-linux-musl" },
+        musl: Musl::Package { folder: "aarch64-linux-musl" },
         qemu: "aarch64",
         elf: (2, 183),
         wheel: "manylinux2014_aarch64.manylinux_2_17_aarch64.musllinux_1_1_aarch64",
         npm: "arm64",
+        debian: "arm64",
+        alpine: "aarch64",
     },
     Arch {
         name: "armhf",
@@ -90,17 +96,21 @@ pub const ALL: &[Arch] = &[
         elf: (1, 40),
         wheel: "linux_armv6l.manylinux2014_armv7l.manylinux_2_17_armv7l.musllinux_1_1_armv7l",
         npm: "arm",
+        debian: "armhf",
+        alpine: "armhf",
     },
     Arch {
         name: "i686",
         aliases: &["386"],
         target: "i686-unknown-linux-musl",
         machine: "x86",
-        musl: Musl::Package { debian: "i386", folder: "i386-linux-musl" },
+        musl: Musl::Package { folder: "i386-linux-musl" },
         qemu: "i386",
         elf: (1, 3),
         wheel: "manylinux2014_i686.manylinux_2_17_i686.musllinux_1_1_i686",
         npm: "ia32",
+        debian: "i386",
+        alpine: "x86",
     },
     Arch {
         name: "riscv64",
@@ -112,6 +122,8 @@ pub const ALL: &[Arch] = &[
         elf: (2, 243),
         wheel: "manylinux_2_31_riscv64.musllinux_1_2_riscv64",
         npm: "riscv64",
+        debian: "riscv64",
+        alpine: "riscv64",
     },
 ];
 

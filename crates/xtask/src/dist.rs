@@ -19,7 +19,7 @@ use crate::failure::{Failure, Outcome};
 use crate::figures::{self, Sizes};
 use crate::release_file::{publish, publish_tarball, remove_file, write_digest};
 use crate::tree::{Node, Tree};
-use crate::{command, licences, man, musl, packages, reproduce, workspace};
+use crate::{command, licences, man, musl, os_packages, packages, reproduce, sbom, workspace};
 
 /// What the architecture's tarball may take as `.tar.xz`, in bytes.  The design wants 720,000: what probes, instances and weak
 /// dependencies take above that is still to be saved elsewhere.
@@ -90,6 +90,8 @@ pub fn run(args: Args) -> Outcome {
         }
     }
     publish_program(&program, &out)?;
+    os_packages::publish(arch, &parts.package(), &out)?;
+    sbom::publish(&out, &arch_file(arch.name), "multicall", arch)?;
     let has_tls = !args.without_tls && arch.is_host();
     let tls = || if has_tls { publish_tls(arch, &out) } else { Ok(()) };
     let (tls, checker) = both(tls, || publish_checker(arch, &out));
@@ -138,6 +140,12 @@ pub fn root_for(arch: Option<&'static Arch>) -> Result<PathBuf, Failure> {
     let out = workspace::target().join("dist");
     let (_, _, root) = lay_root(Flavour::Release, arch, &out)?;
     Ok(root)
+}
+
+/// Makes the packages for package managers of the program that is there, or is built, in `out`.
+pub fn os_packages(out: &Path) -> Result<os_packages::Made, Failure> {
+    let program = build::build(Flavour::Release, None)?;
+    os_packages::publish(program.arch, &Parts::new(&program)?.package(), out)
 }
 
 fn lay_root(
@@ -205,6 +213,13 @@ impl Parts {
             ("s6-overlay-symlinks-arch".into(), &self.symlinks_arch),
             ("syslogd-overlay-noarch".into(), &self.syslogd),
         ]
+    }
+
+    /// What a distribution's package has: without the links in /usr/bin, where it has programs of these names itself.
+    fn package(&self) -> Tree {
+        let mut package = self.noarch.clone();
+        package.merge(&self.arch);
+        package
     }
 
     /// All but the syslogd in one.
@@ -320,8 +335,9 @@ fn publish_tls(arch: &Arch, out: &Path) -> Result<(), Failure> {
     let mut tree = lay_out(entries, &Executables { program, ..Executables::default() }).arch;
     let content = licences::of("s6-tls", std::slice::from_ref(arch))?.into_bytes();
     tree.add(installation::tls_licences(&names), Node::File { content, mode: 0o644 });
-    publish_tarball(out, &format!("s6-overlay-tls-{}", arch.name), &tree)?;
-    Ok(())
+    let name = format!("s6-overlay-tls-{}", arch.name);
+    publish_tarball(out, &name, &tree)?;
+    sbom::publish(out, &name, "s6-tls", arch)
 }
 
 /// The checker's tarball, and the checker alone.
@@ -339,6 +355,7 @@ fn publish_checker(arch: &'static Arch, out: &Path) -> Result<(), Failure> {
     let content = licences.into_bytes();
     tree.add(format!("usr/share/doc/{}/LICENSES", build::CHECKER), Node::File { content, mode: 0o644 });
     let packed = publish_tarball(out, &build::checker_file(arch), &tree)?;
+    sbom::publish(out, &build::checker_file(arch), "dev", arch)?;
     match packed.first() {
         Some((_, packed)) if packed.len() > MOST_PACKED_CHECKER => Err(Failure(format!(
             "the checker takes {} bytes packed, {MOST_PACKED_CHECKER} at most",

@@ -3,16 +3,13 @@
 //! The packages are those of the lock file that the program uses on any of the architectures, without what only builds
 //! or tests it; the texts are those in the packages' sources.  The same lock file always gives the same bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 use crate::arch::{self, Arch};
-use crate::command::{capture, cargo};
 use crate::failure::{Failure, Outcome};
+use crate::linked::{self, Package};
 use crate::workspace;
 
 /// Where the program's file is, below the top of the workspace.
@@ -47,31 +44,15 @@ pub fn check() -> Result<(), Failure> {
     }
 }
 
-/// A package that is linked.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Package {
-    name: String,
-    version: String,
-    licence: String,
-    sources: PathBuf,
-}
-
 /// The licences of a package of the workspace and of all that is linked into it on one of the architectures.
 pub fn of(package: &str, archs: &[Arch]) -> Result<String, Failure> {
-    let mut linked = BTreeSet::new();
-    for arch in archs {
-        let mut cargo = cargo();
-        cargo.args(["metadata", "--locked", "--format-version=1", "--filter-platform", arch.target]);
-        let metadata = serde_json::from_str(&capture(&mut cargo)?)
-            .map_err(|why| Failure(format!("cargo metadata: {why}")))?;
-        linked.extend(packages(&metadata, package));
-    }
+    let linked = linked::into(package, archs)?;
     let top = workspace::top().join("LICENSE");
     let own = fs::read_to_string(&top).map_err(Failure::unable("read", &top))?;
     // Each text once, with all that it is the licence of.
     let mut sections = vec![(vec!["s6-overlay-rs: ISC".to_owned()], own)];
     sections.extend(RUNTIME.map(|(title, text)| (vec![title.to_owned()], text.to_owned())));
-    for package in &linked {
+    for package in linked.iter().filter(|package| package.is_foreign()) {
         for text in texts(package)? {
             let title = format!("{} {}: {}", package.name, package.version, package.licence);
             match sections.iter_mut().find(|(_, known)| *known == text) {
@@ -86,43 +67,6 @@ pub fn of(package: &str, archs: &[Arch]) -> Result<String, Failure> {
 fn section(titles: &[String], text: &str) -> String {
     let line = "-".repeat(72);
     format!("{line}\n{}\n{line}\n\n{}\n", titles.join("\n"), text.trim_matches('\n'))
-}
-
-/// The packages from a registry that a package of the workspace links, by cargo's description of the graph.
-fn packages(metadata: &Value, package: &str) -> Vec<Package> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let by_id: BTreeMap<String, Value> =
-        list(&metadata["packages"]).into_iter().map(|p| (text(&p["id"]), p)).collect();
-    let nodes: BTreeMap<String, Value> =
-        list(&metadata["resolve"]["nodes"]).into_iter().map(|n| (text(&n["id"]), n)).collect();
-    let is_macro = |id: &String| {
-        let kinds = by_id.get(id).map(|p| list(&p["targets"])).unwrap_or_default();
-        kinds.iter().any(|target| list(&target["kind"]).iter().any(|kind| kind == "proc-macro"))
-    };
-    let mut rest: Vec<String> =
-        by_id.iter().filter(|(_, p)| p["name"] == package).map(|(id, _)| id.clone()).collect();
-    let mut seen = BTreeSet::new();
-    while let Some(id) = rest.pop() {
-        if is_macro(&id) || !seen.insert(id.clone()) {
-            continue;
-        }
-        for dependency in nodes.get(&id).map(|n| list(&n["deps"])).unwrap_or_default() {
-            // A kind of null: neither for building nor for tests.
-            if list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null()) {
-                rest.push(text(&dependency["pkg"]));
-            }
-        }
-    }
-    let linked = seen.iter().filter_map(|id| by_id.get(id)).filter(|p| !p["source"].is_null());
-    linked
-        .map(|p| Package {
-            name: text(&p["name"]),
-            version: text(&p["version"]),
-            licence: text(&p["license"]),
-            sources: Path::new(&text(&p["manifest_path"])).parent().unwrap_or(Path::new("")).to_owned(),
-        })
-        .collect()
 }
 
 /// The texts of the licence under which a package is used: MIT's where that may be chosen, otherwise all.

@@ -22,15 +22,19 @@ mod failure;
 mod figures;
 mod fuzz;
 mod licences;
+mod linked;
 mod man;
 mod musl;
 mod mutants;
+mod os_packages;
 mod packages;
 mod ratchet;
 mod relay;
+mod release;
 mod release_file;
 mod reproduce;
 mod run;
+mod sbom;
 mod smoke;
 mod test;
 mod test_filters;
@@ -57,6 +61,8 @@ enum Command {
     Build(build::Args),
     /// Make the release tarballs and one tree of them all.
     Dist(dist::Args),
+    /// Say whether all that names a version names this one, and which tag to make.
+    Release(release::Args),
     /// Make the packages of the checker for pip and npm from the released program.
     Packages(packages::Args),
     /// Write docs/tools from the tools' definitions.
@@ -96,6 +102,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build(args) => build::run(args),
         Command::Dist(args) => dist::run(args),
+        Command::Release(args) => release::run(args),
         Command::Packages(args) => packages::run(args),
         Command::Docs(args) => docs::run(args),
         Command::Licences(args) => licences::run(args),

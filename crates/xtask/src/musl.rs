@@ -130,6 +130,11 @@ fn is_installed(arch: &Arch) -> Result<bool, Failure> {
     Ok(Path::new(&capture(Command::new("rustc").args(words))?).is_dir())
 }
 
+/// The version of Debian's compiler, where the standard library is built by it.
+pub fn version(arch: &Arch) -> Result<Option<String>, Failure> {
+    Ok(if is_installed(arch)? { None } else { sources().map(|(version, _)| version) })
+}
+
 /// Debian's packages that a build for this machine needs.
 pub fn packages() -> &'static [&'static str] {
     let is_installed = Arch::host().and_then(is_installed).unwrap_or_default();
@@ -151,7 +156,7 @@ fn objects(arch: &Arch) -> Result<PathBuf, Failure> {
         return Ok(dir);
     }
     let libraries = match &arch.musl {
-        Musl::Package { debian, folder } => package(debian, folder, arch)?,
+        Musl::Package { folder } => package(folder, arch)?,
         Musl::Source { compiler, package, flags } => compiled(compiler, package, flags, arch)?,
     };
     // Tests and people may start this at the same time.
@@ -171,13 +176,13 @@ fn objects(arch: &Arch) -> Result<PathBuf, Failure> {
 }
 
 /// Where musl-dev of that architecture is unpacked: on this machine, or else below the target directory.
-fn package(debian: &str, folder: &str, arch: &Arch) -> Result<PathBuf, Failure> {
+fn package(folder: &str, arch: &Arch) -> Result<PathBuf, Failure> {
     let installed = Path::new("/usr/lib").join(folder);
     if installed.join("libc.a").exists() {
         return Ok(installed);
     }
-    eprintln!("xtask: fetching Debian's musl-dev for {debian}; nothing is installed");
-    let apt = PrivateApt::new(arch, debian)?;
+    eprintln!("xtask: fetching Debian's musl-dev for {}; nothing is installed", arch.debian);
+    let apt = PrivateApt::new(arch, arch.debian)?;
     run(apt.command()?.args(["download", "musl-dev"]))?;
     let package = fs::read_dir(&apt.dir)
         .map_err(Failure::unable("read", &apt.dir))?

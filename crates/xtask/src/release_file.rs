@@ -54,7 +54,8 @@ pub fn remove_file(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn xz(tar: &[u8]) -> io::Result<Vec<u8>> {
+/// Compresses a tar archive as small as any unpacker can read, the same bytes each time.
+pub fn xz(tar: &[u8]) -> io::Result<Vec<u8>> {
     // No branch filter, though it would make the tarball smaller: busybox and image builders written in Go can't read one.
     let mut options = XzOptions::with_preset(9);
     options.lzma_options.dict_size = 4 << 20; // more than there is to compress; what unpacks needs as much memory

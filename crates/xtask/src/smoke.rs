@@ -3,7 +3,7 @@
 //! Three containers on nothing but the release, so that every program in them is ours: tools, the making of a
 //! database of services, and a boot with a oneshot, daemons, a logger and an exit code.  Their scripts and services
 //! are in `crates/xtask/smoke`.  Also how many page faults the shortest tool takes, which only the release shows: the
-//! linker lays it out for that (`crates/multicall/start.ld`).
+//! linker lays it out for that (`crates/multicall/start.ld`).  The packages for dpkg and apk are installed, booted and removed.
 
 use std::fs;
 use std::io;
@@ -17,6 +17,7 @@ use sandbox::{Sandbox, Streams};
 use crate::arch::{self, Arch};
 use crate::emulation::{self, Argv0};
 use crate::failure::{Failure, Outcome};
+use crate::os_packages::attempt::{self, Tried};
 use crate::{dist, workspace};
 
 /// The options of `cargo xtask smoke`.
@@ -81,25 +82,29 @@ s6rc-fdholder
 s6rc-oneshot-runner
 ",
     },
-    Check {
-        name: "boot",
-        command: &["/init", "/smoke/command"],
-        code: 7,
-        says: "\
+    BOOT,
+];
+
+/// A boot with a oneshot, daemons, a logger and an exit code.
+const BOOT: Check = Check {
+    name: "boot",
+    command: &["/init", "/smoke/command"],
+    code: 7,
+    says: "\
 by the oneshot
 the server sees user 0
 true true
 counted in a pipeline
 the oneshot is down
 ",
-    },
-];
+};
 
 /// Far more than an emulator takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs the subcommand.
 pub fn run(args: Args) -> Outcome {
+    let is_built = args.root.is_none();
     let release = match args.root {
         Some(root) => root.canonicalize().map_err(Failure::unable("find", &root))?,
         None => dist::root_for(args.arch)?,
@@ -110,29 +115,35 @@ pub fn run(args: Args) -> Outcome {
         emulation::begin(arch, Argv0::File)?;
     }
     let empty = tempfile::tempdir().map_err(|why| Failure(format!("unable to make a directory: {why}")))?;
-    let mut failed = 0;
+    let mut tried: Vec<Tried> = Vec::new();
     for check in CHECKS {
-        match check.run(empty.path(), &release) {
-            Ok(()) => println!("{}: {}: ok", arch.name, check.name),
-            Err(why) => {
-                failed += 1;
-                println!("{}: {}: FAILED: {why}", arch.name, check.name);
-            }
-        }
+        tried.push((check.name.to_owned(), check.run(empty.path(), &release)));
     }
-    let mut count = CHECKS.len();
+    if arch.is_host() && is_built {
+        tried.extend(packages(empty.path())?);
+    }
     if arch.is_host() {
-        count += 1;
-        match few_page_faults(&release) {
-            Ok(found) => println!("{}: {found} page faults of s6-true: ok", arch.name),
-            Err(why) => {
-                failed += 1;
-                println!("{}: page faults: FAILED: {why}", arch.name);
-            }
+        let found = few_page_faults(&release);
+        let name =
+            found.as_ref().map_or("page faults".into(), |found| format!("{found} page faults of s6-true"));
+        tried.push((name, found.map(drop)));
+    }
+    for (name, done) in &tried {
+        match done {
+            Ok(()) => println!("{}: {name}: ok", arch.name),
+            Err(why) => println!("{}: {name}: FAILED: {why}", arch.name),
         }
     }
-    println!("{} passed, {failed} failed", count - failed);
+    let failed = tried.iter().filter(|(_, done)| done.is_err()).count();
+    println!("{} passed, {failed} failed", tried.len() - failed);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Installs, boots and removes the packages for dpkg and apk.
+fn packages(empty: &Path) -> Result<Vec<Tried>, Failure> {
+    let top = tempfile::tempdir().map_err(|why| Failure(format!("unable to make a directory: {why}")))?;
+    let made = dist::os_packages(top.path())?;
+    Ok(attempt::all(&made.deb, &made.apk, top.path(), |root| BOOT.run(empty, root)))
 }
 
 /// What `s6-true` may take at most: the stack, the variables, the headers, the code, and a few for another kernel or file

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 /// The time of everything in an archive: the first second of 2020, UTC.
-const TIME: u64 = 1_577_836_800;
+pub const TIME: u64 = 1_577_836_800;
 /// The year of that time.
 pub const YEAR: u16 = 2020;
 
@@ -29,6 +29,21 @@ pub enum Node {
     },
     /// A symbolic link to this.
     Link(PathBuf),
+}
+
+/// A key and a value of a pax header that goes before an entry.
+type Header<'a> = &'a dyn Fn(&Node) -> Option<(&'static str, String)>;
+
+/// What an archive says besides files and links.
+#[derive(Clone, Copy)]
+pub enum Directories<'a> {
+    /// Directories below `usr` have no entries: they are the image's, where one may be a link to elsewhere, and some unpackers
+    /// put a directory in the place of a link.
+    NotOfImage,
+    /// All have entries: a package manager keeps such a link.
+    All,
+    /// As before, and entries have such a header.
+    AllAndHeaders(Header<'a>),
 }
 
 /// Paths relative to the root of the tree, each with its directories.
@@ -115,14 +130,23 @@ impl Tree {
         entries
     }
 
-    /// The tree as a tar archive.
-    ///
-    /// Directories below `usr` have no entries: they are the image's, where one may be a link to elsewhere, and some unpackers
-    /// put a directory in the place of a link.
+    /// The tree as a tar archive to lay over an image.
     pub fn tar(&self) -> io::Result<Vec<u8>> {
+        self.tar_with(Directories::NotOfImage)
+    }
+
+    /// The tree as a tar archive.
+    pub fn tar_with(&self, directories: Directories<'_>) -> io::Result<Vec<u8>> {
         let mut archive = tar::Builder::new(Vec::new());
         let is_of_image = |path: &Path, node: &Node| path.starts_with("usr") && *node == Node::Directory;
-        for (path, node) in self.in_order().into_iter().filter(|(path, node)| !is_of_image(path, node)) {
+        let is_left_out =
+            |path, node| matches!(directories, Directories::NotOfImage) && is_of_image(path, node);
+        for (path, node) in self.in_order().into_iter().filter(|(path, node)| !is_left_out(path, node)) {
+            if let Directories::AllAndHeaders(headers) = directories
+                && let Some((key, value)) = headers(node)
+            {
+                archive.append_pax_extensions([(key, value.as_bytes())])?;
+            }
             let mut header = tar::Header::new_gnu();
             header.set_mtime(TIME);
             header.set_uid(0);
@@ -146,6 +170,17 @@ impl Tree {
             }
         }
         archive.into_inner()
+    }
+
+    /// All paths.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+
+    /// The paths of its files.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let is_file = |node: &Node| matches!(node, Node::File { .. });
+        self.0.iter().filter(move |(_, node)| is_file(node)).map(|(path, _)| path.as_path())
     }
 
     /// The bytes that the files of the tree hold.
