@@ -156,6 +156,11 @@ impl Arch {
         Ok(command)
     }
 
+    /// Whether its programs can't run here for want of the emulator.
+    pub fn emulator_is_missing(&self) -> bool {
+        !self.runs_here() && self.emulator().is_err()
+    }
+
     /// qemu's emulator of a process.
     pub fn emulator(&self) -> Result<PathBuf, Failure> {
         let place = PathBuf::from(format!("/usr/bin/qemu-{}-static", self.qemu));

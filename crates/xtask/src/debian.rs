@@ -14,6 +14,8 @@ use crate::release_file::remove_file;
 pub const STD: &[&str] = &["rustc-web", "rust-web-src", "musl-dev"];
 /// For the TLS program, whose cryptography is partly in C.
 pub const TLS: &[&str] = &["musl-tools"];
+/// What runs programs of another architecture.
+pub const EMULATION: &[&str] = &["qemu-user-static"];
 /// What the tests' containers run: a shell, and the daemons that images usually have; what scripts, supervision and
 /// connections are compared with; and what looks at system calls and packages.
 pub const CONTAINERS: &[&str] = &[

@@ -19,7 +19,7 @@ use crate::failure::{Failure, Outcome};
 use crate::figures::{self, Sizes};
 use crate::release_file::{publish, publish_tarball, remove_file, write_digest};
 use crate::tree::{Node, Tree};
-use crate::{command, licences, man, musl, os_packages, packages, reproduce, sbom, workspace};
+use crate::{command, debian, licences, man, musl, os_packages, packages, reproduce, sbom, workspace};
 
 /// What the architecture's tarball may take as `.tar.xz`, in bytes.  The design wants 720,000: what probes, instances and weak
 /// dependencies take above that is still to be saved elsewhere.
@@ -64,6 +64,10 @@ pub fn run(args: Args) -> Outcome {
     let out = args.out.unwrap_or_else(|| workspace::target().join("dist"));
     let flavour = build::flavour(args.dev, args.strict);
     let wanted = args.arch.map_or_else(Arch::host, Ok)?;
+    if wanted.emulator_is_missing() {
+        // Said now, not after minutes of building.
+        debian::install(debian::EMULATION)?;
+    }
     if args.reproduce {
         // What both builds need is installed once.
         musl::find(wanted)?;

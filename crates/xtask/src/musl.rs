@@ -196,11 +196,9 @@ fn package(folder: &str, arch: &Arch) -> Result<PathBuf, Failure> {
 }
 
 /// musl compiled from Debian's sources: the folder that it is in.
-fn compiled(compiler: &str, package: &str, flags: &str, arch: &Arch) -> Result<PathBuf, Failure> {
+fn compiled(compiler: &str, package: &'static str, flags: &str, arch: &Arch) -> Result<PathBuf, Failure> {
     if !Path::new("/usr/bin").join(compiler).exists() {
-        return Err(Failure(format!(
-            "no {compiler}: apt-get install --no-install-recommends make {package}"
-        )));
+        debian::install(&["make", "dpkg-dev", package])?;
     }
     eprintln!("xtask: fetching and compiling Debian's sources of musl");
     let apt = PrivateApt::new(arch, "amd64")?;
