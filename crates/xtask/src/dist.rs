@@ -83,19 +83,7 @@ pub fn run(args: Args) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let arch = program.arch;
-    let mut packed_arch = 0;
-    for (name, tree) in parts.tarballs(arch) {
-        let packed = publish_tarball(&out, &name, tree)?;
-        if name == arch_file(arch.name) {
-            for (suffix, content) in &packed {
-                publish_aliases(arch, &out, suffix, content)?;
-            }
-            packed_arch = packed.first().map_or(0, |(_, content)| content.len());
-        }
-    }
-    publish_program(&program, &out)?;
-    os_packages::publish(arch, &parts.package(), &out)?;
-    sbom::publish(&out, &arch_file(arch.name), "multicall", arch)?;
+    let packed_arch = publish_main(&program, &parts, &out)?;
     let has_tls = !args.without_tls && arch.is_host();
     let tls = || if has_tls { publish_tls(arch, &out) } else { Ok(()) };
     let (tls, checker) = both(tls, || publish_checker(arch, &out));
@@ -123,6 +111,25 @@ pub fn run(args: Args) -> Outcome {
         Ok(text) => println!("{text}"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The program's tarballs, its packages, the program alone, and what it is made of; how many bytes the architecture's tarball has.
+fn publish_main(program: &Program, parts: &Parts, out: &Path) -> Result<usize, Failure> {
+    let arch = program.arch;
+    let mut packed_arch = 0;
+    for (name, tree) in parts.tarballs(arch) {
+        let packed = publish_tarball(out, &name, tree)?;
+        if name == arch_file(arch.name) {
+            for (suffix, content) in &packed {
+                publish_aliases(arch, out, suffix, content)?;
+            }
+            packed_arch = packed.first().map_or(0, |(_, content)| content.len());
+        }
+    }
+    publish_program(program, out)?;
+    os_packages::publish(arch, &parts.package(), out)?;
+    sbom::publish(out, &arch_file(arch.name), "multicall", arch)?;
+    Ok(packed_arch)
 }
 
 /// Does two things side by side: each build of a program ends with minutes of one thread.
