@@ -45,7 +45,7 @@ pub fn run(args: Args) -> Outcome {
     complaints.extend(lock());
     complaints.extend(changelog(&changes, &version));
     complaints.extend(licences::check().err().map(|why| why.0));
-    for page in ["docs/tools/extra/s6-overlay-version.md", "docs/tools/s6-overlay.md"] {
+    for page in ["README.md", "docs/tools/extra/s6-overlay-version.md", "docs/tools/s6-overlay.md"] {
         complaints.extend(shown(page, &read(page)?, &version));
     }
     complaints.extend(derived("pyproject.toml", &read("pyproject.toml")?, "dynamic = [\"version\"]"));
