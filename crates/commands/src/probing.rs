@@ -46,8 +46,9 @@ use supervision::control::PROBES;
 use sys::process::reap;
 use sys::signal::SignalFd;
 use tool::clock::{self, Moment, poll_until};
-use tool::diag;
+use tool::diag::{self, show};
 use tool::path::join;
+use wire::attended::FOLDER;
 
 /// From a lack of descriptors to the next attempt.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -62,6 +63,8 @@ pub(crate) struct Attendant {
     services: Vec<Service>,
     /// Until then no registration is taken.
     pause: Option<Moment>,
+    /// The shelf had no room once.
+    is_full: bool,
 }
 
 impl Attendant {
@@ -83,18 +86,29 @@ impl Attendant {
             None => open(&shelf)?,
         };
         let scratch = Scratch::new()?;
-        let attendant = Self { shelf, socket, signals, scratch, shared, services, pause: None };
+        let attendant =
+            Self { shelf, socket, signals, scratch, shared, services, pause: None, is_full: false };
         attendant.clean();
         Ok(attendant)
     }
 
-    /// Removes the sockets of services that have ended while there was no attendant.
+    /// Removes what is left of services that aren't known: those that have ended while there was no attendant, and those that
+    /// the shelf had no room for.
     fn clean(&self) {
         let known: Vec<_> = self.services.iter().filter_map(Service::socket).collect();
         for name in files::names_at(CWD, registration::NOTIFY.as_bytes()).unwrap_or_default() {
             let path = join(registration::NOTIFY.as_bytes(), &name);
             if !known.contains(&path) && !self.is_on_its_way() {
                 let _ = sys::fs::unlink(path.as_slice());
+            }
+        }
+        for name in files::names_at(CWD, FOLDER.as_bytes()).unwrap_or_default() {
+            if !self.services.iter().any(|service| service.name == name) && service::forget(&name) {
+                let name = show(&name);
+                let text = format_args!(
+                    "{name} isn't probed any more until it is restarted: s6-overlay restart {name}"
+                );
+                diag::warn(PROBES, text);
             }
         }
     }
@@ -168,9 +182,17 @@ impl Attendant {
         loop {
             match registration::look(self.socket.as_fd()) {
                 Ok(Next::Registration(bytes, fds)) => {
-                    let _ = self.shelf.put(&bytes, &fds);
+                    let kept = self.shelf.put(&bytes, &fds);
                     registration::take(self.socket.as_fd());
                     add(&mut self.services, &bytes, fds, now);
+                    if let (Err(e), false, Some(service)) = (kept, self.is_full, self.services.last()) {
+                        self.is_full = true;
+                        let (name, why) = (show(&service.name), sys::strerror(e));
+                        let text = format_args!(
+                            "too many services are probed to keep what {name} has handed over: {why}; if this process is killed, that isn't probed until it is restarted"
+                        );
+                        diag::warn(PROBES, text);
+                    }
                 }
                 Ok(Next::Malformed) => {}
                 Ok(Next::Short) | Err(_) => {

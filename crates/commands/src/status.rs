@@ -126,6 +126,8 @@ pub struct Service {
     pub step: Option<Step>,
     /// What it needs, directly.
     pub needs: Vec<usize>,
+    /// What it starts after, if that starts, too.
+    pub wants: Vec<usize>,
     /// What needs it, directly.
     pub needed_by: Vec<usize>,
     /// What reads its output.

@@ -23,6 +23,8 @@ pub struct Node {
     pub is_longrun: bool,
     /// What it needs.
     pub needs: BTreeSet<usize>,
+    /// What it starts after, if that starts, too.
+    pub wants: BTreeSet<usize>,
     /// What reads its output.
     pub consumer: Option<usize>,
     /// How it is, in a container that runs.
@@ -30,6 +32,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// What it has an edge to, but for its consumer.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = &usize> {
+        self.needs.union(&self.wants)
+    }
+
     /// A service of a container that runs.
     fn live(all: &Snapshot, service: &Service) -> Self {
         let standing = standing(all, service);
@@ -43,6 +50,7 @@ impl Node {
             name: show(&service.name).to_string(),
             is_longrun: service.kind == Kind::Longrun,
             needs: service.needs.iter().copied().collect(),
+            wants: service.wants.iter().copied().collect(),
             consumer: service.logger,
             state: Some(State { word: standing.word.text(), look }),
         }
@@ -122,11 +130,11 @@ impl Graph {
                 Body::Longrun { consumer, .. } => consumer.as_ref().and_then(new),
                 Body::Oneshot { .. } => None,
             };
-            let needs = service.dependencies.iter().filter_map(new).collect();
             Node {
                 name: show(&service.name).to_string(),
                 is_longrun: service.is_longrun(),
-                needs,
+                needs: service.dependencies.iter().filter_map(new).collect(),
+                wants: service.wants.iter().filter_map(new).collect(),
                 consumer,
                 state: None,
             }
@@ -197,14 +205,11 @@ impl Graph {
         let (mut all, mut edge) = (from.clone(), from.clone());
         for _ in 0..depth {
             let next: BTreeSet<usize> = match forwards {
-                true => edge
-                    .iter()
-                    .filter_map(|at| self.nodes.get(*at))
-                    .flat_map(|node| &node.needs)
-                    .copied()
-                    .collect(),
+                true => {
+                    edge.iter().filter_map(|at| self.nodes.get(*at)).flat_map(Node::edges).copied().collect()
+                }
                 false => {
-                    let needs = |node: &Node| node.needs.iter().any(|need| edge.contains(need));
+                    let needs = |node: &Node| node.edges().any(|need| edge.contains(need));
                     (0..self.nodes.len()).filter(|at| self.nodes.get(*at).is_some_and(needs)).collect()
                 }
             };
@@ -223,6 +228,7 @@ impl Graph {
         let moved = |at: &usize| place.get(at).copied();
         let nodes = kept.iter().filter_map(|at| self.nodes.get(*at)).map(|node| Node {
             needs: node.needs.iter().filter_map(moved).collect(),
+            wants: node.wants.iter().filter_map(moved).collect(),
             consumer: node.consumer.as_ref().and_then(moved),
             ..node.clone()
         });
@@ -285,15 +291,18 @@ impl Graph {
         }
         let base = self.bundles.get(BASE).cloned().unwrap_or_default();
         let reached = self.reached();
+        let is_implied = |needs: &BTreeSet<usize>, end: usize| {
+            let leads = |at: &usize| *at != end && reached.get(*at).is_some_and(|reached| has(reached, end));
+            needs.iter().any(leads)
+        };
         for (at, node) in self.nodes.iter_mut().enumerate() {
             let needs = node.needs.clone();
             node.needs.retain(|need| {
-                let implied = needs.iter().any(|other| {
-                    other != need && reached.get(*other).is_some_and(|reached| has(reached, *need))
-                });
                 let prepares = base.contains(need) && !base.contains(&at);
-                !implied && !prepares
+                !is_implied(&needs, *need) && !prepares
             });
+            node.wants
+                .retain(|want| !needs.contains(want) && !is_implied(&needs, *want) && !base.contains(want));
         }
     }
 

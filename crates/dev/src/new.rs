@@ -31,6 +31,8 @@ pub struct Wanted {
     pub logger: bool,
     /// How it is found out when it is ready.
     pub readiness: Readiness,
+    /// What its file `instances` says, if there are several of it.
+    pub instances: Option<String>,
     /// Who it runs as; root, if nobody is said.
     pub user: Option<String>,
 }
@@ -54,16 +56,22 @@ fn fault(name: &str) -> Option<&'static str> {
 }
 
 fn files(wanted: &Wanted) -> Vec<File> {
-    let Wanted { name, oneshot, logger, readiness, user } = wanted;
+    let Wanted { name, oneshot, logger, readiness, instances, user } = wanted;
     let definition = |file: &str| below(SERVICES, &format!("{name}/{file}"));
+    // Of several, the bundle of all is started.
+    let all_of = name.strip_suffix('@').unwrap_or(name);
     let mut all = vec![
         (definition("type"), 0o644, if *oneshot { "oneshot\n" } else { "longrun\n" }.to_owned()),
         (definition("dependencies.d/base"), 0o644, String::new()),
-        (below(BUNDLES, &format!("user/contents.d/{name}")), 0o644, String::new()),
+        (below(BUNDLES, &format!("user/contents.d/{all_of}")), 0o644, String::new()),
     ];
+    let count = instances.as_ref().map(|count| {
+        format!("# How many there are; %i is which one, and INSTANCE in its programs.\n{count}\n")
+    });
+    all.extend(count.map(|text| (definition("instances"), 0o644, text)));
     let drop = user.as_ref().map(|user| format!("s6-setuidgid {user} ")).unwrap_or_default();
     if *oneshot {
-        let script = format!("/etc/s6-overlay/scripts/{name}");
+        let script = format!("/etc/s6-overlay/scripts/{all_of}");
         let text = format!(
             "#!/command/with-contenv sh\n# Done once at the start. A code other than 0 is a failure.\nset -e\n\nexec {drop}true\n"
         );
@@ -75,7 +83,7 @@ fn files(wanted: &Wanted) -> Vec<File> {
     let has_script = matches!(readiness, Readiness::Script);
     let check = if has_script { "s6-notifyoncheck -d " } else { "" };
     let text = format!(
-        "#!/command/with-contenv sh\n# The daemon takes the place of this shell, and stays in the foreground.\n{errors}exec {drop}{check}{name}\n"
+        "#!/command/with-contenv sh\n# The daemon takes the place of this shell, and stays in the foreground.\n{errors}exec {drop}{check}{all_of}\n"
     );
     all.push((definition("run"), 0o755, text));
     if let Readiness::Lines(lines) = readiness {
@@ -85,16 +93,34 @@ fn files(wanted: &Wanted) -> Vec<File> {
     if has_script {
         let text = "#!/bin/sh\n# Asked every second until it exits with 0: then the daemon is ready.\nexec test -S /run/NAME.sock\n";
         all.push((definition("notification-fd"), 0o644, "3\n".into()));
-        all.push((definition("data/check"), 0o755, text.replace("NAME", name)));
+        all.push((definition("data/check"), 0o755, text.replace("NAME", all_of)));
     }
     if *logger {
-        let log = |file: &str| below(SERVICES, &format!("{name}-log/{file}"));
-        all.push((definition("producer-for"), 0o644, format!("{name}-log\n")));
-        all.push((log("type"), 0o644, "longrun\n".into()));
-        all.push((log("consumer-for"), 0o644, format!("{name}\n")));
-        all.push((log("run"), 0o755, format!("#!/command/execlineb -P\nlogutil-service /var/log/{name}\n")));
-        let log = below(BUNDLES, &format!("user/contents.d/{name}-log"));
-        all.push((log, 0o644, String::new()));
+        all.extend(logger_files(name, all_of));
+    }
+    all
+}
+
+/// The files of a logger; each one of several services has its own.
+fn logger_files(name: &str, all_of: &str) -> Vec<File> {
+    let (logger, one, run) = match name != all_of {
+        true => {
+            let run =
+                format!("importas -i INSTANCE INSTANCE\nlogutil-service /var/log/{all_of}-${{INSTANCE}}\n");
+            (format!("{all_of}-log@"), "%i", run)
+        }
+        false => (format!("{name}-log"), "", format!("logutil-service /var/log/{name}\n")),
+    };
+    let log = |file: &str| below(SERVICES, &format!("{logger}/{file}"));
+    let mut all = vec![
+        (below(SERVICES, &format!("{name}/producer-for")), 0o644, format!("{logger}{one}\n")),
+        (log("type"), 0o644, "longrun\n".into()),
+        (log("consumer-for"), 0o644, format!("{name}{one}\n")),
+        (log("run"), 0o755, format!("#!/command/execlineb -P\n{run}")),
+        (below(BUNDLES, &format!("user/contents.d/{all_of}-log")), 0o644, String::new()),
+    ];
+    if name != all_of {
+        all.push((log("instances"), 0o644, format!("{name}\n")));
     }
     all
 }
@@ -107,6 +133,17 @@ pub fn write(top: &Path, wanted: &Wanted) -> io::Result<String> {
     if let Some(fault) = fault(&wanted.name) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {fault}", wanted.name)));
     }
+    let invalid = |text: String| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    match (&wanted.instances, wanted.name.strip_suffix('@').is_some_and(|base| !base.is_empty())) {
+        (Some(_), false) => return invalid(format!("{0}: write {0}@: there are several of it", wanted.name)),
+        (None, true) => return invalid(format!("{}: write --instances, such as --instances=2", wanted.name)),
+        (Some(count), true) => {
+            if let Err((text, advice)) = s6_rc::instances::look_at(count.as_bytes()) {
+                return invalid(format!("--instances: {text} ({advice})"));
+            }
+        }
+        (None, false) => {}
+    }
     if let Readiness::Lines(lines) = &wanted.readiness {
         for line in lines {
             let fault = match look_at(line.as_bytes(), Place::Ready) {
@@ -115,7 +152,7 @@ pub fn write(top: &Path, wanted: &Wanted) -> io::Result<String> {
                 Err(fault) => fault,
             };
             let text = format!("--ready \"{}\": {fault}", line.escape_debug());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            return invalid(text);
         }
     }
     let mut files = files(wanted);

@@ -32,7 +32,12 @@ fn image() -> String {
     service("app", "longrun", &["migrate", "redis", "postgres"], &[]);
     service("worker@1", "longrun", &["app", "redis"], &[]);
     service("worker@2", "longrun", &["app", "redis"], &[]);
-    service("nginx", "longrun", &["app", "certificates"], &[("producer-for", "nginx-log")]);
+    service(
+        "nginx",
+        "longrun",
+        &["app", "certificates"],
+        &[("producer-for", "nginx-log"), ("wants.d/cron", "")],
+    );
     service("nginx-log", "longrun", &[], &[("consumer-for", "nginx")]);
     service("certificates", "oneshot", &["secrets"], &[]);
     service("cron", "longrun", &[], &[]);
@@ -199,6 +204,19 @@ fn what_is_new_is_sound() {
     for wrong in ["--ready=port 80", "--ready=# listen 80", "--ready=listen 80\nlisten 81"] {
         let outcome = new(&["other", wrong]);
         assert!(outcome.code == 100 && outcome.err.contains("listen"), "{wrong}: {outcome:?}");
+    }
+    assert_eq!(new(&["worker@", "--instances=${WORKERS:-2}", "--logger", "--ready=listen 80"]).code, 0);
+    let read = |file: &str| fs::read_to_string(root.join("etc/s6-overlay/s6-rc.d").join(file)).unwrap();
+    assert!(read("worker@/instances").ends_with("\n${WORKERS:-2}\n"));
+    assert_eq!(read("worker@/producer-for"), "worker-log@%i\n");
+    for wrong in
+        [&["job@"][..], &["job", "--instances=2"], &["job@", "--instances=-1"], &["job@", "--instances=$1"]]
+    {
+        let outcome = new(wrong);
+        assert!(
+            outcome.code == 100 && outcome.err.contains("job@") | outcome.err.contains("--instances"),
+            "{outcome:?}"
+        );
     }
     let check = ["s6-overlay-dev", "check", root.to_str().unwrap(), "--deny", "warnings", "--deny", "notes"];
     let checked = run(check.map(Into::into));

@@ -20,7 +20,8 @@ const WHOLE: &str = "-- package/admin/s6-overlay-3.2.3.2/etc/s6-rc/sources/top/t
 
 /// What a complete configuration says.
 const INSPECT: &str = r#"[{"Config": {"Entrypoint": ["/init"], "Cmd": null, "User": "", "StopTimeout": 10,
-    "Env": ["PATH=/lsiopy/bin:/command:/usr/local/bin:/usr/bin:/bin", "HOME=/root", "S6_BEHAVIOUR_IF_STAGE2_FAILS=2"],
+    "Env": ["PATH=/lsiopy/bin:/command:/usr/local/bin:/usr/bin:/bin", "HOME=/root", "S6_BEHAVIOUR_IF_STAGE2_FAILS=2",
+            "WORKERS=2", "QUEUES=mail,import", "NONE="],
     "Healthcheck": {"Test": ["CMD", "/command/s6-overlay", "health"]}}}]"#;
 
 /// The files of a daemon.
@@ -54,6 +55,22 @@ fn found(files: &str) -> Vec<String> {
 fn nothing(daemons: &[String]) {
     for daemon in daemons {
         assert_eq!(found(daemon), [""; 0], "{daemon}");
+    }
+}
+
+#[test]
+fn a_variable_of_the_image_says_how_many_there_are() {
+    let said = |variable: &str| {
+        let worker = daemon("worker@", "#!/bin/sh\nexec sleep 9", &[("instances", variable)]);
+        found(&worker.replace("contents.d/worker@", "contents.d/worker")).join("\n")
+    };
+    assert_eq!(said("$WORKERS"), "");
+    let path = "/etc/s6-overlay/s6-rc.d/worker@/instances";
+    let wrong = "\"mail,import\" is not the name of an instance";
+    assert_eq!(said("$QUEUES"), format!("SO212 {path}: ENV QUEUES doesn't say how many: {wrong}"));
+    for unset in ["NONE", "OTHER"] {
+        let text = format!("nothing says how many there are where the variable {unset} isn't set");
+        assert_eq!(said(&format!("${unset}")), format!("SO213 {path}: {text}"));
     }
 }
 

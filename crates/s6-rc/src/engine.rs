@@ -34,6 +34,8 @@ pub(crate) struct Engine<'a, E: Effects> {
     /// Transitions in progress, and when each times out.
     running: Map<Id, Option<Moment>>,
     deadlines: Set<(Moment, Id)>,
+    /// By how much services have put off the end of their time.
+    put_off: Map<Id, Duration>,
     /// When longruns in progress are asked how they stand.
     askings: Map<Id, Asking>,
     failures: Vec<(Id, Failure)>,
@@ -69,6 +71,7 @@ impl<'a, E: Effects> Engine<'a, E> {
             plan,
             running: Map::new(),
             deadlines: Set::new(),
+            put_off: Map::new(),
             askings: Map::new(),
             failures: Vec::new(),
             queue: VecDeque::new(),
@@ -319,6 +322,7 @@ impl<'a, E: Effects> Engine<'a, E> {
     fn forget(&mut self, id: Id) -> bool {
         self.reminder.progress(self.effects.now());
         self.askings.remove(&id);
+        self.put_off.remove(&id);
         let Some(deadline) = self.running.remove(&id) else { return false };
         self.shortage.retry();
         if let Some(at) = deadline {
@@ -391,14 +395,18 @@ impl<'a, E: Effects> Engine<'a, E> {
             if let Some(at) = self.effects.put_off(id).filter(|at| *at > now) {
                 self.deadlines.remove(&(due, id));
                 self.deadlines.extend([(at, id)]);
+                let before = self.put_off.get(&id).copied().unwrap_or_default();
+                self.put_off.set(id, before.saturating_add(at.saturating_sub(due)));
                 self.running.set(id, Some(at));
                 continue;
             }
             let waited_for = self.waits_for(id);
+            let more = self.put_off.get(&id).map_or(0, Duration::as_millis);
+            let after = u32::try_from(more).unwrap_or(u32::MAX).saturating_add(self.timeout(id));
             if !self.is_longrun(id) {
                 self.effects.terminate(id);
             }
-            self.fail(id, Failure::TimedOut { after: self.timeout(id), waited_for });
+            self.fail(id, Failure::TimedOut { after, waited_for });
         }
     }
 

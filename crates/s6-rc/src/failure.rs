@@ -15,9 +15,9 @@ pub enum Failure {
     Killed(u8),
     /// The service's script or supervisor could not be used.
     Unable(String),
-    /// The transition took longer than the service's time-out allows.
+    /// The transition took longer than the service's time-out allows, and what the service has put that off by.
     TimedOut {
-        /// The time-out in milliseconds.
+        /// How long it took, in milliseconds.
         after: u32,
         /// What the transition was waiting for.
         waited_for: String,

@@ -137,6 +137,26 @@ fn too_many(word: &[u8]) -> Mistake {
     Mistake::new(word, format!("\"{}\" is more than {INSTANCES_MAX} instances", show(word)))
 }
 
+/// Looks at what a file says, for programs that write such files: its text may name a variable.
+///
+/// # Errors
+/// What is wrong with it, and what to write instead.
+pub fn look_at(text: &[u8]) -> Result<(), (String, String)> {
+    let done = match variable(text) {
+        None if other(text).is_some() => Ok(()),
+        None => plain(text, || 1).map(drop),
+        Some(Ok(Variable { default: Some(default), .. })) => plain(&default, || 1).map(drop),
+        Some(named) => named.map(drop),
+    };
+    done.map_err(|mistake| (mistake.text, mistake.advice))
+}
+
+/// Whether instances have the names that a number gives them, rather than their own.
+#[must_use]
+pub fn is_numbered(names: &[Vec<u8>]) -> bool {
+    numbered(names.len()).iter().all(|number| names.contains(number))
+}
+
 /// The names of so many instances.
 fn numbered(count: usize) -> Vec<Vec<u8>> {
     (1..=count).map(|number| number.to_string().into()).collect()
@@ -267,6 +287,23 @@ mod tests {
         assert_eq!(fill(b"%i-%i%%i x", b"12"), b"12-12%12 x");
         assert_eq!(fill(b"", b"12"), b"");
         assert_eq!(fill(b"% i%", b"12"), b"% i%");
+    }
+
+    #[test]
+    fn what_may_be_written_is_looked_at() {
+        for text in ["3", "cpus*2", "$A", "${A:-2}", "a b", "b@"] {
+            assert_eq!(look_at(text.as_bytes()), Ok(()), "{text}");
+        }
+        for text in ["", "1.5", "$", "${A:-}", "@"] {
+            assert!(look_at(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbered_instances_have_no_names_of_their_own() {
+        let is = |text: &str| is_numbered(&plain(text.as_bytes(), || 3).unwrap());
+        assert!(is("0") && is("3") && is("cpus") && is("2 1"));
+        assert!(!is("many") && !is("8080 8081") && !is("1 3"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use tool::script::INTERPRETER;
 use wire::number::decimal;
 use wire::probes::{
     FILE, Kind, LIVE_PERIOD, LIVE_THRESHOLD, LIVE_TIMEOUT, Live, OnUnhealthy, PROBES_MAX, Probe, Probes,
-    READY_CHECK_TIMEOUT, READY_PERIOD, Ready, SIZE_MAX, encode,
+    READY_CHECK_TIMEOUT, READY_PERIOD, READY_PERIOD_OF_PROGRAMS, Ready, SIZE_MAX, encode,
 };
 
 pub use line::{Line, Place};
@@ -132,7 +132,7 @@ pub(crate) fn read<D: Directory>(
         return Ok(None);
     }
     let ready = ready.map(|Lines { probes, .. }| Ready {
-        period: period.unwrap_or(READY_PERIOD),
+        period: period.unwrap_or_else(|| pause(&probes)),
         timeout: timeout.unwrap_or(READY_CHECK_TIMEOUT),
         probes,
     });
@@ -145,6 +145,12 @@ pub(crate) fn read<D: Directory>(
         probes,
     });
     Ok((ready.is_some() || live.is_some()).then_some(Probes { ready, live }))
+}
+
+/// The first pause between two tries where none is given.
+fn pause(probes: &[Probe]) -> u32 {
+    let has_program = probes.iter().any(|probe| matches!(probe.kind, Kind::Exec(_)));
+    if has_program { READY_PERIOD_OF_PROGRAMS } else { READY_PERIOD }
 }
 
 /// How many of the findings are errors.

@@ -279,7 +279,7 @@ proptest! {
     #[test]
     fn whatever_is_left_out_no_name_is_undefined_and_the_same_variables_give_the_same_graph(
         count in prop::sample::select(vec!["0", "1", "2", "3", "cpus", "cpus*2", "a b", ""]),
-        disable in prop::sample::select(vec!["", "worker", "worker-log", "?worker@2", "after", "user", "worker after"]),
+        disable in prop::sample::select(vec!["", "worker", "worker-log", "?worker@2", "after", "user", "worker after", "fetch", "?fetch@1 worker"]),
         condition in prop::sample::select(vec!["!pid1", "env-set QUEUE", "env-set QUEUE_%i"]),
         queue in prop::sample::select(vec!["QUEUE", "QUEUE_1", "QUEUE_a", "OTHER"]),
         one_logger in any::<bool>(),
@@ -297,6 +297,17 @@ proptest! {
             ("after/type".to_owned(), "oneshot"),
             ("after/up".to_owned(), ""),
             ("after/dependencies.d/worker".to_owned(), ""),
+            ("fetch@/type".to_owned(), "oneshot"),
+            ("fetch@/up".to_owned(), ""),
+            ("fetch@/instances".to_owned(), "worker@"),
+            ("worker@/wants.d/fetch@%i".to_owned(), ""),
+            ("last/type".to_owned(), "oneshot"),
+            ("last/up".to_owned(), ""),
+            ("last/wants.d/worker".to_owned(), ""),
+            ("last/wants.d/worker@2".to_owned(), ""),
+            ("last/wants.d/after".to_owned(), ""),
+            ("user/contents.d/fetch".to_owned(), ""),
+            ("user/contents.d/last".to_owned(), ""),
             ("user/contents.d/after".to_owned(), ""),
             ("user/contents.d/worker-log".to_owned(), ""),
         ];
@@ -307,8 +318,24 @@ proptest! {
         let s = workers(&files);
         let container = with(&[("WORKERS", count), ("S6_DISABLE", disable), (queue, "1")]);
         let report = s.compile(&container);
-        let database = report.database.map(|database| s6_rc::format::encode(&database));
-        prop_assert!(database.is_some(), "undefined after pruning: {:?}", report.diagnostics);
+        prop_assert!(report.database.is_some(), "undefined after pruning: {:?}", report.diagnostics);
+        let database = report.database.unwrap();
+        // What is wanted is what is there of it, and nothing is kept away by what it wants.
+        let wants = |of: &str| {
+            let service = database.services().iter().find(|service| service.name == of.as_bytes());
+            service.map(|service| service.wants.iter().map(|id| database.name(*id).to_vec()).collect::<Vec<_>>())
+        };
+        let is_there = |name: &[u8]| database.services().iter().any(|service| service.name == name);
+        let has_user = !disable.split(' ').any(|name| name == "user");
+        prop_assert_eq!(wants("last").is_some(), has_user);
+        for service in database.services().iter().filter(|service| service.name.starts_with(b"worker@")) {
+            let fetch = service.name.strip_prefix(b"worker@").map(|own| [b"fetch@", own].concat()).unwrap();
+            prop_assert_eq!(service.wants.len() == 1, is_there(&fetch));
+            if let Some(wanted) = wants("last") {
+                prop_assert!(wanted.contains(&service.name), "{:?}", service.name);
+            }
+        }
+        let database = Some(s6_rc::format::encode(&database));
         let again = s.compile(&container).database.map(|database| s6_rc::format::encode(&database));
         prop_assert!(again == database, "the same variables gave another graph");
     }

@@ -47,8 +47,11 @@ pub const SIZE_MAX: usize = 8192;
 /// The most probes of readiness, and of liveness.
 pub const PROBES_MAX: usize = 32;
 
-/// The pause between two tries for readiness, in milliseconds, where none is given.
-pub const READY_PERIOD: u32 = 100;
+/// The first pause between two tries for readiness, in milliseconds, where none is given.
+pub const READY_PERIOD: u32 = 5;
+
+/// The same where one of the tries is a program.
+pub const READY_PERIOD_OF_PROGRAMS: u32 = 100;
 
 /// How long a try for readiness may take, in milliseconds, where nothing is given.
 pub const READY_CHECK_TIMEOUT: u32 = 3000;

@@ -116,13 +116,21 @@ fn other_numbers_keep_those_that_stay(images: &Images) -> Outcome {
             s6-overlay scale worker@=1; echo code $?; ls /run/service | grep worker
             pids worker@1 web >/tmp/after; sed 2d /tmp/before | cmp - /tmp/after
             s6-overlay stop worker@1 >/dev/null; s6-overlay scale worker=1; s6-svstat -o up /run/service/worker@1
-            s6-overlay scale worker='mail import'; ls /run/service | grep worker";
-        let (code, text) = shell(t.container(), script)?;
+            s6-overlay scale worker=many 2>&1; s6-overlay scale worker=0 >/dev/null
+            s6-overlay scale worker='mail import'; ls /run/service | grep worker; s6-overlay scale worker=2 2>&1
+            echo 7000 >{web}/timeout-up; s6-overlay scale worker=mail 2>&1; cat /run/s6/scaled
+            s6-overlay reload; s6-overlay scale worker=mail; echo code $?"
+            .replace("{web}", &format!("{DEFINITIONS}/web"));
+        let (code, text) = shell(t.container(), &script)?;
         let expected = "worker@3: added\nworker@4: added\ncode 0\n2\nno definition has changed\nworker=4\n\
             worker@2: removed\nworker@3: removed\nworker@4: removed\n\
             goes down for that, and comes back if it is still there: worker@2, worker@3, worker@4\ncode 0\nworker@1\ntrue\n\
-            worker@import: added\nworker@mail: added\nworker@1: removed\n\
-            goes down for that, and comes back if it is still there: worker@1\nworker@import\nworker@mail\n";
+            s6-overlay scale: fatal: the instances of worker are numbered (1): write how many, not names, or begin with worker=0: nothing was changed\n\
+            worker@import: added\nworker@mail: added\nworker@import\nworker@mail\n\
+            s6-overlay scale: fatal: the instances of worker have names (import, mail): write names, not how many, or begin with worker=0: nothing was changed\n\
+            s6-overlay scale: fatal: other definitions have changed, too, which is for s6-overlay reload: web: nothing was changed\n\
+            worker=mail import\nweb: changed (timeout-up)\nto restart what has changed: s6-overlay restart web\nworker@import: removed\n\
+            goes down for that, and comes back if it is still there: worker@import\ncode 0\n";
         same((code, text.as_str()), (0, expected), &t.text())?;
         for line in ["begins 3 of 4", "begins 4 of 4", "ends 4 of 4", "begins mail of 2"] {
             t.wait_for(line)?;

@@ -43,6 +43,7 @@ mod reexec;
 mod reliability;
 mod restarts;
 mod runtimes;
+mod sd_notify;
 mod servers;
 mod shortage;
 mod status;
@@ -52,6 +53,7 @@ mod streams;
 mod supervisors;
 mod termination;
 mod variables;
+mod wants;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -177,6 +179,7 @@ fn run() -> Result<i32, String> {
         runtimes::TESTS,
         network::TESTS,
         notified::TESTS,
+        sd_notify::TESTS,
         servers::TESTS,
         memory::TESTS,
         migrated::TESTS,
@@ -188,6 +191,7 @@ fn run() -> Result<i32, String> {
         streams::TESTS,
         supervisors::TESTS,
         variables::TESTS,
+        wants::TESTS,
     ];
     let trials = groups
         .concat()

@@ -16,6 +16,8 @@ pub const TESTS: &[(&str, Test)] = &[
     ("probes::a_killed_attendant_loses_nothing", a_killed_attendant_loses_nothing),
     ("probes::an_unhealthy_service_is_restarted", an_unhealthy_service_is_restarted),
     ("probes::an_unhealthy_service_gets_its_signal", an_unhealthy_service_gets_its_signal),
+    ("probes::an_unhealthy_service_stops_the_container", an_unhealthy_service_stops_the_container),
+    ("probes::they_work_wherever_a_container_runs", they_work_wherever_a_container_runs),
     ("probes::an_image_that_asks_for_nothing_has_none", an_image_that_asks_for_nothing_has_none),
     ("probes::what_sd_notify_says_counts", what_sd_notify_says_counts),
     ("probes::hostile_peers_cost_time_and_memory_within_bounds", hostile_peers_cost_within_bounds),
@@ -178,6 +180,57 @@ fn an_unhealthy_service_is_restarted(images: &Images) -> Outcome {
     })
 }
 
+fn an_unhealthy_service_stops_the_container(images: &Images) -> Outcome {
+    let services = mortal("#!/bin/sh\nexec sleep 100000\n")?;
+    services.define("mortal", "on-unhealthy", "stop\n")?;
+    in_both_layouts(&images.small(&services, &["/bin/sh", "-c", ">/run/sick; exec sleep 100000"]), |t| {
+        same(t.finish()?, 143, &t.text())?;
+        t.in_order(&[
+            "mortal is unhealthy: exec ./data/check exited 1: sick",
+            "ended because it was unhealthy",
+            "on-unhealthy: the container stops with code 143",
+        ])?;
+        Ok(())
+    })
+}
+
+/// As another user on a read-only root, and below an init of the engine.
+fn they_work_wherever_a_container_runs(images: &Images) -> Outcome {
+    let services = services(&[
+        ("listens", "listen 7001", "#!/bin/sh\nexec nc -ll -p 7001 -e /bin/true\n"),
+        ("says", "log ^Ready to [a-z]+$", "#!/bin/sh\necho Ready to serve\nexec sleep 100000\n"),
+        ("asks", "exec ./data/check", "#!/bin/sh\necho $$ >/run/app/up\nexec sleep 100000\n"),
+        ("touches", "file /run/app/touched", "#!/bin/sh\n>/run/app/touched\nexec sleep 100000\n"),
+        ("writes", "fd 5", "#!/bin/sh\necho >&5\nexec sleep 100000\n"),
+        ("lives", "exec true", "#!/bin/sh\nrm -f /run/app/sick\necho life begins\nexec sleep 100000\n"),
+    ])?;
+    // The check is the service's user, in its directory.
+    let check = "#!/bin/sh\ntest $(id -u) = $(stat -c %u /proc/$(cat /run/app/up)) && test -e ./data/check\n";
+    services.script(&format!("{DEFINITIONS}/asks/data/check"), check)?;
+    for (file, text) in [("live", "exec test ! -e /run/app/sick\n"), ("live-period", "50\n")] {
+        services.define("lives", file, text)?;
+    }
+    services.script("/docker-init", "#!/bin/sh\n/init &\ntrap 'kill -TERM $!' TERM\nwait\nwait $!\n")?;
+    let prepare = |user: u32| {
+        ["/bin/sh".to_owned(), "-c".to_owned(), format!("mkdir /run/app; chown {user} /run /run/app")]
+    };
+    let root = images.small(&services, &[]);
+    let below = root.clone().command(["/docker-init"]).prepare(prepare(0));
+    let confined = root.user(1000, 1000).read_only(true).prepare(prepare(1000));
+    for sandbox in [below, confined] {
+        in_both_layouts(&sandbox, |t| {
+            for name in ["listens", "says", "asks", "touches", "writes", "lives"] {
+                t.wait_for(&format!("{name} is ready"))?;
+            }
+            printed(t, &["/bin/sh", "-c", ">/run/app/sick"])?;
+            t.wait_for("lives is unhealthy: exec test ! -e /run/app/sick exited 1")?;
+            t.wait_until(|lines| lines.iter().filter(|line| line.trim_end() == "life begins").count() == 2)?;
+            stop(t)
+        })?;
+    }
+    Ok(())
+}
+
 fn an_unhealthy_service_gets_its_signal(images: &Images) -> Outcome {
     let run = "#!/bin/sh\nrm -f /run/sick\ntrap 'echo mortal got USR1; exit 3' USR1\necho mortal starts\n\
         while :; do sleep 0.05; done\n";
@@ -202,7 +255,7 @@ fn an_image_that_asks_for_nothing_has_none(images: &Images) -> Outcome {
 }
 
 /// Says something by the protocol of sd_notify(3), as libsystemd does.
-const NOTIFY: &str = "#!/usr/bin/python3
+pub(crate) const NOTIFY: &str = "#!/usr/bin/python3
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 if len(sys.argv) > 2:

@@ -39,7 +39,7 @@ pub struct Part {
     pub name: String,
     /// What it is.
     pub sort: Sort,
-    /// What it needs: places among the parts.
+    /// What it needs or wants: places among the parts.
     pub needs: Vec<usize>,
     /// When it began.
     pub began: Option<u64>,
@@ -87,7 +87,7 @@ impl Part {
         Self {
             name: shown(&service.name),
             sort: if service.kind == Kind::Longrun { Sort::Longrun } else { Sort::Oneshot },
-            needs: service.needs.clone(),
+            needs: service.needs.iter().chain(&service.wants).copied().collect(),
             has_readiness: service.row.as_ref().is_some_and(|row| row.flags.has(Flags::READINESS)),
             ..Self::default()
         }

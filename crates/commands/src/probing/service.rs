@@ -438,6 +438,13 @@ fn report_of(name: &[u8], pid: u32) -> Option<Report> {
     supervision::attended::report(folder, name, pid)
 }
 
+/// Removes the report about a service that isn't known; whether the process that it was about is still there.
+pub(crate) fn forget(name: &[u8]) -> bool {
+    let is_there = supervision::attended::of_servicedir(&join(SCANDIR.as_bytes(), name)).is_some();
+    let _ = sys::fs::unlink(report_path(name).as_slice());
+    is_there
+}
+
 fn report_path(name: &[u8]) -> Vec<u8> {
     join(FOLDER.as_bytes(), name)
 }

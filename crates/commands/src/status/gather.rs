@@ -130,6 +130,7 @@ fn sort(all: &mut Snapshot) {
     for at in order {
         let mut service = old.get_mut(at).map(std::mem::take).unwrap_or_default();
         moved(&mut service.needs);
+        moved(&mut service.wants);
         moved(&mut service.needed_by);
         service.logger = service.logger.and_then(|at| places.get(at).copied().flatten());
         all.services.push(service);
@@ -169,6 +170,7 @@ fn from_database(all: &mut Snapshot, database: &Database, up: &[bool]) {
                 up: up.get(at).copied(),
                 in_boot: in_boot.get(at).copied().unwrap_or_default(),
                 needs: places(&service.dependencies),
+                wants: places(&service.wants),
                 needed_by: places(&service.dependents),
                 logger,
                 ..Service::default()

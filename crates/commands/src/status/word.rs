@@ -130,8 +130,21 @@ pub fn standing(all: &Snapshot, service: &Service) -> Standing {
         Some(row) => row.flags.has(Flags::WANTED) || expected || word == Word::Failed,
         None => service.up == Some(true) || expected || word == Word::Failed,
     };
-    let waits_for = if wanted && matches!(word, Word::Waiting | Word::Down) { waits_for } else { Vec::new() };
+    match word {
+        Word::Waiting => waits_for.extend(service.wants.iter().filter(|at| is_under_way(all, **at))),
+        Word::Down if wanted => {}
+        _ => waits_for.clear(),
+    }
     Standing { word, wanted, since, waits_for, is_unhealthy: probed::is_unhealthy(service) }
+}
+
+/// Whether the start hasn't done with a service yet.
+fn is_under_way(all: &Snapshot, at: usize) -> bool {
+    let service = all.services.get(at).filter(|service| service.in_boot && service.up == Some(false));
+    service.is_some_and(|service| match (&service.row, service.step) {
+        (Some(row), _) => row.state != State::Failed,
+        (None, step) => step.is_none_or(|step| step.wstat.is_none()),
+    })
 }
 
 /// Whether a service was stopped after the start of the container was over.
@@ -372,8 +385,10 @@ mod tests {
         all.services[2].up = Some(false);
         all.services[2].needs = vec![0, 1];
         all.services[3].needs = vec![2];
+        // What it wants counts while that is under way.
+        all.services[3].wants = vec![0, 1];
         let while_starting =
-            "  a done -\n  b starting -\n  c waiting - for b\n  d waiting - for c\n  other down -";
+            "  a done -\n  b starting -\n  c waiting - for b\n  d waiting - for c, b\n  other down -";
         assert_eq!(told(&all), while_starting);
         // The start is over, and has failed.
         if let Some(header) = &mut all.header {

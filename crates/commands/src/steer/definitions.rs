@@ -27,11 +27,11 @@ use tool::{Call, Fatal, Next, OrUnable, Out, Outcome};
 
 /// What is different in other definitions, one line each.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Differences {
-    added: Vec<Vec<u8>>,
-    removed: Vec<Vec<u8>>,
+pub(super) struct Differences {
+    pub(super) added: Vec<Vec<u8>>,
+    pub(super) removed: Vec<Vec<u8>>,
     /// With what of them has changed.
-    changed: Vec<(Vec<u8>, Vec<String>)>,
+    pub(super) changed: Vec<(Vec<u8>, Vec<String>)>,
 }
 
 /// What is done about definitions that are different, once that is printed.
@@ -122,7 +122,8 @@ fn switch(
     let old = current().ok_or_else(|| Fatal::new(111, "the live state has no database"))?;
     let mut differences = Differences::between(live.database(), new, &|name| changed_files(&old, path, name));
     if let Some(scale) = scale {
-        differences.changed.retain(|(name, what)| !scale.follows(name, what));
+        scale.check_others(&differences, live.database(), new)?;
+        differences.changed.clear();
     }
     let mut out = Out::new();
     differences.lines().iter().try_for_each(|line| out.line(line.as_bytes()))?;
@@ -141,21 +142,15 @@ fn switch(
     }
     let interrupts = Interrupts::trap()?;
     drop(take_turn(call, &interrupts, deadline)?);
-    let what = UpdateOptions {
-        live: LIVE.as_bytes().to_vec(),
-        compiled: path.to_vec(),
-        conversions: None,
-        block: false,
-    };
     let how = ChangeOptions { deadline, ..interrupts.change_options(call, 1) };
     if is_probed && let Err(why) = probes::ensure(None) {
         call.warn(why.message());
     }
-    let mut code = update(&what, &how)?;
+    let mut code = update_to(path, &how, scale)?;
     if current().as_deref() == Some(path) {
         release(&old, path);
         if let Some(scale) = scale {
-            scale.keep()?;
+            scale.note();
             if code == 0 {
                 code = scale.start(&mut take_turn(call, &interrupts, deadline)?, &how)?;
             }
@@ -167,6 +162,25 @@ fn switch(
         2 | 10 => TIMED_OUT,
         _ => 1,
     })))
+}
+
+/// Switches to the database at `path`, and gives the exit code of that.  Numbers that were asked for count before it, so that they
+/// aren't lost with this process.
+fn update_to(path: &[u8], how: &ChangeOptions<'_>, scale: Option<&Scale>) -> Result<u8, Fatal> {
+    let what = UpdateOptions {
+        live: LIVE.as_bytes().to_vec(),
+        compiled: path.to_vec(),
+        conversions: None,
+        block: false,
+    };
+    if let Some(scale) = scale {
+        scale.keep(true)?;
+    }
+    let done = update(&what, how);
+    if let Some(scale) = scale.filter(|_| current().as_deref() != Some(path)) {
+        scale.keep(false)?;
+    }
+    done
 }
 
 /// A line that says what goes down, if anything does.
@@ -202,10 +216,17 @@ fn changed_files(old: &[u8], new: &[u8], name: &[u8]) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     let [old, new] = dirs;
-    names.retain(|file| !same_tree(CWD, &join(&old, file), &join(&new, file)).unwrap_or(false));
-    // Where probes are asked for, the definition's `run` has another name.
-    let mut files: Vec<_> =
-        names.iter().map(|file| shown(file).trim_end_matches(".user").to_owned()).collect();
+    // Before an instance's program stands how many there are, which isn't the definition's.
+    let is_told = |file: &[u8]| names.contains(&[file, b".instance"].concat());
+    let differs = |file: &&Vec<u8>| {
+        !is_told(file) && !same_tree(CWD, &join(&old, file), &join(&new, file)).unwrap_or(false)
+    };
+    // Where probes are asked for, and where there are several of a service, the definition's programs have other names.
+    let named = |file: &Vec<u8>| {
+        let file = shown(file);
+        file.trim_end_matches(".instance").trim_end_matches(".user").to_owned()
+    };
+    let mut files: Vec<_> = names.iter().filter(differs).map(named).collect();
     files.dedup();
     files
 }
@@ -293,6 +314,13 @@ fn names(database: &Database, ids: &[Id]) -> Vec<Vec<u8>> {
     names
 }
 
+/// Whether command lines are the same, but for how many instances there are.
+fn is_same_script(old: &[Vec<u8>], new: &[Vec<u8>]) -> bool {
+    let is_number = |word: &[u8]| word.starts_with(b"INSTANCES=");
+    let mut both = old.iter().zip(new);
+    old.len() == new.len() && both.all(|(old, new)| old == new || (is_number(old) && is_number(new)))
+}
+
 /// What of the database's entry of a service differs.
 fn changed_parts((old, before): (&Database, Id), (new, after): (&Database, Id)) -> Vec<String> {
     let (Some(one), Some(other)) = (old.service(before), new.service(after)) else { return Vec::new() };
@@ -302,7 +330,9 @@ fn changed_parts((old, before): (&Database, Id), (new, after): (&Database, Id)) 
         (
             Body::Oneshot { up, down, reload },
             Body::Oneshot { up: new_up, down: new_down, reload: new_reload },
-        ) => [up != new_up, down != new_down, reload != new_reload],
+        ) => {
+            [(up, new_up), (down, new_down), (reload, new_reload)].map(|(old, new)| !is_same_script(old, new))
+        }
         _ => [false; 3],
     };
     let rows = [

@@ -7,6 +7,7 @@ use crate::status::times::{moment, parse_span, span};
 use crate::status::word::ended;
 use std::time::Duration;
 use supervision::board::{Record, read_record};
+use supervision::control::PROBES;
 use tool::sorted::Map;
 use tool::{
     Call, Fatal, Next, Opt, OrUnable, Out, Outcome, Role, Tool, clock,
@@ -96,6 +97,11 @@ fn whole_name(name: &Name, all: &mut dyn FnMut() -> Vec<Vec<u8>>) -> String {
     }
 }
 
+/// Whether it is about what probes services, which is the overlay's own, and isn't in trouble.
+fn is_of_no_interest(event: &Event) -> bool {
+    event.name.is(PROBES.as_bytes()) && !matches!(event.kind, Kind::Backoff | Kind::Failed)
+}
+
 /// What was printed: the newest number of each ring.
 #[derive(Default)]
 struct Seen(Map<Ring, u32>);
@@ -107,7 +113,7 @@ impl Seen {
         let mut fresh = Vec::new();
         for (ring, number, event) in &record.events {
             let is_newer = |than: Option<&u32>| than.is_none_or(|than| is_later(*number, *than));
-            if is_newer(before.get(ring)) {
+            if is_newer(before.get(ring)) && !is_of_no_interest(event) {
                 fresh.push(event);
             }
             if is_newer(self.0.get(ring)) {
@@ -217,6 +223,13 @@ mod tests {
             String::from_utf8(text).unwrap(),
             r#"{"at":"2026-11-29T17:46:00.000000Z","kind":"ended","name":"a \"b\"","pid":7,"how":4,"code":9,"value":1500000000,"text":"SIGKILL (memory) after 1.5 s"}"#
         );
+    }
+
+    #[test]
+    fn what_probes_services_is_shown_in_trouble_only() {
+        let of = |kind| Event { name: Name::new(PROBES.as_bytes()), ..event(kind, 0, 0, None) };
+        assert!(is_of_no_interest(&of(Kind::Started)) && !is_of_no_interest(&of(Kind::Backoff)));
+        assert!(!is_of_no_interest(&event(Kind::Started, 0, 0, None)));
     }
 
     #[test]

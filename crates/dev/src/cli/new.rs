@@ -22,6 +22,9 @@ pub struct New {
     /// a line, a script that s6-notifyoncheck runs
     #[arg(long, value_name = "LINE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     ready: Vec<String>,
+    /// How many of it there are, for a name that ends in @: a number, cpus, names, or such as '${WORKERS:-2}'
+    #[arg(long, value_name = "COUNT")]
+    instances: Option<String>,
     /// Who it runs as
     #[arg(long, value_name = "USER")]
     user: Option<String>,
@@ -30,13 +33,13 @@ pub struct New {
 impl New {
     /// Writes the definition.
     pub fn run(self) -> Outcome {
-        let Self { name, root, oneshot, logger, ready, user } = self;
+        let Self { name, root, oneshot, logger, ready, instances, user } = self;
         let readiness = match ready.as_slice() {
             [] => Readiness::None,
             [line] if line.is_empty() => Readiness::Script,
             _ => Readiness::Lines(ready),
         };
-        match new::write(&root, &Wanted { name, oneshot, logger, readiness, user }) {
+        match new::write(&root, &Wanted { name, oneshot, logger, readiness, instances, user }) {
             Ok(out) => Outcome { out, ..Outcome::default() },
             Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => Outcome::failed(USAGE, e),
             Err(e) => Outcome::failed(FAILED, e),

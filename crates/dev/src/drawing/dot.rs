@@ -26,6 +26,9 @@ pub(super) fn print(graph: &Graph) -> String {
         for need in node.needs.iter().filter(|need| Some(**need) != node.consumer) {
             out.extend(graph.nodes.get(*need).map(|need| format!("  {name} -> {};\n", quoted(&need.name))));
         }
+        for want in node.wants.iter().filter_map(|want| graph.nodes.get(*want)) {
+            out.push_str(&format!("  {name} -> {} [style=dashed];\n", quoted(&want.name)));
+        }
         let consumer = node.consumer.and_then(|consumer| graph.nodes.get(consumer));
         out.extend(
             consumer.map(|consumer| format!("  {name} -> {} [style=bold];\n", quoted(&consumer.name))),

@@ -15,8 +15,8 @@ pub(super) fn print(graph: &Graph) -> String {
             let consumer =
                 node.consumer.and_then(|consumer| graph.nodes.get(consumer)).map(|node| &node.name);
             let kind = if node.is_longrun { "longrun" } else { "oneshot" };
-            let needs = names(&node.needs);
-            let mut about = json!({ "name": node.name, "kind": kind, "needs": needs, "consumer": consumer });
+            let [needs, wants] = [&node.needs, &node.wants].map(names);
+            let mut about = json!({ "name": node.name, "kind": kind, "needs": needs, "wants": wants, "consumer": consumer });
             if let (Some(state), Some(about)) = (&node.state, about.as_object_mut()) {
                 about.insert("state".to_owned(), state.word.into());
                 about.insert("attention".to_owned(), (state.look == Look::Bad).into());

@@ -26,6 +26,9 @@ pub(super) fn print(graph: &Graph) -> String {
         for need in node.needs.iter().filter(|need| Some(**need) != node.consumer) {
             out.push_str(&format!("  s{at} --> s{need}\n"));
         }
+        for want in &node.wants {
+            out.push_str(&format!("  s{at} -.-> s{want}\n"));
+        }
         out.extend(node.consumer.map(|consumer| format!("  s{at} ==> s{consumer}\n")));
     }
     out

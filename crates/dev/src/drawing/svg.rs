@@ -30,13 +30,14 @@ const STYLE: &str = include_str!("graph.css");
 /// What kinds of edges there are.
 const NEEDS: u8 = 0;
 const FEEDS: u8 = 1;
+const WANTS: u8 = 2;
 
 /// The picture of a graph.
 ///
 /// # Errors
 /// There is too much of it.
 pub(super) fn print(graph: &Graph) -> Result<String, String> {
-    let edges: usize = graph.nodes.iter().map(|node| node.needs.len()).sum();
+    let edges: usize = graph.nodes.iter().map(|node| node.needs.len() + node.wants.len()).sum();
     for (count, most, what) in
         [(graph.nodes.len(), SERVICES_MAX, "services"), (edges, EDGES_MAX, "edges between services")]
     {
@@ -104,9 +105,12 @@ impl<'a> Drawing<'a> {
         let nodes = graph.nodes.iter().enumerate();
         let is_live = graph.nodes.iter().any(|node| node.state.is_some());
         let edges = graph.nodes.iter().enumerate().flat_map(|(from, node)| {
-            let kind = move |to: usize| if node.consumer == Some(to) { FEEDS } else { NEEDS };
-            let mut to = node.needs.clone();
-            to.extend(node.consumer);
+            let kind = move |to: usize| match node.consumer {
+                Some(consumer) if consumer == to => FEEDS,
+                _ if node.needs.contains(&to) => NEEDS,
+                _ => WANTS,
+            };
+            let to: BTreeSet<usize> = node.edges().copied().chain(node.consumer).collect();
             to.into_iter().map(move |to| Edge { from, to, kind: kind(to) })
         });
         let groups = frames.iter().map(|frame| plan::Group {
@@ -207,11 +211,13 @@ impl<'a> Drawing<'a> {
         let path =
             format!("M{} {}C{} {middle} {} {middle} {} {}{on}", from.x, from.y, from.x, to.x, to.x, to.y);
         let of = line.edges.first().and_then(|at| self.plan.edges.get(*at));
-        let class = match (of.is_some_and(|edge| edge.kind == FEEDS), line.end.is_some()) {
-            (true, true) => "edge feeds feeds-end",
-            (true, false) => "edge feeds",
-            (false, true) => "edge end",
-            (false, false) => "edge",
+        let class = match (of.map_or(NEEDS, |edge| edge.kind), line.end.is_some()) {
+            (FEEDS, true) => "edge feeds feeds-end",
+            (FEEDS, false) => "edge feeds",
+            (WANTS, true) => "edge wants end",
+            (WANTS, false) => "edge wants",
+            (_, true) => "edge end",
+            (_, false) => "edge",
         };
         svg.open("g", &[]);
         svg.title(&self.said(line));
@@ -225,10 +231,12 @@ impl<'a> Drawing<'a> {
         let name = |at: usize| self.graph.nodes.get(at).map(|node| node.name.as_str()).unwrap_or_default();
         let from: Vec<&str> = edges().map(|edge| name(edge.from)).collect();
         let to = edges().next();
-        let verb = match (to.is_some_and(|edge| edge.kind == FEEDS), from.len()) {
-            (true, _) => "writes to",
-            (false, 1) => "needs",
-            (false, _) => "need",
+        let verb = match (to.map_or(NEEDS, |edge| edge.kind), from.len()) {
+            (FEEDS, _) => "writes to",
+            (WANTS, 1) => "wants",
+            (WANTS, _) => "want",
+            (_, 1) => "needs",
+            (_, _) => "need",
         };
         format!("{} {verb} {}", from.join(", "), to.map(|edge| name(edge.to)).unwrap_or_default())
     }
@@ -258,6 +266,10 @@ impl<'a> Drawing<'a> {
         let needs = names(&mut node.needs.iter().copied());
         if !needs.is_empty() {
             about.push_str(&format!("\nneeds {}", needs.join(", ")));
+        }
+        let wants = names(&mut node.wants.iter().copied());
+        if !wants.is_empty() {
+            about.push_str(&format!("\nwants {}", wants.join(", ")));
         }
         let bundles: Vec<&str> = self
             .graph
@@ -302,6 +314,11 @@ impl<'a> Drawing<'a> {
             (has_kind(true), Sign::Kind { is_longrun: true, is_live }, "longrun"),
             (has_kind(false), Sign::Kind { is_longrun: false, is_live }, "oneshot"),
             (self.plan.edges.iter().any(|edge| edge.kind == NEEDS), Sign::Needs, "needs"),
+            (
+                self.plan.edges.iter().any(|edge| edge.kind == WANTS),
+                Sign::Wants,
+                "starts after, if that starts",
+            ),
             (self.plan.edges.iter().any(|edge| edge.kind == FEEDS), Sign::Feeds, "writes to (a pipeline)"),
             (!self.frames.is_empty(), Sign::Bundle, "bundle"),
             (has(Look::Good), Sign::State(Look::Good), "as it should be"),
@@ -369,6 +386,7 @@ fn pattern(look: Look) -> &'static str {
 enum Sign {
     Kind { is_longrun: bool, is_live: bool },
     Needs,
+    Wants,
     Feeds,
     Bundle,
     State(Look),
@@ -390,6 +408,7 @@ impl Sign {
                 shape(svg, class, is_longrun, middle, half);
             }
             Self::Needs => svg.path("edge end", &format!("M{x} {y}h28")),
+            Self::Wants => svg.path("edge wants end", &format!("M{x} {y}h28")),
             Self::Feeds => svg.path("edge feeds feeds-end", &format!("M{x} {y}h28")),
             Self::Bundle => svg.rect("bundle", (x, y - 8), (28, 16), 6),
             Self::State(look) => {

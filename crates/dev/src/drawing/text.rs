@@ -1,6 +1,6 @@
-//! A tree for each bundle: below a service stands what it needs.
+//! A tree for each bundle: below a service stands what it needs, and, behind other signs, what it wants.
 
-use crate::graph::{Graph, Look};
+use crate::graph::{Graph, Look, Node};
 use std::collections::BTreeSet;
 
 /// Deeper parts of a tree aren't shown: `…` stands for them.
@@ -8,6 +8,9 @@ const DEPTH_MAX: usize = 64;
 
 /// The tree's signs: an entry, the last one, and what is below them.
 const SIGNS: [&str; 4] = ["├─ ", "└─ ", "│  ", "   "];
+
+/// The same for an entry that is only wanted.
+const WANTED: [&str; 2] = ["├╌ ", "└╌ "];
 
 pub(super) fn print(graph: &Graph) -> String {
     let mut out = String::new();
@@ -27,23 +30,31 @@ pub(super) fn print(graph: &Graph) -> String {
     out
 }
 
-/// Those of some services that no other one of them needs: the others stand below them.
-fn heads(graph: &Graph, services: &BTreeSet<usize>) -> Vec<usize> {
+/// Those of some services that no other one of them needs or wants: the others stand below them.
+fn heads(graph: &Graph, services: &BTreeSet<usize>) -> Vec<(usize, bool)> {
     let nodes = services.iter().filter_map(|at| graph.nodes.get(*at));
-    let needed: BTreeSet<usize> = nodes.flat_map(|node| &node.needs).copied().collect();
-    services.difference(&needed).copied().collect()
+    let needed: BTreeSet<usize> = nodes.flat_map(Node::edges).copied().collect();
+    services.difference(&needed).map(|at| (*at, true)).collect()
 }
 
-fn branches(graph: &Graph, nodes: &[usize], indent: &str, told: &mut BTreeSet<usize>, out: &mut String) {
+/// Adds services, each with whether it is needed, rather than wanted.
+fn branches(
+    graph: &Graph,
+    nodes: &[(usize, bool)],
+    indent: &str,
+    told: &mut BTreeSet<usize>,
+    out: &mut String,
+) {
     let [entry, last, goes_on, nothing] = SIGNS;
-    for (place, at) in nodes.iter().enumerate() {
+    for (place, (at, is_needed)) in nodes.iter().enumerate() {
         let Some(node) = graph.nodes.get(*at) else { continue };
         let is_last = place + 1 == nodes.len();
         let is_known = !told.insert(*at);
         let kind = if node.is_longrun { "" } else { " (oneshot)" };
         let pipe = node.consumer.and_then(|consumer| graph.nodes.get(consumer));
         let pipe = pipe.map(|consumer| format!(" ⇒ {}", consumer.name)).unwrap_or_default();
-        let again = if is_known && !node.needs.is_empty() { " ↑" } else { "" };
+        let has_more = node.edges().next().is_some();
+        let again = if is_known && has_more { " ↑" } else { "" };
         let state = match &node.state {
             Some(state) if state.look == Look::Bad => format!(" · {} !", state.word),
             Some(state) => format!(" · {}", state.word),
@@ -51,16 +62,21 @@ fn branches(graph: &Graph, nodes: &[usize], indent: &str, told: &mut BTreeSet<us
         };
         out.push_str(&format!(
             "{indent}{}{}{kind}{pipe}{state}{again}\n",
-            if is_last { last } else { entry },
+            match (is_needed, is_last) {
+                (true, false) => entry,
+                (true, true) => last,
+                (false, _) => WANTED[usize::from(is_last)],
+            },
             node.name
         ));
-        if !is_known && indent.chars().count() / 3 >= DEPTH_MAX && !node.needs.is_empty() {
+        if !is_known && indent.chars().count() / 3 >= DEPTH_MAX && has_more {
             out.push_str(&format!("{indent}{}…\n", if is_last { nothing } else { goes_on }));
         } else if !is_known {
             let below = format!("{indent}{}", if is_last { nothing } else { goes_on });
-            let needs: Vec<usize> =
-                node.needs.iter().copied().filter(|need| Some(*need) != node.consumer).collect();
-            branches(graph, &needs, &below, told, out);
+            let needs = node.needs.iter().filter(|need| Some(**need) != node.consumer);
+            let needs = needs.map(|need| (*need, true));
+            let all: Vec<_> = needs.chain(node.wants.iter().map(|want| (*want, false))).collect();
+            branches(graph, &all, &below, told, out);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::image::Image;
 use crate::text::find;
 use crate::tree::Tree;
 use s6_rc::diagnostic::{Code, Severity};
+use s6_rc::instances::plain;
 use std::collections::BTreeSet;
 use tool::path::{join, split};
 
@@ -40,7 +41,7 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         {
             continue;
         }
-        let mut finding = compiled::finding(diagnostic);
+        let Some(mut finding) = with_env(image, compiled::finding(diagnostic)) else { continue };
         if let Some(word) = word_at(image.tree, &finding)
             && let Some(span) = &mut finding.span
         {
@@ -48,6 +49,22 @@ pub fn check(image: &Image<'_>, found: &mut Vec<Finding>) {
         }
         found.push(fixed(image, as_bad(image, finding)));
     }
+}
+
+/// What is left of a finding where the image's own variables are known: one of them may say how many instances there are.
+fn with_env(image: &Image<'_>, finding: Finding) -> Option<Finding> {
+    let variable = finding.text.split_once("the variable ").and_then(|(_, rest)| rest.split(' ').next());
+    let value = variable.filter(|_| finding.code == Code::INSTANCES_UNSET);
+    let Some((variable, value)) = value.and_then(|name| Some((name, image.config.variable(name)?))) else {
+        return Some(finding);
+    };
+    if value.trim().is_empty() {
+        return Some(finding);
+    }
+    let mistake = plain(value.as_bytes(), || 1).err()?;
+    let text = format!("ENV {variable} doesn't say how many: {}", mistake.text);
+    let severity = Severity::Error;
+    Some(Finding { code: Code::INSTANCES, text, advice: Some(mistake.advice), severity, ..finding })
 }
 
 /// What compiles and can't work is an error here, where nobody waits for a start.

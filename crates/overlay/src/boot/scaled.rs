@@ -3,8 +3,9 @@
 //! The file has a line for each service, `NAME=` and what its file `instances` would say.
 
 use crate::layout::SCALED;
-use files::read_regular_file;
+use files::{Permissions, Replace, Writers, read_regular_file, replace_at};
 use rustix::fs::CWD;
+use tool::{Fatal, OrUnable};
 
 /// The largest file that is read.
 const SIZE_MAX: usize = 1 << 20;
@@ -31,11 +32,18 @@ impl Scaled {
         found
     }
 
-    /// The same as bytes.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    fn encode(&self) -> Vec<u8> {
         let lines = self.0.iter().map(|(name, said)| [name, &b"="[..], said, b"\n"].concat());
         lines.collect::<Vec<_>>().concat()
+    }
+
+    /// Makes it count for whatever compiles the definitions from now on.
+    ///
+    /// # Errors
+    /// The file can't be written: code 111.
+    pub fn write(&self) -> Result<(), Fatal> {
+        let how = Replace::with(Permissions::Exact(0o644), Writers::One);
+        replace_at(CWD, SCALED.as_bytes(), &self.encode(), how).or_unable_to("write", SCALED.as_bytes())
     }
 
     /// What was said of a service.
