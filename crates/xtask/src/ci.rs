@@ -87,8 +87,8 @@ impl Tier {
     }
 }
 
-/// The test programs of the crates that start containers.
-const IN_CONTAINERS: &[&str] = &["sandbox"];
+/// The test programs of the crates that need privileges or Debian's programs: curl, openssl, xz.
+const BESIDE_DEBIAN: &[&str] = &["action", "connections", "inputs", "sandbox"];
 /// The test program of the tier that has its name.
 const ENGINES: &str = "engines";
 
@@ -96,7 +96,7 @@ const ENGINES: &str = "engines";
 fn tier_of(name: &str, is_of_crate: bool) -> Tier {
     match name {
         ENGINES => Tier::Engines,
-        _ if is_of_crate && !IN_CONTAINERS.contains(&name) => Tier::Unit,
+        _ if is_of_crate && !BESIDE_DEBIAN.contains(&name) => Tier::Unit,
         _ => Tier::Conformance,
     }
 }
