@@ -10,6 +10,8 @@ pub mod daemons;
 pub mod image;
 pub mod lines;
 pub mod openmetrics;
+pub mod page;
+pub mod pattern;
 pub mod ratchet;
 pub mod services;
 pub mod transcript;

@@ -43,6 +43,13 @@ pub const ENGINES: &[&str] = &[
     "mmdebstrap",
     "busybox-static",
     "xz-utils",
+    // What the recipes' images are made of, too.
+    "nginx-light",
+    "redis-server",
+    "php-fpm",
+    "cron",
+    "curl",
+    "sqlite3",
 ];
 
 /// Those of `packages` that aren't installed, each once.

@@ -104,7 +104,7 @@ impl Base {
 }
 
 /// Where the Debian root is kept.
-fn debian_tarball() -> PathBuf {
+pub fn debian_tarball() -> PathBuf {
     image::target().join("engines/debian-bookworm.tar")
 }
 

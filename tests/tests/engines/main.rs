@@ -1,5 +1,5 @@
 //! Boots under the engines that people use: docker, podman (with runc, with crun, and for a user without privileges)
-//! and runc, on images that README.md's Dockerfiles give, with the guide's health checks.
+//! and runc, on images that README.md's Dockerfiles give, with the guide's health checks; and the recipes of docs/recipes.
 //!
 //! Nothing of the machine changes: see [`stage`].  Needs root, and from Debian what `cargo xtask test` installs.
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
@@ -19,6 +19,7 @@ mod lines;
 mod pod;
 mod quickstart;
 mod readme;
+mod recipes;
 mod stage;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -51,12 +52,23 @@ const PREREQUISITES: &[(&str, &str)] = &[
     ("xz", "xz-utils"),
     ("unshare", "util-linux"),
     ("script", "bsdutils"),
+    ("nsenter", "util-linux"),
+    ("curl", "curl"),
+    // What the recipes' images are made of.
+    ("nginx", "nginx-light"),
+    ("php-fpm8.2", "php-fpm"),
+    ("redis-server", "redis-server"),
+    ("cron", "cron"),
+    ("sqlite3", "sqlite3"),
 ];
 
 fn main() {
     #[expect(clippy::disallowed_methods, reason = "an ordinary test program")]
     let words: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if words.first().is_some_and(|word| word == recipes::CHECKER) {
+        std::process::exit(recipes::run_checker(&words));
+    }
     let inside = words.first().is_some_and(|word| word == stage::INSIDE);
     let code = if inside { run(&words) } else { prepare(&words) };
     let code = code.unwrap_or_else(|why| {
@@ -126,6 +138,7 @@ fn run(words: &[String]) -> Result<i32, String> {
     trials.extend(edits::trials());
     trials.extend(pod::trials());
     trials.extend(bundles::trials());
+    trials.extend(recipes::trials()?);
     let conclusion = libtest_mimic::run(&arguments, trials);
     Ok(if conclusion.has_failed() { 101 } else { 0 })
 }

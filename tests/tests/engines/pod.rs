@@ -94,6 +94,22 @@ spec:
     )
 }
 
+/// A pod's definition without published ports, whose empty directory on /run gets the group and mode that Kubernetes gives it for
+/// `fsGroup: 1000`.
+pub fn without_a_cluster(definition: &str) -> String {
+    let first = "  initContainers:
+  - name: kubelet
+    image: busybox
+    command: [/bin/sh, -c, \"chgrp 1000 /run && chmod 2777 /run\"]
+    securityContext: {runAsUser: 0}
+    volumeMounts: [{name: run, mountPath: /run}]
+  containers:
+";
+    let lines = definition.lines().filter(|line| !line.trim_start().starts_with("ports:"));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    text.replacen("  containers:\n", first, 1)
+}
+
 /// Plays a pod; gives the file of its definition.
 fn start(kind: Kind, more: &str) -> Result<String, Failed> {
     let text = definition(kind, &Base::Busybox.image(ENGINE)?, more);

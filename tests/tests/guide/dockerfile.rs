@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::page::Line;
+use tests::page::Line;
 
 /// What the instructions come to.
 #[derive(Debug)]

@@ -1,16 +1,14 @@
 //! The guide's code blocks, run: each section of a page is an image, each `console` block a session with it.
 //!
-//! `page` describes how a page is written so that it can be run; `session`, which commands a session knows.  A block that
+//! `tests::page` describes how a page is written so that it can be run; `session`, which commands a session knows.  A block that
 //! no container sees fails the test, unless its info string says why none can: ```` ```sh untested="needs a network" ````.
-//! README.md's section about images is played by the test `engines`, with real ones.
+//! README.md's section about images, and the recipes, are played by the test `engines`, with real ones.
 //! The first trials look at the pages as texts: links that lead nowhere, variables that the table has forgotten.
 //!
 //! Needs root and Debian's busybox-static.
 #![expect(clippy::print_stderr, reason = "an ordinary test program")]
 
 mod dockerfile;
-mod page;
-mod pattern;
 mod session;
 mod texts;
 
@@ -20,6 +18,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Trial};
 use tempfile::TempDir;
 use tests::image;
+use tests::page::{self, Scope};
 
 /// What the containers are made of.
 struct Bases {
@@ -60,10 +59,14 @@ fn run() -> Result<i32, String> {
     for path in &pages {
         let name = texts::shown(path);
         let text = std::fs::read_to_string(path).map_err(|why| format!("{name}: {why}"))?;
-        for (at, why) in page::check(&name, &text) {
+        let scope = texts::scope(&name);
+        for (at, why) in page::check(&name, &text, scope) {
             trials.push(Trial::test(format!("{name}:{at}"), move || Err(why.into())));
         }
-        for example in page::examples(&text) {
+        if scope == Scope::Page {
+            continue;
+        }
+        for example in page::examples(&text, scope) {
             let (bases, file) = (Arc::clone(&bases), name.clone());
             let title = format!("{name}::{}", example.title);
             trials.push(Trial::test(title, move || {

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use sandbox::{Sandbox, Streams};
 use tempfile::TempDir;
+use tests::page::{Example, Step};
+use tests::pattern;
 use tests::services::Services;
 use tests::transcript::Transcript;
 
 use crate::dockerfile::{self, Image};
-use crate::page::{Example, Step};
-use crate::{Bases, at, pattern};
+use crate::{Bases, at};
 
 /// The PATH that Docker gives if an image sets none.
 const DOCKER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

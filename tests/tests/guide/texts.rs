@@ -7,24 +7,32 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::Trial;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use tests::image::workspace;
-
-use crate::page::{markdown, quotes};
-use crate::pattern;
+use tests::page::{Scope, markdown, quotes};
+use tests::pattern;
 
 /// The page with the table of variables.
 const VARIABLES: &str = "docs/guide/variables.md";
 
-/// The pages in the project's own folder, the guide, and the page about moving.
+/// Where recipes are: each of their pages is one example, which the test `engines` plays.
+const RECIPES: &str = "docs/recipes/";
+
+/// The pages in the project's own folder, the guide, the recipes, and the page about moving.
 pub fn pages() -> Result<Vec<PathBuf>, String> {
     let others = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/moving.md"];
     let mut pages: Vec<PathBuf> = others.iter().map(|page| workspace().join(page)).collect();
-    let folder = workspace().join("docs/guide");
-    let entries = fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
-    pages.extend(
-        entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "md")),
-    );
+    for folder in ["docs/guide", RECIPES] {
+        let folder = workspace().join(folder);
+        let entries = fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+        let files = entries.flatten().map(|entry| entry.path());
+        pages.extend(files.filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
     pages.sort();
     Ok(pages)
+}
+
+/// What one example of a page is.
+pub fn scope(name: &str) -> Scope {
+    if name.starts_with(RECIPES) { Scope::Page } else { Scope::Section }
 }
 
 /// A page's path in the project.

@@ -2,6 +2,7 @@
 
 use super::listeners::{Listener, parse};
 use rustix::fs::CWD;
+use rustix::io::Errno;
 use std::net::IpAddr;
 use tool::path::join;
 use tool::processes::all;
@@ -125,15 +126,23 @@ fn owner(inode: u64, pid: u64, processes: &[Stat]) -> Owner {
     }
 }
 
-/// Whether a process has the socket; `None` if its descriptors can't be looked at.
+/// Whether a process has the socket; `None` if its descriptors can't be looked at: root lists those of another user's
+/// process, but needs CAP_SYS_PTRACE to see what they are, which engines don't give.
 fn has(pid: u64, inode: u64) -> Option<bool> {
     let path = format!("/proc/{pid}/fd");
     let names = files::names_at(CWD, path.as_bytes()).ok()?;
     let wanted = format!("socket:[{inode}]");
-    let links =
-        names.iter().filter_map(|name| sys::fs::readlink(join(path.as_bytes(), name), Vec::new()).ok());
+    let mut is_seen = true;
+    for name in names {
+        match sys::fs::readlink(join(path.as_bytes(), &name), Vec::new()) {
+            Ok(link) if link.as_bytes() == wanted.as_bytes() => return Some(true),
+            Err(Errno::ACCESS | Errno::PERM) => is_seen = false,
+            // One that was closed meanwhile is no socket that listens.
+            _ => {}
+        }
+    }
     // A process that has ended has none.
-    Some(links.into_iter().any(|link| link.as_bytes() == wanted.as_bytes()))
+    is_seen.then_some(false)
 }
 
 #[cfg(test)]

@@ -1,22 +1,33 @@
-//! The code blocks of a page of the guide.
+//! The code blocks of a page of the guide, or of the recipes.
 //!
-//! A section, from one heading of the second level to the next, is one example: an image and what is done with it.
+//! In the guide a section, from one heading of the second level to the next, is one example: an image and what is done with
+//! it.  A recipe's page is one as a whole.
 //!
 //! - ` ```console `: a session.  A line that begins with `$ ` is a command (continued by `> ` lines), what follows is its
 //!   output; `...` stands for anything, on a line of its own for any lines.
 //! - ` ```dockerfile `: how the image is made; without it, as the guide's first page says.
 //! - ` ```files `: one small file a line: its path, blanks, its only line, or `(empty)`.
-//! - any other: a file.  The paragraph right above ends with its path in backquotes, and a colon.
+//! - any other: a file.  The paragraph right above ends with its path in backquotes, and a colon.  It is the image's if it
+//!   begins with a slash, otherwise one beside the Dockerfile.
 //!
 //! Files that begin with `#!` are executable.  What the reader sees is all that there is: nothing is hidden in the
 //! info string but `untested="why"`.
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-/// A section with code.
+/// What one example is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// A section.
+    Section,
+    /// The whole page.
+    Page,
+}
+
+/// A section or page with code.
 #[derive(Debug, Default)]
 pub struct Example {
-    /// Its heading.
+    /// The heading of its first section.
     pub title: String,
     /// How the image is made.
     pub dockerfile: Vec<Line>,
@@ -36,7 +47,7 @@ pub struct Line {
 }
 
 /// A command of a session and its output.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Step {
     /// The command.
     pub command: Line,
@@ -72,6 +83,7 @@ impl Block {
 }
 
 /// The options that GitHub has.
+#[must_use]
 pub fn markdown() -> Options {
     Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH
 }
@@ -107,7 +119,7 @@ fn blocks(text: &str) -> Vec<Block> {
                 }
             }
             Event::Code(words) | Event::Text(words) if in_heading => section.push_str(&words),
-            Event::Code(words) => path = words.starts_with('/').then(|| (words.to_string(), false)),
+            Event::Code(words) => path = is_path(&words).then(|| (words.to_string(), false)),
             Event::Text(words) => path = path.map(|(path, _)| (path, &*words == ":")),
             Event::Start(Tag::Paragraph) => path = None,
             _ => {}
@@ -116,20 +128,26 @@ fn blocks(text: &str) -> Vec<Block> {
     found
 }
 
+fn is_path(words: &str) -> bool {
+    words.contains(['/', '.']) && !words.contains(' ')
+}
+
 /// A page and its section that the test `engines` plays.
 const PLAYED_BY_ENGINES: (&str, &str) = ("README.md", "Put it in an image");
 
 /// What is wrong with the blocks of a page: the line, and why.
-pub fn check(page: &str, text: &str) -> Vec<(usize, String)> {
+#[must_use]
+pub fn check(page: &str, text: &str, scope: Scope) -> Vec<(usize, String)> {
     let mut wrong = Vec::new();
     let blocks = blocks(text);
     for block in &blocks {
         if (page, block.section.as_str()) == PLAYED_BY_ENGINES {
             continue;
         }
-        let runs = blocks
-            .iter()
-            .any(|b| b.section == block.section && b.language() == "console" && b.reason().is_none());
+        let runs = blocks.iter().any(|b| {
+            let together = scope == Scope::Page || b.section == block.section;
+            together && b.language() == "console" && b.reason().is_none()
+        });
         let why = match (block.language(), block.reason()) {
             (_, Some("")) => "an empty reason",
             (_, Some(_)) => continue,
@@ -156,13 +174,14 @@ pub fn quotes(text: &str) -> Vec<(String, Vec<Line>)> {
 }
 
 /// The examples of a page.
-pub fn examples(text: &str) -> Vec<Example> {
+#[must_use]
+pub fn examples(text: &str, scope: Scope) -> Vec<Example> {
     let mut all: Vec<Example> = Vec::new();
     for block in blocks(text) {
         if block.reason().is_some() {
             continue;
         }
-        if all.last().is_none_or(|example| example.title != block.section) {
+        if all.last().is_none_or(|example| scope == Scope::Section && example.title != block.section) {
             all.push(Example { title: block.section.clone(), ..Example::default() });
         }
         let Some(example) = all.last_mut() else { continue };

@@ -1,6 +1,7 @@
-//! Whether an output is what the guide shows; `...` stands for anything.
+//! Whether an output is what a page shows; `...` stands for anything.
 
 /// Whether the lines match: a line `...` stands for any lines, also none.
+#[must_use]
 pub fn matches(expected: &[String], said: &[String]) -> bool {
     match expected.split_first() {
         None => said.is_empty(),
