@@ -36,7 +36,7 @@ fn workers(instances: &str) -> Result<Services, Failed> {
     services.script(&format!("{DEFINITIONS}/worker@/run"), WORKER)?;
     services.script(
         &format!("{DEFINITIONS}/worker@/finish"),
-        "#!/bin/sh\necho \"ends $INSTANCE of $INSTANCES: $1 $2 $3\"\n",
+        "#!/command/with-contenv sh\necho \"ends $INSTANCE of $INSTANCES: $1 $2 $3\"\n",
     )?;
     services.wanted("worker")?;
     Ok(services)

@@ -18,7 +18,7 @@ pub const TESTS: &[(&str, Test)] = &[
 ];
 
 /// A daemon that says what comes in its FIFO, a line at a time.
-const SAYS: &str = "#!/bin/sh\nrm -f /run/gate\nmkfifo /run/gate\nexec 9<>/run/gate\n/say READY=1\necho \"daemon starts [$WATCHDOG_USEC]\"\n\
+const SAYS: &str = "#!/command/with-contenv sh\nrm -f /run/gate\nmkfifo /run/gate\nexec 9<>/run/gate\n/say READY=1\necho \"daemon starts [$WATCHDOG_USEC]\"\n\
     while read -r line <&9; do /say \"$line\"; done\n";
 
 /// With the machine's own Python.
