@@ -4,8 +4,9 @@
 //! descriptors or memory run out, it reads the status again now and then, ever less often.
 
 use crate::asking::Asking;
-use crate::control::join;
+use crate::control::{join, send};
 use crate::watch::Watch;
+use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use tool::clock::{self, Moment};
@@ -147,9 +148,12 @@ impl Listening {
         for dir in dirs {
             let name = || show(dir);
             watch.add(&join(dir, &[b"event"])).or_unable(|| format!("subscribe to events for {}", name()))?;
-            let status =
-                crate::status::read_status(dir).or_unable(|| format!("read status for {}", name()))?;
-            services.push(Tracker::new(status.is_up(), status.ready));
+            services.push(match crate::status::read_status(dir) {
+                Ok(status) => Tracker::new(status.is_up(), status.ready),
+                // Its supervisor already listens, and writes it next.
+                Err(Errno::NOENT) if send(dir, &[]).is_ok() => Tracker::new(false, false),
+                Err(e) => return Err(Fatal::unable(format_args!("read status for {}", name()), e)),
+            });
         }
         Ok(Self { watch, dirs: dirs.to_vec(), services, goal, any, past_failed_starts: false })
     }
@@ -238,6 +242,8 @@ impl Listening {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{CWD, FileType, Mode, OFlags};
+    use std::os::unix::ffi::OsStrExt;
     use tool::Opt;
 
     /// Whether a service that was up reaches the goal after `letters`, and why not.
@@ -262,6 +268,22 @@ mod tests {
         );
         let rows = GOALS.iter().map(|(letter, goal)| format!("{letter} {goal:?}\n"));
         insta::assert_snapshot!(rows.collect::<String>());
+    }
+
+    #[test]
+    fn a_supervisor_that_has_not_written_the_status_yet_is_waited_for() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = tmp.path().as_os_str().as_bytes().to_vec();
+        std::fs::create_dir(tmp.path().join("event")).unwrap();
+        std::fs::create_dir(tmp.path().join("supervise")).unwrap();
+        let new =
+            || Listening::new(std::slice::from_ref(&dir), Goal::Up, false).map(|listening| listening.done());
+        assert!(new().is_err(), "nobody supervises it");
+        let fifo = tmp.path().join("supervise/control");
+        sys::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        assert!(new().is_err(), "nobody listens");
+        let _reader = sys::fs::open(&fifo, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
+        assert_eq!(new().ok(), Some(false));
     }
 
     #[test]
