@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::look_up::deadline;
 use crate::message::Question;
 use crate::name::Name;
-use crate::query::{Ask, Query, Schedule};
+use crate::query::{Ask, Query, Schedule, Transport};
 use crate::record::type_from_text;
 use std::net::IpAddr;
 use tool::{Call, Fatal, Opt, Options, Out, Outcome, diag};
@@ -69,7 +69,10 @@ fn show(text: &[u8], to_stdout: bool) -> Result<(), Fatal> {
 
 /// Describes a stage in a paragraph.
 fn describe(stage: &Stage<'_>) -> Vec<u8> {
-    let target = |ask: &Ask| format!("{} by {:?}", wire::ip::text(ask.server), ask.transport);
+    let target = |ask: &Ask| {
+        let transport = if ask.transport == Transport::Udp { "UDP" } else { "TCP" };
+        format!("{} by {transport}", wire::ip::text(ask.server))
+    };
     let (head, message) = match stage {
         Stage::Asking(ask) => (format!("asking {}:\n", target(ask)), Some(ask.message.as_slice())),
         Stage::Asked(ask, timeout) => {

@@ -5,6 +5,7 @@
 
 use crate::direction::Direction;
 use crate::order::walk;
+use std::fmt;
 use tool::sorted::Map;
 
 /// The number of an atomic service.
@@ -125,6 +126,19 @@ pub enum Inconsistent {
     Cycle(Vec<Id>),
     /// Producers and consumer that disagree.
     Pipeline(Id),
+}
+
+impl fmt::Display for Inconsistent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchService => "no service has such a number",
+            Self::Name(name) => return write!(f, "{} is no name", tool::diag::show(name)),
+            Self::Duplicate(name) => return write!(f, "{} is there twice", tool::diag::show(name)),
+            Self::NotSorted => "a list isn't sorted",
+            Self::Cycle(_) => "services wait for each other",
+            Self::Pipeline(_) => "ends of a pipe don't match",
+        })
+    }
 }
 
 /// A service database.

@@ -46,7 +46,7 @@ impl std::fmt::Display for Damage {
             }
             Self::Checksum => f.write_str("damaged: the checksum doesn't match"),
             Self::Malformed => f.write_str("damaged: a record is malformed"),
-            Self::Inconsistent(why) => write!(f, "inconsistent: {why:?}"),
+            Self::Inconsistent(why) => write!(f, "inconsistent: {why}"),
         }
     }
 }

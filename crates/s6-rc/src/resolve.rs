@@ -48,7 +48,7 @@ pub(crate) fn resolve<'a>(
     match Database::new(services, bundles) {
         Ok(database) => Some((database, atomics)),
         Err(why) => {
-            let text = format!("the services are inconsistent: {why:?}");
+            let text = format!("the services are inconsistent: {why}");
             findings.push(Diagnostic::error(Code::CYCLE, Vec::new(), text));
             None
         }

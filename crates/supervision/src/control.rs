@@ -4,6 +4,7 @@
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
+use std::fmt;
 use sys::signal::{self, Signal};
 use wire::control::{Command, ProcessSignal, ScanCommand};
 
@@ -31,6 +32,16 @@ pub enum Undelivered {
     NotThere,
     /// The system refused.
     Failed(Errno),
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NobodyListens => "nobody reads its commands",
+            Self::NotThere => "it was never started",
+            Self::Failed(e) => sys::strerror(*e),
+        })
+    }
 }
 
 /// The service of a scan directory that finds out what definitions ask with `ready` and `live`, and the name of the pair of sockets

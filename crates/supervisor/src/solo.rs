@@ -265,7 +265,7 @@ impl Supervisor {
     fn report_skipped(&self, event: InFlight) {
         let what = match u8::try_from(event.detail) {
             Ok(letter) if event.kind == InFlight::LETTER => {
-                format!("the command {:?}", tool::diag::show(&[letter]))
+                format!("the command \"{}\"", tool::diag::show(&[letter]))
             }
             _ => "the readiness of the service".to_owned(),
         };

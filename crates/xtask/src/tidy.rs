@@ -9,6 +9,7 @@ mod direction;
 mod file_access;
 mod files;
 mod lexer;
+mod messages;
 mod modules;
 mod sizes;
 mod source;
@@ -38,6 +39,7 @@ pub fn run(_args: Args) -> Outcome {
     let mut complaints = direction::check(&sources);
     complaints.extend(files::check(&sources));
     complaints.extend(file_access::check(&sources));
+    complaints.extend(messages::check(&sources));
     complaints.extend(cases::check(&sources));
     complaints.extend(circles::check(&sources));
     complaints.extend(sizes::check(&sources));

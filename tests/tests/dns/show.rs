@@ -71,7 +71,7 @@ fn the_way_there(network: &Network) -> Outcome {
     let answer = network.run("s6-dnsq MX a.example 127.0.0.1")?;
     // What comes in is shown as an answer to a recursive question, since the question isn't known then.
     let received = answer.replace("weird ra", "ra");
-    let asking = format!("asking 127.0.0.1 by Udp:\n{query}\nasked 127.0.0.1 by Udp, waiting up to 1 s\n\n");
+    let asking = format!("asking 127.0.0.1 by UDP:\n{query}\nasked 127.0.0.1 by UDP, waiting up to 1 s\n\n");
     for (level, expected) in [
         ("0", answer.clone()),
         ("1", format!("received:\n{received}\n{answer}")),

@@ -323,7 +323,7 @@ impl Service {
 
     fn send(&self, command: Command) {
         if let Err(why) = control::send(&self.directory(), &[command]) {
-            diag::warn(PROBES, format!("unable to control {}: {why:?}", show(&self.name)));
+            diag::warn(PROBES, format!("unable to control {}: {why}", show(&self.name)));
         }
     }
 

@@ -205,7 +205,8 @@ impl Asking<'_> {
                 let pid = service.row.as_ref().map_or(0, |row| row.pid);
                 let deaths = service.deaths().unwrap_or_default();
                 let told = probed::note(service);
-                let what = format!("{} {pid} {deaths} {:?} {told}", state.word.text(), state.waits_for);
+                let waits_for = state.waits_for.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+                let what = format!("{} {pid} {deaths} {waits_for} {told}", state.word.text());
                 match last.iter_mut().find(|(name, _)| *name == service.name) {
                     Some((_, before)) if *before == what => continue,
                     Some((_, before)) => *before = what,

@@ -188,7 +188,7 @@ fn end_supervision(script: &[u8]) -> Result<(), Fatal> {
     let how = Replace { sync: true, ..Replace::with(Permissions::Exact(0o755), Writers::Many) };
     replace_at(CWD, &finish, script, how).or_unable_to("write", &finish)?;
     control::send_to_host(SCANDIR.as_bytes(), &[ScanCommand::Abort])
-        .map_err(|why| Fatal::new(111, format_args!("unable to tell s6-svscan to end: {why:?}")))
+        .map_err(|why| Fatal::new(111, format_args!("unable to tell s6-svscan to end: {why}")))
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ pub(crate) fn by_names(list: &str) -> Result<Vec<&'static Field>, String> {
         let field = FIELDS
             .iter()
             .find(|field| field.name == name)
-            .ok_or_else(|| format!("there is no field {name:?}; the fields are {}", names()))?;
+            .ok_or_else(|| format!("there is no field \"{name}\"; the fields are {}", names()))?;
         if found.iter().any(|other| other.name == name) {
             return Err(format!("field {name} is listed twice"));
         }

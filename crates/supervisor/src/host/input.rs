@@ -140,7 +140,7 @@ impl Host {
             _ => {
                 let end = item.iter().rposition(|b| *b != 0).map_or(0, |last| last.saturating_add(1));
                 let text = item.get(..end.min(DESCRIBED_AT_MOST)).unwrap_or_default();
-                format!("{:?} from {}", show(text), self.name_of(source))
+                format!("\"{}\" from {}", show(text), self.name_of(source))
             }
         }
     }

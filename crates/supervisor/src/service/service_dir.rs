@@ -77,7 +77,7 @@ impl ServiceDir {
     fn number_in(&self, name: &str, line: &[u8]) -> Option<u32> {
         let number = wire::number::decimal(line);
         if number.is_none() {
-            self.warn(format_args!("invalid {name}: {:?} is not a number", diag::show(line)));
+            self.warn(format_args!("invalid {name}: \"{}\" is not a number", diag::show(line)));
         }
         number
     }
@@ -126,7 +126,7 @@ impl ServiceDir {
     fn signal(&self, name: &str, default: Signal) -> Result<Signal, Errno> {
         let Some(line) = self.line_unless_short(name)? else { return Ok(default) };
         Ok(signal::parse(&line).unwrap_or_else(|| {
-            self.warn(format_args!("invalid {name}: {:?} is not a signal", diag::show(&line)));
+            self.warn(format_args!("invalid {name}: \"{}\" is not a signal", diag::show(&line)));
             default
         }))
     }
@@ -188,7 +188,7 @@ impl Settings for ServiceDir {
         };
         if mode != KILL_SESSION {
             self.warn(format_args!(
-                "invalid kill-mode: {:?} is not a mode: write session",
+                "invalid kill-mode: \"{}\" is not a mode: write session",
                 diag::show(&mode)
             ));
         }

@@ -67,8 +67,9 @@ const NEAR: usize = 10;
 pub fn check(sources: &[Source]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut needed = Vec::new();
-    for Source { path, text } in sources.iter().filter(|s| is_shipped(&s.path)) {
-        for (line, word) in found(text) {
+    for source in sources.iter().filter(|s| is_shipped(&s.path)) {
+        let path = &source.path;
+        for (line, word) in found(source.without_tests()) {
             if is_allowed(path, word) {
                 needed.push((path.as_str(), word));
             } else {
@@ -85,7 +86,8 @@ pub fn check(sources: &[Source]) -> Vec<Complaint> {
     complaints
 }
 
-fn is_shipped(path: &str) -> bool {
+/// Whether a file is a shipped program's, and no test.
+pub(super) fn is_shipped(path: &str) -> bool {
     let is_test = path.contains("/tests/") || path.ends_with("/tests.rs");
     path.ends_with(".rs") && !is_test && !EXEMPT.iter().any(|exempt| path.starts_with(exempt))
 }
@@ -94,9 +96,8 @@ fn is_allowed(path: &str, word: &str) -> bool {
     ALLOWED.iter().any(|(allowed, words, _)| *allowed == path && words.contains(&word))
 }
 
-/// What is done by hand before the unit tests of a file, with the numbers of the lines.
+/// What is done by hand in a text, with the numbers of the lines.
 fn found(text: &str) -> Vec<(usize, &'static str)> {
-    let text = text.split_once("#[cfg(test)]\nmod ").map_or(text, |(before, _)| before);
     let code = code_only(text);
     let lines: Vec<&str> = code.lines().collect();
     let mut found = Vec::new();
