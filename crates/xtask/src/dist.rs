@@ -23,7 +23,7 @@ use crate::{command, debian, licences, man, musl, os_packages, packages, reprodu
 
 /// What the architecture's tarball may take as `.tar.xz`, in bytes.  The design wants 720,000: what probes, instances and weak
 /// dependencies take above that is still to be saved elsewhere.
-const MOST_PACKED: usize = 753_000;
+const MOST_PACKED: usize = 744_000;
 /// The limit of the checker's tarball, in bytes.
 const MOST_PACKED_CHECKER: usize = 1_500_000;
 /// The limit of its unpacked files, in bytes.
