@@ -50,6 +50,7 @@ pub const ENGINES: &[&str] = &[
     "cron",
     "curl",
     "sqlite3",
+    "docker-compose",
 ];
 
 /// Those of `packages` that aren't installed, each once.

@@ -54,6 +54,7 @@ const PREREQUISITES: &[(&str, &str)] = &[
     ("script", "bsdutils"),
     ("nsenter", "util-linux"),
     ("curl", "curl"),
+    ("docker-compose", "docker-compose"),
     // What the recipes' images are made of.
     ("nginx", "nginx-light"),
     ("php-fpm8.2", "php-fpm"),

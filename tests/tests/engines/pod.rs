@@ -107,7 +107,9 @@ pub fn without_a_cluster(definition: &str) -> String {
 ";
     let lines = definition.lines().filter(|line| !line.trim_start().starts_with("ports:"));
     let text: String = lines.map(|line| format!("{line}\n")).collect();
-    text.replacen("  containers:\n", first, 1)
+    // One that runs once is removed at its end, while it may still be running for podman.
+    let kept = "metadata:\n  annotations: {io.podman.annotations.init.container.type: always}\n";
+    text.replacen("  containers:\n", first, 1).replacen("metadata:\n", kept, 1)
 }
 
 /// Plays a pod; gives the file of its definition.

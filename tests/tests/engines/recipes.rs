@@ -76,10 +76,13 @@ impl Recipe {
         Ok(Self { page: page.to_owned(), name, steps: steps.collect() })
     }
 
-    /// Whether its commands are an engine's.  What is written for docker is for podman, too.
+    /// Whether its commands are an engine's.  What is written for docker is for podman, too, but for compose: Debian's podman-compose
+    /// gives each container a network, which can't be had here.
     fn calls(&self, program: &str) -> bool {
-        let mut words = self.steps.iter().flat_map(|step| step.command.text.split_whitespace());
-        words.any(|word| word == "docker" || word == program)
+        let commands = || self.steps.iter().map(|step| step.command.text.as_str());
+        let mut words = commands().flat_map(str::split_whitespace);
+        let is_composed = commands().any(|text| text.starts_with("docker compose "));
+        words.any(|word| word == program || word == "docker" && !is_composed)
     }
 
     /// Does what the page says.

@@ -12,7 +12,6 @@ use crate::engine::Engine;
 const ENGINE: &str = r#"#!/bin/sh
 verb=$1
 shift
-# Podman's compose calls this script.
 [ "$verb" = compose ] && exec @compose@ "$@"
 PATH=${PATH#*:}
 case $verb in
@@ -68,20 +67,14 @@ pub fn make(engine: Engine, place: &Path) -> Result<(), String> {
     let words =
         |words: &[String]| shlex::try_join(words.iter().map(String::as_str)).map_err(|why| why.to_string());
     let command = engine.words();
-    let compose = match engine {
-        Engine::Docker => {
-            let mut command = command.clone();
-            command.pop();
-            command.push("docker-compose".to_owned());
-            words(&command)?
-        }
-        _ => "podman-compose".to_owned(),
-    };
+    let mut compose = command.clone();
+    compose.pop();
+    compose.push("docker-compose".to_owned());
     let own = std::env::current_exe().map_err(|why| format!("unable to find this program: {why}"))?;
     let fill = |script: &str| -> Result<String, String> {
         Ok(script
             .replace("@engine@", &words(&command)?)
-            .replace("@compose@", &compose)
+            .replace("@compose@", &words(&compose)?)
             .replace("@build@", &engine.build_options().join(" "))
             .replace("@run@", &engine.run_options().join(" "))
             .replace("@place@", &place.display().to_string()))
